@@ -152,7 +152,10 @@ def canonical_json(value, depth=1):
 
 
 def _canonical_object(value, depth):
-    return {_canonical_member(key, key, depth): _canonical_member(key, item, depth) for key, item in value.items()}
+    result = {_canonical_member(key, key, depth): _canonical_member(key, item, depth) for key, item in value.items()}
+    if len(result) < len(value):
+        raise PydanticCustomError("same_key", "has two keys that are the same text. Rename one.")
+    return result
 
 
 def _canonical_member(key, value, depth):

@@ -1,0 +1,61 @@
+"""The HTML of a text: stored at release, cached before that, rendered once either way."""
+
+import hashlib
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import OuterRef, Subquery
+from django.utils.safestring import SafeString
+
+from posts.models import RenderedArticle
+from posts.rendering import RENDERER_VERSION, Heading, RenderedText, render_text
+
+CACHE_SECONDS = 3600
+
+
+def hosts_key():
+    """Sixteen hex digits for the set of allowed image hosts, which decides what a rendered page loads."""
+    return hashlib.sha256(" ".join(sorted(settings.IMAGE_HOSTS)).encode()).hexdigest()[:16]
+
+
+def _key(revision):
+    return {"fingerprint": revision.fingerprint, "renderer_version": RENDERER_VERSION, "hosts_key": hosts_key()}
+
+
+def store_article(revision):
+    """Keep the HTML of a released text, so that no reader waits for its rendering."""
+    rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
+    RenderedArticle.objects.get_or_create(
+        **_key(revision),
+        defaults={"html": str(rendered.html), "contents": [[h.level, h.id, h.text] for h in rendered.contents]},
+    )
+
+
+def with_stored_article(posts):
+    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text, in the same query."""
+    stored = RenderedArticle.objects.filter(
+        fingerprint=OuterRef("live_revision__fingerprint"),
+        renderer_version=RENDERER_VERSION,
+        hosts_key=hosts_key(),
+    )
+    return posts.annotate(
+        stored_html=Subquery(stored.values("html")[:1]), stored_contents=Subquery(stored.values("contents")[:1])
+    )
+
+
+def rendered_article(revision, *, stored_html=None, stored_contents=None):
+    """The RenderedText of `revision`: as stored if given, else from the cache, else rendered into the cache.
+
+    Writes nothing to the database: a GET never takes SQLite's write lock.
+    """
+    if stored_html is not None:
+        html, contents = stored_html, stored_contents
+    else:
+        key = "article:{fingerprint}:{renderer_version}:{hosts_key}".format(**_key(revision))
+        if (kept := cache.get(key)) is None:
+            rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
+            kept = str(rendered.html), [[h.level, h.id, h.text] for h in rendered.contents]
+            cache.set(key, kept, CACHE_SECONDS)
+        html, contents = kept
+    # The HTML left the sanitizer when it was stored; nothing else writes these places.
+    return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

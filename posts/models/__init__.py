@@ -1,0 +1,33 @@
+"""The models; everyone imports them from here."""
+
+from posts.models.audit_entry import AuditEntry
+from posts.models.checklist_item import ChecklistItem
+from posts.models.former_slug import FormerSlug
+from posts.models.image_source import ImageSource
+from posts.models.import_batch import ImportBatch
+from posts.models.import_issue import ImportIssue, SeenRecord
+from posts.models.post import Post
+from posts.models.release import Release
+from posts.models.rendered_article import RenderedArticle
+from posts.models.review import Review
+from posts.models.review_flag import ReviewFlag
+from posts.models.revision import Revision
+from posts.models.term import PostTerm, Term
+
+__all__ = [
+    "AuditEntry",
+    "ChecklistItem",
+    "FormerSlug",
+    "ImageSource",
+    "ImportBatch",
+    "ImportIssue",
+    "Post",
+    "PostTerm",
+    "Release",
+    "RenderedArticle",
+    "Review",
+    "ReviewFlag",
+    "Revision",
+    "SeenRecord",
+    "Term",
+]

@@ -1,0 +1,18 @@
+from django.db import models
+
+from posts.models.post import Post
+
+
+class ChecklistItem(models.Model):
+    """One point that a reviewer ticks and a reader can follow."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="checklist_items")
+    position = models.PositiveSmallIntegerField()
+    text = models.CharField(max_length=2000)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["post", "position"], name="checklist_position_once")]
+
+    def __str__(self):
+        return self.text

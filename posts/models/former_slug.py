@@ -1,0 +1,18 @@
+from django.db import models
+from django.db.models.functions import Now
+
+from posts.models.post import Post
+
+
+class FormerSlug(models.Model):
+    """An address that a post had before; it redirects for good and no other post may take it."""
+
+    slug = models.CharField(max_length=200, unique=True)
+    post = models.ForeignKey(Post, models.CASCADE, related_name="former_slugs")
+    left_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self):
+        return self.slug

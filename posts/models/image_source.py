@@ -1,0 +1,59 @@
+from django.db import models
+from django.db.models import Q
+
+from posts.models.fields import OrderedJSONField
+from posts.models.post import Post
+
+
+class ImageSource(models.Model):
+    """An image of the working copy, where it is from and what stands under it."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="images")
+    position = models.PositiveSmallIntegerField(help_text="From 1; ![](image:2) places the second.")
+    source = models.CharField(max_length=300, blank=True, db_default="")
+    url = models.CharField("URL", max_length=2000)
+    caption = models.CharField(max_length=1000, blank=True, db_default="")
+    alt = models.CharField("alt text", max_length=1000, blank=True, db_default="")
+    licence = models.CharField(max_length=300, blank=True, db_default="")
+    width_px = models.PositiveIntegerField(null=True, blank=True)
+    height_px = models.PositiveIntegerField(null=True, blank=True)
+    extra = OrderedJSONField(default=dict, blank=True, db_default={})
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["post", "position"], name="image_position_once"),
+            models.CheckConstraint(condition=Q(position__gte=1), name="image_position_from_one"),
+        ]
+
+    def __str__(self):
+        return self.caption or self.url
+
+    def to_record(self):
+        values = {
+            "source": self.source,
+            "url": self.url,
+            "caption": self.caption,
+            "alt": self.alt,
+            "licence": self.licence,
+            "width": self.width_px,
+            "height": self.height_px,
+        }
+        return {key: value for key, value in values.items() if value not in (None, "")} | self.extra
+
+
+_KNOWN = {"source", "url", "caption", "alt", "licence", "width", "height"}
+
+
+def image_columns(image):
+    """The columns of ImageSource (name → value) that hold one canonical `image_sources` object."""
+    return {
+        "source": image.get("source", ""),
+        "url": image["url"],
+        "caption": image.get("caption", ""),
+        "alt": image.get("alt", ""),
+        "licence": image.get("licence", ""),
+        "width_px": image.get("width"),
+        "height_px": image.get("height"),
+        "extra": {key: value for key, value in image.items() if key not in _KNOWN},
+    }

@@ -1,0 +1,300 @@
+import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from posts.models.fields import OrderedJSONField
+from posts.models.import_batch import ImportBatch
+from posts.models.review import Review
+from posts.models.revision import Revision
+
+
+class PostQuerySet(models.QuerySet):
+    """Who may see a post and where it may be named. Each rule has its Python twin on Post."""
+
+    def visible(self):
+        """Posts that answer at their address: a live text or, where the site allows it, the newest text of an
+        imported post that was never released and that nobody held, rejected or withdrew."""
+        shown = Q(live_revision__isnull=False)
+        if settings.UNREVIEWED_POSTS == "unlisted":
+            shown |= Q(
+                live_revision__isnull=True,
+                first_published_at__isnull=True,
+                first_batch__isnull=False,
+                held=False,
+                head_revision__isnull=False,
+            ) & ~Q(head_revision__status=Revision.Status.REJECTED)
+        return self.filter(shown, withdrawn_at__isnull=True)
+
+    def indexable(self):
+        """Posts whose live text a person approved, one by one and exactly as it stands, with nothing against it."""
+        if not settings.INDEXING:
+            return self.none()
+        return self.filter(
+            live_revision__isnull=False,
+            live_approval__isnull=False,
+            withdrawn_at__isnull=True,
+            needs_human_review=False,
+            held=False,
+            live_revision__status=Revision.Status.APPROVED,
+            live_approval__outcome=Review.Outcome.APPROVED,
+            live_approval__is_bulk=False,
+            live_approval__revoked_at__isnull=True,
+            live_approval__revision_id=F("live_revision_id"),
+            live_approval__fingerprint=F("live_revision__fingerprint"),
+        ).exclude(last_batch__in=ImportBatch.objects.filter(index_open=False))
+
+    # Lists, search, similar posts, feeds and the sitemap name exactly what may be indexed.
+    listed = indexable
+
+    def waiting(self):
+        """The review queue: newest texts that nobody decided on, imported or submitted."""
+        return self.filter(withdrawn_at__isnull=True, awaits_review=True)
+
+    def with_texts(self):
+        """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
+        return self.select_related("live_revision", "head_revision", "live_approval__reviewer", "last_batch")
+
+    def newest_first(self):
+        return self.order_by("-first_published_at", "-pk")
+
+
+class Post(models.Model):
+    """The working copy of a post, and pointers to the text that is proposed and the text that readers see."""
+
+    source_id = models.CharField(
+        max_length=200, unique=True, help_text="The identity of the post in imports and exports; never changes."
+    )
+    slug = models.CharField(max_length=200, unique=True)
+    reference = models.CharField(max_length=200, blank=True, db_default="", db_index=True)
+    title = models.CharField(max_length=300)
+    title_key = models.CharField(max_length=100, editable=False, db_default="", db_index=True)
+    intro = models.TextField(blank=True, db_default="", help_text="Markdown. The first paragraph stands larger.")
+    body = models.TextField(
+        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; what isn't placed follows."
+    )
+    topic = models.CharField(max_length=300, blank=True, db_default="")
+    summary = models.TextField(blank=True, db_default="")
+    ai_outline = OrderedJSONField(default=dict, blank=True, db_default={})
+    ai_brief = models.TextField("AI brief", blank=True, db_default="")
+    stack = OrderedJSONField(default=list, blank=True, db_default=[])
+    tools = OrderedJSONField(default=list, blank=True, db_default=[])
+    code_language = models.CharField(max_length=100, blank=True, db_default="")
+    difficulty = models.CharField(max_length=100, blank=True, db_default="")
+    reading_time = models.PositiveIntegerField(null=True, blank=True, help_text="Minutes.")
+    view_count = models.PositiveBigIntegerField(null=True, blank=True)
+    score = OrderedJSONField(default=dict, blank=True, db_default={})
+    claimed_revision = OrderedJSONField(default=dict, blank=True, db_default={})
+    claimed_hash = models.CharField(max_length=200, blank=True, db_default="")
+    flags = OrderedJSONField(default=dict, blank=True, db_default={})
+    entities = OrderedJSONField(default=list, blank=True, db_default=[])
+    payload = OrderedJSONField(default=dict, blank=True, db_default={})
+    notes = OrderedJSONField(default=list, blank=True, db_default=[])
+    published_on = models.DateField(null=True, blank=True)
+    authors = OrderedJSONField(default=list, blank=True, db_default=[])
+    tags = OrderedJSONField(default=list, blank=True, db_default=[])
+    language = models.CharField(max_length=100, blank=True, db_default="")
+    extra = OrderedJSONField(default=dict, blank=True, db_default={})
+
+    head_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
+    live_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
+    live_approval = models.ForeignKey(Review, models.PROTECT, null=True, editable=False, related_name="+")
+    awaits_review = models.BooleanField(default=False, db_default=False, editable=False)
+    needs_human_review = models.BooleanField(default=False, db_default=False, editable=False)
+    held = models.BooleanField(default=False, db_default=False, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+    first_published_at = models.DateTimeField(null=True, editable=False)
+    last_published_at = models.DateTimeField(null=True, editable=False)
+
+    first_batch = models.ForeignKey(
+        ImportBatch, models.PROTECT, null=True, editable=False, related_name="created_posts"
+    )
+    last_batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, editable=False, related_name="touched_posts")
+    import_fingerprint = models.CharField(max_length=64, editable=False, default="", db_default="")
+    import_line_hash = models.CharField(max_length=32, editable=False, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(live_revision__isnull=True) | Q(first_published_at__isnull=False),
+                name="post_live_has_date",
+            ),
+            models.CheckConstraint(
+                condition=Q(live_approval__isnull=True) | Q(live_revision__isnull=False),
+                name="post_approval_needs_live_text",
+            ),
+            models.CheckConstraint(condition=~Q(source_id="") & ~Q(slug=""), name="post_has_identity_and_address"),
+        ]
+        indexes = [
+            # One walk gives the newest listed posts at any size of the site.
+            models.Index(
+                fields=["-first_published_at", "-id"],
+                condition=Q(
+                    live_approval__isnull=False, needs_human_review=False, held=False, withdrawn_at__isnull=True
+                ),
+                name="post_listed_newest",
+            ),
+            models.Index(fields=["-changed_at", "-id"], name="post_changed"),
+            models.Index(
+                fields=["changed_at", "id"],
+                condition=Q(awaits_review=True, withdrawn_at__isnull=True),
+                name="post_waiting",
+            ),
+            models.Index(fields=["-changed_at", "-id"], condition=Q(needs_human_review=True), name="post_flagged"),
+        ]
+        permissions = [
+            ("submit_post", "Can submit a text for review"),
+            ("restore_post", "Can restore an earlier text"),
+            ("review_post", "Can decide about a text"),
+            ("release_post", "Can release and roll back"),
+            ("withdraw_post", "Can withdraw a post"),
+            ("flag_post", "Can flag a post and clear flags"),
+            ("change_slug", "Can change a post's address"),
+            ("import_posts", "Can import posts and roll imports back"),
+            ("export_posts", "Can export posts"),
+        ]
+
+    def __str__(self):
+        return self.title
+
+    def get_absolute_url(self):
+        return reverse("posts:detail", args=[self.slug])
+
+    @property
+    def is_imported(self):
+        return self.first_batch_id is not None
+
+    @property
+    def is_live(self):
+        return self.live_revision_id is not None and self.withdrawn_at is None
+
+    @property
+    def visible_revision(self):
+        """The Revision that stands at the post's address, or None. The Python twin of PostQuerySet.visible."""
+        if self.withdrawn_at:
+            return None
+        if self.live_revision_id:
+            return self.live_revision
+        head = self.head_revision
+        if (
+            settings.UNREVIEWED_POSTS == "unlisted"
+            and self.first_published_at is None
+            and self.is_imported
+            and not self.held
+            and head is not None
+            and head.status != Revision.Status.REJECTED
+        ):
+            return head
+        return None
+
+    @property
+    def index_obstacles(self):
+        """Why search engines are kept away, in words, all of them; empty when the post is indexable."""
+        approval = self.live_approval if self.live_approval_id else None
+        reasons = []
+        if self.withdrawn_at:
+            reasons.append("withdrawn")
+        if not self.live_revision_id:
+            reasons.append("nobody has approved this text")
+        elif (
+            approval is None
+            or approval.outcome != Review.Outcome.APPROVED
+            or approval.revoked_at
+            or approval.revision_id != self.live_revision_id
+            or approval.fingerprint != self.live_revision.fingerprint
+            or self.live_revision.status != Revision.Status.APPROVED
+        ):
+            reasons.append("no approval stands for this text")
+        elif approval.is_bulk:
+            reasons.append("approved in bulk only")
+        if self.needs_human_review:
+            reasons.append("a flag is open")
+        if self.held:
+            reasons.append("held")
+        if self.last_batch_id and not self.last_batch.index_open:
+            reasons.append(f"import {self.last_batch_id} is switched off")
+        if not settings.INDEXING:
+            reasons.append("the site is switched off")
+        return reasons
+
+    @property
+    def is_indexable(self):
+        """The Python twin of PostQuerySet.indexable."""
+        return not self.index_obstacles
+
+    is_listed = is_indexable
+
+    def working_record(self):
+        """The working copy as a record dict, in the schema's order (two queries for images and checklist)."""
+        values = {
+            "source_id": self.source_id,
+            "reference": self.reference,
+            "title": self.title,
+            "intro": self.intro,
+            "body": self.body,
+            "topic": self.topic,
+            "summary": self.summary,
+            "ai_outline": self.ai_outline,
+            "ai_brief": self.ai_brief,
+            "stack": self.stack,
+            "tools": self.tools,
+            "code_language": self.code_language,
+            "difficulty": self.difficulty,
+            "reading_time": self.reading_time,
+            "view_count": self.view_count,
+            "score": self.score,
+            "revision": self.claimed_revision,
+            "hash": self.claimed_hash,
+            "flags": self.flags,
+            "checklist": [item.text for item in self.checklist_items.all()],
+            "entities": self.entities,
+            "image_sources": [image.to_record() for image in self.images.all()],
+            "payload": self.payload,
+            "notes": self.notes,
+            "published_on": self.published_on.isoformat() if self.published_on else None,
+            "authors": self.authors,
+            "tags": self.tags,
+            "language": self.language,
+        }
+        return {key: value for key, value in values.items() if value not in (None, "", [], {})} | self.extra
+
+    def take_record(self, record):
+        """Set the working copy's own columns from a canonical record dict; identity and address stay."""
+        for column, value in post_columns(record).items():
+            setattr(self, column, value)
+
+
+TEXT_KEYS = "reference title intro body topic summary ai_brief code_language difficulty language".split()
+OBJECT_KEYS = ("ai_outline", "score", "flags", "payload")
+LIST_KEYS = ("stack", "tools", "entities", "notes", "authors", "tags")
+NUMBER_KEYS = ("reading_time", "view_count")
+# Keys of a record that the columns of Post do not hold: identity, address, children.
+_ELSEWHERE = {"source_id", "slug", "checklist", "image_sources"}
+_KNOWN = {*TEXT_KEYS, *OBJECT_KEYS, *LIST_KEYS, *NUMBER_KEYS, *_ELSEWHERE, "revision", "hash", "published_on"}
+
+
+def post_columns(record):
+    """The columns of Post (name → Python value) that hold a canonical record dict."""
+    get = record.get
+    columns = {key: get(key, "") for key in TEXT_KEYS}
+    columns |= {key: get(key, {}) for key in OBJECT_KEYS}
+    columns |= {key: get(key, []) for key in LIST_KEYS}
+    columns |= {key: get(key) for key in NUMBER_KEYS}
+    columns["claimed_revision"] = get("revision", {})
+    columns["claimed_hash"] = get("hash", "")
+    columns["published_on"] = datetime.date.fromisoformat(record["published_on"]) if "published_on" in record else None
+    columns["extra"] = {key: value for key, value in record.items() if key not in _KNOWN}
+    columns["title_key"] = title_key(columns["title"])
+    return columns
+
+
+def title_key(title):
+    """What the admin's search by the beginning of a title compares: case folded, 100 characters."""
+    return title.casefold()[:100]

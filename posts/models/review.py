@@ -1,0 +1,53 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from posts.models.fields import OrderedJSONField
+from posts.models.revision import Revision
+
+
+class Review(models.Model):
+    """A person's decision about exactly one text."""
+
+    class Outcome(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        CHANGES_REQUESTED = "changes_requested", "Edits asked for"
+        REJECTED = "rejected", "Rejected"
+
+    class ReasonCode(models.TextChoices):
+        NONE = "", "–"
+        FACTS = "facts", "Facts are wrong or unproven"
+        CODE = "code", "Code does not work"
+        CLAIMS = "claims", "Claims contradict the text"
+        IMAGES = "images", "Images or their sources"
+        REPEATS = "repeats", "Repeats another post"
+        LANGUAGE = "language", "Language or structure"
+        HARM = "harm", "Could do harm"
+        OTHER = "other", "Something else"
+
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="reviews")
+    fingerprint = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=20, choices=Outcome)
+    reason_code = models.CharField(max_length=20, choices=ReasonCode, blank=True, db_default="")
+    comment = models.TextField(blank=True, db_default="")
+    ticks = OrderedJSONField(default=list, db_default=[])
+    own_text_reason = models.TextField(blank=True, db_default="")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
+    is_bulk = models.BooleanField(default=False, db_default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(condition=Q(fingerprint__length=64), name="review_has_fingerprint"),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True) | Q(outcome="approved"), name="review_revokes_approvals_only"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_outcome_display()} by {self.reviewer}"

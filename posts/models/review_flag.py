@@ -1,0 +1,35 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from posts.models.import_batch import ImportBatch
+from posts.models.post import Post
+
+
+class ReviewFlag(models.Model):
+    """Why a person has to look at a post. Post.needs_human_review says whether one is open."""
+
+    class Reason(models.TextChoices):
+        STAFF = "staff", "Staff ask for a person"
+        SOURCE = "source", "The source asks for a person"
+        RULE = "rule", "A check found something"
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="review_flags")
+    reason = models.CharField(max_length=20, choices=Reason)
+    note = models.CharField(max_length=500, blank=True, db_default="")
+    fingerprint = models.CharField(max_length=64, help_text="The proposed text when the flag was raised.")
+    raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="+")
+    raised_at = models.DateTimeField(db_default=Now())
+    cleared_at = models.DateTimeField(null=True)
+    cleared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    clear_note = models.CharField(max_length=500, blank=True, db_default="")
+
+    class Meta:
+        ordering = ["-raised_at", "-pk"]
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["post"], condition=Q(cleared_at__isnull=True), name="flag_open")]
+
+    def __str__(self):
+        return f"{self.get_reason_display()}: {self.note}" if self.note else self.get_reason_display()

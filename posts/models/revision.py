@@ -1,0 +1,49 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Length, Now
+
+from posts.models.fields import OrderedJSONField
+from posts.models.import_batch import ImportBatch
+from posts.records import CANONICAL_VERSION
+
+models.CharField.register_lookup(Length)
+
+
+class Revision(models.Model):
+    """An immutable snapshot of a post's record. Only its status ever changes, and only by a review operation."""
+
+    class Status(models.TextChoices):
+        DRAFTED = "drafted", "Drafted"
+        IN_REVIEW = "in_review", "In review"
+        CHANGES_REQUESTED = "changes_requested", "Edits asked for"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        SUPERSEDED = "superseded", "Superseded"
+
+    UNDECIDED = (Status.DRAFTED, Status.IN_REVIEW)
+
+    post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField(help_text="1 for the first text of the post.")
+    version = models.CharField(max_length=40)
+    snapshot = OrderedJSONField()
+    fingerprint = models.CharField(max_length=64)
+    canonical_version = models.PositiveSmallIntegerField(default=CANONICAL_VERSION, db_default=CANONICAL_VERSION)
+    status = models.CharField(max_length=20, choices=Status, default=Status.DRAFTED, db_default=Status.DRAFTED)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions")
+    why = models.CharField(max_length=500, blank=True, db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["post", "number"], name="revision_number_once"),
+            models.CheckConstraint(condition=Q(fingerprint__length=64), name="revision_has_fingerprint"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="revision_number_from_one"),
+        ]
+        permissions = [("view_history", "Can see earlier texts")]
+        default_permissions = ("view",)
+
+    def __str__(self):
+        return f"{self.version} of {self.snapshot['title']}"

@@ -1,0 +1,29 @@
+from django.db import transaction
+
+from posts.models import FormerSlug
+from posts.operations.audit import note_audit
+from posts.operations.refusals import Refused, locked, require
+from posts.records import RecordRefused, validate_record
+from posts.slugs import taken_slugs
+
+
+@transaction.atomic
+def change_slug(post, slug, *, by):
+    """Move `post` to another address; the old one redirects for good. Return the post."""
+    require(by, "change_slug")
+    post = locked(post)
+    if slug == post.slug:
+        return post
+    try:
+        validate_record({"source_id": "x", "title": "x", "body": "x", "slug": slug})
+    except RecordRefused as refusal:
+        raise Refused(f"The address {refusal.problems[0].message}") from None
+    own = post.former_slugs.filter(slug=slug)
+    if not slug or (taken_slugs([slug]) and not own.exists()):
+        raise Refused(f"“{slug}” belongs to another post. Choose another address.")
+    own.delete()
+    FormerSlug.objects.create(slug=post.slug, post=post)
+    old, post.slug = post.slug, slug
+    post.save(update_fields=["slug"])
+    note_audit("address changed", post=post, by=by, revision=post.head_revision, detail=f"{old} → {slug}")
+    return post

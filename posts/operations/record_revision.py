@@ -1,0 +1,124 @@
+import uuid
+
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import ChecklistItem, ImageSource, Post, Revision
+from posts.models.image_source import image_columns
+from posts.operations.audit import note_audit
+from posts.operations.refusals import HeadMoved, Refused, locked, require
+from posts.records import CANONICAL_VERSION, fingerprint_of, validate_record, version_parts
+from posts.slugs import free_slug
+
+FIRST_VERSION = "1.0.0"
+BUMPS = ("patch", "minor", "major")
+
+
+def next_version(version, bump="patch"):
+    """The version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
+    parts = version_parts(version)
+    if parts is None:
+        return FIRST_VERSION
+    major, minor, patch = parts
+    return {
+        "patch": f"{major}.{minor}.{patch + 1}",
+        "minor": f"{major}.{minor + 1}.0",
+        "major": f"{major + 1}.0.0",
+    }[bump]
+
+
+def claimed_version(record):
+    """The version that a record claims if it is a plain semantic version, else None."""
+    version = record.get("revision", {}).get("version")
+    return version if version_parts(version) else None
+
+
+@transaction.atomic
+def create_post(data, *, by, why=""):
+    """Write a new post from a record dict (a missing source_id is made up); return it with its first Revision."""
+    require(by, "add_post")
+    record = validate_record({"source_id": f"typed-{uuid.uuid4()}", **data}).to_dict()
+    post = Post(source_id=record["source_id"], slug=free_slug(record))
+    post.take_record(record)
+    post.save(force_insert=True)
+    _write_children(post, record)
+    revision = _add_revision(post, record, version=FIRST_VERSION, by=by, why=why)
+    note_audit("created", post=post, by=by, revision=revision, detail=why)
+    return post
+
+
+@transaction.atomic
+def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=""):
+    """Make a record dict the working copy of `post` and add its Revision; return it, or None when no text changed.
+
+    expected_head_id: the head that the editor opened; HeadMoved when it is no longer the head, and nothing is
+    written. Raises RecordRefused for an unacceptable record. Readers' pages don't change.
+    """
+    require(by, "change_post")
+    post = locked(post)
+    if expected_head_id is not None and post.head_revision_id != expected_head_id:
+        raise HeadMoved(post)
+    record = validate_record({**data, "source_id": post.source_id}).to_dict()
+    record.pop("slug", None)
+    if fingerprint_of(record) == post.head_revision.fingerprint:
+        return None
+    post.take_record(record)
+    _write_children(post, record)
+    version = next_version(post.head_revision.version, bump)
+    revision = _add_revision(post, record, version=version, by=by, why=why)
+    note_audit("saved", post=post, by=by, revision=revision, detail=why)
+    return revision
+
+
+@transaction.atomic
+def submit_revision(post, *, by):
+    """Put the proposed text of `post` into the review queue; return its Revision."""
+    require(by, "submit_post")
+    post = locked(post)
+    revision = post.head_revision
+    if post.awaits_review:
+        raise Refused(f"{revision.version} waits for review already.")
+    if revision.status in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED):
+        raise Refused(f"{revision.version} is {revision.get_status_display().lower()}; change the text first.")
+    revision.status = Revision.Status.IN_REVIEW
+    revision.save(update_fields=["status"])
+    post.awaits_review = True
+    post.save(update_fields=["awaits_review"])
+    note_audit("submitted", post=post, by=by, revision=revision)
+    return revision
+
+
+def _write_children(post, record):
+    post.images.all().delete()
+    ImageSource.objects.bulk_create(
+        ImageSource(post=post, position=position, **image_columns(image))
+        for position, image in enumerate(record.get("image_sources", ()), 1)
+    )
+    post.checklist_items.all().delete()
+    ChecklistItem.objects.bulk_create(
+        ChecklistItem(post=post, position=position, text=text)
+        for position, text in enumerate(record.get("checklist", ()), 1)
+    )
+
+
+def _add_revision(post, record, *, version, by, why):
+    """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it."""
+    head = post.head_revision
+    if head is not None and head.status in Revision.UNDECIDED:
+        head.status = Revision.Status.SUPERSEDED
+        head.save(update_fields=["status"])
+    revision = Revision.objects.create(
+        post=post,
+        number=head.number + 1 if head else 1,
+        version=version,
+        snapshot={key: value for key, value in record.items() if key != "slug"},
+        fingerprint=fingerprint_of(record),
+        canonical_version=CANONICAL_VERSION,
+        author=by,
+        why=why,
+    )
+    post.head_revision = revision
+    post.awaits_review = False
+    post.changed_at = timezone.now()
+    post.save()
+    return revision
