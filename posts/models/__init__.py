@@ -5,7 +5,7 @@ from posts.models.checklist_item import ChecklistItem
 from posts.models.former_slug import FormerSlug
 from posts.models.image_source import ImageSource
 from posts.models.import_batch import ImportBatch
-from posts.models.import_issue import ImportIssue, SeenRecord
+from posts.models.import_issue import ImportIssue
 from posts.models.post import Post
 from posts.models.release import Release
 from posts.models.rendered_article import RenderedArticle
@@ -28,6 +28,5 @@ __all__ = [
     "Review",
     "ReviewFlag",
     "Revision",
-    "SeenRecord",
     "Term",
 ]

@@ -30,18 +30,3 @@ class ImportIssue(models.Model):
 
     def __str__(self):
         return f"Line {self.line}: {self.get_kind_display().lower()}"
-
-
-class SeenRecord(models.Model):
-    """Which identity stood on which line of a run that is not finished: how a later duplicate is told, at any size."""
-
-    batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="+")
-    source_id = models.CharField(max_length=200)
-    line = models.PositiveBigIntegerField()
-
-    class Meta:
-        default_permissions = ()
-        constraints = [models.UniqueConstraint(fields=["batch", "source_id"], name="seen_once")]
-
-    def __str__(self):
-        return self.source_id

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+
+
+class PostsConfig(AppConfig):
+    name = "posts"
+    default = True
+
+
+class AlphaNodeAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with our own site in its place."""
+
+    default = False
+    default_site = "posts.admin.site.AlphaNodeAdminSite"

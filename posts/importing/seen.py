@@ -1,0 +1,33 @@
+"""Which identities a run has met: in a file, so that memory stays flat at any number of records."""
+
+import contextlib
+import sqlite3
+import tempfile
+
+
+class SeenIds(contextlib.AbstractContextManager):
+    """The first line of every identity of one run, in a temporary SQLite file that goes when the run ends."""
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="alphanode-import-")
+        self._database = sqlite3.connect(f"{self._folder.name}/seen.sqlite3", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute("CREATE TABLE seen (source_id TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID")
+
+    def first_lines(self, source_ids):
+        """{source_id: line} of those that earlier chunks met."""
+        wanted = list(source_ids)
+        marks = ",".join("?" * len(wanted))
+        query = f"SELECT source_id, line FROM seen WHERE source_id IN ({marks})"  # noqa: S608 (only question marks)
+        return dict(self._database.execute(query, wanted))
+
+    def add(self, lines):
+        """Remember {source_id: line}."""
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO seen VALUES (?, ?)", lines.items())
+        self._database.execute("COMMIT")
+
+    def __exit__(self, *exception):
+        self._database.close()
+        self._folder.cleanup()

@@ -1,0 +1,11 @@
+"""Writers put the decisions of a chunk into the database in sets; one module per engine behind one interface."""
+
+from posts.importing.writers.postgresql import PostgreSQLWriter
+from posts.importing.writers.sqlite import SQLiteWriter
+
+WRITERS = {"postgresql": PostgreSQLWriter, "sqlite": SQLiteWriter}
+
+
+def writer_for(connection):
+    """The writer for a database connection."""
+    return WRITERS[connection.vendor](connection)

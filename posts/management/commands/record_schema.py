@@ -1,0 +1,12 @@
+import json
+
+from django.core.management.base import BaseCommand
+
+from posts.records import record_json_schema
+
+
+class Command(BaseCommand):
+    help = "Print the record as a JSON Schema."
+
+    def handle(self, **options):
+        self.stdout.write(json.dumps(record_json_schema(), indent=2, ensure_ascii=False))

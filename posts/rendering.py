@@ -1,0 +1,336 @@
+"""Markdown to safe HTML: the only door. Admin, import and pages all render through render_text().
+
+markdown-it-py (CommonMark 0.31, tables, strikethrough; raw HTML stays text) → Pygments classes → nh3. Figures and
+the checklist go in afterwards, between the sanitized pieces: no body text can forge one.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import nh3
+from django.conf import settings
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from posts.images import DRAWN_HOSTS, drawn_words, is_allowed_image_url
+from posts.plates import plate_svg, tint_of
+
+# Raise it when the same text would come out as other HTML: stored articles are kept under it.
+RENDERER_VERSION = 1
+MAX_DEPTH = 200
+MAX_TEXT = 1024 * 1024
+# Beyond this Pygments costs more than colour is worth; the code is shown all the same.
+MAX_HIGHLIGHTED = 60_000
+
+TAGS = {
+    "a", "blockquote", "br", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
+    "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "code": {"class"},
+    "span": {"class"},
+    "div": {"class"},
+    "p": {"class"},
+    "pre": {"tabindex", "role", "aria-label"},
+    "ol": {"start"},
+    "th": {"class"},
+    "td": {"class"},
+    **{f"h{level}": {"id"} for level in range(2, 7)},
+}
+_CLEANER = nh3.Cleaner(
+    tags=TAGS,
+    attributes=ATTRIBUTES,
+    url_schemes={"http", "https", "mailto"},
+    link_rel="nofollow ugc noopener",
+    strip_comments=True,
+)
+_PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
+_FORMATTER = HtmlFormatter(nowrap=True)
+
+
+class TextTooDeep(ValueError):
+    """The text nests deeper than MAX_DEPTH levels or is longer than MAX_TEXT characters."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """An entry of the contents: level 2–6, the id on the page (prefixed), and its words."""
+
+    level: int
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RenderedText:
+    """The article as HTML, and its headings in order."""
+
+    html: SafeString
+    contents: list = field(default_factory=list)
+
+
+def _highlighted(code, language, attributes):
+    language = (language or "").strip().lower()[:40]
+    body, name = escape(code), language
+    if language and len(code) <= MAX_HIGHLIGHTED:
+        try:
+            lexer = _lexer(language)
+        except ClassNotFound:
+            pass
+        else:
+            body, name = highlight(code, lexer, _FORMATTER), lexer.name
+    label = f"Code, {name}" if name else "Code"
+    head = f'<div class="code__head">{escape(name)}</div>' if name else ""
+    return (
+        f'<div class="code">{head}<pre tabindex="0" role="region" aria-label="{escape(label)}">'
+        f"<code>{body}</code></pre></div>"
+    )
+
+
+@lru_cache(maxsize=200)
+def _lexer(language):
+    return get_lexer_by_name(language, stripnl=False)
+
+
+def _markdown():
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH}).enable(["table", "strikethrough"])
+
+    def code(renderer, tokens, index, options, env):
+        token = tokens[index]
+        return _highlighted(token.content, token.info.split(maxsplit=1)[0] if token.info.strip() else "", None)
+
+    def image(renderer, tokens, index, options, env):
+        return _inline_image(tokens[index], env)
+
+    def align(renderer, tokens, index, options, env):
+        # markdown-it writes style="text-align:…", which the policy of the page forbids.
+        style = tokens[index].attrGet("style") or ""
+        tokens[index].attrs = {"class": "number"} if "right" in style else {}
+        return renderer.renderToken(tokens, index, options, env)
+
+    parser.add_render_rule("fence", code)
+    parser.add_render_rule("code_block", code)
+    parser.add_render_rule("image", image)
+    parser.add_render_rule("th_open", align)
+    parser.add_render_rule("td_open", align)
+    return parser
+
+
+def _inline_image(token, env):
+    """An image inside running text: never loaded here; its words and its address stay."""
+    url = str(token.attrGet("src") or "")
+    words = token.content
+    if match := _PLACED_IMAGE.fullmatch(url):
+        number = int(match[1])
+        if number <= len(env["images"]):
+            words = words or env["images"][number - 1].get("caption", "")
+            return f"<em>(Image {number}{': ' if words else ''}{escape(words)})</em>"
+        return f"<em>(Image {number} does not exist{': ' if words else ''}{escape(words)})</em>"
+    return f'<a href="{escape(url)}">{escape(words or url)}</a>'
+
+
+_MARKDOWN = _markdown()
+
+
+class _Flow:
+    """Collects sanitized pieces and the figures and checklist between them."""
+
+    def __init__(self, record, image_hosts):
+        self.images = record.get("image_sources", [])
+        self.checklist = record.get("checklist", [])
+        self.hosts = image_hosts
+        self.parts, self.figures, self.placed = [], [], set()
+        self.contents, self.ids = [], set()
+        self.checklist_placed = False
+
+    def add_markdown(self, text, *, lede=False):
+        if len(text) > MAX_TEXT:
+            raise TextTooDeep(f"The text is longer than {MAX_TEXT:,} characters.")
+        env = {"images": self.images}
+        tokens = _MARKDOWN.parse(text, env)
+        if any(token.level > MAX_DEPTH for token in tokens):
+            raise TextTooDeep(f"The text nests deeper than {MAX_DEPTH} levels.")
+        self._shift_headings(tokens)
+        piece, index = [], 0
+        while index < len(tokens):
+            placement = self._placement(tokens, index)
+            if placement is None:
+                token = tokens[index]
+                if lede and token.type == "paragraph_open" and token.level == 0:
+                    token.attrSet("class", "lede")
+                    lede = False
+                piece.append(token)
+                index += 1
+                continue
+            self._add_sanitized(piece, env)
+            piece = []
+            for number in placement:
+                self._add_placed(number)
+            index += 3
+        self._add_sanitized(piece, env)
+
+    def _placement(self, tokens, index):
+        """The image numbers (or "checklist") that a paragraph of its own places, else None."""
+        token = tokens[index]
+        if token.type != "paragraph_open" or token.level:
+            return None
+        children = [
+            child
+            for child in tokens[index + 1].children
+            if child.type != "softbreak" and not (child.type == "text" and not child.content.strip())
+        ]
+        if len(children) == 1 and children[0].type == "text" and children[0].content.strip() == "[checklist]":
+            return None if self.checklist_placed else ["checklist"]
+        numbers = []
+        for child in children:
+            match = _PLACED_IMAGE.fullmatch(str(child.attrGet("src") or "")) if child.type == "image" else None
+            if match is None or int(match[1]) > len(self.images) or int(match[1]) in self.placed:
+                return None
+            numbers.append(int(match[1]))
+        return numbers or None
+
+    def _add_placed(self, number):
+        if number == "checklist":
+            self._close_figures()
+            self.checklist_placed = True
+            self.parts.append(checklist_html(self.checklist))
+        elif number not in self.placed:
+            self.placed.add(number)
+            self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
+
+    def _add_sanitized(self, tokens, env):
+        if not tokens:
+            return
+        self._close_figures()
+        self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)))
+
+    def _close_figures(self):
+        if self.figures:
+            self.parts.append(
+                format_html('<div class="figures">{}</div>', format_html_join("", "{}", _rows(self.figures)))
+            )
+            self.figures = []
+
+    def _shift_headings(self, tokens):
+        """Headings of the article start at h2, below the page's title, and get ids that no body can choose freely."""
+        levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+        shift = max(0, 2 - min(levels, default=2))
+        for index, token in enumerate(tokens):
+            if token.type not in ("heading_open", "heading_close"):
+                continue
+            level = min(6, int(token.tag[1]) + shift)
+            token.tag = f"h{level}"
+            if token.type == "heading_open":
+                words = _plain(tokens[index + 1])
+                identifier = self._free_id(words)
+                token.attrSet("id", identifier)
+                self.contents.append(Heading(level, identifier, words))
+
+    def _free_id(self, words):
+        base = "s-" + (re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60].strip("-") or "section")
+        identifier, count = base, 1
+        while identifier in self.ids:
+            count += 1
+            identifier = f"{base}-{count}"
+        self.ids.add(identifier)
+        return identifier
+
+    def finish(self):
+        """What the body did not place follows it."""
+        for number in range(1, len(self.images) + 1):
+            self._add_placed(number)
+        self._close_figures()
+        if self.checklist and not self.checklist_placed:
+            identifier = self._free_id("Checklist")
+            self.contents.append(Heading(2, identifier, "Checklist"))
+            self.parts.append(format_html('<h2 id="{}">Checklist</h2>{}', identifier, checklist_html(self.checklist)))
+        return format_html_join("\n", "{}", _rows(self.parts))
+
+
+def _rows(parts):
+    return ((part,) for part in parts)
+
+
+def _plain(inline):
+    return "".join(child.content for child in inline.children if child.type in ("text", "code_inline")).strip()
+
+
+def sanitize(html):
+    """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
+    return mark_safe(_CLEANER.clean(html))  # noqa: S308 (this is the door)
+
+
+def checklist_html(items):
+    """The checklist as rows with empty boxes: a reader has done none of it."""
+    return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
+
+
+def figure_html(image, number, hosts):
+    """A figure with its frame reserved: plate, caption on the plate, picture over both; then caption and credit."""
+    url, caption = image["url"], image.get("caption", "")
+    alt = image.get("alt") or caption or f"Image {number}"
+    is_allowed = is_allowed_image_url(url, hosts)
+    host = url.split("/")[2] if url.count("/") >= 2 else ""
+    if is_allowed and host in DRAWN_HOSTS:
+        words = drawn_words(url) or caption
+        frame = format_html(
+            '<div class="figure__frame figure__frame--drawn"><span class="hidden-text">{}</span>'
+            '<span class="figure__drawn" aria-hidden="true">{}</span></div>',
+            alt,
+            caption or words,
+        )
+    else:
+        picture = format_html(
+            '<img src="{}" alt="{}" width="1200" height="630" loading="lazy" decoding="async" '
+            'referrerpolicy="no-referrer">',
+            url,
+            alt,
+        )
+        blocked = format_html('<span class="hidden-text">{}</span>', alt)
+        frame = format_html(
+            '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>{}</div>',
+            plate_svg(caption or url),
+            caption or alt,
+            picture if is_allowed else blocked,
+        )
+    return format_html(
+        '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b>{}</b> {}{}</figcaption></figure>',
+        tint_of(caption or url),
+        "" if is_allowed else " figure--blocked",
+        number,
+        frame,
+        number,
+        f"{caption.rstrip('.')}. " if caption else "",
+        _credit(image, is_allowed),
+    )
+
+
+def _credit(image, is_allowed):
+    source = image.get("source") or "not stated"
+    licence = image.get("licence")
+    return format_html(
+        'Image source: <a href="{}" rel="nofollow ugc noopener">{}</a>{}{}',
+        image["url"],
+        source,
+        f", {licence}" if licence else "",
+        "" if is_allowed else " (not shown: this site does not load pictures from there)",
+    )
+
+
+def render_text(record, *, image_hosts=None):
+    """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
+
+    image_hosts: the hosts that pictures may be loaded from. Raises TextTooDeep.
+    """
+    flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
+    if intro := record.get("intro"):
+        flow.add_markdown(intro, lede=True)
+    flow.add_markdown(record["body"])
+    return RenderedText(html=flow.finish(), contents=flow.contents)
