@@ -1,0 +1,1 @@
+"""The desk: everything that editors and reviewers reach."""

@@ -1,0 +1,113 @@
+"""What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
+
+from dataclasses import dataclass
+
+from posts.records import FIELDS
+
+FOLD_OVER = 20
+_WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
+# A field of the record stands in the band that names it; bands only draw lines between neighbours.
+BANDS = (
+    ("Subject", "", ("topic", "summary", "ai_outline", "ai_brief")),
+    ("Built with", "", ("stack", "tools", "code_language")),
+    ("For whom", "", ("difficulty", "reading_time", "view_count")),
+    ("Score", "0 to 100, the generator's own marks", ("score",)),
+    ("Record", "as it was imported", ("revision", "reference", "hash", "flags")),
+    ("Checks", "for the reviewer", ("checklist",)),
+)
+FOLDS = ("entities", "image_sources", "payload", "notes")
+AFTER_FOLDS = ("published_on", "authors", "tags", "language")
+# The page shows these elsewhere, whole.
+_ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
+
+
+@dataclass(frozen=True)
+class MetaValue:
+    """A value to show: `kind` is "text" (text), "list" (items) or "pairs" (items: label and MetaValue)."""
+
+    kind: str
+    text: str = ""
+    items: tuple = ()
+
+    @property
+    def count(self):
+        return len(self.items)
+
+    @property
+    def is_long(self):
+        return len(self.items) > FOLD_OVER
+
+
+@dataclass(frozen=True)
+class MetaRow:
+    """One field: its key, its label and its value. `digest` says in a line what a closed fold holds."""
+
+    key: str
+    label: str
+    value: MetaValue
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class MetaBand:
+    """Neighbouring fields under one name."""
+
+    name: str
+    note: str
+    rows: list
+
+
+def label_of(key):
+    """The words of a key: ai_outline → AI outline."""
+    words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
+    return " ".join(words)
+
+
+def meta_value(value):
+    """Any JSON value as a MetaValue; every leaf is text."""
+    if isinstance(value, dict):
+        return MetaValue("pairs", items=tuple((label_of(key), meta_value(item)) for key, item in value.items()))
+    if isinstance(value, list):
+        return MetaValue("list", items=tuple(map(meta_value, value)))
+    if isinstance(value, bool):
+        return MetaValue("text", text="true" if value else "false")
+    return MetaValue("text", text="null" if value is None else str(value))
+
+
+def _flags(flags):
+    words = {0: "no", 1: "yes"}
+    return {key: words.get(value, value) if isinstance(value, int) else value for key, value in flags.items()}
+
+
+def _digest(key, value):
+    if key == "image_sources":
+        counts = {}
+        for image in value:
+            source = image.get("source", "no source")
+            counts[source] = counts.get(source, 0) + 1
+        return ", ".join(f"{source} {count}" for source, count in counts.items())
+    if key == "entities":
+        return ", ".join(entity.get("type") or entity["name"] for entity in value[:6])
+    if isinstance(value, dict):
+        return ", ".join(label_of(name) for name in list(value)[:8])
+    return ""
+
+
+def meta_rows(record):
+    """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra"."""
+    rows = {}
+    for key in FIELDS:
+        if key in record and key not in _ELSEWHERE:
+            value = _flags(record[key]) if key == "flags" else record[key]
+            rows[key] = MetaRow(key, label_of(key), meta_value(value), _digest(key, value))
+    if extra := {key: value for key, value in record.items() if key not in FIELDS}:
+        rows["extra"] = MetaRow("extra", "extra", meta_value(extra), _digest("extra", extra))
+    return rows
+
+
+def meta_box(record):
+    """(bands, folds): the whole box in the order of the record; what is empty leaves no row."""
+    rows = meta_rows(record)
+    bands = [MetaBand(name, note, [rows[key] for key in keys if key in rows]) for name, note, keys in BANDS]
+    folds = [rows[key] for key in (*FOLDS, *AFTER_FOLDS, "extra") if key in rows]
+    return [band for band in bands if band.rows], folds

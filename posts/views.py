@@ -1,0 +1,158 @@
+"""What readers reach. A view chooses a queryset and a template; rules stand on the models."""
+
+from functools import wraps
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from posts.articles import rendered_article, with_stored_article
+from posts.disclosure import disclosure_of, shown_claims
+from posts.exporting import with_today
+from posts.meta import meta_box
+from posts.models import FormerSlug, Post, Term
+from posts.similar import similar_posts
+
+HOME_POSTS = 21
+STACKS_SHOWN = 12
+
+
+def public(view):
+    """Marks a page that any cache may keep as long as it asks before it shows it again. Reads only."""
+
+    @require_safe
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        response = view(request, *args, **kwargs)
+        shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
+        response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
+        return response
+
+    return wrapped
+
+
+@public
+def home(request):
+    posts = list(Post.objects.listed().with_texts().newest_first()[:HOME_POSTS])
+    stacks = list(Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "pk")[:STACKS_SHOWN])
+    top = max((stack.listed_count for stack in stacks), default=1)
+    context = {
+        "lead": posts[0] if posts else None,
+        "posts": posts[1:],
+        "stacks": [(stack, round(100 * stack.listed_count / top)) for stack in stacks],
+    }
+    return render(request, "posts/home.html", context)
+
+
+def _find(slug):
+    """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
+    post = with_stored_article(Post.objects.with_texts()).filter(slug=slug).first()
+    if post is None:
+        former = FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
+        post = former.post if former else None
+    if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
+        return None, gone
+    if post is None or post.visible_revision is None:
+        return None, not_found
+    if post.slug != slug:
+        return post, HttpResponsePermanentRedirect
+    return post, None
+
+
+@public
+def detail(request, slug):
+    post, answer = _find(slug)
+    if answer is HttpResponsePermanentRedirect:
+        return answer(post.get_absolute_url())
+    if answer:
+        return answer(request)
+    context = article_context(post, post.visible_revision)
+    response = render(request, "posts/detail.html", context)
+    if not context["is_indexable"]:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def article_context(post, revision, *, is_preview=False):
+    """All that the article template takes, for the public page and for the desk's preview."""
+    is_live = revision.pk == post.live_revision_id
+    stored = {}
+    if is_live and getattr(post, "stored_html", None) is not None:
+        stored = {"stored_html": post.stored_html, "stored_contents": post.stored_contents}
+    claims, are_ours = shown_claims(post, revision)
+    record = with_today(
+        revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
+    )
+    bands, folds = meta_box(record)
+    return {
+        "post": post,
+        "revision": revision,
+        "record": record,
+        "article": rendered_article(revision, **stored),
+        "disclosure": disclosure_of(post, revision),
+        "bands": bands,
+        "folds": folds,
+        "claims_are_ours": are_ours,
+        "similar": similar_posts(post, revision.snapshot),
+        "is_indexable": post.is_indexable and is_live and not is_preview,
+        "is_preview": is_preview,
+    }
+
+
+@public
+def record(request, slug):
+    """The record of the text that stands at the address, with what was decided about it."""
+    post, answer = _find(slug)
+    if answer is HttpResponsePermanentRedirect:
+        return answer(f"{post.get_absolute_url().rstrip('/')}.json")
+    if answer:
+        return answer(request)
+    revision = post.visible_revision
+    disclosure = disclosure_of(post, revision)
+    today = {"slug": post.slug, "view_count": post.view_count, "hash": post.claimed_hash, "revision": post.claimed_revision}
+    response = JsonResponse(
+        {
+            "record": with_today(revision.snapshot, today),
+            "review": {
+                "fingerprint": revision.fingerprint,
+                "canonical_version": revision.canonical_version,
+                "version": revision.version,
+                "status": revision.status,
+                "approved_at": disclosure.approved_at,
+                "disclosure": disclosure.sentence,
+                "indexable": post.is_indexable,
+            },
+        },
+        json_dumps_params={"ensure_ascii": False},
+    )
+    if not post.is_indexable:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@public
+def robots(request):
+    """Hides nothing but the desk: a page that must not be indexed has to be read to say so."""
+    lines = ["User-agent: *", "Disallow: /admin/", f"Sitemap: {settings.SITE_URL}/sitemap.xml", ""]
+    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+
+
+def bad_request(request, exception=None):
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request, exception=None):
+    return render(request, "403.html", {"reason": str(exception or "")}, status=403)
+
+
+def not_found(request, exception=None):
+    return render(request, "404.html", status=404)
+
+
+def gone(request):
+    return render(request, "410.html", status=410)
+
+
+def server_error(request):
+    return render(request, "500.html", status=500)
