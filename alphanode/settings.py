@@ -10,7 +10,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# What the site makes at run time: database, collected static files, the development key.
 VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(mode=0o700, exist_ok=True)
 
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
@@ -31,7 +33,6 @@ def _secret_key():
     # For development only: made once, kept out of the repository.
     path = VAR_DIR / "development-secret-key"
     if not path.exists():
-        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
         path.write_text(secrets.token_urlsafe(50))
         path.chmod(0o600)
     return path.read_text()
@@ -119,7 +120,6 @@ DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'a
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     # IMMEDIATE: a transaction that reads first and writes later would else fail with "database is locked".
     _options |= {
         "transaction_mode": "IMMEDIATE",
@@ -153,6 +153,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

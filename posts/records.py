@@ -142,7 +142,7 @@ def canonical_json(value, depth=1):
         if not math.isfinite(value):
             raise PydanticCustomError("not_finite", "is no finite number. JSON has no NaN and no Infinity.")
         return value
-    if depth >= MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise PydanticCustomError("depth", f"is nested more than {MAX_DEPTH} levels deep. Make it flatter.")
     if kind is list:
         return [_canonical_member(index, item, depth) for index, item in enumerate(value)]

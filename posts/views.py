@@ -35,7 +35,9 @@ def public(view):
 @public
 def home(request):
     posts = list(Post.objects.listed().with_texts().newest_first()[:HOME_POSTS])
-    stacks = list(Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "pk")[:STACKS_SHOWN])
+    stacks = list(
+        Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "pk")[:STACKS_SHOWN]
+    )
     top = max((stack.listed_count for stack in stacks), default=1)
     context = {
         "lead": posts[0] if posts else None,
@@ -49,7 +51,9 @@ def _find(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
     post = with_stored_article(Post.objects.with_texts()).filter(slug=slug).first()
     if post is None:
-        former = FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
+        former = (
+            FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
+        )
         post = former.post if former else None
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
         return None, gone
@@ -110,7 +114,12 @@ def record(request, slug):
         return answer(request)
     revision = post.visible_revision
     disclosure = disclosure_of(post, revision)
-    today = {"slug": post.slug, "view_count": post.view_count, "hash": post.claimed_hash, "revision": post.claimed_revision}
+    today = {
+        "slug": post.slug,
+        "view_count": post.view_count,
+        "hash": post.claimed_hash,
+        "revision": post.claimed_revision,
+    }
     response = JsonResponse(
         {
             "record": with_today(revision.snapshot, today),

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,373 +16,771 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ImportBatch',
+            name="ImportBatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_name', models.CharField(max_length=500)),
-                ('source_sha256', models.CharField(blank=True, db_default='', max_length=64)),
-                ('format', models.CharField(db_default='jsonl', default='jsonl', max_length=20)),
-                ('options', posts.models.fields.OrderedJSONField(db_default={}, default=dict)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('stopped', 'Stopped'), ('finished', 'Finished')], db_default='running', default='running', max_length=10)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('checkpoint_line', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('created', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('updated', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('unchanged', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('conflict', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('duplicate', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('refused', models.PositiveBigIntegerField(db_default=0, default=0)),
-                ('index_open', models.BooleanField(db_default=True, default=True, help_text='Off closes every post of this import to search engines at once.')),
-                ('started_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source_name", models.CharField(max_length=500)),
+                ("source_sha256", models.CharField(blank=True, db_default="", max_length=64)),
+                ("format", models.CharField(db_default="jsonl", default="jsonl", max_length=20)),
+                ("options", posts.models.fields.OrderedJSONField(db_default={}, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "Running"), ("stopped", "Stopped"), ("finished", "Finished")],
+                        db_default="running",
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("checkpoint_line", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("created", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("updated", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("unchanged", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("conflict", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("duplicate", models.PositiveBigIntegerField(db_default=0, default=0)),
+                ("refused", models.PositiveBigIntegerField(db_default=0, default=0)),
+                (
+                    "index_open",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="Off closes every post of this import to search engines at once.",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'default_permissions': ('view',),
+                "ordering": ["-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_id', models.CharField(help_text='The identity of the post in imports and exports; never changes.', max_length=200, unique=True)),
-                ('slug', models.CharField(max_length=200, unique=True)),
-                ('reference', models.CharField(blank=True, db_default='', db_index=True, max_length=200)),
-                ('title', models.CharField(max_length=300)),
-                ('title_key', models.CharField(db_default='', db_index=True, editable=False, max_length=100)),
-                ('intro', models.TextField(blank=True, db_default='', help_text='Markdown. The first paragraph stands larger.')),
-                ('body', models.TextField(help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; what isn't placed follows.")),
-                ('topic', models.CharField(blank=True, db_default='', max_length=300)),
-                ('summary', models.TextField(blank=True, db_default='')),
-                ('ai_outline', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('ai_brief', models.TextField(blank=True, db_default='', verbose_name='AI brief')),
-                ('stack', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('tools', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('code_language', models.CharField(blank=True, db_default='', max_length=100)),
-                ('difficulty', models.CharField(blank=True, db_default='', max_length=100)),
-                ('reading_time', models.PositiveIntegerField(blank=True, help_text='Minutes.', null=True)),
-                ('view_count', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('score', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('claimed_revision', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('claimed_hash', models.CharField(blank=True, db_default='', max_length=200)),
-                ('flags', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('entities', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('payload', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('notes', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('published_on', models.DateField(blank=True, null=True)),
-                ('authors', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('tags', posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
-                ('language', models.CharField(blank=True, db_default='', max_length=100)),
-                ('extra', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('awaits_review', models.BooleanField(db_default=False, default=False, editable=False)),
-                ('needs_human_review', models.BooleanField(db_default=False, default=False, editable=False)),
-                ('held', models.BooleanField(db_default=False, default=False, editable=False)),
-                ('withdrawn_at', models.DateTimeField(editable=False, null=True)),
-                ('first_published_at', models.DateTimeField(editable=False, null=True)),
-                ('last_published_at', models.DateTimeField(editable=False, null=True)),
-                ('import_fingerprint', models.CharField(db_default='', default='', editable=False, max_length=64)),
-                ('import_line_hash', models.CharField(db_default='', default='', editable=False, max_length=32)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('first_batch', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='created_posts', to='posts.importbatch')),
-                ('last_batch', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='touched_posts', to='posts.importbatch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "source_id",
+                    models.CharField(
+                        help_text="The identity of the post in imports and exports; never changes.",
+                        max_length=200,
+                        unique=True,
+                    ),
+                ),
+                ("slug", models.CharField(max_length=200, unique=True)),
+                ("reference", models.CharField(blank=True, db_default="", db_index=True, max_length=200)),
+                ("title", models.CharField(max_length=300)),
+                ("title_key", models.CharField(db_default="", db_index=True, editable=False, max_length=100)),
+                (
+                    "intro",
+                    models.TextField(
+                        blank=True, db_default="", help_text="Markdown. The first paragraph stands larger."
+                    ),
+                ),
+                (
+                    "body",
+                    models.TextField(
+                        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; what isn't placed follows."
+                    ),
+                ),
+                ("topic", models.CharField(blank=True, db_default="", max_length=300)),
+                ("summary", models.TextField(blank=True, db_default="")),
+                ("ai_outline", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("ai_brief", models.TextField(blank=True, db_default="", verbose_name="AI brief")),
+                ("stack", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("tools", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("code_language", models.CharField(blank=True, db_default="", max_length=100)),
+                ("difficulty", models.CharField(blank=True, db_default="", max_length=100)),
+                ("reading_time", models.PositiveIntegerField(blank=True, help_text="Minutes.", null=True)),
+                ("view_count", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("score", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("claimed_revision", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("claimed_hash", models.CharField(blank=True, db_default="", max_length=200)),
+                ("flags", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("entities", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("payload", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("notes", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("published_on", models.DateField(blank=True, null=True)),
+                ("authors", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("tags", posts.models.fields.OrderedJSONField(blank=True, db_default=[], default=list)),
+                ("language", models.CharField(blank=True, db_default="", max_length=100)),
+                ("extra", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                ("awaits_review", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("needs_human_review", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("held", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("withdrawn_at", models.DateTimeField(editable=False, null=True)),
+                ("first_published_at", models.DateTimeField(editable=False, null=True)),
+                ("last_published_at", models.DateTimeField(editable=False, null=True)),
+                ("import_fingerprint", models.CharField(db_default="", default="", editable=False, max_length=64)),
+                ("import_line_hash", models.CharField(db_default="", default="", editable=False, max_length=32)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "first_batch",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="created_posts",
+                        to="posts.importbatch",
+                    ),
+                ),
+                (
+                    "last_batch",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="touched_posts",
+                        to="posts.importbatch",
+                    ),
+                ),
             ],
             options={
-                'permissions': [('submit_post', 'Can submit a text for review'), ('restore_post', 'Can restore an earlier text'), ('review_post', 'Can decide about a text'), ('release_post', 'Can release and roll back'), ('withdraw_post', 'Can withdraw a post'), ('flag_post', 'Can flag a post and clear flags'), ('change_slug', "Can change a post's address"), ('import_posts', 'Can import posts and roll imports back'), ('export_posts', 'Can export posts')],
+                "permissions": [
+                    ("submit_post", "Can submit a text for review"),
+                    ("restore_post", "Can restore an earlier text"),
+                    ("review_post", "Can decide about a text"),
+                    ("release_post", "Can release and roll back"),
+                    ("withdraw_post", "Can withdraw a post"),
+                    ("flag_post", "Can flag a post and clear flags"),
+                    ("change_slug", "Can change a post's address"),
+                    ("import_posts", "Can import posts and roll imports back"),
+                    ("export_posts", "Can export posts"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FormerSlug',
+            name="FormerSlug",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.CharField(max_length=200, unique=True)),
-                ('left_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='former_slugs', to='posts.post')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.CharField(max_length=200, unique=True)),
+                ("left_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="former_slugs", to="posts.post"
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='RenderedArticle',
+            name="RenderedArticle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('renderer_version', models.PositiveIntegerField()),
-                ('hosts_key', models.CharField(help_text='Which image hosts were allowed when it was rendered.', max_length=16)),
-                ('html', models.TextField()),
-                ('contents', posts.models.fields.OrderedJSONField(db_default=[], default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("renderer_version", models.PositiveIntegerField()),
+                (
+                    "hosts_key",
+                    models.CharField(help_text="Which image hosts were allowed when it was rendered.", max_length=16),
+                ),
+                ("html", models.TextField()),
+                ("contents", posts.models.fields.OrderedJSONField(db_default=[], default=list)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('fingerprint', 'renderer_version', 'hosts_key'), name='rendered_once')],
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("fingerprint", "renderer_version", "hosts_key"), name="rendered_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('outcome', models.CharField(choices=[('approved', 'Approved'), ('changes_requested', 'Edits asked for'), ('rejected', 'Rejected')], max_length=20)),
-                ('reason_code', models.CharField(blank=True, choices=[('', '–'), ('facts', 'Facts are wrong or unproven'), ('code', 'Code does not work'), ('claims', 'Claims contradict the text'), ('images', 'Images or their sources'), ('repeats', 'Repeats another post'), ('language', 'Language or structure'), ('harm', 'Could do harm'), ('other', 'Something else')], db_default='', max_length=20)),
-                ('comment', models.TextField(blank=True, db_default='')),
-                ('ticks', posts.models.fields.OrderedJSONField(db_default=[], default=list)),
-                ('own_text_reason', models.TextField(blank=True, db_default='')),
-                ('is_bulk', models.BooleanField(db_default=False, default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fingerprint", models.CharField(max_length=64)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("approved", "Approved"),
+                            ("changes_requested", "Edits asked for"),
+                            ("rejected", "Rejected"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "reason_code",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "–"),
+                            ("facts", "Facts are wrong or unproven"),
+                            ("code", "Code does not work"),
+                            ("claims", "Claims contradict the text"),
+                            ("images", "Images or their sources"),
+                            ("repeats", "Repeats another post"),
+                            ("language", "Language or structure"),
+                            ("harm", "Could do harm"),
+                            ("other", "Something else"),
+                        ],
+                        db_default="",
+                        max_length=20,
+                    ),
+                ),
+                ("comment", models.TextField(blank=True, db_default="")),
+                ("ticks", posts.models.fields.OrderedJSONField(db_default=[], default=list)),
+                ("own_text_reason", models.TextField(blank=True, db_default="")),
+                ("is_bulk", models.BooleanField(db_default=False, default=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "reviewer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reviews", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
-                'default_permissions': ('view',),
+                "ordering": ["-created_at", "-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddField(
-            model_name='post',
-            name='live_approval',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='posts.review'),
+            model_name="post",
+            name="live_approval",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="posts.review",
+            ),
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(help_text='1 for the first text of the post.')),
-                ('version', models.CharField(max_length=40)),
-                ('snapshot', posts.models.fields.OrderedJSONField()),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('canonical_version', models.PositiveSmallIntegerField(db_default=1, default=1)),
-                ('status', models.CharField(choices=[('drafted', 'Drafted'), ('in_review', 'In review'), ('changes_requested', 'Edits asked for'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('superseded', 'Superseded')], db_default='drafted', default='drafted', max_length=20)),
-                ('why', models.CharField(blank=True, db_default='', max_length=500)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('batch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='posts.importbatch')),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='posts.post')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(help_text="1 for the first text of the post.")),
+                ("version", models.CharField(max_length=40)),
+                ("snapshot", posts.models.fields.OrderedJSONField()),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("canonical_version", models.PositiveSmallIntegerField(db_default=1, default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("drafted", "Drafted"),
+                            ("in_review", "In review"),
+                            ("changes_requested", "Edits asked for"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("superseded", "Superseded"),
+                        ],
+                        db_default="drafted",
+                        default="drafted",
+                        max_length=20,
+                    ),
+                ),
+                ("why", models.CharField(blank=True, db_default="", max_length=500)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "author",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revisions",
+                        to="posts.importbatch",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="revisions", to="posts.post"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
-                'permissions': [('view_history', 'Can see earlier texts')],
-                'default_permissions': ('view',),
+                "ordering": ["-number"],
+                "permissions": [("view_history", "Can see earlier texts")],
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddField(
-            model_name='review',
-            name='revision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='posts.revision'),
+            model_name="review",
+            name="revision",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="reviews", to="posts.revision"
+            ),
         ),
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('released', 'Released'), ('rolled_back', 'Rolled back'), ('withdrawn', 'Withdrawn')], max_length=20)),
-                ('expected_result', models.TextField(blank=True, db_default='')),
-                ('rollback_note', models.TextField(blank=True, db_default='')),
-                ('observed_result', models.TextField(blank=True, db_default='')),
-                ('why', models.CharField(blank=True, db_default='', max_length=500)),
-                ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='releases', to='posts.post')),
-                ('before', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='posts.revision')),
-                ('revision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='posts.revision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("released", "Released"), ("rolled_back", "Rolled back"), ("withdrawn", "Withdrawn")],
+                        max_length=20,
+                    ),
+                ),
+                ("expected_result", models.TextField(blank=True, db_default="")),
+                ("rollback_note", models.TextField(blank=True, db_default="")),
+                ("observed_result", models.TextField(blank=True, db_default="")),
+                ("why", models.CharField(blank=True, db_default="", max_length=500)),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="releases", to="posts.post"
+                    ),
+                ),
+                (
+                    "before",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="posts.revision"
+                    ),
+                ),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases",
+                        to="posts.revision",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-made_at', '-pk'],
-                'default_permissions': ('view',),
+                "ordering": ["-made_at", "-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddField(
-            model_name='post',
-            name='head_revision',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='posts.revision'),
+            model_name="post",
+            name="head_revision",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="posts.revision",
+            ),
         ),
         migrations.AddField(
-            model_name='post',
-            name='live_revision',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='posts.revision'),
+            model_name="post",
+            name="live_revision",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="posts.revision",
+            ),
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(max_length=40)),
-                ('fingerprint', models.CharField(blank=True, db_default='', max_length=64)),
-                ('detail', models.TextField(blank=True, db_default='')),
-                ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('post', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='audit_entries', to='posts.post')),
-                ('revision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='posts.revision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("action", models.CharField(max_length=40)),
+                ("fingerprint", models.CharField(blank=True, db_default="", max_length=64)),
+                ("detail", models.TextField(blank=True, db_default="")),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="audit_entries",
+                        to="posts.post",
+                    ),
+                ),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="posts.revision"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'ordering': ['-pk'],
-                'default_permissions': ('view',),
+                "verbose_name_plural": "audit entries",
+                "ordering": ["-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Term',
+            name="Term",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('stack', 'Stack'), ('tool', 'Tool'), ('topic', 'Topic'), ('entity', 'Entity'), ('tag', 'Tag')], max_length=10)),
-                ('key', models.CharField(help_text='The name, case folded: what makes two spellings one term.', max_length=300)),
-                ('name', models.CharField(max_length=300)),
-                ('listed_count', models.PositiveIntegerField(db_default=0, default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("stack", "Stack"),
+                            ("tool", "Tool"),
+                            ("topic", "Topic"),
+                            ("entity", "Entity"),
+                            ("tag", "Tag"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="The name, case folded: what makes two spellings one term.", max_length=300
+                    ),
+                ),
+                ("name", models.CharField(max_length=300)),
+                ("listed_count", models.PositiveIntegerField(db_default=0, default=0)),
             ],
             options={
-                'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('listed_count__gt', 0)), fields=['kind', '-listed_count', 'id'], name='term_by_use')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'key'), name='term_once')],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("listed_count__gt", 0)),
+                        fields=["kind", "-listed_count", "id"],
+                        name="term_by_use",
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("kind", "key"), name="term_once")],
             },
         ),
         migrations.CreateModel(
-            name='PostTerm',
+            name="PostTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('published_at', models.DateTimeField()),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='post_terms', to='posts.post')),
-                ('term', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='post_terms', to='posts.term')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("published_at", models.DateTimeField()),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="post_terms", to="posts.post"
+                    ),
+                ),
+                (
+                    "term",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="post_terms", to="posts.term"
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='ImportIssue',
+            name="ImportIssue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('refused', 'Refused'), ('duplicate', 'Duplicate'), ('conflict', 'Conflict')], max_length=10)),
-                ('line', models.PositiveBigIntegerField(help_text='From 1.')),
-                ('first_line', models.PositiveBigIntegerField(help_text='The line whose identity a duplicate repeats.', null=True)),
-                ('problems', posts.models.fields.OrderedJSONField(db_default=[], default=list, help_text='Pairs of JSON Pointer and reason.')),
-                ('raw', models.TextField(blank=True, db_default='')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='issues', to='posts.importbatch')),
-                ('post', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='import_issues', to='posts.post')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("refused", "Refused"), ("duplicate", "Duplicate"), ("conflict", "Conflict")],
+                        max_length=10,
+                    ),
+                ),
+                ("line", models.PositiveBigIntegerField(help_text="From 1.")),
+                (
+                    "first_line",
+                    models.PositiveBigIntegerField(help_text="The line whose identity a duplicate repeats.", null=True),
+                ),
+                (
+                    "problems",
+                    posts.models.fields.OrderedJSONField(
+                        db_default=[], default=list, help_text="Pairs of JSON Pointer and reason."
+                    ),
+                ),
+                ("raw", models.TextField(blank=True, db_default="")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="issues", to="posts.importbatch"
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="import_issues",
+                        to="posts.post",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['line', 'pk'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['batch', 'kind', 'line'], name='import_issue_by_kind')],
+                "ordering": ["line", "pk"],
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["batch", "kind", "line"], name="import_issue_by_kind")],
             },
         ),
         migrations.CreateModel(
-            name='ImageSource',
+            name="ImageSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(help_text='From 1; ![](image:2) places the second.')),
-                ('source', models.CharField(blank=True, db_default='', max_length=300)),
-                ('url', models.CharField(max_length=2000, verbose_name='URL')),
-                ('caption', models.CharField(blank=True, db_default='', max_length=1000)),
-                ('alt', models.CharField(blank=True, db_default='', max_length=1000, verbose_name='alt text')),
-                ('licence', models.CharField(blank=True, db_default='', max_length=300)),
-                ('width_px', models.PositiveIntegerField(blank=True, null=True)),
-                ('height_px', models.PositiveIntegerField(blank=True, null=True)),
-                ('extra', posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to='posts.post')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(help_text="From 1; ![](image:2) places the second.")),
+                ("source", models.CharField(blank=True, db_default="", max_length=300)),
+                ("url", models.CharField(max_length=2000, verbose_name="URL")),
+                ("caption", models.CharField(blank=True, db_default="", max_length=1000)),
+                ("alt", models.CharField(blank=True, db_default="", max_length=1000, verbose_name="alt text")),
+                ("licence", models.CharField(blank=True, db_default="", max_length=300)),
+                ("width_px", models.PositiveIntegerField(blank=True, null=True)),
+                ("height_px", models.PositiveIntegerField(blank=True, null=True)),
+                ("extra", posts.models.fields.OrderedJSONField(blank=True, db_default={}, default=dict)),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="images", to="posts.post"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'constraints': [models.UniqueConstraint(fields=('post', 'position'), name='image_position_once'), models.CheckConstraint(condition=models.Q(('position__gte', 1)), name='image_position_from_one')],
+                "ordering": ["position"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("post", "position"), name="image_position_once"),
+                    models.CheckConstraint(condition=models.Q(("position__gte", 1)), name="image_position_from_one"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ChecklistItem',
+            name="ChecklistItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('text', models.CharField(max_length=2000)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checklist_items', to='posts.post')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("text", models.CharField(max_length=2000)),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="checklist_items", to="posts.post"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'constraints': [models.UniqueConstraint(fields=('post', 'position'), name='checklist_position_once')],
+                "ordering": ["position"],
+                "constraints": [models.UniqueConstraint(fields=("post", "position"), name="checklist_position_once")],
             },
         ),
         migrations.CreateModel(
-            name='ReviewFlag',
+            name="ReviewFlag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(choices=[('staff', 'Staff ask for a person'), ('source', 'The source asks for a person'), ('rule', 'A check found something')], max_length=20)),
-                ('note', models.CharField(blank=True, db_default='', max_length=500)),
-                ('fingerprint', models.CharField(help_text='The proposed text when the flag was raised.', max_length=64)),
-                ('raised_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('cleared_at', models.DateTimeField(null=True)),
-                ('clear_note', models.CharField(blank=True, db_default='', max_length=500)),
-                ('batch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='posts.importbatch')),
-                ('cleared_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='review_flags', to='posts.post')),
-                ('raised_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("staff", "Staff ask for a person"),
+                            ("source", "The source asks for a person"),
+                            ("rule", "A check found something"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, db_default="", max_length=500)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="The proposed text when the flag was raised.", max_length=64),
+                ),
+                ("raised_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("cleared_at", models.DateTimeField(null=True)),
+                ("clear_note", models.CharField(blank=True, db_default="", max_length=500)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="posts.importbatch"
+                    ),
+                ),
+                (
+                    "cleared_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="review_flags", to="posts.post"
+                    ),
+                ),
+                (
+                    "raised_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-raised_at', '-pk'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('cleared_at__isnull', True)), fields=['post'], name='flag_open')],
+                "ordering": ["-raised_at", "-pk"],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(condition=models.Q(("cleared_at__isnull", True)), fields=["post"], name="flag_open")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('post', 'number'), name='revision_number_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("post", "number"), name="revision_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('fingerprint__length', 64)), name='revision_has_fingerprint'),
+            model_name="revision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("fingerprint__length", 64)), name="revision_has_fingerprint"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='revision_number_from_one'),
+            model_name="revision",
+            constraint=models.CheckConstraint(condition=models.Q(("number__gte", 1)), name="revision_number_from_one"),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('fingerprint__length', 64)), name='review_has_fingerprint'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("fingerprint__length", 64)), name="review_has_fingerprint"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('revoked_at__isnull', True), ('outcome', 'approved'), _connector='OR'), name='review_revokes_approvals_only'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("revoked_at__isnull", True), ("outcome", "approved"), _connector="OR"),
+                name="review_revokes_approvals_only",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'withdrawn'), ('revision__isnull', True)), models.Q(models.Q(('kind', 'withdrawn'), _negated=True), ('revision__isnull', False)), _connector='OR'), name='release_names_its_text'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "withdrawn"), ("revision__isnull", True)),
+                    models.Q(models.Q(("kind", "withdrawn"), _negated=True), ("revision__isnull", False)),
+                    _connector="OR",
+                ),
+                name="release_names_its_text",
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(condition=models.Q(('held', False), ('live_approval__isnull', False), ('needs_human_review', False), ('withdrawn_at__isnull', True)), fields=['-first_published_at', '-id'], name='post_listed_newest'),
+            model_name="post",
+            index=models.Index(
+                condition=models.Q(
+                    ("held", False),
+                    ("live_approval__isnull", False),
+                    ("needs_human_review", False),
+                    ("withdrawn_at__isnull", True),
+                ),
+                fields=["-first_published_at", "-id"],
+                name="post_listed_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['-changed_at', '-id'], name='post_changed'),
+            model_name="post",
+            index=models.Index(fields=["-changed_at", "-id"], name="post_changed"),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(condition=models.Q(('awaits_review', True), ('withdrawn_at__isnull', True)), fields=['changed_at', 'id'], name='post_waiting'),
+            model_name="post",
+            index=models.Index(
+                condition=models.Q(("awaits_review", True), ("withdrawn_at__isnull", True)),
+                fields=["changed_at", "id"],
+                name="post_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(condition=models.Q(('needs_human_review', True)), fields=['-changed_at', '-id'], name='post_flagged'),
+            model_name="post",
+            index=models.Index(
+                condition=models.Q(("needs_human_review", True)), fields=["-changed_at", "-id"], name="post_flagged"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('live_revision__isnull', True), ('first_published_at__isnull', False), _connector='OR'), name='post_live_has_date'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("live_revision__isnull", True), ("first_published_at__isnull", False), _connector="OR"
+                ),
+                name="post_live_has_date",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('live_approval__isnull', True), ('live_revision__isnull', False), _connector='OR'), name='post_approval_needs_live_text'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("live_approval__isnull", True), ("live_revision__isnull", False), _connector="OR"),
+                name="post_approval_needs_live_text",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('source_id', ''), _negated=True), models.Q(('slug', ''), _negated=True)), name='post_has_identity_and_address'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(models.Q(("source_id", ""), _negated=True), models.Q(("slug", ""), _negated=True)),
+                name="post_has_identity_and_address",
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['post', '-id'], name='audit_of_post'),
+            model_name="auditentry",
+            index=models.Index(fields=["post", "-id"], name="audit_of_post"),
         ),
         migrations.AddIndex(
-            model_name='postterm',
-            index=models.Index(fields=['term', '-published_at', '-post'], name='post_term_newest'),
+            model_name="postterm",
+            index=models.Index(fields=["term", "-published_at", "-post"], name="post_term_newest"),
         ),
         migrations.AddConstraint(
-            model_name='postterm',
-            constraint=models.UniqueConstraint(fields=('post', 'term'), name='post_term_once'),
+            model_name="postterm",
+            constraint=models.UniqueConstraint(fields=("post", "term"), name="post_term_once"),
         ),
     ]

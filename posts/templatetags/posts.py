@@ -44,7 +44,9 @@ def score_bar(value):
     except ValueError:
         return ""
     squares = "".join(f"M{i * 20} 0h18v6h-18z" for i in range(10))
-    full = "".join(f"M{i * 20} 0h{min(18, (filled / 10 - i) * 18):.1f}v6H{i * 20}z" for i in range(10) if filled / 10 > i)
+    full = "".join(
+        f"M{i * 20} 0h{min(18, (filled / 10 - i) * 18):.1f}v6H{i * 20}z" for i in range(10) if filled / 10 > i
+    )
     return format_html(
         '<svg class="score-bar" viewBox="0 0 198 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         '<path class="score-bar__rest" d="{}"/><path class="score-bar__full" d="{}"/></svg>',

@@ -1,0 +1,119 @@
+"""What tests share: a database of their own, people of each group, a browser."""
+
+import os
+import shutil
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test.utils import override_settings
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory):
+    """SQLite in a file of this run alone: in memory there is no WAL, and two runs must not meet."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache():
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+def _person(name, group):
+    person = User.objects.create_user(name, password="a long enough pass phrase", is_staff=True)
+    person.groups.add(Group.objects.get(name=group))
+    return person
+
+
+@pytest.fixture
+def editor(db):
+    return _person("editor", "Editors")
+
+
+@pytest.fixture
+def reviewer(db):
+    return _person("reviewer", "Reviewers")
+
+
+@pytest.fixture
+def staff(db):
+    return _person("staff", "Staff")
+
+
+@pytest.fixture
+def superuser(db):
+    return User.objects.create_superuser("superuser", password="a long enough pass phrase")
+
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A real Chromium; without one the browser tests fail, they are never skipped."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, "Chromium is missing. On Debian and Ubuntu: apt-get install chromium"
+    # Playwright runs an event loop in this thread; Django's database calls here are ordinary ones all the same.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, with what its browser complained about and which foreign addresses it asked for (none is let out)."""
+
+    def __init__(self, context, origin):
+        self.complaints, self.foreign = [], []
+        self.page = context.new_page()
+        self.origin = origin
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.route("**/*", self._route)
+
+    def _note(self, message):
+        if message.type == "error" and "net::ERR_FAILED" not in message.text:
+            self.complaints.append(message.text)
+
+    def _route(self, route):
+        if route.request.url.startswith((self.origin, "data:")):
+            route.continue_()
+        else:
+            self.foreign.append((route.request.resource_type, route.request.url))
+            route.abort()
+
+    def open(self, path):
+        return self.page.goto(self.origin + path)
+
+
+@pytest.fixture
+def browser_page(chromium, live_server):
+    """Opens pages of the live site: browser_page(width=390, scheme="dark") → Watched."""
+    contexts = []
+
+    def opened(width=1280, scheme="light", **options):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        return Watched(context, live_server.url)
+
+    with override_settings(SITE_URL=live_server.url):
+        yield opened
+    for context in contexts:
+        context.close()

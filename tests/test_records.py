@@ -1,0 +1,169 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posts.records import (
+    MAX_IMAGES,
+    MAX_RECORD_BYTES,
+    RecordRefused,
+    fingerprint_of,
+    parse_record,
+    record_json_schema,
+    validate_record,
+)
+from tests.factories import RecordFactory
+
+
+def refusals(**fields):
+    with pytest.raises(RecordRefused) as refused:
+        parse_record(json.dumps(RecordFactory(**fields)).encode())
+    return {problem.pointer: problem.message for problem in refused.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "message"),
+    [
+        ({"title": "a\x00b"}, "/title", "NUL"),
+        ({"notes": ["fine", "a\x00b"]}, "/notes/1", "NUL"),
+        ({"title": 7}, "/title", "takes text"),
+        ({"title": " "}, "/title", "is empty"),
+        ({"body": ""}, "/body", "is empty"),
+        ({"score": {"quality": 840}}, "/score/quality", "from 0 to 100"),
+        ({"score": {"quality": -1}}, "/score/quality", "from 0 to 100"),
+        ({"reading_time": "7"}, "/reading_time", "whole number"),
+        ({"flags": {"has_images": 2}}, "/flags/has_images", "1 or 0"),
+        ({"stack": "python"}, "/stack", "takes a list"),
+        ({"payload": {"a": {"b/c": 10**30}}}, "/payload/a/b~1c", "64 bits"),
+        ({"whatever": float("nan")}, "/whatever", "no finite number"),
+        ({"image_sources": [{"url": "data:image/png;base64,AA"}]}, "/image_sources/0/url", "http and https"),
+        ({"source_id": "x" * 201}, "/source_id", "at most 200"),
+        ({"slug": "Not A Slug"}, "/slug", "safe-job-retries"),
+        ({"published_on": "2026-02-30"}, "/published_on", "YYYY-MM-DD"),
+    ],
+)
+def test_a_refusal_names_the_place_and_says_what_to_write(fields, pointer, message):
+    assert message in refusals(**fields)[pointer]
+
+
+def test_all_problems_of_a_record_are_named_at_once():
+    assert set(refusals(title=7, body="", score={"depth": "x"})) == {"/title", "/body", "/score/depth"}
+
+
+def test_half_a_surrogate_pair_is_refused_from_a_file_and_from_a_form():
+    with pytest.raises(RecordRefused, match="not JSON"):
+        parse_record(b'{"source_id": "a", "title": "\\ud800", "body": "b"}')
+    with pytest.raises(RecordRefused, match="surrogate"):
+        validate_record(RecordFactory(title="\ud800"))
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(14, True), (15, False)])
+def test_a_record_may_nest_sixteen_levels_and_no_more(depth, fits):
+    nested = "x"
+    for _ in range(depth):
+        nested = [nested]
+    record = RecordFactory(payload={"deep": nested})
+    if fits:
+        assert validate_record(record).to_dict()["payload"] == {"deep": nested}
+    else:
+        with pytest.raises(RecordRefused, match="16 levels"):
+            validate_record(record)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(MAX_IMAGES, True), (MAX_IMAGES + 1, False)])
+def test_a_record_may_have_fifty_images_and_no_more(count, fits):
+    record = RecordFactory(image_sources=[{"url": "https://placehold.co/1200x630/png"}] * count)
+    if fits:
+        assert len(validate_record(record).to_dict()["image_sources"]) == MAX_IMAGES
+    else:
+        with pytest.raises(RecordRefused, match="at most 50"):
+            validate_record(record)
+
+
+@pytest.mark.parametrize(("spare", "fits"), [(0, True), (1, False)])
+def test_a_record_may_be_one_mebibyte_long_and_no_longer(spare, fits):
+    empty = json.dumps({"source_id": "a", "title": "t", "body": ""}).encode()
+    line = empty.replace(b'""}', b'"' + b"x" * (MAX_RECORD_BYTES - len(empty) + spare) + b'"}')
+    if fits:
+        assert len(line) == MAX_RECORD_BYTES and parse_record(line).title == "t"
+    else:
+        with pytest.raises(RecordRefused, match="bytes long"):
+            parse_record(line)
+
+
+def test_unknown_keys_are_kept_after_the_known_ones():
+    record = validate_record(RecordFactory(zebra={"b": 1, "a": None}, score={"fun": "high", "quality": 3})).to_dict()
+    assert list(record)[-1] == "zebra"
+    assert list(record["zebra"]) == ["b", "a"]
+    assert record["score"] == {"quality": 3, "fun": "high"}
+
+
+def test_text_is_canonical_at_the_door_and_keeps_hard_line_breaks():
+    body = "one  \r\ntwo \t\r\nthree\t\n\ncafe\u0301 \n"
+    assert validate_record(RecordFactory(body=body)).to_dict()["body"] == "one  \ntwo\nthree\n\ncafé"
+
+
+def test_direction_overrides_are_taken_out_of_titles():
+    assert validate_record(RecordFactory(title="safe\u202egnp.exe")).title == "safegnp.exe"
+
+
+@pytest.mark.parametrize(
+    "claim", [{"view_count": 5}, {"hash": "abc"}, {"slug": "other"}, {"revision": {"status": "approved"}}]
+)
+def test_a_claim_changes_no_fingerprint(claim):
+    plain = RecordFactory(flags={"has_images": 1})
+    claimed = {**plain, **claim, "flags": {"has_images": 1, "needs_human_review": 1}}
+    assert fingerprint_of(validate_record(claimed).to_dict()) == fingerprint_of(validate_record(plain).to_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Draining workers."},
+        {"body": "Other."},
+        {"stack": ["backend", "Go services"]},
+        {"ai_outline": {"b": "2", "a": "1"}},
+        {"notes": ["one"]},
+        {"anything": 1},
+    ],
+)
+def test_a_change_of_content_changes_the_fingerprint(change):
+    plain = RecordFactory(title="Draining workers", ai_outline={"a": "1", "b": "2"})
+    before, after = validate_record(plain).to_dict(), validate_record({**plain, **change}).to_dict()
+    assert fingerprint_of(before) != fingerprint_of(after)
+
+
+def test_an_empty_value_and_a_missing_one_are_the_same_record():
+    plain = RecordFactory()
+    empty = {**plain, "tags": [], "payload": {}, "topic": plain["topic"], "language": None, "ai_brief": ""}
+    assert validate_record(empty).to_dict() == validate_record(plain).to_dict()
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc ", max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text("xyz", min_size=1, max_size=5), json_values, max_size=3))
+def test_a_canonical_record_reads_back_as_itself(payload):
+    try:
+        record = validate_record({"source_id": "a", "title": "t", "body": "b", "payload": payload}).to_dict()
+    except RecordRefused as refused:
+        assert "same text" in str(refused)
+        return
+    again = parse_record(json.dumps(record).encode()).to_dict()
+    assert again == record
+    assert fingerprint_of(again) == fingerprint_of(record)
+
+
+def test_the_schema_names_every_field_of_the_record():
+    schema = record_json_schema()
+    assert schema["required"] == ["source_id", "title", "body"]
+    assert schema["properties"]["image_sources"]["anyOf"][0]["maxItems"] == MAX_IMAGES
