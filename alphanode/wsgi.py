@@ -6,6 +6,6 @@ import os
 os.environ.setdefault("ALPHANODE_PROCESS", "web")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alphanode.settings")
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402 (the environment comes first)
+from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()

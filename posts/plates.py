@@ -1,4 +1,4 @@
-"""The drawing behind a picture: a trace from the SHA-256 of the caption, so that a missing picture still looks meant."""
+"""The drawing behind a picture: a trace from its caption's SHA-256, so that a missing picture still looks meant."""
 
 import hashlib
 

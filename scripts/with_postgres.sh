@@ -52,5 +52,5 @@ CONF
     $as "$bin/pg_ctl" -D "$base/data" -l "$base/log" -w start >/dev/null || { cat "$base/log" >&2; exit 1; }
     $as "$bin/createdb" -h "$base" -U alphanode alphanode
 )
-socket=$(echo "$base" | sed 's#/#%2F#g')
-DATABASE_URL="postgres://alphanode@$socket/alphanode" "$@"
+# Two slashes after the user: a socket folder in place of a host.
+DATABASE_URL="postgres://alphanode@/$base/alphanode" "$@"

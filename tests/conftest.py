@@ -1,10 +1,13 @@
 """What tests share: a database of their own, people of each group, a browser."""
 
+import importlib
 import os
 import shutil
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test.utils import override_settings
 
 
@@ -104,7 +107,7 @@ class Watched:
 
 
 @pytest.fixture
-def browser_page(chromium, live_server):
+def browser_page(chromium, live_server, _groups):
     """Opens pages of the live site: browser_page(width=390, scheme="dark") → Watched."""
     contexts = []
 
@@ -117,3 +120,10 @@ def browser_page(chromium, live_server):
         yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def _groups(transactional_db):
+    """The groups of the migration again: a browser test leaves its database empty behind it."""
+    migration = importlib.import_module("posts.migrations.0002_groups")
+    migration.create_groups(apps, connection.schema_editor())

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import posts.models.fields
 from django.conf import settings
 from django.db import migrations, models
+
+import posts.models.fields
 
 
 class Migration(migrations.Migration):
@@ -89,7 +90,7 @@ class Migration(migrations.Migration):
                 (
                     "body",
                     models.TextField(
-                        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; what isn't placed follows."
+                        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows."
                     ),
                 ),
                 ("topic", models.CharField(blank=True, db_default="", max_length=300)),

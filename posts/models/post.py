@@ -74,7 +74,7 @@ class Post(models.Model):
     title_key = models.CharField(max_length=100, editable=False, db_default="", db_index=True)
     intro = models.TextField(blank=True, db_default="", help_text="Markdown. The first paragraph stands larger.")
     body = models.TextField(
-        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; what isn't placed follows."
+        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows."
     )
     topic = models.CharField(max_length=300, blank=True, db_default="")
     summary = models.TextField(blank=True, db_default="")
