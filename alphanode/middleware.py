@@ -1,95 +1,108 @@
-"""What every response gets: an id, a line in the log, and the headers that Django has no setting for."""
+"""What every response gets: an id, a line in the log, and its security headers."""
 
 import logging
 import re
 import time
 import uuid
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotAllowed
+from django.urls import reverse
 
+from alphanode.headers import header_table
 from alphanode.logs import request_id
 
 logger = logging.getLogger("alphanode.request")
 
+HEALTH_PATH = "/healthz"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-PERMISSIONS_POLICY = ", ".join(
-    f"{feature}=()"
-    for feature in (
-        "accelerometer autoplay camera display-capture encrypted-media fullscreen geolocation gyroscope magnetometer "
-        "microphone midi payment publickey-credentials-get usb browsing-topics"
-    ).split()
-)
-
-
-class HealthMiddleware:
-    """Answers /healthz before anything else runs: it must say “this process answers” whatever else is broken."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        if request.path_info == "/healthz":
-            response = HttpResponse("ok", content_type="text/plain")
-            response.headers["Cache-Control"] = "no-store"
-            response.headers["X-Content-Type-Options"] = "nosniff"
-            return response
-        return self.get_response(request)
 
 
 class RequestLogMiddleware:
-    """Gives each request an id (also in the response) and one line in the log, without query values."""
+    """Gives each request an id (also in the response) and one line in the log, without query values.
+
+    An id that came in is taken over only behind a proxy, which sets it itself: anybody else could write what they
+    like into the log. Probes of /healthz are no visits and get no line.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         sent = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
-        identifier = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
-        token = request_id.set(identifier)
+        request.request_id = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        token = request_id.set(request.request_id)
         started = time.perf_counter()
         try:
-            response = self.get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
-            response.headers["X-Request-ID"] = identifier
-            route = request.resolver_match.view_name if getattr(request, "resolver_match", None) else ""
-            logger.info(
-                "request",
-                extra={
-                    "method": request.method,
-                    "path": request.path,
-                    "route": route,
-                    "status": response.status_code,
-                    "ms": round((time.perf_counter() - started) * 1000, 1),
-                },
-            )
+            response = self.get_response(request)
+            response.headers["X-Request-ID"] = request.request_id
+            if request.path_info != HEALTH_PATH:
+                logger.info(
+                    "request",
+                    extra={
+                        "method": request.method,
+                        "path": quote(request.path),
+                        "route": request.resolver_match.view_name if request.resolver_match else "",
+                        "status": response.status_code,
+                        "ms": round((time.perf_counter() - started) * 1000, 1),
+                    },
+                )
             return response
         finally:
             request_id.reset(token)
 
 
 class HeadersMiddleware:
-    """Sets what a page of its kind must carry; a view may have said something stricter already."""
+    """Sets the headers of alphanode.headers on everything that leaves, errors and files too."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+        self.table = header_table()
+        self.desk = reverse("admin:index")
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        for name, value in self.table[self.kind_of(request, response)].items():
+            if value is None:
+                response.headers.pop(name, None)
+            else:
+                response.headers[name] = value
+        # What no view spoke for: a cache asks before it shows it again, and a search engine leaves it.
+        response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
+        if response.status_code not in (200, 304):
+            response.headers.setdefault("X-Robots-Tag", "noindex")
+        return response
+
+    def kind_of(self, request, response):
+        """The key of the table for `response`; an error in place of a file is a page."""
+        if request.path_info.startswith(self.desk):
+            return getattr(response, "page_kind", "desk")
+        if request.path_info.startswith(settings.STATIC_URL) and response.status_code in (200, 206, 304):
+            return "static"
+        return getattr(response, "page_kind", "public")
+
+
+class HealthMiddleware:
+    """Answers /healthz before hosts, sessions and databases matter: this process answers, whatever else is broken."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        response = self.get_response(request)
-        headers = response.headers
-        if request.path_info.startswith(settings.STATIC_URL) and response.status_code in (200, 304):
-            return response
-        headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
-        if request.path_info.startswith("/admin/"):
-            headers["Cache-Control"] = "private, no-store"
-            headers["X-Robots-Tag"] = "noindex, nofollow"
-            headers["Referrer-Policy"] = "same-origin"
-            # Django's admin draws its icons as data: addresses.
-            headers["Content-Security-Policy"] = headers["Content-Security-Policy"].replace(
-                "img-src 'self'", "img-src 'self' data:"
-            )
-        elif response.status_code != 200:
-            headers.setdefault("X-Robots-Tag", "noindex")
-        return response
+        if request.path_info != HEALTH_PATH or request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+class MethodsMiddleware:
+    """Refuses TRACE and every method that no page has."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.method not in METHODS:
+            return HttpResponseNotAllowed(METHODS)
+        return self.get_response(request)

@@ -1,6 +1,10 @@
-"""Settings. What differs between places comes from the environment; .env.example explains every name."""
+"""Settings. What differs between places comes from the environment; .env.example explains every name.
+
+A value that makes no sense stops the start with one line that names it, so that no typing mistake opens a door.
+"""
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -10,66 +14,100 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-# What the site makes at run time: database, collected static files, the development key.
 VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(mode=0o700, exist_ok=True)
 
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+# ENV_FILE names another file than .env, or none when it is empty (tests must not depend on somebody's .env).
+if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
+    env.read_env(env_file)
 
-DEBUG = env.bool("DEBUG", default=False)
+
+def _text(name, default=""):
+    """A setting as it stands in the environment; empty counts as not set. (env.str follows a leading "$".)"""
+    return os.environ.get(name, "").strip() or default
+
+
+def _refuse(name, takes):
+    raise ImproperlyConfigured(f"{name} is “{_text(name)}”; it takes {takes}.")
+
+
+def _flag(name, default):
+    value = _text(name, "on" if default else "off").lower()
+    if value not in env.BOOLEAN_TRUE_STRINGS and value not in ("off", "false", "no", "n", "0"):
+        _refuse(name, "on or off")
+    return value in env.BOOLEAN_TRUE_STRINGS
+
+
+def _number(name, default):
+    value = _text(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        _refuse(name, "a whole number from 0 up")
+    return int(value)
+
+
+def _choice(name, choices):
+    value = _text(name, choices[0])
+    if value not in choices:
+        _refuse(name, f"one of: {', '.join(choices)}")
+    return value
+
+
+def _list(name, default=()):
+    return [item.strip() for item in _text(name).split(",") if item.strip()] or list(default)
+
+
+DEBUG = _flag("DEBUG", default=False)
 MIN_KEY_LENGTH = 50
 
 
 def _secret_key():
-    if key := env.str("SECRET_KEY", default=""):
+    if key := _text("SECRET_KEY"):
         if len(key) < MIN_KEY_LENGTH:
             raise ImproperlyConfigured(f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. Make a longer one.")
         return key
     if not DEBUG:
         raise ImproperlyConfigured(
-            "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+            "SECRET_KEY is not set. Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     # For development only: made once, kept out of the repository.
     path = VAR_DIR / "development-secret-key"
     if not path.exists():
+        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(50))
-        path.chmod(0o600)
     return path.read_text()
 
 
-def _choice(name, choices):
-    value = env.str(name, default=choices[0])
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name} is “{value}”; it takes one of: {', '.join(choices)}.")
-    return value
-
-
 SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+SECRET_KEY_FALLBACKS = _list("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else ())
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is empty. List the host names that this site answers to.")
+if "*" in ALLOWED_HOSTS and not DEBUG:
+    _refuse("ALLOWED_HOSTS", "the names themselves: a site that answers to any name can be made to lie about its own")
 
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
-if urlsplit(SITE_URL).scheme not in ("http", "https") or not urlsplit(SITE_URL).netloc:
-    raise ImproperlyConfigured(f"SITE_URL is “{SITE_URL}”; it takes an address such as https://example.org.")
-SITE_NAME = env.str("SITE_NAME", default="AlphaNode")
-SITE_CONTACT = env.str("SITE_CONTACT", default="")
+# With DEBUG off the address is https unless somebody says otherwise: what makes the site safe hangs on it.
+SITE_URL = _text(
+    "SITE_URL", "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
+).rstrip("/")
+if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", SITE_URL):
+    _refuse("SITE_URL", "an address without a path, such as https://example.org")
+IS_SECURE_SITE = not DEBUG and urlsplit(SITE_URL).scheme == "https"
+SITE_NAME = _text("SITE_NAME", "AlphaNode")
+SITE_CONTACT = _text("SITE_CONTACT")
 UNREVIEWED_POSTS = _choice("UNREVIEWED_POSTS", ["unlisted", "hidden"])
-INDEXING = env.bool("INDEXING", default=True)
-IMAGE_HOSTS = env.list(
-    "IMAGE_HOSTS", default=["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"]
+INDEXING = _flag("INDEXING", default=True)
+IMAGE_HOSTS = _list("IMAGE_HOSTS", default=["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"])
+if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) for host in IMAGE_HOSTS):
+    _refuse("IMAGE_HOSTS", "host names in small letters, without https:// and port, such as images.unsplash.com")
+CDN_MAX_AGE = _number("CDN_MAX_AGE", default=0)
+RELEASE_EXPECTED_RESULT = _text(
+    "RELEASE_EXPECTED_RESULT", "Readers find what the title promises, and nobody reports a mistake."
 )
-CDN_MAX_AGE = env.int("CDN_MAX_AGE", default=0)
-RELEASE_EXPECTED_RESULT = env.str(
-    "RELEASE_EXPECTED_RESULT", default="Readers find what the title promises, and nobody reports a mistake."
+RELEASE_ROLLBACK_NOTE = _text(
+    "RELEASE_ROLLBACK_NOTE", "Roll back to the text before, or withdraw the post if there is none."
 )
-RELEASE_ROLLBACK_NOTE = env.str(
-    "RELEASE_ROLLBACK_NOTE", default="Roll back to the text before, or withdraw the post if there is none."
-)
-BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
-IS_SECURE_SITE = not DEBUG and SITE_URL.startswith("https://")
+BEHIND_PROXY = _flag("BEHIND_PROXY", default=False)
 
 INSTALLED_APPS = [
     "posts.apps.AlphaNodeAdminConfig",
@@ -83,11 +121,13 @@ INSTALLED_APPS = [
     "posts.apps.PostsConfig",
 ]
 MIDDLEWARE = [
-    "alphanode.middleware.HealthMiddleware",
     "alphanode.middleware.RequestLogMiddleware",
+    # Outside the headers: an answer "not modified" repeats none of them, and what says no-store gets no ETag.
     "django.middleware.http.ConditionalGetMiddleware",
     "alphanode.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "alphanode.middleware.HealthMiddleware",
+    "alphanode.middleware.MethodsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -116,28 +156,59 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'alphanode.sqlite3'}")}
-_database = DATABASES["default"]
-_options = _database.setdefault("OPTIONS", {})
-if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a transaction that reads first and writes later would else fail with "database is locked".
-    _options |= {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-        "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-65536;"
-        "PRAGMA mmap_size=268435456",
-    }
-elif _database["ENGINE"] == "django.db.backends.postgresql":
-    _database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
-    _options["connect_timeout"] = 3
-    if os.environ.get("ALPHANODE_PROCESS") == "web":
-        _options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=8), "timeout": 5}
-        _options["options"] = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
-else:
-    raise ImproperlyConfigured("DATABASE_URL takes sqlite:///… or postgres://…; other engines are not supported.")
 
-CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+def _sqlite_file(url):
+    """The path of sqlite:///path (from the project's folder) or sqlite:////path; the file is its owner's alone."""
+    path = BASE_DIR / env.db_url_config(url)["NAME"] if url else VAR_DIR / "alphanode.sqlite3"
+    if path.name == ":memory:":
+        raise ImproperlyConfigured("DATABASE_URL names no file; a database in memory is gone with its process.")
+    try:
+        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL: {path} can't be opened ({error.strerror}).") from error
+    return path
+
+
+def _database(url):
+    scheme = url.partition("://")[0] if url else "sqlite"
+    if scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": _sqlite_file(url),
+            "OPTIONS": {
+                # Else a transaction that reads first and writes later fails with "database is locked".
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
+                "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-65536;"
+                "PRAGMA mmap_size=268435456",
+            },
+        }
+    if scheme not in ("postgres", "postgresql"):
+        # The address itself stays out of the message: it may hold a password.
+        raise ImproperlyConfigured("DATABASE_URL takes sqlite:///… or postgres://…; other engines are not supported.")
+    try:
+        database = env.db_url_config(url)
+    except ValueError as error:
+        raise ImproperlyConfigured("DATABASE_URL takes postgres://user:password@host:port/name.") from error
+    # A pool keeps requests waiting through a short restart; a checked connection is never a dead one.
+    database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+    options = database.setdefault("OPTIONS", {})
+    options["connect_timeout"] = 3
+    # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
+    if os.environ.get("ALPHANODE_PROCESS") == "web":
+        pool_size = max(1, _number("DATABASE_POOL_SIZE", default=8))
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
+        options["options"] = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
+    return database
+
+
+DATABASES = {"default": _database(_text("DATABASE_URL"))}
+try:
+    CACHES = {"default": env.cache_url_config(_text("CACHE_URL", "locmemcache://"))}
+except ImproperlyConfigured as error:
+    raise ImproperlyConfigured("CACHE_URL takes locmemcache://, filecache:///folder or redis://host:port/0.") from error
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -145,6 +216,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
+# A record of 1 MiB grows threefold when a form percent-encodes it; its lists become many fields.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
@@ -152,8 +227,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
+STATIC_ROOT = BASE_DIR / _text("STATIC_ROOT", "var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -163,37 +237,18 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MAX_AGE = 0 if DEBUG else 300
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 
 def WHITENOISE_ADD_HEADERS_FUNCTION(headers, path, url):
-    """Static files run nothing and may be shown by other sites (a picture of the site shared somewhere)."""
-    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    """A file with a hash in its name never changes; a year is what caches take for always."""
+    if "immutable" in headers["Cache-Control"]:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
 
 
-# Security headers; alphanode.middleware sets those that Django has no setting for.
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "script-src-attr 'none'",
-        "style-src 'self'",
-        "style-src-attr 'none'",
-        " ".join(["img-src 'self'", *(f"https://{host}" for host in IMAGE_HOSTS)]),
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "media-src 'none'",
-        "object-src 'none'",
-        "frame-src 'none'",
-        "worker-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        *(["upgrade-insecure-requests"] if IS_SECURE_SITE else []),
-    ]
-)
+# What Django sends by itself; alphanode.headers has the whole table.
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
@@ -203,14 +258,16 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-if not DEBUG:
+if IS_SECURE_SITE:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-    SECURE_SSL_REDIRECT = IS_SECURE_SITE
+    SECURE_SSL_REDIRECT = True
+    # A probe asks the process itself, without the proxy that speaks TLS.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = 63072000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = _choice("LOG_LEVEL", ["INFO", "DEBUG", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -221,6 +278,8 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": [], "propagate": False},
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        # Its DEBUG lines hold the texts of posts.
+        "django.db.backends": {"level": "INFO"},
         "markdown_it": {"level": "WARNING"},
     },
 }

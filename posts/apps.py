@@ -6,6 +6,10 @@ class PostsConfig(AppConfig):
     name = "posts"
     default = True
 
+    def ready(self):
+        # Registers the checks that migrations run first.
+        from alphanode import system_checks  # noqa: F401
+
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     """Django's admin with our own site in its place."""

@@ -44,8 +44,6 @@ class SiteFeed(Atom1Feed):
 
 
 def as_machine_file(response):
-    """Headers of a file that programs read: short life in caches, nothing to run."""
-    response.headers["Cache-Control"] = "public, max-age=300"
-    response.headers["Content-Security-Policy"] = "default-src 'none'"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    """A file that programs read: nothing in it runs, caches keep it for minutes, other sites may show it."""
+    response.page_kind = "machine"
     return response

@@ -155,6 +155,11 @@ def forbidden(request, exception=None):
     return render(request, "403.html", {"reason": str(exception or "")}, status=403)
 
 
+def csrf_failure(request, reason=""):
+    """A form without our own token: from another site, or from before a login or a long pause."""
+    return forbidden(request, "The form was too old or came from elsewhere. Load its page anew and send it again.")
+
+
 def not_found(request, exception=None):
     return render(request, "404.html", status=404)
 

@@ -1,0 +1,96 @@
+"""The security headers of every kind of response, in one table.
+
+The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
+it, shown on the desk), `static` (files), `machine` (feeds and sitemaps). The middleware tells static files and the
+desk by their path; a view names any other kind by `response.page_kind`.
+"""
+
+from django.conf import settings
+
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in [
+        "accelerometer",
+        "autoplay",
+        "camera",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "publickey-credentials-get",
+        "usb",
+        "browsing-topics",
+    ]
+)
+
+
+def content_security_policy(*, images="'self'", framed_by="'none'"):
+    """The policy of a page. images: sources besides the allowed hosts; framed_by: who may frame the page."""
+    # The hosts come from the setting that the check of picture addresses reads too: one list, two nets.
+    directives = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "script-src-attr": "'none'",
+        "style-src": "'self'",
+        "style-src-attr": "'none'",
+        "img-src": " ".join([images, *(f"https://{host}" for host in settings.IMAGE_HOSTS)]),
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "media-src": "'none'",
+        "object-src": "'none'",
+        "frame-src": "'none'",
+        "worker-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": framed_by,
+    }
+    policy = "; ".join(f"{name} {value}" for name, value in directives.items())
+    return f"{policy}; upgrade-insecure-requests" if settings.IS_SECURE_SITE else policy
+
+
+def header_table():
+    """Kind → {header: value}; None takes a header away that Django sets on everything."""
+    page = {
+        "Content-Security-Policy": content_security_policy(),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": PERMISSIONS_POLICY,
+    }
+    # The admin's own style sheets draw icons as data: addresses.
+    desk = page | {
+        "Content-Security-Policy": content_security_policy(images="'self' data:"),
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "private, no-store",
+        "X-Robots-Tag": "noindex, nofollow",
+    }
+    file = {
+        "Content-Security-Policy": "default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": None,
+        "Cross-Origin-Opener-Policy": None,
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return {
+        "public": page,
+        "desk": desk,
+        # The desk may frame its own preview, and the address of a draft must not reach the hosts of its pictures.
+        "preview": desk
+        | {
+            "Content-Security-Policy": content_security_policy(images="'self' data:", framed_by="'self'"),
+            "X-Frame-Options": "SAMEORIGIN",
+            "Referrer-Policy": "no-referrer",
+        },
+        # An SVG is a document when it is opened by itself.
+        "static": file | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"},
+        "machine": file | {"Cache-Control": "public, max-age=300"},
+    }

@@ -1,0 +1,28 @@
+"""What `migrate` asks of the database before it touches it, so that every start of a new version asks it too."""
+
+from django.core.checks import Error, Tags, register
+from django.db import DatabaseError, connections
+
+
+@register(Tags.database)
+def sqlite_file_is_whole(app_configs, databases, **kwargs):
+    """An Error for each SQLite file that PRAGMA quick_check finds damaged."""
+    found = []
+    for alias in databases or ():
+        if connections[alias].vendor != "sqlite":
+            continue
+        try:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("PRAGMA quick_check(1)")
+                answer = cursor.fetchone()[0]
+        except DatabaseError as error:
+            answer = str(error)
+        if answer != "ok":
+            found.append(
+                Error(
+                    f"The database file {connections[alias].settings_dict['NAME']} is damaged: {answer}",
+                    hint="Stop here and bring back a copy.",
+                    id="alphanode.E001",
+                )
+            )
+    return found

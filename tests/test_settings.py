@@ -1,0 +1,228 @@
+import os
+import re
+import runpy
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+ROOT = Path(__file__).parent.parent
+KEY = "a key for tests alone, as long as a real one must be; 0123456789"
+PRODUCTION = {
+    "ENV_FILE": "",
+    "DEBUG": "off",
+    "SECRET_KEY": KEY,
+    "ALLOWED_HOSTS": "articles.example",
+    "SITE_URL": "https://articles.example",
+    "BEHIND_PROXY": "on",
+}
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path):
+    """load(NAME=value, …) → the settings module as it comes out with production's environment and these changes."""
+
+    def loaded(**changes):
+        database = {"DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3"}
+        for name, value in {**PRODUCTION, **database, **changes}.items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "alphanode" / "settings.py"))
+
+    return loaded
+
+
+def run(*arguments, **environment):
+    """Run a command in a process of its own, with nothing but these names in its environment."""
+    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**plain, "PYTHONUTF8": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SECRET_KEY", "", "SECRET_KEY is not set"),
+        ("SECRET_KEY", "x" * 49, "shorter than 50"),
+        ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is empty"),
+        ("ALLOWED_HOSTS", "articles.example,*", "the names themselves"),
+        ("DEBUG", "perhaps", "on or off"),
+        ("INDEXING", "ture", "on or off"),
+        ("UNREVIEWED_POSTS", "listed", "one of: unlisted, hidden"),
+        ("CDN_MAX_AGE", "-1", "whole number"),
+        ("LOG_LEVEL", "loud", "one of: INFO"),
+        ("SITE_URL", "articles.example", "such as https://example.org"),
+        ("SITE_URL", "https://articles.example/blog", "without a path"),
+        ("SITE_URL", "javascript:alert(1)", "such as https://example.org"),
+        ("IMAGE_HOSTS", "https://images.unsplash.com", "without https://"),
+        ("IMAGE_HOSTS", "a.example; script-src *", "without https://"),
+        ("CACHE_URL", "carrier-pigeon://x", "CACHE_URL takes"),
+        ("DATABASE_URL", "mysql://root@localhost/x", "other engines"),
+        ("DATABASE_URL", "sqlite://:memory:", "gone with its process"),
+        ("DATABASE_URL", "sqlite:////no/such/folder/x.sqlite3", "can't be opened"),
+        ("DATABASE_URL", "postgres://u:pw@host:port/name", "postgres://user:password@host:port/name"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_stops_the_start_by_name(load, name, value, message):
+    assert load()["DEBUG"] is False
+    with pytest.raises(ImproperlyConfigured, match=re.escape(message)) as refusal:
+        load(**{name: value})
+    assert name in str(refusal.value) and "\n" not in str(refusal.value)
+    assert "pw" not in str(refusal.value)
+
+
+def test_a_command_that_cannot_start_says_why_in_one_line():
+    ended = run("manage.py", "check", ENV_FILE="")
+    assert ended.returncode == 1 and ended.stdout == ""
+    assert ended.stderr.startswith("AlphaNode can't start: SECRET_KEY is not set") and ended.stderr.count("\n") == 1
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line_and_does_not_try_again(tmp_path):
+    ended = run(
+        *("-m", "gunicorn", "--no-control-socket", "--bind", f"unix:{tmp_path}/socket", "alphanode.wsgi"), ENV_FILE=""
+    )
+    assert ended.returncode == 3
+    assert "AlphaNode can't start: SECRET_KEY is not set" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_deployment_check_finds_nothing_to_say_about_production(tmp_path):
+    environment = PRODUCTION | {"DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3"}
+    check = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    ended = run(*check, **environment)
+    assert (ended.returncode, ended.stdout) == (0, "System check identified no issues (0 silenced).\n"), ended.stderr
+    # The check can find something: the same site without HTTPS.
+    insecure = run(*check, **environment | {"SITE_URL": "http://articles.example"})
+    assert insecure.returncode == 1 and "SECURE_HSTS_SECONDS" in insecure.stderr
+
+
+def test_a_forgotten_address_of_the_site_is_a_secure_one(load):
+    loaded = load(SITE_URL="", ALLOWED_HOSTS=".articles.example,other.example")
+    assert (loaded["SITE_URL"], loaded["IS_SECURE_SITE"]) == ("https://articles.example", True)
+    assert loaded["SESSION_COOKIE_NAME"] == "__Host-sessionid" and loaded["SESSION_COOKIE_SECURE"]
+    assert not load(SITE_URL="http://articles.example")["IS_SECURE_SITE"]
+
+
+def test_a_key_may_start_with_a_dollar(load):
+    assert load(SECRET_KEY=f"${KEY}")["SECRET_KEY"] == f"${KEY}"
+
+
+def test_the_example_file_names_every_setting_that_is_read():
+    source = (ROOT / "alphanode" / "settings.py").read_text()
+    read = set(re.findall(r'_(?:text|flag|number|choice|list)\(\s*"([A-Z_]+)"', source))
+    explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert len(read) > 15
+    assert read == explained
+
+
+def test_the_example_file_starts_a_site_once_its_two_gaps_are_filled(tmp_path):
+    filled = (ROOT / ".env.example").read_text()
+    filled = filled.replace("SECRET_KEY=\n", f"SECRET_KEY={KEY}\n", 1).replace(
+        "ALLOWED_HOSTS=\n", "ALLOWED_HOSTS=a.example\n"
+    )
+    (tmp_path / "env").write_text(filled)
+    ended = run("manage.py", "check", ENV_FILE=str(tmp_path / "env"), DATABASE_URL=f"sqlite:///{tmp_path}/x.sqlite3")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_new_database_file_is_its_owners_alone(load, tmp_path):
+    load(DATABASE_URL=f"sqlite:///{tmp_path}/new.sqlite3")
+    assert stat.S_IMODE((tmp_path / "new.sqlite3").stat().st_mode) == 0o600
+
+
+sqlite_only = pytest.mark.skipif("sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="about SQLite")
+postgres_only = pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL")
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("journal_size_limit", 67108864)],
+)
+def test_the_open_sqlite_connection_is_safe_against_crashes(db, pragma, value):
+    with connection.cursor() as cursor:
+        assert cursor.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+
+
+@sqlite_only
+def test_a_transaction_takes_the_write_lock_at_its_start_and_waits_ten_seconds_for_it(db):
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+    # The test itself runs in a transaction, so nobody else can write now.
+    other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+@sqlite_only
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["/", "/posts/none/", "/feed/", "/sitemap.xml", "/admin/login/"])
+def test_reading_a_page_takes_no_write_lock(client, address):
+    writer = sqlite3.connect(connection.settings_dict["NAME"])
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        assert client.get(address).status_code in (200, 404)
+    finally:
+        writer.close()
+
+
+@sqlite_only
+def test_migrating_stops_at_a_damaged_file(tmp_path):
+    path = tmp_path / "site.sqlite3"
+    environment = PRODUCTION | {"DATABASE_URL": f"sqlite:///{path}"}
+    assert run("manage.py", "migrate", **environment).returncode == 0
+    content = bytearray(path.read_bytes())
+    for page in range(8192, len(content), 4096):
+        content[page + 8 : page + 500] = b"\xff" * 492
+    path.write_bytes(content)
+    ended = run("manage.py", "migrate", **environment)
+    assert ended.returncode == 1
+    assert "is damaged" in ended.stderr and "Traceback" not in ended.stderr
+
+
+@sqlite_only
+def test_a_whole_file_passes_the_check_before_migrations(db):
+    assert run_checks(databases=["default"]) == []
+
+
+SHOWN = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+SHOW = f"""
+import django
+django.setup()
+from django.db import connection
+with connection.cursor() as cursor:
+    print(*[cursor.execute("SHOW " + name).fetchone()[0] for name in {SHOWN}])
+    print(connection.pool is not None and (connection.pool.timeout, connection.pool.min_size, connection.pool.max_size))
+    print(connection.settings_dict["CONN_HEALTH_CHECKS"], connection.settings_dict["CONN_MAX_AGE"])
+    print(connection.connection.info.get_parameters().get("connect_timeout"))
+connection.close_pool()
+"""
+
+
+@postgres_only
+@pytest.mark.parametrize(("process", "timeouts", "pool"), [("web", "5s 2s 15s", "(5, 1, 8)"), ("", "0 0 0", "False")])
+def test_only_web_processes_give_up_waiting_for_postgresql(process, timeouts, pool):
+    ended = run(
+        *("-c", SHOW),
+        **{
+            **PRODUCTION,
+            "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+            "DATABASE_URL": os.environ["DATABASE_URL"],
+            "ALPHANODE_PROCESS": process,
+        },
+    )
+    assert ended.stdout.splitlines() == [timeouts, pool, "True 0", "3"], ended.stderr
