@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 
@@ -6,13 +8,15 @@ class PostsConfig(AppConfig):
     name = "posts"
     default = True
 
-    def ready(self):
-        # Registers the checks that migrations run first.
-        from alphanode import system_checks  # noqa: F401
-
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     """Django's admin with our own site in its place."""
 
     default = False
     default_site = "posts.admin.site.AlphaNodeAdminSite"
+
+    def ready(self):
+        """Register our models once the site stands: the package that holds both can't do it on import."""
+        super().ready()
+        for module in ("posts", "records"):
+            import_module(f"posts.admin.{module}")

@@ -1,0 +1,149 @@
+"""The other records of the desk: to read, to filter, never to change by hand."""
+
+import json
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+from posts.admin.posts import CappedPaginator, status_badge
+from posts.models import AuditEntry, FormerSlug, ImportBatch, ImportIssue, Release, Review, ReviewFlag, Revision
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that operations write and people read."""
+
+    show_full_result_count = False
+    paginator = CappedPaginator
+    list_per_page = 50
+    sortable_by = []
+    actions = None
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        """Without the long texts that a list does not show."""
+        rows = super().get_queryset(request)
+        is_list = request.resolver_match and request.resolver_match.url_name.endswith("_changelist")
+        return rows.defer(*self.deferred) if is_list and self.deferred else rows
+
+    deferred = ()
+
+    @admin.display(description="Post")
+    def post_link(self, row):
+        """The post that the row is about, as a link to its page on the desk."""
+        post = getattr(row, "post", None) or getattr(getattr(row, "revision", None), "post", None)
+        if post is None:
+            return "–"
+        return format_html(
+            '<a href="{}" dir="auto">{}</a>', reverse("admin:posts_post_change", args=[post.pk]), post.title
+        )
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ["version", "post_link", "badge", "author", "batch", "created_at"]
+    list_filter = ["status"]
+    list_select_related = ["post", "author", "batch"]
+    ordering = ["-pk"]
+    deferred = ("snapshot", "post__body", "post__intro")
+    fields = ["post_link", "version", "number", "badge", "fingerprint", "canonical_version", "author", "batch", "why",
+              "created_at", "snapshot_shown"]  # fmt: skip
+    readonly_fields = ["post_link", "badge", "snapshot_shown"]
+
+    @admin.display(description="Status")
+    def badge(self, revision):
+        return status_badge(revision)
+
+    @admin.display(description="Snapshot")
+    def snapshot_shown(self, revision):
+        """The record as it was hashed, read-only."""
+        text = json.dumps(revision.snapshot, ensure_ascii=False, indent=2)
+        return format_html('<pre class="snapshot" tabindex="0" role="region" aria-label="Snapshot">{}</pre>', text)
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    list_display = ["outcome", "post_link", "version", "reason_code", "reviewer", "is_bulk", "created_at", "revoked_at"]
+    list_filter = ["outcome", "is_bulk"]
+    list_select_related = ["revision__post", "reviewer"]
+    ordering = ["-pk"]
+    deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
+
+    @admin.display(description="Version")
+    def version(self, review):
+        return review.revision.version
+
+
+@admin.register(ReviewFlag)
+class ReviewFlagAdmin(ReadOnlyAdmin):
+    list_display = ["reason", "note", "post_link", "raised_by", "raised_at", "cleared_at", "cleared_by"]
+    list_filter = ["reason", ("cleared_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["post", "raised_by", "cleared_by"]
+    ordering = ["-pk"]
+    deferred = ("post__body", "post__intro")
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "kind", "post_link", "version", "owner", "expected_result", "rollback_note", "made_by"]
+    list_filter = ["kind"]
+    list_select_related = ["post", "revision", "owner", "made_by"]
+    ordering = ["-pk"]
+    deferred = ("revision__snapshot", "post__body", "post__intro")
+
+    @admin.display(description="Version")
+    def version(self, release):
+        return release.revision.version if release.revision_id else "–"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "action", "post_link", "made_by", "detail", "short_fingerprint"]
+    list_filter = ["action"]
+    list_select_related = ["post", "made_by"]
+    ordering = ["-pk"]
+    deferred = ("post__body", "post__intro")
+
+    @admin.display(description="Fingerprint")
+    def short_fingerprint(self, entry):
+        return entry.fingerprint[:12] or "–"
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ReadOnlyAdmin):
+    list_display = ["id", "source_name", "state", "created", "updated", "unchanged", "conflict", "duplicate", "refused",
+                    "started_by", "started_at"]  # fmt: skip
+    list_filter = ["state"]
+    list_select_related = ["started_by"]
+    ordering = ["-pk"]
+
+
+@admin.register(ImportIssue)
+class ImportIssueAdmin(ReadOnlyAdmin):
+    list_display = ["batch", "line", "kind", "reason", "post_link"]
+    list_filter = ["kind"]
+    list_select_related = ["batch", "post"]
+    ordering = ["-pk"]
+    deferred = ("raw", "post__body", "post__intro")
+
+    @admin.display(description="Why")
+    def reason(self, issue):
+        if issue.first_line:
+            return f"Repeats line {issue.first_line}."
+        return "; ".join(f"{pointer or 'whole record'}: {message}" for pointer, message in issue.problems)
+
+
+@admin.register(FormerSlug)
+class FormerSlugAdmin(ReadOnlyAdmin):
+    list_display = ["slug", "post_link", "left_at"]
+    list_select_related = ["post"]
+    ordering = ["-pk"]
+    deferred = ("post__body", "post__intro")

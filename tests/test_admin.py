@@ -1,0 +1,382 @@
+import pytest
+from django.contrib.admin import site
+from django.urls import reverse
+
+from posts.models import AuditEntry, Post, Review, Revision
+from tests.factories import RecordFactory, approve, import_records, make_post, person
+
+pytestmark = pytest.mark.django_db
+
+
+def address(post, act=None):
+    return (
+        reverse("admin:posts_post_act", args=[post.pk, act])
+        if act
+        else reverse("admin:posts_post_change", args=[post.pk])
+    )
+
+
+def form_data(page, **changes):
+    """What a browser would send for the page's form, with some fields typed over."""
+    form, images, checklist = page.context["form"], page.context["images"], page.context["checklist"]
+    data = {"why": "", "bump": "patch"}
+    for bound in form:
+        if hasattr(bound.field.widget, "parts"):
+            rows = bound.field.prepare_value(bound.value()) or []
+            for index, (part, _) in enumerate(bound.field.widget.parts):
+                data[f"{bound.name}-{part}"] = [row[index] for row in rows]
+        elif bound.name not in ("why", "bump"):
+            value = bound.field.prepare_value(bound.value())
+            data[bound.name] = "" if value is None else value
+    for formset in (images, checklist):
+        for bound in formset.management_form:
+            data[bound.html_name] = bound.value()
+        for row in formset:
+            for bound in row:
+                if bound.name != "DELETE":
+                    data[bound.html_name] = "" if bound.value() is None else bound.value()
+    return data | changes
+
+
+def saved(client, post, **changes):
+    page = client.get(address(post))
+    return client.post(address(post), form_data(page, **changes), follow=True)
+
+
+FULL = {
+    "image_sources": [
+        {"source": "unsplash", "url": "https://images.unsplash.com/a", "caption": "c", "camera": "kept", "width": 1200}
+    ],
+    "checklist": ["one", "two"],
+    "entities": [{"name": "Go", "type": "stack", "weight": 3}],
+    "payload": {"seed": 1, "nested": {"a": [1, None]}},
+    "ai_outline": {"b": "2", "a": "1"},
+    "notes": ["n"],
+    "score": {"quality": 84},
+    "unknown": {"kept": True},
+    "published_on": "2026-05-01",
+    "reading_time": 7,
+    "tags": ["t"],
+    "authors": ["A"],
+    "flags": {"has_images": 1, "needs_human_review": 0},
+}
+
+
+def test_saving_a_form_as_it_opened_makes_no_revision_and_keeps_the_approval(client):
+    post = make_post(**FULL, released=True)
+    client.force_login(person("Editors"))
+    page = saved(client, post)
+    assert "Nothing changed: still 1.0.0, its approval stays." in page.content.decode()
+    post.refresh_from_db()
+    assert post.revisions.count() == 1 and post.is_indexable
+
+
+def test_an_edit_is_saved_as_the_next_version_and_no_live_byte_changes(client):
+    post = make_post(**FULL, released=True)
+    before = client.get(post.get_absolute_url()).content
+    client.force_login(person("Editors"))
+    page = saved(client, post, summary="Other words.", bump="minor", why="Clearer.")
+    assert "Saved as 1.1.0. Readers still see 1.0.0." in page.content.decode()
+    post.refresh_from_db()
+    head = post.head_revision
+    assert (head.snapshot["summary"], head.why, head.author.groups.get().name) == (
+        "Other words.",
+        "Clearer.",
+        "Editors",
+    )
+    unseen = ("unknown", "score", "flags", "entities", "image_sources", "payload")
+    assert {key: head.snapshot[key] for key in unseen} == {key: FULL[key] for key in unseen}
+    client.logout()
+    assert client.get(post.get_absolute_url()).content == before
+
+
+def test_lists_are_edited_as_rows_and_an_emptied_row_is_gone(client):
+    post = make_post(stack=["Go", "backend"], ai_outline={"a": "1"}, checklist=["one", "two", "three"])
+    client.force_login(person("Editors"))
+    saved(
+        client,
+        post,
+        **{
+            "stack-value": ["Go", "", "PostgreSQL"],
+            "ai_outline-label": ["z", "a"],
+            "ai_outline-text": ["0", "1"],
+            "checklist-0-position": "3",
+            "checklist-2-position": "1",
+            "checklist-1-DELETE": "on",
+            "entities-name": ["Go"],
+            "entities-type": [""],
+            "entities-extra": [""],
+        },
+    )
+    post.refresh_from_db()
+    assert post.stack == ["Go", "PostgreSQL"]
+    assert list(post.ai_outline) == ["z", "a"]
+    assert [item.text for item in post.checklist_items.all()] == ["three", "one"]
+    assert post.entities == [{"name": "Go"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"title": ""}, "Title is empty"),
+        ({"body": "a\x00b"}, "Null characters are not allowed"),
+        ({"payload": "{not json"}, "This is not JSON (line 1, column 2)"),
+        ({"images-0-url": "ftp://x/a.jpg"}, "URL takes only http and https addresses"),
+        ({"images-0-width_px": "0"}, "Width, px"),
+        ({"reading_time": "soon"}, "Enter a whole number"),
+        ({"published_on": "tomorrow"}, "Enter a valid date"),
+        ({"checklist-0-text": "x" * 2001}, "Text takes at most 2,000 characters"),
+        ({"ai_outline-label": [""], "ai_outline-text": ["x"]}, "Every line needs a label"),
+    ],
+)
+def test_an_error_names_the_field_keeps_the_typed_text_and_saves_nothing(client, changes, message):
+    post = make_post(**FULL)
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    answer = client.post(address(post), form_data(page, summary="Typed and kept.", **changes))
+    assert answer.status_code == 422
+    assert message in answer.content.decode() and "Typed and kept." in answer.content.decode()
+    assert post.revisions.count() == 1
+
+
+def test_a_stale_save_shows_both_texts_and_loses_neither(client):
+    post = make_post(summary="Old.")
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    import_records({**RecordFactory(source_id=post.source_id), "summary": "From the import."})
+    answer = client.post(address(post), form_data(page, summary="Mine."))
+    content = answer.content.decode()
+    assert answer.status_code == 409
+    assert "An import saved this post while you were editing" in content
+    assert "From the import." in content and "Mine." in content
+    typed = {}
+    for name, value in answer.context["typed"]:
+        typed.setdefault(name, []).append(value)
+    post.refresh_from_db()
+    client.post(address(post), {**typed, "head": post.head_revision_id})
+    post.refresh_from_db()
+    assert post.summary == "Mine." and post.revisions.count() == 3
+
+
+def test_a_post_is_typed_submitted_and_opened(client):
+    client.force_login(person("Editors"))
+    add = reverse("admin:posts_post_add")
+    page = client.get(add)
+    answer = client.post(add, form_data(page, title="Typed here", body="## Words", _submit="1"), follow=True)
+    assert "It waits for review now." in answer.content.decode()
+    assert Post.objects.waiting().get().title == "Typed here"
+
+
+def decision(client, post, **changes):
+    page = client.get(address(post))
+    form = page.context["decision"]
+    data = {name: form[name].value() or "" for name in form.fields if name != "ticks"}
+    return client.post(address(post, "decide"), data | changes, follow=True)
+
+
+def test_a_reviewer_approves_and_the_page_opens_to_search_engines(client):
+    post = make_post(checklist=["one"])
+    client.force_login(person())
+    refused = decision(client, post, outcome="approved", comment="Read it twice.")
+    assert refused.status_code == 422
+    assert "not ticked: one" in refused.content.decode() and "Read it twice." in refused.content.decode()
+    done = decision(client, post, outcome="approved", ticks=["one"])
+    assert "Approved. Readers see 1.0.0 now; search engines: open." in done.content.decode()
+    assert "X-Robots-Tag" not in client.get(post.get_absolute_url()).headers
+
+
+def test_a_decision_from_a_stale_page_is_refused_with_409(client):
+    post = make_post()
+    client.force_login(person())
+    answer = decision(client, post, outcome="approved", fingerprint="0" * 64)
+    assert answer.status_code == 409 and not Review.objects.exists()
+
+
+def test_a_reviewer_flags_clears_rolls_back_withdraws_releases_and_restores_from_the_page(client):
+    post = make_post(released=True, summary="First.")
+    client.force_login(person())
+    saved(client, post, summary="Second.")
+    approve(post)
+    steps = [
+        ("flag", {"flag-note": "Numbers?"}, "Flagged."),
+        ("clear-flag", {"why": "They are right."}, "The flag is cleared."),
+        ("roll-back", {"why": "Wrong."}, "Rolled back: readers see 1.0.0 now."),
+        ("withdraw", {"why": "Asked to."}, "Withdrawn"),
+        ("restore", {"number": "1", "why": ""}, "Restored 1.0.0 as 1.0.2."),
+        ("change-address", {"slug": "elsewhere"}, "The address is /posts/elsewhere/ now"),
+    ]
+    for act, data, message in steps:
+        if act == "clear-flag":
+            data["flag"] = post.review_flags.get().pk
+        answer = client.post(address(post, act), data, follow=True)
+        assert message in answer.content.decode(), act
+    assert (
+        list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))[-5:]
+        == [
+            "rolled back",
+            "withdrawn",
+            "saved",
+            "address changed",
+        ][-5:]
+        or AuditEntry.objects.filter(action="address changed").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    "act", ["decide", "flag", "roll-back", "withdraw", "release", "restore", "submit", "change-address"]
+)
+def test_no_act_happens_by_get_and_none_for_who_may_not(client, act):
+    post = make_post(released=True)
+    client.force_login(person("Reviewers"))
+    assert client.get(address(post, act)).status_code == 405
+    before = list(Post.objects.values()), AuditEntry.objects.count()
+    client.logout()
+    assert client.post(address(post, act)).status_code == 302
+    client.force_login(person("Staff" if act not in ("flag", "withdraw") else "Editors"))
+    data = {
+        "fingerprint": post.head_revision.fingerprint,
+        "outcome": "rejected",
+        "comment": "no",
+        "flag-note": "x",
+        "number": "1",
+        "slug": "x",
+    }
+    assert client.post(address(post, act), data).status_code == 403
+    assert (list(Post.objects.values()), AuditEntry.objects.count()) == before
+
+
+@pytest.mark.parametrize("number", ["123abc", "-1", str(2**63), "99999999999999999999", "..", "0"])
+def test_a_number_of_no_post_is_not_found(client, superuser, number):
+    client.force_login(superuser)
+    for where in ("change/", "preview/", "do/flag/"):
+        assert client.post(f"/admin/posts/post/{number}/{where}", {"flag-note": "x"}).status_code == 404
+
+
+def test_a_draft_is_previewed_as_readers_would_see_it_and_kept_from_caches(client):
+    post = make_post(released=True)
+    client.force_login(person("Editors"))
+    saved(client, post, summary="Only in the draft.")
+    answer = client.get(reverse("admin:posts_post_preview", args=[post.pk]))
+    assert "Only in the draft." in answer.content.decode()
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+    client.logout()
+    assert client.get(reverse("admin:posts_post_preview", args=[post.pk])).status_code == 302
+
+
+def test_a_list_costs_the_same_with_one_post_and_with_thirty(client, django_assert_num_queries, superuser):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client.force_login(superuser)
+    make_post(released=True, flagged=True)
+    models = ["post", "revision", "review", "reviewflag", "release", "auditentry", "importbatch", "importissue"]
+    addresses = [reverse("admin:index"), *(reverse(f"admin:posts_{name}_changelist") for name in models)]
+    costs = []
+    for _ in range(2):
+        counts = []
+        for where in addresses:
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
+                assert client.get(where).status_code == 200
+            counts.append(len(queries))
+        costs.append(counts)
+        import_records(*[RecordFactory() for _ in range(20)], RecordFactory(title=7))
+        for post in Post.objects.filter(live_revision=None)[:9]:
+            approve(post)
+    assert costs[0] == costs[1]
+    assert max(costs[0]) <= 12
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("drain", True),
+        ("DRAINING WOR", True),
+        ("workers", False),
+        ("id-1", True),
+        ("ref-1", True),
+        ("the-slug", True),
+        ("%", False),
+    ],
+)
+def test_posts_are_found_by_the_beginning_of_the_title_or_a_whole_identity(client, superuser, question, found):
+    make_post(title="Draining workers", source_id="id-1", reference="ref-1", slug="the-slug")
+    client.force_login(superuser)
+    page = client.get(reverse("admin:posts_post_changelist"), {"q": question})
+    assert page.status_code == 200
+    assert ("Draining workers" in page.content.decode()) is found
+
+
+@pytest.mark.parametrize(
+    "query", ["place=waiting", "place=open", "status=approved", "place=nonsense", "difficulty=x", "p=7"]
+)
+def test_every_filter_answers(client, superuser, query):
+    make_post()
+    client.force_login(superuser)
+    answer = client.get(reverse("admin:posts_post_changelist") + "?" + query)
+    assert answer.status_code in (200, 302)
+
+
+def test_actions_of_the_list_go_through_the_operations(client):
+    flagged, typed = make_post(), make_post()
+    client.force_login(person())
+    for action, message in [("flag_selected", "Flagged: 2."), ("withdraw_selected", "Withdrawn: 2.")]:
+        data = {"action": action, "_selected_action": [flagged.pk, typed.pk]}
+        page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
+        assert message in page.content.decode()
+    page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
+    assert "The post is withdrawn already." in page.content.decode()
+    assert "Withdrawn: 0." in page.content.decode()
+
+
+def test_an_editor_has_no_action_that_an_editor_may_not_take(client):
+    post = make_post()
+    client.force_login(person("Editors"))
+    page = client.get(reverse("admin:posts_post_changelist")).content.decode()
+    assert "Submit for review" in page and "Flag for a person" not in page
+    data = {"action": "withdraw_selected", "_selected_action": [post.pk]}
+    client.post(reverse("admin:posts_post_changelist"), data, follow=True)
+    post.refresh_from_db()
+    assert post.withdrawn_at is None
+
+
+def test_nothing_is_deleted_and_records_are_read_only(client, superuser):
+    post = make_post(released=True)
+    client.force_login(superuser)
+    assert client.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"}).status_code == 403
+    for model in (Revision, Review):
+        row = model.objects.first()
+        where = f"/admin/posts/{model._meta.model_name}/{row.pk}/change/"
+        assert client.get(where).status_code == 200
+        assert client.post(where, {"status": "approved"}).status_code == 403
+    assert Post.objects.exists()
+
+
+def test_every_name_in_an_admin_class_means_something():
+    for model, admin in site._registry.items():
+        if model._meta.app_label != "posts":
+            continue
+        fields = {field.name for field in model._meta.get_fields()}
+        for name in [*admin.list_display, *admin.readonly_fields, *(admin.fields or ())]:
+            assert name in fields or hasattr(admin, name), f"{admin}: {name}"
+        for name in admin.actions or ():
+            assert callable(getattr(admin, name))
+
+
+def test_texts_of_a_post_are_escaped_everywhere_on_the_desk(client, superuser):
+    payload = '"><script>alert(1)</script>'
+    post = make_post(title=payload, summary=payload, notes=[payload], payload={payload: payload}, checklist=[payload])
+    client.force_login(superuser)
+    for where in (
+        address(post),
+        reverse("admin:posts_post_changelist"),
+        reverse("admin:posts_revision_change", args=[post.head_revision_id]),
+        reverse("admin:posts_post_preview", args=[post.pk]),
+        reverse("admin:index"),
+    ):
+        page = client.get(where).content.decode()
+        assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in client.get(address(post)).content.decode()
