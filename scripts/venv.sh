@@ -5,17 +5,23 @@ set -eu
 python=$1
 requirements=$2
 cd "$(dirname "$0")/.."
+# A user's wish about where packages go must not send them past the virtual environment.
+unset PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME
 
-version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3] if sys.version_info >= (3, 11) else "")') || {
-    echo "“$python” does not run. Name a Python 3.11 or newer: make PYTHON=python3.12 …" >&2
+version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || {
+    echo "“$python” does not run. Name a Python, 3.11 or newer: make PYTHON=python3.12 …" >&2
     exit 1
 }
-[ -n "$version" ] || { echo "“$python” is older than Python 3.11. Name a newer one: make PYTHON=python3.12 …" >&2; exit 1; }
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "“$python” is Python $version; AlphaNode needs 3.11 or newer. Name one: make PYTHON=python3.12 …" >&2
+    exit 1
+}
 stamp="$version $(cat requirements.txt "$requirements" | cksum)"
-have=$(cat .venv/stamp-"$(basename "$requirements")" 2>/dev/null || true)
-[ "$have" = "$stamp" ] && exit 0
+stamp_file=.venv/stamp-$(basename "$requirements")
+if [ "$(cat "$stamp_file" 2>/dev/null)" = "$stamp" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
 
-if [ "$(cat .venv/python-version 2>/dev/null || true)" != "$version" ]; then
+# The version is written last, so a venv without it was not finished.
+if [ "$(cat .venv/python-version 2>/dev/null)" != "$version" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "Making a virtual environment for Python $version in .venv"
     rm -rf .venv
     "$python" -m venv .venv || {
@@ -26,5 +32,9 @@ if [ "$(cat .venv/python-version 2>/dev/null || true)" != "$version" ]; then
     echo "$version" > .venv/python-version
 fi
 echo "Installing the locked packages of $requirements"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
-echo "$stamp" > .venv/stamp-"$(basename "$requirements")"
+rm -f "$stamp_file"
+if ! { command -v uv >/dev/null && uv pip install --quiet --python .venv/bin/python --require-hashes -r "$requirements"; }
+then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$requirements"
+fi
+echo "$stamp" > "$stamp_file"

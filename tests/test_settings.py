@@ -185,10 +185,12 @@ def test_migrating_stops_at_a_damaged_file(tmp_path):
     path = tmp_path / "site.sqlite3"
     environment = PRODUCTION | {"DATABASE_URL": f"sqlite:///{path}"}
     assert run("manage.py", "migrate", **environment).returncode == 0
-    content = bytearray(path.read_bytes())
-    for page in range(8192, len(content), 4096):
-        content[page + 8 : page + 500] = b"\xff" * 492
-    path.write_bytes(content)
+    file = sqlite3.connect(path)
+    (page,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'auth_permission'").fetchone()
+    file.close()
+    with path.open("r+b") as content:
+        content.seek((page - 1) * 4096)
+        content.write(b"\xff" * 500)
     ended = run("manage.py", "migrate", **environment)
     assert ended.returncode == 1
     assert "is damaged" in ended.stderr and "Traceback" not in ended.stderr
