@@ -8,6 +8,10 @@ class PostsConfig(AppConfig):
     name = "posts"
     default = True
 
+    def ready(self):
+        """Register what `migrate` asks of the database first."""
+        import_module("alphanode.system_checks")
+
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     """Django's admin with our own site in its place."""
