@@ -118,6 +118,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.forms",
+    "django_tasks_db",
     "posts.apps.PostsConfig",
 ]
 MIDDLEWARE = [
@@ -220,6 +221,8 @@ CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
 # A record of 1 MiB grows threefold when a form percent-encodes it; its lists become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+TASKS = {"default": {"BACKEND": "posts.jobs.backend.JobBackend"}}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
