@@ -49,9 +49,8 @@ def period_words(every):
 
 
 def argument_words(run):
-    """The arguments of a run in one short line."""
-    text = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.arguments.items())
-    return text if len(text) <= 120 else f"{text[:119]}…"
+    """The arguments of a run in one line."""
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.arguments.items())
 
 
 @admin.register(Job)
@@ -125,6 +124,6 @@ class JobRunAdmin(ReadOnlyAdmin):
     def not_before(self, run):
         return "–" if run.task.run_after == get_date_max() else run.task.run_after
 
-    @admin.display(description="Started at")
+    @admin.display(description="Started at", empty_value="–")
     def started_at(self, run):
         return run.task.started_at
