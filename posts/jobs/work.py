@@ -102,7 +102,8 @@ def perform(claim, *, should_stop=lambda: False):
         except control.Interrupted:
             logger.info("job stopped before its end; it goes on later", extra=extra)
             return partial(put_back, claim)
-        except Exception as error:
+        # A command that a job calls may end by sys.exit(): that ends the job, not the worker.
+        except (Exception, SystemExit) as error:
             if isinstance(error, (OperationalError, InterfaceError)) and not _is_connected():
                 logger.warning("job cut off from the database; it goes on later: %s", first_line(error), extra=extra)
                 return partial(put_back, claim)

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from django.db.models.functions import Now
 
 from posts.jobs import control
-from posts.jobs.work import claim_next, first_line, perform, put_back, reap, tick
+from posts.jobs.work import claim_next, first_line, perform, reap, tick
 from posts.models import Job, JobWorker
 
 logger = logging.getLogger("posts.jobs")
@@ -133,9 +133,6 @@ class Worker:
         self._claim, self._has_lost_claim = claim, False
         try:
             self._settle = perform(claim, should_stop=self._should_stop)
-        except BaseException:
-            self._settle = lambda: put_back(claim)
-            raise
         finally:
             self._claim = None
             # Whatever the job did to its connection ends with it.
