@@ -27,7 +27,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(("person", "status"), [("staff", 200), ("superuser", 200), ("editor", 403), ("reviewer", 403)])
-def test_staff_see_the_jobs_and_others_do_not(client, request, person, status):
+def test_staff_see_the_jobs_and_others_do_not(client, db, request, person, status):
     client.force_login(request.getfixturevalue(person))
     assert client.get(PAGE).status_code == client.get(RUNS).status_code == status
     places = client.get("/admin/").content.decode()
