@@ -11,7 +11,7 @@ help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
 
 run: venv ## set everything up and serve the site with demo posts on 127.0.0.1:8000 (PORT=8001 for another)
-	@PYTHONUTF8=1 $(VENV_PYTHON) scripts/run.py "$(PORT)"
+	@PYTHONUTF8=1 exec $(VENV_PYTHON) scripts/run.py "$(PORT)"
 
 test: venv-dev ## run all tests on SQLite, then on a PostgreSQL that is started for them
 	@$(CLEAN) sh scripts/test.sh $(VENV_PYTHON) $(ARGS)

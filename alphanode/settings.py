@@ -3,6 +3,8 @@
 A value that makes no sense stops the start with one line that names it, so that no typing mistake opens a door.
 """
 
+import difflib
+import ipaddress
 import os
 import re
 import secrets
@@ -16,10 +18,25 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
+
+def _refuse_unknown_names(path, example):
+    """A misspelled name in the file would leave the setting at its default in silence."""
+    if not path.exists() or not example.exists():
+        return
+    assigned = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+    known = assigned.findall(example.read_text(encoding="utf-8"))
+    for name in assigned.findall(path.read_text(encoding="utf-8")):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f" Is {close[0]} meant?" if close else " .env.example lists them all."
+            raise ImproperlyConfigured(f"{name} in {path.name} is no setting.{meant}")
+
+
 env = environ.Env()
 # ENV_FILE names another file than .env, or none when it is empty (tests must not depend on somebody's .env).
 if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
     env.read_env(env_file)
+    _refuse_unknown_names(Path(env_file), BASE_DIR / ".env.example")
 
 
 def _text(name, default=""):
@@ -86,6 +103,21 @@ if not ALLOWED_HOSTS:
 if "*" in ALLOWED_HOSTS and not DEBUG:
     _refuse("ALLOWED_HOSTS", "the names themselves: a site that answers to any name can be made to lie about its own")
 
+
+def _is_of_this_network(host):
+    """Whether a host name can only mean this machine or one beside it."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return "." not in host.strip(".") or host.endswith((".localhost", ".local", ".test", ".internal"))
+    return address.is_private or address.is_loopback
+
+
+if DEBUG and (public := [host for host in ALLOWED_HOSTS if host != "*" and not _is_of_this_network(host)]):
+    raise ImproperlyConfigured(
+        f"DEBUG is on and ALLOWED_HOSTS names {public[0]}: its error pages would show code and settings to everybody."
+    )
+
 # With DEBUG off the address is https unless somebody says otherwise: what makes the site safe hangs on it.
 SITE_URL = _text(
     "SITE_URL", "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
@@ -95,6 +127,8 @@ if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]
 IS_SECURE_SITE = not DEBUG and urlsplit(SITE_URL).scheme == "https"
 SITE_NAME = _text("SITE_NAME", "AlphaNode")
 SITE_CONTACT = _text("SITE_CONTACT")
+if SITE_CONTACT and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", SITE_CONTACT):
+    _refuse("SITE_CONTACT", "an e-mail address, such as editors@example.org")
 UNREVIEWED_POSTS = _choice("UNREVIEWED_POSTS", ["unlisted", "hidden"])
 INDEXING = _flag("INDEXING", default=True)
 IMAGE_HOSTS = _list("IMAGE_HOSTS", default=["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"])
@@ -118,6 +152,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.forms",
+    "django_tasks_db",
     "posts.apps.PostsConfig",
 ]
 MIDDLEWARE = [
@@ -220,6 +255,8 @@ CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
 # A record of 1 MiB grows threefold when a form percent-encodes it; its lists become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+
+TASKS = {"default": {"BACKEND": "posts.jobs.backend.JobBackend"}}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
@@ -12,6 +13,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alphanode.settings")
 
 try:
     application = get_wsgi_application()
+    # Without the list of hashed names every page would be an error.
+    if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        raise ImproperlyConfigured(
+            f"the files of {settings.STATIC_URL} are not in {settings.STATIC_ROOT}."
+            " Run first: manage.py collectstatic --noinput"
+        )
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
     # gunicorn takes 3 for "starting again won't help"; any other status makes it try for ever.

@@ -9,8 +9,9 @@ class PostsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register what `migrate` asks of the database first."""
+        """Register what `migrate` asks of the database first, and the background jobs."""
         import_module("alphanode.system_checks")
+        import_module("posts.jobs.registered")
 
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):
@@ -22,5 +23,5 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     def ready(self):
         """Register our models once the site stands: the package that holds both can't do it on import."""
         super().ready()
-        for module in ("posts", "records"):
+        for module in ("posts", "records", "jobs"):
             import_module(f"posts.admin.{module}")

@@ -1,14 +1,25 @@
-"""Brings the database up to date, fills an empty site with demo posts, and serves it on this machine.
+"""Brings the database up to date, fills an empty site with demo posts, and serves it on this machine, with a worker.
 
 Usage: python scripts/run.py PORT
+
+The site and the worker for background jobs are processes of their own, and this one watches over both: when it is
+told to end, or one of them ends, or it is killed itself, none of them stays behind.
 """
 
 import os
+import signal
 import socket
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# A worker may take this long to bring a job to its next checkpoint.
+STOP_SECONDS = 15
+# What the worker answers when another one serves the same SQLite file.
+PLACE_TAKEN = 75
 
 
 def is_free(port):
@@ -23,15 +34,16 @@ def is_free(port):
     return True
 
 
-def main(wanted):
-    if not wanted.isdecimal() or not 0 < int(wanted) < 65536:
+def prepare(wanted):
+    """Check the port and the settings, bring the database up to date; return the port."""
+    if not (wanted.isascii() and wanted.isdecimal()) or not 0 < int(wanted) < 65536:
         sys.exit(f"“{wanted}” is no port. Give a number: make run PORT=8001")
     port = int(wanted)
     if not is_free(port):
-        sys.exit(f"Port {port} is taken, or this account may not use it. Choose another: make run PORT={port + 1}")
+        other = port + 1 if port < 65535 else 8001
+        sys.exit(f"Port {port} is taken, or this account may not use it. Choose another: make run PORT={other}")
 
     sys.path.insert(0, str(ROOT))
-    os.chdir(ROOT)
     os.environ["DJANGO_SETTINGS_MODULE"] = "alphanode.settings"
     if not (ROOT / ".env").exists():
         os.environ.setdefault("DEBUG", "on")
@@ -40,26 +52,97 @@ def main(wanted):
     import django
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
+    from django.db import DatabaseError, connections
 
     try:
         django.setup()
-    except ImproperlyConfigured as error:
-        sys.exit(f"AlphaNode can't start: {error}")
-    if not settings.DEBUG:
-        # Demo accounts have a known password: never beside real posts.
-        sys.exit("make run is for trying the site; your settings are those of a real one (DEBUG is off).")
-
-    call_command("migrate", verbosity=0)
-    call_command("demo")
+        if not settings.DEBUG:
+            # Demo accounts have a known password: never beside real posts.
+            sys.exit("make run is for trying the site; your settings are those of a real one (DEBUG is off).")
+        call_command("migrate", verbosity=0)
+        call_command("demo")
+    except (ImproperlyConfigured, CommandError, DatabaseError) as error:
+        sys.exit(f"AlphaNode can't start: {str(error).strip()}")
+    connections.close_all()
     print(
         f"AlphaNode runs at {settings.SITE_URL}/ and its desk at {settings.SITE_URL}/admin/. Ctrl-C ends it.",
         flush=True,
     )
-    # A process of its own: what serves pages has shorter patience with the database than what migrates it.
-    serve = ["manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"]
-    os.execv(sys.executable, [sys.executable, *serve])  # noqa: S606 (no shell is meant)
+    return port
+
+
+def be_part(arguments):
+    """Be the site or the worker: the command `arguments`, until it ends or the process that started it is gone."""
+
+    def watch_parent():
+        # Nothing is ever written there; the end of it is the end of the parent, however that came.
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch_parent, daemon=True).start()
+    sys.argv = [str(ROOT / "manage.py"), *arguments]
+    sys.path.insert(0, str(ROOT))
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+def start_part(*arguments, **environment):
+    """Start this file again as one of the parts, out of reach of the terminal's Ctrl-C: the parent passes it on."""
+    return subprocess.Popen(
+        [sys.executable, __file__, "part", *arguments],
+        stdin=subprocess.PIPE,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
+
+
+def watch(parts):
+    """Wait until a signal comes or one part ends, then stop the others; return the exit code."""
+    signals = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: signals.append(number))
+    code = 0
+    while not signals:
+        ended = {name: part.returncode for name, part in parts.items() if part.poll() is not None}
+        if ended.get("worker") == PLACE_TAKEN:
+            print("The worker that serves this database already does the background jobs of this site too.", flush=True)
+            del parts["worker"]
+        elif ended:
+            name, status = next(iter(ended.items()))
+            how = f"exit code {status}" if status >= 0 else f"signal {-status}"
+            others = " and ".join(f"the {other}" for other in parts if other not in ended)
+            print(f"The {name} ended by itself ({how}); stopping {others or 'here'} too.", file=sys.stderr, flush=True)
+            code = 1
+            break
+        time.sleep(0.2)
+    heard = len(signals)
+    for part in parts.values():
+        part.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(part.poll() is None for part in parts.values()):
+        # Asked again, or asked for too long: no more patience.
+        if len(signals) > heard or time.monotonic() > deadline:
+            for part in parts.values():
+                part.kill()
+        time.sleep(0.05)
+    return code
+
+
+def main(wanted):
+    port = prepare(wanted)
+    parts = {
+        # What serves pages has shorter patience with the database than what migrates it or works in the background.
+        "site": start_part(*("runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"), ALPHANODE_PROCESS="web"),
+        "worker": start_part("run_worker"),
+    }
+    sys.exit(watch(parts))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    os.chdir(ROOT)
+    if sys.argv[1] == "part":
+        be_part(sys.argv[2:])
+    else:
+        main(sys.argv[1])

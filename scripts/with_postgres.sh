@@ -5,6 +5,8 @@ set -eu
 home=$(cd "$(dirname "$0")/.." && pwd)
 fsync=off
 if [ "${1:-}" = "--durable" ]; then fsync=on; shift; fi
+# Somebody's own server must not be meant by accident.
+unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGPASSWORD PGPASSFILE PGSERVICE PGOPTIONS PGSSLMODE PGDATA
 
 # Directly under /tmp: socket paths have a length limit, and another user must reach the folder.
 base=$(mktemp -d /tmp/alphanode-pg.XXXXXX)

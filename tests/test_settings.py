@@ -69,6 +69,8 @@ def run(*arguments, **environment):
         ("SITE_URL", "javascript:alert(1)", "such as https://example.org"),
         ("IMAGE_HOSTS", "https://images.unsplash.com", "without https://"),
         ("IMAGE_HOSTS", "a.example; script-src *", "without https://"),
+        ("SITE_CONTACT", "ask us", "an e-mail address"),
+        ("DEBUG", "on", "ALLOWED_HOSTS names articles.example"),
         ("CACHE_URL", "carrier-pigeon://x", "CACHE_URL takes"),
         ("DATABASE_URL", "mysql://root@localhost/x", "other engines"),
         ("DATABASE_URL", "sqlite://:memory:", "gone with its process"),
@@ -82,6 +84,28 @@ def test_a_setting_that_makes_no_sense_stops_the_start_by_name(load, name, value
         load(**{name: value})
     assert name in str(refusal.value) and "\n" not in str(refusal.value)
     assert "pw" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.7", "laptop", "site.localhost", "laptop.local"])
+def test_debugging_is_for_names_that_mean_this_network(load, host):
+    assert load(DEBUG="on", ALLOWED_HOSTS=host)["DEBUG"] is True
+    with pytest.raises(ImproperlyConfigured, match=r"ALLOWED_HOSTS names 93\.184\.216\.34"):
+        load(DEBUG="on", ALLOWED_HOSTS=f"{host},93.184.216.34")
+
+
+def test_a_misspelled_name_in_the_file_of_settings_stops_the_start(tmp_path):
+    file = tmp_path / ".env"
+    environment = PRODUCTION | {"ENV_FILE": str(file), "DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3"}
+    file.write_text("# SITE = a comment\nSITE_NAME=Articles\nexport CDN_MAX_AGE=60\n")
+    assert run("manage.py", "check", **environment).returncode == 0
+    for line, answer in [("SITE_NAM=x", "Is SITE_NAME meant?"), ("qwertz=x", ".env.example lists them all.")]:
+        file.write_text(line)
+        ended = run("manage.py", "check", **environment)
+        name = line.partition("=")[0]
+        assert (ended.returncode, ended.stderr) == (
+            1,
+            f"AlphaNode can't start: {name} in .env is no setting. {answer}\n",
+        )
 
 
 def test_a_command_that_cannot_start_says_why_in_one_line():

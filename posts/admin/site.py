@@ -28,6 +28,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             ("Posts", "post"),
             ("Releases", "release"),
             ("Imports", "importbatch"),
+            ("Jobs", "job"),
             ("Audit trail", "auditentry"),
         ]:
             if request.user.has_perm(f"posts.view_{model}"):

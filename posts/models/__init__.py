@@ -6,6 +6,7 @@ from posts.models.former_slug import FormerSlug
 from posts.models.image_source import ImageSource
 from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
+from posts.models.job import Job, JobRun, JobWorker
 from posts.models.post import Post
 from posts.models.release import Release
 from posts.models.rendered_article import RenderedArticle
@@ -21,6 +22,9 @@ __all__ = [
     "ImageSource",
     "ImportBatch",
     "ImportIssue",
+    "Job",
+    "JobRun",
+    "JobWorker",
     "Post",
     "PostTerm",
     "Release",

@@ -1,0 +1,129 @@
+import json
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+from django_tasks_db.models import DBTaskResult, get_date_max
+
+from posts.admin.records import ReadOnlyAdmin
+from posts.jobs.overview import jobs_overview, living_workers
+from posts.models import Job, JobRun
+from posts.operations.refusals import Refused
+from posts.operations.run_job import repeat_run, run_job
+
+RECENT = 30
+BADGES = {
+    "waiting": ("drafted", "○"),
+    "running": ("running", "◐"),
+    "failed": ("rejected", "✕"),
+    "done": ("approved", "✓"),
+}
+UNITS = [("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)]
+
+# The page of jobs shows what people need of it; the stock page shows tracebacks.
+admin.site.unregister(DBTaskResult)
+
+
+def state_badge(run):
+    """The state of a run as a sign and a word in a box."""
+    kind, sign = BADGES[run.state]
+    return format_html(
+        '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>', kind, sign, run.state
+    )
+
+
+def period_words(every):
+    """A timedelta in words: every day, every 15 minutes; nothing for None."""
+    if every is None:
+        return ""
+    seconds = int(every.total_seconds())
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
+    count = seconds // size
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+
+
+def argument_words(run):
+    """The arguments of a run in one line."""
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.arguments.items())
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """One page: every registered job, what it did last, what it does next, and the newest runs."""
+
+    def get_urls(self):
+        return [
+            path("", self.admin_site.admin_view(self.changelist_view), name="posts_job_changelist"),
+            path("start/", self.admin_site.admin_view(self.start_view), name="posts_job_start"),
+        ]
+
+    def changelist_view(self, request, extra_context=None):
+        """The page of jobs."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
+        context = self.admin_site.each_context(request) | {
+            "title": "Jobs",
+            "opts": self.model._meta,
+            "workers": living_workers(),
+            "jobs": [{"shown": shown, "period": period_words(shown.definition.every)} for shown in jobs_overview()],
+            "runs": [{"run": run, "badge": state_badge(run), "arguments": argument_words(run)} for run in runs],
+            "recent": RECENT,
+            "may_start": request.user.has_perm("posts.run_job"),
+            "may_see_runs": request.user.has_perm("posts.view_jobrun"),
+        }
+        return TemplateResponse(request, "admin/posts/job/change_list.html", context)
+
+    @method_decorator(require_POST)
+    def start_view(self, request):
+        """Start the job that the field `job` names, or repeat the run whose id stands in `run`."""
+        try:
+            if "run" in request.POST:
+                started = repeat_run(self._run(request.POST["run"]), by=request.user)
+            else:
+                started = run_job(request.POST.get("job", ""), by=request.user)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, f"“{started.job_name}” waits for the next free worker.")
+        return redirect(reverse("admin:posts_job_changelist"))
+
+    def _run(self, identifier):
+        try:
+            return JobRun.objects.select_related("task").get(pk=identifier)
+        except (JobRun.DoesNotExist, ValidationError) as error:
+            raise Http404("There is no such run.") from error
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    """All runs that are still kept."""
+
+    list_display = ["requested_at", "job_name", "badge", "attempt", "argument_line", "error", "requested_by"]
+    list_filter = ["task__status", "job_name"]
+    list_select_related = ["task", "requested_by"]
+    fields = ["job_name", "badge", "key", "argument_line", "requested_at", "requested_by", "not_before", "started_at",
+              "finished_at", "attempt", "failures", "losses", "worker", "error"]  # fmt: skip
+    readonly_fields = ["badge", "argument_line", "not_before", "started_at"]
+
+    @admin.display(description="State")
+    def badge(self, run):
+        return state_badge(run)
+
+    @admin.display(description="Arguments")
+    def argument_line(self, run):
+        return argument_words(run) or "–"
+
+    @admin.display(description="Not before")
+    def not_before(self, run):
+        return "–" if run.task.run_after == get_date_max() else run.task.run_after
+
+    @admin.display(description="Started at", empty_value="–")
+    def started_at(self, run):
+        return run.task.started_at

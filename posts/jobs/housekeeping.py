@@ -1,0 +1,35 @@
+"""Jobs that keep the tables of sessions and of jobs themselves small."""
+
+from datetime import timedelta
+
+from django.core.management import call_command
+from django.db.models.functions import Now
+from django_tasks_db.models import DBTaskResult
+
+from posts.jobs.control import stop_if_asked
+from posts.jobs.registry import job
+from posts.models import JobWorker
+
+KEPT_AFTER_SUCCESS = timedelta(days=14)
+KEPT_AFTER_FAILURE = timedelta(days=60)
+CHUNK = 500
+
+
+@job("forget old sessions", every=timedelta(days=1))
+def forget_old_sessions():
+    """Delete the sessions that have run out."""
+    call_command("clearsessions")
+
+
+@job("forget old job runs", every=timedelta(days=1))
+def forget_old_job_runs():
+    """Delete runs that ended well two weeks ago, or failed sixty days ago, and workers that were not heard of since."""
+    for finished, kept in [
+        (DBTaskResult.objects.successful(), KEPT_AFTER_SUCCESS),
+        (DBTaskResult.objects.failed(), KEPT_AFTER_FAILURE),
+    ]:
+        old = finished.filter(finished_at__lt=Now() - kept).order_by().values_list("pk", flat=True)
+        while chunk := list(old[:CHUNK]):
+            stop_if_asked()
+            DBTaskResult.objects.filter(pk__in=chunk).delete()
+    JobWorker.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()

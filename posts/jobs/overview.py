@@ -1,0 +1,81 @@
+"""How each job stands now, for pages that people watch. Reads only; the number of queries is fixed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, Count, F, Min, Q, When
+from django_tasks_db.models import get_date_max
+
+from posts.jobs.registry import JobDefinition, registered_jobs
+from posts.jobs.work import database_now
+from posts.models import Job, JobRun, JobWorker
+
+# A run that could have begun so long ago and did not has no worker, or too few.
+LONGEST_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class JobOverview:
+    """One registered job: what it left behind, what of it waits (due_at: the first moment) and runs."""
+
+    definition: JobDefinition
+    job: Job
+    waiting: int
+    due_at: datetime | None
+    running: int
+    running_since: datetime | None
+    now: datetime
+
+    @property
+    def next_run_at(self):
+        """When it runs next; None if nobody has asked for it."""
+        return self.due_at or self.job.next_run_at
+
+    @property
+    def is_overdue(self):
+        """Whether something should have happened that did not."""
+        waits_long = self.due_at is not None and self.now - self.due_at > LONGEST_WAIT
+        return waits_long or self.job.is_overdue(every=self.definition.every, now=self.now)
+
+    @property
+    def has_failed(self):
+        """Whether the last attempt that ended was a failure."""
+        failed, done = self.job.last_failure_at, self.job.last_success_at
+        return failed is not None and (done is None or done < failed)
+
+
+def jobs_overview():
+    """A JobOverview for every registered job, by name."""
+    of_now = Q(task__run_after=get_date_max())
+    counts = {
+        counted["job_name"]: counted
+        for counted in JobRun.objects.open()
+        .order_by()
+        .values("job_name")
+        .annotate(
+            waiting=Count("pk", filter=Q(task__status="READY")),
+            due_at=Min(
+                Case(When(of_now, then=F("requested_at")), default=F("task__run_after")),
+                filter=Q(task__status="READY"),
+            ),
+            running=Count("pk", filter=Q(task__status="RUNNING")),
+            running_since=Min("task__started_at", filter=Q(task__status="RUNNING")),
+        )
+    }
+    now, rows = database_now(), Job.objects.in_bulk()
+    nothing = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
+    return [
+        JobOverview(
+            definition=definition,
+            # Before the first tick there is no row.
+            job=rows.get(name) or Job(name=name, first_seen_at=now),
+            now=now,
+            **{field: counts.get(name, nothing)[field] for field in nothing},
+        )
+        for name, definition in registered_jobs().items()
+    ]
+
+
+def living_workers():
+    """The workers that were heard of within a minute, oldest first."""
+    return list(JobWorker.objects.filter(seen_at__gt=database_now() - JobWorker.SILENT_AFTER))

@@ -1,0 +1,5 @@
+"""Every module that registers background jobs; a worker knows the jobs that are named here and no others."""
+
+from posts.jobs import housekeeping
+
+__all__ = ["housekeeping"]

@@ -1,0 +1,254 @@
+"""The life of a run: claimed, run, settled; given back when its worker is lost; asked for by the clock.
+
+All moments are the database's: workers on several machines must agree on them, and their clocks do not.
+"""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django_tasks_db.compat import TaskResultStatus
+from django_tasks_db.models import DBTaskResult, get_date_max
+
+from alphanode.logs import job_id
+from posts.jobs import control
+from posts.jobs.backend import enqueue_once
+from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
+from posts.models import Job, JobRun
+
+logger = logging.getLogger("posts.jobs")
+
+# A run that took so many workers with it is not tried again: it may be what kills them.
+MOST_LOSSES = 20
+# The key of the runs that `tick` asks for.
+PERIODIC = "every"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of one worker to one attempt at one run."""
+
+    run: JobRun
+    definition: JobDefinition
+    attempt: int
+
+    def held(self):
+        """The run as a queryset: empty once another worker was given it."""
+        return JobRun.objects.filter(pk=self.run.pk, attempt=self.attempt, leased_until__isnull=False)
+
+    def renew(self):
+        """Hold it for another lease; return whether it is still ours."""
+        return bool(self.held().update(leased_until=Now() + self.definition.lease))
+
+
+def database_now():
+    """The database's clock, as an aware datetime."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        (now,) = cursor.fetchone()
+    # SQLite answers in text, of UTC; PostgreSQL with the start of the transaction, which here is none or short.
+    return datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
+
+
+def claim_next(worker):
+    """Take the run whose turn it is for `worker`; return a Claim, or None if nothing is due.
+
+    A run of a job that this process does not know waits for a worker that does: old and new code work side by side
+    while a release is brought out.
+    """
+    due = (
+        DBTaskResult.objects.filter(Q(run_after=get_date_max()) | Q(run_after__lte=Now()))
+        .filter(
+            status=TaskResultStatus.READY,
+            task_path__in=[known.task.module_path for known in registered_jobs().values()],
+        )
+        .filter(run__isnull=False)
+    )
+    # A look that locks nothing first: on SQLite the claim takes the lock that every editor's save needs.
+    if not due.order_by().exists():
+        return None
+    with transaction.atomic():
+        task = due.select_for_update(skip_locked=True, of=("self",)).first()
+        if task is None:
+            return None
+        definition = definition_of(task.task_path)
+        DBTaskResult.objects.filter(pk=task.pk).update(
+            status=TaskResultStatus.RUNNING, started_at=Now(), worker_ids=[*task.worker_ids, worker][-MOST_LOSSES:]
+        )
+        JobRun.objects.filter(pk=task.pk).update(
+            attempt=F("attempt") + 1, worker=worker, leased_until=Now() + definition.lease
+        )
+        run = JobRun.objects.select_related("task").get(pk=task.pk)
+    return Claim(run, definition, run.attempt)
+
+
+def perform(claim, *, should_stop=lambda: False):
+    """Run the job of `claim`; return a function without arguments that settles how it ended in the database.
+
+    Settling is apart so that a worker can say it again when the database is away at that moment. should_stop: a
+    function that tells the job whether to end early.
+    """
+    run, extra = claim.run, {"job": claim.definition.name, "attempt": claim.attempt}
+    with _set(job_id, str(run.pk)):
+        logger.info("job started", extra=extra)
+        try:
+            with _set(control.should_stop, should_stop):
+                claim.definition.task.call(**run.arguments)
+        except control.Interrupted:
+            logger.info("job stopped before its end; it goes on later", extra=extra)
+            return partial(put_back, claim)
+        # A command that a job calls may end by sys.exit(): that ends the job, not the worker.
+        except (Exception, SystemExit) as error:
+            if isinstance(error, (OperationalError, InterfaceError)) and not _is_connected():
+                logger.warning("job cut off from the database; it goes on later: %s", first_line(error), extra=extra)
+                return partial(put_back, claim)
+            logger.exception("job failed", extra=extra)
+            return partial(settle_failure, claim, words_for(error))
+        logger.info("job done", extra=extra)
+        return partial(settle_success, claim)
+
+
+def run_waiting_jobs():
+    """Run everything that is due in this process, without a worker; return how many runs that were."""
+    count = 0
+    while claim := claim_next("no worker"):
+        perform(claim)()
+        count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _set(variable, value):
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _is_connected():
+    return connection.connection is not None and connection.is_usable()
+
+
+def first_line(error):
+    """The first line of an error's text, or nothing."""
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+def words_for(error):
+    """An error in one line for people, without what the database can't hold; its traceback stands in the log."""
+    line = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
+    return line.replace("\0", "").encode(errors="replace").decode()[:500]
+
+
+@transaction.atomic
+def settle_success(claim):
+    """Write down that the run is done. False if another worker was given it meanwhile: that one settles it."""
+    if not claim.held().update(finished_at=Now(), leased_until=None, error=""):
+        return _lost(claim)
+    _queued(claim.run).update(status=TaskResultStatus.SUCCESSFUL, finished_at=Now())
+    _row_of(claim.definition.name).update(last_success_at=Now())
+    return True
+
+
+@transaction.atomic
+def settle_failure(claim, words):
+    """Write down that the attempt failed, and let it be tried again or end. False as for `settle_success`."""
+    if not claim.held().update(failures=F("failures") + 1, leased_until=None, error=words):
+        return _lost(claim)
+    _row_of(claim.definition.name).update(last_failure_at=Now(), last_failure=words)
+    failures = JobRun.objects.values_list("failures", flat=True).get(pk=claim.run.pk)
+    if failures >= claim.definition.attempts:
+        _end(claim.run)
+    else:
+        delay = claim.definition.delay_after(failures)
+        _queued(claim.run).update(status=TaskResultStatus.READY, run_after=Now() + delay)
+    return True
+
+
+@transaction.atomic
+def put_back(claim):
+    """Let the run wait for its turn again, as if it had not been started. False as for `settle_success`."""
+    if not claim.held().update(leased_until=None, worker=""):
+        return _lost(claim)
+    _queued(claim.run).update(status=TaskResultStatus.READY, run_after=get_date_max(), started_at=None)
+    return True
+
+
+def _lost(claim):
+    logger.warning("the claim to a job was lost: another worker has it now", extra={"job": claim.definition.name})
+    return False
+
+
+def _queued(run):
+    return DBTaskResult.objects.filter(pk=run.pk)
+
+
+def _end(run):
+    JobRun.objects.filter(pk=run.pk).update(finished_at=Now(), leased_until=None)
+    _queued(run).update(status=TaskResultStatus.FAILED, finished_at=Now())
+
+
+def _row_of(name):
+    Job.objects.bulk_create([Job(name=name)], ignore_conflicts=True)
+    return Job.objects.filter(name=name)
+
+
+def reap(*, everything=False):
+    """Give back what dead workers left behind, to be run at once; return how many runs that were.
+
+    A worker is dead to a run when its lease has run out; with `everything`, whatever the lease says: for a worker
+    that knows itself to be the only one.
+    """
+    left = JobRun.objects.open().filter(task__status=TaskResultStatus.RUNNING)
+    if not everything:
+        left = left.filter(leased_until__lt=Now())
+    if not left.exists():
+        return 0
+    with transaction.atomic():
+        runs = list(left.select_for_update(skip_locked=True, of=("self",)))
+        for run in runs:
+            with _set(job_id, str(run.pk)):
+                logger.warning("a worker died with a job", extra={"job": run.job_name, "worker": run.worker})
+            words = f"The worker {run.worker} ended in the middle of it."
+            JobRun.objects.filter(pk=run.pk).update(losses=F("losses") + 1, leased_until=None, error=words)
+            if run.losses + 1 >= MOST_LOSSES:
+                _row_of(run.job_name).update(last_failure_at=Now(), last_failure=words)
+                _end(run)
+            else:
+                _queued(run).update(status=TaskResultStatus.READY, run_after=get_date_max(), started_at=None)
+    return len(runs)
+
+
+def tick():
+    """Ask for a run of every periodic job whose time has come; return their names.
+
+    Any number of workers may tick at once: who moves the row of the job on is who asks, and both happen or neither.
+    """
+    definitions = registered_jobs()
+    rows = {row.name: row for row in Job.objects.filter(name__in=definitions)}
+    if missing := [Job(name=name) for name in definitions if name not in rows]:
+        Job.objects.bulk_create(missing, ignore_conflicts=True)
+        rows = {row.name: row for row in Job.objects.filter(name__in=definitions)}
+    now, asked = database_now(), []
+    for name, definition in definitions.items():
+        found, every = rows[name].next_run_at, definition.every
+        if every is None:
+            if found is not None:
+                Job.objects.filter(name=name).update(next_run_at=None)
+        # Farther off than one period: the job ran less often in an older release, or a clock was wrong.
+        elif found is None or found <= now or found > now + every:
+            following = now + every
+            if found is not None and found <= now:
+                # Missed periods are caught up by the one run that is asked for here.
+                following = found + every * ((now - found) // every + 1)
+            with transaction.atomic():
+                if Job.objects.filter(name=name, next_run_at=found).update(next_run_at=following):
+                    enqueue_once(definition.task, key=PERIODIC)
+                    asked.append(name)
+    return asked

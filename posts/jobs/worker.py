@@ -1,0 +1,172 @@
+"""A worker process: takes runs one after the other, watches the clock for periodic jobs and for dead workers."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
+from django.db.models.functions import Now
+
+from posts.jobs import control
+from posts.jobs.work import claim_next, first_line, perform, reap, tick
+from posts.models import Job, JobWorker
+
+logger = logging.getLogger("posts.jobs")
+
+POLL_SECONDS = 1
+TICK_SECONDS = 5
+BEAT_SECONDS = 5
+# A job that neither ends nor asks whether to stop is cut off so long after the signal.
+GRACE_SECONDS = 10
+
+
+class Unready(Exception):
+    """The worker can't begin, for a reason that a person has to put right."""
+
+
+class WorkerRunsAlready(Unready):
+    """SQLite has room for one worker: more of them only wait for each other."""
+
+
+@contextlib.contextmanager
+def only_worker_of_sqlite():
+    """Hold the one place for a worker of a SQLite file until the end; on PostgreSQL any number has room."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    path = f"{connection.settings_dict['NAME']}-worker"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Let go by the system when the process ends, however it ends.
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkerRunsAlready("Another worker serves this SQLite database; there is room for one.") from None
+    else:
+        yield
+    finally:
+        os.close(handle)
+
+
+class Worker:
+    """Runs jobs in this process, in its main thread, until it is told to stop."""
+
+    def __init__(self):
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"[-100:]
+        self.is_stopping = False
+        self._claim = None
+        self._has_lost_claim = False
+        self._is_prepared = False
+        self._settle = None
+        self._next_tick = 0.0
+        self._ended = threading.Event()
+
+    def listen_to_signals(self):
+        """From now on SIGTERM and SIGINT mean: end soon; the second one: end now."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGALRM, self._on_alarm)
+
+    def _on_signal(self, number, frame):
+        signal.setitimer(signal.ITIMER_REAL, 0.01 if self.is_stopping else GRACE_SECONDS)
+        self.is_stopping = True
+
+    def _on_alarm(self, number, frame):
+        # Only in the middle of a job's own code: what the worker itself writes is short and must not be torn.
+        if control.should_stop.get() is not None:
+            raise control.Interrupted
+
+    def run(self, *, until_idle=False):
+        """Work until a signal, or with `until_idle` until nothing is due. Raises Unready."""
+        with only_worker_of_sqlite():
+            logger.info("worker started", extra={"worker": self.name})
+            beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+            beat.start()
+            try:
+                self._loop(until_idle)
+            finally:
+                self._ended.set()
+                beat.join()
+                with contextlib.suppress(DatabaseError):
+                    JobWorker.objects.filter(name=self.name).delete()
+                connections.close_all()
+            logger.info("worker ended", extra={"worker": self.name})
+
+    def _loop(self, until_idle):
+        misses = 0
+        while not self.is_stopping:
+            try:
+                is_busy = self.step()
+            except (OperationalError, InterfaceError, InternalError) as error:
+                connections.close_all()
+                if not misses:
+                    logger.warning("the database is away, trying again until it is back: %s", first_line(error))
+                misses += 1
+                time.sleep(min(0.25 * 2**misses, 3))
+                continue
+            if misses:
+                logger.info("the database is back")
+                misses = 0
+            if is_busy:
+                continue
+            if until_idle:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def step(self):
+        """One turn: settle what is unsettled, look at the clock, run one job. Return whether there was one."""
+        if not self._is_prepared:
+            self._prepare()
+        if self._settle:
+            self._say_how_it_ended()
+        if time.monotonic() >= self._next_tick:
+            reap()
+            tick()
+            self._next_tick = time.monotonic() + TICK_SECONDS
+        claim = claim_next(self.name)
+        if claim is None:
+            return False
+        self._claim, self._has_lost_claim = claim, False
+        try:
+            self._settle = perform(claim, should_stop=self._should_stop)
+        finally:
+            self._claim = None
+            # Whatever the job did to its connection ends with it.
+            connections.close_all()
+        self._say_how_it_ended()
+        return True
+
+    def _prepare(self):
+        if Job._meta.db_table not in connection.introspection.table_names():
+            raise Unready("The database is not up to date. Run first: manage.py migrate")
+        JobWorker.objects.get_or_create(name=self.name)
+        if connection.vendor == "sqlite":
+            # Nobody else can be running: we hold the only place.
+            reap(everything=True)
+        self._is_prepared = True
+
+    def _say_how_it_ended(self):
+        self._settle()
+        self._settle = None
+
+    def _should_stop(self):
+        return self.is_stopping or self._has_lost_claim
+
+    def _beat(self):
+        """Renew the claim to the run that is on, and say that this worker lives. In a thread of its own."""
+        try:
+            while not self._ended.wait(BEAT_SECONDS):
+                claim = self._claim
+                try:
+                    if claim and not claim.renew() and self._claim is claim:
+                        self._has_lost_claim = True
+                    JobWorker.objects.filter(name=self.name).update(seen_at=Now())
+                except DatabaseError:
+                    # The main thread meets the same trouble and says so; the lease bridges it.
+                    connection.close()
+        finally:
+            connections.close_all()

@@ -1,0 +1,23 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.jobs.worker import Unready, Worker, WorkerRunsAlready
+
+# EX_TEMPFAIL of sysexits.h: nothing is broken, the place is taken.
+TAKEN = 75
+
+
+class Command(BaseCommand):
+    help = "Run background jobs until SIGTERM or Ctrl-C. One worker on SQLite, any number of them on PostgreSQL."
+    # Migrations that are not applied are said by the worker itself; everything else the site checks at its start.
+    requires_system_checks = []
+
+    def add_arguments(self, parser):
+        parser.add_argument("--until-idle", action="store_true", help="end once nothing is due, for use by cron")
+
+    def handle(self, *, until_idle, **options):
+        worker = Worker()
+        worker.listen_to_signals()
+        try:
+            worker.run(until_idle=until_idle)
+        except Unready as error:
+            raise CommandError(str(error), returncode=TAKEN if isinstance(error, WorkerRunsAlready) else 1) from None

@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Job(models.Model):
+    """What is known of one registered job between its runs; posts.jobs.registry says what the job does and how often.
+
+    Rows come and go with the code: the worker makes one for every job that it knows.
+    """
+
+    name = models.CharField(max_length=60, primary_key=True)
+    # Null for a job that only runs when something asks for it.
+    next_run_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField(db_default=Now())
+    last_success_at = models.DateTimeField(null=True)
+    last_failure_at = models.DateTimeField(null=True)
+    last_failure = models.CharField(max_length=500, blank=True, db_default="")
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ("view",)
+        permissions = [("run_job", "Can start background jobs again")]
+
+    def __str__(self):
+        return self.name
+
+    def is_overdue(self, *, every, now):
+        """Whether a job has not succeeded for two of its periods; every: its period, None if it has none."""
+        return every is not None and now - (self.last_success_at or self.first_seen_at) > 2 * every
+
+
+class JobRunQuerySet(models.QuerySet):
+    def open(self):
+        """Runs that wait or run."""
+        return self.filter(finished_at=None)
+
+
+class JobRun(models.Model):
+    """One run of a job that somebody or something asked for, with all its attempts.
+
+    The queue itself is the table of django-tasks-db: state, arguments, not before when. This row beside it holds what
+    that one lacks: the key that keeps a second one out, the lease of the worker, how often it was tried, and why it
+    failed in words for people.
+    """
+
+    task = models.OneToOneField(
+        "django_tasks_database.DBTaskResult", models.CASCADE, primary_key=True, db_column="id", related_name="run"
+    )
+    job_name = models.CharField(max_length=60)
+    key = models.CharField(max_length=200, blank=True, db_default="")
+    requested_at = models.DateTimeField(db_default=Now())
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    # Counts every start. A worker that comes back after its lease was given away holds an older number.
+    attempt = models.PositiveIntegerField(default=0, db_default=0)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    # Attempts that ended with their worker: killed, cut off, powered down.
+    losses = models.PositiveIntegerField(default=0, db_default=0)
+    worker = models.CharField(max_length=100, blank=True, db_default="")
+    leased_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True, db_default="")
+
+    objects = JobRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-requested_at", "-pk"]
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["-requested_at", "-task"], name="job_run_newest"),
+            models.Index(fields=["job_name", "-requested_at"], name="job_run_of_job"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job_name", "key"],
+                condition=models.Q(finished_at=None) & ~models.Q(key=""),
+                name="job_run_one_open_per_key",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.job_name} {self.pk}"
+
+    @property
+    def arguments(self):
+        """The keyword arguments that the job gets, as a dict."""
+        return self.task.args_kwargs["kwargs"]
+
+    @property
+    def state(self):
+        """The state in one word for people: waiting, running, failed or done."""
+        return {"READY": "waiting", "RUNNING": "running", "FAILED": "failed", "SUCCESSFUL": "done"}[self.task.status]
+
+
+class JobWorker(models.Model):
+    """A worker process that said it is alive; the page of jobs shows them, nothing depends on them."""
+
+    SILENT_AFTER = timedelta(minutes=1)
+
+    name = models.CharField(max_length=100, primary_key=True)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["started_at"]
+        default_permissions = ()
+
+    def __str__(self):
+        return self.name

@@ -1,0 +1,48 @@
+from django.db import transaction
+from django_tasks_db.compat import TaskResultStatus
+from django_tasks_db.models import DBTaskResult, get_date_max
+
+from posts.jobs.backend import enqueue_once
+from posts.jobs.registry import definition_of, registered_jobs
+from posts.jobs.work import PERIODIC
+from posts.models import JobRun
+from posts.operations.audit import note_audit
+from posts.operations.refusals import Refused, require
+
+
+@transaction.atomic
+def run_job(name, *, by):
+    """Let the job `name` run as soon as a worker is free; return its JobRun.
+
+    A job that runs by itself needs no arguments; any other repeats its newest run. What waits for a later moment
+    need not wait for it any more. Raises Refused if it runs already, or never ran and so has no arguments to repeat.
+    """
+    require(by, "run_job")
+    definition = registered_jobs().get(name)
+    if definition is None:
+        raise Refused(f"There is no job “{name}”.")
+    if definition.every is not None:
+        return _start(definition, key=PERIODIC, arguments={}, by=by)
+    newest = JobRun.objects.select_related("task").filter(job_name=name).first()
+    if newest is None:
+        raise Refused(f"“{name}” has never run, so there is nothing to repeat.")
+    return repeat_run(newest, by=by)
+
+
+@transaction.atomic
+def repeat_run(run, *, by):
+    """Do what `run` did once more, with its arguments and under its key; return the JobRun. Refuses as `run_job`."""
+    require(by, "run_job")
+    definition = definition_of(run.task.task_path)
+    if definition is None:
+        raise Refused(f"This version of the site has no job “{run.job_name}” any more.")
+    return _start(definition, key=run.key or f"again {run.pk}", arguments=run.arguments, by=by)
+
+
+def _start(definition, *, key, arguments, by):
+    run = enqueue_once(definition.task, key=key, by=by, **arguments)
+    if run.state == "running":
+        raise Refused(f"“{definition.name}” runs already.")
+    DBTaskResult.objects.filter(pk=run.pk, status=TaskResultStatus.READY).update(run_after=get_date_max())
+    note_audit("job started", post=None, by=by, detail=f"{definition.name} ({run.pk})")
+    return run

@@ -1,0 +1,71 @@
+"""Jobs for tests: each leaves lines in a file, so that what happened can be counted from any process."""
+
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from django.db import connection
+
+from posts.jobs import job, stop_if_asked
+
+
+def lines_of(path):
+    """The lines that jobs left in the file so far."""
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def append(path, line):
+    with open(path, "a") as file:
+        file.write(f"{line}\n")
+
+
+@job("test: note")
+def note(path, line):
+    append(path, line)
+
+
+@job("test: fail", attempts=3, backoff_seconds=30)
+def fail(path):
+    append(path, "tried")
+    raise ValueError("<b>no</b> such thing\nand a second line")
+
+
+@job("test: count")
+def count_up(path, upto):
+    """Leave the numbers below `upto`, going on after the last one that is there."""
+    while (number := len(lines_of(path))) < upto:
+        append(path, number)
+        time.sleep(0.01)
+        stop_if_asked()
+
+
+@job("test: deaf")
+def never_ask(path):
+    """The first time it neither ends nor asks whether to stop."""
+    append(path, "began")
+    while len(lines_of(path)) < 2:
+        time.sleep(0.01)
+
+
+@job("test: deadly")
+def kill_worker(path):
+    """The first time it takes its worker with it."""
+    append(path, "began")
+    if len(lines_of(path)) < 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("test: cut off")
+def lose_connection(path):
+    """The first time the server ends its connection in the middle."""
+    append(path, "began")
+    with connection.cursor() as cursor:
+        if len(lines_of(path)) < 2:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@job("test: hourly", every=timedelta(hours=1))
+def hourly():
+    pass
