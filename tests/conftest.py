@@ -134,5 +134,6 @@ def browser_page(chromium, live_server, _groups):
 @pytest.fixture
 def _groups(transactional_db):
     """The groups of the migration again: a browser test leaves its database empty behind it."""
-    migration = importlib.import_module("posts.migrations.0002_groups")
-    migration.create_groups(apps, connection.schema_editor())
+    for name, step in [("0002_groups", "create_groups"), ("0005_plans_and_reports_in_groups", "give")]:
+        migration = importlib.import_module(f"posts.migrations.{name}")
+        getattr(migration, step)(apps, connection.schema_editor())

@@ -214,7 +214,9 @@ def test_a_withdrawn_page_is_gone_until_it_is_released_again(client):
     withdraw_post(post, by=person("Staff"), why="Asked to.")
     assert client.get(post.get_absolute_url()).status_code == 410
     assert not Post.objects.listed().exists()
-    release_revision(post.live_revision, by=person())
+    with pytest.raises(Refused, match="Say that the release ends the withdrawal"):
+        release_revision(post.live_revision, by=person())
+    release_revision(post.live_revision, by=person(), ends_withdrawal=True)
     assert client.get(post.get_absolute_url()).status_code == 200
     assert fresh(post).is_indexable
 

@@ -45,6 +45,7 @@ from posts.operations import (
 )
 from posts.operations.record_revision import next_version
 from posts.operations.release import release_obstacles, rollback_target
+from posts.operations.review import can_be_decided
 from posts.records import RecordRefused, validate_record
 from posts.views import article_context
 
@@ -368,7 +369,7 @@ class PostAdmin(admin.ModelAdmin):
                 "address": "change_slug",
             }.items()
         }
-        is_open = head.status in Revision.UNDECIDED or (flags and post.is_live and head.pk == post.live_revision_id)
+        is_open = can_be_decided(post)
         return {
             "head_badge": status_badge(head),
             "flags": flags,
@@ -527,7 +528,7 @@ class PostAdmin(admin.ModelAdmin):
         return "The flag is cleared."
 
     def _roll_back(self, request, post, panel):
-        release = roll_back(post, by=request.user, why=_why(request))
+        release = roll_back(post, by=request.user, why=_why(request), expected_live_id=_live_seen(request))
         return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
 
     def _withdraw(self, request, post, panel):
@@ -535,8 +536,9 @@ class PostAdmin(admin.ModelAdmin):
         return "Withdrawn: the page answers 410 until a release."
 
     def _release(self, request, post, panel):
-        words = {name: request.POST.get(name, "")[:5000] for name in ("expected_result", "rollback_note")}
-        release = release_revision(post.head_revision, by=request.user, **words)
+        words = {name: request.POST.get(name, "") for name in ("expected_result", "rollback_note")}
+        ends_withdrawal = "ends_withdrawal" in request.POST
+        release = release_revision(post.head_revision, by=request.user, ends_withdrawal=ends_withdrawal, **words)
         return f"Released: readers see {release.revision.version} now."
 
     def _restore(self, request, post, panel):
@@ -571,7 +573,13 @@ class PostAdmin(admin.ModelAdmin):
 
 
 def _why(request):
-    return request.POST.get("why", "").strip()[:500]
+    return request.POST.get("why", "")
+
+
+def _live_seen(request):
+    """The live revision that the form was opened on, or None where it names none."""
+    seen = request.POST.get("live", "")
+    return int(seen) if seen.isdecimal() and len(seen) < 19 else None
 
 
 def _shown(value):

@@ -8,11 +8,13 @@ from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
 from posts.models.post import Post
+from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
 from posts.models.rendered_article import RenderedArticle
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
+from posts.models.scheduled_release import ScheduledRelease
 from posts.models.term import PostTerm, Term
 
 __all__ = [
@@ -27,10 +29,13 @@ __all__ = [
     "JobWorker",
     "Post",
     "PostTerm",
+    "ReaderReport",
     "Release",
     "RenderedArticle",
+    "ReportTally",
     "Review",
     "ReviewFlag",
     "Revision",
+    "ScheduledRelease",
     "Term",
 ]

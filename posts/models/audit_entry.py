@@ -6,6 +6,20 @@ from posts.models.post import Post
 from posts.models.revision import Revision
 
 
+class AuditTrailIsAppendOnly(TypeError):
+    """Somebody tried to change or delete an entry of the audit trail."""
+
+
+class AuditQuerySet(models.QuerySet):
+    """Entries are read and added; nothing in the product changes or deletes one."""
+
+    def update(self, **columns):
+        raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")
+
+    def delete(self):
+        raise AuditTrailIsAppendOnly("Entries of the audit trail are never deleted.")
+
+
 class AuditEntry(models.Model):
     """Who did what to a post, when, and about which text. Entries are only ever added."""
 
@@ -13,15 +27,33 @@ class AuditEntry(models.Model):
     revision = models.ForeignKey(Revision, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=40)
     fingerprint = models.CharField(max_length=64, blank=True, db_default="")
+    fingerprint_before = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The text that stood there before."
+    )
     detail = models.TextField(blank=True, db_default="")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField(db_default=Now())
+    request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["post", "-id"], name="audit_of_post")]
+        indexes = [
+            models.Index(fields=["post", "-id"], name="audit_of_post"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self):
         return f"{self.action} by {self.made_by or 'the import'}"
+
+    def save(self, *args, **options):
+        """Add the entry; one that stands already is never written again."""
+        if self.pk is not None:
+            raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")
+        super().save(*args, **options)
+
+    def delete(self, *args, **options):
+        raise AuditTrailIsAppendOnly("Entries of the audit trail are never deleted.")

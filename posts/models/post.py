@@ -2,7 +2,7 @@ import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -53,6 +53,11 @@ class PostQuerySet(models.QuerySet):
     def waiting(self):
         """The review queue: newest texts that nobody decided on, imported or submitted."""
         return self.filter(withdrawn_at__isnull=True, awaits_review=True)
+
+    def reported(self):
+        """Posts that readers have reported and nobody has answered yet: a reason to look, whatever their state."""
+        reports = self.model._meta.get_field("reader_reports").related_model.objects
+        return self.filter(Exists(reports.filter(post=OuterRef("pk"), answered_at=None)))
 
     def with_texts(self):
         """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""

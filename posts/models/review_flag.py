@@ -14,9 +14,18 @@ class ReviewFlag(models.Model):
         STAFF = "staff", "Staff ask for a person"
         SOURCE = "source", "The source asks for a person"
         RULE = "rule", "A check found something"
+        FACTS = "facts", "Facts look wrong"
+        CODE = "code", "Code does not work"
+        OUTDATED = "outdated", "Out of date"
+        RIGHTS = "rights", "Rights or sources"
+        HARM = "harm", "Could do harm"
+
+    # What a person chooses from; the others are raised by programs.
+    BY_PEOPLE = (Reason.STAFF, Reason.FACTS, Reason.CODE, Reason.OUTDATED, Reason.RIGHTS, Reason.HARM)
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="review_flags")
     reason = models.CharField(max_length=20, choices=Reason)
+    rule = models.CharField(max_length=60, blank=True, default="", db_default="", help_text="Which check raised it.")
     note = models.CharField(max_length=500, blank=True, db_default="")
     fingerprint = models.CharField(max_length=64, help_text="The proposed text when the flag was raised.")
     raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

@@ -1,8 +1,8 @@
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from posts.models import FormerSlug
 from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, locked, require
+from posts.operations.refusals import Refused, checked_words, locked, require
 from posts.records import RecordRefused, validate_record
 from posts.slugs import taken_slugs
 
@@ -11,6 +11,7 @@ from posts.slugs import taken_slugs
 def change_slug(post, slug, *, by):
     """Move `post` to another address; the old one redirects for good. Return the post."""
     require(by, "change_slug")
+    slug = checked_words(slug, name="The address", limit=200)
     post = locked(post)
     if slug == post.slug:
         return post
@@ -24,6 +25,10 @@ def change_slug(post, slug, *, by):
     own.delete()
     FormerSlug.objects.create(slug=post.slug, post=post)
     old, post.slug = post.slug, slug
-    post.save(update_fields=["slug"])
+    try:
+        with transaction.atomic():
+            post.save(update_fields=["slug"])
+    except IntegrityError:
+        raise Refused(f"“{slug}” was just taken by another post. Choose another address.") from None
     note_audit("address changed", post=post, by=by, revision=post.head_revision, detail=f"{old} → {slug}")
     return post

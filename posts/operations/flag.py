@@ -4,16 +4,48 @@ from django.utils import timezone
 from posts.models import ReviewFlag
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
-from posts.operations.refusals import Refused, locked, require
+from posts.operations.refusals import Refused, checked_words, locked, require
 
 
 @transaction.atomic
 def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
-    """Say that a person must look at `post`; search engines are kept away until it is answered. Return the flag."""
+    """Say that a person must look at `post`; search engines are kept away until it is answered. Return the flag.
+
+    The same words of the same person about the same text, still open, are one flag: a double click raises no two.
+    """
     require(by, "flag_post")
+    if reason not in ReviewFlag.BY_PEOPLE:
+        raise Refused("This reason is none of the list.")
+    note = checked_words(note, name="The note")
     post = locked(post)
+    fingerprint = post.head_revision.fingerprint
+    same = post.review_flags.filter(
+        cleared_at=None, reason=reason, note=note, raised_by=by, fingerprint=fingerprint
+    ).first()
+    return same or _raise_flag(post, by=by, reason=reason, note=note, fingerprint=fingerprint)
+
+
+@transaction.atomic
+def raise_rule_flag(post, *, rule, fingerprint, note="", by=None):
+    """Flag `post` because the check `rule` (its id) found something in the text with `fingerprint`; return the flag.
+
+    Returns None, and flags nothing, where the check has its answer: its flag about this text is open or was
+    cleared by a person, or the text is neither live nor proposed any more.
+    """
+    require(by, "flag_post")
+    note = checked_words(note, name="The note")
+    post = locked(post)
+    current = {text.fingerprint for text in (post.head_revision, post.live_revision) if text is not None}
+    if fingerprint not in current:
+        return None
+    if post.review_flags.filter(reason=ReviewFlag.Reason.RULE, rule=rule, fingerprint=fingerprint).exists():
+        return None
+    return _raise_flag(post, by=by, reason=ReviewFlag.Reason.RULE, note=note, fingerprint=fingerprint, rule=rule)
+
+
+def _raise_flag(post, *, by, reason, note, fingerprint, rule=""):
     flag = ReviewFlag.objects.create(
-        post=post, reason=reason, note=note, raised_by=by, fingerprint=post.head_revision.fingerprint
+        post=post, reason=reason, note=note, raised_by=by, fingerprint=fingerprint, rule=rule
     )
     post.needs_human_review = True
     post.save(update_fields=["needs_human_review"])
@@ -26,7 +58,8 @@ def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
 def clear_flag(flag, *, by, note):
     """Close one flag by hand; `note` says why it no longer stands."""
     require(by, "flag_post")
-    if not note.strip():
+    note = checked_words(note, name="The reason")
+    if not note:
         raise Refused("Say why the flag no longer stands.")
     post = locked(flag.post)
     if not post.review_flags.filter(pk=flag.pk, cleared_at=None).update(

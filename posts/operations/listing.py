@@ -27,13 +27,16 @@ def refresh_listing(post):
     old = dict(post.post_terms.values_list("term_id", "pk"))
     terms = []
     if wanted:
+        # In one order everywhere, here and below: two releases at once must not wait for each other's terms.
         Term.objects.bulk_create(
-            [Term(kind=kind, key=key, name=name) for (kind, key), name in wanted.items()], ignore_conflicts=True
+            [Term(kind=kind, key=key, name=wanted[kind, key]) for kind, key in sorted(wanted)], ignore_conflicts=True
         )
         candidates = Term.objects.filter(key__in={key for _, key in wanted})
         terms = [term for term in candidates if (term.kind, term.key) in wanted]
     gone = [pk for term_id, pk in old.items() if term_id not in {term.pk for term in terms}]
     new = [term for term in terms if term.pk not in old]
+    touched = {term.pk for term in new} | {term_id for term_id, pk in old.items() if pk in gone}
+    list(Term.objects.filter(pk__in=touched).order_by("pk").select_for_update().values_list("pk"))
     Term.objects.filter(post_terms__in=gone).update(listed_count=F("listed_count") - 1)
     PostTerm.objects.filter(pk__in=gone).delete()
     PostTerm.objects.bulk_create(PostTerm(post=post, term=term, published_at=post.first_published_at) for term in new)

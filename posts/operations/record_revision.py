@@ -6,7 +6,8 @@ from django.utils import timezone
 from posts.models import ChecklistItem, ImageSource, Post, Revision
 from posts.models.image_source import image_columns
 from posts.operations.audit import note_audit
-from posts.operations.refusals import HeadMoved, Refused, locked, require
+from posts.operations.refusals import HeadMoved, Refused, checked_words, locked, require
+from posts.operations.transitions import first_status, may_step, take_step
 from posts.records import CANONICAL_VERSION, fingerprint_of, validate_record, version_parts
 from posts.slugs import free_slug
 
@@ -37,6 +38,7 @@ def claimed_version(record):
 def create_post(data, *, by, why=""):
     """Write a new post from a record dict (a missing source_id is made up); return it with its first Revision."""
     require(by, "add_post")
+    why = checked_words(why, name="The reason")
     record = validate_record({"source_id": f"typed-{uuid.uuid4()}", **data}).to_dict()
     post = Post(source_id=record["source_id"], slug=free_slug(record))
     post.take_record(record)
@@ -55,6 +57,7 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
     written. Raises RecordRefused for an unacceptable record. Readers' pages don't change.
     """
     require(by, "change_post")
+    why = checked_words(why, name="The reason")
     post = locked(post)
     if expected_head_id is not None and post.head_revision_id != expected_head_id:
         raise HeadMoved(post)
@@ -64,24 +67,30 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
         return None
     post.take_record(record)
     _write_children(post, record)
-    version = next_version(post.head_revision.version, bump)
+    before = post.head_revision
+    version = next_version(before.version, bump)
     revision = _add_revision(post, record, version=version, by=by, why=why)
-    note_audit("saved", post=post, by=by, revision=revision, detail=why)
+    note_audit("saved", post=post, by=by, revision=revision, before=before, detail=why)
     return revision
 
 
 @transaction.atomic
 def submit_revision(post, *, by):
-    """Put the proposed text of `post` into the review queue; return its Revision."""
+    """Put the proposed text of `post` into the review queue; return its Revision.
+
+    A rejected text comes before a person again only by the hand of somebody who may decide.
+    """
     require(by, "submit_post")
     post = locked(post)
     revision = post.head_revision
     if post.awaits_review:
         raise Refused(f"{revision.version} waits for review already.")
-    if revision.status in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED):
-        raise Refused(f"{revision.version} is {revision.get_status_display().lower()}; change the text first.")
-    revision.status = Revision.Status.IN_REVIEW
-    revision.save(update_fields=["status"])
+    if revision.status == Revision.Status.REJECTED:
+        require(by, "review_post")
+    if revision.status != Revision.Status.IN_REVIEW:
+        if not may_step(revision, "submit"):
+            raise Refused(f"{revision.version} is {revision.get_status_display().lower()}; change the text first.")
+        take_step(revision, "submit")
     post.awaits_review = True
     post.save(update_fields=["awaits_review"])
     note_audit("submitted", post=post, by=by, revision=revision)
@@ -102,18 +111,23 @@ def _write_children(post, record):
 
 
 def _add_revision(post, record, *, version, by, why):
-    """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it."""
+    """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it.
+
+    Words that are live and approved already need no second review: the new head is approved as they are.
+    """
     head = post.head_revision
-    if head is not None and head.status in Revision.UNDECIDED:
-        head.status = Revision.Status.SUPERSEDED
-        head.save(update_fields=["status"])
+    if head is not None and may_step(head, "replace"):
+        take_step(head, "replace")
+    fingerprint = fingerprint_of(record)
+    is_approved = post.is_live and post.live_approval_id and post.live_revision.fingerprint == fingerprint
     revision = Revision.objects.create(
         post=post,
         number=head.number + 1 if head else 1,
         version=version,
         snapshot={key: value for key, value in record.items() if key != "slug"},
-        fingerprint=fingerprint_of(record),
+        fingerprint=fingerprint,
         canonical_version=CANONICAL_VERSION,
+        status=first_status("repeat the live text" if is_approved else "save"),
         author=by,
         why=why,
     )

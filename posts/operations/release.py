@@ -1,18 +1,27 @@
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from posts.articles import store_article
 from posts.models import Release, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
-from posts.operations.refusals import Refused, locked, require
+from posts.operations.refusals import LONG_WORDS, PageMoved, Refused, checked_words, locked, require
+from posts.operations.transitions import PAGE_STEPS, WITHDRAWN, page_state, take_step
 
 
 def standing_approval(revision):
-    """The approval of exactly this text that was not revoked, a single decision before a bulk one; or None."""
+    """The approval of exactly this text of its post that was not revoked, a single decision before a bulk one; or
+    None. Two revisions with one fingerprint share it: the words are the same."""
     return (
-        revision.reviews.filter(outcome=Review.Outcome.APPROVED, revoked_at=None, fingerprint=revision.fingerprint)
+        Review.objects.filter(
+            revision__post=revision.post_id,
+            fingerprint=revision.fingerprint,
+            outcome=Review.Outcome.APPROVED,
+            revoked_at=None,
+        )
+        .select_related("revision")
         .order_by("is_bulk", "-pk")
         .first()
     )
@@ -27,26 +36,52 @@ def release_obstacles(post, revision):
         obstacles.append(f"{revision.version} is not approved.")
     if post.review_flags.filter(cleared_at=None).exists():
         obstacles.append("A flag is open; clear it first.")
-    if post.is_live and post.live_revision_id == revision.pk:
+    if post.is_live and post.live_revision.fingerprint == revision.fingerprint:
         obstacles.append(f"{revision.version} is live already.")
+    elif post.is_live and post.live_revision.number > revision.number:
+        obstacles.append(f"{post.live_revision.version} is newer and live; roll back or restore instead.")
     return obstacles
 
 
+def releasable_revision(post):
+    """The newest approved text that could be released now or, while a flag is open, once it is cleared; or None."""
+    texts = post.revisions.filter(status=Revision.Status.APPROVED).order_by("-number")
+    if post.is_live:
+        texts = texts.filter(number__gt=post.live_revision.number).exclude(fingerprint=post.live_revision.fingerprint)
+    return next((text for text in texts[:20] if standing_approval(text)), None)
+
+
 @transaction.atomic
-def release_revision(revision, *, by, owner=None, expected_result="", rollback_note=""):
+def release_revision(
+    revision,
+    *,
+    by,
+    owner=None,
+    expected_result="",
+    rollback_note="",
+    ends_withdrawal=False,
+    expected_live_id=None,
+):
     """Make an approved `revision` what readers see from now on; return the Release.
 
-    Raises Refused naming all obstacles at once. Ends a withdrawal.
+    ends_withdrawal: whether it may bring a withdrawn page back; a form opened before the withdrawal must not.
+    expected_live_id: the live revision that the form showed (0 for none); PageMoved when it is another by now.
+    Raises Refused naming all obstacles at once.
     """
     require(by, "release_post")
     post = locked(revision.post)
+    _check_live(post, expected_live_id)
     revision = Revision.objects.get(pk=revision.pk)
-    if obstacles := release_obstacles(post, revision):
+    obstacles = release_obstacles(post, revision)
+    if post.withdrawn_at and not ends_withdrawal:
+        obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
+    if obstacles:
         raise Refused(*obstacles)
+    approval = standing_approval(revision)
     return make_live(
         post,
-        revision,
-        standing_approval(revision),
+        approval.revision,
+        approval,
         by=by,
         owner=owner or by,
         expected_result=expected_result,
@@ -56,61 +91,108 @@ def release_revision(revision, *, by, owner=None, expected_result="", rollback_n
 
 def make_live(post, revision, approval, *, by, owner, expected_result, rollback_note):
     """Move the live pointer of a locked `post` and note the Release; the caller has checked the gates."""
+    before = post.live_revision
+    expected_result = checked_words(expected_result, name="The expected result", limit=LONG_WORDS)
+    rollback_note = checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS)
+    post.held = False
     release = _move_live(
         post,
         revision,
         approval,
+        step="release",
         kind=Release.Kind.RELEASED,
         by=by,
         owner=owner,
         expected_result=expected_result or settings.RELEASE_EXPECTED_RESULT,
         rollback_note=rollback_note or settings.RELEASE_ROLLBACK_NOTE,
     )
-    note_audit("released", post=post, by=by, revision=revision, detail=release.expected_result)
+    note_audit("released", post=post, by=by, revision=revision, before=before, detail=release.expected_result)
     return release
+
+
+def rollback_targets(post):
+    """The approved texts that readers saw before the one that is live, the latest first: a list of Revision."""
+    if not post.is_live:
+        return []
+    approvals = Review.objects.filter(
+        revision=OuterRef("revision"),
+        fingerprint=OuterRef("revision__fingerprint"),
+        outcome=Review.Outcome.APPROVED,
+        revoked_at=None,
+    )
+    releases = (
+        post.releases.filter(Exists(approvals), revision__status=Revision.Status.APPROVED)
+        .exclude(revision__fingerprint=post.live_revision.fingerprint)
+        .order_by("-pk")
+        .values_list("revision", flat=True)
+    )
+    latest_first = list(dict.fromkeys(releases))
+    texts = Revision.objects.in_bulk(latest_first)
+    return [texts[pk] for pk in latest_first]
 
 
 def rollback_target(post):
     """The approved text that readers saw before the one that is live, or None."""
-    for release in post.releases.exclude(revision=None).select_related("revision"):
-        candidate = release.revision
-        if candidate.pk != post.live_revision_id and standing_approval(candidate):
-            return candidate
-    return None
+    return next(iter(rollback_targets(post)), None)
 
 
 @transaction.atomic
-def roll_back(post, *, by, to=None, why=""):
+def roll_back(post, *, by, to=None, why="", expected_live_id=None):
     """Move readers back to an earlier approved text (`to`, or the one before) and revoke what is left; return the
-    Release. No gate stands in the way; the working copy stays as it is."""
+    Release. No gate stands in the way; the working copy stays as it is.
+
+    expected_live_id: the live revision that the form showed; PageMoved when it is another by now, so that a second
+    press doesn't go back a second time.
+    """
     require(by, "release_post")
+    why = checked_words(why, name="The reason")
     post = locked(post)
+    _check_live(post, expected_live_id)
     left = post.live_revision
+    if page_state(post) == WITHDRAWN:
+        raise Refused("The post is withdrawn: readers see nothing. Release the text that they should see.")
     if left is None:
         raise Refused("Nothing is live, so there is nothing to roll back.")
-    target = to or rollback_target(post)
-    if target is None:
+    targets = rollback_targets(post)
+    if to is not None:
+        targets = [target for target in targets if target.pk == to.pk]
+        if not targets:
+            raise Refused(f"{to.version} is no earlier approved text of this post.")
+    if not targets:
         raise Refused("No earlier approved text exists. Withdraw the post instead.")
-    approval = standing_approval(target)
-    if target.post_id != post.pk or target.pk == left.pk or approval is None:
-        raise Refused(f"{target.version} is no earlier approved text of this post.")
-    left.reviews.filter(outcome=Review.Outcome.APPROVED, revoked_at=None).update(
-        revoked_at=timezone.now(), revoked_by=by
+    target = targets[0]
+    _leave(post, left, by=by)
+    release = _move_live(
+        post,
+        target,
+        standing_approval(target),
+        step="roll back",
+        kind=Release.Kind.ROLLED_BACK,
+        by=by,
+        owner=by,
+        why=why,
     )
-    is_head = left.pk == post.head_revision_id
-    left.status = Revision.Status.CHANGES_REQUESTED if is_head else Revision.Status.SUPERSEDED
-    left.save(update_fields=["status"])
-    release = _move_live(post, target, approval, kind=Release.Kind.ROLLED_BACK, by=by, owner=by, why=why)
-    note_audit("rolled back", post=post, by=by, revision=target, detail=why)
+    note_audit("rolled back", post=post, by=by, revision=target, before=left, detail=why)
     return release
+
+
+def _leave(post, left, *, by):
+    """Revoke what stands of the approval of `left`, on every revision with the same words."""
+    Review.objects.filter(
+        revision__post=post, fingerprint=left.fingerprint, outcome=Review.Outcome.APPROVED, revoked_at=None
+    ).update(revoked_at=timezone.now(), revoked_by=by)
+    for text in post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
+        is_head = text.pk == post.head_revision_id
+        take_step(text, "roll back the proposed text" if is_head else "roll back an older text")
 
 
 @transaction.atomic
 def withdraw_post(post, *, by, why=""):
     """Take the page away (410) until a later release; return the Release that says so. Nothing is deleted."""
     require(by, "withdraw_post")
+    why = checked_words(why, name="The reason")
     post = locked(post)
-    if post.withdrawn_at:
+    if page_state(post) not in PAGE_STEPS["withdraw"]:
         raise Refused("The post is withdrawn already.")
     post.withdrawn_at = timezone.now()
     post.save(update_fields=["withdrawn_at"])
@@ -121,13 +203,39 @@ def withdraw_post(post, *, by, why=""):
     )
 
 
-def _move_live(post, revision, approval, *, kind, by, **words):
+@transaction.atomic
+def note_observed_result(release, *, by, observed_result):
+    """Write down what came of a release, beside what was expected of it; return the Release.
+
+    What somebody wrote before stays readable in the audit trail.
+    """
+    require(by, "release_post")
+    observed_result = checked_words(observed_result, name="The observed result", limit=LONG_WORDS)
+    if not observed_result:
+        raise Refused("Say what came of it.")
+    post = locked(release.post)
+    release = Release.objects.select_related("revision", "before").get(pk=release.pk)
+    if release.observed_result == observed_result:
+        return release
+    release.observed_result = observed_result
+    release.save(update_fields=["observed_result"])
+    note_audit("result observed", post=post, by=by, revision=release.revision or release.before, detail=observed_result)
+    return release
+
+
+def _check_live(post, expected_live_id):
+    if expected_live_id is not None and (post.live_revision_id or 0) != expected_live_id:
+        raise PageMoved(post)
+
+
+def _move_live(post, revision, approval, *, step, kind, by, **words):
+    if page_state(post) not in PAGE_STEPS[step]:
+        raise Refused(f"The page is {page_state(post)}; it can't {step}.")
     before = post.live_revision
     now = timezone.now()
     post.live_revision = revision
     post.live_approval = approval
     post.withdrawn_at = None
-    post.held = False
     # Feeds and sitemaps take the first date for the post's age.
     post.first_published_at = post.first_published_at or now
     post.last_published_at = now

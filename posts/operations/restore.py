@@ -2,25 +2,52 @@ from django.db import transaction
 
 from posts.models import Revision
 from posts.operations.record_revision import record_revision
-from posts.operations.refusals import Refused, locked, require
+from posts.operations.refusals import HeadMoved, Refused, locked, require
+from posts.operations.transitions import first_status
+from posts.records import RecordRefused
+
+# What a source says of its record changes without a revision; an old text doesn't bring old claims back.
+CLAIMS = ("view_count", "hash", "revision")
 
 
 @transaction.atomic
-def restore_revision(revision, *, by, why=""):
-    """Bring the words of an earlier `revision` back as a new head; return it.
+def restore_revision(revision, *, by, why="", expected_head_id=None):
+    """Bring the words of an earlier `revision` back as a new head with an equal fingerprint; return it.
 
-    It waits for review, unless it is what readers see and a person approved. Readers' pages stay as they are.
+    It waits for review, unless it is what readers see and a person approved. Readers' pages stay as they are, and
+    so do today's claims and view count. expected_head_id: as in record_revision.
     """
     require(by, "restore_post")
     post = locked(revision.post)
+    if expected_head_id is not None and post.head_revision_id != expected_head_id:
+        raise HeadMoved(post)
+    revision = Revision.objects.get(pk=revision.pk)
     if revision.fingerprint == post.head_revision.fingerprint:
         raise Refused(f"The working copy is the text of {revision.version} already.")
-    restored = record_revision(post, revision.snapshot, by=by, why=why or f"Restored from {revision.version}.")
-    post = restored.post
-    if post.is_live and post.live_approval_id and post.live_revision.fingerprint == restored.fingerprint:
+    try:
+        restored = record_revision(
+            post, _with_claims_of_today(revision.snapshot, post), by=by, why=why or f"Restored from {revision.version}."
+        )
+    except RecordRefused as refusal:
+        raise Refused(
+            f"{revision.version} is older than today's rules for records: {refusal} Copy what you need by hand."
+        ) from None
+    if restored.status == Revision.Status.APPROVED:
         return restored
-    restored.status = Revision.Status.IN_REVIEW
+    restored.status = first_status("restore")
     restored.save(update_fields=["status"])
+    post = restored.post
     post.awaits_review = True
     post.save(update_fields=["awaits_review"])
     return restored
+
+
+def _with_claims_of_today(snapshot, post):
+    today = post.working_record()
+    kept = {key: today[key] for key in CLAIMS if key in today}
+    record = {key: value for key, value in snapshot.items() if key not in CLAIMS} | kept
+    asks = "needs_human_review"
+    flags = {key: value for key, value in record.get("flags", {}).items() if key != asks}
+    if asks in post.flags:
+        flags[asks] = post.flags[asks]
+    return record | ({"flags": flags} if flags or "flags" in record else {})

@@ -1,57 +1,109 @@
+from dataclasses import dataclass
+
 from django.db import transaction
-from django.utils import timezone
 
 from posts.checks import stopping_findings
-from posts.models import Review, Revision
+from posts.models import Post, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.flag import clear_open_flags
-from posts.operations.refusals import HeadMoved, Refused, locked, require
-from posts.operations.release import make_live, refresh_listing
+from posts.operations.listing import refresh_listing
+from posts.operations.refusals import (
+    LONG_WORDS,
+    HeadMoved,
+    PageMoved,
+    Refused,
+    checked_words,
+    locked,
+    require_person,
+)
+from posts.operations.release import make_live, standing_approval
+from posts.operations.transitions import may_step, take_step
 
-OUTCOME_STATUS = {
-    Review.Outcome.APPROVED: Revision.Status.APPROVED,
-    Review.Outcome.CHANGES_REQUESTED: Revision.Status.CHANGES_REQUESTED,
-    Review.Outcome.REJECTED: Revision.Status.REJECTED,
+STEPS = {
+    Review.Outcome.APPROVED: "approve",
+    Review.Outcome.CHANGES_REQUESTED: "ask for edits",
+    Review.Outcome.REJECTED: "reject",
 }
 
 
-def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="", is_bulk=False):
+def repeats_live(post):
+    """Whether the proposed text is, to the letter, what readers see and somebody approved: deciding confirms it."""
+    return (
+        post.is_live
+        and post.live_approval_id is not None
+        and post.head_revision.fingerprint == post.live_revision.fingerprint
+    )
+
+
+def asks_for_confirmation(post):
+    """Whether the approval of the live text waits for a person: a flag is open, or nobody read it by itself yet."""
+    return (
+        post.is_live
+        and post.live_approval_id is not None
+        and (post.live_approval.is_bulk or post.review_flags.filter(cleared_at=None).exists())
+    )
+
+
+def can_be_decided(post):
+    """Whether a decision about the proposed text is due: nobody decided yet, or it is live and asks for confirmation."""
+    return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
+
+
+def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="", is_bulk=False, release=True):
     """Everything that stands in the way of approving the proposed text of `post`, in words; empty when nothing does.
 
     ticks: texts of the checklist items that the reviewer ticked. flags_seen: primary keys of the open flags that
     the reviewer was shown: an approval answers those, and a flag raised since must be read first.
+    release: whether the approval is to put the text before readers at once.
     """
     revision = post.head_revision
     obstacles = []
-    if revision.status not in Revision.UNDECIDED and not is_confirmation(post):
-        obstacles.append(
-            f"{revision.version} is {revision.get_status_display().lower()}; submit it again or change the text first."
-        )
-    if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in set(flags_seen)]:
+    if not can_be_decided(post):
+        state = revision.get_status_display().lower()
+        advice = "" if revision.status == Revision.Status.APPROVED else "; submit it again or change the text first"
+        obstacles.append(f"{revision.version} is {state} already{advice}.")
+    elif is_bulk and not may_step(revision, "approve"):
+        obstacles.append(f"{revision.version} is live; only a decision about it alone confirms it.")
+    if release and post.withdrawn_at:
+        obstacles.append("The post is withdrawn. Approve it for a later release; that release ends the withdrawal.")
+    if is_bulk and post.held:
+        obstacles.append("The post came held back (a draft or private); decide about it alone.")
+    return obstacles + _text_obstacles(
+        post, revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason, is_bulk=is_bulk
+    )
+
+
+def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, is_bulk=False):
+    """What stands in the way of anybody's approval of this very text."""
+    obstacles = []
+    # Clearing a flag opens the index again, so nobody does it for many posts at once.
+    seen = set() if is_bulk else set(flags_seen)
+    if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
     obstacles += [finding.message for finding in stopping_findings(revision.snapshot)]
-    if is_bulk:
-        return obstacles
-    if unticked := [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]:
+    # An approval in bulk claims nothing about the points of the checklist, and opens no index.
+    unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
+    if unticked and not is_bulk:
         obstacles.append(f"{len(unticked)} of the checklist not ticked: " + "; ".join(unticked) + ".")
-    if by is not None and is_own_text(post, by) and not (by.is_superuser and own_text_reason.strip()):
+    if by is not None and is_own_text(post, by, revision) and not (by.is_superuser and own_text_reason.strip()):
         hint = " Give the reason why you approve it all the same." if by.is_superuser else ""
         obstacles.append(f"You wrote {revision.version}. Somebody else must approve it.{hint}")
     return obstacles
 
 
-def is_confirmation(post):
-    """Whether the proposed text is live and approved already: deciding again confirms it and clears its flags."""
-    return post.is_live and post.live_revision_id == post.head_revision_id and post.live_approval_id is not None
+def is_own_text(post, by, revision=None):
+    """Whether every person's revision since the last approval or import is by this person: four eyes are missing.
 
-
-def is_own_text(post, by):
-    """Whether every person's revision since the last approval or import is by this person: four eyes are missing."""
+    Looks back from `revision` (default: the proposed text). An approval of that text itself is no second pair of
+    eyes for it: it is what is being decided.
+    """
+    revision = revision or post.head_revision
     authors = []
-    for revision in post.revisions.order_by("-number").only("status", "batch_id", "author_id"):
-        if revision.status == Revision.Status.APPROVED or revision.batch_id:
+    texts = post.revisions.filter(number__lte=revision.number).order_by("-number")
+    for text in texts.only("post_id", "number", "status", "batch_id", "author_id"):
+        if text.batch_id or (text.status == Revision.Status.APPROVED and text.number != revision.number):
             break
-        authors.append(revision.author_id)
+        authors.append(text.author_id)
     return bool(authors) and all(author == by.pk for author in authors)
 
 
@@ -75,51 +127,53 @@ def decide(
 ):
     """Decide about the proposed text of `post`, which must have `fingerprint`; return the Review.
 
-    An approval releases the text in the same transaction unless `release` is False. Raises HeadMoved when another
-    text is proposed meanwhile, Refused naming all obstacles.
+    An approval releases the text in the same transaction unless `release` is False. Approving what is live already
+    confirms it, where a flag or an approval in bulk asks for that. Raises HeadMoved when another text is proposed
+    meanwhile, Refused naming all obstacles.
     """
-    require(by, "review_post")
+    require_person(by, "review_post")
+    outcome, reason_code = _choices(outcome, reason_code)
+    comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
+    own_text_reason = checked_words(own_text_reason, name="The reason", limit=LONG_WORDS)
     post = locked(post)
     revision = post.head_revision
     if revision.fingerprint != fingerprint:
         raise HeadMoved(post)
-    outcome = Review.Outcome(outcome)
-    approving = outcome == Review.Outcome.APPROVED
-    if approving:
-        if obstacles := approval_obstacles(
-            post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason, is_bulk=is_bulk
-        ):
-            raise Refused(*obstacles)
-    elif revision.status not in Revision.UNDECIDED:
-        raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
-    elif not (reason_code or comment.strip()):
-        raise Refused("Say why: choose a reason or write a comment.")
-    review = Review.objects.create(
-        revision=revision,
-        fingerprint=revision.fingerprint,
+    if outcome != Review.Outcome.APPROVED:
+        return _turn_down(post, by=by, outcome=outcome, reason_code=reason_code, comment=comment, is_bulk=is_bulk)
+    if obstacles := approval_obstacles(
+        post,
+        by=by,
+        ticks=ticks,
+        flags_seen=flags_seen,
+        own_text_reason=own_text_reason,
+        is_bulk=is_bulk,
+        release=release,
+    ):
+        raise Refused(*obstacles)
+    # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
+    confirms = repeats_live(post)
+    subject = post.live_revision if confirms else revision
+    review = _note_review(
+        subject,
+        by=by,
         outcome=outcome,
         reason_code=reason_code,
         comment=comment,
-        ticks=[item for item in revision.snapshot.get("checklist", ()) if item in set(ticks)],
+        ticks=ticks,
         own_text_reason=own_text_reason,
-        reviewer=by,
         is_bulk=is_bulk,
     )
-    revision.status = OUTCOME_STATUS[outcome]
-    revision.save(update_fields=["status"])
+    if may_step(revision, "approve"):
+        take_step(revision, "approve")
     post.head_revision = revision
     post.awaits_review = False
     post.save(update_fields=["awaits_review"])
-    note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or reason_code or own_text_reason)
-    if not approving:
-        refresh_listing(post)
-        return review
-    clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
-    if is_live_text(post, revision):
-        post.live_approval = review
-        post.save(update_fields=["live_approval"])
-        refresh_listing(post)
+    note_audit("approved", post=post, by=by, revision=subject, detail=comment or reason_code or own_text_reason)
+    if confirms:
+        _confirm(post, by=by)
     elif release:
+        clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
         make_live(
             post,
             revision,
@@ -129,15 +183,133 @@ def decide(
             expected_result=expected_result,
             rollback_note=rollback_note,
         )
+    elif post.live_revision_id is None:
+        # With another text on the page the flags may be about that one; they stay open until somebody answers.
+        clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
     return review
 
 
-def is_live_text(post, revision):
-    return post.is_live and post.live_revision_id == revision.pk
-
-
-def revoke_approvals(revision, *, by):
-    """Take back every approval of `revision` that still stands."""
-    revision.reviews.filter(outcome=Review.Outcome.APPROVED, revoked_at=None).update(
-        revoked_at=timezone.now(), revoked_by=by
+def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
+    """Everything that stands in the way of confirming what readers see, whatever is proposed meanwhile."""
+    if not post.is_live or post.live_approval_id is None:
+        return ["No approved text is live, so there is nothing to confirm."]
+    obstacles = []
+    if not asks_for_confirmation(post):
+        obstacles.append(f"{post.live_revision.version} is approved already and nothing is open about it.")
+    return obstacles + _text_obstacles(
+        post, post.live_revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason
     )
+
+
+@transaction.atomic
+def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", own_text_reason=""):
+    """Approve what readers see once more, with a new decision on the same `fingerprint`; return the Review.
+
+    For a page that was flagged, or approved in bulk, while a newer text is being worked on. The proposed text and
+    its place in the queue stay as they are. Raises PageMoved when another text is live meanwhile.
+    """
+    require_person(by, "review_post")
+    comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
+    own_text_reason = checked_words(own_text_reason, name="The reason", limit=LONG_WORDS)
+    post = locked(post)
+    if not post.is_live or post.live_revision.fingerprint != fingerprint:
+        raise PageMoved(post)
+    if obstacles := confirm_obstacles(post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason):
+        raise Refused(*obstacles)
+    review = _note_review(
+        post.live_revision,
+        by=by,
+        outcome=Review.Outcome.APPROVED,
+        comment=comment,
+        ticks=ticks,
+        own_text_reason=own_text_reason,
+    )
+    note_audit("confirmed", post=post, by=by, revision=post.live_revision, detail=comment or own_text_reason)
+    _confirm(post, by=by)
+    return review
+
+
+def _confirm(post, *, by):
+    clear_open_flags(post, by=by, note=f"Answered by the approval of {post.live_revision.version}.")
+    post.live_approval = standing_approval(post.live_revision)
+    post.save(update_fields=["live_approval"])
+    refresh_listing(post)
+
+
+def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk):
+    """Ask for edits or reject: readers' pages stay as they are."""
+    revision = post.head_revision
+    if repeats_live(post):
+        raise Refused(f"{revision.version} is what readers see. Roll back or withdraw instead.")
+    if not may_step(revision, STEPS[outcome]):
+        raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
+    if not (reason_code or comment):
+        raise Refused("Say why: choose a reason or write a comment.")
+    review = _note_review(revision, by=by, outcome=outcome, reason_code=reason_code, comment=comment, is_bulk=is_bulk)
+    take_step(revision, STEPS[outcome])
+    post.awaits_review = False
+    post.save(update_fields=["awaits_review"])
+    note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or reason_code)
+    return review
+
+
+def _note_review(revision, *, by, outcome, reason_code="", comment="", ticks=(), own_text_reason="", is_bulk=False):
+    ticked = set() if is_bulk else set(ticks)
+    return Review.objects.create(
+        revision=revision,
+        fingerprint=revision.fingerprint,
+        outcome=outcome,
+        reason_code=reason_code,
+        comment=comment,
+        ticks=[item for item in revision.snapshot.get("checklist", ()) if item in ticked],
+        own_text_reason=own_text_reason,
+        reviewer=by,
+        is_bulk=is_bulk,
+    )
+
+
+def _choices(outcome, reason_code):
+    """(Outcome, reason code) as the model knows them; Refused for anything else."""
+    if outcome not in Review.Outcome.values:
+        raise Refused("Choose what you decide: approved, changes_requested or rejected.")
+    if reason_code not in Review.ReasonCode.values:
+        raise Refused("This reason is none of the list.")
+    return Review.Outcome(outcome), reason_code
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """What became of one post of many: the Review, or the obstacles that refused it."""
+
+    post_id: int
+    review: Review | None = None
+    obstacles: tuple = ()
+
+
+def decide_many(choices, *, by, outcome, reason_code="", comment="", release=True):
+    """Decide about many proposed texts in bulk; return a RowOutcome for each, in order.
+
+    choices: pairs of primary key and the fingerprint that the person was shown. Each is a transaction of its own
+    and passes the gates of `decide`; its decision is marked as bulk, clears no flag and opens no index.
+    """
+    require_person(by, "review_post")
+    outcomes = []
+    for post_id, fingerprint in choices:
+        try:
+            review = decide(
+                Post(pk=post_id),
+                by=by,
+                outcome=outcome,
+                fingerprint=fingerprint,
+                reason_code=reason_code,
+                comment=comment,
+                release=release,
+                is_bulk=True,
+            )
+        except Post.DoesNotExist:
+            outcomes.append(RowOutcome(post_id, obstacles=("No post has this number.",)))
+        except Refused as refusal:
+            outcomes.append(RowOutcome(post_id, obstacles=refusal.obstacles))
+        else:
+            outcomes.append(RowOutcome(post_id, review=review))
+    return outcomes

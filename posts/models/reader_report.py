@@ -1,0 +1,54 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from posts.models.post import Post
+
+
+class ReaderReport(models.Model):
+    """What a reader says is wrong with a page: a reason for a person to look, and nothing more.
+
+    Anybody may write one, so it never changes what may be indexed. Nothing about the reader is kept.
+    """
+
+    class Reason(models.TextChoices):
+        FACTS = "facts", "A fact is wrong"
+        CODE = "code", "Code does not work"
+        OUTDATED = "outdated", "It is out of date"
+        IMAGE = "image", "A picture is wrong or missing"
+        RIGHTS = "rights", "It uses my work"
+        HARM = "harm", "It could do harm"
+        OTHER = "other", "Something else"
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="reader_reports")
+    reason = models.CharField(max_length=20, choices=Reason)
+    note = models.CharField(max_length=1000, blank=True, db_default="")
+    fingerprint = models.CharField(max_length=64, help_text="The text that stood on the page.")
+    made_at = models.DateTimeField(db_default=Now())
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    answer = models.CharField(max_length=500, blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["post", "-id"], condition=Q(answered_at__isnull=True), name="report_open")]
+
+    def __str__(self):
+        return f"{self.get_reason_display()}: {self.note}" if self.note else self.get_reason_display()
+
+
+class ReportTally(models.Model):
+    """How many reports came today from one address or about one post. The key is a hash that lives for a day."""
+
+    day = models.DateField()
+    key = models.CharField(max_length=64)
+    count = models.PositiveIntegerField(default=0, db_default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["day", "key"], name="report_tally_once")]
+
+    def __str__(self):
+        return f"{self.count} on {self.day}"

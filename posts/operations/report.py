@@ -1,0 +1,83 @@
+import datetime
+import hashlib
+import hmac
+import ipaddress
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from posts.models import ReaderReport, ReportTally
+from posts.operations.audit import note_audit
+from posts.operations.refusals import Refused, checked_words, require
+
+REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
+REPORTS_A_DAY_ABOUT_ONE_POST = 100
+NOTE_LENGTH = 1000
+
+
+class TooManyReports(Refused):
+    """The allowance of today is used up; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after):
+        self.retry_after = retry_after
+        super().__init__("That is enough for one day. What was sent is kept; come back tomorrow.")
+
+
+@transaction.atomic
+def report_problem(post, *, reason, note="", address, now=None):
+    """Keep what a reader says is wrong with the page of `post`; return the ReaderReport.
+
+    address: where the request came from. Only a keyed hash of it with the day is kept, as a counter for that day;
+    nothing leads from a report to who wrote it. Raises TooManyReports beyond the day's allowance, Refused for a post
+    without a page. Changes nothing else: what may be indexed is never in the hands of anybody anonymous.
+    """
+    if reason not in ReaderReport.Reason.values:
+        raise Refused("Choose what is wrong.")
+    note = checked_words(note, name="The note", limit=NOTE_LENGTH)
+    if post.visible_revision is None:
+        raise Refused("This page is gone.")
+    now = now or timezone.now()
+    _count(now, f"address {_network(address)}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
+    _count(now, f"post {post.pk}", REPORTS_A_DAY_ABOUT_ONE_POST)
+    return ReaderReport.objects.create(
+        post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
+    )
+
+
+@transaction.atomic
+def answer_report(report, *, by, answer):
+    """Close a reader's report; `answer` says what came of it. Return the report."""
+    require(by, "flag_post")
+    answer = checked_words(answer, name="The answer")
+    if not answer:
+        raise Refused("Say what came of the report.")
+    if not ReaderReport.objects.filter(pk=report.pk, answered_at=None).update(
+        answered_at=timezone.now(), answered_by=by, answer=answer
+    ):
+        raise Refused("The report is answered already.")
+    post = report.post
+    note_audit("report answered", post=post, by=by, revision=post.live_revision or post.head_revision, detail=answer)
+    return ReaderReport.objects.get(pk=report.pk)
+
+
+def _network(address):
+    """What counts as one sender: an IPv4 address, or the 64 bits of an IPv6 address that one household has."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def _count(now, what, allowance):
+    """Take one from the day's allowance of `what`, counted in the database: every process sees the same number."""
+    day = now.astimezone(datetime.UTC).date()
+    ReportTally.objects.filter(day__lt=day).delete()
+    key = hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
+    ReportTally.objects.bulk_create([ReportTally(day=day, key=key)], ignore_conflicts=True)
+    taken = ReportTally.objects.filter(day=day, key=key, count__lt=allowance).update(count=F("count") + 1)
+    if not taken:
+        midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
+        raise TooManyReports(max(1, round((midnight - now).total_seconds())))

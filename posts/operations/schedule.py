@@ -1,0 +1,186 @@
+import datetime
+import logging
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import Release, ScheduledRelease
+from posts.operations.audit import note_audit
+from posts.operations.refusals import (
+    LONG_WORDS,
+    NotAllowed,
+    Refused,
+    checked_words,
+    locked,
+    require_person,
+)
+from posts.operations.release import release_obstacles, release_revision, withdraw_post
+from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle
+
+logger = logging.getLogger("posts.schedule")
+RIGHTS = {ScheduledRelease.Kind.RELEASE: "release_post", ScheduledRelease.Kind.WITHDRAW: "withdraw_post"}
+
+
+def moment_in_zone(day, time, zone):
+    """The aware moment of `day` (date) and `time` in `zone` (a name such as Europe/Zagreb).
+
+    Refused for a zone that nobody knows and for a time that the clocks skip on that day; of a time that comes
+    twice it is the first.
+    """
+    try:
+        moment = datetime.datetime.combine(day, time, tzinfo=ZoneInfo(zone))
+        there_and_back = moment.astimezone(datetime.UTC).astimezone(moment.tzinfo)
+    except (KeyError, ValueError, OSError):
+        raise Refused(f"“{zone}” is no time zone that this site knows.") from None
+    except OverflowError:
+        raise Refused("This day is out of reach. Choose another.") from None
+    if there_and_back.replace(tzinfo=None) != moment.replace(tzinfo=None):
+        raise Refused(f"On {day:%d %b %Y} the clocks of {zone} skip {time:%H:%M}. Choose another time.")
+    return moment
+
+
+@transaction.atomic
+def schedule_release(
+    post,
+    *,
+    by,
+    kind,
+    due_at,
+    zone,
+    revision=None,
+    owner=None,
+    expected_result="",
+    rollback_note="",
+    why="",
+    ends_withdrawal=False,
+    now=None,
+):
+    """Plan to release `revision`, or (kind "withdraw") to take the page down, at `due_at`; return the ScheduledRelease.
+
+    due_at: aware, in the future. zone: the name of the zone that it was typed in. The gates of a release are
+    checked now, and all of them once more when the time comes. One waiting plan of a kind for each post.
+    """
+    now = now or timezone.now()
+    kind = ScheduledRelease.Kind(kind)
+    require_person(by, RIGHTS[kind])
+    post = locked(post)
+    obstacles = []
+    if due_at <= now:
+        obstacles.append("This moment has passed. Choose a later one.")
+    if (waiting := post.scheduled_releases.filter(kind=kind, state=WAITING).first()) is not None:
+        obstacles.append(f"“{waiting}” is planned already. Cancel it first.")
+    if kind == ScheduledRelease.Kind.RELEASE:
+        obstacles += release_obstacles(post, revision)
+        if post.withdrawn_at and not ends_withdrawal:
+            obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
+    elif page_state(post) == WITHDRAWN and not post.scheduled_releases.filter(state=WAITING).exists():
+        obstacles.append("The post is withdrawn already.")
+    first = post.scheduled_releases.filter(state=WAITING, kind=ScheduledRelease.Kind.RELEASE).first()
+    if kind == ScheduledRelease.Kind.WITHDRAW and first is not None and due_at <= first.due_at:
+        obstacles.append(f"“{first}” comes after that. Choose a later moment.")
+    if obstacles:
+        raise Refused(*obstacles)
+    plan = ScheduledRelease.objects.create(
+        post=post,
+        kind=kind,
+        revision=revision if kind == ScheduledRelease.Kind.RELEASE else None,
+        due_at=due_at,
+        zone=zone,
+        state=PLAN_STEPS["schedule"][NEW],
+        ends_withdrawal=bool(post.withdrawn_at),
+        owner=owner or by,
+        expected_result=checked_words(expected_result, name="The expected result", limit=LONG_WORDS),
+        rollback_note=checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS),
+        why=checked_words(why, name="The reason"),
+        after=post.releases.order_by("-pk").first(),
+        made_by=by,
+    )
+    note_audit("planned", post=post, by=by, revision=plan.revision or post.live_revision, detail=str(plan))
+    return plan
+
+
+@transaction.atomic
+def cancel_schedule(plan, *, by, why=""):
+    """Take a waiting plan back; return it. It stays in the log as cancelled."""
+    require_person(by, RIGHTS[ScheduledRelease.Kind(plan.kind)])
+    why = checked_words(why, name="The reason")
+    post = locked(plan.post)
+    plan = post.scheduled_releases.select_related("revision").get(pk=plan.pk)
+    settle(plan, "cancel", at=timezone.now(), by=by, refusal=why)
+    note_audit("plan cancelled", post=post, by=by, revision=plan.revision or post.live_revision, detail=str(plan))
+    return plan
+
+
+def run_due(now=None):
+    """Do every plan whose time has come, in the order of their times; return the list of ScheduledRelease settled.
+
+    Each is a transaction of its own, re-checks everything under lock and is done or refused for good: run as often
+    and from as many processes as you like. A plan that breaks for another reason (the database is gone) stays
+    waiting, is logged, and does not keep the others from running; then the first such error is raised at the end.
+    """
+    now = now or timezone.now()
+    due = ScheduledRelease.objects.filter(state=WAITING, due_at__lte=now).order_by("due_at", "pk")
+    settled, errors = [], []
+    for pk in list(due.values_list("pk", flat=True)):
+        try:
+            plan = _run_one(pk, now)
+        except Exception as error:
+            logger.exception("A planned release could not be run; it stays planned.")
+            errors.append(error)
+        else:
+            if plan is not None:
+                settled.append(plan)
+    if errors:
+        raise errors[0]
+    return settled
+
+
+@transaction.atomic
+def _run_one(pk, now):
+    plan = ScheduledRelease.objects.get(pk=pk)
+    post = locked(plan.post)
+    # Read again under the lock of its post: another process may have done it meanwhile.
+    plan = ScheduledRelease.objects.select_related("revision", "owner", "made_by").get(pk=pk)
+    if plan.state != WAITING:
+        return None
+    try:
+        with transaction.atomic():
+            release = _do(plan, post)
+    except (Refused, NotAllowed) as refusal:
+        settle(plan, "refuse", at=now, refusal=str(refusal))
+        note_audit(
+            "plan refused",
+            post=post,
+            by=plan.made_by,
+            revision=plan.revision or post.live_revision,
+            detail=f"{plan}: {refusal}",
+        )
+    else:
+        settle(plan, "run", at=now, release=release)
+    return plan
+
+
+def _do(plan, post):
+    """The release or withdrawal that `plan` is for, as the person who planned it; they may have lost the right."""
+    if not plan.made_by.is_active:
+        raise NotAllowed(f"The account of {plan.made_by}, who planned this, is closed.")
+    if not plan.made_by.has_perm(f"posts.{RIGHTS[plan.kind]}"):
+        raise NotAllowed(f"{plan.made_by}, who planned this, lacks the right “{RIGHTS[plan.kind]}” by now.")
+    if plan.kind == ScheduledRelease.Kind.WITHDRAW:
+        return withdraw_post(post, by=plan.made_by, why=plan.why or f"Planned for {plan.moment}.")
+    since = post.releases.filter(pk__gt=plan.after_id or 0)
+    if post.withdrawn_at and since.filter(kind=Release.Kind.WITHDRAWN).exists():
+        raise Refused("The post was withdrawn after this was planned.")
+    # Counts even if it was rolled back again: whoever planned this did not know of it.
+    newer = since.filter(kind=Release.Kind.RELEASED, revision__number__gt=plan.revision.number)
+    if (overtaking := newer.select_related("revision").first()) is not None:
+        raise Refused(f"Overtaken: {overtaking.revision.version} was released after this was planned.")
+    return release_revision(
+        plan.revision,
+        by=plan.made_by,
+        owner=plan.owner,
+        expected_result=plan.expected_result,
+        rollback_note=plan.rollback_note,
+        ends_withdrawal=plan.ends_withdrawal,
+    )

@@ -1,0 +1,77 @@
+"""The state machine of review: every state of a text, a page and a plan, and every step between them.
+
+The operations take their steps from these tables and from nowhere else; docs/review.md draws them.
+"""
+
+from posts.models import Revision, ScheduledRelease
+from posts.operations.refusals import Refused
+
+NEW = "new"
+DRAFTED, IN_REVIEW, CHANGES_REQUESTED, APPROVED, REJECTED, SUPERSEDED = Revision.Status
+
+# The status of one text: step → {from: to}.
+TEXT_STEPS = {
+    "save": {NEW: DRAFTED},
+    "import": {NEW: DRAFTED},
+    "restore": {NEW: IN_REVIEW},
+    "repeat the live text": {NEW: APPROVED},
+    "replace": {DRAFTED: SUPERSEDED, IN_REVIEW: SUPERSEDED},
+    "submit": {DRAFTED: IN_REVIEW, CHANGES_REQUESTED: IN_REVIEW, REJECTED: IN_REVIEW},
+    "approve": {DRAFTED: APPROVED, IN_REVIEW: APPROVED},
+    "confirm": {APPROVED: APPROVED},
+    "ask for edits": {DRAFTED: CHANGES_REQUESTED, IN_REVIEW: CHANGES_REQUESTED},
+    "reject": {DRAFTED: REJECTED, IN_REVIEW: REJECTED},
+    "roll back the proposed text": {APPROVED: CHANGES_REQUESTED},
+    "roll back an older text": {APPROVED: SUPERSEDED},
+}
+
+UNRELEASED, LIVE, WITHDRAWN = "unreleased", "live", "withdrawn"
+# What stands at the address of a post.
+PAGE_STEPS = {
+    "release": {UNRELEASED: LIVE, LIVE: LIVE, WITHDRAWN: LIVE},
+    "roll back": {LIVE: LIVE},
+    "withdraw": {UNRELEASED: WITHDRAWN, LIVE: WITHDRAWN},
+}
+
+WAITING, DONE, REFUSED, CANCELLED = ScheduledRelease.State
+# What becomes of a scheduled release or withdrawal.
+PLAN_STEPS = {
+    "schedule": {NEW: WAITING},
+    "run": {WAITING: DONE},
+    "refuse": {WAITING: REFUSED},
+    "cancel": {WAITING: CANCELLED},
+}
+
+
+def may_step(revision, step):
+    """Whether the status of `revision` allows `step`."""
+    return revision.status in TEXT_STEPS[step]
+
+
+def take_step(revision, step):
+    """Set the status that `step` leads to and save it; raise Refused where the table has no such step."""
+    if not may_step(revision, step):
+        raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
+    revision.status = TEXT_STEPS[step][revision.status]
+    revision.save(update_fields=["status"])
+
+
+def first_status(step):
+    """The status of a text that `step` brings into the world."""
+    return TEXT_STEPS[step][NEW]
+
+
+def page_state(post):
+    """Where the page of `post` stands in PAGE_STEPS."""
+    if post.withdrawn_at:
+        return WITHDRAWN
+    return LIVE if post.live_revision_id else UNRELEASED
+
+
+def settle(plan, step, *, at, by=None, refusal="", release=None):
+    """End a waiting, locked ScheduledRelease by `step`; raise Refused if it has ended already."""
+    if plan.state not in PLAN_STEPS[step]:
+        raise Refused(f"This plan is {plan.get_state_display().lower()} already.")
+    plan.state = PLAN_STEPS[step][plan.state]
+    plan.settled_at, plan.settled_by, plan.refusal, plan.release = at, by, refusal, release
+    plan.save(update_fields=["state", "settled_at", "settled_by", "refusal", "release"])
