@@ -47,7 +47,7 @@ def home(request):
     return render(request, "posts/home.html", context)
 
 
-def _find(slug):
+def find_page(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
     post = with_stored_article(Post.objects.with_texts()).filter(slug=slug).first()
     if post is None:
@@ -66,7 +66,7 @@ def _find(slug):
 
 @public
 def detail(request, slug):
-    post, answer = _find(slug)
+    post, answer = find_page(slug)
     if answer is HttpResponsePermanentRedirect:
         return answer(post.get_absolute_url())
     if answer:
@@ -107,7 +107,7 @@ def article_context(post, revision, *, is_preview=False):
 @public
 def record(request, slug):
     """The record of the text that stands at the address, with what was decided about it."""
-    post, answer = _find(slug)
+    post, answer = find_page(slug)
     if answer is HttpResponsePermanentRedirect:
         return answer(f"{post.get_absolute_url().rstrip('/')}.json")
     if answer:

@@ -24,6 +24,7 @@ from posts.admin.forms import (
     checklist_initial,
     image_initial,
 )
+from posts.admin.post_parts import flag_button, last_entries
 from posts.checks import findings
 from posts.models import Post, Review, Revision
 from posts.operations import (
@@ -136,6 +137,14 @@ class PostAdmin(admin.ModelAdmin):
             texts = ("intro", "body", "summary", "ai_brief", "payload", "notes", "extra", "ai_outline", "entities")
             posts = posts.defer(*texts, "head_revision__snapshot", "live_revision__snapshot")
         return posts
+
+    def get_list_display(self, request):
+        """With the button that flags a row at once, for those who may."""
+        return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
+
+    @admin.display(description="Flag at once")
+    def flag_at_once(self, post):
+        return flag_button(post)
 
     def get_search_results(self, request, queryset, search_term):
         """Each form of the question walks an index: the title's beginning, or one of the identities as a whole."""
@@ -397,6 +406,7 @@ class PostAdmin(admin.ModelAdmin):
             "address_form": panel.get("address") or AddressForm(initial={"slug": post.slug}),
             "next_versions": [(bump, next_version(head.version, bump)) for bump in ("patch", "minor", "major")],
             "revisions": list(post.revisions.select_related("author", "batch").defer("snapshot")[:20]),
+            "audit": last_entries(post),
             "releases": list(
                 post.releases.select_related("revision", "owner", "made_by").defer("revision__snapshot")[:10]
             ),

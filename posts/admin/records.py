@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from posts.admin.posts import CappedPaginator, status_badge
-from posts.models import AuditEntry, FormerSlug, ImportBatch, ImportIssue, Release, Review, ReviewFlag, Revision
+from posts.models import FormerSlug, ImportBatch, ImportIssue, Review, Revision
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -80,41 +80,6 @@ class ReviewAdmin(ReadOnlyAdmin):
     @admin.display(description="Version")
     def version(self, review):
         return review.revision.version
-
-
-@admin.register(ReviewFlag)
-class ReviewFlagAdmin(ReadOnlyAdmin):
-    list_display = ["reason", "note", "post_link", "raised_by", "raised_at", "cleared_at", "cleared_by"]
-    list_filter = ["reason", ("cleared_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["post", "raised_by", "cleared_by"]
-    ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
-
-
-@admin.register(Release)
-class ReleaseAdmin(ReadOnlyAdmin):
-    list_display = ["made_at", "kind", "post_link", "version", "owner", "expected_result", "rollback_note", "made_by"]
-    list_filter = ["kind"]
-    list_select_related = ["post", "revision", "owner", "made_by"]
-    ordering = ["-pk"]
-    deferred = ("revision__snapshot", "post__body", "post__intro")
-
-    @admin.display(description="Version")
-    def version(self, release):
-        return release.revision.version if release.revision_id else "–"
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["made_at", "action", "post_link", "made_by", "detail", "short_fingerprint"]
-    list_filter = ["action"]
-    list_select_related = ["post", "made_by"]
-    ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
-
-    @admin.display(description="Fingerprint")
-    def short_fingerprint(self, entry):
-        return entry.fingerprint[:12] or "–"
 
 
 @admin.register(ImportBatch)

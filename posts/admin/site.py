@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
@@ -6,6 +8,7 @@ from posts.models import ImportBatch, Post, Release
 
 # Beyond this the desk says "more than": an exact number would cost a walk over every waiting post.
 COUNT_LIMIT = 1000
+PAGES = ("posts.admin.releases", "posts.admin.flags")
 
 
 class AlphaNodeAdminSite(admin.AdminSite):
@@ -18,6 +21,11 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def each_context(self, request):
         """Adds the places of the header: those that this person may enter."""
         return super().each_context(request) | {"places": self._places(request), "person_role": self._role(request)}
+
+    def get_urls(self):
+        """Adds the pages of one post that are no part of its form."""
+        # Their modules use this site's records, which are registered once the site stands.
+        return [*(path for name in PAGES for path in import_module(name).page_urls(self)), *super().get_urls()]
 
     def _places(self, request):
         if not self.has_permission(request):

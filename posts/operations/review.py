@@ -45,7 +45,7 @@ def asks_for_confirmation(post):
 
 
 def can_be_decided(post):
-    """Whether a decision about the proposed text is due: nobody decided yet, or it is live and asks for confirmation."""
+    """Whether a decision about the proposed text is due: nobody decided yet, or the live text asks for confirmation."""
     return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
 
 

@@ -1,0 +1,51 @@
+"""The audit trail on the desk: a list to filter and to take along."""
+
+from django.contrib import admin
+
+from posts.admin.csv_lists import CSVList
+from posts.admin.records import ReadOnlyAdmin
+from posts.models import AuditEntry
+
+
+class ActionFilter(admin.SimpleListFilter):
+    title = "what was done"
+    parameter_name = "action"
+
+    def lookups(self, request, model_admin):
+        """The actions that exist, by the index over them: one look for each, at any size of the trail."""
+        actions, action = [], ""
+        while (
+            action := AuditEntry.objects.filter(action__gt=action)
+            .order_by("action")
+            .values_list("action", flat=True)[:1]
+            .first()
+        ):
+            actions.append((action, action))
+        return actions
+
+    def queryset(self, request, queryset):
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
+    list_display = ["made_at", "action", "post_link", "made_by", "detail", "short_fingerprint"]
+    list_filter = [ActionFilter]
+    list_select_related = ["post", "made_by"]
+    ordering = ["-pk"]
+    deferred = ("post__body", "post__intro")
+    csv_columns = (
+        ("When (UTC)", "made_at"),
+        ("What", "action"),
+        ("Who", "made_by__username"),
+        ("Source id", "post__source_id"),
+        ("Version", "revision__version"),
+        ("Fingerprint", "fingerprint"),
+        ("Fingerprint before", "fingerprint_before"),
+        ("Detail", "detail"),
+        ("Request", "request_id"),
+    )
+
+    @admin.display(description="Fingerprint")
+    def short_fingerprint(self, entry):
+        return entry.fingerprint[:12] or "–"

@@ -1,0 +1,412 @@
+"""The releases of a post: put out, plan, take back, and read what came of it. Every change is an operation."""
+
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.views import View
+
+from posts.admin.csv_lists import CSVList
+from posts.admin.posts import MAX_ID
+from posts.admin.records import ReadOnlyAdmin
+from posts.models import Post, Release, Revision, ScheduledRelease
+from posts.operations import (
+    HeadMoved,
+    PageMoved,
+    Refused,
+    cancel_schedule,
+    note_observed_result,
+    release_revision,
+    roll_back,
+    schedule_release,
+    withdraw_post,
+)
+from posts.operations.release import releasable_revision, release_obstacles, rollback_targets, standing_approval
+from posts.operations.schedule import moment_in_zone
+
+LOG_LENGTH = 50
+WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEASE
+
+
+def zones():
+    """[(name, name)] of the zones that people live in, the site's own first."""
+    named = sorted(
+        zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/"))
+    )
+    return [(zone, zone) for zone in dict.fromkeys([settings.TIME_ZONE, "UTC", *named])]
+
+
+def zone_of(user):
+    """The zone that this person planned in last; the site's own for whoever never did."""
+    last = ScheduledRelease.objects.filter(made_by=user).order_by("-pk").values_list("zone", flat=True).first()
+    return last or settings.TIME_ZONE
+
+
+def _words(help_text):
+    return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text=help_text)
+
+
+def _day(label):
+    return forms.DateField(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+def _time(label):
+    return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+
+
+class MomentForm(forms.Form):
+    """A day, a time and the zone that both are meant in."""
+
+    zone = forms.ChoiceField(label="Time zone")
+
+    def __init__(self, *args, user, **options):
+        super().__init__(*args, **options)
+        self.user = user
+        self.fields["zone"].choices = zones()
+        self.fields["zone"].initial = zone_of(user)
+
+    def moment(self, prefix=""):
+        """The aware moment that was typed; Refused when half of it is missing or no clock ever shows it."""
+        day, time = self.cleaned_data[f"{prefix}day"], self.cleaned_data[f"{prefix}time"]
+        if day is None or time is None:
+            raise Refused("Give a day and a time.")
+        return moment_in_zone(day, time, self.cleaned_data["zone"])
+
+
+class ReleaseForm(MomentForm):
+    """A release, now or planned, with who answers for it and what it is to bring."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    live = forms.IntegerField(widget=forms.HiddenInput)
+    was_withdrawn = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    owner = forms.ModelChoiceField(
+        get_user_model().objects.none(), empty_label=None, help_text="who looks at the outcome"
+    )
+    expected_result = _words("what will be true if this went well; shown in the log")
+    rollback_note = _words("what to do if not, and when")
+    when = forms.ChoiceField(choices=[("now", "Now"), ("date", "On a date")], initial="now", widget=forms.RadioSelect)
+    day, time = _day("Day"), _time("Time")
+    take_down = forms.BooleanField(label="Take it down again on a date", required=False)
+    down_day, down_time = _day("Day to take it down"), _time("Time to take it down")
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        people = get_user_model().objects.with_perm(
+            "posts.release_post", backend="django.contrib.auth.backends.ModelBackend"
+        )
+        self.fields["owner"].queryset = people.order_by("username")
+        self.fields["owner"].initial = self.user.pk
+
+
+class TakeDownForm(MomentForm):
+    """A planned withdrawal of what is live."""
+
+    day, time = _day("Day"), _time("Time")
+    why = forms.CharField(required=False, max_length=500, help_text="for the log")
+
+
+def page_urls(admin_site):
+    """The addresses of this module, for AdminSite.get_urls."""
+    view = admin_site.admin_view(ReleasesView.as_view(admin_site=admin_site))
+    return [path("posts/post/<int:post_id>/releases/", view, name="posts_post_releases")]
+
+
+def find_post(post_id):
+    """The post with this number, with its texts; Http404 otherwise."""
+    post = Post.objects.with_texts().filter(pk=post_id).first() if post_id <= MAX_ID else None
+    if post is None:
+        raise Http404("No post has this number.")
+    return post
+
+
+class ReleasesView(View):
+    """One page for one post; each act on it is a POST to the same address that names the act."""
+
+    admin_site = None
+    http_method_names = ["get", "head", "post"]
+
+    def dispatch(self, request, *args, **kwargs):
+        """Whoever may see posts and releases may see this page; the operations say who may act."""
+        if not request.user.has_perms(["posts.view_post", "posts.view_release"]):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request, post_id):
+        return self.page(request, find_post(post_id))
+
+    def post(self, request, post_id):
+        post = find_post(post_id)
+        act = self.ACTS.get(request.POST.get("act", ""))
+        if act is None:
+            raise Http404("There is no such act.")
+        typed = {}
+        try:
+            message = act(self, request, post, typed)
+        except Refused as refusal:
+            for obstacle in refusal.obstacles:
+                messages.error(request, obstacle)
+            status = 409 if isinstance(refusal, HeadMoved | PageMoved) else 422
+            return self.page(request, find_post(post_id), typed=typed, status=status)
+        messages.success(request, message)
+        return HttpResponseRedirect(reverse("admin:posts_post_releases", args=[post_id]))
+
+    def page(self, request, post, *, typed=None, status=200):
+        """The page; `typed`: bound forms that were refused, by name, so that nothing typed is lost."""
+        user, typed = request.user, typed or {}
+        revision = releasable_revision(post)
+        approval = standing_approval(revision) if revision else None
+        targets = rollback_targets(post)
+        target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
+        last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": Release._meta,
+            "title": f"Releases of {post.title}",
+            "post": post,
+            "revision": revision,
+            "approval": approval,
+            "obstacles": release_obstacles(post, revision) if revision else [],
+            "nothing_because": None if revision else _nothing_because(post),
+            "form": typed.get("release") or (_release_form(post, revision, user) if revision else None),
+            "take_down": typed.get("take_down") or TakeDownForm(user=user, auto_id="down_%s"),
+            "after_release": closed_after(post, approval) if approval else [],
+            "target": target,
+            "target_approval": standing_approval(target) if target else None,
+            "after_roll_back": closed_after(post, standing_approval(target), keeps_hold=True) if target else [],
+            "rollback_note": last.rollback_note if last else "",
+            "last_release": last,
+            "why": request.POST.get("why", ""),
+            "index_obstacles": post.index_obstacles,
+            "plans": list(post.scheduled_releases.filter(state="waiting").select_related("revision", "owner")),
+            "log": release_log(post, targets),
+            "may_release": user.has_perm("posts.release_post"),
+            "may_withdraw": user.has_perm("posts.withdraw_post"),
+        }
+        return TemplateResponse(request, "admin/posts/release/page.html", context, status=status)
+
+    def _release(self, request, post, typed):
+        form = typed["release"] = ReleaseForm(request.POST, user=request.user)
+        data = _checked(form)
+        revision = post.revisions.filter(pk=data["revision"]).first() if data["revision"] <= MAX_ID else None
+        if revision is None:
+            raise Refused("This text is no text of this post.")
+        words = {name: data[name] for name in ("owner", "expected_result", "rollback_note")}
+        words["ends_withdrawal"] = data["was_withdrawn"]
+        # Both or neither: a text that goes out must not stay because its end could not be planned.
+        with transaction.atomic():
+            if data["when"] == "now":
+                release = release_revision(revision, by=request.user, expected_live_id=data["live"], **words)
+                said = f"Released: readers see {release.revision.version} now."
+            else:
+                due_at = form.moment()
+                plan = schedule_release(
+                    post,
+                    by=request.user,
+                    kind=RELEASE,
+                    revision=revision,
+                    due_at=due_at,
+                    zone=data["zone"],
+                    **words,
+                )
+                said = f"Planned: {plan}."
+            if data["take_down"]:
+                plan = self._plan_withdrawal(request, post, form, prefix="down_")
+                said += f" Planned: {plan}."
+        return said
+
+    def _take_down(self, request, post, typed):
+        form = typed["take_down"] = TakeDownForm(request.POST, user=request.user, auto_id="down_%s")
+        data = _checked(form)
+        return f"Planned: {self._plan_withdrawal(request, post, form, why=data['why'])}."
+
+    def _plan_withdrawal(self, request, post, form, *, prefix="", why=""):
+        return schedule_release(
+            post,
+            by=request.user,
+            kind=WITHDRAW,
+            due_at=form.moment(prefix),
+            zone=form.cleaned_data["zone"],
+            why=why,
+        )
+
+    def _cancel(self, request, post, typed):
+        plan = row_of(post.scheduled_releases, request.POST.get("plan"), "This plan is no plan of this post.")
+        return f"Cancelled: {cancel_schedule(plan, by=request.user)}."
+
+    def _roll_back(self, request, post, typed):
+        to = row_of(post.revisions, request.POST.get("to"), "This text is no text of this post.")
+        live = request.POST.get("live", "")
+        release = roll_back(
+            post,
+            by=request.user,
+            to=to,
+            why=request.POST.get("why", ""),
+            expected_live_id=int(live) if live.isdecimal() and len(live) < 19 else 0,
+        )
+        return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
+
+    def _withdraw(self, request, post, typed):
+        withdraw_post(post, by=request.user, why=request.POST.get("why", ""))
+        return "Withdrawn: the page answers 410 until a release."
+
+    def _observe(self, request, post, typed):
+        release = row_of(post.releases, request.POST.get("release"), "This release is no release of this post.")
+        note_observed_result(release, by=request.user, observed_result=request.POST.get("observed_result", ""))
+        return "Kept what came of it."
+
+    ACTS = {
+        "release": _release,
+        "take-down": _take_down,
+        "cancel": _cancel,
+        "roll-back": _roll_back,
+        "withdraw": _withdraw,
+        "observe": _observe,
+    }
+
+
+def _checked(form):
+    if not form.is_valid():
+        raise Refused(
+            *(
+                f"{form.fields[name].label or name.replace('_', ' ').capitalize()}: {error}"
+                for name, errors in form.errors.items()
+                for error in errors
+            )
+        )
+    return form.cleaned_data
+
+
+def row_of(rows, pk, refusal):
+    """The row of this post that a form names, or Refused."""
+    pk = pk or ""
+    row = rows.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
+    if row is None:
+        raise Refused(refusal)
+    return row
+
+
+def _chosen(targets, pk):
+    """The text to go back to: the one that was chosen from the log, else the one before."""
+    return next((text for text in targets if str(text.pk) == pk), targets[0] if targets else None)
+
+
+def _release_form(post, revision, user):
+    return ReleaseForm(
+        user=user,
+        initial={
+            "revision": revision.pk,
+            "live": post.live_revision_id or 0,
+            "was_withdrawn": bool(post.withdrawn_at),
+            "expected_result": settings.RELEASE_EXPECTED_RESULT,
+            "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
+        },
+    )
+
+
+def closed_after(post, approval, *, keeps_hold=False):
+    """Why search engines would stay away once the text of `approval` is live, in words; empty when they may come."""
+    reasons = []
+    if approval.is_bulk:
+        reasons.append("approved in bulk only")
+    if post.needs_human_review:
+        reasons.append("a flag is open")
+    if keeps_hold and post.held:
+        reasons.append("held")
+    if post.last_batch_id and not post.last_batch.index_open:
+        reasons.append(f"import {post.last_batch_id} is switched off")
+    if not settings.INDEXING:
+        reasons.append("the site is switched off")
+    return reasons
+
+
+def _nothing_because(post):
+    """Why there is nothing to release, in words."""
+    head = post.head_revision
+    if post.awaits_review:
+        return f"{head.version} waits for review."
+    return {
+        Revision.Status.DRAFTED: f"{head.version} is a draft that nobody has submitted for review.",
+        Revision.Status.IN_REVIEW: f"{head.version} is in review.",
+        Revision.Status.CHANGES_REQUESTED: f"Edits are asked for in {head.version}.",
+        Revision.Status.REJECTED: f"{head.version} was rejected.",
+        Revision.Status.APPROVED: f"{head.version} is what readers see; nothing newer is approved.",
+    }.get(head.status, f"{head.version} is {head.get_status_display().lower()}.")
+
+
+def release_log(post, targets):
+    """What went out, what was taken back and what was planned and did not happen, newest first: a list of dicts.
+
+    targets: the texts that readers could be rolled back to.
+    """
+    releases = post.releases.select_related("revision", "before", "owner", "made_by", "plan").order_by("-pk")
+    releases = releases.defer("revision__snapshot", "before__snapshot")[:LOG_LENGTH]
+    plans = post.scheduled_releases.filter(state__in=["refused", "cancelled"])
+    plans = plans.select_related("revision", "owner", "made_by", "settled_by").defer("revision__snapshot")[:LOG_LENGTH]
+    reachable = {text.pk for text in targets}
+    rows, live_seen = [], False
+    for release in releases:
+        is_live = post.is_live and release.revision_id == post.live_revision_id and not live_seen
+        live_seen = live_seen or is_live
+        rows.append(
+            {
+                "at": release.made_at,
+                "release": release,
+                "was_planned": hasattr(release, "plan"),
+                "is_live": is_live,
+                "can_go_back": release.revision_id in reachable,
+            }
+        )
+    rows += [{"at": plan.settled_at, "plan": plan} for plan in plans]
+    return sorted(rows, key=lambda row: row["at"], reverse=True)[:LOG_LENGTH]
+
+
+@admin.register(Release)
+class ReleaseAdmin(CSVList, ReadOnlyAdmin):
+    list_display = ["made_at", "kind", "post_link", "version", "owner", "expected_result", "rollback_note",
+                    "observed_result", "made_by"]  # fmt: skip
+    list_filter = ["kind"]
+    list_select_related = ["post", "revision", "owner", "made_by"]
+    ordering = ["-pk"]
+    deferred = ("revision__snapshot", "post__body", "post__intro")
+    csv_columns = (
+        ("When (UTC)", "made_at"),
+        ("Who", "made_by__username"),
+        ("What", "kind"),
+        ("Source id", "post__source_id"),
+        ("Version", "revision__version"),
+        ("Instead of", "before__version"),
+        ("Fingerprint", "revision__fingerprint"),
+        ("Owner", "owner__username"),
+        ("Expected result", "expected_result"),
+        ("Rollback note", "rollback_note"),
+        ("Observed result", "observed_result"),
+        ("Why", "why"),
+    )
+
+    @admin.display(description="Version")
+    def version(self, release):
+        return release.revision.version if release.revision_id else "–"
+
+
+@admin.register(ScheduledRelease)
+class ScheduledReleaseAdmin(ReadOnlyAdmin):
+    list_display = ["planned_for", "kind", "post_link", "version", "state", "refusal", "owner", "made_by"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["post", "revision", "owner", "made_by"]
+    ordering = ["-pk"]
+    deferred = ("revision__snapshot", "post__body", "post__intro")
+
+    @admin.display(description="Planned for")
+    def planned_for(self, plan):
+        return plan.moment
+
+    @admin.display(description="Version")
+    def version(self, plan):
+        return plan.revision.version if plan.revision_id else "–"

@@ -1,0 +1,31 @@
+"""Rows as CSV that a spreadsheet shows and never runs."""
+
+import csv
+import io
+
+# A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (the wide forms too).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def safe_cell(value):
+    """`value` as the text of a cell; one that a spreadsheet would run gets an apostrophe before it.
+
+    Source: OWASP, "CSV Injection".
+    """
+    if value is None:
+        return ""
+    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+
+
+def csv_lines(header, rows):
+    """Yield CSV (RFC 4180) line by line for an iterable of rows; nothing is held in memory."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(header)
+    yield line.getvalue()
+    for row in rows:
+        line.seek(0)
+        line.truncate()
+        writer.writerow(map(safe_cell, row))
+        yield line.getvalue()
