@@ -9,9 +9,10 @@ class PostsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register what `migrate` asks of the database first, and the background jobs."""
+        """Register what `migrate` asks of the database first, the background jobs, and who listens for sign-ins."""
         import_module("alphanode.system_checks")
         import_module("posts.jobs.registered")
+        import_module("posts.account_trail").connect()
 
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):

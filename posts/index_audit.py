@@ -1,0 +1,243 @@
+"""Asks a site, post by post, whether every surface says the same about search engines as the rule does.
+
+Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON; the
+sitemap, the feed and the lists. The rule is PostQuerySet.indexable, and its Python twin must agree.
+"""
+
+import json
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from django.urls import Resolver404, resolve, reverse
+
+from posts.models import Post, Review
+
+CHUNK = 200
+# Pages that name posts; each address that names one must name listed posts only.
+LISTS = ("posts:home",)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an address answered. headers: name in small letters → value."""
+
+    status: int
+    headers: dict
+    body: str
+
+
+@dataclass
+class Report:
+    """How many posts were looked at, and each mismatch as (address, words)."""
+
+    posts: int = 0
+    mismatches: list = field(default_factory=list)
+
+
+def audit_indexing(fetch):
+    """Compare every post of the database with what a site answers; return the Report.
+
+    fetch(path) → Answer, without following redirects. A post that seems wrong is read and asked for once more: it
+    may have changed between the two looks.
+    """
+    report = Report()
+    named = _named_posts(fetch, report)
+    posts = Post.objects.with_texts().order_by("pk")
+    listed_count = 0
+    for chunk in _chunks(posts.iterator(chunk_size=CHUNK)):
+        listed = set(Post.objects.indexable().filter(pk__in=[post.pk for post in chunk]).values_list("pk", flat=True))
+        for post in chunk:
+            report.posts += 1
+            listed_count += post.pk in listed
+            if _problems(post, post.pk in listed, fetch, named):
+                again = Post.objects.with_texts().get(pk=post.pk)
+                is_listed = Post.objects.indexable().contains(again)
+                report.mismatches += [
+                    (again.get_absolute_url(), problem) for problem in _problems(again, is_listed, fetch, named)
+                ]
+            named.pop(post.slug, None)
+    for slug, surfaces in named.items():
+        for surface in sorted(surfaces):
+            report.mismatches.append((reverse("posts:detail", args=[slug]), f"{surface} names it; no such post exists"))
+    return report
+
+
+def _chunks(rows):
+    chunk = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _problems(post, is_listed, fetch, named):
+    """Every mismatch of one post, in words."""
+    problems = []
+    if post.is_indexable is not is_listed:
+        problems.append(f"the Python rule says {_word(post.is_indexable)}, the SQL rule {_word(is_listed)}")
+    page = fetch(post.get_absolute_url())
+    is_visible = post.visible_revision is not None
+    if (page.status == 200) is not is_visible:
+        problems.append(f"the page answers {page.status}, but it is {'' if is_visible else 'not '}visible")
+    problems += _surface("X-Robots-Tag of the page", not _says_noindex(page.headers), is_listed)
+    if page.status == 200:
+        found = _Page.of(page.body)
+        problems += _surface("robots meta", not _is_noindex(found.robots), is_listed)
+        problems += [
+            f"JSON-LD says {key}; no person's decision about this text alone stands"
+            for key in sorted(found.claimed_reviews())
+            if not _has_single_approval(post)
+        ]
+        answer = fetch(reverse("posts:record", args=[post.slug]))
+        problems += _surface("X-Robots-Tag of the JSON", not _says_noindex(answer.headers), is_listed)
+        problems += _surface("the JSON", _json_says_indexable(answer), is_listed)
+    surfaces = named.get(post.slug, set())
+    problems += _surface("the sitemap", "the sitemap" in surfaces, is_listed)
+    if not is_listed:
+        problems += [f"{surface} names it" for surface in sorted(surfaces - {"the sitemap"})]
+    return problems
+
+
+def _surface(name, says_open, is_listed):
+    return [] if says_open is is_listed else [f"{name} says {_word(says_open)}, the rule {_word(is_listed)}"]
+
+
+def _word(is_open):
+    return "open" if is_open else "closed"
+
+
+def _is_noindex(content):
+    words = {word.strip().lower() for word in content.split(",")}
+    return bool(words & {"noindex", "none"})
+
+
+def _says_noindex(headers):
+    return _is_noindex(headers.get("x-robots-tag", ""))
+
+
+def _json_says_indexable(answer):
+    try:
+        return json.loads(answer.body)["review"]["indexable"] is True
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _has_single_approval(post):
+    approval = post.live_approval if post.live_approval_id else None
+    return (
+        approval is not None
+        and approval.outcome == Review.Outcome.APPROVED
+        and not approval.is_bulk
+        and approval.revoked_at is None
+        and approval.fingerprint == post.live_revision.fingerprint
+    )
+
+
+def _named_posts(fetch, report):
+    """{slug: {surface}} of every post that the sitemap, the feed or a list names."""
+    named = {}
+    for path in _sitemap_paths(fetch, reverse("posts:sitemap"), report):
+        _name(named, path, "the sitemap")
+    feed = fetch(reverse("posts:feed"))
+    for path in _links_of_feed(feed, report):
+        _name(named, path, "the feed")
+    for name in LISTS:
+        for path in _Page.of(fetch(reverse(name)).body).links:
+            _name(named, path, f"the list {reverse(name)}")
+    return named
+
+
+def _name(named, path, surface):
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return
+    if match.view_name == "posts:detail":
+        named.setdefault(match.kwargs["slug"], set()).add(surface)
+
+
+def _tree(answer, address, report):
+    """The root of an XML answer, or None, which is a mismatch of its own."""
+    try:
+        # Our own site's files, or those of the site that the operator named.
+        return ElementTree.fromstring(answer.body)  # noqa: S314
+    except ElementTree.ParseError:
+        report.mismatches.append((address, f"answers {answer.status} and no XML"))
+        return None
+
+
+def _sitemap_paths(fetch, address, report, depth=0):
+    root = _tree(fetch(address), address, report)
+    if root is None:
+        return
+    is_index = root.tag.endswith("}sitemapindex")
+    for location in root.iterfind("{*}sitemap/{*}loc" if is_index else "{*}url/{*}loc"):
+        path = urlsplit((location.text or "").strip()).path
+        if not is_index:
+            yield path
+        elif depth == 0:
+            yield from _sitemap_paths(fetch, path, report, depth=1)
+
+
+def _links_of_feed(answer, report):
+    root = _tree(answer, reverse("posts:feed"), report)
+    if root is not None:
+        for link in root.iterfind("{*}entry/{*}link"):
+            yield urlsplit(link.get("href", "")).path
+
+
+class _Page(HTMLParser):
+    """What a page says of itself: robots meta, links, JSON-LD."""
+
+    def __init__(self):
+        super().__init__()
+        self.robots, self.links, self.json_ld, self._in_json_ld = "", [], [], False
+
+    @classmethod
+    def of(cls, html):
+        page = cls()
+        page.feed(html)
+        return page
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "meta" and (attributes.get("name") or "").lower() == "robots":
+            self.robots += f",{attributes.get('content') or ''}"
+        elif tag == "a" and attributes.get("href"):
+            self.links.append(urlsplit(attributes["href"]).path)
+        elif tag == "script" and attributes.get("type") == "application/ld+json":
+            self._in_json_ld = True
+            self.json_ld.append("")
+
+    def handle_endtag(self, tag):
+        if tag == "script":
+            self._in_json_ld = False
+
+    def handle_data(self, data):
+        if self._in_json_ld:
+            self.json_ld[-1] += data
+
+    def claimed_reviews(self):
+        """The keys of JSON-LD that claim a person's review."""
+        found = set()
+        for text in self.json_ld:
+            try:
+                _collect(json.loads(text), found)
+            except ValueError:
+                found.add("something that is no JSON")
+        return found
+
+
+def _collect(value, found):
+    if isinstance(value, dict):
+        found |= {"reviewedBy", "lastReviewed"} & set(value)
+        for inner in value.values():
+            _collect(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            _collect(inner, found)

@@ -1,0 +1,79 @@
+import logging
+import urllib.error
+import urllib.request
+from urllib.parse import quote, urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.test import Client
+
+from posts.index_audit import Answer, audit_indexing
+
+TIMEOUT_SECONDS = 30
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare what every surface says about search engines (robots meta, X-Robots-Tag, sitemap, feed, lists, JSON, "
+        "JSON-LD) with the rule, for every post. Ends with an error that names each mismatch."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--base-url", help="ask a running site (http://127.0.0.1:8000), not the code in this process"
+        )
+
+    def handle(self, *, base_url, **options):
+        if base_url and urlsplit(base_url).scheme not in ("http", "https"):
+            raise CommandError("--base-url takes an http or https address.")
+        # A line in the request log for each question would bury what was found.
+        logging.disable(logging.INFO)
+        try:
+            report = audit_indexing(fetch_from(base_url.rstrip("/")) if base_url else fetch_here())
+        except urllib.error.URLError as error:
+            raise CommandError(f"{base_url} does not answer: {error.reason}.") from None
+        finally:
+            logging.disable(logging.NOTSET)
+        for address, problem in report.mismatches:
+            self.stderr.write(f"{address}: {problem}.")
+        if report.mismatches:
+            raise CommandError(f"{len(report.mismatches):,} mismatch(es) in {report.posts:,} post(s).")
+        self.stdout.write(f"{report.posts:,} post(s): every surface says what the rule says.")
+
+
+def fetch_here():
+    """Ask the code in this process, under the site's own name."""
+    site = urlsplit(settings.SITE_URL)
+    client = Client(raise_request_exception=False, headers={"host": site.netloc})
+
+    def fetch(path):
+        response = client.get(path, secure=site.scheme == "https")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, response.getvalue().decode("utf-8", "replace"))
+
+    return fetch
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+def fetch_from(base_url):
+    """Ask a running site."""
+    opener = urllib.request.build_opener(_Stay)
+
+    def fetch(path):
+        try:
+            with opener.open(base_url + quote(path), timeout=TIMEOUT_SECONDS) as response:
+                return _answer(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return _answer(error)
+
+    return fetch
+
+
+def _answer(response):
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, response.read().decode("utf-8", "replace"))

@@ -1,0 +1,169 @@
+"""`manage.py audit_indexing` agrees with the site as it is, and names whatever says something else than the rule."""
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.conf import settings as site_settings
+from django.core.management import CommandError, call_command
+
+from posts.models import Post
+from posts.operations import create_post, decide, withdraw_post
+from tests.factories import RecordFactory, approve, make_post, person
+
+
+class Tamper:
+    """A faulty machine between the site and the world: `fault(path, response)` may change what goes out."""
+
+    fault = None
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if Tamper.fault and not response.streaming:
+            Tamper.fault(request.path, response)
+        return response
+
+
+@pytest.fixture
+def tampered(settings):
+    settings.MIDDLEWARE = ["tests.test_audit_indexing.Tamper", *site_settings.MIDDLEWARE]
+    yield lambda fault: setattr(Tamper, "fault", staticmethod(fault))
+    Tamper.fault = None
+
+
+def every_state():
+    """A post in each state that the rule knows: {name: slug}."""
+    rejected = make_post()
+    decide(rejected, by=person(), outcome="rejected", fingerprint=rejected.head_revision.fingerprint, comment="no")
+    withdrawn = make_post(released=True)
+    withdraw_post(withdrawn, by=person())
+    held = make_post(released=True)
+    Post.objects.filter(pk=held.pk).update(held=True)
+    posts = {
+        "listed": make_post(released=True),
+        "waiting": make_post(),
+        "flagged": make_post(released=True, flagged=True),
+        "bulk": approve(make_post(), is_bulk=True),
+        "typed": create_post(RecordFactory(), by=None),
+        "rejected": rejected,
+        "withdrawn": withdrawn,
+        "held": held,
+    }
+    return {name: post.slug for name, post in posts.items()}
+
+
+def audit(**options):
+    out, err = StringIO(), StringIO()
+    try:
+        call_command("audit_indexing", stdout=out, stderr=err, **options)
+    except CommandError as error:
+        return str(error), err.getvalue()
+    return "", out.getvalue()
+
+
+@pytest.mark.django_db
+def test_every_surface_says_what_the_rule_says():
+    every_state()
+    assert audit() == ("", "8 post(s): every surface says what the rule says.\n")
+
+
+def _replace(pattern, words):
+    def change(response):
+        response.content = re.sub(pattern, words, response.content.decode(), flags=re.DOTALL).encode()
+
+    return change
+
+
+def _json(response):
+    answer = json.loads(response.content)
+    answer["review"]["indexable"] = not answer["review"]["indexable"]
+    response.content = json.dumps(answer).encode()
+
+
+LD = '<script type="application/ld+json">{"@graph": [{"reviewedBy": "x"}]}</script></head>'
+PLANTED = {
+    "robots meta missing": (
+        "waiting", "", _replace('<meta name="robots" content="noindex">', ""), "robots meta says open",
+    ),
+    "robots meta too much": (
+        "listed", "", _replace("</head>", '<meta name="ROBOTS" content="none"></head>'), "robots meta says closed",
+    ),
+    "header missing": (
+        "bulk", "", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag of the page says open",
+    ),
+    "header too much": (
+        "listed", "", lambda response: response.headers.__setitem__("X-Robots-Tag", "noindex"),
+        "X-Robots-Tag of the page says closed",
+    ),
+    "JSON": ("flagged", ".json", _json, "the JSON says open"),
+    "JSON header": (
+        "flagged", ".json", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag of the JSON says open",
+    ),
+    "JSON-LD": ("bulk", "", _replace("</head>", LD), "JSON-LD says reviewedBy"),
+    "page open": ("rejected", "", lambda response: setattr(response, "status_code", 200), "the page answers 200"),
+    "page gone": ("listed", "", lambda response: setattr(response, "status_code", 404), "the page answers 404"),
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_page_that_says_something_else_is_named(name, tampered):
+    state, suffix, change, words = PLANTED[name]
+    slug = every_state()[state]
+    address = f"/posts/{slug}{suffix or '/'}"
+    tampered(lambda path, response: change(response) if path == address else None)
+    error, found = audit()
+    assert "mismatch(es) in 8 post(s)." in error
+    assert f"/posts/{slug}/: {words}" in found
+    assert {line.partition(":")[0] for line in found.splitlines()} == {f"/posts/{slug}/"}
+
+
+SURFACES = {
+    "/sitemap.xml": "<url><loc>{site}/posts/{slug}/</loc></url></urlset>",
+    "/feed/": '<entry><link href="{site}/posts/{slug}/"></link></entry></feed>',
+    "/": '<a href="/posts/{slug}/">x</a></main>',
+}
+NAMES = {"/sitemap.xml": "the sitemap says open", "/feed/": "the feed names it", "/": "the list / names it"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_list_that_names_an_unlisted_post_is_named(surface, tampered):
+    slug = every_state()["flagged"]
+    words = SURFACES[surface].format(site=site_settings.SITE_URL, slug=slug)
+    end = words[words.rindex("</") :]
+    tampered(lambda path, response: _replace(end, words)(response) if path == surface else None)
+    error, found = audit()
+    assert error == "1 mismatch(es) in 8 post(s)." and f"/posts/{slug}/: {NAMES[surface]}" in found
+
+
+@pytest.mark.django_db
+def test_a_sitemap_that_forgets_a_post_or_names_a_stranger_is_named(tampered):
+    slug = every_state()["listed"]
+    tampered(lambda path, response: _replace(f"/{slug}/", "/stranger/")(response) if path == "/sitemap.xml" else None)
+    error, found = audit()
+    assert error == "2 mismatch(es) in 8 post(s)."
+    assert f"/posts/{slug}/: the sitemap says closed, the rule open." in found
+    assert "/posts/stranger/: the sitemap names it; no such post exists." in found
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_no_xml_is_named(tampered):
+    tampered(lambda path, response: setattr(response, "content", b"<html>") if path == "/feed/" else None)
+    error, found = audit()
+    assert error and "/feed/: answers 200 and no XML" in found
+
+
+def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered, _groups):
+    slugs = every_state()
+    base_url = live_server.url
+    assert audit(base_url=base_url) == ("", "8 post(s): every surface says what the rule says.\n")
+    error, _ = audit(base_url="http://127.0.0.1:1")
+    assert "does not answer" in error
+    error, _ = audit(base_url="ftp://x")
+    assert "takes an http or https address" in error
+    assert slugs
