@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
+from posts.admin.bulk import approve_selected
 from posts.admin.forms import (
     AddressForm,
     ChecklistFormSet,
@@ -123,7 +124,7 @@ class PostAdmin(admin.ModelAdmin):
     sortable_by = []
     search_fields = ["title_key"]
     search_help_text = "Beginning of the title; or the whole slug, source id or reference"
-    actions = ["flag_selected", "submit_selected", "withdraw_selected"]
+    actions = ["approve_in_bulk", "flag_selected", "submit_selected", "withdraw_selected"]
     change_form_template = "admin/posts/post/change_form.html"
 
     def has_delete_permission(self, request, obj=None):
@@ -219,6 +220,13 @@ class PostAdmin(admin.ModelAdmin):
 
     def has_withdraw_permission(self, request):
         return self._has(request, "withdraw_post")
+
+    def has_decide_permission(self, request):
+        return self._has(request, "review_post")
+
+    @admin.action(description="Approve in bulk…", permissions=["decide"])
+    def approve_in_bulk(self, request, queryset):
+        return approve_selected(self, request, queryset)
 
     @admin.action(description="Flag for a person", permissions=["flag"])
     def flag_selected(self, request, queryset):
@@ -407,6 +415,7 @@ class PostAdmin(admin.ModelAdmin):
             "next_versions": [(bump, next_version(head.version, bump)) for bump in ("patch", "minor", "major")],
             "revisions": list(post.revisions.select_related("author", "batch").defer("snapshot")[:20]),
             "audit": last_entries(post),
+            "stale": panel.get("stale"),
             "releases": list(
                 post.releases.select_related("revision", "owner", "made_by").defer("revision__snapshot")[:10]
             ),
@@ -479,6 +488,7 @@ class PostAdmin(admin.ModelAdmin):
             raise
         except HeadMoved as moved:
             self.message_user(request, str(moved), messages.ERROR)
+            panel["stale"] = _both_texts(moved.post, request.POST.get("fingerprint", ""))
             return self.render_post(request, self._find(request, object_id), panel=panel, status=409)
         except Refused as refusal:
             for obstacle in refusal.obstacles:
@@ -590,6 +600,16 @@ def _live_seen(request):
     """The live revision that the form was opened on, or None where it names none."""
     seen = request.POST.get("live", "")
     return int(seen) if seen.isdecimal() and len(seen) < 19 else None
+
+
+def _both_texts(post, fingerprint):
+    """Where the text that was read (by its fingerprint) and the proposed one differ: [(field, read, proposed)]."""
+    read = post.revisions.filter(fingerprint=fingerprint).order_by("-number").first()
+    if read is None:
+        return []
+    before, now = read.snapshot, post.head_revision.snapshot
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return [(key.replace("_", " "), _shown(before.get(key)), _shown(now.get(key))) for key in keys]
 
 
 def _shown(value):

@@ -1,0 +1,51 @@
+"""Approving many texts at once: first what each will get, then what each got. Opens no index."""
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from posts.models import Post
+from posts.operations import approval_obstacles, decide_many
+
+MOST_AT_ONCE = 200
+
+
+def approve_selected(model_admin, request, queryset):
+    """The page that names every row with its text and what will be refused; sent on, it decides about those texts.
+
+    The fingerprints travel in the form, so that what is approved is what was shown.
+    """
+    if "decide" in request.POST:
+        return _decided(model_admin, request)
+    posts = list(queryset.with_texts().order_by("pk")[: MOST_AT_ONCE + 1])
+    if len(posts) > MOST_AT_ONCE:
+        model_admin.message_user(request, f"Choose at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
+        return None
+    rows = [(post, approval_obstacles(post, by=request.user, is_bulk=True)) for post in posts]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": "Approve in bulk",
+        "rows": rows,
+        "approved_count": sum(not obstacles for _, obstacles in rows),
+        "refused_count": sum(bool(obstacles) for _, obstacles in rows),
+    }
+    return TemplateResponse(request, "admin/posts/release/bulk.html", context)
+
+
+def _decided(model_admin, request):
+    choices = []
+    for choice in request.POST.getlist("choice")[:MOST_AT_ONCE]:
+        pk, _, fingerprint = choice.partition(":")
+        if pk.isdecimal() and len(pk) < 19:
+            choices.append((int(pk), fingerprint))
+    outcomes = decide_many(choices, by=request.user, outcome="approved")
+    titles = dict(Post.objects.filter(pk__in=[pk for pk, _ in choices]).values_list("pk", "title"))
+    for outcome in outcomes:
+        if outcome.obstacles:
+            words = f"{titles.get(outcome.post_id, outcome.post_id)}: {' '.join(outcome.obstacles)}"
+            model_admin.message_user(request, words, messages.WARNING)
+    count = sum(outcome.review is not None for outcome in outcomes)
+    model_admin.message_user(request, f"Approved in bulk: {count}. Search engines stay away from them.")
+    return HttpResponseRedirect(reverse("admin:posts_post_changelist"))

@@ -1,0 +1,52 @@
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.models import Post, Review
+from posts.operations import Refused, decide
+
+
+class Command(BaseCommand):
+    help = "Decide about the proposed text of a post, as a person whose rights and gates count as on the desk."
+
+    def add_arguments(self, parser):
+        parser.add_argument("source_id")
+        parser.add_argument("--as", dest="user", required=True, metavar="USER", help="who decides")
+        parser.add_argument("--fingerprint", required=True, help="of the text that was read; another one is refused")
+        parser.add_argument("--outcome", required=True, choices=Review.Outcome.values)
+        parser.add_argument("--tick", action="append", default=[], help="a point of the checklist that is true")
+        parser.add_argument("--flag-seen", action="append", default=[], type=int, help="number of a flag that was read")
+        parser.add_argument("--reason", default="", choices=Review.ReasonCode.values)
+        parser.add_argument("--comment", default="")
+        parser.add_argument("--own-text-reason", default="", help="why a superuser approves their own text")
+        parser.add_argument("--later", action="store_true", help="approve; release it another time")
+        parser.add_argument("--bulk", action="store_true", help="mark it as a decision in bulk, which opens no index")
+
+    def handle(self, *, source_id, user, **options):
+        person = get_user_model().objects.filter(username=user, is_active=True).first()
+        if person is None:
+            raise CommandError(f"There is no active account “{user}”.")
+        post = Post.objects.filter(source_id=source_id).first()
+        if post is None:
+            raise CommandError(f"There is no post “{source_id}”.")
+        try:
+            review = decide(
+                post,
+                by=person,
+                outcome=options["outcome"],
+                fingerprint=options["fingerprint"],
+                ticks=options["tick"],
+                flags_seen=options["flag_seen"],
+                reason_code=options["reason"],
+                comment=options["comment"],
+                own_text_reason=options["own_text_reason"],
+                release=not options["later"],
+                is_bulk=options["bulk"],
+            )
+        except (Refused, PermissionDenied) as refusal:
+            raise CommandError(str(refusal)) from None
+        post = Post.objects.with_texts().get(pk=post.pk)
+        state = ", ".join(post.index_obstacles) or "open"
+        self.stdout.write(
+            f"{source_id}: {review.revision.version} {review.get_outcome_display().lower()}; index: {state}."
+        )
