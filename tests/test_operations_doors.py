@@ -291,3 +291,10 @@ def test_a_stale_decision_gets_both_texts(client):
     assert answer.status_code == 409 and isinstance(HeadMoved(fresh(post)), Refused)
     for words in ("As it was read.", "As it is now.", "Typed and kept."):
         assert words in page
+    flag_post(post, by=person("Staff"), note="Wait.")
+    again = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved"}
+    answer = client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), again)
+    assert answer.status_code == 422 and "A flag is open" in answer.content.decode()
+    shown = {bound.name: bound.value() for bound in answer.context["decision"] if bound.value()}
+    client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), {**shown, "outcome": "approved"})
+    assert fresh(post).is_indexable

@@ -374,6 +374,11 @@ class PostAdmin(admin.ModelAdmin):
                 **self._release_words(),
             },
         )
+        if decision.is_bound:
+            # The page shows this text and these flags now; what is sent next is about them.
+            decision.data = decision.data.copy()
+            decision.data["fingerprint"] = head.fingerprint
+            decision.data["flags_seen"] = ",".join(str(flag.pk) for flag in flags)
         may = {
             name: user.has_perm(f"posts.{codename}")
             for name, codename in {

@@ -185,6 +185,9 @@ def _decide_and_write(batch, rows, parsed, refused, seen, dry_run):
 
 def _locked_posts(source_ids, *, lock):
     """{source_id: Post} with what deciding needs; locked in one order, so that no two writers wait for each other."""
+    if lock:
+        # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
+        list(Post.objects.filter(source_id__in=source_ids).order_by("pk").select_for_update().values_list("pk"))
     posts = (
         Post.objects.filter(source_id__in=source_ids)
         .select_related("head_revision")
@@ -201,8 +204,6 @@ def _locked_posts(source_ids, *, lock):
         )
         .order_by("pk")
     )
-    if lock:
-        posts = posts.select_for_update(of=("self",))
     return {post.source_id: post for post in posts}
 
 
