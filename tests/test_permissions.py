@@ -1,0 +1,478 @@
+"""Who gets what at every address of the site. An address without a row here fails: that row is its access review."""
+
+import datetime
+import hashlib
+from dataclasses import dataclass, field
+from itertools import chain
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+
+from posts.models import (
+    AuditEntry,
+    FormerSlug,
+    ImportBatch,
+    ImportIssue,
+    Post,
+    Release,
+    Review,
+    ReviewFlag,
+    Revision,
+)
+from posts.operations import change_slug, create_post, flag_post, record_revision, report_problem, schedule_release
+from posts.operations.run_job import run_job
+from tests.factories import approve, make_post, person
+from tests.test_admin import form_data
+
+pytestmark = pytest.mark.django_db
+ROLES = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
+WEBSITE_MOVES = {"django_session"}
+PASSWORD = "a long enough pass phrase"
+
+
+@dataclass
+class Case:
+    """One kind of request to one address. cells: the status for each of ROLES; "" where none is made."""
+
+    cells: str
+    method: str = "GET"
+    url: dict = field(default_factory=dict)
+    data: object = field(default_factory=dict)
+    leaves: set = field(default_factory=set)  # tables that a refused or reading request may write to
+
+
+def get(cells, **options):
+    return Case(cells, **options)
+
+
+def post(cells, data=None, **options):
+    return Case(cells, method="POST", data=data or {}, **options)
+
+
+def records(name, kwargs, *, list_, add, delete, change, post_change, post_add=None, post_delete=None):
+    """The rows of a model's stock pages below admin/`name`/."""
+    at = f"admin/{name}/"
+    one = f"{at}<path:object_id>/"
+    return {
+        at: [get(list_), post(list_)],
+        f"{at}add/": [get(add), post(post_add or add)],
+        f"{one}history/": [get(change, url=kwargs)],
+        f"{one}delete/": [get(delete, url=kwargs), post(post_delete or delete, {"post": "yes"}, url=kwargs)],
+        f"{one}change/": [get(change, url=kwargs), post(post_change, url=kwargs)],
+        one: [get("302 302 302 302 302 302", url=kwargs)],
+    }
+
+
+def read_only(model, list_="302 302 200 200 200 200"):
+    never = "302 302 403 403 403 403"
+    return records(
+        f"posts/{model}",
+        {"object_id": f"@{model}"},
+        list_=list_,
+        add=never,
+        delete=never,
+        change=list_,
+        post_change=never,
+    )
+
+
+EVERYBODY = "200 200 200 200 200 200"
+DESK = "302 302 200 200 200 200"
+SUPERUSER = "302 302 403 403 403 200"
+ONLY_STAFF = "302 302 403 403 200 200"
+
+
+def acts(**cells):
+    return [
+        post(cell, data, url={"object_id": "@post", "act": act.replace("_", "-")})
+        for act, (cell, data) in cells.items()
+    ]
+
+
+MATRIX = {
+    "": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "posts/<slug:slug>/": [
+        get(EVERYBODY, url={"slug": "live"}),
+        get(EVERYBODY, url={"slug": "waiting"}),
+        get("404 404 404 404 404 404", url={"slug": "typed"}),
+        get("404 404 404 404 404 404", url={"slug": "never-there"}),
+        post("405 405 405 405 405 405", url={"slug": "live"}),
+    ],
+    "posts/<slug:slug>.json": [
+        get(EVERYBODY, url={"slug": "live"}),
+        get("404 404 404 404 404 404", url={"slug": "typed"}),
+        post("405 405 405 405 405 405", url={"slug": "live"}),
+    ],
+    "posts/<slug:slug>/report/": [
+        get(EVERYBODY, url={"slug": "live"}),
+        get("404 404 404 404 404 404", url={"slug": "typed"}),
+        post("302 302 302 302 302 302", {"reason": "facts"}, url={"slug": "live"}),
+    ],
+    "feed/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "sitemap.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "robots.txt": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "admin/": [get(DESK)],
+    "admin/login/": [
+        get("200 200 302 302 302 302"),
+        post("200 200 200 200 200 200", {"username": "x", "password": "y"}, leaves={"posts_auditentry"}),
+    ],
+    "admin/logout/": [get("302 302 405 405 405 405"), post("302 302 200 200 200 200")],
+    "admin/password_change/": [get(DESK), post(DESK)],
+    "admin/password_change/done/": [get(DESK)],
+    "admin/autocomplete/": [get("302 302 403 403 403 403")],
+    "admin/jsi18n/": [get(DESK)],
+    "admin/r/<path:content_type_id>/<path:object_id>/": [
+        get("302 302 302 302 302 302", url={"content_type_id": "@type", "object_id": "@post"}),
+    ],
+    "admin/^(?P<app_label>auth|posts)/$": [
+        get("302 302 200 200 200 200", url={"app_label": "posts"}),
+        get("302 302 404 404 404 200", url={"app_label": "auth"}),
+    ],
+    "admin/(?P<url>.*)$": [get("302 302 404 404 404 404", url={"url": "no/such/page/"})],
+    **records(
+        "auth/group", {"object_id": "@group"},
+        list_=SUPERUSER, add=SUPERUSER, delete=SUPERUSER, change=SUPERUSER, post_change=SUPERUSER,
+        post_delete="302 302 403 403 403 302",
+    ),
+    **records(
+        "auth/user", {"object_id": "@user"},
+        list_=SUPERUSER, add=SUPERUSER, delete=SUPERUSER, change=SUPERUSER, post_change=SUPERUSER,
+    ),
+    "admin/auth/user/<id>/password/": [get(SUPERUSER, url={"id": "@user"}), post(SUPERUSER, url={"id": "@user"})],
+    **records(
+        "posts/post", {"object_id": "@post"},
+        list_=DESK, add="302 302 200 200 403 200", post_add="302 302 422 422 403 422", delete="302 302 403 403 403 403",
+        change=DESK, post_change="302 302 422 422 403 422",
+    ),
+    "admin/posts/post/<path:object_id>/preview/": [get(DESK, url={"object_id": "@post"})],
+    "admin/posts/post/<path:object_id>/do/<slug:act>/": [
+        get("302 302 405 405 405 405", url={"object_id": "@post", "act": "withdraw"}),
+        post("302 302 404 404 404 404", url={"object_id": "@post", "act": "destroy"}),
+        *acts(
+            decide=("302 302 403 302 403 302", {"outcome": "approved", "fingerprint": "@head", "flags_seen": "@flags"}),
+            flag=("302 302 403 302 302 302", {"flag-note": "Look."}),
+            clear_flag=("302 302 403 302 302 302", {"flag": "@flag", "why": "Looked."}),
+            roll_back=("302 302 403 302 403 302", {"live": "@live"}),
+            withdraw=("302 302 403 302 302 302", {}),
+            release=("302 302 403 422 403 422", {}),
+            restore=("302 302 302 302 403 302", {"number": "1"}),
+            submit=("302 302 302 302 403 302", {}),
+            change_address=("302 302 403 302 403 302", {"slug": "another"}),
+        ),
+    ],
+    "admin/posts/post/<int:post_id>/releases/": [
+        get(DESK, url={"post_id": "@post"}),
+        post("302 302 404 404 404 404", {"act": "destroy"}, url={"post_id": "@post"}),
+        post("302 302 403 302 403 302", "release form", url={"post_id": "@calm"}),
+        post(
+            "302 302 403 302 403 302",
+            {"act": "roll-back", "live": "@live", "to": "@first"},
+            url={"post_id": "@post"},
+        ),
+        post("302 302 403 302 302 302", {"act": "withdraw"}, url={"post_id": "@post"}),
+        post(
+            "302 302 403 302 302 302",
+            {"act": "take-down", "day": "2099-01-01", "time": "08:00", "zone": "UTC"},
+            url={"post_id": "@calm"},
+        ),
+        post("302 302 403 302 403 302", {"act": "cancel", "plan": "@scheduledrelease"}, url={"post_id": "@planned"}),
+        post(
+            "302 302 403 302 403 302",
+            {"act": "observe", "release": "@release", "observed_result": "Fine."},
+            url={"post_id": "@post"},
+        ),
+    ],
+    "admin/posts/post/<int:post_id>/flag/": [
+        get(DESK, url={"post_id": "@post"}),
+        post("302 302 404 404 404 404", {"act": "destroy"}, url={"post_id": "@post"}),
+        post("302 302 403 302 302 302", {"quick": "1"}, url={"post_id": "@post"}),
+        post("302 302 403 302 302 302", {"act": "clear", "flag": "@flag", "why": "Looked."}, url={"post_id": "@post"}),
+        post(
+            "302 302 403 302 302 302", {"act": "answer", "report": "@readerreport", "why": "Mended."},
+            url={"post_id": "@post"},
+        ),
+        post(
+            "302 302 403 302 403 302",
+            {"act": "confirm", "fingerprint": "@live fingerprint", "flags_seen": "@flags"},
+            url={"post_id": "@post"},
+        ),
+    ],
+    **read_only("revision"),
+    **read_only("review"),
+    **read_only("reviewflag"),
+    **read_only("readerreport"),
+    **read_only("release"),
+    **read_only("scheduledrelease"),
+    **read_only("auditentry"),
+    **read_only("formerslug"),
+    **read_only("importbatch", list_=ONLY_STAFF),
+    **read_only("importissue", list_=ONLY_STAFF),
+    **read_only("jobrun", list_=ONLY_STAFF),
+    "admin/posts/job/": [get(ONLY_STAFF)],
+    "admin/posts/job/start/": [
+        get("302 302 405 405 405 405"),
+        post("302 302 403 403 302 302", {"job": "run planned releases"}),
+    ],
+    "admin/posts/release/csv/": [get(DESK, leaves={"posts_auditentry"})],
+    "admin/posts/auditentry/csv/": [get(DESK, leaves={"posts_auditentry"})],
+}  # fmt: skip
+
+
+def routes(resolver=None, before=""):
+    """The route of every address that the site answers, as its patterns spell it."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = before + str(pattern.pattern)
+        yield from routes(pattern, route) if isinstance(pattern, URLResolver) else [route]
+
+
+def test_every_address_has_a_row_and_every_row_an_address():
+    assert set(routes()) == set(MATRIX)
+
+
+@pytest.fixture
+def site(db):
+    """One of everything: {name: what a row calls by that name}."""
+    flagged = make_post(released=True, slug="live", summary="First.")
+    change_slug(flagged, "moved", by=person())
+    change_slug(Post.objects.get(pk=flagged.pk), "live", by=person())
+    record_revision(flagged, {**flagged.working_record(), "summary": "Second."}, by=person("Editors"))
+    flagged = approve(flagged)
+    record_revision(flagged, {**flagged.working_record(), "summary": "Third."}, by=person("Editors"))
+    flag_post(flagged, by=person("Staff"), note="Wait.")
+    flagged = Post.objects.get(pk=flagged.pk)
+    report = report_problem(flagged, reason="facts", address="192.0.2.1")
+    make_post(slug="waiting")
+    calm, planned = (approve(make_post(), release=False) for _ in range(2))
+    plan = schedule_release(
+        planned,
+        by=person(),
+        kind="release",
+        revision=planned.head_revision,
+        due_at=timezone.now() + datetime.timedelta(days=1),
+        zone="UTC",
+    )
+    create_post({"title": "Typed", "body": "x", "slug": "typed"}, by=None)
+    batch = ImportBatch.objects.first()
+    ImportIssue.objects.create(batch=batch, kind="refused", line=1)
+    return {
+        "post": flagged.pk,
+        "calm": calm.pk,
+        "planned": planned.pk,
+        "type": ContentType.objects.get_for_model(Post).pk,
+        "group": Group.objects.first().pk,
+        "user": User.objects.first().pk,
+        "head": flagged.head_revision.fingerprint,
+        "live": flagged.live_revision_id,
+        "live fingerprint": flagged.live_revision.fingerprint,
+        "first": flagged.revisions.get(number=1).pk,
+        "flag": flagged.review_flags.get().pk,
+        "flags": str(flagged.review_flags.get().pk),
+        "revision": Revision.objects.first().pk,
+        "review": Review.objects.first().pk,
+        "reviewflag": ReviewFlag.objects.first().pk,
+        "readerreport": report.pk,
+        "release": flagged.releases.first().pk,
+        "scheduledrelease": plan.pk,
+        "auditentry": AuditEntry.objects.first().pk,
+        "formerslug": FormerSlug.objects.first().pk,
+        "importbatch": batch.pk,
+        "importissue": ImportIssue.objects.first().pk,
+        "jobrun": run_job("run planned releases", by=None).pk,
+        "release form": {
+            "act": "release",
+            "revision": calm.head_revision_id,
+            "live": 0,
+            "owner": User.objects.filter(groups__name="Reviewers").first().pk,
+            "when": "now",
+            "zone": "UTC",
+        },
+    }
+
+
+@pytest.fixture
+def people(db):
+    """{role: somebody in that role}; an outsider has an account and no place at the desk."""
+    return {
+        "anonymous": None,
+        "outsider": User.objects.create_user("outsider"),
+        "editor": person("Editors"),
+        "reviewer": person("Reviewers"),
+        "staff": person("Staff"),
+        "superuser": User.objects.create_superuser("root"),
+    }
+
+
+def browsers(people):
+    """{role: a browser in which that person is signed in}."""
+    found = {}
+    for role, user in people.items():
+        found[role] = Client(raise_request_exception=False)
+        if user is not None:
+            found[role].force_login(user)
+    return found
+
+
+@pytest.fixture
+def clients(people):
+    return browsers(people)
+
+
+def state():
+    """{table: hash of all its rows}; what a refused request must leave as it is."""
+    found = {}
+    models = [model for model in apps.get_models() if model._meta.db_table not in WEBSITE_MOVES]
+    for model in chain(models, (User.groups.through, User.user_permissions.through, Group.permissions.through)):
+        rows = model._base_manager.order_by("pk").values_list()
+        found[model._meta.db_table] = hashlib.sha256(repr(list(rows)).encode()).hexdigest()
+    return found
+
+
+def named(values, site):
+    """`values` with what the site calls "@name" in place of each such name."""
+    return {
+        key: site[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+        for key, value in values.items()
+    }
+
+
+def address_of(route, values):
+    address = route.replace("^", "").replace("$", "").replace("(?P<app_label>auth|posts)", "<app_label>")
+    for name, value in values.items():
+        for form in (f"<path:{name}>", f"<slug:{name}>", f"<int:{name}>", f"<{name}>", "(?P<url>.*)"):
+            address = address.replace(form, str(value))
+    return f"/{address}"
+
+
+def ask(client, case, route, site, **options):
+    address = address_of(route, named(case.url, site))
+    data = site[case.data] if isinstance(case.data, str) else named(case.data, site)
+    return client.get(address) if case.method == "GET" else client.post(address, data, **options)
+
+
+def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clients, people):
+    before, wrong, wrote = state(), [], []
+    for route, cases in MATRIX.items():
+        for case in cases:
+            said = []
+            for role in ROLES:
+                with transaction.atomic():
+                    answer = ask(clients[role], case, route, site)
+                    # A stream is written while it is read.
+                    assert b"".join(answer.streaming_content) if answer.streaming else answer.content is not None
+                    is_refused = answer.status_code >= 400 or "/login/" in answer.headers.get("Location", "")
+                    # Only what somebody may do is taken back; a refusal or a look has to leave everything as it is.
+                    transaction.set_rollback(case.method == "POST" and not is_refused and not case.leaves)
+                said.append(str(answer.status_code))
+            if " ".join(said) != case.cells:
+                wrong.append((route, case.method, case.url, case.data, f"{' '.join(said)}, not {case.cells}"))
+        if route == "admin/logout/":
+            # The browsers dropped their sessions, which the database got back; signing in moves last_login.
+            clients = browsers(people)
+            before = state()
+        after = state()
+        changed = {table for table in before if before[table] != after[table]}
+        if changed != set().union(*(case.leaves for case in cases)):
+            wrote.append((route, sorted(changed)))
+        before = after
+    assert wrong == []
+    assert wrote == []
+
+
+def test_nothing_is_changed_without_the_token_of_our_own_form(site):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("root"))
+    before = state()
+    for route, cases in MATRIX.items():
+        for case in cases:
+            if case.method == "POST" and set(case.cells.split()) != {"405"}:
+                for headers in ({}, {"origin": "null"}, {"referer": "https://elsewhere.example/"}):
+                    assert ask(client, case, route, site, headers=headers).status_code == 403, route
+    assert state() == before
+
+
+ODD = ["123abc", "-1", "0", str(2**63), str(2**64), "9" * 400, "%00", "a%00b", "..%2f..%2fetc", "%F0%9F%A6%8A", "١٢"]
+
+
+def test_an_odd_number_in_an_address_is_never_an_error_of_ours(site, clients):
+    # One reading and one writing request of each address is enough: all cases of one share its lookup.
+    firsts = [{case.method: case for case in reversed(cases)}.values() for cases in MATRIX.values()]
+    cases = [
+        (route, case, name) for route, ones in zip(MATRIX, firsts, strict=True) for case in ones for name in case.url
+    ]
+    for route, case, name in cases:
+        data = site[case.data] if isinstance(case.data, str) else named(case.data, site)
+        for odd in ODD:
+            address = address_of(route, named(case.url, site) | {name: odd})
+            with transaction.atomic():
+                browser = clients["superuser"]
+                answer = browser.get(address) if case.method == "GET" else browser.post(address, data)
+                transaction.set_rollback(True)
+            assert answer.status_code in (200, 301, 302, 400, 403, 404, 405), (address, answer.status_code)
+
+
+def test_a_number_of_another_posts_row_is_no_number_here(site, clients):
+    other = make_post(released=True, flagged=True)
+    record_revision(other, {**other.working_record(), "summary": "Second."}, by=person("Editors"))
+    rows = {
+        "flag": other.review_flags.get().pk,
+        "plan": site["scheduledrelease"],
+        "report": report_problem(other, reason="facts", address="192.0.2.2").pk,
+        "release": Release.objects.get(post=other).pk,
+        "to": other.live_revision_id,
+        "revision": other.live_revision_id,
+    }
+    before = state()
+    releases = f"/admin/posts/post/{site['post']}/releases/"
+    flag = f"/admin/posts/post/{site['post']}/flag/"
+    reviewer = clients["reviewer"]
+    form = {**site["release form"], "revision": rows["revision"], "live": site["live"]}
+    for address, data in [
+        (flag, {"act": "clear", "flag": rows["flag"], "why": "x"}),
+        (flag, {"act": "answer", "report": rows["report"], "why": "x"}),
+        (releases, {"act": "cancel", "plan": rows["plan"]}),
+        (releases, {"act": "roll-back", "to": rows["to"], "live": site["live"]}),
+        (releases, {"act": "observe", "release": rows["release"], "observed_result": "x"}),
+        (releases, form),
+    ]:
+        answer = reviewer.post(address, data)
+        assert answer.status_code == 422 and "of this post" in answer.content.decode().replace("about this", "of this")
+    assert state() == before
+
+
+def test_crafted_fields_of_a_form_set_no_state_and_no_rights(site, clients):
+    editor = clients["editor"]
+    address = f"/admin/posts/post/{site['calm']}/change/"
+    page = editor.get(address)
+    before = {table: value for table, value in state().items() if table.startswith("auth_")}
+    extra = {
+        "status": "approved", "live_revision": "1", "live_approval": "1", "held": "", "needs_human_review": "",
+        "is_superuser": "on", "withdrawn_at": "", "head_revision": "1", "flags": "{}",
+    }  # fmt: skip
+    editor.post(address, form_data(page, summary="Typed by an editor.", **extra))
+    post = Post.objects.get(pk=site["calm"])
+    assert post.summary == "Typed by an editor." and post.head_revision.status == "drafted"
+    assert post.live_revision is None and post.live_approval is None
+    assert before == {table: value for table, value in state().items() if table.startswith("auth_")}
+
+
+def test_each_group_holds_exactly_the_rights_that_the_rules_of_the_house_give_it():
+    decide = {"review_post", "release_post", "withdraw_post", "flag_post", "change_slug"}
+    write = {"add_post", "change_post", "submit_post", "restore_post"}
+    held = {
+        group.name: set(group.permissions.values_list("codename", flat=True)) - {"view_history"}
+        for group in Group.objects.all()
+    }
+    verbs = {"Editors": write, "Reviewers": write | decide}
+    verbs["Staff"] = {"flag_post", "withdraw_post", "import_posts", "export_posts", "run_job"}
+    every = set(Permission.objects.filter(content_type__app_label="posts").values_list("codename", flat=True))
+    sees = {codename for codename in every if codename.startswith("view_")}
+    parts = {codename for codename in every if codename.endswith(("imagesource", "checklistitem"))}
+    for name, may in verbs.items():
+        assert held[name] - sees - parts == may
+    assert not any(codename.startswith("delete_post") for rights in held.values() for codename in rights)
