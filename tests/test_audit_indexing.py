@@ -8,9 +8,7 @@ import pytest
 from django.conf import settings as site_settings
 from django.core.management import CommandError, call_command
 
-from posts.models import Post
-from posts.operations import create_post, decide, withdraw_post
-from tests.factories import RecordFactory, approve, make_post, person
+from tests.posts_in_every_state import fill
 
 
 class Tamper:
@@ -35,27 +33,6 @@ def tampered(settings):
     Tamper.fault = None
 
 
-def every_state():
-    """A post in each state that the rule knows: {name: slug}."""
-    rejected = make_post()
-    decide(rejected, by=person(), outcome="rejected", fingerprint=rejected.head_revision.fingerprint, comment="no")
-    withdrawn = make_post(released=True)
-    withdraw_post(withdrawn, by=person())
-    held = make_post(released=True)
-    Post.objects.filter(pk=held.pk).update(held=True)
-    posts = {
-        "listed": make_post(released=True),
-        "waiting": make_post(),
-        "flagged": make_post(released=True, flagged=True),
-        "bulk": approve(make_post(), is_bulk=True),
-        "typed": create_post(RecordFactory(), by=None),
-        "rejected": rejected,
-        "withdrawn": withdrawn,
-        "held": held,
-    }
-    return {name: post.slug for name, post in posts.items()}
-
-
 def audit(**options):
     out, err = StringIO(), StringIO()
     try:
@@ -67,7 +44,7 @@ def audit(**options):
 
 @pytest.mark.django_db
 def test_every_surface_says_what_the_rule_says():
-    every_state()
+    fill()
     assert audit() == ("", "8 post(s): every surface says what the rule says.\n")
 
 
@@ -113,7 +90,7 @@ PLANTED = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_page_that_says_something_else_is_named(name, tampered):
     state, suffix, change, words = PLANTED[name]
-    slug = every_state()[state]
+    slug = fill()[state]
     address = f"/posts/{slug}{suffix or '/'}"
     tampered(lambda path, response: change(response) if path == address else None)
     error, found = audit()
@@ -133,7 +110,7 @@ NAMES = {"/sitemap.xml": "the sitemap says open", "/feed/": "the feed names it",
 @pytest.mark.django_db
 @pytest.mark.parametrize("surface", SURFACES)
 def test_a_list_that_names_an_unlisted_post_is_named(surface, tampered):
-    slug = every_state()["flagged"]
+    slug = fill()["flagged"]
     words = SURFACES[surface].format(site=site_settings.SITE_URL, slug=slug)
     end = words[words.rindex("</") :]
     tampered(lambda path, response: _replace(end, words)(response) if path == surface else None)
@@ -143,7 +120,7 @@ def test_a_list_that_names_an_unlisted_post_is_named(surface, tampered):
 
 @pytest.mark.django_db
 def test_a_sitemap_that_forgets_a_post_or_names_a_stranger_is_named(tampered):
-    slug = every_state()["listed"]
+    slug = fill()["listed"]
     tampered(lambda path, response: _replace(f"/{slug}/", "/stranger/")(response) if path == "/sitemap.xml" else None)
     error, found = audit()
     assert error == "2 mismatch(es) in 8 post(s)."
@@ -159,7 +136,7 @@ def test_a_file_that_is_no_xml_is_named(tampered):
 
 
 def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered, _groups):
-    slugs = every_state()
+    slugs = fill()
     base_url = live_server.url
     assert audit(base_url=base_url) == ("", "8 post(s): every surface says what the rule says.\n")
     error, _ = audit(base_url="http://127.0.0.1:1")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0002_groups"),
+        ("posts", "0004_jobs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
