@@ -125,6 +125,8 @@ def test_everything_is_checked_again_when_the_time_comes_and_a_refusal_stands_in
     client.force_login(person("Editors"))
     page = client.get(reverse("admin:posts_post_releases", args=[post.pk])).content.decode()
     assert planned.refusal in page.replace("&#x27;", "'")
+    page = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert f"Planned and refused: {planned}. {planned.refusal}" in page.replace("&#x27;", "'")
     assert re.search(words, planned.refusal)
 
 

@@ -30,6 +30,9 @@ def test_a_reader_reports_a_problem_and_it_waits_for_a_person(client):
     assert list(Post.objects.reported()) == [post]
     assert Post.objects.get().is_indexable and Post.objects.indexable().exists()
     client.force_login(person("Staff"))
+    make_post(title="Nobody reported this one")
+    queue = client.get(reverse("admin:posts_post_changelist"), {"place": "reported"})
+    assert [row.pk for row in queue.context["cl"].result_list] == [post.pk]
     desk = client.get(reverse("admin:posts_post_flag", args=[post.pk])).content.decode()
     assert "The figure is &lt;b&gt;wrong&lt;/b&gt;." in desk
 

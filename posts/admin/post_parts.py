@@ -18,3 +18,11 @@ def flag_button(post):
         reverse("admin:posts_post_flag", args=[post.pk]),
         post.title,
     )
+
+
+def plans_of(post):
+    """What `admin/posts/release/_plans.html` takes: plans that wait, and refused ones that no release followed."""
+    last = post.releases.order_by("-pk").values_list("made_at", flat=True).first()
+    plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
+    refused = plans.filter(state="refused", **({"settled_at__gt": last} if last else {}))
+    return [*plans.filter(state="waiting"), *refused]

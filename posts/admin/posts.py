@@ -25,7 +25,7 @@ from posts.admin.forms import (
     checklist_initial,
     image_initial,
 )
-from posts.admin.post_parts import flag_button, last_entries
+from posts.admin.post_parts import flag_button, last_entries, plans_of
 from posts.checks import findings
 from posts.models import Post, Review, Revision
 from posts.operations import (
@@ -99,6 +99,7 @@ class PlaceFilter(admin.SimpleListFilter):
     PLACES = {
         "waiting": ("waits for a person", lambda posts: posts.waiting()),
         "flagged": ("flagged", lambda posts: posts.filter(needs_human_review=True)),
+        "reported": ("reported by readers", lambda posts: posts.reported()),
         "live": ("live", lambda posts: posts.filter(live_revision__isnull=False, withdrawn_at=None)),
         "open": ("open to search engines", lambda posts: posts.indexable()),
         "withdrawn": ("withdrawn", lambda posts: posts.filter(withdrawn_at__isnull=False)),
@@ -420,6 +421,7 @@ class PostAdmin(admin.ModelAdmin):
             "next_versions": [(bump, next_version(head.version, bump)) for bump in ("patch", "minor", "major")],
             "revisions": list(post.revisions.select_related("author", "batch").defer("snapshot")[:20]),
             "audit": last_entries(post),
+            "plans": plans_of(post),
             "stale": panel.get("stale"),
             "releases": list(
                 post.releases.select_related("revision", "owner", "made_by").defer("revision__snapshot")[:10]
