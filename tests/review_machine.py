@@ -60,6 +60,7 @@ class ReviewMachine(RuleBasedStateMachine):
         self.now = timezone.now()
         # (post, fingerprint) of every text that a person approved alone and nobody took back since.
         self.approved_alone = set()
+        self.hashed = set()
         self.counts = dict.fromkeys(GROWING, 0)
 
     def teardown(self):
@@ -95,8 +96,16 @@ class ReviewMachine(RuleBasedStateMachine):
         return result
 
     def state(self):
-        models = (Post, Revision, Review, Release, ReviewFlag, ScheduledRelease, PostTerm)
-        return [list(model.objects.order_by("pk").values_list()) for model in models]
+        """Every row that an operation may touch, without the columns that are as good as their fingerprint."""
+        texts = ("snapshot", "body", "intro", "payload", "ticks")
+        return [
+            list(
+                model.objects.order_by("pk").values_list(
+                    *(column.attname for column in model._meta.concrete_fields if column.attname not in texts)
+                )
+            )
+            for model in (Post, Revision, Review, Release, ReviewFlag, ScheduledRelease, PostTerm)
+        ]
 
     @rule(number=posts, text=words, by=editors, bump=st.sampled_from(BUMPS), stale=st.booleans())
     def edit(self, number, text, by, bump, stale):
@@ -307,11 +316,12 @@ class ReviewMachine(RuleBasedStateMachine):
     def the_working_copy_is_the_head_and_snapshots_are_what_was_hashed(self):
         for post in Post.objects.with_texts():
             assert fingerprint_of(post.working_record()) == post.head_revision.fingerprint
-            assert [text.number for text in post.revisions.order_by("number")] == list(
-                range(1, post.revisions.count() + 1)
-            )
+            numbers = list(post.revisions.order_by("number").values_list("number", flat=True))
+            assert numbers == list(range(1, len(numbers) + 1))
             for text in (post.head_revision, post.live_revision):
-                assert text is None or fingerprint_of(text.snapshot) == text.fingerprint
+                if text is not None and text.pk not in self.hashed:
+                    assert fingerprint_of(text.snapshot) == text.fingerprint
+                    self.hashed.add(text.pk)
             assert post.live_approval is None or post.live_approval.revision_id == post.live_revision_id
 
     @invariant()
