@@ -1,7 +1,7 @@
 """What synthesized posts help with: how a problem shows, where it comes from, what to do, what to tick off.
 
-{unit}, {place}, {stack}, {noun} and {nouns} are filled by the post: a piece of work, where it runs, and the kind of
-records that the example is about.
+{unit}, {stack}, {noun} and {nouns} are filled by the post: a piece of work, where it runs, and the kind of
+record that the example is about.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """family: the subject of the code that fits (a heading in examples/). phrase: what the post is about, as a verb."""
+    """family: the subject of the code that fits (a heading in examples/). phrase: what the post is about, as a verb.
+
+    fits: the kinds of stacks (Stack.kind) that have this problem, divided by spaces.
+    """
 
     family: str
     phrase: str
+    fits: str
     symptoms: tuple
     causes: tuple
     advice: tuple
@@ -21,7 +25,7 @@ class Problem:
 
 PROBLEMS = (
     Problem(
-        "retry", "setting time limits that add up",
+        "retry", "setting time limits that add up", "service worker front cli edge store",
         ("Some requests for {nouns} take exactly thirty seconds, and others exactly sixty.",
          "The graph of response times has a second hill, and its top stands at a round number."),
         ("Every layer has a limit of its own, and nobody has ever written them beside each other.",
@@ -32,7 +36,7 @@ PROBLEMS = (
          "return an error that names the slow part", "test with a server that never answers", "watch the 99th percentile for a week"),
     ),
     Problem(
-        "retry", "making retries harmless",
+        "retry", "making retries harmless", "service worker front data pipeline cli store host",
         ("A few {nouns} exist twice, always on days when the network was bad.",
          "Support sees two confirmations for one click, and both look right."),
         ("The answer was lost on its way back, the caller tried again, and {unit} did its work a second time.",
@@ -43,9 +47,9 @@ PROBLEMS = (
          "answer a repeated key with the first result", "send every request twice in a test", "count repeated keys"),
     ),
     Problem(
-        "retry", "keeping one slow dependency from slowing everything",
+        "retry", "keeping one slow dependency from slowing everything", "service worker edge store",
         ("One partner's interface gets slow and pages that have nothing to do with it get slow too.",
-         "All of {place} is busy, and a look inside shows that it is busy waiting."),
+         "Nothing seems to be working, and a look inside shows that everything is busy waiting."),
         ("Waiting is work for whoever waits: each held connection is one that {unit} can't use.",
          "The slow calls and the quick ones draw from the same pool."),
         ("Give the dependency a pool of its own and a short limit, and decide what {unit} shows without it.",
@@ -54,7 +58,7 @@ PROBLEMS = (
          "stop asking after repeated failures", "try it with the dependency switched off", "tell the reader what is missing"),
     ),
     Problem(
-        "batch", "resuming long jobs after a crash",
+        "batch", "resuming long jobs after a crash", "worker pipeline data cli host store",
         ("The nightly run over all {nouns} died at four, and its only plan is to start again from the first.",
          "Nobody dares to deploy between two and six, because a job might be running."),
         ("The job keeps its position in memory, so that the position dies with it.",
@@ -65,7 +69,7 @@ PROBLEMS = (
          "end the job at a random moment in a test", "compare the result with an undisturbed run", "log the position of each chunk"),
     ),
     Problem(
-        "batch", "splitting one huge transaction",
+        "batch", "splitting one huge transaction", "service worker pipeline data",
         ("While the import of {nouns} runs, every other write waits for it.",
          "The job is quick on ten thousand rows and never comes back on ten million."),
         ("One transaction around everything keeps every lock until the end and every old row alive.",
@@ -76,7 +80,7 @@ PROBLEMS = (
          "let other writers in between chunks", "say what a half-finished run means", "try it beside real traffic"),
     ),
     Problem(
-        "batch", "keeping two runs of one job apart",
+        "batch", "keeping two runs of one job apart", "service worker pipeline cli host cluster store unit",
         ("Two exports of the same {nouns} ran at once, and the file of one ends in the middle of the file of the other.",
          "Once a month a job reports twice as many rows as there are."),
         ("The schedule starts a run whether or not the last one has ended.",
@@ -87,7 +91,7 @@ PROBLEMS = (
          "let the lock end with its process", "start two at once in a test", "alert on a run that is too long"),
     ),
     Problem(
-        "query", "finding the query that grew",
+        "query", "finding the query that grew", "service worker pipeline data",
         ("A page that was quick in spring takes two seconds in autumn, and nobody changed it.",
          "The slow list of {nouns} is slow only for those who have many of them."),
         ("The query reads all rows and sorts them to show twenty, and all rows are more every month.",
@@ -98,7 +102,7 @@ PROBLEMS = (
          "measure again and write both figures down", "test that the plan keeps the index", "look at the largest customer"),
     ),
     Problem(
-        "query", "paging through a list without counting it",
+        "query", "paging through a list without counting it", "service data front",
         ("Page one of the {nouns} is instant and page four thousand brings the database to its knees.",
          "A crawler found the last page, and likes it."),
         ("An offset is work: the database walks all rows before the page and throws them away.",
@@ -109,7 +113,7 @@ PROBLEMS = (
          "leave the total out or cache it", "compare the first page with a deep one", "redirect the old page numbers"),
     ),
     Problem(
-        "query", "asking once instead of once a row",
+        "query", "asking once instead of once a row", "service worker",
         ("The list of {nouns} makes two hundred and one queries, two hundred of them the same.",
          "Each query is fast, the log shows it, and the page is slow all the same."),
         ("A loop touches an attribute that has to be fetched, and the loop looks innocent.",
@@ -120,7 +124,7 @@ PROBLEMS = (
          "run the test with ten rows and with many", "look at the pages that share the template", "remove what is fetched and not shown"),
     ),
     Problem(
-        "query", "reading a slow plan before adding an index",
+        "query", "reading a slow plan before adding an index", "data",
         ("There are eleven indexes on one table, and writes to it take longer each quarter.",
          "An index was added for the slow query, and the query is as slow as before."),
         ("Every index was somebody's good idea, and none was ever taken away.",
@@ -131,7 +135,7 @@ PROBLEMS = (
          "drop an index that nothing uses", "try the new index on a copy", "write down what it costs on writes"),
     ),
     Problem(
-        "migration", "changing a column while the site runs",
+        "migration", "changing a column while the site runs", "service worker data",
         ("The migration was tested, took a second, and stopped the site for nine minutes.",
          "Deployments with a change of the schema are made on Sunday nights, by volunteers."),
         ("The change waited for one long transaction, and everyone else waited behind the change.",
@@ -142,7 +146,7 @@ PROBLEMS = (
          "run old and new code against both schemas", "rehearse on a copy of real size", "write down how to go back"),
     ),
     Problem(
-        "migration", "filling a new column in the background",
+        "migration", "filling a new column in the background", "service worker data",
         ("The new field is empty for every row that is older than last Tuesday.",
          "A report treats empty and unknown as the same thing, and its totals moved."),
         ("The column came with a default that is right for new {nouns} and wrong for old ones.",
@@ -153,7 +157,7 @@ PROBLEMS = (
          "let the job end and go on at will", "forbid empty values at the end", "tell the owners of reports"),
     ),
     Problem(
-        "migration", "moving data between two stores",
+        "migration", "moving data between two stores", "service worker data infrastructure store",
         ("Half of the {nouns} live in the new store, and nobody can say which half.",
          "Writes go to both stores, and they disagree about a few dozen rows."),
         ("Writing to two places is two writes, and one of them can fail alone.",
@@ -164,7 +168,7 @@ PROBLEMS = (
          "switch reads for a few users first", "keep the way back for a release", "remove the old path and its code"),
     ),
     Problem(
-        "cache", "choosing keys that never go stale",
+        "cache", "choosing keys that never go stale", "service worker front edge store",
         ("After a change of prices some visitors see the old ones for an hour, and others don't.",
          "The advice for every strange report is to clear the cache."),
         ("The entry is found by the id alone, and has no idea that what it was made of has changed.",
@@ -175,7 +179,7 @@ PROBLEMS = (
          "change a record and read it back in a test", "measure the share of hits", "say how old an answer may be"),
     ),
     Problem(
-        "cache", "surviving the moment when the cache is empty",
+        "cache", "surviving the moment when the cache is empty", "service edge store",
         ("After a restart the site is down for four minutes, and then it is well again without anybody's help.",
          "The load of the database is a row of needles, an hour apart."),
         ("All entries end at the same moment, and every visitor computes the same page at once.",
@@ -186,7 +190,7 @@ PROBLEMS = (
          "start with an empty cache under load", "limit how many may compute", "warm what the first page needs"),
     ),
     Problem(
-        "cache", "letting browsers and proxies help",
+        "cache", "letting browsers and proxies help", "service front edge",
         ("Every visit loads the same two megabytes, also when nothing has changed since the last.",
          "The network in front of the site could answer most requests, and passes all of them on."),
         ("No header says how long an answer is good, so that everyone in between guesses.",
@@ -197,7 +201,7 @@ PROBLEMS = (
          "keep cookies off public pages", "name what the answer varies by", "check the headers of every kind of page"),
     ),
     Problem(
-        "logs", "writing logs that answer questions",
+        "logs", "writing logs that answer questions", "service worker pipeline cli edge data front host store",
         ("There are forty gigabytes of log for the day of the outage, and the reason is in none of them.",
          "Finding all lines of one failed request takes an afternoon and a good memory."),
         ("Lines are sentences for people, each a little different, and can be neither counted nor joined.",
@@ -208,7 +212,7 @@ PROBLEMS = (
          "leave secrets and addresses of people out", "answer last month's questions with the log", "decide how long it is kept"),
     ),
     Problem(
-        "logs", "alerting on what people feel",
+        "logs", "alerting on what people feel", "service worker edge monitoring",
         ("Eleven alerts came in the night, and none of them was the one that mattered.",
          "The team hears of failures from customers, and of processors at eighty per cent from the monitoring."),
         ("Alerts stand on causes that somebody once met, and not on what a visitor would notice.",
@@ -219,7 +223,7 @@ PROBLEMS = (
          "link what to do first", "remove alerts without an action", "break it on purpose and wait for the alert"),
     ),
     Problem(
-        "logs", "following one request through many services",
+        "logs", "following one request through many services", "service worker",
         ("The page is slow, five teams look at their graphs, and each is certain that it is one of the other four.",
          "Times are known for each service, and nobody can say which of them belonged to the slow page."),
         ("Each service starts a new trace, because the header ends at the first queue.",
@@ -230,7 +234,7 @@ PROBLEMS = (
          "keep the traces that failed", "name spans by what they do", "follow one slow request with the team"),
     ),
     Problem(
-        "config", "refusing a wrong setting at the start",
+        "config", "refusing a wrong setting at the start", "service worker pipeline cli infrastructure cluster host store front",
         ("A value with a typing mistake was deployed on Monday and noticed on Thursday.",
          "{stack} start with whatever they are given and fail at the first request that needs it."),
         ("Settings are read where they are used, at the last moment and with a default that hides what is missing.",
@@ -241,7 +245,7 @@ PROBLEMS = (
          "leave dangerous defaults out", "test the example file", "print the settings in use, without secrets"),
     ),
     Problem(
-        "config", "keeping secrets out of the wrong places",
+        "config", "keeping secrets out of the wrong places", "service worker pipeline infrastructure cluster delivery store front",
         ("A password was found in a crash report, and then in the history of the repository.",
          "Nobody has changed the key for {nouns} since the person who made it has left."),
         ("A secret that is a plain setting travels with the settings: into logs, images and screenshots.",
@@ -252,7 +256,7 @@ PROBLEMS = (
          "change one key as a rehearsal", "search the history for old ones", "alert on a key that is too old"),
     ),
     Problem(
-        "config", "switching a feature on for a few",
+        "config", "switching a feature on for a few", "service worker",
         ("The new way of handling {nouns} went to everyone at once, and so did its mistake.",
          "There are sixty switches in the code, and forty of them have not been touched for a year."),
         ("Deploying and switching on are one step, so that the only way back is another deployment.",
@@ -263,7 +267,7 @@ PROBLEMS = (
          "compare errors of both groups", "switch off once, to see that it works", "take the old path out"),
     ),
     Problem(
-        "input", "treating imported text as hostile",
+        "input", "treating imported text as hostile", "service front",
         ("A record from a partner made the page of {nouns} look strange, and somebody noticed that it was a script.",
          "An editor opened an import, and the import opened something else."),
         ("The text was cleaned when it came in, for the one place where it was shown then.",
@@ -274,7 +278,7 @@ PROBLEMS = (
          "try a list of known attacks in a browser", "look at file names and headers too", "test the internal pages first"),
     ),
     Problem(
-        "input", "refusing bad records without losing good ones",
+        "input", "refusing bad records without losing good ones", "service worker pipeline data cli host",
         ("One wrong line in a file of {nouns} stops the other forty thousand.",
          "The error says “invalid input”, and the file has two million lines."),
         ("Checking happens in the database, where the first failure ends the transaction.",
@@ -285,7 +289,7 @@ PROBLEMS = (
          "let a mended row be tried again", "end with the counts of everything", "feed it a file of broken rows"),
     ),
     Problem(
-        "input", "putting limits on everything that comes in",
+        "input", "putting limits on everything that comes in", "service worker cli edge cluster store",
         ("One upload of {nouns} took all memory, and the machine took its neighbours along.",
          "A document of a few kilobytes unpacks to forty gigabytes."),
         ("There is a limit for the body of a request, and none for what the body becomes.",
@@ -296,7 +300,7 @@ PROBLEMS = (
          "test at the limit and beyond it", "say in the error what the limit is", "watch memory while it refuses"),
     ),
     Problem(
-        "load", "saying no before everything is slow",
+        "load", "saying no before everything is slow", "service worker edge store unit",
         ("At twice the usual load {stack} do not serve half of the visitors: they serve none.",
          "After a short peak the queue of {nouns} needs three hours to be empty."),
         ("Everything is accepted, so that everything waits, and what has waited too long is done for nobody.",
@@ -307,9 +311,9 @@ PROBLEMS = (
          "drop what nobody waits for", "try it at twice the usual load", "watch how long things wait"),
     ),
     Problem(
-        "load", "sizing a pool of connections",
+        "load", "sizing a pool of connections", "service worker data",
         ("The database refuses connections in the very minute in which they are needed most.",
-         "{place} was given more workers, and everything became slower."),
+         "The number of workers was doubled one evening, and everything became slower."),
         ("Workers times machines times pool is a number that nobody has ever worked out.",
          "More connections than processors means more that wait inside of the database, where waiting is dear."),
         ("Work the product out, leave room for a person with a console, and make the pool smaller than feels right.",
@@ -318,7 +322,7 @@ PROBLEMS = (
          "limit how long a connection is held", "try half of the pool under load", "write the sum into the runbook"),
     ),
     Problem(
-        "load", "limiting what one client may take",
+        "load", "limiting what one client may take", "service edge store",
         ("One customer's script reads all {nouns} every minute, and the other customers notice.",
          "The limit is per address, and a whole university has one."),
         ("Nothing in the path knows whose request it is before the expensive part begins.",
@@ -329,7 +333,7 @@ PROBLEMS = (
          "count cost and not only requests", "offer a cheaper way to the same data", "show each client its use"),
     ),
     Problem(
-        "load", "handing out work to many workers",
+        "load", "handing out work to many workers", "service worker data host infrastructure",
         ("Four workers are busy, and two of them are busy with the same {noun}.",
          "Adding workers makes the queue shorter until the sixth, and longer from then on."),
         ("Finding the next row and marking it are two steps, and two workers fit in between.",
@@ -340,7 +344,7 @@ PROBLEMS = (
          "keep failed rows with their reason", "run ten workers in a test", "measure with one more worker each time"),
     ),
     Problem(
-        "release", "stopping a process without losing work",
+        "release", "stopping a process without losing work", "service worker cluster unit",
         ("Each deployment costs a handful of requests, always with the same error.",
          "A few {nouns} stay in the state “working” for ever, and their number grows with each release."),
         ("The process ends at the signal, and the balancer learns of it from the failures.",
@@ -351,7 +355,7 @@ PROBLEMS = (
          "give unfinished work back", "deploy under load and count errors", "set the patience of the platform"),
     ),
     Problem(
-        "release", "asking a service whether it is well",
+        "release", "asking a service whether it is well", "service worker cluster edge unit store",
         ("The check is green, and visitors get errors.",
          "A short failure of the database made the platform restart everything at once."),
         ("The check proves that the process can answer the check.",
@@ -362,7 +366,7 @@ PROBLEMS = (
          "name the part that is missing", "stop the database and watch", "keep secrets out of the answer"),
     ),
     Problem(
-        "release", "going back to yesterday's version",
+        "release", "going back to yesterday's version", "service worker front cluster delivery host data unit",
         ("The way back was “deploy the old version”, and it did not start with the new schema.",
          "It took forty minutes to decide to go back, and two to do it."),
         ("The data moved forward with the code and knows no way back.",
@@ -373,7 +377,7 @@ PROBLEMS = (
          "name who decides", "go back once in a quiet week", "write down what can't be undone"),
     ),
     Problem(
-        "release", "rolling out in small steps",
+        "release", "rolling out in small steps", "service front cluster edge",
         ("A mistake in {unit} reached every visitor in forty seconds, which was the pride of the pipeline.",
          "The new version is worse for one country, and the average hides it."),
         ("There is no moment between “nowhere” and “everywhere” at which anybody looks.",
@@ -384,7 +388,7 @@ PROBLEMS = (
          "go on or back by a written rule", "hold long enough to see the slow failures", "tell support what is where"),
     ),
     Problem(
-        "tests", "removing time and chance from tests",
+        "tests", "removing time and chance from tests", "service worker pipeline front cli delivery monitoring store",
         ("One test in four hundred fails, never the same, and never when somebody watches.",
          "The suite is red on the last day of February and on the Sunday when the clocks change."),
         ("The test asks the clock, the network or a random number, and gets another answer each day.",
@@ -395,7 +399,7 @@ PROBLEMS = (
          "give chance a seed and print it", "run it a hundred times", "run the suite in another order"),
     ),
     Problem(
-        "tests", "testing against the real database",
+        "tests", "testing against the real database", "service worker data delivery",
         ("All tests are green, and the first query in production ends in a syntax error.",
          "The substitute accepts {nouns} that the real database refuses."),
         ("The tests ask a lighter database that agrees with the real one on easy days.",
@@ -406,7 +410,7 @@ PROBLEMS = (
          "test constraints by breaking them", "fail when it is missing", "keep the start under five seconds"),
     ),
     Problem(
-        "tests", "agreeing on an interface before both sides are built",
+        "tests", "agreeing on an interface before both sides are built", "service worker front pipeline",
         ("Both teams are done, and the day on which they meet is the longest of the project.",
          "A field was renamed in a service that nobody was thought to read."),
         ("The agreement is a page of text, and no machine has ever read it.",
@@ -417,8 +421,8 @@ PROBLEMS = (
          "add before you remove", "measure who reads a field", "keep the examples small"),
     ),
     Problem(
-        "backup", "rehearsing the restore",
-        ("Backups are green since two years, and nobody has ever read one.",
+        "backup", "rehearsing the restore", "service worker data infrastructure host",
+        ("Backups have been green for two years, and nobody has ever read one.",
          "The restore of the {nouns} took nine hours; the plan said one."),
         ("The check looks whether the file is there, and the file has been there, with nothing in it.",
          "The machine that would be needed for the restore is the one that is gone."),
@@ -428,7 +432,7 @@ PROBLEMS = (
          "do it without the machine that is lost", "let somebody else follow the page", "alert when no restore was tried"),
     ),
     Problem(
-        "backup", "deciding what may be deleted, and when",
+        "backup", "deciding what may be deleted and when", "service data infrastructure host",
         ("The table of old {nouns} is nine tenths of the database, and everyone is afraid of it.",
          "Somebody asked for the deletion of their data, and it is in four backups."),
         ("Keeping everything was never decided; it is what happens when nobody decides.",
@@ -439,7 +443,7 @@ PROBLEMS = (
          "count what was deleted", "hold a way back for some days", "look into backups and exports too"),
     ),
     Problem(
-        "access", "giving every program the least it needs",
+        "access", "giving every program the least it needs", "service worker data infrastructure cluster delivery host unit store",
         ("The account that sends mail may also drop tables.",
          "One stolen token opened {nouns}, files and the deployment."),
         ("Rights were added whenever something failed and taken away never.",
@@ -450,7 +454,7 @@ PROBLEMS = (
          "let tokens end", "try a forbidden call in a test", "look at unused rights every quarter"),
     ),
     Problem(
-        "access", "asking for permission where the work happens",
+        "access", "asking for permission where the work happens", "service",
         ("The button is hidden for those who may not, and the address behind it works for everyone.",
          "The command line may do what the page refuses."),
         ("The check stands on the page, and the operation has three other doors.",
@@ -461,7 +465,7 @@ PROBLEMS = (
          "try every door with every role", "fail on an address that is not in the table", "log refusals with who and what"),
     ),
     Problem(
-        "access", "ending sessions that should be over",
+        "access", "ending sessions that should be over", "service",
         ("A person left in March, and their session is still good in May.",
          "Changing the password leaves the thief signed in."),
         ("The session proves itself, so that nobody has to be asked, and nobody can say no.",
@@ -470,5 +474,115 @@ PROBLEMS = (
          "Show people where they are signed in, with a button that ends it."),
         ("keep sessions on the server", "give them an end", "drop all at a change of the password",
          "show people their sessions", "end a session in a test and try it", "log sign-ins with place and time"),
+    ),
+    Problem(
+        "load", "keeping a page quick while people type", "front",
+        ("The list of {nouns} jumps back to an older result while somebody is still typing.",
+         "On a cheap telephone every letter in the search box takes a third of a second."),
+        ("Each letter starts a request, and the answers come back in whatever order the network likes.",
+         "The page draws the whole list again for a change that touches one row."),
+        ("Let a new question end the old one, and show an answer only if it belongs to what stands in the box now.",
+         "Draw what changed, and leave the rest for the moment when nobody types."),
+        ("type quickly on a slow device", "end the request before the last one", "ignore an answer that comes too late",
+         "draw only what changed", "measure from key to picture", "keep the form usable without a script"),
+    ),
+    Problem(
+        "cache", "letting a build reuse what has not changed", "delivery",
+        ("A change of one word in the documentation takes eleven minutes to build.",
+         "The first build of the morning is quick, and every build after a merge starts from nothing."),
+        ("What changes often is copied in before what changes seldom, so that one line invalidates everything behind it.",
+         "The key of the cache names the branch and not the files that the result is made of."),
+        ("Order the steps by how often they change, and make the key of each from the files that it reads.",
+         "Build once from nothing every night, so that a stale cache can't hide a broken build for long."),
+        ("time each step of the build", "copy the lock file before the code", "make the key from the files that are read",
+         "build twice and compare", "build from nothing every night", "limit how large the cache may grow"),
+    ),
+    Problem(
+        "release", "knowing what is inside a release", "delivery",
+        ("Two builds of one commit differ, and nobody can say in what.",
+         "A security notice names a library, and it takes a day to find out which releases contain it."),
+        ("The build asks the network for the newest of something, and the newest is another one each week.",
+         "What was put in is known while it is built and forgotten when it is done."),
+        ("Pin everything by digest, build what runs apart from what builds, and keep the list of contents beside the result.",
+         "Sign what leaves the build, and let nothing start that has no signature."),
+        ("pin what is downloaded", "leave build tools out of the result", "write a list of contents",
+         "sign the result", "build twice and compare", "search the lists for a known library"),
+    ),
+    Problem(
+        "batch", "running a nightly job that is missed when it fails", "delivery unit host cluster",
+        ("The nightly export of {nouns} had not run for nineteen days when somebody asked for a file.",
+         "The job sends a message on every night when it works, and silence means nothing to anybody."),
+        ("A failure is written where nobody looks, and a run that never started writes nothing at all.",
+         "The schedule was moved to another machine, and half of its surroundings stayed behind."),
+        ("Limit how long a run may take, let it report to something that misses the report, and make a second run harmless.",
+         "Keep schedule, limit and owner in the repository, beside the code of the job."),
+        ("list the jobs and their owners", "limit how long a run may take", "alert on a run that did not happen",
+         "keep two runs apart", "start it by hand once a month", "make a second run harmless"),
+    ),
+    Problem(
+        "load", "keeping a greedy process from its neighbours", "unit cluster",
+        ("A report over all {nouns} took the memory of the machine, and the kernel ended the database instead.",
+         "One noisy neighbour makes everything else slow between nine and ten."),
+        ("Nothing says how much a process may have, so that the first one that asks gets it all.",
+         "The limits were copied from an example, and the example was about something smaller."),
+        ("Measure a usual week, give each process a little more than its peak, and see what happens when it wants more.",
+         "Say who goes first when memory is short; otherwise the kernel decides, and it knows nothing about money."),
+        ("measure memory and processor for a week", "set a limit above the usual peak", "say who is ended first",
+         "exceed the limit on purpose", "alert before the limit is reached", "look at the limits each quarter"),
+    ),
+    Problem(
+        "query", "keeping dashboards quick when the data grows", "monitoring",
+        ("The dashboard that is needed in an outage takes forty seconds to open, and is slowest in an outage.",
+         "A question about last month ends at the limit for samples."),
+        ("Each panel computes its sums from the raw series again, for every person who looks.",
+         "One label grew from ten values to forty thousand, and each of them is a series."),
+        ("Compute the expensive sums once, by rule, and let the panels read the result.",
+         "Count series for each label every week, and take out the label that nobody asks for."),
+        ("find the slowest panels", "record their sums by rule", "count the series of each label",
+         "drop labels that nobody asks for", "open the dashboard under load", "write down what each panel is for"),
+    ),
+    Problem(
+        "load", "hearing of a full queue before it is full", "monitoring",
+        ("The queue of {nouns} was full at four, and the alert came at ten past four.",
+         "The threshold is ninety per cent: on quiet days that is a week too early, on the others a minute too late."),
+        ("A level says nothing about how fast it moves.",
+         "The alert looks at one moment, and a queue is a matter of in and out."),
+        ("Alert on the hour at which it will be full if things go on like this, and only while it grows.",
+         "Set the horizon to the time that a person needs to do something about it."),
+        ("measure how fast the queue can grow", "predict when it is full", "ask for growth as well as level",
+         "choose the time that a person needs", "test the rule with made-up series", "write down what to do first"),
+    ),
+    Problem(
+        "backup", "noticing a job that has gone silent", "monitoring",
+        ("The backup of the {nouns} stopped in May, and the graph shows a straight green line until today.",
+         "An alert was resolved by itself when the machine that it watched was gone."),
+        ("The rule compares a value, and a value that is missing compares with nothing.",
+         "The job reports failures; when it does not run, it has none."),
+        ("Let the job report the moment of its last success, and alert on its age and on its absence.",
+         "Treat a series that ends as news and not as peace."),
+        ("report the time of the last success", "alert on its age", "alert on its absence",
+         "test the rule with a series that ends", "stop the job for a day on purpose", "name who is asked at night"),
+    ),
+    Problem(
+        "tests", "checking a change before it touches a machine", "infrastructure host monitoring",
+        ("The change was two lines, the plan was four hundred, and somebody said yes to it on a Friday.",
+         "A rule that had never fired was found to be unable to."),
+        ("Trying it out means doing it, because there is no place where doing it costs nothing.",
+         "The review looks at the lines that changed and not at what they will do."),
+        ("Write down what the change should do, let a machine compare it with what it would do, and refuse the rest.",
+         "Keep a small place that is made and thrown away for each test."),
+        ("write down what should happen", "run it without effects first", "compare the plan with the intention",
+         "refuse to destroy by default", "run it twice and expect no change", "throw the test place away"),
+    ),
+    Problem(
+        "logs", "choosing what to measure at all", "monitoring",
+        ("There are nine thousand series for one service, and the question of the day needed none of them.",
+         "Each team measures the time of a request, each from another place, and the numbers never fit."),
+        ("Everything that a library offers was switched on, because storage was thought to be free.",
+         "The measurements answer what the machine does, and the questions are about what people get."),
+        ("Begin with four questions that a person asks in an outage, and measure what answers them.",
+         "Measure at the edge first: what is seen there is what a visitor gets."),
+        ("write down four questions", "measure at the edge first", "name series in one way",
+         "remove what answers nothing", "keep labels few and bounded", "answer last month's questions"),
     ),
 )  # fmt: skip

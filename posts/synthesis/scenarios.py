@@ -98,7 +98,7 @@ SCENARIOS = (
     Scenario(
         "for a public interface",
         ("Four hundred programs that we have never seen call this interface.",
-         "The people who use this are developers elsewhere, and we hear of them when something breaks."),
+         "The people who use the interface are developers elsewhere, and we hear of them when something breaks."),
         ("A field that is out in the open can't be taken back; it can only be answered for.",
          "Clients are updated once a year, if somebody remembers."),
         ("It is done when the examples of the documentation run in our tests, word for word.",

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 class Stack:
     """One technology.
 
-    name: plural, as a subject ("Django services"). unit: the piece of work that it does, with its article.
-    place: where that work runs. probe: a shell command that measures it. examples: the files of examples/ whose code
-    is right for it. parts: other things that an article about it names, as (name, type) pairs.
-    facts: sentences that are true of this technology alone.
+    name: plural, as a subject ("Django services"). kind: decides which problems it has (Problem.fits).
+    examples: the files of examples/ whose code is right for it. unit: the piece of work that it does, with its
+    article. place: where that work runs. parts: other things that an article about it names, as (name, type) pairs.
+    probe: a shell command that looks at it. facts: sentences that are true of this technology alone.
+    checks: items for a checklist that make sense for this technology alone.
     """
 
     name: str
     area: str
+    kind: str
     language: str
     examples: tuple
     unit: str
@@ -23,12 +25,13 @@ class Stack:
     parts: tuple
     probe: str
     facts: tuple
+    checks: tuple
 
 
 STACKS = (
     Stack(
-        "Django services", "backend", "python", ("python",), "a view", "the web workers",
-        ("django", "gunicorn", "postgresql", "pytest-django", "ruff", "sentry", "git"),
+        "Django services", "backend", "service", "python", ("python",), "a view", "the web workers",
+        ("Django", "Gunicorn", "PostgreSQL", "pytest-django", "Ruff", "Sentry", "Git"),
         (("Django ORM", "library"), ("WSGI", "standard")),
         "python manage.py check --deploy",
         (
@@ -36,10 +39,11 @@ STACKS = (
             "Middleware runs for every request, also for those that end in a redirect, and its cost is paid each time.",
             "A signal handler is a call that nobody sees at the place where it happens.",
         ),
+        ("look at the middleware order", "run the deployment check with the production settings"),
     ),
     Stack(
-        "FastAPI services", "backend", "python", ("python",), "an endpoint", "the event loop",
-        ("fastapi", "uvicorn", "pydantic", "httpx", "pytest", "ruff", "opentelemetry"),
+        "FastAPI services", "backend", "service", "python", ("python",), "an endpoint", "the event loop",
+        ("FastAPI", "Uvicorn", "Pydantic", "HTTPX", "pytest", "Ruff", "OpenTelemetry"),
         (("OpenAPI", "standard"), ("ASGI", "standard")),
         "curl --silent --output /dev/null --write-out '%{time_total}\\n' http://127.0.0.1:8000/healthz",
         (
@@ -47,10 +51,11 @@ STACKS = (
             "A dependency that opens a connection has to close it on the path of the exception too.",
             "The response model is a filter: what it does not name never leaves the service.",
         ),
+        ("look for blocking calls in async code", "compare the response model with what leaves"),
     ),
     Stack(
-        "Flask applications", "backend", "python", ("python",), "a route", "the application process",
-        ("flask", "gunicorn", "sqlalchemy", "alembic", "pytest", "ruff"),
+        "Flask applications", "backend", "service", "python", ("python",), "a route", "the application process",
+        ("Flask", "Gunicorn", "SQLAlchemy", "Alembic", "pytest", "Ruff"),
         (("Werkzeug", "library"), ("Jinja", "library")),
         "flask --app wsgi routes",
         (
@@ -58,10 +63,11 @@ STACKS = (
             "Blueprints divide the addresses of an application; they do not divide its configuration.",
             "The development server is a tool for one person and answers one mistake with a console.",
         ),
+        ("list the routes before and after", "try it without the application context"),
     ),
     Stack(
-        "Celery workers", "background work", "python", ("python",), "a task", "the worker pool",
-        ("celery", "redis", "rabbitmq", "flower", "pytest", "prometheus"),
+        "Celery workers", "background work", "worker", "python", ("python",), "a task", "the worker pool",
+        ("Celery", "Redis", "RabbitMQ", "Flower", "pytest", "Prometheus"),
         (("AMQP", "standard"), ("acks_late", "setting")),
         "celery --app project inspect active",
         (
@@ -69,10 +75,11 @@ STACKS = (
             "Prefetching hands a worker more tasks than it can start, and a long one holds the short ones back.",
             "A result backend that nobody reads is a second database with no owner.",
         ),
+        ("look at prefetch and late acknowledgement together", "stop a worker in the middle of a task"),
     ),
     Stack(
-        "Airflow pipelines", "data engineering", "python", ("python",), "a task instance", "the scheduler",
-        ("airflow", "postgresql", "pandas", "pytest", "great expectations", "git"),
+        "Airflow pipelines", "data engineering", "pipeline", "python", ("python",), "a task instance", "the scheduler",
+        ("Airflow", "PostgreSQL", "pandas", "pytest", "Great Expectations", "Git"),
         (("DAG", "concept"), ("data interval", "concept")),
         "airflow dags list-import-errors",
         (
@@ -80,10 +87,11 @@ STACKS = (
             "A run belongs to an interval of data and not to the moment when it starts.",
             "Catching up after a pause is a decision; left to a default, it is a surprise.",
         ),
+        ("list the import errors after the change", "clear one task and let it run again"),
     ),
     Stack(
-        "pandas reports", "data analysis", "python", ("python",), "a report step", "the notebook server",
-        ("pandas", "pyarrow", "duckdb", "jupyter", "pytest", "matplotlib"),
+        "pandas reports", "data analysis", "pipeline", "python", ("python",), "a report step", "the notebook server",
+        ("pandas", "PyArrow", "DuckDB", "Jupyter", "pytest", "Matplotlib"),
         (("Parquet", "format"), ("Arrow", "format")),
         "python -X importtime -c 'import pandas'",
         (
@@ -91,10 +99,11 @@ STACKS = (
             "A merge without a check of its keys multiplies rows and no line of the report says so.",
             "Reading only the columns that are used is the cheapest optimisation there is.",
         ),
+        ("check the keys before each merge", "look at the types of the columns after reading"),
     ),
     Stack(
-        "SQLite applications", "embedded data", "python", ("sqlite",), "a transaction", "the one writer",
-        ("sqlite", "litestream", "python", "pytest", "sqlite3 shell"),
+        "SQLite applications", "embedded data", "data", "python", ("sqlite",), "a transaction", "the one writer",
+        ("SQLite", "Litestream", "Python", "pytest", "sqlite3"),
         (("write-ahead log", "concept"), ("rollback journal", "concept")),
         "sqlite3 site.db 'PRAGMA quick_check; PRAGMA journal_mode;'",
         (
@@ -102,10 +111,11 @@ STACKS = (
             "The file, its log and its shared memory belong together; copying one of the three is no backup.",
             "A reader that never ends keeps the log from being folded back, and the log grows.",
         ),
+        ("ask for the journal mode after connecting", "copy the database through its own backup call"),
     ),
     Stack(
-        "Redis caches", "infrastructure", "python", ("python",), "a lookup", "the cache node",
-        ("redis", "redis-cli", "memtier", "prometheus", "grafana"),
+        "Redis caches", "infrastructure", "store", "python", ("python",), "a lookup", "the cache node",
+        ("Redis", "redis-cli", "memtier_benchmark", "Prometheus", "Grafana"),
         (("eviction policy", "concept"), ("append-only file", "concept")),
         "redis-cli --latency-history -i 5",
         (
@@ -113,10 +123,11 @@ STACKS = (
             "An eviction policy that was never chosen refuses writes on the day when memory runs out.",
             "Keys without a lifetime are a database that nobody decided to run.",
         ),
+        ("read the eviction policy that is in force", "count the keys without a lifetime"),
     ),
     Stack(
-        "RabbitMQ consumers", "messaging", "python", ("python",), "a message", "the consumer",
-        ("rabbitmq", "pika", "prometheus", "grafana", "pytest"),
+        "RabbitMQ consumers", "messaging", "worker", "python", ("python",), "a message", "the consumer",
+        ("RabbitMQ", "Pika", "Prometheus", "Grafana", "pytest"),
         (("dead-letter exchange", "concept"), ("AMQP", "standard")),
         "rabbitmqctl list_queues name messages_ready messages_unacknowledged",
         (
@@ -124,10 +135,11 @@ STACKS = (
             "Without a prefetch limit the fastest consumer takes everything, and holds it while it is slow.",
             "A queue that survives a restart needs durable queues and persistent messages, both of them.",
         ),
+        ("set a prefetch limit on each consumer", "look into the dead-letter queue"),
     ),
     Stack(
-        "OpenSearch clusters", "search", "python", ("python",), "a query", "the data nodes",
-        ("opensearch", "opensearch dashboards", "curl", "jq", "prometheus"),
+        "OpenSearch clusters", "search", "store", "python", ("python",), "a query", "the data nodes",
+        ("OpenSearch", "OpenSearch Dashboards", "curl", "jq", "Prometheus"),
         (("inverted index", "concept"), ("BM25", "algorithm")),
         "curl --silent 'http://127.0.0.1:9200/_cat/shards?v&s=store:desc' | head",
         (
@@ -135,10 +147,11 @@ STACKS = (
             "A mapping that guesses the type of a field can't be corrected without indexing everything again.",
             "Deep pages make every shard sort what nobody will read; a cursor does not.",
         ),
+        ("compare the mapping with what is indexed", "look at the size of the shards"),
     ),
     Stack(
-        "Node services", "backend", "javascript", ("javascript",), "a request handler", "the event loop",
-        ("node", "fastify", "undici", "eslint", "clinic", "git"),
+        "Node services", "backend", "service", "javascript", ("javascript",), "a request handler", "the event loop",
+        ("Node.js", "Fastify", "undici", "ESLint", "Clinic.js", "Git"),
         (("event loop", "concept"), ("libuv", "library")),
         "node --cpu-prof --cpu-prof-dir=profiles server.js",
         (
@@ -146,10 +159,11 @@ STACKS = (
             "Parsing a large JSON body is synchronous work; everyone else waits for it.",
             "Streams slow their source down only when their return values are listened to.",
         ),
+        ("await every promise or hand it over", "measure the delay of the event loop"),
     ),
     Stack(
-        "Express interfaces", "backend", "javascript", ("javascript",), "a route handler", "the server process",
-        ("express", "node", "pino", "zod", "supertest", "eslint"),
+        "Express interfaces", "backend", "service", "javascript", ("javascript",), "a route handler", "the server process",
+        ("Express", "Node.js", "Pino", "Zod", "SuperTest", "ESLint"),
         (("middleware", "concept"), ("HTTP", "standard")),
         "npx autocannon --duration 20 --connections 50 http://127.0.0.1:3000/",
         (
@@ -157,10 +171,11 @@ STACKS = (
             "An error handler is recognised by its four parameters; with three it is only another handler.",
             "Behind a proxy the address of the client is a header, and believing it is a setting.",
         ),
+        ("look at the order of the middleware", "send a request through the real proxy"),
     ),
     Stack(
-        "React front ends", "front end", "javascript", ("browser",), "a component", "the browser's main thread",
-        ("react", "vite", "playwright", "eslint", "testing library", "axe"),
+        "React front ends", "front end", "front", "javascript", ("browser",), "a component", "the browser's main thread",
+        ("React", "Vite", "Playwright", "ESLint", "Testing Library", "axe"),
         (("reconciliation", "concept"), ("WCAG 2.2", "standard")),
         "npx vite build --mode production",
         (
@@ -168,10 +183,11 @@ STACKS = (
             "An effect that fetches has to be ready for its answer to come after the next one.",
             "A key made of the position tells the library that a moved row is another row.",
         ),
+        ("try it with the keyboard alone", "look at the size of the bundle"),
     ),
     Stack(
-        "Vue applications", "front end", "javascript", ("browser",), "a component", "the browser's main thread",
-        ("vue", "vite", "pinia", "vitest", "playwright", "axe"),
+        "Vue applications", "front end", "front", "javascript", ("browser",), "a component", "the browser's main thread",
+        ("Vue", "Vite", "Pinia", "Vitest", "Playwright", "axe"),
         (("reactivity", "concept"), ("WCAG 2.2", "standard")),
         "npx vitest run --coverage",
         (
@@ -179,10 +195,11 @@ STACKS = (
             "A watcher that changes what it watches needs a reason to stop.",
             "A computed value is remembered, and a method is called again; the template does not show which it is.",
         ),
+        ("look for watchers that write what they watch", "try it with the keyboard alone"),
     ),
     Stack(
-        "Svelte sites", "front end", "javascript", ("browser",), "a page", "the browser's main thread",
-        ("svelte", "sveltekit", "vite", "vitest", "playwright"),
+        "Svelte sites", "front end", "front", "javascript", ("browser",), "a page", "the browser's main thread",
+        ("Svelte", "SvelteKit", "Vite", "Vitest", "Playwright"),
         (("server rendering", "concept"), ("hydration", "concept")),
         "npm run build && npm run preview",
         (
@@ -190,10 +207,11 @@ STACKS = (
             "A form that posts without a script is the form that works on a bad connection.",
             "The same module runs on the server for everyone and in the browser for one person.",
         ),
+        ("read what the load functions give away", "post the form without a script"),
     ),
     Stack(
-        "server-rendered pages with htmx", "front end", "javascript", ("browser",), "a fragment", "the page",
-        ("htmx", "playwright", "axe", "nginx", "git"),
+        "server-rendered pages with htmx", "front end", "front", "javascript", ("browser",), "a fragment", "the page",
+        ("htmx", "Playwright", "axe", "nginx", "Git"),
         (("progressive enhancement", "concept"), ("hypermedia", "concept")),
         "curl --silent --header 'HX-Request: true' http://127.0.0.1:8000/list/",
         (
@@ -201,10 +219,11 @@ STACKS = (
             "A cache that does not know the request header hands the fragment to somebody who asked for the page.",
             "After a swap the focus is gone unless somebody puts it where the person was.",
         ),
+        ("open each fragment's address by hand", "say where the focus goes after a swap"),
     ),
     Stack(
-        "Next.js sites", "front end", "typescript", ("typescript",), "a page", "the render server",
-        ("next.js", "react", "typescript", "playwright", "eslint"),
+        "Next.js sites", "front end", "front", "typescript", ("typescript",), "a page", "the render server",
+        ("Next.js", "React", "TypeScript", "Playwright", "ESLint"),
         (("incremental regeneration", "concept"), ("server components", "concept")),
         "npx next build --profile",
         (
@@ -212,10 +231,11 @@ STACKS = (
             "A component for the browser takes everything that it imports along.",
             "An environment variable with the public prefix is text in everybody's browser.",
         ),
+        ("look at which pages are static after the build", "search the bundle for private settings"),
     ),
     Stack(
-        "NestJS services", "backend", "typescript", ("typescript",), "a controller method", "the server process",
-        ("nestjs", "typescript", "jest", "typeorm", "pino", "eslint"),
+        "NestJS services", "backend", "service", "typescript", ("typescript",), "a controller method", "the server process",
+        ("NestJS", "TypeScript", "Jest", "TypeORM", "Pino", "ESLint"),
         (("dependency injection", "concept"), ("OpenAPI", "standard")),
         "npm run test -- --runInBand --detectOpenHandles",
         (
@@ -223,10 +243,11 @@ STACKS = (
             "The validation pipe checks classes; a plain interface is gone before it could.",
             "Guards run before interceptors and pipes, which decides what a refused request still costs.",
         ),
+        ("look for request-scoped providers", "send a body that the validation pipe must refuse"),
     ),
     Stack(
-        "Deno functions", "serverless", "typescript", ("typescript",), "a function call", "the isolate",
-        ("deno", "typescript", "deno test", "opentelemetry", "git"),
+        "Deno functions", "serverless", "service", "typescript", ("typescript",), "a function call", "the isolate",
+        ("Deno", "TypeScript", "deno test", "OpenTelemetry", "Git"),
         (("permissions", "concept"), ("Web APIs", "standard")),
         "deno test --allow-net=127.0.0.1 --parallel",
         (
@@ -234,10 +255,11 @@ STACKS = (
             "An isolate may be gone after the answer, and with it whatever was still being sent.",
             "The import map is the lock on the front door: without the lock file beside it, it is a wish.",
         ),
+        ("read the list of permissions", "check the lock file in the build"),
     ),
     Stack(
-        "Go services", "backend", "go", ("go",), "a handler", "the goroutines",
-        ("go", "pprof", "golangci-lint", "prometheus", "postgresql"),
+        "Go services", "backend", "service", "go", ("go",), "a handler", "the goroutines",
+        ("Go", "pprof", "golangci-lint", "Prometheus", "PostgreSQL"),
         (("context", "concept"), ("race detector", "tool")),
         "go test -race ./...",
         (
@@ -245,10 +267,11 @@ STACKS = (
             "The zero value of the HTTP client waits for ever.",
             "An error that is wrapped with its place is worth more than one that is logged at three levels.",
         ),
+        ("run the tests with the race detector", "give every goroutine an owner"),
     ),
     Stack(
-        "gRPC gateways", "backend", "go", ("go",), "a call", "the gateway",
-        ("go", "grpc", "buf", "envoy", "prometheus"),
+        "gRPC gateways", "backend", "service", "go", ("go",), "a call", "the gateway",
+        ("Go", "gRPC", "Buf", "Envoy", "Prometheus"),
         (("Protocol Buffers", "format"), ("HTTP/2", "standard")),
         "buf breaking --against '.git#branch=main'",
         (
@@ -256,10 +279,11 @@ STACKS = (
             "A balancer that counts connections sends all calls of one client to one server.",
             "Deadlines travel with the call, but only if every service on the way passes its context on.",
         ),
+        ("check the schema for breaking changes", "follow one deadline through all services"),
     ),
     Stack(
-        "command-line tools in Go", "tooling", "go", ("go",), "a command", "the user's terminal",
-        ("go", "cobra", "goreleaser", "golangci-lint", "git"),
+        "command-line tools in Go", "tooling", "cli", "go", ("go",), "a command", "the user's terminal",
+        ("Go", "Cobra", "GoReleaser", "golangci-lint", "Git"),
         (("exit status", "concept"), ("POSIX", "standard")),
         "go build -trimpath -ldflags='-s -w' ./cmd/...",
         (
@@ -267,10 +291,11 @@ STACKS = (
             "The exit status is the only part of the answer that a script reads.",
             "A file that is written in place is half a file whenever the machine stops.",
         ),
+        ("pipe the output into another command", "read the exit status in a script"),
     ),
     Stack(
-        "Spring Boot services", "backend", "java", ("java",), "a controller method", "the request threads",
-        ("spring boot", "hikaricp", "junit", "micrometer", "testcontainers", "gradle"),
+        "Spring Boot services", "backend", "service", "java", ("java",), "a controller method", "the request threads",
+        ("Spring Boot", "HikariCP", "JUnit", "Micrometer", "Testcontainers", "Gradle"),
         (("JVM", "runtime"), ("Actuator", "library")),
         "jcmd $(pgrep -f app.jar) Thread.print | head -60",
         (
@@ -278,10 +303,11 @@ STACKS = (
             "A pool of ten connections serves more requests than one of a hundred that all wait for the same lock.",
             "Lazy loading outside of the transaction fails; inside of a loop it works, which is worse.",
         ),
+        ("look for transactional calls inside one class", "take a thread dump under load"),
     ),
     Stack(
-        "Quarkus services", "backend", "java", ("java",), "a resource method", "the event loop and its workers",
-        ("quarkus", "hibernate", "rest-assured", "micrometer", "maven"),
+        "Quarkus services", "backend", "service", "java", ("java",), "a resource method", "the event loop and its workers",
+        ("Quarkus", "Hibernate", "REST Assured", "Micrometer", "Maven"),
         (("GraalVM", "runtime"), ("MicroProfile", "standard")),
         "mvn verify -Dquarkus.native.container-build=true",
         (
@@ -289,10 +315,11 @@ STACKS = (
             "Reflection that the native image was not told about is missing only in production.",
             "A blocking call on the event loop is reported in the log before it is felt by a user.",
         ),
+        ("run the tests against the native image", "list what is fixed at build time"),
     ),
     Stack(
-        "Kafka consumers", "streaming", "java", ("java",), "a record", "the consumer group",
-        ("kafka", "kafka-consumer-groups", "schema registry", "junit", "prometheus"),
+        "Kafka consumers", "streaming", "worker", "java", ("java",), "a record", "the consumer group",
+        ("Kafka", "kafka-consumer-groups", "Schema Registry", "JUnit", "Prometheus"),
         (("partition", "concept"), ("consumer lag", "metric")),
         "kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group example",
         (
@@ -300,10 +327,11 @@ STACKS = (
             "A consumer that works longer than the poll interval is put out of its group in the middle of its work.",
             "Committing an offset before the work is done loses records; committing it after repeats them.",
         ),
+        ("compare the poll interval with the longest record", "watch the lag during a rebalance"),
     ),
     Stack(
-        "Laravel applications", "backend", "php", ("php",), "a controller action", "the worker processes",
-        ("laravel", "php-fpm", "mysql", "phpunit", "phpstan", "composer"),
+        "Laravel applications", "backend", "service", "php", ("php",), "a controller action", "the worker processes",
+        ("Laravel", "PHP-FPM", "MySQL", "PHPUnit", "PHPStan", "Composer"),
         (("Eloquent", "library"), ("FPM", "runtime")),
         "php artisan route:list --except-vendor",
         (
@@ -311,10 +339,11 @@ STACKS = (
             "A queued job carries the key of its model and finds whatever the row has become.",
             "Preventing lazy loading in development turns the slow page of next month into an error of today.",
         ),
+        ("run it with the cached configuration", "forbid lazy loading in development"),
     ),
     Stack(
-        "Symfony applications", "backend", "php", ("php",), "a controller", "the worker processes",
-        ("symfony", "doctrine", "phpunit", "phpstan", "composer", "php-fpm"),
+        "Symfony applications", "backend", "service", "php", ("php",), "a controller", "the worker processes",
+        ("Symfony", "Doctrine", "PHPUnit", "PHPStan", "Composer", "PHP-FPM"),
         (("service container", "concept"), ("Messenger", "library")),
         "php bin/console debug:container --env=prod --deprecations",
         (
@@ -322,10 +351,11 @@ STACKS = (
             "An entity manager that met an error is closed, and everything after it in a long-running worker fails.",
             "A voter that abstains says nothing, and the strategy decides what silence means.",
         ),
+        ("warm the container as in production", "reset the entity manager after an error"),
     ),
     Stack(
-        "WordPress plugins", "publishing", "php", ("php",), "a hook", "the page request",
-        ("wordpress", "wp-cli", "phpunit", "phpcs", "query monitor"),
+        "WordPress plugins", "publishing", "service", "php", ("php",), "a hook", "the page request",
+        ("WordPress", "WP-CLI", "PHPUnit", "PHP_CodeSniffer", "Query Monitor"),
         (("hooks", "concept"), ("options table", "concept")),
         "wp cron event list --fields=hook,next_run_relative",
         (
@@ -333,10 +363,11 @@ STACKS = (
             "Its scheduled events run when somebody visits, unless the host calls them by the clock.",
             "A nonce shows where a request came from and never whether the person may do it.",
         ),
+        ("check the capability beside the nonce", "look at what is autoloaded"),
     ),
     Stack(
-        "Rails applications", "backend", "ruby", ("ruby",), "an action", "the Puma threads",
-        ("rails", "puma", "postgresql", "rubocop", "strong_migrations", "git"),
+        "Rails applications", "backend", "service", "ruby", ("ruby",), "an action", "the Puma threads",
+        ("Rails", "Puma", "PostgreSQL", "RuboCop", "strong_migrations", "Git"),
         (("Active Record", "library"), ("Rack", "standard")),
         "bin/rails runner 'puts ActiveRecord::Base.connection_pool.stat'",
         (
@@ -344,10 +375,11 @@ STACKS = (
             "The number of threads and the size of the pool are one decision that is written in two places.",
             "A scope with a default is a condition that every later query has without showing it.",
         ),
+        ("compare threads and connection pool", "run the code without its callbacks"),
     ),
     Stack(
-        "Sidekiq workers", "background work", "ruby", ("ruby",), "a job", "the worker threads",
-        ("sidekiq", "redis", "rails", "minitest", "prometheus"),
+        "Sidekiq workers", "background work", "worker", "ruby", ("ruby",), "a job", "the worker threads",
+        ("Sidekiq", "Redis", "Rails", "Minitest", "Prometheus"),
         (("at-least-once delivery", "concept"), ("Redis", "database")),
         "bundle exec sidekiqmon processes",
         (
@@ -355,10 +387,11 @@ STACKS = (
             "Arguments pass through JSON: a symbol goes in and a text comes out.",
             "Weights choose among queues by chance; a strict order can starve the last one.",
         ),
+        ("enqueue after the commit", "pass only what survives JSON"),
     ),
     Stack(
-        "Axum services", "backend", "rust", ("rust",), "a handler", "the Tokio runtime",
-        ("axum", "tokio", "sqlx", "tracing", "cargo", "clippy"),
+        "Axum services", "backend", "service", "rust", ("rust",), "a handler", "the Tokio runtime",
+        ("axum", "Tokio", "sqlx", "tracing", "Cargo", "Clippy"),
         (("async runtime", "concept"), ("Tower", "library")),
         "cargo clippy --all-targets -- --deny warnings",
         (
@@ -366,10 +399,11 @@ STACKS = (
             "A task that is dropped stops at its next await and not at the end of its work.",
             "The order of extractors matters: the one that reads the body comes last.",
         ),
+        ("look for guards held across an await", "check the order of the extractors"),
     ),
     Stack(
-        "command-line tools in Rust", "tooling", "rust", ("rust",), "a command", "the user's terminal",
-        ("cargo", "clap", "serde", "clippy", "cargo-nextest"),
+        "command-line tools in Rust", "tooling", "cli", "rust", ("rust",), "a command", "the user's terminal",
+        ("Cargo", "clap", "serde", "Clippy", "cargo-nextest"),
         (("ownership", "concept"), ("exit status", "concept")),
         "cargo nextest run --profile ci",
         (
@@ -377,10 +411,11 @@ STACKS = (
             "A panic is a bug report for the author and says nothing to the person who typed the command.",
             "Paths are not text; a tool that converts them loses the files that are named differently.",
         ),
+        ("replace panics that a user can reach", "try a path that is not UTF-8"),
     ),
     Stack(
-        "ASP.NET Core services", "backend", "csharp", ("csharp",), "an endpoint", "the thread pool",
-        ("asp.net core", "entity framework core", "xunit", "dotnet-trace", "opentelemetry"),
+        "ASP.NET Core services", "backend", "service", "csharp", ("csharp",), "an endpoint", "the thread pool",
+        ("ASP.NET Core", "Entity Framework Core", "xUnit", "dotnet-trace", "OpenTelemetry"),
         ((".NET", "runtime"), ("Kestrel", "server")),
         "dotnet-counters monitor --process-id 1 System.Runtime",
         (
@@ -388,10 +423,11 @@ STACKS = (
             "A scoped service that is caught by a singleton lives for ever with the first request's data.",
             "A tracked query remembers every row it has read until the context is gone.",
         ),
+        ("look for synchronous waits", "check the lifetimes of the services"),
     ),
     Stack(
-        "background services in .NET", "background work", "csharp", ("csharp",), "a work item", "the host",
-        (".net", "worker service", "xunit", "serilog", "opentelemetry"),
+        "background services in .NET", "background work", "worker", "csharp", ("csharp",), "a work item", "the host",
+        (".NET", "Worker Service", "xUnit", "Serilog", "OpenTelemetry"),
         (("hosted service", "concept"), ("Channels", "library")),
         "dotnet test --logger 'console;verbosity=normal'",
         (
@@ -399,10 +435,11 @@ STACKS = (
             "The host waits half a minute at its end and then stops waiting.",
             "A timer that fires while the last round still runs needs an answer in the code.",
         ),
+        ("throw inside the loop and see what stops", "measure how long stopping takes"),
     ),
     Stack(
-        "PostgreSQL databases", "data", "sql", ("sql",), "a statement", "the primary",
-        ("postgresql", "psql", "pg_stat_statements", "pgbench", "pgbadger"),
+        "PostgreSQL databases", "data", "data", "sql", ("sql",), "a statement", "the primary",
+        ("PostgreSQL", "psql", "pg_stat_statements", "pgbench", "pgBadger"),
         (("MVCC", "concept"), ("vacuum", "concept")),
         "psql --command \"SELECT calls, mean_exec_time, left(query, 60) FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 10\"",
         (
@@ -410,10 +447,11 @@ STACKS = (
             "An update that changes no indexed column can stay on its page; one more index can end that.",
             "The planner is as good as its statistics, and those of two columns that depend on each other are wrong by default.",
         ),
+        ("look for old open transactions", "read the plan with buffers"),
     ),
     Stack(
-        "multi-tenant PostgreSQL schemas", "data", "sql", ("sql",), "a tenant's query", "the shared cluster",
-        ("postgresql", "pgbouncer", "psql", "flyway", "pg_stat_statements"),
+        "multi-tenant PostgreSQL schemas", "data", "data", "sql", ("sql",), "a tenant's query", "the shared cluster",
+        ("PostgreSQL", "PgBouncer", "psql", "Flyway", "pg_stat_statements"),
         (("row-level security", "concept"), ("connection pooling", "concept")),
         "psql --command '\\dp' | less",
         (
@@ -421,10 +459,11 @@ STACKS = (
             "The largest tenant decides the plan that all the small ones get.",
             "Row-level security does not apply to the owner of the table until it is forced.",
         ),
+        ("try it as a tenant's role", "repeat it for the largest tenant"),
     ),
     Stack(
-        "dbt projects", "analytics engineering", "sql", ("dbt",), "a model", "the warehouse",
-        ("dbt", "sqlfluff", "postgresql", "git", "great expectations"),
+        "dbt projects", "analytics engineering", "pipeline", "sql", ("dbt",), "a model", "the warehouse",
+        ("dbt", "SQLFluff", "PostgreSQL", "Git", "Great Expectations"),
         (("lineage", "concept"), ("incremental model", "concept")),
         "dbt build --select state:modified+ --defer --state target-main",
         (
@@ -432,10 +471,11 @@ STACKS = (
             "A test that only warns is read in the first week.",
             "The name of a column is an interface; renaming it downstream of a dashboard is a release.",
         ),
+        ("build only what changed and its children", "run the full refresh once on a copy"),
     ),
     Stack(
-        "container images", "delivery", "docker", ("dockerfile",), "a build", "the build host",
-        ("docker", "buildkit", "trivy", "syft", "hadolint"),
+        "container images", "delivery", "delivery", "docker", ("dockerfile",), "a build", "the build host",
+        ("Docker", "BuildKit", "Trivy", "Syft", "hadolint"),
         (("OCI image", "standard"), ("layer", "concept")),
         "docker buildx build --progress=plain --target test .",
         (
@@ -443,10 +483,11 @@ STACKS = (
             "A tag is a name that may move; a digest is the thing itself.",
             "The process with number one gets the signals, and a shell in between keeps them.",
         ),
+        ("look into every layer", "stop the container and time it"),
     ),
     Stack(
-        "Kubernetes clusters", "platform", "yaml", ("kubernetes",), "a workload", "the cluster",
-        ("kubernetes", "kubectl", "helm", "kustomize", "prometheus", "kube-linter"),
+        "Kubernetes clusters", "platform", "cluster", "yaml", ("kubernetes",), "a workload", "the cluster",
+        ("Kubernetes", "kubectl", "Helm", "Kustomize", "Prometheus", "kube-linter"),
         (("controller", "concept"), ("probe", "concept")),
         "kubectl get events --sort-by=.lastTimestamp --all-namespaces | tail -20",
         (
@@ -454,10 +495,11 @@ STACKS = (
             "A pod without requests is the first that is ended when the node is full.",
             "The signal to stop and the removal from the service happen side by side, in no order.",
         ),
+        ("read the events after the rollout", "drain a node in staging"),
     ),
     Stack(
-        "GitHub Actions workflows", "delivery", "yaml", ("actions",), "a job", "the runner",
-        ("github actions", "actionlint", "gh", "docker", "git"),
+        "GitHub Actions workflows", "delivery", "delivery", "yaml", ("actions",), "a job", "the runner",
+        ("GitHub Actions", "actionlint", "gh", "Docker", "Git"),
         (("OIDC", "standard"), ("continuous integration", "concept")),
         "actionlint .github/workflows/*.yml",
         (
@@ -465,10 +507,11 @@ STACKS = (
             "An action that is named by its tag is whatever that tag names today.",
             "A cache is shared with the branches below, and never with those beside it.",
         ),
+        ("pin actions by digest", "read the permissions of each job"),
     ),
     Stack(
-        "Terraform modules", "platform", "hcl", ("terraform",), "a plan", "the state file",
-        ("terraform", "tflint", "terraform test", "checkov", "git"),
+        "Terraform modules", "platform", "infrastructure", "hcl", ("terraform",), "a plan", "the state file",
+        ("Terraform", "TFLint", "terraform test", "Checkov", "Git"),
         (("state", "concept"), ("provider", "concept")),
         "terraform plan -lock-timeout=60s -out=plan.bin",
         (
@@ -476,10 +519,11 @@ STACKS = (
             "The state holds secrets in clear text, whatever the variable was marked as.",
             "A plan is a promise about the state of the world at the moment when it was made.",
         ),
+        ("read the plan to its end", "look at who may read the state"),
     ),
     Stack(
-        "Ansible playbooks", "operations", "yaml", ("ansible",), "a play", "the managed hosts",
-        ("ansible", "ansible-lint", "molecule", "jinja", "git"),
+        "Ansible playbooks", "operations", "host", "yaml", ("ansible",), "a play", "the managed hosts",
+        ("Ansible", "ansible-lint", "Molecule", "Jinja", "Git"),
         (("idempotence", "concept"), ("inventory", "concept")),
         "ansible-playbook site.yml --check --diff --limit staging",
         (
@@ -487,10 +531,11 @@ STACKS = (
             "Handlers run at the end of the play, and not at all when a task in between fails.",
             "Variables have more than twenty places to come from, and the last one wins.",
         ),
+        ("run it twice and expect no change", "run it in check mode first"),
     ),
     Stack(
-        "nginx edges", "infrastructure", "nginx", ("nginx",), "a request", "the edge servers",
-        ("nginx", "curl", "wrk", "goaccess", "certbot"),
+        "nginx edges", "infrastructure", "edge", "nginx", ("nginx",), "a request", "the edge servers",
+        ("nginx", "curl", "wrk", "GoAccess", "Certbot"),
         (("reverse proxy", "concept"), ("TLS 1.3", "standard")),
         "nginx -T 2>/dev/null | grep -c server_name",
         (
@@ -498,10 +543,11 @@ STACKS = (
             "A name of an upstream is looked up once, at the start, unless a variable is in the address.",
             "A slash at the end of the proxied address decides what the application sees.",
         ),
+        ("test the configuration before the reload", "look at the headers of an error page"),
     ),
     Stack(
-        "systemd hosts", "operations", "ini", ("systemd",), "a unit", "the host",
-        ("systemd", "journalctl", "systemd-analyze", "bash", "logrotate"),
+        "systemd hosts", "operations", "unit", "ini", ("systemd",), "a unit", "the host",
+        ("systemd", "journalctl", "systemd-analyze", "Bash", "logrotate"),
         (("control group", "concept"), ("socket activation", "concept")),
         "systemd-analyze security --no-pager example.service",
         (
@@ -509,10 +555,11 @@ STACKS = (
             "A unit that restarts too often in ten seconds is left alone until somebody asks.",
             "The environment of a service is not that of the person who tested it.",
         ),
+        ("read the security score of the unit", "start the unit after a reboot"),
     ),
     Stack(
-        "Prometheus monitoring", "observability", "yaml", ("prometheus",), "a rule", "the rule evaluator",
-        ("prometheus", "promtool", "alertmanager", "grafana", "node exporter"),
+        "Prometheus servers", "observability", "monitoring", "yaml", ("prometheus",), "a rule", "the rule evaluator",
+        ("Prometheus", "promtool", "Alertmanager", "Grafana", "node exporter"),
         (("time series", "concept"), ("histogram", "concept")),
         "promtool check rules rules/*.yml",
         (
@@ -520,10 +567,11 @@ STACKS = (
             "The rate of a sum forgets the restarts that the sum of rates would have seen.",
             "An alert on a series that disappears stops firing exactly when it should start.",
         ),
+        ("run the unit tests of the rules", "count the series before and after"),
     ),
     Stack(
-        "shell automation on Linux hosts", "operations", "bash", ("bash",), "a script", "the host",
-        ("bash", "shellcheck", "cron", "jq", "rsync", "git"),
+        "shell scripts on Linux hosts", "operations", "host", "bash", ("bash",), "a script", "the host",
+        ("Bash", "ShellCheck", "cron", "jq", "rsync", "Git"),
         (("POSIX", "standard"), ("exit status", "concept")),
         "shellcheck --severity=style scripts/*.sh",
         (
@@ -531,5 +579,6 @@ STACKS = (
             "A pipe answers with the status of its last command unless it is told to look at all of them.",
             "Cron gives a script another path, another folder and no terminal.",
         ),
+        ("run ShellCheck", "try it with a space in every path"),
     ),
 )  # fmt: skip
