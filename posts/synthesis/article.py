@@ -152,9 +152,7 @@ class Writer:
                 heading = self.say(chance.pick(prose.HEADINGS[key]))
                 sections.append((key, [f"## {heading}", *getattr(self, key)()]))
         sections[-1][1].append(self.ending())
-        return Article(
-            title, intro, sections, figures=self.rows, tools=self.tools, part=self.part, slots=self.slots
-        )
+        return Article(title, intro, sections, figures=self.rows, tools=self.tools, part=self.part, slots=self.slots)
 
     def say(self, text):
         return text.format_map(self.slots) if "{" in text else text

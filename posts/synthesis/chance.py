@@ -1,43 +1,45 @@
 """Chance that is the same on every machine and with every version of Python."""
 
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+import hashlib
+import struct
 
-
-def _mixed(state):
-    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-    return state ^ (state >> 31)
+_DRAWS = 512
+_UNPACK = struct.Struct(f"<{_DRAWS}I").unpack
 
 
 class Chance:
-    """A stream of draws from a seed: SplitMix64.
+    """A stream of draws from a seed: the output of SHAKE-256 (FIPS 202) over seed and stream, read as 32-bit numbers.
 
-    Source: Steele, Lea, Flood, “Fast splittable pseudorandom number generators”, OOPSLA 2014. `stream` separates
-    several streams of one seed: what one of them draws doesn't move the others.
+    `stream` separates several streams of one seed: what one of them draws doesn't move the others.
     """
 
-    __slots__ = ("_state",)
+    __slots__ = ("_next",)
 
-    def __init__(self, seed, stream=0):
-        self._state = _mixed((seed * _GOLDEN + _mixed(stream + 1)) & _MASK)
+    def __init__(self, seed, stream=""):
+        self._next = _numbers(f"{seed}/{stream}").__next__
 
     def below(self, limit):
-        """A whole number from 0 to limit - 1. The bias is limit / 2⁶⁴: nothing, for the limits here."""
-        self._state = (self._state + _GOLDEN) & _MASK
-        return (_mixed(self._state) * limit) >> 64
+        """A whole number from 0 to limit - 1, for limits up to 2³². The bias is limit / 2³²: nothing that matters."""
+        return self._next() * limit >> 32
 
     def between(self, low, high):
         """A whole number from low to high, both included."""
-        return low + self.below(high - low + 1)
+        return low + (self._next() * (high - low + 1) >> 32)
 
     def one_in(self, times):
-        return self.below(times) == 0
+        return self._next() * times >> 32 == 0
 
     def pick(self, items):
-        return items[self.below(len(items))]
+        return items[self._next() * len(items) >> 32]
 
     def some(self, items, count):
         """`count` different items in an order of chance (fewer, if there are not as many)."""
-        left = list(items)
-        return [left.pop(self.below(len(left))) for _ in range(min(count, len(left)))]
+        left, draw = list(items), self._next
+        return [left.pop(draw() * len(left) >> 32) for _ in range(min(count, len(left)))]
+
+
+def _numbers(name):
+    block = 0
+    while True:
+        yield from _UNPACK(hashlib.shake_256(f"{name}/{block}".encode()).digest(4 * _DRAWS))
+        block += 1

@@ -42,7 +42,9 @@ def families_of(names):
 def snippet(names, family, noun):
     """The example of `family` in the first of the files `names` that has one, told about `noun` ("booking")."""
     found = next(written for name in names if (written := _written(name).get(family)))
-    return Snippet(family, _about(found.title, noun), _about(found.words, noun), _about(found.code, noun), found.language)
+    return Snippet(
+        family, _about(found.title, noun), _about(found.words, noun), _about(found.code, noun), found.language
+    )
 
 
 def _about(text, noun):

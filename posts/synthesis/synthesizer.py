@@ -24,6 +24,7 @@ IMAGE_HEAVY_FROM = 5
 HASH_DIGITS = 24
 
 _FENCES = re.compile(r"^```[^\n]*\n.*?^```$", re.MULTILINE | re.DOTALL)
+_STRUCTURE = re.compile(r"\s*(#{1,6} |[-*] |[0-9]+\. |\||>|!\[|\[checklist\]|$)")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _FIRST_DAY = date(2025, 1, 6)
 _STATUSES = ("drafted", "drafted", "drafted", "in review", "reviewed")
@@ -82,7 +83,12 @@ def compose(seed):
             "last_reviewed": last_reviewed.isoformat(),
         },
         "hash": "",
-        "flags": {"ai_generated_style": 1, "has_images": 0, "image_heavy": 0, "needs_human_review": int(chance.one_in(16))},
+        "flags": {
+            "ai_generated_style": 1,
+            "has_images": 0,
+            "image_heavy": 0,
+            "needs_human_review": int(chance.one_in(16)),
+        },
         "checklist": _checklist(subject, chance),
         "entities": [
             {"name": stack.name, "type": "stack"},
@@ -106,7 +112,8 @@ def compose(seed):
 def state_claims(record):
     """Write into `record` what is true of its text: reading time, paragraphs, flags about images."""
     images = len(record.get("image_sources", ()))
-    record["reading_time"] = reading_minutes(record)
+    if "reading_time" in record:
+        record["reading_time"] = reading_minutes(record)
     record["payload"]["paragraphs"] = paragraphs_in(record["body"])
     record["flags"]["has_images"] = int(images > 0)
     record["flags"]["image_heavy"] = int(images >= IMAGE_HEAVY_FROM)
@@ -125,12 +132,7 @@ def reading_minutes(record):
 
 def paragraphs_in(body):
     """How many blocks of a body are prose: no heading, list, table, quote, code, placed image or checklist."""
-    blocks = _FENCES.sub("", body).split("\n\n")
-    return sum(1 for block in blocks if block.strip() and not _is_structure(block.lstrip()))
-
-
-def _is_structure(block):
-    return block.startswith(("#", "- ", "|", ">", "![", "[checklist]")) or block.split(". ", 1)[0].isdecimal()
+    return sum(not _STRUCTURE.match(block) for block in _FENCES.sub("", body).split("\n\n"))
 
 
 def _slug(title):
@@ -186,7 +188,9 @@ def _flickr(pool, article, chance):
 
 def _figure_plate(figure, article, chance):
     name, before, after = figure
-    words = chance.pick((f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after"))
+    words = chance.pick(
+        (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
+    )
     caption = chance.pick(prose.PLATE_CAPTIONS).format(metric=name, before=before, after=after)
     return _plate(words, caption, chance)
 
