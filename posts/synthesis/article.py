@@ -15,20 +15,20 @@ SMALL_NAMES = ("dbt ", "nginx ", "systemd ", "pandas ", "gRPC ")
 
 # The order of the sections, and of a hundred articles how many have each.
 FORMS = (
-    (("symptom", 100), ("cause", 100), ("facts", 60), ("change", 100), ("measure", 90), ("pitfalls", 60), ("rollout", 50),
-     ("back", 50), ("checklist", 90), ("remains", 70)),
-    (("facts", 80), ("symptom", 70), ("probe", 70), ("cause", 90), ("limit", 70), ("change", 100), ("options", 50),
-     ("measure", 80), ("checklist", 90), ("remains", 60)),
-    (("probe", 80), ("change", 100), ("steps", 80), ("measure", 70), ("pitfalls", 80), ("cause", 60), ("checklist", 100),
-     ("back", 60)),
-    (("cause", 90), ("change", 100), ("questions", 100), ("measure", 60), ("logged", 40), ("checklist", 90),
-     ("remains", 70)),
-    (("timeline", 100), ("cause", 100), ("change", 100), ("logged", 60), ("measure", 60), ("rollout", 50), ("back", 70),
-     ("checklist", 90), ("remains", 40)),
-    (("measure", 100), ("symptom", 60), ("cause", 90), ("options", 90), ("change", 100), ("facts", 60), ("pitfalls", 50),
-     ("checklist", 90), ("remains", 60)),
-    (("limit", 100), ("cause", 80), ("steps", 90), ("change", 100), ("probe", 50), ("rollout", 80), ("measure", 80),
-     ("questions", 40), ("checklist", 80)),
+    (("symptom", 100), ("cause", 100), ("facts", 75), ("change", 100), ("measure", 100), ("pitfalls", 60), ("rollout", 50),
+     ("back", 50), ("checklist", 90), ("remains", 100)),
+    (("facts", 80), ("symptom", 70), ("probe", 70), ("cause", 100), ("limit", 70), ("change", 100), ("options", 50),
+     ("measure", 100), ("checklist", 90), ("remains", 100)),
+    (("probe", 80), ("change", 100), ("steps", 80), ("measure", 100), ("pitfalls", 80), ("cause", 100), ("checklist", 100),
+     ("back", 60), ("remains", 100)),
+    (("cause", 100), ("change", 100), ("questions", 100), ("measure", 100), ("logged", 40), ("checklist", 90),
+     ("remains", 100)),
+    (("timeline", 100), ("cause", 100), ("change", 100), ("logged", 60), ("measure", 100), ("rollout", 50), ("back", 70),
+     ("checklist", 90), ("remains", 100)),
+    (("measure", 100), ("symptom", 60), ("cause", 100), ("options", 90), ("change", 100), ("facts", 75), ("pitfalls", 50),
+     ("checklist", 90), ("remains", 100)),
+    (("limit", 100), ("cause", 100), ("steps", 90), ("change", 100), ("probe", 50), ("rollout", 80), ("measure", 100),
+     ("questions", 40), ("checklist", 80), ("remains", 100)),
 )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ class Writer:
         self.symptoms = chance.some(subject.problem.symptoms, 2)
         self.causes = chance.some(subject.problem.causes, 2)
         self.advice = chance.some(subject.problem.advice, 2)
-        self.facts_left = chance.some(stack.facts, 3)
+        self.facts_known = chance.some(stack.facts, 3)
         self.rollout_left = chance.some(prose.ROLLOUT, 5)
         self.tools = tuple(tool for tool in stack.tools if chance.below(100) < 70) or stack.tools[:3]
         self.part = chance.pick(stack.parts)
@@ -175,15 +175,14 @@ class Writer:
         chance = self.chance
         setting = self.sentence(chance.pick(self.subject.scenario.setting))
         promise = self.one(prose.PROMISES)
-        match chance.below(4):
+        symptom = self.sentence(self.symptoms.pop())
+        match chance.below(3):
             case 0:
-                return [f"{setting} {self.sentence(self.symptoms.pop())}", promise]
+                return [f"{setting} {symptom}", promise]
             case 1:
-                return [f"{self.sentence(self.symptoms.pop())} {promise}"]
-            case 2:
-                return [f"{setting} {promise}"]
+                return [f"{symptom} {promise}"]
             case _:
-                return [self.sentence(self.symptoms.pop()), f"{setting} {promise}"]
+                return [symptom, f"{setting} {promise}"]
 
     # The sections. Each gives its blocks; a block is a paragraph, a list, a table or a piece of code.
 
@@ -204,11 +203,7 @@ class Writer:
         blocks = [self.one(prose.CAUSE_LEADS) + self.sentence(self.causes.pop())]
         if self.chance.one_in(2):
             blocks[0] += " " + self.sentence(self.causes.pop())
-        return blocks + self.background()
-
-    def background(self):
-        """Now and then, where it is not said yet: which notion stands behind."""
-        return [] if self.part_named or self.chance.one_in(2) else [self.name_part()]
+        return blocks
 
     def name_part(self):
         self.part_named = True
@@ -216,8 +211,11 @@ class Writer:
         return self.chance.pick(prose.PARTS).format(part=f"“{name}”" if kind in ("concept", "setting") else name)
 
     def facts(self):
-        text = self.one(prose.FACT_LEADS) + self.facts_left.pop() + self.one(prose.FACT_TAILS)
-        return [text, *self.background()]
+        first, second, _ = self.facts_known
+        blocks = [self.one(prose.FACT_LEADS) + first + self.one(prose.FACT_TAILS)]
+        if self.chance.one_in(2):
+            blocks.append(self.one(prose.SECOND_FACT_LEADS) + second)
+        return blocks + ([] if self.chance.one_in(2) else [self.name_part()])
 
     def limit(self):
         return [self.one(prose.LIMIT_LEADS) + self.sentence(self.chance.pick(self.subject.scenario.limit))]
@@ -227,8 +225,8 @@ class Writer:
         advice = self.one(prose.CHANGE_LEADS) + self.sentence(self.advice.pop()) + self.one(prose.CHANGE_TAILS)
         blocks = [advice]
         if chance.one_in(2):
-            blocks.append(f"{self.sentence(self.advice.pop())} {self.one(prose.ASIDES)} {self.facts_left.pop()}")
-        if chance.one_in(3):
+            blocks.append(self.sentence(self.advice.pop()))
+        if not self.tools_named and chance.one_in(3):
             blocks.append(self.name_tools())
         blocks += [f"### {code.title}"] if chance.one_in(2) else []
         blocks += [f"{self.one(prose.CODE_LEADS)} {code.words}", code.code]

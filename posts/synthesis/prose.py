@@ -5,8 +5,26 @@ its -ing form), {tail} (the scenario), {n} {days} {weeks} {share} (whole numbers
 """
 
 NOUNS = (
-    "booking", "claim", "contract", "donation", "invoice", "loan", "membership", "payout", "pledge", "purchase",
-    "receipt", "refund", "rental", "subscription", "ticket", "transfer", "voucher", "reservation", "deposit", "permit",
+    "booking",
+    "claim",
+    "contract",
+    "donation",
+    "invoice",
+    "loan",
+    "membership",
+    "payout",
+    "pledge",
+    "purchase",
+    "receipt",
+    "refund",
+    "rental",
+    "subscription",
+    "ticket",
+    "transfer",
+    "voucher",
+    "reservation",
+    "deposit",
+    "permit",
 )
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 
@@ -26,7 +44,7 @@ TITLES = (
     "{Phrase}: a working plan for {stack}",
     "What {phrase} costs in {stack}, and what it saves",
     "{Phrase} in {stack}, step by step",
-    "Questions about {phrase} in {stack}, answered {tail}",
+    "Questions about {phrase} in {stack}",
 )
 
 PROMISES = (
@@ -38,9 +56,9 @@ PROMISES = (
     "None of it is new, and all of it was missing here.",
     "The code is short enough to be read in a minute; the reasons take a little longer.",
     "We write it down because the next team will ask, and because we will have forgotten by then.",
-    "Whoever only needs the code will find it in the middle; the measurements come after it.",
+    "Whoever only needs the code will find it in the middle; the figures stand apart from it.",
     "The subject is {phrase}, and the example is {a_noun} on its way through {stack}.",
-    "Below are the cause, the change, the price, and the way back.",
+    "Below are the cause, the change, and what it brought.",
     "{Stack} are the example, but most of it would hold elsewhere.",
 )
 
@@ -163,7 +181,7 @@ MEASURE_LEADS = (
     "All numbers come from one machine that did nothing else.",
     "Each figure is the middle of {n} runs; the spread was below {share} per cent.",
     "We wrote down what we expected before we measured. Two of the guesses were too hopeful.",
-    "Both columns were taken under the same recorded traffic.",
+    "Both figures were taken under the same recorded traffic.",
     "The week before the change is compared with the week after it; neither had a holiday.",
     "It was measured on real {nouns}, copied and made anonymous.",
 )
@@ -235,13 +253,12 @@ BACK_TAILS = (
     "Two people know how, and the page is written for a third.",
 )
 
-ASIDES = (
-    "Something else has to be kept in mind meanwhile.",
-    "It goes together with a habit of {stack}.",
-    "One detail is easily overlooked here.",
-    "There is a reason for the order.",
-    "A reminder, since it bit us before.",
-    "This touches a known peculiarity.",
+SECOND_FACT_LEADS = (
+    "The other thing to know is older than this case. ",
+    "A second property is worth a warning. ",
+    "And while we are at it: a trap for newcomers. ",
+    "There is more of this kind. ",
+    "",
 )
 
 REMAINS = (
@@ -255,7 +272,7 @@ REMAINS = (
     "A small doubt remains about leap days, and there is a test with that name.",
     "The same mistake exists in two older programs. They have owners now, and dates.",
     "Whoever changes this should read the history of the file first; it is short.",
-    "In half a year we will look whether anyone still needs the setting.",
+    "After the summer we will look whether anyone still needs the setting.",
     "What we did not do: rewrite it. The old code is good, and was missing one thing.",
     "The figures are ours; measure your own before you believe them.",
     "If you only do one of these things, do the measuring.",
@@ -292,12 +309,12 @@ LOGGED = (
 )
 
 PARTS = (
-    "The word to look up is {part}.",
-    "More on this is found under {part}.",
-    "Behind it stands {part}, which deserves a page of its own.",
-    "Those who want to know more should read about {part}.",
-    "In the terms of the manual, this is about {part}.",
-    "Some familiarity with {part} helps from here on.",
+    "Some knowledge of {part} is taken for granted.",
+    "Readers are expected to have met {part} before.",
+    "What is said here assumes {part}, and explains it no further.",
+    "A newcomer should read about {part} first.",
+    "The manual explains {part} better than we could.",
+    "How {part} works is left to the manual.",
 )
 
 # What the event in the log is called, by family.
@@ -353,14 +370,14 @@ HEADINGS = {
 }  # fmt: skip
 
 SUMMARIES = (
-    "{Phrase} in {stack}: the cause, a change with its code, figures from before and after, and the way back.",
+    "{Phrase} in {stack}: the cause, a change with its code, and figures from before and after.",
     "How {phrase} was done in {stack} {tail}. The {metric} went from {before} to {after}.",
     "An article on {phrase}, told with {nouns} as the example: symptom, cause, code, measurement and a checklist.",
-    "{Stack} {tail}: why {phrase} was needed, what was changed, and what it cost.",
-    "A report on {phrase}. It names what was measured, what was left out, and how to go back.",
+    "{Stack} {tail}: why {phrase} was needed, what was changed, and what it brought.",
+    "A report on {phrase}. It names the cause, what was changed, what was measured, and what is still open.",
 )
 BRIEFS = (
-    "Written by a machine as a careful engineering note: one problem, one change, figures, and a way back. The figures illustrate the method and come from no real system.",
+    "Written by a machine as a careful engineering note: one problem, one change, and its figures. The figures illustrate the method and come from no real system.",
     "A machine wrote this from a stack, a problem and a scenario. It should read like a colleague's report and promises no cure for every case.",
     "The text names a symptom, a cause and a change with code, and keeps to what can be checked. Names, dates and figures are made up.",
     "Generated as a practical article for people who run {stack}. The example of {nouns} is invented; the code is meant to be correct for its subject.",

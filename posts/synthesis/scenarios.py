@@ -125,7 +125,7 @@ SCENARIOS = (
     Scenario(
         "in a first version",
         ("This is about the first version of something, when every habit is still cheap.",
-         "There are two hundred {nouns} so far, and the wish for two million."),
+         "There are few {nouns} so far, and there is the wish for two million."),
         ("Whatever is hard to change later has to be right now; the rest may be simple.",
          "No framework of our own: the first version should be readable in an afternoon."),
         ("It is done when it works with a thousand times the {nouns} on the machine of today.",
