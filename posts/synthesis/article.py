@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 
 from posts.synthesis import prose
-from posts.synthesis.families import FAMILIES, Family
+from posts.synthesis.families import Family, family_for
 from posts.synthesis.problems import PROBLEMS, Problem
 from posts.synthesis.scenarios import SCENARIOS, Scenario
 from posts.synthesis.snippets import Snippet, families_of, snippet
@@ -13,23 +13,20 @@ from posts.synthesis.stacks import STACKS, Stack
 # Names that begin with a small letter wherever they stand.
 SMALL_NAMES = ("dbt ", "nginx ", "systemd ", "pandas ", "gRPC ")
 
-# The order of the sections, and of a hundred articles how many have each.
+# The order of the sections; with a number, so many of a hundred articles have the section.
 FORMS = (
-    (("symptom", 100), ("cause", 100), ("facts", 75), ("change", 100), ("measure", 100), ("pitfalls", 60), ("rollout", 50),
-     ("back", 50), ("checklist", 90), ("remains", 100)),
-    (("facts", 80), ("symptom", 70), ("probe", 70), ("cause", 100), ("limit", 70), ("change", 100), ("options", 50),
-     ("measure", 100), ("checklist", 90), ("remains", 100)),
-    (("probe", 80), ("change", 100), ("steps", 80), ("measure", 100), ("pitfalls", 80), ("cause", 100), ("checklist", 100),
-     ("back", 60), ("remains", 100)),
-    (("cause", 100), ("change", 100), ("questions", 100), ("measure", 100), ("logged", 40), ("checklist", 90),
-     ("remains", 100)),
-    (("timeline", 100), ("cause", 100), ("change", 100), ("logged", 60), ("measure", 100), ("rollout", 50), ("back", 70),
-     ("checklist", 90), ("remains", 100)),
-    (("measure", 100), ("symptom", 60), ("cause", 100), ("options", 90), ("change", 100), ("facts", 75), ("pitfalls", 50),
-     ("checklist", 90), ("remains", 100)),
-    (("limit", 100), ("cause", 100), ("steps", 90), ("change", 100), ("probe", 50), ("rollout", 80), ("measure", 100),
-     ("questions", 40), ("checklist", 80), ("remains", 100)),
-)  # fmt: skip
+    "symptom cause facts:75 change measure pitfalls:60 rollout:50 back:50 checklist:90 remains",
+    "facts:80 symptom:70 probe:70 cause limit:70 change options:50 measure checklist:90 remains",
+    "probe:80 change steps:80 measure pitfalls:80 cause checklist back:60 remains",
+    "cause change questions measure logged:40 checklist:90 remains",
+    "timeline cause change logged:60 measure rollout:50 back:70 checklist:90 remains",
+    "measure symptom:60 cause options:90 change facts:75 pitfalls:50 checklist:90 remains",
+    "limit cause steps:90 change probe:50 rollout:80 measure questions:40 checklist:80 remains",
+)
+_FORMS = tuple(
+    tuple((key, int(share or 100)) for key, _, share in (word.partition(":") for word in form.split()))
+    for form in FORMS
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def choose_subject(chance):
     problem = chance.pick(_problems_of(stack))
     noun = chance.pick(prose.NOUNS)
     code = snippet(stack.examples, problem.family, noun)
-    return Subject(stack, problem, chance.pick(SCENARIOS), FAMILIES[problem.family], noun, code)
+    return Subject(stack, problem, chance.pick(SCENARIOS), family_for(problem.family, stack.kind), noun, code)
 
 
 _FITTING = {
@@ -147,7 +144,7 @@ class Writer:
         title = capital(self.say(chance.pick(prose.TITLES)))
         intro = self.introduction()
         sections = []
-        for key, share in chance.pick(FORMS):
+        for key, share in chance.pick(_FORMS):
             if chance.below(100) < share:
                 heading = self.say(chance.pick(prose.HEADINGS[key]))
                 sections.append((key, [f"## {heading}", *getattr(self, key)()]))
@@ -289,7 +286,7 @@ class Writer:
     def logged(self):
         chance, noun = self.chance, self.subject.noun
         event = {
-            "time": f"2026-{chance.between(1, 9):02}-{chance.between(1, 28):02}T{chance.below(24):02}:{chance.below(60):02}:07Z",
+            "time": f"2026-05-{chance.between(1, 28):02}T{chance.below(24):02}:{chance.below(60):02}:07Z",
             "level": chance.pick(("info", "warning")),
             "event": f"{noun}_{prose.EVENTS[self.subject.problem.family]}",
             f"{noun}_id": chance.between(1000, 99999),

@@ -21,7 +21,11 @@ def record_lines(count, seed, plan=None, on_plant=None):
                 on_plant(plant)
         else:
             record = synthesize_record(number)
-        yield _encode(record).encode() + b"\n"
+        yield as_line(record)
+
+
+def as_line(record):
+    return _encode(record).encode() + b"\n"
 
 
 def as_stream(lines):

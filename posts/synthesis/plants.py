@@ -167,8 +167,8 @@ _OPENERS = (
 )  # fmt: skip
 # Between two sentences of prose, where the first word of the second may be written small after an opener.
 _BEFORE_SENTENCE = re.compile(
-    r"(?:(?<=[.:?] )|(?<=\n\n))(?=(?:A|After|All|An|Before|Both|Each|Every|For|Half|If|In|It|Its|Nobody|Nothing|On|One|Only"
-    r"|Some|That|The|There|They|This|Three|Two|We|What|When|Where|Whoever) )"
+    r"(?:(?<=[.:?] )|(?<=\n\n))(?=(?:A|After|All|An|Before|Both|Each|Every|For|Half|If|In|It|Its|Nobody|Nothing"
+    r"|On|One|Only|Some|That|The|There|They|This|Three|Two|We|What|When|Where|Whoever) )"
 )
 
 
