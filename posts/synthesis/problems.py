@@ -289,7 +289,7 @@ PROBLEMS = (
          "let a mended row be tried again", "end with the counts of everything", "feed it a file of broken rows"),
     ),
     Problem(
-        "input", "putting limits on everything that comes in", "service worker cli edge cluster store",
+        "input", "putting limits on whatever arrives", "service worker cli edge cluster store",
         ("One upload of {nouns} took all memory, and the machine took its neighbours along.",
          "A document of a few kilobytes unpacks to forty gigabytes."),
         ("There is a limit for the body of a request, and none for what the body becomes.",

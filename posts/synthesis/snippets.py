@@ -11,7 +11,7 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parent / "examples"
 _ENTRY = re.compile(r"^## (\w+): (.+)\n(.+)\n\n(```(\w+)\n[\s\S]*?\n```)$", re.MULTILINE)
-_ARTICLE = re.compile(r"\b([Aa])n(?=[ _]invoice)")
+_ARTICLE = re.compile(r"(?<![A-Za-z])([Aa])n(?=[ _]invoice)")
 
 
 @dataclass(frozen=True)

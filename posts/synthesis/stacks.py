@@ -531,7 +531,7 @@ STACKS = (
             "Handlers run at the end of the play, and not at all when a task in between fails.",
             "Variables have more than twenty places to come from, and the last one wins.",
         ),
-        ("run it twice and expect no change", "run it in check mode first"),
+        ("look for tasks that report a change each time", "run it in check mode first"),
     ),
     Stack(
         "nginx edges", "infrastructure", "edge", "nginx", ("nginx",), "a request", "the edge servers",
