@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE_HOSTS = ("images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co")
 OPTIONAL_IN_OTHER_FORMATS = {"published_on", "authors", "tags", "language"}
 # Of seeds 1–300 with version 1. It changes with every change of any record: raise SYNTHESIZER_VERSION then.
-KNOWN_SHA256 = "1e70dd5f29c6fe606b194722a2087355ee455a8c005c274e21b5f25ec0db7575"
+KNOWN_SHA256 = "fd92d76e4b6cd914624d541e8b28a40e23b2319ffe113409d9603fb472c8f75c"
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,8 @@ def test_identities_and_slugs_are_unique_and_no_slot_is_left_open(records):
     for record in records:
         visible = [prose_of(record), record["title"], record["summary"], record["ai_brief"], *record["notes"]]
         visible += [image["caption"] for image in record["image_sources"]]
-        assert not re.search(r"[{}]|  | a [aeiou]| an [^aeiouh]\w|\b(\w+) \1\b", " ".join(visible)), record["source_id"]
+        slips = r"[{}]|  | a (?!one)[aeio]| an [b-df-gj-np-tv-z]|\b(\w+) \1\b"
+        assert not re.search(slips, " ".join(visible)), record["source_id"]
 
 
 def test_code_in_python_and_json_parses(records):

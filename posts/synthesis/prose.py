@@ -340,7 +340,7 @@ TIMELINE_LEADS = (
     "What happened, to the minute:",
 )
 TIMELINE = (
-    ("a first {noun} is late, and nobody notices", "a customer asks about a {noun}, politely"),
+    ("a first {noun} is late, and nobody notices", "a customer asks about {a_noun}, politely"),
     ("the {metric} reaches {before}", "the graph leaves the picture: {before}"),
     ("the pager rings, with the wrong alert", "somebody looks at the graph by chance"),
     ("the last release is taken back, which changes nothing", "a restart helps for {n} minutes"),
