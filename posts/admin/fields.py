@@ -78,15 +78,18 @@ class RowsField(forms.Field):
     def prepare_value(self, value):
         """The rows that show `value`; rows that came from a browser stay as they are."""
         if isinstance(value, list) and value and isinstance(value[0], list):
-            return [row for row in value if self.is_filled(row)]
+            return self._filled(value)
         return self.rows_of(value)
 
     def clean(self, rows):
         """The record's value for the rows that a person left filled."""
-        rows = [row for row in rows or [] if self.is_filled(row)]
-        if self.opened_rows is not None and rows == self.opened_rows:
+        rows = self._filled(rows or [])
+        if self.opened_rows is not None and rows == self._filled(self.opened_rows):
             return self.opened
         return self.value_of(rows)
+
+    def _filled(self, rows):
+        return [row for row in rows if self.is_filled(row)]
 
     def is_filled(self, row):
         return any(row)

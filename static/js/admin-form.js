@@ -85,7 +85,11 @@ if (list) {
   if (wrongTab) {
     show(wrongTab);
     const field = wrong.matches("input, textarea, select") ? wrong : wrong.querySelector("input, textarea, select");
-    if (field) field.focus();
+    if (field) {
+      // The address may still name the part that was open: the browser would go there and take the focus away.
+      history.replaceState(null, "", field.id ? `#${field.id}` : wrongTab.hash);
+      field.focus();
+    }
   } else if (sent || !open(location.hash)) {
     show((sent && tabs.find((one) => one.hash === `#${sent.dataset.openPart}`)) || tabs[0]);
   }
