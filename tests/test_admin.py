@@ -1,7 +1,9 @@
 import pytest
 from django.contrib.admin import site
+from django.test import Client
 from django.urls import reverse
 
+from posts.admin.post_acts import ACTS
 from posts.models import AuditEntry, Post, Review, Revision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -28,7 +30,7 @@ def form_data(page, **changes):
         elif bound.name not in ("why", "bump"):
             value = bound.field.prepare_value(bound.value())
             data[bound.name] = "" if value is None else value
-    for formset in (images, checklist):
+    for formset in filter(None, (images, checklist)):
         for bound in formset.management_form:
             data[bound.html_name] = bound.value()
         for row in formset:
@@ -268,27 +270,107 @@ def test_a_reviewer_flags_clears_rolls_back_withdraws_releases_and_restores_from
     assert actions[-6:] == ["flagged", "flag cleared", "rolled back", "withdrawn", "saved", "address changed"]
 
 
-@pytest.mark.parametrize(
-    "act", ["decide", "flag", "roll-back", "withdraw", "release", "restore", "submit", "change-address"]
-)
-def test_no_act_happens_by_get_and_none_for_who_may_not(client, act):
-    post = make_post(released=True)
-    client.force_login(person("Reviewers"))
-    assert client.get(address(post, act)).status_code == 405
+# What each group may do, act by act. 403 is the answer to everybody else, and nothing changes.
+MAY = {
+    "decide": {"Reviewers"},
+    "flag": {"Reviewers", "Staff"},
+    "clear-flag": {"Reviewers", "Staff"},
+    "roll-back": {"Reviewers"},
+    "withdraw": {"Reviewers", "Staff"},
+    "release": {"Reviewers"},
+    "restore": {"Editors", "Reviewers"},
+    "submit": {"Editors", "Reviewers"},
+    "change-address": {"Reviewers"},
+}
+
+
+@pytest.mark.parametrize("group", ["Editors", "Reviewers", "Staff", None])
+@pytest.mark.parametrize("act", MAY)
+def test_each_act_is_for_its_groups_and_by_post_only(client, act, group):
+    post = make_post(released=True, flagged=True)
+    assert set(MAY) == set(ACTS)
+    if group:
+        client.force_login(person(group))
+        assert client.get(address(post, act)).status_code == 405
     before = list(Post.objects.values()), AuditEntry.objects.count()
-    client.logout()
-    assert client.post(address(post, act)).status_code == 302
-    client.force_login(person("Staff" if act not in ("flag", "withdraw") else "Editors"))
     data = {
         "fingerprint": post.head_revision.fingerprint,
-        "outcome": "rejected",
-        "comment": "no",
+        "flags_seen": str(post.review_flags.get().pk),
+        "outcome": "approved",
         "flag-note": "x",
+        "flag": str(post.review_flags.get().pk),
+        "why": "x",
         "number": "1",
-        "slug": "x",
+        "slug": "another-slug",
     }
-    assert client.post(address(post, act), data).status_code == 403
+    answer = client.post(address(post, act), data)
+    if group is None:
+        assert answer.status_code == 302 and answer.headers["Location"].startswith(reverse("admin:login"))
+    elif group in MAY[act]:
+        assert answer.status_code in (302, 422)
+        return
+    else:
+        assert answer.status_code == 403
     assert (list(Post.objects.values()), AuditEntry.objects.count()) == before
+
+
+@pytest.mark.parametrize(
+    ("group", "editing", "adding", "merging"),
+    [("Editors", 200, 200, 400), ("Reviewers", 200, 200, 400), ("Staff", 403, 403, 403), (None, 302, 302, 302)],
+)
+def test_side_views_are_for_who_may_edit(client, group, editing, adding, merging):
+    post = make_post()
+    data = {}
+    if group:
+        client.force_login(person(group))
+        page = client.get(address(post))
+        data = form_data(page, summary="New.")
+        assert ("Save and submit" in page.content.decode()) is (editing == 200)
+    assert client.post(address(post), data, follow=editing == 200).status_code == editing
+    assert client.get(reverse("admin:posts_post_add")).status_code == adding
+    merge = reverse("admin:posts_post_merge", args=[post.pk])
+    assert client.post(merge, {"mine": "{"}).status_code == merging
+    if group:
+        assert client.get(merge).status_code == 405
+        assert client.get(reverse("admin:posts_post_preview", args=[post.pk])).status_code == 200
+    post.refresh_from_db()
+    assert post.revisions.count() == (2 if editing == 200 else 1)
+
+
+def test_acts_need_the_token_against_forgery(superuser):
+    post = make_post()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(superuser)
+    assert client.post(address(post, "withdraw")).status_code == 403
+    assert Post.objects.get().withdrawn_at is None
+
+
+def test_a_refused_act_keeps_what_was_typed(client):
+    post = make_post(released=True)
+    client.force_login(person())
+    answer = client.post(address(post, "change-address"), {"slug": "Not A Slug"})
+    assert answer.status_code == 422 and 'value="Not A Slug"' in answer.content.decode()
+    answer = client.post(address(post, "roll-back"), {"why": "Because of this."})
+    assert answer.status_code == 422 and "Because of this." in answer.content.decode()
+
+
+def test_lists_too_long_for_a_form_stay_as_they_are(client):
+    tags, points = [f"t{n}" for n in range(300)], [f"p{n}" for n in range(300)]
+    post = make_post(tags=tags, checklist=points)
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    assert "Tags holds 300 values, too many for a form." in page.content.decode()
+    client.post(address(post), form_data(page, summary="New."))
+    head = Post.objects.get().head_revision
+    assert (head.version, head.snapshot["tags"], head.snapshot["checklist"]) == ("1.0.1", tags, points)
+
+
+def test_a_superuser_keeps_the_accounts_on_the_same_desk(client, superuser):
+    client.force_login(superuser)
+    for name in ("user", "group"):
+        assert client.get(reverse(f"admin:auth_{name}_changelist")).status_code == 200
+    client.force_login(person("Reviewers"))
+    assert client.get(reverse("admin:auth_user_changelist")).status_code == 403
 
 
 @pytest.mark.parametrize("number", ["123abc", "-1", str(2**63), "99999999999999999999", "..", "0"])
