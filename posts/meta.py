@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from django.utils.text import Truncator
-
 from posts.records import FIELDS
 
 FOLD_OVER = 20
@@ -103,8 +101,11 @@ def _digest(key, value):
 
 
 def shortened(words):
-    """At most DIGEST_LENGTH characters, with an ellipsis where something is cut off."""
-    return Truncator(words).chars(DIGEST_LENGTH)
+    """At most DIGEST_LENGTH characters, cut between words where there are any."""
+    if len(words) <= DIGEST_LENGTH:
+        return words
+    cut = words[: DIGEST_LENGTH - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
 
 
 def meta_rows(record):
