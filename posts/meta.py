@@ -94,7 +94,7 @@ def _digest(key, value):
     if key == "entities":
         return ", ".join(dict.fromkeys(entity.get("type") or entity["name"] for entity in value))
     if isinstance(value, dict):
-        return ", ".join(map(label_of, value))
+        return ", ".join(label_of(name) for name, item in value.items() if not _is_empty(item))
     if isinstance(value, list):
         return "; ".join(value[:3])
     return ""

@@ -53,7 +53,14 @@ class PostQuerySet(models.QuerySet):
     def approved(self):
         """Posts with an approved text that nothing is held against: those of the index post_listed_newest, which can be
         counted without a look at any row. Listed ones are among them; ask listed() what may be named."""
-        return self.filter(live_approval__isnull=False, needs_human_review=False, held=False, withdrawn_at__isnull=True)
+        return self.filter(
+            live_approval__isnull=False,
+            needs_human_review=False,
+            held=False,
+            withdrawn_at__isnull=True,
+            # Every live text has this date; naming it leads SQLite to the index.
+            first_published_at__isnull=False,
+        )
 
     def waiting(self):
         """The review queue: newest texts that nobody decided on, imported or submitted."""
