@@ -54,7 +54,11 @@ _CLEANER = nh3.Cleaner(
 # The desk shows a text with its changes marked, through the same door: two tags more, the signs' and labels' classes.
 _MARKED_CLEANER = nh3.Cleaner(
     tags=TAGS | {"ins", "del"},
-    attributes={**ATTRIBUTES, **{tag: {"class"} for tag in ("ins", "del", "li", "table", "tr")}, "div": {"class", "id"}},
+    attributes={
+        **ATTRIBUTES,
+        **{tag: {"class"} for tag in ("ins", "del", "li", "table", "tr")},
+        "div": {"class", "id"},
+    },
     url_schemes={"http", "https", "mailto"},
     link_rel="nofollow ugc noopener",
     strip_comments=True,

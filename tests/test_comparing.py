@@ -2,15 +2,23 @@
 
 import itertools
 import json
+from html.parser import HTMLParser
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posts.comparing import compare_records
+from posts.comparing import changes_since_import, compare_records, default_pair
 from posts.comparing.blocks import blocks_of, words_in
+from posts.comparing.marked import marked_html
 from posts.comparing.sequences import Budget, anchored_pairs, kept_pairs, longest_increasing
+from posts.models import Post
+from posts.operations import record_revision
 from posts.records import fingerprint_of, validate_record
+from posts.rendering import TAGS
+from tests.factories import RecordFactory, import_records, make_post, person
 
 WORDS = st.sampled_from(["queue", "worker", "*lease*", "`drain`", "stops", "[here](https://a.example/b)", "ü", "1."])
 LINES = st.one_of(
@@ -150,6 +158,7 @@ def whats(comparison):
         ("One thing.", "Nobody else came here at all.", "paragraph written anew"),
         ("One thing.\n\nMore of it.", "One thing.", "paragraph taken out"),
         ("One thing.", "One thing.\n\nMore of it.", "paragraph new"),
+        ("1. a\n1. b", "1. a\n2. b", "blank lines, spaces or numbers of items; it reads the same"),
         ("| a |\n|---|\n| 1 |", "| a |\n|--:|\n| 1 |", "lines that readers do not see"),
     ],
 )
@@ -269,3 +278,151 @@ def test_hostile_texts_of_a_mebibyte_are_shown_whole_where_word_by_word_would_ta
 def test_what_was_too_different_is_said():
     assert compared(" ".join(map(str, range(9000))), " ".join(map(str, range(9000, 18000)))).is_capped
     assert not compared("one two", "one three").is_capped
+
+
+@settings(max_examples=100, deadline=None)
+@given(RECORDS, RECORDS)
+def test_the_marked_paper_numbers_every_mark_of_the_text_and_is_whole_html(old, new):
+    old, new = canonical(old), canonical(new)
+    comparison = compare_records(old, new)
+    html = marked_html(comparison, new)
+    in_text = {mark.number for mark in comparison.marks if not mark.in_record}
+    assert {number for number in in_text if f'id="mark-{number}"' in html} == in_text
+
+
+def test_a_text_cannot_forge_a_mark_or_run_anything_on_the_marked_paper():
+    hostile = '<ins id="mark-1" onclick="x()">a</ins> <script>alert(1)</script> [x](javascript:alert(1)) ![](image:1)'
+    image = {"url": "https://placehold.co/1", "caption": hostile, "alt": hostile}
+    new = {
+        "title": hostile,
+        "body": hostile + " new",
+        "intro": hostile,
+        "checklist": [hostile],
+        "image_sources": [image],
+    }
+    html = marked_html(compare_records({"title": "t", "body": hostile}, new), new)
+    assert "&lt;script&gt;" in html
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))
+    parser.feed(html)
+    assert {tag for tag, _ in found} <= TAGS | {"ins", "del", "figure", "figcaption", "b", "svg", "path", "rect", "g"}
+    assert all("on" not in name[:2] for _, attributes in found for name in attributes)
+    assert all(attributes.get("href", "https:").startswith("https:") for _, attributes in found)
+    assert [tag for tag, attributes in found if attributes.get("id") == "mark-1"] == ["div"]
+
+
+def edited_post(**changes):
+    post = make_post(released=True)
+    record_revision(post, post.working_record() | {"summary": "Other words."} | changes, by=person("Editors"))
+    return Post.objects.with_texts().get(pk=post.pk)
+
+
+def compare(post, query=""):
+    return reverse("admin:posts_post_compare", args=[post.pk]) + query
+
+
+@pytest.mark.django_db
+def test_the_proposed_text_is_compared_with_the_live_one_by_default(client):
+    post = edited_post(body="## Cause\n\nThe signal comes while no job runs.\n\n## Fix\n\nFinish it, then leave.")
+    client.force_login(person("Editors"))
+    page = client.get(compare(post))
+    assert (page.context["old"].version, page.context["new"].version) == ("1.0.0", "1.0.1")
+    content = page.content.decode()
+    assert "1 place in the text" in " ".join(content.split()) and "/summary" in content
+    assert page.headers["Content-Security-Policy"].count("frame-src 'self'") == 1
+    assert page.headers["X-Robots-Tag"] == "noindex, nofollow" and "no-store" in page.headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_without_a_live_text_the_last_import_is_the_older_one():
+    post = make_post()
+    assert default_pair(post) is None
+    for words in ("One.", "Two."):
+        record_revision(post, post.working_record() | {"summary": words}, by=person("Editors"))
+        post = Post.objects.get(pk=post.pk)
+    old, new = default_pair(post)
+    assert (old.number, new.number) == (1, 3)
+
+
+@pytest.mark.django_db
+def test_what_people_changed_since_the_import_is_said_with_who_and_how_much(client):
+    post = edited_post(body="## Cause\n\nThe signal comes while no job runs.\n\n## Fix\n\nFinish it, then leave.")
+    since = changes_since_import(post)
+    assert [(person.groups.get().name, saves) for person, saves in since.people] == [("Editors", 1)]
+    assert (since.comparison.words_in, since.comparison.words_out) == (1, 1)
+    client.force_login(person("Reviewers"))
+    assert "Changed by people since the import" in client.get(compare(post)).content.decode()
+    import_records(RecordFactory(source_id="fresh"))
+    assert changes_since_import(Post.objects.get(source_id="fresh")) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "query",
+    ["?old=99", "?old=x", "?new=-1", "?old=1&new=99999999999999999999", "?old=１", "?view=other"],
+)
+def test_a_text_or_view_that_is_not_there_answers_404(client, query):
+    post = edited_post()
+    client.force_login(person("Editors"))
+    assert client.get(compare(post, "?old=1&new=2")).status_code == 200
+    assert client.get(compare(post, query)).status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_text_of_another_post_is_no_text_of_this_one(client):
+    post, other = edited_post(), make_post()
+    client.force_login(person("Editors"))
+    assert client.get(compare(other, "?old=1&new=2")).status_code == 404
+    assert client.get(compare(post, "?old=1&new=2")).status_code == 200
+    assert "nothing to compare it with" in client.get(compare(other)).content.decode()
+    assert client.get(reverse("admin:posts_post_marked", args=[other.pk])).status_code == 404
+
+
+PAGES = [("posts_post_compare", "post"), ("posts_post_marked", "post"), ("posts_revision_preview", "revision")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "kind"), PAGES)
+def test_comparisons_are_for_people_who_may_see_earlier_texts(client, name, kind):
+    post = edited_post()
+    address = reverse(f"admin:{name}", args=[post.pk if kind == "post" else post.head_revision_id])
+    assert client.get(address).status_code == 302
+    nobody = User.objects.create_user("nobody", is_staff=True)
+    client.force_login(nobody)
+    assert client.get(address).status_code == 403
+    client.force_login(person("Staff"))
+    assert client.get(address).status_code == 200
+    assert client.post(address).status_code == 405
+    assert client.get(reverse(f"admin:{name}", args=[10**25])).status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_preview_of_a_text_may_be_framed_by_the_desk_alone(client):
+    post = edited_post()
+    client.force_login(person("Editors"))
+    answer = client.get(reverse("admin:posts_revision_preview", args=[post.head_revision_id]))
+    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN" and "1.0.1" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_comparison_costs_the_same_queries_at_any_number_of_texts(client, django_assert_max_num_queries):
+    post = edited_post()
+    client.force_login(User.objects.create_superuser("root"))
+    client.get(compare(post))
+    with django_assert_max_num_queries(10):
+        client.get(compare(post))
+    editor = person("Editors")
+    for number in range(15):
+        record_revision(post, post.working_record() | {"summary": f"{number}"}, by=editor)
+    with django_assert_max_num_queries(10):
+        client.get(compare(post))
+
+
+@pytest.mark.django_db
+def test_fonts_reach_a_preview_in_a_sandboxed_frame(client):
+    answer = client.get("/static/fonts/archivo.woff2")
+    assert b"".join(answer.streaming_content).startswith(b"wOF2")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    answer.close()

@@ -80,9 +80,9 @@ def plain_block(text, *, kind="paragraph", setting="text", place=1, **more):
     return Block(kind, setting, tokens, (PLAIN,) * len(tokens), text, place, 0, **more)
 
 
-def line_block(text):
+def line_block(text, setting="text"):
     """A text of one line or without Markdown as one Block, or none when it is empty."""
-    return [plain_block(text)] if text else []
+    return [plain_block(text, setting=setting)] if text else []
 
 
 def item_blocks(items):

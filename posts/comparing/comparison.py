@@ -41,6 +41,17 @@ class Comparison:
         return not self.record and not any(text.is_changed for text in self.texts)
 
     @property
+    def folded(self):
+        """[(is_equal, [Row])] of all texts: neighbours that are equal in one part, every other row in its own."""
+        parts = []
+        for row in (row for text in self.texts for row in text.rows):
+            if row.kind == "equal" and parts and parts[-1][0]:
+                parts[-1][1].append(row)
+            else:
+                parts.append((row.kind == "equal", [row]))
+        return parts
+
+    @property
     def places_in_text(self):
         return len({row.mark for text in self.texts for row in text.rows if row.mark})
 

@@ -98,6 +98,21 @@ class Row:
         return [piece for piece in self.pieces if not piece.is_removed]
 
     @property
+    def old_lines(self):
+        """[(sign, line)] of code on the older side."""
+        return _lines(self.old_pieces)
+
+    @property
+    def new_lines(self):
+        """[(sign, line)] of code on the newer side."""
+        return _lines(self.new_pieces)
+
+    @property
+    def lines(self):
+        """[(sign, line)] of code in one column."""
+        return _lines(self.pieces)
+
+    @property
     def what(self):
         """The kind of change in words, for the list of marks."""
         if self.kind == "moved":
@@ -114,6 +129,10 @@ class Row:
         return dict.fromkeys(label.says for label in self.labels)
 
 
+def _lines(pieces):
+    return [(piece.sign, line) for piece in pieces for line in piece.text.splitlines()]
+
+
 @dataclass
 class TextChange:
     """One text of the record: its rows in the order of the newer text, what was removed standing where it stood."""
@@ -123,17 +142,6 @@ class TextChange:
     rows: list = field(default_factory=list)
 
     @property
-    def folded(self):
-        """[(is_equal, [Row])]: neighbours that are equal in one part, every other row in a part of its own."""
-        parts = []
-        for row in self.rows:
-            if row.kind == "equal" and parts and parts[-1][0]:
-                parts[-1][1].append(row)
-            else:
-                parts.append((row.kind == "equal", [row]))
-        return parts
-
-    @property
     def is_changed(self):
         return any(row.kind != "equal" for row in self.rows)
 
@@ -141,7 +149,7 @@ class TextChange:
 def compare_text(key, label, old, new, budget, *, is_markdown=True):
     """The TextChange between two texts; `old` and `new` differ by no character when all its rows are equal."""
     if not is_markdown:
-        before, after, loose = line_block(old), line_block(new), ([], [])
+        before, after, loose = line_block(old, label.lower()), line_block(new, label.lower()), ([], [])
     elif old == new:
         before, _ = blocks_of(new)
         return TextChange(key, label, [_equal_row(block, block) for block in before])
