@@ -12,7 +12,7 @@ from posts.twins import sketch_posts
 CHUNK = 200
 # Looked at again each time: a slow transaction may bring a smaller number after a larger one was seen. What was read
 # already costs a look at an index.
-OVERLAP = 5_000
+OVERLAP = 1_000
 
 
 def scan_new_texts(*, from_start=False, between=lambda: None):

@@ -14,7 +14,9 @@ from posts.checks import check, findings, registered_checks, stopping_findings
 from posts.checks.code import syntax_problem
 from posts.checks.registry import MAX_TOLD, checks_key
 from posts.checks.stored import TEXT_REPEATS, check_revisions, findings_of, findings_of_post
+from posts.jobs.texts import read_new_texts
 from posts.models import CheckResult, Post, Revision
+from posts.operations import Refused
 from posts.text_scan import scan_new_texts
 from tests.factories import RecordFactory, approve, import_records, make_post
 
@@ -225,8 +227,6 @@ def test_a_setting_adds_checks_and_one_that_is_missing_stops_the_start():
 
 @pytest.mark.django_db
 def test_an_approval_is_refused_while_the_text_places_what_is_not_there():
-    from posts.operations import Refused
-
     with pytest.raises(Refused, match="The text places image 3, and there are 0"):
         approve(make_post(body="Words.\n\n![](image:3)"))
     assert approve(make_post(body="Words.")).is_live
@@ -305,3 +305,11 @@ def test_a_scan_that_is_stopped_goes_on_where_it_was(monkeypatch):
     assert CheckResult.objects.count() == 2
     assert scan_new_texts() == (3, 3)
     assert Post.objects.filter(sketch__isnull=False).count() == 5
+
+
+@pytest.mark.django_db
+def test_a_background_job_reads_new_texts():
+    post = make_post()
+    read_new_texts.call()
+    assert CheckResult.objects.get().fingerprint == post.head_revision.fingerprint
+    assert Post.objects.filter(sketch__isnull=False).count() == 1
