@@ -36,6 +36,8 @@ MIN_ESTIMATE = 0.62
 # Of a text with more paragraphs the rest is never boilerplate.
 MAX_PARAGRAPHS = 1_000
 CHUNK = 200
+# Shingles take a hundred times the room of their text: what is in memory at once is bounded by this.
+BATCH_CHARACTERS = 1_000_000
 # Keys that one query asks for.
 MAX_KEYS = 5_000
 
@@ -133,53 +135,73 @@ def sketch_posts(ids):
     return made
 
 
-@transaction.atomic
 def _sketch_set(ids):
-    # Locked in one order: two workers may be given the same posts.
-    posts = Post.objects.filter(pk__in=ids, head_revision__isnull=False).order_by("pk").select_for_update(of=("self",))
-    heads = dict(posts.values_list("pk", "head_revision__fingerprint"))
-    before = {
-        pk: (fingerprint, paragraphs)
-        for pk, fingerprint, paragraphs in TextSketch.objects.filter(pk__in=heads).values_list(
-            "pk", "fingerprint", "paragraphs"
-        )
-    }
-    stale = [pk for pk, fingerprint in heads.items() if pk not in before or before[pk][0] != fingerprint]
-    if not stale:
+    # Most posts of a scan are sketched already: they are found out without a lock that an editor would wait for.
+    if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
         return 0
-    texts = _texts(stale)
-    _count_paragraphs({pk: (_unpacked(before[pk][1]) if pk in before else (), texts[pk].counted) for pk in stale})
+    with transaction.atomic():
+        # Locked in one order: two workers may be given the same posts.
+        posts = Post.objects.filter(pk__in=stale).order_by("pk").select_for_update(of=("self",))
+        stale, before = _stale(posts)
+        _resketch(stale, before)
+    return len(stale)
+
+
+def _stale(posts):
+    """({post pk: fingerprint of its proposed text} where the sketch is of another text or missing,
+    {post pk: paragraph keys of that other text})."""
+    heads = dict(posts.filter(head_revision__isnull=False).values_list("pk", "head_revision__fingerprint"))
+    sketches = TextSketch.objects.filter(pk__in=heads).values_list("pk", "fingerprint", "paragraphs")
+    before = {pk: _unpacked(paragraphs) for pk, fingerprint, paragraphs in sketches if heads[pk] != fingerprint}
+    known = {pk for pk, _, _ in sketches} - before.keys()
+    return {pk: fingerprint for pk, fingerprint in heads.items() if pk not in known}, before
+
+
+def _resketch(heads, before):
+    if before:
+        SketchBand.objects.filter(post__in=before).delete()
+        TextTwin.objects.filter(post__in=before).delete()
+        TextTwin.objects.filter(twin__in=before).delete()
+    for texts in _batches(heads):
+        _sketch_batch(texts, heads, before)
+
+
+def _sketch_batch(texts, heads, before):
+    """Write sketches, bands and twins of {post pk: SketchedText}."""
+    _count_paragraphs({pk: (before.get(pk, ()), texts[pk].counted) for pk in texts})
     boilerplate = _boilerplate(texts.values())
     shingles = {pk: text.shingles(boilerplate) for pk, text in texts.items()}
     signatures = {pk: signature_of(found) for pk, found in shingles.items() if found}
-    sketches = [
-        TextSketch(
-            post_id=pk,
-            fingerprint=heads[pk],
-            signature=struct.pack(f"<{NUMBERS}I", *signatures.get(pk, [_EMPTY] * NUMBERS)),
-            paragraphs=struct.pack(f"<{len(texts[pk].counted)}q", *sorted(texts[pk].counted)),
-        )
-        for pk in stale
-    ]
     TextSketch.objects.bulk_create(
-        sketches,
+        [
+            TextSketch(
+                post_id=pk,
+                fingerprint=heads[pk],
+                signature=struct.pack(f"<{NUMBERS}I", *signatures.get(pk, [_EMPTY] * NUMBERS)),
+                paragraphs=struct.pack(f"<{len(text.counted)}q", *sorted(text.counted)),
+            )
+            for pk, text in texts.items()
+        ],
         update_conflicts=True,
         update_fields=["fingerprint", "signature", "paragraphs"],
         unique_fields=["post"],
     )
-    changed = [pk for pk in stale if pk in before]
-    if changed:
-        SketchBand.objects.filter(post__in=changed).delete()
-        TextTwin.objects.filter(post__in=changed).delete()
-        TextTwin.objects.filter(twin__in=changed).delete()
-    pairs = _candidates(signatures)
-    _store_twins(pairs, shingles, signatures)
-    return len(stale)
+    _store_twins(_candidates(signatures), shingles, signatures)
 
 
-def _texts(ids):
-    rows = Post.objects.filter(pk__in=ids).values_list("pk", "head_revision__snapshot")
-    return {pk: SketchedText(snapshot) for pk, snapshot in rows.iterator(chunk_size=CHUNK)}
+def _batches(ids):
+    """{post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
+    texts, size = {}, 0
+    rows = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "head_revision__snapshot")
+    for pk, snapshot in rows.iterator(chunk_size=20):
+        length = len(snapshot["body"]) + len(snapshot.get("intro", ""))
+        if texts and size + length > BATCH_CHARACTERS:
+            yield texts
+            texts, size = {}, 0
+        texts[pk] = SketchedText(snapshot)
+        size += length
+    if texts:
+        yield texts
 
 
 def _unpacked(data):
@@ -264,20 +286,25 @@ def _store_twins(pairs, shingles, signatures):
         for pk, signature in TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
     } | signatures
     likely = [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
-    missing = {pk for pair in likely for pk in pair if pk not in shingles}
-    found = dict(shingles)
-    for at in range(0, len(missing), CHUNK):
-        texts = _texts(sorted(missing)[at : at + CHUNK])
-        boilerplate = _boilerplate(texts.values())
-        found |= {pk: text.shingles(boilerplate) for pk, text in texts.items()}
     twins = []
+
+    def measure(a, b, one, other):
+        if (similarity := jaccard(one, other)) >= MIN_SIMILARITY:
+            twins.append(TextTwin(post_id=a, twin_id=b, similarity=similarity))
+            twins.append(TextTwin(post_id=b, twin_id=a, similarity=similarity))
+
+    partners = defaultdict(list)
     for a, b in likely:
-        similarity = jaccard(found[a], found[b])
-        if similarity >= MIN_SIMILARITY:
-            twins += [
-                TextTwin(post_id=a, twin_id=b, similarity=similarity),
-                TextTwin(post_id=b, twin_id=a, similarity=similarity),
-            ]
+        if a in shingles and b in shingles:
+            measure(a, b, shingles[a], shingles[b])
+        else:
+            partners[b if a in shingles else a].append(a if a in shingles else b)
+    for texts in _batches(partners):
+        boilerplate = _boilerplate(texts.values())
+        for pk, text in texts.items():
+            other = text.shingles(boilerplate)
+            for mine in partners[pk]:
+                measure(mine, pk, shingles[mine], other)
     TextTwin.objects.bulk_create(twins, ignore_conflicts=True, batch_size=1000)
 
 

@@ -12,9 +12,8 @@ import yaml
 
 from posts.checks.registry import check
 
-# Code that is longer is not read here, and of one text no more than MAX_TOTAL: parsers take their time.
+# Code that is longer is not read here: parsers take their time.
 MAX_CODE = 50_000
-MAX_TOTAL = 200_000
 # A pair of brackets inside another this many times over is no code that anybody wrote.
 MAX_NESTING = 100
 
@@ -32,7 +31,6 @@ _warnings_lock = threading.Lock()
 @check("code-syntax", "advises")
 def code_syntax(text):
     """Python, JSON, YAML and TOML blocks that their parser refuses."""
-    left = MAX_TOTAL
     number = 0
     for field, block in text.blocks:
         if not block.is_code:
@@ -40,9 +38,8 @@ def code_syntax(text):
         number += 1
         name = _LANGUAGES.get(block.language.lower())
         code = block.text
-        if name is None or len(code) > min(MAX_CODE, left):
+        if name is None or len(code) > MAX_CODE:
             continue
-        left -= len(code)
         if problem := syntax_problem(name, code):
             line, says = problem
             yield (
