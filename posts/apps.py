@@ -1,7 +1,9 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
+from django.core.exceptions import ImproperlyConfigured
 
 
 class PostsConfig(AppConfig):
@@ -9,9 +11,14 @@ class PostsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register what `migrate` asks of the database first, and the background jobs."""
+        """Register what `migrate` asks of the database first, the background jobs, and the checks that a site adds."""
         import_module("alphanode.system_checks")
         import_module("posts.jobs.registered")
+        for module in settings.EXTRA_CHECKS:
+            try:
+                import_module(module)
+            except ImportError as error:
+                raise ImproperlyConfigured(f"EXTRA_CHECKS: {module} can't be imported ({error}).") from error
 
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):

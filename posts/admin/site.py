@@ -39,6 +39,13 @@ class AlphaNodeAdminSite(admin.AdminSite):
     index_title = "Desk"
     enable_nav_sidebar = False
 
+    def get_urls(self):
+        """Before the addresses of the records: those of pages about a post that no ModelAdmin holds."""
+        # Here and not above: its models can't be read before this site stands.
+        from posts.admin.compare import compare_urls
+
+        return [*compare_urls(self), *super().get_urls()]
+
     def each_context(self, request):
         """Adds the places of the header, those that this person may enter, and the person's role."""
         return super().each_context(request) | {"places": self._places(request), "person_role": self._role(request)}

@@ -1,5 +1,5 @@
 """Every module that registers background jobs; a worker knows the jobs that are named here and no others."""
 
-from posts.jobs import housekeeping
+from posts.jobs import housekeeping, texts
 
-__all__ = ["housekeeping"]
+__all__ = ["housekeeping", "texts"]
