@@ -170,13 +170,17 @@ def _inline_image(token, env):
 _MARKDOWN = _markdown()
 
 
-def markdown_tokens(text):
-    """The block tokens of a Markdown text, as markdown-it gives them. Raises TextTooDeep."""
-    if len(text) > MAX_TEXT:
-        raise TextTooDeep(f"The text is longer than {MAX_TEXT:,} characters.")
-    tokens = _MARKDOWN.parse(text, {"images": ()})
-    if any(token.level > MAX_DEPTH for token in tokens):
-        raise TextTooDeep(f"The text nests deeper than {MAX_DEPTH} levels.")
+def markdown_tokens(text, env=None):
+    """The block tokens of a Markdown text as markdown-it gives them, or None for one that can't be laid out.
+
+    That is a text whose marks would keep the parser busy for seconds, or one that nests deeper than MAX_DEPTH, of
+    which the parser drops the inside. env: what the renderer is to know later, e.g. {"images": […]}.
+    """
+    if has_too_much_markup(text):
+        return None
+    tokens = _MARKDOWN.parse(text, env if env is not None else {"images": ()})
+    if any(token.level >= MAX_DEPTH - 1 and token.nesting == 1 for token in tokens):
+        return None
     return tokens
 
 
@@ -193,9 +197,8 @@ class _Flow:
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
-        tokens = None if has_too_much_markup(text) else _MARKDOWN.parse(text, self.env)
-        # The parser drops what stands inside its deepest level.
-        if tokens is None or any(token.level >= MAX_DEPTH - 1 and token.nesting == 1 for token in tokens):
+        tokens = markdown_tokens(text, self.env)
+        if tokens is None:
             self._close_figures()
             self.parts.append(
                 format_html('<p class="text-note">{}</p><pre class="as-written">{}</pre>', _NOT_LAID_OUT, text)

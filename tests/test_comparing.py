@@ -306,7 +306,18 @@ def test_a_text_cannot_forge_a_mark_or_run_anything_on_the_marked_paper():
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))
     parser.feed(html)
-    assert {tag for tag, _ in found} <= TAGS | {"ins", "del", "figure", "figcaption", "b", "svg", "path", "rect", "g"}
+    assert {tag for tag, _ in found} <= TAGS | {
+        "ins",
+        "del",
+        "figure",
+        "figcaption",
+        "b",
+        "svg",
+        "path",
+        "rect",
+        "g",
+        "foreignobject",
+    }
     assert all("on" not in name[:2] for _, attributes in found for name in attributes)
     assert all(attributes.get("href", "https:").startswith("https:") for _, attributes in found)
     assert [tag for tag, attributes in found if attributes.get("id") == "mark-1"] == ["div"]

@@ -9,7 +9,7 @@ from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.lists import status_badge
 from posts.admin.record_form import placed_images
 from posts.checks import findings
-from posts.images import DRAWN_HOSTS, drawn_words, is_allowed_image_url
+from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.models import Revision
 from posts.operations import approval_obstacles
 from posts.operations.record_revision import BUMPS, next_version
@@ -25,7 +25,7 @@ MAY = {
     "submit": "submit_post",
     "address": "change_slug",
 }
-_IMAGE_OF_FINDING = re.compile(r"Image (\d+) ")
+_IMAGE_POINTER = re.compile(r"/image_sources/(\d+)")
 
 
 @dataclass
@@ -103,8 +103,8 @@ def _row_errors(rows, label):
 
 
 def _image_number(finding):
-    match = _IMAGE_OF_FINDING.match(finding.message)
-    return int(match[1]) if match else 0
+    match = _IMAGE_POINTER.match(finding.pointer)
+    return int(match[1]) + 1 if match else 0
 
 
 def _anchor(finding):
@@ -121,9 +121,8 @@ def _image_rows(form, images, found):
         if image:
             row.url = image[0]["url"]
             row.is_allowed = is_allowed_image_url(row.url, settings.IMAGE_HOSTS)
-            host = row.url.partition("://")[2].partition("/")[0]
-            if host in DRAWN_HOSTS:
-                row.drawn = drawn_words(row.url) or "words on a plain ground"
+            if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
+                row.drawn = drawn_image(row.url).words or "words on a plain ground"
             row.place = "placed" if row.number in placed else "after the text"
             row.findings = [finding for finding in found if _image_number(finding) == row.number]
         rows.append(row)
@@ -182,12 +181,11 @@ def _obstacles(post, user, flags):
         flags_seen=[flag.pk for flag in flags],
         own_text_reason="asked for on the form",
     )
-    return [(obstacle, _place_of(obstacle)) for obstacle in obstacles]
+    places = {finding.message: _anchor(finding) for finding in findings(post.head_revision.snapshot)}
+    return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]
 
 
 def _place_of(obstacle):
-    if match := _IMAGE_OF_FINDING.match(obstacle):
-        return f"images-{int(match[1]) - 1}"
     return "flags" if obstacle.startswith("A flag") else "history"
 
 

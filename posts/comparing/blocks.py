@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from posts.rendering import TextTooDeep, markdown_tokens
+from posts.rendering import markdown_tokens
 
 # A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
 # two of them would keep a person waiting (50,000 brackets take seconds, and no article has them).
@@ -99,10 +99,9 @@ def blocks_of(text):
     Too long to be parsed or nested too deep, it comes as blocks of its source between blank lines.
     """
     if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SIGNS:
-        try:
-            return _Reader(text).read()
-        except TextTooDeep:
-            pass
+        tokens = markdown_tokens(text)
+        if tokens is not None:
+            return _Reader(text, tokens).read()
     return source_blocks(text), []
 
 
@@ -117,9 +116,9 @@ def source_blocks(text):
 class _Reader:
     """Walks the tokens of markdown-it once, with the containers that are open."""
 
-    def __init__(self, text):
+    def __init__(self, text, tokens):
         self.lines = text.split("\n")
-        self.tokens = markdown_tokens(text)
+        self.tokens = tokens
         self.blocks, self.covered = [], [False] * len(self.lines)
         self.lists, self.quotes, self.lists_seen = [], 0, 0
         self.row = None
