@@ -1,8 +1,9 @@
 """The security headers of every kind of response, in one table.
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
-it, shown on the desk), `static` (files), `machine` (feeds and sitemaps). The middleware tells static files and the
-desk by their path; a view names any other kind by `response.page_kind`.
+it, shown on the desk), `framing` (a page of the desk that frames such previews), `static` (files), `machine` (feeds
+and sitemaps). The middleware tells static files and the desk by their path; a view names any other kind by
+`response.page_kind`.
 """
 
 from django.conf import settings
@@ -29,8 +30,9 @@ PERMISSIONS_POLICY = ", ".join(
 )
 
 
-def content_security_policy(*, images="'self'", framed_by="'none'"):
-    """The policy of a page. images: sources besides the allowed hosts; framed_by: who may frame the page."""
+def content_security_policy(*, images="'self'", framed_by="'none'", frames="'none'"):
+    """The policy of a page. images: sources besides the allowed hosts; framed_by: who may frame the page; frames:
+    what the page itself may frame."""
     # The hosts come from the setting that the check of picture addresses reads too: one list, two nets.
     directives = {
         "default-src": "'none'",
@@ -44,7 +46,7 @@ def content_security_policy(*, images="'self'", framed_by="'none'"):
         "manifest-src": "'self'",
         "media-src": "'none'",
         "object-src": "'none'",
-        "frame-src": "'none'",
+        "frame-src": frames,
         "worker-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'self'",
@@ -90,7 +92,13 @@ def header_table():
             "X-Frame-Options": "SAMEORIGIN",
             "Referrer-Policy": "no-referrer",
         },
+        "framing": desk | {"Content-Security-Policy": content_security_policy(images="'self' data:", frames="'self'")},
         # An SVG is a document when it is opened by itself.
-        "static": file | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"},
+        "static": file
+        | {
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            # A preview in a sandboxed frame has no origin, and fonts load for nobody else without this.
+            "Access-Control-Allow-Origin": "*",
+        },
         "machine": file | {"Cache-Control": "public, max-age=300"},
     }

@@ -141,6 +141,9 @@ RELEASE_EXPECTED_RESULT = _text(
 RELEASE_ROLLBACK_NOTE = _text(
     "RELEASE_ROLLBACK_NOTE", "Roll back to the text before, or withdraw the post if there is none."
 )
+EXTRA_CHECKS = _list("EXTRA_CHECKS")
+if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", module) for module in EXTRA_CHECKS):
+    _refuse("EXTRA_CHECKS", "names of Python modules, such as ourchecks.wording")
 BEHIND_PROXY = _flag("BEHIND_PROXY", default=False)
 
 INSTALLED_APPS = [

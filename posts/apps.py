@@ -1,7 +1,9 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
+from django.core.exceptions import ImproperlyConfigured
 
 
 class PostsConfig(AppConfig):
@@ -9,10 +11,15 @@ class PostsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register what `migrate` asks of the database first, the background jobs, and who listens for sign-ins."""
+        """Register what `migrate` asks of the database first, jobs, listeners, and checks that a site adds."""
         import_module("alphanode.system_checks")
         import_module("posts.jobs.registered")
         import_module("posts.account_trail").connect()
+        for module in settings.EXTRA_CHECKS:
+            try:
+                import_module(module)
+            except ImportError as error:
+                raise ImproperlyConfigured(f"EXTRA_CHECKS: {module} can't be imported ({error}).") from error
 
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):

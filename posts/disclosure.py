@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 
 @dataclass(frozen=True)
 class Step:
@@ -17,59 +19,93 @@ class Step:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """The sentence under the title and the details behind it."""
+    """The sentence under the title (who wrote, the decision, what follows from it) and the details behind it.
+
+    state: "approved", "flagged" (approved, and a person was asked to look again) or "open".
+    """
 
     written: str
-    review: str
-    is_approved: bool
+    decision: str
+    rest: str
+    state: str
+    ending: str
     approved_at: datetime | None
     steps: list
 
     @property
     def sentence(self):
-        return f"{self.written} {self.review}"
+        return f"{self.written} {self.decision}{self.rest}"
+
+    @property
+    def is_approved(self):
+        return self.state == "approved"
+
+
+def day(moment):
+    """A moment as a day in the site's zone: 18 May 2026; nothing for None."""
+    if not moment:
+        return ""
+    moment = timezone.localtime(moment)
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def disclosure_of(post, revision):
-    """The Disclosure of `revision`, the text that stands at the address of `post`."""
+    """The Disclosure of `revision`, the text that stands at the address of `post`.
+
+    Names the day of the open flag where the post carries it as `flagged_at`.
+    """
     approval = post.live_approval if post.live_approval_id and post.live_revision_id == revision.pk else None
-    written = "Written by a machine." if post.is_imported else "Written in this site's editor."
-    if approval is None:
-        review = "No person has reviewed this text yet."
-    elif approval.is_bulk:
-        review = f"Approved together with others on {_day(approval.created_at)}; nobody reviewed it one by one."
-    elif post.needs_human_review:
-        review = f"Approved by a reviewer on {_day(approval.created_at)}; a person has been asked to look again."
-    else:
-        review = f"Approved by a reviewer on {_day(approval.created_at)}."
+    decision, rest, state, ending = _decision(post, revision, approval)
     return Disclosure(
-        written=written,
-        review=review,
-        is_approved=approval is not None and not approval.is_bulk and not post.needs_human_review,
+        written="Written by a machine." if post.is_imported else "Written in this site's editor.",
+        decision=decision,
+        rest=rest,
+        state=state,
+        ending=ending,
         approved_at=approval.created_at if approval else None,
         steps=_steps(post, revision, approval),
     )
+
+
+def _decision(post, revision, approval):
+    """(the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
+    if approval is None:
+        unread, unapproved = (f"End of a text that no person has {verb}" for verb in ("reviewed", "approved"))
+        if revision.status == revision.Status.CHANGES_REQUESTED:
+            return "A reviewer asked for changes", "; no person has approved this text.", "open", unapproved
+        if revision.status == revision.Status.APPROVED:
+            return "Approved by a reviewer", ", but not released yet.", "open", "End of a text that waits for release"
+        return "No person has reviewed this text yet.", " Check it before you rely on it.", "open", unread
+    on = day(approval.created_at)
+    if approval.is_bulk:
+        ending = "End of a text that no person has reviewed by itself"
+        return "Approved together with others", f" on {on}; nobody has reviewed it by itself.", "open", ending
+    if post.needs_human_review:
+        flagged_at = getattr(post, "flagged_at", None)
+        since = f" on {day(flagged_at)}" if flagged_at else ""
+        rest = f" on {on}; a person was asked{since} to look at it again."
+        return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
+    return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
 
 
 def _steps(post, revision, approval):
     generator = revision.snapshot.get("payload", {}).get("generator", "")
     steps = []
     if post.is_imported:
-        steps.append(Step("Written", False, None, str(generator) if generator else "generator not stated"))
-        steps.append(Step("Imported", False, post.created_at, f"import {post.first_batch_id}"))
+        steps.append(Step("Written", False, None, str(generator) if generator else "Generator not stated"))
+        steps.append(Step("Imported", False, post.created_at, f"Import {post.first_batch_id}"))
     if revision.author_id:
-        steps.append(Step("Edited", True, revision.created_at, "an editor"))
+        steps.append(Step("Edited", True, revision.created_at, "An editor"))
     if approval:
-        steps.append(Step("Approved", True, approval.created_at, "a reviewer"))
-        steps.append(Step("Released", True, post.last_published_at, f"version {revision.version}"))
+        who = "A reviewer, with others" if approval.is_bulk else "A reviewer"
+        steps.append(Step("Approved", True, approval.created_at, who))
+        steps.append(Step("Released", True, post.last_published_at, f"Version {revision.version}"))
+        if post.needs_human_review:
+            steps.append(Step("Second look", True, getattr(post, "flagged_at", None), "Asked for", is_done=False))
     else:
-        steps.append(Step("Approved", True, None, "nobody yet", is_done=False))
-        steps.append(Step("Released", True, None, "after approval", is_done=False))
+        steps.append(Step("Review", True, None, "Waits for a person", is_done=False))
+        steps.append(Step("Release", True, None, "After approval", is_done=False))
     return steps
-
-
-def _day(moment):
-    return f"{moment.day} {moment:%B %Y}"
 
 
 def shown_claims(post, revision):
@@ -78,5 +114,5 @@ def shown_claims(post, revision):
         return post.claimed_revision, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}
     if post.live_approval_id and post.live_revision_id == revision.pk:
-        claims["last reviewed"] = post.live_approval.created_at.date().isoformat()
+        claims["last_reviewed"] = timezone.localtime(post.live_approval.created_at).date().isoformat()
     return claims, True

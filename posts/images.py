@@ -1,10 +1,14 @@
 """Which pictures a page may load, and which are drawn here instead."""
 
+import re
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 # These only put text on a flat colour: drawn here, they cost no request and tell nobody who reads.
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
+READABLE_CONTRAST = 4.5
+_COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
 def is_allowed_image_url(url, hosts):
@@ -15,13 +19,51 @@ def is_allowed_image_url(url, hosts):
         return False
     if not url.startswith("https://"):
         return False
-    netloc = url[len("https://") :].split("/", 1)[0].split("?", 1)[0].split("#", 1)[0]
-    return netloc in hosts
+    return host_of(url) in hosts
 
 
-def drawn_words(url):
-    """The text that a DRAWN_HOSTS address asks for, or "" when it names none."""
+def host_of(url):
+    """What stands between // and the path of an address: user and port, where there are any, stay part of it."""
+    return re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class DrawnImage:
+    """What an address of DRAWN_HOSTS asks for: its words, and colours as #rrggbb ("" when they can't be read)."""
+
+    words: str
+    ground: str = ""
+    ink: str = ""
+
+
+def drawn_image(url):
+    """The DrawnImage of an allowed address on one of DRAWN_HOSTS.
+
+    Both hosts take /SIZE/GROUND/INK with colours of three or six hex digits, .png behind the last part or as a part of
+    its own, and ?text=; dummyimage.com also takes &text= in the path. Colours count only as a pair that can be read.
+    """
     parts = urlsplit(url)
-    # dummyimage.com takes its text after an ampersand of the path: …/fff.png&text=words
-    query = parts.query or parts.path.partition("&")[2]
-    return " ".join(parse_qs(query, max_num_fields=20).get("text", [""])[0].split())[:120]
+    path, _, behind = parts.path.partition("&")
+    words = " ".join(parse_qs(parts.query or behind, max_num_fields=20).get("text", [""])[0].split())[:120]
+    steps = [step.partition(".")[0] for step in path.split("/")[2:4]]
+    if len(steps) == 2 and all(map(_COLOUR.fullmatch, steps)):
+        ground, ink = map(_six_digits, steps)
+        if contrast(ground, ink) >= READABLE_CONTRAST:
+            return DrawnImage(words, ground, ink)
+    return DrawnImage(words)
+
+
+def _six_digits(colour):
+    return "#" + ("".join(digit * 2 for digit in colour) if len(colour) == 3 else colour).lower()
+
+
+def contrast(one, other):
+    """The contrast ratio of two colours #rrggbb, 1 to 21. Source: WCAG 2.2, definitions of contrast and luminance."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour):
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

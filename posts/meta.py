@@ -1,10 +1,12 @@
 """What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from posts.records import FIELDS
 
 FOLD_OVER = 20
+DIGEST_LENGTH = 90
 _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
 # A field of the record stands in the band that names it; bands only draw lines between neighbours.
 BANDS = (
@@ -64,14 +66,19 @@ def label_of(key):
 
 
 def meta_value(value):
-    """Any JSON value as a MetaValue; every leaf is text."""
+    """Any JSON value as a MetaValue; every leaf is text, what is empty leaves nothing."""
     if isinstance(value, dict):
-        return MetaValue("pairs", items=tuple((label_of(key), meta_value(item)) for key, item in value.items()))
+        pairs = ((label_of(key), meta_value(item)) for key, item in value.items() if not _is_empty(item))
+        return MetaValue("pairs", items=tuple(pairs))
     if isinstance(value, list):
-        return MetaValue("list", items=tuple(map(meta_value, value)))
+        return MetaValue("list", items=tuple(meta_value(item) for item in value if not _is_empty(item)))
     if isinstance(value, bool):
         return MetaValue("text", text="true" if value else "false")
     return MetaValue("text", text="null" if value is None else str(value))
+
+
+def _is_empty(value):
+    return value == "" or value == [] or value == {}
 
 
 def _flags(flags):
@@ -80,17 +87,25 @@ def _flags(flags):
 
 
 def _digest(key, value):
+    """A line that says what a closed fold holds, so that few need to open it."""
     if key == "image_sources":
-        counts = {}
-        for image in value:
-            source = image.get("source", "no source")
-            counts[source] = counts.get(source, 0) + 1
+        counts = Counter(image.get("source", "source not stated") for image in value)
         return ", ".join(f"{source} {count}" for source, count in counts.items())
     if key == "entities":
-        return ", ".join(entity.get("type") or entity["name"] for entity in value[:6])
+        return ", ".join(dict.fromkeys(entity.get("type") or entity["name"] for entity in value))
     if isinstance(value, dict):
-        return ", ".join(label_of(name) for name in list(value)[:8])
+        return ", ".join(label_of(name) for name, item in value.items() if not _is_empty(item))
+    if isinstance(value, list):
+        return "; ".join(value[:3])
     return ""
+
+
+def shortened(words):
+    """At most DIGEST_LENGTH characters, cut between words where there are any."""
+    if len(words) <= DIGEST_LENGTH:
+        return words
+    cut = words[: DIGEST_LENGTH - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
 
 
 def meta_rows(record):
@@ -99,9 +114,9 @@ def meta_rows(record):
     for key in FIELDS:
         if key in record and key not in _ELSEWHERE:
             value = _flags(record[key]) if key == "flags" else record[key]
-            rows[key] = MetaRow(key, label_of(key), meta_value(value), _digest(key, value))
+            rows[key] = MetaRow(key, label_of(key), meta_value(value), shortened(_digest(key, value)))
     if extra := {key: value for key, value in record.items() if key not in FIELDS}:
-        rows["extra"] = MetaRow("extra", "extra", meta_value(extra), _digest("extra", extra))
+        rows["extra"] = MetaRow("extra", "extra", meta_value(extra), shortened(_digest("extra", extra)))
     return rows
 
 

@@ -3,11 +3,16 @@
 import hashlib
 
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 
+WIDTH, HEIGHT = 1200, 630
 UNIT = 50
 TRACKS = 7
 TINTS = 5
+_TONES = ("bar", "bar", "pale", "pale", "paper")
+_TRACK_HEIGHT = 80
+_BAR_HEIGHT = 44
+# The notch with the caption hides the lowest tracks, so the one bar in ink stays above them.
+_INK_TRACKS = 4
 
 
 def tint_of(caption):
@@ -16,41 +21,49 @@ def tint_of(caption):
 
 
 def plate_svg(caption):
-    """An SVG of 1200 × 630: seven tracks of bars on a grid of 50 units, one in ink, links from bar to bar.
+    """An SVG of 1200 × 630 units: seven tracks of bars on a grid of 50, one bar in ink, links to the bar below.
 
     Only numbers from the digest reach the markup, never the caption itself. Colours are classes.
     """
     digest = hashlib.sha256(caption.encode()).digest()
-    light, dark, links = [], [], []
-    ink_track = digest[1] % TRACKS
-    ink = ""
-    ends = []
+    ink_track = digest[1] % _INK_TRACKS
+    paths = {"bar": [], "pale": [], "paper": [], "ink": []}
+    links, above = [], None
     for track in range(TRACKS):
-        top = 60 + track * 80
-        first, second, third = digest[2 + track * 4 : 5 + track * 4]
-        start = first % 8 * UNIT
-        length = (2 + second % 6) * UNIT
-        bar = f"M{start} {top}h{length}v40h-{length}z"
-        gap = (1 + third % 4) * UNIT
-        tail = (1 + third // 4 % 7) * UNIT
-        other = f"M{start + length + gap} {top}h{tail}v40h-{tail}z"
-        if track == ink_track:
-            ink = bar
-        else:
-            dark.append(bar)
-        light.append(other)
-        if ends and third % 2:
-            links.append(f"M{ends[-1]} {top - 40}v40")
-        ends.append(start + UNIT)
-    rules = "".join(f"M0 {80 + track * 80}h1200" for track in range(TRACKS))
+        top = 38 + track * _TRACK_HEIGHT
+        bars = _bars(digest[2 + track * 4 : 6 + track * 4])
+        for place, (start, length, tone) in enumerate(bars):
+            tone = "ink" if (track, place) == (ink_track, 0) else tone
+            paths[tone].append(f"M{start} {top}h{length}v{_BAR_HEIGHT}h-{length}z")
+        first, length, _ = bars[0]
+        if above:
+            shared_from, shared_to = max(first, above[0]), min(first + length, above[0] + above[1])
+            if shared_from < shared_to:
+                links.append(f"M{shared_from + 2} {top + _BAR_HEIGHT - _TRACK_HEIGHT}v{_TRACK_HEIGHT - _BAR_HEIGHT}")
+        above = first, length
+    rules = "".join(f"M0 {60 + track * _TRACK_HEIGHT}h{WIDTH}" for track in range(TRACKS))
     return format_html(
-        '<svg class="plate" viewBox="0 0 1200 630" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
+        '<svg class="plate" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
         'focusable="false"><path class="plate__rule" d="{}"/><path class="plate__bar" d="{}"/>'
-        '<path class="plate__bar plate__bar--pale" d="{}"/><path class="plate__link" d="{}"/>'
-        '<path class="plate__ink" d="{}"/></svg>',
-        *(_numbers(path) for path in (rules, "".join(dark), "".join(light), "".join(links), ink)),
+        '<path class="plate__bar plate__bar--pale" d="{}"/><path class="plate__paper" d="{}"/>'
+        '<path class="plate__link" d="{}"/><path class="plate__ink" d="{}"/></svg>',
+        WIDTH,
+        HEIGHT,
+        rules,
+        *("".join(paths[tone]) for tone in ("bar", "pale", "paper")),
+        "".join(links),
+        "".join(paths["ink"]),
     )
 
 
-def _numbers(path) -> SafeString:
-    return mark_safe(path)  # noqa: S308 (path data made of our own numbers)
+def _bars(four):
+    """Two or three bars of a track from four bytes: (start, length, tone), from left to right."""
+    start, length = four[0] % 9 * UNIT, (2 + four[1] % 6) * UNIT
+    bars = [(start, length, _TONES[four[0] >> 5 & 3])]
+    start += length + (four[2] % 4) * UNIT + 10
+    length = (1 + (four[2] >> 4) % 6) * UNIT
+    bars.append((start, length, _TONES[four[1] >> 4 & 3]))
+    if four[3] & 1:
+        start += length + (1 + (four[3] >> 1) % 6) * UNIT
+        bars.append((start, (1 + (four[3] >> 4) % 6) * UNIT, _TONES[four[3] % len(_TONES)]))
+    return bars

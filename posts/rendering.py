@@ -18,14 +18,17 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-from posts.images import DRAWN_HOSTS, drawn_words, is_allowed_image_url
+from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
+# Beyond either of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
-MAX_TEXT = 1024 * 1024
-# Beyond this Pygments costs more than colour is worth; the code is shown all the same.
+MAX_MARKUP = 150_000
+# What looking for the other end of a link costs, against one ordinary mark: measured at 95 and 10 µs.
+BRACKET_COST = 10
+# Characters of code in an article that are worth their colours; code beyond stands in plain ink.
 MAX_HIGHLIGHTED = 60_000
 
 TAGS = {
@@ -36,7 +39,7 @@ ATTRIBUTES = {
     "a": {"href", "title"},
     "code": {"class"},
     "span": {"class"},
-    "div": {"class"},
+    "div": {"class", "dir", "tabindex", "role", "aria-label"},
     "p": {"class"},
     "pre": {"tabindex", "role", "aria-label"},
     "ol": {"start"},
@@ -51,12 +54,24 @@ _CLEANER = nh3.Cleaner(
     link_rel="nofollow ugc noopener",
     strip_comments=True,
 )
+# The desk shows a text with its changes marked, through the same door: two tags more, the signs' and labels' classes.
+_MARKED_CLEANER = nh3.Cleaner(
+    tags=TAGS | {"ins", "del"},
+    attributes={
+        **ATTRIBUTES,
+        **{tag: {"class"} for tag in ("ins", "del", "li", "table", "tr")},
+        "div": {"class", "id"},
+    },
+    url_schemes={"http", "https", "mailto"},
+    link_rel="nofollow ugc noopener",
+    strip_comments=True,
+)
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
+_MARKS = re.compile(r"[!&*_<`~\\|]")
 _FORMATTER = HtmlFormatter(nowrap=True)
-
-
-class TextTooDeep(ValueError):
-    """The text nests deeper than MAX_DEPTH levels or is longer than MAX_TEXT characters."""
+_NOT_LAID_OUT = (
+    "This text nests too deeply, or holds too much markup, to be laid out. It stands here as it was written."
+)
 
 
 @dataclass(frozen=True)
@@ -76,20 +91,28 @@ class RenderedText:
     contents: list = field(default_factory=list)
 
 
-def _highlighted(code, language, attributes):
-    language = (language or "").strip().lower()[:40]
+def _code_block(code, info, env):
+    """A block of code with its head: `info` is the line after the fence, a language and perhaps a file's name."""
+    language, _, file_name = info.strip().partition(" ")
+    language, file_name = language.lower()[:40], file_name.strip()[:120]
     body, name = escape(code), language
-    if language and len(code) <= MAX_HIGHLIGHTED:
+    if language and len(code) <= env["colour_left"]:
         try:
             lexer = _lexer(language)
         except ClassNotFound:
             pass
         else:
+            env["colour_left"] -= len(code)
             body, name = highlight(code, lexer, _FORMATTER), lexer.name
-    label = f"Code, {name}" if name else "Code"
-    head = f'<div class="code__head">{escape(name)}</div>' if name else ""
+    head = "".join(
+        f'<span class="code__{part}">{escape(words)}</span>'
+        for part, words in (("language", name), ("file", file_name))
+        if words
+    )
+    head = f'<div class="code__head">{head}</div>' if head else ""
+    label = escape(" ".join(part for part in ("Code", name, file_name) if part))
     return (
-        f'<div class="code">{head}<pre tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<div class="code" dir="ltr">{head}<pre tabindex="0" role="group" aria-label="{label}">'
         f"<code>{body}</code></pre></div>"
     )
 
@@ -103,8 +126,7 @@ def _markdown():
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH}).enable(["table", "strikethrough"])
 
     def code(renderer, tokens, index, options, env):
-        token = tokens[index]
-        return _highlighted(token.content, token.info.split(maxsplit=1)[0] if token.info.strip() else "", None)
+        return _code_block(tokens[index].content, tokens[index].info, env)
 
     def image(renderer, tokens, index, options, env):
         return _inline_image(tokens[index], env)
@@ -115,6 +137,15 @@ def _markdown():
         tokens[index].attrs = {"class": "number"} if "right" in style else {}
         return renderer.renderToken(tokens, index, options, env)
 
+    def table(renderer, tokens, index, options, env):
+        # A wide table scrolls in a box of its own, which the keyboard must reach.
+        return '<div class="table" tabindex="0" role="group" aria-label="Table"><table>'
+
+    def table_end(renderer, tokens, index, options, env):
+        return "</table></div>"
+
+    parser.add_render_rule("table_open", table)
+    parser.add_render_rule("table_close", table_end)
     parser.add_render_rule("fence", code)
     parser.add_render_rule("code_block", code)
     parser.add_render_rule("image", image)
@@ -139,6 +170,20 @@ def _inline_image(token, env):
 _MARKDOWN = _markdown()
 
 
+def markdown_tokens(text, env=None):
+    """The block tokens of a Markdown text as markdown-it gives them, or None for one that can't be laid out.
+
+    That is a text whose marks would keep the parser busy for seconds, or one that nests deeper than MAX_DEPTH, of
+    which the parser drops the inside. env: what the renderer is to know later, e.g. {"images": […]}.
+    """
+    if has_too_much_markup(text):
+        return None
+    tokens = _MARKDOWN.parse(text, env if env is not None else {"images": ()})
+    if any(token.level >= MAX_DEPTH - 1 and token.nesting == 1 for token in tokens):
+        return None
+    return tokens
+
+
 class _Flow:
     """Collects sanitized pieces and the figures and checklist between them."""
 
@@ -146,17 +191,19 @@ class _Flow:
         self.images = record.get("image_sources", [])
         self.checklist = record.get("checklist", [])
         self.hosts = image_hosts
+        self.env = {"images": self.images, "colour_left": MAX_HIGHLIGHTED}
         self.parts, self.figures, self.placed = [], [], set()
         self.contents, self.ids = [], set()
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
-        if len(text) > MAX_TEXT:
-            raise TextTooDeep(f"The text is longer than {MAX_TEXT:,} characters.")
-        env = {"images": self.images}
-        tokens = _MARKDOWN.parse(text, env)
-        if any(token.level > MAX_DEPTH for token in tokens):
-            raise TextTooDeep(f"The text nests deeper than {MAX_DEPTH} levels.")
+        tokens = markdown_tokens(text, self.env)
+        if tokens is None:
+            self._close_figures()
+            self.parts.append(
+                format_html('<p class="text-note">{}</p><pre class="as-written">{}</pre>', _NOT_LAID_OUT, text)
+            )
+            return
         self._shift_headings(tokens)
         piece, index = [], 0
         while index < len(tokens):
@@ -169,12 +216,12 @@ class _Flow:
                 piece.append(token)
                 index += 1
                 continue
-            self._add_sanitized(piece, env)
+            self._add_sanitized(piece)
             piece = []
             for number in placement:
                 self._add_placed(number)
             index += 3
-        self._add_sanitized(piece, env)
+        self._add_sanitized(piece)
 
     def _placement(self, tokens, index):
         """The image numbers (or "checklist") that a paragraph of its own places, else None."""
@@ -205,11 +252,11 @@ class _Flow:
             self.placed.add(number)
             self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
 
-    def _add_sanitized(self, tokens, env):
+    def _add_sanitized(self, tokens):
         if not tokens:
             return
         self._close_figures()
-        self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)))
+        self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env)))
 
     def _close_figures(self):
         if self.figures:
@@ -262,9 +309,21 @@ def _plain(inline):
     return "".join(child.content for child in inline.children if child.type in ("text", "code_inline")).strip()
 
 
+def has_too_much_markup(text):
+    """Whether parsing `text` could take longer than a reader waits: its marks, weighted by what each may cost."""
+    if len(text) * BRACKET_COST <= MAX_MARKUP:
+        return False
+    return BRACKET_COST * text.count("[") + len(_MARKS.findall(text)) > MAX_MARKUP
+
+
 def sanitize(html):
     """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
     return mark_safe(_CLEANER.clean(html))  # noqa: S308 (this is the door)
+
+
+def sanitize_marked(html):
+    """Like sanitize(), for a text with changes marked: `ins`, `del` and the numbered frames around blocks stay."""
+    return mark_safe(_MARKED_CLEANER.clean(html))  # noqa: S308 (this is the door)
 
 
 def checklist_html(items):
@@ -273,42 +332,55 @@ def checklist_html(items):
 
 
 def figure_html(image, number, hosts):
-    """A figure with its frame reserved: plate, caption on the plate, picture over both; then caption and credit."""
+    """A figure with its frame reserved: plate, caption on the plate, picture over both; then caption and credit.
+
+    image: an image of a record; number: its place among them, from 1; hosts: those that pictures may come from.
+    """
     url, caption = image["url"], image.get("caption", "")
     alt = image.get("alt") or caption or f"Image {number}"
     is_allowed = is_allowed_image_url(url, hosts)
-    host = url.split("/")[2] if url.count("/") >= 2 else ""
-    if is_allowed and host in DRAWN_HOSTS:
-        words = drawn_words(url) or caption
+    if is_allowed and host_of(url) in DRAWN_HOSTS:
+        frame = _drawn_frame(drawn_image(url), caption, alt)
+    elif is_allowed:
         frame = format_html(
-            '<div class="figure__frame figure__frame--drawn"><span class="hidden-text">{}</span>'
-            '<span class="figure__drawn" aria-hidden="true">{}</span></div>',
-            alt,
-            caption or words,
-        )
-    else:
-        picture = format_html(
+            '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>'
             '<img src="{}" alt="{}" width="1200" height="630" loading="lazy" decoding="async" '
-            'referrerpolicy="no-referrer">',
+            'referrerpolicy="no-referrer"></div>',
+            plate_svg(caption or url),
+            caption or alt,
             url,
             alt,
         )
-        blocked = format_html('<span class="hidden-text">{}</span>', alt)
-        frame = format_html(
-            '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>{}</div>',
-            plate_svg(caption or url),
-            caption or alt,
-            picture if is_allowed else blocked,
-        )
+    else:
+        # Nothing is drawn for a host that the site does not know: caption and link are all there is.
+        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt != caption else ""
     return format_html(
-        '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b>{}</b> {}{}</figcaption></figure>',
+        '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b class="figure__number">{}</b> '
+        "<span>{}{}</span></figcaption></figure>",
         tint_of(caption or url),
-        "" if is_allowed else " figure--blocked",
+        "" if is_allowed else " figure--elsewhere",
         number,
         frame,
         number,
         f"{caption.rstrip('.')}. " if caption else "",
         _credit(image, is_allowed),
+    )
+
+
+def _drawn_frame(drawn, caption, alt):
+    """The frame of a picture that only shows words: they are set here, in the colours that the address asks for."""
+    # An address often cuts its words off; the caption then has them whole.
+    words = caption if caption.lower().startswith(drawn.words.lower()) else drawn.words
+    colours = format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else ""
+    return format_html(
+        '<div class="figure__frame"><span class="hidden-text">{}</span>'
+        '<svg class="drawn{}"{} viewBox="0 0 1200 630" aria-hidden="true" focusable="false">'
+        '<rect width="1200" height="630"/><foreignObject x="60" y="60" width="900" height="520">'
+        '<div class="drawn__words" dir="auto"><span>{}</span></div></foreignObject></svg></div>',
+        alt,
+        "" if drawn.ground else " drawn--plain",
+        colours,
+        words or alt,
     )
 
 
@@ -320,14 +392,14 @@ def _credit(image, is_allowed):
         image["url"],
         source,
         f", {licence}" if licence else "",
-        "" if is_allowed else " (not shown: this site does not load pictures from there)",
+        "" if is_allowed else ". The picture stays there: this site does not load any from that host",
     )
 
 
 def render_text(record, *, image_hosts=None):
     """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
 
-    image_hosts: the hosts that pictures may be loaded from. Raises TextTooDeep.
+    image_hosts: the hosts that pictures may be loaded from. A text that can't be laid out stands as it was written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

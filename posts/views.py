@@ -3,6 +3,8 @@
 from functools import wraps
 
 from django.conf import settings
+from django.core.cache import cache
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -11,11 +13,13 @@ from posts.articles import rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
-from posts.models import FormerSlug, Post, Term
+from posts.models import FormerSlug, Post, ReviewFlag, Term
 from posts.similar import similar_posts
 
-HOME_POSTS = 21
+HOME_POSTS = 12
 STACKS_SHOWN = 12
+# Counting walks an index of all posts; two numbers that move by a handful a day may be a minute old.
+COUNTS_SECONDS = 60
 
 
 def public(view):
@@ -32,24 +36,46 @@ def public(view):
     return wrapped
 
 
+def review_counts():
+    """(approved, waiting): how many posts readers can count on, and how many wait for a reviewer."""
+    return cache.get_or_set(
+        "review-counts", lambda: (Post.objects.approved().count(), Post.objects.waiting().count()), COUNTS_SECONDS
+    )
+
+
 @public
 def home(request):
+    approved, waiting = review_counts()
     posts = list(Post.objects.listed().with_texts().newest_first()[:HOME_POSTS])
     stacks = list(
         Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "pk")[:STACKS_SHOWN]
     )
     top = max((stack.listed_count for stack in stacks), default=1)
     context = {
+        "approved": approved,
+        "waiting": waiting,
+        "approved_percent": 100 * approved / (approved + waiting) if approved + waiting else 0,
         "lead": posts[0] if posts else None,
         "posts": posts[1:],
+        "lead_words": _plate_words(posts[0]) if posts else "",
         "stacks": [(stack, round(100 * stack.listed_count / top)) for stack in stacks],
     }
     return render(request, "posts/home.html", context)
 
 
+def _plate_words(post):
+    """What the drawing of a post on a list is drawn from: the caption of its first picture, else its title."""
+    record = post.live_revision.snapshot
+    return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
+
+
 def find_page(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
-    post = with_stored_article(Post.objects.with_texts()).filter(slug=slug).first()
+    open_flags = ReviewFlag.objects.filter(post=OuterRef("pk"), cleared_at=None).order_by("raised_at")
+    posts = with_stored_article(Post.objects.with_texts()).annotate(
+        flagged_at=Subquery(open_flags.values("raised_at")[:1])
+    )
+    post = posts.filter(slug=slug).first()
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()

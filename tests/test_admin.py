@@ -1,7 +1,9 @@
 import pytest
 from django.contrib.admin import site
+from django.test import Client
 from django.urls import reverse
 
+from posts.admin.post_acts import ACTS
 from posts.models import AuditEntry, Post, Review, Revision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -28,7 +30,7 @@ def form_data(page, **changes):
         elif bound.name not in ("why", "bump"):
             value = bound.field.prepare_value(bound.value())
             data[bound.name] = "" if value is None else value
-    for formset in (images, checklist):
+    for formset in filter(None, (images, checklist)):
         for bound in formset.management_form:
             data[bound.html_name] = bound.value()
         for row in formset:
@@ -120,7 +122,8 @@ def test_lists_are_edited_as_rows_and_an_emptied_row_is_gone(client):
     [
         ({"title": ""}, "Title is empty"),
         ({"body": "a\x00b"}, "Null characters are not allowed"),
-        ({"payload": "{not json"}, "This is not JSON (line 1, column 2)"),
+        ({"payload_rest": "{not json"}, "This is not JSON (line 1, column 2)"),
+        ({"payload_rest": '{"seed": [1]}'}, "“seed” stands above already"),
         ({"images-0-url": "ftp://x/a.jpg"}, "URL takes only http and https addresses"),
         ({"images-0-width_px": "0"}, "Width, px"),
         ({"reading_time": "soon"}, "Enter a whole number"),
@@ -139,23 +142,76 @@ def test_an_error_names_the_field_keeps_the_typed_text_and_saves_nothing(client,
     assert post.revisions.count() == 1
 
 
-def test_a_stale_save_shows_both_texts_and_loses_neither(client):
-    post = make_post(summary="Old.")
+def conflict_data(page, **changes):
+    """What a browser would send for the conflict page, with choices made."""
+    context = page.context
+    sent = {"head": context["post"].head_revision_id, "opened": context["opened"].pk, "mine": context["mine"]}
+    return sent | {"bump": context["bump"], "why": context["why"]} | changes
+
+
+def test_a_stale_save_merges_what_only_one_changed_and_asks_about_the_rest(client):
+    record = RecordFactory(
+        summary="Old.", body="one\n\ntwo\n\nthree", notes=["n"], checklist=["a", "b"], tags=["t"], camera={"kept": True}
+    )
+    import_records(record)
+    post = Post.objects.get()
     client.force_login(person("Editors"))
     page = client.get(address(post))
-    import_records({**RecordFactory(source_id=post.source_id), "summary": "From the import."})
-    answer = client.post(address(post), form_data(page, summary="Mine."))
+    import_records(
+        record | {"summary": "From the import.", "body": "ONE\n\ntwo\n\nthree", "notes": ["n", "new"], "tags": []}
+    )
+    answer = client.post(
+        address(post),
+        form_data(page, summary="Mine.", body="one\r\n\r\ntwo\r\n\r\nTHREE", topic="My topic", why="Better."),
+    )
     content = answer.content.decode()
     assert answer.status_code == 409
     assert "An import saved this post while you were editing" in content
     assert "From the import." in content and "Mine." in content
-    typed = {}
-    for name, value in answer.context["typed"]:
-        typed.setdefault(name, []).append(value)
-    post.refresh_from_db()
-    client.post(address(post), {**typed, "head": post.head_revision_id})
-    post.refresh_from_db()
-    assert post.summary == "Mine." and post.revisions.count() == 3
+    assert [clash["name"] for clash in answer.context["clashes"]] == ["Summary, paragraph 1"]
+    origins = {row["label"]: row["origin"] for row in answer.context["settled"]}
+    assert origins == {"Body": "together", "Topic": "mine", "Notes": "theirs", "Tags": "theirs"}
+    merge = reverse("admin:posts_post_merge", args=[post.pk])
+    unchosen = client.post(merge, conflict_data(answer))
+    assert unchosen.status_code == 422
+    assert "Choose for Summary, paragraph 1 first." in unchosen.content.decode()
+    clash = answer.context["clashes"][0]["id"]
+    choice = {f"choice-{clash}": "both", f"both-{clash}": "From the import, and mine."}
+    saved_page = client.post(merge, conflict_data(answer, **choice), follow=True)
+    assert "Saved as 1.0.2." in saved_page.content.decode()
+    head = Post.objects.get().head_revision
+    assert head.why == "Better."
+    assert head.snapshot["summary"] == "From the import, and mine."
+    assert head.snapshot["body"] == "ONE\n\ntwo\n\nTHREE"
+    assert (head.snapshot["topic"], head.snapshot["notes"]) == ("My topic", ["n", "new"])
+    assert "tags" not in head.snapshot and head.snapshot["camera"] == {"kept": True}
+
+
+def test_a_merge_that_is_stale_itself_is_asked_for_again(client):
+    post = make_post(summary="Old.")
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    for words in ("Theirs.", "Theirs again."):
+        import_records({**RecordFactory(source_id=post.source_id, title=post.title), "summary": words})
+        if words == "Theirs.":
+            conflict = client.post(address(post), form_data(page, summary="Mine."))
+    merge = reverse("admin:posts_post_merge", args=[post.pk])
+    answer = client.post(merge, conflict_data(conflict, **{"choice-summary-0": "mine"}))
+    assert answer.status_code == 409 and "Theirs again." in answer.content.decode()
+    done = client.post(merge, conflict_data(answer, **{"choice-summary-0": "mine"}), follow=True)
+    assert "Saved as 1.0.3." in done.content.decode()
+    assert Post.objects.get().summary == "Mine."
+
+
+def test_a_stale_form_with_an_error_is_mended_first(client):
+    post = make_post(summary="Old.")
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    import_records({**RecordFactory(source_id=post.source_id), "summary": "From the import."})
+    answer = client.post(address(post), form_data(page, title="", summary="Mine."))
+    assert answer.status_code == 422 and "Mine." in answer.content.decode()
+    answer = client.post(address(post), form_data(answer, title=post.title))
+    assert answer.status_code == 409 and "From the import." in answer.content.decode()
 
 
 def test_a_post_is_typed_submitted_and_opened(client):
@@ -214,27 +270,107 @@ def test_a_reviewer_flags_clears_rolls_back_withdraws_releases_and_restores_from
     assert actions[-6:] == ["flagged", "flag cleared", "rolled back", "withdrawn", "saved", "address changed"]
 
 
-@pytest.mark.parametrize(
-    "act", ["decide", "flag", "roll-back", "withdraw", "release", "restore", "submit", "change-address"]
-)
-def test_no_act_happens_by_get_and_none_for_who_may_not(client, act):
-    post = make_post(released=True)
-    client.force_login(person("Reviewers"))
-    assert client.get(address(post, act)).status_code == 405
+# What each group may do, act by act. 403 is the answer to everybody else, and nothing changes.
+MAY = {
+    "decide": {"Reviewers"},
+    "flag": {"Reviewers", "Staff"},
+    "clear-flag": {"Reviewers", "Staff"},
+    "roll-back": {"Reviewers"},
+    "withdraw": {"Reviewers", "Staff"},
+    "release": {"Reviewers"},
+    "restore": {"Editors", "Reviewers"},
+    "submit": {"Editors", "Reviewers"},
+    "change-address": {"Reviewers"},
+}
+
+
+@pytest.mark.parametrize("group", ["Editors", "Reviewers", "Staff", None])
+@pytest.mark.parametrize("act", MAY)
+def test_each_act_is_for_its_groups_and_by_post_only(client, act, group):
+    post = make_post(released=True, flagged=True)
+    assert set(MAY) == set(ACTS)
+    if group:
+        client.force_login(person(group))
+        assert client.get(address(post, act)).status_code == 405
     before = list(Post.objects.values()), AuditEntry.objects.count()
-    client.logout()
-    assert client.post(address(post, act)).status_code == 302
-    client.force_login(person("Staff" if act not in ("flag", "withdraw") else "Editors"))
     data = {
         "fingerprint": post.head_revision.fingerprint,
-        "outcome": "rejected",
-        "comment": "no",
+        "flags_seen": str(post.review_flags.get().pk),
+        "outcome": "approved",
         "flag-note": "x",
+        "flag": str(post.review_flags.get().pk),
+        "why": "x",
         "number": "1",
-        "slug": "x",
+        "slug": "another-slug",
     }
-    assert client.post(address(post, act), data).status_code == 403
+    answer = client.post(address(post, act), data)
+    if group is None:
+        assert answer.status_code == 302 and answer.headers["Location"].startswith(reverse("admin:login"))
+    elif group in MAY[act]:
+        assert answer.status_code in (302, 422)
+        return
+    else:
+        assert answer.status_code == 403
     assert (list(Post.objects.values()), AuditEntry.objects.count()) == before
+
+
+@pytest.mark.parametrize(
+    ("group", "editing", "adding", "merging"),
+    [("Editors", 200, 200, 400), ("Reviewers", 200, 200, 400), ("Staff", 403, 403, 403), (None, 302, 302, 302)],
+)
+def test_side_views_are_for_who_may_edit(client, group, editing, adding, merging):
+    post = make_post()
+    data = {}
+    if group:
+        client.force_login(person(group))
+        page = client.get(address(post))
+        data = form_data(page, summary="New.")
+        assert ("Save and submit" in page.content.decode()) is (editing == 200)
+    assert client.post(address(post), data, follow=editing == 200).status_code == editing
+    assert client.get(reverse("admin:posts_post_add")).status_code == adding
+    merge = reverse("admin:posts_post_merge", args=[post.pk])
+    assert client.post(merge, {"mine": "{"}).status_code == merging
+    if group:
+        assert client.get(merge).status_code == 405
+        assert client.get(reverse("admin:posts_post_preview", args=[post.pk])).status_code == 200
+    post.refresh_from_db()
+    assert post.revisions.count() == (2 if editing == 200 else 1)
+
+
+def test_acts_need_the_token_against_forgery(superuser):
+    post = make_post()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(superuser)
+    assert client.post(address(post, "withdraw")).status_code == 403
+    assert Post.objects.get().withdrawn_at is None
+
+
+def test_a_refused_act_keeps_what_was_typed(client):
+    post = make_post(released=True)
+    client.force_login(person())
+    answer = client.post(address(post, "change-address"), {"slug": "Not A Slug"})
+    assert answer.status_code == 422 and 'value="Not A Slug"' in answer.content.decode()
+    answer = client.post(address(post, "roll-back"), {"why": "Because of this."})
+    assert answer.status_code == 422 and "Because of this." in answer.content.decode()
+
+
+def test_lists_too_long_for_a_form_stay_as_they_are(client):
+    tags, points = [f"t{n}" for n in range(300)], [f"p{n}" for n in range(300)]
+    post = make_post(tags=tags, checklist=points)
+    client.force_login(person("Editors"))
+    page = client.get(address(post))
+    assert "Tags holds 300 values, too many for a form." in page.content.decode()
+    client.post(address(post), form_data(page, summary="New."))
+    head = Post.objects.get().head_revision
+    assert (head.version, head.snapshot["tags"], head.snapshot["checklist"]) == ("1.0.1", tags, points)
+
+
+def test_a_superuser_keeps_the_accounts_on_the_same_desk(client, superuser):
+    client.force_login(superuser)
+    for name in ("user", "group"):
+        assert client.get(reverse(f"admin:auth_{name}_changelist")).status_code == 200
+    client.force_login(person("Reviewers"))
+    assert client.get(reverse("admin:auth_user_changelist")).status_code == 403
 
 
 @pytest.mark.parametrize("number", ["123abc", "-1", str(2**63), "99999999999999999999", "..", "0"])
@@ -262,6 +398,7 @@ def test_a_list_costs_the_same_with_one_post_and_with_thirty(client, django_asse
     from django.test.utils import CaptureQueriesContext
 
     client.force_login(superuser)
+    make_post()
     make_post(released=True, flagged=True)
     models = ["post", "revision", "review", "reviewflag", "release", "auditentry", "importbatch", "importissue"]
     addresses = [reverse("admin:index"), *(reverse(f"admin:posts_{name}_changelist") for name in models)]
@@ -315,13 +452,26 @@ def test_every_filter_answers(client, superuser, query):
 def test_actions_of_the_list_go_through_the_operations(client):
     flagged, typed = make_post(), make_post()
     client.force_login(person())
-    for action, message in [("flag_selected", "Flagged: 2."), ("withdraw_selected", "Withdrawn: 2.")]:
-        data = {"action": action, "_selected_action": [flagged.pk, typed.pk]}
-        page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
-        assert message in page.content.decode()
+    where = reverse("admin:posts_post_changelist")
+    for action, title in [
+        ("flag_selected", "Flagged: 2. Refused: 0."),
+        ("withdraw_selected", "Withdrawn: 2. Refused: 0."),
+        ("withdraw_selected", "Withdrawn: 0. Refused: 2."),
+    ]:
+        page = client.post(where, {"action": action, "_selected_action": [flagged.pk, typed.pk]})
+        assert title in page.content.decode()
+    assert page.content.decode().count("The post is withdrawn already.") == 2
+    assert Post.objects.filter(withdrawn_at=None).count() == 0
+
+
+def test_an_act_on_all_posts_of_a_long_list_changes_nothing(client, monkeypatch):
+    posts = [make_post() for _ in range(3)]
+    monkeypatch.setattr("posts.admin.post_list.BULK_LIMIT", 2)
+    client.force_login(person())
+    data = {"action": "withdraw_selected", "_selected_action": [posts[0].pk], "select_across": "1"}
     page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
-    assert "The post is withdrawn already." in page.content.decode()
-    assert "Withdrawn: 0." in page.content.decode()
+    assert "More than 2 posts are selected; nothing was changed." in page.content.decode()
+    assert Post.objects.filter(withdrawn_at=None).count() == 3
 
 
 def test_an_editor_has_no_action_that_an_editor_may_not_take(client):

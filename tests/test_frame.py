@@ -122,11 +122,11 @@ def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(producti
         for line in server.stderr:
             if "Booting worker" in line:
                 break
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=180) as answer:
             page = answer.read().decode()
             assert "gunicorn/" not in answer.headers.get("Server", "")
         address = re.search(r'href="(/static/css/[a-z]+\.[0-9a-f]{12}\.css)"', page)[1]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=180) as answer:
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert len(answer.read()) > 100
         with pytest.raises(urllib.error.HTTPError, match="400"):
@@ -135,4 +135,4 @@ def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(producti
             )
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=180)

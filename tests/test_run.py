@@ -55,7 +55,7 @@ def run(folder):
     for process in started:
         process.kill()
         # Returns when the parts have let go of the pipe too.
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
 
 
 def read_until(process, pattern):
@@ -102,7 +102,7 @@ def test_one_signal_ends_the_site_and_its_worker(run, port, number):
     assert wait_for_site(port) == b"ok" and is_there(worker)
     process.send_signal(number)
     # The end of the pipe is the end of all that held it.
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert not is_there(worker) and answers(port) is None
@@ -113,7 +113,7 @@ def test_nothing_stays_behind_when_the_process_above_is_killed(run, port):
     worker = started(process)
     assert wait_for_site(port) == b"ok"
     process.kill()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     assert '"worker ended"' in said and str(worker) in said
     assert answers(port) is None
 
@@ -123,7 +123,7 @@ def test_when_the_worker_dies_the_site_is_stopped_with_one_line_that_says_why(ru
     worker = started(process)
     assert wait_for_site(port) == b"ok"
     os.kill(worker, signal.SIGKILL)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     assert process.returncode == 1
     assert said.endswith("The worker ended by itself (signal 9); stopping the site too.\n")
     assert answers(port) is None
@@ -139,7 +139,7 @@ def test_a_second_site_on_the_same_database_goes_without_a_worker_of_its_own(run
     read_until(second, "The worker that serves this database already")
     assert wait_for_site(other) == b"ok"
     second.terminate()
-    second.communicate(timeout=60)
+    second.communicate(timeout=180)
     assert second.returncode == 0 and wait_for_site(port) == b"ok"
 
 
@@ -149,7 +149,7 @@ def test_a_port_that_is_taken_is_named_with_another_one(run):
         taken.listen()
         port = taken.getsockname()[1]
         process = run(port)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=180)
     assert process.returncode == 1
     assert said.startswith(f"Port {port} is taken") and f"make run PORT={port + 1}" in said and said.count("\n") == 1
 
@@ -167,6 +167,6 @@ def test_a_port_that_is_taken_is_named_with_another_one(run):
 )
 def test_what_cannot_run_says_why_without_a_traceback(run, port, wanted, environment, message):
     process = run(wanted or port, **environment)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     assert process.returncode == 1
     assert message in said and "Traceback" not in said

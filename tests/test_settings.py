@@ -47,7 +47,7 @@ def run(*arguments, **environment):
         env={**plain, "PYTHONUTF8": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -6,6 +6,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 EMPTY_ROWS = 2
+# A list of more rows than this is kept as it is: no browser and no person gets through a form of thousands.
+MAX_ROWS = 200
 
 
 class CanonicalText(forms.CharField):
@@ -31,7 +33,8 @@ class RowsWidget(forms.Widget):
         return ""
 
     def value_from_datadict(self, data, files, name):
-        columns = [data.getlist(f"{name}-{part}") for part, _ in self.parts]
+        # A browser sends every line end as CR LF.
+        columns = [[text.replace("\r\n", "\n") for text in data.getlist(f"{name}-{part}")] for part, _ in self.parts]
         return [list(row) for row in zip(*columns, strict=False)]
 
     def get_context(self, name, value, attrs):
@@ -40,45 +43,66 @@ class RowsWidget(forms.Widget):
         context["widget"]["rows"] = [
             {
                 "is_empty": not any(row),
-                "cells": [
-                    {
-                        "name": f"{name}-{part}",
-                        "label": f"{label} {number}",
-                        "value": cell,
-                        "is_hidden": part == "extra",
-                    }
-                    for (part, label), cell in zip(self.parts, row, strict=True)
-                ],
+                "cells": [self._cell(name, *cell, number) for cell in zip(self.parts, row, strict=True)],
             }
             for number, row in enumerate(rows, 1)
         ]
         return context
 
+    def _cell(self, name, part, text, number):
+        key, label = part
+        return {
+            "name": f"{name}-{key}",
+            "label": f"{label} {number}",
+            "value": text,
+            "is_hidden": label == "",
+            # A field of one line would lose the line ends.
+            "line_count": text.count("\n") + 1,
+        }
+
 
 class RowsField(forms.Field):
-    """Base of fields whose value in the form is a list of rows (lists of text)."""
+    """Base of fields whose value in the form is a list of rows (lists of text). A part without a label is hidden."""
 
-    parts = (("value", ""),)
+    parts = (("value", None),)
 
-    def __init__(self, *, label):
-        parts = [(name, part_label or label) for name, part_label in self.parts]
-        super().__init__(label=label, required=False, widget=RowsWidget(parts))
+    def __init__(self, *, label, help_text=""):
+        parts = [(name, label if part_label is None else part_label) for name, part_label in self.parts]
+        super().__init__(label=label, required=False, help_text=help_text, widget=RowsWidget(parts))
+        self.opened, self.opened_rows = None, None
 
-    def has_changed(self, initial, data):
-        return self.to_python(data) != self.to_python(initial)
+    def open_with(self, value):
+        """Remember the record's own value: rows that come back as they went out are that value to the byte."""
+        self.opened, self.opened_rows = value, self.prepare_value(value)
 
-    def to_python(self, rows):
-        return [row for row in rows or [] if any(cell for cell in row)]
+    def prepare_value(self, value):
+        """The rows that show `value`; rows that came from a browser stay as they are."""
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            return self._filled(value)
+        return self.rows_of(value)
+
+    def clean(self, rows):
+        """The record's value for the rows that a person left filled."""
+        rows = self._filled(rows or [])
+        if self.opened_rows is not None and rows == self._filled(self.opened_rows):
+            return self.opened
+        return self.value_of(rows)
+
+    def _filled(self, rows):
+        return [row for row in rows if self.is_filled(row)]
+
+    def is_filled(self, row):
+        return any(row)
 
 
 class TextListField(RowsField):
     """A list of texts."""
 
-    def prepare_value(self, value):
-        return value if value and isinstance(value[0], list) else [[text] for text in value or []]
+    def rows_of(self, value):
+        return [[text] for text in value or []]
 
-    def clean(self, rows):
-        return [row[0] for row in self.to_python(rows)]
+    def value_of(self, rows):
+        return [row[0] for row in rows]
 
 
 class PairsField(RowsField):
@@ -86,44 +110,74 @@ class PairsField(RowsField):
 
     parts = (("label", "Label"), ("text", "Text"))
 
-    def prepare_value(self, value):
-        return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+    def rows_of(self, value):
+        return [list(pair) for pair in (value or {}).items()]
 
-    def clean(self, rows):
-        rows = self.to_python(rows)
-        labels = [label for label, _ in rows]
+    def value_of(self, rows):
+        labels = [row[0] for row in rows]
         if "" in labels:
             raise ValidationError("Every line needs a label. Write one, or empty the line.")
         if len(set(labels)) < len(labels):
             raise ValidationError("Two lines have the same label. Rename one.")
-        return dict(rows)
+        return {row[0]: row[1] for row in rows}
+
+
+class FlatValuesField(PairsField):
+    """An object of label → text, number, true, false or null. What came as no text stays none while it still reads
+    as one (84, true, null); a new line is text."""
+
+    parts = (("label", "Label"), ("text", "Value"), ("kind", ""))
+
+    def rows_of(self, value):
+        return [
+            [label, item, ""] if isinstance(item, str) else [label, json.dumps(item), "json"]
+            for label, item in (value or {}).items()
+        ]
+
+    def is_filled(self, row):
+        return bool(row[0] or row[1])
+
+    def value_of(self, rows):
+        values = super().value_of(rows)
+        return {label: _scalar(values[label]) if kind == "json" else values[label] for label, _, kind in rows}
+
+
+def is_flat(value):
+    """Whether a JSON value fits into one row of FlatValuesField."""
+    return not isinstance(value, list | dict)
+
+
+def _scalar(text):
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if is_flat(value) and not isinstance(value, str) else text
 
 
 class EntitiesField(RowsField):
     """Objects with name and type; other keys of each travel along unseen."""
 
-    parts = (("name", "Name"), ("type", "Type"), ("extra", "Other keys"))
+    parts = (("name", "Name"), ("type", "Type"), ("extra", ""))
 
-    def prepare_value(self, value):
-        if value and isinstance(value[0], list):
-            return value
+    def rows_of(self, value):
         rows = []
         for entity in value or []:
             extra = {key: item for key, item in entity.items() if key not in ("name", "type")}
-            rows.append([entity.get("name", ""), entity.get("type", ""), json.dumps(extra) if extra else ""])
+            rows.append([entity["name"], entity.get("type", ""), json.dumps(extra) if extra else ""])
         return rows
 
-    def to_python(self, rows):
-        return [row for row in rows or [] if row[0] or row[1]]
+    def is_filled(self, row):
+        return bool(row[0] or row[1])
 
-    def clean(self, rows):
-        return [_entity(*row) for row in self.to_python(rows)]
+    def value_of(self, rows):
+        return [_entity(*row) for row in rows]
 
 
 def _entity(name, kind, extra):
     try:
         others = json.loads(extra) if extra else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         others = {}
     entity = {"name": name, "type": kind} if kind else {"name": name}
     return entity | (others if isinstance(others, dict) else {})
@@ -143,6 +197,7 @@ class ObjectField(forms.CharField):
         return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
 
     def clean(self, value):
+        """The object as a dict; {} for an empty field."""
         if not value:
             return {}
         try:

@@ -1,5 +1,7 @@
 """What the list and the page of posts show of flags and of the audit trail."""
 
+import json
+
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -26,3 +28,17 @@ def plans_of(post):
     plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
     refused = plans.filter(state="refused", **({"settled_at__gt": last} if last else {}))
     return [*plans.filter(state="waiting"), *refused]
+
+
+def both_texts(post, fingerprint):
+    """Where the text that was read (by its fingerprint) and the proposed one differ: [(field, read, proposed)]."""
+    read = post.revisions.filter(fingerprint=fingerprint).order_by("-number").first()
+    if read is None:
+        return []
+    before, now = read.snapshot, post.head_revision.snapshot
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return [(key.replace("_", " "), _shown(before.get(key)), _shown(now.get(key))) for key in keys]
+
+
+def _shown(value):
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2) if value else "–"

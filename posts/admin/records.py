@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from posts.admin.posts import CappedPaginator, status_badge
+from posts.admin.lists import CappedPaginator, status_badge
 from posts.models import FormerSlug, ImportBatch, ImportIssue, Review, Revision
 
 

@@ -13,6 +13,10 @@ class Interrupted(BaseException):
     """
 
 
+class CutShort(Interrupted):
+    """The worker had no more patience: the job neither ended nor asked whether to stop."""
+
+
 def job_should_stop():
     """Whether the worker was told to end or has lost its claim to this job; False outside of a job."""
     asked = should_stop.get()

@@ -99,8 +99,11 @@ def perform(claim, *, should_stop=lambda: False):
         try:
             with _set(control.should_stop, should_stop):
                 claim.definition.task.call(**run.arguments)
+        except control.CutShort:
+            logger.warning("job cut short; it goes on later. It never asked whether to stop", extra=extra)
+            return partial(put_back, claim)
         except control.Interrupted:
-            logger.info("job stopped before its end; it goes on later", extra=extra)
+            logger.info("job stopped at a checkpoint; it goes on later", extra=extra)
             return partial(put_back, claim)
         # A command that a job calls may end by sys.exit(): that ends the job, not the worker.
         except (Exception, SystemExit) as error:

@@ -78,7 +78,7 @@ class Worker:
     def _on_alarm(self, number, frame):
         # Only in the middle of a job's own code: what the worker itself writes is short and must not be torn.
         if control.should_stop.get() is not None:
-            raise control.Interrupted
+            raise control.CutShort
 
     def run(self, *, until_idle=False):
         """Work until a signal, or with `until_idle` until nothing is due. Raises Unready."""

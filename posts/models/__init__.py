@@ -1,6 +1,7 @@
 """The models; everyone imports them from here."""
 
 from posts.models.audit_entry import AuditEntry
+from posts.models.check_result import CheckResult
 from posts.models.checklist_item import ChecklistItem
 from posts.models.former_slug import FormerSlug
 from posts.models.image_source import ImageSource
@@ -16,9 +17,11 @@ from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
 from posts.models.scheduled_release import ScheduledRelease
 from posts.models.term import PostTerm, Term
+from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 
 __all__ = [
     "AuditEntry",
+    "CheckResult",
     "ChecklistItem",
     "FormerSlug",
     "ImageSource",
@@ -27,6 +30,7 @@ __all__ = [
     "Job",
     "JobRun",
     "JobWorker",
+    "ParagraphCount",
     "Post",
     "PostTerm",
     "ReaderReport",
@@ -37,5 +41,9 @@ __all__ = [
     "ReviewFlag",
     "Revision",
     "ScheduledRelease",
+    "SketchBand",
     "Term",
+    "TextScan",
+    "TextSketch",
+    "TextTwin",
 ]

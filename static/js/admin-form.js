@@ -1,25 +1,165 @@
-// The form of a post: warns before typed text is lost, and grows lists by a row. Everything works without it.
+// The form of a post: tabs, rows that grow and go, and a warning before typed text is lost. The page works without it.
 "use strict";
 
 const form = document.querySelector("[data-warn-unsaved]");
+
+// Unsaved text. A form that came back with errors holds text that was never saved.
 if (form) {
-  let changed = false;
-  form.addEventListener("input", () => { changed = true; });
-  form.addEventListener("submit", () => { changed = false; });
-  addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+  let isChanged = form.hasAttribute("data-is-changed");
+  const note = () => { isChanged = true; };
+  form.addEventListener("input", note);
+  form.addEventListener("rows-changed", note);
+  form.addEventListener("submit", () => { isChanged = false; });
+  addEventListener("beforeunload", (event) => { if (isChanged) event.preventDefault(); });
 }
 
-for (const rows of document.querySelectorAll("[data-rows]")) {
-  rows.addEventListener("input", () => {
-    const last = rows.lastElementChild;
-    const isUsed = [...last.querySelectorAll("input")].some((input) => input.value);
-    if (!isUsed) return;
-    const next = last.cloneNode(true);
-    const number = rows.children.length + 1;
-    for (const input of next.querySelectorAll("input")) {
-      input.value = "";
-      if (input.hasAttribute("aria-label")) input.setAttribute("aria-label", input.getAttribute("aria-label").replace(/\d+$/, number));
+// Tabs, after the pattern of the ARIA Authoring Practices: one stop for Tab, arrows between the tabs.
+const list = document.querySelector("[data-tabs]");
+if (list) {
+  const tabs = [...list.querySelectorAll("a")];
+  const panelOf = (tab) => document.getElementById(tab.hash.slice(1));
+  const saveBar = document.querySelector("#post-form .save-bar");
+
+  const show = (chosen) => {
+    for (const tab of tabs) {
+      const isChosen = tab === chosen;
+      tab.setAttribute("aria-selected", String(isChosen));
+      tab.tabIndex = isChosen ? 0 : -1;
+      panelOf(tab).hidden = !isChosen;
     }
-    rows.append(next);
+    // Decisions and history are about the text as it was saved.
+    if (saveBar) saveBar.hidden = !form.contains(panelOf(chosen));
+  };
+
+  list.setAttribute("role", "tablist");
+  document.body.classList.add("has-tabs");
+  for (const tab of tabs) {
+    const panel = panelOf(tab);
+    tab.id = `tab-${panel.id}`;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", panel.id);
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    tab.addEventListener("click", (event) => {
+      event.preventDefault();
+      show(tab);
+      history.replaceState(null, "", tab.hash);
+    });
+  }
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, Home: -tabs.length, End: tabs.length }[event.key];
+    if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+    const here = tabs.indexOf(document.activeElement);
+    const last = tabs.length - 1;
+    const next = Math.abs(step) > 1 ? (step < 0 ? 0 : last) : (here + step + tabs.length) % tabs.length;
+    event.preventDefault();
+    tabs[next].focus();
+    tabs[next].click();
   });
+
+  // An address or a link may name a part, or anything inside one: open it, then go there.
+  const open = (hash) => {
+    const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+    const tab = target && tabs.find((one) => panelOf(one).contains(target));
+    if (!tab) return false;
+    show(tab);
+    if (target === panelOf(tab)) {
+      // The browser went to the panel before the others were hidden: back to the head of the page.
+      scrollTo(0, 0);
+    } else {
+      target.scrollIntoView({ block: "center" });
+      target.focus({ preventScroll: true });
+    }
+    return true;
+  };
+  addEventListener("hashchange", () => open(location.hash));
+  // A second click on a link to the same place changes no address.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link && !tabs.includes(link) && link.hash === location.hash) open(link.hash);
+  });
+
+  const wrong = form.querySelector("[aria-invalid='true'], .field--error, .errorlist");
+  const wrongTab = wrong && tabs.find((one) => panelOf(one).contains(wrong));
+  const sent = document.querySelector("[data-open-part]");
+  if (wrongTab) {
+    show(wrongTab);
+    const field = wrong.matches("input, textarea, select") ? wrong : wrong.querySelector("input, textarea, select");
+    if (field) {
+      // The address may still name the part that was open: the browser would go there and take the focus away.
+      history.replaceState(null, "", field.id ? `#${field.id}` : wrongTab.hash);
+      field.focus();
+    }
+  } else if (sent || !open(location.hash)) {
+    show((sent && tabs.find((one) => one.hash === `#${sent.dataset.openPart}`)) || tabs[0]);
+  }
+}
+
+// Rows of small fields: there is always an empty one more, and × takes one out.
+const changed = (element) => element.dispatchEvent(new CustomEvent("rows-changed", { bubbles: true }));
+const renumber = (rows) => {
+  [...rows.children].forEach((row, index) => {
+    for (const input of row.querySelectorAll("[aria-label]")) {
+      input.setAttribute("aria-label", input.getAttribute("aria-label").replace(/\d+$/, index + 1));
+    }
+  });
+};
+const addRemoval = (rows, row) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "rows__remove";
+  button.textContent = "×";
+  const field = row.querySelector("[aria-label]");
+  button.setAttribute("aria-label", `Take out ${field.getAttribute("aria-label")}`);
+  button.addEventListener("click", () => {
+    const next = row.nextElementSibling.querySelector("[aria-label]");
+    row.remove();
+    renumber(rows);
+    changed(rows);
+    next.focus();
+  });
+  row.append(button);
+};
+for (const rows of document.querySelectorAll("[data-rows]")) {
+  for (const row of rows.children) if (!row.classList.contains("rows__row--empty")) addRemoval(rows, row);
+  rows.addEventListener("input", (event) => {
+    const row = event.target.closest(".rows__row");
+    if (row.classList.contains("rows__row--empty") && event.target.value) {
+      const blank = row.cloneNode(true);
+      for (const input of blank.querySelectorAll("input")) input.value = "";
+      row.classList.remove("rows__row--empty");
+      addRemoval(rows, row);
+      rows.append(blank);
+      renumber(rows);
+    }
+  });
+}
+
+// Ordered rows: ↑ and ↓ beside the number, which works without them.
+for (const rows of document.querySelectorAll("[data-ordered]")) {
+  const position = (row) => row.querySelector("input[name$='-position']");
+  const move = (row, step) => {
+    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
+    if (!other || !position(other).value) return;
+    [position(row).value, position(other).value] = [position(other).value, position(row).value];
+    if (step < 0) other.before(row); else other.after(row);
+    changed(rows);
+  };
+  for (const row of rows.children) {
+    if (!position(row).value) continue;
+    const what = row.querySelector("legend").textContent.trim();
+    const buttons = document.createElement("span");
+    buttons.className = "order-buttons";
+    for (const [sign, step, word] of [["↑", -1, "up"], ["↓", 1, "down"]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = sign;
+      button.setAttribute("aria-label", `Move ${what} ${word}`);
+      button.addEventListener("click", () => { move(row, step); button.focus(); });
+      buttons.append(button);
+    }
+    const field = row.querySelector(".field--position");
+    field.classList.add("has-order");
+    position(row).after(buttons);
+  }
 }

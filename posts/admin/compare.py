@@ -1,0 +1,140 @@
+"""Any two texts of a post beside each other, and the paper with its changes marked."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.views.decorators.http import require_safe
+
+from posts.comparing import changes_since_import, compare_records, default_pair
+from posts.comparing.marked import marked_html
+from posts.models import Post, Revision
+from posts.views import article_context
+
+VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As readers see it", "record": "Record"}
+# A select with more texts than this helps nobody; older ones are reached from the history.
+MAX_CHOICES = 200
+MAX_NUMBER = 2**31 - 1
+
+
+def compare_urls(site):
+    """The addresses of these pages on an AdminSite."""
+    pages = [
+        ("posts/post/<int:pk>/compare/", compare_view, "posts_post_compare"),
+        ("posts/post/<int:pk>/marked/", marked_view, "posts_post_marked"),
+        ("posts/revision/<int:pk>/preview/", preview_view, "posts_revision_preview"),
+    ]
+    return [path(route, site.admin_view(bound(view, site)), name=name) for route, view, name in pages]
+
+
+def bound(view, site):
+    """`view` with the AdminSite that it belongs to."""
+
+    def with_site(request, pk):
+        if not (request.user.has_perm("posts.view_post") and request.user.has_perm("posts.view_revision")):
+            raise PermissionDenied
+        return view(request, pk, site)
+
+    return require_safe(with_site)
+
+
+def comparison_context(post, old, new):
+    """What the partials under admin/posts/compare/ take: `comparison`, `old`, `new` (Revision) and `post`.
+
+    The review screen includes _marks.html, _sides.html and _summary.html with it.
+    """
+    return {"post": post, "old": old, "new": new, "comparison": compare_records(old.snapshot, new.snapshot)}
+
+
+def _post(pk):
+    post = Post.objects.with_texts().filter(pk=pk).first() if pk <= 2**63 - 1 else None
+    if post is None:
+        raise Http404("No post has this number.")
+    return post
+
+
+def _pair(request, post):
+    """(older, newer) as the address names them by number, each by default what default_pair() gives; 404 for a number
+    that is no text of this post, None for a post of one text."""
+    numbers = {name: request.GET.get(name, "") for name in ("old", "new")}
+    pair = default_pair(post) if not all(numbers.values()) else None
+    if not any(numbers.values()):
+        return pair
+    chosen = dict(zip(("old", "new"), pair or (post.head_revision,) * 2, strict=True))
+    for name, number in numbers.items():
+        if number:
+            if not (number.isascii() and number.isdigit() and int(number) <= MAX_NUMBER):
+                raise Http404("No text of this post has this number.")
+            chosen[name] = post.revisions.select_related("author", "batch").filter(number=int(number)).first()
+        if chosen[name] is None:
+            raise Http404("No text of this post has this number.")
+    return chosen["old"], chosen["new"]
+
+
+def _choices(post, chosen):
+    """The texts for the selects: the newest, and those that are chosen."""
+    newest = post.revisions.select_related("author", "batch").defer("snapshot").order_by("-number")[:MAX_CHOICES]
+    known = {revision.pk for revision in newest}
+    choices = [*newest, *(revision for revision in dict.fromkeys(chosen) if revision.pk not in known)]
+    return sorted(choices, key=lambda revision: -revision.number)
+
+
+def compare_view(request, pk, site):
+    """Two texts of one post; ?old= and ?new= are their numbers, ?view= one of VIEWS."""
+    post = _post(pk)
+    view = request.GET.get("view", "sides")
+    if view not in VIEWS:
+        raise Http404("There is no such view.")
+    pair = _pair(request, post)
+    context = {
+        **site.each_context(request),
+        "opts": Post._meta,
+        "post": post,
+        "title": f"Compare {pair[0].version} with {pair[1].version}" if pair else f"Compare: {post.title}",
+        "view": view,
+    }
+    if pair:
+        old, new = pair
+        context |= comparison_context(post, old, new)
+        context |= {
+            "choices": _choices(post, pair),
+            "views": [(key, label, f"?old={old.number}&new={new.number}&view={key}") for key, label in VIEWS.items()],
+            "since_import": changes_since_import(post),
+            "may_restore": request.user.has_perm("posts.restore_post")
+            and old.fingerprint != post.head_revision.fingerprint,
+            "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
+        }
+    response = TemplateResponse(request, "admin/posts/compare/compare.html", context)
+    # This page frames previews of its own post, and nothing else.
+    response.page_kind = "framing"
+    return response
+
+
+def marked_view(request, pk, site):
+    """The paper with its changes marked, for a sandboxed frame."""
+    post = _post(pk)
+    pair = _pair(request, post)
+    if pair is None:
+        raise Http404("This post has one text; there is nothing to compare it with.")
+    context = comparison_context(post, *pair)
+    context["marked"] = marked_html(context["comparison"], pair[1].snapshot)
+    response = TemplateResponse(request, "admin/posts/compare/paper.html", context)
+    response.page_kind = "preview"
+    return response
+
+
+def preview_view(request, pk, site):
+    """One text as readers would see it, for a sandboxed frame or to read by itself."""
+    revision = Revision.objects.filter(pk=pk).first() if pk <= 2**63 - 1 else None
+    if revision is None:
+        raise Http404("No text has this number.")
+    context = article_context(_post(revision.post_id), revision, is_preview=True)
+    response = TemplateResponse(request, "posts/detail.html", context)
+    response.page_kind = "preview"
+    return response
+
+
+def compare_address(post, old=None, new=None, name="compare"):
+    """The address of a comparison (`name`: compare or marked) of two Revisions, or of the default pair."""
+    address = reverse(f"admin:posts_post_{name}", args=[post.pk])
+    return f"{address}?old={old.number}&new={new.number}" if old and new else address

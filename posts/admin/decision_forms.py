@@ -1,0 +1,47 @@
+"""The small forms beside the form of a post: what a person says when they decide, flag or move a page."""
+
+from django import forms
+
+from posts.models import Review
+
+
+def _area(rows):
+    return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
+
+
+class DecisionForm(forms.Form):
+    """Everything that a reviewer says about the proposed text."""
+
+    fingerprint = forms.CharField(widget=forms.HiddenInput)
+    flags_seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    ticks = forms.MultipleChoiceField(label="Checked and true", required=False, widget=forms.CheckboxSelectMultiple)
+    reason_code = forms.ChoiceField(
+        label="Reason, when edits are asked for or the text is rejected", required=False, choices=Review.ReasonCode
+    )
+    comment = forms.CharField(required=False, widget=_area(3))
+    expected_result = forms.CharField(required=False, widget=_area(2))
+    rollback_note = forms.CharField(required=False, widget=_area(2))
+    own_text_reason = forms.CharField(label="Why you approve your own text", required=False, widget=_area(2))
+
+    def __init__(self, *args, post, **options):
+        super().__init__(*args, **options)
+        items = dict.fromkeys(post.head_revision.snapshot.get("checklist", ()))
+        self.fields["ticks"].choices = [(item, item) for item in items]
+        if not items:
+            del self.fields["ticks"]
+
+    def clean_flags_seen(self):
+        """Primary keys of the flags that stood on the page."""
+        return [int(part) for part in self.cleaned_data["flags_seen"].split(",") if part.isdecimal() and len(part) < 19]
+
+
+class FlagForm(forms.Form):
+    """What somebody should look at."""
+
+    note = forms.CharField(max_length=500, widget=_area(2), label="What should a person look at?")
+
+
+class AddressForm(forms.Form):
+    """Another slug."""
+
+    slug = forms.CharField(label="Address", max_length=200, help_text="Small letters, digits, hyphens.")

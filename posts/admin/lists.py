@@ -1,0 +1,54 @@
+"""What every list of the desk shares: counting with an end, the badge of a review state, numbers in addresses."""
+
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+from posts.models import Revision
+
+COUNT_LIMIT = 2000
+# The largest primary key that both engines take.
+MAX_ID = 2**63 - 1
+SIGNS = {
+    Revision.Status.DRAFTED: "○",
+    Revision.Status.IN_REVIEW: "◐",
+    Revision.Status.CHANGES_REQUESTED: "↺",
+    Revision.Status.APPROVED: "✓",
+    Revision.Status.REJECTED: "✕",
+    Revision.Status.SUPERSEDED: "·",
+}
+
+
+def status_badge(revision):
+    """The review state as a sign and a word in a box; never as a colour alone."""
+    return format_html(
+        '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>',
+        revision.status.replace("_", "-"),
+        SIGNS[revision.status],
+        revision.get_status_display(),
+    )
+
+
+def number_in(text, *, most=MAX_ID):
+    """The whole number that `text` is (0 to `most`, ASCII digits only), or None."""
+    text = str(text)
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return int(text) if is_number and int(text) <= most else None
+
+
+class CappedPaginator(Paginator):
+    """Counts COUNT_LIMIT rows at the most: a COUNT over a million rows on every visit helps nobody."""
+
+    @cached_property
+    def count(self):
+        """How many rows there are, COUNT_LIMIT if there are more."""
+        return min(self._rows_up_to_limit, COUNT_LIMIT)
+
+    @property
+    def is_capped(self):
+        """Whether there are more rows than `count` says."""
+        return self._rows_up_to_limit > COUNT_LIMIT
+
+    @cached_property
+    def _rows_up_to_limit(self):
+        return self.object_list[: COUNT_LIMIT + 1].count()

@@ -1,0 +1,146 @@
+"""Three-way merge of records: what only one side changed goes together by itself, the rest asks for a choice."""
+
+import json
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+# Texts that are merged paragraph by paragraph; every other text is one thing.
+IN_PARAGRAPHS = ("intro", "body", "summary", "ai_brief")
+# Beyond this the parts are not compared one by one: the comparison takes the square of their number.
+MAX_PARTS = 1000
+CHOICES = ("theirs", "mine", "both")
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A place that both sides changed. base, theirs, mine: lists of parts, or of one value if `is_whole`."""
+
+    id: str
+    key: str
+    number: int
+    base: list
+    theirs: list
+    mine: list
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A key that only one side changed ("theirs", "mine"), or both without meeting ("together")."""
+
+    key: str
+    value: object
+    origin: str
+
+
+class Merge:
+    """The merge of three canonical record dicts over `keys`; other keys stay as `theirs` has them.
+
+    `clashes` wait for a choice, `settled` are done. Source of the method: S. Khanna, K. Kunal, B. C. Pierce,
+    "A Formal Investigation of Diff3", 2007.
+    """
+
+    def __init__(self, base, theirs, mine, keys):
+        self.theirs = theirs
+        self.clashes, self.settled = [], []
+        self._plans = {}
+        for key in keys:
+            sides = base.get(key), theirs.get(key), mine.get(key)
+            if not _same(sides[1], sides[2]):
+                self._take(key, *sides)
+
+    def _take(self, key, base, theirs, mine):
+        if _same(mine, base):
+            self.settled.append(Settled(key, theirs, "theirs"))
+        elif _same(theirs, base):
+            self._plans[key] = [[mine]], None
+            self.settled.append(Settled(key, mine, "mine"))
+        else:
+            pieces, kind = self._plans[key] = self._pieces(key, base, theirs, mine)
+            clashes = [piece for piece in pieces if isinstance(piece, Clash)]
+            self.clashes += clashes
+            if not clashes:
+                self.settled.append(Settled(key, _joined(pieces, kind), "together"))
+
+    def _pieces(self, key, *sides):
+        """(pieces in order, each a list of parts or a Clash; the type that they make up, None if one value)."""
+        empty = type(next(side for side in sides if side is not None))()
+        split = [_parts(key, empty if side is None else side) for side in sides]
+        if None not in split and max(map(len, split)) <= MAX_PARTS:
+            pieces = []
+            for base, theirs, mine in _regions(*split):
+                if _same(theirs, mine) or _same(mine, base):
+                    pieces.append(theirs)
+                elif _same(theirs, base):
+                    pieces.append(mine)
+                else:
+                    number = sum(map(len, (p for p in pieces if isinstance(p, list)))) + 1
+                    clash_id = f"{key}-{len(pieces)}"
+                    pieces.append(Clash(clash_id, key, number, base, theirs, mine, is_whole=False))
+            if not isinstance(empty, dict) or _keeps_every_label(pieces):
+                return pieces, type(empty)
+        base, theirs, mine = sides
+        return [Clash(key, key, 0, [base], [theirs], [mine], is_whole=True)], None
+
+    def result(self, choices):
+        """The merged record dict. choices: clash id → list of parts (as in the Clash) to put there."""
+        record = dict(self.theirs)
+        for key, (pieces, kind) in self._plans.items():
+            chosen = [choices[piece.id] if isinstance(piece, Clash) else piece for piece in pieces]
+            record[key] = _joined(chosen, kind) if kind else chosen[0][0]
+        return record
+
+
+def _same(one, other):
+    """Equal as JSON: 1, 1.0 and true are three things, and so are two orders of keys."""
+    return json.dumps(one) == json.dumps(other)
+
+
+def _parts(key, value):
+    """The parts that a value is merged by, or None when it is one thing."""
+    if isinstance(value, str):
+        return value.split("\n\n") if key in IN_PARAGRAPHS else None
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(value) if isinstance(value, list) else None
+
+
+def _joined(pieces, kind):
+    parts = [part for piece in pieces for part in piece]
+    if kind is str:
+        return "\n\n".join(parts)
+    return dict(parts) if kind is dict else parts
+
+
+def _keeps_every_label(pieces):
+    """Whether no label of an object can stand twice, whatever is chosen: the second would replace the first."""
+    labels = []
+    for piece in pieces:
+        pairs = piece.theirs + piece.mine if isinstance(piece, Clash) else piece
+        labels += {label for label, _ in pairs}
+    return len(set(labels)) == len(labels)
+
+
+def _regions(base, theirs, mine):
+    """Cut three lists at the parts that all three share; yield (base, theirs, mine) slices in order."""
+    in_theirs, in_mine = _matches(base, theirs), _matches(base, mine)
+    start, their_start, my_start = 0, 0, 0
+    for index in range(len(base) + 1):
+        is_end = index == len(base)
+        if not is_end and not (index in in_theirs and index in in_mine):
+            continue
+        their_end = len(theirs) if is_end else in_theirs[index]
+        my_end = len(mine) if is_end else in_mine[index]
+        region = base[start:index], theirs[their_start:their_end], mine[my_start:my_end]
+        if any(region):
+            yield region
+        if not is_end:
+            yield [base[index]], [base[index]], [base[index]]
+        start, their_start, my_start = index + 1, their_end + 1, my_end + 1
+
+
+def _matches(base, other):
+    """{index in base: index in other} of parts that stayed."""
+    lines = [json.dumps(part) for part in base], [json.dumps(part) for part in other]
+    blocks = SequenceMatcher(None, *lines, autojunk=False).get_matching_blocks()
+    return {block.a + i: block.b + i for block in blocks for i in range(block.size)}

@@ -1,0 +1,168 @@
+"""Acts on one post from its page on the desk: one function each, and one operation behind it."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+
+from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.finding import find_post
+from posts.admin.lists import number_in
+from posts.admin.post_edit import post_address
+from posts.admin.post_parts import both_texts
+from posts.models import Review
+from posts.operations import (
+    HeadMoved,
+    PageMoved,
+    Refused,
+    change_slug,
+    clear_flag,
+    decide,
+    flag_post,
+    release_revision,
+    restore_revision,
+    roll_back,
+    submit_revision,
+    withdraw_post,
+)
+
+APPROVE_LATER = "approved_later"
+
+
+class PostActs:
+    """The part of PostAdmin that acts on one post."""
+
+    def act_view(self, request, object_id, act):
+        """One act, by POST only. A refusal shows the page again with what was typed and why it is refused."""
+        if act not in ACTS:
+            raise Http404("There is no such act.")
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        post = find_post(object_id)
+        panel = {"act": act, "typed": request.POST}
+        try:
+            message = ACTS[act](request, post, panel)
+        except HeadMoved as moved:
+            self.message_user(request, str(moved), messages.ERROR)
+            panel["stale"] = both_texts(moved.post, request.POST.get("fingerprint", ""))
+            return self.render_post(request, find_post(post.pk), panel=panel, status=409)
+        except PageMoved as moved:
+            self.message_user(request, str(moved), messages.ERROR)
+            return self.render_post(request, find_post(post.pk), panel=panel, status=409)
+        except Refused as refusal:
+            for obstacle in refusal.obstacles:
+                self.message_user(request, obstacle, messages.ERROR)
+            return self.render_post(request, find_post(post.pk), panel=panel, status=422)
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(post_address(post))
+
+
+def _decide(request, post, panel):
+    form = panel["decide"] = DecisionForm(request.POST, post=post)
+    if not form.is_valid():
+        # A tick for a point that is no longer there: the text is another one than the form's.
+        if "ticks" in form.errors:
+            raise HeadMoved(post)
+        raise Refused(*(error for errors in form.errors.values() for error in errors))
+    data = form.cleaned_data
+    outcome = request.POST.get("outcome", "")
+    if outcome not in (*Review.Outcome.values, APPROVE_LATER):
+        raise Refused("Choose what you decide.")
+    review = decide(
+        post,
+        by=request.user,
+        outcome=Review.Outcome.APPROVED if outcome == APPROVE_LATER else outcome,
+        fingerprint=data["fingerprint"],
+        ticks=data.get("ticks", ()),
+        flags_seen=data["flags_seen"],
+        reason_code=data["reason_code"],
+        comment=data["comment"],
+        own_text_reason=data["own_text_reason"],
+        release=outcome != APPROVE_LATER,
+        expected_result=data["expected_result"],
+        rollback_note=data["rollback_note"],
+    )
+    version = review.revision.version
+    post = find_post(post.pk)
+    if outcome == Review.Outcome.APPROVED:
+        state = "open" if post.is_indexable else f"closed ({', '.join(post.index_obstacles)})"
+        return f"Approved. Readers see {version} now; search engines: {state}."
+    if outcome == APPROVE_LATER:
+        return f"Approved. Readers see {version} when it is released."
+    live = f"Readers keep {post.live_revision.version}." if post.is_live else "Readers see no approved text."
+    return f"{review.get_outcome_display()}: {version}. {live}"
+
+
+def _flag(request, post, panel):
+    form = panel["flag"] = FlagForm(request.POST, prefix="flag")
+    if not form.is_valid():
+        raise Refused("Say what a person should look at.")
+    flag_post(post, by=request.user, note=form.cleaned_data["note"])
+    return "Flagged. Search engines stay away until a person answers."
+
+
+def _clear_flag(request, post, panel):
+    number = number_in(request.POST.get("flag", ""))
+    flag = post.review_flags.filter(pk=number).first() if number else None
+    if flag is None:
+        raise Refused("This flag is no flag of this post.")
+    clear_flag(flag, by=request.user, note=_why(request))
+    return "The flag is cleared."
+
+
+def _roll_back(request, post, panel):
+    live = number_in(request.POST.get("live", ""))
+    release = roll_back(post, by=request.user, why=_why(request), expected_live_id=live)
+    return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
+
+
+def _withdraw(request, post, panel):
+    withdraw_post(post, by=request.user, why=_why(request))
+    return "Withdrawn: the page answers 410 until a release."
+
+
+def _release(request, post, panel):
+    words = {name: request.POST.get(name, "") for name in ("expected_result", "rollback_note")}
+    ends_withdrawal = "ends_withdrawal" in request.POST
+    release = release_revision(post.head_revision, by=request.user, ends_withdrawal=ends_withdrawal, **words)
+    return f"Released: readers see {release.revision.version} now."
+
+
+def _restore(request, post, panel):
+    number = number_in(request.POST.get("number", ""), most=2**31 - 1)
+    revision = post.revisions.filter(number=number).first() if number else None
+    if revision is None:
+        raise Refused("This text is no text of this post.")
+    restored = restore_revision(revision, by=request.user, why=_why(request))
+    return f"Restored {revision.version} as {restored.version}. Readers' pages stay as they are."
+
+
+def _submit(request, post, panel):
+    return f"{submit_revision(post, by=request.user).version} waits for review now."
+
+
+def _change_address(request, post, panel):
+    form = panel["address"] = AddressForm(request.POST)
+    if not form.is_valid():
+        raise Refused("Write the new address.")
+    post = change_slug(post, form.cleaned_data["slug"], by=request.user)
+    return f"The address is {post.get_absolute_url()} now; the old one leads there."
+
+
+def _why(request):
+    return request.POST.get("why", "")
+
+
+# Each takes (request, post, panel), returns what to say, and raises Refused; `panel` keeps its form for the page.
+ACTS = {
+    "decide": _decide,
+    "flag": _flag,
+    "clear-flag": _clear_flag,
+    "roll-back": _roll_back,
+    "withdraw": _withdraw,
+    "release": _release,
+    "restore": _restore,
+    "submit": _submit,
+    "change-address": _change_address,
+}

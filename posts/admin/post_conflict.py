@@ -1,0 +1,163 @@
+"""The page for a stale save: two people changed one post, and no word of either is lost."""
+
+import json
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+
+from posts.admin.finding import find_post
+from posts.admin.lists import number_in
+from posts.admin.merging import CHOICES, Merge
+from posts.admin.record_form import FORM_KEYS, TEXT_FIELDS
+from posts.operations import HeadMoved
+from posts.operations.record_revision import BUMPS, next_version
+from posts.records import RecordRefused, validate_record
+
+LABELS = {"ai_brief": "AI brief", "ai_outline": "AI outline", "image_sources": "Images"}
+# What a part of a list is called; the parts of every other key are paragraphs.
+PART_NAMES = {
+    "image_sources": "image",
+    "checklist": "point",
+    "ai_outline": "line",
+    "payload": "line",
+    **dict.fromkeys(("stack", "tools", "entities", "notes", "authors", "tags"), "value"),
+}
+
+
+class PostConflict:
+    """The part of PostAdmin that brings two texts together."""
+
+    def merge_view(self, request, object_id):
+        """Save both texts as one, as chosen on the conflict page; POST only."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        post = find_post(object_id)
+        if not self.has_change_permission(request, post):
+            raise PermissionDenied
+        opened, mine = self._sent_records(request, post)
+        again = {"opened": opened, "mine": mine}
+        if number_in(request.POST.get("head", "")) != post.head_revision_id:
+            return self.render_conflict(request, post, **again)
+        merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
+        chosen, missing = _chosen(request.POST, merge.clashes)
+        if missing:
+            for clash in missing:
+                self.message_user(request, f"Choose for {_name(clash)} first.", messages.ERROR)
+            return self.render_conflict(request, post, **again, status=422)
+        try:
+            message = self.save_record(
+                request,
+                post,
+                merge.result(chosen),
+                head_id=post.head_revision_id,
+                bump=_bump(request),
+                why=request.POST.get("why", "")[:500],
+            )
+        except RecordRefused as refusal:
+            for problem in refusal.problems:
+                self.message_user(request, str(problem), messages.ERROR)
+            return self.render_conflict(request, post, **again, status=422)
+        except HeadMoved as moved:
+            return self.render_conflict(request, find_post(moved.post.pk), **again)
+        return self.after_save(request, post, message)
+
+    def _sent_records(self, request, post):
+        """(the Revision that the form was opened on, or None; my record dict) of a conflict page that comes back."""
+        number = number_in(request.POST.get("opened", ""))
+        opened = post.revisions.filter(pk=number).first() if number else None
+        try:
+            return opened, validate_record(json.loads(request.POST.get("mine", ""))).to_dict()
+        except (RecursionError, ValueError):
+            raise BadRequest("The page came back damaged. Go back and send it again.") from None
+
+    def render_conflict(self, request, post, *, opened, mine, status=409):
+        """409: somebody saved meanwhile. What only one changed goes together; what both changed asks for a choice.
+
+        opened: the Revision that `mine`, a canonical record dict, was written on; None when it is not known.
+        """
+        merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
+        head = post.head_revision
+        author = str(head.author) if head.author else "An import"
+        bump = _bump(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{author} saved this post while you were editing",
+            "post": post,
+            "author": author,
+            "opened": opened,
+            "clashes": [_clash_row(clash, request.POST) for clash in merge.clashes],
+            "settled": [
+                {"label": _label(settled.key), "value": shown(settled.value), "origin": settled.origin}
+                for settled in merge.settled
+            ],
+            "mine": json.dumps(mine, ensure_ascii=False),
+            "copy": json.dumps(mine, ensure_ascii=False, indent=2),
+            "bump": bump,
+            "why": request.POST.get("why", "")[:500],
+            "submits": "_submit" in request.POST,
+            "next_version": next_version(head.version, bump),
+        }
+        return TemplateResponse(request, "admin/posts/post/conflict.html", context, status=status)
+
+
+def _bump(request):
+    bump = request.POST.get("bump", "")
+    return bump if bump in BUMPS else "patch"
+
+
+def _chosen(data, clashes):
+    """({clash id: parts}, [Clash without a choice]) of a conflict page that comes back."""
+    chosen, missing = {}, []
+    for clash in clashes:
+        choice = data.get(f"choice-{clash.id}")
+        if choice not in CHOICES or (choice == "both" and not _takes_words(clash)):
+            missing.append(clash)
+        elif choice == "both":
+            chosen[clash.id] = [data.get(f"both-{clash.id}", "")]
+        else:
+            chosen[clash.id] = getattr(clash, choice)
+    return chosen, missing
+
+
+def _takes_words(clash):
+    """Whether the place is running text, so that a person can write a third version of it."""
+    return clash.key in TEXT_FIELDS
+
+
+def _clash_row(clash, data):
+    theirs, mine = _text(clash.theirs), _text(clash.mine)
+    return {
+        "id": clash.id,
+        "name": _name(clash),
+        "label": _label(clash.key),
+        "theirs": theirs,
+        "mine": mine,
+        "base": _text(clash.base),
+        "takes_words": _takes_words(clash),
+        "both": data.get(f"both-{clash.id}", mine),
+        "choice": data.get(f"choice-{clash.id}", ""),
+        "line_count": max(3, min(20, mine.count("\n") + 2)),
+    }
+
+
+def _label(key):
+    return LABELS.get(key, key.replace("_", " ").capitalize())
+
+
+def _name(clash):
+    """The place of a clash in words: "Body, paragraph 4"."""
+    if clash.is_whole:
+        return _label(clash.key)
+    return f"{_label(clash.key)}, {PART_NAMES.get(clash.key, 'paragraph')} {clash.number}"
+
+
+def _text(parts):
+    return "\n\n".join(shown(part) for part in parts if part is not None)
+
+
+def shown(value):
+    """A value of a record as lines of text, for reading."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

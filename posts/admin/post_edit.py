@@ -1,0 +1,114 @@
+"""The form of one post: everything that is typed becomes one record, and one operation takes it or not."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from posts.admin.finding import find_post
+from posts.admin.lists import number_in
+from posts.admin.post_page import desk_context, form_context
+from posts.admin.record_form import record_forms
+from posts.models import Revision
+from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
+from posts.records import RecordRefused, validate_record
+
+
+def post_address(post):
+    """The address of a post's page on the desk."""
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+class PostEdit:
+    """The part of PostAdmin that opens and saves one post."""
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """Show the form, or save what it says."""
+        post = find_post(object_id) if object_id is not None else None
+        may_see = self.has_view_permission(request, post) if post else self.has_add_permission(request)
+        if not may_see:
+            raise PermissionDenied
+        if request.method != "POST":
+            return self.render_post(request, post)
+        if post and not self.has_change_permission(request, post):
+            raise PermissionDenied
+        return self._save(request, post)
+
+    def _save(self, request, post):
+        opened = self._opened(request, post)
+        is_stale = opened is not None and opened.pk != post.head_revision_id
+        record = opened.snapshot if is_stale else post.working_record() if post else {}
+        forms = form, images, checklist = record_forms(record, data=request.POST)
+        if not all(part.is_valid() for part in forms if part is not None):
+            return self.render_post(request, post, forms=forms, status=422)
+        record = form.record(images, checklist)
+        try:
+            # Before anything else: what is no record can't be merged with what somebody else saved either.
+            mine = validate_record({"source_id": post.source_id if post else "new", **record}).to_dict()
+            if post is None:
+                post = create_post(record, by=request.user, why=form.cleaned_data["why"])
+                message = f"Saved as {post.head_revision.version}. Readers see nothing before its release."
+            else:
+                message = self.save_record(
+                    request,
+                    post,
+                    record,
+                    head_id=form.cleaned_data["head"] or 0,
+                    bump=form.cleaned_data["bump"],
+                    why=form.cleaned_data["why"],
+                )
+        except RecordRefused as refusal:
+            form.add_problems(refusal.problems, images, checklist)
+            return self.render_post(request, post, forms=forms, status=422)
+        except HeadMoved as moved:
+            return self.render_conflict(request, find_post(moved.post.pk), opened=opened, mine=mine)
+        return self.after_save(request, post, message)
+
+    def _opened(self, request, post):
+        """The Revision that the form was opened on, or None for a new post and for a number that is none of it."""
+        head = number_in(request.POST.get("head", "")) if post else None
+        return post.revisions.filter(pk=head).first() if head else None
+
+    def save_record(self, request, post, record, *, head_id, bump, why):
+        """Save a record dict as the next version of `post`; return what to say about it."""
+        revision = record_revision(post, record, by=request.user, expected_head_id=head_id, bump=bump, why=why)
+        if revision is None:
+            head = post.head_revision
+            kept = ", its approval stays" if head.status == Revision.Status.APPROVED else ""
+            return f"Nothing changed: still {head.version}{kept}."
+        live = f" Readers still see {post.live_revision.version}." if post.is_live else ""
+        return f"Saved as {revision.version}.{live}"
+
+    def after_save(self, request, post, message):
+        """Submit if that was asked for, say what was done, and show the post's page."""
+        if "_submit" in request.POST:
+            post = find_post(post.pk)
+            try:
+                if not post.awaits_review:
+                    submit_revision(post, by=request.user)
+                message += " It waits for review now."
+            except Refused as refusal:
+                self.message_user(request, f"Not submitted: {refusal}", messages.WARNING)
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(post_address(post))
+
+    def render_post(self, request, post, *, forms=None, panel=None, status=200):
+        """The page of one post: its form, what stands in the way, what this person may do with it.
+
+        forms: bound forms that hold errors. panel: forms of an act that was refused, by name.
+        """
+        if forms is None:
+            record = post.working_record() if post else {}
+            forms = record_forms(record, head_id=post.head_revision_id if post else None)
+        may_edit = self.has_change_permission(request, post) if post else self.has_add_permission(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": post.title if post else "Add post",
+            "post": post,
+            "may_edit": may_edit,
+            **form_context(*forms),
+            **(desk_context(post, request.user, panel or {}) if post else {}),
+        }
+        return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)

@@ -1,0 +1,217 @@
+"""The list of posts: columns, filters, search, and acts on what is ticked."""
+
+from django.contrib import admin, messages
+from django.db import connection
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from posts.admin.bulk import approve_selected
+from posts.admin.lists import status_badge
+from posts.admin.post_parts import flag_button
+from posts.models import Revision
+from posts.models.post import title_key
+from posts.operations import Refused, flag_post, submit_revision, withdraw_post
+
+# What one request may change. More than this belongs into a command or a job, not into a page that waits.
+BULK_LIMIT = 200
+NOT_SHOWN = ("intro", "body", "summary", "ai_brief", "payload", "notes", "extra", "ai_outline", "entities", "score",
+             "flags", "head_revision__snapshot", "live_revision__snapshot")  # fmt: skip
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = "review of the proposed text"
+    parameter_name = "status"
+
+    def lookups(self, request, model_admin):
+        return Revision.Status.choices
+
+    def queryset(self, request, queryset):
+        return queryset.filter(head_revision__status=self.value()) if self.value() else queryset
+
+
+class PlaceFilter(admin.SimpleListFilter):
+    title = "where it stands"
+    parameter_name = "place"
+    PLACES = {
+        "waiting": ("waits for a person", lambda posts: posts.waiting()),
+        "flagged": ("flagged", lambda posts: posts.filter(needs_human_review=True)),
+        "reported": ("reported by readers", lambda posts: posts.reported()),
+        "live": ("live", lambda posts: posts.filter(live_revision__isnull=False, withdrawn_at=None)),
+        "open": ("open to search engines", lambda posts: posts.indexable()),
+        "withdrawn": ("withdrawn", lambda posts: posts.filter(withdrawn_at__isnull=False)),
+    }
+
+    def lookups(self, request, model_admin):
+        return [(key, label) for key, (label, _) in self.PLACES.items()]
+
+    def queryset(self, request, queryset):
+        return self.PLACES[self.value()][1](queryset) if self.value() in self.PLACES else queryset
+
+
+class DifficultyFilter(admin.SimpleListFilter):
+    """The levels that everybody uses; asking the table for all of its words would walk every post."""
+
+    title = "difficulty"
+    parameter_name = "difficulty"
+
+    def lookups(self, request, model_admin):
+        return [(level, level) for level in ("Beginner", "Intermediate", "Advanced")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(difficulty=self.value()) if self.value() else queryset
+
+
+class PostList:
+    """The part of PostAdmin that is the list."""
+
+    def get_queryset(self, request):
+        """Without the texts that no column of the list shows."""
+        posts = super().get_queryset(request)
+        is_list = request.resolver_match and request.resolver_match.url_name == "posts_post_changelist"
+        return posts.defer(*NOT_SHOWN) if is_list else posts
+
+    def changelist_view(self, request, extra_context=None):
+        """The list under its own name."""
+        return super().changelist_view(request, {"title": "Posts", **(extra_context or {})})
+
+    def get_list_display(self, request):
+        """With the button that flags a row at once, for those who may."""
+        return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
+
+    @admin.display(description="Flag at once")
+    def flag_at_once(self, post):
+        return flag_button(post)
+
+    def get_search_results(self, request, queryset, search_term):
+        """Each form of the question walks an index: the title's beginning, or one of the identities as a whole."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        for field in ("slug", "source_id", "reference"):
+            found = queryset.filter(**{field: term})
+            if found.exists():
+                return found, False
+        key = title_key(term)
+        found = queryset.filter(title_key__startswith=key)
+        if connection.vendor == "sqlite":
+            # LIKE walks no index there; the range does, and compares byte by byte.
+            found = found.filter(title_key__gte=key, title_key__lt=key + "\U0010ffff")
+        return found, False
+
+    # Columns
+
+    @admin.display(description="Post")
+    def post(self, post):
+        return format_html(
+            '<a class="row-title" href="{}" dir="auto">{}</a><span class="quiet">{}</span>',
+            reverse("admin:posts_post_change", args=[post.pk]),
+            post.title,
+            post.reference or post.source_id,
+        )
+
+    @admin.display(description="Review")
+    def review(self, post):
+        return format_html(
+            '{}<span class="quiet">{}{}</span>',
+            status_badge(post.head_revision),
+            post.head_revision.version,
+            " · waits" if post.awaits_review else "",
+        )
+
+    @admin.display(description="Readers see")
+    def readers_see(self, post):
+        if post.withdrawn_at:
+            return "withdrawn"
+        if post.live_revision_id:
+            return post.live_revision.version
+        return f"{post.head_revision.version} · unlisted" if post.visible_revision else "nothing yet"
+
+    @admin.display(description="Search engines")
+    def search_engines(self, post):
+        if not (obstacles := post.index_obstacles):
+            return format_html('<span class="open-state"><span aria-hidden="true">{}</span> open</span>', "◉")
+        return format_html('<span aria-hidden="true">⊘</span> closed<span class="quiet">{}</span>', obstacles[0])
+
+    @admin.display(description="Flag")
+    def open_flags(self, post):
+        if not post.needs_human_review:
+            return "–"
+        return format_html('<span class="flag-state"><span aria-hidden="true">{}</span> open</span>', "⚑")
+
+    @admin.display(description="Changed")
+    def changed(self, post):
+        author = post.head_revision.author
+        moment = timezone.localtime(post.changed_at)
+        return format_html(
+            '{}<span class="quiet">{}</span>', f"{moment.day} {moment:%b %Y %H:%M}", author or "the import"
+        )
+
+    @admin.display(description="Import")
+    def batch(self, post):
+        if not post.last_batch_id:
+            return "–"
+        address = reverse("admin:posts_importbatch_change", args=[post.last_batch_id])
+        return format_html('<a href="{}">#{}</a>', address, post.last_batch_id)
+
+    # Acts on what is ticked
+
+    def has_flag_permission(self, request):
+        return request.user.has_perm("posts.flag_post")
+
+    def has_submit_permission(self, request):
+        return request.user.has_perm("posts.submit_post")
+
+    def has_withdraw_permission(self, request):
+        return request.user.has_perm("posts.withdraw_post")
+
+    def has_decide_permission(self, request):
+        return request.user.has_perm("posts.review_post")
+
+    @admin.action(description="Approve in bulk…", permissions=["decide"])
+    def approve_in_bulk(self, request, queryset):
+        return approve_selected(self, request, queryset)
+
+    @admin.action(description="Flag for a person", permissions=["flag"])
+    def flag_selected(self, request, queryset):
+        return self._each(
+            request, queryset, "Flagged", lambda post: flag_post(post, by=request.user, note="Flagged in a list.")
+        )
+
+    @admin.action(description="Submit for review", permissions=["submit"])
+    def submit_selected(self, request, queryset):
+        return self._each(request, queryset, "Submitted", lambda post: submit_revision(post, by=request.user))
+
+    @admin.action(description="Withdraw", permissions=["withdraw"])
+    def withdraw_selected(self, request, queryset):
+        return self._each(request, queryset, "Withdrawn", lambda post: withdraw_post(post, by=request.user))
+
+    def _each(self, request, queryset, done, operation):
+        """Run an operation on every row; show the outcome of each. Nothing happens to more than BULK_LIMIT rows."""
+        posts = list(queryset.order_by("pk")[: BULK_LIMIT + 1])
+        if len(posts) > BULK_LIMIT:
+            self.message_user(
+                request,
+                f"More than {BULK_LIMIT} posts are selected; nothing was changed. Narrow the list with a filter, "
+                "or take one page at a time.",
+                messages.ERROR,
+            )
+            return None
+        outcomes = []
+        for post in posts:
+            try:
+                operation(post)
+                outcomes.append((post, ""))
+            except Refused as refusal:
+                outcomes.append((post, str(refusal)))
+        refused = sum(1 for _, reason in outcomes if reason)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{done}: {len(outcomes) - refused}. Refused: {refused}.",
+            "done": done,
+            "outcomes": outcomes,
+            "back": request.get_full_path(),
+        }
+        return TemplateResponse(request, "admin/posts/post/outcomes.html", context)

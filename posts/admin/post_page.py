@@ -1,0 +1,214 @@
+"""What the page of a post shows around its form: tabs with their counts, findings, images, claims, history, acts."""
+
+import re
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.lists import status_badge
+from posts.admin.post_parts import last_entries, plans_of
+from posts.admin.record_form import placed_images
+from posts.checks import findings
+from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.models import Revision
+from posts.operations import approval_obstacles
+from posts.operations.record_revision import BUMPS, next_version
+from posts.operations.release import release_obstacles, rollback_target
+from posts.operations.review import can_be_decided
+
+HISTORY_LENGTH = 20
+MAY = {
+    "decide": "review_post",
+    "release": "release_post",
+    "withdraw": "withdraw_post",
+    "flag": "flag_post",
+    "restore": "restore_post",
+    "submit": "submit_post",
+    "address": "change_slug",
+}
+_IMAGE_POINTER = re.compile(r"/image_sources/(\d+)")
+
+
+@dataclass
+class Part:
+    """One part of the form, as a tab or as a stretch of one long page."""
+
+    id: str
+    label: str
+    fields: list
+    count: int | None = None
+    findings: int = 0
+    errors: list = field(default_factory=list)
+
+
+@dataclass
+class ImageRow:
+    """A row of the images with what is known about the image beside what can be typed."""
+
+    form: object
+    number: int
+    url: str = ""
+    is_allowed: bool = False
+    drawn: str = ""
+    place: str = ""
+    findings: list = field(default_factory=list)
+
+
+@dataclass
+class Problem:
+    """An error of the form for the list above it: where it leads, and what it says."""
+
+    target: str
+    label: str
+    message: str
+
+
+def form_context(form, images, checklist):
+    """What the template of the form needs: the parts with fields and errors, the rows of images and checklist."""
+    found = findings(form.opened) if form.opened else []
+    parts = [Part(name, label, fields) for name, label, fields in form.parts()]
+    by_id = {part.id: part for part in parts}
+    for part in parts:
+        part.errors = [
+            Problem(bound.id_for_label or f"field_{bound.name}", bound.label, message)
+            for bound in part.fields
+            for message in bound.errors
+        ]
+    by_id["images"].count = len(form.opened.get("image_sources", ()))
+    by_id["images"].findings = len([finding for finding in found if _image_number(finding)])
+    by_id["images"].errors = _row_errors(images, "Image")
+    by_id["checklist"].count = len(form.opened.get("checklist", ()))
+    by_id["checklist"].errors = _row_errors(checklist, "Point") if checklist is not None else []
+    bar = [Problem(form[name].id_for_label, form[name].label, m) for name in ("bump", "why") for m in form[name].errors]
+    return {
+        "form": form,
+        "images": images,
+        "checklist": checklist,
+        "image_rows": _image_rows(form, images, found),
+        "parts": parts,
+        "errors": [problem for part in parts for problem in part.errors] + bar,
+        "findings": [(finding, _anchor(finding)) for finding in found],
+    }
+
+
+def _row_errors(rows, label):
+    if not rows.is_bound:
+        return []
+    problems = []
+    for number, row in enumerate(rows.forms, 1):
+        for name, messages in row.errors.items():
+            place = row.prefix if name == "__all__" else row[name].id_for_label
+            what = f"{label} {number}" + ("" if name == "__all__" else f", {row[name].label}")
+            problems += [Problem(place, what, message) for message in messages]
+    return problems
+
+
+def _image_number(finding):
+    match = _IMAGE_POINTER.match(finding.pointer)
+    return int(match[1]) + 1 if match else 0
+
+
+def _anchor(finding):
+    number = _image_number(finding)
+    return f"images-{number - 1}" if number else "part-text"
+
+
+def _image_rows(form, images, found):
+    placed = placed_images(form.opened.get("intro"), form.opened.get("body"))
+    rows = []
+    for index, image_form in enumerate(images.forms):
+        image = form.opened.get("image_sources", [])[index : index + 1]
+        row = ImageRow(image_form, index + 1)
+        if image:
+            row.url = image[0]["url"]
+            row.is_allowed = is_allowed_image_url(row.url, settings.IMAGE_HOSTS)
+            if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
+                row.drawn = drawn_image(row.url).words or "words on a plain ground"
+            row.place = "placed" if row.number in placed else "after the text"
+            row.findings = [finding for finding in found if _image_number(finding) == row.number]
+        rows.append(row)
+    return rows
+
+
+def desk_context(post, user, panel):
+    """What the page of a post shows beside the form, and what `user` may do with the post."""
+    flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
+    head = post.head_revision
+    may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
+    is_open = can_be_decided(post)
+    decision = panel.get("decide") or DecisionForm(
+        post=post,
+        initial={
+            "fingerprint": head.fingerprint,
+            "flags_seen": ",".join(str(flag.pk) for flag in flags),
+            "expected_result": settings.RELEASE_EXPECTED_RESULT,
+            "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
+        },
+    )
+    if decision.is_bound:
+        # The page shows this text and these flags now; what is sent next is about them.
+        decision.data = decision.data.copy()
+        decision.data["fingerprint"] = head.fingerprint
+        decision.data["flags_seen"] = ",".join(str(flag.pk) for flag in flags)
+    return {
+        "audit": last_entries(post),
+        "plans": plans_of(post),
+        "stale": panel.get("stale"),
+        "head_badge": status_badge(head),
+        "flags": flags,
+        "index_obstacles": post.index_obstacles,
+        "may": may,
+        "decision": decision,
+        "obstacles": _obstacles(post, user, flags) if is_open and may["decide"] else [],
+        "can_decide": may["decide"] and is_open,
+        "can_submit": may["submit"]
+        and not post.awaits_review
+        and head.status not in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED),
+        "can_release": may["release"] and not release_obstacles(post, head),
+        "rollback_to": rollback_target(post) if post.is_live and may["release"] else None,
+        "typed": panel.get("typed", {}),
+        "refused_act": panel.get("act", ""),
+        "flag_form": panel.get("flag") or FlagForm(prefix="flag"),
+        "address_form": panel.get("address") or AddressForm(initial={"slug": post.slug}),
+        "next_versions": [(bump, next_version(head.version, bump)) for bump in BUMPS],
+        "revisions": list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH]),
+        "releases": list(
+            post.releases.select_related("revision", "before", "owner", "made_by").defer(
+                "revision__snapshot", "before__snapshot"
+            )[:HISTORY_LENGTH]
+        ),
+        "claims": _claims(post),
+    }
+
+
+def _obstacles(post, user, flags):
+    """[(what stands in the way of an approval, where on the page to read about it)], but for the open ticks."""
+    obstacles = approval_obstacles(
+        post,
+        by=user,
+        ticks=post.head_revision.snapshot.get("checklist", ()),
+        flags_seen=[flag.pk for flag in flags],
+        own_text_reason="asked for on the form",
+    )
+    places = {finding.message: _anchor(finding) for finding in findings(post.head_revision.snapshot)}
+    return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]
+
+
+def _place_of(obstacle):
+    return "flags" if obstacle.startswith("A flag") else "history"
+
+
+def _claims(post):
+    """[(label, value)] of what the record says of itself, without what it does not say."""
+    claims = [
+        ("Version", post.claimed_revision.get("version")),
+        ("Status", post.claimed_revision.get("status")),
+        ("Last reviewed", post.claimed_revision.get("last_reviewed")),
+        ("Hash", post.claimed_hash),
+        ("View count", post.view_count),
+        *((name.replace("_", " ").capitalize(), value) for name, value in post.flags.items()),
+        *((f"Score: {name}", value) for name, value in post.score.items()),
+        *((name, value) for name, value in post.extra.items()),
+    ]
+    return [(label, value) for label, value in claims if value not in (None, "")]

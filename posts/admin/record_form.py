@@ -1,0 +1,264 @@
+"""The form of a record. It collects and shows; what is acceptable is decided by the record and the operations."""
+
+import re
+
+from django import forms
+
+from posts.admin.fields import (
+    MAX_ROWS,
+    CanonicalText,
+    EntitiesField,
+    FlatValuesField,
+    ObjectField,
+    PairsField,
+    RowsField,
+    TextListField,
+    is_flat,
+)
+from posts.operations.record_revision import BUMPS
+from posts.records import MAX_IMAGES
+
+TEXT_FIELDS = ("title", "reference", "intro", "body", "topic", "summary", "ai_brief", "code_language", "difficulty",
+               "language")  # fmt: skip
+ROW_FIELDS = ("ai_outline", "stack", "tools", "entities", "notes", "authors", "tags")
+# The keys of a record that this form can change; all others stay as they are.
+FORM_KEYS = (*TEXT_FIELDS, *ROW_FIELDS, "reading_time", "payload", "published_on", "image_sources", "checklist")
+PARTS = (
+    ("text", "Text", ("title", "intro", "body")),
+    ("subject", "Subject", ("topic", "summary", "stack", "tools", "difficulty", "code_language", "reading_time",
+                            "tags", "entities", "ai_outline", "ai_brief")),
+    ("images", "Images", ()),
+    ("checklist", "Checklist", ()),
+    ("record", "Record and claims", ("reference", "published_on", "language", "authors", "notes", "payload_flat",
+                                     "payload_rest")),
+)  # fmt: skip
+_PLACED_IMAGE = re.compile(r"!\[[^\]]*\]\(image:(\d{1,3})\)")
+
+
+def _area(rows):
+    return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
+
+
+def _line(**attrs):
+    return forms.TextInput(attrs={"dir": "auto", **attrs})
+
+
+class PostForm(forms.Form):
+    """The working copy, but for images and checklist. `record`: the record dict that the form was opened on."""
+
+    head = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    title = CanonicalText(widget=_line())
+    intro = CanonicalText(widget=_area(5), help_text="Markdown. The first paragraph stands larger.")
+    body = CanonicalText(
+        widget=_area(24),
+        help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows.",
+    )
+    topic = CanonicalText(widget=_line())
+    summary = CanonicalText(widget=_area(3))
+    stack = TextListField(label="Stack")
+    tools = TextListField(label="Tools")
+    difficulty = CanonicalText(widget=_line())
+    code_language = CanonicalText(widget=_line())
+    reading_time = forms.IntegerField(label="Reading time, minutes", required=False, min_value=0, max_value=100_000)
+    tags = TextListField(label="Tags")
+    entities = EntitiesField(label="Entities")
+    ai_outline = PairsField(label="AI outline")
+    ai_brief = CanonicalText(label="AI brief", widget=_area(3))
+    reference = CanonicalText(widget=_line())
+    published_on = forms.DateField(required=False, help_text="YYYY-MM-DD.")
+    language = CanonicalText(widget=_line(), help_text="Of the text, as a tag: en, pt-BR.")
+    authors = TextListField(label="Authors")
+    notes = TextListField(label="Notes")
+    payload_flat = FlatValuesField(label="Payload", help_text="What the generator wrote of itself.")
+    payload_rest = ObjectField(label="Payload, nested values", help_text="As JSON.")
+    bump = forms.ChoiceField(choices=[(bump, bump) for bump in BUMPS], initial="patch", widget=forms.RadioSelect)
+    why = forms.CharField(required=False, max_length=500)
+
+    def __init__(self, data=None, *, record, **options):
+        payload = record.get("payload", {})
+        flat = {key: value for key, value in payload.items() if is_flat(value)}
+        rest = {key: value for key, value in payload.items() if not is_flat(value)}
+        initial = {**record, "payload_flat": flat, "payload_rest": rest, **options.pop("initial", {})}
+        super().__init__(data, initial=initial, **options)
+        self.opened = record
+        self.too_long = []
+        for name, field in list(self.fields.items()):
+            if not isinstance(field, RowsField):
+                continue
+            field.open_with(initial.get(name))
+            if len(field.opened_rows) > MAX_ROWS:
+                self.too_long.append((field.label, len(field.opened_rows)))
+                del self.fields[name]
+        if not rest and not self["payload_rest"].value():
+            self.fields["payload_rest"].help_text = "Lists and objects, as JSON. There are none."
+
+    def parts(self):
+        """[(id, label, [bound field])] in the order of the page."""
+        return [
+            (name, label, [self[field] for field in fields if field in self.fields]) for name, label, fields in PARTS
+        ]
+
+    def clean(self):
+        """Refuses a label that stands in both halves of the payload."""
+        data = super().clean()
+        if twice := set(data.get("payload_flat") or ()) & set(data.get("payload_rest") or ()):
+            self.add_error("payload_rest", f"“{min(twice)}” stands above already. Rename one.")
+        return data
+
+    def record(self, images, checklist):
+        """The record dict that the forms say, on top of the one they were opened on, whose other keys stay."""
+        data = self.cleaned_data
+        values = {name: data[name] for name in (*TEXT_FIELDS, *ROW_FIELDS, "reading_time") if name in data}
+        values["published_on"] = data["published_on"].isoformat() if data["published_on"] else None
+        if "payload_flat" in data:
+            values["payload"] = self._payload()
+        values["image_sources"] = images.rows(self.opened.get("image_sources", []))
+        if checklist is not None:
+            values["checklist"] = [row["text"] for row in checklist.rows([])]
+        return self.opened | values
+
+    def _payload(self):
+        """Both halves in the order that they came in, new keys after them."""
+        both = self.cleaned_data["payload_flat"] | self.cleaned_data["payload_rest"]
+        before = [key for key in self.opened.get("payload", {}) if key in both]
+        return {key: both[key] for key in dict.fromkeys([*before, *both])}
+
+    def add_problems(self, problems, images, checklist):
+        """Put what the record's checks refused beside the field that it is about."""
+        for problem in problems:
+            _, _, path = problem.pointer.partition("/")
+            key, _, rest = path.partition("/")
+            index, _, name = rest.partition("/")
+            if key == "payload":
+                key = "payload_rest" if index in self.cleaned_data.get("payload_rest", {}) else "payload_flat"
+            if key == "image_sources" and index.isdigit():
+                images.add_problem(int(index), {"width": "width_px", "height": "height_px"}.get(name, name), problem)
+            elif key == "checklist" and index.isdigit() and checklist is not None:
+                checklist.add_problem(int(index), "text", problem)
+            elif key in self.fields:
+                self.add_error(key, f"{_place(rest)}{problem.message}")
+            else:
+                self.add_error(None, str(problem))
+
+
+def _place(rest):
+    """Where in a list or object: "0/name" is the first row's."""
+    index, _, name = rest.partition("/")
+    if not rest:
+        return ""
+    place = f"row {int(index) + 1}" if index.isdigit() else f"“{index}”"
+    return f"({place}{', ' + name if name else ''}) "
+
+
+class ImageForm(forms.Form):
+    """One image. `kept` says which image of the record this row was, so that keys no form shows stay with it."""
+
+    kept = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    position = forms.IntegerField(label="Order", required=False, min_value=1, max_value=999)
+    source = CanonicalText(widget=_line())
+    licence = CanonicalText(widget=_line())
+    caption = CanonicalText(widget=_line())
+    alt = CanonicalText(label="Alt text", widget=_line())
+    url = CanonicalText(label="URL", widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))
+    width_px = forms.IntegerField(label="Width, px", required=False, min_value=1)
+    height_px = forms.IntegerField(label="Height, px", required=False, min_value=1)
+
+    def row(self, before):
+        """The image object; `before` are those of the record that the form was opened on."""
+        data = self.cleaned_data
+        kept = data.get("kept")
+        base = before[kept - 1] if kept and 0 < kept <= len(before) else {}
+        values = {name: data[name] for name in ("source", "licence", "caption", "alt", "url")}
+        values |= {"width": data["width_px"], "height": data["height_px"]}
+        return base | values
+
+    def is_empty(self):
+        """Whether nothing was typed into the row."""
+        return not any(self.cleaned_data.get(name) for name in ("source", "licence", "caption", "alt", "url"))
+
+
+class ChecklistForm(forms.Form):
+    """One point of the checklist."""
+
+    position = forms.IntegerField(label="Place", required=False, min_value=1, max_value=999)
+    text = CanonicalText(widget=_line())
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        lines = str(self.initial.get("text", "")).count("\n") + 1
+        if lines > 1:
+            # A field of one line would lose the line ends.
+            self.fields["text"].widget = _area(lines)
+
+    def row(self, before):
+        """The point; nothing of it is hidden from the form."""
+        return {"text": self.cleaned_data["text"]}
+
+    def is_empty(self):
+        """Whether nothing was typed into the row."""
+        return not self.cleaned_data.get("text")
+
+
+class OrderedRows(forms.BaseFormSet):
+    """Rows in the order of their numbers; rows that are empty or taken out are left out."""
+
+    deletion_widget = forms.CheckboxInput
+
+    def add_fields(self, form, index):
+        """Stock, with our word for the deletion, and none of it on a row that is still empty."""
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].label = "Take out"
+
+    def kept_forms(self):
+        """The forms whose rows stay, in their new order."""
+        kept = [form for form in self.forms if not form.cleaned_data.get("DELETE") and not form.is_empty()]
+        return sorted(kept, key=lambda form: form.cleaned_data.get("position") or 1000)
+
+    def rows(self, before):
+        """[dict] of the rows that stay; `before` are the objects that `kept` numbers point to."""
+        return [form.row(before) for form in self.kept_forms()]
+
+    def add_problem(self, index, name, problem):
+        """Put a refusal of the record beside the row that is `index`-th of those that stay."""
+        form = self.kept_forms()[index]
+        form.add_error(name if name in form.fields else None, problem.message)
+
+
+ImageFormSet = forms.formset_factory(
+    ImageForm, formset=OrderedRows, extra=1, can_delete=True, can_delete_extra=False, max_num=MAX_IMAGES + 1
+)
+ChecklistFormSet = forms.formset_factory(
+    ChecklistForm, formset=OrderedRows, extra=2, can_delete=True, can_delete_extra=False, max_num=MAX_ROWS + 2
+)
+
+
+def record_forms(record, *, head_id=None, data=None):
+    """(PostForm, ImageFormSet, ChecklistFormSet) opened on a record dict; the checklist is None when it is too long
+    for a form and stays as it is."""
+    form = PostForm(data, record=record, initial={"head": head_id, "bump": "patch"})
+    images = ImageFormSet(data, initial=_image_rows(record), prefix="images")
+    points = record.get("checklist", [])
+    if len(points) > MAX_ROWS:
+        form.too_long.append(("Checklist", len(points)))
+        return form, images, None
+    rows = [{"position": number, "text": text} for number, text in enumerate(points, 1)]
+    return form, images, ChecklistFormSet(data, initial=rows, prefix="checklist")
+
+
+def _image_rows(record):
+    return [
+        {
+            **{name: image.get(name, "") for name in ("source", "licence", "caption", "alt", "url")},
+            "width_px": image.get("width"),
+            "height_px": image.get("height"),
+            "position": number,
+            "kept": number,
+        }
+        for number, image in enumerate(record.get("image_sources", ()), 1)
+    ]
+
+
+def placed_images(*texts):
+    """The numbers of the images that Markdown texts place by themselves: a set of int."""
+    return {int(number) for text in texts for number in _PLACED_IMAGE.findall(text or "")}

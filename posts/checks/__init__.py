@@ -1,0 +1,16 @@
+"""What the site itself finds in a text before a person decides about it. docs/checks.md says what each check asks for.
+
+A check is a small function, registered under an id:
+
+    @check("title-length", "advises")
+    def title_length(text):
+        if len(text.record["title"]) > 120:
+            yield "The title is longer than 120 characters. Shorten it.", "/title"
+
+Modules named in the setting EXTRA_CHECKS add theirs.
+"""
+
+from posts.checks import claims, code, images, structure  # noqa: F401 (they register their checks)
+from posts.checks.registry import Finding, check, findings, registered_checks, stopping_findings
+
+__all__ = ["Finding", "check", "findings", "registered_checks", "stopping_findings"]

@@ -1,0 +1,45 @@
+"""A record as the checks read it: its blocks, its words, its code, each made out once."""
+
+import re
+from functools import cached_property
+
+from posts.comparing.blocks import blocks_of, words_in
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def spaced_words(text):
+    """The words of a text in small letters with one space before, between and after them: " node js "."""
+    return " ".join(["", *_WORD.findall(text.casefold()), ""])
+
+
+class CheckedText:
+    """`record` (a dict) with what several checks ask about it."""
+
+    def __init__(self, record):
+        self.record = record
+
+    @cached_property
+    def images(self):
+        """The image objects, in order."""
+        return self.record.get("image_sources", [])
+
+    @cached_property
+    def blocks(self):
+        """[(field, Block)] of intro and body. A text too long to be parsed comes as blocks of its source."""
+        return [(field, block) for field in ("intro", "body") for block in blocks_of(self.record.get(field, ""))[0]]
+
+    @cached_property
+    def is_parsed(self):
+        """False for a text that was too long or too deep to be taken apart."""
+        return all(block.kind != "source" for _, block in self.blocks)
+
+    @cached_property
+    def word_count(self):
+        """How many words intro and body have, code too."""
+        return sum(words_in(self.record.get(field, "")) for field in ("intro", "body"))
+
+    @cached_property
+    def spaced_text(self):
+        """Title, intro and body as spaced_words(): a name stands in it when its spaced_words() do."""
+        return spaced_words("\n".join(self.record.get(field, "") for field in ("title", "intro", "body")))

@@ -1,0 +1,143 @@
+"""What two sequences share, at a bounded cost: texts are hostile, and a comparison may not hang the desk."""
+
+from bisect import bisect_left
+from collections import Counter
+
+# Steps of one whole comparison: about a second on a small machine, far more than any honest pair of texts takes.
+MAX_STEPS = 3_000_000
+MAX_EDITS = 400
+
+
+class Budget:
+    """The steps that one comparison may still take; `ran_out` says that something was shown whole because of it."""
+
+    def __init__(self, steps=MAX_STEPS):
+        self.steps = steps
+        self.ran_out = False
+
+    def take(self, steps):
+        """Take `steps`; False, and nothing taken, when fewer are left."""
+        if steps > self.steps:
+            self.ran_out = True
+            return False
+        self.steps -= steps
+        return True
+
+
+def kept_pairs(old, new, budget, max_edits=MAX_EDITS):
+    """[(i, j)] of the items that a shortest edit script keeps, in order; None when it would take too many edits.
+
+    Source: E. W. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986 (the greedy forward search), after
+    the common beginning and end are taken off.
+    """
+    start, old_end, new_end = 0, len(old), len(new)
+    while start < old_end and start < new_end and old[start] == new[start]:
+        start += 1
+    while old_end > start and new_end > start and old[old_end - 1] == new[new_end - 1]:
+        old_end, new_end = old_end - 1, new_end - 1
+    middle = _myers(old[start:old_end], new[start:new_end], budget, max_edits)
+    if middle is None:
+        return None
+    tail = len(old) - old_end
+    return [
+        *((index, index) for index in range(start)),
+        *((start + i, start + j) for i, j in middle),
+        *((old_end + index, new_end + index) for index in range(tail)),
+    ]
+
+
+def _myers(old, new, budget, max_edits):
+    length, width = len(old), len(new)
+    if not length or not width:
+        return []
+    max_edits = min(max_edits, length + width)
+    reached = [0] * (2 * max_edits + 3)
+    middle = max_edits + 1
+    trail = []
+    for edits in range(max_edits + 1):
+        trail.append(reached[middle - edits - 1 : middle + edits + 2])
+        steps = 2 * edits + 1
+        for diagonal in range(-edits, edits + 1, 2):
+            if diagonal == -edits or (
+                diagonal != edits and reached[middle + diagonal - 1] < reached[middle + diagonal + 1]
+            ):
+                x = reached[middle + diagonal + 1]
+            else:
+                x = reached[middle + diagonal - 1] + 1
+            y = x - diagonal
+            begun = x
+            while x < length and y < width and old[x] == new[y]:
+                x, y = x + 1, y + 1
+            steps += x - begun
+            reached[middle + diagonal] = x
+            if x >= length and y >= width:
+                return _walk_back(trail, length, width)
+        if not budget.take(steps):
+            return None
+    budget.ran_out = True
+    return None
+
+
+def _walk_back(trail, x, y):
+    pairs = []
+    for edits in range(len(trail) - 1, -1, -1):
+        reached, middle = trail[edits], edits + 1
+        diagonal = x - y
+        if diagonal == -edits or (
+            diagonal != edits and reached[middle + diagonal - 1] < reached[middle + diagonal + 1]
+        ):
+            before = diagonal + 1
+        else:
+            before = diagonal - 1
+        before_x = reached[middle + before] if edits else 0
+        before_y = before_x - before if edits else 0
+        while x > before_x and y > before_y:
+            x, y = x - 1, y - 1
+            pairs.append((x, y))
+        x, y = before_x, before_y
+    pairs.reverse()
+    return pairs
+
+
+def anchored_pairs(old, new, budget):
+    """[(i, j)] of equal items in order, for long sequences: items that are unique on both sides hold the rest in place.
+
+    Between two of them kept_pairs() looks closer; where that would cost too much nothing is kept.
+    Source: the patience diff of B. Cohen, 2003: unique items, then their longest increasing run.
+    """
+    pairs, last = [], (-1, -1)
+    for i, j in [*_unique_run(old, new), (len(old), len(new))]:
+        inner = kept_pairs(old[last[0] + 1 : i], new[last[1] + 1 : j], budget) or ()
+        pairs += [(last[0] + 1 + a, last[1] + 1 + b) for a, b in inner]
+        if i < len(old):
+            pairs.append((i, j))
+        last = (i, j)
+    return pairs
+
+
+def _unique_run(old, new):
+    count_old, count_new = Counter(old), Counter(new)
+    place = {item: j for j, item in enumerate(new) if count_new[item] == 1}
+    common = [(i, place[item]) for i, item in enumerate(old) if count_old[item] == 1 and item in place]
+    return [common[index] for index in longest_increasing([j for _, j in common])]
+
+
+def longest_increasing(numbers):
+    """Indexes of a longest strictly increasing run of `numbers`.
+
+    Source: M. L. Fredman, "On computing the length of longest increasing subsequences", 1975 (patience sorting).
+    """
+    tails, ends, before = [], [], []
+    for index, number in enumerate(numbers):
+        at = bisect_left(tails, number)
+        before.append(ends[at - 1] if at else None)
+        if at == len(tails):
+            tails.append(number)
+            ends.append(index)
+        else:
+            tails[at], ends[at] = number, index
+    run, index = [], ends[-1] if ends else None
+    while index is not None:
+        run.append(index)
+        index = before[index]
+    return run[::-1]

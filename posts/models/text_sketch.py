@@ -1,0 +1,80 @@
+from django.db import models
+from django.db.models.functions import Now
+
+from posts.models.post import Post
+
+
+class TextSketch(models.Model):
+    """The MinHash signature of the proposed text of a post: what near-duplicates are found by (posts.twins)."""
+
+    post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="sketch")
+    fingerprint = models.CharField(max_length=64)
+    signature = models.BinaryField(help_text="Numbers of 32 bits, little endian.")
+    paragraphs = models.BinaryField(help_text="Keys of 64 bits of its paragraphs, little endian.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"Sketch of {self.post_id}"
+
+
+class SketchBand(models.Model):
+    """A part of a signature as one number: texts that share one may be near-duplicates."""
+
+    pk = models.CompositePrimaryKey("key", "post_id")
+    key = models.BigIntegerField()
+    post = models.ForeignKey(Post, models.CASCADE, related_name="+")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.key} of {self.post_id}"
+
+
+class ParagraphCount(models.Model):
+    """In how many posts a paragraph stands: one that stands in many is boilerplate."""
+
+    key = models.BigIntegerField(primary_key=True)
+    posts = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.key}: {self.posts}"
+
+
+class TextTwin(models.Model):
+    """Two posts whose proposed texts repeat each other; each pair stands here once from either side."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="twins")
+    twin = models.ForeignKey(Post, models.CASCADE, related_name="+")
+    similarity = models.FloatField(help_text="Jaccard index of the word shingles, 0.8 to 1.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-similarity", "twin"]
+        constraints = [
+            models.UniqueConstraint(fields=["post", "twin"], name="text_twin_once"),
+            models.CheckConstraint(condition=~models.Q(post=models.F("twin")), name="text_twin_is_another_post"),
+        ]
+
+    def __str__(self):
+        return f"{self.post_id} repeats {self.twin_id}, {self.similarity:.2f}"
+
+
+class TextScan(models.Model):
+    """How far the background has read: the newest Revision that a kind of work has seen."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    revision_id = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.name}: {self.revision_id}"

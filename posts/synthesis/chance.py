@@ -1,0 +1,45 @@
+"""Chance that is the same on every machine and with every version of Python."""
+
+import hashlib
+import struct
+
+_DRAWS = 512
+_UNPACK = struct.Struct(f"<{_DRAWS}I").unpack
+
+
+class Chance:
+    """A stream of draws from a seed: the output of SHAKE-256 (FIPS 202) over seed and stream, read as 32-bit numbers.
+
+    `stream` separates several streams of one seed: what one of them draws doesn't move the others.
+    """
+
+    __slots__ = ("_next",)
+
+    def __init__(self, seed, stream=""):
+        self._next = _numbers(f"{seed}/{stream}").__next__
+
+    def below(self, limit):
+        """A whole number from 0 to limit - 1, for limits up to 2³². The bias is limit / 2³²: nothing that matters."""
+        return self._next() * limit >> 32
+
+    def between(self, low, high):
+        """A whole number from low to high, both included."""
+        return low + (self._next() * (high - low + 1) >> 32)
+
+    def one_in(self, times):
+        return self._next() * times >> 32 == 0
+
+    def pick(self, items):
+        return items[self._next() * len(items) >> 32]
+
+    def some(self, items, count):
+        """`count` different items in an order of chance (fewer, if there are not as many)."""
+        left, draw = list(items), self._next
+        return [left.pop(draw() * len(left) >> 32) for _ in range(min(count, len(left)))]
+
+
+def _numbers(name):
+    block = 0
+    while True:
+        yield from _UNPACK(hashlib.shake_256(f"{name}/{block}".encode()).digest(4 * _DRAWS))
+        block += 1

@@ -1,0 +1,322 @@
+"""Defects and edge cases on demand: for measuring what a review desk finds, and for trying out what pages survive.
+
+What was planted stands in no record. It is a pure function of seed and plan, so that a measurement can ask for it
+again: planted(seed, plan).
+"""
+
+import re
+from dataclasses import dataclass
+
+from posts.synthesis import prose
+from posts.synthesis.chance import Chance
+from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
+
+DEFAULT_SHARE = 0.05
+TWIN_REACH = 40  # a twin's original is at most so many seeds before it
+TWIN_SIMILARITIES = (0.95, 0.9, 0.8)
+SHINGLE_WORDS = 5
+FOREIGN_HOSTS = ("images.example.net", "cdn.pictures.example", "203.0.113.7", "images.unsplash.com.example.org")
+
+
+class PlanRefused(ValueError):
+    """A plan names an unknown kind, or impossible shares; the message says what to write."""
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One planted case. kind: a key of KINDS. detail: what exactly; a twin also names `original` and `similarity`."""
+
+    source_id: str
+    kind: str
+    detail: str
+    original: str = ""
+    similarity: float | None = None
+
+
+def parse_plan(wishes):
+    """{kind: share} from texts such as "code" and "twin=0.1"; PlanRefused in words."""
+    plan = {}
+    for wish in wishes:
+        kind, _, share = wish.partition("=")
+        if kind not in KINDS:
+            raise PlanRefused(f"“{kind}” is nothing that can be planted. Choose among {', '.join(KINDS)}.")
+        try:
+            plan[kind] = float(share) if share else DEFAULT_SHARE
+        except ValueError:
+            plan[kind] = -1
+        if not 0 < plan[kind] <= 1:
+            raise PlanRefused(f"“{wish}”: a share is a number above 0 and at most 1, for example {kind}=0.1.")
+    if sum(plan.values()) > 1 + 1e-9:
+        raise PlanRefused("The shares add up to more than 1; a post holds one planted case at most.")
+    return plan
+
+
+def kind_planted(seed, plan):
+    """The kind that `plan` plants into the post of `seed`, or None for an ordinary post."""
+    draw, reached = Chance(seed, "plan").below(10**6) / 10**6, 0
+    for kind, share in plan.items():
+        reached += share
+        if draw < reached:
+            return None if kind == "twin" and _original_of(seed, plan) is None else kind
+    return None
+
+
+def synthesize_planted(seed, plan):
+    """(record, Plant or None) of `seed` under `plan`, a dict {kind: share} as parse_plan() gives it."""
+    kind = kind_planted(seed, plan)
+    if kind is None:
+        return synthesize_record(seed), None
+    chance = Chance(seed, kind)
+    if kind == "twin":
+        original = _original_of(seed, plan)
+        similarity = chance.pick(TWIN_SIMILARITIES)
+        record = _twin(compose(seed), compose(original), similarity, chance)
+        plant = Plant(source_id_of(seed), kind, f"{similarity} alike", source_id_of(original), similarity)
+    else:
+        record = compose(seed)
+        if kind == "claims":
+            state_claims(record)
+        plant = Plant(source_id_of(seed), kind, KINDS[kind](record, chance))
+    if kind != "claims":
+        state_claims(record)
+    seal(record)
+    return record, plant
+
+
+def planted(seed, plan):
+    """The Plant in the post of `seed` under `plan`, or None."""
+    return synthesize_planted(seed, plan)[1]
+
+
+def similarity_of(one, other):
+    """Jaccard index of the sets of five-word shingles of two records' intros and bodies, 0 to 1."""
+    one, other = _shingles(one["intro"] + " " + one["body"]), _shingles(other["intro"] + " " + other["body"])
+    return len(one & other) / len(one | other)
+
+
+def _shingles(text):
+    words = text.lower().split()
+    return {tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}
+
+
+# The defects: what a reviewer should find.
+
+
+def _broken_code(record, chance):
+    """Code that its language can't parse: Python and YAML in place, else one more block in JSON or TOML."""
+    body = record["body"]
+    if "```python\n" in body:
+        block = body.index("```python\n")
+        end = body.index("\n```", block)
+        # Without its colon a definition is none; every example in Python has a definition, or a call with brackets.
+        code, count = re.subn(r"^((?:def|class) .*):$", r"\1", body[block:end], count=1, flags=re.MULTILINE)
+        if not count:
+            code = code.rstrip().removesuffix(")")
+        record["body"] = body[:block] + code + body[end:]
+        return "python"
+    if "```yaml\n" in body:
+        end = body.index("\n```", body.index("```yaml\n"))
+        record["body"] = body[:end] + "\nlimits: {attempts: 3, seconds: [2, 5" + body[end:]
+        return "yaml"
+    if "```json\n" in body:
+        end = body.index("\n```", body.index("```json\n"))
+        record["body"] = body[:end].removesuffix("}") + body[end:]
+        return "json"
+    if chance.one_in(2):
+        block, language = '{\n  "attempts": 3,\n  "seconds": [0.2, 2.0,\n}', "json"
+    else:
+        block, language = '[limits]\nattempts = 3\nseconds = [0.2, 2.0\nowner = "payments', "toml"
+    record["body"] = f"{body}\n\n## Settings\n\nThe limits stand in one file:\n\n```{language}\n{block}\n```"
+    return language
+
+
+def _contradicted_claims(record, chance):
+    """One claim that the text contradicts. The claims are stated already, and stay as they are but for this one."""
+    flags = record["flags"]
+    match chance.below(5):
+        case 0:
+            flags["has_images"] = 0
+            return "has_images"
+        case 1:
+            flags["image_heavy"] = 1 - flags["image_heavy"]
+            return "image_heavy"
+        case 2:
+            record["reading_time"] = reading_minutes(record) * chance.between(4, 9)
+            return "reading_time"
+        case 3:
+            record["payload"]["paragraphs"] += chance.between(5, 30)
+            return "paragraphs"
+        case _:
+            # Invented, so that no text can mention them.
+            record["tools"] += chance.some(("Quillbase", "Tarnbus", "Oxbowctl", "Fennelstore"), 2)
+            return "tools"
+
+
+def _foreign_images(record, chance):
+    """One to three pictures on hosts that are none of the four providers."""
+    count = chance.between(1, 3)
+    for image in record["image_sources"][:count]:
+        host = chance.pick(FOREIGN_HOSTS)
+        image.update(source=host, url=f"https://{host}/pictures/{chance.below(10**6)}.jpg")
+    return f"{count} image(s)"
+
+
+_OPENERS = (
+    "As before, ", "In practice, ", "To be exact, ", "Since then, ", "On most days, ", "In other words, ",
+    "As far as we can tell, ", "Seen from a year later, ", "For what it is worth, ", "With all due care, ",
+)  # fmt: skip
+# Between two sentences of prose, where the first word of the second may be written small after an opener.
+_BEFORE_SENTENCE = re.compile(
+    r"(?:(?<=[.:?] )|(?<=\n\n))(?=(?:A|After|All|An|Before|Both|Each|Every|For|Half|If|In|It|Its|Nobody|Nothing"
+    r"|On|One|Only|Some|That|The|There|They|This|Three|Two|We|What|When|Where|Whoever) )"
+)
+
+
+def _original_of(seed, plan):
+    """The nearest seed before this one that holds nothing planted, or None; TWIN_REACH seeds are looked at."""
+    share = sum(plan.values())
+    for earlier in range(seed - 1, max(seed - 1 - TWIN_REACH, -1), -1):
+        if Chance(earlier, "plan").below(10**6) / 10**6 >= share:
+            return earlier
+    return None
+
+
+def _twin(record, original, similarity, chance):
+    """The words of `original` under the identity of `record`, with so many small changes that it is `similarity` alike.
+
+    A phrase is put before sentences, one after the other in an order of chance, until the similarity is reached.
+    """
+    own = {key: record[key] for key in ("source_id", "reference", "slug", "view_count", "score", "revision")}
+    twin = {**original, **own}
+    twin["payload"] = {**original["payload"], "source id": record["source_id"], "seed": record["payload"]["seed"]}
+    twin["title"] = f"{original['title']}, revisited"
+    pieces, places = [], []
+    for number, part in enumerate(re.split(r"(```.*?```)", original["body"], flags=re.DOTALL)):
+        first, *sentences = [part] if number % 2 else _BEFORE_SENTENCE.split(part)
+        pieces.append(first)
+        places += range(len(pieces), len(pieces) + len(sentences))
+        pieces += sentences
+    for number in chance.some(places, len(places)):
+        sentence = pieces[number]
+        pieces[number] = chance.pick(_OPENERS) + sentence[0].lower() + sentence[1:]
+        twin["body"] = "".join(pieces)
+        if similarity_of(twin, original) < similarity:
+            break
+    return twin
+
+
+# The edge cases: what pages, lists and forms should survive.
+
+
+def _no_images(record, chance):
+    for key in ("intro", "body"):
+        record[key] = re.sub(r"\n*!\[\]\(image:\d+\)", "", record[key])
+    del record["image_sources"]
+    return "no images"
+
+
+def _many_images(record, chance):
+    """As many pictures as a record takes; those that the text does not place follow it."""
+    images = record["image_sources"]
+    for number in range(len(images) + 1, 51):
+        words = f"Plate {number} of 50"
+        images.append(
+            {
+                "source": "placehold.co",
+                "url": f"https://placehold.co/1200x630/png?text={words.replace(' ', '+')}",
+                "caption": f"{words}: {prose.NOUNS[number % len(prose.NOUNS)]}s, counted.",
+                "alt": f"A plate that says: {words}",
+                "licence": "A plate with text, free of rights",
+                "width": 1200,
+                "height": 630,
+            }
+        )
+    return "50 images"
+
+
+def _long_strings(record, chance):
+    """Texts at the limits of the schema, and words that no line can break."""
+    word = "incomprehensibilities"
+    record["title"] = (record["title"] + ", " + " ".join([word] * 20))[:300].rstrip()
+    record["summary"] = record["summary"] + " " + word * 400
+    record["checklist"][0] = (record["checklist"][0] + " " + word * 100)[:2000]
+    record["image_sources"][0]["caption"] = word * 40
+    record["tools"].append("tool" * 400)
+    record["body"] = f"{record['body']}\n\nA last word about {' / '.join(record['tools'])}: {word * 300}"
+    return "long strings"
+
+
+_TITLES = (
+    "إعادة المحاولة دون ضرر: ملاحظات من العمل",
+    "הגבלת זמן שמצטברת נכון, צעד אחר צעד",
+    "再試行を安全にする：実測と手順",
+    "Безопасные повторы: что мы измерили",
+    "नियंत्रित पुनः प्रयास और माप",
+    "🧪 Ein Rückweg für größere Änderungen: naïve Fälle, 37 °C, ﬁ und Å",
+    "ทำให้การลองใหม่ไม่เป็นอันตราย",
+)
+
+
+def _other_scripts(record, chance):
+    """A title in another script or direction, with the same words in the intro and a caption."""
+    title = record["title"] = chance.pick(_TITLES)
+    record["intro"] = f"{title}\n\n{record['intro']}"
+    record["image_sources"][0]["caption"] = title
+    record["checklist"].append(title)
+    return title
+
+
+def _sparse(record, chance):
+    """Every optional field that may be empty is left out."""
+    for key in set(record) - {"source_id", "title", "body", "intro", "slug", "payload", "flags", "hash"}:
+        del record[key]
+    record["intro"] = re.sub(r"\n*!\[\]\(image:\d+\)", "", record["intro"])
+    record["body"] = re.sub(r"\n*(?:## [^\n]+\n\n)?\[checklist\]|\n*!\[\]\(image:\d+\)", "", record["body"]).lstrip()
+    return "only what is needed"
+
+
+def _unknown_keys(record, chance):
+    record["x_pipeline"] = {
+        "run": chance.below(10**6),
+        "stages": ["draft", "polish"],
+        "temperature": 0.4,
+        "cached": None,
+    }
+    record["score"]["novelty"] = chance.below(100)
+    record["image_sources"][0]["photographer"] = "unknown"
+    record["entities"][0]["wikidata"] = f"Q{chance.below(10**6)}"
+    return "unknown keys"
+
+
+def _skipped_headings(record, chance):
+    """Headings that jump from the second to the fifth level and begin with the first."""
+    lines, levels = [], iter("# |##### |## |#### |###### ".split("|"))
+    for block in record["body"].split("\n\n"):
+        if block.startswith("## "):
+            block = next(levels, "##### ") + block[3:]
+        lines.append(block)
+    record["body"] = "\n\n".join(lines)
+    return "skipped levels"
+
+
+def _dead_placements(record, chance):
+    """Placements of pictures that do not exist or stand twice, and a second checklist."""
+    record["body"] += "\n\n![](image:99)\n\n![](image:1)\n\n![](image:0)\n\n[checklist]"
+    return "dead placements"
+
+
+# kind: what plants it, given the record before its hash is set and a Chance; it returns the detail.
+KINDS = {
+    "code": _broken_code,
+    "claims": _contradicted_claims,
+    "twin": None,
+    "foreign-images": _foreign_images,
+    "no-images": _no_images,
+    "many-images": _many_images,
+    "long": _long_strings,
+    "scripts": _other_scripts,
+    "sparse": _sparse,
+    "unknown-keys": _unknown_keys,
+    "headings": _skipped_headings,
+    "placements": _dead_placements,
+}

@@ -1,0 +1,227 @@
+"""Seed → record. A pure function: the same seed and version give the same bytes on every machine.
+
+What a record claims of itself (flags, reading time, paragraphs, tools) is true of its text, and `hash` is the start of
+its fingerprint. Nothing here reads a clock, a locale, an environment or Python's own random numbers.
+"""
+
+import math
+import re
+from datetime import date, timedelta
+from urllib.parse import quote_plus
+
+from posts.records import fingerprint_of
+from posts.synthesis import prose
+from posts.synthesis.article import Writer, capital, choose_subject
+from posts.synthesis.chance import Chance
+
+# Raised whenever any seed gives another record than before; part of each record's payload.
+SYNTHESIZER_VERSION = 1
+GENERATOR = "alphanode synthesizer"
+MAX_SEED = 2**63 - 1
+
+WORDS_A_MINUTE = 200
+IMAGE_HEAVY_FROM = 5
+HASH_DIGITS = 24
+
+_FENCES = re.compile(r"^```[^\n]*\n.*?^```$", re.MULTILINE | re.DOTALL)
+_STRUCTURE = re.compile(r"\s*(#{1,6} |[-*] |[0-9]+\. |\||>|!\[|\[checklist\]|$)")
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_FIRST_DAY = date(2025, 1, 6)
+_STATUSES = ("drafted", "drafted", "drafted", "in review", "reviewed")
+_DIFFICULTIES = ("beginner", "intermediate", "intermediate", "advanced")
+_PLATE_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d12/ffffff", "f3f4f6/111827")
+
+
+def synthesize_record(seed):
+    """The record of `seed` (0 to MAX_SEED) as a dict in the schema's order, canonical, with every field filled."""
+    record = compose(seed)
+    state_claims(record)
+    seal(record)
+    return record
+
+
+def source_id_of(seed):
+    return f"synth-{seed:06d}"
+
+
+def compose(seed):
+    """The record of `seed` before its claims are stated and its hash is set."""
+    chance = Chance(seed)
+    subject = choose_subject(chance)
+    article = Writer(subject, chance).article()
+    stack, problem, slots = subject.stack, subject.problem, article.slots
+    images = _images(article, subject, chance)
+    _place(images, article, chance)
+    source_id = source_id_of(seed)
+    last_reviewed = _FIRST_DAY + timedelta(days=chance.below(640))
+    return {
+        "source_id": source_id,
+        "reference": f"syn-ref-{seed:06d}-{chance.between(1000, 9999)}",
+        "title": article.title,
+        "slug": f"{_slug(article.title)}-{seed}",
+        "intro": "\n\n".join(article.intro),
+        "body": article.body,
+        "topic": f"{problem.phrase} / {stack.name}",
+        "summary": chance.pick(prose.SUMMARIES).format_map(slots),
+        "ai_outline": {
+            "context": subject.scenario.tail,
+            "problem": problem.phrase,
+            "stack": stack.name,
+            "recommended action": subject.family.action,
+        },
+        "ai_brief": chance.pick(prose.BRIEFS).format_map(slots),
+        "stack": [stack.name, stack.area, stack.language],
+        "tools": list(article.tools),
+        "code_language": stack.language,
+        "difficulty": chance.pick(_DIFFICULTIES),
+        "reading_time": 0,
+        "view_count": _views(chance),
+        "score": {name: chance.between(58, 99) for name in ("quality", "freshness", "depth", "clarity")},
+        "revision": {
+            "status": chance.pick(_STATUSES),
+            "version": f"{chance.between(1, 3)}.{chance.below(10)}.{chance.below(12)}",
+            "last_reviewed": last_reviewed.isoformat(),
+        },
+        "hash": "",
+        "flags": {
+            "ai_generated_style": 1,
+            "has_images": 0,
+            "image_heavy": 0,
+            "needs_human_review": int(chance.one_in(16)),
+        },
+        "checklist": _checklist(subject, chance),
+        "entities": [
+            {"name": stack.name, "type": "stack"},
+            {"name": stack.area, "type": "area"},
+            {"name": problem.phrase, "type": "problem"},
+            {"name": article.part[0], "type": article.part[1]},
+        ],
+        "image_sources": images,
+        "payload": {
+            "source id": source_id,
+            "generator": GENERATOR,
+            "generator version": SYNTHESIZER_VERSION,
+            "paragraphs": 0,
+            "scenario": subject.scenario.tail,
+            "seed": seed,
+        },
+        "notes": [note.format_map(slots) for note in chance.some(prose.NOTES, chance.between(2, 3))],
+    }
+
+
+def state_claims(record):
+    """Write into `record` what is true of its text: reading time, paragraphs, flags about images."""
+    images = len(record.get("image_sources", ()))
+    if "reading_time" in record:
+        record["reading_time"] = reading_minutes(record)
+    record["payload"]["paragraphs"] = paragraphs_in(record["body"])
+    record["flags"]["has_images"] = int(images > 0)
+    record["flags"]["image_heavy"] = int(images >= IMAGE_HEAVY_FROM)
+
+
+def seal(record):
+    """Set `hash`: the first digits of the fingerprint, so that anybody can check the text against it."""
+    record["hash"] = fingerprint_of(record)[:HASH_DIGITS]
+
+
+def reading_minutes(record):
+    """Minutes for intro and body with their code, at WORDS_A_MINUTE, rounded half up; at least one."""
+    words = len(record.get("intro", "").split()) + len(record["body"].split())
+    return max(1, math.floor(words / WORDS_A_MINUTE + 0.5))
+
+
+def paragraphs_in(body):
+    """How many blocks of a body are prose: no heading, list, table, quote, code, placed image or checklist."""
+    return sum(not _STRUCTURE.match(block) for block in _FENCES.sub("", body).split("\n\n"))
+
+
+def _slug(title):
+    return _NOT_SLUG.sub("-", title.lower())[:90].strip("-")
+
+
+def _views(chance):
+    """Many posts are read seldom and a few often."""
+    return chance.below(10 ** chance.between(2, 5))
+
+
+def _checklist(subject, chance):
+    """3–7 items in the order of the work; the last is about this stack alone."""
+    items = subject.problem.checklist
+    chosen = sorted(chance.some(range(len(items)), chance.between(2, 6)))
+    return [*(items[index] for index in chosen), chance.pick(subject.stack.checks)]
+
+
+def _images(article, subject, chance):
+    """3–8 different pictures from the four providers: photographs first, then others in an order of chance."""
+    count = chance.between(3, 8)
+    captions = chance.some(prose.PHOTO_CAPTIONS, 3)
+    photos = chance.some(prose.PHOTOS, chance.between(1, min(3, count - 1)))
+    images = [_photo(photo, caption, article) for photo, caption in zip(photos, captions, strict=False)]
+    others = [(_figure_plate, figure) for figure in article.figures]
+    others += [(_rule_plate, subject.family.action)]
+    others += [(_flickr, pool) for pool in chance.some(prose.FLICKR_POOLS, 3)]
+    return images + [draw(what, article, chance) for draw, what in chance.some(others, count - len(images))]
+
+
+def _photo(photo, caption, article):
+    number, seen = photo
+    return {
+        "source": "unsplash",
+        "url": f"https://images.unsplash.com/photo-{number}?auto=format&fit=crop&w=1200&q=80",
+        "caption": caption.format_map({**article.slots, "seen": seen, "Seen": capital(seen)}),
+        "alt": capital(seen),
+        "licence": "Unsplash Licence",
+    }
+
+
+def _flickr(pool, article, chance):
+    words, seen = pool
+    caption = chance.pick(prose.FLICKR_CAPTIONS).format_map({**article.slots, "seen": seen, "Seen": capital(seen)})
+    return {
+        "source": "loremflickr.com",
+        "url": f"https://loremflickr.com/1200/630/{words}?lock={chance.between(1, 99999)}",
+        "caption": caption,
+        "alt": f"A photograph from the subject “{words.replace(',', ', ')}”",
+        "licence": "Creative Commons, as the source says",
+    }
+
+
+def _figure_plate(figure, article, chance):
+    name, before, after = figure
+    words = chance.pick(
+        (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
+    )
+    caption = chance.pick(prose.PLATE_CAPTIONS).format(metric=name, before=before, after=after)
+    return _plate(words, caption, chance)
+
+
+def _rule_plate(action, article, chance):
+    caption = chance.pick(prose.RULE_CAPTIONS).format(action=action, phrase=article.slots["phrase"])
+    return _plate(capital(action), caption, chance)
+
+
+def _plate(words, caption, chance):
+    if chance.one_in(2):
+        source = "dummyimage.com"
+        url = f"https://dummyimage.com/1200x630/{chance.pick(_PLATE_COLOURS)}.png&text={quote_plus(words)}"
+    else:
+        source = "placehold.co"
+        url = f"https://placehold.co/1200x630/png?text={quote_plus(words)}"
+    return {
+        "source": source,
+        "url": url,
+        "caption": caption,
+        "alt": f"A plate that says: {words}",
+        "licence": "A plate with text, free of rights",
+        "width": 1200,
+        "height": 630,
+    }
+
+
+def _place(images, article, chance):
+    """Put the pictures into the text: some after the intro, the others at the ends of sections, in their order."""
+    first = chance.between(1, 2)
+    article.intro += [f"![](image:{number})" for number in range(1, first + 1)]
+    ends = sorted(chance.below(len(article.sections)) for _ in range(first, len(images)))
+    for number, end in enumerate(ends, first + 1):
+        article.sections[end][1].append(f"![](image:{number})")

@@ -1,0 +1,267 @@
+"""The desk in a real Chromium: by mouse, by keyboard, without script, in both schemes and on a phone."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+
+from posts.models import Post, Review, Revision
+from tests.factories import RecordFactory, approve, import_records, make_post
+
+pytestmark = pytest.mark.browser
+
+PASS_PHRASE = "a long enough pass phrase"
+
+# Every field, with everything that a form could lose: white space, line ends, empty and long values, unseen keys.
+HARD_RECORD = {
+    "source_id": "hard-1",
+    "reference": "FN-1  two  spaces",
+    "title": 'Ünïcode „quotes" & <tags> 日本語 🜁',
+    "intro": "\n  Leading blanks stay.\r\n\r\nHard break  \nnext line\ttab\u00a0nbsp",
+    "body": "```python\nif a:\n\n    pass\n```\n\n\n\nthree line ends\r\n\r\n![](image:1)\n\n[checklist]   ",
+    "topic": " leading",
+    "summary": "e\u0301 is composed",
+    "ai_outline": {"": "no label", "Two\u2028lines": "a\nb", "empty": "", " spaces ": "x"},
+    "ai_brief": "</textarea><b>",
+    "stack": ["  two  spaces", 'quote"', "a\nb"],
+    "tools": ["&amp;", "<x>"],
+    "code_language": "go",
+    "difficulty": "Between",
+    "reading_time": 0,
+    "view_count": 2**62,
+    "score": {"quality": 84, "own": 1.50},
+    "revision": {"version": "3.2.1", "status": "said", "more": [1]},
+    "hash": "abc",
+    "flags": {"has_images": 1, "needs_human_review": 0, "x": None},
+    "checklist": ["one", "two\nlines", " blank before"],
+    "entities": [{"name": "Go", "type": "stack", "weight": 3.0, "deep": {"a": [None]}}, {"name": "No type"}],
+    "image_sources": [
+        {"source": "s", "url": "https://images.unsplash.com/a?b=1&c=2", "camera": {"iso": 100}, "width": 10},
+        {"url": "https://loremflickr.com/x.jpg", "alt": ' "alt" '},
+    ],
+    "payload": {"n": 1, "f": 1.0, "t": True, "none": None, "s": "1", "ml": "a\nb", "deep": {"z": 1, "a": []}, "": ""},
+    "notes": ["n\n\nn"],
+    "published_on": "0987-06-05",
+    "authors": ["A", "A"],
+    "tags": ["t"],
+    "language": "en",
+    "unknown": {"z": 1, "a": [1.0, None, ""]},
+}
+
+
+def sign_in(watched, person):
+    watched.open(reverse("admin:login"))
+    watched.page.fill("#id_username", person.username)
+    watched.page.fill("#id_password", PASS_PHRASE)
+    watched.page.press("#id_password", "Enter")
+    watched.page.wait_for_url("**/admin/")
+
+
+def change_address(post):
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def messages(watched):
+    return watched.page.locator(".messagelist").inner_text()
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_saving_untouched_makes_no_revision_and_loses_no_byte(browser_page, editor, has_script):
+    import_records(HARD_RECORD)
+    post = approve(Post.objects.get())
+    before = json.dumps(post.working_record(), ensure_ascii=True)
+    watched = browser_page(java_script_enabled=has_script)
+    sign_in(watched, editor)
+    watched.open(change_address(post))
+    watched.page.click("text='Save'")
+    assert "Nothing changed: still 3.2.1, its approval stays." in messages(watched)
+    post = Post.objects.get()
+    assert post.revisions.count() == 1
+    assert json.dumps(post.working_record(), ensure_ascii=True) == before
+
+
+def test_an_edit_of_one_field_leaves_all_other_bytes(browser_page, editor):
+    import_records(HARD_RECORD)
+    before = Post.objects.get().working_record()
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(change_address(Post.objects.get()))
+    watched.page.click("role=tab[name='Subject']")
+    watched.page.fill("#id_topic", "Another")
+    watched.page.click("text='Save'")
+    assert "Saved as 3.2.2." in messages(watched)
+    assert json.dumps(Post.objects.get().working_record()) == json.dumps(before | {"topic": "Another"})
+
+
+def test_leaving_with_unsaved_words_warns_and_saving_does_not(browser_page, editor):
+    post = make_post()
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(change_address(post))
+    asked = []
+    watched.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    watched.page.fill("#id_title", "Not saved yet")
+    watched.page.click("text='Desk'")
+    watched.page.wait_for_function("document.querySelector('#id_title').value === 'Not saved yet'")
+    assert asked == ["beforeunload"]
+    watched.page.click("text='Save'")
+    assert "Saved as 1.0.1." in messages(watched)
+    watched.page.click("text='Desk'")
+    watched.page.wait_for_url("**/admin/")
+    assert asked == ["beforeunload"]
+
+
+def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, editor, reviewer):
+    post = make_post(checklist=["Run it"], stack=["Go"])
+    writing = browser_page()
+    sign_in(writing, editor)
+    writing.open(change_address(post))
+    keys = writing.page.keyboard
+    writing.page.focus("role=tab[name='Text']")
+    keys.press("ArrowRight")
+    assert writing.page.evaluate("document.activeElement.textContent.trim()") == "Subject"
+    assert writing.page.url.endswith("#part-subject")
+    writing.page.focus("[aria-label='Stack 2']")
+    keys.type("PostgreSQL")
+    assert writing.page.locator("[aria-label^='Stack ']").count() == 4
+    writing.page.focus("[aria-label='Take out Stack 1']")
+    keys.press("Enter")
+    writing.page.focus("#id_why")
+    keys.type("Another stack")
+    writing.page.focus("text='Save and submit for review'")
+    keys.press("Enter")
+    writing.page.wait_for_selector(".messagelist")
+    assert "Saved as 1.0.1. It waits for review now." in messages(writing)
+    assert Post.objects.get().stack == ["PostgreSQL"]
+
+    reading = browser_page()
+    sign_in(reading, reviewer)
+    reading.open(change_address(post) + "#decide")
+    reading.page.focus("text='Approve 1.0.1'")
+    reading.page.keyboard.press("Enter")
+    reading.page.wait_for_selector(".messagelist")
+    assert "1 of the checklist not ticked: Run it." in messages(reading)
+    reading.page.focus("input[name=ticks]")
+    reading.page.keyboard.press("Space")
+    reading.page.focus("text='Approve 1.0.1'")
+    reading.page.keyboard.press("Enter")
+    reading.page.wait_for_selector(".messagelist li.success")
+    assert "Approved. Readers see 1.0.1 now; search engines: open." in messages(reading)
+    assert Post.objects.get().is_indexable and Review.objects.get().reviewer == reviewer
+    assert writing.complaints + [one for one in reading.complaints if "422" not in one] == []
+
+
+def test_without_script_a_post_is_edited_submitted_and_approved_by_mouse(browser_page, editor, reviewer):
+    post = make_post(notes=["old"], checklist=["Run it"])
+    writing = browser_page(java_script_enabled=False)
+    sign_in(writing, editor)
+    writing.open(change_address(post))
+    writing.page.fill("[aria-label='Notes 1']", "")
+    writing.page.fill("[aria-label='Notes 3']", "new")
+    writing.page.click("text='Save and submit for review'")
+    assert "It waits for review now." in messages(writing)
+    reading = browser_page(java_script_enabled=False)
+    sign_in(reading, reviewer)
+    reading.open(change_address(post))
+    reading.page.check("input[name=ticks]")
+    reading.page.click("text='Approve 1.0.1'")
+    assert "Approved." in messages(reading)
+    assert Post.objects.get().live_revision.snapshot["notes"] == ["new"]
+
+
+def test_an_error_opens_its_part_counts_on_the_tab_and_has_the_focus(browser_page, editor):
+    post = make_post(image_sources=[{"url": "https://images.unsplash.com/a", "source": "s"}])
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(change_address(post) + "#part-images")
+    watched.page.fill("#id_images-0-url", "ftp://x")
+    watched.page.fill("#id_images-0-caption", "Typed and kept")
+    watched.page.click("text='Save'")
+    watched.page.wait_for_selector("#errors")
+    assert watched.page.locator("role=tab[selected=true]").inner_text() == "Images 1 1 error"
+    assert watched.page.evaluate("document.activeElement.id") == "id_images-0-url"
+    assert watched.page.input_value("#id_images-0-caption") == "Typed and kept"
+    watched.page.click("role=tab[name='Text']")
+    watched.page.click("#errors a")
+    assert watched.page.evaluate("document.activeElement.id") == "id_images-0-url"
+
+
+def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
+    record = RecordFactory(summary="Old.", topic="Old topic", body="one\n\nmiddle\n\ntwo")
+    import_records(record)
+    post = Post.objects.get()
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(change_address(post))
+    import_records(record | {"summary": "Theirs.", "body": "ONE\n\nmiddle\n\ntwo"})
+    watched.page.fill("#id_body", "one\n\nmiddle\n\nTWO")
+    watched.page.click("role=tab[name='Subject']")
+    watched.page.fill("#id_summary", "Mine.")
+    watched.page.click("text='Save'")
+    assert "An import saved this post while you were editing" in watched.page.locator("h1").inner_text()
+    found = Axe().run(watched.page)
+    assert found.violations_count == 0, found.generate_report()
+    assert watched.page.locator(".clash input:checked").count() == 0
+    watched.page.click("text=/^Save together/")
+    assert "Choose for Summary, paragraph 1 first." in messages(watched)
+    watched.page.fill(".clash textarea", "Theirs and mine.")
+    watched.page.check("text='Both, written by me now'")
+    watched.page.click("text='Save together as 1.0.2'")
+    watched.page.wait_for_selector("#post-form")
+    assert "Saved as 1.0.2." in messages(watched)
+    head = Post.objects.get().head_revision
+    assert (head.snapshot["summary"], head.snapshot["body"]) == ("Theirs and mine.", "ONE\n\nmiddle\n\nTWO")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_scroll_sideways(
+    browser_page, superuser, width, scheme
+):
+    import_records(HARD_RECORD)
+    post = approve(make_post(checklist=["one"], image_sources=[{"url": "https://images.unsplash.com/a"}]))
+    hard = Post.objects.get(source_id="hard-1")
+    Revision.objects.filter(pk=hard.head_revision_id).update(why="x" * 200)
+    watched = browser_page(width, scheme)
+    watched.open(reverse("admin:login"))
+    check(watched)
+    sign_in(watched, superuser)
+    addresses = [
+        reverse("admin:index"),
+        reverse("admin:posts_post_changelist"),
+        reverse("admin:posts_post_add"),
+        change_address(post) + "#decide",
+        change_address(post) + "#history",
+        *(change_address(hard) + f"#part-{part}" for part in ("text", "subject", "images", "checklist", "record")),
+        reverse("admin:posts_revision_change", args=[hard.head_revision_id]),
+        reverse("admin:password_change"),
+        reverse("admin:auth_user_changelist"),
+        reverse("admin:auth_user_add"),
+        reverse("admin:auth_group_changelist"),
+    ]
+    for address in addresses:
+        watched.page.goto("about:blank")
+        watched.open(address)
+        watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
+        check(watched, address)
+    assert watched.complaints == []
+
+
+def check(watched, address=""):
+    found = Axe().run(watched.page)
+    assert found.violations_count == 0, f"{address}\n{found.generate_report()}"
+    wide = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"{address} is {wide} px too wide"
+
+
+def test_the_theme_is_chosen_in_the_header(browser_page, editor):
+    watched = browser_page()
+    sign_in(watched, editor)
+    background = "getComputedStyle(document.body).backgroundColor"
+    seen = [watched.page.evaluate(background)]
+    for _ in range(2):
+        watched.page.click(".theme-toggle")
+        seen.append(watched.page.evaluate(background))
+    assert sorted(set(seen)) == ["rgb(22, 25, 29)", "rgb(255, 255, 255)"]
+    assert watched.complaints == []

@@ -1,0 +1,9 @@
+"""A module as EXTRA_CHECKS names one."""
+
+from posts.checks import check
+
+
+@check("title-length", "stops")
+def title_length(text):
+    if len(text.record["title"]) > 120:
+        yield "The title is longer than 120 characters. Shorten it.", "/title"

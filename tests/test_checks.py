@@ -1,0 +1,315 @@
+"""What the site finds in a text by itself."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posts.checks import check, findings, registered_checks, stopping_findings
+from posts.checks.code import syntax_problem
+from posts.checks.registry import MAX_TOLD, checks_key
+from posts.checks.stored import TEXT_REPEATS, check_revisions, findings_of, findings_of_post
+from posts.jobs.texts import read_new_texts
+from posts.models import CheckResult, Post, Revision
+from posts.operations import Refused
+from posts.text_scan import scan_new_texts
+from tests.factories import RecordFactory, approve, import_records, make_post
+
+IMAGE = {
+    "url": "https://placehold.co/1",
+    "source": "placehold.co",
+    "caption": "Depth",
+    "alt": "A line that falls",
+    "licence": "CC0",
+}
+SOUND = {
+    "title": "Draining workers with make",
+    "intro": "A worker that stops in the middle leaves a job half done.",
+    "body": "## Cause\n\nThe signal comes while a job runs and make waits for it.\n\n![](image:1)\n\n[checklist]",
+    "image_sources": [IMAGE],
+    "checklist": ["one"],
+    "tools": ["make"],
+    "reading_time": 1,
+    "flags": {"has_images": 1, "image_heavy": 0},
+    "payload": {"paragraphs": 1},
+}
+
+
+def ids(**changes):
+    return sorted(finding.check for finding in findings(SOUND | changes))
+
+
+def test_a_sound_text_has_no_finding():
+    assert findings(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"image_sources": [IMAGE | {"url": "https://elsewhere.example/a"}]}, ["image-host"]),
+        ({"image_sources": [IMAGE | {"url": "http://placehold.co/a"}]}, ["image-host"]),
+        ({"image_sources": [IMAGE | {"source": ""}]}, ["image-source"]),
+        ({"image_sources": [IMAGE | {"licence": ""}]}, ["image-licence"]),
+        ({"image_sources": [IMAGE | {"alt": ""}]}, ["image-alt"]),
+        ({"image_sources": [IMAGE | {"caption": ""}]}, ["image-caption"]),
+        ({"body": SOUND["body"] + "\n\n![](image:2)"}, ["dead-placement"]),
+        ({"body": SOUND["body"] + "\n\n![](image:1)"}, ["dead-placement"]),
+        ({"body": SOUND["body"] + "\n\n[checklist]"}, ["dead-placement"]),
+        ({"checklist": []}, ["dead-placement"]),
+        ({"body": SOUND["body"] + "\n\n#### Deep\n\nWords enough to be a section of its own."}, ["claim-paragraphs", "heading-skip"]),  # noqa: E501
+        ({"body": SOUND["body"] + "\n\n## Fix"}, ["thin-section"]),
+        ({"body": SOUND["body"] + "\n\n## Fix\n\nDo it.", "payload": {}}, ["thin-section"]),
+        ({"body": SOUND["body"] + "\n\n## Fix\n\n### Part\n\nWords enough to be a section of its own.", "payload": {}}, []),  # noqa: E501
+        ({"body": SOUND["body"] + "\n\n## Fix\n\n```sh\nmake\n```"}, []),
+        ({"body": SOUND["body"] + "\n\n## Fix\n\n- make"}, []),
+        ({"body": SOUND["body"] + "\n\n```python\ndef f(:\n```"}, ["code-syntax"]),
+        ({"body": SOUND["body"] + "\n\n```text\ndef f(:\n```"}, []),
+        ({"body": "word " * 40_000 + "make\n\n![](image:9)", "reading_time": 169, "payload": {}}, ["not-taken-apart"]),
+        ({"flags": {"has_images": 0}}, ["claim-has-images"]),
+        ({"flags": {"image_heavy": 1}}, ["claim-image-heavy"]),
+        ({"reading_time": 3}, []),
+        ({"reading_time": 4}, ["claim-reading-time"]),
+        ({"payload": {"paragraphs": 2}}, []),
+        ({"payload": {"paragraphs": 3}}, ["claim-paragraphs"]),
+        ({"payload": {"paragraphs": "many"}}, []),
+        ({"tools": ["make", "Node.js", "ake"]}, ["claim-tools"]),
+        ({"title": "Draining with make and node.js", "tools": ["Make", "Node.js"]}, []),
+    ],
+)  # fmt: skip
+def test_each_check_finds_what_it_is_for_and_nothing_beside_it(changes, found):
+    assert ids(**changes) == found
+
+
+def test_images_without_any_image_claimed_are_found():
+    bare = SOUND | {"image_sources": [], "body": "Words that stand here with make, and nothing else.", "checklist": []}
+    assert [finding.check for finding in findings(bare)] == ["claim-has-images"]
+    many = {"image_sources": [IMAGE] * 6, "body": SOUND["body"]}
+    assert ids(**many) == ["claim-image-heavy"]
+
+
+def test_one_finding_names_all_the_images_it_is_about():
+    bare = IMAGE | {"alt": ""}
+    (finding,) = findings(SOUND | {"image_sources": [IMAGE, bare, bare]})
+    assert (finding.message.split(" have")[0], finding.count) == ("Images 2, 3", 2)
+    assert (finding.pointer, finding.stops) == ("/image_sources/1", False)
+
+
+def test_what_stops_an_approval_comes_first_and_is_told_by_itself():
+    record = SOUND | {"image_sources": [IMAGE | {"url": "https://elsewhere.example/a", "alt": ""}], "reading_time": 60}
+    assert [finding.stops for finding in findings(record)] == [True, False, False]
+    assert [finding.check for finding in stopping_findings(record)] == ["image-host"]
+
+
+def test_a_check_that_finds_something_everywhere_tells_twenty_and_how_many_are_left():
+    found = findings(SOUND | {"body": SOUND["body"] + "\n\n## Empty" * 50})
+    assert len(found) == MAX_TOLD + 1
+    assert (found[-1].message, found[-1].count) == ("And 30 more of this kind.", 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Python", "x = 1\nprint(x)"),
+        ("Python", "    return x"),
+        ("Python", "return x"),
+        ("Python", "await pool.drain()"),
+        ("Python", "def f():"),
+        ("Python", "@app.task\ndef f():\n    ..."),
+        ("Python", "f(...)\n..."),
+        ("Python", "client = Client(<your-key>)"),
+        ("Python", "$ pip install x\n$ python -m x"),
+        ("Python", ">>> x = 1\n>>> x\n1\n>>> def f():\n...     return 2\n...\nnot python at all"),
+        ("Python", "x = '\\d'"),
+        ("Python", "class A:\n    {{ body }}"),
+        ("Python session", ">>> 1 +\\\n... 2\n3"),
+        ("JSON", '{"a": [1, 2.5, null]}'),
+        ("JSON", '"a": 1,\n"b": 2'),
+        ("JSON", '{"a": 1}\n{"a": 2}'),
+        ("JSON", '{\n  "a": 1\n}\n'),
+        ("JSON", '{\n  "a": 1,\n  ...\n  "b": 2\n}'),
+        ("JSON", "9" * 6000),
+        ("YAML", "a: 1\nb:\n  - c"),
+        ("YAML", "---\na: 1\n---\nb: 2"),
+        ("YAML", "!!python/object/apply:os.system [echo]"),
+        ("TOML", '[a]\nb = "c"'),
+        ("TOML", ""),
+    ],
+)
+def test_sound_code_and_honest_fragments_pass(name, code):
+    assert syntax_problem(name, code) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "line"),
+    [
+        ("Python", "x = 1\nprint 'x'", 2),
+        ("Python", "def f(:\n    pass", 1),
+        ("Python", "for x in y\n    print(x)", 1),
+        ("Python", ">>> x = = 1\n1", 1),
+        ("JSON", '{"a": 1,}', 1),
+        ("JSON", "{'a': 1}", 1),
+        ("JSON", '{"a": 1\n"b": 2}', 2),
+        ("YAML", "a: [1, 2", 1),
+        ("YAML", "a: b: c", 1),
+        ("YAML", "a:\n\t- b", 2),
+        ("TOML", "a = ", 1),
+        ("TOML", "[a]\nb = 1\nb = 2", 3),
+    ],
+)
+def test_broken_code_is_found_with_its_line(name, code, line):
+    assert syntax_problem(name, code)[0] == line
+
+
+@given(st.sampled_from(["Python", "Python session", "JSON", "YAML", "TOML"]), st.text(max_size=200))
+def test_no_code_can_break_the_check_of_code(name, code):
+    problem = syntax_problem(name, code)
+    assert problem is None or (len(problem[1]) <= 120 and "\x00" not in problem[1])
+
+
+NASTY = {
+    "brackets": "[" * 50_000,
+    "quotes": ">" * 20_000 + "a",
+    "emphasis": "*a _b " * 30_000,
+    "nested list": "".join("  " * depth + "- a\n" for depth in range(900)),
+    "python brackets": "```python\n" + "(" * 49_000 + "\n```",
+    "python minus": "```python\n" + "-" * 49_000 + "1\n```",
+    "python else": "```python\n" + "x if y else " * 4_000 + "z\n```",
+    "json brackets": "```json\n" + "[" * 9_000 + "\n```",
+    "yaml flow": "```yaml\n" + "- " * 20_000 + "\n```",
+    "yaml aliases": "```yaml\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 900)) + "\n```",
+    "toml keys": "```toml\n" + "".join(f"{'a.' * 100}b{n} = 1\n" for n in range(200)) + "\n```",
+    "headings": "## a\n\n" * 150_000,
+    "words": "word " * 200_000,
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_a_hostile_text_goes_through_all_checks(name):
+    found = findings(SOUND | {"body": NASTY[name], "tools": [f"tool{n}" for n in range(2000)]})
+    assert "claim-tools" in {finding.check for finding in found}
+
+
+def test_every_check_is_documented_with_its_severity_and_no_other():
+    rows = re.findall(r"^\| `([a-z-]+)` \| (stops|advises) \|", Path("docs/checks.md").read_text(), re.MULTILINE)
+    registered = {check.id: check.severity for check in registered_checks().values()}
+    assert dict(rows) == registered | {TEXT_REPEATS: "advises"}
+    assert len(rows) == len(dict(rows))
+
+
+def test_a_check_needs_a_severity_that_exists_and_a_name_of_its_own():
+    with pytest.raises(ValueError, match="takes stops or advises"):
+        check("new", "warns")
+    with pytest.raises(ValueError, match="Two checks are named image-host"):
+        check("image-host", "stops")(lambda text: [])
+
+
+def started(extra):
+    script = (
+        "import django; django.setup()\n"
+        "from posts.checks import findings\n"
+        "print([f.check for f in findings({'title': 'x' * 121, 'body': 'b'}) if f.stops])\n"
+    )
+    environment = os.environ | {"EXTRA_CHECKS": extra, "DJANGO_SETTINGS_MODULE": "alphanode.settings"}
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
+
+
+def test_a_setting_adds_checks_and_one_that_is_missing_stops_the_start():
+    assert started("tests.extra_checks_sample").stdout.strip() == "['title-length']"
+    assert started("").stdout.strip() == "[]"
+    assert "EXTRA_CHECKS: tests.nowhere can't be imported" in started("tests.nowhere").stderr
+    assert "EXTRA_CHECKS is “not a module”" in started("not a module").stderr
+
+
+@pytest.mark.django_db
+def test_an_approval_is_refused_while_the_text_places_what_is_not_there():
+    with pytest.raises(Refused, match="The text places image 3, and there are 0"):
+        approve(make_post(body="Words.\n\n![](image:3)"))
+    assert approve(make_post(body="Words.")).is_live
+
+
+@pytest.mark.django_db
+def test_findings_are_stored_once_per_text_and_are_what_the_checks_say(django_assert_num_queries):
+    import_records(*(RecordFactory(**SOUND, notes=[str(n)]) for n in range(3)), RecordFactory(reading_time=90))
+    revisions = list(Revision.objects.order_by("pk"))
+    assert check_revisions(revision.pk for revision in revisions) == 4
+    assert check_revisions(revision.pk for revision in revisions) == 0
+    for revision in revisions:
+        with django_assert_num_queries(1):
+            assert findings_of(revision) == findings(revision.snapshot)
+    assert list(CheckResult.objects.order_by("pk").values_list("contradicted_claims", flat=True)) == [0, 0, 0, 2]
+
+
+@pytest.mark.django_db
+def test_the_numbers_that_a_queue_ranks_by_are_stored_beside_the_findings():
+    bare = {"url": "https://elsewhere.example/1"}
+    post = make_post(
+        body="Words.\n\n```python\nx = = 1\n```\n\n```json\n{'a'}\n```\n\n![](image:9)",
+        image_sources=[bare, bare, IMAGE],
+        flags={"has_images": 0},
+    )
+    check_revisions([post.head_revision_id])
+    result = CheckResult.objects.get()
+    numbers = (result.stops, result.broken_code, result.unsourced_images, result.contradicted_claims)
+    assert numbers == (3, 2, 2, 2)
+
+
+@pytest.mark.django_db
+def test_findings_are_made_anew_when_the_allowed_hosts_change(settings):
+    post = make_post(image_sources=[IMAGE])
+    check_revisions([post.head_revision_id])
+    key = checks_key()
+    settings.IMAGE_HOSTS = ["images.unsplash.com"]
+    assert checks_key() != key
+    assert "image-host" in {finding.check for finding in findings_of(post.head_revision)}
+    assert check_revisions([post.head_revision_id]) == 1
+
+
+@pytest.mark.django_db
+def test_a_text_that_the_background_has_not_read_is_checked_on_the_spot_and_nothing_is_written():
+    post = make_post(reading_time=90)
+    assert "claim-reading-time" in {finding.check for finding in findings_of_post(post)}
+    assert not CheckResult.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_scan_reads_what_came_in_since_the_last_one(django_assert_max_num_queries):
+    import_records(*(RecordFactory() for _ in range(5)))
+    assert scan_new_texts() == (5, 5)
+    assert scan_new_texts() == (0, 0)
+    import_records(RecordFactory())
+    assert scan_new_texts() == (1, 1)
+    assert CheckResult.objects.count() == 6
+    CheckResult.objects.all().delete()
+    assert scan_new_texts(from_start=True) == (6, 0)
+    with django_assert_max_num_queries(12):
+        scan_new_texts()
+
+
+@pytest.mark.django_db
+def test_a_scan_that_is_stopped_goes_on_where_it_was(monkeypatch):
+    class Stopped(Exception):
+        pass
+
+    def stop():
+        raise Stopped
+
+    monkeypatch.setattr("posts.text_scan.CHUNK", 2)
+    import_records(*(RecordFactory() for _ in range(5)))
+    with pytest.raises(Stopped):
+        scan_new_texts(between=stop)
+    assert CheckResult.objects.count() == 2
+    assert scan_new_texts() == (3, 3)
+    assert Post.objects.filter(sketch__isnull=False).count() == 5
+
+
+@pytest.mark.django_db
+def test_a_background_job_reads_new_texts():
+    post = make_post()
+    read_new_texts.call()
+    assert CheckResult.objects.get().fingerprint == post.head_revision.fingerprint
+    assert Post.objects.filter(sketch__isnull=False).count() == 1

@@ -1,0 +1,78 @@
+"""The demo posts: an empty site gets every state through the real operations; a site with posts is left alone."""
+
+from itertools import islice
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db.models import F
+
+from posts.management.commands.demo import demo_records
+from posts.models import AuditEntry, ImportBatch, Post, Release, Review, Revision
+from tests.factories import import_records, make_post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def demo(settings):
+    """The command, on a site with DEBUG on."""
+    settings.DEBUG = True
+    return lambda: call_command("demo")
+
+
+def test_demo_fills_an_empty_site_and_reaches_every_state(demo, client):
+    demo()
+    assert Post.objects.count() == 200
+    assert {user.username for user in User.objects.all()} == {"editor", "reviewer", "staff", "admin"}
+
+    assert set(Revision.objects.values_list("status", flat=True)) == set(Revision.Status)
+    assert set(Release.objects.values_list("kind", flat=True)) == set(Release.Kind)
+    assert set(Review.objects.values_list("outcome", flat=True)) == set(Review.Outcome)
+    assert Post.objects.listed().count() > 80
+    assert Post.objects.filter(awaits_review=True).count() > 40
+    assert Post.objects.filter(live_revision__isnull=False).exclude(head_revision=F("live_revision")).count() > 5
+    assert Post.objects.filter(live_revision__isnull=False, needs_human_review=True).exists()
+    assert Post.objects.filter(live_revision__isnull=True, needs_human_review=True).exists()
+    assert Post.objects.filter(withdrawn_at__isnull=False).count() == 1
+
+    released = Release.objects.filter(kind=Release.Kind.RELEASED)
+    assert all(release.owner and release.expected_result and release.rollback_note for release in released)
+    assert all(review.comment for review in Review.objects.exclude(outcome=Review.Outcome.APPROVED))
+    people = {"editor", "reviewer", "staff"}
+    assert people == set(AuditEntry.objects.filter(made_by__isnull=False).values_list("made_by__username", flat=True))
+
+    listed = Post.objects.listed().first()
+    assert client.get(f"/posts/{listed.slug}/").status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_demo_again_changes_nothing(demo):
+    demo()
+    before = list(Post.objects.order_by("pk").values_list("pk", "head_revision", "live_revision", "changed_at"))
+    entries = AuditEntry.objects.count()
+    demo()
+    assert list(Post.objects.order_by("pk").values_list("pk", "head_revision", "live_revision", "changed_at")) == before
+    assert AuditEntry.objects.count() == entries
+    assert ImportBatch.objects.count() == 1
+
+
+def test_demo_leaves_a_site_with_posts_of_its_own_alone(demo):
+    make_post()
+    demo()
+    assert Post.objects.count() == 1
+    assert User.objects.filter(username="reviewer").exists()
+
+
+def test_demo_goes_on_where_an_interrupted_start_left_only_some_posts(demo):
+    import_records(*islice(demo_records(), 120))
+    demo()
+    assert Post.objects.count() == 200
+    assert Post.objects.listed().count() > 80
+
+
+def test_demo_refuses_where_debug_is_off(settings):
+    settings.DEBUG = False
+    with pytest.raises(CommandError, match="DEBUG on only"):
+        call_command("demo")
+    assert not User.objects.exists()

@@ -1,0 +1,386 @@
+"""The synthesizer through its command and its two functions; what it says of a text is compared with the text."""
+
+import ast
+import gzip
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from posts.images import is_allowed_image_url
+from posts.models import ImportBatch, Post
+from posts.records import FIELDS, fingerprint_of, validate_record
+from posts.synthesis import SYNTHESIZER_VERSION, synthesize_record
+from posts.synthesis.article import _problems_of
+from posts.synthesis.plants import KINDS, parse_plan, planted, similarity_of, synthesize_planted
+from posts.synthesis.problems import PROBLEMS
+from posts.synthesis.prose import NOUNS
+from posts.synthesis.scenarios import SCENARIOS
+from posts.synthesis.snippets import EXAMPLES, families_of, snippet
+from posts.synthesis.stacks import STACKS
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE_HOSTS = ("images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co")
+OPTIONAL_IN_OTHER_FORMATS = {"published_on", "authors", "tags", "language"}
+# Of seeds 1–300 with version 1. It changes with every change of any record: raise SYNTHESIZER_VERSION then.
+KNOWN_SHA256 = "fd92d76e4b6cd914624d541e8b28a40e23b2319ffe113409d9603fb472c8f75c"
+
+
+@pytest.fixture(scope="module")
+def records():
+    return [synthesize_record(seed) for seed in range(500, 1100)]
+
+
+def synthesized(tmp_path, *arguments):
+    """The records that the command writes into a file."""
+    call_command("synthesize", *arguments, "--output", str(tmp_path / "out.jsonl"))
+    return [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def fences(text, language):
+    return re.findall(rf"^```{language}\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+
+
+def prose_of(record):
+    return re.sub(r"```.*?```", "", record["intro"] + "\n\n" + record["body"], flags=re.DOTALL)
+
+
+# The vocabulary
+
+
+def test_the_vocabulary_is_as_large_as_promised():
+    assert len({stack.name for stack in STACKS}) >= 40
+    assert len({problem.phrase for problem in PROBLEMS}) >= 40
+    assert len({scenario.tail for scenario in SCENARIOS}) >= 12
+
+
+def test_every_stack_has_problems_facts_and_checks_of_its_own():
+    for stack in STACKS:
+        assert len(_problems_of(stack)) >= 5, stack.name
+        assert len(set(stack.facts)) == 3
+        assert len(set(stack.checks)) == 2
+    assert len({fact for stack in STACKS for fact in stack.facts}) == 3 * len(STACKS)
+    assert {problem for stack in STACKS for problem in _problems_of(stack)} == set(PROBLEMS)
+
+
+def test_every_example_is_read_and_has_the_language_of_its_stacks():
+    for file in EXAMPLES.glob("*.md"):
+        headings = re.findall(r"^## (\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert sorted(headings) == list(families_of((file.stem,))), file.name
+    for stack in STACKS:
+        for family in families_of(stack.examples):
+            assert snippet(stack.examples, family, "booking").language == stack.language
+
+
+def test_an_example_is_told_about_another_kind_of_record_with_the_right_article():
+    told = snippet(("python",), "tests", "booking").code
+    assert "def test_a_booking_is_overdue_after_two_weeks" in told
+    assert "invoice" not in told.lower()
+    assert "def test_an_invoice_is_overdue_after_two_weeks" in snippet(("python",), "tests", "invoice").code
+
+
+@pytest.mark.parametrize("name", ["python", "sqlite"])
+@pytest.mark.parametrize("noun", NOUNS)
+def test_the_python_examples_run(name, noun, capsys):
+    for family in families_of((name,)):
+        (code,) = fences(snippet((name,), family, noun).code, "python")
+        space = {"__name__": "example"}
+        exec(compile(code, family, "exec"), space)  # noqa: S102 (our own text)
+        for key, value in space.items():
+            if key.startswith("test_"):
+                value()
+
+
+def test_the_sqlite_examples_do_what_their_article_says(tmp_path):
+    def example(name, family):
+        space = {"__name__": "example"}
+        exec(fences(snippet((name,), family, "booking").code, "python")[0], space)  # noqa: S102 (our own text)
+        return space
+
+    connection = sqlite3.connect(tmp_path / "a.sqlite3")
+    connection.execute("CREATE TABLE bookings (id INTEGER PRIMARY KEY, total INTEGER, currency TEXT)")
+    insert = example("sqlite", "batch")["insert_in_chunks"]
+    assert insert(connection, ((number, number * 10) for number in range(1, 501)), size=200) == 500
+    assert insert(connection, [(500, 7)]) == 1
+    assert connection.execute("SELECT count(*), max(total) FROM bookings").fetchone() == (500, 4990)
+
+    pages = list(example("python", "query")["booking_pages"](connection, size=200))
+    assert [len(page) for page in pages] == [200, 200, 100]
+    example("python", "migration")["backfill_currency"](connection, step=150)
+    assert connection.execute("SELECT count(*) FROM bookings WHERE currency = 'EUR'").fetchone() == (500,)
+    assert example("python", "backup")["backup_and_verify"](tmp_path / "a.sqlite3", tmp_path / "b.sqlite3") == 500
+    example("sqlite", "backup")["copy_live"](tmp_path / "a.sqlite3", tmp_path / "c.sqlite3")
+
+    example("sqlite", "migration")["tighten_total"](connection)
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("INSERT INTO bookings (total) VALUES (-1)")
+    connection.close()
+
+
+# A record
+
+
+def test_every_field_of_the_reference_is_there(records):
+    for record in records:
+        assert set(record) == set(FIELDS) - OPTIONAL_IN_OTHER_FORMATS
+        assert list(record) == [field for field in FIELDS if field in record]
+        assert all(value not in ("", [], {}, None) for value in record.values())
+        assert set(record["score"]) == {"quality", "freshness", "depth", "clarity"}
+        assert set(record["revision"]) == {"status", "version", "last_reviewed"}
+        assert set(record["flags"]) == {"ai_generated_style", "has_images", "image_heavy", "needs_human_review"}
+        assert set(record["ai_outline"]) == {"context", "problem", "stack", "recommended action"}
+        assert {"source id", "generator", "paragraphs", "scenario", "seed"} <= set(record["payload"])
+        assert record["payload"]["generator version"] == SYNTHESIZER_VERSION
+
+
+def test_a_record_is_canonical_and_its_hash_is_the_start_of_its_fingerprint(records):
+    for record in records:
+        assert validate_record(record).to_dict() == record
+        assert record["hash"] == fingerprint_of(record)[:24]
+
+
+def test_what_a_record_claims_is_true_of_its_text(records):
+    for record in records:
+        text = record["intro"] + "\n\n" + record["body"]
+        images = len(record["image_sources"])
+        assert record["flags"]["has_images"] == 1
+        assert record["flags"]["image_heavy"] == (1 if images >= 5 else 0)
+        assert abs(record["reading_time"] - len(text.split()) / 200) <= 0.5 or record["reading_time"] == 1
+        assert all(tool in prose_of(record) for tool in record["tools"]), record["source_id"]
+        named = [entity["name"] for entity in record["entities"] if entity["type"] not in ("stack", "area", "problem")]
+        assert len(named) == 1
+        placed = re.findall(r"!\[\]\(image:(\d+)\)", text)
+        assert placed == [str(number) for number in range(1, images + 1)]
+        assert fences(text, record["code_language"])
+
+
+def test_paragraphs_are_counted_as_a_reader_would(records):
+    for record in records[:100]:
+        body = re.sub(r"^```.*?^```", "", record["body"], flags=re.MULTILINE | re.DOTALL)
+        blocks = [block.strip() for block in re.split(r"\n\s*\n", body) if block.strip()]
+        structure = ("#", "- ", "|", "![](", "[checklist]")
+        prose = [block for block in blocks if not block.startswith(structure) and not re.match(r"\d+\. ", block)]
+        assert record["payload"]["paragraphs"] == len(prose)
+
+
+def test_images_and_checklists_are_as_many_and_as_described_as_promised(records):
+    for record in records:
+        assert 3 <= len(record["image_sources"]) <= 8
+        assert 3 <= len(record["checklist"]) <= 7
+        assert len(set(record["checklist"])) == len(record["checklist"])
+        urls = [image["url"] for image in record["image_sources"]]
+        assert len(set(urls)) == len(urls)
+        for image in record["image_sources"]:
+            assert is_allowed_image_url(image["url"], REFERENCE_HOSTS)
+            assert image["caption"] and image["alt"] and image["source"] and image["licence"]
+    hosts = {image["url"].split("/")[2] for record in records for image in record["image_sources"]}
+    assert hosts == set(REFERENCE_HOSTS)
+
+
+def test_identities_and_slugs_are_unique_and_no_slot_is_left_open(records):
+    for key in ("source_id", "slug", "reference", "hash"):
+        assert len({record[key] for record in records}) == len(records)
+    for record in records:
+        visible = [prose_of(record), record["title"], record["summary"], record["ai_brief"], *record["notes"]]
+        visible += [image["caption"] for image in record["image_sources"]]
+        slips = r"[{}]|  | a (?!one)[aeio]| an [b-df-gj-np-tv-z]|\b(\w+) \1\b"
+        assert not re.search(slips, " ".join(visible)), record["source_id"]
+
+
+def test_code_in_python_and_json_parses(records):
+    for record in records:
+        for code in fences(record["body"], "python"):
+            ast.parse(code)
+        for code in fences(record["body"], "json"):
+            json.loads(code)
+
+
+def test_posts_of_one_stack_read_differently(records):
+    by_stack = {}
+    for record in records:
+        by_stack.setdefault(record["stack"][0], []).append(record)
+    assert len(by_stack) == len(STACKS)
+    alike = sorted(similarity_of(*pair) for posts in by_stack.values() for pair in combinations(posts[:12], 2))
+    assert alike[len(alike) // 2] < 0.1
+    assert alike[-1] < 0.5
+
+
+# The command
+
+
+def test_the_same_seeds_give_the_same_bytes_whatever_the_surroundings():
+    code = (
+        "import hashlib; from posts.synthesis.lines import record_lines;"
+        "print(hashlib.sha256(b''.join(record_lines(300, 1))).hexdigest())"
+    )
+    surroundings = (
+        {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "4711", "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"},
+    )
+    for own in surroundings:
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == KNOWN_SHA256
+
+
+def test_a_range_of_seeds_gives_the_posts_of_each_seed(tmp_path):
+    assert synthesized(tmp_path, "--count", "5", "--seed", "40") == [synthesize_record(seed) for seed in range(40, 45)]
+
+
+def test_the_output_takes_its_name_when_it_is_whole(tmp_path, monkeypatch):
+    target = tmp_path / "out.jsonl"
+    target.write_text("the old one")
+    with pytest.raises(CommandError, match="can't be written"):
+        call_command("synthesize", "--count", "1", "--output", str(tmp_path / "no" / "out.jsonl"))
+    call_command("synthesize", "--count", "2", "--output", str(target))
+    assert len(target.read_bytes().splitlines()) == 2
+    assert os.listdir(tmp_path) == ["out.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--count", "0"], "--count takes a whole number from 1"),
+        (["--count", "1", "--seed", "-1"], "--seed takes a whole number from 0"),
+        (["--count", "1", "--seed", str(2**63)], "--seed takes a whole number from 0"),
+        (["--count", "1", "--plant", "nonsense"], "“nonsense” is nothing that can be planted"),
+        (["--count", "1", "--plant", "code=2"], "a share is a number above 0 and at most 1"),
+        (["--count", "1", "--plant", "code=much"], "a share is a number above 0 and at most 1"),
+        (["--count", "1", "--plant", "code=0.6", "--plant", "twin=0.6"], "add up to more than 1"),
+        (["--count", "1", "--planted", "x"], "give --plant KIND as well"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_in_words(arguments, words):
+    with pytest.raises(CommandError, match=re.escape(words)):
+        call_command("synthesize", *arguments)
+
+
+@pytest.mark.django_db
+def test_an_import_at_once_gives_what_the_file_would_give(tmp_path):
+    call_command("synthesize", "--count", "30", "--seed", "7", "--import")
+    assert ImportBatch.objects.get().created == 30
+    post = Post.objects.get(source_id="synth-000007")
+    assert post.head_revision.fingerprint == fingerprint_of(synthesize_record(7))
+    call_command("synthesize", "--count", "30", "--seed", "7", "--output", str(tmp_path / "x.jsonl"))
+    (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress((tmp_path / "x.jsonl").read_bytes()))
+    call_command("import_posts", str(tmp_path / "x.jsonl.gz"))
+    assert ImportBatch.objects.order_by("pk").last().unchanged == 30
+
+
+# What is planted
+
+
+@pytest.mark.django_db
+def test_every_kind_of_plant_is_taken_by_the_import():
+    plants = [argument for kind in KINDS for argument in ("--plant", f"{kind}=0.07")]
+    call_command("synthesize", "--count", "150", "--import", *plants)
+    assert ImportBatch.objects.get().created == 150
+
+
+def planted_records(kind, count=40):
+    """(record, Plant, the ordinary record of this seed) of `count` seeds that hold `kind`."""
+    plan = parse_plan([f"{kind}=0.5"])
+    found = []
+    for seed in range(1, 1000):
+        record, plant = synthesize_planted(seed, plan)
+        assert plant == planted(seed, plan)
+        if plant:
+            assert plant.source_id == record["source_id"]
+            assert record["hash"] == fingerprint_of(record)[:24]
+            assert "plant" not in json.dumps(record["payload"])
+            found.append((record, plant, synthesize_record(seed)))
+        else:
+            assert record == synthesize_record(seed)
+        if len(found) == count:
+            return found
+
+
+def test_planted_code_does_not_parse_in_its_language():
+    parsers = {"python": ast.parse, "json": json.loads, "toml": tomllib.loads}
+    languages = set()
+    for record, plant, _ in planted_records("code", 150):
+        languages.add(plant.detail)
+        if plant.detail == "yaml":
+            assert any(code.count("[") != code.count("]") for code in fences(record["body"], "yaml"))
+            continue
+        broken = 0
+        for code in fences(record["body"], plant.detail):
+            try:
+                parsers[plant.detail](code)
+            except (SyntaxError, ValueError):
+                broken += 1
+        assert broken == 1, record["source_id"]
+    assert languages == {"python", "json", "toml", "yaml"}
+
+
+def test_a_planted_claim_contradicts_the_text_and_the_text_is_the_ordinary_one():
+    claims = set()
+    for record, plant, ordinary in planted_records("claims", 60):
+        claims.add(plant.detail)
+        assert record["body"] == ordinary["body"]
+        assert record["image_sources"] == ordinary["image_sources"]
+        if plant.detail in ("has_images", "image_heavy"):
+            assert record["flags"][plant.detail] != ordinary["flags"][plant.detail]
+        elif plant.detail == "paragraphs":
+            assert record["payload"]["paragraphs"] > ordinary["payload"]["paragraphs"]
+        elif plant.detail == "reading_time":
+            assert record["reading_time"] >= 4 * ordinary["reading_time"]
+        else:
+            assert [tool for tool in record["tools"] if tool.lower() not in prose_of(record).lower()]
+    assert claims == {"has_images", "image_heavy", "paragraphs", "reading_time", "tools"}
+
+
+def test_a_twin_is_as_much_like_its_original_as_planned_and_nothing_else_is():
+    aims = set()
+    for record, plant, ordinary in planted_records("twin", 60):
+        original = synthesize_record(int(plant.original.removeprefix("synth-")))
+        assert original["source_id"] < record["source_id"]
+        assert original["slug"] != record["slug"] == ordinary["slug"]
+        assert plant.similarity - 0.04 <= similarity_of(record, original) <= plant.similarity + 0.005
+        aims.add(plant.similarity)
+    assert aims == {0.95, 0.9, 0.8}
+
+
+def test_foreign_images_are_on_hosts_that_the_site_does_not_allow():
+    for record, _, _ in planted_records("foreign-images"):
+        assert not all(is_allowed_image_url(image["url"], REFERENCE_HOSTS) for image in record["image_sources"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "holds"),
+    [
+        (
+            "no-images",
+            lambda r: "image_sources" not in r and "image:" not in r["body"] + str(r["flags"]),
+        ),
+        ("many-images", lambda r: len(r["image_sources"]) == 50),
+        ("long", lambda r: len(r["title"]) >= 290 and max(map(len, r["body"].split())) > 5000),
+        ("scripts", lambda r: not r["title"].isascii() and r["title"] in r["intro"]),
+        ("sparse", lambda r: "summary" not in r and "score" not in r and "image:" not in r["intro"] + r["body"]),
+        ("unknown-keys", lambda r: "x_pipeline" in r and "novelty" in r["score"]),
+        ("headings", lambda r: re.search(r"^##### ", r["body"], re.MULTILINE)),
+        ("placements", lambda r: "![](image:99)" in r["body"]),
+    ],
+)
+def test_edge_cases_are_what_their_name_says(kind, holds):
+    for record, _, _ in planted_records(kind, 20):
+        assert holds(record), record["source_id"]
+        assert validate_record(record).to_dict() == record
+
+
+def test_shares_are_kept_and_the_side_file_names_what_was_planted(tmp_path):
+    side = tmp_path / "planted.jsonl"
+    records = synthesized(tmp_path, "--count", "1000", "--plant", "code=0.1", "--plant", "twin", "--planted", str(side))
+    told = [json.loads(line) for line in side.read_text(encoding="utf-8").splitlines()]
+    assert 70 <= sum(plant["kind"] == "code" for plant in told) <= 130
+    assert 30 <= sum(plant["kind"] == "twin" for plant in told) <= 70
+    changed = {record["source_id"] for seed, record in enumerate(records, 1) if record != synthesize_record(seed)}
+    assert changed == {plant["source_id"] for plant in told}
