@@ -55,14 +55,14 @@ def post(cells, data=None, **options):
     return Case(cells, method="POST", data=data or {}, **options)
 
 
-def records(name, kwargs, *, list_, add, delete, change, post_change, post_add=None, post_delete=None):
+def records(name, kwargs, *, list_, add, delete, change, post_change, history=None, post_add=None, post_delete=None):
     """The rows of a model's stock pages below admin/`name`/."""
     at = f"admin/{name}/"
     one = f"{at}<path:object_id>/"
     return {
         at: [get(list_), post(list_)],
         f"{at}add/": [get(add), post(post_add or add)],
-        f"{one}history/": [get(change, url=kwargs)],
+        f"{one}history/": [get(history or change, url=kwargs)],
         f"{one}delete/": [get(delete, url=kwargs), post(post_delete or delete, {"post": "yes"}, url=kwargs)],
         f"{one}change/": [get(change, url=kwargs), post(post_change, url=kwargs)],
         one: [get("302 302 302 302 302 302", url=kwargs)],
@@ -148,7 +148,7 @@ MATRIX = {
     **records(
         "posts/post", {"object_id": "@post"},
         list_=DESK, add="302 302 200 200 403 200", post_add="302 302 422 422 403 422", delete="302 302 403 403 403 403",
-        change=DESK, post_change="302 302 422 422 403 422",
+        change=DESK, post_change="302 302 422 422 403 422", history="302 302 302 302 302 302",
     ),
     "admin/posts/post/<path:object_id>/preview/": [get(DESK, url={"object_id": "@post"})],
     "admin/posts/post/<path:object_id>/do/<slug:act>/": [
@@ -166,6 +166,13 @@ MATRIX = {
             change_address=("302 302 403 302 403 302", {"slug": "another"}),
         ),
     ],
+    "admin/posts/post/<path:object_id>/merge/": [
+        get("302 302 405 405 405 405", url={"object_id": "@post"}),
+        post("302 302 400 400 403 400", url={"object_id": "@post"}),
+    ],
+    "admin/posts/post/<int:pk>/compare/": [get(DESK, url={"pk": "@post"})],
+    "admin/posts/post/<int:pk>/marked/": [get(DESK, url={"pk": "@post"})],
+    "admin/posts/revision/<int:pk>/preview/": [get(DESK, url={"pk": "@revision"})],
     "admin/posts/post/<int:post_id>/releases/": [
         get(DESK, url={"post_id": "@post"}),
         post("302 302 404 404 404 404", {"act": "destroy"}, url={"post_id": "@post"}),

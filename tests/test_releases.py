@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.models import AuditEntry, Post, Release, ScheduledRelease
+from posts.models import AuditEntry, Post, Release, Review, ScheduledRelease
 from posts.operations import (
     NotAllowed,
     PageMoved,
@@ -221,6 +221,7 @@ def test_rolling_back_leaves_the_words_and_not_only_the_revision():
     with pytest.raises(Refused, match="No earlier approved text"):
         roll_back(post, by=person())
     first = post.revisions.get(number=1)
+    assert not Review.objects.filter(fingerprint=first.fingerprint, revoked_at=None).exists()
     with pytest.raises(Refused, match="not approved"):
         release_revision(first, by=person())
 
