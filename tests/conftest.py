@@ -37,6 +37,16 @@ def _fresh_cache():
     cache.clear()
 
 
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory, django_db_modify_db_settings):
+    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+    from tests.sites import SiteMaker
+
+    maker = SiteMaker(tmp_path_factory.mktemp("sites"))
+    yield maker
+    maker.close()
+
+
 def _person(name, group):
     person = User.objects.create_user(name, password="a long enough pass phrase", is_staff=True)
     person.groups.add(Group.objects.get(name=group))
@@ -136,3 +146,5 @@ def _groups(transactional_db):
     """The groups of the migration again: a browser test leaves its database empty behind it."""
     migration = importlib.import_module("posts.migrations.0002_groups")
     migration.create_groups(apps, connection.schema_editor())
+    migration = importlib.import_module("posts.migrations.0003_import_checkpoints_and_resolutions")
+    migration.give_rights(apps, connection.schema_editor())

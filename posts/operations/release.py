@@ -91,15 +91,22 @@ def roll_back(post, *, by, to=None, why=""):
     target = to or rollback_target(post)
     if target is None:
         raise Refused("No earlier approved text exists. Withdraw the post instead.")
-    approval = standing_approval(target)
-    if target.post_id != post.pk or target.pk == left.pk or approval is None:
+    if target.post_id != post.pk or target.pk == left.pk or standing_approval(target) is None:
         raise Refused(f"{target.version} is no earlier approved text of this post.")
+    return move_back(post, target, by=by, why=why)
+
+
+def move_back(post, target, *, by, why):
+    """Move the live pointer of a locked `post` to an earlier approved text and revoke what it leaves; the caller has
+    checked who may. Return the Release."""
+    left = post.live_revision
     left.reviews.filter(outcome=Review.Outcome.APPROVED, revoked_at=None).update(
         revoked_at=timezone.now(), revoked_by=by
     )
     is_head = left.pk == post.head_revision_id
     left.status = Revision.Status.CHANGES_REQUESTED if is_head else Revision.Status.SUPERSEDED
     left.save(update_fields=["status"])
+    approval = standing_approval(target)
     release = _move_live(post, target, approval, kind=Release.Kind.ROLLED_BACK, by=by, owner=by, why=why)
     note_audit("rolled back", post=post, by=by, revision=target, detail=why)
     return release
