@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from posts.admin.lists import CappedPaginator, status_badge
-from posts.models import AuditEntry, FormerSlug, ImportBatch, ImportIssue, Release, Review, ReviewFlag, Revision
+from posts.models import AuditEntry, FormerSlug, Release, Review, ReviewFlag, Revision
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -115,30 +115,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="Fingerprint")
     def short_fingerprint(self, entry):
         return entry.fingerprint[:12] or "–"
-
-
-@admin.register(ImportBatch)
-class ImportBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "source_name", "state", "created", "updated", "unchanged", "conflict", "duplicate", "refused",
-                    "started_by", "started_at"]  # fmt: skip
-    list_filter = ["state"]
-    list_select_related = ["started_by"]
-    ordering = ["-pk"]
-
-
-@admin.register(ImportIssue)
-class ImportIssueAdmin(ReadOnlyAdmin):
-    list_display = ["batch", "line", "kind", "reason", "post_link"]
-    list_filter = ["kind"]
-    list_select_related = ["batch", "post"]
-    ordering = ["-pk"]
-    deferred = ("raw", "post__body", "post__intro")
-
-    @admin.display(description="Why")
-    def reason(self, issue):
-        if issue.first_line:
-            return f"Repeats line {issue.first_line}."
-        return "; ".join(f"{pointer or 'whole record'}: {message}" for pointer, message in issue.problems)
 
 
 @admin.register(FormerSlug)
