@@ -5,7 +5,7 @@ VENV_PYTHON = .venv/bin/python
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser check lint format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser check lint format lock venv venv-dev torture bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -24,6 +24,14 @@ test-postgres: venv-dev
 
 test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(ARGS)
+
+torture: venv-dev ## run the tests that take minutes, on both engines: kills, full disks, failing disks, restarts
+	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m torture $(ARGS)
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q -m torture $(ARGS)
+
+bench: venv-dev ## measure imports on both engines, as ratios to what the bare engine does in the same run
+	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
+	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/imports.py $(ARGS)
 
 check: lint test-sqlite ## all that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
