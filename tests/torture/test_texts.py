@@ -1,0 +1,74 @@
+"""Texts made to cost much: each is rendered, or refused as too deep, in a process that must end and stay small."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.torture
+
+SECONDS = 60
+MEMORY_MIB = 1500
+TEXTS = {
+    "open brackets": "[" * 50_000,
+    "open links": "[a](" * 50_000,
+    "open images": "![](" * 50_000,
+    "quotes": ">" * 20_000 + "a",
+    "emphasis that never closes": "*a _b " * 30_000,
+    "strong that never closes": "**a" * 60_000,
+    "strikes that never close": "~~a " * 60_000,
+    "nested lists": "\n".join(f"{'  ' * depth}* a" for depth in range(1400)),
+    "nested ordered lists": "1. " * 5_000 + "a",
+    "back ticks of every length": "".join(f"e{'`' * count}" for count in range(1, 1400)),
+    "autolinks that never close": "<a:" * 100_000,
+    "HTML nested 100,000 deep": "<div>" * 100_000,
+    "tags that never close": "<b " * 330_000,
+    "an element of 20,000 attributes": "<a " + " ".join(f'a{number}="1"' for number in range(20_000)) + ">",
+    "comments that never close": "<!--" * 200_000,
+    "entities": "&lt;" * 200_000,
+    "references to references": "\n".join(f"[{number}]: /{number}\n" for number in range(20_000)) + "[0] [19999]",
+    "a reference used at every turn": f"[a]: /{'x' * 1000}\n\n" + "[a]" * 100_000,
+    "a wide table": "|" + "a|" * 50_000 + "\n|" + "-|" * 50_000 + "\n|" + "b|" * 50_000,
+    "a long table": "|a|\n|-|\n" + "|b|\n" * 200_000,
+    "headings of one name": "# a\n\n" * 30_000,
+    "rules": "---\n\n" * 150_000,
+    "escapes": "\\" * 1_000_000,
+    "combining marks": "a" + "\u0301" * 500_000,
+    "one line of spaces": "a" + " " * 1_000_000 + "b",
+    "code of one long line": "```python\n" + "(" * 900_000,
+    "code of many languages": "".join(f"```x{number}\n1\n```\n\n" for number in range(20_000)),
+}
+RENDER = """
+import sys, time
+import django
+django.setup()
+from posts.rendering import TextTooDeep, render_text
+text = sys.stdin.buffer.read().decode()
+started = time.process_time()
+try:
+    said = f"rendered {len(render_text({'body': text}).html)} characters"
+except TextTooDeep as refusal:
+    said = f"refused: {refusal}"
+print(f"{said} in {time.process_time() - started:.1f} s")
+"""
+
+
+def _limits():
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB << 20, MEMORY_MIB << 20))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_made_to_cost_much_is_rendered_or_refused_within_its_means(name):
+    ended = subprocess.run(
+        [sys.executable, "-c", RENDER],
+        input=TEXTS[name].encode(),
+        capture_output=True,
+        preexec_fn=_limits,
+        env={"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": ".", "PYTHONUTF8": "1"},
+    )
+    print(json.dumps({name: ended.stdout.decode().strip()}))
+    assert ended.returncode == 0, ended.stderr.decode()[-2000:]
+    assert ended.stdout.startswith((b"rendered", b"refused"))
