@@ -25,6 +25,10 @@ from posts.plates import plate_svg, tint_of
 RENDERER_VERSION = 1
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
+# Each bracket may be the beginning of a link and is looked at with all that follow it on its level.
+MAX_BRACKETS = 10_000
+# A long address defined once and used at every turn multiplies the text.
+MAX_REFERENCED = 8 * MAX_TEXT
 # Beyond this Pygments costs more than colour is worth; the code is shown all the same.
 MAX_HIGHLIGHTED = 60_000
 
@@ -55,8 +59,8 @@ _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
 _FORMATTER = HtmlFormatter(nowrap=True)
 
 
-class TextTooDeep(ValueError):
-    """The text nests deeper than MAX_DEPTH levels or is longer than MAX_TEXT characters."""
+class TextTooCostly(ValueError):
+    """The text would take minutes or gigabytes to set, or lose words: it is shown as it was written instead."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ def _lexer(language):
 
 
 def _markdown():
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH}).enable(["table", "strikethrough"])
+    # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
+    parser.core.ruler.before("inline", "cost", _refuse_costly)
 
     def code(renderer, tokens, index, options, env):
         token = tokens[index]
@@ -121,6 +127,19 @@ def _markdown():
     parser.add_render_rule("th_open", align)
     parser.add_render_rule("td_open", align)
     return parser
+
+
+def _refuse_costly(state):
+    """Between the blocks and their inner text: refuse what would nest, search or grow beyond all measure."""
+    if any(token.level > MAX_DEPTH for token in state.tokens):
+        raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
+    brackets = sum(token.content.count("[") for token in state.tokens if token.type == "inline")
+    if brackets > MAX_BRACKETS:
+        raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
+    references = state.env.get("references", {}).values()
+    longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
+    if brackets * longest > MAX_REFERENCED:
+        raise TextTooCostly("it repeats a long address too often")
 
 
 def _inline_image(token, env):
@@ -147,16 +166,19 @@ class _Flow:
         self.checklist = record.get("checklist", [])
         self.hosts = image_hosts
         self.parts, self.figures, self.placed = [], [], set()
-        self.contents, self.ids = [], set()
+        self.contents, self.ids = [], {}
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
-        if len(text) > MAX_TEXT:
-            raise TextTooDeep(f"The text is longer than {MAX_TEXT:,} characters.")
         env = {"images": self.images}
-        tokens = _MARKDOWN.parse(text, env)
-        if any(token.level > MAX_DEPTH for token in tokens):
-            raise TextTooDeep(f"The text nests deeper than {MAX_DEPTH} levels.")
+        try:
+            if len(text) > MAX_TEXT:
+                raise TextTooCostly(f"it is longer than {MAX_TEXT:,} characters")
+            tokens = _MARKDOWN.parse(text, env)
+        except TextTooCostly as refusal:
+            self._close_figures()
+            self.parts.append(as_written_html(text, str(refusal)))
+            return
         self._shift_headings(tokens)
         piece, index = [], 0
         while index < len(tokens):
@@ -235,11 +257,14 @@ class _Flow:
 
     def _free_id(self, words):
         base = "s-" + (re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60].strip("-") or "section")
-        identifier, count = base, 1
+        # From the last number on: thousands of headings of one name must not try every number each.
+        count = self.ids.get(base, 0) + 1
+        identifier = base if count == 1 else f"{base}-{count}"
         while identifier in self.ids:
             count += 1
             identifier = f"{base}-{count}"
-        self.ids.add(identifier)
+        self.ids[base] = count
+        self.ids.setdefault(identifier, 1)
         return identifier
 
     def finish(self):
@@ -265,6 +290,16 @@ def _plain(inline):
 def sanitize(html):
     """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
     return mark_safe(_CLEANER.clean(html))  # noqa: S308 (this is the door)
+
+
+def as_written_html(text, reason):
+    """A text that can't be set, every character of it as it was written, under a line that says why."""
+    return format_html(
+        '<div class="code"><div class="code__head">Shown as it was written: {}</div>'
+        '<pre tabindex="0" role="region" aria-label="The text as it was written"><code>{}</code></pre></div>',
+        reason,
+        text,
+    )
 
 
 def checklist_html(items):
@@ -327,7 +362,8 @@ def _credit(image, is_allowed):
 def render_text(record, *, image_hosts=None):
     """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
 
-    image_hosts: the hosts that pictures may be loaded from. Raises TextTooDeep.
+    image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
+    MAX_TEXT, MAX_BRACKETS or MAX_REFERENCED) stands as it was written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

@@ -1,4 +1,4 @@
-"""Texts made to cost much: each is rendered, or refused as too deep, in a process that must end and stay small."""
+"""Texts made to cost much: each is set, or stands as it was written, in a process that must end and stay small."""
 
 import json
 import resource
@@ -12,9 +12,14 @@ pytestmark = pytest.mark.torture
 SECONDS = 60
 MEMORY_MIB = 1500
 TEXTS = {
-    "open brackets": "[" * 50_000,
+    "open brackets": "[" * 1_000_000,
+    "open brackets, as many as are looked at": "![" * 10_000,
     "open links": "[a](" * 50_000,
     "open images": "![](" * 50_000,
+    "open character data": "<![CDATA[" * 100_000,
+    "brackets nested in brackets": "[" * 5_000 + "a" + "](b)" * 5_000,
+    "emphasis nested in emphasis": "**a " * 50_000 + "a**" * 50_000,
+    "strikes nested in strikes": "~~a " * 50_000 + "a~~" * 50_000,
     "quotes": ">" * 20_000 + "a",
     "emphasis that never closes": "*a _b " * 30_000,
     "strong that never closes": "**a" * 60_000,
@@ -44,14 +49,12 @@ RENDER = """
 import sys, time
 import django
 django.setup()
-from posts.rendering import TextTooDeep, render_text
+from posts.rendering import render_text
 text = sys.stdin.buffer.read().decode()
 started = time.process_time()
-try:
-    said = f"rendered {len(render_text({'body': text}).html)} characters"
-except TextTooDeep as refusal:
-    said = f"refused: {refusal}"
-print(f"{said} in {time.process_time() - started:.1f} s")
+html = render_text({"body": text}).html
+how = "as written" if "Shown as it was written" in html else "set"
+print(f"{how}, {len(html):,} characters in {time.process_time() - started:.1f} s")
 """
 
 
@@ -61,7 +64,7 @@ def _limits():
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_text_made_to_cost_much_is_rendered_or_refused_within_its_means(name):
+def test_a_text_made_to_cost_much_is_shown_within_its_means(name):
     ended = subprocess.run(
         [sys.executable, "-c", RENDER],
         input=TEXTS[name].encode(),
@@ -71,4 +74,4 @@ def test_a_text_made_to_cost_much_is_rendered_or_refused_within_its_means(name):
     )
     print(json.dumps({name: ended.stdout.decode().strip()}))
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
-    assert ended.stdout.startswith((b"rendered", b"refused"))
+    assert ended.stdout.startswith((b"set", b"as written"))
