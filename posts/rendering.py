@@ -29,8 +29,24 @@ MAX_TEXT = 1024 * 1024
 MAX_BRACKETS = 10_000
 # A long address defined once and used at every turn multiplies the text.
 MAX_REFERENCED = 8 * MAX_TEXT
-# Beyond this Pygments costs more than colour is worth; the code is shown all the same.
-MAX_HIGHLIGHTED = 60_000
+# The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
+MAX_COLOURED = 4000
+MAX_COLOURED_OF_TEXT = 20_000
+# Pygments' names of the languages whose patterns stay within that; others take minutes for a page of line ends.
+COLOURED = frozenset(
+    """
+    ABNF|Ada|ApacheConf|Awk|Bash|Bash Session|Batchfile|C|C#|C++|Clojure|CMake|COBOL|CoffeeScript|Common Lisp|Crystal|
+    CSS|CUDA|Cypher|D|Dart|Delphi|Diff|Django/Jinja|Docker|EBNF|Elixir|Elm|Erlang|F#|Fish|Fortran|GAS|GLSL|Go|GraphQL|
+    Graphviz|Groovy|Haskell|HTML|HTML+Django/Jinja|HTTP|INI|Java|JavaScript|JSON|JSON5|JSON-LD|Jsonnet|JSX|Julia|
+    Kotlin|Kusto|LessCss|LLVM|Lua|Makefile|Markdown|Matlab|MySQL|NASM|Nginx configuration file|Nimrod|Nix|Objective-C|
+    OCaml|Perl|PHP|PL/pgSQL|PostgreSQL SQL dialect|PowerShell|Prolog|PromQL|Properties|Protocol Buffer|Puppet|Python|
+    Python console session|Python Traceback|Racket|Rego|reStructuredText|RobotFramework|Ruby|Rust|S|Sass|Scala|Scheme|
+    SCSS|Smalltalk|Solidity|SPARQL|SQL|sqlite3con|Swift|Systemd|Tcl|Terraform|TeX|TOML|Transact-SQL|TSX|Turtle|
+    TypeScript|VB.net|VimL|Vue|WebAssembly|XML|XSLT|YAML|Zig
+    """.replace("\n    ", "")
+    .strip()
+    .split("|")
+)
 
 TAGS = {
     "a", "blockquote", "br", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -80,16 +96,15 @@ class RenderedText:
     contents: list = field(default_factory=list)
 
 
-def _highlighted(code, language, attributes):
+def _code_html(code, language, env):
+    """A block of code under the name of its language, with classes for colours where that costs little."""
     language = (language or "").strip().lower()[:40]
     body, name = escape(code), language
-    if language and len(code) <= MAX_HIGHLIGHTED:
-        try:
-            lexer = _lexer(language)
-        except ClassNotFound:
-            pass
-        else:
-            body, name = highlight(code, lexer, _FORMATTER), lexer.name
+    if language and (lexer := _lexer(language)):
+        name = lexer.name
+        env["coloured"] = env.get("coloured", 0) + len(code)
+        if len(code) <= MAX_COLOURED and env["coloured"] <= MAX_COLOURED_OF_TEXT:
+            body = highlight(code, lexer, _FORMATTER)
     label = f"Code, {name}" if name else "Code"
     head = f'<div class="code__head">{escape(name)}</div>' if name else ""
     return (
@@ -100,7 +115,11 @@ def _highlighted(code, language, attributes):
 
 @lru_cache(maxsize=200)
 def _lexer(language):
-    return get_lexer_by_name(language, stripnl=False)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+    return lexer if lexer.name in COLOURED else None
 
 
 def _markdown():
@@ -110,7 +129,7 @@ def _markdown():
 
     def code(renderer, tokens, index, options, env):
         token = tokens[index]
-        return _highlighted(token.content, token.info.split(maxsplit=1)[0] if token.info.strip() else "", None)
+        return _code_html(token.content, token.info.split(maxsplit=1)[0] if token.info.strip() else "", env)
 
     def image(renderer, tokens, index, options, env):
         return _inline_image(tokens[index], env)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from posts.importing.pipeline import import_posts
 from posts.models import ImportIssue, Post, Revision
 from posts.records import RecordRefused, parse_record, validate_record
-from posts.rendering import ATTRIBUTES, MAX_BRACKETS, MAX_DEPTH, MAX_TEXT, TAGS, render_text, sanitize
+from posts.rendering import ATTRIBUTES, MAX_BRACKETS, MAX_COLOURED, MAX_DEPTH, MAX_TEXT, TAGS, render_text, sanitize
 from tests.factories import RecordFactory, import_records, make_post
 
 AS_WRITTEN = "Shown as it was written"
@@ -169,6 +169,20 @@ def test_a_text_that_would_cost_minutes_stands_as_it_was_written(body, reason):
 
 def test_brackets_inside_code_cost_nothing_and_are_counted_nowhere():
     assert AS_WRITTEN not in render_text({"body": "```\n" + "[" * (MAX_BRACKETS + 1) + "\n```"}).html
+
+
+def test_code_is_coloured_as_far_as_that_costs_little_and_shown_whole_beyond():
+    assert Elements(render_text({"body": "```python\nprint(1)\n```"}).html).text == "Pythonprint(1)\n"
+    assert '<span class="nb">print</span>' in render_text({"body": "```py\nprint(1)\n```"}).html
+    long = "print(1)\n" * (MAX_COLOURED // 9 + 1)
+    shown = render_text({"body": f"```python\n{long}```\n\n```c\nint a;\n```"}).html
+    assert f"<code>{long}</code>" in shown and '<span class="kt">int</span>' in shown
+    many = ("```python\n" + "print(1)\n" * 400 + "```\n\n") * 6
+    shown = Elements(render_text({"body": many}).html)
+    assert shown.text.count("print(1)") == 2400 and sum(a.get("class") == "nb" for _, a in shown.found) == 2000
+    # A language whose patterns would take minutes for this is not read as one.
+    shown = render_text({"body": "```autohotkey\na" + "\n" * 3000 + "b\n```"}).html
+    assert '<div class="code__head">autohotkey</div>' in shown and "a" + "\n" * 3000 + "b" in shown
 
 
 # One JSON value or text for each thing that engines, forms or pages have stumbled over.

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from posts.rendering import COLOURED
+
 pytestmark = pytest.mark.torture
 
-SECONDS = 60
+SECONDS = 30
 MEMORY_MIB = 1500
 TEXTS = {
     "open brackets": "[" * 1_000_000,
@@ -42,6 +44,7 @@ TEXTS = {
     "escapes": "\\" * 1_000_000,
     "combining marks": "a" + "\u0301" * 500_000,
     "one line of spaces": "a" + " " * 1_000_000 + "b",
+    "code of many blocks": ("```c#\n" + "a b\n" * 999 + "```\n\n") * 200,
     "code of one long line": "```python\n" + "(" * 900_000,
     "code of many languages": "".join(f"```x{number}\n1\n```\n\n" for number in range(20_000)),
 }
@@ -56,6 +59,21 @@ html = render_text({"body": text}).html
 how = "as written" if "Shown as it was written" in html else "set"
 print(f"{how}, {len(html):,} characters in {time.process_time() - started:.1f} s")
 """
+
+
+COLOUR = """
+import sys
+import django
+django.setup()
+from pygments.lexers import get_all_lexers
+from posts.rendering import COLOURED, MAX_COLOURED, render_text
+aliases = next(aliases for name, aliases, *_ in get_all_lexers() if name == sys.argv[1])
+for piece in sys.stdin.read().split("\\0"):
+    code = piece * (MAX_COLOURED // len(piece))
+    assert "<code>" in render_text({"body": "~~~~ " + aliases[0] + "\\n" + code + "\\n~~~~"}).html
+"""
+PIECES = ["a", "(", "[", "{", "<", '"', "'", "/", "\\", "a ", "a.", 'a="', "<a ", "/*", "--", "#", "$", "@", " ", "\n",
+          "\t\n ", "0", "0x1", "_", "a:", "((a", "<!--", "::", "a b\n", "''", "`", "%", "&", "*", "a(b ", ";"]  # fmt: skip
 
 
 def _limits():
@@ -75,3 +93,15 @@ def test_a_text_made_to_cost_much_is_shown_within_its_means(name):
     print(json.dumps({name: ended.stdout.decode().strip()}))
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
     assert ended.stdout.startswith((b"set", b"as written"))
+
+
+@pytest.mark.parametrize("language", sorted(COLOURED))
+def test_no_language_that_is_coloured_takes_long_for_any_short_piece_repeated(language):
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COLOUR, language],
+        input="\0".join(PIECES).encode(),
+        capture_output=True,
+        preexec_fn=_limits,
+        env={"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": ".", "PYTHONUTF8": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr.decode()[-2000:]
