@@ -164,7 +164,8 @@ def _refuse_costly(state):
 def _inline_image(token, env):
     """An image inside running text: never loaded here; its words and its address stay."""
     url = str(token.attrGet("src") or "")
-    words = token.content
+    # The description as plain words, as CommonMark has it: links and emphasis in it are none here.
+    words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
     if match := _PLACED_IMAGE.fullmatch(url):
         number = int(match[1])
         if number <= len(env["images"]):

@@ -300,3 +300,15 @@ def test_no_title_turns_round_what_stands_beside_it():
 def test_an_identity_is_taken_up_to_two_hundred_characters(length):
     batch = import_records(RecordFactory(source_id="ä" * length))
     assert (batch.created, batch.refused) == ((1, 0) if length <= 200 else (0, 1))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("title", ["o_-_o", "a -- b", "{{ a.__class__ }}", "º", "-", "___", "../../etc"])
+def test_an_address_made_of_any_title_is_one_that_an_import_takes(title):
+    post = make_post(title=title)
+    assert validate_record(RecordFactory(slug=post.slug)).slug == post.slug
+
+
+def test_the_description_of_a_picture_in_running_text_is_plain_words():
+    shown = render_text({"body": "words ![a [b](/c) *d* ![e](/f)](/g)"}).html
+    assert '<a href="/g" rel="nofollow ugc noopener">a b d e</a>' in shown
