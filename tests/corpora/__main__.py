@@ -78,7 +78,7 @@ def run(chosen, found, options):
 
     logging.disable(logging.CRITICAL)
     settings.WHITENOISE_MAX_AGE = 3600
-    setup_test_environment()
+    setup_test_environment(debug=False)
     with tempfile.TemporaryDirectory() as folder:
         if connection.vendor == "sqlite":
             settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{folder}/corpora.sqlite3"

@@ -36,11 +36,13 @@ APPROVED_AT_ONCE = 20
 WATCH = """(() => {
   const report = window.corpusReport;
   const said = what => { try { report(String(what)) } catch (error) { /* the page is going away */ } };
-  for (const name of ["alert", "prompt", "confirm", "print", "open", "eval", "fetch"])
+  for (const name of ["alert", "prompt", "confirm", "print", "open"])
     window[name] = () => said(name);
   const write = document.write.bind(document);
   document.write = (...text) => { said("document.write"); write(...text) };
-  document.addEventListener("securitypolicyviolation", event => said("violation " + event.violatedDirective));
+  // Where Chromium shows XML, the style of its own view is what a policy stops.
+  document.addEventListener("securitypolicyviolation", event => document.contentType === "text/html" &&
+    said(`violation ${event.violatedDirective} of ${event.blockedURI}`));
 })()"""
 
 
@@ -57,7 +59,7 @@ class Watch:
 
     def _open_page(self):
         self.page = self.context.new_page()
-        self.page.on("dialog", lambda dialog: (self._note("dialog"), dialog.dismiss()))
+        self.page.on("dialog", self._asked)
         self.page.on("crash", self._crashed)
         self.page.on("popup", lambda popup: self._note("popup"))
         self.page.on("request", self._requested)
@@ -65,6 +67,14 @@ class Watch:
 
     def _note(self, what):
         (self.violations if what.startswith("violation") else self.ran).append((self.expected, what))
+
+    def _asked(self, dialog):
+        # The warning of a form with unsaved words is the site's own.
+        if dialog.type == "beforeunload":
+            dialog.accept()
+        else:
+            self._note(f"dialog {dialog.message!r}")
+            dialog.dismiss()
 
     def _crashed(self, page):
         self.crashes += 1
@@ -89,7 +99,7 @@ class Watch:
         if self.crashes or self.page.is_closed():
             self._open_page()
         try:
-            self.page.goto(address, wait_until="load", timeout=20_000)
+            self.page.goto(address, wait_until="load", timeout=5_000)
             if then:
                 then(self.page)
                 self.page.wait_for_load_state("load")
@@ -289,17 +299,15 @@ def _visit_site(tally, browser, site, payloads, posts):
         visit(public, "JSON of the record", reverse("posts:record", args=[post.slug]))
         visit(desk, "preview", reverse("admin:posts_post_preview", args=[post.pk]))
         form = reverse("admin:posts_post_change", args=[post.pk])
-        visit(desk, "form, then the form with errors", form, _send_without_title)
-        visit(desk, "form, then the page of a conflict", form, _send_as_stale)
+        visit(desk, "form, then with errors, then a conflict", form, _send_wrong_and_stale)
         visit(desk, "revision", reverse("admin:posts_revision_change", args=[post.head_revision_id]))
     for payload in payloads:
         raw = quote(payload.encode("utf-8", "replace"), safe="")[:2000]
         visit(public, "address that is not there, and question", f"/posts/{raw}/?q={raw}&page={raw}")
-        visit(public, "question to the first page", f"/?q={raw}&next={raw}")
         visit(desk, "question to the list of posts", f"{reverse('admin:posts_post_changelist')}?q={raw}")
     for payload in payloads:
         visit(public, "name at the login", reverse("admin:login"), lambda page, name=payload: _log_in(page, name))
-    for issue in ImportIssue.objects.values_list("pk", flat=True):
+    for issue in ImportIssue.objects.filter(line=2).values_list("pk", flat=True):
         visit(desk, "refused row", reverse("admin:posts_importissue_change", args=[issue]))
     for name in ("post", "revision", "importissue", "importbatch", "auditentry"):
         for number in range(1, (_rows(name) - 1) // 50 + 2):
@@ -353,23 +361,20 @@ def _session():
     return session.session_key
 
 
-def _send_without_title(page):
-    """Send the form of a post with a field that is refused; the page comes back with all that was typed."""
+def _send_wrong_and_stale(page):
+    """Send the form of a post with a field that is refused: the page comes back with all that was typed. Then as if
+    it had been opened before somebody else saved: both texts stand on one page."""
     _send(page, "form.elements.title.value = ''")
-
-
-def _send_as_stale(page):
-    """Send the form as if it had been opened before somebody else saved: both texts stand on the page then."""
-    _send(page, "form.elements.head.value = '0'; form.elements.title.value += ' x'; form.elements.body.value += ' x'")
+    _send(page, "form.elements.head.value = '0'; form.elements.title.value = 'x'; form.elements.body.value += ' x'")
 
 
 def _send(page, change):
-    with page.expect_navigation(wait_until="load"):
+    with page.expect_navigation(wait_until="load", timeout=5_000):
         page.evaluate(f"(() => {{ const form = document.getElementById('post-form'); {change}; form.submit() }})()")
 
 
 def _log_in(page, name):
-    with page.expect_navigation(wait_until="load"):
+    with page.expect_navigation(wait_until="load", timeout=5_000):
         page.evaluate(
             "name => { const form = document.getElementById('login-form'); form.elements.username.value = name; "
             "form.elements.password.value = name; form.submit() }",
