@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
@@ -292,6 +293,8 @@ def _visit_site(tally, browser, site, payloads, posts):
 
     def visit(watch, place, address, then=None):
         visits[place] = visits.get(place, 0) + 1
+        if sys.stderr.isatty():
+            print(f"\r{sum(visits.values()):,} pages", end="", file=sys.stderr, flush=True)
         watch.visit(site + address, then)
 
     for post in posts:
