@@ -98,3 +98,18 @@ def test_no_word_in_a_path_breaks_an_address(db, question):
     word = quote(question, safe="")
     for address in (f"/posts/{word}/", f"/posts/{word}.json", f"/{word}"):
         assert client.get(address).status_code in (301, 400, 404), address
+
+
+@pytest.mark.django_db
+def test_no_word_beside_an_act_breaks_it(client, superuser):
+    client.force_login(superuser)
+    post = make_post(released=True)
+    for act, words in [
+        ("clear-flag", {"flag": "²", "why": "a\x00b"}),
+        ("restore", {"number": "²", "why": "a\x00b"}),
+        ("restore", {"number": "٣", "why": "a\x00b"}),
+        ("withdraw", {"why": "a\x00b"}),
+        ("release", {"expected_result": "a\x00b", "rollback_note": "a\x00b"}),
+    ]:
+        response = client.post(reverse("admin:posts_post_act", args=[post.pk, act]), words)
+        assert response.status_code in (302, 422), act

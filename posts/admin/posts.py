@@ -4,7 +4,7 @@ import json
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -86,6 +86,12 @@ class SaneLookups:
     def lookup_allowed(self, lookup, value, request):
         """False for patterns, which Django then answers with 400."""
         return not lookup.endswith(("__regex", "__iregex")) and super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(self, request, extra_context=None):
+        """Refuses a NUL in the address with 400: PostgreSQL takes none, not even to look for."""
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address holds a NUL character.")
+        return super().changelist_view(request, extra_context)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -529,7 +535,7 @@ class PostAdmin(SaneLookups, admin.ModelAdmin):
 
     def _clear_flag(self, request, post, panel):
         pk = request.POST.get("flag", "")
-        flag = post.review_flags.filter(pk=int(pk)).first() if pk.isdigit() and len(pk) < 19 else None
+        flag = post.review_flags.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
         if flag is None:
             raise Refused("This flag is no flag of this post.")
         clear_flag(flag, by=request.user, note=_why(request))
@@ -544,13 +550,15 @@ class PostAdmin(SaneLookups, admin.ModelAdmin):
         return "Withdrawn: the page answers 410 until a release."
 
     def _release(self, request, post, panel):
-        words = {name: request.POST.get(name, "")[:5000] for name in ("expected_result", "rollback_note")}
+        words = {name: _typed(request, name)[:5000] for name in ("expected_result", "rollback_note")}
         release = release_revision(post.head_revision, by=request.user, **words)
         return f"Released: readers see {release.revision.version} now."
 
     def _restore(self, request, post, panel):
         number = request.POST.get("number", "")
-        revision = post.revisions.filter(number=int(number)).first() if number.isdigit() and len(number) < 10 else None
+        revision = (
+            post.revisions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+        )
         if revision is None:
             raise Refused("This text is no text of this post.")
         restored = restore_revision(revision, by=request.user, why=_why(request))
@@ -579,8 +587,13 @@ class PostAdmin(SaneLookups, admin.ModelAdmin):
     }
 
 
+def _typed(request, name):
+    """A text that came with a form, without the NUL characters that PostgreSQL takes in no text."""
+    return request.POST.get(name, "").replace("\x00", "").strip()
+
+
 def _why(request):
-    return request.POST.get("why", "").strip()[:500]
+    return _typed(request, "why")[:500]
 
 
 def _shown(value):
