@@ -1,6 +1,7 @@
 """Addresses of posts: one slug each, never given to another post, not even after it was left."""
 
 import hashlib
+import re
 import uuid
 
 from django.utils.text import slugify
@@ -20,7 +21,8 @@ def wished_slug(record):
 
 
 def _tidy(text):
-    return slugify(text).replace("_", "-").strip("-")[:120].strip("-")
+    # One hyphen at a time, as the record asks of a slug: an export has to come back in.
+    return re.sub("[-_]+", "-", slugify(text)).strip("-")[:120].strip("-")
 
 
 def distinct_slug(slug, source_id, digits=DIGITS[0]):

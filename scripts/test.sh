@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs all tests on SQLite, then on PostgreSQL, and says at the end what ran on which.
-# Usage: scripts/test.sh PYTHON [ARGUMENT of pytest…]
+# Usage: [MARKER=torture] scripts/test.sh PYTHON [ARGUMENT of pytest…]    (MARKER: only the tests that carry it)
 set -u
 python=$1
 shift
+if [ -n "${MARKER:-}" ]; then set -- -m "$MARKER" "$@"; fi
 cd "$(dirname "$0")/.."
 TEST_SUMMARY=$(mktemp)
 export TEST_SUMMARY

@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
+from posts.admin.lists import typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
 from posts.importing.background import begin, rehearse_import, run_import, run_rollback
@@ -254,7 +255,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     def _roll_back(self, request, batch):
         if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
-        why = request.POST.get("why", "").strip()[:500]
+        why = typed_text(request, "why")
         begin(run_rollback, batch, by=request.user, by_id=request.user.pk, why=why)
         return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
 

@@ -8,7 +8,7 @@ from django.urls import path
 
 from posts.admin.exports import ExportActions
 from posts.admin.finding import find_post
-from posts.admin.lists import MAX_ID, CappedPaginator, status_badge
+from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.post_acts import PostActs
 from posts.admin.post_conflict import PostConflict
 from posts.admin.post_edit import PostEdit, post_address
@@ -20,7 +20,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(ExportActions, PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
     """Every change of a post goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]

@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from posts.admin.lists import CappedPaginator, status_badge
+from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
 from posts.models import AuditEntry, FormerSlug, Release, Review, ReviewFlag, Revision
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
     """Rows that operations write and people read."""
 
     show_full_result_count = False
