@@ -182,7 +182,7 @@ def test_code_is_coloured_as_far_as_that_costs_little_and_shown_whole_beyond():
     assert shown.text.count("print(1)") == 2400 and sum(a.get("class") == "nb" for _, a in shown.found) == 2000
     # A language whose patterns would take minutes for this is not read as one.
     shown = render_text({"body": "```autohotkey\na" + "\n" * 3000 + "b\n```"}).html
-    assert '<div class="code__head">autohotkey</div>' in shown and "a" + "\n" * 3000 + "b" in shown
+    assert '<span class="code__language">autohotkey</span>' in shown and "a" + "\n" * 3000 + "b" in shown
 
 
 # One JSON value or text for each thing that engines, forms or pages have stumbled over.

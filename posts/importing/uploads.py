@@ -3,13 +3,15 @@
 import gzip
 import os
 import stat
+import tempfile
 import uuid
 import zlib
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
 from django.utils import timezone
 
 from posts.importing.readers import READERS
@@ -25,12 +27,21 @@ class FileRefused(Exception):
     """The file can't be taken; the message says why and what to do."""
 
 
+class ImportUpload(TemporaryUploadedFile):
+    """A file on its way in, in the folder where it is to stay: moving it there is then a second name, not a copy."""
+
+    def __init__(self, name, content_type, size, charset, content_type_extra=None):
+        os.makedirs(settings.IMPORT_UPLOADS, mode=0o700, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(suffix=".upload", dir=settings.IMPORT_UPLOADS)  # noqa: SIM115 (closed as one)
+        UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
+
+
 class CappedUploadHandler(TemporaryFileUploadHandler):
     """Every upload goes to disk as it comes, at most MAX_UPLOAD_BYTES of it; no size of upload costs memory."""
 
     def new_file(self, *arguments, **options):
-        os.makedirs(settings.FILE_UPLOAD_TEMP_DIR, mode=0o700, exist_ok=True)
-        super().new_file(*arguments, **options)
+        FileUploadHandler.new_file(self, *arguments, **options)
+        self.file = ImportUpload(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
 
     def receive_data_chunk(self, raw_data, start):
         if start + len(raw_data) > MAX_UPLOAD_BYTES:

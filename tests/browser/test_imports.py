@@ -48,7 +48,7 @@ def test_the_pages_of_imports_have_nothing_for_axe_and_fit(browser_page, superus
 
 @pytest.mark.parametrize("has_script", [True, False])
 def test_a_file_is_brought_in_and_watched(browser_page, staff, settings, tmp_path, has_script):
-    settings.IMPORT_UPLOADS = settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "uploads")
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
     path = tmp_path / "posts.jsonl"
     path.write_text(lines_of(RecordFactory() for _ in range(3)))
     watched = browser_page(java_script_enabled=has_script)
