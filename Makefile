@@ -1,11 +1,13 @@
 # The commands of AlphaNode. Plain `make` lists them.
 PYTHON = python3
 PORT = 8000
+# A folder of hostile texts that other people collected; tests/corpora says how its files look.
+CORPORA =
 VENV_PYTHON = .venv/bin/python
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser torture check lint format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser corpora torture bench check lint format lock venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -25,8 +27,16 @@ test-postgres: venv-dev
 test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(ARGS)
 
-torture: venv-dev ## run the heavy tests on both engines
+corpora: venv-dev ## try hostile texts of others in the folder CORPORA=… on both engines and in Chromium
+	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
+
+torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the hostile texts as well
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
+	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
+
+bench: venv-dev ## measure imports on both engines, as ratios to what the bare engine does in the same run
+	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
+	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/imports.py $(ARGS)
 
 check: lint test-sqlite ## all that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."

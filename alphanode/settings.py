@@ -260,6 +260,14 @@ CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
+# Uploads are for imports alone: on disk as they come, outside of what the site serves, and capped.
+FILE_UPLOAD_HANDLERS = ["posts.importing.uploads.CappedUploadHandler"]
+IMPORT_UPLOADS = str(BASE_DIR / _text("IMPORT_UPLOAD_DIR", "var/uploads"))
+IMPORT_UPLOAD_DAYS = _number("IMPORT_UPLOAD_DAYS", default=30)
+IMPORT_DIR = _text("IMPORT_DIR")
+if IMPORT_DIR and not os.path.isdir(IMPORT_DIR):
+    _refuse("IMPORT_DIR", "a folder that exists")
+
 TASKS = {"default": {"BACKEND": "posts.jobs.backend.JobBackend"}}
 
 LANGUAGE_CODE = "en"

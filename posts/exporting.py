@@ -1,10 +1,42 @@
-"""Posts as JSON Lines: the way to other sites and back to the generator."""
+"""Posts and decisions as JSON Lines or CSV: the way to other sites, to spreadsheets, and back to the generator.
 
-from posts.models import Post, Revision
+Everything is read in small sets by key and handed on at once: flat in memory, and no query stays open while a slow
+reader takes its time.
+"""
+
+import csv
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from posts.models import ImportIssue, Post, Review, Revision
 from posts.models.fields import dump_json
 from posts.records import FIELDS
 
 CHUNK = 500
+# A spreadsheet takes a cell that begins like this for a formula and runs it.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+CSV_COLUMNS = (
+    "source_id",
+    "reference",
+    "slug",
+    "title",
+    "topic",
+    "stack",
+    "tools",
+    "difficulty",
+    "version",
+    "status",
+    "live_version",
+    "waits",
+    "flagged",
+    "withdrawn",
+    "first_published_at",
+    "changed_at",
+    "fingerprint",
+)
 
 
 def export_posts(stream, *, live=False):
@@ -13,26 +45,111 @@ def export_posts(stream, *, live=False):
     The proposed text of every post by default; with `live` what readers see, where that was released and is not
     withdrawn. Claims and view counts are those of today.
     """
-    posts = Post.objects.order_by("source_id")
-    posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True) if live else posts
+    return _write(stream, json_lines(Post.objects.all(), live=live, key="source_id"))
+
+
+def json_lines(posts, *, live=False, key="pk"):
+    """Yield the records of a queryset of posts as lines of JSON (bytes), in the order of `key`."""
+    if live:
+        posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
-    rows = posts.values_list("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
-    count, chunk = 0, []
-    for row in rows.iterator(chunk_size=CHUNK):
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            count += _write(stream, chunk)
-            chunk = []
-    return count + _write(stream, chunk)
+    columns = ("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
+    for chunk in _in_chunks(posts, columns, key):
+        snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
+        for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
+            today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
+            yield dump_json(with_today(snapshots[pk], today)).encode() + b"\n"
 
 
-def _write(stream, chunk):
-    snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
-    for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
-        record = snapshots[pk]
-        today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
-        stream.write(dump_json(with_today(record, today)).encode() + b"\n")
-    return len(chunk)
+def csv_lines(posts):
+    """Yield a queryset of posts as CSV (bytes; RFC 4180, UTF-8, a head line), a row of CSV_COLUMNS for each post.
+
+    No cell can be taken for a formula: one that begins like it gets an apostrophe before it.
+    """
+    yield _csv_line(CSV_COLUMNS)
+    columns = (
+        "source_id",
+        "reference",
+        "slug",
+        "title",
+        "topic",
+        "stack",
+        "tools",
+        "difficulty",
+        "head_revision__version",
+        "head_revision__status",
+        "live_revision__version",
+        "awaits_review",
+        "needs_human_review",
+        "withdrawn_at",
+        "first_published_at",
+        "changed_at",
+        "head_revision__fingerprint",
+    )
+    for chunk in _in_chunks(posts, columns, "pk"):
+        for row in chunk:
+            yield _csv_line(map(_cell, row))
+
+
+def export_reviews(stream):
+    """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many.
+
+    source_id, fingerprint, version, outcome, reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601): what
+    the generator can learn from, and no name of a person.
+    """
+    columns = (
+        "revision__post__source_id",
+        "fingerprint",
+        "revision__version",
+        "outcome",
+        "reason_code",
+        "comment",
+        "is_bulk",
+        "created_at",
+        "revoked_at",
+    )
+    names = "source_id fingerprint version outcome reason comment is_bulk decided_at revoked_at".split()
+    return _write(
+        stream,
+        (
+            dump_json(dict(zip(names, map(_plain, row), strict=True))).encode() + b"\n"
+            for chunk in _in_chunks(Review.objects.all(), columns, "pk")
+            for row in chunk
+        ),
+    )
+
+
+def issue_lines(batch, kind):
+    """Yield the open rows of one kind that an import kept, as they came (bytes, one a line)."""
+    issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
+    for chunk in _in_chunks(issues, ("raw",), "pk"):
+        for (raw,) in chunk:
+            # Readers take a line end for the end of the row.
+            yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
+
+
+def written_issues(stream, batch, kind):
+    """Write what issue_lines gives; return how many."""
+    return _write(stream, issue_lines(batch, kind))
+
+
+def write_to_file(output, write):
+    """Call `write` with a binary stream to the file `output` ("-": standard output); return what it returns.
+
+    A file is written beside its place and renamed at the end: a reader never finds half of it. Raises OSError.
+    """
+    if output == "-":
+        return write(sys.stdout.buffer)
+    target = Path(output)
+    part = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)  # noqa: SIM115
+    try:
+        with part:
+            result = write(part)
+        os.replace(part.name, target)
+    except BaseException:
+        os.unlink(part.name)
+        raise
+    return result
 
 
 def with_today(record, today):
@@ -40,3 +157,39 @@ def with_today(record, today):
     values = record | today
     known = {key: values[key] for key in FIELDS if values.get(key) not in (None, "", [], {})}
     return known | {key: value for key, value in record.items() if key not in FIELDS}
+
+
+def _in_chunks(rows, columns, key):
+    """Lists of tuples of `columns`, CHUNK rows each, walking the unique column `key`."""
+    rows = rows.order_by(key).values_list(key, *columns)
+    last = None
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
+        last = chunk[-1][0]
+        yield [row[1:] for row in chunk]
+
+
+def _write(stream, lines):
+    count = 0
+    for line in lines:
+        stream.write(line)
+        count += 1
+    return count
+
+
+def _plain(value):
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _cell(value):
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(_plain(value))
+    return "'" + text if text.startswith(FORMULA_SIGNS) else text
+
+
+def _csv_line(cells):
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode()

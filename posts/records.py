@@ -383,6 +383,8 @@ def _problems(error):
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
         if kind == "json_invalid":
             message = f"is not JSON: {limits.get('error', 'it cannot be read')}."
+            if "hex escape" in message:
+                message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
         elif kind in {"string_too_long", "too_long"}:
             unit = "characters" if kind == "string_too_long" else "items"
             message = f"takes at most {limits['max_length']:,} {unit}."

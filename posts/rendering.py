@@ -23,13 +23,31 @@ from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
 RENDERER_VERSION = 2
-# Beyond either of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
+# Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
-MAX_MARKUP = 150_000
-# What looking for the other end of a link costs, against one ordinary mark: measured at 95 and 10 µs.
-BRACKET_COST = 10
-# Characters of code in an article that are worth their colours; code beyond stands in plain ink.
-MAX_HIGHLIGHTED = 60_000
+MAX_TEXT = 1024 * 1024
+# Each bracket may be the beginning of a link and is looked at with all that follow it on its level.
+MAX_BRACKETS = 10_000
+# A long address defined once and used at every turn multiplies the text.
+MAX_REFERENCED = 8 * MAX_TEXT
+# The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
+MAX_COLOURED = 4000
+MAX_COLOURED_OF_TEXT = 20_000
+# Pygments' names of the languages whose patterns stay within that; others take minutes for a page of line ends.
+COLOURED = frozenset(
+    """
+    ABNF|Ada|ApacheConf|Awk|Bash|Bash Session|Batchfile|C|C#|C++|Clojure|CMake|COBOL|CoffeeScript|Common Lisp|Crystal|
+    CSS|CUDA|Cypher|D|Dart|Delphi|Diff|Django/Jinja|Docker|EBNF|Elixir|Elm|Erlang|F#|Fish|Fortran|GAS|GLSL|Go|GraphQL|
+    Graphviz|Groovy|Haskell|HTML|HTML+Django/Jinja|HTTP|INI|Java|JavaScript|JSON|JSON5|JSON-LD|Jsonnet|JSX|Julia|
+    Kotlin|Kusto|LessCss|LLVM|Lua|Makefile|Markdown|Matlab|MySQL|NASM|Nginx configuration file|Nimrod|Nix|Objective-C|
+    OCaml|Perl|PHP|PL/pgSQL|PostgreSQL SQL dialect|PowerShell|Prolog|PromQL|Properties|Protocol Buffer|Puppet|Python|
+    Python console session|Python Traceback|Racket|Rego|reStructuredText|RobotFramework|Ruby|Rust|S|Sass|Scala|Scheme|
+    SCSS|Smalltalk|Solidity|SPARQL|SQL|sqlite3con|Swift|Systemd|Tcl|Terraform|TeX|TOML|Transact-SQL|TSX|Turtle|
+    TypeScript|VB.net|VimL|Vue|WebAssembly|XML|XSLT|YAML|Zig
+    """.replace("\n    ", "")
+    .strip()
+    .split("|")
+)
 
 TAGS = {
     "a", "blockquote", "br", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -67,11 +85,11 @@ _MARKED_CLEANER = nh3.Cleaner(
     strip_comments=True,
 )
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
-_MARKS = re.compile(r"[!&*_<`~\\|]")
 _FORMATTER = HtmlFormatter(nowrap=True)
-_NOT_LAID_OUT = (
-    "This text nests too deeply, or holds too much markup, to be laid out. It stands here as it was written."
-)
+
+
+class TextTooCostly(ValueError):
+    """The text would take minutes or gigabytes to set, or lose words: it is shown as it was written instead."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +110,18 @@ class RenderedText:
 
 
 def _code_block(code, info, env):
-    """A block of code with its head: `info` is the line after the fence, a language and perhaps a file's name."""
+    """A block of code with its head: `info` is the line after the fence, a language and perhaps a file's name.
+
+    It has classes for colours where those cost little.
+    """
     language, _, file_name = info.strip().partition(" ")
     language, file_name = language.lower()[:40], file_name.strip()[:120]
     body, name = escape(code), language
-    if language and len(code) <= env["colour_left"]:
-        try:
-            lexer = _lexer(language)
-        except ClassNotFound:
-            pass
-        else:
-            env["colour_left"] -= len(code)
-            body, name = highlight(code, lexer, _FORMATTER), lexer.name
+    if language and (lexer := _lexer(language)):
+        name = lexer.name
+        env["coloured"] = env.get("coloured", 0) + len(code)
+        if len(code) <= MAX_COLOURED and env["coloured"] <= MAX_COLOURED_OF_TEXT:
+            body = highlight(code, lexer, _FORMATTER)
     head = "".join(
         f'<span class="code__{part}">{escape(words)}</span>'
         for part, words in (("language", name), ("file", file_name))
@@ -119,11 +137,17 @@ def _code_block(code, info, env):
 
 @lru_cache(maxsize=200)
 def _lexer(language):
-    return get_lexer_by_name(language, stripnl=False)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+    return lexer if lexer.name in COLOURED else None
 
 
 def _markdown():
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH}).enable(["table", "strikethrough"])
+    # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
+    parser.core.ruler.before("inline", "cost", _refuse_costly)
 
     def code(renderer, tokens, index, options, env):
         return _code_block(tokens[index].content, tokens[index].info, env)
@@ -154,10 +178,24 @@ def _markdown():
     return parser
 
 
+def _refuse_costly(state):
+    """Between the blocks and their inner text: refuse what would nest, search or grow beyond all measure."""
+    if any(token.level > MAX_DEPTH for token in state.tokens):
+        raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
+    brackets = sum(token.content.count("[") for token in state.tokens if token.type == "inline")
+    if brackets > MAX_BRACKETS:
+        raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
+    references = state.env.get("references", {}).values()
+    longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
+    if brackets * longest > MAX_REFERENCED:
+        raise TextTooCostly("it repeats a long address too often")
+
+
 def _inline_image(token, env):
     """An image inside running text: never loaded here; its words and its address stay."""
     url = str(token.attrGet("src") or "")
-    words = token.content
+    # The description as plain words, as CommonMark has it: links and emphasis in it are none here.
+    words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
     if match := _PLACED_IMAGE.fullmatch(url):
         number = int(match[1])
         if number <= len(env["images"]):
@@ -171,17 +209,13 @@ _MARKDOWN = _markdown()
 
 
 def markdown_tokens(text, env=None):
-    """The block tokens of a Markdown text as markdown-it gives them, or None for one that can't be laid out.
+    """The block tokens of a Markdown text, as markdown-it gives them. env: what the renderer is to know later.
 
-    That is a text whose marks would keep the parser busy for seconds, or one that nests deeper than MAX_DEPTH, of
-    which the parser drops the inside. env: what the renderer is to know later, e.g. {"images": […]}.
+    Raises TextTooCostly for a text that can't be laid out.
     """
-    if has_too_much_markup(text):
-        return None
-    tokens = _MARKDOWN.parse(text, env if env is not None else {"images": ()})
-    if any(token.level >= MAX_DEPTH - 1 and token.nesting == 1 for token in tokens):
-        return None
-    return tokens
+    if len(text) > MAX_TEXT:
+        raise TextTooCostly(f"it is longer than {MAX_TEXT:,} characters")
+    return _MARKDOWN.parse(text, {"images": ()} if env is None else env)
 
 
 class _Flow:
@@ -191,18 +225,17 @@ class _Flow:
         self.images = record.get("image_sources", [])
         self.checklist = record.get("checklist", [])
         self.hosts = image_hosts
-        self.env = {"images": self.images, "colour_left": MAX_HIGHLIGHTED}
+        self.env = {"images": self.images}
         self.parts, self.figures, self.placed = [], [], set()
-        self.contents, self.ids = [], set()
+        self.contents, self.ids = [], {}
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
-        tokens = markdown_tokens(text, self.env)
-        if tokens is None:
+        try:
+            tokens = markdown_tokens(text, self.env)
+        except TextTooCostly as refusal:
             self._close_figures()
-            self.parts.append(
-                format_html('<p class="text-note">{}</p><pre class="as-written">{}</pre>', _NOT_LAID_OUT, text)
-            )
+            self.parts.append(as_written_html(text, str(refusal)))
             return
         self._shift_headings(tokens)
         piece, index = [], 0
@@ -282,11 +315,14 @@ class _Flow:
 
     def _free_id(self, words):
         base = "s-" + (re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60].strip("-") or "section")
-        identifier, count = base, 1
+        # From the last number on: thousands of headings of one name must not try every number each.
+        count = self.ids.get(base, 0) + 1
+        identifier = base if count == 1 else f"{base}-{count}"
         while identifier in self.ids:
             count += 1
             identifier = f"{base}-{count}"
-        self.ids.add(identifier)
+        self.ids[base] = count
+        self.ids.setdefault(identifier, 1)
         return identifier
 
     def finish(self):
@@ -309,13 +345,6 @@ def _plain(inline):
     return "".join(child.content for child in inline.children if child.type in ("text", "code_inline")).strip()
 
 
-def has_too_much_markup(text):
-    """Whether parsing `text` could take longer than a reader waits: its marks, weighted by what each may cost."""
-    if len(text) * BRACKET_COST <= MAX_MARKUP:
-        return False
-    return BRACKET_COST * text.count("[") + len(_MARKS.findall(text)) > MAX_MARKUP
-
-
 def sanitize(html):
     """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
     return mark_safe(_CLEANER.clean(html))  # noqa: S308 (this is the door)
@@ -324,6 +353,13 @@ def sanitize(html):
 def sanitize_marked(html):
     """Like sanitize(), for a text with changes marked: `ins`, `del` and the numbered frames around blocks stay."""
     return mark_safe(_MARKED_CLEANER.clean(html))  # noqa: S308 (this is the door)
+
+
+def as_written_html(text, reason):
+    """A text that can't be laid out, every character of it as it was written, under a line that says why."""
+    return format_html(
+        '<p class="text-note">Shown as it was written: {}.</p><pre class="as-written">{}</pre>', reason, text
+    )
 
 
 def checklist_html(items):
@@ -399,7 +435,8 @@ def _credit(image, is_allowed):
 def render_text(record, *, image_hosts=None):
     """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
 
-    image_hosts: the hosts that pictures may be loaded from. A text that can't be laid out stands as it was written.
+    image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
+    MAX_TEXT, MAX_BRACKETS or MAX_REFERENCED) stands as it was written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

@@ -1,12 +1,16 @@
 """Addresses of posts: one slug each, never given to another post, not even after it was left."""
 
 import hashlib
+import re
+import uuid
 
 from django.utils.text import slugify
 
 from posts.models import FormerSlug, Post
 
 MAX_LENGTH = 200
+# Hex digits of the identity's hash: eight are enough unless somebody took the address on purpose.
+DIGITS = (8, 16, 64)
 
 
 def wished_slug(record):
@@ -17,13 +21,14 @@ def wished_slug(record):
 
 
 def _tidy(text):
-    return slugify(text).replace("_", "-").strip("-")[:120].strip("-")
+    # One hyphen at a time, as the record asks of a slug: an export has to come back in.
+    return re.sub("[-_]+", "-", slugify(text)).strip("-")[:120].strip("-")
 
 
-def distinct_slug(slug, source_id):
-    """`slug` with eight hex digits of the identity's SHA-256: the same post gets the same address on every site."""
-    digest = hashlib.sha256(source_id.encode()).hexdigest()[:8]
-    return f"{slug[: MAX_LENGTH - 9].rstrip('-')}-{digest}"
+def distinct_slug(slug, source_id, digits=DIGITS[0]):
+    """`slug` with hex digits of the identity's SHA-256: the same post gets the same address on every site."""
+    digest = hashlib.sha256(source_id.encode()).hexdigest()[:digits]
+    return f"{slug[: MAX_LENGTH - 1 - digits].rstrip('-')}-{digest}"
 
 
 def taken_slugs(slugs):
@@ -33,7 +38,40 @@ def taken_slugs(slugs):
     return taken | set(FormerSlug.objects.filter(slug__in=slugs).values_list("slug", flat=True))
 
 
+def free_slugs(records):
+    """An address for each of `records`, in their order, that no post has or had and that none of the others gets."""
+    wishes = [wished_slug(record) for record in records]
+    slugs, given = [None] * len(wishes), set()
+    # Wishes are served first: a record that names an address must not lose it to another's second choice.
+    for digits in (0, *DIGITS):
+        open_places = [place for place, slug in enumerate(slugs) if slug is None]
+        if not open_places:
+            break
+        tries = {
+            place: distinct_slug(wishes[place], records[place]["source_id"], digits) if digits else wishes[place]
+            for place in open_places
+        }
+        taken = taken_slugs(set(tries.values()))
+        for place, slug in tries.items():
+            if slug not in taken and slug not in given:
+                slugs[place] = slug
+                given.add(slug)
+    # Somebody who knows the identity can take all of these; nobody can take one that is made now.
+    return [slug or distinct_slug(wish, uuid.uuid4().hex, DIGITS[-1]) for slug, wish in zip(slugs, wishes, strict=True)]
+
+
+def free_former_slugs(groups, *, taken):
+    """Each group of former slugs without those that lead somewhere already or that `taken` names."""
+    wanted = {slug for group in groups for slug in group}
+    blocked = taken | (taken_slugs(wanted) if wanted else set())
+    result = []
+    for group in groups:
+        free = [slug for slug in dict.fromkeys(group) if slug not in blocked]
+        blocked.update(free)
+        result.append(free)
+    return result
+
+
 def free_slug(record):
     """An address for a new post of `record` that no post has or had."""
-    slug = wished_slug(record)
-    return distinct_slug(slug, record["source_id"]) if taken_slugs([slug]) else slug
+    return free_slugs([record])[0]

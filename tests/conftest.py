@@ -37,6 +37,16 @@ def _fresh_cache():
     cache.clear()
 
 
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory, django_db_modify_db_settings):
+    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+    from tests.sites import SiteMaker
+
+    maker = SiteMaker(tmp_path_factory.mktemp("sites"))
+    yield maker
+    maker.close()
+
+
 def _person(name, group):
     person = User.objects.create_user(name, password="a long enough pass phrase", is_staff=True)
     person.groups.add(Group.objects.get(name=group))
@@ -134,6 +144,10 @@ def browser_page(chromium, live_server, _groups):
 @pytest.fixture
 def _groups(transactional_db):
     """The groups of the migration again: a browser test leaves its database empty behind it."""
-    for name, step in [("0002_groups", "create_groups"), ("0005_plans_and_reports_in_groups", "give")]:
+    for name, step in [
+        ("0002_groups", "create_groups"),
+        ("0003_import_checkpoints_and_resolutions", "give_rights"),
+        ("0005_plans_and_reports_in_groups", "give"),
+    ]:
         migration = importlib.import_module(f"posts.migrations.{name}")
         getattr(migration, step)(apps, connection.schema_editor())

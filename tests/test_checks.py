@@ -17,6 +17,7 @@ from posts.checks.stored import TEXT_REPEATS, check_revisions, findings_of, find
 from posts.jobs.texts import read_new_texts
 from posts.models import CheckResult, Post, Revision
 from posts.operations import Refused
+from posts.synthesis.plants import synthesize_planted
 from posts.text_scan import scan_new_texts
 from tests.factories import RecordFactory, approve, import_records, make_post
 
@@ -88,8 +89,8 @@ def test_each_check_finds_what_it_is_for_and_nothing_beside_it(changes, found):
 def test_images_without_any_image_claimed_are_found():
     bare = SOUND | {"image_sources": [], "body": "Words that stand here with make, and nothing else.", "checklist": []}
     assert [finding.check for finding in findings(bare)] == ["claim-has-images"]
-    many = {"image_sources": [IMAGE] * 6, "body": SOUND["body"]}
-    assert ids(**many) == ["claim-image-heavy"]
+    assert ids(image_sources=[IMAGE] * 5) == ["claim-image-heavy"]
+    assert ids(image_sources=[IMAGE] * 4) == []
 
 
 def test_one_finding_names_all_the_images_it_is_about():
@@ -134,6 +135,7 @@ def test_a_check_that_finds_something_everywhere_tells_twenty_and_how_many_are_l
         ("JSON", '{\n  "a": 1,\n  ...\n  "b": 2\n}'),
         ("JSON", "9" * 6000),
         ("YAML", "a: 1\nb:\n  - c"),
+        ("YAML", 'a: "{{ date }}"\nb: {{ name | quote }}\n{{- range . }}\nc: 1\n{{- end }}'),
         ("YAML", "---\na: 1\n---\nb: 2"),
         ("YAML", "!!python/object/apply:os.system [echo]"),
         ("TOML", '[a]\nb = "c"'),
@@ -156,6 +158,7 @@ def test_sound_code_and_honest_fragments_pass(name, code):
         ("JSON", '{"a": 1\n"b": 2}', 2),
         ("YAML", "a: [1, 2", 1),
         ("YAML", "a: b: c", 1),
+        ("YAML", 'a: "{{ date }}"\nb: [2, 5', 2),
         ("YAML", "a:\n\t- b", 2),
         ("TOML", "a = ", 1),
         ("TOML", "[a]\nb = 1\nb = 2", 3),
@@ -313,3 +316,20 @@ def test_a_background_job_reads_new_texts():
     read_new_texts.call()
     assert CheckResult.objects.get().fingerprint == post.head_revision.fingerprint
     assert Post.objects.filter(sketch__isnull=False).count() == 1
+
+
+def test_the_checks_find_planted_defects_and_nothing_in_sound_articles():
+    wanted = {"code": "code-syntax", "foreign-images": "image-host", "headings": "heading-skip"}
+    wanted |= {"placements": "dead-placement", "claims": "claim-"}
+    plan = dict.fromkeys(wanted, 0.16)
+    planted_cases, sound = 0, 0
+    for seed in range(1, 81):
+        record, plant = synthesize_planted(seed, plan)
+        found = {finding.check for finding in findings(record)}
+        if plant is None:
+            sound += 1
+            assert found == set(), (seed, found)
+        else:
+            planted_cases += 1
+            assert any(name.startswith(wanted[plant.kind]) for name in found), (seed, plant)
+    assert planted_cases >= 40 and sound >= 5

@@ -437,3 +437,15 @@ def test_fonts_reach_a_preview_in_a_sandboxed_frame(client):
     assert b"".join(answer.streaming_content).startswith(b"wOF2")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     answer.close()
+
+
+@pytest.mark.django_db
+def test_a_page_shows_the_first_five_hundred_places_and_says_that_there_are_more(client):
+    post = edited_post(
+        body="\n\n".join(f"Paragraph {n} of many." for n in range(700)), notes=[f"note {n}" for n in range(600)]
+    )
+    client.force_login(person("Editors"))
+    content = client.get(compare(post)).content.decode()
+    assert "more places than a page can show" in content
+    assert 'id="row-490"' in content and 'id="row-600"' not in content
+    assert "more places than a page can show" not in client.get(compare(edited_post())).content.decode()

@@ -1,5 +1,6 @@
 """What every list of the desk shares: counting with an end, the badge of a review state, numbers in addresses."""
 
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -36,6 +37,11 @@ def number_in(text, *, most=MAX_ID):
     return int(text) if is_number and int(text) <= most else None
 
 
+def typed_text(request, name, *, most=500):
+    """A text that came with a form, `most` characters at the most, without NUL, which PostgreSQL takes in no text."""
+    return request.POST.get(name, "").replace("\x00", "").strip()[:most]
+
+
 class CappedPaginator(Paginator):
     """Counts COUNT_LIMIT rows at the most: a COUNT over a million rows on every visit helps nobody."""
 
@@ -52,3 +58,18 @@ class CappedPaginator(Paginator):
     @cached_property
     def _rows_up_to_limit(self):
         return self.object_list[: COUNT_LIMIT + 1].count()
+
+
+class SaneLookups:
+    """An address may narrow a list by any column of its own, but not by a pattern: a broken one is an error of the
+    database, a clever one keeps it busy for minutes."""
+
+    def lookup_allowed(self, lookup, value, request):
+        """False for patterns, which Django then answers with 400."""
+        return not lookup.endswith(("__regex", "__iregex")) and super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(self, request, extra_context=None):
+        """Refuses a NUL in the address with 400: PostgreSQL takes none, not even to look for."""
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address holds a NUL character.")
+        return super().changelist_view(request, extra_context)

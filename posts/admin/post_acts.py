@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
 
 from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.finding import find_post
-from posts.admin.lists import number_in
+from posts.admin.lists import number_in, typed_text
 from posts.admin.post_edit import post_address
 from posts.admin.post_parts import both_texts
 from posts.models import Review
@@ -123,7 +123,7 @@ def _withdraw(request, post, panel):
 
 
 def _release(request, post, panel):
-    words = {name: request.POST.get(name, "") for name in ("expected_result", "rollback_note")}
+    words = {name: typed_text(request, name, most=5000) for name in ("expected_result", "rollback_note")}
     ends_withdrawal = "ends_withdrawal" in request.POST
     release = release_revision(post.head_revision, by=request.user, ends_withdrawal=ends_withdrawal, **words)
     return f"Released: readers see {release.revision.version} now."
@@ -151,7 +151,7 @@ def _change_address(request, post, panel):
 
 
 def _why(request):
-    return request.POST.get("why", "")
+    return typed_text(request, "why")
 
 
 # Each takes (request, post, panel), returns what to say, and raises Refused; `panel` keeps its form for the page.

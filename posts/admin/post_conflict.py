@@ -8,7 +8,7 @@ from django.http import HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 
 from posts.admin.finding import find_post
-from posts.admin.lists import number_in
+from posts.admin.lists import number_in, typed_text
 from posts.admin.merging import CHOICES, Merge
 from posts.admin.record_form import FORM_KEYS, TEXT_FIELDS
 from posts.operations import HeadMoved
@@ -53,7 +53,7 @@ class PostConflict:
                 merge.result(chosen),
                 head_id=post.head_revision_id,
                 bump=_bump(request),
-                why=request.POST.get("why", "")[:500],
+                why=typed_text(request, "why"),
             )
         except RecordRefused as refusal:
             for problem in refusal.problems:
@@ -96,7 +96,7 @@ class PostConflict:
             "mine": json.dumps(mine, ensure_ascii=False),
             "copy": json.dumps(mine, ensure_ascii=False, indent=2),
             "bump": bump,
-            "why": request.POST.get("why", "")[:500],
+            "why": typed_text(request, "why"),
             "submits": "_submit" in request.POST,
             "next_version": next_version(head.version, bump),
         }

@@ -6,8 +6,9 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
+from posts.admin.exports import ExportActions
 from posts.admin.finding import find_post
-from posts.admin.lists import MAX_ID, CappedPaginator, status_badge
+from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.post_acts import PostActs
 from posts.admin.post_conflict import PostConflict
 from posts.admin.post_edit import PostEdit, post_address
@@ -19,14 +20,14 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
     """Every change of a post goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
     list_display_links = None
     list_filter = [PlaceFilter, StatusFilter, DifficultyFilter]
     list_per_page = 50
-    list_select_related = ["head_revision__author", "live_revision", "live_approval", "last_batch"]
+    list_select_related = ["head_revision__author", "live_revision__batch", "live_approval", "last_batch"]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
@@ -35,6 +36,7 @@ class PostAdmin(PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
     search_fields = ["title_key"]
     search_help_text = "Beginning of the title; or the whole slug, source id or reference"
     actions = ["approve_in_bulk", "flag_selected", "submit_selected", "withdraw_selected"]
+    actions += ExportActions.EXPORT_ACTIONS
 
     def has_delete_permission(self, request, obj=None):
         """History only grows: nothing is deleted from the desk."""

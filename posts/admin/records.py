@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from posts.admin.lists import CappedPaginator, status_badge
-from posts.models import FormerSlug, ImportBatch, ImportIssue, Review, Revision
+from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
+from posts.models import FormerSlug, Review, Revision
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
     """Rows that operations write and people read."""
 
     show_full_result_count = False
@@ -80,30 +80,6 @@ class ReviewAdmin(ReadOnlyAdmin):
     @admin.display(description="Version")
     def version(self, review):
         return review.revision.version
-
-
-@admin.register(ImportBatch)
-class ImportBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "source_name", "state", "created", "updated", "unchanged", "conflict", "duplicate", "refused",
-                    "started_by", "started_at"]  # fmt: skip
-    list_filter = ["state"]
-    list_select_related = ["started_by"]
-    ordering = ["-pk"]
-
-
-@admin.register(ImportIssue)
-class ImportIssueAdmin(ReadOnlyAdmin):
-    list_display = ["batch", "line", "kind", "reason", "post_link"]
-    list_filter = ["kind"]
-    list_select_related = ["batch", "post"]
-    ordering = ["-pk"]
-    deferred = ("raw", "post__body", "post__intro")
-
-    @admin.display(description="Why")
-    def reason(self, issue):
-        if issue.first_line:
-            return f"Repeats line {issue.first_line}."
-        return "; ".join(f"{pointer or 'whole record'}: {message}" for pointer, message in issue.problems)
 
 
 @admin.register(FormerSlug)

@@ -162,7 +162,7 @@ class ReleasesView(View):
         user, typed = request.user, typed or {}
         revision = releasable_revision(post)
         approval = standing_approval(revision) if revision else None
-        targets = rollback_targets(post)
+        targets = rollback_targets(post) if post.is_live else []
         target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
         last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
         context = {

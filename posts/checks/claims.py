@@ -9,8 +9,8 @@ from posts.checks.text import spaced_words
 WORDS_PER_MINUTE = 238
 # Further tools of a list are not looked for.
 MAX_TOOLS = 200
-# "Image heavy" is false up to the first number and true from the second.
-FEW_IMAGES, MANY_IMAGES = 2, 6
+# From so many images on a text is image heavy.
+IMAGE_HEAVY_FROM = 5
 
 
 def _flag(text, name):
@@ -32,9 +32,9 @@ def claim_has_images(text):
 @check("claim-image-heavy", "advises")
 def claim_image_heavy(text):
     claim, count = _flag(text, "image_heavy"), len(text.images)
-    if claim == 1 and count <= FEW_IMAGES:
+    if claim == 1 and count < IMAGE_HEAVY_FROM:
         yield f"The record claims many images, and there are {count}. Set image_heavy to 0.", "/flags/image_heavy"
-    elif claim == 0 and count >= MANY_IMAGES:
+    elif claim == 0 and count >= IMAGE_HEAVY_FROM:
         yield f"The record claims few images, and there are {count}. Set image_heavy to 1.", "/flags/image_heavy"
 
 

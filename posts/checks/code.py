@@ -24,7 +24,8 @@ _SHELL_PROMPT = re.compile(r"^\s*(?:\$|#|%|❯) \S", re.MULTILINE)
 # What authors write where they leave something out: a line of dots, or "<your-key>".
 _OMISSION = re.compile(r"^\s*(?:#|//|--)?\s*(?:\.{3}|…)\s*,?\s*$")
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{\{|\{%")
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
+_TEMPLATE_LINE = re.compile(r"^[ \t-]*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\})[ \t]*$", re.MULTILINE)
 _warnings_lock = threading.Lock()
 
 
@@ -53,11 +54,20 @@ def syntax_problem(name, code):
     """(line or None, what its parser says) when `code` is no valid `name` (Python, JSON, YAML, TOML); else None.
 
     Fragments pass: what only lacks its surroundings (an indented block, `return` outside of a function, JSON pairs
-    without braces), sessions with prompts by the lines that were typed, and templates and omissions, which no parser
-    is made for.
+    without braces), sessions with prompts by the lines that were typed, and templates with any word in their place, and
+    lines of dots.
     """
-    if not code.strip() or _TEMPLATE.search(code) or _is_too_deep(code):
+    if not code.strip() or _is_too_deep(code):
         return None
+    problem = _problem(name, code)
+    if problem and _TEMPLATE.search(code):
+        # A template becomes what it stands for when it is filled in: any word.
+        filled = _TEMPLATE.sub("x", _TEMPLATE_LINE.sub("", code))
+        return problem if _problem(name, filled) else None
+    return problem
+
+
+def _problem(name, code):
     if name.startswith("Python"):
         return _python(code)
     without = "".join(line for line in code.splitlines(keepends=True) if not _OMISSION.match(line))

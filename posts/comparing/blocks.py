@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from posts.rendering import markdown_tokens
+from posts.rendering import TextTooCostly, markdown_tokens
 
 # A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
 # two of them would keep a person waiting (50,000 brackets take seconds, and no article has them).
@@ -99,9 +99,10 @@ def blocks_of(text):
     Too long to be parsed or nested too deep, it comes as blocks of its source between blank lines.
     """
     if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SIGNS:
-        tokens = markdown_tokens(text)
-        if tokens is not None:
-            return _Reader(text, tokens).read()
+        try:
+            return _Reader(text, markdown_tokens(text)).read()
+        except TextTooCostly:
+            pass
     return source_blocks(text), []
 
 

@@ -8,6 +8,8 @@ from posts.comparing.texts import ADDED, KEPT, REMOVED, Piece, TextChange, compa
 from posts.comparing.values import compare_values
 
 TEXTS = (("title", "Title", False), ("intro", "Intro", True), ("body", "Body", True))
+# A page with more places than this is read by nobody, and takes seconds to make.
+MAX_SHOWN = 500
 # Identity and address are no part of a text.
 LEFT_OUT = ("source_id", "slug", "checklist", "image_sources", *(key for key, _, _ in TEXTS))
 
@@ -50,6 +52,26 @@ class Comparison:
             else:
                 parts.append((row.kind == "equal", [row]))
         return parts
+
+    @property
+    def shown(self):
+        """The parts of `folded` that a page shows."""
+        return self.folded[:MAX_SHOWN]
+
+    @property
+    def shown_record(self):
+        """The changes of the record that a page shows."""
+        return self.record[:MAX_SHOWN]
+
+    @property
+    def shown_marks(self):
+        """The marks that a page lists."""
+        return self.marks[:MAX_SHOWN]
+
+    @property
+    def is_shortened(self):
+        """Whether a page shows the first places only."""
+        return len(self.folded) > MAX_SHOWN or len(self.record) > MAX_SHOWN
 
     @property
     def places_in_text(self):

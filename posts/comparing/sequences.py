@@ -5,7 +5,7 @@ from collections import Counter
 
 # Steps of one whole comparison: about a second on a small machine, far more than any honest pair of texts takes.
 MAX_STEPS = 3_000_000
-MAX_EDITS = 400
+MAX_EDITS = 1_000
 
 
 class Budget:

@@ -1,248 +1,394 @@
-"""The one way in: rows become decisions (created, updated, unchanged, conflict, duplicate, refused), in chunks."""
+"""The one way in: a source is read in chunks, each decided and written in one transaction with its checkpoint."""
 
-import hashlib
-from dataclasses import dataclass, field
-from itertools import islice
+import contextlib
+import gc
+import os
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
-from django.db import IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
-from pydantic_core import from_json
 
+from posts.importing.decisions import decide_chunk, known_line_hashes, validated
+from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
+from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import ImportBatch, ImportIssue, Post
-from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
+from posts.models import ImportBatch, ImportIssue
+from posts.models.import_batch import COUNTS
+from posts.operations.audit import note_audit
 from posts.operations.refusals import require
-from posts.records import RecordRefused, fingerprint_of, parse_record, version_parts
-from posts.slugs import distinct_slug, taken_slugs, wished_slug
+from posts.records import canonical_text
 
-# One transaction a chunk: small enough on SQLite that an editor's save never waits long for the write lock.
+# One transaction a chunk: small enough on SQLite that an editor's save never waits long for the write lock; bounded
+# in bytes too, so that memory stays flat when every record is as large as a record may be.
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
-COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "refused")
+CHUNK_BYTES = 8 * 1024 * 1024
+# Somebody may take an identity or an address between our look and our write; then we look again.
+ATTEMPTS = 5
 
 
-@dataclass(slots=True)
-class Incoming:
-    """A valid row on its way in."""
+class ImportStopped(Exception):
+    """The run ended before its source did, on purpose; `batch` says how far it is. Run it again to go on."""
 
-    line: int
-    raw: bytes
-    line_hash: str
-    source_id: str
-    record: dict | None  # None: the very line that was imported last
-    fingerprint: str = ""
+    def __init__(self, batch, message):
+        self.batch = batch
+        super().__init__(message)
+
+
+class TooManyRefused(ImportStopped):
+    """More rows were refused than was allowed."""
+
+
+class SourceBusy(Exception):
+    """Another process imports this source now; the message says who, since when and how far."""
+
+
+class ResumeRefused(Exception):
+    """The source, or how it was asked for, is not what the stopped run began with."""
+
+
+def import_posts(stream, *, name, **options):
+    """Bring every record of a binary `stream` in; return the ImportBatch. The options are those of import_source."""
+    return import_source(Source(name, stream), **options)
+
+
+def import_source(
+    source,
+    *,
+    by=None,
+    format="jsonl",
+    batch=None,
+    dry_run=False,
+    restart=False,
+    only_new=False,
+    max_errors=None,
+    on_chunk=None,
+    on_issue=None,
+    shield=contextlib.nullcontext,
+):
+    """Bring every record of `source` in; return the ImportBatch with its counts.
+
+    Chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint: killed anywhere and run again
+    (a source with a path, or with its waiting `batch`), it goes on after the last whole chunk. A bad record is
+    refused by line (1-based) and JSON Pointer, and stops nothing; of equal identities in one run the first valid one
+    wins. dry_run counts exactly what the real run would do and writes nothing (the batch stays unsaved). restart
+    begins again in place of going on; only_new leaves posts alone that are here already.
+
+    on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came; `shield`
+    gives a context in which nothing may interrupt.
+    Raises SourceBusy, ResumeRefused, and ImportStopped (TooManyRefused when more than max_errors rows are refused,
+    of whose chunk nothing is written then).
+    """
+    require(by, "import_posts")
+    with _locked(source) if not dry_run else contextlib.nullcontext():
+        # Read again under the lock: another attempt may have come further since the caller looked.
+        batch = (
+            ImportBatch.objects.get(pk=batch.pk)
+            if batch
+            else _batch_for(source, format, by, restart=restart, only_new=only_new)
+        )
+        run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
+        return run.to_the_end(on_chunk)
+
+
+@contextlib.contextmanager
+def _locked(source):
+    if not source.path:
+        yield
+        return
+    try:
+        with source_lock(source.path):
+            yield
+    except AlreadyRunning:
+        raise SourceBusy(busy_message(source.path)) from None
+
+
+def busy_message(path):
+    """Who imports or rolls back what stands at `path` now, since when and how far."""
+    batch = ImportBatch.objects.filter(source_path=path).exclude(runner="").order_by("-pk").first()
+    if batch is None:
+        return "Another process began with this source a moment ago. Try again when it has ended."
+    who = f"started by {batch.started_by}" if batch.started_by else "started by a command"
+    return (
+        f"Import {batch.pk} of this source runs now: {who} on {batch.runner}, since "
+        f"{batch.attempt_at:%Y-%m-%d %H:%M:%S} UTC, after line {batch.checkpoint_line:,}. Wait until it has ended."
+    )
+
+
+def _batch_for(source, format, by, *, restart, only_new):
+    """The stopped batch of this source that goes on, else a new one (unsaved)."""
+    options = {"only_new": True} if only_new else {}
+    if source.path and not restart:
+        latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
+        if latest and latest.can_resume:
+            if latest.options != options:
+                began = "with" if latest.options.get("only_new") else "without"
+                raise ResumeRefused(
+                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
+                    f"{began} --only-new. Give the same again to go on, or --restart to begin again."
+                )
+            return latest
+    name = source.name if len(source.name) <= 500 else "…" + source.name[-499:]
+    return ImportBatch(
+        source_name=name, source_path=source.path, format=format, options=options, started_by=by,
+        started_at=timezone.now()
+    )  # fmt: skip
+
+
+class _Run:
+    """One attempt at one batch."""
+
+    def __init__(self, source, batch, *, max_errors, dry_run, on_issue, shield):
+        self.source = source
+        self.batch = batch
+        self.max_errors = max_errors
+        self.dry_run = dry_run
+        self.on_issue = on_issue
+        self.shield = shield
+        self.only_new = bool(batch.options.get("only_new"))
+        self.reader = READERS[batch.format](source.stream)
+        self.began = time.monotonic() - batch.seconds
+
+    def to_the_end(self, on_chunk):
+        """Read and write chunk by chunk; return the finished batch."""
+        batch = self.batch
+        self._begin()
+        try:
+            with SeenIds() as self.seen, _calm_collector() as collect, _unmapped_database():
+                rows = self.reader.rows()
+                if batch.checkpoint_line:
+                    self._read_again(rows)
+                with contextlib.closing(self._one_ahead(rows)) as chunks:
+                    for chunk in chunks:
+                        self._take(chunk)
+                        collect()
+                        if on_chunk:
+                            on_chunk(batch)
+                        if not self.dry_run:
+                            self._stop_if_asked()
+        except BaseException as error:
+            self._end(ImportBatch.State.STOPPED, str(error) or type(error).__name__)
+            raise
+        self._end(ImportBatch.State.FINISHED, "", source_sha256=self.reader.mark()[1])
+        return batch
+
+    def _begin(self):
+        now = timezone.now()
+        self._set(
+            state=ImportBatch.State.RUNNING,
+            attempts=self.batch.attempts + 1,
+            attempt_at=now,
+            progress_at=now,
+            runner=f"{socket.gethostname()}, process {os.getpid()}"[:200],
+            source_bytes=self.source.size,
+            stop_requested=False,
+            message="",
+        )
+        if not self.dry_run:
+            with self.shield(), transaction.atomic():
+                self.batch.save()
+                again = f", again after line {self.batch.checkpoint_line}" if self.batch.checkpoint_line else ""
+                self._note("import started", again)
+
+    def _end(self, state, message, **columns):
+        self._set(state=state, message=message[:2000], seconds=time.monotonic() - self.began, **columns)
+        if state == ImportBatch.State.FINISHED:
+            self._set(finished_at=timezone.now(), bytes_read=self.source.position())
+        if self.dry_run:
+            return
+        # A database that is gone can't be told; the next run sees that nobody holds the lock.
+        spoken = contextlib.suppress(Error) if message else contextlib.nullcontext()
+        with self.shield(), spoken, transaction.atomic():
+            names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read"]
+            self.batch.save(update_fields=names)
+            counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
+            self._note(f"import {state.value}", f": {counts}")
+
+    def _note(self, action, detail):
+        note_audit(action, post=None, by=self.batch.started_by, detail=f"{self.batch}{detail}")
+
+    def _set(self, **columns):
+        for name, value in columns.items():
+            setattr(self.batch, name, value)
+
+    def _read_again(self, rows):
+        """Pass over what is in for good, remember its identities, and make sure that it is what was read then."""
+        batch = self.batch
+        last = 0
+        while last < batch.checkpoint_line and (chunk := _next_chunk(rows, until=batch.checkpoint_line)):
+            refused = batch.issues.filter(
+                kind=ImportIssue.Kind.REFUSED, line__range=(chunk[0].line, chunk[-1].line)
+            ).values_list("line", flat=True)
+            passed = set(refused)
+            lines = {}
+            for row in chunk:
+                if row.identity and row.line not in passed and not row.skip_reason and not row.problem:
+                    lines.setdefault(_canonical(row.identity), row.line)
+            self.seen.add(lines)
+            last = chunk[-1].line
+        if (last, *self.reader.mark()) != (batch.checkpoint_line, batch.checkpoint_offset, batch.checkpoint_sha256):
+            raise ResumeRefused(
+                f"The source changed since import {batch.pk} stopped after line {batch.checkpoint_line:,}: what was "
+                "read then reads otherwise now, so the import can't go on from there. Bring the old file back, or "
+                "begin again with --restart; what is in already counts as unchanged then."
+            )
+
+    def _one_ahead(self, rows):
+        """Yield _Chunks; while one is being written, and the database works, the next is checked."""
+        with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
+            chunk = None
+            while True:
+                if coming := _next_chunk(rows):
+                    mark, position = self.reader.mark(), self.source.position()
+                    known = known_line_hashes(coming)
+                    checked = checker.submit(validated, self.batch, coming, known, only_new=self.only_new)
+                    coming = _Chunk(coming, mark, position, checked)
+                if chunk:
+                    yield chunk
+                if not coming:
+                    return
+                chunk = coming
+
+    def _take(self, chunk):
+        """Decide about one chunk and write it with its checkpoint."""
+        batch = self.batch
+        incoming, refused = chunk.checked.result()
+        if self.max_errors is not None and batch.refused + len(refused) > self.max_errors:
+            for issue in refused if self.on_issue else ():
+                self.on_issue(issue)
+            raise TooManyRefused(
+                batch,
+                f"{batch.refused + len(refused):,} rows are refused, more than the {self.max_errors:,} allowed. "
+                f"Nothing after line {batch.checkpoint_line:,} was written.",
+            )
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.shield():
+                    decisions, first_lines, columns = self._write(chunk, incoming, refused)
+                break
+            except (IntegrityError, OperationalError) as error:
+                if attempt == ATTEMPTS or not _may_pass(error):
+                    raise
+        self._set(**columns)
+        self.seen.add(first_lines)
+        for issue in decisions.issues if self.on_issue else ():
+            self.on_issue(issue)
+
+    def _write(self, chunk, incoming, refused):
+        with transaction.atomic() if not self.dry_run else contextlib.nullcontext():
+            decisions, first_lines = decide_chunk(
+                self.batch, chunk.rows, incoming, refused, self.seen, only_new=self.only_new, lock=not self.dry_run
+            )
+            columns = self._columns_after(decisions, chunk)
+            if not self.dry_run:
+                write_decisions(decisions)
+                move_checkpoint(self.batch, columns)
+        return decisions, first_lines, columns
+
+    def _columns_after(self, decisions, chunk):
+        batch = self.batch
+        columns = {count: getattr(batch, count) + decisions.counts[count] for count in COUNTS}
+        if decisions.skip_reasons:
+            before = batch.skip_reasons
+            columns["skip_reasons"] = before | {
+                reason: before.get(reason, 0) + count for reason, count in decisions.skip_reasons.items()
+            }
+        return columns | {
+            "checkpoint_line": chunk.rows[-1].line,
+            "checkpoint_offset": chunk.mark[0],
+            "checkpoint_sha256": chunk.mark[1],
+            "bytes_read": chunk.position,
+            "progress_at": timezone.now(),
+            "seconds": time.monotonic() - self.began,
+        }
+
+    def _stop_if_asked(self):
+        asked = ImportBatch.objects.filter(pk=self.batch.pk).values_list("stop_requested", flat=True).first()
+        if asked:
+            raise ImportStopped(self.batch, f"Stopped on request after line {self.batch.checkpoint_line:,}.")
 
 
 @dataclass
-class Decisions:
-    """What a chunk will do; a writer turns it into sets of rows."""
+class _Chunk:
+    """Rows that were read together, how far the source was read with them, and the check that goes on beside."""
 
-    batch: ImportBatch
-    created: list = field(default_factory=list)  # (Incoming, slug, version)
-    updated: list = field(default_factory=list)  # (Incoming, Post, version)
-    refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts
-    issues: list = field(default_factory=list)  # ImportIssue, unsaved
-    counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    rows: list
+    mark: tuple[int, str]
+    position: int
+    checked: Future
 
 
-def import_posts(stream, *, name, by=None, format="jsonl", dry_run=False, on_chunk=None, on_issue=None):
-    """Bring every record of a binary `stream` in; return the ImportBatch with its counts.
-
-    Chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint. A bad record is refused by
-    line (1-based) and JSON Pointer, and stops nothing; of equal identities in one run the first valid one wins.
-    dry_run counts exactly what the real run would do and writes nothing (the batch stays unsaved).
-    on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came.
-    """
-    require(by, "import_posts")
-    batch = ImportBatch(source_name=name, format=format, started_by=by, started_at=timezone.now())
-    if not dry_run:
-        batch.save()
-    hashed = _HashedStream(stream)
-    rows = READERS[format](hashed)
+@contextlib.contextmanager
+def _calm_collector():
+    """Python's collector of cycles off, but for a call of what is yielded between chunks: a chunk makes a hundred
+    thousand objects and no cycle, and walking them over and over costs a fifth of the time."""
+    if not gc.isenabled():
+        yield lambda: None
+        return
+    gc.disable()
     try:
-        with SeenIds() as seen:
-            while chunk := list(islice(rows, CHUNK_ROWS[connection.vendor])):
-                counts, issues = _import_chunk(batch, chunk, seen, dry_run)
-                for name_of_count, count in counts.items():
-                    setattr(batch, name_of_count, getattr(batch, name_of_count) + count)
-                batch.checkpoint_line = chunk[-1].line
-                for issue in issues if on_issue else ():
-                    on_issue(issue)
-                if on_chunk:
-                    on_chunk(batch)
-    except BaseException:
-        batch.state = ImportBatch.State.STOPPED
-        if not dry_run:
-            batch.save(update_fields=["state"])
-        raise
-    batch.state = ImportBatch.State.FINISHED
-    batch.finished_at = timezone.now()
-    batch.source_sha256 = hashed.digest.hexdigest()
-    if not dry_run:
-        batch.save(update_fields=["state", "finished_at", "source_sha256"])
-    return batch
+        yield lambda: gc.collect(1)
+    finally:
+        gc.enable()
 
 
-class _HashedStream:
-    """Reads lines of a stream and knows the SHA-256 of all bytes that were read."""
-
-    def __init__(self, stream):
-        self._readline = stream.readline
-        self.digest = hashlib.sha256()
-
-    def readline(self, limit):
-        line = self._readline(limit)
-        self.digest.update(line)
-        return line
-
-
-def _import_chunk(batch, rows, seen, dry_run):
-    """Decide about one chunk and write it; return (counts, issues)."""
-    parsed, issues = _validated(batch, rows)
+@contextlib.contextmanager
+def _unmapped_database():
+    """SQLite's file not mapped into memory: mapped pages count as the process's own, up to 256 MB of them."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = cursor.execute("PRAGMA mmap_size").fetchone()[0]
+        cursor.execute("PRAGMA mmap_size=0")
     try:
-        decisions, first_lines = _decide_and_write(batch, rows, parsed, issues, seen, dry_run)
-    except IntegrityError:
-        # Somebody took an address or an identity between our look and our write: look once more.
-        decisions, first_lines = _decide_and_write(batch, rows, parsed, issues, seen, dry_run)
-    seen.add(first_lines)
-    return decisions.counts, decisions.issues
+        yield
+    finally:
+        with contextlib.suppress(Error), connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA mmap_size={int(before)}")
 
 
-def _validated(batch, rows):
-    """([Incoming], [ImportIssue]) of a chunk: lines that were imported last time as they stand are not even checked."""
-    bare = [(row, _source_id_of(row)) for row in rows]
-    known = dict(
-        Post.objects.filter(source_id__in={source_id for _, source_id in bare if source_id}).values_list(
-            "source_id", "import_line_hash"
-        )
-    )
-    parsed, issues = [], []
-    for row, source_id in bare:
-        line_hash = hashlib.blake2b(row.raw, digest_size=16).hexdigest()
-        if source_id and known.get(source_id) == line_hash:
-            parsed.append(Incoming(row.line, row.raw, line_hash, source_id, None))
-            continue
-        try:
-            if row.problem:
-                raise RecordRefused([row.problem])
-            record = parse_record(row.raw).to_dict()
-        except RecordRefused as refusal:
-            problems = [[problem.pointer, problem.message] for problem in refusal.problems]
-            issues.append(_issue(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
-        else:
-            source_id = record["source_id"]
-            parsed.append(Incoming(row.line, row.raw, line_hash, source_id, record, fingerprint_of(record)))
-    return parsed, issues
+def write_decisions(decisions):
+    """Write what a chunk does, in the caller's transaction."""
+    writer_for(connection).write(decisions)
+    conflicts = [issue.post_id for issue in decisions.issues if issue.kind == ImportIssue.Kind.CONFLICT]
+    if conflicts:
+        # A person settles the newest text that came, once.
+        ImportIssue.objects.filter(
+            post__in=conflicts, kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN
+        ).update(resolution=ImportIssue.Resolution.OVERTAKEN, resolved_at=timezone.now())
+    ImportIssue.objects.bulk_create(decisions.issues)
 
 
-def _source_id_of(row):
-    """The identity that a raw line gives, or None; nothing is checked here."""
-    if row.problem:
-        return None
+def move_checkpoint(batch, columns):
+    """Say that a chunk is in. It has to be the chunk's own transaction: moved earlier, a killed run would lose the
+    chunk; moved later, the chunk would be counted twice."""
+    ImportBatch.objects.filter(pk=batch.pk).update(**columns)
+
+
+def _may_pass(error):
+    """Whether a second look can help: a key that was taken meanwhile, or two writers that waited for each other."""
+    return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
+
+
+def _next_chunk(rows, until=None):
+    """The next rows, as many as one transaction takes; `until`: none after the row of this line."""
+    chunk, size = [], 0
+    limit = CHUNK_ROWS[connection.vendor]
+    for row in rows:
+        chunk.append(row)
+        size += len(row.raw)
+        if len(chunk) >= limit or size >= CHUNK_BYTES or row.line == until:
+            break
+    return chunk
+
+
+def _canonical(identity):
     try:
-        data = from_json(row.raw)
+        return canonical_text(identity)
     except ValueError:
-        return None
-    source_id = data.get("source_id") if isinstance(data, dict) else None
-    # A database would refuse these before any check could.
-    return source_id if isinstance(source_id, str) and "\x00" not in source_id else None
-
-
-@transaction.atomic
-def _decide_and_write(batch, rows, parsed, refused, seen, dry_run):
-    decisions = Decisions(batch, issues=list(refused))
-    decisions.counts["refused"] = len(refused)
-    first_lines, fresh = {}, []
-    earlier = seen.first_lines({incoming.source_id for incoming in parsed})
-    for incoming in parsed:
-        first = earlier.get(incoming.source_id) or first_lines.get(incoming.source_id)
-        if first:
-            decisions.counts["duplicate"] += 1
-            decisions.issues.append(_issue(batch, ImportIssue.Kind.DUPLICATE, incoming, first_line=first))
-        else:
-            first_lines[incoming.source_id] = incoming.line
-            fresh.append(incoming)
-    posts = _locked_posts([incoming.source_id for incoming in fresh], lock=not dry_run)
-    new = []
-    for incoming in fresh:
-        post = posts.get(incoming.source_id)
-        if post is None:
-            if incoming.record is None:  # purged since we looked
-                incoming.record = parse_record(incoming.raw).to_dict()
-                incoming.fingerprint = fingerprint_of(incoming.record)
-            new.append(incoming)
-        else:
-            _decide_known(decisions, incoming, post)
-    _decide_new(decisions, new)
-    if not dry_run:
-        writer_for(connection).write(decisions)
-        ImportIssue.objects.bulk_create(decisions.issues)
-        counts = {count: getattr(batch, count) + decisions.counts[count] for count in COUNTS}
-        ImportBatch.objects.filter(pk=batch.pk).update(checkpoint_line=rows[-1].line, **counts)
-    return decisions, first_lines
-
-
-def _locked_posts(source_ids, *, lock):
-    """{source_id: Post} with what deciding needs; locked in one order, so that no two writers wait for each other."""
-    if lock:
-        # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
-        list(Post.objects.filter(source_id__in=source_ids).order_by("pk").select_for_update().values_list("pk"))
-    posts = (
-        Post.objects.filter(source_id__in=source_ids)
-        .select_related("head_revision")
-        .only(
-            "source_id",
-            "import_fingerprint",
-            "import_line_hash",
-            "live_revision_id",
-            "flags",
-            "head_revision__number",
-            "head_revision__version",
-            "head_revision__fingerprint",
-            "head_revision__status",
-        )
-        .order_by("pk")
-    )
-    return {post.source_id: post for post in posts}
-
-
-def _decide_known(decisions, incoming, post):
-    """Against the text of the post's last import: a person's edit since then is never overwritten."""
-    head = post.head_revision
-    if incoming.record is None:
-        decisions.counts["unchanged"] += 1
-    elif incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
-        decisions.counts["unchanged"] += 1
-        decisions.refreshed.append((incoming, post))
-    elif head.fingerprint == post.import_fingerprint:
-        claimed = claimed_version(incoming.record)
-        is_ahead = claimed and version_parts(claimed) > (version_parts(head.version) or (0,))
-        decisions.counts["updated"] += 1
-        decisions.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
-    else:
-        decisions.counts["conflict"] += 1
-        problem = [
-            "",
-            f"A person changed this post since its last import (now {head.version}); nothing was overwritten.",
-        ]
-        issue = _issue(decisions.batch, ImportIssue.Kind.CONFLICT, incoming, problems=[problem], post=post)
-        decisions.issues.append(issue)
-
-
-def _decide_new(decisions, new):
-    wishes = {incoming.source_id: wished_slug(incoming.record) for incoming in new}
-    taken = taken_slugs(set(wishes.values())) if wishes else set()
-    for incoming in new:
-        slug = wishes[incoming.source_id]
-        if slug in taken:
-            slug = distinct_slug(slug, incoming.source_id)
-        taken.add(slug)
-        decisions.created.append((incoming, slug, claimed_version(incoming.record) or FIRST_VERSION))
-    decisions.counts["created"] = len(new)
-
-
-def _issue(batch, kind, row, **columns):
-    # PostgreSQL takes no NUL in text, and a raw line may hold any byte.
-    raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
-    return ImportIssue(batch=batch, kind=kind, line=row.line, raw=raw, **columns)
+        return identity

@@ -7,30 +7,107 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 GZIP_MAGIC = b"\x1f\x8b"
+# Text packs ten to thirty times smaller; what unpacks to far more was made to fill a machine.
+MAX_GZIP_RATIO = 250
+GZIP_ALLOWANCE = 16 * 1024 * 1024
 
 
 class SourceUnreadable(Exception):
     """The source can't be read to its end; the message says what to do."""
 
 
+@dataclass
+class Source:
+    """An opened source: what it is called, its bytes, how large it is and how much of it was read."""
+
+    name: str
+    stream: BinaryIO
+    size: int | None = None  # bytes as it lies there, packed or not; None: not known
+    position: Callable[[], int] = lambda: 0  # bytes of `size` that were read
+    path: str = ""  # set when it can be read again from its beginning, so that a stopped run can go on
+
+
 @contextlib.contextmanager
-def open_source(path):
-    """Yield `path` ("-" is standard input) as a buffered binary stream, unpacked if it is gzip by content."""
+def open_source(path, *, name=None):
+    """Yield `path` ("-" is standard input) as a Source, unpacked if it is gzip by content.
+
+    Raises SourceUnreadable, also for what goes wrong while the caller reads.
+    """
     try:
-        with _open_raw(path) as raw:
-            yield gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP_MAGIC else raw
+        if path == "-":
+            yield Source(name or "standard input", _unpacked(sys.stdin.buffer))
+        else:
+            path = str(Path(path).resolve())
+            with _open_file(path) as raw:
+                size = os.fstat(raw.fileno()).st_size
+                yield Source(name or path, _unpacked(raw), size, raw.raw.tell, path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise SourceUnreadable(f"{path} is a damaged gzip file ({error}). Fetch it again.") from error
+    except SourceError as error:
+        raise SourceUnreadable(f"{path} can't be read: {error}.") from error.__cause__
+
+
+class SourceError(OSError):
+    """Reading the source failed, as against writing anything else."""
+
+
+def _open_file(path):
+    try:
+        # A pipe or device in place of a file would make the import wait for ever.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SourceUnreadable(f"{path} is no regular file. Name a file, or “-” for standard input.")
+        return io.BufferedReader(_File(path), buffer_size=1 << 20)
     except OSError as error:
         raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}.") from error
 
 
-def _open_raw(path):
-    if path == "-":
-        return contextlib.nullcontext(sys.stdin.buffer)
-    # A pipe or device in place of a file would make the import wait for ever.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise SourceUnreadable(f"{path} is no regular file. Name a file, or “-” for standard input.")
-    return io.BufferedReader(open(path, "rb", buffering=0), buffer_size=1 << 20)
+class _File(io.FileIO):
+    """A file whose read errors can be told from those of everything else that a run touches."""
+
+    def readinto(self, buffer):
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise SourceError(error.errno, error.strerror) from error
+
+
+def _unpacked(raw):
+    return io.BufferedReader(_Gzip(raw), buffer_size=1 << 18) if raw.peek(2)[:2] == GZIP_MAGIC else raw
+
+
+class _Gzip(io.RawIOBase):
+    """gzip, unpacked as it is read, up to MAX_GZIP_RATIO times what was packed."""
+
+    def __init__(self, packed):
+        self._counted = _Counted(packed)
+        self._gzip = gzip.GzipFile(fileobj=self._counted)
+        self._given = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        count = self._gzip.readinto(buffer)
+        self._given += count
+        if self._given > GZIP_ALLOWANCE + MAX_GZIP_RATIO * self._counted.taken:
+            raise SourceUnreadable(
+                f"The file unpacks to more than {MAX_GZIP_RATIO} times its size. Unpack it and look what it is."
+            )
+        return count
+
+
+class _Counted:
+    def __init__(self, stream):
+        self._stream = stream
+        self.taken = 0
+
+    def read(self, size=-1):
+        piece = self._stream.read(size)
+        self.taken += len(piece)
+        return piece

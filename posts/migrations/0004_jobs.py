@@ -25,7 +25,7 @@ def take_rights(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("django_tasks_database", "0021_conditional_partial_index_ordering"),
-        ("posts", "0002_groups"),
+        ("posts", "0003_import_checkpoints_and_resolutions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

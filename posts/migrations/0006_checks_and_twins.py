@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
             name="TextTwin",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("similarity", models.FloatField(help_text="Jaccard index of the word shingles, 0.8 to 1.")),
+                ("similarity", models.FloatField(help_text="Jaccard index of the word shingles, 0.7 to 1.")),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "post",

@@ -8,7 +8,8 @@ from posts.models.post import Post
 class ImageSource(models.Model):
     """An image of the working copy, where it is from and what stands under it."""
 
-    post = models.ForeignKey(Post, models.CASCADE, related_name="images")
+    # The constraint below is its index too.
+    post = models.ForeignKey(Post, models.CASCADE, related_name="images", db_index=False)
     position = models.PositiveSmallIntegerField(help_text="From 1; ![](image:2) places the second.")
     source = models.CharField(max_length=300, blank=True, db_default="")
     url = models.CharField("URL", max_length=2000)

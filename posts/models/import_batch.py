@@ -4,30 +4,55 @@ from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
 
+# Every row of a source becomes exactly one of these.
+COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "skipped", "refused")
+
 
 class ImportBatch(models.Model):
-    """One run of an import: where it came from, how far it is, and what became of each row."""
+    """One import of one source, over as many attempts as it takes: where it came from, how far it is, and what became
+    of each row. `checkpoint_*` say how much of the source is in for good; they move with the rows they speak of."""
 
     class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
         STOPPED = "stopped", "Stopped"
         FINISHED = "finished", "Finished"
+        ROLLING_BACK = "rolling_back", "Being rolled back"
+        ROLLED_BACK = "rolled_back", "Rolled back"
 
     source_name = models.CharField(max_length=500)
+    source_path = models.CharField(
+        max_length=4096, blank=True, default="", db_default="", help_text="The file on the server; empty: a stream."
+    )
     source_sha256 = models.CharField(max_length=64, blank=True, db_default="")
+    source_bytes = models.PositiveBigIntegerField(null=True, help_text="Its size as it lies there; null: not known.")
     format = models.CharField(max_length=20, default="jsonl", db_default="jsonl")
     options = OrderedJSONField(default=dict, db_default={})
-    state = models.CharField(max_length=10, choices=State, default=State.RUNNING, db_default=State.RUNNING)
+    state = models.CharField(max_length=20, choices=State, default=State.RUNNING, db_default=State.RUNNING)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    runner = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Host and process.")
+    attempt_at = models.DateTimeField(null=True, help_text="When the latest attempt began.")
+    progress_at = models.DateTimeField(null=True, help_text="When the checkpoint moved last.")
+    seconds = models.FloatField(default=0, db_default=0, help_text="Time at work, over all attempts.")
+    stop_requested = models.BooleanField(default=False, db_default=False)
+    message = models.TextField(blank=True, default="", db_default="", help_text="Why it stopped.")
     checkpoint_line = models.PositiveBigIntegerField(default=0, db_default=0)
+    checkpoint_offset = models.PositiveBigIntegerField(default=0, db_default=0, help_text="Bytes, unpacked.")
+    checkpoint_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
+    bytes_read = models.PositiveBigIntegerField(default=0, db_default=0, help_text="Of source_bytes.")
     created = models.PositiveBigIntegerField(default=0, db_default=0)
     updated = models.PositiveBigIntegerField(default=0, db_default=0)
     unchanged = models.PositiveBigIntegerField(default=0, db_default=0)
     conflict = models.PositiveBigIntegerField(default=0, db_default=0)
     duplicate = models.PositiveBigIntegerField(default=0, db_default=0)
+    skipped = models.PositiveBigIntegerField(default=0, db_default=0)
     refused = models.PositiveBigIntegerField(default=0, db_default=0)
+    skip_reasons = OrderedJSONField(default=dict, db_default={}, help_text="Reason → rows.")
+    rehearsal = OrderedJSONField(default=dict, db_default={}, help_text="What a rehearsal foresaw.")
+    rollback = OrderedJSONField(default=dict, db_default={}, help_text="How far a roll-back is and what it did.")
     index_open = models.BooleanField(
         default=True, db_default=True, help_text="Off closes every post of this import to search engines at once."
     )
@@ -38,3 +63,13 @@ class ImportBatch(models.Model):
 
     def __str__(self):
         return f"Import {self.pk}: {self.source_name}"
+
+    @property
+    def rows(self):
+        """How many rows are accounted for: each is exactly one of COUNTS."""
+        return sum(getattr(self, count) for count in COUNTS)
+
+    @property
+    def can_resume(self):
+        """Whether it began and was not brought to its end. (Running: its process may have been killed.)"""
+        return self.state in (self.State.STOPPED, self.State.RUNNING)

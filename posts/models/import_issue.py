@@ -1,4 +1,6 @@
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
@@ -7,26 +9,52 @@ from posts.models.post import Post
 
 
 class ImportIssue(models.Model):
-    """A row that an import did not take as it came: kept whole, with the reason, for a person to mend."""
+    """A row that an import did not take as it came, kept whole, with the reason, for a person to mend; or a post that
+    the roll-back of the import did not treat like the others, with the reason."""
 
     class Kind(models.TextChoices):
         REFUSED = "refused", "Refused"
         DUPLICATE = "duplicate", "Duplicate"
         CONFLICT = "conflict", "Conflict"
+        KEPT = "kept", "Kept at roll-back"
+        SET_BACK = "set_back", "Approved since, set back"
 
-    batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="issues")
+    class Resolution(models.TextChoices):
+        OPEN = "", "Open"
+        REPAIRED = "repaired", "Repaired"
+        LEFT_OUT = "left_out", "Left out"
+        TAKEN = "taken", "Taken"
+        MERGED = "merged", "Merged"
+        DISMISSED = "dismissed", "Dismissed"
+        OVERTAKEN = "overtaken", "Overtaken by a later import"
+        ROLLED_BACK = "rolled_back", "Rolled back with its import"
+
+    batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="issues", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind)
-    line = models.PositiveBigIntegerField(help_text="From 1.")
+    line = models.PositiveBigIntegerField(help_text="From 1; 0 for a post that a roll-back speaks of.")
+    label = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="Where, if a line says too little."
+    )
     first_line = models.PositiveBigIntegerField(null=True, help_text="The line whose identity a duplicate repeats.")
     problems = OrderedJSONField(default=list, db_default=[], help_text="Pairs of JSON Pointer and reason.")
     post = models.ForeignKey(Post, models.SET_NULL, null=True, related_name="import_issues")
     raw = models.TextField(blank=True, db_default="")
+    is_cut = models.BooleanField(default=False, db_default=False, help_text="Only the beginning of the row was kept.")
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
+    line_hash = models.CharField(max_length=32, blank=True, default="", db_default="")
+    resolution = models.CharField(max_length=20, choices=Resolution, blank=True, default="", db_default="")
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    resolved_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ["line", "pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["batch", "kind", "line"], name="import_issue_by_kind")]
+        indexes = [
+            models.Index(fields=["batch", "kind", "line"], name="import_issue_by_kind"),
+            models.Index(fields=["-id"], condition=Q(kind="conflict", resolution=""), name="import_conflict_open"),
+        ]
 
     def __str__(self):
-        return f"Line {self.line}: {self.get_kind_display().lower()}"
+        place = f"Line {self.line}" if self.line else "Roll-back"
+        return f"{place}: {self.get_kind_display().lower()}"

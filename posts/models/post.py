@@ -33,6 +33,7 @@ class PostQuerySet(models.QuerySet):
         """Posts whose live text a person approved, one by one and exactly as it stands, with nothing against it."""
         if not settings.INDEXING:
             return self.none()
+        closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(
             live_revision__isnull=False,
             live_approval__isnull=False,
@@ -45,7 +46,7 @@ class PostQuerySet(models.QuerySet):
             live_approval__revoked_at__isnull=True,
             live_approval__revision_id=F("live_revision_id"),
             live_approval__fingerprint=F("live_revision__fingerprint"),
-        ).exclude(last_batch__in=ImportBatch.objects.filter(index_open=False))
+        ).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
 
     # Lists, search, similar posts, feeds and the sitemap name exactly what may be indexed.
     listed = indexable
@@ -73,7 +74,7 @@ class PostQuerySet(models.QuerySet):
 
     def with_texts(self):
         """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
-        return self.select_related("live_revision", "head_revision", "live_approval__reviewer", "last_batch")
+        return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
 
     def newest_first(self):
         return self.order_by("-first_published_at", "-pk")
@@ -235,8 +236,10 @@ class Post(models.Model):
             reasons.append("a flag is open")
         if self.held:
             reasons.append("held")
-        if self.last_batch_id and not self.last_batch.index_open:
-            reasons.append(f"import {self.last_batch_id} is switched off")
+        # The import that brought the live text counts too: a later one that proposes another opens nothing.
+        batches = {self.last_batch} | ({self.live_revision.batch} if self.live_revision_id else set())
+        closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
+        reasons += [f"import {pk} is switched off" for pk in closed]
         if not settings.INDEXING:
             reasons.append("the site is switched off")
         return reasons

@@ -23,7 +23,8 @@ class Revision(models.Model):
 
     UNDECIDED = (Status.DRAFTED, Status.IN_REVIEW)
 
-    post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
+    # Its index is the constraint revision_number_once.
+    post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions", db_index=False)
     number = models.PositiveIntegerField(help_text="1 for the first text of the post.")
     version = models.CharField(max_length=40)
     snapshot = OrderedJSONField()
@@ -31,7 +32,8 @@ class Revision(models.Model):
     canonical_version = models.PositiveSmallIntegerField(default=CANONICAL_VERSION, db_default=CANONICAL_VERSION)
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFTED, db_default=Status.DRAFTED)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions")
+    # Its index is revision_of_batch, which a roll-back walks chunk by chunk.
+    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions", db_index=False)
     why = models.CharField(max_length=500, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
@@ -42,6 +44,7 @@ class Revision(models.Model):
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="revision_has_fingerprint"),
             models.CheckConstraint(condition=Q(number__gte=1), name="revision_number_from_one"),
         ]
+        indexes = [models.Index(fields=["batch", "id"], condition=Q(batch__isnull=False), name="revision_of_batch")]
         permissions = [("view_history", "Can see earlier texts")]
         default_permissions = ("view",)
 

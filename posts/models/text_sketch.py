@@ -52,7 +52,7 @@ class TextTwin(models.Model):
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="twins")
     twin = models.ForeignKey(Post, models.CASCADE, related_name="+")
-    similarity = models.FloatField(help_text="Jaccard index of the word shingles, 0.8 to 1.")
+    similarity = models.FloatField(help_text="Jaccard index of the word shingles, 0.7 to 1.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -8,7 +8,7 @@ from posts.models import Release, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
 from posts.operations.refusals import LONG_WORDS, PageMoved, Refused, checked_words, locked, require
-from posts.operations.transitions import PAGE_STEPS, WITHDRAWN, page_state, take_step
+from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
 
 
 def standing_approval(revision):
@@ -112,7 +112,7 @@ def make_live(post, revision, approval, *, by, owner, expected_result, rollback_
 
 def rollback_targets(post):
     """The approved texts that readers saw before the one that is live, the latest first: a list of Revision."""
-    if not post.is_live:
+    if post.live_revision_id is None:
         return []
     approvals = Review.objects.filter(
         revision=OuterRef("revision"),
@@ -160,13 +160,19 @@ def roll_back(post, *, by, to=None, why="", expected_live_id=None):
             raise Refused(f"{to.version} is no earlier approved text of this post.")
     if not targets:
         raise Refused("No earlier approved text exists. Withdraw the post instead.")
-    target = targets[0]
+    return move_back(post, targets[0], by=by, why=why)
+
+
+def move_back(post, target, *, by, why):
+    """Move the live pointer of a locked `post` to an earlier approved text and revoke what it leaves; the caller has
+    checked who may. Return the Release. A withdrawn page stays withdrawn."""
+    left = post.live_revision
     _leave(post, left, by=by)
     release = _move_live(
         post,
         target,
         standing_approval(target),
-        step="roll back",
+        step="set back" if post.withdrawn_at else "roll back",
         kind=Release.Kind.ROLLED_BACK,
         by=by,
         owner=by,
@@ -176,11 +182,19 @@ def roll_back(post, *, by, to=None, why="", expected_live_id=None):
     return release
 
 
-def _leave(post, left, *, by):
-    """Revoke what stands of the approval of `left`, on every revision with the same words."""
+def revoke_approvals(revision, *, by):
+    """Take back every approval of these words that still stands, on whichever revision of the post it is."""
     Review.objects.filter(
-        revision__post=post, fingerprint=left.fingerprint, outcome=Review.Outcome.APPROVED, revoked_at=None
+        revision__post=revision.post_id,
+        fingerprint=revision.fingerprint,
+        outcome=Review.Outcome.APPROVED,
+        revoked_at=None,
     ).update(revoked_at=timezone.now(), revoked_by=by)
+
+
+def _leave(post, left, *, by):
+    """Revoke the approval of `left`, whose words no revision of the post keeps as approved."""
+    revoke_approvals(left, by=by)
     for text in post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
         is_head = text.pk == post.head_revision_id
         take_step(text, "roll back the proposed text" if is_head else "roll back an older text")
@@ -233,9 +247,10 @@ def _move_live(post, revision, approval, *, step, kind, by, **words):
         raise Refused(f"The page is {page_state(post)}; it can't {step}.")
     before = post.live_revision
     now = timezone.now()
+    if PAGE_STEPS[step][page_state(post)] == LIVE:
+        post.withdrawn_at = None
     post.live_revision = revision
     post.live_approval = approval
-    post.withdrawn_at = None
     # Feeds and sitemaps take the first date for the post's age.
     post.first_published_at = post.first_published_at or now
     post.last_published_at = now

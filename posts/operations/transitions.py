@@ -30,6 +30,7 @@ UNRELEASED, LIVE, WITHDRAWN = "unreleased", "live", "withdrawn"
 PAGE_STEPS = {
     "release": {UNRELEASED: LIVE, LIVE: LIVE, WITHDRAWN: LIVE},
     "roll back": {LIVE: LIVE},
+    "set back": {WITHDRAWN: WITHDRAWN},
     "withdraw": {UNRELEASED: WITHDRAWN, LIVE: WITHDRAWN},
 }
 

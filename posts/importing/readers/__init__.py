@@ -1,5 +1,9 @@
-"""Readers turn a source into rows. One module per format; READERS names them for `--format`."""
+"""Readers turn a source into rows. One module per format; READERS names them for `--format`.
 
-from posts.importing.readers.jsonl import read_json_lines
+To add a format: a subclass of `base.Reader` in a module of its own, and a line here. The pipeline does the rest:
+chunks, checkpoints, identities, addresses, conflicts, counts.
+"""
 
-READERS = {"jsonl": read_json_lines}
+from posts.importing.readers.jsonl import JsonLinesReader
+
+READERS = {reader.format: reader for reader in (JsonLinesReader,)}

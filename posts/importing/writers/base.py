@@ -1,10 +1,14 @@
 """What both writers share: which rows of which tables a decision means."""
 
+from django.db.models import DateField
 from django.utils import timezone
+from pydantic_core import to_json
 
-from posts.models import ChecklistItem, ImageSource, Post, ReviewFlag, Revision
+from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFlag, Revision
+from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
+from posts.operations.record_revision import next_version
 from posts.records import CANONICAL_VERSION
 
 
@@ -15,12 +19,30 @@ class Table:
         fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
         self.name = model._meta.db_table
         self.columns = [field.column for field in fields]
-        self._fields = [(field.attname, field.get_db_prep_save) for field in fields]
-        self._connection = connection
+        self._columns = [(field.attname, _preparation(field, connection)) for field in fields]
 
-    def row(self, values):
-        """The values of one row in the order of `columns`, as the driver takes them."""
-        return tuple(prepare(values[name], self._connection) for name, prepare in self._fields)
+    def rows(self, values):
+        """Tuples in the order of `columns`, as the driver takes them."""
+        columns = self._columns
+        return [
+            tuple([row[name] if prepare is None else prepare(row[name]) for name, prepare in columns]) for row in values
+        ]
+
+
+def _preparation(field, connection):
+    """What makes a value of `field` ready for the driver; None: it is ready as it is (text, numbers, yes and no)."""
+    if isinstance(field, OrderedJSONField):
+        return _json_text
+    if isinstance(field, DateField):  # and DateTimeField
+        return lambda value: field.get_db_prep_save(value, connection)
+    return None
+
+
+def _json_text(value):
+    """The text that OrderedJSONField stores; most of these columns are empty, and the rest must be quick."""
+    if not value:
+        return "{}" if type(value) is dict else "[]"
+    return to_json(value).decode()
 
 
 class BatchWriter:
@@ -61,18 +83,18 @@ class BatchWriter:
     def _insert(self, model, values, names=None):
         if values:
             table = Table(model, self.connection, names)
-            self.insert(table, [table.row(row) for row in values])
+            self.insert(table, table.rows(values))
 
     def _update(self, model, names, values):
         if values:
             table = Table(model, self.connection, {*names, "id"})
-            self.update(table, "id", [table.row(row) for row in values])
+            self.update(table, "id", table.rows(values))
 
     def _write_created(self, created):
         post_ids = self.take_ids(Post, len(created))
         revision_ids = self.take_ids(Revision, len(created))
         posts, revisions = [], []
-        for (incoming, slug, version), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
+        for (incoming, slug, version, _), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
             posts.append(
                 post_columns(incoming.record)
                 | self._imported(incoming, revision_id)
@@ -83,7 +105,7 @@ class BatchWriter:
                     "live_revision_id": None,
                     "live_approval_id": None,
                     "needs_human_review": _asks_for_person(incoming.record),
-                    "held": False,
+                    "held": incoming.row.held,
                     "withdrawn_at": None,
                     "first_published_at": None,
                     "last_published_at": None,
@@ -94,9 +116,14 @@ class BatchWriter:
             revisions.append(self._revision(incoming, post_id, revision_id, 1, version))
         self._insert(Post, posts)
         self._insert(Revision, revisions)
-        pairs = [(post_id, incoming.record) for (incoming, _, _), post_id in zip(created, post_ids, strict=True)]
-        self._insert_children(pairs)
-        self._raise_flags((post_id, incoming) for (incoming, _, _), post_id in zip(created, post_ids, strict=True))
+        pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
+        self._insert_children([(post_id, incoming.record) for post_id, incoming in pairs])
+        self._raise_flags(pairs)
+        FormerSlug.objects.bulk_create(
+            FormerSlug(slug=slug, post_id=post_id)
+            for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
+            for slug in former_slugs
+        )
 
     def _write_updated(self, updated):
         if not updated:
@@ -106,16 +133,66 @@ class BatchWriter:
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
             posts.append(post_columns(incoming.record) | self._imported(incoming, revision_id) | {"id": post.pk})
             revisions.append(self._revision(incoming, post.pk, revision_id, post.head_revision.number + 1, version))
-        old_heads = [post.head_revision_id for _, post, _ in updated]
-        Revision.objects.filter(pk__in=old_heads, status__in=Revision.UNDECIDED).update(
+        self._insert_heads([post for _, post, _ in updated], revisions)
+        self._update(Post, set(posts[0]), posts)
+        self._replace_children([(post.pk, incoming.record) for incoming, post, _ in updated])
+
+    def write_restored(self, restored, *, by, why):
+        """Make earlier texts the heads of their posts again; restored: (Post, Revision, id of the import that the post
+        counts to). Return the ids of the new revisions. The caller holds the posts' locks and the transaction."""
+        self.now = timezone.now()
+        revision_ids = list(self.take_ids(Revision, len(restored)))
+        posts, revisions = [], []
+        for (post, text, batch_id), revision_id in zip(restored, revision_ids, strict=True):
+            # What readers see and a person approved needs no second look; everything else waits for one.
+            is_live = post.is_live and post.live_approval_id and post.live_revision.fingerprint == text.fingerprint
+            posts.append(
+                post_columns(text.snapshot)
+                | {
+                    "id": post.pk,
+                    "head_revision_id": revision_id,
+                    "awaits_review": not is_live,
+                    "last_batch_id": batch_id,
+                    "import_fingerprint": text.fingerprint,
+                    "import_line_hash": "",
+                    "changed_at": self.now,
+                }
+            )
+            revisions.append(
+                {
+                    "id": revision_id,
+                    "post_id": post.pk,
+                    "number": post.head_revision.number + 1,
+                    "version": next_version(post.head_revision.version),
+                    "snapshot": text.snapshot,
+                    "fingerprint": text.fingerprint,
+                    "canonical_version": text.canonical_version,
+                    "status": Revision.Status.DRAFTED.value if is_live else Revision.Status.IN_REVIEW.value,
+                    "author_id": by.pk if by else None,
+                    "batch_id": None,
+                    "why": why,
+                    "created_at": self.now,
+                }
+            )
+        self._insert_heads([post for post, _, _ in restored], revisions)
+        self._update(Post, set(posts[0]), posts)
+        self._replace_children([(post.pk, text.snapshot) for post, text, _ in restored])
+        return revision_ids
+
+    def _insert_heads(self, posts, revisions):
+        """Insert the new heads of `posts`; older texts that nobody decided on are superseded by them."""
+        Revision.objects.filter(pk__in=[post.head_revision_id for post in posts], status__in=Revision.UNDECIDED).update(
             status=Revision.Status.SUPERSEDED
         )
         self._insert(Revision, revisions)
-        self._update(Post, set(posts[0]), posts)
-        ids = [post.pk for _, post, _ in updated]
-        ImageSource.objects.filter(post__in=ids).delete()
-        ChecklistItem.objects.filter(post__in=ids).delete()
-        self._insert_children([(post.pk, incoming.record) for incoming, post, _ in updated])
+
+    def _replace_children(self, pairs):
+        """pairs: (post id, record)."""
+        ids = [post_id for post_id, _ in pairs]
+        # In bulk and without reading them first: nothing hangs on a child.
+        for model in (ImageSource, ChecklistItem):
+            model.objects.filter(post__in=ids)._raw_delete(self.connection.alias)
+        self._insert_children(pairs)
 
     def _imported(self, incoming, revision_id):
         return {

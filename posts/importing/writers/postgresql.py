@@ -32,6 +32,7 @@ class PostgreSQLWriter(BatchWriter):
 
     def _copy(self, cursor, name, columns, rows):
         listed = ", ".join(f'"{column}"' for column in columns)
-        with cursor.copy(f'COPY "{name}" ({listed}) FROM STDIN') as copy:
+        # Django turns the errors of execute() into its own; of copy() it knows nothing.
+        with self.connection.wrap_database_errors, cursor.copy(f'COPY "{name}" ({listed}) FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)

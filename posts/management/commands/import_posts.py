@@ -1,64 +1,98 @@
-import contextlib
+import shlex
 import sys
-import time
-from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
-from posts.importing.pipeline import COUNTS, import_posts
+from posts.importing.interruption import Interrupted, Interruption
+from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, import_source
+from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.models import ImportIssue
+from posts.models.import_batch import COUNTS
+
+# What a script can tell apart. The names are those of BSD's sysexits.h.
+REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
+
+HELP = """\
+Bring posts in from a file of records. Running it again changes nothing that is there already; after it was stopped or
+killed, running it again goes on where it stopped. Ends with 0; 1 if a row was refused; 65 if the file changed since
+the run that would go on; 66 if it can't be read; 74 if the database or a disk failed; 75 if another process imports
+this file now or the import was asked to stop; 130 or 143 after Ctrl-C or SIGTERM."""
 
 
 class Command(BaseCommand):
-    help = "Bring posts in from a file of records. Running it again changes nothing that is there already."
+    help = HELP
 
     def add_arguments(self, parser):
         parser.add_argument("file", help="a file, gzipped or not; - reads standard input")
         parser.add_argument("--format", choices=sorted(READERS), default="jsonl")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen; write nothing")
+        parser.add_argument("--dry-run", action="store_true", help="rehearse: say what would happen; write nothing")
+        parser.add_argument("--restart", action="store_true", help="begin again in place of going on")
+        parser.add_argument("--only-new", action="store_true", help="leave posts alone that are here already")
+        parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
-    def handle(self, *, file, format, dry_run, **options):
-        self.started, self.shown = time.monotonic(), 0.0
-        name = "standard input" if file == "-" else str(Path(file).resolve())
+    def handle(self, *, file, format, dry_run, restart, only_new, max_errors, **options):
+        self.file = file
         try:
-            with open_source(file) as stream:
-                batch = import_posts(
-                    stream,
-                    name=name,
+            with Interruption() as interruption, open_source(file) as source:
+                self.progress = Progress(source, sys.stderr)
+                batch = import_source(
+                    source,
                     format=format,
                     dry_run=dry_run,
-                    on_chunk=self.show_progress,
+                    restart=restart,
+                    only_new=only_new,
+                    max_errors=max_errors,
+                    on_chunk=self.progress.show,
                     on_issue=self.show_issue,
+                    shield=interruption.shielded,
                 )
         except SourceUnreadable as error:
-            raise CommandError(str(error)) from None
-        self.clear_progress()
-        seconds = time.monotonic() - self.started
+            raise CommandError(str(error), returncode=NO_INPUT) from None
+        except SourceBusy as error:
+            raise CommandError(str(error), returncode=TRY_AGAIN) from None
+        except ResumeRefused as error:
+            raise CommandError(str(error), returncode=DATA_CHANGED) from None
+        except ImportStopped as error:
+            status = REFUSED_ROWS if max_errors is not None else TRY_AGAIN
+            raise CommandError(f"{error} {self.how_to_go_on()}", returncode=status) from None
+        except Interrupted as error:
+            raise CommandError(f"{error} {self.how_to_go_on()}", returncode=error.exit_status) from None
+        except (Error, OSError) as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
+        self.report(batch, dry_run)
+
+    def how_to_go_on(self):
+        """The last sentence of every stop: nothing is half-done, and what to type."""
+        if self.file == "-":
+            return "Whole chunks are in. Send the same input again: what is in counts as unchanged."
+        command = f"manage.py import_posts {shlex.quote(self.file)}"
+        return f"Whole chunks are in, nothing is half-written. To go on, with the same options: {command}"
+
+    def report(self, batch, dry_run):
+        """The summary; CommandError if a row was refused."""
+        self.progress.clear()
         counts = ", ".join(f"{getattr(batch, count):,} {count}" for count in COUNTS)
-        rate = sum(getattr(batch, count) for count in COUNTS) / max(seconds, 0.001)
+        rate = batch.rows / max(batch.seconds, 0.001)
         head = "Rehearsal, nothing was written" if dry_run else f"Import {batch.pk}"
-        self.stdout.write(f"{head}: {counts}. {seconds:.1f} s, {rate:,.0f} rows a second.")
+        self.stdout.write(
+            f"{head}: {batch.rows:,} rows read: {counts}. {batch.seconds:.1f} s, {rate:,.0f} rows a second."
+        )
+        for reason, count in batch.skip_reasons.items():
+            self.stdout.write(f"  {count:,} skipped: {reason}.")
+        if batch.conflict:
+            self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
         if batch.refused:
-            raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.")
+            kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
+            raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
 
     def show_issue(self, issue):
-        self.clear_progress()
+        self.progress.clear()
+        place = f"line {issue.line}" + (f" ({issue.label})" if issue.label else "")
         if issue.kind == ImportIssue.Kind.DUPLICATE:
-            self.stderr.write(f"line {issue.line}: duplicate: the identity stands on line {issue.first_line} already.")
+            self.stderr.write(f"{place}: duplicate: the identity stands on line {issue.first_line} already.")
         for pointer, reason in issue.problems:
-            self.stderr.write(f"line {issue.line}: {issue.kind}: {pointer or 'whole record'}: {reason}")
-
-    def show_progress(self, batch):
-        """On a terminal one line that moves, at most four times a second; nothing in a log."""
-        now = time.monotonic()
-        if sys.stderr.isatty() and now - self.shown > 0.25:
-            self.shown = now
-            rate = batch.checkpoint_line / max(now - self.started, 0.001)
-            with contextlib.suppress(OSError):
-                print(f"\r{batch.checkpoint_line:,} lines, {rate:,.0f} a second ", end="", file=sys.stderr, flush=True)
-
-    def clear_progress(self):
-        if self.shown:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            self.stderr.write(f"{place}: {issue.kind}: {pointer or 'whole record'}: {reason}")

@@ -1,0 +1,471 @@
+"""Imports on the desk: bring a file in, rehearse, watch, mend rows, settle conflicts, switch off, roll back."""
+
+import json
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+
+from posts.admin.lists import typed_text
+from posts.admin.records import ReadOnlyAdmin
+from posts.exporting import issue_lines
+from posts.importing.background import begin, rehearse_import, run_import, run_rollback
+from posts.importing.uploads import (
+    MAX_UPLOAD_BYTES,
+    FileRefused,
+    check_content,
+    server_file,
+    server_files,
+    store_upload,
+)
+from posts.models import ImportBatch, ImportIssue, JobRun
+from posts.models.import_batch import COUNTS
+from posts.operations import HeadMoved, NotAllowed, Refused
+from posts.operations.audit import note_audit
+from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
+from posts.operations.roll_back_batch import plan_rollback
+from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
+from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
+from posts.records import FIELDS, RecordRefused
+
+MAX_ID = 2**63 - 1
+# How many refused rows the page of an import looks at to group them, and how many of a group it shows.
+GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
+NOTES = {
+    "created": "new posts; they wait for review",
+    "updated": "as proposed texts; readers see none of it yet",
+    "unchanged": "the same text, its approval stays",
+    "conflict": "edited by people since; nothing was overwritten",
+    "duplicate": "an identity that the source has twice; the first counts",
+    "skipped": "understood, and no post to bring in",
+    "refused": "kept for repair",
+}
+State = ImportBatch.State
+
+
+class ImportForm(forms.Form):
+    """A file by upload or from the server's folder."""
+
+    upload = forms.FileField(
+        label="A file of yours",
+        required=False,
+        help_text=f"JSON Lines, gzipped or not, at most {MAX_UPLOAD_BYTES >> 20} MB.",
+    )
+    server_file = forms.ChoiceField(label="Or a file on the server", required=False)
+    only_new = forms.BooleanField(
+        label="Only new posts", required=False, help_text="Leaves posts alone that are here already."
+    )
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        files = server_files()
+        self.fields["server_file"].choices = [("", "–"), *((name, f"{name} ({size:,} bytes)") for name, size in files)]
+        if not files:
+            del self.fields["server_file"]
+
+    def clean(self):
+        data = super().clean()
+        if bool(data.get("upload")) == bool(data.get("server_file")) and not self.errors:
+            raise forms.ValidationError("Choose one file, either of yours or on the server.")
+        return data
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ReadOnlyAdmin):
+    list_display = ["id", "source_name", "state", *COUNTS, "started_by", "started_at"]
+    list_filter = ["state"]
+    list_select_related = ["started_by"]
+    ordering = ["-pk"]
+    deferred = ("rehearsal", "rollback")
+    change_list_template = "admin/posts/importbatch/change_list.html"
+
+    def changelist_view(self, request, extra_context=None):
+        may = request.user.has_perm("posts.import_posts")
+        return super().changelist_view(request, {"may_import": may, "title": "Imports"} | (extra_context or {}))
+
+    def get_urls(self):
+        """Adds the page for a new import, and the addresses of one import."""
+        own = [
+            path("new/", self._view(self.new_view), name="posts_importbatch_new"),
+            # First: "do/roll-back" would else be taken for the page of an import called "1/do".
+            path("<path:object_id>/do/<slug:act>/", self._view(self.act_view), name="posts_importbatch_act"),
+            path("<path:object_id>/progress/", self._view(self.progress_view), name="posts_importbatch_progress"),
+            path("<path:object_id>/rows/<slug:kind>/", self._view(self.rows_view), name="posts_importbatch_rows"),
+            path("<path:object_id>/roll-back/", self._view(self.rollback_view), name="posts_importbatch_rollback"),
+        ]
+        return own + super().get_urls()
+
+    def _view(self, view):
+        return self.admin_site.admin_view(view)
+
+    def _find(self, request, object_id):
+        if not request.user.has_perm("posts.view_importbatch"):
+            raise PermissionDenied
+        return found(ImportBatch.objects.select_related("started_by"), object_id, "import")
+
+    def _render(self, request, template, context, status=200):
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"admin/posts/importbatch/{template}.html", context, status=status)
+
+    def _address(self, batch, name="change", *arguments):
+        return reverse(f"admin:posts_importbatch_{name}", args=[batch.pk, *arguments])
+
+    # A new import
+
+    def new_view(self, request):
+        """Take a file and make its import, which waits for somebody to rehearse or start it."""
+        if not request.user.has_perm("posts.import_posts"):
+            raise PermissionDenied
+        form = ImportForm()
+        if request.method == "POST":
+            form = ImportForm(request.POST, request.FILES)
+            try:
+                if request.META.get("alphanode.upload_too_large"):
+                    raise FileRefused(
+                        f"The file is larger than {MAX_UPLOAD_BYTES >> 20} MB. Put it into the server's folder for "
+                        "imports, or import it by command."
+                    )
+                if form.is_valid():
+                    batch = self._take_file(form.cleaned_data, request.user)
+                    return HttpResponseRedirect(self._address(batch))
+            except FileRefused as refusal:
+                form.full_clean()
+                form.add_error(None, str(refusal))
+        return self._render(request, "new", {"title": "New import", "form": form}, 422 if form.errors else 200)
+
+    def _take_file(self, data, by):
+        if upload := data.get("upload"):
+            stored, name = store_upload(upload), upload.name
+        else:
+            stored = server_file(data["server_file"])
+            name = data["server_file"]
+        batch = ImportBatch.objects.create(
+            source_name=name[:500].replace("\x00", ""),
+            source_path=str(stored),
+            source_bytes=stored.stat().st_size,
+            format=check_content(stored),
+            options={"only_new": True} if data["only_new"] else {},
+            state=State.WAITING,
+            started_by=by,
+        )
+        note_audit("import file taken", post=None, by=by, detail=str(batch))
+        return batch
+
+    # One import
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """The page of one import."""
+        if object_id is None:
+            raise PermissionDenied
+        batch = self._find(request, object_id)
+        if request.method != "GET":
+            raise PermissionDenied
+        issues = batch.issues.filter(resolution="")
+        kept = batch.issues.filter(line=0).select_related("post").defer("raw", "post__body", "post__intro")
+        return self._render(
+            request,
+            "change_form",
+            {
+                "title": batch.source_name,
+                "batch": batch,
+                "may_import": request.user.has_perm("posts.import_posts"),
+                "cells": [(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
+                "progress": progress_of(batch),
+                "open_runs": JobRun.objects.open().filter(key=f"batch {batch.pk}").select_related("task"),
+                "refused_groups": refused_groups(issues.filter(kind=ImportIssue.Kind.REFUSED)),
+                "open_refused": issues.filter(kind=ImportIssue.Kind.REFUSED).count(),
+                "conflicts": issues.filter(kind=ImportIssue.Kind.CONFLICT).select_related("post").defer(
+                    "raw", "post__body", "post__intro"
+                )[:20],
+                "rehearsal": rehearsal_rows(batch.rehearsal),
+                "opened": approved_posts_of(batch)[:1001].count(),
+                "kept": kept[:50],
+                "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
+                "can_stop": batch.state == State.RUNNING and not batch.stop_requested,
+                "can_roll_back": batch.state in (State.STOPPED, State.FINISHED, State.ROLLING_BACK),
+            },
+        )  # fmt: skip
+
+    def progress_view(self, request, object_id):
+        """How far the import is, as JSON."""
+        return JsonResponse(progress_of(self._find(request, object_id)))
+
+    def rows_view(self, request, object_id, kind):
+        """The open rows of a kind, as they came: to edit and to import again."""
+        batch = self._find(request, object_id)
+        if not request.user.has_perm("posts.import_posts"):
+            raise PermissionDenied
+        if kind not in ("refused", "duplicate", "conflict"):
+            raise Http404("There are no rows of this kind.")
+        response = StreamingHttpResponse(issue_lines(batch, kind), content_type="application/jsonl")
+        response.headers["Content-Disposition"] = f'attachment; filename="import-{batch.pk}-{kind}.jsonl"'
+        return response
+
+    def rollback_view(self, request, object_id):
+        """What rolling back would do, in numbers, before it is done."""
+        batch = self._find(request, object_id)
+        if not request.user.has_perm("posts.import_posts"):
+            raise PermissionDenied
+        plan = plan_rollback(batch)
+        context = {"title": f"Roll back import {batch.pk}", "batch": batch, "plan": plan,
+                   "posts": plan.withdraws + plan.sets_back}  # fmt: skip
+        return self._render(request, "roll_back", context)
+
+    def act_view(self, request, object_id, act):
+        """Start, rehearse, stop, switch or roll back; by POST alone."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        batch = self._find(request, object_id)
+        if not request.user.has_perm("posts.import_posts"):
+            raise PermissionDenied
+        if act not in self.ACTS:
+            raise Http404("There is no such act.")
+        try:
+            self.message_user(request, self.ACTS[act](self, request, batch), messages.SUCCESS)
+        except Refused as refusal:
+            self.message_user(request, str(refusal), messages.WARNING)
+        return HttpResponseRedirect(self._address(batch))
+
+    def _start(self, request, batch):
+        if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
+            raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
+        begin(run_import, batch, by=request.user)
+        return f"Import {batch.pk} is in the queue; a worker takes it up."
+
+    def _rehearse(self, request, batch):
+        if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
+            raise Refused(f"Import {batch.pk} can't be rehearsed: {batch.get_state_display().lower()}.")
+        ImportBatch.objects.filter(pk=batch.pk).update(rehearsal={})
+        begin(rehearse_import, batch, by=request.user)
+        return "The rehearsal is in the queue; it writes nothing."
+
+    def _stop(self, request, batch):
+        ImportBatch.objects.filter(pk=batch.pk, state=State.RUNNING).update(stop_requested=True)
+        return f"Import {batch.pk} stops after this chunk. It can go on later."
+
+    def _switch(self, request, batch):
+        is_open = request.POST.get("index") == "open"
+        switch_batch_index(batch, is_open=is_open, by=request.user)
+        return f"Search engines: import {batch.pk} is {'open for approved texts' if is_open else 'closed'}."
+
+    def _roll_back(self, request, batch):
+        if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
+            raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
+        why = typed_text(request, "why")
+        begin(run_rollback, batch, by=request.user, by_id=request.user.pk, why=why)
+        return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
+
+    ACTS = {"start": _start, "rehearse": _rehearse, "stop": _stop, "switch": _switch, "roll-back": _roll_back}
+
+
+@admin.register(ImportIssue)
+class ImportIssueAdmin(ReadOnlyAdmin):
+    list_display = ["line", "kind", "reason", "post_link", "batch", "resolution"]
+    list_filter = ["kind", "resolution"]
+    list_select_related = ["batch", "post"]
+    ordering = ["-pk"]
+    deferred = ("raw", "post__body", "post__intro")
+
+    @admin.display(description="Why")
+    def reason(self, issue):
+        if issue.first_line:
+            return f"Repeats line {issue.first_line}."
+        return "; ".join(f"{pointer or 'whole record'}: {message}" for pointer, message in issue.problems)
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """One row: mend it, or settle its conflict."""
+        if object_id is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        issues = ImportIssue.objects.select_related("batch", "post__head_revision__author", "resolved_by")
+        issue = found(issues, object_id, "row")
+        if request.method != "POST":
+            return self.render_issue(request, issue)
+        act = request.POST.get("act", "")
+        try:
+            if act not in self.ACTS:
+                raise Refused("Choose what becomes of this row.")
+            message = self.ACTS[act](self, request, issue)
+        except RecordRefused as refusal:
+            return self.render_issue(request, issue, problems=refusal.problems, status=422)
+        except HeadMoved as moved:
+            return self.render_issue(request, issue, obstacles=moved.obstacles, status=409)
+        except NotAllowed:
+            raise
+        except Refused as refusal:
+            return self.render_issue(request, issue, obstacles=refusal.obstacles, status=422)
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:posts_importbatch_change", args=[issue.batch_id]))
+
+    def render_issue(self, request, issue, *, problems=None, obstacles=(), status=200):
+        """The page of one row; what was typed stays in it."""
+        issue.refresh_from_db()
+        is_conflict = issue.kind == ImportIssue.Kind.CONFLICT and issue.post_id is not None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Import {issue.batch_id}, line {issue.line}",
+            "issue": issue,
+            "problems": problems if problems is not None else issue.problems,
+            "obstacles": obstacles,
+            "text": request.POST.get("text", issue.raw),
+            "is_open": not issue.resolution,
+            "is_mendable": issue.kind in MENDABLE,
+            "is_conflict": is_conflict,
+            "differences": self._differences(request, issue) if is_conflict else [],
+            "may_import": request.user.has_perm("posts.import_posts"),
+            "may_edit": request.user.has_perm("posts.change_post"),
+        }
+        return TemplateResponse(request, "admin/posts/importissue/change_form.html", context, status=status)
+
+    def _differences(self, request, issue):
+        """A row for each field that differs: its key, both values as text, what was chosen and written so far."""
+        current, incoming = issue.post.working_record(), incoming_record(issue)
+        keys = [key for key in (*FIELDS, *current, *incoming) if key not in UNCOMPARED]
+        return [
+            {
+                "key": key,
+                "label": key.replace("_", " ").capitalize(),
+                "current": as_text(current.get(key)),
+                "incoming": as_text(incoming.get(key)),
+                "choice": request.POST.get(f"choice-{key}", ""),
+                "mine": request.POST.get(f"mine-{key}", as_text(current.get(key))),
+            }
+            for key in dict.fromkeys(keys)
+            if current.get(key) != incoming.get(key)
+        ]
+
+    def _head(self, request):
+        head = request.POST.get("head", "")
+        return int(head) if head.isdecimal() and len(head) < 19 else 0
+
+    def _take(self, request, issue):
+        take_incoming(issue, by=request.user, expected_head_id=self._head(request))
+        return "Taken: the incoming text waits for review. Readers' pages stay as they are."
+
+    def _merge(self, request, issue):
+        current, incoming = issue.post.working_record(), incoming_record(issue)
+        record, missing = dict(current), []
+        for row in self._differences(request, issue):
+            key = row["key"]
+            if row["choice"] == "incoming":
+                record[key] = incoming.get(key)
+            elif row["choice"] == "mine":
+                record[key] = from_text(row["mine"], current.get(key, incoming.get(key)), row["label"])
+            elif row["choice"] != "current":
+                missing.append(row["label"].lower())
+        if missing:
+            raise Refused(f"Choose for {', '.join(missing)} first; nothing was changed.")
+        record = {key: value for key, value in record.items() if value is not None}
+        revision = merge_incoming(issue, record, by=request.user, expected_head_id=self._head(request))
+        if revision is None:
+            return "Nothing changed: what you put together is the text that was there."
+        return f"Saved together as {revision.version}; it waits for review. Readers' pages stay as they are."
+
+    def _dismiss(self, request, issue):
+        dismiss_incoming(issue, by=request.user)
+        return "Dismissed: the text stays as it is, and the same incoming text is no conflict again."
+
+    def _repair(self, request, issue):
+        return f"Line {issue.line}: {repair_row(issue, request.POST.get('text', ''), by=request.user)}."
+
+    def _leave_out(self, request, issue):
+        leave_row_out(issue, by=request.user)
+        return f"Line {issue.line} is left out."
+
+    ACTS = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
+
+
+# What no person chooses: identity and address don't change, the claims come with the text.
+UNCOMPARED = {"source_id", "slug", "hash", "revision", "view_count"}
+
+
+def found(rows, object_id, what):
+    """The row of an address; 404 for whatever is no number of one."""
+    text = str(object_id)
+    if text.isascii() and text.isdigit() and int(text) <= MAX_ID and (row := rows.filter(pk=int(text)).first()):
+        return row
+    raise Http404(f"No {what} has this number.")
+
+
+def as_text(value):
+    """A value of a record as text to read and to write: text as it is, everything else as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def from_text(text, like, label):
+    """What a person wrote for a field whose value was `like`."""
+    text = text.replace("\r\n", "\n")
+    if isinstance(like, str) or not text.strip():
+        return text or None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Refused(f"{label} is not JSON: {error}. Nothing was changed.") from None
+
+
+def progress_of(batch):
+    """How far an import is: state, rows, per cent of the source, rows a second and seconds left (None: not known)."""
+    percent = rate = left = None
+    if batch.source_bytes and batch.state != State.WAITING:
+        percent = min(100, batch.bytes_read * 100 // batch.source_bytes)
+    if batch.rows and batch.seconds:
+        rate = round(batch.rows / batch.seconds)
+        if batch.state == State.RUNNING and batch.bytes_read:
+            left = round(batch.seconds * (batch.source_bytes - batch.bytes_read) / batch.bytes_read)
+    moving = batch.state in (State.RUNNING, State.ROLLING_BACK) or JobRun.objects.open().filter(
+        key=f"batch {batch.pk}"
+    ).exists()  # fmt: skip
+    return {
+        "state": batch.get_state_display(),
+        "is_moving": moving,
+        "rows": batch.rows,
+        "percent": percent,
+        "rate": rate,
+        "seconds_left": left,
+        "counts": {name: getattr(batch, name) for name in COUNTS},
+        "shown_at": f"{timezone.now():%H:%M:%S}",
+    }
+
+
+def refused_groups(issues):
+    """[(reason, count, rows)]: refused rows by what is wrong first, the commonest first; a few rows of each, with what
+    stood at the place."""
+    groups = {}
+    for issue in issues.defer("raw").order_by("line", "pk")[:GROUPED_ROWS]:
+        reason = issue.problems[0][1] if issue.problems else "is not acceptable."
+        groups.setdefault(reason, []).append(issue)
+    shown = [row for rows in groups.values() for row in rows[:SHOWN_OF_GROUP]]
+    raws = dict(issues.filter(pk__in=[row.pk for row in shown]).values_list("pk", "raw"))
+    for row in shown:
+        row.pointer = row.problems[0][0] if row.problems else ""
+        row.stood = stood_at(raws[row.pk], row.pointer)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [(reason, len(rows), rows[:SHOWN_OF_GROUP]) for reason, rows in ordered]
+
+
+def stood_at(raw, pointer):
+    """What stands at a JSON Pointer (RFC 6901) of a raw row, cut short; the beginning of the row if it is no JSON."""
+    text = raw
+    try:
+        value = json.loads(raw)
+        for part in pointer.split("/")[1:]:
+            part = part.replace("~1", "/").replace("~0", "~")
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        text = json.dumps(value, ensure_ascii=False)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        pass
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def rehearsal_rows(rehearsal):
+    """What a rehearsal foresaw, for a template; None if there was none."""
+    if not rehearsal:
+        return None
+    counts = rehearsal.get("counts", {})
+    return rehearsal | {"cells": [(name, counts[name]) for name in COUNTS if name in counts]}

@@ -1,0 +1,183 @@
+"""What becomes of each row of a chunk: created, updated, unchanged, conflict, duplicate, skipped or refused."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from posts.importing.readers.base import Row
+from posts.models import ImportBatch, ImportIssue, Post
+from posts.models.fields import dump_json
+from posts.models.import_batch import COUNTS
+from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
+from posts.records import RecordRefused, fingerprint_of, version_parts
+from posts.slugs import free_former_slugs, free_slugs
+
+KNOWN_ALREADY = "its post is here already (only new ones were asked for)"
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A row on its way in."""
+
+    row: Row
+    line_hash: str
+    source_id: str
+    record: dict | None = None  # None: `settled` says what it counts as without a look at its text
+    fingerprint: str = ""
+    settled: str = ""
+
+
+@dataclass
+class Decisions:
+    """What a chunk will do; a writer turns it into sets of rows."""
+
+    batch: ImportBatch
+    created: list = field(default_factory=list)  # (Incoming, slug, version, former slugs)
+    updated: list = field(default_factory=list)  # (Incoming, Post, version)
+    refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts
+    issues: list = field(default_factory=list)  # ImportIssue, unsaved
+    counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    skip_reasons: dict = field(default_factory=dict)
+
+    def skip(self, reason):
+        self.counts["skipped"] += 1
+        self.skip_reasons[reason] = self.skip_reasons.get(reason, 0) + 1
+
+
+def known_line_hashes(rows):
+    """{identity: hash of the line that was imported last} of the posts that these rows seem to be."""
+    identities = {row.identity for row in rows if row.identity}
+    return dict(Post.objects.filter(source_id__in=identities).values_list("source_id", "import_line_hash"))
+
+
+def validated(batch, rows, known, *, only_new=False):
+    """([Incoming], [ImportIssue]) of a chunk, without the database.
+
+    known: what known_line_hashes says; a line that was imported last time as it stands is not even parsed.
+    """
+    incoming, refused = [], []
+    for row in rows:
+        if row.skip_reason:
+            continue
+        line_hash = hashlib.blake2b(row.raw, digest_size=16).hexdigest()
+        if row.identity in known and (only_new or known[row.identity] == line_hash):
+            settled = "skipped" if only_new else "unchanged"
+            incoming.append(Incoming(row, line_hash, row.identity, settled=settled))
+            continue
+        try:
+            if row.problem:
+                raise RecordRefused([row.problem])
+            record = row.parse().to_dict()
+        except RecordRefused as refusal:
+            problems = [[problem.pointer, problem.message] for problem in refusal.problems]
+            refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
+        else:
+            incoming.append(Incoming(row, line_hash, record["source_id"], record, fingerprint_of(record)))
+    return incoming, refused
+
+
+def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True):
+    """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them."""
+    decisions = Decisions(batch, issues=list(refused))
+    decisions.counts["refused"] = len(refused)
+    for row in rows:
+        if row.skip_reason:
+            decisions.skip(row.skip_reason)
+    first_lines, fresh = {}, []
+    earlier = seen.first_lines({item.source_id for item in incoming})
+    for item in incoming:
+        if first := earlier.get(item.source_id) or first_lines.get(item.source_id):
+            decisions.counts["duplicate"] += 1
+            decisions.issues.append(issue_of(batch, ImportIssue.Kind.DUPLICATE, item.row, first_line=first))
+            continue
+        first_lines[item.source_id] = item.row.line
+        if item.settled == "skipped":
+            decisions.skip(KNOWN_ALREADY)
+        elif item.settled:
+            decisions.counts[item.settled] += 1
+        else:
+            fresh.append(item)
+    posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
+    new = []
+    for item in fresh:
+        post = posts.get(item.source_id)
+        if post is None:
+            new.append(item)
+        elif only_new:
+            decisions.skip(KNOWN_ALREADY)
+        else:
+            _decide_known(decisions, item, post)
+    _decide_new(decisions, new)
+    return decisions, first_lines
+
+
+def locked_posts(source_ids, *, lock=True):
+    """{source_id: Post} with what deciding needs; locked in one order, so that no two writers wait for each other."""
+    if lock:
+        # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
+        list(Post.objects.filter(source_id__in=source_ids).order_by("pk").select_for_update().values_list("pk"))
+    posts = (
+        Post.objects.filter(source_id__in=source_ids)
+        .select_related("head_revision")
+        .only(
+            "source_id",
+            "import_fingerprint",
+            "flags",
+            "head_revision__number",
+            "head_revision__version",
+            "head_revision__fingerprint",
+            "head_revision__status",
+        )
+        .order_by("pk")
+    )
+    return {post.source_id: post for post in posts}
+
+
+def _decide_known(decisions, incoming, post):
+    """Against the text of the post's last import: a person's edit since then is never overwritten."""
+    head = post.head_revision
+    if incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
+        decisions.counts["unchanged"] += 1
+        decisions.refreshed.append((incoming, post))
+    elif head.fingerprint == post.import_fingerprint:
+        claimed = claimed_version(incoming.record)
+        is_ahead = claimed and version_parts(claimed) > (version_parts(head.version) or (0,))
+        decisions.counts["updated"] += 1
+        decisions.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
+    else:
+        decisions.counts["conflict"] += 1
+        problem = [
+            "",
+            f"A person changed this post since its last import (now {head.version}); nothing was overwritten.",
+        ]
+        decisions.issues.append(
+            issue_of(
+                decisions.batch,
+                ImportIssue.Kind.CONFLICT,
+                incoming.row,
+                problems=[problem],
+                post=post,
+                fingerprint=incoming.fingerprint,
+                line_hash=incoming.line_hash,
+                **({} if incoming.row.record is None else {"raw": dump_json(incoming.record)}),
+            )
+        )
+
+
+def _decide_new(decisions, new):
+    # In one order in every process: two that insert the same identities wait for each other, never in a circle.
+    new = sorted(new, key=lambda item: item.source_id)
+    slugs = free_slugs([item.record for item in new])
+    former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
+    for item, slug, former_slugs in zip(new, slugs, former, strict=True):
+        version = claimed_version(item.record) or FIRST_VERSION
+        decisions.created.append((item, slug, version, former_slugs))
+    decisions.counts["created"] = len(new)
+
+
+def issue_of(batch, kind, row, **columns):
+    """The unsaved ImportIssue that keeps `row`."""
+    # PostgreSQL takes no NUL in text, and a raw line may hold any byte.
+    raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
+    columns = {"raw": raw} | columns
+    columns |= {"is_cut": row.is_cut, "label": row.label[:500].replace("\x00", "")}
+    return ImportIssue(batch=batch, kind=kind, line=row.line, **columns)

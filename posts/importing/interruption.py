@@ -1,0 +1,51 @@
+"""Stopping a run from outside: at once while it reads, at the end of the chunk while it writes."""
+
+import contextlib
+import signal
+
+
+class Interrupted(BaseException):
+    """SIGTERM or SIGINT came. No Exception: nothing that mends errors on the way may swallow it."""
+
+    def __init__(self, number):
+        self.number = number
+        self.exit_status = 128 + number
+        super().__init__(f"Stopped by {signal.Signals(number).name}.")
+
+
+class Interruption(contextlib.AbstractContextManager):
+    """Turns SIGTERM and SIGINT into Interrupted, but never inside `shielded()`: a chunk that began is finished.
+
+    A second signal of the same kind ends the process as if nobody had listened. For the main thread alone.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self):
+        self._shields = 0
+        self._came = None
+
+    def __enter__(self):
+        self._before = {number: signal.signal(number, self._take) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number, frame):
+        signal.signal(number, self._before[number])
+        self._came = number
+        if not self._shields:
+            raise Interrupted(number)
+
+    @contextlib.contextmanager
+    def shielded(self):
+        """Let a signal that comes inside wait until the end."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        if self._came and not self._shields:
+            raise Interrupted(self._came)

@@ -1,0 +1,73 @@
+"""One run of a source at a time. The lock dies with its process, however that ends, so a stale one can't exist."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+from django.db import connection
+
+
+class AlreadyRunning(Exception):
+    """Another process holds the lock of this source."""
+
+
+@contextlib.contextmanager
+def source_lock(name):
+    """Hold the lock of the source called `name`; raises AlreadyRunning when somebody else does.
+
+    PostgreSQL: an advisory lock of the session, which the server drops with the connection. (A pooler that shares
+    sessions between transactions must be passed by; imports connect by themselves.) SQLite: a lock on a file beside
+    the database, which the kernel drops with the process; a killed process leaves an empty file behind, no lock.
+    """
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+    if connection.vendor == "postgresql":
+        with _advisory_lock(int.from_bytes(digest[:8], signed=True)):
+            yield
+    else:
+        database = Path(connection.settings_dict["NAME"])
+        with _file_lock(database.with_name(f".{database.name}.import-{digest.hex()[:16]}")):
+            yield
+
+
+@contextlib.contextmanager
+def _advisory_lock(key):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            raise AlreadyRunning
+    held_by = connection.connection
+    try:
+        yield
+    finally:
+        # After a lost connection the server has dropped the lock; asking a new one would only hide the first error.
+        if connection.connection is held_by and not held_by.closed:
+            with contextlib.suppress(Exception), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+@contextlib.contextmanager
+def _file_lock(path):
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise AlreadyRunning from None
+        try:
+            # The holder before us may have taken its file away between our two calls: then we hold a file that
+            # nobody else can find.
+            is_ours = os.path.samestat(os.fstat(handle), os.stat(path))
+        except FileNotFoundError:
+            is_ours = False
+        if is_ours:
+            break
+        os.close(handle)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        os.close(handle)

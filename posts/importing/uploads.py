@@ -1,0 +1,133 @@
+"""Files that come in by the web or lie in a folder of the server, and how long uploads are kept."""
+
+import gzip
+import os
+import stat
+import tempfile
+import uuid
+import zlib
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
+from django.utils import timezone
+
+from posts.importing.readers import READERS
+from posts.importing.sources import GZIP_MAGIC
+from posts.models import ImportBatch
+
+MAX_UPLOAD_BYTES = 200 * 1024 * 1024
+HEAD_BYTES = 64 * 1024
+LISTED_FILES = 200
+
+
+class FileRefused(Exception):
+    """The file can't be taken; the message says why and what to do."""
+
+
+class ImportUpload(TemporaryUploadedFile):
+    """A file on its way in, in the folder where it is to stay: moving it there is then a second name, not a copy."""
+
+    def __init__(self, name, content_type, size, charset, content_type_extra=None):
+        os.makedirs(settings.IMPORT_UPLOADS, mode=0o700, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(suffix=".upload", dir=settings.IMPORT_UPLOADS)  # noqa: SIM115 (closed as one)
+        UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
+
+
+class CappedUploadHandler(TemporaryFileUploadHandler):
+    """Every upload goes to disk as it comes, at most MAX_UPLOAD_BYTES of it; no size of upload costs memory."""
+
+    def new_file(self, *arguments, **options):
+        FileUploadHandler.new_file(self, *arguments, **options)
+        self.file = ImportUpload(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
+
+    def receive_data_chunk(self, raw_data, start):
+        if start + len(raw_data) > MAX_UPLOAD_BYTES:
+            self.request.META["alphanode.upload_too_large"] = True
+            raise StopUpload(connection_reset=True)
+        super().receive_data_chunk(raw_data, start)
+
+
+def store_upload(upload):
+    """Move an uploaded file to its place outside the web root, under a name of ours; return the path.
+
+    What it is, its content decides, whatever it is called. Raises FileRefused.
+    """
+    check_content(upload.temporary_file_path())
+    path = Path(settings.IMPORT_UPLOADS) / f"{timezone.now():%Y%m%d}-{uuid.uuid4().hex}"
+    # The temporary file is the request's and goes with it; the second name stays.
+    os.link(upload.temporary_file_path(), path)
+    os.chmod(path, 0o600)
+    return path
+
+
+def check_content(path):
+    """The format that the beginning of the file at `path` looks like; raises FileRefused if it looks like none."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+        if head.startswith(GZIP_MAGIC):
+            with gzip.open(path) as file:
+                head = file.read(HEAD_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FileRefused(f"The file can't be read: {error}.") from error
+    for name, reader in READERS.items():
+        if reader.looks_like(head):
+            return name
+    known = ", ".join(reader.label for reader in READERS.values())
+    raise FileRefused(f"The file looks like none of these: {known}. Nothing was kept of it.")
+
+
+def server_files():
+    """[(name, bytes)] of the files that may be imported from IMPORT_DIR, newest first; empty if it is not set."""
+    if not settings.IMPORT_DIR:
+        return []
+    try:
+        with os.scandir(settings.IMPORT_DIR) as entries:
+            found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries if _is_plain(entry)]
+    except OSError:
+        return []
+    found.sort(key=lambda item: item[1].st_mtime, reverse=True)
+    return [(name, state.st_size) for name, state in found[:LISTED_FILES]]
+
+
+def server_file(name):
+    """The path of a file of IMPORT_DIR; FileRefused for whatever else `name` may be: a way out, a link, a device."""
+    path = Path(settings.IMPORT_DIR or "/nowhere") / name
+    try:
+        is_inside = bool(settings.IMPORT_DIR) and os.path.basename(name) == name and name not in ("", ".", "..")
+        if is_inside and "\x00" not in name and stat.S_ISREG(os.lstat(path).st_mode):
+            check_content(path)
+            return path
+    except (OSError, ValueError):
+        pass
+    raise FileRefused("This is no file of the folder for imports. Choose one of the list.")
+
+
+def _is_plain(entry):
+    return entry.is_file(follow_symlinks=False) and not entry.name.startswith(".")
+
+
+def remove_old_uploads():
+    """Delete uploads that are older than IMPORT_UPLOAD_DAYS; return how many. A file that an import may still need
+    (it waits, runs, or stopped and can go on) stays as long again."""
+    folder = Path(settings.IMPORT_UPLOADS)
+    if not folder.is_dir():
+        return 0
+    now = timezone.now()
+    kept = timedelta(days=settings.IMPORT_UPLOAD_DAYS)
+    unfinished = set(
+        ImportBatch.objects.filter(
+            state__in=[ImportBatch.State.WAITING, ImportBatch.State.RUNNING, ImportBatch.State.STOPPED],
+            source_path__startswith=str(folder),
+        ).values_list("source_path", flat=True)
+    )
+    count = 0
+    for path in folder.iterdir():
+        age = now.timestamp() - path.stat().st_mtime
+        if age > kept.total_seconds() * (2 if str(path) in unfinished else 1):
+            path.unlink()
+            count += 1
+    return count

@@ -1,0 +1,26 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.exporting import write_to_file, written_issues
+from posts.models import ImportBatch, ImportIssue
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the rows that an import refused, as they came, one a line: edit them and import the file. Rows that "
+        "were settled meanwhile are left out."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("batch", type=int, help="the number of the import")
+        parser.add_argument("--kind", choices=["refused", "duplicate", "conflict"], default="refused")
+        parser.add_argument("--output", default="-", help="a file; - (the default) is standard output")
+
+    def handle(self, *, batch, kind, output, **options):
+        batch = ImportBatch.objects.filter(pk=batch).first()
+        if batch is None:
+            raise CommandError("There is no import of this number.")
+        try:
+            count = write_to_file(output, lambda stream: written_issues(stream, batch, ImportIssue.Kind(kind)))
+        except OSError as error:
+            raise CommandError(f"{output} can't be written: {error.strerror}.", returncode=74) from None
+        self.stderr.write(f"{count:,} row(s) written.")

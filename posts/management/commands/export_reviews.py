@@ -1,0 +1,17 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.exporting import export_reviews, write_to_file
+
+
+class Command(BaseCommand):
+    help = "Write every decision of a reviewer as a line of JSON: the way back to the generator."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--output", default="-", help="a file; - (the default) is standard output")
+
+    def handle(self, *, output, **options):
+        try:
+            count = write_to_file(output, export_reviews)
+        except OSError as error:
+            raise CommandError(f"{output} can't be written: {error.strerror}.", returncode=74) from None
+        self.stderr.write(f"{count:,} decision(s) written.")

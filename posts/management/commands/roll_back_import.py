@@ -1,0 +1,67 @@
+import sys
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+
+from posts.importing.interruption import Interrupted, Interruption
+from posts.models import ImportBatch
+from posts.operations import Refused
+from posts.operations.roll_back_batch import plan_rollback, roll_back_batch
+
+
+class Command(BaseCommand):
+    help = (
+        "Take back what one import did: posts that it created are withdrawn, posts that it changed get the text "
+        "before. What people or later imports changed since is kept and listed. Nothing is deleted; running it again "
+        "goes on where it stopped, and a second time changes nothing."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("batch", type=int, help="the number of the import")
+        parser.add_argument("--dry-run", action="store_true", help="say in numbers what it will do; change nothing")
+        parser.add_argument("--why", default="", help="kept with the import and in the audit trail")
+
+    def handle(self, *, batch, dry_run, why, **options):
+        batch = ImportBatch.objects.filter(pk=batch).first()
+        if batch is None:
+            raise CommandError("There is no import of this number.")
+        if batch.state != ImportBatch.State.ROLLED_BACK:
+            plan = plan_rollback(batch)
+            verb = "Would withdraw" if dry_run else "Withdraws"
+            self.stdout.write(
+                f"{verb} {plan.withdraws:,} created posts, sets {plan.sets_back:,} "
+                f"back to the text before, keeps {plan.keeps:,} that were changed since. "
+                f"{plan.were_approved:,} of them were approved since: readers see the release before, or none."
+            )
+        if dry_run:
+            return
+        try:
+            with Interruption() as interruption:
+                batch = roll_back_batch(
+                    batch, by=None, why=why, on_chunk=self.show_progress, shield=interruption.shielded
+                )
+        except Refused as refusal:
+            raise CommandError(str(refusal), returncode=75) from None
+        except Interrupted as error:
+            raise CommandError(f"{error} Run it again to go on.", returncode=error.exit_status) from None
+        except (Error, OSError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The roll-back stopped: {reason}. Run it again to go on.", returncode=74) from None
+        self.report(batch)
+
+    def show_progress(self, batch):
+        """On a terminal one line that moves."""
+        if sys.stderr.isatty():
+            done = batch.rollback["withdrawn"] + batch.rollback["set_back"] + batch.rollback["kept"]
+            self.stderr.write(f"\r{done:,} posts", ending="")
+
+    def report(self, batch):
+        """What was done, and by name what was not treated like the rest."""
+        counts = batch.rollback
+        self.stdout.write(
+            f"Import {batch.pk} is rolled back: {counts['withdrawn']:,} withdrawn, {counts['set_back']:,} set back, "
+            f"{counts['kept']:,} kept, {counts['approved_since']:,} approved since."
+        )
+        for issue in batch.issues.filter(line=0).select_related("post").iterator(chunk_size=500):
+            source_id = issue.post.source_id if issue.post else "a purged post"
+            self.stdout.write(f"  {issue.get_kind_display()}: {source_id}: {issue.problems[0][1]}")

@@ -1,0 +1,72 @@
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import ImportIssue, Post, Revision
+from posts.operations.audit import note_audit
+from posts.operations.record_revision import record_revision
+from posts.operations.refusals import Refused, locked, require
+from posts.records import parse_record
+
+Resolution = ImportIssue.Resolution
+
+
+def incoming_record(issue):
+    """The record dict that a conflict keeps."""
+    return parse_record(issue.raw.encode()).to_dict()
+
+
+def take_incoming(issue, *, by, expected_head_id=None):
+    """Make the kept text of a conflict the proposed one; return its Revision (None: it was that already)."""
+    return _settle(issue, incoming_record(issue), Resolution.TAKEN, by=by, expected_head_id=expected_head_id)
+
+
+def merge_incoming(issue, record, *, by, expected_head_id=None):
+    """Make what a person put together of both texts (a record dict) the proposed one; return its Revision."""
+    return _settle(issue, record, Resolution.MERGED, by=by, expected_head_id=expected_head_id)
+
+
+@transaction.atomic
+def dismiss_incoming(issue, *, by):
+    """Keep the text as it is. The same incoming text is no conflict again; another one is."""
+    if by is not None and not by.has_perm("posts.change_post"):
+        require(by, "import_posts")
+    issue, post = _open(issue)
+    _close(issue, post, Resolution.DISMISSED, by)
+    note_audit("conflict dismissed", post=post, by=by, revision=post.head_revision, detail=_place(issue))
+
+
+@transaction.atomic
+def _settle(issue, record, resolution, *, by, expected_head_id):
+    require(by, "change_post")
+    issue, post = _open(issue)
+    why = f"{resolution.label} from {_place(issue)}."
+    revision = record_revision(post, record, by=by, expected_head_id=expected_head_id, why=why)
+    if revision is not None:
+        # Half of it is a machine's: it waits for review as every imported text does.
+        revision.status = Revision.Status.IN_REVIEW
+        revision.save(update_fields=["status"])
+        Post.objects.filter(pk=post.pk).update(awaits_review=True)
+    _close(issue, post, resolution, by)
+    return revision
+
+
+def _open(issue):
+    """The issue and its post, both under lock; Refused when somebody settled it already."""
+    issue = ImportIssue.objects.select_for_update(of=("self",)).select_related("post").get(pk=issue.pk)
+    if issue.kind != ImportIssue.Kind.CONFLICT or issue.post is None:
+        raise Refused("This row is no conflict with a post.")
+    if issue.resolution:
+        raise Refused(f"This conflict is settled already: {issue.get_resolution_display().lower()}.")
+    return issue, locked(issue.post)
+
+
+def _close(issue, post, resolution, by):
+    # The incoming text counts as the post's last import from now on, whatever became of it: that is what keeps the
+    # same text from being a conflict again, and lets the next text through where this one was taken.
+    Post.objects.filter(pk=post.pk).update(import_fingerprint=issue.fingerprint, import_line_hash=issue.line_hash)
+    issue.resolution, issue.resolved_by, issue.resolved_at = resolution, by, timezone.now()
+    issue.save(update_fields=["resolution", "resolved_by", "resolved_at"])
+
+
+def _place(issue):
+    return f"import {issue.batch_id}, line {issue.line}"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Tries a folder of hostile texts that other people collected on SQLite and on PostgreSQL, compares both, prints counts.
+# Usage: scripts/corpora.sh PYTHON FOLDER [OPTION of tests.corpora…]
+set -u
+python=$1
+folder=$2
+shift 2
+# A relative folder is meant from where make was called, which is the project's folder.
+cd "$(dirname "$0")/.."
+if [ -z "$folder" ]; then
+    echo "Name the folder of texts: make corpora CORPORA=FOLDER. tests/corpora/__init__.py says how its files look." >&2
+    exit 2
+fi
+outcomes=$(mktemp -d)
+trap 'rm -rf "$outcomes"' EXIT
+failed=0
+"$python" -m tests.corpora "$folder" --outcomes "$outcomes/sqlite.json" "$@" || failed=1
+sh scripts/with_postgres.sh "$python" -m tests.corpora "$folder" --outcomes "$outcomes/postgresql.json" \
+    --engine-only "$@" || failed=1
+"$python" -m tests.corpora "$folder" --compare "$outcomes/sqlite.json" "$outcomes/postgresql.json" || failed=1
+exit $failed

@@ -1,0 +1,35 @@
+// The page of an import: keeps its figures fresh while it runs. Without script "Show again" does the same.
+"use strict";
+
+const box = document.querySelector("[data-import-progress][data-moving]");
+const number = new Intl.NumberFormat("en");
+
+function show(name, value) {
+  for (const element of document.querySelectorAll(`[data-progress="${name}"]`)) {
+    if (element.tagName === "PROGRESS") element.value = value ?? 0;
+    else if (value !== null && value !== undefined) element.textContent = typeof value === "number" ? number.format(value) : value;
+  }
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch(box.dataset.importProgress, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(answer.statusText);
+    const progress = await answer.json();
+    for (const [name, value] of Object.entries(progress)) show(name, value);
+    show("percent_text", progress.percent);
+    for (const [name, count] of Object.entries(progress.counts)) {
+      const cell = document.querySelector(`[data-count="${name}"]`);
+      if (cell) cell.textContent = number.format(count);
+    }
+    if (!progress.is_moving) {
+      show("ended", `${progress.state}. Show again for the report.`);
+      return;
+    }
+  } catch {
+    // The server is away for a moment; the figures stay and the next look may work.
+  }
+  setTimeout(refresh, 2000);
+}
+
+if (box) setTimeout(refresh, 1000);

@@ -1,0 +1,95 @@
+"""The examples of the CommonMark specification: our HTML against theirs, both through the sanitizer."""
+
+import re
+from html import escape, unescape
+
+from markdown_it import MarkdownIt
+
+from posts.rendering import render_text, sanitize
+from tests.corpora.tally import Tally
+
+FENCE = "`" * 32
+_WITH_HTML = MarkdownIt("commonmark")
+_TABLES = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def examples(text):
+    """[(Markdown, HTML)] of a specification; an arrow stands for a tab."""
+    lines, found = iter(text.split("\n")), []
+    for line in lines:
+        if line == f"{FENCE} example":
+            parts = [[], []]
+            side = 0
+            for inner in lines:
+                if inner == FENCE:
+                    break
+                if inner == "." and not side:
+                    side = 1
+                else:
+                    parts[side].append(inner)
+            found.append(tuple("".join(f"{one}\n" for one in part).replace("→", "\t") for part in parts))
+    return found
+
+
+def ours(markdown):
+    """Our HTML without what we add on purpose: ids, the frame and the colours of code, classes."""
+    html = str(render_text({"body": markdown}).html) if markdown.strip() else ""
+    html = re.sub(r' id="s-[^"]*"', "", html)
+    html = re.sub(r'<div class="code">(?:<div class="code__head">[^<]*</div>)?<pre[^>]*>', "<pre>", html)
+    html = html.replace("</code></pre></div>", "</code></pre>")
+    html = re.sub(r"<span[^>]*>|</span>", "", html)
+    return _even(html)
+
+
+def theirs(html):
+    """Their HTML as this site would show it: headings from h2 down, images as links, code without a class."""
+    levels = [int(level) for level in re.findall(r"<h([1-6])>", html)]
+    shift = max(0, 2 - min(levels, default=2))
+    html = re.sub(r"(</?h)([1-6])>", lambda tag: f"{tag[1]}{min(6, int(tag[2]) + shift)}>", html)
+    html = re.sub(r'<code class="language-[^"]*">', "<code>", html)
+    return _even(sanitize(re.sub(r"<img [^>]*>", _as_link, html)))
+
+
+def _as_link(tag):
+    found = dict(re.findall(r'(\w+)="([^"]*)"', tag[0]))
+    words = unescape(found.get("alt") or found.get("src", ""))
+    return f'<a href="{found.get("src", "")}">{escape(words)}</a>'
+
+
+def _even(html):
+    """White space between blocks counts for nothing, and quotes are text either way."""
+    html = re.sub(r"\s*(</?(?:p|h[1-6]|ul|ol|li|blockquote|pre|hr|table|thead|tbody|tr|td|th)\b[^>]*>)\s*", r"\1", html)
+    return html.replace("&quot;", '"').replace("&#x27;", "'").replace("&#39;", "'").strip()
+
+
+def reason(markdown, html):
+    """Why an example is shown otherwise here, or "" when nothing explains it."""
+    tokens = _WITH_HTML.parse(markdown)
+    kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
+    if kinds & {"html_block", "html_inline"}:
+        return "raw HTML is shown as text"
+    if [token.type for token in _TABLES.parse(markdown)] != [token.type for token in tokens]:
+        return "tables and strikethrough are on"
+    if "<img" in html and re.search(r"<a [^>]*>[^<]*<img|\btitle=|alt=\"[^\"]*&", html):
+        return "an image inside a link, or with a title, is its words"
+    return ""
+
+
+def run(paths):
+    """Render every example; what is not equal has to have a reason."""
+    tally = Tally("CommonMark: examples of the specification")
+    found = [example for path in paths for example in examples(path.read_text(encoding="utf-8"))]
+    equal, reasons = 0, {}
+    for number, (markdown, html) in enumerate(found, 1):
+        if ours(markdown) == theirs(html):
+            equal += 1
+        elif why := reason(markdown, html):
+            reasons.setdefault(why, []).append(number)
+        else:
+            tally.expect(False, f"example {number}: {markdown!r} gives {ours(markdown)!r}, not {theirs(html)!r}")
+    tally.count("examples", len(found))
+    tally.count("equal", equal)
+    for why, numbers in sorted(reasons.items()):
+        tally.count(f"otherwise on purpose, {why}", len(numbers))
+        tally.lines.append("    " + " ".join(map(str, numbers)))
+    return tally

@@ -1,0 +1,140 @@
+"""Runs a management command in a process that dies at a chosen point. Only tests start this.
+
+Usage: python -m tests.torture.driver [--kill KIND:N] [--mutant early|late] [--events FILE] [--hold FIFO]
+    [--memory FILE] COMMAND [ARGUMENT…]
+
+KIND is commit (N counts the moments before and after each commit) or row (N counts rows on their way to the
+database). With --hold it stands still after the first chunk until somebody opened FIFO for writing and closed it
+again; --memory writes the peak of resident memory in MiB. The mutants are wrong on purpose: a test that does not
+catch them tests nothing.
+"""
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import django
+from django.core.management import execute_from_command_line
+from django.db import connection, transaction
+
+CHUNK_ROWS = 40
+
+
+class Events:
+    """Counts what happens and kills this process when it is time."""
+
+    def __init__(self, kill):
+        self.kind, _, at = kill.partition(":")
+        self.at = int(at or 0)
+        self.counts = {"commit": 0, "row": 0}
+
+    def note(self, kind):
+        self.counts[kind] += 1
+        if kind == self.kind and self.counts[kind] == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch(events):
+    """Make commits and rows of imports and roll-backs known to `events`."""
+    from posts.importing import pipeline
+    from posts.importing.writers import writer_for
+    from posts.operations import roll_back_batch
+
+    chunks = dict.fromkeys(pipeline.CHUNK_ROWS, CHUNK_ROWS)
+    pipeline.CHUNK_ROWS = roll_back_batch.CHUNK_ROWS = chunks
+    database = type(connection._connections[connection._alias])
+    commit = database._commit
+
+    def watched_commit(self):
+        events.note("commit")
+        commit(self)
+        events.note("commit")
+
+    database._commit = watched_commit
+    writer = type(writer_for(connection))
+
+    def watched(method):
+        def write(self, *arguments):
+            *others, rows = arguments
+            return method(self, *others, list_or_iterator(rows))
+
+        return write
+
+    def list_or_iterator(rows):
+        for row in rows:
+            events.note("row")
+            yield row
+
+    writer.insert = watched(writer.insert)
+
+
+def plant(mutant):
+    """Move the checkpoint out of the chunk's transaction."""
+    from posts.importing import pipeline
+    from posts.importing.decisions import decide_chunk
+
+    move, write = pipeline.move_checkpoint, pipeline._Run._write
+    pipeline.move_checkpoint = lambda batch, columns: None
+
+    def early(self, chunk, incoming, refused):
+        with transaction.atomic():
+            decisions, _ = decide_chunk(self.batch, chunk.rows, incoming, refused, self.seen)
+            move(self.batch, self._columns_after(decisions, chunk))
+        return write(self, chunk, incoming, refused)
+
+    def late(self, chunk, incoming, refused):
+        result = write(self, chunk, incoming, refused)
+        with transaction.atomic():
+            move(self.batch, result[2])
+        return result
+
+    pipeline._Run._write = {"early": early, "late": late}[mutant]
+
+
+def hold_at(fifo):
+    """Stand still after the first chunk of an import."""
+    from posts.importing import pipeline
+
+    take = pipeline._Run._take
+
+    def take_and_wait(self, chunk):
+        take(self, chunk)
+        pipeline._Run._take = take
+        with open(fifo) as opened:
+            opened.read()
+
+    pipeline._Run._take = take_and_wait
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kill", default="")
+    parser.add_argument("--mutant", choices=["early", "late"])
+    parser.add_argument("--events")
+    parser.add_argument("--hold")
+    parser.add_argument("--memory")
+    options, command = parser.parse_known_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    events = Events(options.kill)
+    watch(events)
+    if options.mutant:
+        plant(options.mutant)
+    if options.hold:
+        hold_at(options.hold)
+    try:
+        execute_from_command_line(["manage.py", *command])
+    finally:
+        if options.events:
+            Path(options.events).write_text(json.dumps(events.counts))
+        if options.memory:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux
+            Path(options.memory).write_text(str(peak // 1024))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Imports that are killed again and again, and the same import left in peace."""
+
+import json
+import random
+
+from tests.factories import RecordFactory
+
+
+def rich_record(number, **changes):
+    """A record with images, checklist and payload, the same for the same number."""
+    record = RecordFactory(
+        source_id=f"rich-{number:05d}",
+        title=f"A title that {number % 7} posts share",
+        body=f"Paragraph {number}.\n\n" + "Words. " * (number % 50 + 5),
+        checklist=[f"Check {number}", "Look at the logs"],
+        image_sources=[{"source": "unsplash", "url": f"https://images.unsplash.com/{number}-{at}"} for at in range(3)],
+        payload={"seed": number, "nested": {"deep": [1, 2, {"x": None}]}},
+        flags={"needs_human_review": number % 5 == 0},
+        view_count=number,
+        unknown={"kept": True},
+    )
+    return record | changes
+
+
+def lines_of(records):
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def prepare(sites, folder, rows=400):
+    """A site that knows the first half of a file and where people edited some of it, and the file: the rest is new,
+    and some rows are changed, doubled or bad. Return (site, path)."""
+    half = rows // 2
+    first = folder / "first.jsonl"
+    first.write_text(lines_of(rich_record(number) for number in range(half)))
+    site = sites.new()
+    done = site.run("import_posts", first)
+    assert done.returncode == 0, done.stderr
+    edit = """
+from posts.models import Post
+from posts.operations import record_revision
+for post in Post.objects.order_by("source_id")[5:60:11]:
+    record_revision(post, {**post.working_record(), "summary": "A person wrote this."}, by=None)
+"""
+    done = site.run("shell", "--no-imports", "--command", edit)
+    assert done.returncode == 0, done.stderr
+    lines = []
+    for number in range(rows):
+        changes = {"body": f"A new body {number}."} if number % 3 == 0 and number < half else {}
+        lines.append(json.dumps(rich_record(number, **changes)))
+        if number % 37 == 5:
+            lines.append(json.dumps(rich_record(number, title="The same again")))
+        if number % 41 == 7:
+            lines.append('{"source_id": "bad", "title": 7}')
+        if number % 53 == 9:
+            lines.append("")
+    path = folder / "second.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return site, path
+
+
+def count_events(sites, site, command, folder):
+    """(what the site is after an undisturbed run, the events of that run)."""
+    copy = sites.new(template=site)
+    events = folder / "events.json"
+    done = copy.run(*command, driver=["--events", str(events)])
+    assert done.returncode in (0, 1), done.stderr
+    return copy.state(), json.loads(events.read_text())
+
+
+def spend_kills(sites, site, command, events, *, kills, seed, mutant=None, end="finished"):
+    """Kill `command` at random points until `kills` are spent, on as many copies of `site` as that takes, and bring
+    each copy to its end; yield what each is then."""
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    options = ["--mutant", mutant] if mutant else []
+    spent = 0
+    while spent < kills:
+        copy = sites.new(template=site)
+        while not is_done(copy, end):
+            kind = chance.choice(["commit", "row"])
+            point = f"{kind}:{chance.randint(1, max(events[kind] // 2, 1))}"
+            done = copy.run(*command, driver=["--kill", point, *options])
+            assert done.returncode in (0, 1, -9), done.stderr
+            if done.returncode == -9:
+                spent += 1
+                print("killed at", point)
+            if spent == kills and not is_done(copy, end):
+                last = copy.run(*command, driver=options)
+                assert last.returncode in (0, 1) and is_done(copy, end), last.stderr
+        yield copy.state()
+
+
+def is_done(site, state):
+    """Whether the second import came to its end (run once more it would be a third one)."""
+    return site.ask("SELECT state FROM posts_importbatch WHERE id = 2") == [(state,)]
