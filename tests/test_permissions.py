@@ -69,7 +69,7 @@ def records(name, kwargs, *, list_, add, delete, change, post_change, history=No
     }
 
 
-def read_only(model, list_="302 302 200 200 200 200"):
+def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 403 403 403"):
     never = "302 302 403 403 403 403"
     return records(
         f"posts/{model}",
@@ -78,7 +78,7 @@ def read_only(model, list_="302 302 200 200 200 200"):
         add=never,
         delete=never,
         change=list_,
-        post_change=never,
+        post_change=post_change,
     )
 
 
@@ -218,8 +218,23 @@ MATRIX = {
     **read_only("scheduledrelease"),
     **read_only("auditentry"),
     **read_only("formerslug"),
-    **read_only("importbatch", list_=ONLY_STAFF),
-    **read_only("importissue", list_=ONLY_STAFF),
+    **read_only("importbatch"),
+    **read_only("importissue", post_change="302 302 422 422 422 422"),
+    "admin/posts/importbatch/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
+    "admin/posts/importbatch/<path:object_id>/progress/": [get(DESK, url={"object_id": "@importbatch"})],
+    "admin/posts/importbatch/<path:object_id>/rows/<slug:kind>/": [
+        get(ONLY_STAFF, url={"object_id": "@importbatch", "kind": "refused"}),
+        get("302 302 403 403 404 404", url={"object_id": "@importbatch", "kind": "other"}),
+    ],
+    "admin/posts/importbatch/<path:object_id>/roll-back/": [get(ONLY_STAFF, url={"object_id": "@importbatch"})],
+    "admin/posts/importbatch/<path:object_id>/do/<slug:act>/": [
+        get("302 302 405 405 405 405", url={"object_id": "@importbatch", "act": "stop"}),
+        post("302 302 403 403 404 404", url={"object_id": "@importbatch", "act": "destroy"}),
+        *(
+            post("302 302 403 403 302 302", url={"object_id": "@importbatch", "act": act})
+            for act in ("start", "rehearse", "stop", "switch", "roll-back")
+        ),
+    ],
     **read_only("jobrun", list_=ONLY_STAFF),
     "admin/posts/job/": [get(ONLY_STAFF)],
     "admin/posts/job/start/": [
