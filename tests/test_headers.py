@@ -63,6 +63,8 @@ MACHINE = {
     "Cache-Control": "public, max-age=300",
 }
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+# A reader's form: no cache keeps it, and it carries the token that shows whose form it is.
+REPORT = PUBLIC | {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Set-Cookie": "csrftoken"}
 WATCHED = set(PUBLIC) | {"X-Robots-Tag", "Strict-Transport-Security", "Server", "X-Powered-By", "Set-Cookie"}
 NOINDEX = {"X-Robots-Tag": "noindex"}
 
@@ -106,6 +108,8 @@ def kind_of(route, response):
         return PREVIEW if is_preview else DESK
     if route in ("feed/", "sitemap.xml") and response.status_code == 200:
         return MACHINE
+    if route.endswith("/report/") and response.status_code in (200, 422):
+        return REPORT
     return PUBLIC
 
 

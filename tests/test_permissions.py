@@ -69,7 +69,7 @@ def records(name, kwargs, *, list_, add, delete, change, post_change, history=No
     }
 
 
-def read_only(model, list_="302 302 200 200 200 200"):
+def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 403 403 403"):
     never = "302 302 403 403 403 403"
     return records(
         f"posts/{model}",
@@ -78,7 +78,7 @@ def read_only(model, list_="302 302 200 200 200 200"):
         add=never,
         delete=never,
         change=list_,
-        post_change=never,
+        post_change=post_change,
     )
 
 
@@ -173,41 +173,41 @@ MATRIX = {
     "admin/posts/post/<int:pk>/compare/": [get(DESK, url={"pk": "@post"})],
     "admin/posts/post/<int:pk>/marked/": [get(DESK, url={"pk": "@post"})],
     "admin/posts/revision/<int:pk>/preview/": [get(DESK, url={"pk": "@revision"})],
-    "admin/posts/post/<int:post_id>/releases/": [
-        get(DESK, url={"post_id": "@post"}),
-        post("302 302 404 404 404 404", {"act": "destroy"}, url={"post_id": "@post"}),
-        post("302 302 403 302 403 302", "release form", url={"post_id": "@calm"}),
+    "admin/posts/post/<int:pk>/releases/": [
+        get(DESK, url={"pk": "@post"}),
+        post("302 302 404 404 404 404", {"act": "destroy"}, url={"pk": "@post"}),
+        post("302 302 403 302 403 302", "release form", url={"pk": "@calm"}),
         post(
             "302 302 403 302 403 302",
             {"act": "roll-back", "live": "@live", "to": "@first"},
-            url={"post_id": "@post"},
+            url={"pk": "@post"},
         ),
-        post("302 302 403 302 302 302", {"act": "withdraw"}, url={"post_id": "@post"}),
+        post("302 302 403 302 302 302", {"act": "withdraw"}, url={"pk": "@post"}),
         post(
             "302 302 403 302 302 302",
             {"act": "take-down", "day": "2099-01-01", "time": "08:00", "zone": "UTC"},
-            url={"post_id": "@calm"},
+            url={"pk": "@calm"},
         ),
-        post("302 302 403 302 403 302", {"act": "cancel", "plan": "@scheduledrelease"}, url={"post_id": "@planned"}),
+        post("302 302 403 302 403 302", {"act": "cancel", "plan": "@scheduledrelease"}, url={"pk": "@planned"}),
         post(
             "302 302 403 302 403 302",
             {"act": "observe", "release": "@release", "observed_result": "Fine."},
-            url={"post_id": "@post"},
+            url={"pk": "@post"},
         ),
     ],
-    "admin/posts/post/<int:post_id>/flag/": [
-        get(DESK, url={"post_id": "@post"}),
-        post("302 302 404 404 404 404", {"act": "destroy"}, url={"post_id": "@post"}),
-        post("302 302 403 302 302 302", {"quick": "1"}, url={"post_id": "@post"}),
-        post("302 302 403 302 302 302", {"act": "clear", "flag": "@flag", "why": "Looked."}, url={"post_id": "@post"}),
+    "admin/posts/post/<int:pk>/flag/": [
+        get(DESK, url={"pk": "@post"}),
+        post("302 302 404 404 404 404", {"act": "destroy"}, url={"pk": "@post"}),
+        post("302 302 403 302 302 302", {"quick": "1"}, url={"pk": "@post"}),
+        post("302 302 403 302 302 302", {"act": "clear", "flag": "@flag", "why": "Looked."}, url={"pk": "@post"}),
         post(
             "302 302 403 302 302 302", {"act": "answer", "report": "@readerreport", "why": "Mended."},
-            url={"post_id": "@post"},
+            url={"pk": "@post"},
         ),
         post(
             "302 302 403 302 403 302",
             {"act": "confirm", "fingerprint": "@live fingerprint", "flags_seen": "@flags"},
-            url={"post_id": "@post"},
+            url={"pk": "@post"},
         ),
     ],
     **read_only("revision"),
@@ -218,8 +218,23 @@ MATRIX = {
     **read_only("scheduledrelease"),
     **read_only("auditentry"),
     **read_only("formerslug"),
-    **read_only("importbatch", list_=ONLY_STAFF),
-    **read_only("importissue", list_=ONLY_STAFF),
+    **read_only("importbatch"),
+    **read_only("importissue", post_change="302 302 422 422 422 422"),
+    "admin/posts/importbatch/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
+    "admin/posts/importbatch/<path:object_id>/progress/": [get(DESK, url={"object_id": "@importbatch"})],
+    "admin/posts/importbatch/<path:object_id>/rows/<slug:kind>/": [
+        get(ONLY_STAFF, url={"object_id": "@importbatch", "kind": "refused"}),
+        get("302 302 403 403 404 404", url={"object_id": "@importbatch", "kind": "other"}),
+    ],
+    "admin/posts/importbatch/<path:object_id>/roll-back/": [get(ONLY_STAFF, url={"object_id": "@importbatch"})],
+    "admin/posts/importbatch/<path:object_id>/do/<slug:act>/": [
+        get("302 302 405 405 405 405", url={"object_id": "@importbatch", "act": "stop"}),
+        post("302 302 403 403 404 404", url={"object_id": "@importbatch", "act": "destroy"}),
+        *(
+            post("302 302 403 403 302 302", url={"object_id": "@importbatch", "act": act})
+            for act in ("start", "rehearse", "stop", "switch", "roll-back")
+        ),
+    ],
     **read_only("jobrun", list_=ONLY_STAFF),
     "admin/posts/job/": [get(ONLY_STAFF)],
     "admin/posts/job/start/": [

@@ -32,7 +32,7 @@ class FlagReasonForm(forms.Form):
 def page_urls(admin_site):
     """The addresses of this module, for AdminSite.get_urls."""
     view = admin_site.admin_view(FlagView.as_view(admin_site=admin_site))
-    return [path("posts/post/<int:post_id>/flag/", view, name="posts_post_flag")]
+    return [path("posts/post/<int:pk>/flag/", view, name="posts_post_flag")]
 
 
 class FlagView(View):
@@ -47,11 +47,11 @@ class FlagView(View):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
-    def get(self, request, post_id):
-        return self.page(request, find_post(post_id))
+    def get(self, request, pk):
+        return self.page(request, find_post(pk))
 
-    def post(self, request, post_id):
-        post = find_post(post_id)
+    def post(self, request, pk):
+        post = find_post(pk)
         act = self.ACTS.get(request.POST.get("act") or "flag")
         if act is None:
             raise Http404("There is no such act.")
@@ -60,7 +60,7 @@ class FlagView(View):
         except Refused as refusal:
             for obstacle in refusal.obstacles:
                 messages.error(request, obstacle)
-            return self.page(request, find_post(post_id), status=409 if isinstance(refusal, PageMoved) else 422)
+            return self.page(request, find_post(pk), status=409 if isinstance(refusal, PageMoved) else 422)
         messages.success(request, message)
         return HttpResponseRedirect(self._back(request, post))
 

@@ -115,12 +115,12 @@ class TakeDownForm(MomentForm):
 def page_urls(admin_site):
     """The addresses of this module, for AdminSite.get_urls."""
     view = admin_site.admin_view(ReleasesView.as_view(admin_site=admin_site))
-    return [path("posts/post/<int:post_id>/releases/", view, name="posts_post_releases")]
+    return [path("posts/post/<int:pk>/releases/", view, name="posts_post_releases")]
 
 
-def find_post(post_id):
+def find_post(pk):
     """The post with this number, with its texts; Http404 otherwise."""
-    post = Post.objects.with_texts().filter(pk=post_id).first() if post_id <= MAX_ID else None
+    post = Post.objects.with_texts().filter(pk=pk).first() if pk <= MAX_ID else None
     if post is None:
         raise Http404("No post has this number.")
     return post
@@ -138,11 +138,11 @@ class ReleasesView(View):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
-    def get(self, request, post_id):
-        return self.page(request, find_post(post_id))
+    def get(self, request, pk):
+        return self.page(request, find_post(pk))
 
-    def post(self, request, post_id):
-        post = find_post(post_id)
+    def post(self, request, pk):
+        post = find_post(pk)
         act = self.ACTS.get(request.POST.get("act", ""))
         if act is None:
             raise Http404("There is no such act.")
@@ -153,9 +153,9 @@ class ReleasesView(View):
             for obstacle in refusal.obstacles:
                 messages.error(request, obstacle)
             status = 409 if isinstance(refusal, HeadMoved | PageMoved) else 422
-            return self.page(request, find_post(post_id), typed=typed, status=status)
+            return self.page(request, find_post(pk), typed=typed, status=status)
         messages.success(request, message)
-        return HttpResponseRedirect(reverse("admin:posts_post_releases", args=[post_id]))
+        return HttpResponseRedirect(reverse("admin:posts_post_releases", args=[pk]))
 
     def page(self, request, post, *, typed=None, status=200):
         """The page; `typed`: bound forms that were refused, by name, so that nothing typed is lost."""
