@@ -135,7 +135,8 @@ def main(wanted):
     parts = {
         # What serves pages has shorter patience with the database than what migrates it or works in the background.
         "site": start_part(*("runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"), ALPHANODE_PROCESS="web"),
-        "worker": start_part("run_worker"),
+        # What it does well it keeps to itself here: the terminal belongs to the pages that somebody looks at.
+        "worker": start_part("run_worker", LOG_LEVEL=os.environ.get("LOG_LEVEL") or "WARNING"),
     }
     sys.exit(watch(parts))
 

@@ -39,7 +39,7 @@ def run(folder):
 
     def start(port, **environment):
         plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        site = {"ENV_FILE": "", "DEBUG": "on", "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3"}
+        site = {"ENV_FILE": "", "DEBUG": "on", "LOG_LEVEL": "INFO", "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3"}
         process = subprocess.Popen(
             [sys.executable, "scripts/run.py", str(port)],
             cwd=ROOT,

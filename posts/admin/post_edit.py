@@ -108,7 +108,7 @@ class PostEdit:
             "title": post.title if post else "Add post",
             "post": post,
             "may_edit": may_edit,
-            **form_context(*forms),
+            **form_context(post, *forms),
             **(desk_context(post, request.user, panel or {}) if post else {}),
         }
         return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)

@@ -10,6 +10,7 @@ from posts.admin.lists import status_badge
 from posts.admin.post_parts import last_entries, plans_of
 from posts.admin.record_form import placed_images
 from posts.checks import findings
+from posts.checks.stored import repeated_posts
 from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.models import Revision
 from posts.operations import approval_obstacles
@@ -64,9 +65,9 @@ class Problem:
     message: str
 
 
-def form_context(form, images, checklist):
+def form_context(post, form, images, checklist):
     """What the template of the form needs: the parts with fields and errors, the rows of images and checklist."""
-    found = findings(form.opened) if form.opened else []
+    found = [*findings(form.opened), *repeated_posts(post)] if post else []
     parts = [Part(name, label, fields) for name, label, fields in form.parts()]
     by_id = {part.id: part for part in parts}
     for part in parts:

@@ -77,7 +77,8 @@ def run(paths):
 def _import_at(tally, texts, place, fields):
     prefix = f"naughty-{place.replace(' ', '-')}-"
     lines = [
-        json.dumps(RecordFactory(source_id=f"{prefix}{index}", **fields(text))) for index, text in enumerate(texts)
+        json.dumps(RecordFactory(**{"source_id": f"{prefix}{index}", "title": f"{place} {index}"} | fields(text)))
+        for index, text in enumerate(texts)
     ]
     batch = import_posts(io.BytesIO("\n".join(lines).encode()), name=place)
     refused = {

@@ -14,6 +14,7 @@ import random
 import shutil
 import sys
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
 
@@ -33,6 +34,8 @@ from tests.corpora.tally import Tally
 from tests.factories import approve, person
 
 APPROVED_AT_ONCE = 20
+# On the desk a post holds so many at once, each as an item of every list; single fields hold them one after another.
+TOGETHER = 10
 # Overrides what payloads call to show that they ran; the reports reach Python even when the page is gone after it.
 WATCH = """(() => {
   const report = window.corpusReport;
@@ -47,12 +50,29 @@ WATCH = """(() => {
 })()"""
 
 
+# What waits for a person is done to every element: its own handlers are called, its javascript: links are followed.
+PROVOKE = """() => new Promise(done => {
+  let found = 0;
+  for (const element of document.querySelectorAll("*")) {
+    for (const { name } of [...element.attributes])
+      if (name.startsWith("on")) {
+        found++;
+        try { element.dispatchEvent(new Event(name.slice(2), { bubbles: true, cancelable: true })) } catch { continue }
+      }
+    const leads = element.href || element.getAttribute("xlink:href") || element.formAction || element.action;
+    if (/^\\s*(javascript|data|vbscript):/i.test(leads?.baseVal ?? leads ?? "")) { found++; element.click?.() }
+  }
+  setTimeout(() => done(found), 15);
+})"""
+
+
 class Watch:
     """A page of Chromium, and what happened on it beside what was asked for."""
 
     def __init__(self, context, allowed):
         self.allowed = allowed
         self.ran, self.violations, self.foreign, self.broke, self.crashes = [], [], [], [], 0
+        self.handlers = 0
         self.context, self.expected = context, ""
         context.expose_binding("corpusReport", lambda source, what: self._note(what))
         context.add_init_script(WATCH)
@@ -110,7 +130,7 @@ class Watch:
                 self._note(f"no page: {str(error).splitlines()[0]}")
         self.is_asking = False
         with contextlib.suppress(Error):
-            self.page.evaluate("new Promise(done => setTimeout(done, 15))")
+            self.handlers += self.page.evaluate(PROVOKE)
 
 
 class BarePages(BaseHTTPRequestHandler):
@@ -150,59 +170,63 @@ def chosen_payloads(paths, count, seed):
     return chosen + chooser.sample(other, count - len(chosen)), len(chosen)
 
 
-def record_of(number, payload):
-    """A record with the payload at every place that its limits leave room for."""
-    text = payload.replace("\x00", "") or "-"
-    line = text[:300]
+def record_of(source_id, payloads):
+    """A record with the payloads at every place that its limits leave room for."""
+    texts = [payload.replace("\x00", "")[:2000] or "-" for payload in payloads]
+    text, items = "\n\n".join(texts), list(dict.fromkeys(one.rstrip() or "-" for one in texts))
+    line = " ".join(texts)[:300]
     inside = quote(text, safe="")[:1800]
     return {
-        "source_id": f"xss-{number}",
+        "source_id": source_id,
         "reference": text[:200],
         "title": line,
-        "slug": f"xss-{number}",
+        "slug": source_id,
         "intro": text,
         "body": f"# {line}\n\n{text}\n\n[words]({text})\n\n[more](<{line}>)\n\n<{line}>\n\n![{line}]({line})\n\n"
         f"```{line}\n{text}\n```\n\n`{line}`\n\n| {line} |\n|---|\n| {line} |\n\n[ref]\n\n[ref]: {line}\n\n{text}",
         "topic": line,
         "summary": text,
-        "ai_outline": {line: text},
+        "ai_outline": {item: item for item in items},
         "ai_brief": text,
-        "stack": [text[:2000]],
-        "tools": [text[:2000]],
+        "stack": items,
+        "tools": items,
         "code_language": text[:100],
         "difficulty": text[:100],
         "revision": {"status": text[:100], "version": text[:100], "last_reviewed": text[:100], line: text},
         "hash": text[:200],
         "flags": {"ai_generated_style": 1, line: text},
         "score": {"quality": 50, line: text},
-        "checklist": [text[:2000]],
-        "entities": [{"name": line, "type": text[:100], line: text}],
+        "checklist": items,
+        "entities": [{"name": item[:300], "type": item[:100], line: item} for item in items],
         "image_sources": [
             {"source": line, "url": f"https://images.unsplash.com/{inside}?a={inside[:80]}", "caption": text[:1000],
              "alt": text[:1000], "licence": line},
             {"url": f"https://dummyimage.com/9x9/000/fff.png&text={inside[:1000]}", "caption": text[:1000]},
         ],
-        "payload": {"generator": text, "seed": text, line: {line: [text]}},
-        "notes": [text[:2000]],
-        "authors": [text[:2000]],
-        "tags": [text[:2000]],
+        "payload": {"generator": text, "seed": text, line: {item: [item] for item in items}},
+        "notes": items,
+        "authors": items,
+        "tags": items,
         "language": text[:100],
         line + " ": text,
     }  # fmt: skip
 
 
 def fill(payloads):
-    """Import each payload at every place, and as the reason why a row is refused; return [Post or None]."""
-    posts = []
+    """Import each payload in a post of its own, TOGETHER of them in another, and as the reason and the text of refused
+    rows; return ([Post] with one, [Post] with several)."""
     for number, payload in enumerate(payloads):
-        record = record_of(number, payload)
         reason = f'{{"source_id": "r", "title": "t", "body": "b", "payload": {{{json.dumps(payload)}: 1e999}}}}'
         picture = {"source_id": f"url-{number}", "title": "t", "body": "b", "image_sources": [{"url": payload[:2000]}]}
-        rows = [json.dumps(record), reason, payload.replace("\n", " "), json.dumps(picture)]
-        lines = "\n".join(rows).encode("utf-8", "replace")
-        import_posts(io.BytesIO(lines), name=payload[:500].replace("\x00", ""))
-        posts.append(Post.objects.filter(source_id=record["source_id"]).first())
-    return posts
+        rows = [json.dumps(record_of(f"xss-{number}", [payload])), reason, json.dumps(picture)]
+        import_posts(io.BytesIO("\n".join(rows).encode()), name=payload[:500].replace("\x00", ""))
+    for start in range(0, len(payloads), TOGETHER):
+        several = payloads[start : start + TOGETHER]
+        bare = " ".join(several).replace("\n", " ")
+        rows = [bare, json.dumps(record_of(f"several-{start}", several))]
+        import_posts(io.BytesIO("\n".join(rows).encode("utf-8", "replace")), name=bare[:500].replace("\x00", ""))
+    posts = Post.objects.order_by("pk")
+    return list(posts.filter(source_id__startswith="xss-")), list(posts.filter(source_id__startswith="several-"))
 
 
 def run(paths, options):
@@ -211,11 +235,12 @@ def run(paths, options):
     payloads, live = chosen_payloads(paths, options.payloads, options.seed)
     tally.count("payloads", len(payloads))
     tally.lines.append(f"seed {options.seed}; {live} of them ran in a bare page when they were collected")
-    posts = fill(payloads)
-    missing = [payload for payload, post in zip(payloads, posts, strict=True) if post is None]
-    tally.count("taken into every place of a record", len(payloads) - len(missing))
-    for payload in missing:
-        tally.expect(False, f"no record took {payload!r}")
+    posts, several = fill(payloads)
+    tally.count("taken into every place of a record", len(posts), of=len(payloads))
+    tally.expect(len(posts) == len(payloads), "a payload made its record unacceptable")
+    groups = -(-len(payloads) // TOGETHER)
+    tally.count(f"records with {TOGETHER} of them", len(several), of=groups)
+    tally.expect(len(several) == groups, "payloads together made their record unacceptable")
     tally.count(
         "rows refused with the payload in the reason or the row", ImportIssue.objects.filter(kind="refused").count()
     )
@@ -228,7 +253,7 @@ def run(paths, options):
     with _bare_server(payloads) as bare, _site() as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_ARGUMENTS, nowhere])
         _control(tally, browser, bare, payloads, live)
-        _visit_site(tally, browser, site, payloads, [post for post in posts if post])
+        _visit_site(tally, browser, site, payloads, posts, several)
         browser.close()
     return tally
 
@@ -284,7 +309,7 @@ def _control(tally, browser, bare, payloads, live):
         watch.context.close()
 
 
-def _visit_site(tally, browser, site, payloads, posts):
+def _visit_site(tally, browser, site, payloads, posts, several):
     allowed = set(settings.IMAGE_HOSTS)
     public, desk = browser.new_context(), browser.new_context()
     desk.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": _session(), "url": site}])
@@ -300,6 +325,7 @@ def _visit_site(tally, browser, site, payloads, posts):
     for post in posts:
         visit(public, "article", post.get_absolute_url())
         visit(public, "JSON of the record", reverse("posts:record", args=[post.slug]))
+    for post in several:
         visit(desk, "preview", reverse("admin:posts_post_preview", args=[post.pk]))
         form = reverse("admin:posts_post_change", args=[post.pk])
         visit(desk, "form, then with errors, then a conflict", form, _send_wrong_and_stale)
@@ -308,9 +334,10 @@ def _visit_site(tally, browser, site, payloads, posts):
         raw = quote(payload.encode("utf-8", "replace"), safe="")[:2000]
         visit(public, "address that is not there, and question", f"/posts/{raw}/?q={raw}&page={raw}")
         visit(desk, "question to the list of posts", f"{reverse('admin:posts_post_changelist')}?q={raw}")
-    for payload in payloads:
-        visit(public, "name at the login", reverse("admin:login"), lambda page, name=payload: _log_in(page, name))
-    for issue in ImportIssue.objects.filter(line=2).values_list("pk", flat=True):
+    for start in range(0, len(payloads), TOGETHER):
+        names = payloads[start : start + TOGETHER]
+        visit(public, f"{TOGETHER} names at the login", reverse("admin:login"), partial(_log_in, names=names))
+    for issue in ImportIssue.objects.filter(line=1).values_list("pk", flat=True):
         visit(desk, "refused row", reverse("admin:posts_importissue_change", args=[issue]))
     for name in ("post", "revision", "importissue", "importbatch", "auditentry"):
         for number in range(1, (_rows(name) - 1) // 50 + 2):
@@ -334,6 +361,8 @@ def _visit_site(tally, browser, site, payloads, posts):
     tally.count("executed", len(ran))
     tally.count("requests to foreign hosts", len(foreign))
     tally.count("stopped by the policy only", len(violations))
+    tally.count("handlers and links that would run something", public.handlers + desk.handlers)
+    tally.expect(not public.handlers + desk.handlers, "a page has handlers, or links that run something")
     tally.count("crashes of the browser", public.crashes + desk.crashes)
     tally.count("answers of 500 and over", len(public.broke) + len(desk.broke))
     for what in (*ran, *foreign, *violations, *public.broke, *desk.broke):
@@ -376,10 +405,12 @@ def _send(page, change):
         page.evaluate(f"(() => {{ const form = document.getElementById('post-form'); {change}; form.submit() }})()")
 
 
-def _log_in(page, name):
-    with page.expect_navigation(wait_until="load", timeout=5_000):
-        page.evaluate(
-            "name => { const form = document.getElementById('login-form'); form.elements.username.value = name; "
-            "form.elements.password.value = name; form.submit() }",
-            name,
-        )
+def _log_in(page, names):
+    for name in names:
+        with page.expect_navigation(wait_until="load", timeout=5_000):
+            page.evaluate(
+                "name => { const form = document.getElementById('login-form'); form.elements.username.value = name; "
+                "form.elements.password.value = name; form.submit() }",
+                name,
+            )
+        page.evaluate(PROVOKE)
