@@ -8,12 +8,17 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def safe_cell(value):
-    """`value` as the text of a cell; one that a spreadsheet would run gets an apostrophe before it.
+    """`value` (text, number, bool, moment, list or None) as the text of a cell; one that a spreadsheet would run gets
+    an apostrophe before it.
 
     Source: OWASP, "CSV Injection".
     """
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 

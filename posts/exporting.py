@@ -4,20 +4,17 @@ Everything is read in small sets by key and handed on at once: flat in memory, a
 reader takes its time.
 """
 
-import csv
-import io
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from posts.csv_cells import csv_lines
 from posts.models import ImportIssue, Post, Review, Revision
 from posts.models.fields import dump_json
 from posts.records import FIELDS
 
 CHUNK = 500
-# A spreadsheet takes a cell that begins like this for a formula and runs it.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 CSV_COLUMNS = (
     "source_id",
     "reference",
@@ -61,12 +58,8 @@ def json_lines(posts, *, live=False, key="pk"):
             yield dump_json(with_today(snapshots[pk], today)).encode() + b"\n"
 
 
-def csv_lines(posts):
-    """Yield a queryset of posts as CSV (bytes; RFC 4180, UTF-8, a head line), a row of CSV_COLUMNS for each post.
-
-    No cell can be taken for a formula: one that begins like it gets an apostrophe before it.
-    """
-    yield _csv_line(CSV_COLUMNS)
+def posts_as_csv(posts):
+    """A queryset of posts as lines of CSV, a row of CSV_COLUMNS for each; no cell of it is run as a formula."""
     columns = (
         "source_id",
         "reference",
@@ -86,9 +79,7 @@ def csv_lines(posts):
         "changed_at",
         "head_revision__fingerprint",
     )
-    for chunk in _in_chunks(posts, columns, "pk"):
-        for row in chunk:
-            yield _csv_line(map(_cell, row))
+    return csv_lines(CSV_COLUMNS, (row for chunk in _in_chunks(posts, columns, "pk") for row in chunk))
 
 
 def export_reviews(stream):
@@ -178,18 +169,3 @@ def _write(stream, lines):
 
 def _plain(value):
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _cell(value):
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(_plain(value))
-    return "'" + text if text.startswith(FORMULA_SIGNS) else text
-
-
-def _csv_line(cells):
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue().encode()

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.http import StreamingHttpResponse
 
-from posts.exporting import csv_lines, json_lines
+from posts.exporting import json_lines, posts_as_csv
 from posts.operations.audit import note_audit
 
 
@@ -17,7 +17,7 @@ class ExportActions:
 
     @admin.action(description="Export as CSV", permissions=["export"])
     def export_csv(self, request, queryset):
-        return self._file(request, queryset, csv_lines, "posts.csv", "text/csv; charset=utf-8")
+        return self._file(request, queryset, posts_as_csv, "posts.csv", "text/csv; charset=utf-8")
 
     @admin.action(description="Export as JSON Lines", permissions=["export"])
     def export_json_lines(self, request, queryset):
