@@ -29,10 +29,13 @@ QUESTIONS = {
         FROM posts_revision r JOIN posts_post p ON p.id = r.post_id ORDER BY 1, 2""",
     "flags": """SELECT p.source_id, f.reason, f.fingerprint
         FROM posts_reviewflag f JOIN posts_post p ON p.id = f.post_id ORDER BY 1, 2, 3""",
-    "issues": """SELECT i.batch_id, i.kind, i.line, i.first_line, i.problems, i.raw, i.resolution, p.source_id
+    # Batches in their order: PostgreSQL gives a number away for good, also to a run that is killed before it is kept.
+    "issues": """SELECT (SELECT count(*) FROM posts_importbatch b WHERE b.id <= i.batch_id),
+        i.kind, i.line, i.first_line, i.problems, i.raw, i.resolution, p.source_id
         FROM posts_importissue i LEFT JOIN posts_post p ON p.id = i.post_id ORDER BY 1, 2, 3, 8""",
-    "batches": """SELECT id, state, source_sha256, checkpoint_line, checkpoint_offset, created, updated, unchanged,
-        conflict, duplicate, skipped, refused FROM posts_importbatch ORDER BY 1""",
+    "batches": """SELECT (SELECT count(*) FROM posts_importbatch b WHERE b.id <= i.id),
+        state, source_sha256, checkpoint_line, checkpoint_offset, created, updated, unchanged,
+        conflict, duplicate, skipped, refused FROM posts_importbatch i ORDER BY 1""",
     "releases": """SELECT p.source_id, l.kind, l.why
         FROM posts_release l JOIN posts_post p ON p.id = l.post_id ORDER BY 1, 2, 3""",
     "terms": "SELECT count(*) FROM posts_postterm",
