@@ -244,8 +244,10 @@ def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_s
         watched.page.goto("about:blank")
         watched.open(address)
         watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
+        assert watched.complaints == [], address
         check(watched, address)
-    assert watched.complaints == []
+        # axe reads style sheets into a document of its own, which the policy complains about.
+        watched.complaints.clear()
 
 
 def check(watched, address=""):

@@ -104,7 +104,8 @@ def test_a_figure_whose_picture_does_not_come_shows_its_drawing_and_its_words(br
     figure = watched.page.locator("figure").first
     frame = figure.locator(".figure__frame")
     frame.scroll_into_view_if_needed()
-    watched.page.wait_for_function("document.images[0].complete && !document.images[0].naturalWidth")
+    figure.locator("img").evaluate("img => img.complete || new Promise(done => { img.onload = img.onerror = done })")
+    assert figure.locator("img").evaluate("img => img.naturalWidth") == 0
     box = frame.bounding_box()
     assert abs(box["width"] / box["height"] - 1200 / 630) < 0.01
     assert figure.locator("svg.plate").is_visible()
