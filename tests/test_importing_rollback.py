@@ -121,6 +121,7 @@ def test_readers_get_the_release_before_where_the_imported_text_was_approved_sin
     assert b"Old text." in client.get(post.get_absolute_url()).content
     assert post.is_indexable and not post.awaits_review
     assert post.live_revision.fingerprint == post.head_revision.fingerprint
+    assert post.head_revision.status == "approved"
     assert post_of(fresh).withdrawn_at and batch.rollback["approved_since"] == 2
     assert not PostTerm.objects.filter(post__source_id=fresh["source_id"]).exists()
     assert ImportIssue.objects.filter(kind="set_back").count() == 2
@@ -204,6 +205,17 @@ def test_taking_the_incoming_text_makes_it_the_proposed_one_and_lets_the_next_th
     assert import_records({**incoming, "body": "Further."}).updated == 1
     with pytest.raises(Refused, match="settled already: taken"):
         take_incoming(issue, by=None)
+
+
+def test_taking_what_readers_see_approved_already_asks_nobody_to_read_it_again():
+    record = RecordFactory(body="Live.")
+    import_records(record)
+    approve(post_of(record))
+    import_records({**record, "body": "Proposed by an import."})
+    edit(record, summary="A person wrote this.")
+    import_records({**record, "view_count": 7, "body": "Live."})
+    revision = take_incoming(ImportIssue.objects.get(kind="conflict"), by=person("Editors"))
+    assert (revision.status, post_of(record).awaits_review) == ("approved", False)
 
 
 def test_a_dismissed_text_is_no_conflict_again_but_another_one_is(conflict):
