@@ -4,8 +4,10 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, PostTerm, Release, Revision
+from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, PostTerm, Release, Revision, Term
 from posts.operations import HeadMoved, NotAllowed, Refused, record_revision, roll_back
 from posts.operations.repair_row import leave_row_out, repair_row
 from posts.operations.roll_back_batch import RollbackPlan, plan_rollback, roll_back_batch
@@ -179,6 +181,27 @@ def test_the_switch_of_an_import_closes_its_texts_at_once_also_under_a_later_pro
     switch_batch_index(batch, is_open=True, by=None)
     assert post_of(record).is_indexable and Post.objects.indexable().count() == 2
     assert PostTerm.objects.filter(post=post).exists()
+
+
+def test_the_lists_of_many_posts_follow_their_import_in_one_step():
+    small, large = ([RecordFactory(tools=[f"tool {at}"]) for at in range(count)] for count in (2, 8))
+    batches = [import_records(*records) for records in (small, large)]
+    for record in (*small, *large):
+        approve(post_of(record))
+    before = dict(Term.objects.values_list("key", "listed_count"))
+    asked = []
+    for batch in batches:
+        with CaptureQueriesContext(connection) as queries:
+            switch_batch_index(batch, is_open=False, by=None)
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
+    assert not PostTerm.objects.exists() and not Term.objects.filter(listed_count__gt=0).exists()
+    for batch in batches:
+        switch_batch_index(batch, is_open=True, by=None)
+    assert dict(Term.objects.values_list("key", "listed_count")) == before and before["go services"] == 10
+    roll_back_batch(batches[1], by=None)
+    assert Term.objects.get(kind="stack", key="go services").listed_count == 2
+    assert set(PostTerm.objects.values_list("post__source_id", flat=True)) == {r["source_id"] for r in small}
 
 
 # Rows that were not taken
