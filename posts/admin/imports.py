@@ -141,8 +141,9 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if upload := data.get("upload"):
             stored, name = store_upload(upload), upload.name
         else:
-            stored = server_file(data["server_file"])
-            name = data["server_file"]
+            stored, name = server_file(data["server_file"]), data["server_file"]
+        # As a run calls its source: the lock of a source, and going on with it, hang on this name.
+        stored = stored.resolve()
         batch = ImportBatch.objects.create(
             source_name=name[:500].replace("\x00", ""),
             source_path=str(stored),
