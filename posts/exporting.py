@@ -15,6 +15,8 @@ from posts.models.fields import dump_json
 from posts.records import FIELDS
 
 CHUNK = 500
+# Whole texts that are in memory at once: each may be as large as a record may be.
+TEXTS = 50
 CSV_COLUMNS = (
     "source_id",
     "reference",
@@ -51,7 +53,7 @@ def json_lines(posts, *, live=False, key="pk"):
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
     columns = ("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
-    for chunk in _in_chunks(posts, columns, key):
+    for chunk in _in_chunks(posts, columns, key, size=TEXTS):
         snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
         for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
             today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
@@ -150,11 +152,11 @@ def with_today(record, today):
     return known | {key: value for key, value in record.items() if key not in FIELDS}
 
 
-def _in_chunks(rows, columns, key):
-    """Lists of tuples of `columns`, CHUNK rows each, walking the unique column `key`."""
+def _in_chunks(rows, columns, key, size=CHUNK):
+    """Lists of tuples of `columns`, `size` rows each, walking the unique column `key`."""
     rows = rows.order_by(key).values_list(key, *columns)
     last = None
-    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:size]):
         last = chunk[-1][0]
         yield [row[1:] for row in chunk]
 
