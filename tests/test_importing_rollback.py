@@ -66,6 +66,13 @@ def test_a_rollback_withdraws_what_was_created_and_sets_back_what_was_changed(im
     assert AuditEntry.objects.filter(action="import rolled back").exists()
 
 
+def test_what_a_rollback_will_do_is_counted_beyond_the_patience_of_a_page(imported):
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '1ms'")
+    assert plan_rollback(imported[0]).sets_back == 10
+
+
 def test_a_second_rollback_changes_nothing(imported):
     batch, *_ = imported
     roll_back_batch(batch, by=None)

@@ -183,7 +183,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                     "raw", "post__body", "post__intro"
                 )[:20],
                 "rehearsal": rehearsal_rows(batch.rehearsal),
-                "opened": approved_posts_of(batch)[:1001].count(),
+                "opened": approved_posts_of(batch).approved()[:1001].count(),
                 "kept": kept[:50],
                 "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
                 "can_stop": batch.state == State.RUNNING and not batch.stop_requested,

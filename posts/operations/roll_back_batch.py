@@ -32,15 +32,28 @@ def plan_rollback(batch):
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
-    counts = of_batch.aggregate(
-        withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
-        sets_back=Count("pk", filter=is_head & ~is_created),
-        keeps=Count("pk", filter=~is_head),
-        were_approved=Count(
-            "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
-        ),
-    )  # fmt: skip
+    with _patience():
+        counts = of_batch.aggregate(
+            withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
+            sets_back=Count("pk", filter=is_head & ~is_created),
+            keeps=Count("pk", filter=~is_head),
+            were_approved=Count(
+                "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
+            ),
+        )  # fmt: skip
     return RollbackPlan(**counts)
+
+
+@contextlib.contextmanager
+def _patience():
+    """More time than a web process has for its queries: of a large import all posts are looked at. On SQLite nothing
+    has to be asked for, and a transaction would take the place of a writer."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '60s'")
+        yield
 
 
 def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
