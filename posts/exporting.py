@@ -53,7 +53,7 @@ def json_lines(posts, *, live=False, key="pk"):
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
     columns = ("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
-    for chunk in _in_chunks(posts, columns, key, size=TEXTS):
+    for chunk in in_chunks(posts, columns, key, size=TEXTS):
         snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
         for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
             today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
@@ -81,7 +81,7 @@ def posts_as_csv(posts):
         "changed_at",
         "head_revision__fingerprint",
     )
-    return csv_lines(CSV_COLUMNS, (row for chunk in _in_chunks(posts, columns, "pk") for row in chunk))
+    return csv_lines(CSV_COLUMNS, (row for chunk in in_chunks(posts, columns, "pk") for row in chunk))
 
 
 def export_reviews(stream):
@@ -106,7 +106,7 @@ def export_reviews(stream):
         stream,
         (
             dump_json(dict(zip(names, map(_plain, row), strict=True))).encode() + b"\n"
-            for chunk in _in_chunks(Review.objects.all(), columns, "pk")
+            for chunk in in_chunks(Review.objects.all(), columns, "pk")
             for row in chunk
         ),
     )
@@ -115,7 +115,7 @@ def export_reviews(stream):
 def issue_lines(batch, kind):
     """Yield the open rows of one kind that an import kept, as they came (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
-    for chunk in _in_chunks(issues, ("raw",), "pk"):
+    for chunk in in_chunks(issues, ("raw",), "pk"):
         for (raw,) in chunk:
             # Readers take a line end for the end of the row.
             yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
@@ -152,7 +152,7 @@ def with_today(record, today):
     return known | {key: value for key, value in record.items() if key not in FIELDS}
 
 
-def _in_chunks(rows, columns, key, size=CHUNK):
+def in_chunks(rows, columns, key, size=CHUNK):
     """Lists of tuples of `columns`, `size` rows each, walking the unique column `key`."""
     rows = rows.order_by(key).values_list(key, *columns)
     last = None
