@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from posts.admin.lists import typed_text
+from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
 from posts.importing.background import begin, rehearse_import, run_import, run_rollback
@@ -32,7 +32,6 @@ from posts.operations.settle_conflict import dismiss_incoming, incoming_record, 
 from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
 from posts.records import FIELDS, RecordRefused
 
-MAX_ID = 2**63 - 1
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
 NOTES = {

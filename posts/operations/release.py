@@ -21,7 +21,7 @@ def standing_approval(revision):
             outcome=Review.Outcome.APPROVED,
             revoked_at=None,
         )
-        .select_related("revision")
+        .select_related("revision__batch")
         .order_by("is_bulk", "-pk")
         .first()
     )
