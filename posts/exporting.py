@@ -15,6 +15,8 @@ from posts.models.fields import dump_json
 from posts.records import FIELDS
 
 CHUNK = 500
+# Whole texts that are in memory at once: each may be as large as a record may be.
+TEXTS = 50
 CSV_COLUMNS = (
     "source_id",
     "reference",
@@ -51,7 +53,7 @@ def json_lines(posts, *, live=False, key="pk"):
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
     columns = ("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
-    for chunk in _in_chunks(posts, columns, key):
+    for chunk in in_chunks(posts, columns, key, size=TEXTS):
         snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
         for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
             today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
@@ -79,7 +81,7 @@ def posts_as_csv(posts):
         "changed_at",
         "head_revision__fingerprint",
     )
-    return csv_lines(CSV_COLUMNS, (row for chunk in _in_chunks(posts, columns, "pk") for row in chunk))
+    return csv_lines(CSV_COLUMNS, (row for chunk in in_chunks(posts, columns, "pk") for row in chunk))
 
 
 def export_reviews(stream):
@@ -104,7 +106,7 @@ def export_reviews(stream):
         stream,
         (
             dump_json(dict(zip(names, map(_plain, row), strict=True))).encode() + b"\n"
-            for chunk in _in_chunks(Review.objects.all(), columns, "pk")
+            for chunk in in_chunks(Review.objects.all(), columns, "pk")
             for row in chunk
         ),
     )
@@ -113,7 +115,7 @@ def export_reviews(stream):
 def issue_lines(batch, kind):
     """Yield the open rows of one kind that an import kept, as they came (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
-    for chunk in _in_chunks(issues, ("raw",), "pk"):
+    for chunk in in_chunks(issues, ("raw",), "pk"):
         for (raw,) in chunk:
             # Readers take a line end for the end of the row.
             yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
@@ -150,11 +152,11 @@ def with_today(record, today):
     return known | {key: value for key, value in record.items() if key not in FIELDS}
 
 
-def _in_chunks(rows, columns, key):
-    """Lists of tuples of `columns`, CHUNK rows each, walking the unique column `key`."""
+def in_chunks(rows, columns, key, size=CHUNK):
+    """Lists of tuples of `columns`, `size` rows each, walking the unique column `key`."""
     rows = rows.order_by(key).values_list(key, *columns)
     last = None
-    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:size]):
         last = chunk[-1][0]
         yield [row[1:] for row in chunk]
 

@@ -18,6 +18,7 @@ from hashlib import blake2b
 
 from django.db import connection, transaction
 from django.db.models import Count, Max
+from django.db.models.functions import Length
 
 from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
 
@@ -128,7 +129,8 @@ def sketch_posts(ids):
     """Bring sketches and twins of the posts with these primary keys in step with their proposed texts; return how many
     texts were new.
 
-    Works in sets of CHUNK, each one transaction; run again, it does nothing for what is sketched already.
+    Works in sets, each one transaction of BATCH_CHARACTERS at the most; run again, it does nothing for what is
+    sketched already.
     """
     ids, made = list(ids), 0
     for at in range(0, len(ids), CHUNK):
@@ -140,12 +142,30 @@ def _sketch_set(ids):
     # Most posts of a scan are sketched already: they are found out without a lock that an editor would wait for.
     if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
         return 0
-    with transaction.atomic():
-        # Locked in one order: two workers may be given the same posts.
-        posts = Post.objects.filter(pk__in=stale).order_by("pk").select_for_update(of=("self",))
-        stale, before = _stale(posts)
-        _resketch(stale, before)
-    return len(stale)
+    made = 0
+    for part in _parts(stale):
+        with transaction.atomic():
+            # Locked in one order: two workers may be given the same posts.
+            posts = Post.objects.filter(pk__in=part).order_by("pk").select_for_update(of=("self",))
+            heads, before = _stale(posts)
+            _resketch(heads, before)
+        made += len(heads)
+    return made
+
+
+def _parts(ids):
+    """`ids` in lists of BATCH_CHARACTERS of text or of one longer text: while a part is compared, SQLite has no place
+    for an editor's save."""
+    part, size = [], 0
+    lengths = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", Length("head_revision__snapshot"))
+    for pk, length in lengths:
+        if part and size + length > BATCH_CHARACTERS:
+            yield part
+            part, size = [], 0
+        part.append(pk)
+        size += length
+    if part:
+        yield part
 
 
 def _stale(posts):

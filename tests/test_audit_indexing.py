@@ -48,6 +48,13 @@ def test_every_surface_says_what_the_rule_says():
     assert audit() == ("", "8 post(s): every surface says what the rule says.\n")
 
 
+@pytest.mark.django_db
+def test_posts_of_several_sets_are_each_asked_for(monkeypatch):
+    fill()
+    monkeypatch.setattr("posts.index_audit.CHUNK", 3)
+    assert audit() == ("", "8 post(s): every surface says what the rule says.\n")
+
+
 def _replace(pattern, words):
     def change(response):
         response.content = re.sub(pattern, words, response.content.decode(), flags=re.DOTALL).encode()

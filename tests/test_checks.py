@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -291,6 +293,19 @@ def test_a_scan_reads_what_came_in_since_the_last_one(django_assert_max_num_quer
     assert scan_new_texts(from_start=True) == (6, 0)
     with django_assert_max_num_queries(12):
         scan_new_texts()
+
+
+@pytest.mark.django_db
+def test_a_scan_reads_what_a_slow_transaction_brought_under_a_smaller_number(monkeypatch):
+    monkeypatch.setattr("posts.text_scan.OVERLAP", 0)
+    first, *_ = (make_post() for _ in range(3))
+    scan_new_texts()
+    # As if its transaction had ended only now, after larger numbers were seen.
+    CheckResult.objects.filter(fingerprint=first.head_revision.fingerprint).delete()
+    assert scan_new_texts() == (1, 0)
+    CheckResult.objects.filter(fingerprint=first.head_revision.fingerprint).delete()
+    Revision.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    assert scan_new_texts() == (0, 0)
 
 
 @pytest.mark.django_db

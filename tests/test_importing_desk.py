@@ -94,6 +94,23 @@ def test_a_file_of_the_servers_folder_is_imported_and_nothing_else_of_the_server
     assert (batch.state, batch.created, batch.options) == ("finished", 1, {"only_new": True})
 
 
+def test_an_import_of_a_folder_under_another_name_is_the_same_source_for_everybody(client, staff, folders, settings):
+    client.force_login(staff)
+    for name in ("server", "uploads"):
+        (folders / name).mkdir(exist_ok=True)
+        os.symlink(folders / name, folders / f"link to {name}")
+    settings.IMPORT_DIR, settings.IMPORT_UPLOADS = (str(folders / f"link to {name}") for name in ("server", "uploads"))
+    (folders / "server" / "posts.jsonl").write_text(lines_of([RecordFactory()]))
+    client.post(NEW, {"server_file": "posts.jsonl"})
+    client.post(NEW, {"upload": uploaded(RecordFactory())})
+    listed, sent = ImportBatch.objects.order_by("pk")
+    # The lock of a source hangs on this name: a run, its roll-back and a command must all use the same.
+    assert listed.source_path == os.path.realpath(folders / "server" / "posts.jsonl")
+    long_ago = os.stat(sent.source_path).st_mtime - 40 * 24 * 3600
+    os.utime(sent.source_path, (long_ago, long_ago))
+    assert remove_old_uploads() == 0
+
+
 @pytest.mark.parametrize("content", [b"<html></html>", b"PK\x03\x04zip", b"", b"\x1f\x8bno gzip"])
 def test_what_a_file_is_its_content_decides(client, staff, folders, content):
     client.force_login(staff)

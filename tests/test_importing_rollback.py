@@ -4,8 +4,10 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, PostTerm, Release, Revision
+from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, PostTerm, Release, Revision, Term
 from posts.operations import HeadMoved, NotAllowed, Refused, record_revision, roll_back
 from posts.operations.repair_row import leave_row_out, repair_row
 from posts.operations.roll_back_batch import RollbackPlan, plan_rollback, roll_back_batch
@@ -62,6 +64,13 @@ def test_a_rollback_withdraws_what_was_created_and_sets_back_what_was_changed(im
         assert client.get(post_of(record).get_absolute_url()).status_code == 410
     assert Revision.objects.count() == 10 + 20 + 10  # nothing was deleted
     assert AuditEntry.objects.filter(action="import rolled back").exists()
+
+
+def test_what_a_rollback_will_do_is_counted_beyond_the_patience_of_a_page(imported):
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '1ms'")
+    assert plan_rollback(imported[0]).sets_back == 10
 
 
 def test_a_second_rollback_changes_nothing(imported):
@@ -121,6 +130,7 @@ def test_readers_get_the_release_before_where_the_imported_text_was_approved_sin
     assert b"Old text." in client.get(post.get_absolute_url()).content
     assert post.is_indexable and not post.awaits_review
     assert post.live_revision.fingerprint == post.head_revision.fingerprint
+    assert post.head_revision.status == "approved"
     assert post_of(fresh).withdrawn_at and batch.rollback["approved_since"] == 2
     assert not PostTerm.objects.filter(post__source_id=fresh["source_id"]).exists()
     assert ImportIssue.objects.filter(kind="set_back").count() == 2
@@ -180,6 +190,27 @@ def test_the_switch_of_an_import_closes_its_texts_at_once_also_under_a_later_pro
     assert PostTerm.objects.filter(post=post).exists()
 
 
+def test_the_lists_of_many_posts_follow_their_import_in_one_step():
+    small, large = ([RecordFactory(tools=[f"tool {at}"]) for at in range(count)] for count in (2, 8))
+    batches = [import_records(*records) for records in (small, large)]
+    for record in (*small, *large):
+        approve(post_of(record))
+    before = dict(Term.objects.values_list("key", "listed_count"))
+    asked = []
+    for batch in batches:
+        with CaptureQueriesContext(connection) as queries:
+            switch_batch_index(batch, is_open=False, by=None)
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
+    assert not PostTerm.objects.exists() and not Term.objects.filter(listed_count__gt=0).exists()
+    for batch in batches:
+        switch_batch_index(batch, is_open=True, by=None)
+    assert dict(Term.objects.values_list("key", "listed_count")) == before and before["go services"] == 10
+    roll_back_batch(batches[1], by=None)
+    assert Term.objects.get(kind="stack", key="go services").listed_count == 2
+    assert set(PostTerm.objects.values_list("post__source_id", flat=True)) == {r["source_id"] for r in small}
+
+
 # Rows that were not taken
 
 
@@ -204,6 +235,17 @@ def test_taking_the_incoming_text_makes_it_the_proposed_one_and_lets_the_next_th
     assert import_records({**incoming, "body": "Further."}).updated == 1
     with pytest.raises(Refused, match="settled already: taken"):
         take_incoming(issue, by=None)
+
+
+def test_taking_what_readers_see_approved_already_asks_nobody_to_read_it_again():
+    record = RecordFactory(body="Live.")
+    import_records(record)
+    approve(post_of(record))
+    import_records({**record, "body": "Proposed by an import."})
+    edit(record, summary="A person wrote this.")
+    import_records({**record, "view_count": 7, "body": "Live."})
+    revision = take_incoming(ImportIssue.objects.get(kind="conflict"), by=person("Editors"))
+    assert (revision.status, post_of(record).awaits_review) == ("approved", False)
 
 
 def test_a_dismissed_text_is_no_conflict_again_but_another_one_is(conflict):

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth.models import Permission
 
 from posts.models import AuditEntry, Post, PostTerm, Release, Review, Revision, Term
 from posts.operations import (
@@ -304,6 +305,18 @@ def test_an_operation_itself_refuses_who_may_not_do_it(group, name, django_user_
         with pytest.raises(NotAllowed, match="lacks the right"):
             OPERATIONS[name](post, by)
         assert list(Post.objects.values()) == before and not AuditEntry.objects.exclude(post=None).exists()
+
+
+def test_who_may_decide_but_not_release_approves_for_later_and_confirms(django_user_model):
+    by = django_user_model.objects.create_user("decides")
+    by.user_permissions.add(Permission.objects.get(codename="review_post"))
+    post = make_post()
+    with pytest.raises(NotAllowed, match="release_post"):
+        approve(post, by=by)
+    assert fresh(post).live_revision is None and not Review.objects.exists()
+    assert approve(post, by=by, release=False).head_revision.status == "approved"
+    live = make_post(released=True, flagged=True)
+    assert approve(live, by=by).is_indexable
 
 
 def test_every_operation_leaves_who_did_what_to_which_text():

@@ -12,6 +12,7 @@ from posts.models import AuditEntry, ImportIssue, Post, Release, Review, Revisio
 from posts.operations import (
     HeadMoved,
     Refused,
+    create_post,
     decide,
     flag_post,
     record_revision,
@@ -95,6 +96,12 @@ def test_of_two_runners_one_does_what_is_due():
     schedule_release(post, by=person(), kind="release", revision=post.head_revision, due_at=due_at, zone="UTC")
     results = at_once([lambda: run_due(due_at)] * 4)
     assert sum(len(settled) for settled in results) == Release.objects.count() == 1
+
+
+def test_new_posts_that_want_one_address_at_once_each_get_one():
+    editor = person("Editors")
+    posts = at_once([lambda: create_post({"title": "One title", "body": "Text."}, by=editor)] * 8)
+    assert len({post.slug for post in posts}) == Post.objects.count() == 8
 
 
 def test_a_flag_raised_at_the_same_moment_closes_the_page_or_stops_the_approval():

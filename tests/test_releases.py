@@ -28,7 +28,8 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.schedule import moment_in_zone
-from tests.factories import approve, make_post, person
+from posts.operations.switch_batch_index import switch_batch_index
+from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 HOUR = datetime.timedelta(hours=1)
@@ -361,6 +362,22 @@ def test_where_nothing_can_be_released_the_page_says_why(client, prepare, words)
     client.force_login(person())
     page = client.get(releases(prepare())).content.decode()
     assert "Nothing to release" in page and words in page
+
+
+def test_the_page_foresees_that_the_import_of_the_text_is_closed_also_under_a_later_import(client):
+    record = RecordFactory()
+    first = import_records(record)
+    post = Post.objects.get(source_id=record["source_id"])
+    approve(post, release=False)
+    switch_batch_index(first, is_open=False, by=None)
+    import_records({**record, "body": "Proposed by a later import."})
+    by = person()
+    client.force_login(by)
+    page = client.get(releases(post))
+    foreseen = page.context["after_release"]
+    release_revision(page.context["revision"], by=by)
+    assert foreseen == Post.objects.with_texts().get(pk=post.pk).index_obstacles
+    assert foreseen == [f"import {first.pk} is switched off"]
 
 
 def test_the_page_costs_the_same_however_long_its_log_is(client):

@@ -6,6 +6,7 @@ import re
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,16 @@ def test_a_text_that_came_later_finds_the_one_that_stands_there():
     assert sketch_posts([second]) == 1
     assert TextTwin.objects.filter(post=first, twin=second).exists()
     assert sketch_posts([first, second]) == 0
+
+
+@pytest.mark.django_db
+def test_long_texts_are_compared_in_transactions_of_their_own(monkeypatch):
+    ids = posts_of(text(1), text(2), text(1) + " more")
+    monkeypatch.setattr("posts.twins.BATCH_CHARACTERS", 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert sketch_posts(ids) == 3
+    assert sum(query["sql"].startswith("RELEASE SAVEPOINT") for query in queries) >= 3
+    assert TextTwin.objects.filter(post=ids[0], twin=ids[2]).exists() and TextTwin.objects.count() == 2
 
 
 @pytest.mark.django_db

@@ -4,9 +4,8 @@ from django.http import HttpResponseBadRequest, StreamingHttpResponse
 from django.urls import path
 
 from posts.csv_cells import csv_lines
+from posts.exporting import in_chunks
 from posts.operations.audit import note_audit
-
-ROWS_AT_ONCE = 500
 
 
 class CSVList:
@@ -33,11 +32,12 @@ class CSVList:
             matched = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return HttpResponseBadRequest("These filters say nothing.")
-        rows = matched.order_by("pk").values_list(*(lookup for _, lookup in self.csv_columns))
+        columns = [lookup for _, lookup in self.csv_columns]
+        rows = (row for chunk in in_chunks(matched, columns, "pk") for row in chunk)
         note_audit(
             "exported", by=request.user, detail=f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"[:500]
         )
-        lines = csv_lines([heading for heading, _ in self.csv_columns], rows.iterator(chunk_size=ROWS_AT_ONCE))
+        lines = csv_lines([heading for heading, _ in self.csv_columns], rows)
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="{self.opts.model_name}.csv"'
         return response

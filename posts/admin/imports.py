@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from posts.admin.lists import typed_text
+from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
 from posts.importing.background import begin, rehearse_import, run_import, run_rollback
@@ -32,7 +32,6 @@ from posts.operations.settle_conflict import dismiss_incoming, incoming_record, 
 from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
 from posts.records import FIELDS, RecordRefused
 
-MAX_ID = 2**63 - 1
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
 NOTES = {
@@ -141,8 +140,9 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if upload := data.get("upload"):
             stored, name = store_upload(upload), upload.name
         else:
-            stored = server_file(data["server_file"])
-            name = data["server_file"]
+            stored, name = server_file(data["server_file"]), data["server_file"]
+        # As a run calls its source: the lock of a source, and going on with it, hang on this name.
+        stored = stored.resolve()
         batch = ImportBatch.objects.create(
             source_name=name[:500].replace("\x00", ""),
             source_path=str(stored),
@@ -182,7 +182,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                     "raw", "post__body", "post__intro"
                 )[:20],
                 "rehearsal": rehearsal_rows(batch.rehearsal),
-                "opened": approved_posts_of(batch)[:1001].count(),
+                "opened": approved_posts_of(batch).approved()[:1001].count(),
                 "kept": kept[:50],
                 "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
                 "can_stop": batch.state == State.RUNNING and not batch.stop_requested,

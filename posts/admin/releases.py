@@ -14,9 +14,10 @@ from django.urls import path, reverse
 from django.views import View
 
 from posts.admin.csv_lists import CSVList
-from posts.admin.posts import MAX_ID
+from posts.admin.finding import find_post
+from posts.admin.lists import MAX_ID
 from posts.admin.records import ReadOnlyAdmin
-from posts.models import Post, Release, Revision, ScheduledRelease
+from posts.models import Release, Revision, ScheduledRelease
 from posts.operations import (
     HeadMoved,
     PageMoved,
@@ -116,14 +117,6 @@ def page_urls(admin_site):
     """The addresses of this module, for AdminSite.get_urls."""
     view = admin_site.admin_view(ReleasesView.as_view(admin_site=admin_site))
     return [path("posts/post/<int:pk>/releases/", view, name="posts_post_releases")]
-
-
-def find_post(pk):
-    """The post with this number, with its texts; Http404 otherwise."""
-    post = Post.objects.with_texts().filter(pk=pk).first() if pk <= MAX_ID else None
-    if post is None:
-        raise Http404("No post has this number.")
-    return post
 
 
 class ReleasesView(View):
@@ -319,8 +312,9 @@ def closed_after(post, approval, *, keeps_hold=False):
         reasons.append("a flag is open")
     if keeps_hold and post.held:
         reasons.append("held")
-    if post.last_batch_id and not post.last_batch.index_open:
-        reasons.append(f"import {post.last_batch_id} is switched off")
+    batches = {post.last_batch, approval.revision.batch}
+    closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
+    reasons += [f"import {pk} is switched off" for pk in closed]
     if not settings.INDEXING:
         reasons.append("the site is switched off")
     return reasons

@@ -53,7 +53,9 @@ def check_revisions(ids):
         for fingerprint in known:
             del wanted[fingerprint]
         texts = Revision.objects.filter(pk__in=wanted.values()).values_list("fingerprint", "snapshot")
-        results = [_result(fingerprint, key, findings(snapshot)) for fingerprint, snapshot in texts]
+        results = [
+            _result(fingerprint, key, findings(snapshot)) for fingerprint, snapshot in texts.iterator(chunk_size=20)
+        ]
         CheckResult.objects.bulk_create(results, ignore_conflicts=True)
         made += len(results)
     return made

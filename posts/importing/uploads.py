@@ -113,7 +113,7 @@ def _is_plain(entry):
 def remove_old_uploads():
     """Delete uploads that are older than IMPORT_UPLOAD_DAYS; return how many. A file that an import may still need
     (it waits, runs, or stopped and can go on) stays as long again."""
-    folder = Path(settings.IMPORT_UPLOADS)
+    folder = Path(settings.IMPORT_UPLOADS).resolve()
     if not folder.is_dir():
         return 0
     now = timezone.now()

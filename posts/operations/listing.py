@@ -1,3 +1,5 @@
+from collections import Counter, defaultdict
+
 from django.db.models import F
 
 from posts.models import PostTerm, Term
@@ -23,21 +25,46 @@ def refresh_listing(post):
 
     Every operation that can change either ends with this call.
     """
-    wanted = terms_of(post.live_revision.snapshot) if post.is_listed else {}
-    old = dict(post.post_terms.values_list("term_id", "pk"))
-    terms = []
-    if wanted:
-        # In one order everywhere, here and below: two releases at once must not wait for each other's terms.
-        Term.objects.bulk_create(
-            [Term(kind=kind, key=key, name=wanted[kind, key]) for kind, key in sorted(wanted)], ignore_conflicts=True
-        )
-        candidates = Term.objects.filter(key__in={key for _, key in wanted})
-        terms = [term for term in candidates if (term.kind, term.key) in wanted]
-    gone = [pk for term_id, pk in old.items() if term_id not in {term.pk for term in terms}]
-    new = [term for term in terms if term.pk not in old]
-    touched = {term.pk for term in new} | {term_id for term_id, pk in old.items() if pk in gone}
-    list(Term.objects.filter(pk__in=touched).order_by("pk").select_for_update().values_list("pk"))
-    Term.objects.filter(post_terms__in=gone).update(listed_count=F("listed_count") - 1)
+    refresh_listings([post])
+
+
+def refresh_listings(posts):
+    """refresh_listing of many posts in one step, whose terms are locked once and in one order.
+
+    A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
+    wait for each other.
+    """
+    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listed else {} for post in posts}
+    terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
+    old = defaultdict(dict)
+    for post_id, term_id, pk in PostTerm.objects.filter(post__in=wanted).values_list("post_id", "term_id", "pk"):
+        old[post_id][term_id] = pk
+    steps, gone, new = Counter(), [], []
+    for post in posts:
+        is_now = {terms[key] for key in wanted[post.pk]}
+        was = old[post.pk]
+        gone += [was[term_id] for term_id in was.keys() - is_now]
+        new += [
+            PostTerm(post_id=post.pk, term_id=term_id, published_at=post.first_published_at)
+            for term_id in sorted(is_now - was.keys())
+        ]
+        steps.update(is_now - was.keys())
+        steps.subtract(was.keys() - is_now)
+    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update().values_list("pk"))
     PostTerm.objects.filter(pk__in=gone).delete()
-    PostTerm.objects.bulk_create(PostTerm(post=post, term=term, published_at=post.first_published_at) for term in new)
-    Term.objects.filter(pk__in=[term.pk for term in new]).update(listed_count=F("listed_count") + 1)
+    PostTerm.objects.bulk_create(new)
+    for step in set(steps.values()) - {0}:
+        moved = [term_id for term_id, found in steps.items() if found == step]
+        Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
+
+
+def _known_terms(names):
+    """{(kind, key): primary key} of `names` ({(kind, key): name}); terms that nobody has named yet are made."""
+    if not names:
+        return {}
+    # In one order everywhere, as the locks above: two releases at once must not wait for each other's terms.
+    Term.objects.bulk_create(
+        [Term(kind=kind, key=key, name=names[kind, key]) for kind, key in sorted(names)], ignore_conflicts=True
+    )
+    found = Term.objects.filter(key__in={key for _, key in names}).values_list("kind", "key", "pk")
+    return {(kind, key): pk for kind, key, pk in found if (kind, key) in names}

@@ -1,6 +1,6 @@
 import uuid
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from posts.models import ChecklistItem, ImageSource, Post, Revision
@@ -13,6 +13,7 @@ from posts.slugs import free_slug
 
 FIRST_VERSION = "1.0.0"
 BUMPS = ("patch", "minor", "major")
+ATTEMPTS = 5
 
 
 def next_version(version, bump="patch"):
@@ -40,9 +41,9 @@ def create_post(data, *, by, why=""):
     require(by, "add_post")
     why = checked_words(why, name="The reason")
     record = validate_record({"source_id": f"typed-{uuid.uuid4()}", **data}).to_dict()
-    post = Post(source_id=record["source_id"], slug=free_slug(record))
+    post = Post(source_id=record["source_id"])
     post.take_record(record)
-    post.save(force_insert=True)
+    _insert(post, record)
     _write_children(post, record)
     revision = _add_revision(post, record, version=FIRST_VERSION, by=by, why=why)
     note_audit("created", post=post, by=by, revision=revision, detail=why)
@@ -95,6 +96,18 @@ def submit_revision(post, *, by):
     post.save(update_fields=["awaits_review"])
     note_audit("submitted", post=post, by=by, revision=revision)
     return revision
+
+
+def _insert(post, record):
+    """Insert a new post at a free address; somebody may take the same one at the same moment, then at another."""
+    for attempt in range(1, ATTEMPTS + 1):
+        post.slug = free_slug(record)
+        try:
+            with transaction.atomic():
+                return post.save(force_insert=True)
+        except IntegrityError:
+            if attempt == ATTEMPTS or Post.objects.filter(source_id=post.source_id).exists():
+                raise
 
 
 def _write_children(post, record):

@@ -21,7 +21,7 @@ def standing_approval(revision):
             outcome=Review.Outcome.APPROVED,
             revoked_at=None,
         )
-        .select_related("revision")
+        .select_related("revision__batch")
         .order_by("is_bulk", "-pk")
         .first()
     )
@@ -163,9 +163,12 @@ def roll_back(post, *, by, to=None, why="", expected_live_id=None):
     return move_back(post, targets[0], by=by, why=why)
 
 
-def move_back(post, target, *, by, why):
+def move_back(post, target, *, by, why, is_listed_later=False):
     """Move the live pointer of a locked `post` to an earlier approved text and revoke what it leaves; the caller has
-    checked who may. Return the Release. A withdrawn page stays withdrawn."""
+    checked who may. Return the Release. A withdrawn page stays withdrawn.
+
+    is_listed_later: the caller brings the lists in step, for many posts at once.
+    """
     left = post.live_revision
     _leave(post, left, by=by)
     release = _move_live(
@@ -176,6 +179,7 @@ def move_back(post, target, *, by, why):
         kind=Release.Kind.ROLLED_BACK,
         by=by,
         owner=by,
+        is_listed_later=is_listed_later,
         why=why,
     )
     note_audit("rolled back", post=post, by=by, revision=target, before=left, detail=why)
@@ -242,7 +246,7 @@ def _check_live(post, expected_live_id):
         raise PageMoved(post)
 
 
-def _move_live(post, revision, approval, *, step, kind, by, **words):
+def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=False, **words):
     if page_state(post) not in PAGE_STEPS[step]:
         raise Refused(f"The page is {page_state(post)}; it can't {step}.")
     before = post.live_revision
@@ -265,5 +269,6 @@ def _move_live(post, revision, approval, *, step, kind, by, **words):
         ]
     )
     store_article(revision)
-    refresh_listing(post)
+    if not is_listed_later:
+        refresh_listing(post)
     return Release.objects.create(post=post, kind=kind, revision=revision, before=before, made_by=by, **words)

@@ -153,6 +153,8 @@ def decide(
         raise Refused(*obstacles)
     # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
     confirms = repeats_live(post)
+    if release and not confirms:
+        require_person(by, "release_post")
     subject = post.live_revision if confirms else revision
     review = _note_review(
         subject,

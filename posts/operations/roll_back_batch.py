@@ -10,7 +10,7 @@ from posts.importing.pipeline import CHUNK_ROWS, busy_message
 from posts.importing.writers import writer_for
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
 from posts.operations.audit import note_audit
-from posts.operations.listing import refresh_listing
+from posts.operations.listing import refresh_listings
 from posts.operations.refusals import Refused, require
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 
@@ -32,15 +32,28 @@ def plan_rollback(batch):
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
-    counts = of_batch.aggregate(
-        withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
-        sets_back=Count("pk", filter=is_head & ~is_created),
-        keeps=Count("pk", filter=~is_head),
-        were_approved=Count(
-            "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
-        ),
-    )  # fmt: skip
+    with _patience():
+        counts = of_batch.aggregate(
+            withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
+            sets_back=Count("pk", filter=is_head & ~is_created),
+            keeps=Count("pk", filter=~is_head),
+            were_approved=Count(
+                "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
+            ),
+        )  # fmt: skip
     return RollbackPlan(**counts)
+
+
+@contextlib.contextmanager
+def _patience():
+    """More time than a web process has for its queries: of a large import all posts are looked at. On SQLite nothing
+    has to be asked for, and a transaction would take the place of a writer."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '60s'")
+        yield
 
 
 def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
@@ -172,6 +185,10 @@ class _Step:
         self._withdraw(self.withdrawn)
         self._write_texts_before()
         ImportIssue.objects.bulk_create(self.issues)
+        # Also where only the working copy was set back: the import that the post counts to is another one again, and
+        # its switch may be off.
+        changed = [post.pk for post in (*self.withdrawn, *self.set_back) if post.live_revision_id]
+        refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
 
     def _withdraw(self, posts):
         Post.objects.filter(pk__in=[post.pk for post in posts]).update(withdrawn_at=self.now)
@@ -189,10 +206,6 @@ class _Step:
             )
             for post in posts
         )  # fmt: skip
-        for post in posts:
-            if post.live_revision_id:
-                post.withdrawn_at = self.now
-                refresh_listing(post)
 
     def _write_texts_before(self):
         if not self.set_back:
@@ -210,10 +223,6 @@ class _Step:
             )
             for (post, text), revision_id in zip(texts, revisions, strict=True)
         )  # fmt: skip
-        for post in posts:
-            if post.live_revision_id:
-                # The import that the post counts to is another one again, and its switch may be off.
-                refresh_listing(Post.objects.with_texts().get(pk=post.pk))
 
     def _with_readers_set_back(self, post):
         """Where somebody approved the import's text since, readers get the release before, or nothing."""
@@ -227,7 +236,7 @@ class _Step:
                 self._withdraw([post])
             after = "withdrawn: no text was released before"
         else:
-            move_back(post, target, by=self.by, why=self.why)
+            move_back(post, target, by=self.by, why=self.why, is_listed_later=True)
             after = f"readers see {target.version} again"
         self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since; {after}.")
         return Post.objects.with_texts().get(pk=post.pk)

@@ -1,10 +1,11 @@
 from django.db import transaction
 from django.utils import timezone
 
-from posts.models import ImportIssue, Post, Revision
+from posts.models import ImportIssue, Post
 from posts.operations.audit import note_audit
 from posts.operations.record_revision import record_revision
 from posts.operations.refusals import Refused, locked, require
+from posts.operations.transitions import may_step, take_step
 from posts.records import parse_record
 
 Resolution = ImportIssue.Resolution
@@ -41,10 +42,9 @@ def _settle(issue, record, resolution, *, by, expected_head_id):
     issue, post = _open(issue)
     why = f"{resolution.label} from {_place(issue)}."
     revision = record_revision(post, record, by=by, expected_head_id=expected_head_id, why=why)
-    if revision is not None:
-        # Half of it is a machine's: it waits for review as every imported text does.
-        revision.status = Revision.Status.IN_REVIEW
-        revision.save(update_fields=["status"])
+    # Half of it is a machine's: it waits for review as every imported text does, but for one that readers see approved.
+    if revision is not None and may_step(revision, "submit"):
+        take_step(revision, "submit")
         Post.objects.filter(pk=post.pk).update(awaits_review=True)
     _close(issue, post, resolution, by)
     return revision
@@ -52,12 +52,14 @@ def _settle(issue, record, resolution, *, by, expected_head_id):
 
 def _open(issue):
     """The issue and its post, both under lock; Refused when somebody settled it already."""
-    issue = ImportIssue.objects.select_for_update(of=("self",)).select_related("post").get(pk=issue.pk)
     if issue.kind != ImportIssue.Kind.CONFLICT or issue.post is None:
         raise Refused("This row is no conflict with a post.")
+    # The post first, as an import takes them: it overtakes open conflicts of the posts that it holds.
+    post = locked(issue.post)
+    issue = ImportIssue.objects.select_for_update().get(pk=issue.pk)
     if issue.resolution:
         raise Refused(f"This conflict is settled already: {issue.get_resolution_display().lower()}.")
-    return issue, locked(issue.post)
+    return issue, post
 
 
 def _close(issue, post, resolution, by):

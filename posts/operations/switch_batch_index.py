@@ -3,7 +3,7 @@ from django.db.models import Q
 
 from posts.models import ImportBatch, Post
 from posts.operations.audit import note_audit
-from posts.operations.listing import refresh_listing
+from posts.operations.listing import refresh_listings
 from posts.operations.refusals import require
 
 CHUNK = 200
@@ -28,8 +28,7 @@ def switch_batch_index(batch, *, is_open, by):
         with transaction.atomic():
             posts = approved_posts_of(batch).filter(pk__gt=last).with_texts().order_by("pk")
             posts = list(posts.select_for_update(of=("self",))[:CHUNK])
-            for post in posts:
-                refresh_listing(post)
+            refresh_listings(posts)
         if not posts:
             return batch
         last = posts[-1].pk

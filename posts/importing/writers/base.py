@@ -9,6 +9,7 @@ from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
 from posts.operations.record_revision import next_version
+from posts.operations.transitions import first_status
 from posts.records import CANONICAL_VERSION
 
 
@@ -167,7 +168,7 @@ class BatchWriter:
                     "snapshot": text.snapshot,
                     "fingerprint": text.fingerprint,
                     "canonical_version": text.canonical_version,
-                    "status": Revision.Status.DRAFTED.value if is_live else Revision.Status.IN_REVIEW.value,
+                    "status": first_status("repeat the live text" if is_live else "restore").value,
                     "author_id": by.pk if by else None,
                     "batch_id": None,
                     "why": why,
