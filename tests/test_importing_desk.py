@@ -11,9 +11,9 @@ from django.urls import reverse
 from posts.importing import uploads
 from posts.importing.uploads import remove_old_uploads
 from posts.jobs import run_waiting_jobs
-from posts.models import ImportBatch, ImportIssue, Post
+from posts.models import ImportBatch, ImportIssue, Post, PostTerm
 from posts.operations import record_revision
-from tests.factories import RecordFactory, import_records, person
+from tests.factories import RecordFactory, approve, import_records, person
 from tests.torture.kills import lines_of
 
 pytestmark = pytest.mark.django_db
@@ -232,10 +232,21 @@ def test_acts_on_an_import_need_a_post_and_addresses_that_exist(client, staff):
         for tail in ("change/", "progress/", "rows/refused/", "roll-back/"):
             assert client.get(f"/admin/posts/importbatch/{number}/{tail}").status_code == 404
     assert client.post(page(batch, "act", "unknown")).status_code == 404
+
+
+def test_the_switch_of_an_import_counts_at_once_and_lists_follow_in_the_background(client, staff):
+    record = RecordFactory()
+    batch = import_records(record)
+    post = approve(Post.objects.get(source_id=record["source_id"]))
+    client.force_login(staff)
     client.post(page(batch, "act", "switch"), {"index": "closed"})
-    assert not ImportBatch.objects.get().index_open
+    assert not Post.objects.indexable().exists() and PostTerm.objects.filter(post=post).exists()
+    run_waiting_jobs()
+    assert not PostTerm.objects.filter(post=post).exists()
     client.post(page(batch, "act", "switch"), {"index": "open"})
-    assert ImportBatch.objects.get().index_open
+    assert Post.objects.indexable().exists()
+    run_waiting_jobs()
+    assert PostTerm.objects.filter(post=post).exists()
 
 
 def test_the_page_of_an_import_costs_the_same_whatever_it_holds(client, staff, django_assert_max_num_queries):

@@ -12,7 +12,7 @@ from posts.operations import HeadMoved, NotAllowed, Refused, record_revision, ro
 from posts.operations.repair_row import leave_row_out, repair_row
 from posts.operations.roll_back_batch import RollbackPlan, plan_rollback, roll_back_batch
 from posts.operations.settle_conflict import dismiss_incoming, merge_incoming, take_incoming
-from posts.operations.switch_batch_index import switch_batch_index
+from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
 from posts.records import RecordRefused, validate_record
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.torture.kills import rich_record
@@ -178,14 +178,14 @@ def test_the_switch_of_an_import_closes_its_texts_at_once_also_under_a_later_pro
     approve(post_of(record))
     approve(post_of(other))
     assert Post.objects.indexable().count() == 2 and PostTerm.objects.filter(post=post_of(record)).exists()
-    switch_batch_index(batch, is_open=False, by=person("Staff"))
+    follow_batch_switch(switch_batch_index(batch, is_open=False, by=person("Staff")))
     assert [post.source_id for post in Post.objects.indexable()] == [other["source_id"]]
     assert not PostTerm.objects.filter(post=post_of(record)).exists()
     import_records({**record, "body": "Proposed by a later import."})
     post = post_of(record)
     assert not post.is_indexable and f"import {batch.pk} is switched off" in post.index_obstacles
     assert Post.objects.indexable().count() == 1
-    switch_batch_index(batch, is_open=True, by=None)
+    follow_batch_switch(switch_batch_index(batch, is_open=True, by=None))
     assert post_of(record).is_indexable and Post.objects.indexable().count() == 2
     assert PostTerm.objects.filter(post=post).exists()
 
@@ -199,12 +199,12 @@ def test_the_lists_of_many_posts_follow_their_import_in_one_step():
     asked = []
     for batch in batches:
         with CaptureQueriesContext(connection) as queries:
-            switch_batch_index(batch, is_open=False, by=None)
+            follow_batch_switch(switch_batch_index(batch, is_open=False, by=None))
         asked.append(len(queries))
     assert asked[0] == asked[1]
     assert not PostTerm.objects.exists() and not Term.objects.filter(listed_count__gt=0).exists()
     for batch in batches:
-        switch_batch_index(batch, is_open=True, by=None)
+        follow_batch_switch(switch_batch_index(batch, is_open=True, by=None))
     assert dict(Term.objects.values_list("key", "listed_count")) == before and before["go services"] == 10
     roll_back_batch(batches[1], by=None)
     assert Term.objects.get(kind="stack", key="go services").listed_count == 2

@@ -13,7 +13,7 @@ from django.utils import timezone
 from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
-from posts.importing.background import begin, rehearse_import, run_import, run_rollback
+from posts.importing.background import begin, begin_following, rehearse_import, run_import, run_rollback
 from posts.importing.uploads import (
     MAX_UPLOAD_BYTES,
     FileRefused,
@@ -249,7 +249,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def _switch(self, request, batch):
         is_open = request.POST.get("index") == "open"
-        switch_batch_index(batch, is_open=is_open, by=request.user)
+        begin_following(switch_batch_index(batch, is_open=is_open, by=request.user), by=request.user)
         return f"Search engines: import {batch.pk} is {'open for approved texts' if is_open else 'closed'}."
 
     def _roll_back(self, request, batch):

@@ -11,6 +11,7 @@ from posts.jobs import enqueue_once, job, stop_if_asked
 from posts.models import ImportBatch
 from posts.models.import_batch import COUNTS
 from posts.operations.roll_back_batch import roll_back_batch
+from posts.operations.switch_batch_index import follow_batch_switch
 
 SHOWN_ISSUES = 50
 # What running again mends by itself only if somebody changes something first.
@@ -75,6 +76,12 @@ def run_rollback(*, batch_id, by_id=None, why=""):
     roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
 
 
+@job("follow the switch of an import")
+def follow_switch(*, batch_id):
+    """Bring lists in step with an import that was closed to search engines or opened again."""
+    follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
+
+
 @job("forget old uploads", every=timedelta(days=1))
 def forget_old_uploads():
     """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
@@ -84,3 +91,9 @@ def forget_old_uploads():
 def begin(task, batch, *, by, **arguments):
     """Ask a worker for an import, a rehearsal or a roll-back of `batch`; asking twice is asking once."""
     return enqueue_once(task, key=f"batch {batch.pk}", by=by, batch_id=batch.pk, **arguments)
+
+
+def begin_following(batch, *, by):
+    """Ask a worker to follow the switch of `batch` as it stands now, also while it follows the one before."""
+    state = "open" if batch.index_open else "closed"
+    return enqueue_once(follow_switch, key=f"batch {batch.pk} {state}", by=by, batch_id=batch.pk)

@@ -9,20 +9,28 @@ from posts.operations.refusals import require
 CHUNK = 200
 
 
+@transaction.atomic
 def switch_batch_index(batch, *, is_open, by):
     """Close all texts of an import to search engines at once, or take that back; return the batch.
 
-    Opening opens nothing by itself: each text still needs its own approval. The switch counts from its first
-    transaction on; the lists by term follow chunk by chunk, and calling again mends what a killed call left.
+    Opening opens nothing by itself: each text still needs its own approval. Pages, feeds and the sitemap follow with
+    this transaction, however many texts there are; `follow_batch_switch` brings the rows behind lists by term in step.
     """
     require(by, "import_posts")
-    with transaction.atomic():
-        batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
-        if batch.index_open != is_open:
-            batch.index_open = is_open
-            batch.save(update_fields=["index_open"])
-            action = "import opened to search engines" if is_open else "import closed to search engines"
-            note_audit(action, post=None, by=by, detail=str(batch))
+    batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+    if batch.index_open != is_open:
+        batch.index_open = is_open
+        batch.save(update_fields=["index_open"])
+        action = "import opened to search engines" if is_open else "import closed to search engines"
+        note_audit(action, post=None, by=by, detail=str(batch))
+    return batch
+
+
+def follow_batch_switch(batch, *, on_chunk=lambda: None):
+    """Bring the term rows of a switched import's texts in step, a transaction for each CHUNK of them.
+
+    on_chunk() is called between two; calling again mends what a killed call left.
+    """
     last = 0
     while True:
         with transaction.atomic():
@@ -30,8 +38,9 @@ def switch_batch_index(batch, *, is_open, by):
             posts = list(posts.select_for_update(of=("self",))[:CHUNK])
             refresh_listings(posts)
         if not posts:
-            return batch
+            return
         last = posts[-1].pk
+        on_chunk()
 
 
 def approved_posts_of(batch):
