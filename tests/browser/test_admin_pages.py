@@ -245,6 +245,8 @@ def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_s
         watched.open(address)
         watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
         check(watched, address)
+        header = watched.page.locator("#header")
+        assert header.evaluate("header => header.scrollHeight <= header.clientHeight"), f"{address}: header is squeezed"
     assert watched.complaints == []
 
 
