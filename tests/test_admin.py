@@ -522,3 +522,26 @@ def test_texts_of_a_post_are_escaped_everywhere_on_the_desk(client, superuser):
         page = client.get(where).content.decode()
         assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in client.get(address(post)).content.decode()
+
+
+def test_a_row_moved_to_a_number_stands_there_and_the_others_make_room(client):
+    post = make_post(checklist=["one", "two", "three"])
+    client.force_login(person("Editors"))
+    saved(client, post, **{"checklist-2-position": "1"})
+    assert [item.text for item in post.checklist_items.all()] == ["three", "one", "two"]
+    saved(client, post, **{"checklist-0-position": "2"})
+    assert [item.text for item in post.checklist_items.all()] == ["one", "three", "two"]
+    saved(client, post, **{"checklist-3-text": "first", "checklist-3-position": "1"})
+    assert [item.text for item in post.checklist_items.all()] == ["first", "one", "three", "two"]
+
+
+def test_a_save_says_that_an_unreviewed_text_stands_before_readers_at_once(client, settings):
+    import_records(RecordFactory())
+    post = Post.objects.get()
+    client.force_login(person("Editors"))
+    page = saved(client, post, summary="Other words.")
+    head = Post.objects.get().head_revision.version
+    assert f"Saved as {head}. Readers see {head} now, unlisted and marked as not reviewed." in page.content.decode()
+    settings.UNREVIEWED_POSTS = "hidden"
+    page = saved(client, post, summary="Other words again.")
+    assert "Readers see none of it before its release." in page.content.decode()

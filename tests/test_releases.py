@@ -300,6 +300,16 @@ def test_a_reviewer_releases_now_and_takes_it_down_on_a_date(client):
     assert client.get(releases(post)).context["take_down"]["zone"].value() == "Asia/Tokyo"
 
 
+@pytest.mark.parametrize("typed", [{"day": "2099-01-02"}, {"time": "08:00"}])
+def test_a_date_beside_now_releases_nothing_and_asks_which_is_meant(client, typed):
+    post = approved_later()
+    client.force_login(person())
+    page = client.post(releases(post), form_of(client.get(releases(post))) | {"when": "now"} | typed)
+    assert page.status_code == 422 and "A day or a time is given, but “Now” is chosen." in page.content.decode()
+    assert next(iter(typed.values())) in page.content.decode()
+    assert fresh(post).live_revision.version == "1.0.0" and not ScheduledRelease.objects.exists()
+
+
 def test_an_end_that_cannot_be_planned_keeps_the_release_back_and_what_was_typed(client):
     post = approved_later()
     client.force_login(person())

@@ -36,7 +36,7 @@ from posts.records import FIELDS, RecordRefused
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
 NOTES = {
     "created": "new posts; they wait for review",
-    "updated": "as proposed texts; readers see none of it yet",
+    "updated": "as proposed texts; approved pages stay as they are",
     "unchanged": "the same text, its approval stays",
     "conflict": "edited by people since; nothing was overwritten",
     "duplicate": "an identity that the source has twice; the first counts",
@@ -69,7 +69,8 @@ class ImportForm(forms.Form):
     def clean(self):
         data = super().clean()
         if bool(data.get("upload")) == bool(data.get("server_file")) and not self.errors:
-            raise forms.ValidationError("Choose one file, either of yours or on the server.")
+            either = ", either of yours or on the server" if "server_file" in self.fields else ""
+            raise forms.ValidationError(f"Choose one file{either}.")
         return data
 
 
@@ -344,7 +345,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
 
     def _take(self, request, issue):
         take_incoming(issue, by=request.user, expected_head_id=self._head(request))
-        return "Taken: the incoming text waits for review. Readers' pages stay as they are."
+        return "Taken: the incoming text waits for review. An approved page stays as it is."
 
     def _merge(self, request, issue):
         current, incoming = issue.post.working_record(), incoming_record(issue)
@@ -363,7 +364,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         revision = merge_incoming(issue, record, by=request.user, expected_head_id=self._head(request))
         if revision is None:
             return "Nothing changed: what you put together is the text that was there."
-        return f"Saved together as {revision.version}; it waits for review. Readers' pages stay as they are."
+        return f"Saved together as {revision.version}; it waits for review. An approved page stays as it is."
 
     def _dismiss(self, request, issue):
         dismiss_incoming(issue, by=request.user)

@@ -20,6 +20,16 @@ def post_address(post):
     return reverse("admin:posts_post_change", args=[post.pk])
 
 
+def _what_readers_see(pk):
+    """What stands at the address of a post whose working copy was saved, as a sentence with a space before it."""
+    post = find_post(pk)
+    if post.is_live:
+        return f" Readers still see {post.live_revision.version}."
+    if post.visible_revision:
+        return f" Readers see {post.visible_revision.version} now, unlisted and marked as not reviewed."
+    return " Readers see none of it before its release."
+
+
 class PostEdit:
     """The part of PostAdmin that opens and saves one post."""
 
@@ -77,8 +87,7 @@ class PostEdit:
             head = post.head_revision
             kept = ", its approval stays" if head.status == Revision.Status.APPROVED else ""
             return f"Nothing changed: still {head.version}{kept}."
-        live = f" Readers still see {post.live_revision.version}." if post.is_live else ""
-        return f"Saved as {revision.version}.{live}"
+        return f"Saved as {revision.version}.{_what_readers_see(post.pk)}"
 
     def after_save(self, request, post, message):
         """Submit if that was asked for, say what was done, and show the post's page."""

@@ -199,6 +199,11 @@ class ChecklistForm(forms.Form):
         return not self.cleaned_data.get("text")
 
 
+def _place_in_order(form):
+    place, before = form.cleaned_data.get("position") or 1000, form.initial.get("position") or 1000
+    return place, (place > before) - (place < before)
+
+
 class OrderedRows(forms.BaseFormSet):
     """Rows in the order of their numbers; rows that are empty or taken out are left out."""
 
@@ -211,9 +216,10 @@ class OrderedRows(forms.BaseFormSet):
             form.fields["DELETE"].label = "Take out"
 
     def kept_forms(self):
-        """The forms whose rows stay, in their new order."""
+        """The forms whose rows stay, in their new order. Of two rows with one number the one whose number was typed
+        stands where it was typed: before the other when it came from below, after it when it came from above."""
         kept = [form for form in self.forms if not form.cleaned_data.get("DELETE") and not form.is_empty()]
-        return sorted(kept, key=lambda form: form.cleaned_data.get("position") or 1000)
+        return sorted(kept, key=_place_in_order)
 
     def rows(self, before):
         """[dict] of the rows that stay; `before` are the objects that `kept` numbers point to."""

@@ -195,6 +195,8 @@ class ReleasesView(View):
         # Both or neither: a text that goes out must not stay because its end could not be planned.
         with transaction.atomic():
             if data["when"] == "now":
+                if data["day"] or data["time"]:
+                    raise Refused("A day or a time is given, but “Now” is chosen. Choose “On a date”, or empty both.")
                 release = release_revision(revision, by=request.user, expected_live_id=data["live"], **words)
                 said = f"Released: readers see {release.revision.version} now."
             else:

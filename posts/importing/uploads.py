@@ -76,8 +76,8 @@ def check_content(path):
     for name, reader in READERS.items():
         if reader.looks_like(head):
             return name
-    known = ", ".join(reader.label for reader in READERS.values())
-    raise FileRefused(f"The file looks like none of these: {known}. Nothing was kept of it.")
+    known = " or ".join(reader.label for reader in READERS.values())
+    raise FileRefused(f"The file does not look like {known}. Nothing was kept of it.")
 
 
 def server_files():

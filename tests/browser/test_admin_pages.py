@@ -246,6 +246,8 @@ def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_s
         watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
         assert watched.complaints == [], address
         check(watched, address)
+        header = watched.page.locator("#header")
+        assert header.evaluate("header => header.scrollHeight <= header.clientHeight"), f"{address}: header is squeezed"
         # axe reads style sheets into a document of its own, which the policy complains about.
         watched.complaints.clear()
 
