@@ -272,6 +272,7 @@ TASKS = {"default": {"BACKEND": "posts.jobs.backend.JobBackend"}}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = "alphanode.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

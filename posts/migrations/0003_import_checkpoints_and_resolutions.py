@@ -42,6 +42,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="importbatch",
+            options={"default_permissions": ("view",), "ordering": ["-pk"], "verbose_name_plural": "import batches"},
+        ),
         migrations.AddField(
             model_name="importbatch",
             name="attempt_at",

@@ -60,6 +60,7 @@ class ImportBatch(models.Model):
     class Meta:
         ordering = ["-pk"]
         default_permissions = ("view",)
+        verbose_name_plural = "import batches"
 
     def __str__(self):
         return f"Import {self.pk}: {self.source_name}"
