@@ -85,7 +85,8 @@ def posts_as_csv(posts):
 
 
 def export_reviews(stream):
-    """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many.
+    """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many. Those that were
+    taken back are left out.
 
     source_id, fingerprint, version, outcome, reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601): what
     the generator can learn from, and no name of a person.
@@ -106,7 +107,7 @@ def export_reviews(stream):
         stream,
         (
             dump_json(dict(zip(names, map(_plain, row), strict=True))).encode() + b"\n"
-            for chunk in in_chunks(Review.objects.all(), columns, "pk")
+            for chunk in in_chunks(Review.objects.filter(undone_at=None), columns, "pk")
             for row in chunk
         ),
     )

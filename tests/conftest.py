@@ -147,7 +147,7 @@ def _groups(transactional_db):
     for name, step in [
         ("0002_groups", "create_groups"),
         ("0003_import_checkpoints_and_resolutions", "give_rights"),
-        ("0005_plans_and_reports_in_groups", "give"),
+        ("0006_plans_and_reports_in_groups", "give"),
     ]:
         migration = importlib.import_module(f"posts.migrations.{name}")
         getattr(migration, step)(apps, connection.schema_editor())

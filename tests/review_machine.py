@@ -29,6 +29,7 @@ from posts.operations import (
     run_due,
     schedule_release,
     submit_revision,
+    undo_decision,
     withdraw_post,
 )
 from posts.operations.record_revision import BUMPS
@@ -172,6 +173,45 @@ class ReviewMachine(RuleBasedStateMachine):
             fingerprint=post.head_revision.fingerprint,
             comment="No.",
         )
+
+    @rule(number=posts, by=reviewers, outcome=st.sampled_from(Review.Outcome.values), release=st.booleans())
+    def decide_and_take_back(self, number, by, outcome, release):
+        post = self.post(number)
+        before = self.stand(post)
+        review = self.act(
+            decide,
+            post=post,
+            by=self.people[by],
+            outcome=outcome,
+            fingerprint=post.head_revision.fingerprint,
+            ticks=["true"],
+            flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
+            comment="Hasty.",
+            release=release,
+        )
+        if review:
+            assert self.act(undo_decision, review=review, by=self.people[by]), "a decision could not be taken back"
+            assert self.stand(self.post(number)) == before, "taking back left something changed"
+
+    def stand(self, post):
+        """What readers, search engines and the queue see of a post."""
+        pointers = (post.live_revision_id, post.live_approval_id, post.head_revision_id, post.head_revision.status)
+        flags = set(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True))
+        terms = set(post.post_terms.values_list("term", "published_at"))
+        moments = (post.first_published_at, post.last_published_at, post.withdrawn_at)
+        places = (post.visible_revision, post.index_obstacles, post.awaits_review, post.held)
+        return pointers, flags, terms, moments, places
+
+    @rule(number=posts, by=reviewers)
+    def take_back_the_last(self, number, by):
+        post = self.post(number)
+        review = Review.objects.filter(revision__post=post, undone_at=None).order_by("-pk").first()
+        if review and self.act(undo_decision, review=review, by=self.people[by]):
+            alone = Review.objects.filter(
+                revision__post=post, fingerprint=review.fingerprint, outcome="approved", revoked_at=None, is_bulk=False
+            )
+            if not alone.exists():
+                self.approved_alone.discard((post.pk, review.fingerprint))
 
     @rule(by=reviewers)
     def approve_in_bulk(self, by):

@@ -25,7 +25,16 @@ from posts.models import (
     ReviewFlag,
     Revision,
 )
-from posts.operations import change_slug, create_post, flag_post, record_revision, report_problem, schedule_release
+from posts.operations import (
+    begin_bulk,
+    change_slug,
+    create_post,
+    flag_post,
+    look_at_rows,
+    record_revision,
+    report_problem,
+    schedule_release,
+)
 from posts.operations.run_job import run_job
 from tests.factories import approve, make_post, person
 from tests.test_admin import form_data
@@ -210,6 +219,49 @@ MATRIX = {
             url={"pk": "@post"},
         ),
     ],
+    "admin/queue/": [get(DESK)],
+    "admin/queue/points/": [get(DESK)],
+    "admin/queue/keys/": [get(DESK), post("302 302 302 302 302 302", {"keys": "off"})],
+    "admin/queue/views/": [
+        get("302 302 405 405 405 405"),
+        post("302 302 302 302 302 302", {"name": "Old ones", "view": "days=6"}),
+    ],
+    "admin/queue/claim/": [
+        get("302 302 403 405 403 405"),
+        post("302 302 403 302 403 302", {"claim": "@claim"}),
+    ],
+    "admin/queue/undo/": [
+        get("302 302 403 405 403 405"),
+        post("302 302 403 403 403 403", {"review": "@review"}),
+    ],
+    "admin/queue/bulk/": [
+        get("302 302 405 405 405 405"),
+        post("302 302 403 302 403 302", {"act": "reject", "choice": "@choice"}),
+        post("302 302 403 302 302 302", {"act": "flag", "choice": "@choice"}),
+    ],
+    # Only whoever chose the posts can say that it happens.
+    "admin/queue/bulk/<int:run_id>/": [
+        get(DESK, url={"run_id": "@bulk run"}),
+        post("302 302 403 403 403 403", {"comment": "No."}, url={"run_id": "@bulk run"}),
+    ],
+    # With something waiting, the first of it.
+    "admin/review/": [get("302 302 302 302 302 302"), post("302 302 405 405 405 405")],
+    "admin/review/<int:post_id>/": [
+        get(DESK, url={"post_id": "@post"}),
+        post(
+            "302 302 403 302 403 302",
+            {"act": "reject", "reject-reason_code": "facts", "fingerprint": "@head"},
+            url={"post_id": "@post"},
+        ),
+        post("302 302 403 302 302 302", {"act": "flag", "note": "Look."}, url={"post_id": "@post"}),
+        post("302 302 403 302 403 302", {"act": "claim"}, url={"post_id": "@waiting"}),
+    ],
+    "admin/review/<int:post_id>/sides/": [get(DESK, url={"post_id": "@post"})],
+    "admin/review/source/<int:revision_id>/": [get(DESK, url={"revision_id": "@revision"})],
+    "admin/review/undo/": [
+        get("302 302 405 405 405 405"),
+        post("302 302 403 403 403 403", {"review": "@review"}),
+    ],
     **read_only("revision"),
     **read_only("review"),
     **read_only("reviewflag"),
@@ -269,7 +321,8 @@ def site(db):
     flag_post(flagged, by=person("Staff"), note="Wait.")
     flagged = Post.objects.get(pk=flagged.pk)
     report = report_problem(flagged, reason="facts", address="192.0.2.1")
-    make_post(slug="waiting")
+    waiting = make_post(slug="waiting")
+    choice = (waiting.pk, waiting.head_revision.fingerprint)
     calm, planned = (approve(make_post(), release=False) for _ in range(2))
     plan = schedule_release(
         planned,
@@ -285,10 +338,14 @@ def site(db):
     return {
         "post": flagged.pk,
         "calm": calm.pk,
+        "waiting": waiting.pk,
         "planned": planned.pk,
         "type": ContentType.objects.get_for_model(Post).pk,
         "group": Group.objects.first().pk,
         "user": User.objects.first().pk,
+        "claim": f"claim:{waiting.pk}",
+        "choice": f"{choice[0]}:{choice[1]}",
+        "bulk run": look_at_rows(begin_bulk("reject", by=person(), choices=[choice])).pk,
         "head": flagged.head_revision.fingerprint,
         "live": flagged.live_revision_id,
         "live fingerprint": flagged.live_revision.fingerprint,

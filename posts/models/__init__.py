@@ -1,6 +1,7 @@
 """The models; everyone imports them from here."""
 
 from posts.models.audit_entry import AuditEntry
+from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult
 from posts.models.checklist_item import ChecklistItem
 from posts.models.former_slug import FormerSlug
@@ -9,20 +10,25 @@ from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
 from posts.models.post import Post
+from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
 from posts.models.rendered_article import RenderedArticle
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
+from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
 from posts.models.term import PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 
 __all__ = [
     "AuditEntry",
+    "BulkRow",
+    "BulkRun",
     "CheckResult",
     "ChecklistItem",
+    "DeskPreference",
     "FormerSlug",
     "ImageSource",
     "ImportBatch",
@@ -33,6 +39,9 @@ __all__ = [
     "ParagraphCount",
     "Post",
     "PostTerm",
+    "QueueEntry",
+    "QueueFigure",
+    "QueueLabel",
     "ReaderReport",
     "Release",
     "RenderedArticle",
@@ -40,6 +49,7 @@ __all__ = [
     "Review",
     "ReviewFlag",
     "Revision",
+    "SavedView",
     "ScheduledRelease",
     "SketchBand",
     "Term",

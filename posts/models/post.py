@@ -116,6 +116,9 @@ class Post(models.Model):
     tags = OrderedJSONField(default=list, blank=True, db_default=[])
     language = models.CharField(max_length=100, blank=True, db_default="")
     extra = OrderedJSONField(default=dict, blank=True, db_default={})
+    generator = models.CharField(
+        max_length=200, blank=True, editable=False, default="", db_default="", help_text="Who wrote it, by the payload."
+    )
 
     head_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
     live_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
@@ -312,7 +315,14 @@ def post_columns(record):
     columns["published_on"] = datetime.date.fromisoformat(record["published_on"]) if "published_on" in record else None
     columns["extra"] = {key: value for key, value in record.items() if key not in _KNOWN}
     columns["title_key"] = title_key(columns["title"])
+    columns["generator"] = generator_of(columns["payload"])
     return columns
+
+
+def generator_of(payload):
+    """The generator that a payload names, in one line of at most 200 characters; "" if it names none."""
+    name = payload.get("generator", "")
+    return " ".join(name.split())[:200] if isinstance(name, str) else ""
 
 
 def title_key(title):

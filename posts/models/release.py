@@ -14,6 +14,8 @@ class Release(models.Model):
         RELEASED = "released", "Released"
         ROLLED_BACK = "rolled_back", "Rolled back"
         WITHDRAWN = "withdrawn", "Withdrawn"
+        # An approval was taken back at once: readers see again what they saw before, which may be nothing released.
+        UNDONE = "undone", "Taken back"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="releases")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -33,6 +35,7 @@ class Release(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="withdrawn", revision__isnull=True)
+                | Q(kind="undone")
                 | (~Q(kind="withdrawn") & Q(revision__isnull=False)),
                 name="release_names_its_text",
             )

@@ -38,10 +38,15 @@ class Review(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    seconds_spent = models.PositiveIntegerField(null=True, help_text="How long the text was open before the decision.")
+    way_back = OrderedJSONField(null=True, help_text="How the post stood before and after, for taking it back.")
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     class Meta:
         ordering = ["-created_at", "-pk"]
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["-created_at"], name="review_newest")]
         constraints = [
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="review_has_fingerprint"),
             models.CheckConstraint(

@@ -1,6 +1,10 @@
 """Verbs on posts. Admin, commands, imports and tests call the same functions, so each rule has one home."""
 
+from posts.operations.assign import assign_post
+from posts.operations.bulk import begin_bulk, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
+from posts.operations.claim import HeldByAnother, claim_post, let_go
+from posts.operations.desk import forget_view, save_view, switch_keys
 from posts.operations.flag import clear_flag, flag_post, raise_rule_flag
 from posts.operations.record_revision import create_post, record_revision, submit_revision
 from posts.operations.refusals import HeadMoved, NotAllowed, PageMoved, Refused
@@ -9,23 +13,33 @@ from posts.operations.report import TooManyReports, answer_report, report_proble
 from posts.operations.restore import restore_revision
 from posts.operations.review import approval_obstacles, confirm_live, decide, decide_many
 from posts.operations.schedule import cancel_schedule, run_due, schedule_release
+from posts.operations.undo import undo_decision
 
 __all__ = [
     "HeadMoved",
+    "HeldByAnother",
     "NotAllowed",
     "PageMoved",
     "Refused",
     "TooManyReports",
     "answer_report",
     "approval_obstacles",
+    "assign_post",
+    "begin_bulk",
     "cancel_schedule",
+    "carry_out",
     "change_slug",
+    "claim_post",
     "clear_flag",
+    "confirm_bulk",
     "confirm_live",
     "create_post",
     "decide",
     "decide_many",
     "flag_post",
+    "forget_view",
+    "let_go",
+    "look_at_rows",
     "note_observed_result",
     "raise_rule_flag",
     "record_revision",
@@ -34,7 +48,10 @@ __all__ = [
     "restore_revision",
     "roll_back",
     "run_due",
+    "save_view",
     "schedule_release",
     "submit_revision",
+    "switch_keys",
+    "undo_decision",
     "withdraw_post",
 ]

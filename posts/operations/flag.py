@@ -5,6 +5,7 @@ from posts.models import ReviewFlag
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
 from posts.operations.refusals import Refused, checked_words, locked, require
+from posts.queue.ranking import refresh_queue
 
 
 @transaction.atomic
@@ -50,6 +51,7 @@ def _raise_flag(post, *, by, reason, note, fingerprint, rule=""):
     post.needs_human_review = True
     post.save(update_fields=["needs_human_review"])
     refresh_listing(post)
+    refresh_queue(post)
     note_audit("flagged", post=post, by=by, revision=post.head_revision, detail=str(flag))
     return flag
 
@@ -69,6 +71,7 @@ def clear_flag(flag, *, by, note):
     post.needs_human_review = post.review_flags.filter(cleared_at=None).exists()
     post.save(update_fields=["needs_human_review"])
     refresh_listing(post)
+    refresh_queue(post)
     note_audit("flag cleared", post=post, by=by, revision=post.head_revision, detail=note)
 
 

@@ -8,6 +8,7 @@ from posts.models.image_source import image_columns
 from posts.operations.audit import note_audit
 from posts.operations.refusals import HeadMoved, Refused, checked_words, locked, require
 from posts.operations.transitions import first_status, may_step, take_step
+from posts.queue.ranking import refresh_queue
 from posts.records import CANONICAL_VERSION, fingerprint_of, validate_record, version_parts
 from posts.slugs import free_slug
 
@@ -95,6 +96,7 @@ def submit_revision(post, *, by):
     post.awaits_review = True
     post.save(update_fields=["awaits_review"])
     note_audit("submitted", post=post, by=by, revision=revision)
+    refresh_queue(post)
     return revision
 
 
@@ -148,4 +150,5 @@ def _add_revision(post, record, *, version, by, why):
     post.awaits_review = False
     post.changed_at = timezone.now()
     post.save()
+    refresh_queue(post)
     return revision

@@ -9,6 +9,7 @@ from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
 from posts.operations.refusals import LONG_WORDS, PageMoved, Refused, checked_words, locked, require
 from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
+from posts.queue.ranking import refresh_queue
 
 
 def standing_approval(revision):
@@ -215,6 +216,7 @@ def withdraw_post(post, *, by, why=""):
     post.withdrawn_at = timezone.now()
     post.save(update_fields=["withdrawn_at"])
     refresh_listing(post)
+    refresh_queue(post)
     note_audit("withdrawn", post=post, by=by, revision=post.live_revision, detail=why)
     return Release.objects.create(
         post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=by, made_by=by, why=why
@@ -271,4 +273,5 @@ def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=Fals
     store_article(revision)
     if not is_listed_later:
         refresh_listing(post)
+    refresh_queue(post)
     return Release.objects.create(post=post, kind=kind, revision=revision, before=before, made_by=by, **words)

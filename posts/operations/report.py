@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from posts.models import ReaderReport, ReportTally
 from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, checked_words, require
+from posts.operations.refusals import Refused, checked_words, locked, require
+from posts.queue.ranking import refresh_queue
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
@@ -41,9 +42,11 @@ def report_problem(post, *, reason, note="", address, now=None):
     now = now or timezone.now()
     _count(now, f"address {_network(address)}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
     _count(now, f"post {post.pk}", REPORTS_A_DAY_ABOUT_ONE_POST)
-    return ReaderReport.objects.create(
+    report = ReaderReport.objects.create(
         post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
     )
+    refresh_queue(locked(post))
+    return report
 
 
 @transaction.atomic
@@ -57,7 +60,8 @@ def answer_report(report, *, by, answer):
         answered_at=timezone.now(), answered_by=by, answer=answer
     ):
         raise Refused("The report is answered already.")
-    post = report.post
+    post = locked(report.post)
+    refresh_queue(post)
     note_audit("report answered", post=post, by=by, revision=post.live_revision or post.head_revision, detail=answer)
     return ReaderReport.objects.get(pk=report.pk)
 

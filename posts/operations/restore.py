@@ -4,6 +4,7 @@ from posts.models import Revision
 from posts.operations.record_revision import record_revision
 from posts.operations.refusals import HeadMoved, Refused, locked, require
 from posts.operations.transitions import first_status
+from posts.queue.ranking import refresh_queue
 from posts.records import RecordRefused
 
 # What a source says of its record changes without a revision; an old text doesn't bring old claims back.
@@ -39,6 +40,7 @@ def restore_revision(revision, *, by, why="", expected_head_id=None):
     post = restored.post
     post.awaits_review = True
     post.save(update_fields=["awaits_review"])
+    refresh_queue(post)
     return restored
 
 

@@ -18,6 +18,8 @@ from posts.operations.refusals import (
 )
 from posts.operations.release import make_live, standing_approval
 from posts.operations.transitions import may_step, take_step
+from posts.operations.undo import keep_way_back, standing_of
+from posts.queue.ranking import refresh_queue
 
 STEPS = {
     Review.Outcome.APPROVED: "approve",
@@ -124,8 +126,11 @@ def decide(
     expected_result="",
     rollback_note="",
     is_bulk=False,
+    seconds_spent=None,
 ):
     """Decide about the proposed text of `post`, which must have `fingerprint`; return the Review.
+
+    seconds_spent: how long the text was open before its reader; None where nobody knows.
 
     An approval releases the text in the same transaction unless `release` is False. Approving what is live already
     confirms it, where a flag or an approval in bulk asks for that. Raises HeadMoved when another text is proposed
@@ -139,8 +144,19 @@ def decide(
     revision = post.head_revision
     if revision.fingerprint != fingerprint:
         raise HeadMoved(post)
+    before = standing_of(post)
     if outcome != Review.Outcome.APPROVED:
-        return _turn_down(post, by=by, outcome=outcome, reason_code=reason_code, comment=comment, is_bulk=is_bulk)
+        review = _turn_down(
+            post,
+            by=by,
+            outcome=outcome,
+            reason_code=reason_code,
+            comment=comment,
+            is_bulk=is_bulk,
+            seconds_spent=seconds_spent,
+        )
+        keep_way_back(review, post=post, before=before)
+        return review
     if obstacles := approval_obstacles(
         post,
         by=by,
@@ -165,12 +181,14 @@ def decide(
         ticks=ticks,
         own_text_reason=own_text_reason,
         is_bulk=is_bulk,
+        seconds_spent=seconds_spent,
     )
     if may_step(revision, "approve"):
         take_step(revision, "approve")
     post.head_revision = revision
     post.awaits_review = False
     post.save(update_fields=["awaits_review"])
+    refresh_queue(post)
     note_audit("approved", post=post, by=by, revision=subject, detail=comment or reason_code or own_text_reason)
     if confirms:
         _confirm(post, by=by)
@@ -188,6 +206,7 @@ def decide(
     elif post.live_revision_id is None:
         # With another text on the page the flags may be about that one; they stay open until somebody answers.
         clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
+    keep_way_back(review, post=post, before=before)
     return review
 
 
@@ -218,6 +237,7 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
         raise PageMoved(post)
     if obstacles := confirm_obstacles(post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason):
         raise Refused(*obstacles)
+    before = standing_of(post)
     review = _note_review(
         post.live_revision,
         by=by,
@@ -228,6 +248,7 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
     )
     note_audit("confirmed", post=post, by=by, revision=post.live_revision, detail=comment or own_text_reason)
     _confirm(post, by=by)
+    keep_way_back(review, post=post, before=before)
     return review
 
 
@@ -236,9 +257,10 @@ def _confirm(post, *, by):
     post.live_approval = standing_approval(post.live_revision)
     post.save(update_fields=["live_approval"])
     refresh_listing(post)
+    refresh_queue(post)
 
 
-def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk):
+def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spent):
     """Ask for edits or reject: readers' pages stay as they are."""
     revision = post.head_revision
     if repeats_live(post):
@@ -247,15 +269,35 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk):
         raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
     if not (reason_code or comment):
         raise Refused("Say why: choose a reason or write a comment.")
-    review = _note_review(revision, by=by, outcome=outcome, reason_code=reason_code, comment=comment, is_bulk=is_bulk)
+    review = _note_review(
+        revision,
+        by=by,
+        outcome=outcome,
+        reason_code=reason_code,
+        comment=comment,
+        is_bulk=is_bulk,
+        seconds_spent=seconds_spent,
+    )
     take_step(revision, STEPS[outcome])
     post.awaits_review = False
     post.save(update_fields=["awaits_review"])
+    refresh_queue(post)
     note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or reason_code)
     return review
 
 
-def _note_review(revision, *, by, outcome, reason_code="", comment="", ticks=(), own_text_reason="", is_bulk=False):
+def _note_review(
+    revision,
+    *,
+    by,
+    outcome,
+    reason_code="",
+    comment="",
+    ticks=(),
+    own_text_reason="",
+    is_bulk=False,
+    seconds_spent=None,
+):
     ticked = set() if is_bulk else set(ticks)
     return Review.objects.create(
         revision=revision,
@@ -267,6 +309,7 @@ def _note_review(revision, *, by, outcome, reason_code="", comment="", ticks=(),
         own_text_reason=own_text_reason,
         reviewer=by,
         is_bulk=is_bulk,
+        seconds_spent=seconds_spent,
     )
 
 

@@ -13,6 +13,7 @@ from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
 from posts.operations.refusals import Refused, require
 from posts.operations.release import move_back, revoke_approvals, rollback_target
+from posts.queue.ranking import admit_posts
 
 COUNTS = ("withdrawn", "set_back", "kept", "approved_since")
 
@@ -191,7 +192,9 @@ class _Step:
         refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
 
     def _withdraw(self, posts):
-        Post.objects.filter(pk__in=[post.pk for post in posts]).update(withdrawn_at=self.now)
+        ids = [post.pk for post in posts]
+        Post.objects.filter(pk__in=ids).update(withdrawn_at=self.now)
+        admit_posts(ids)
         Release.objects.bulk_create(
             Release(
                 post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=self.by, made_by=self.by,

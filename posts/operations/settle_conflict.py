@@ -6,6 +6,7 @@ from posts.operations.audit import note_audit
 from posts.operations.record_revision import record_revision
 from posts.operations.refusals import Refused, locked, require
 from posts.operations.transitions import may_step, take_step
+from posts.queue.ranking import refresh_queue
 from posts.records import parse_record
 
 Resolution = ImportIssue.Resolution
@@ -46,6 +47,7 @@ def _settle(issue, record, resolution, *, by, expected_head_id):
     if revision is not None and may_step(revision, "submit"):
         take_step(revision, "submit")
         Post.objects.filter(pk=post.pk).update(awaits_review=True)
+        refresh_queue(Post.objects.get(pk=post.pk))
     _close(issue, post, resolution, by)
     return revision
 

@@ -23,6 +23,8 @@ TEXT_STEPS = {
     "reject": {DRAFTED: REJECTED, IN_REVIEW: REJECTED},
     "roll back the proposed text": {APPROVED: CHANGES_REQUESTED},
     "roll back an older text": {APPROVED: SUPERSEDED},
+    "undo, to drafted": {APPROVED: DRAFTED, CHANGES_REQUESTED: DRAFTED, REJECTED: DRAFTED},
+    "undo, to in review": {APPROVED: IN_REVIEW, CHANGES_REQUESTED: IN_REVIEW, REJECTED: IN_REVIEW},
 }
 
 UNRELEASED, LIVE, WITHDRAWN = "unreleased", "live", "withdrawn"
@@ -32,6 +34,8 @@ PAGE_STEPS = {
     "roll back": {LIVE: LIVE},
     "set back": {WITHDRAWN: WITHDRAWN},
     "withdraw": {UNRELEASED: WITHDRAWN, LIVE: WITHDRAWN},
+    "undo the first release": {LIVE: UNRELEASED},
+    "undo a later release": {LIVE: LIVE},
 }
 
 WAITING, DONE, REFUSED, CANCELLED = ScheduledRelease.State

@@ -50,6 +50,18 @@ def meta_value(value, fold=True):
     return html
 
 
+@register.simple_tag
+def decision_badge(decision):
+    """What a Review decided, as a sign and a word in a box."""
+    sign = {"approved": "✓", "changes_requested": "↺", "rejected": "✕"}[decision.outcome]
+    return format_html(
+        '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>',
+        decision.outcome.replace("_", "-"),
+        sign,
+        decision.get_outcome_display(),
+    )
+
+
 @register.filter
 def grouped(number):
     """12460 → 12,460; anything else as it is."""

@@ -10,6 +10,7 @@ from posts.models.image_source import image_columns
 from posts.models.post import post_columns
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
+from posts.queue.ranking import admit_posts
 from posts.records import CANONICAL_VERSION
 
 
@@ -56,8 +57,10 @@ class BatchWriter:
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
         self.batch_id = decisions.batch.pk
+        self.proposed = []
         self._write_created(decisions.created)
         self._write_updated(decisions.updated)
+        admit_posts(self.proposed)
         if decisions.refreshed:
             names = {
                 "view_count",
@@ -117,6 +120,7 @@ class BatchWriter:
             revisions.append(self._revision(incoming, post_id, revision_id, 1, version))
         self._insert(Post, posts)
         self._insert(Revision, revisions)
+        self.proposed += post_ids
         pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
         self._insert_children([(post_id, incoming.record) for post_id, incoming in pairs])
         self._raise_flags(pairs)
@@ -137,6 +141,7 @@ class BatchWriter:
         self._insert_heads([post for _, post, _ in updated], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children([(post.pk, incoming.record) for incoming, post, _ in updated])
+        self.proposed += [post.pk for _, post, _ in updated]
 
     def write_restored(self, restored, *, by, why):
         """Make earlier texts the heads of their posts again; restored: (Post, Revision, id of the import that the post
@@ -178,6 +183,7 @@ class BatchWriter:
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children([(post.pk, text.snapshot) for post, text, _ in restored])
+        admit_posts([post.pk for post, _, _ in restored])
         return revision_ids
 
     def _insert_heads(self, posts, revisions):

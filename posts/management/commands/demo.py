@@ -15,6 +15,7 @@ from posts.operations import (
     record_revision,
     roll_back,
     submit_revision,
+    undo_decision,
     withdraw_post,
 )
 from posts.synthesis.lines import as_line, as_stream
@@ -165,6 +166,9 @@ class Desk:
         for post in islice(todo, 8):
             self.edit(post)
             submit_revision(post, by=self.editor)
+        # An approval that was a slip: taken back a moment later, the post waits again.
+        slip = next(post for post in todo if self.approve(post))
+        undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
 
     def approve(self, post):
         """Approve and release what is proposed; return whether nothing stood in the way."""

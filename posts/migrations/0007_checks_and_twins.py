@@ -9,7 +9,7 @@ import posts.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0005_plans_and_reports_in_groups"),
+        ("posts", "0006_plans_and_reports_in_groups"),
     ]
 
     operations = [

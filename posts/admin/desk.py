@@ -1,0 +1,183 @@
+"""The first page of the desk: what waits, whether the pile grows, what is broken, and what is yours."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from posts.admin.day_chart import day_chart
+from posts.admin.decisions import review_address, undoable_decisions
+from posts.jobs.overview import jobs_overview, living_workers
+from posts.models import ImportBatch, QueueEntry, Release, Review, ScheduledRelease
+from posts.queue.figures import (
+    came_in_by_day,
+    capped_counts,
+    decided_by_day,
+    decisions_of,
+    reasons_for_waiting,
+    said_count,
+    start_of,
+)
+from posts.queue.order import QueueView, next_item
+from posts.queue.ranking import generator_record
+
+LAST = 5
+GENERATORS_SHOWN = 10
+BAR_WIDTH = 280
+REFUSED_PLANS = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A line of the state of the site: how bad (stops, warns, fine), in words, with more of it and a link."""
+
+    kind: str
+    words: str
+    more: str = ""
+    address: str = ""
+
+    @property
+    def sign(self):
+        return {"stops": "✕", "warns": "!", "fine": "✓"}[self.kind]
+
+
+@dataclass(frozen=True)
+class GeneratorRate:
+    """What people decided about the texts of one generator."""
+
+    name: str
+    approved: int
+    edits: int
+    rejected: int
+
+    @property
+    def decided(self):
+        return self.approved + self.edits + self.rejected
+
+    @property
+    def percent(self):
+        """Approvals of a hundred decisions, rounded."""
+        return round(100 * self.approved / self.decided)
+
+
+def desk_context(request):
+    """Everything that admin/index.html shows beside the frame. The number of queries is fixed."""
+    person = request.user
+    if not person.has_perm("posts.view_post"):
+        return {"sees_posts": False}
+    now = timezone.now()
+    today = timezone.localdate(now)
+    waiting, mine, held = capped_counts(
+        [
+            QueueEntry.objects.all(),
+            QueueEntry.objects.filter(assigned_to=person),
+            QueueEntry.objects.filter(held_by=person, held_until__gt=now),
+        ]
+    )
+    request.waiting_count = waiting
+    oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
+    came_in, decided = came_in_by_day(today), decided_by_day(today)
+    sees_imports = person.has_perm("posts.view_importbatch")
+    return {
+        "sees_posts": True,
+        "waiting": waiting,
+        "waiting_words": said_count(waiting),
+        "oldest_days": (now - oldest).days if oldest else None,
+        "came_in_today": came_in[today][0],
+        "decided_today": decided[today],
+        "growth": came_in[today][0] - decided[today],
+        "shrinkage": decided[today] - came_in[today][0],
+        "last_decision": None if waiting else Review.objects.select_related("reviewer").order_by("-pk").first(),
+        "start": _start(person, now),
+        "chart": day_chart(came_in, decided),
+        "signs": site_signs(person, now),
+        "reasons": _reasons(),
+        "generators": generator_rates(now),
+        "mine": mine,
+        "mine_words": said_count(mine),
+        "held": held,
+        "my_day": _my_day(person, today),
+        "undoable": undoable_decisions(person, now=now),
+        "may_decide": person.has_perm("posts.review_post"),
+        "sees_imports": sees_imports,
+        "last_imports": ImportBatch.objects.order_by("-pk")[:LAST] if sees_imports else [],
+        "last_releases": Release.objects.select_related("post", "revision", "owner")
+        .order_by("-pk")
+        .only("kind", "made_at", "post__title", "revision__version", "owner__username")[:LAST],
+    }
+
+
+def _start(person, now):
+    entry = next_item(QueueView(), by=person, now=now)
+    return review_address(entry.pk, QueueView()) if entry else ""
+
+
+def _reasons():
+    """[(Weight, count in words, width of its bar)] of why posts wait."""
+    found = reasons_for_waiting()
+    most = max([1, *(count for _, count in found)])
+    return [(weight, said_count(count), round(max(1, BAR_WIDTH * count / most), 1)) for weight, count in found]
+
+
+def generator_rates(now):
+    """[GeneratorRate] of those that most was decided about in the time that ranking looks back."""
+    outcomes = Review.Outcome
+    rates = [
+        GeneratorRate(
+            name,
+            counts.get(outcomes.APPROVED, 0),
+            counts.get(outcomes.CHANGES_REQUESTED, 0),
+            counts.get(outcomes.REJECTED, 0),
+        )
+        for name, counts in generator_record(now=now).items()
+    ]
+    return sorted(rates, key=lambda rate: (-rate.decided, rate.name))[:GENERATORS_SHOWN]
+
+
+def _my_day(person, today):
+    """What this person decided today: {"total": …, "approved": …, "edits": …, "rejected": …}."""
+    counts = decisions_of(person, since=start_of(today))
+    return {
+        "total": sum(counts.values()),
+        "approved": counts.get(Review.Outcome.APPROVED, 0),
+        "edits": counts.get(Review.Outcome.CHANGES_REQUESTED, 0),
+        "rejected": counts.get(Review.Outcome.REJECTED, 0),
+    }
+
+
+def site_signs(person, now):
+    """[Sign] of the state of the site, the worst first."""
+    signs = []
+    if person.has_perm("posts.view_job"):
+        jobs = reverse("admin:posts_job_changelist")
+        overview = jobs_overview()
+        failed = [job for job in overview if job.has_failed]
+        late = [job for job in overview if job.is_overdue and not job.has_failed]
+        for job in failed:
+            at = timezone.localtime(job.job.last_failure_at)
+            signs.append(
+                Sign("stops", f"“{job.definition.name}” failed", f"{at:%d %b %H:%M}: {job.job.last_failure}", jobs)
+            )
+        if late:
+            names = ", ".join(job.definition.name for job in late)
+            signs.append(Sign("warns", f"{len(late)} jobs are overdue", names, jobs))
+        if workers := living_workers():
+            seen = timezone.localtime(max(worker.seen_at for worker in workers))
+            signs.append(Sign("fine", "Workers answer", f"{len(workers)}, last sign of life {seen:%H:%M:%S}", jobs))
+        else:
+            signs.append(Sign("stops", "No worker answers", "Nothing happens in the background.", jobs))
+        if not failed and not late:
+            signs.append(Sign("fine", "No job has failed", "", jobs))
+    refused = ScheduledRelease.objects.filter(
+        state=ScheduledRelease.State.REFUSED, settled_at__gt=now - REFUSED_PLANS
+    ).order_by("-settled_at")
+    for plan in refused.select_related("post")[:3]:
+        signs.append(
+            Sign("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
+        )
+    if not settings.INDEXING:
+        signs.append(Sign("warns", "Search engines: closed", "The whole site is switched off for them."))
+    order = ["stops", "warns", "fine"]
+    return sorted(signs, key=lambda sign: order.index(sign.kind))

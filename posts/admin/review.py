@@ -1,0 +1,350 @@
+"""The review screen: one post, everything that a decision needs, and after the decision the next one.
+
+Every act is a POST with a redirect behind it; the script of the page only presses the buttons faster. What was
+typed is never lost: a refusal, a newer text and an ended session all bring the screen back with it.
+"""
+
+import time
+from contextlib import suppress
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.views import View
+
+from posts.admin.compare import comparison_context
+from posts.admin.decisions import review_address
+from posts.admin.finding import find_post
+from posts.admin.lists import number_in
+from posts.admin.review_page import neighbours, screen_context, undo_context
+from posts.comparing import default_pair
+from posts.models import QueueEntry, Review, ReviewFlag, Revision
+from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
+from posts.operations.claim import claim_post, held_by_another, let_go
+from posts.operations.desk import keys_are_on, switch_keys
+from posts.queue.order import Place, QueueView, next_item, place_of
+
+KEPT = "review_kept"
+# Of a form that arrives after its session ended: anybody can send one, so it is kept for a person in small.
+KEPT_WORDS, KEPT_TICKS = 5_000, 50
+LONGEST = 24 * 60 * 60
+APPROVED, EDITS, REJECTED = Review.Outcome
+# What each button of the screen decides: the outcome, and whether an approval goes live at once.
+DECISIONS = {
+    "approve": (APPROVED, True),
+    "approve_later": (APPROVED, False),
+    "edits": (EDITS, True),
+    "reject": (REJECTED, True),
+}
+WORDED = ("edits", "reject")
+PANELS = {*WORDED, "flag"}
+
+
+def page_urls(site):
+    """The addresses of this module, for AdminSite.get_urls."""
+    screen = ReviewScreen.as_view(admin_site=site)
+    pages = [
+        ("review/", ReviewStart.as_view(admin_site=site), "review_start"),
+        ("review/undo/", ReviewUndo.as_view(admin_site=site), "review_undo"),
+        ("review/<int:post_id>/sides/", SidesPage.as_view(), "review_sides"),
+        ("review/source/<int:revision_id>/", SourcePage.as_view(), "review_source"),
+    ]
+    return [
+        path("review/<int:post_id>/", kept_when_signed_out(screen, site), name="review"),
+        *(path(route, site.admin_view(view), name=name) for route, view, name in pages),
+    ]
+
+
+def kept_when_signed_out(view, site):
+    """`view` on the desk; a form that somebody sends after their session ended waits in the new session for them."""
+    on_desk = site.admin_view(view)
+
+    def wrapped(request, post_id):
+        if request.method != "POST" or request.user.is_authenticated:
+            return on_desk(request, post_id=post_id)
+        typed = typed_words(request)
+        request.session[KEPT] = {
+            **{name: typed[name][:KEPT_WORDS] for name in ("fingerprint", "comment", "reason_code", "panel", "note")},
+            "opened": typed["opened"],
+            "ticks": [tick[:KEPT_WORDS] for tick in typed["ticks"][:KEPT_TICKS]],
+            "post": post_id,
+        }
+        address = review_address(post_id, view_in(request.POST))
+        return redirect_to_login(address, reverse("admin:login"))
+
+    return wrapped
+
+
+def view_in(parameters):
+    """The QueueView that a request carries along in `view`."""
+    return QueueView.from_query(parameters.get("view", ""))
+
+
+def typed_words(request):
+    """What the forms of the screen hold, as the screen takes it back; text as it was typed."""
+    sent, act = request.POST, request.POST.get("act", "")
+    typed = {name: sent.get(name, "") for name in ("fingerprint", "reason", "note", "own_text_reason")}
+    # The panels stand in one form, so that nothing typed is lost; the pressed button says which of them counts, and
+    # under any other button the one that holds something is shown again.
+    filled = [name for name in WORDED if sent.get(f"{name}-comment") or sent.get(f"{name}-reason_code")]
+    panel = act if act in PANELS else next(iter(filled), "")
+    typed |= {name: sent.get(f"{panel}-{name}", "") for name in ("comment", "reason_code")}
+    typed |= {name: sent[name] for name in ("expected_result", "rollback_note") if name in sent}
+    opened = number_in(sent.get("opened", ""), most=2**40)
+    return typed | {
+        "ticks": sent.getlist("ticks"),
+        "flags_seen": [int(part) for part in sent.get("flags_seen", "").split(",") if number_in(part)],
+        "opened": opened,
+        "panel": panel,
+    }
+
+
+class DeskReview(View):
+    """What the pages of this module share: who may see them, and the frame around them."""
+
+    admin_site = None
+
+    def dispatch(self, request, *args, **kwargs):
+        """Whoever may see posts and their texts may see these; the operations say who may act."""
+        if not request.user.has_perms(["posts.view_post", "posts.view_revision"]):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def page(self, template, *, status=200, **context):
+        """The answer that shows `template` in the frame of the desk."""
+        frame = self.admin_site.each_context(self.request)
+        return TemplateResponse(self.request, template, {**frame, **context}, status=status)
+
+
+class ReviewStart(DeskReview):
+    """Leads to the first item of a view, or to the one behind `after`; says so when there is none."""
+
+    http_method_names = ["get", "head"]
+
+    def get(self, request):
+        view, place = view_in(request.GET), Place.parse(request.GET.get("after", ""))
+        if (item := next_item(view, place, by=request.user)) is not None:
+            return HttpResponseRedirect(review_address(item.pk, view))
+        around = neighbours(None, view=view, place=None, by=request.user) | undo_context(request.user)
+        return self.page("admin/review/end.html", title="Review", keys_on=keys_are_on(request.user), **around)
+
+
+class ReviewScreen(DeskReview):
+    """One post, and what a person does about it."""
+
+    http_method_names = ["get", "head", "post"]
+
+    def get(self, request, post_id):
+        post = find_post(post_id)
+        kept = request.session.get(KEPT, {})
+        return self.screen(post, typed=kept if kept.get("post") == post.pk else {})
+
+    def post(self, request, post_id):
+        post, act = find_post(post_id), request.POST.get("act", "")
+        if act not in ACTS:
+            raise Http404("There is no such act.")
+        typed = typed_words(request)
+        try:
+            return ACTS[act](self, post, typed)
+        except HeadMoved:
+            return self.screen(find_post(post_id), typed=typed, status=409)
+        except Refused as refusal:
+            return self.screen(find_post(post_id), typed=typed, refused=refusal.obstacles, status=422)
+
+    def screen(self, post, *, typed, refused=(), status=200):
+        """The screen; `typed` stands in its forms, `refused` above its buttons."""
+        view = view_in(self.parameters)
+        context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
+        if not view.query():
+            # The header counts the same, and need not do it again.
+            self.request.waiting_count = context["waiting_count"]
+        read = typed.get("fingerprint", "")
+        earlier = None
+        if read and read != post.head_revision.fingerprint:
+            earlier = post.revisions.filter(fingerprint=read).defer("snapshot").order_by("-number").first()
+        response = self.page(
+            "admin/review/screen.html",
+            title=f"Review: {post.title}",
+            refused=refused,
+            moved_from=earlier,
+            status=status,
+            **context,
+        )
+        # It frames previews of its own post, and nothing else.
+        response.page_kind = "framing"
+        return response
+
+    @property
+    def parameters(self):
+        """What the address or the form carries along."""
+        return self.request.POST if self.request.method == "POST" else self.request.GET
+
+    def place_of(self, post):
+        """Where in the queue this person is: where the post stood when they came to it, else where it stands. A flag
+        raised on the way must not send them back to the top."""
+        return Place.parse(self.parameters.get("place", "")) or place_of(post.pk)
+
+    def back(self, post, message, place=None):
+        """A redirect to the screen of `post`, with something to say there; place: where in the queue it was found."""
+        messages.success(self.request, message)
+        address = review_address(post.pk, view_in(self.request.POST))
+        if place:
+            address += f"{'&' if '?' in address else '?'}{urlencode({'place': place})}"
+        return HttpResponseRedirect(address)
+
+    def onward(self, place, said):
+        """A redirect to the item behind `place`, which is claimed on the way; `said` is what came before."""
+        view, person = view_in(self.request.POST), self.request.user
+        item = next_item(view, place, by=person)
+        if item is None:
+            messages.success(self.request, said)
+            query = urlencode({"view": view.query(), "after": place or ""})
+            return HttpResponseRedirect(f"{reverse('admin:review_start')}?{query}")
+        # Somebody may be faster, and this person may only read; the screen says so.
+        with suppress(Refused, PermissionDenied):
+            claim_post(item.post, by=person)
+        reasons = len(item.reasons) + bool(item.generator_points) + bool(item.age_points)
+        counts = f"{item.points} points, {reasons} reason{'' if reasons == 1 else 's'}"
+        return self.back(item.post, f"{said} Next: {item.post.title}, {counts}.")
+
+    def decision(self, post, typed):
+        """Decide, and go on to what comes next in the view."""
+        outcome, release = DECISIONS[self.request.POST["act"]]
+        place = self.place_of(post)
+        entry = QueueEntry.objects.select_related("held_by").filter(pk=post.pk).first()
+        if entry and (standing := held_by_another(entry, by=self.request.user)):
+            raise standing
+        review = decide(
+            post,
+            by=self.request.user,
+            outcome=outcome,
+            fingerprint=typed["fingerprint"],
+            ticks=typed["ticks"],
+            flags_seen=typed["flags_seen"],
+            reason_code="" if outcome == APPROVED else typed["reason_code"],
+            comment="" if outcome == APPROVED else typed["comment"],
+            own_text_reason=typed["own_text_reason"],
+            release=release,
+            expected_result=typed.get("expected_result", ""),
+            rollback_note=typed.get("rollback_note", ""),
+            seconds_spent=_seconds_since(typed["opened"]),
+        )
+        self.request.session.pop(KEPT, None)
+        return self.onward(place, f"{review.get_outcome_display()}.")
+
+    def skip(self, post, typed):
+        """Leave the item as it is, let go of it, and go on."""
+        place = self.place_of(post)
+        # It may be somebody else's, or wait no longer; either way this person does not hold it.
+        with suppress(Refused, PermissionDenied):
+            let_go(post, by=self.request.user)
+        return self.onward(place, "Skipped, nothing decided.")
+
+    def stay(self, post, typed):
+        """Nothing happens: the screen again, with what was typed."""
+        return self.screen(post, typed=typed)
+
+    def claim(self, post, typed):
+        claim_post(post, by=self.request.user)
+        return self.back(post, "You hold it.")
+
+    def take_over(self, post, typed):
+        claim_post(post, by=self.request.user, take_over=True)
+        return self.back(post, "You hold it now.")
+
+    def let_go(self, post, typed):
+        let_go(post, by=self.request.user)
+        return self.back(post, "Nobody holds it now.")
+
+    def flag(self, post, typed):
+        flag_post(
+            post, by=self.request.user, reason=typed["reason"] or ReviewFlag.Reason.STAFF, note=typed["note"].strip()
+        )
+        said = "Flagged. Search engines stay away until a person answers."
+        return self.back(post, said, place=self.place_of(post))
+
+    def keys(self, post, typed):
+        off = self.request.POST["act"] == "keys_off"
+        switch_keys(by=self.request.user, off=off)
+        return self.back(post, f"The keys are switched {'off' if off else 'on'} for your account.")
+
+
+ACTS = {
+    **dict.fromkeys(DECISIONS, ReviewScreen.decision),
+    "skip": ReviewScreen.skip,
+    "stay": ReviewScreen.stay,
+    "claim": ReviewScreen.claim,
+    "take_over": ReviewScreen.take_over,
+    "let_go": ReviewScreen.let_go,
+    "flag": ReviewScreen.flag,
+    "keys_off": ReviewScreen.keys,
+    "keys_on": ReviewScreen.keys,
+}
+
+
+def _seconds_since(opened):
+    """How long ago a moment (seconds of Unix time, as the form says) was: 0 to LONGEST; None if it says nothing."""
+    return None if opened is None else max(0, min(LONGEST, int(time.time()) - opened))
+
+
+class ReviewUndo(DeskReview):
+    """Takes a decision back, and shows its post again."""
+
+    http_method_names = ["post"]
+
+    def post(self, request):
+        number = number_in(request.POST.get("review", ""))
+        review = Review.objects.select_related("revision__post").filter(pk=number).first() if number else None
+        if review is None:
+            raise Http404("There is no such decision.")
+        post = review.revision.post
+        try:
+            undo_decision(review, by=request.user)
+        except Refused as refusal:
+            for obstacle in refusal.obstacles:
+                messages.error(request, obstacle)
+        else:
+            messages.success(request, f"Taken back: {review.revision.version} of {post.title} waits for you again.")
+        return HttpResponseRedirect(review_address(post.pk, view_in(request.POST)))
+
+
+class FramedPage(DeskReview):
+    """A page for the sandboxed frame of the screen."""
+
+    http_method_names = ["get", "head"]
+
+    def page(self, template, **context):
+        """As a preview: this site may frame it."""
+        response = TemplateResponse(self.request, template, context)
+        response.page_kind = "preview"
+        return response
+
+
+class SidesPage(FramedPage):
+    """Two texts side by side; ?old= and ?new= are their numbers, by default what the screen compares."""
+
+    def get(self, request, post_id):
+        post = find_post(post_id)
+        pair = self._chosen(post, request.GET) if request.GET else default_pair(post)
+        if pair is None:
+            raise Http404("This post has no two texts with these numbers.")
+        return self.page("admin/review/sides.html", **comparison_context(post, *pair))
+
+    def _chosen(self, post, parameters):
+        numbers = [number_in(parameters.get(name, ""), most=2**31 - 1) for name in ("old", "new")]
+        texts = {text.number: text for text in post.revisions.filter(number__in=[n for n in numbers if n])}
+        return [texts[number] for number in numbers] if all(number in texts for number in numbers) else None
+
+
+class SourcePage(FramedPage):
+    """The text as it was written: Markdown, in a frame."""
+
+    def get(self, request, revision_id):
+        revision = Revision.objects.filter(pk=number_in(revision_id)).first()
+        if revision is None:
+            raise Http404("No text has this number.")
+        return self.page("admin/review/source.html", revision=revision, record=revision.snapshot)

@@ -1,0 +1,291 @@
+"""What the review screen shows of one post: why it is here, what changed, what stands in the way, what comes next."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from posts.admin.compare import comparison_context
+from posts.admin.decisions import review_address
+from posts.admin.lists import status_badge
+from posts.checks import registered_checks
+from posts.checks.stored import findings_of_post
+from posts.comparing import default_pair
+from posts.comparing.blocks import blocks_of
+from posts.images import is_allowed_image_url
+from posts.models import Post, QueueEntry, Review, ReviewFlag
+from posts.operations import approval_obstacles
+from posts.operations.claim import HOLD, held_by_another
+from posts.operations.desk import keys_are_on
+from posts.operations.review import can_be_decided, repeats_live
+from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles
+from posts.queue.figures import capped_counts, decisions_of, short_count, start_of
+from posts.queue.order import before, next_item, place_of, previous_item
+from posts.queue.rows import reasons_of_entry
+
+FRAME = "paper"
+HISTORY_LENGTH = 8
+MARKS_OPEN = 40
+LINKS_SHOWN = 200
+# Reasons in the order of their numbers on the screen; Review.ReasonCode.NONE is no reason.
+REASONS = [(code.value, code.label) for code in Review.ReasonCode if code.value]
+# Which part of the evidence tells more about a reason of the queue.
+EVIDENCE = {
+    "source": "asked", "flag": "asked", "reports": "asked",
+    "twin": "checks", "check": "checks", "code": "checks", "claims": "checks", "images": "checks",
+    "changed": "changes", "origin": "history", "generator": "history", "waiting": "history",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A way to look at the paper: a link into the frame."""
+
+    label: str
+    address: str
+    is_here: bool = False
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the checklist, with its number if a key has it."""
+
+    text: str
+    number: int
+    is_ticked: bool
+
+    @property
+    def key(self):
+        return self.number if self.number <= 9 else None
+
+
+def screen_context(post, *, by, view, place, typed=None, now=None):
+    """Everything that admin/review/screen.html takes beside the frame of the desk.
+
+    place: where the post stands or stood in the queue, or None. typed: what a form that was not taken held, as
+    read by posts.admin.review (ticks, comment, reason_code, panel, ...); it stands in the forms again.
+    """
+    now, typed = now or timezone.now(), typed or {}
+    entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
+    head = post.head_revision
+    flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
+    found = findings_of_post(post)
+    points = _points(head, typed.get("ticks", ()))
+    may_decide = by.has_perm("posts.review_post")
+    is_due = can_be_decided(post)
+    obstacles = _obstacles(post, by=by, flags=flags, found=found) if may_decide and is_due else []
+    standing = held_by_another(entry, by=by, now=now) if entry else None
+    return {
+        **_head(post, entry, by=by, now=now),
+        **_paper(post),
+        "post": post,
+        "head": head,
+        "standing": standing,
+        "flags": flags,
+        "flags_seen": ",".join(str(flag.pk) for flag in flags),
+        "reports": list(post.reader_reports.filter(answered_at=None)[:20]),
+        "stopping": [finding for finding in found if finding.stops],
+        "advising": [finding for finding in found if not finding.stops],
+        "fine": [name for name in registered_checks() if name not in {finding.check for finding in found}],
+        "links": _links(head.snapshot),
+        "images": _images(head.snapshot),
+        "points": points,
+        "open_points": sum(not point.is_ticked for point in points),
+        "obstacles": obstacles,
+        "is_due": is_due,
+        "confirms": repeats_live(post),
+        "can_decide": may_decide and is_due and not standing,
+        "may_decide": may_decide,
+        "may_flag": by.has_perm("posts.flag_post"),
+        "may_edit": by.has_perm("posts.change_post"),
+        "asks_own_text_reason": by.is_superuser and any(kind == "own" for kind, _, _ in obstacles),
+        "history": _history(post),
+        "reasons": REASONS,
+        "flag_reasons": [(reason.value, reason.label) for reason in ReviewFlag.BY_PEOPLE],
+        "typed": typed,
+        "opened": typed.get("opened") or int(now.timestamp()),
+        "expected_result": typed.get("expected_result", settings.RELEASE_EXPECTED_RESULT),
+        "rollback_note": typed.get("rollback_note", settings.RELEASE_ROLLBACK_NOTE),
+        "keys_on": keys_are_on(by),
+        "says_edits": _says(post, flags, "goes back to the editors"),
+        "says_reject": _says(post, flags, "is rejected"),
+        **neighbours(post, view=view, place=place, by=by, now=now),
+        **undo_context(by, now=now),
+    }
+
+
+def _says(post, flags, what):
+    """What turning the text down will do, before it is done."""
+    if post.is_live:
+        readers = f"readers keep {post.live_revision.version}"
+    elif post.visible_revision is None:
+        readers = "readers see no page, as before"
+    elif what == "is rejected":
+        readers = "readers see no page from then on"
+    else:
+        readers = "readers go on seeing it, marked as not reviewed"
+    count = len(flags)
+    kept = f"; {count} flag{'s stay' if count > 1 else ' stays'} open" if flags else ""
+    return f"{post.head_revision.version} {what}; {readers}{kept}."
+
+
+def _head(post, entry, *, by, now):
+    is_mine = entry is not None and entry.held_by_id == by.pk and entry.held_until > now
+    return {
+        "entry": entry,
+        "badge": status_badge(post.head_revision),
+        "why_here": [
+            (reason, EVIDENCE.get(reason.code, "history")) for reason in reasons_of_entry(entry, now=now)
+        ] if entry else [],
+        "held_until": entry.held_until if is_mine else None,
+        "hold_minutes": int(HOLD.total_seconds() // 60),
+    }  # fmt: skip
+
+
+def _paper(post):
+    """The tabs, what the frame opens with, and the comparison with its numbered marks, if there is one."""
+    head, pair = post.head_revision, default_pair(post)
+    preview = reverse("admin:posts_revision_preview", args=[head.pk])
+    source = reverse("admin:review_source", args=[head.pk])
+    tabs = [Tab("As readers will see it", preview), Tab("Source", source)]
+    if post.live_revision_id and post.live_revision_id != head.pk:
+        tabs.insert(1, Tab("Live now", reverse("admin:posts_revision_preview", args=[post.live_revision_id])))
+    context = {"frame": FRAME, "pair": pair, "comparison": None, "start": preview, "marked": ""}
+    if pair:
+        old, new = pair
+        numbers = f"?old={old.number}&new={new.number}"
+        marked = reverse("admin:posts_post_marked", args=[post.pk]) + numbers
+        sides = Tab("Side by side", reverse("admin:review_sides", args=[post.pk]) + numbers)
+        compared = comparison_context(post, old, new)["comparison"]
+        tabs = [Tab("Changes marked", marked), *tabs[:-1], sides, tabs[-1]]
+        marks = compared.marks
+        context |= {
+            "comparison": compared,
+            "marked": marked,
+            "marks": marks[:MARKS_OPEN],
+            "more_marks": marks[MARKS_OPEN:],
+            "start": f"{marked}#mark-1" if marks else preview,
+            "against_live": old.pk == post.live_revision_id,
+        }
+    first = context["start"].partition("#")[0]
+    return context | {"tabs": [Tab(tab.label, tab.address, tab.address == first) for tab in tabs]}
+
+
+def _points(revision, ticked):
+    texts = dict.fromkeys(revision.snapshot.get("checklist", ()))
+    return [Point(text, number, text in ticked) for number, text in enumerate(texts, 1)]
+
+
+def _obstacles(post, *, by, flags, found):
+    """[(kind, words, part of the evidence)] of what stands in the way beside the points that are not ticked yet."""
+    said = approval_obstacles(
+        post,
+        by=by,
+        ticks=post.head_revision.snapshot.get("checklist", ()),
+        flags_seen=[flag.pk for flag in flags],
+    )
+    stops = {finding.message for finding in found if finding.stops}
+    failing = [words for words in said if words in stops]
+    kinds = []
+    if failing:
+        count = len(failing)
+        words = "1 required check fails" if count == 1 else f"{count} required checks fail"
+        kinds.append(("check", words, "checks"))
+    for words in said:
+        if words not in stops:
+            is_own = words.startswith("You wrote")
+            kinds.append(("own" if is_own else "state", words.rstrip("."), "history"))
+    return kinds
+
+
+def _links(snapshot):
+    """The addresses that the text links to, each once, in order; LINKS_SHOWN at the most."""
+    found = {}
+    for field in ("intro", "body"):
+        for block in blocks_of(snapshot.get(field, ""))[0]:
+            for style in block.styles:
+                if style.address and not style.is_image:
+                    found.setdefault(style.address)
+    return list(found)[:LINKS_SHOWN]
+
+
+def _images(snapshot):
+    return [
+        (number, image, is_allowed_image_url(image["url"], settings.IMAGE_HOSTS))
+        for number, image in enumerate(snapshot.get("image_sources", ()), 1)
+    ]
+
+
+def _history(post):
+    """The newest texts of the post with the decisions about each, newest first."""
+    texts = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
+    decided = {}
+    for review in Review.objects.filter(revision__in=texts).select_related("reviewer").order_by("-pk"):
+        decided.setdefault(review.revision_id, []).append(review)
+    return [(text, decided.get(text.pk, [])) for text in texts]
+
+
+def neighbours(post, *, view, place, by, now=None):
+    """The items before and after a place of the queue, how far into it that is, and what was decided today."""
+    now = now or timezone.now()
+    following = next_item(view, place, by=by, now=now)
+    # Opened from elsewhere, the post has no place, and the queue begins after it.
+    if following is not None and post is not None and following.pk == post.pk:
+        following = next_item(view, place_of(post.pk), by=by, now=now)
+    earlier = previous_item(view, place, by=by, now=now) if place else None
+    entries = view.entries(by=by, now=now)
+    counts = capped_counts([entries, before(entries, place)] if place else [entries])
+    return {
+        "view": view,
+        "view_query": view.query(),
+        "place": place or "",
+        "next": following,
+        "next_address": review_address(following.pk, view) if following else "",
+        "previous": earlier,
+        "previous_address": review_address(earlier.pk, view) if earlier else "",
+        "waiting": short_count(counts[0]),
+        "waiting_count": counts[0],
+        "position": short_count(counts[1] + 1) if place else "",
+        "decided_today": sum(decisions_of(by, since=start_of(timezone.localdate(now))).values()),
+    }
+
+
+def undo_context(by, *, now=None):
+    """The last decision of `by` that can still be taken back, in words, for the strip; nothing if there is none."""
+    now = now or timezone.now()
+    review = (
+        Review.objects.filter(reviewer=by, created_at__gt=now - UNDO_FOR, undone_at=None)
+        .exclude(way_back=None)
+        .select_related("revision")
+        .defer("revision__snapshot")
+        .order_by("-pk")
+        .first()
+    )
+    if review is None:
+        return {"undo": None}
+    post = Post.objects.with_texts().get(pk=review.revision.post_id)
+    if undo_obstacles(review, post, now=now):
+        return {"undo": None}
+    return {
+        "undo": review,
+        "undo_post": post,
+        "undo_until": undo_ends_at(review),
+        "undo_words": outcome_words(post, review),
+    }
+
+
+def outcome_words(post, review):
+    """What a decision did for readers and search engines, in a sentence or two."""
+    version = review.revision.version
+    if review.outcome == Review.Outcome.APPROVED:
+        if post.live_revision_id != review.revision_id:
+            return "Readers see it when it is released."
+        if post.is_indexable:
+            return "Readers see it, search engines may index it."
+        return f"Readers see it; search engines stay away: {', '.join(post.index_obstacles)}."
+    if post.is_live:
+        return f"Readers keep {post.live_revision.version}."
+    if review.outcome == Review.Outcome.REJECTED:
+        return "Readers see no page." if post.visible_revision is None else "Readers see an unreviewed text."
+    return f"Readers see {version} marked as not reviewed." if post.visible_revision else "Readers see no page."

@@ -1,0 +1,60 @@
+from collections import Counter
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from posts.importing.pipeline import import_posts
+from posts.models import Post, QueueEntry
+from posts.queue.order import ORDER
+from posts.queue.ranking import rank_queue
+from posts.synthesis.lines import as_stream, record_lines
+from posts.synthesis.plants import PlanRefused, parse_plan
+from posts.text_scan import scan_new_texts
+
+# What somebody who reads the queue from its top should meet early.
+DEFECTS = ("code", "claims", "twin", "foreign-images")
+FIRST_SHARE = 0.2
+# Far away from the seeds that anybody begins with, so that the posts of a site aren't taken for ours.
+SEED = 7_000_000
+
+
+class Command(BaseCommand):
+    help = "Plant defects in a synthesized corpus and say how many stand early in the queue. Changes nothing."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--count", type=int, default=2000, help="posts to make")
+        parser.add_argument("--seed", type=int, default=SEED, help="the first seed")
+        parser.add_argument(
+            "--plant", action="append", metavar="KIND[=SHARE]", help="what to plant; as for the command synthesize"
+        )
+
+    def handle(self, *args, count, seed, **options):
+        try:
+            plan = parse_plan(options["plant"] or [f"{kind}=0.04" for kind in DEFECTS])
+        except PlanRefused as refusal:
+            self.stderr.write(f"--plant: {refusal}")
+            return
+        with transaction.atomic():
+            for line in measured(count, seed, plan):
+                self.stdout.write(line)
+            transaction.set_rollback(True)
+
+
+def measured(count, seed, plan):
+    """Lines that say what share of the planted defects stands in the first FIRST_SHARE of the queue."""
+    plants = []
+    batch = import_posts(as_stream(record_lines(count, seed, plan, plants.append)), name="measure_ranking")
+    scan_new_texts()
+    rank_queue()
+    ids = dict(Post.objects.filter(first_batch=batch).values_list("source_id", "pk"))
+    queue = list(QueueEntry.objects.filter(batch=batch).order_by(*ORDER).values_list("pk", flat=True))
+    first = set(queue[: round(len(queue) * FIRST_SHARE)])
+    planted, early = Counter(), Counter()
+    for plant in plants:
+        planted[plant.kind] += 1
+        early[plant.kind] += ids[plant.source_id] in first
+    yield f"{len(queue):,} posts wait, {planted.total():,} of them with a planted defect."
+    for kind, number in sorted(planted.items()):
+        yield f"  {kind}: {early[kind]} of {number} in the first {FIRST_SHARE:.0%}"
+    share = early.total() / max(1, planted.total())
+    yield f"The first {FIRST_SHARE:.0%} of the queue hold {early.total()} of {planted.total()}: {share:.1%}."

@@ -1,0 +1,73 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from posts.models.post import Post
+from posts.models.review import Review
+
+
+class BulkRun(models.Model):
+    """One act on many waiting posts: first what each would get, then what each got. Nothing happens before the
+    person who asked has seen the first and said so."""
+
+    class Act(models.TextChoices):
+        APPROVE = "approve", "Approve"
+        EDITS = "edits", "Ask for edits"
+        REJECT = "reject", "Reject"
+        FLAG = "flag", "Flag"
+        ASSIGN = "assign", "Assign"
+
+    class State(models.TextChoices):
+        PREPARING = "preparing", "Looking at each"
+        READY = "ready", "Waits for your word"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+
+    act = models.CharField(max_length=10, choices=Act)
+    state = models.CharField(max_length=10, choices=State, default=State.PREPARING, db_default=State.PREPARING)
+    query = models.CharField(max_length=1000, blank=True, db_default="", help_text="The filter it came from.")
+    reason_code = models.CharField(max_length=20, choices=Review.ReasonCode, blank=True, db_default="")
+    comment = models.TextField(blank=True, db_default="")
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.get_act_display()} in bulk, {self.pk}"
+
+
+class BulkRow(models.Model):
+    """One post of a BulkRun, with the text that the person meant."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "open", "Not looked at yet"
+        PASSES = "passes", "Will be done"
+        WILL_REFUSE = "will_refuse", "Will be refused"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
+    post = models.ForeignKey(Post, models.CASCADE, related_name="+")
+    fingerprint = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.OPEN, db_default=Outcome.OPEN)
+    # The first obstacle, by which refusals are grouped, and all of them.
+    obstacle = models.CharField(max_length=300, blank=True, db_default="")
+    said = models.TextField(blank=True, db_default="")
+
+    class Meta:
+        ordering = ["pk"]
+        default_permissions = ()
+        indexes = [models.Index(fields=["run", "outcome", "id"], name="bulk_row_outcome")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "post"], name="bulk_row_post_once"),
+            models.CheckConstraint(condition=Q(fingerprint__length=64), name="bulk_row_has_fingerprint"),
+        ]
+
+    def __str__(self):
+        return f"{self.post_id}: {self.get_outcome_display()}"

@@ -1,0 +1,101 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from posts.models.fields import OrderedJSONField
+from posts.models.import_batch import ImportBatch
+from posts.models.post import Post
+from posts.models.revision import Revision
+
+
+class QueueEntry(models.Model):
+    """A post that waits for a person: its points with their reasons, and what a row of the queue says about it.
+
+    Written by posts.queue.ranking alone, but for who it is assigned to and who holds it. A post leaves the queue by
+    losing this row; the order of the queue is one walk over an index of it.
+    """
+
+    post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="queue_entry")
+    fingerprint = models.CharField(max_length=64, help_text="The proposed text that was ranked.")
+    # points = text_points + generator_points + age_points: the last two change for many posts at once.
+    points = models.PositiveIntegerField(default=0, db_default=0)
+    text_points = models.PositiveIntegerField(default=0, db_default=0)
+    generator_points = models.PositiveIntegerField(default=0, db_default=0)
+    age_points = models.PositiveIntegerField(default=0, db_default=0)
+    reasons = OrderedJSONField(default=list, db_default=[], help_text="[code, points, detail], most points first.")
+    waiting_since = models.DateTimeField(db_default=Now())
+    status = models.CharField(max_length=20, choices=Revision.Status)
+    version = models.CharField(max_length=40, blank=True, db_default="")
+    live_version = models.CharField(max_length=40, blank=True, db_default="")
+    is_back = models.BooleanField(default=False, db_default=False, help_text="An earlier text was sent back.")
+    stack = OrderedJSONField(default=list, db_default=[])
+    words = models.PositiveIntegerField(null=True)
+    generator = models.CharField(max_length=200, blank=True, db_default="")
+    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="+", db_index=False)
+    # False until the checks and the comparison with all other posts have read this text.
+    is_complete = models.BooleanField(default=False, db_default=False)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    held_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    held_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["-points", "waiting_since", "post"], name="queue_order"),
+            models.Index(fields=["generator", "-points", "waiting_since", "post"], name="queue_of_generator"),
+            models.Index(fields=["batch", "-points", "waiting_since", "post"], name="queue_of_batch"),
+            models.Index(fields=["waiting_since"], name="queue_age"),
+            models.Index(
+                fields=["assigned_to", "-points", "waiting_since", "post"],
+                condition=Q(assigned_to__isnull=False),
+                name="queue_assigned",
+            ),
+            models.Index(fields=["held_by"], condition=Q(held_by__isnull=False), name="queue_held"),
+            models.Index(fields=["post"], condition=Q(is_complete=False), name="queue_incomplete"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(held_by__isnull=True) | Q(held_until__isnull=False), name="queue_hold_has_an_end"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.points} points: {self.post_id}"
+
+
+class QueueLabel(models.Model):
+    """What the queue is narrowed by and a post has several of: a reason for waiting, an entry of its stack."""
+
+    class Kind(models.TextChoices):
+        REASON = "reason", "Reason"
+        STACK = "stack", "Stack"
+
+    pk = models.CompositePrimaryKey("kind", "name", "entry_id")
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.CharField(max_length=100)
+    entry = models.ForeignKey(QueueEntry, models.CASCADE, related_name="labels")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.kind} {self.name} of {self.entry_id}"
+
+
+class QueueFigure(models.Model):
+    """A number that the background counts: how many waiting posts have a stack entry or a generator (for the choices
+    of the filters, not as a number to rely on), and the points that a generator's decisions are worth."""
+
+    pk = models.CompositePrimaryKey("kind", "name")
+    kind = models.CharField(max_length=10)
+    name = models.CharField(max_length=200)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.kind} {self.name}: {self.count}"

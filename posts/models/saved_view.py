@@ -1,0 +1,33 @@
+from django.conf import settings
+from django.db import models
+
+
+class SavedView(models.Model):
+    """A filter of the queue under a name that its owner gave it."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000, help_text="The filter as QueueView.query() writes it.")
+
+    class Meta:
+        ordering = ["name", "pk"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="saved_view_name_once")]
+
+    def __str__(self):
+        return self.name
+
+
+class DeskPreference(models.Model):
+    """How somebody wants the desk; without a row everything is as it comes."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="desk_preference"
+    )
+    keys_off = models.BooleanField(default=False, db_default=False, help_text="No single key does anything.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.person}: keys {'off' if self.keys_off else 'on'}"

@@ -1,0 +1,35 @@
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from posts.operations.audit import note_audit
+from posts.operations.claim import waiting_entry
+from posts.operations.refusals import Refused, require_person
+
+
+def reviewers():
+    """The accounts that a post may be assigned to: those that may decide, by name."""
+    people = get_user_model().objects.with_perm(
+        "posts.review_post", backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return people.order_by("username")
+
+
+@transaction.atomic
+def assign_post(post, *, to, by):
+    """Make a waiting post the work of `to` (None: of nobody); return its QueueEntry. The trail says who did it."""
+    require_person(by, "review_post")
+    entry = waiting_entry(post)
+    if to is not None and not (to.is_active and to.has_perm("posts.review_post")):
+        raise Refused(f"{to} may not decide about posts. Choose somebody who may.")
+    if entry.assigned_to_id == (to.pk if to else None):
+        return entry
+    entry.assigned_to = to
+    entry.save(update_fields=["assigned_to"])
+    note_audit(
+        "assigned" if to else "assigned to nobody",
+        post=entry.post,
+        by=by,
+        revision=entry.post.head_revision,
+        detail=f"to {to}" if to else "",
+    )
+    return entry

@@ -1,0 +1,178 @@
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
+from posts.operations.assign import assign_post
+from posts.operations.audit import note_audit
+from posts.operations.claim import held_by_another
+from posts.operations.flag import flag_post
+from posts.operations.refusals import (
+    LONG_WORDS,
+    HeadMoved,
+    NotAllowed,
+    Refused,
+    checked_words,
+    require_person,
+)
+from posts.operations.review import approval_obstacles, decide
+
+OUTCOMES = {
+    BulkRun.Act.APPROVE: Review.Outcome.APPROVED,
+    BulkRun.Act.EDITS: Review.Outcome.CHANGES_REQUESTED,
+    BulkRun.Act.REJECT: Review.Outcome.REJECTED,
+}
+RIGHTS = {BulkRun.Act.FLAG: "flag_post"}
+CHUNK = 500
+
+
+def right_for(act):
+    """The codename of the right that an act of BulkRun.Act takes."""
+    return RIGHTS.get(act, "review_post")
+
+
+@transaction.atomic
+def begin_bulk(act, *, by, entries=None, choices=(), query=""):
+    """Write down which texts an act is about; return the BulkRun, of which nothing is done yet.
+
+    entries: a queryset of QueueEntry, all of which are meant as they stand now; or choices: pairs of the number of a
+    post and the fingerprint that the person saw. query: the filter that the person came from.
+    """
+    if act not in BulkRun.Act.values:
+        raise Refused("This act is none of the list.")
+    require_person(by, right_for(act))
+    run = BulkRun.objects.create(act=act, made_by=by, query=query)
+    if entries is not None:
+        choices = entries.order_by("pk").values_list("pk", "fingerprint").iterator(chunk_size=CHUNK)
+    else:
+        known = set(Post.objects.filter(pk__in=[pk for pk, _ in choices]).values_list("pk", flat=True))
+        choices = [(pk, fingerprint) for pk, fingerprint in dict(choices).items() if pk in known]
+    rows = []
+    for pk, fingerprint in choices:
+        rows.append(BulkRow(run=run, post_id=pk, fingerprint=fingerprint))
+        if len(rows) == CHUNK:
+            BulkRow.objects.bulk_create(rows)
+            rows = []
+    BulkRow.objects.bulk_create(rows)
+    return run
+
+
+def look_at_rows(run, *, between=lambda: None):
+    """Find out what each row of a run would get, and write it down; nothing else changes. Stopped anywhere, it goes on
+    with the rows that nobody has looked at; return the run, which is ready then."""
+    while rows := list(run.rows.filter(outcome=BulkRow.Outcome.OPEN)[:CHUNK]):
+        held = _holds(rows)
+        posts = Post.objects.select_related("head_revision", "live_revision", "live_approval").in_bulk(
+            [row.post_id for row in rows]
+        )
+        for row in rows:
+            obstacles = _obstacles(run, row, posts[row.post_id], held.get(row.post_id))
+            row.outcome = BulkRow.Outcome.WILL_REFUSE if obstacles else BulkRow.Outcome.PASSES
+            _say(row, obstacles)
+        BulkRow.objects.bulk_update(rows, ["outcome", "obstacle", "said"], batch_size=200)
+        between()
+    BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.PREPARING).update(state=BulkRun.State.READY)
+    return BulkRun.objects.get(pk=run.pk)
+
+
+def _obstacles(run, row, post, entry):
+    """What would stand in the way of the act of `run` on `post`, in words, by the rules of the operation itself."""
+    if post.head_revision.fingerprint != row.fingerprint:
+        return HeadMoved(post).obstacles
+    if run.act in OUTCOMES and entry and (standing := held_by_another(entry, by=run.made_by)):
+        return standing.obstacles
+    if run.act == BulkRun.Act.APPROVE:
+        return approval_obstacles(post, by=run.made_by, is_bulk=True)
+    try:
+        with transaction.atomic():
+            _act(run, row, post, reason_code=Review.ReasonCode.OTHER, to=run.made_by)
+            transaction.set_rollback(True)
+    except Refused as refusal:
+        return refusal.obstacles
+    return ()
+
+
+@transaction.atomic
+def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
+    """Say that a run is to happen; return it, locked in the state RUNNING. Carrying it out is `carry_out`."""
+    require_person(by, right_for(run.act))
+    run = BulkRun.objects.select_for_update().get(pk=run.pk)
+    if run.made_by_id != by.pk:
+        raise NotAllowed("Somebody else chose these posts. Choose them yourself.")
+    if run.state != BulkRun.State.READY:
+        raise Refused(f"This act does not wait for your word: {run.get_state_display().lower()}.")
+    comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
+    if reason_code not in Review.ReasonCode.values:
+        raise Refused("This reason is none of the list.")
+    if run.act in (BulkRun.Act.EDITS, BulkRun.Act.REJECT) and not (reason_code or comment):
+        raise Refused("Say why: choose a reason or write a comment.")
+    if run.act == BulkRun.Act.FLAG:
+        comment = checked_words(comment, name="The note")
+        if not comment:
+            raise Refused("Say what somebody should look at.")
+    run.reason_code, run.comment, run.assignee, run.state = reason_code, comment, assignee, BulkRun.State.RUNNING
+    run.save(update_fields=["reason_code", "comment", "assignee", "state"])
+    count = run.rows.filter(outcome=BulkRow.Outcome.PASSES).count()
+    note_audit("bulk begun", by=by, detail=f"{run}: {count} posts")
+    return run
+
+
+def carry_out(run, *, between=lambda: None):
+    """Do what a confirmed run says, row by row through the operation itself, each a transaction of its own with its
+    outcome; return the run. Stopped anywhere, it goes on with the rows that have no outcome."""
+    todo = run.rows.filter(outcome=BulkRow.Outcome.PASSES)
+    while rows := list(todo[:50]):
+        for row in rows:
+            _carry_out_row(run, row)
+        between()
+    BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.RUNNING).update(
+        state=BulkRun.State.DONE, finished_at=timezone.now()
+    )
+    return BulkRun.objects.get(pk=run.pk)
+
+
+@transaction.atomic
+def _carry_out_row(run, row):
+    # Two workers at one run: the second finds the outcome of the first.
+    row = BulkRow.objects.select_for_update().get(pk=row.pk)
+    if row.outcome != BulkRow.Outcome.PASSES:
+        return
+    post = Post(pk=row.post_id)
+    obstacles = ()
+    try:
+        with transaction.atomic():
+            entry = QueueEntry.objects.select_related("held_by").filter(pk=row.post_id).first()
+            if run.act in OUTCOMES and entry and (standing := held_by_another(entry, by=run.made_by)):
+                raise standing
+            _act(run, row, post, reason_code=run.reason_code, to=run.assignee)
+    except (Refused, NotAllowed) as refusal:
+        obstacles = getattr(refusal, "obstacles", (str(refusal),))
+    row.outcome = BulkRow.Outcome.REFUSED if obstacles else BulkRow.Outcome.DONE
+    _say(row, obstacles)
+    row.save(update_fields=["outcome", "obstacle", "said"])
+
+
+def _act(run, row, post, *, reason_code, to):
+    if run.act in OUTCOMES:
+        decide(
+            post,
+            by=run.made_by,
+            outcome=OUTCOMES[run.act],
+            fingerprint=row.fingerprint,
+            reason_code=reason_code,
+            comment=run.comment,
+            is_bulk=True,
+        )
+    elif run.act == BulkRun.Act.FLAG:
+        flag_post(post, by=run.made_by, reason=ReviewFlag.Reason.STAFF, note=run.comment)
+    else:
+        assign_post(post, to=to, by=run.made_by)
+
+
+def _holds(rows):
+    entries = QueueEntry.objects.filter(pk__in=[row.post_id for row in rows], held_by__isnull=False)
+    return entries.select_related("held_by").in_bulk()
+
+
+def _say(row, obstacles):
+    row.obstacle = obstacles[0][:300] if obstacles else ""
+    row.said = " ".join(obstacles)

@@ -1,0 +1,73 @@
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import QueueEntry
+from posts.operations.audit import note_audit
+from posts.operations.refusals import Refused, locked, require_person
+
+HOLD = timedelta(minutes=15)
+
+
+class HeldByAnother(Refused):
+    """Somebody else reads this post now; `holder` until `until`."""
+
+    def __init__(self, holder, until):
+        self.holder, self.until = holder, until
+        at = timezone.localtime(until)
+        super().__init__(f"{holder.get_short_name() or holder.get_username()} holds this until {at:%H:%M}.")
+
+
+def held_by_another(entry, *, by, now=None):
+    """The HeldByAnother that keeps `by` from a QueueEntry (with held_by), or None: to be said, or raised."""
+    if entry.held_by_id in (None, by.pk) or entry.held_until <= (now or timezone.now()):
+        return None
+    return HeldByAnother(entry.held_by, entry.held_until)
+
+
+@transaction.atomic
+def claim_post(post, *, by, take_over=False, now=None):
+    """Let `by` hold a waiting post for HOLD from now; return its QueueEntry. Others see who holds it.
+
+    Claiming what is one's own already makes it last longer and is not noted again. Raises HeldByAnother unless
+    `take_over`, Refused for a post that does not wait.
+    """
+    require_person(by, "review_post")
+    now = now or timezone.now()
+    entry = waiting_entry(post)
+    standing = held_by_another(entry, by=by, now=now)
+    if standing and not take_over:
+        raise standing
+    was_mine = entry.held_by_id == by.pk and entry.held_until > now
+    entry.held_by, entry.held_until = by, now + HOLD
+    entry.save(update_fields=["held_by", "held_until"])
+    if not was_mine:
+        detail = f"from {standing.holder}" if standing else ""
+        action = "taken over" if standing else "claimed"
+        note_audit(action, post=entry.post, by=by, revision=entry.post.head_revision, detail=detail)
+    return entry
+
+
+@transaction.atomic
+def let_go(post, *, by):
+    """End the hold of `by` on a post; return its QueueEntry. Refused when it is somebody else's by now."""
+    require_person(by, "review_post")
+    entry = waiting_entry(post)
+    if standing := held_by_another(entry, by=by):
+        raise standing
+    if entry.held_by_id == by.pk:
+        entry.held_by = entry.held_until = None
+        entry.save(update_fields=["held_by", "held_until"])
+        note_audit("let go", post=entry.post, by=by, revision=entry.post.head_revision)
+    return entry
+
+
+def waiting_entry(post):
+    """The QueueEntry of `post`, which is locked with it."""
+    post = locked(post)
+    entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
+    if entry is None:
+        raise Refused("This post does not wait for a person any more.")
+    entry.post = post
+    return entry

@@ -1,0 +1,41 @@
+from django.db import IntegrityError, transaction
+
+from posts.models import DeskPreference, SavedView
+from posts.operations.refusals import Refused, checked_words, require_person
+
+MOST_VIEWS = 20
+
+
+def save_view(name, view, *, by):
+    """Keep a QueueView of the queue under `name` for `by` alone; return the SavedView. The same name again replaces."""
+    require_person(by, "view_post")
+    name = checked_words(name, name="The name", limit=60)
+    if not name:
+        raise Refused("Give the view a name.")
+    if not view.query():
+        raise Refused("Choose a filter first; everything that waits has its own place.")
+    try:
+        with transaction.atomic():
+            if not by.saved_views.filter(name=name).exists() and by.saved_views.count() >= MOST_VIEWS:
+                raise Refused(f"You have {MOST_VIEWS} views. Forget one first.")
+            saved, _ = SavedView.objects.update_or_create(owner=by, name=name, defaults={"query": view.query()})
+    except IntegrityError:
+        raise Refused("This name was just taken. Choose another.") from None
+    return saved
+
+
+def forget_view(pk, *, by):
+    """Delete a saved view of `by`; of anybody else's nothing happens."""
+    require_person(by, "view_post")
+    by.saved_views.filter(pk=pk).delete()
+
+
+def switch_keys(*, by, off):
+    """Switch the single keys of queue and review screen off or on for `by`."""
+    require_person(by, "view_post")
+    DeskPreference.objects.update_or_create(person=by, defaults={"keys_off": off})
+
+
+def keys_are_on(person):
+    """Whether single keys do anything for `person`."""
+    return not DeskPreference.objects.filter(person=person, keys_off=True).exists()

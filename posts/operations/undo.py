@@ -1,0 +1,167 @@
+"""Taking a decision back: for ten minutes, by whoever made it, and only while nothing was built on it.
+
+A decision keeps how the post stood before and after it (`Review.way_back`). Undoing writes the way back as acts of
+its own: the approval is revoked, a Release says what readers see again, the trail gets an entry. Nothing is erased.
+"""
+
+import datetime
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from posts.articles import store_article
+from posts.models import QueueEntry, Release, Review, ReviewFlag, Revision
+from posts.operations.audit import note_audit
+from posts.operations.listing import refresh_listing
+from posts.operations.refusals import NotAllowed, Refused, locked, require_person
+from posts.operations.transitions import PAGE_STEPS, page_state, take_step
+from posts.queue.ranking import refresh_queue
+
+UNDO_FOR = datetime.timedelta(minutes=10)
+STEPS_BACK = {Revision.Status.DRAFTED: "undo, to drafted", Revision.Status.IN_REVIEW: "undo, to in review"}
+_MOMENTS = ("first_published_at", "last_published_at", "withdrawn_at")
+# Told in words of their own, or no reason to refuse.
+_ELSEWHERE = ("flags", "awaits_review", "queue")
+_COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held")
+
+
+def standing_of(post):
+    """How a locked `post` stands, as a dict that JSON can hold: what a decision may change, and its open flags."""
+    moments = {name: value.isoformat() if (value := getattr(post, name)) else None for name in _MOMENTS}
+    return {
+        "head_revision_id": post.head_revision_id,
+        "head_status": str(post.head_revision.status),
+        **{name: getattr(post, name) for name in _COLUMNS},
+        **moments,
+        "flags": list(post.review_flags.filter(cleared_at=None).order_by("pk").values_list("pk", flat=True)),
+        "release": post.releases.order_by("-pk").values_list("pk", flat=True).first(),
+        "queue": _place_in_queue(post),
+    }
+
+
+def _place_in_queue(post):
+    """Since when the post waits and whose work it is, as JSON holds it; None when it does not wait."""
+    entry = QueueEntry.objects.filter(pk=post.pk).values_list("waiting_since", "assigned_to_id").first()
+    return entry and [entry[0].isoformat(), entry[1]]
+
+
+def keep_way_back(review, *, post, before):
+    """Note beside a decision just made how `post` stood `before` it and how it stands now."""
+    review.way_back = {"before": before, "after": standing_of(post)}
+    review.save(update_fields=["way_back"])
+
+
+def undo_ends_at(review):
+    """The moment from which a decision can't be taken back any more; aware."""
+    return review.created_at + UNDO_FOR
+
+
+def undo_obstacles(review, post, *, now=None):
+    """Everything that stands in the way of taking `review` of `post` back, in words; empty when nothing does."""
+    if review.undone_at:
+        return ["The decision is taken back already."]
+    if not review.way_back:
+        return ["This decision is older than taking back; decide anew."]
+    version, after = review.revision.version, review.way_back["after"]
+    obstacles = []
+    if (now or timezone.now()) >= undo_ends_at(review):
+        obstacles.append("Ten minutes have passed. Roll back, or decide anew.")
+    if review.outcome == Review.Outcome.APPROVED and review.revoked_at:
+        obstacles.append(f"The approval of {version} is revoked already.")
+    if Review.objects.filter(revision__post=post.pk, pk__gt=review.pk, undone_at=None).exists():
+        obstacles.append("Somebody decided about this post since.")
+    if post.head_revision_id != after["head_revision_id"]:
+        obstacles.append(f"{post.head_revision.version} was saved since.")
+    elif post.head_revision.status != after["head_status"] or post.awaits_review != after["awaits_review"]:
+        obstacles.append(f"{post.head_revision.version} is {post.head_revision.get_status_display().lower()} by now.")
+    now_stands = {name: value for name, value in standing_of(post).items() if name not in _ELSEWHERE}
+    if any(now_stands[name] != after[name] for name in now_stands if not name.startswith("head_")):
+        obstacles.append("What readers see was changed since.")
+    plans = post.scheduled_releases.filter(state="waiting", revision=review.revision_id)
+    if plans.filter(made_at__gte=review.created_at).exists():
+        obstacles.append(f"A release of {version} is planned. Cancel it first.")
+    return obstacles
+
+
+@transaction.atomic
+def undo_decision(review, *, by, now=None):
+    """Take `review` back: text, queue, flags, page and index stand as they did before it; return the Review.
+
+    Ten minutes, the same person, and nothing newer: otherwise Refused with every reason. A flag raised meanwhile
+    stays open. now: an aware moment, the present by default.
+    """
+    require_person(by, "review_post")
+    now = now or timezone.now()
+    post = locked(Review.objects.select_related("revision__post").get(pk=review.pk).revision.post)
+    review = Review.objects.select_related("revision").get(pk=review.pk)
+    if review.reviewer_id != by.pk:
+        raise NotAllowed(f"{review.reviewer} decided that. Only who decided can take it back.")
+    if obstacles := undo_obstacles(review, post, now=now):
+        raise Refused(*obstacles)
+    before, after = review.way_back["before"], review.way_back["after"]
+    released = before["release"] != after["release"]
+    if released and page_state(post) not in PAGE_STEPS[_page_step(before)]:
+        raise Refused(f"The page is {page_state(post)}; no release can be taken back.")
+    review.undone_at, review.undone_by = now, by
+    if review.outcome == Review.Outcome.APPROVED:
+        review.revoked_at, review.revoked_by = now, by
+    review.save(update_fields=["undone_at", "undone_by", "revoked_at", "revoked_by"])
+    if before["head_status"] != after["head_status"]:
+        take_step(post.head_revision, STEPS_BACK[before["head_status"]])
+    _reopen(set(before["flags"]) - set(after["flags"]))
+    post.needs_human_review = post.review_flags.filter(cleared_at=None).exists()
+    left = post.live_revision
+    for name in _COLUMNS:
+        setattr(post, name, before[name])
+    for name in _MOMENTS:
+        setattr(post, name, parse_datetime(before[name]) if before[name] else None)
+    post.save(update_fields=[*_COLUMNS, *_MOMENTS, "needs_human_review"])
+    if released:
+        _note_return(post, left=left, by=by)
+    refresh_listing(post)
+    _take_place_again(post, before["queue"])
+    note_audit(
+        "decision undone",
+        post=post,
+        by=by,
+        revision=post.head_revision,
+        before=left,
+        detail=review.get_outcome_display(),
+    )
+    return review
+
+
+def _take_place_again(post, place):
+    """Put the post back where it stood in the queue: a text that waited for weeks must not start anew."""
+    refresh_queue(post)
+    if place is None:
+        return
+    since, person = parse_datetime(place[0]), place[1]
+    keeper = get_user_model().objects.filter(pk=person).first() if person else None
+    QueueEntry.objects.filter(pk=post.pk).update(waiting_since=since, assigned_to=keeper)
+    refresh_queue(post)
+
+
+def _page_step(before):
+    return "undo the first release" if before["live_revision_id"] is None else "undo a later release"
+
+
+def _reopen(flags):
+    ReviewFlag.objects.filter(pk__in=flags).update(cleared_at=None, cleared_by=None, clear_note="")
+
+
+def _note_return(post, *, left, by):
+    """Say in the log of releases what readers see again, or that they see no released text again."""
+    if post.live_revision is not None:
+        store_article(post.live_revision)
+    Release.objects.create(
+        post=post,
+        kind=Release.Kind.UNDONE,
+        revision=post.live_revision,
+        before=left,
+        owner=by,
+        made_by=by,
+        why="The approval was taken back.",
+    )

@@ -1,0 +1,1 @@
+"""The review queue: which posts wait for a person, in which order, and why."""

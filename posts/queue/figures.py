@@ -1,0 +1,107 @@
+"""The numbers of queue and desk. Each is counted when asked for, up to COUNT_LIMIT, on an index: never stale, and at
+any size of the queue no longer than a page takes."""
+
+from datetime import datetime, time, timedelta
+
+from django.db import connection
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from posts.models import AuditEntry, ImportBatch, QueueEntry, QueueLabel, Review
+from posts.queue import weights
+from posts.queue.weights import WEIGHTS
+
+COUNT_LIMIT = 10_000
+DAYS = 14
+
+
+def capped_counts(querysets):
+    """How many rows each queryset has, COUNT_LIMIT + 1 if more: a list of numbers, by one query."""
+    if not querysets:
+        return []
+    parts, params = [], []
+    for rows in querysets:
+        sql, values = rows.order_by().values_list("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
+        # Django's own SQL, its values apart.
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
+        params += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", params)
+        return list(cursor.fetchone())
+
+
+def said_count(count):
+    """A capped count in words: "4,812", or "more than 10,000"."""
+    return f"more than {COUNT_LIMIT:,}" if count > COUNT_LIMIT else f"{count:,}"
+
+
+def short_count(count):
+    """The same where there is little room: "4,812", or "10,000+"."""
+    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
+
+
+def waiting_count():
+    """How many posts wait, capped."""
+    return capped_counts([QueueEntry.objects.all()])[0]
+
+
+def reasons_for_waiting():
+    """[(Weight, capped count)] of the reasons that waiting posts have, the most frequent first, then by weight."""
+    by_label = QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON)
+    rows = [
+        QueueEntry.objects.filter(generator_points__gt=0)
+        if code == weights.GENERATOR
+        else QueueEntry.objects.filter(age_points__gte=WEIGHTS[code].most)
+        if code == weights.WAITING
+        else by_label.filter(name=code)
+        for code in weights.CODES
+    ]
+    counts = zip(weights.CODES, capped_counts(rows), strict=True)
+    return [(WEIGHTS[code], count) for code, count in sorted(counts, key=lambda pair: -pair[1]) if count]
+
+
+def days_until(today):
+    """The last DAYS days, `today` last, as dates."""
+    return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+
+
+def came_in_by_day(today):
+    """{date: (texts that came in, number of the largest import or None)} of the last DAYS days: what imports that began
+    on the day brought, and what people submitted."""
+    start = start_of(days_until(today)[0])
+    came = {day: [0, None, 0] for day in days_until(today)}
+    batches = ImportBatch.objects.filter(started_at__gte=start).order_by("pk")
+    for pk, started_at, created, updated in batches.values_list("pk", "started_at", "created", "updated"):
+        day = timezone.localdate(started_at)
+        if day in came:
+            came[day][0] += created + updated
+            if created + updated > came[day][2]:
+                came[day][1:] = [pk, created + updated]
+    submitted = AuditEntry.objects.filter(action="submitted", made_at__gte=start).order_by()
+    for day, count in submitted.annotate(day=TruncDate("made_at")).values_list("day").annotate(Count("pk")):
+        if day in came:
+            came[day][0] += count
+    return {day: (count, batch) for day, (count, batch, _) in came.items()}
+
+
+def decided_by_day(today):
+    """{date: decisions of people that stand} of the last DAYS days."""
+    start = start_of(days_until(today)[0])
+    decided = dict.fromkeys(days_until(today), 0)
+    reviews = Review.objects.filter(created_at__gte=start, undone_at=None).order_by()
+    for day, count in reviews.annotate(day=TruncDate("created_at")).values_list("day").annotate(Count("pk")):
+        if day in decided:
+            decided[day] = count
+    return decided
+
+
+def decisions_of(person, *, since):
+    """{outcome: how many} of one person's decisions since an aware moment."""
+    reviews = Review.objects.filter(reviewer=person, created_at__gte=since, undone_at=None).order_by()
+    return dict(reviews.values_list("outcome").annotate(Count("pk")))
+
+
+def start_of(day):
+    """The aware first moment of a date in the site's zone."""
+    return timezone.make_aware(datetime.combine(day, time()))

@@ -1,0 +1,92 @@
+"""The one table of what each reason to look at a text is worth. The page "What the points mean" shows it as it is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One reason. each: points for one; most: what it may come to; least: what it begins with, where the points depend
+    on more than a count. The words are for the people at the desk."""
+
+    code: str
+    label: str
+    each: int
+    most: int
+    counts: str
+    why: str
+    least: int | None = None
+
+    def points(self, count=1):
+        """The points for `count` of it, a whole number from 0 to `most`."""
+        return min(self.most, max(0, round(self.each * count)))
+
+    @property
+    def table_points(self):
+        """The points as the table says them: "40", "30 to 60", or "15 each, 45 at most"."""
+        if self.least is not None:
+            return f"{self.least} to {self.most}"
+        return str(self.each) if self.each == self.most else f"{self.each} {self.counts}, {self.most} at most"
+
+
+SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, REPORTS, GENERATOR, CHANGED, WAITING = CODES = (
+    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "reports", "generator", "changed",
+    "waiting",
+)  # fmt: skip
+
+# A text that repeats another is worth the first at the lowest similarity that counts, and the second when all is equal.
+TWIN_LEAST, TWIN_MOST = 30, 60
+
+WEIGHTS = {
+    weight.code: weight
+    for weight in (
+        Weight(SOURCE, "Source asks for a person", 50, 50, "", "The record itself says that somebody should look."),
+        Weight(FLAG, "Flagged", 50, 50, "", "A person or a check flagged it, and nobody has answered."),
+        Weight(
+            ORIGIN,
+            "Hash or generator unknown",
+            40,
+            40,
+            "",
+            "The import names no generator, or its hash is missing or not that of the text.",
+        ),
+        Weight(
+            TWIN,
+            "Repeats another post",
+            TWIN_MOST,
+            TWIN_MOST,
+            "",
+            f"{TWIN_LEAST} where four fifths of the text stand in another post, {TWIN_MOST} where all of it does.",
+            least=TWIN_LEAST,
+        ),
+        Weight(CHECK, "Required check fails", 20, 80, "each", "An approval is refused while it fails."),
+        Weight(CODE, "Code does not parse", 15, 45, "each", "A block of code that its own language refuses."),
+        Weight(
+            CLAIMS,
+            "Claims contradict the text",
+            15,
+            45,
+            "each",
+            "What the record says of the text, and it does not hold.",
+        ),
+        Weight(IMAGES, "Image without source or licence", 10, 40, "each", "Nobody can say whether it may be shown."),
+        Weight(REPORTS, "Reader report", 15, 60, "each", "A reader wrote that something is wrong."),
+        Weight(
+            GENERATOR,
+            "Generator turned down often",
+            1,
+            100,
+            "for each percent",
+            "The share of this generator's texts that people rejected or sent back in 90 days; five decisions are "
+            "counted as approvals beforehand, so that few decisions say little.",
+        ),
+        Weight(
+            CHANGED,
+            "Changed since approval",
+            40,
+            40,
+            "",
+            "Readers see an approved text, and this one would replace it.",
+        ),
+        Weight(WAITING, "Waiting", 1, 30, "a day", "So that nothing waits for ever."),
+    )
+}

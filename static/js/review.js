@@ -1,0 +1,208 @@
+// The review screen: keys, the state of the decision while points are ticked, and the focus. The page works without it.
+"use strict";
+
+const screenRoot = document.querySelector("[data-review]");
+
+if (screenRoot) {
+  const keysOn = screenRoot.dataset.keys === "on";
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const approve = find("[data-approve]");
+  const panels = all("[data-panel]");
+  const frame = find("#paper");
+  const title = find("#review-title");
+  // So long after an item appears `a` is deaf: a double press must not approve a text that nobody has read.
+  const GUARD_MS = 600;
+  setTimeout(() => { screenRoot.dataset.awake = "yes"; }, GUARD_MS);
+  let isSent = false;
+
+  const focusOn = (element) => {
+    if (!element.hasAttribute("tabindex") && !element.matches("a[href], button, input, textarea, summary")) {
+      element.tabIndex = -1;
+    }
+    element.focus();
+  };
+
+  // What was just done is said once, and the next item begins at its title.
+  const said = all("[data-say]").map((line) => line.textContent.trim()).join(" ");
+  if (said) {
+    title.focus({ preventScroll: true });
+    // A live region speaks only of what changes after it stands in the page.
+    requestAnimationFrame(() => { find("[data-live]").textContent = said; });
+  }
+
+  // A second press while the first is on its way decides nothing more.
+  addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault();
+    isSent = true;
+  });
+  addEventListener("pageshow", () => { isSent = false; });
+
+  // The state of the decision follows the ticks.
+  const ticks = all("[name=ticks]");
+  const otherObstacles = all("[data-obstacle]:not([data-obstacle=points])");
+  const follow = () => {
+    const open = ticks.filter((tick) => !tick.checked).length;
+    const ownReason = find("#own-text");
+    const standing = otherObstacles.filter((link) => !(link.dataset.obstacle === "own" && ownReason?.value.trim()));
+    const isShut = open > 0 || standing.length > 0;
+    const count = find("[data-open-points]");
+    if (ticks.length) count.textContent = open ? `${open} of ${ticks.length} open` : "all confirmed";
+    const inBar = find("[data-points-open]");
+    if (inBar) {
+      inBar.hidden = !open;
+      find("[data-open-count]").textContent = open;
+    }
+    find("[data-shut]").hidden = !isShut;
+    find("[data-ready]").hidden = isShut;
+    find("[data-shut-sign]").hidden = !isShut;
+    approve.classList.toggle("is-shut", isShut);
+    if (isShut) approve.setAttribute("aria-disabled", "true");
+    else approve.removeAttribute("aria-disabled");
+  };
+  if (approve) {
+    addEventListener("change", follow);
+    find("#own-text")?.addEventListener("input", follow);
+    // Ticks that the browser or an earlier try put back count too.
+    follow();
+    approve.addEventListener("click", (event) => {
+      if (approve.getAttribute("aria-disabled") !== "true") return;
+      event.preventDefault();
+      const first = all("[data-obstacle]").find((link) => link.offsetParent !== null);
+      const target = first && document.getElementById(first.hash.slice(1));
+      if (target) {
+        target.scrollIntoView({ block: "nearest" });
+        focusOn(target.querySelector("input:not(:checked)") ?? target);
+      }
+    });
+  }
+
+  // Time on this text, as it will be kept.
+  const spent = find("[data-spent]");
+  if (spent) {
+    const tell = () => {
+      const seconds = Math.max(0, Math.round(Date.now() / 1000 - Number(spent.dataset.spent)));
+      spent.textContent = seconds < 60 ? `${seconds} s on this text` : `${Math.floor(seconds / 60)} min on this text`;
+    };
+    tell();
+    setInterval(tell, 10_000);
+  }
+  all("[data-needs-script]").forEach((hint) => { hint.hidden = false; });
+
+  // Tabs and marks are links into the frame; only what is chosen is told here.
+  const choose = (links, chosen) => links.forEach((link) => {
+    if (link === chosen) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  });
+  const tabs = all("[data-tab]");
+  const marks = all("[data-mark]");
+  let mark = -1;
+  tabs.forEach((tab) => tab.addEventListener("click", () => choose(tabs, tab)));
+  marks.forEach((link, index) => link.addEventListener("click", () => {
+    mark = index;
+    choose(marks, link);
+    choose(tabs, tabs.find((tab) => tab.href === link.href.split("#")[0]));
+  }));
+  const goToMark = (step) => {
+    if (!marks.length) return;
+    const next = mark < 0 ? (step > 0 ? 0 : marks.length - 1) : (mark + step + marks.length) % marks.length;
+    const folded = marks[next].closest("details");
+    if (folded) folded.open = true;
+    marks[next].click();
+    marks[next].scrollIntoView({ block: "nearest" });
+  };
+
+  // Panels: one at a time (the browser sees to it), the focus goes in and comes back.
+  const openPanel = () => panels.find((panel) => panel.open);
+  const close = (panel) => {
+    panel.open = false;
+    panel.querySelector("summary").focus();
+  };
+  const toggle = (name) => {
+    const panel = find(`[data-panel=${name}]`);
+    if (!panel) return;
+    if (panel.open) {
+      close(panel);
+      return;
+    }
+    panels.forEach((other) => { other.open = other === panel; });
+    focusOn(panel.querySelector("input, button:not(summary)") ?? panel.querySelector("summary"));
+  };
+  const press = (selector) => find(selector)?.click();
+  const tickPoint = (number) => press(`[data-point="${number}"]:not(:disabled)`);
+  const chooseReason = (panel, number) => {
+    const reason = panel.querySelector(`[data-reason="${number}"]`);
+    if (!reason) return;
+    reason.click();
+    reason.focus();
+  };
+
+  const single = {
+    a: () => { if (screenRoot.dataset.awake) approve?.click(); },
+    e: () => toggle("edits"),
+    r: () => toggle("reject"),
+    f: () => toggle("flag"),
+    "?": () => toggle("keys"),
+    s: () => press("[data-key=s]"),
+    u: () => press("[data-key=u]"),
+    j: () => press("[data-key=j]"),
+    k: () => press("[data-key=k]"),
+    n: () => goToMark(1),
+    p: () => goToMark(-1),
+  };
+  // Under an open panel only what belongs to it does something.
+  const inPanel = { edits: "e", reject: "r", flag: "f", keys: "?" };
+
+  const isTyping = (target) => target.closest?.("textarea, select, dialog, [contenteditable]")
+    || target.matches?.("input:not([type=checkbox], [type=radio])");
+
+  addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const panel = openPanel();
+    if (event.key === "Escape" && panel) {
+      event.preventDefault();
+      close(panel);
+      return;
+    }
+    if (!keysOn || event.repeat || event.altKey || event.metaKey) return;
+    if (event.ctrlKey) {
+      const send = event.key === "Enter" && panel?.querySelector("button[value]");
+      if (send && panel.dataset.panel !== "keys") {
+        event.preventDefault();
+        send.click();
+      }
+      return;
+    }
+    if (isTyping(event.target)) return;
+    if (event.key === "Enter" && event.target.matches?.("input")) {
+      event.preventDefault();
+      return;
+    }
+    if (/^[1-9]$/.test(event.key)) {
+      event.preventDefault();
+      if (panel) chooseReason(panel, event.key);
+      else tickPoint(event.key);
+      return;
+    }
+    const act = single[event.key];
+    if (!act || (panel && inPanel[panel.dataset.panel] !== event.key)) return;
+    event.preventDefault();
+    act();
+  });
+
+  // A sandboxed frame swallows keys. After a click into it the page takes the focus back; whoever went there by Tab
+  // stays, and is told why the keys rest.
+  let tabbedAt = -Infinity;
+  const resting = find("[data-resting]");
+  addEventListener("keydown", (event) => { if (event.key === "Tab") tabbedAt = performance.now(); }, true);
+  addEventListener("blur", () => setTimeout(() => {
+    if (!frame || document.activeElement !== frame) return;
+    if (performance.now() - tabbedAt < 300) {
+      if (resting && keysOn) resting.hidden = false;
+      return;
+    }
+    frame.blur();
+    title.focus({ preventScroll: true });
+  }));
+  addEventListener("focus", () => { if (resting) resting.hidden = true; });
+}

@@ -1,0 +1,149 @@
+"""Queue and desk in a real Chromium: by keys, by mouse without script, and looked over by axe."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+
+from posts.models import BulkRun, Post, QueueEntry
+from posts.operations import assign_post, claim_post
+from posts.queue.ranking import rank_queue
+from posts.text_scan import scan_new_texts
+from tests.browser.test_admin_pages import sign_in
+from tests.factories import make_post, person
+from tests.test_queue import turn_down
+
+pytestmark = pytest.mark.browser
+QUEUE = "/admin/queue/"
+
+
+@pytest.fixture
+def waiting(_groups):
+    """Five waiting posts, the riskiest first: one with every kind of thing that a row can say."""
+    posts = [make_post(title=f"Number {number}") for number in range(4)]
+    risky = make_post(
+        title="Risky", flags={"needs_human_review": 1}, body="```python\ndef (:\n```", stack=["Rust"], source_id="risky"
+    )
+    scan_new_texts()
+    rank_queue()
+    return [risky, *posts]
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.textContent.trim()")
+
+
+def test_keys_walk_tick_flag_and_open(browser_page, reviewer, waiting):
+    watched = browser_page(width=1440)
+    sign_in(watched, reviewer)
+    watched.open(QUEUE)
+    page = watched.page
+    page.keyboard.press("j")
+    assert focused(page) == "Risky"
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("k")
+    assert focused(page) == "Number 0"
+    assert page.locator(".queue-row :checked").count() == 2
+    assert page.locator("#chosen").inner_text().startswith("2 chosen of 5 on this page.")
+    page.keyboard.press("Control+j")
+    assert focused(page) == "Number 0"
+    page.locator("#filter-stack").focus()
+    page.keyboard.press("x")
+    assert page.locator(".queue-row :checked").count() == 2
+    page.locator(".queue-row__title", has_text="Risky").focus()
+    page.keyboard.press("f")
+    page.wait_for_url(f"**/{waiting[0].pk}/flag/")
+    watched.open(QUEUE)
+    page.keyboard.press("?")
+    page.wait_for_url("**/admin/queue/keys/")
+    assert watched.complaints == []
+    watched.open(QUEUE)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/review/{waiting[0].pk}/**")
+
+
+def test_undo_by_key_and_no_keys_for_who_switched_them_off(browser_page, reviewer, waiting):
+    turn_down(waiting[1], by=reviewer)
+    watched = browser_page(width=1440)
+    sign_in(watched, reviewer)
+    watched.open(QUEUE)
+    page = watched.page
+    page.keyboard.press("u")
+    page.get_by_text("waits for a person again").wait_for()
+    assert Post.objects.get(pk=waiting[1].pk).awaits_review
+    watched.open("/admin/queue/keys/")
+    page.get_by_role("button", name="Switch them off").click()
+    watched.open(QUEUE)
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement === document.body")
+    assert page.locator("kbd").count() == 0
+
+
+def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
+    watched = browser_page(width=1440, java_script_enabled=False)
+    sign_in(watched, reviewer)
+    watched.open(QUEUE)
+    page = watched.page
+    page.locator(".queue-row", has_text="Risky").get_by_role("button", name="Claim").click()
+    assert "You hold it" in page.locator(".queue-row", has_text="Risky").inner_text()
+    assert QueueEntry.objects.get(pk=waiting[0].pk).held_by == reviewer
+    page.get_by_label("Stack").select_option("Rust")
+    page.get_by_role("button", name="Show").click()
+    assert page.locator(".queue-row").count() == 1
+    page.get_by_role("link", name="Clear").click()
+    page.locator(".queue-row", has_text="Number 1").get_by_role("checkbox").check()
+    page.locator(".queue-row", has_text="Number 2").get_by_role("checkbox").check()
+    page.get_by_role("button", name="Reject…").click()
+    assert "Reject: 2 chosen, 2 will be done, 0 refused" in page.locator("h1").inner_text()
+    page.get_by_label("Reason").select_option("repeats")
+    page.get_by_role("button", name="Reject: 2 posts").click()
+    assert "Reject: 2 done, 0 refused" in page.locator("h1").inner_text()
+    assert Post.objects.filter(head_revision__status="rejected").count() == 2
+    watched.open("/admin/")
+    assert "3 texts wait for a person." in page.locator("h1").inner_text()
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, reviewer, waiting, width, scheme):
+    mira = person()
+    assign_post(waiting[1], to=mira, by=mira)
+    claim_post(waiting[2], by=mira)
+    claim_post(waiting[3], by=reviewer)
+    turn_down(waiting[4], by=reviewer)
+    watched = browser_page(width=width, scheme=scheme)
+    sign_in(watched, reviewer)
+    page = watched.page
+    watched.open(QUEUE)
+    page.locator(".queue-row").first.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Approve…").click()
+    bulk = reverse("admin:queue_bulk", args=[BulkRun.objects.get().pk])
+    found = {}
+    for address in (
+        QUEUE,
+        f"{QUEUE}?stack=Rust&all=1",
+        f"{QUEUE}?days=30",
+        f"{QUEUE}points/",
+        f"{QUEUE}keys/",
+        bulk,
+        "/admin/",
+    ):
+        watched.open(address)
+        page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+        result = Axe().run(page)
+        found[address] = [(item["id"], item["nodes"][0]["html"][:200]) for item in result.response["violations"]]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    assert found == {address: [] for address in found}
+    assert watched.complaints == []
+
+
+def test_nothing_is_wider_than_320_pixels(browser_page, reviewer, waiting):
+    watched = browser_page(width=320)
+    sign_in(watched, reviewer)
+    for address in (QUEUE, f"{QUEUE}points/", f"{QUEUE}keys/", "/admin/"):
+        watched.open(address)
+        assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address

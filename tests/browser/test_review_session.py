@@ -1,0 +1,443 @@
+"""A reviewer at work in a real Chromium: by keyboard alone, by mouse without JavaScript, in every state."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import reverse
+
+from posts.models import Post, QueueEntry, Review, ReviewFlag
+from posts.operations import decide, flag_post, record_revision, report_problem, submit_revision
+from posts.operations.claim import claim_post
+from posts.operations.desk import switch_keys
+from tests.factories import RecordFactory, import_records, make_post, person
+
+pytestmark = pytest.mark.browser
+POINTS = ["The commands do what the text says", "Nobody is harmed by following it"]
+ACTS = ("approve", "edits", "reject", "flag", "take back")
+
+
+def sign_in(watched, user):
+    client = Client()
+    client.force_login(user)
+    session = client.cookies["sessionid"].value
+    watched.page.context.add_cookies([{"name": "sessionid", "value": session, "url": watched.origin}])
+
+
+def complaints(watched):
+    """Without those about fonts: the server of the tests sends files past the header table."""
+    return [said for said in watched.complaints if "font" not in said and "ERR_FAILED" not in said]
+
+
+def waiting_posts(count):
+    import_records(*(RecordFactory(source_id=f"waiting-{n:03}", checklist=POINTS) for n in range(count)))
+
+
+def changed_post():
+    post = make_post(released=True, checklist=POINTS, source_id="changed", title="A change of a live text")
+    body = post.body.replace("a job runs", "no job runs") + "\n\nSee [the rules](https://docs.example.org/rules)."
+    record_revision(post, {**post.working_record(), "body": body, "difficulty": "beginner"}, by=person("Editors"))
+    submit_revision(post, by=person("Editors"))
+    flag_post(post, by=person("Staff"), note="Does the order of the steps matter?")
+    report_problem(Post.objects.with_texts().get(pk=post.pk), reason="facts", note="It is 90 s.", address="192.0.2.1")
+    return Post.objects.with_texts().get(pk=post.pk)
+
+
+class ByKeyboard:
+    """Does everything with keys, and touches nothing."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def _press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def _next(self, *keys):
+        """Press what decides, and wait until the next screen listens."""
+        with self.page.expect_navigation():
+            self._press(*keys)
+        self.page.wait_for_selector("[data-awake]")
+
+    def approve(self):
+        self._press("1", "2")
+        self._next("a")
+
+    def edits(self):
+        self._press("e", "2", "Tab")
+        self.page.keyboard.type("Line 3 does not run: a, e, r and s are missing.")
+        self._next("Control+Enter")
+
+    def reject(self):
+        self._press("r", "5")
+        self._next("Control+Enter")
+
+    def flag(self):
+        self._press("f", "3")
+        self._next("Control+Enter")
+
+    def undo(self):
+        self._next("u")
+
+    def skip(self):
+        self._next("s")
+
+
+class ByMouse:
+    """Clicks, without JavaScript."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def _next(self, name):
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=re.compile(name)).locator("visible=true").first.click()
+
+    def _open(self, panel):
+        self.page.locator(f"#panel-{panel} > summary").click()
+
+    def approve(self):
+        for point in POINTS:
+            self.page.get_by_label(point).check()
+        self._next("^Approve")
+
+    def edits(self):
+        self._open("edits")
+        self.page.locator("#panel-edits").get_by_label("Code does not work").check()
+        self.page.locator("#edits-comment").fill("Line 3 does not run: a, e, r and s are missing.")
+        self._next("^Ask for edits Ctrl|^Ask for edits$")
+
+    def reject(self):
+        self._open("reject")
+        self.page.locator("#panel-reject").get_by_label("Repeats another post").check()
+        self._next("^Reject Ctrl|^Reject$")
+
+    def flag(self):
+        self._open("flag")
+        self.page.locator("#panel-flag").get_by_label("Code does not work").check()
+        self._next("^Flag Ctrl|^Flag$")
+
+    def undo(self):
+        self._next("^Undo until")
+
+    def skip(self):
+        self._next("^Skip")
+
+
+def work_through(hands, count):
+    """{source id: act} of `count` posts, each act in its turn."""
+    done = {}
+    page = hands.page
+    for number in range(count):
+        act = ACTS[number % len(ACTS)]
+        post = Post.objects.get(pk=re.search(r"/review/(\d+)/", page.url)[1])
+        assert post.source_id not in done, "the same post came twice"
+        done[post.source_id] = act
+        if act == "flag":
+            hands.flag()
+            assert f"/review/{post.pk}/" in page.url and page.locator("h1").inner_text() == post.title
+            hands.skip()
+        elif act == "take back":
+            hands.approve()
+            hands.undo()
+            assert f"/review/{post.pk}/" in page.url and page.locator("h1").inner_text() == post.title
+            hands.skip()
+        else:
+            getattr(hands, act)()
+    return done
+
+
+@pytest.mark.parametrize("hands", [ByKeyboard, ByMouse])
+def test_twenty_posts_one_after_the_other_and_the_site_shows_exactly_that(browser_page, client, hands):
+    waiting_posts(20)
+    reviewer = person()
+    watched = browser_page(1440, java_script_enabled=hands is ByKeyboard)
+    sign_in(watched, reviewer)
+    watched.open(reverse("admin:review_start"))
+    if hands is ByKeyboard:
+        watched.page.wait_for_selector("[data-awake]")
+    done = work_through(hands(watched.page), 20)
+    assert len(done) == 20 and complaints(watched) == []
+    sitemap = client.get("/sitemap.xml").content.decode()
+    for source_id, act in done.items():
+        post = Post.objects.get(source_id=source_id)
+        page = client.get(post.get_absolute_url())
+        expected = {"approve": 200, "edits": 200, "reject": 404, "flag": 200, "take back": 200}[act]
+        assert page.status_code == expected, act
+        is_open = act == "approve"
+        assert (post.get_absolute_url() in sitemap) is is_open, act
+        assert ("noindex" in page.headers.get("X-Robots-Tag", "")) is not is_open, act
+        if expected == 200:
+            assert ("approved by a reviewer" in page.content.decode()) is is_open, act
+            assert ('content="noindex' in page.content.decode()) is not is_open, act
+    outcomes = [(review.outcome, review.reason_code, bool(review.undone_at)) for review in Review.objects.all()]
+    assert sorted(outcomes) == sorted(
+        [("approved", "", False)] * 4
+        + [("changes_requested", "code", False)] * 4
+        + [("rejected", "repeats", False)] * 4
+        + [("approved", "", True)] * 4
+    )
+    assert {review.comment for review in Review.objects.filter(outcome="changes_requested")} == {
+        "Line 3 does not run: a, e, r and s are missing."
+    }
+    assert ReviewFlag.objects.filter(reason="code", cleared_at=None).count() == 4
+    assert QueueEntry.objects.count() == 8
+    assert Review.objects.filter(seconds_spent=None).count() == 0
+
+
+def opened(browser_page, post, *, by=None, width=1440, scheme="light", clock=False):
+    watched = browser_page(width, scheme)
+    sign_in(watched, by or person())
+    if clock:
+        watched.page.clock.install(time=0)
+        watched.page.clock.pause_at(1000)
+    watched.open(reverse("admin:review", args=[post.pk]))
+    if not clock:
+        watched.page.wait_for_selector("[data-awake]")
+    return watched.page
+
+
+def test_approve_is_deaf_until_the_text_has_stood_there_for_a_moment(browser_page):
+    post = make_post()
+    page = opened(browser_page, post, clock=True)
+    page.keyboard.press("a")
+    page.clock.run_for(500)
+    page.keyboard.press("a")
+    assert not Review.objects.exists() and f"/review/{post.pk}/" in page.url
+    page.clock.run_for(200)
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    assert Review.objects.get().outcome == "approved"
+
+
+def test_keys_rest_while_something_is_typed_repeat_does_nothing_and_so_do_shortcuts(browser_page):
+    waiting_posts(3)
+    post = Post.objects.get(source_id="waiting-001")
+    page = opened(browser_page, post)
+    page.keyboard.press("f")
+    page.locator("#flag-note").focus()
+    page.keyboard.type("jkaersu?fnp12")
+    assert page.locator("#flag-note").input_value() == "jkaersu?fnp12"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.parentElement.id") == "panel-flag"
+    assert page.locator("details[name=review-panel][open]").count() == 0
+    for chord in ("Control+j", "Alt+j", "Control+s"):
+        page.keyboard.press(chord)
+    for key in ("j", "s", "e", "1"):
+        page.evaluate(
+            """key => document.dispatchEvent(new KeyboardEvent("keydown", {key, repeat: true, bubbles: true}))""", key
+        )
+    assert f"/review/{post.pk}/" in page.url and page.locator("[name=ticks]:checked").count() == 0
+    with page.expect_navigation():
+        page.keyboard.press("j")
+    assert f"/review/{post.pk}/" not in page.url and not Review.objects.exists()
+
+
+def test_in_an_open_panel_no_key_decides_and_one_panel_stands_at_a_time(browser_page):
+    post = make_post()
+    page = opened(browser_page, post)
+    page.keyboard.press("r")
+    for key in ("a", "s", "j", "u", "e"):
+        page.keyboard.press(key)
+    assert page.locator("#panel-reject[open]").count() == 1
+    page.keyboard.press("4")
+    assert page.locator("#panel-reject input:checked").get_attribute("value") == "images"
+    # Enter on a reason must not press the first button of the form, which approves.
+    page.keyboard.press("Enter")
+    page.keyboard.press("r")
+    page.keyboard.press("e")
+    assert page.evaluate("[...document.querySelectorAll('[data-panel][open]')].map(one => one.id)") == ["panel-edits"]
+    assert f"/review/{post.pk}/" in page.url and not Review.objects.exists()
+
+
+def test_keys_are_switched_off_for_an_account_and_on_again(browser_page):
+    waiting_posts(2)
+    post, reviewer = Post.objects.get(source_id="waiting-000"), person()
+    page = opened(browser_page, post, by=reviewer)
+    page.keyboard.press("?")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Switch the keys off").click()
+    page.wait_for_selector("[data-awake]")
+    for key in ("1", "e", "j"):
+        page.keyboard.press(key)
+    assert page.locator("[name=ticks]:checked").count() == 0 and page.locator("details[open]").count() == 0
+    assert f"/review/{post.pk}/" in page.url
+    page.locator("#panel-keys > summary").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Switch the keys on").click()
+    page.wait_for_selector("[data-awake]")
+    page.keyboard.press("1")
+    assert page.locator("[name=ticks]:checked").count() == 1
+
+
+def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
+    waiting_posts(1)
+    post = Post.objects.get()
+    page = opened(browser_page, post)
+    bar = page.locator("#review-state")
+    assert "Approval is not possible yet: 2 of 2 points open" in bar.inner_text()
+    assert page.locator("[data-approve]").get_attribute("aria-disabled") == "true"
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.value") == POINTS[0]
+    page.keyboard.press("1")
+    assert "1 of 2 points open" in bar.inner_text()
+    page.keyboard.press("2")
+    assert "Ready. Approving puts 1.0.0 before readers now" in bar.inner_text()
+    assert page.locator("[data-approve]").get_attribute("aria-disabled") is None
+    assert not Review.objects.exists()
+
+
+def test_after_a_decision_the_title_has_the_focus_and_one_live_region_says_what_is_next(browser_page):
+    waiting_posts(2)
+    page = opened(browser_page, Post.objects.get(source_id="waiting-000"))
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    other = Post.objects.get(source_id="waiting-001")
+    page.wait_for_function("document.querySelector('[data-live]').textContent")
+    said = page.locator("[data-live]").inner_text()
+    assert said.startswith("Approved. Next: " + other.title) and re.search(r"\d+ points, \d+ reasons?\.$", said)
+    assert page.evaluate("document.activeElement.id") == "review-title"
+    assert page.locator("[aria-live]").count() == 1
+
+
+def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that_they_rest(browser_page):
+    post = changed_post()
+    page = opened(browser_page, post)
+    frame = page.frame_locator("#paper")
+    assert frame.locator("#mark-1").count() == 1
+    frame.locator("h1").click()
+    page.wait_for_function("document.activeElement.id === 'review-title'")
+    page.keyboard.press("1")
+    assert page.locator("[name=ticks]:checked").count() == 1
+    page.locator(".review-tabs a").last.focus()
+    page.keyboard.press("Tab")
+    page.wait_for_selector("[data-resting]:not([hidden])")
+    assert page.evaluate("document.activeElement.id") == "paper"
+
+
+def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
+    post = changed_post()
+    watched = browser_page(1440)
+    sign_in(watched, person())
+    watched.open(reverse("admin:review", args=[post.pk]))
+    page = watched.page
+    page.wait_for_selector("[data-awake]")
+    assert page.locator("#paper").get_attribute("sandbox") == ""
+    seen = []
+    for tab in page.locator("[data-tab]").all():
+        tab.click()
+        name = tab.inner_text()
+        page.wait_for_function(
+            "href => [...document.querySelectorAll('[data-tab][aria-current]')].map(one => one.href).join() === href",
+            arg=tab.evaluate("tab => tab.href"),
+        )
+        page.frame_locator("#paper").locator("h1").first.wait_for()
+        seen.append((name, page.frames[-1].url.removeprefix(watched.origin)))
+    assert [name for name, _ in seen] == [
+        "Changes marked",
+        "As readers will see it",
+        "Live now",
+        "Side by side",
+        "Source",
+    ]
+    # A link of the text leads nowhere from here; its address stands beside the paper in full.
+    tab = page.get_by_role("link", name="As readers will see it")
+    tab.click()
+    link = page.frame_locator("#paper").get_by_role("link", name="the rules")
+    link.click(force=True)
+    page.frame_locator("#paper").locator("h1").first.wait_for()
+    assert page.frames[-1].url == watched.origin + reverse("admin:posts_revision_preview", args=[post.head_revision_id])
+    page.locator("#addresses summary").click()
+    assert "https://docs.example.org/rules" in page.locator("#addresses").inner_text()
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('2')")
+    page.frame_locator("#paper").locator("#mark-2").wait_for()
+    page.keyboard.press("p")
+    page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('1')")
+    assert complaints(watched) == []
+
+
+def states():
+    """{name: (address, what stands there)} of a screen in each of its states, and whose it is."""
+    reviewer, other = person(), person()
+    waiting_posts(3)
+    new, held, decided = Post.objects.order_by("pk")
+    changed = changed_post()
+    claim_post(held, by=other)
+    own = make_post(source_id="own", title="Typed by the reviewer")
+    record_revision(own, {**own.working_record(), "summary": "Mine."}, by=reviewer)
+    decide_on(decided, reviewer)
+    return reviewer, {
+        "new": (new, "nothing to compare with"),
+        "changed": (changed, "against live"),
+        "held": (held, "holds this until"),
+        "own": (own, "Somebody else must approve it"),
+        "decided": (decided, "Nothing is to be decided"),
+    }
+
+
+def decide_on(post, by):
+    return decide(
+        post, by=by, outcome="rejected", fingerprint=post.head_revision.fingerprint, reason_code="facts", comment=""
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_state_of_the_screen_has_an_accessibility_violation_or_scrolls_sideways(browser_page, width, scheme):
+    reviewer, shown = states()
+    watched = browser_page(width, scheme)
+    sign_in(watched, reviewer)
+    page = watched.page
+    for name, (post, words) in shown.items():
+        watched.open(reverse("admin:review", args=[post.pk]))
+        assert words in page.locator("#content").inner_text(), name
+        for panel in ["", *(["edits", "flag"] if name == "changed" else [])]:
+            if panel:
+                page.locator(f"#panel-{panel} > summary").click()
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{name} {panel}\n{found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    watched.open(reverse("admin:review_start") + "?view=days%3D9000")
+    assert "the last of this view" in page.locator("h1").inner_text()
+    assert Axe().run(page).violations_count == 0
+    changed = shown["changed"][0]
+    for kind, address in [
+        ("sides", reverse("admin:review_sides", args=[changed.pk]) + "?old=1&new=2"),
+        ("source", reverse("admin:review_source", args=[changed.head_revision_id])),
+    ]:
+        watched.open(address)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{kind}\n{found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, kind
+
+
+def test_the_bar_never_moves_and_nothing_hides_behind_it_on_a_wide_screen(browser_page):
+    page = opened(browser_page, changed_post())
+    boxes = []
+    for panel in ("", "edits", "reject", "flag"):
+        if panel:
+            page.locator(f"#panel-{panel} > summary").click()
+        boxes.append(page.locator(".review-buttons").bounding_box())
+        paper, box = (
+            page.locator("#paper").bounding_box(),
+            page.locator(f"#panel-{panel or 'edits'} .review-panel__box"),
+        )
+        if panel:
+            assert box.bounding_box()["x"] >= paper["x"] + paper["width"], "the panel covers the paper"
+    assert all(box == boxes[0] for box in boxes)
+    confirm, bar = page.locator("#confirm").bounding_box(), page.locator(".review-bar").bounding_box()
+    assert confirm["y"] + confirm["height"] <= bar["y"] + 1
+    assert bar["y"] + bar["height"] <= 900
+
+
+def test_keys_stay_off_in_the_words_of_the_page_too(browser_page):
+    reviewer = person()
+    switch_keys(by=reviewer, off=True)
+    page = opened(browser_page, make_post(), by=reviewer)
+    assert page.locator("kbd").count() == 0
+    assert page.locator("[data-approve]").inner_text().split() == ["Approve", "1.0.0"]
