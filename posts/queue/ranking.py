@@ -50,6 +50,9 @@ RANKED = (
 ).split()
 
 
+LABEL = ("kind", "name", "entry_id")
+
+
 @dataclass
 class Facts:
     """What is known of one waiting post when it is ranked."""
@@ -144,13 +147,17 @@ def refresh_queue(post):
         QueueEntry.objects.filter(pk=post.pk).delete()
 
 
-def admit_posts(ids):
+def admit_posts(ids, *, insert=None):
     """Bring posts that an import has just written or taken back in step with the queue, in its transaction, with what
-    the records alone say. The checks, the comparison and the generators follow in the background."""
+    the records alone say. The checks, the comparison and the generators follow in the background.
+
+    insert(model, rows, names): how the import's writer inserts a set of rows, dicts of these columns; without it the
+    queue's own way is taken.
+    """
     ids = list(ids)
     for at in range(0, len(ids), 1000):
         chunk = ids[at : at + 1000]
-        _rank(chunk, now=timezone.now(), from_record=True)
+        _rank(chunk, now=timezone.now(), from_record=True, insert=insert)
         QueueEntry.objects.filter(pk__in=chunk).exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
 
 
@@ -170,9 +177,9 @@ def rank_posts(ids, *, now=None):
     return ranked
 
 
-def _rank(ids, *, now, from_record=False):
+def _rank(ids, *, now, from_record=False, insert=None):
     """Write the entries of those among `ids` that wait; return how many. from_record: ask for nothing that an import
-    hasn't written itself."""
+    hasn't written itself. insert: that of an import, whose posts nobody else puts into the queue meanwhile."""
     facts = _facts(ids, from_record=from_record)
     if not facts:
         return 0
@@ -188,33 +195,44 @@ def _rank(ids, *, now, from_record=False):
         age = age_points(entered, now)
         stack = [" ".join(name.split())[:100] for name in post["stack"][:MAX_STACK] if isinstance(name, str)]
         entries.append(
-            QueueEntry(
-                post_id=pk,
-                fingerprint=post["head_revision__fingerprint"],
-                points=text + generator + age,
-                text_points=text,
-                generator_points=generator,
-                age_points=age,
-                reasons=reasons,
-                waiting_since=entered,
-                status=post["head_revision__status"],
-                version=post["head_revision__version"],
-                live_version=post["live_revision__version"] or "",
-                is_back=fact.is_back,
-                stack=stack,
-                words=None if from_record else len(post["intro"].split()) + len(post["body"].split()),
-                generator=post["generator"],
-                batch_id=post["last_batch_id"],
-                is_complete=fact.checks is not None and fact.is_compared,
-            )
+            {
+                "post_id": pk,
+                "fingerprint": post["head_revision__fingerprint"],
+                "points": text + generator + age,
+                "text_points": text,
+                "generator_points": generator,
+                "age_points": age,
+                "reasons": reasons,
+                "waiting_since": entered,
+                "status": post["head_revision__status"],
+                "version": post["head_revision__version"],
+                "live_version": post["live_revision__version"] or "",
+                "is_back": fact.is_back,
+                "stack": stack,
+                "words": None if from_record else len(post["intro"].split()) + len(post["body"].split()),
+                "generator": post["generator"],
+                "batch_id": post["last_batch_id"],
+                "is_complete": fact.checks is not None and fact.is_compared,
+            }
         )
         labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
         labels += [(QueueLabel.Kind.STACK.value, name, pk) for name in dict.fromkeys(stack) if name]
+    if insert:
+        new = [entry for entry in entries if entry["post_id"] not in since]
+        insert(QueueEntry, new, set(entries[0]))
+        own = [label for label in dict.fromkeys(labels) if label[2] not in since]
+        insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in own], set(LABEL))
+        entries = [entry for entry in entries if entry["post_id"] in since]
+        labels = [label for label in labels if label[2] in since]
     QueueEntry.objects.bulk_create(
-        entries, update_conflicts=True, update_fields=RANKED, unique_fields=["post"], batch_size=500
+        [QueueEntry(**entry) for entry in entries],
+        update_conflicts=True,
+        update_fields=RANKED,
+        unique_fields=["post"],
+        batch_size=500,
     )
     _write_labels(list(since), labels)
-    return len(entries)
+    return len(facts)
 
 
 def _write_labels(known, labels):

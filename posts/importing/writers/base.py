@@ -60,7 +60,7 @@ class BatchWriter:
         self.proposed = []
         self._write_created(decisions.created)
         self._write_updated(decisions.updated)
-        admit_posts(self.proposed)
+        admit_posts(self.proposed, insert=self._insert)
         if decisions.refreshed:
             names = {
                 "view_count",
@@ -183,7 +183,7 @@ class BatchWriter:
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children([(post.pk, text.snapshot) for post, text, _ in restored])
-        admit_posts([post.pk for post, _, _ in restored])
+        admit_posts([post.pk for post, _, _ in restored], insert=self._insert)
         return revision_ids
 
     def _insert_heads(self, posts, revisions):
