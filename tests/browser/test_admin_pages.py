@@ -132,7 +132,8 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     writing.page.focus("text='Save and submit for review'")
     keys.press("Enter")
     writing.page.wait_for_selector(".messagelist")
-    assert "Saved as 1.0.1. It waits for review now." in messages(writing)
+    seen_at_once = "Readers see 1.0.1 now, unlisted and marked as not reviewed."
+    assert f"Saved as 1.0.1. {seen_at_once} It waits for review now." in messages(writing)
     assert Post.objects.get().stack == ["PostgreSQL"]
 
     reading = browser_page()
