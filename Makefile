@@ -4,6 +4,8 @@ PORT = 8000
 # A folder of hostile texts that other people collected; tests/corpora says how its files look.
 CORPORA =
 VENV_PYTHON = .venv/bin/python
+# A file of tests stays in one process, and each process has a database of its own.
+SPREAD = -n auto --dist loadfile
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
 
@@ -16,16 +18,16 @@ run: venv ## set everything up and serve the site with demo posts on 127.0.0.1:8
 	@PYTHONUTF8=1 exec $(VENV_PYTHON) scripts/run.py "$(PORT)"
 
 test: venv-dev ## run all tests on SQLite, then on a PostgreSQL that is started for them
-	@$(CLEAN) sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
+	@$(CLEAN) sh scripts/test.sh $(VENV_PYTHON) $(SPREAD) $(ARGS)
 
 test-sqlite: venv-dev
-	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(ARGS)
+	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
 test-postgres: venv-dev
-	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q $(ARGS)
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
 test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none
-	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(ARGS)
+	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(SPREAD) $(ARGS)
 
 corpora: venv-dev ## try hostile texts of others in the folder CORPORA=… on both engines and in Chromium
 	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)

@@ -1,19 +1,21 @@
 """What tests share: a database of their own, people of each group, a browser."""
 
-import importlib
 import os
 import shutil
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import override_settings
 
+from tests.groups import keep_groups
+
+keep_groups()
+
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory):
-    """SQLite in a file of this run alone: in memory there is no WAL, and two runs must not meet."""
+def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_parallel_suffix):
+    """SQLite in a file of this process alone: in memory there is no WAL, and two runs must not meet."""
     from django.conf import settings
 
     database = settings.DATABASES["default"]
@@ -126,7 +128,7 @@ class Watched:
 
 
 @pytest.fixture
-def browser_page(chromium, live_server, _groups):
+def browser_page(chromium, live_server):
     """Opens pages of the live site: browser_page(width=390, scheme="dark") → Watched."""
     contexts = []
 
@@ -139,15 +141,3 @@ def browser_page(chromium, live_server, _groups):
         yield opened
     for context in contexts:
         context.close()
-
-
-@pytest.fixture
-def _groups(transactional_db):
-    """The groups of the migration again: a browser test leaves its database empty behind it."""
-    for name, step in [
-        ("0002_groups", "create_groups"),
-        ("0003_import_checkpoints_and_resolutions", "give_rights"),
-        ("0006_plans_and_reports_in_groups", "give"),
-    ]:
-        migration = importlib.import_module(f"posts.migrations.{name}")
-        getattr(migration, step)(apps, connection.schema_editor())

@@ -142,7 +142,7 @@ def test_a_file_that_is_no_xml_is_named(tampered):
     assert error and "/feed/: answers 200 and no XML" in found
 
 
-def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered, _groups):
+def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered):
     slugs = fill()
     base_url = live_server.url
     assert audit(base_url=base_url) == ("", "8 post(s): every surface says what the rule says.\n")

@@ -24,7 +24,7 @@ from posts.operations import (
 )
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_groups")]
+pytestmark = pytest.mark.django_db(transaction=True)
 TOGETHER = 50
 
 

@@ -55,7 +55,7 @@ def test_the_folder_of_the_database_is_its_owners_alone():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_page_that_is_read_takes_the_write_lock(client, _groups):
+def test_no_page_that_is_read_takes_the_write_lock(client):
     waiting, live = make_post(), make_post(released=True)
     client.force_login(person("Reviewers"))
     desk = [
@@ -82,7 +82,7 @@ def test_no_page_that_is_read_takes_the_write_lock(client, _groups):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transaction_that_reads_first_can_still_write(_groups):
+def test_a_transaction_that_reads_first_can_still_write():
     post = make_post()
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         Post.objects.get(pk=post.pk)

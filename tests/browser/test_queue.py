@@ -17,7 +17,7 @@ QUEUE = "/admin/queue/"
 
 
 @pytest.fixture
-def waiting(_groups):
+def waiting(transactional_db):
     """Five waiting posts, the riskiest first: one with every kind of thing that a row can say."""
     posts = [make_post(title=f"Number {number}") for number in range(4)]
     risky = make_post(
