@@ -23,9 +23,9 @@ def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Adds a line to the file that TEST_SUMMARY names, for a run over several engines."""
-    if path := os.environ.get("TEST_SUMMARY"):
+def pytest_terminal_summary(terminalreporter, config):
+    """Adds a line to the file that TEST_SUMMARY names, for a run over several engines; one for all its processes."""
+    if (path := os.environ.get("TEST_SUMMARY")) and not hasattr(config, "workerinput"):
         counts = {name: len(terminalreporter.stats.get(name, ())) for name in ("passed", "failed", "error", "skipped")}
         said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in ("passed", "failed"))
         with open(path, "a", encoding="utf-8") as summary:

@@ -8,9 +8,10 @@ import random
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from tests.sites import Site
 from tests.test_importing_killed import differences
@@ -116,3 +117,42 @@ def test_a_database_that_drops_the_connection_stops_the_import_with_one_line(sit
     assert again.returncode == 0, again.stderr
     assert site.ask("SELECT count(*), count(DISTINCT source_id) FROM posts_post") == [(200, 200)]
     assert site.ask("SELECT state, created, attempts FROM posts_importbatch") == [("finished", 200, 2)]
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate"])
+def test_a_server_that_is_restarted_stops_the_import_with_one_line(sites, tmp_path, how):
+    if is_sqlite:
+        pytest.skip("SQLite has no server; the test runs on PostgreSQL")
+    site = sites.new()
+    path = tmp_path / "posts.jsonl"
+    path.write_text(lines_of(rich_record(number) for number in range(200)))
+    fifo = tmp_path / "hold"
+    os.mkfifo(fifo)
+    with site.start("import_posts", path, driver=["--hold", str(fifo)]) as process:
+        with open(fifo, "w"):
+            restart_server(site, how)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 74 and "Traceback" not in errors
+    assert re.search(r"The import stopped: .*\. Whole chunks are in", errors)
+    assert site.ask("SELECT count(*) FROM posts_post") == site.ask("SELECT checkpoint_line FROM posts_importbatch")
+    again = site.run("import_posts", path, driver=[])
+    assert again.returncode == 0, again.stderr
+    assert site.ask("SELECT count(*), count(DISTINCT source_id) FROM posts_post") == [(200, 200)]
+    assert site.ask("SELECT state, created, attempts FROM posts_importbatch") == [("finished", 200, 2)]
+
+
+def restart_server(site, how):
+    """Restart the PostgreSQL that `site` is on: "fast" ends its connections, "immediate" is a crash and a recovery."""
+    ((data,),) = site.ask("SHOW data_directory")
+    data = Path(data)
+    postmaster = (data / "postmaster.pid").read_text().split()[0]
+    control = Path(f"/proc/{postmaster}/exe").resolve().with_name("pg_ctl")
+    owner = data.stat()
+    connections.close_all()
+    subprocess.run(
+        [control, "-D", data, "-l", data.parent / "log", "-m", how, "-w", "restart"],
+        check=True,
+        cwd=data.parent,
+        stdout=subprocess.DEVNULL,
+        **({"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}),
+    )
