@@ -131,7 +131,7 @@ def test_a_withdrawal_at_the_same_moment_as_a_release_is_never_undone_by_it():
 def every_word(post):
     """The summaries that the history of a post or the issues of its imports hold."""
     return {text.snapshot.get("summary") for text in post.revisions.all()} | {
-        issue.raw.split('"summary": "')[1].split('"')[0] for issue in ImportIssue.objects.all()
+        issue.raw.split('"summary": "')[1].split('"')[0] for issue in ImportIssue.objects.filter(post=post)
     }
 
 
