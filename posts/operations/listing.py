@@ -3,20 +3,30 @@ from collections import Counter, defaultdict
 from django.db.models import F
 
 from posts.models import PostTerm, Term
+from posts.term_slugs import free_term_slugs
 
-KINDS_BY_KEY = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
+_LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
+_WORDS = {
+    "topic": Term.Kind.TOPIC,
+    "language": Term.Kind.LANGUAGE,
+    "code_language": Term.Kind.CODE,
+    "difficulty": Term.Kind.DIFFICULTY,
+}
+
+
+def term_key(kind, name):
+    """(kind, key) of a name as a record has it: what makes two spellings one term."""
+    return str(kind), " ".join(name.split())[:300].casefold()[:300]
 
 
 def terms_of(record):
-    """{(kind, key): name} of what a record is about: stack, tools, topic, entities, tags."""
-    found = [(kind, name) for field, kind in KINDS_BY_KEY.items() for name in record.get(field, ())]
-    if topic := record.get("topic"):
-        found.append((Term.Kind.TOPIC, topic))
+    """{(kind, key): name} of what a record is about and how it is written."""
+    found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]
+    found += [(kind, record[field]) for field, kind in _WORDS.items() if record.get(field)]
     found += [(Term.Kind.ENTITY, entity["name"]) for entity in record.get("entities", ())]
     terms = {}
     for kind, name in found:
-        name = " ".join(name.split())[:300]
-        terms.setdefault((kind.value, name.casefold()[:300]), name)
+        terms.setdefault(term_key(kind, name), " ".join(name.split())[:300])
     return terms
 
 
@@ -32,9 +42,11 @@ def refresh_listings(posts):
     """refresh_listing of many posts in one step, whose terms are locked once and in one order.
 
     A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
-    wait for each other.
+    wait for each other. The rows are those of `is_listable` posts: the site's own switch is asked when a page is read,
+    so that turning it touches no row.
     """
-    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listed else {} for post in posts}
+    posts = list(posts)
+    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     old = defaultdict(dict)
     for post_id, term_id, pk in PostTerm.objects.filter(post__in=wanted).values_list("post_id", "term_id", "pk"):
@@ -50,21 +62,41 @@ def refresh_listings(posts):
         ]
         steps.update(is_now - was.keys())
         steps.subtract(was.keys() - is_now)
-    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update().values_list("pk"))
     PostTerm.objects.filter(pk__in=gone).delete()
     PostTerm.objects.bulk_create(new)
-    for step in set(steps.values()) - {0}:
+    _count(steps)
+
+
+def _count(steps):
+    """Add to the counts of terms ({primary key: how many posts more or fewer}).
+
+    Half of all posts share a level or a language, so releases at the same time meet here: the counts come last, and
+    are held from here to the end of the transaction only. The lock is the one that lets others refer to the row.
+    """
+    steps = {term_id: step for term_id, step in steps.items() if step}
+    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    for step in set(steps.values()):
         moved = [term_id for term_id, found in steps.items() if found == step]
         Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
 
 
 def _known_terms(names):
     """{(kind, key): primary key} of `names` ({(kind, key): name}); terms that nobody has named yet are made."""
-    if not names:
-        return {}
-    # In one order everywhere, as the locks above: two releases at once must not wait for each other's terms.
-    Term.objects.bulk_create(
-        [Term(kind=kind, key=key, name=names[kind, key]) for kind, key in sorted(names)], ignore_conflicts=True
-    )
-    found = Term.objects.filter(key__in={key for _, key in names}).values_list("kind", "key", "pk")
-    return {(kind, key): pk for kind, key, pk in found if (kind, key) in names}
+    known = {}
+    # In one order everywhere: two releases at once must not wait for each other's terms.
+    while missing := {term: names[term] for term in sorted(names) if term not in known}:
+        found = Term.objects.filter(kind__in={kind for kind, _ in missing}, key__in={key for _, key in missing})
+        known |= {(kind, key): pk for kind, key, pk in found.values_list("kind", "key", "pk") if (kind, key) in missing}
+        if new := {term: name for term, name in missing.items() if term not in known}:
+            # Another release may make the same term, or take the address for another one: then the next look tells.
+            slugs = free_term_slugs(new, _taken_addresses)
+            Term.objects.bulk_create(
+                [Term(kind=kind, key=key, name=new[kind, key], slug=slugs[kind, key]) for kind, key in new],
+                ignore_conflicts=True,
+            )
+    return known
+
+
+def _taken_addresses(pairs):
+    slugs, kinds = {slug for _, slug in pairs}, {kind for kind, _ in pairs}
+    return pairs & set(Term.objects.filter(kind__in=kinds, slug__in=slugs).values_list("kind", "slug"))
