@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from posts.models import Post, PostTerm, Term
+from posts.models import ListedText, Post, PostTerm, Term
 from posts.views import public
 
 PAGE = 24
@@ -52,7 +52,7 @@ class ListPage:
 
 def all_places():
     """The places of all listed posts."""
-    return Post.objects.listed().annotate(published_at=F("first_published_at"), post_id=F("pk"))
+    return ListedText.objects.all()
 
 
 def places_of(term):

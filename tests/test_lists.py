@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from posts.models import Post, PostTerm, Term
+from posts.models import ListedText, Post, PostTerm, Term
 from posts.operations import flag_post
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -100,7 +100,8 @@ def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypa
     moment = posts[4].first_published_at
     for one in posts[2:6]:
         Post.objects.filter(pk=one.pk).update(first_published_at=moment)
-        PostTerm.objects.filter(post=one).update(published_at=moment)
+        for rows in (PostTerm, ListedText):
+            rows.objects.filter(post=one).update(published_at=moment)
     wanted = [
         post.slug for post in sorted(posts, key=lambda post: (Post.objects.get(pk=post.pk).first_published_at, post.pk))
     ]
