@@ -16,7 +16,7 @@ from posts.models import Post, Review
 
 CHUNK = 200
 # Pages that name posts; each address that names one must name listed posts only.
-LISTS = ("posts:home",)
+LISTS = ("posts:home", "posts:articles")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from django.db.models.functions import Cast
 from posts.models import Post, PostTerm, Term
 from posts.operations.listing import terms_of
 
+SUBJECTS = {str(kind) for kind in Term.SUBJECTS}
+
 # Cost grows with how common the compared terms are, so only the rarest of a post are compared.
 RAREST_TERMS = 4
 
@@ -27,11 +29,11 @@ def similar_posts(post, record, *, limit=6):
     Never holds `post` itself; empty when nothing is shared. Source of the weighting: K. Spärck Jones, "A statistical
     interpretation of term specificity and its application in retrieval", 1972.
     """
-    terms = terms_of(record)
+    terms = _subjects(record)
     if not terms:
         return []
     rarest = (
-        Term.objects.filter(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms}, listed_count__gt=0)
+        Term.objects.filter(key__in={key for _, key in terms}, kind__in=SUBJECTS, listed_count__gt=0)
         .order_by("listed_count", "pk")
         .values("pk")[:RAREST_TERMS]
     )
@@ -45,6 +47,10 @@ def similar_posts(post, record, *, limit=6):
     ranks = {pk: rank for rank, pk in enumerate(best)}
     found = Post.objects.listed().filter(pk__in=ranks).with_texts() if ranks else []
     return [
-        SimilarPost(other, [name for term, name in terms_of(other.live_revision.snapshot).items() if term in terms])
+        SimilarPost(other, [name for term, name in _subjects(other.live_revision.snapshot).items() if term in terms])
         for other in sorted(found, key=lambda other: ranks[other.pk])
     ]
+
+
+def _subjects(record):
+    return {term: name for term, name in terms_of(record).items() if term[0] in SUBJECTS}

@@ -123,6 +123,12 @@ MATRIX = {
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         post("302 302 302 302 302 302", {"reason": "facts"}, url={"slug": "live"}),
     ],
+    "articles/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "<kinds:kinds>/<slug:slug>/": [
+        get(EVERYBODY, url={"kinds": "stacks", "slug": "open"}),
+        get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),
+        post("405 405 405 405 405 405", url={"kinds": "stacks", "slug": "open"}),
+    ],
     "feed/": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "sitemap.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "robots.txt": [get(EVERYBODY), post("405 405 405 405 405 405")],
@@ -321,6 +327,7 @@ def site(db):
     flag_post(flagged, by=person("Staff"), note="Wait.")
     flagged = Post.objects.get(pk=flagged.pk)
     report = report_problem(flagged, reason="facts", address="192.0.2.1")
+    make_post(released=True, stack=["Open"])
     waiting = make_post(slug="waiting")
     choice = (waiting.pk, waiting.head_revision.fingerprint)
     calm, planned = (approve(make_post(), release=False) for _ in range(2))
@@ -423,7 +430,14 @@ def named(values, site):
 def address_of(route, values):
     address = route.replace("^", "").replace("$", "").replace("(?P<app_label>auth|posts)", "<app_label>")
     for name, value in values.items():
-        for form in (f"<path:{name}>", f"<slug:{name}>", f"<int:{name}>", f"<{name}>", "(?P<url>.*)"):
+        for form in (
+            f"<path:{name}>",
+            f"<slug:{name}>",
+            f"<int:{name}>",
+            f"<kinds:{name}>",
+            f"<{name}>",
+            "(?P<url>.*)",
+        ):
             address = address.replace(form, str(value))
     return f"/{address}"
 

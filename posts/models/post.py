@@ -31,8 +31,10 @@ class PostQuerySet(models.QuerySet):
 
     def indexable(self):
         """Posts whose live text a person approved, one by one and exactly as it stands, with nothing against it."""
-        if not settings.INDEXING:
-            return self.none()
+        return self.listable() if settings.INDEXING else self.none()
+
+    def listable(self):
+        """Posts that may be indexed as far as they themselves go: those that are, once the site's switch is on."""
         closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(
             live_revision__isnull=False,
@@ -169,6 +171,7 @@ class Post(models.Model):
                 name="post_waiting",
             ),
             models.Index(fields=["-changed_at", "-id"], condition=Q(needs_human_review=True), name="post_flagged"),
+            models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="post_withdrawn"),
         ]
         permissions = [
             ("submit_post", "Can submit a text for review"),
@@ -218,6 +221,11 @@ class Post(models.Model):
     @property
     def index_obstacles(self):
         """Why search engines are kept away, in words, all of them; empty when the post is indexable."""
+        return self.list_obstacles + ([] if settings.INDEXING else ["the site is switched off"])
+
+    @property
+    def list_obstacles(self):
+        """The same without the site's own switch."""
         approval = self.live_approval if self.live_approval_id else None
         reasons = []
         if self.withdrawn_at:
@@ -242,10 +250,7 @@ class Post(models.Model):
         # The import that brought the live text counts too: a later one that proposes another opens nothing.
         batches = {self.last_batch} | ({self.live_revision.batch} if self.live_revision_id else set())
         closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
-        reasons += [f"import {pk} is switched off" for pk in closed]
-        if not settings.INDEXING:
-            reasons.append("the site is switched off")
-        return reasons
+        return reasons + [f"import {pk} is switched off" for pk in closed]
 
     @property
     def is_indexable(self):
@@ -253,6 +258,11 @@ class Post(models.Model):
         return not self.index_obstacles
 
     is_listed = is_indexable
+
+    @property
+    def is_listable(self):
+        """The Python twin of PostQuerySet.listable."""
+        return not self.list_obstacles
 
     def working_record(self):
         """The working copy as a record dict, in the schema's order (two queries for images and checklist)."""

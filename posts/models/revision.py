@@ -44,7 +44,14 @@ class Revision(models.Model):
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="revision_has_fingerprint"),
             models.CheckConstraint(condition=Q(number__gte=1), name="revision_number_from_one"),
         ]
-        indexes = [models.Index(fields=["batch", "id"], condition=Q(batch__isnull=False), name="revision_of_batch")]
+        indexes = [
+            models.Index(fields=["batch", "id"], condition=Q(batch__isnull=False), name="revision_of_batch"),
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=["changes_requested", "rejected"]),
+                name="revision_sent_back",
+            ),
+        ]
         permissions = [("view_history", "Can see earlier texts")]
         default_permissions = ("view",)
 

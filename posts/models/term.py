@@ -1,11 +1,31 @@
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 
 from posts.models.post import Post
 
+# A list of two articles says less than either of them: search engines are offered larger ones only.
+INDEXABLE_FROM = 3
+
+
+class TermQuerySet(models.QuerySet):
+    """Which terms have a list, and which list may be indexed. Each rule has its Python twin on Term."""
+
+    def with_list(self):
+        """Terms whose list names at least one post."""
+        return self.filter(listed_count__gt=0).exclude(slug="") if settings.INDEXING else self.none()
+
+    def indexable(self):
+        """Terms whose list search engines may keep: it names INDEXABLE_FROM posts or more."""
+        return self.with_list().filter(listed_count__gte=INDEXABLE_FROM)
+
+    def most_used_first(self):
+        return self.order_by("-listed_count", "pk")
+
 
 class Term(models.Model):
-    """A stack, tool, topic, entity or tag that listed posts share."""
+    """Something that listed posts share: a stack, a tool, a topic, a level. Each has a list of its own."""
 
     class Kind(models.TextChoices):
         STACK = "stack", "Stack"
@@ -13,14 +33,44 @@ class Term(models.Model):
         TOPIC = "topic", "Topic"
         ENTITY = "entity", "Entity"
         TAG = "tag", "Tag"
+        LANGUAGE = "language", "Language"
+        CODE = "code", "Code language"
+        DIFFICULTY = "difficulty", "Difficulty"
+
+    # The word in addresses and above the list of all terms of a kind.
+    PLURALS = {
+        Kind.STACK: "stacks",
+        Kind.TOOL: "tools",
+        Kind.TOPIC: "topics",
+        Kind.ENTITY: "entities",
+        Kind.TAG: "tags",
+        Kind.LANGUAGE: "languages",
+        Kind.CODE: "code-languages",
+        Kind.DIFFICULTY: "difficulties",
+    }
+    # What a text is about, as against how it is written.
+    SUBJECTS = (Kind.STACK, Kind.TOOL, Kind.TOPIC, Kind.ENTITY, Kind.TAG)
 
     kind = models.CharField(max_length=10, choices=Kind)
     key = models.CharField(max_length=300, help_text="The name, case folded: what makes two spellings one term.")
     name = models.CharField(max_length=300)
+    slug = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its place in the address of its list; given once, never changed.",
+    )
     listed_count = models.PositiveIntegerField(default=0, db_default=0)
 
+    objects = TermQuerySet.as_manager()
+
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="term_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "key"], name="term_once"),
+            # Empty only where a release before this column made the term.
+            models.UniqueConstraint(fields=["kind", "slug"], condition=~Q(slug=""), name="term_address_once"),
+        ]
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["kind", "-listed_count", "id"], condition=Q(listed_count__gt=0), name="term_by_use"),
@@ -28,6 +78,24 @@ class Term(models.Model):
 
     def __str__(self):
         return self.name
+
+    def get_absolute_url(self):
+        return reverse("posts:facet", kwargs={"kinds": self.plural, "slug": self.slug})
+
+    @property
+    def plural(self):
+        """The word of its kind in addresses: stacks."""
+        return self.PLURALS[self.kind]
+
+    @property
+    def has_list(self):
+        """The Python twin of TermQuerySet.with_list."""
+        return settings.INDEXING and self.listed_count > 0 and self.slug != ""
+
+    @property
+    def is_indexable(self):
+        """The Python twin of TermQuerySet.indexable."""
+        return self.has_list and self.listed_count >= INDEXABLE_FROM
 
 
 class PostTerm(models.Model):

@@ -2,69 +2,139 @@ from collections import Counter, defaultdict
 
 from django.db.models import F
 
-from posts.models import PostTerm, Term
+from posts.models import ListedText, PostTerm, Term
+from posts.models.post import generator_of
+from posts.search import forget_texts, index_texts
+from posts.term_slugs import free_term_slugs
 
-KINDS_BY_KEY = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
+_LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
+_WORDS = {
+    "topic": Term.Kind.TOPIC,
+    "language": Term.Kind.LANGUAGE,
+    "code_language": Term.Kind.CODE,
+    "difficulty": Term.Kind.DIFFICULTY,
+}
+
+
+def term_key(kind, name):
+    """(kind, key) of a name as a record has it: what makes two spellings one term."""
+    return str(kind), " ".join(name.split())[:300].casefold()[:300]
 
 
 def terms_of(record):
-    """{(kind, key): name} of what a record is about: stack, tools, topic, entities, tags."""
-    found = [(kind, name) for field, kind in KINDS_BY_KEY.items() for name in record.get(field, ())]
-    if topic := record.get("topic"):
-        found.append((Term.Kind.TOPIC, topic))
+    """{(kind, key): name} of what a record is about and how it is written."""
+    found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]
+    found += [(kind, record[field]) for field, kind in _WORDS.items() if record.get(field)]
     found += [(Term.Kind.ENTITY, entity["name"]) for entity in record.get("entities", ())]
     terms = {}
     for kind, name in found:
-        name = " ".join(name.split())[:300]
-        terms.setdefault((kind.value, name.casefold()[:300]), name)
+        terms.setdefault(term_key(kind, name), " ".join(name.split())[:300])
     return terms
 
 
 def refresh_listing(post):
-    """Bring the term rows of `post` in step with whether it is listed and with what is live.
+    """Bring what lists and search keep of `post` in step with whether it is listed and with what is live.
 
     Every operation that can change either ends with this call.
     """
     refresh_listings([post])
 
 
-def refresh_listings(posts):
+def refresh_listings(posts, *, anew=False):
     """refresh_listing of many posts in one step, whose terms are locked once and in one order.
 
     A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
-    wait for each other.
+    wait for each other. The rows are those of `is_listable` posts: the site's own switch is asked when a page is read,
+    so that turning it touches no row.
+    anew: whether what search keeps is written again where the text is the same, as after a change of its code.
     """
-    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listed else {} for post in posts}
+    posts = list(posts)
+    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
+    is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
+    _refresh_texts(posts, is_now, anew=anew)
+    _count(_refresh_terms(posts, is_now))
+
+
+def _refresh_texts(posts, is_now, *, anew):
+    """Bring the ListedTexts in step, and what search keeps under their numbers; is_now: {post id: term ids}."""
+    old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
+    gone, new, again = [], [], []
+    for post in posts:
+        text, record = None, post.live_revision.snapshot if post.live_revision_id else {}
+        if post.is_listable:
+            text = ListedText(
+                post_id=post.pk,
+                revision_id=post.live_revision_id,
+                published_at=post.first_published_at,
+                reviewed_at=post.live_approval.created_at,
+                generator=generator_of(record.get("payload", {})),
+            )
+        was = old.get(post.pk)
+        is_same = was and text and (was.revision_id, was.reviewed_at) == (text.revision_id, text.reviewed_at)
+        if is_same:
+            again += [(was, record)] if anew else []
+            continue
+        if was:
+            gone.append(was.pk)
+        if text:
+            new.append((text, record))
+    forget_texts(gone)
+    ListedText.objects.filter(pk__in=gone).delete()
+    ListedText.objects.bulk_create([text for text, _ in new])
+    index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
+
+
+def _refresh_terms(posts, is_now):
+    """Bring the PostTerms in step; return {term id: how many posts more or fewer it has}."""
     old = defaultdict(dict)
-    for post_id, term_id, pk in PostTerm.objects.filter(post__in=wanted).values_list("post_id", "term_id", "pk"):
+    for post_id, term_id, pk in PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk"):
         old[post_id][term_id] = pk
     steps, gone, new = Counter(), [], []
     for post in posts:
-        is_now = {terms[key] for key in wanted[post.pk]}
-        was = old[post.pk]
-        gone += [was[term_id] for term_id in was.keys() - is_now]
+        now, was = is_now[post.pk], old[post.pk]
+        gone += [was[term_id] for term_id in was.keys() - now]
         new += [
             PostTerm(post_id=post.pk, term_id=term_id, published_at=post.first_published_at)
-            for term_id in sorted(is_now - was.keys())
+            for term_id in sorted(now - was.keys())
         ]
-        steps.update(is_now - was.keys())
-        steps.subtract(was.keys() - is_now)
-    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update().values_list("pk"))
+        steps.update(now - was.keys())
+        steps.subtract(was.keys() - now)
     PostTerm.objects.filter(pk__in=gone).delete()
     PostTerm.objects.bulk_create(new)
-    for step in set(steps.values()) - {0}:
+    return steps
+
+
+def _count(steps):
+    """Add to the counts of terms ({primary key: how many posts more or fewer}).
+
+    Half of all posts share a level or a language, so releases at the same time meet here: the counts come last, and
+    are held from here to the end of the transaction only. The lock is the one that lets others refer to the row.
+    """
+    steps = {term_id: step for term_id, step in steps.items() if step}
+    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    for step in set(steps.values()):
         moved = [term_id for term_id, found in steps.items() if found == step]
         Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
 
 
 def _known_terms(names):
     """{(kind, key): primary key} of `names` ({(kind, key): name}); terms that nobody has named yet are made."""
-    if not names:
-        return {}
-    # In one order everywhere, as the locks above: two releases at once must not wait for each other's terms.
-    Term.objects.bulk_create(
-        [Term(kind=kind, key=key, name=names[kind, key]) for kind, key in sorted(names)], ignore_conflicts=True
-    )
-    found = Term.objects.filter(key__in={key for _, key in names}).values_list("kind", "key", "pk")
-    return {(kind, key): pk for kind, key, pk in found if (kind, key) in names}
+    known = {}
+    # In one order everywhere: two releases at once must not wait for each other's terms.
+    while missing := {term: names[term] for term in sorted(names) if term not in known}:
+        found = Term.objects.filter(kind__in={kind for kind, _ in missing}, key__in={key for _, key in missing})
+        known |= {(kind, key): pk for kind, key, pk in found.values_list("kind", "key", "pk") if (kind, key) in missing}
+        if new := {term: name for term, name in missing.items() if term not in known}:
+            # Another release may make the same term, or take the address for another one: then the next look tells.
+            slugs = free_term_slugs(new, taken_addresses)
+            Term.objects.bulk_create(
+                [Term(kind=kind, key=key, name=new[kind, key], slug=slugs[kind, key]) for kind, key in new],
+                ignore_conflicts=True,
+            )
+    return known
+
+
+def taken_addresses(pairs):
+    slugs, kinds = {slug for _, slug in pairs}, {kind for kind, _ in pairs}
+    return pairs & set(Term.objects.filter(kind__in=kinds, slug__in=slugs).values_list("kind", "slug"))

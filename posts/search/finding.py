@@ -1,0 +1,63 @@
+"""Finds listed texts, best first, at the same cost whatever the number of them."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from posts.models import ListedText
+from posts.search.engines import engine_for
+from posts.search.queries import Query, read_query
+from posts.search.spelling import near_words
+from posts.search.words import WORD, plain_word, stem_of
+
+# A word that half of all texts hold names none of them. Ranked are the latest so many that hold it, and the latest
+# that hold it in title or terms: what is missing after those, a longer query finds.
+CAP = 500
+HEAD_CAP = 200
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a search found. posts: primary keys, best first; is_capped: whether there may be more."""
+
+    query: Query
+    posts: tuple = ()
+    is_capped: bool = False
+
+
+def search_posts(typed, *, terms=()):
+    """The Hits of what somebody typed among the listed texts that have all `terms` (primary keys).
+
+    Reads words only: whoever shows a post asks PostQuerySet.listed whether it may be named.
+    """
+    query = read_query(typed)
+    return Hits(query, *_found(query, terms)) if query else Hits(query)
+
+
+def _found(query, terms):
+    engine, terms = engine_for(connection), [int(term) for term in terms]
+    with connection.cursor() as cursor:
+        scores = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1))
+        is_capped = len(scores) > CAP
+        if is_capped:
+            head = dict(engine.find(cursor, query.phrases, terms, limit=HEAD_CAP, in_head=True))
+            # What is about the words comes before what holds them.
+            scores |= {number: score + 1000 for number, score in head.items()}
+    best = sorted(scores, key=lambda number: (-scores[number], -number))[:CAP]
+    posts = dict(ListedText.objects.filter(pk__in=best).values_list("pk", "post_id"))
+    return tuple(posts[number] for number in best if number in posts), is_capped
+
+
+def other_spelling(query, *, terms=()):
+    """The text of a query that finds something where `query` finds nothing, with one word put right; or None."""
+    engine = engine_for(connection)
+    for typed in WORD.finditer(query.text):
+        stem = stem_of(typed[0])
+        with connection.cursor() as cursor:
+            if not stem or engine.find(cursor, [(stem,)], (), limit=1):
+                continue
+        for word in near_words(plain_word(typed[0])):
+            text = query.text[: typed.start()] + word + query.text[typed.end() :]
+            if search_posts(text, terms=terms).posts:
+                return text
+    return None

@@ -1,0 +1,77 @@
+"""Keeps what search knows of listed texts. Called where a text is listed, in the same transaction."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from posts.models import SpellingKey
+from posts.search.engines import engine_for
+from posts.search.spelling import spelling_keys, spelling_words
+from posts.search.texts import code_of, prose_of
+from posts.search.words import words_in
+
+# Of a text as long as a book its first 40,000 words are looked at.
+MAX_WORDS = 40_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """What search knows of a text: the stems of its words, and the numbers of its terms."""
+
+    title: list
+    terms: list
+    summary: list
+    body: list
+    facets: list
+
+
+def document_of(record, term_ids):
+    """The Document of a record with the terms `term_ids`."""
+    names = _term_names(record)
+    return Document(
+        title=words_in(record["title"]),
+        terms=words_in(" ".join(names)),
+        summary=words_in(record.get("summary", "")),
+        body=words_in(f"{prose_of(record)} {code_of(record)}")[:MAX_WORDS],
+        facets=sorted(term_ids),
+    )
+
+
+def index_texts(texts):
+    """Make texts findable: [(number, record, term ids)]."""
+    if not texts:
+        return
+    with connection.cursor() as cursor:
+        engine_for(connection).write(
+            cursor, [(number, document_of(record, term_ids)) for number, record, term_ids in texts]
+        )
+    _learn({word for _, record, _ in texts for word in spelling_words([record["title"], *_term_names(record)])})
+
+
+def forget_texts(numbers):
+    """Take texts out of search."""
+    numbers = list(numbers)
+    if numbers:
+        with connection.cursor() as cursor:
+            engine_for(connection).forget(cursor, numbers)
+
+
+def _term_names(record):
+    names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ())]
+    names += [record[field] for field in ("topic", "code_language") if field in record]
+    return names + [entity["name"] for entity in record.get("entities", ())]
+
+
+def _learn(words):
+    """Keep the spelling of new words. They stay when no text has them any more: a suggestion is tried before it is
+    made."""
+    words = sorted(words)
+    # SQLite takes so many values in one statement.
+    known = set()
+    for first in range(0, len(words), 500):
+        chunk = words[first : first + 500]
+        known |= set(SpellingKey.objects.filter(key__in=chunk, word__in=chunk).values_list("word", flat=True))
+    new = sorted((key, word) for word in words if word not in known for key in spelling_keys(word))
+    SpellingKey.objects.bulk_create(
+        [SpellingKey(key=key, word=word) for key, word in new], ignore_conflicts=True, batch_size=500
+    )

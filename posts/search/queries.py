@@ -1,0 +1,35 @@
+"""What somebody typed into the search field, read without ever failing."""
+
+import re
+from dataclasses import dataclass
+
+from posts.search.words import EMPTY_WORDS, WORD, plain_word, stem_of
+
+MAX_LENGTH = 200
+MAX_PARTS = 10
+_CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
+
+
+@dataclass(frozen=True)
+class Query:
+    """text: as it is shown again. phrases: tuples of stems, each to stand side by side; all must be found."""
+
+    text: str
+    phrases: tuple = ()
+
+    @property
+    def stems(self):
+        return frozenset(stem for phrase in self.phrases for stem in phrase)
+
+    def __bool__(self):
+        return bool(self.phrases)
+
+
+def read_query(typed):
+    """The Query in `typed`: words, "words side by side", and words with signs within (node.js), which are that too.
+    Anything else, operators of other engines included, is a sign between words."""
+    text = " ".join(typed.replace("\x00", " ").split())[:MAX_LENGTH]
+    chunks = [WORD.findall(quoted or single) for quoted, single in _CHUNK.findall(text)]
+    said = [words for words in chunks if len(words) > 1 or (words and plain_word(words[0]) not in EMPTY_WORDS)]
+    phrases = (tuple(stem for word in words if (stem := stem_of(word))) for words in said or chunks)
+    return Query(text, tuple(dict.fromkeys(phrase for phrase in phrases if phrase))[:MAX_PARTS])

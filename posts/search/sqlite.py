@@ -1,0 +1,45 @@
+"""Search by FTS5 (https://www.sqlite.org/fts5.html). The tokenizer takes the words apart at spaces and does no more:
+posts.search.words has done the rest."""
+
+# How much a hit weighs in the title, the terms, the summary, the body; facets only narrow.
+WEIGHTS = "8, 4, 2, 1, 0"
+
+
+def write(cursor, documents):
+    """Keep [(number, Document)]; what stood under a number is replaced."""
+    cursor.executemany(
+        "INSERT OR REPLACE INTO posts_search (rowid, title, terms, summary, body, facets) "
+        "VALUES (%s, %s, %s, %s, %s, %s)",
+        [
+            (
+                number,
+                *(" ".join(words) for words in (found.title, found.terms, found.summary, found.body)),
+                " ".join(map(str, found.facets)),
+            )
+            for number, found in documents
+        ],
+    )
+
+
+def forget(cursor, numbers):
+    """Drop what stands under the numbers."""
+    cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
+
+
+def find(cursor, phrases, facets, *, limit, in_head=False):
+    """[(number, score)] of the latest `limit` texts that hold all phrases and have all facets; the larger the score,
+    the better. in_head: only where title and terms hold the phrases."""
+    columns = "title terms" if in_head else "title terms summary body"
+    wanted = [f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"]
+    wanted += [f"facets : {_quoted(facet)}" for facet in facets]
+    cursor.execute(
+        # Weights and limit are numbers of ours.
+        f"SELECT rowid, -bm25(posts_search, {WEIGHTS}) FROM posts_search "  # noqa: S608
+        "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
+        [" AND ".join(wanted), limit],
+    )
+    return cursor.fetchall()
+
+
+def _quoted(words):
+    return f'"{words}"'

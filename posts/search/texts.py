@@ -1,0 +1,75 @@
+"""The text of a record as a reader sees it, without its Markdown, and the passage in it that answers a query."""
+
+import re
+
+from posts.search.words import WORD, stem_of
+
+_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+# Each alternative ends at the next sign of its kind, so that no text makes it start over and over.
+_PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
+_LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
+_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+|[*`|]+|_{2,}|:?-{3,}:?", re.MULTILINE)
+SNIPPET_LENGTH = 240
+# A longer text hides nothing worth finding that its first hundred pages do not show.
+MAX_TEXT = 400_000
+
+
+def prose_of(record):
+    """The running text of a record, in one line."""
+    text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
+    text = _PLACED.sub(" ", _FENCE.sub(" ", text))
+    return " ".join(_MARKS.sub(" ", _LINK.sub(r"\1", text)).split())
+
+
+def code_of(record):
+    """The code blocks of a record, one after the other."""
+    return "\n".join(block[2] for block in _FENCE.finditer(record.get("body", "")[:MAX_TEXT]))
+
+
+def marked(text, stems):
+    """`text` as [(words, whether they are a hit)], in order; hits are the words whose stem is in `stems`."""
+    parts, at = [], 0
+    for found in WORD.finditer(text):
+        if stem_of(found[0]) in stems:
+            parts += [(text[at : found.start()], False), (found[0], True)]
+            at = found.end()
+    parts.append((text[at:], False))
+    return [part for part in parts if part[0]]
+
+
+def snippet(record, stems):
+    """The passage of a record that holds the most different words of `stems`, as `marked` gives it; its summary, or
+    the beginning of its text, where none does."""
+    summary = " ".join(record.get("summary", "").split())
+    passages = [summary, prose_of(record)]
+    best = max((_passage(text, stems) for text in passages), key=lambda found: found[0])
+    if best[0] == 0 and stems:
+        best = max(best, _passage(" ".join(code_of(record).split()), stems), key=lambda found: found[0])
+    if best[0] == 0:
+        best = _passage(summary or passages[1], frozenset())
+    return marked(best[1], stems)
+
+
+def _passage(text, stems):
+    """(how many different stems, the passage of about SNIPPET_LENGTH characters that holds them)."""
+    hits = [(found.start(), stem) for found in WORD.finditer(text) if (stem := stem_of(found[0])) in stems]
+    most, begin, first = 0, 0, 0
+    for last, (at, _) in enumerate(hits):
+        while at - hits[first][0] > SNIPPET_LENGTH * 3 // 4:
+            first += 1
+        count = len({stem for _, stem in hits[first : last + 1]})
+        if count > most:
+            most, begin = count, hits[first][0]
+    begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
+    end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
+    return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+
+
+def _word_start(text, at):
+    space = text.find(" ", at, at + 40)
+    return space + 1 if space >= 0 else at
+
+
+def _word_end(text, at):
+    space = text.rfind(" ", at - 40, at)
+    return space if space >= 0 else at

@@ -1,0 +1,47 @@
+"""What search takes for a word, and which words it takes for the same. Both engines are given nothing else, so that
+they find alike."""
+
+import re
+import threading
+import unicodedata
+from functools import lru_cache
+
+import snowballstemmer
+
+# Scripts without spaces between words: each character is one. (Kana, ideographs, and their compatibility forms.)
+_SINGLE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+# C++, C# and F# are names; other signs part words.
+WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+(?:\+\+|\#)?")
+_SIGNS = re.compile(r"[^\w+#]|_")
+MAX_LENGTH = 40
+# Words that say nothing about a text by themselves; a query of nothing else is taken as it is.
+EMPTY_WORDS = frozenset(
+    "a about an and are as at be by can do does for from has have how i if in into is it its my of on or our that the "
+    "their then this to was we what when where which why will with you your".split()
+)
+_own = threading.local()
+
+
+def words_in(text):
+    """The words of a text in their order, each as its stem."""
+    return [stem for word in WORD.findall(text) if (stem := stem_of(word))]
+
+
+@lru_cache(maxsize=100_000)
+def plain_word(word):
+    """A word without case, accents and compatibility forms; "" if nothing of it remains."""
+    folded = unicodedata.normalize("NFKD", word.casefold())
+    return _SIGNS.sub("", "".join(sign for sign in folded if not unicodedata.combining(sign)))[:MAX_LENGTH]
+
+
+@lru_cache(maxsize=100_000)
+def stem_of(word):
+    """The stem of a word, the same for its forms: retry, retries, retrying. Only English is known; words of other
+    languages lose an ending here and there, the same in texts and in queries."""
+    plain = plain_word(word)
+    if not (plain.isascii() and plain.isalpha() and len(plain) > 2):
+        return plain
+    # A stemmer keeps the word at hand in itself, so each thread has its own.
+    if not hasattr(_own, "stemmer"):
+        _own.stemmer = snowballstemmer.stemmer("english")
+    return _own.stemmer.stemWord(plain)

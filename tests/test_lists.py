@@ -1,0 +1,141 @@
+"""Lists of listed posts: their addresses, their pages, and which of them search engines may keep."""
+
+import re
+
+import pytest
+
+from posts.models import ListedText, Post, PostTerm, Term
+from posts.operations import flag_post
+from tests.factories import RecordFactory, approve, import_records, make_post, person
+
+pytestmark = pytest.mark.django_db
+
+
+def released(count, **fields):
+    """`count` posts, approved in this order."""
+    records = [RecordFactory(**fields) for _ in range(count)]
+    import_records(*records)
+    reviewer = person()
+    return [approve(Post.objects.get(source_id=record["source_id"]), by=reviewer) for record in records]
+
+
+def slugs_on(response):
+    assert response.status_code == 200
+    return re.findall(r'href="/posts/([a-z0-9-]+)/"', response.content.decode())
+
+
+def test_every_kind_of_term_has_a_list_at_an_address_of_its_own(client):
+    post = make_post(
+        released=True,
+        stack=["Go services"],
+        tools=["pgx"],
+        topic="draining / Go",
+        entities=[{"name": "SIGTERM"}],
+        tags=["deploys"],
+        language="en",
+        code_language="go",
+        difficulty="advanced",
+    )
+    addresses = {term.get_absolute_url() for term in Term.objects.all()}
+    assert addresses == {
+        "/stacks/go-services/",
+        "/tools/pgx/",
+        "/topics/draining-go/",
+        "/entities/sigterm/",
+        "/tags/deploys/",
+        "/languages/en/",
+        "/code-languages/go/",
+        "/difficulties/advanced/",
+    }
+    for address in ("/articles/", *addresses):
+        assert slugs_on(client.get(address)) == [post.slug], address
+    assert client.get("/stacks/none/").status_code == 404
+    assert client.get("/nothing/go-services/").status_code == 404
+
+
+def test_terms_with_the_same_words_in_their_address_keep_apart_and_keep_theirs(client):
+    make_post(released=True, tools=["C", "C++", "C#", "c.", "(c)", "日本語", "中文", ".NET"])
+    tools = Term.objects.filter(kind="tool")
+    first = {term.name: term.slug for term in tools}
+    assert len(set(first.values())) == 8
+    assert (first["C++"], first["C#"], first[".NET"]) == ("c-plus-plus", "c-sharp", "dot-net")
+    assert {first["C"], first["c."], first["(c)"]} == {"c", "c-2", "c-3"}
+    assert {first["日本語"], first["中文"]} == {"tool", "tool-2"}
+    make_post(released=True, tools=["C", "C ."], stack=["C"])
+    assert {term.name: term.slug for term in tools}.items() >= first.items()
+    assert tools.get(name="C .").slug == "c-4"
+    assert Term.objects.get(kind="stack", name="C").slug == "c"
+    for term in Term.objects.all():
+        assert client.get(term.get_absolute_url()).status_code == 200
+
+
+def test_many_terms_of_one_wish_each_get_an_address():
+    make_post(released=True, tags=["!" * length for length in range(1, 30)])
+    slugs = set(Term.objects.filter(kind="tag").values_list("slug", flat=True))
+    assert len(slugs) == 29 and {"tag", "tag-2", "tag-9"} < slugs
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_list_of_fewer_than_three_posts_is_not_for_search_engines(client, count, settings):
+    released(count)
+    term = Term.objects.get(kind="stack", slug="go-services")
+    response = client.get("/stacks/go-services/")
+    is_open = count == 3
+    assert ("X-Robots-Tag" not in response.headers) is is_open
+    assert ('name="robots" content="noindex"' not in response.content.decode()) is is_open
+    assert term.is_indexable is is_open is Term.objects.indexable().contains(term)
+    assert term.has_list and Term.objects.with_list().contains(term)
+    settings.INDEXING = False
+    assert client.get("/stacks/go-services/").status_code == 404
+    assert not term.is_indexable and not Term.objects.indexable().exists()
+    assert not term.has_list and not Term.objects.with_list().exists()
+    assert slugs_on(client.get("/articles/")) == []
+
+
+def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypatch):
+    monkeypatch.setattr("posts.lists.PAGE", 3)
+    monkeypatch.setattr("posts.lists.REACHES", (4, 8))
+    posts = released(8)
+    # Two posts of one moment must not fall between two pages.
+    moment = posts[4].first_published_at
+    for one in posts[2:6]:
+        Post.objects.filter(pk=one.pk).update(first_published_at=moment)
+        for rows in (PostTerm, ListedText):
+            rows.objects.filter(post=one).update(published_at=moment)
+    wanted = [
+        post.slug for post in sorted(posts, key=lambda post: (Post.objects.get(pk=post.pk).first_published_at, post.pk))
+    ]
+    for address in ("/stacks/go-services/", "/articles/"):
+        pages, at = [], address
+        while at:
+            response = client.get(at)
+            pages.append(slugs_on(response))
+            assert ("X-Robots-Tag" in response.headers) is (at != address)
+            older = re.search(r'rel="next" href="([^"]+)"', response.content.decode())
+            newer = re.search(r'rel="prev" href="([^"]+)"', response.content.decode())
+            assert bool(newer) is (at != address)
+            last, at = at, older and older[1]
+        assert [len(page) for page in pages] == [3, 3, 2]
+        assert [slug for page in pages for slug in page] == wanted[::-1]
+        back = re.search(r'rel="prev" href="([^"]+)"', client.get(last).content.decode())[1]
+        assert slugs_on(client.get(back)) == pages[1]
+        first = re.search(r'rel="prev" href="([^"]+)"', client.get(back).content.decode())[1]
+        assert slugs_on(client.get(first)) == pages[0]
+
+
+@pytest.mark.parametrize("place", ["", "x", "1-", "-1", "9" * 18 + "-1", "1-" + "9" * 19, "\x00", "١-١", "1-1-1"])
+def test_a_place_that_makes_no_sense_is_passed_over(client, place):
+    post = make_post(released=True)
+    for name in ("older", "newer"):
+        assert slugs_on(client.get("/articles/", {name: place})) == [post.slug]
+
+
+def test_a_list_shows_the_rest_at_once_where_rows_of_posts_stand_that_are_listed_no_more(client, monkeypatch):
+    monkeypatch.setattr("posts.lists.PAGE", 2)
+    monkeypatch.setattr("posts.lists.REACHES", (3, 20))
+    posts = released(7)
+    for post in posts[2:6]:
+        Post.objects.filter(pk=post.pk).update(needs_human_review=True)
+    assert slugs_on(client.get("/stacks/go-services/")) == [posts[6].slug, posts[1].slug]
+    flag_post(posts[6], by=person("Staff"), note="Look.")
+    assert slugs_on(client.get("/stacks/go-services/")) == [posts[1].slug, posts[0].slug]
