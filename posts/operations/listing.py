@@ -3,6 +3,7 @@ from collections import Counter, defaultdict
 from django.db.models import F
 
 from posts.models import PostTerm, Term
+from posts.operations.page_versions import LISTS, note_changes
 
 KINDS_BY_KEY = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
 
@@ -34,6 +35,10 @@ def refresh_listings(posts):
     A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
     wait for each other.
     """
+    posts = list(posts)
+    if not posts:
+        return
+    note_changes([LISTS])
     wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listed else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     old = defaultdict(dict)
