@@ -34,6 +34,12 @@ def batch_key(pk):
     return f"batch:{pk}"
 
 
+def keys_of_post(post):
+    """The keys that a page hangs on which shows `post` (with its texts) or a line about it."""
+    batches = {post.last_batch_id, post.live_revision.batch_id if post.live_revision_id else None}
+    return {post_key(post.pk), *(batch_key(pk) for pk in batches if pk)}
+
+
 def note_changes(keys):
     """Say that this transaction changes what pages with `keys` show: every process shows them anew within a second.
 
