@@ -29,6 +29,7 @@ from posts.operations.page_versions import note_changes, post_key
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
 from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.page_processes import read_while_changing
 from tests.wsgi_site import Clock, WsgiSite
 
 with_posts = pytest.mark.usefixtures("transactional_db", "_groups")
@@ -732,3 +733,13 @@ def test_style_sheets_travel_as_brotli_or_gzip(settings, tmp_path):
         assert packed.headers["content-encoding"] in accepted
         assert opened(packed.body) == plain.body
         assert len(packed.body) < len(plain.body) / 2
+
+
+# Several processes
+
+
+@with_posts
+def test_two_processes_follow_whatever_is_done_within_a_second():
+    outcome = read_while_changing(servers=2, steps=12, posts=3, seed=7)
+    assert outcome.hits > outcome.answers / 10
+    assert outcome.wrong == []
