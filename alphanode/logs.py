@@ -1,8 +1,14 @@
 """One JSON object a line on standard error, with the id of the request or of the background job in each."""
 
 import contextvars
+import logging
+import re
+import uuid
 
 import structlog
+
+logger = logging.getLogger("alphanode.request")
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 request_id = contextvars.ContextVar("request_id", default="")
 # The id of the run that a background worker is in.
@@ -23,7 +29,9 @@ def json_formatter():
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.stdlib.ExtraAdder(allow=["method", "path", "status", "ms", "route", "job", "attempt", "worker"]),
+            structlog.stdlib.ExtraAdder(
+                allow=["method", "path", "status", "ms", "route", "cache", "job", "attempt", "worker"]
+            ),
             _add_ids,
         ],
         processors=[
@@ -32,3 +40,21 @@ def json_formatter():
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
     )
+
+
+def request_id_for(sent):
+    """The id of a request: `sent` if that is a sane one (ask only a proxy of ours for it), else a new one."""
+    return sent if sent and _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def log_hit(identifier, **values):
+    """The line of a request with that id which no view saw, in the form of all others.
+
+    values: method, path, route, status, ms.
+    """
+    if logger.isEnabledFor(logging.INFO):
+        token = request_id.set(identifier)
+        try:
+            logger.info("request", extra={**values, "cache": "hit"})
+        finally:
+            request_id.reset(token)

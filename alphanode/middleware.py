@@ -1,9 +1,7 @@
 """What every response gets: an id, a line in the log, and its security headers."""
 
 import logging
-import re
 import time
-import uuid
 from urllib.parse import quote
 
 from django.conf import settings
@@ -11,13 +9,12 @@ from django.http import HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 
 from alphanode.headers import header_table
-from alphanode.logs import request_id
+from alphanode.logs import request_id, request_id_for
 
 logger = logging.getLogger("alphanode.request")
 
 HEALTH_PATH = "/healthz"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestLogMiddleware:
@@ -32,7 +29,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request):
         sent = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
-        request.request_id = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        request.request_id = request_id_for(sent)
         token = request_id.set(request.request_id)
         started = time.perf_counter()
         try:

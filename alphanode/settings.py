@@ -248,6 +248,10 @@ try:
     CACHES = {"default": env.cache_url_config(_text("CACHE_URL", "locmemcache://"))}
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured("CACHE_URL takes locmemcache://, filecache:///folder or redis://host:port/0.") from error
+if CACHES["default"]["BACKEND"].endswith("RedisCache"):
+    # Rendering a page anew takes less than waiting for a cache that does not answer.
+    CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
+PAGE_CACHE_MB = _number("PAGE_CACHE_MB", default=64)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

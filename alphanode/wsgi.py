@@ -19,6 +19,10 @@ try:
             f"the files of {settings.STATIC_URL} are not in {settings.STATIC_ROOT}."
             " Run first: manage.py collectstatic --noinput"
         )
+    # Its log of changes is a model, which there is only now.
+    from alphanode.page_cache.site import with_page_cache
+
+    application = with_page_cache(application)
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
     # gunicorn takes 3 for "starting again won't help"; any other status makes it try for ever.

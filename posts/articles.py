@@ -3,10 +3,10 @@
 import hashlib
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
+from alphanode.shared_cache import keep, recall
 from posts.models import RenderedArticle
 from posts.rendering import RENDERER_VERSION, Heading, RenderedText, render_text
 
@@ -52,10 +52,12 @@ def rendered_article(revision, *, stored_html=None, stored_contents=None):
         html, contents = stored_html, stored_contents
     else:
         key = "article:{fingerprint}:{renderer_version}:{hosts_key}".format(**_key(revision))
-        if (kept := cache.get(key)) is None:
-            rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
-            kept = str(rendered.html), [[h.level, h.id, h.text] for h in rendered.contents]
-            cache.set(key, kept, CACHE_SECONDS)
-        html, contents = kept
+        match recall(key):
+            case [str() as html, list() as contents]:
+                pass
+            case _:
+                rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
+                html, contents = str(rendered.html), [[h.level, h.id, h.text] for h in rendered.contents]
+                keep(key, (html, contents), CACHE_SECONDS)
     # The HTML left the sanitizer when it was stored; nothing else writes these places.
     return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

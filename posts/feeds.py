@@ -4,7 +4,9 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils.feedgenerator import Atom1Feed
 
+from alphanode.page_cache import mark_page
 from posts.models import Post
+from posts.operations.page_versions import LISTS
 from posts.views import public
 
 FEED_POSTS = 30
@@ -46,4 +48,4 @@ class SiteFeed(Atom1Feed):
 def as_machine_file(response):
     """A file that programs read: nothing in it runs, caches keep it for minutes, other sites may show it."""
     response.page_kind = "machine"
-    return response
+    return mark_page(response, keys=[LISTS])

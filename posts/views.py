@@ -3,17 +3,19 @@
 from functools import wraps
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from alphanode.page_cache import mark_page
+from alphanode.shared_cache import keep, recall
 from posts.articles import rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
 from posts.models import FormerSlug, Post, ReviewFlag, Term
+from posts.operations.page_versions import LISTS, keys_of_post
 from posts.similar import similar_posts
 
 HOME_POSTS = 12
@@ -31,16 +33,19 @@ def public(view):
         response = view(request, *args, **kwargs)
         shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
         response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
-        return response
+        return mark_page(response, route=request.resolver_match.view_name if request.resolver_match else "")
 
     return wrapped
 
 
 def review_counts():
     """(approved, waiting): how many posts readers can count on, and how many wait for a reviewer."""
-    return cache.get_or_set(
-        "review-counts", lambda: (Post.objects.approved().count(), Post.objects.waiting().count()), COUNTS_SECONDS
-    )
+    match recall("review-counts"):
+        case [int() as approved, int() as waiting]:
+            return approved, waiting
+    counts = Post.objects.approved().count(), Post.objects.waiting().count()
+    keep("review-counts", counts, COUNTS_SECONDS)
+    return counts
 
 
 @public
@@ -60,7 +65,9 @@ def home(request):
         "lead_words": _plate_words(posts[0]) if posts else "",
         "stacks": [(stack, round(100 * stack.listed_count / top)) for stack in stacks],
     }
-    return render(request, "posts/home.html", context)
+    response = render(request, "posts/home.html", context)
+    # The two numbers change without being noted.
+    return mark_page(response, keys=[LISTS], takes=(), seconds=COUNTS_SECONDS)
 
 
 def _plate_words(post):
@@ -101,7 +108,8 @@ def detail(request, slug):
     response = render(request, "posts/detail.html", context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    shown = [post, *(similar.post for similar in context["similar"])]
+    return mark_page(response, keys={LISTS}.union(*map(keys_of_post, shown)), takes=())
 
 
 def article_context(post, revision, *, is_preview=False):
@@ -163,14 +171,15 @@ def record(request, slug):
     )
     if not post.is_indexable:
         response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return mark_page(response, keys=keys_of_post(post), takes=())
 
 
 @public
 def robots(request):
     """Hides nothing but the desk: a page that must not be indexed has to be read to say so."""
     lines = ["User-agent: *", "Disallow: /admin/", f"Sitemap: {settings.SITE_URL}/sitemap.xml", ""]
-    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+    response = HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+    return mark_page(response, keys=(), takes=())
 
 
 def bad_request(request, exception=None):

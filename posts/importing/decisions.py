@@ -122,6 +122,7 @@ def locked_posts(source_ids, *, lock=True):
             "source_id",
             "import_fingerprint",
             "flags",
+            "live_revision_id",
             "head_revision__number",
             "head_revision__version",
             "head_revision__fingerprint",

@@ -1,4 +1,4 @@
-"""Jobs that keep the tables of sessions and of jobs themselves small."""
+"""Jobs that keep the tables of sessions, of changed pages and of jobs themselves small."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django_tasks_db.models import DBTaskResult
 
 from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
-from posts.models import JobWorker
+from posts.models import JobWorker, PageChange
 
 KEPT_AFTER_SUCCESS = timedelta(days=14)
 KEPT_AFTER_FAILURE = timedelta(days=60)
@@ -33,3 +33,16 @@ def forget_old_job_runs():
             stop_if_asked()
             DBTaskResult.objects.filter(pk__in=chunk).delete()
     JobWorker.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()
+
+
+@job("forget old page changes", every=timedelta(days=1))
+def forget_old_page_changes():
+    """Delete what the log of changed pages says of yesterday and before; no cache keeps a page for nearly as long.
+
+    The newest line stays: positions go on from it.
+    """
+    newest = PageChange.objects.order_by("-position").values_list("position", flat=True).first()
+    old = PageChange.objects.filter(noted_at__lt=Now() - timedelta(days=1), position__lt=newest or 0)
+    while chunk := list(old.order_by("position").values_list("pk", flat=True)[:CHUNK]):
+        stop_if_asked()
+        PageChange.objects.filter(pk__in=chunk).delete()

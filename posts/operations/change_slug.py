@@ -2,6 +2,7 @@ from django.db import IntegrityError, transaction
 
 from posts.models import FormerSlug
 from posts.operations.audit import note_audit
+from posts.operations.page_versions import LISTS, note_changes
 from posts.operations.refusals import Refused, checked_words, locked, require
 from posts.records import RecordRefused, validate_record
 from posts.slugs import taken_slugs
@@ -30,5 +31,6 @@ def change_slug(post, slug, *, by):
             post.save(update_fields=["slug"])
     except IntegrityError:
         raise Refused(f"“{slug}” was just taken by another post. Choose another address.") from None
+    note_changes([LISTS])
     note_audit("address changed", post=post, by=by, revision=post.head_revision, detail=f"{old} → {slug}")
     return post

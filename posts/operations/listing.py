@@ -4,6 +4,7 @@ from django.db.models import F
 
 from posts.models import ListedText, PostTerm, Term
 from posts.models.post import generator_of
+from posts.operations.page_versions import LISTS, note_changes
 from posts.search import forget_texts, index_texts
 from posts.term_slugs import free_term_slugs
 
@@ -49,6 +50,9 @@ def refresh_listings(posts, *, anew=False):
     anew: whether what search keeps is written again where the text is the same, as after a change of its code.
     """
     posts = list(posts)
+    if not posts:
+        return
+    note_changes([LISTS])
     wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}

@@ -3,6 +3,7 @@
 from django.core.exceptions import PermissionDenied
 
 from posts.models import Post
+from posts.operations.page_versions import note_changes, post_key
 
 SHORT_WORDS = 500
 LONG_WORDS = 10_000
@@ -51,7 +52,11 @@ def require_person(by, permission):
 
 
 def locked(post):
-    """`post` read again under lock: what happened since its page was opened must count."""
+    """`post` read again under lock: what happened since its page was opened must count.
+
+    Whoever takes the lock is about to change the post, so this is where its pages are noted as changed.
+    """
+    note_changes([post_key(post.pk)])
     return Post.objects.select_for_update().get(pk=post.pk)
 
 

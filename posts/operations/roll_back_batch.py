@@ -11,6 +11,7 @@ from posts.importing.writers import writer_for
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
+from posts.operations.page_versions import note_changes, post_key
 from posts.operations.refusals import Refused, require
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 from posts.queue.ranking import admit_posts
@@ -114,6 +115,7 @@ def _take_chunk(batch, by, shield):
         if not found:
             return False
         ids = {post_id for _, post_id in found}
+        note_changes(map(post_key, ids))
         posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
         # Without the texts: most posts of a batch are only withdrawn.
         posts = posts.select_related("head_revision__author", "live_revision").only(

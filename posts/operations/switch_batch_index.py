@@ -4,6 +4,7 @@ from django.db.models import Q
 from posts.models import ImportBatch, Post
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
+from posts.operations.page_versions import LISTS, batch_key, note_changes
 from posts.operations.refusals import require
 
 CHUNK = 200
@@ -21,6 +22,7 @@ def switch_batch_index(batch, *, is_open, by):
     if batch.index_open != is_open:
         batch.index_open = is_open
         batch.save(update_fields=["index_open"])
+        note_changes([batch_key(batch.pk), LISTS])
         action = "import opened to search engines" if is_open else "import closed to search engines"
         note_audit(action, post=None, by=by, detail=str(batch))
     return batch

@@ -8,6 +8,7 @@ from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFla
 from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
+from posts.operations.page_versions import LISTS, note_changes, post_key
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
 from posts.queue.ranking import admit_posts
@@ -61,6 +62,7 @@ class BatchWriter:
         self._write_created(decisions.created)
         self._write_updated(decisions.updated)
         admit_posts(self.proposed, insert=self._insert)
+        self._note_pages([post for _, post, _ in decisions.updated] + [post for _, post in decisions.refreshed])
         if decisions.refreshed:
             names = {
                 "view_count",
@@ -71,6 +73,11 @@ class BatchWriter:
                 "import_line_hash",
             }
             self._update(Post, names, [self._refreshed(*item) for item in decisions.refreshed])
+
+    def _note_pages(self, posts):
+        """Say which pages show something else now. A new post has none yet, and stands in no list."""
+        are_listed = any(post.live_revision_id for post in posts)
+        note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):
         """`count` primary keys that no row of `model` has or will have otherwise."""

@@ -1,0 +1,37 @@
+"""How a view says that its page may be kept, and until when it is true."""
+
+from dataclasses import dataclass
+
+# What a page hangs on that names nothing in particular: any change at all.
+ANYTHING = "*"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the cache has to know of a page.
+
+    keys: what it shows; a change of one of them ends it. takes: the names of the query's parameters that it reads,
+    None for any. seconds: how long it may be shown at the most, for what changes without being noted. route: the name
+    of its address, for the log.
+    """
+
+    keys: frozenset = frozenset({ANYTHING})
+    takes: frozenset | None = None
+    seconds: int = 600
+    route: str = ""
+
+
+def mark_page(response, *, keys=None, takes=None, seconds=None, route=None):
+    """Say that `response` is a page for everybody that the page cache may keep; what is not said keeps its value.
+
+    Without keys it ends with every change of anything. takes=() says that whatever stands in the query, the page is
+    the same.
+    """
+    mark = getattr(response, "page_mark", Mark())
+    response.page_mark = Mark(
+        mark.keys if keys is None else frozenset(keys),
+        mark.takes if takes is None else frozenset(takes),
+        mark.seconds if seconds is None else seconds,
+        mark.route if route is None else route,
+    )
+    return response

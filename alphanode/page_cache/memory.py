@@ -1,0 +1,51 @@
+"""The pages that this process keeps, up to so many bytes."""
+
+import threading
+from collections import OrderedDict
+
+# One page takes at most this part of the whole; a larger one would drive out what is asked for more.
+MAX_PART = 8
+
+
+class Memory:
+    """Pages by key; when there is no room for a new one, those that nobody asked for longest go."""
+
+    def __init__(self, max_bytes):
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._pages = OrderedDict()
+        self._sizes = {}
+        self.bytes = 0
+
+    def __len__(self):
+        return len(self._pages)
+
+    def get(self, key):
+        """The page at `key`, or None."""
+        with self._lock:
+            page = self._pages.get(key)
+            if page is not None:
+                self._pages.move_to_end(key)
+            return page
+
+    def put(self, key, page):
+        """Keep `page`, or its new size; whether there was room for it."""
+        size = page.size
+        with self._lock:
+            self._forget(key)
+            if size > self._max_bytes // MAX_PART:
+                return False
+            self._pages[key], self._sizes[key] = page, size
+            self.bytes += size
+            while self.bytes > self._max_bytes:
+                self._forget(next(iter(self._pages)))
+            return True
+
+    def forget(self, key):
+        """Let go of the page at `key`, if there is one."""
+        with self._lock:
+            self._forget(key)
+
+    def _forget(self, key):
+        if self._pages.pop(key, None) is not None:
+            self.bytes -= self._sizes.pop(key)

@@ -1,0 +1,47 @@
+"""The cache of CACHE_URL for callers that can do without it: an answer from it is a gift, its failure never an error.
+
+A cache that raises, or that takes longer than it could ever save, is left alone for a while; the caller then does
+the work itself. What comes out of it was written by whoever can write there, so callers check its shape.
+"""
+
+import logging
+import time
+
+from django.core.cache import cache
+
+logger = logging.getLogger("alphanode.cache")
+
+SLOW_SECONDS = 0.5
+SILENT_SECONDS = 10.0
+_clock = time.monotonic
+_silent_until = 0.0
+
+
+def recall(key):
+    """What was kept under `key`, or None: nothing was, it ran out, or the cache is down."""
+    return _ask(lambda: cache.get(key))
+
+
+def keep(key, value, seconds):
+    """Keep `value` for that long, if the cache can."""
+    _ask(lambda: cache.set(key, value, seconds))
+
+
+def _ask(ask):
+    global _silent_until
+    began = _clock()
+    if began < _silent_until:
+        return None
+    answer = trouble = None
+    try:
+        answer = ask()
+    except Exception as error:
+        # Each backend has exceptions of its own, and none of them is a reason to show no page.
+        trouble = f"{type(error).__name__}: {error}"
+    took = _clock() - began
+    if trouble is None and took > SLOW_SECONDS:
+        trouble = f"it took {took:.1f} s"
+    if trouble:
+        _silent_until = _clock() + SILENT_SECONDS
+        logger.warning("The cache does not work (%s); pages do without it for %d s.", trouble, SILENT_SECONDS)
+    return answer

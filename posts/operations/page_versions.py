@@ -1,0 +1,90 @@
+"""What pages show has a version: a log of changes that every cache of rendered pages reads, and nothing else.
+
+A transaction that changes what a page may show notes the keys of it (`post_key`, `batch_key`, LISTS) as one more row,
+at any point before its end: the note is seen exactly when the change is, and is gone with it when it is rolled back.
+No process has to be reached, no lock is held, and writers never wait for each other.
+
+The order of the log is that in which changes can have become visible, which is not the order of numbers from a
+sequence. On PostgreSQL a row's position is the id of its transaction, and what a reader has seen for sure is all below
+the oldest transaction that still runs (pg_snapshot_xmin, "System Information Functions" in the manual of PostgreSQL).
+On SQLite, where one transaction writes at a time, positions count up by one.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from posts.models import PageChange
+
+# What every page that names listed posts depends on: lists, search, home, feeds, sitemaps.
+LISTS = "lists"
+TABLE = PageChange._meta.db_table
+_NEXT = f"(SELECT COALESCE(MAX(position), 0) + 1 FROM {TABLE})"  # noqa: S608
+_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
+_HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
+
+
+def post_key(pk):
+    """The key of all that pages show of one post."""
+    return f"post:{pk}"
+
+
+def batch_key(pk):
+    """The key of an import's switch, which many posts hang on at once."""
+    return f"batch:{pk}"
+
+
+def keys_of_post(post):
+    """The keys that a page hangs on which shows `post` (with its texts) or a line about it."""
+    batches = {post.last_batch_id, post.live_revision.batch_id if post.live_revision_id else None}
+    return {post_key(post.pk), *(batch_key(pk) for pk in batches if pk)}
+
+
+def note_changes(keys):
+    """Say that this transaction changes what pages with `keys` show: every process shows them anew within a second.
+
+    One row however many keys there are. It does not matter whether it comes before or after the change itself, as
+    long as both are one transaction.
+    """
+    if not (keys := sorted(set(keys))):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE} (position, keys) VALUES ({_POSITION[connection.vendor]}, %s)",  # noqa: S608
+            [" ".join(keys)],
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a look into the log brought."""
+
+    horizon: int  # every change below it was visible at that look; later ones have this position or a higher one
+    newest: int  # the highest position that was visible
+    changed: dict | None  # key → its highest position, from where the look began; None: too many to tell
+
+
+def changes_since(position, *, limit=2000):
+    """The Changes from `position` on, in one query; `changed` is None when more than `limit` rows say so."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT now.horizon, now.newest, found.position, found.keys FROM"  # noqa: S608
+            f" (SELECT {_HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
+            f" LEFT JOIN {TABLE} found ON found.position >= %s LIMIT %s",
+            [position, limit + 1],
+        )
+        rows = cursor.fetchall()
+    horizon, newest = rows[0][0], rows[0][1] or 0
+    if len(rows) > limit:
+        return Changes(horizon, newest, None)
+    changed = {}
+    for _, _, at, keys in rows:
+        for key in (keys or "").split():
+            changed[key] = max(at, changed.get(key, 0))
+    return Changes(horizon, newest, changed)
+
+
+def place_to_begin(rows=500):
+    """A position from which a new reader of the log may begin so that it reads no more than about `rows` of it."""
+    found = PageChange.objects.order_by("-position").values_list("position", flat=True)[rows : rows + 1]
+    return next(iter(found), 0)

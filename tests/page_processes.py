@@ -1,0 +1,316 @@
+"""Several real processes that serve pages while posts change, and whether any of their answers was too old."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test import Client
+
+from posts.models import ImportBatch, Post, Review, ReviewFlag
+from posts.operations import (
+    Refused,
+    change_slug,
+    clear_flag,
+    decide,
+    flag_post,
+    record_revision,
+    release_revision,
+    roll_back,
+    undo_decision,
+    withdraw_post,
+)
+from posts.operations.release import releasable_revision
+from posts.operations.roll_back_batch import roll_back_batch
+from posts.operations.switch_batch_index import switch_batch_index
+from tests.factories import RecordFactory, approve, import_records, person
+
+ROOT = Path(__file__).parent.parent
+# What the product promises.
+MOST_SECONDS = 1.0
+OPTIONS = ("--no-control-socket", "--threads", "2", "--keep-alive", "60")
+# As the tests' own, but for the cache; and a line for each page would fill the pipe that nobody reads.
+SETTINGS = {
+    "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+    "ENV_FILE": "",
+    "DEBUG": "on",
+    "SECRET_KEY": "a key for tests alone, as long as a real one must be",
+    "LOG_LEVEL": "WARNING",
+}
+# What waits for a person must not run dry: approvals come more often than others.
+ACTS = (
+    "edit bring_in approve approve approve reject flag clear withdraw release go_back move switch take_back undo_import"
+).split()
+
+
+def database_url():
+    """The address of the database that the tests are on, for another process."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
+
+
+@contextlib.contextmanager
+def serving(count, **environment):
+    """The ports of `count` servers, each a process of its own on the database of the tests."""
+    servers, ports = [], []
+    try:
+        for _ in range(count):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                ports.append(probe.getsockname()[1])
+            servers.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "gunicorn", *OPTIONS, "--bind", f"127.0.0.1:{ports[-1]}", "alphanode.wsgi"],
+                    cwd=ROOT,
+                    env={**os.environ, **SETTINGS, "DATABASE_URL": database_url(), **environment},
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        for server in servers:
+            assert any("Booting worker" in line for line in server.stderr), "a server did not start"
+        yield ports
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.communicate(timeout=60)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an address showed: its status, and the page itself where there is one."""
+
+    status: int
+    page: bytes
+
+    @classmethod
+    def of(cls, status, body):
+        return cls(status, hashlib.blake2b(body, digest_size=8).digest() if status == 200 else b"")
+
+
+class Reader(threading.Thread):
+    """Asks one server for all addresses over and over, and notes when it got what."""
+
+    def __init__(self, port, addresses, stop):
+        super().__init__()
+        self.port, self.addresses, self.stop = port, addresses, stop
+        self.answers = []  # (address, asked at, answered at, Seen)
+        self.hits = 0
+        self.trouble = None
+
+    def run(self):
+        try:
+            server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            while not self.stop.is_set():
+                for address in self.addresses:
+                    asked = time.monotonic()
+                    server.request("GET", address)
+                    answer = server.getresponse()
+                    body = answer.read()
+                    self.hits += (answer.headers.get("Cache-Status") or "").endswith("; hit")
+                    self.answers.append((address, asked, time.monotonic(), Seen.of(answer.status, body)))
+                # The machine belongs to the servers too.
+                self.stop.wait(0.05)
+            server.close()
+        except Exception as error:
+            self.trouble = error
+
+
+class Truth:
+    """What each address shows by Django itself after every change."""
+
+    def __init__(self, addresses):
+        self.addresses = addresses
+        self.changes = []  # (began, ended)
+        self.versions = defaultdict(list)  # address → [(not before, for sure from, Seen)]
+        self.client = Client(SERVER_NAME="127.0.0.1")
+        now = time.monotonic()
+        self.look(now, now)
+
+    def look(self, began, ended):
+        """Note what is to be seen after a change that was made between two moments."""
+        self.changes.append((began, ended))
+        for address in self.addresses:
+            answer = self.client.get(address)
+            seen = Seen.of(answer.status_code, answer.content)
+            if not self.versions[address] or self.versions[address][-1][2] != seen:
+                self.versions[address].append((began, ended, seen))
+
+    def age(self, address, asked, answered, seen):
+        """How many seconds `seen` had been untrue when it was asked for.
+
+        A page that was read while a change was made may show a part from before it and a part from after it, which no
+        look at the truth finds. It is as old as that change.
+        """
+        versions = self.versions[address]
+        ends = [following[1] for following in versions[1:]] + [float("inf")]
+        ages = [
+            asked - end
+            for (began, _, true), end in zip(versions, ends, strict=True)
+            if true == seen and began <= answered
+        ]
+        if not ages:
+            ages = [asked - ended for began, ended in self.changes if began <= answered]
+        return max(0.0, min(ages))
+
+
+class RandomChanges:
+    """Everything that people and imports do to a few posts, in any order; what is refused changes nothing."""
+
+    def __init__(self, seed, posts):
+        self.chance = random.Random(seed)
+        self.people = {group: person(group) for group in ("Editors", "Reviewers", "Staff")}
+        self.sources = [f"post-{number}" for number in range(posts)]
+        import_records(*(self.record(number) for number in range(len(self.sources))))
+        for post in list(Post.objects.order_by("pk")[: posts - 1]):
+            approve(post, by=self.people["Reviewers"])
+        self.done = Counter()
+        self.texts = 0
+
+    def record(self, number, text="as it was"):
+        # All of them share rare terms: each is similar to each.
+        return RecordFactory(
+            source_id=self.sources[number],
+            title=f"Post {number}",
+            slug=f"post-{number}",
+            summary=f"Post {number}, {text}",
+        )
+
+    @property
+    def addresses(self):
+        names = [name for number in range(len(self.sources)) for name in (f"post-{number}", f"moved-{number}")]
+        return [*(f"/posts/{name}/" for name in names), "/posts/post-0.json", "/feed/", "/sitemap.xml"]
+
+    def step(self):
+        """Do one thing; return its name, or None where it was refused."""
+        act = getattr(self, self.chance.choice(ACTS))
+        post = Post.objects.with_texts().get(source_id=self.chance.choice(self.sources))
+        try:
+            changed = act(post)
+        except (Refused, PermissionDenied):
+            return None
+        self.done[act.__name__] += changed is not None
+        return act.__name__ if changed is not None else None
+
+    def edit(self, post):
+        self.texts += 1
+        record = post.working_record() | {"summary": f"{post.title}, text {self.texts}"}
+        return record_revision(post, record, by=self.people["Editors"])
+
+    def bring_in(self, post):
+        self.texts += 1
+        number = self.sources.index(post.source_id)
+        changes = self.chance.choice([{"view_count": self.texts}, {"body": f"Text {self.texts}."}])
+        return import_records(self.record(number) | changes)
+
+    def approve(self, post):
+        return approve(post, by=self.people["Reviewers"])
+
+    def reject(self, post):
+        return self.decide(post, "rejected")
+
+    def decide(self, post, outcome):
+        return decide(
+            post,
+            by=self.people["Reviewers"],
+            outcome=outcome,
+            fingerprint=post.head_revision.fingerprint,
+            comment="No.",
+        )
+
+    def flag(self, post):
+        return flag_post(post, by=self.people["Staff"], note="Look at the numbers.")
+
+    def clear(self, post):
+        flag = ReviewFlag.objects.filter(cleared_at=None).order_by("pk").first()
+        if flag is None:
+            return None
+        clear_flag(flag, by=self.people["Staff"], note="Looked at.")
+        return flag
+
+    def withdraw(self, post):
+        return withdraw_post(post, by=self.people["Reviewers"])
+
+    def release(self, post):
+        revision = releasable_revision(post)
+        return revision and release_revision(revision, by=self.people["Reviewers"], ends_withdrawal=True)
+
+    def go_back(self, post):
+        return roll_back(post, by=self.people["Reviewers"])
+
+    def move(self, post):
+        number = self.sources.index(post.source_id)
+        name = f"moved-{number}" if post.slug == f"post-{number}" else f"post-{number}"
+        return change_slug(post, name, by=self.people["Reviewers"])
+
+    def switch(self, post):
+        return switch_batch_index(post.last_batch, is_open=not post.last_batch.index_open, by=self.people["Staff"])
+
+    def take_back(self, post):
+        review = Review.objects.order_by("pk").last()
+        return review and undo_decision(review, by=self.people["Reviewers"])
+
+    def undo_import(self, post):
+        # Not the first one: all posts would be gone.
+        batches = ImportBatch.objects.filter(state=ImportBatch.State.FINISHED).order_by("pk")
+        batch = batches.last()
+        return roll_back_batch(batch, by=self.people["Staff"]) if batch != batches.first() else None
+
+
+@dataclass
+class Outcome:
+    """What came of it: changes done, answers, how many of them were kept pages, the oldest, and what was wrong."""
+
+    changes: int
+    answers: int
+    hits: int
+    oldest: float
+    wrong: list
+    done: Counter
+
+
+def read_while_changing(*, servers, steps, seed, posts, **environment):
+    """Change `posts` posts `steps` times while that many servers are asked for all their pages; return the Outcome."""
+    assert settings.PAGE_CACHE_MB
+    changes = RandomChanges(seed, posts)
+    truth = Truth(changes.addresses)
+    stop = threading.Event()
+    with serving(servers, **environment) as ports:
+        readers = [Reader(port, changes.addresses, stop) for port in ports]
+        for reader in readers:
+            reader.start()
+        try:
+            done = 0
+            while done < steps:
+                began = time.monotonic()
+                if changes.step():
+                    truth.look(began, time.monotonic())
+                    done += 1
+                    # Sometimes long enough for every process to catch up, most times not.
+                    stop.wait(changes.chance.choice([0, 0, 0.1, 0.2, 0.3, 0.5, 1.3]))
+        finally:
+            stop.wait(MOST_SECONDS + 0.5)
+            stop.set()
+            for reader in readers:
+                reader.join()
+    assert not [reader.trouble for reader in readers if reader.trouble]
+    answers = [answer for reader in readers for answer in reader.answers]
+    aged = [(truth.age(*answer), answer) for answer in answers]
+    wrong = [(age, address, seen) for age, (address, *_, seen) in aged if age > MOST_SECONDS]
+    oldest = max(age for age, _ in aged)
+    return Outcome(done, len(answers), sum(reader.hits for reader in readers), oldest, wrong, changes.done)

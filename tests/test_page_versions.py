@@ -1,0 +1,145 @@
+"""The log of changes that caches of pages read: each is seen once it can be, in whatever order writers end."""
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from posts.jobs.housekeeping import forget_old_page_changes
+from posts.models import ImportBatch, PageChange, Post
+from posts.operations import change_slug, flag_post, record_revision, withdraw_post
+from posts.operations.page_versions import LISTS, batch_key, changes_since, note_changes, place_to_begin, post_key
+from posts.operations.roll_back_batch import roll_back_batch
+from posts.operations.switch_batch_index import switch_batch_index
+from tests.factories import RecordFactory, approve, import_records, make_post, person
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_groups")]
+
+
+def keys_noted_by(act):
+    """The keys that `act` noted."""
+    lines = set(PageChange.objects.values_list("pk", flat=True))
+    act()
+    return {key for line in PageChange.objects.exclude(pk__in=lines) for key in line.keys.split()}
+
+
+def test_a_look_tells_what_changed_since_the_one_before_it():
+    note_changes(["before"])
+    look = changes_since(place_to_begin())
+    assert "before" in look.changed
+    note_changes(["post:1", "lists", "post:1"])
+    second = changes_since(look.horizon)
+    assert {"post:1", "lists"} <= set(second.changed)
+    assert all(position >= look.horizon for position in second.changed.values())
+    # The server's own work may hold the horizon back for a moment; what is below it is told no more.
+    third = changes_since(second.horizon)
+    assert all(position >= second.horizon for position in third.changed.values())
+    assert "before" not in third.changed
+
+
+def test_a_change_that_is_rolled_back_is_never_told():
+    with transaction.atomic():
+        note_changes(["undone"])
+        transaction.set_rollback(True)
+    note_changes(["done"])
+    assert set(changes_since(0).changed) == {"done"}
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
+def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
+    noted, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        try:
+            with transaction.atomic():
+                note_changes(["slow"])
+                noted.set()
+                assert go_on.wait(10)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=slow)
+    writer.start()
+    assert noted.wait(10)
+    note_changes(["quick"])
+    look = changes_since(0)
+    assert "quick" in look.changed and "slow" not in look.changed
+    # A page that is rendered now gets this horizon; the quick change must not count as older than it for sure.
+    assert look.changed["quick"] >= look.horizon
+    go_on.set()
+    writer.join()
+    after = changes_since(look.horizon)
+    assert after.changed["slow"] >= look.horizon
+
+
+def test_too_many_changes_to_tell_are_told_as_that():
+    horizon = changes_since(0).horizon
+    for number in range(6):
+        note_changes([f"post:{number}"])
+    assert len(changes_since(0, limit=6).changed) == 6
+    look = changes_since(0, limit=5)
+    assert look.changed is None
+    assert look.newest > horizon
+
+
+def test_a_new_reader_begins_a_bounded_way_back():
+    for number in range(8):
+        note_changes([f"post:{number}"])
+    look = changes_since(place_to_begin(rows=3))
+    assert {"post:7", "post:6", "post:5"} <= set(look.changed)
+    assert "post:0" not in look.changed
+
+
+def test_old_lines_go_and_positions_go_on_from_the_newest():
+    note_changes(["old"])
+    note_changes(["newest"])
+    newest = changes_since(0).newest
+    PageChange.objects.update(noted_at=timezone.now() - timezone.timedelta(days=2))
+    forget_old_page_changes.func()
+    assert list(PageChange.objects.values_list("keys", flat=True)) == ["newest"]
+    note_changes(["next"])
+    assert changes_since(0).changed["next"] > newest
+
+
+def test_a_log_without_lines_has_nothing_to_forget():
+    forget_old_page_changes.func()
+    assert changes_since(place_to_begin()).changed == {}
+
+
+def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
+    post = make_post(released=True)
+    staff = person("Staff")
+    assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == {post_key(post.pk), LISTS}
+    assert keys_noted_by(lambda: approve(post)) >= {post_key(post.pk), LISTS}
+    assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == {post_key(post.pk), LISTS}
+    assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == {post_key(post.pk), LISTS}
+    record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another"}
+    assert keys_noted_by(lambda: record_revision(post, record, by=person("Editors"))) == {post_key(post.pk)}
+
+
+def test_an_import_tells_in_one_line_of_the_posts_that_were_there():
+    listed, waiting = RecordFactory(), RecordFactory()
+    # New posts have no page and stand in no list yet.
+    assert keys_noted_by(lambda: import_records(listed, waiting)) == set()
+    first, second = Post.objects.order_by("pk")
+    assert keys_noted_by(lambda: import_records(waiting | {"title": "B"})) == {post_key(second.pk)}
+    approve(first)
+    lines = PageChange.objects.count()
+    both = [listed | {"title": "C"}, waiting | {"title": "D"}]
+    assert keys_noted_by(lambda: import_records(*both)) == {post_key(first.pk), post_key(second.pk), LISTS}
+    assert PageChange.objects.count() == lines + 1
+    # Claims and counts of a text that stays as it is.
+    assert keys_noted_by(lambda: import_records(waiting | {"title": "D", "view_count": 7})) == {post_key(second.pk)}
+
+
+def test_the_switch_of_an_import_is_one_key_for_all_its_posts():
+    batch = import_records(RecordFactory(), RecordFactory())
+    noted = keys_noted_by(lambda: switch_batch_index(batch, is_open=False, by=person("Staff")))
+    assert noted == {batch_key(batch.pk), LISTS}
+
+
+def test_a_rolled_back_import_tells_of_its_posts():
+    batch = import_records(RecordFactory(), RecordFactory())
+    posts = set(map(post_key, Post.objects.values_list("pk", flat=True)))
+    assert keys_noted_by(lambda: roll_back_batch(ImportBatch.objects.get(pk=batch.pk), by=None)) == posts
