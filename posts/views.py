@@ -14,7 +14,7 @@ from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
 from posts.models import FormerSlug, Post, ReviewFlag, Term
-from posts.similar import similar_posts
+from posts.similar import way_on
 
 HOME_POSTS = 12
 STACKS_SHOWN = 12
@@ -115,6 +115,7 @@ def article_context(post, revision, *, is_preview=False):
         revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
     )
     bands, folds = meta_box(record)
+    is_indexable = post.is_indexable and is_live
     return {
         "post": post,
         "revision": revision,
@@ -124,8 +125,8 @@ def article_context(post, revision, *, is_preview=False):
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
-        "similar": similar_posts(post, revision.snapshot),
-        "is_indexable": post.is_indexable and is_live and not is_preview,
+        "way_on": way_on(post, revision.snapshot, is_listed=is_indexable),
+        "is_indexable": is_indexable and not is_preview,
         "is_preview": is_preview,
     }
 

@@ -9,6 +9,7 @@ from posts.models.image_source import ImageSource
 from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
+from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.post import Post
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
@@ -36,6 +37,7 @@ __all__ = [
     "Job",
     "JobRun",
     "JobWorker",
+    "Neighbour",
     "ParagraphCount",
     "Post",
     "PostTerm",
@@ -52,6 +54,7 @@ __all__ = [
     "SavedView",
     "ScheduledRelease",
     "SketchBand",
+    "StaleNeighbours",
     "Term",
     "TextScan",
     "TextSketch",

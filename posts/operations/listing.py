@@ -3,6 +3,7 @@ from collections import Counter, defaultdict
 from django.db.models import F
 
 from posts.models import PostTerm, Term
+from posts.neighbours import mark_stale
 
 KINDS_BY_KEY = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
 
@@ -39,7 +40,7 @@ def refresh_listings(posts):
     old = defaultdict(dict)
     for post_id, term_id, pk in PostTerm.objects.filter(post__in=wanted).values_list("post_id", "term_id", "pk"):
         old[post_id][term_id] = pk
-    steps, gone, new = Counter(), [], []
+    steps, gone, new, changed = Counter(), [], [], []
     for post in posts:
         is_now = {terms[key] for key in wanted[post.pk]}
         was = old[post.pk]
@@ -48,11 +49,14 @@ def refresh_listings(posts):
             PostTerm(post_id=post.pk, term_id=term_id, published_at=post.first_published_at)
             for term_id in sorted(is_now - was.keys())
         ]
+        if is_now != was.keys():
+            changed.append(post.pk)
         steps.update(is_now - was.keys())
         steps.subtract(was.keys() - is_now)
     list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update().values_list("pk"))
     PostTerm.objects.filter(pk__in=gone).delete()
     PostTerm.objects.bulk_create(new)
+    mark_stale(changed)
     for step in set(steps.values()) - {0}:
         moved = [term_id for term_id, found in steps.items() if found == step]
         Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
