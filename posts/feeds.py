@@ -6,7 +6,7 @@ from django.utils.feedgenerator import Atom1Feed
 
 from alphanode.page_cache import mark_page
 from posts.models import Post
-from posts.operations.page_versions import LISTS
+from posts.page_versions import LISTS
 from posts.views import public
 
 FEED_POSTS = 30

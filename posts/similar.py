@@ -1,56 +1,139 @@
-"""Which listed posts a reader may go on to. Reads only; two queries at any size of the site."""
+"""Where a reader may go on to from an article. Reads only, in one query at any size of the site."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
-from django.db.models import FloatField, Max, Sum
+from django.db.models import Exists, FloatField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Cast
 
-from posts.models import Post, PostTerm, Term
+from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
+from posts.neighbours import KINDS, MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import terms_of
 
-SUBJECTS = {str(kind) for kind in Term.SUBJECTS}
-
-# Cost grows with how common the compared terms are, so only the rarest of a post are compared.
-RAREST_TERMS = 4
+# Looked at for a text whose neighbours are not kept.
+LOOKED_AT = 3 * SHOWN
 
 
 @dataclass(frozen=True)
 class SimilarPost:
-    """A listed post and the names of what it shares, rarest kinds of thing first."""
+    """A listed post and the names of what it shares, rarest first."""
 
     post: Post
     shared: list[str]
 
 
-def similar_posts(post, record, *, limit=6):
-    """Listed posts that share the rarest terms of `record` (the text shown of `post`), best first: [SimilarPost].
+@dataclass(frozen=True)
+class WayOn:
+    """What stands below an article: the similar posts, best first, and what was released before and after it on the
+    same stack (its name, as the article has it)."""
 
-    A shared term counts as much as it is rare (1 / number of listed posts with it); ties go to the newer post.
-    Never holds `post` itself; empty when nothing is shared. Source of the weighting: K. Spärck Jones, "A statistical
-    interpretation of term specificity and its application in retrieval", 1972.
+    similar: list[SimilarPost] = field(default_factory=list)
+    stack: str = ""
+    earlier: Post | None = None
+    later: Post | None = None
+
+    @property
+    def posts(self):
+        """All posts that are named."""
+        return [*(similar.post for similar in self.similar), *filter(None, (self.earlier, self.later))]
+
+
+def way_on(post, record, *, is_listed):
+    """The WayOn from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
+
+    A listed post has the neighbours that the background keeps for it (posts.neighbours). Any other text, and one that
+    was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone. Every
+    post named is listed at this moment, and none is a near-duplicate.
     """
-    terms = _subjects(record)
-    if not terms:
-        return []
-    rarest = (
-        Term.objects.filter(key__in={key for _, key in terms}, kind__in=SUBJECTS, listed_count__gt=0)
-        .order_by("listed_count", "pk")
-        .values("pk")[:RAREST_TERMS]
+    terms = {key: name for key, name in terms_of(record).items() if key[0] in KINDS}
+    stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
+    around = _around(post, stack) if is_listed and stack else []
+    found = list(_kept(post, around)) if is_listed else []
+    if not any(other.rank is not None for other in found):
+        found = list(_compared(post, terms, around, is_listed=is_listed))
+    ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
+    on_stack = [other for other in found if stack in terms_of(other.live_revision.snapshot)] if around else []
+    return WayOn(
+        similar=_shown(ranked, terms),
+        stack=terms.get(stack, ""),
+        earlier=max((other for other in on_stack if _place(other) < _place(post)), key=_place, default=None),
+        later=min((other for other in on_stack if _place(other) > _place(post)), key=_place, default=None),
     )
-    best = (
-        PostTerm.objects.filter(term__in=rarest)
-        .exclude(post=post.pk)
-        .values_list("post_id", flat=True)
-        .annotate(weight=Sum(1.0 / Cast("term__listed_count", FloatField())), newest=Max("published_at"))
-        .order_by("-weight", "-newest", "-post_id")[:limit]
-    )
-    ranks = {pk: rank for rank, pk in enumerate(best)}
-    found = Post.objects.listed().filter(pk__in=ranks).with_texts() if ranks else []
+
+
+def _place(post):
+    return post.first_published_at, post.pk
+
+
+def _around(post, stack):
+    """Querysets of the keys of the posts right before and after `post` in the list of its stack, an index step each."""
+    at, pk = _place(post)
+    term = Term.objects.filter(kind=stack[0], key=stack[1]).values("pk")[:1]
+    pairs = PostTerm.objects.filter(term=Subquery(term))
+    before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
+    after = pairs.filter(published_at__gte=at).filter(Q(published_at__gt=at) | Q(post__gt=pk))
     return [
-        SimilarPost(other, [name for term, name in _subjects(other.live_revision.snapshot).items() if term in terms])
-        for other in sorted(found, key=lambda other: ranks[other.pk])
+        # One row by its key: the engines take a limit in a part of a union only so.
+        PostTerm.objects.filter(pk=Subquery(walk.values("pk")[:1])).values("post")
+        for walk in (before.order_by("-published_at", "-post"), after.order_by("published_at", "post"))
     ]
 
 
-def _subjects(record):
-    return {term: name for term, name in terms_of(record).items() if term[0] in SUBJECTS}
+def _listed(post, keys, around):
+    """The listed posts of the querysets of keys, with no more of them than a page shows."""
+    return (
+        Post.objects.listed()
+        .filter(pk__in=keys.union(*around, all=True) if around else keys)
+        .select_related("live_revision", "live_approval")
+        .only(
+            "slug",
+            "first_published_at",
+            "last_batch",
+            "live_revision__batch",
+            "live_revision__snapshot",
+            "live_approval__created_at",
+        )
+        .annotate(is_twin=Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk"))))
+    )
+
+
+def _kept(post, around):
+    """Posts with the `rank` and the `shared` names that are kept for them; without rank those around alone."""
+    kept = Neighbour.objects.filter(post=post.pk)
+    row = kept.filter(neighbour=OuterRef("pk"))
+    found = _listed(post, kept.values("neighbour"), around)
+    return found.annotate(rank=Subquery(row.values("rank")[:1]), shared=Subquery(row.values("shared")[:1]))
+
+
+def _compared(post, terms, around, *, is_listed):
+    """Posts that share the rarest terms, each of which counts as much as it is rare (1 / listed posts with it)."""
+    names = Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
+    # A listed post is one of those with a term itself.
+    known = Term.objects.filter(names, listed_count__gt=int(is_listed), listed_count__lte=10 * NEWEST)
+    pairs = PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
+    if is_listed:
+        # Without neighbours since none were found, not since nobody has looked.
+        pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
+    weight = Sum(1.0 / Cast("term__listed_count", FloatField()))
+    best = pairs.exclude(post=post.pk).values("post").annotate(weight=weight).order_by("-weight", "-post")
+    keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
+    of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
+    return _listed(post, keys, around).annotate(rank=-Subquery(of_one))
+
+
+def _shown(ranked, terms):
+    """At most SHOWN of the ranked posts: no near-duplicate, no title twice, not too many of one stack."""
+    shown, stacks, titles = [], Counter(), set()
+    for other in ranked:
+        snapshot = other.live_revision.snapshot
+        theirs = terms_of(snapshot)
+        stack = next((key for key in theirs if key[0] == Term.Kind.STACK), None)
+        if other.is_twin or snapshot["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
+            continue
+        titles.add(snapshot["title"])
+        stacks[stack] += 1
+        shared = getattr(other, "shared", None) or told_apart(
+            list({name.casefold(): name for key, name in terms.items() if key in theirs}.values())
+        )
+        shown.append(SimilarPost(other, shared[:MAX_SHARED]))
+    return shown[:SHOWN]

@@ -15,8 +15,8 @@ from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
 from posts.models import FormerSlug, Post, ReviewFlag, Term
-from posts.operations.page_versions import LISTS, keys_of_post
-from posts.similar import similar_posts
+from posts.page_versions import LISTS, keys_of_post, stack_key
+from posts.similar import way_on
 
 HOME_POSTS = 12
 STACKS_SHOWN = 12
@@ -108,8 +108,11 @@ def detail(request, slug):
     response = render(request, "posts/detail.html", context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    shown = [post, *(similar.post for similar in context["similar"])]
-    return mark_page(response, keys={LISTS}.union(*map(keys_of_post, shown)), takes=())
+    way_on = context["way_on"]
+    # Of a listed post similar ones are kept, and whoever keeps them says when they change; others are found as they are
+    # asked for, among all that is listed.
+    keys = {stack_key(way_on.stack)} if context["is_indexable"] else {LISTS}
+    return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.posts])), takes=())
 
 
 def article_context(post, revision, *, is_preview=False):
@@ -123,6 +126,7 @@ def article_context(post, revision, *, is_preview=False):
         revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
     )
     bands, folds = meta_box(record)
+    is_indexable = post.is_indexable and is_live
     return {
         "post": post,
         "revision": revision,
@@ -132,8 +136,8 @@ def article_context(post, revision, *, is_preview=False):
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
-        "similar": similar_posts(post, revision.snapshot),
-        "is_indexable": post.is_indexable and is_live and not is_preview,
+        "way_on": way_on(post, revision.snapshot, is_listed=is_indexable),
+        "is_indexable": is_indexable and not is_preview,
         "is_preview": is_preview,
     }
 

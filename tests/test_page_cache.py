@@ -25,14 +25,14 @@ from alphanode.page_cache.page import Page
 from alphanode.page_cache.shared import deployment_name
 from posts.models import Post
 from posts.operations import change_slug, flag_post, record_revision, roll_back, withdraw_post
-from posts.operations.page_versions import note_changes, post_key
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
+from posts.page_versions import note_changes, post_key
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
 from tests.wsgi_site import Clock, WsgiSite
 
-with_posts = pytest.mark.usefixtures("transactional_db", "_groups")
+with_posts = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture

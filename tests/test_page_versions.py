@@ -9,12 +9,12 @@ from django.utils import timezone
 from posts.jobs.housekeeping import forget_old_page_changes
 from posts.models import ImportBatch, PageChange, Post
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.operations.page_versions import LISTS, batch_key, changes_since, note_changes, place_to_begin, post_key
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
+from posts.page_versions import LISTS, batch_key, changes_since, note_changes, place_to_begin, post_key, stack_key
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_groups")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def keys_noted_by(act):
@@ -108,12 +108,13 @@ def test_a_log_without_lines_has_nothing_to_forget():
 
 
 def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
-    post = make_post(released=True)
-    staff = person("Staff")
-    assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == {post_key(post.pk), LISTS}
-    assert keys_noted_by(lambda: approve(post)) >= {post_key(post.pk), LISTS}
-    assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == {post_key(post.pk), LISTS}
-    assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == {post_key(post.pk), LISTS}
+    post = make_post(released=True, stack=["Rust", "Tokio"])
+    staff, listed = person("Staff"), {post_key(post.pk), LISTS}
+    on_stack = listed | {stack_key("Rust"), stack_key("tokio")}
+    assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == on_stack
+    assert keys_noted_by(lambda: approve(post)) >= on_stack
+    assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == listed
+    assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == on_stack
     record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another"}
     assert keys_noted_by(lambda: record_revision(post, record, by=person("Editors"))) == {post_key(post.pk)}
 

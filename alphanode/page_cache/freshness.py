@@ -21,7 +21,7 @@ class Freshness:
     """What this process knows of changes. It looks into the log when it is asked and its knowledge is too old: nobody
     has to reach it, and no thread runs beside the requests.
 
-    look(position) → an object with `horizon`, `newest` and `changed`, as posts.operations.page_versions.Changes;
+    look(position) → an object with `horizon`, `newest` and `changed`, as posts.page_versions.Changes;
     begin() → the position to look from at first; clock() → seconds.
     """
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from alphanode.page_cache import Freshness, PageCache
 from alphanode.page_cache.shared import SharedPages
-from posts.operations.page_versions import changes_since, place_to_begin
+from posts.page_versions import changes_since, place_to_begin
 
 
 def with_page_cache(application, *, clock=time.monotonic):

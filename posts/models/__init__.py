@@ -10,6 +10,7 @@ from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
 from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
+from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
@@ -39,6 +40,7 @@ __all__ = [
     "JobRun",
     "JobWorker",
     "ListedText",
+    "Neighbour",
     "PageChange",
     "ParagraphCount",
     "Post",
@@ -58,6 +60,7 @@ __all__ = [
     "SiteFigure",
     "SketchBand",
     "SpellingKey",
+    "StaleNeighbours",
     "Term",
     "TextScan",
     "TextSketch",

@@ -2,8 +2,8 @@ from django.db import IntegrityError, transaction
 
 from posts.models import FormerSlug
 from posts.operations.audit import note_audit
-from posts.operations.page_versions import LISTS, note_changes
 from posts.operations.refusals import Refused, checked_words, locked, require
+from posts.page_versions import LISTS, note_changes
 from posts.records import RecordRefused, validate_record
 from posts.slugs import taken_slugs
 

@@ -4,7 +4,8 @@ from django.db.models import F
 
 from posts.models import ListedText, PostTerm, Term
 from posts.models.post import generator_of
-from posts.operations.page_versions import LISTS, note_changes
+from posts.neighbours import mark_stale
+from posts.page_versions import LISTS, note_changes, stack_key
 from posts.search import forget_texts, index_texts
 from posts.term_slugs import free_term_slugs
 
@@ -52,12 +53,12 @@ def refresh_listings(posts, *, anew=False):
     posts = list(posts)
     if not posts:
         return
-    note_changes([LISTS])
     wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
     _refresh_texts(posts, is_now, anew=anew)
-    _count(_refresh_terms(posts, is_now))
+    touched = _count(_refresh_terms(posts, is_now))
+    note_changes([LISTS, *(stack_key(key) for kind, key in touched if kind == Term.Kind.STACK)])
 
 
 def _refresh_texts(posts, is_now, *, anew):
@@ -94,7 +95,7 @@ def _refresh_terms(posts, is_now):
     old = defaultdict(dict)
     for post_id, term_id, pk in PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk"):
         old[post_id][term_id] = pk
-    steps, gone, new = Counter(), [], []
+    steps, gone, new, changed = Counter(), [], [], []
     for post in posts:
         now, was = is_now[post.pk], old[post.pk]
         gone += [was[term_id] for term_id in was.keys() - now]
@@ -102,24 +103,29 @@ def _refresh_terms(posts, is_now):
             PostTerm(post_id=post.pk, term_id=term_id, published_at=post.first_published_at)
             for term_id in sorted(now - was.keys())
         ]
+        if now != was.keys():
+            changed.append(post.pk)
         steps.update(now - was.keys())
         steps.subtract(was.keys() - now)
     PostTerm.objects.filter(pk__in=gone).delete()
     PostTerm.objects.bulk_create(new)
+    mark_stale(changed)
     return steps
 
 
 def _count(steps):
-    """Add to the counts of terms ({primary key: how many posts more or fewer}).
+    """Add to the counts of terms ({primary key: how many posts more or fewer}); return their [(kind, key)].
 
     Half of all posts share a level or a language, so releases at the same time meet here: the counts come last, and
     are held from here to the end of the transaction only. The lock is the one that lets others refer to the row.
     """
     steps = {term_id: step for term_id, step in steps.items() if step}
-    list(Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    terms = Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True)
+    touched = list(terms.values_list("kind", "key"))
     for step in set(steps.values()):
         moved = [term_id for term_id, found in steps.items() if found == step]
         Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
+    return touched
 
 
 def _known_terms(names):

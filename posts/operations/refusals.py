@@ -3,7 +3,7 @@
 from django.core.exceptions import PermissionDenied
 
 from posts.models import Post
-from posts.operations.page_versions import note_changes, post_key
+from posts.page_versions import note_changes, post_key
 
 SHORT_WORDS = 500
 LONG_WORDS = 10_000

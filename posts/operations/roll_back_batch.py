@@ -11,9 +11,9 @@ from posts.importing.writers import writer_for
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
-from posts.operations.page_versions import note_changes, post_key
 from posts.operations.refusals import Refused, require
 from posts.operations.release import move_back, revoke_approvals, rollback_target
+from posts.page_versions import note_changes, post_key
 from posts.queue.ranking import admit_posts
 
 COUNTS = ("withdrawn", "set_back", "kept", "approved_since")

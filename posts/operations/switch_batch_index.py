@@ -4,8 +4,8 @@ from django.db.models import Q
 from posts.models import ImportBatch, Post
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
-from posts.operations.page_versions import LISTS, batch_key, note_changes
 from posts.operations.refusals import require
+from posts.page_versions import LISTS, batch_key, note_changes
 
 CHUNK = 200
 

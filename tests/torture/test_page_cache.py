@@ -4,7 +4,7 @@ import pytest
 
 from tests.page_processes import read_while_changing
 
-pytestmark = [pytest.mark.torture, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_groups")]
+pytestmark = [pytest.mark.torture, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize("is_shared", [False, True], ids=["each for itself", "with a shared cache"])

@@ -8,9 +8,9 @@ from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFla
 from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
-from posts.operations.page_versions import LISTS, note_changes, post_key
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
+from posts.page_versions import LISTS, note_changes, post_key
 from posts.queue.ranking import admit_posts
 from posts.records import CANONICAL_VERSION
 

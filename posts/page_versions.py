@@ -1,8 +1,8 @@
 """What pages show has a version: a log of changes that every cache of rendered pages reads, and nothing else.
 
-A transaction that changes what a page may show notes the keys of it (`post_key`, `batch_key`, LISTS) as one more row,
-at any point before its end: the note is seen exactly when the change is, and is gone with it when it is rolled back.
-No process has to be reached, no lock is held, and writers never wait for each other.
+A transaction that changes what a page may show notes the keys of it (`post_key`, `batch_key`, `stack_key`, LISTS) as
+one more row, at any point before its end: the note is seen exactly when the change is, and is gone with it when it is
+rolled back. No process has to be reached, no lock is held, and writers never wait for each other.
 
 The order of the log is that in which changes can have become visible, which is not the order of numbers from a
 sequence. On PostgreSQL a row's position is the id of its transaction, and what a reader has seen for sure is all below
@@ -11,6 +11,7 @@ On SQLite, where one transaction writes at a time, positions count up by one.
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from django.db import connection
 
@@ -32,6 +33,11 @@ def post_key(pk):
 def batch_key(pk):
     """The key of an import's switch, which many posts hang on at once."""
     return f"batch:{pk}"
+
+
+def stack_key(name):
+    """The key of which posts a stack has, by its name as an article says it: what stands beside an article on it."""
+    return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
 
 
 def keys_of_post(post):

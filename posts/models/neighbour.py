@@ -1,0 +1,37 @@
+from django.db import models
+
+from posts.models.fields import OrderedJSONField
+from posts.models.post import Post
+
+
+class Neighbour(models.Model):
+    """A listed post that a reader of another one may go on to, found in the background (posts.neighbours)."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="neighbours")
+    neighbour = models.ForeignKey(Post, models.CASCADE, related_name="+")
+    rank = models.PositiveSmallIntegerField(help_text="0 for the most similar one.")
+    shared = OrderedJSONField(default=list, db_default=[], help_text="The names of what both are about, rarest first.")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["post", "neighbour"], name="neighbour_once"),
+            models.CheckConstraint(condition=~models.Q(post=models.F("neighbour")), name="neighbour_is_another_post"),
+        ]
+
+    def __str__(self):
+        return f"{self.neighbour_id} beside {self.post_id}"
+
+
+class StaleNeighbours(models.Model):
+    """A post whose neighbours must be found anew. It may stand here more than once: whoever writes a row waits for
+    nobody."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="+")
+    spreads = models.BooleanField(help_text="Whether the posts beside it must be looked at as well.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.post_id}"
