@@ -5,5 +5,6 @@ chunks, checkpoints, identities, addresses, conflicts, counts.
 """
 
 from posts.importing.readers.jsonl import JsonLinesReader
+from posts.importing.readers.markdown import MarkdownReader
 
-READERS = {reader.format: reader for reader in (JsonLinesReader,)}
+READERS = {reader.format: reader for reader in (JsonLinesReader, MarkdownReader)}
