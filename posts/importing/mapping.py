@@ -240,7 +240,7 @@ class Fields:
         return True
 
     def _take_list(self, target, value, words, key):
-        items, is_whole = self._items(words, splits=target in ("tags", "stack", "tools"))
+        items, is_whole = self._items(words, splits=target in ("tags", "stack", "tools") and key.lower() != "tag")
         if target == "authors":
             is_whole = self._without_addresses(key, value, is_whole)
         listed = self.record.setdefault(target, [])
@@ -257,7 +257,7 @@ class Fields:
         return type(value) is int or words.strip() == match[1]
 
     def _take_categories(self, target, value, words, key):
-        items, is_whole = self._items(words, splits=True)
+        items, is_whole = self._items(words, splits=key.lower() != "category")
         if items and "topic" not in self.record and len(items[0]) <= LINE_LENGTHS["topic"]:
             self.record["topic"] = items.pop(0)
         if items:
@@ -270,7 +270,7 @@ class Fields:
         return False
 
     def _take_published_on(self, target, value, words, key):
-        if not isinstance(words, str) or not words.strip():
+        if not isinstance(words, str) or not words.strip() or isinstance(value, bool):
             return False
         if "published_on" in self.record:
             return False

@@ -115,7 +115,7 @@ def _entry(name, top, **columns):
     """An Entry of an archive; a name that leads out of it is refused, shown as it is."""
     path = inner_path(name)
     if path is None:
-        return Entry(name, problem="has a name that leads out of the archive.")
+        return Entry(name.replace("\\", "/"), problem="has a name that leads out of the archive.")
     return Entry(path.removeprefix(f"{top}/") if top else path, **columns)
 
 

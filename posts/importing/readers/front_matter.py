@@ -219,7 +219,8 @@ class _YAML:
 
     def _scalar(self, event):
         words = event.value
-        if event.implicit[0] and event.style is None:
+        # Of a text in quotes, or with the tag of a text, the first is false.
+        if event.implicit[0]:
             typed = plain_scalar(words)
             return typed, None if typed is None else words
         return words, words

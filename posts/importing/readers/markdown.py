@@ -59,8 +59,8 @@ DEFAULT_FIELDS = {
     **dict.fromkeys(["lang", "language", "locale"], "language"),
     **dict.fromkeys(["authors", "author", "byline"], "authors"),
     "topic": "topic",
-    **dict.fromkeys(["categories", "category"], "categories"),
     **dict.fromkeys(["tags", "tag", "topics"], "tags"),
+    **dict.fromkeys(["categories", "category"], "categories"),
     "series": "series",
     "slug": "slug",
     **dict.fromkeys(["url", "permalink"], "address"),
@@ -111,8 +111,12 @@ class MarkdownReader(Reader):
             self.site = self.mapping.site_name or entries.name
             # A folder has no size to compare with; of an archive, how much of it was read is known.
             self._position = entries.position
-            for number, entry in enumerate(entries, 1):
-                yield self._row(number, entry)
+            try:
+                for number, entry in enumerate(entries, 1):
+                    yield self._row(number, entry)
+            finally:
+                here = entries.position()
+                self._position = lambda: here
 
     @staticmethod
     def looks_like(head):
@@ -157,7 +161,8 @@ class MarkdownReader(Reader):
 
     def _skip_reason(self, entry):
         """Why an entry means no post and needs no look; empty: it has to be looked at."""
-        if entry.is_folder or any(_is_other_folder(part) for part in entry.path.split("/")[:-1]):
+        folders = [part for part in entry.path.split("/")[:-1] if part not in (".", "..")]
+        if entry.is_folder or any(map(_is_other_folder, folders)):
             return IN_OTHER_FOLDER
         name = os.path.basename(entry.path)
         if name.startswith("."):

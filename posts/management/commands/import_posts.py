@@ -20,9 +20,10 @@ REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
 
 HELP = """\
 Bring posts in: from a file of records, or in another --format from what other systems keep. Running it again changes
-nothing that is there already; after it was stopped or killed, running it again goes on where it stopped. Ends with 0; 1 if a row was refused; 65 if the file changed since
-the run that would go on; 66 if it can't be read; 74 if the database or a disk failed; 75 if another process imports
-this file now or the import was asked to stop; 130 or 143 after Ctrl-C or SIGTERM."""
+nothing that is there already; after it was stopped or killed, running it again goes on where it stopped. Ends with
+0; 1 if a row was refused; 65 if the file changed since the run that would go on; 66 if it can't be read; 74 if the
+database or a disk failed; 75 if another process imports this file now or the import was asked to stop; 130 or 143
+after Ctrl-C or SIGTERM."""
 
 
 class Command(BaseCommand):
