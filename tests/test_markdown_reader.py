@@ -409,7 +409,9 @@ def test_a_hostile_head_is_refused_with_its_reason_and_the_others_come_in(tmp_pa
 HOSTILE_TOML = {
     "no TOML": ("title = ", "no TOML"),
     "nested": ("a = " + "[" * 5_000 + "]" * 5_000, "no TOML|deeper"),
-    "dotted": (".".join(["a"] * 3_000) + " = 1", "no TOML|deeper"),
+    "dotted": (".".join(["a"] * 3_000) + " = 1", "a key of more than 500 parts"),
+    "dotted with spaces": ("x = {" + " . ".join(["a"] * 3_000) + " = 1}", "a key of more than 500 parts"),
+    "large number": ("a = 0x" + "f" * 50_000, "a number that is too long"),
     "same key": ("a = 1\na = 2", "no TOML"),
 }
 

@@ -15,8 +15,10 @@ from datetime import date, datetime, time
 import yaml
 
 MAX_BYTES = 128 * 1024
+MAX_BITS = 4096
 MAX_DEPTH = 10
 MAX_VALUES = 10_000
+MAX_KEY_PARTS = 500
 
 _FENCES = {"---": "YAML", "+++": "TOML", "---yaml": "YAML", "---yml": "YAML", "---toml": "TOML", "---json": "JSON"}
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -94,6 +96,10 @@ def _json(head):
 
 
 def _toml(head):
+    # Python's parser takes time and memory by the square of the parts of a key: a.b.c.
+    pieces = re.split(r"[\n=,{}\[\]\"'#]", re.sub(r"[ \t]+", "", head))
+    if max(piece.count(".") for piece in pieces) > MAX_KEY_PARTS:
+        raise FrontMatterRefused(f"The front matter has a key of more than {MAX_KEY_PARTS} parts.")
     try:
         values = tomllib.loads(head)
     except tomllib.TOMLDecodeError as error:
@@ -129,6 +135,10 @@ def _both(values):
             # As TOML writes it; a space between day and time reads better than the T.
             words = value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
             return words, words
+        if isinstance(value, int) and value.bit_length() > 63:
+            if value.bit_length() > MAX_BITS:
+                raise FrontMatterRefused("The front matter holds a number that is too long.")
+            return str(value), str(value)
         if isinstance(value, float) and not math.isfinite(value):
             return str(value), str(value)
         return value, str(value)

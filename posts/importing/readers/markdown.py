@@ -47,7 +47,6 @@ _PERMALINKS = {
     "pretty": "/:categories/:year/:month/:day/:title/",
     "none": "/:categories/:title.html",
 }
-_CODE_SPAN = re.compile(r"(`+)(?!`)(?:.*?[^`])\1(?!`)")
 _DESTINATION = re.compile(r"(\[(?:[^\[\]\\\n]|\\.)*\]\(\s*<?|^ {0,3}\[[^\]\n]+\]:[ \t]*<?)([^\s()<>]+)", re.MULTILINE)
 
 DEFAULT_FIELDS = {
@@ -271,24 +270,26 @@ class _Body:
 
     def fill(self):
         record = self.fields.record
-        self._tokens = self._parsed()
         if "title" not in record:
+            self._parse()
             record["title"] = self._heading() or self.stem.title
         self._take_addresses()
-        if self.mapping.base and self._tokens:
+        if self.mapping.base and "]" in self.text:
+            self._parse()
             self._make_links_absolute()
-        if self._tokens and "![" in self.text:
-            self._tokens = self._parsed()
+        if "![" in self.text:
+            self._parse()
             self._place_images()
         for image in self.fields.images:
             self._add_image(**image)
         record["body"] = self.text
 
-    def _parsed(self):
-        try:
-            return markdown_tokens(self.text)
-        except TextTooCostly:
-            return []
+    def _parse(self):
+        """Find the blocks of the text; of one that can't be laid out, none."""
+        # The old ones go first: those of a large text take a hundred megabytes.
+        self._tokens = []
+        with contextlib.suppress(TextTooCostly):
+            self._tokens = markdown_tokens(self.text)
 
     def _heading(self):
         """The words of the first heading; one at the very beginning is the title and leaves the text."""
@@ -304,7 +305,6 @@ class _Body:
             rest = "\n".join(self.text.split("\n")[token.map[1] :]).strip("\n")
             if index == 0 and rest.strip():
                 self.text = rest
-                self._tokens = self._parsed()
             return words
         return ""
 
@@ -360,6 +360,7 @@ class _Body:
         code = {
             number for token in self._tokens if token.type in ("fence", "code_block") for number in range(*token.map)
         }
+        self._tokens = []
 
         def destination(match):
             address = match[2]
@@ -371,9 +372,9 @@ class _Body:
             if number in code or "]" not in line:
                 continue
             parts, end = [], 0
-            for span in _CODE_SPAN.finditer(line):
-                parts += [_DESTINATION.sub(destination, line[end : span.start()]), span[0]]
-                end = span.end()
+            for first, last in _code_spans(line):
+                parts += [_DESTINATION.sub(destination, line[end:first]), line[first:last]]
+                end = last
             lines[number] = "".join(parts) + _DESTINATION.sub(destination, line[end:])
         self.text = "\n".join(lines)
 
@@ -426,6 +427,24 @@ class _Body:
         if not images:
             del self.fields.record["image_sources"]
         return None
+
+
+def _code_spans(line):
+    """[(first, last)] of the code spans of a line: from a run of back ticks to the next run of the same length."""
+    runs = [match.span() for match in re.finditer("`+", line)]
+    following, next_of = {}, {}
+    for number in reversed(range(len(runs))):
+        length = runs[number][1] - runs[number][0]
+        next_of[number] = following.get(length)
+        following[length] = number
+    spans, number = [], 0
+    while number < len(runs):
+        if (closing := next_of[number]) is None:
+            number += 1
+            continue
+        spans.append((runs[number][0], runs[closing][1]))
+        number = closing + 1
+    return spans
 
 
 def _is_image_url(url):
