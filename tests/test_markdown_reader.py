@@ -10,17 +10,20 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from posts.importing import mapping as mapping_module
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_source
-from posts.importing.readers import archives
+from posts.importing.readers import READERS, archives, front_matter
 from posts.importing.readers.dates import UnreadableDate, read_date
 from posts.importing.readers.front_matter import split_front_matter
 from posts.importing.sources import Source, SourceUnreadable
 from posts.models import FormerSlug, ImportIssue, Post, Revision
 from posts.operations.release import withdraw_post
+from posts.records import MAX_RECORD_BYTES
 from posts.rendering import render_text
 from tests.markdown_sources import GOOD, folder_of, import_markdown, outcomes, tar_of, zip_of
 
@@ -871,3 +874,37 @@ def test_a_rehearsal_prints_the_mapping_and_five_records_and_writes_nothing(tmp_
     assert refusal.value.returncode == 66
     with pytest.raises(CommandError, match="can't be read"):
         call_command("import_posts", str(tmp_path / "site"), format="markdown", mapping=str(tmp_path / "none"))
+
+
+# What the documentation says
+
+
+def test_the_reader_that_the_documentation_adds_works_as_it_stands_there(monkeypatch):
+    text = (settings.BASE_DIR / "docs" / "importing.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module = {}
+    exec(code, module)  # noqa: S102 (our own page)
+    monkeypatch.setitem(READERS, "csv", module["CsvReader"])
+    table = 'id,title,text,state\n1,One,"Two\nlines",live\n2,Two,Text,draft\n3,Three,x,trash\n4,Four,x,live,more\n'
+    assert module["CsvReader"].looks_like(table.encode())
+
+    def run():
+        return import_source(Source("table", io.BytesIO(table.encode())), format="csv")
+
+    batch = run()
+    assert outcomes(batch) == {"created": 2, "skipped": 1, "refused": 1}
+    assert batch.skip_reasons == {"is in the trash": 1}
+    assert batch.breakdown["kinds"]["post, live"] == {"created": 1, "refused": 1}
+    assert Post.objects.get(slug="one").body == "Two\nlines" and Post.objects.get(slug="two").held
+    assert outcomes(run()) == {"unchanged": 2, "skipped": 1, "refused": 1}
+
+
+def test_the_documentation_names_every_target_and_limit_as_they_are():
+    text = (settings.BASE_DIR / "docs" / "importing.md").read_text()
+    mapping = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
+    assert Mapping.read(mapping).fields["seo.description"] == "summary"
+    listed = text.partition("What a key can become:")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"`(\w+)`", listed)) == mapping_module.TARGETS
+    for limit in (f"{archives.MAX_ENTRIES:,} files", f"{archives.MAX_UNPACKED >> 30} GB", "128 KiB", "10 levels"):
+        assert limit in text
+    assert (front_matter.MAX_BYTES, front_matter.MAX_DEPTH, MAX_RECORD_BYTES) == (128 << 10, 10, 1 << 20)

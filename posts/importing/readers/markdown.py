@@ -31,6 +31,7 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # Where generators keep what they make or make pages with.
 NO_POSTS_IN = {"node_modules", "_site", "_includes", "_layouts", "_data", "_sass", "__MACOSX"}
 KEPT_OF_REFUSED = 4096
+MAX_TEXT_WITH_LINKS = MAX_RECORD_BYTES * 3 // 4
 NO_MARKDOWN = "is no Markdown file"
 IN_OTHER_FOLDER = "is hidden, or stands in a folder of the generator's own"
 SECTION_PAGE = "is the page of a section (_index.md), no post"
@@ -176,7 +177,8 @@ class MarkdownReader(Reader):
 
     def _identity(self, path, own=""):
         """Site and path, or site and the mapping's id; as printable as a source_id has to be, and no longer."""
-        text = unicodedata.normalize("NFC", f"{self.site}#{own}" if own else f"{self.site}:{path}")
+        place = f"{self.site}:{path}" if self.site else path
+        text = unicodedata.normalize("NFC", f"{self.site}#{own}" if own else place)
         text = "".join(
             character if (character.isprintable() and character != "%") or character == " "
             else quote(character.encode(errors="surrogateescape"), safe="")
@@ -376,7 +378,11 @@ class _Body:
                 parts += [_DESTINATION.sub(destination, line[end:first]), line[first:last]]
                 end = last
             lines[number] = "".join(parts) + _DESTINATION.sub(destination, line[end:])
-        self.text = "\n".join(lines)
+        text = "\n".join(lines)
+        if len(text) > max(len(self.text), MAX_TEXT_WITH_LINKS):
+            self.fields.warnings.append("relative links stayed as they were: whole, they would fill the record")
+        else:
+            self.text = text
 
     def _place_images(self):
         """Make pictures that stand in paragraphs of their own image sources, placed where they stood."""
