@@ -6,7 +6,7 @@ import posts.models.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("posts", "0010_undo_and_time_spent")]
+    dependencies = [("posts", "0013_page_changes")]
     operations = [
         migrations.AddField(
             model_name="importbatch",
