@@ -2,13 +2,16 @@
 
 import hashlib
 import re
+import unicodedata
 import uuid
+from urllib.parse import unquote, urlsplit
 
 from django.utils.text import slugify
 
 from posts.models import FormerSlug, Post
 
 MAX_LENGTH = 200
+MAX_PATH_LENGTH = 500
 # Hex digits of the identity's hash: eight are enough unless somebody took the address on purpose.
 DIGITS = (8, 16, 64)
 
@@ -70,6 +73,22 @@ def free_former_slugs(groups, *, taken):
         blocked.update(free)
         result.append(free)
     return result
+
+
+def former_path(address):
+    """The path of an address of another site as it is kept and looked up: decoded, without host, query and fragment,
+    without the end that servers add (a slash, index.html). None for what is no path of a page, such as the home page.
+    """
+    try:
+        path = unquote(urlsplit(address).path, errors="strict")
+    except ValueError:
+        return None
+    path = unicodedata.normalize("NFC", re.sub("/+", "/", f"/{path}"))
+    path = re.sub(r"/index\.(html?|php)$", "/", path).rstrip("/")
+    parts = path.split("/")
+    if not path or not path.isprintable() or len(path) > MAX_PATH_LENGTH or "." in parts or ".." in parts:
+        return None
+    return path
 
 
 def free_slug(record):

@@ -14,6 +14,7 @@ from posts.jobs import run_waiting_jobs
 from posts.models import ImportBatch, ImportIssue, Post, PostTerm
 from posts.operations import record_revision
 from tests.factories import RecordFactory, approve, import_records, person
+from tests.markdown_sources import zip_of
 from tests.torture.kills import lines_of
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +112,7 @@ def test_an_import_of_a_folder_under_another_name_is_the_same_source_for_everybo
     assert remove_old_uploads() == 0
 
 
-@pytest.mark.parametrize("content", [b"<html></html>", b"PK\x03\x04zip", b"", b"\x1f\x8bno gzip"])
+@pytest.mark.parametrize("content", [b"<html></html>", b"%PDF-1.7", b"", b"\x1f\x8bno gzip"])
 def test_what_a_file_is_its_content_decides(client, staff, folders, content):
     client.force_login(staff)
     answer = client.post(NEW, {"upload": SimpleUploadedFile("posts.jsonl", content, "application/json")})
@@ -254,3 +255,65 @@ def test_the_page_of_an_import_costs_the_same_whatever_it_holds(client, staff, d
     batch = import_records(*[{"source_id": f"bad-{number}"} for number in range(60)])
     with django_assert_max_num_queries(15):
         client.get(page(batch))
+
+
+def test_a_folder_of_the_server_comes_in_by_a_mapping_and_its_report_tells_kinds_apart(client, staff, folders):
+    client.force_login(staff)
+    site = folders / "server" / "site"
+    (site / "posts").mkdir(parents=True)
+    (site / "posts" / "a.md").write_text("---\nlevel: hard\n---\nA <b>text</b>.")
+    (site / "posts" / "b.md").write_text("---\ndraft: true\n---\nB.")
+    (site / "posts" / "c.md").write_text("---\na: [\n---\nC.")
+    (site / "plan.png").write_bytes(b"x")
+    (folders / "outside").mkdir()
+    os.symlink(folders / "outside", folders / "server" / "way-out")
+    listed = client.get(NEW).content.decode()
+    assert "site (folder)" in listed and "way-out" not in listed
+    for name in ("way-out", "..", "../outside", ""):
+        assert client.post(NEW, {"server_file": name}).status_code == 422
+    answer = client.post(NEW, {"server_file": "site", "mapping": "fields: {level: nonsense}"})
+    assert answer.status_code == 422 and "can’t become" in answer.content.decode().replace("&#x27;", "’")
+    assert not ImportBatch.objects.exists()
+    client.post(NEW, {"server_file": "site", "mapping": "site: https://old.example.org\r\nfields: {level: difficulty}"})
+    batch = ImportBatch.objects.get()
+    assert (batch.format, batch.source_bytes) == ("markdown", None)
+    assert batch.options == {"mapping": {"site": "https://old.example.org", "fields": {"level": "difficulty"}}}
+    client.post(page(batch, "act", "rehearse"))
+    run_waiting_jobs()
+    text = client.get(page(batch)).content.decode()
+    assert "difficulty ← level, difficulty" in text and "&quot;difficulty&quot;: &quot;hard&quot;" in text
+    assert "A &lt;b&gt;text&lt;/b&gt;." in text and "posts/b.md, held" in text and not Post.objects.exists()
+    client.post(page(batch, "act", "start"))
+    run_waiting_jobs()
+    batch.refresh_from_db()
+    assert (batch.state, batch.created, batch.skipped, batch.refused) == ("finished", 2, 1, 1)
+    text = " ".join(client.get(page(batch)).content.decode().split())
+    assert "post, draft" in text and "1 refused: The front matter is no YAML" in text
+    assert "1 skipped: is no Markdown file." in text
+    assert Post.objects.get(slug="a").source_id == "old.example.org:posts/a.md"
+
+
+def test_an_archive_and_a_single_text_are_uploaded_and_imported(client, staff, folders):
+    client.force_login(staff)
+    archive = zip_of(folders / "notes.zip", {"a.md": "A.", "b.md": "B."})
+    with open(archive, "rb") as file:
+        client.post(NEW, {"upload": SimpleUploadedFile("notes.zip", file.read())})
+    client.post(NEW, {"upload": SimpleUploadedFile("2021-03-04-plan.md", b"---\ntitle: Plan\n---\nText.")})
+    for batch in ImportBatch.objects.all():
+        client.post(page(batch, "act", "start"))
+    run_waiting_jobs()
+    assert list(ImportBatch.objects.order_by("pk").values_list("state", "created")) == [
+        ("finished", 2),
+        ("finished", 1),
+    ]
+    identities = set(Post.objects.values_list("source_id", flat=True))
+    assert identities == {"notes:a.md", "notes:b.md", "2021-03-04-plan.md"}
+
+
+def test_a_damaged_archive_stops_with_a_reason_that_the_desk_shows(client, staff, folders):
+    client.force_login(staff)
+    client.post(NEW, {"upload": SimpleUploadedFile("notes.zip", b"PK\x03\x04 and no end")})
+    batch = ImportBatch.objects.get()
+    client.post(page(batch, "act", "start"))
+    run_waiting_jobs()
+    assert "notes.zip is a damaged zip archive. Fetch it again." in client.get(page(batch)).content.decode()

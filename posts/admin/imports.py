@@ -14,6 +14,9 @@ from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
 from posts.importing.background import begin, begin_following, rehearse_import, run_import, run_rollback
+from posts.importing.mapping import Mapping, MappingRefused
+from posts.importing.pipeline import options_of
+from posts.importing.readers import READERS
 from posts.importing.uploads import (
     MAX_UPLOAD_BYTES,
     FileRefused,
@@ -44,6 +47,7 @@ NOTES = {
     "refused": "kept for repair",
 }
 State = ImportBatch.State
+FORMATS = ", or ".join(reader.label for reader in READERS.values())
 
 
 class ImportForm(forms.Form):
@@ -52,9 +56,17 @@ class ImportForm(forms.Form):
     upload = forms.FileField(
         label="A file of yours",
         required=False,
-        help_text=f"JSON Lines, gzipped or not, at most {MAX_UPLOAD_BYTES >> 20} MB.",
+        help_text=f"{FORMATS}; at most {MAX_UPLOAD_BYTES >> 20} MB.",
     )
-    server_file = forms.ChoiceField(label="Or a file on the server", required=False)
+    server_file = forms.ChoiceField(label="Or a file or folder on the server", required=False)
+    mapping = forms.CharField(
+        label="Mapping",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
+        help_text="YAML, for formats of other systems: site: https://old.example.org/ and fields: that become ours. "
+        "A rehearsal shows what it does.",
+    )
     only_new = forms.BooleanField(
         label="Only new posts", required=False, help_text="Leaves posts alone that are here already."
     )
@@ -62,9 +74,18 @@ class ImportForm(forms.Form):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         files = server_files()
-        self.fields["server_file"].choices = [("", "–"), *((name, f"{name} ({size:,} bytes)") for name, size in files)]
+        self.fields["server_file"].choices = [
+            ("", "–"),
+            *((name, f"{name} (folder)" if size is None else f"{name} ({size:,} bytes)") for name, size in files),
+        ]
         if not files:
             del self.fields["server_file"]
+
+    def clean_mapping(self):
+        try:
+            return Mapping.read(self.cleaned_data["mapping"])
+        except MappingRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from None
 
     def clean(self):
         data = super().clean()
@@ -80,7 +101,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     list_filter = ["state"]
     list_select_related = ["started_by"]
     ordering = ["-pk"]
-    deferred = ("rehearsal", "rollback")
+    deferred = ("rehearsal", "rollback", "breakdown")
     change_list_template = "admin/posts/importbatch/change_list.html"
 
     def changelist_view(self, request, extra_context=None):
@@ -147,9 +168,9 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         batch = ImportBatch.objects.create(
             source_name=name[:500].replace("\x00", ""),
             source_path=str(stored),
-            source_bytes=stored.stat().st_size,
+            source_bytes=None if stored.is_dir() else stored.stat().st_size,
             format=check_content(stored),
-            options={"only_new": True} if data["only_new"] else {},
+            options=options_of(data["only_new"], data["mapping"]),
             state=State.WAITING,
             started_by=by,
         )
@@ -175,6 +196,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 "batch": batch,
                 "may_import": request.user.has_perm("posts.import_posts"),
                 "cells": [(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
+                "kinds": kind_rows(batch.breakdown),
+                "names": COUNTS,
                 "progress": progress_of(batch),
                 "open_runs": JobRun.objects.open().filter(key=f"batch {batch.pk}").select_related("task"),
                 "refused_groups": refused_groups(issues.filter(kind=ImportIssue.Kind.REFUSED)),
@@ -469,4 +492,20 @@ def rehearsal_rows(rehearsal):
     if not rehearsal:
         return None
     counts = rehearsal.get("counts", {})
-    return rehearsal | {"cells": [(name, counts[name]) for name in COUNTS if name in counts]}
+    samples = [
+        sample | {"text": json.dumps(sample["record"], ensure_ascii=False, indent=2)}
+        for sample in rehearsal.get("samples", ())
+    ]
+    return rehearsal | {
+        "cells": [(name, counts[name]) for name in COUNTS if name in counts],
+        "samples": samples,
+        "kinds": kind_rows(rehearsal.get("breakdown", {})),
+    }
+
+
+def kind_rows(breakdown):
+    """[(kind, [rows of each of COUNTS], all)]: what a source held, by type and status; empty if it tells none apart."""
+    return [
+        (kind, [numbers.get(name, 0) for name in COUNTS], sum(numbers.values()))
+        for kind, numbers in breakdown.get("kinds", {}).items()
+    ]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 
-from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source
+from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source, shortened
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.importing.uploads import remove_old_uploads
 from posts.jobs import enqueue_once, job, stop_if_asked
@@ -61,6 +61,9 @@ def rehearse_import(*, batch_id):
         found = {
             "counts": {count: getattr(seen, count) for count in COUNTS},
             "skip_reasons": seen.skip_reasons,
+            "breakdown": seen.breakdown,
+            "mapped": seen.mapped,
+            "samples": [sample | {"record": shortened(sample["record"])} for sample in seen.samples],
             "seconds": round(seen.seconds, 1),
             "issues": issues,
         }

@@ -37,10 +37,28 @@ class Decisions:
     issues: list = field(default_factory=list)  # ImportIssue, unsaved
     counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     skip_reasons: dict = field(default_factory=dict)
+    breakdown: dict = field(default_factory=lambda: {"kinds": {}, "refusals": {}, "warnings": {}})
 
-    def skip(self, reason):
-        self.counts["skipped"] += 1
+    def count(self, outcome, row):
+        """Count `row` as one of COUNTS, and by its kind if its format tells kinds apart."""
+        self.counts[outcome] += 1
+        if row.kind:
+            kind = self.breakdown["kinds"].setdefault(row.kind, {})
+            kind[outcome] = kind.get(outcome, 0) + 1
+        for warning in row.warnings if outcome in ("created", "updated") else ():
+            self._add("warnings", warning)
+
+    def skip(self, row, reason):
+        self.count("skipped", row)
         self.skip_reasons[reason] = self.skip_reasons.get(reason, 0) + 1
+
+    def refuse(self, row, issue):
+        self.count("refused", row)
+        self._add("refusals", issue.problems[0][1])
+
+    def _add(self, part, reason):
+        reasons = self.breakdown[part]
+        reasons[reason] = reasons.get(reason, 0) + 1
 
 
 def known_line_hashes(rows):
@@ -58,7 +76,7 @@ def validated(batch, rows, known, *, only_new=False):
     for row in rows:
         if row.skip_reason:
             continue
-        line_hash = hashlib.blake2b(row.raw, digest_size=16).hexdigest()
+        line_hash = hashlib.blake2b(row.raw + row.context, digest_size=16).hexdigest()
         if row.identity in known and (only_new or known[row.identity] == line_hash):
             settled = "skipped" if only_new else "unchanged"
             incoming.append(Incoming(row, line_hash, row.identity, settled=settled))
@@ -78,22 +96,24 @@ def validated(batch, rows, known, *, only_new=False):
 def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True):
     """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them."""
     decisions = Decisions(batch, issues=list(refused))
-    decisions.counts["refused"] = len(refused)
+    refusals = {issue.line: issue for issue in refused}
     for row in rows:
         if row.skip_reason:
-            decisions.skip(row.skip_reason)
+            decisions.skip(row, row.skip_reason)
+        elif row.line in refusals:
+            decisions.refuse(row, refusals[row.line])
     first_lines, fresh = {}, []
     earlier = seen.first_lines({item.source_id for item in incoming})
     for item in incoming:
         if first := earlier.get(item.source_id) or first_lines.get(item.source_id):
-            decisions.counts["duplicate"] += 1
+            decisions.count("duplicate", item.row)
             decisions.issues.append(issue_of(batch, ImportIssue.Kind.DUPLICATE, item.row, first_line=first))
             continue
         first_lines[item.source_id] = item.row.line
         if item.settled == "skipped":
-            decisions.skip(KNOWN_ALREADY)
+            decisions.skip(item.row, KNOWN_ALREADY)
         elif item.settled:
-            decisions.counts[item.settled] += 1
+            decisions.count(item.settled, item.row)
         else:
             fresh.append(item)
     posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
@@ -103,7 +123,7 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
         if post is None:
             new.append(item)
         elif only_new:
-            decisions.skip(KNOWN_ALREADY)
+            decisions.skip(item.row, KNOWN_ALREADY)
         else:
             _decide_known(decisions, item, post)
     _decide_new(decisions, new)
@@ -137,15 +157,15 @@ def _decide_known(decisions, incoming, post):
     """Against the text of the post's last import: a person's edit since then is never overwritten."""
     head = post.head_revision
     if incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
-        decisions.counts["unchanged"] += 1
+        decisions.count("unchanged", incoming.row)
         decisions.refreshed.append((incoming, post))
     elif head.fingerprint == post.import_fingerprint:
         claimed = claimed_version(incoming.record)
         is_ahead = claimed and version_parts(claimed) > (version_parts(head.version) or (0,))
-        decisions.counts["updated"] += 1
+        decisions.count("updated", incoming.row)
         decisions.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
     else:
-        decisions.counts["conflict"] += 1
+        decisions.count("conflict", incoming.row)
         problem = [
             "",
             f"A person changed this post since its last import (now {head.version}); nothing was overwritten.",
@@ -172,13 +192,16 @@ def _decide_new(decisions, new):
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
         version = claimed_version(item.record) or FIRST_VERSION
         decisions.created.append((item, slug, version, former_slugs))
-    decisions.counts["created"] = len(new)
+        decisions.count("created", item.row)
 
 
 def issue_of(batch, kind, row, **columns):
-    """The unsaved ImportIssue that keeps `row`."""
-    # PostgreSQL takes no NUL in text, and a raw line may hold any byte.
-    raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
+    """The unsaved ImportIssue that keeps `row`: as it came, or the record that it means, for a person to mend."""
+    # PostgreSQL takes no NUL in text and no half of a surrogate pair, and a raw line may hold any byte.
+    if row.record is None:
+        raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
+    else:
+        raw = dump_json(row.record).encode(errors="backslashreplace").decode()
     columns = {"raw": raw} | columns
     columns |= {"is_cut": row.is_cut, "label": row.label[:500].replace("\x00", "")}
     return ImportIssue(batch=batch, kind=kind, line=row.line, **columns)

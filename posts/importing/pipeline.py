@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from posts.importing.decisions import decide_chunk, known_line_hashes, validated
 from posts.importing.locks import AlreadyRunning, source_lock
+from posts.importing.mapping import Mapping
 from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
@@ -29,6 +30,10 @@ CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
 # Somebody may take an identity or an address between our look and our write; then we look again.
 ATTEMPTS = 5
+# How many records a rehearsal shows, and how many kinds, refusals and warnings a report tells apart.
+SAMPLES = 5
+MAX_LISTED = 100
+SHOWN_CHARACTERS, SHOWN_ITEMS = 300, 10
 
 
 class ImportStopped(Exception):
@@ -65,6 +70,7 @@ def import_source(
     dry_run=False,
     restart=False,
     only_new=False,
+    mapping=None,
     max_errors=None,
     on_chunk=None,
     on_issue=None,
@@ -75,8 +81,10 @@ def import_source(
     Chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint: killed anywhere and run again
     (a source with a path, or with its waiting `batch`), it goes on after the last whole chunk. A bad record is
     refused by line (1-based) and JSON Pointer, and stops nothing; of equal identities in one run the first valid one
-    wins. dry_run counts exactly what the real run would do and writes nothing (the batch stays unsaved). restart
-    begins again in place of going on; only_new leaves posts alone that are here already.
+    wins. dry_run counts exactly what the real run would do and writes nothing: the batch stays unsaved, and has
+    `samples`, the first records that would come in, and `mapped`, what becomes of foreign keys, in lines to read.
+    restart begins again in place of going on; only_new leaves posts alone that are here already; mapping: a Mapping
+    for a format whose keys are not ours.
 
     on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came; `shield`
     gives a context in which nothing may interrupt.
@@ -89,7 +97,7 @@ def import_source(
         batch = (
             ImportBatch.objects.get(pk=batch.pk)
             if batch
-            else _batch_for(source, format, by, restart=restart, only_new=only_new)
+            else _batch_for(source, format, by, restart=restart, options=options_of(only_new, mapping))
         )
         run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
         return run.to_the_end(on_chunk)
@@ -119,17 +127,23 @@ def busy_message(path):
     )
 
 
-def _batch_for(source, format, by, *, restart, only_new):
-    """The stopped batch of this source that goes on, else a new one (unsaved)."""
+def options_of(only_new, mapping):
+    """What a batch keeps of how it was asked for, so that every attempt reads the source alike."""
     options = {"only_new": True} if only_new else {}
+    return options | {"mapping": mapping.to_dict()} if mapping else options
+
+
+def _batch_for(source, format, by, *, restart, options):
+    """The stopped batch of this source that goes on, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
         if latest and latest.can_resume:
             if latest.options != options:
                 began = "with" if latest.options.get("only_new") else "without"
+                rest = "" if latest.options.get("mapping") == options.get("mapping") else " and with another mapping"
                 raise ResumeRefused(
                     f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
-                    f"{began} --only-new. Give the same again to go on, or --restart to begin again."
+                    f"{began} --only-new{rest}. Give the same again to go on, or --restart to begin again."
                 )
             return latest
     name = source.name if len(source.name) <= 500 else "…" + source.name[-499:]
@@ -150,7 +164,9 @@ class _Run:
         self.on_issue = on_issue
         self.shield = shield
         self.only_new = bool(batch.options.get("only_new"))
-        self.reader = READERS[batch.format](source.stream)
+        self.reader = READERS[batch.format](source, Mapping.from_dict(batch.options.get("mapping", {})))
+        if dry_run:
+            batch.samples, batch.mapped = [], self.reader.mapping.lines()
         self.began = time.monotonic() - batch.seconds
 
     def to_the_end(self, on_chunk):
@@ -197,7 +213,7 @@ class _Run:
     def _end(self, state, message, **columns):
         self._set(state=state, message=message[:2000], seconds=time.monotonic() - self.began, **columns)
         if state == ImportBatch.State.FINISHED:
-            self._set(finished_at=timezone.now(), bytes_read=self.source.position())
+            self._set(finished_at=timezone.now(), bytes_read=self.reader.position())
         if self.dry_run:
             return
         # A database that is gone can't be told; the next run sees that nobody holds the lock.
@@ -243,7 +259,7 @@ class _Run:
             chunk = None
             while True:
                 if coming := _next_chunk(rows):
-                    mark, position = self.reader.mark(), self.source.position()
+                    mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(coming)
                     checked = checker.submit(validated, self.batch, coming, known, only_new=self.only_new)
                     coming = _Chunk(coming, mark, position, checked)
@@ -257,6 +273,8 @@ class _Run:
         """Decide about one chunk and write it with its checkpoint."""
         batch = self.batch
         incoming, refused = chunk.checked.result()
+        if self.dry_run:
+            batch.samples += [sample_of(item) for item in incoming if item.record][: SAMPLES - len(batch.samples)]
         if self.max_errors is not None and batch.refused + len(refused) > self.max_errors:
             for issue in refused if self.on_issue else ():
                 self.on_issue(issue)
@@ -298,6 +316,7 @@ class _Run:
                 reason: before.get(reason, 0) + count for reason, count in decisions.skip_reasons.items()
             }
         return columns | {
+            "breakdown": merged_breakdown(batch.breakdown, decisions.breakdown),
             "checkpoint_line": chunk.rows[-1].line,
             "checkpoint_offset": chunk.mark[0],
             "checkpoint_sha256": chunk.mark[1],
@@ -310,6 +329,45 @@ class _Run:
         asked = ImportBatch.objects.filter(pk=self.batch.pk).values_list("stop_requested", flat=True).first()
         if asked:
             raise ImportStopped(self.batch, f"Stopped on request after line {self.batch.checkpoint_line:,}.")
+
+
+def sample_of(incoming):
+    """What a rehearsal shows of a row that would come in: its record, and what stands beside it."""
+    row = incoming.row
+    return {
+        "line": row.line,
+        "label": row.label,
+        "held": row.held,
+        "former_addresses": list(row.former_slugs),
+        "record": incoming.record,
+    }
+
+
+def shortened(value):
+    """A JSON value for a look at it: long texts cut, a long list after its first items."""
+    if isinstance(value, str):
+        return value if len(value) <= SHOWN_CHARACTERS else f"{value[: SHOWN_CHARACTERS - 1]}…"
+    if isinstance(value, list):
+        return [shortened(item) for item in value[:SHOWN_ITEMS]] + (["…"] if len(value) > SHOWN_ITEMS else [])
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    return value
+
+
+def merged_breakdown(before, after):
+    """Two breakdowns as one; what has too many kinds to be listed is counted together."""
+    result = {part: dict(before.get(part, {})) for part in after}
+    for part, counts in after.items():
+        for name, count in counts.items():
+            name = name[:300]
+            if name not in result[part] and len(result[part]) >= MAX_LISTED:
+                name = "others"
+            if part == "kinds":
+                kind = result[part].get(name, {})
+                result[part][name] = kind | {key: kind.get(key, 0) + number for key, number in count.items()}
+            else:
+                result[part][name] = result[part].get(name, 0) + count
+    return result
 
 
 @dataclass

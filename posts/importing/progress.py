@@ -21,7 +21,7 @@ class Progress:
     def show(self, batch):
         """After each chunk; says something only when it is time to."""
         now = time.monotonic()
-        here = (batch.rows, self._source.position())
+        here = (batch.rows, batch.bytes_read)
         self._first = self._first or (now, *here)
         if now - self._shown < (ON_TERMINAL_SECONDS if self._is_terminal else IN_LOG_SECONDS):
             return

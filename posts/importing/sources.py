@@ -1,4 +1,4 @@
-"""Opening what an import reads: a file, a gzipped file, or standard input."""
+"""Opening what an import reads: a file, a gzipped file, a folder, or standard input."""
 
 import contextlib
 import gzip
@@ -31,11 +31,12 @@ class Source:
     size: int | None = None  # bytes as it lies there, packed or not; None: not known
     position: Callable[[], int] = lambda: 0  # bytes of `size` that were read
     path: str = ""  # set when it can be read again from its beginning, so that a stopped run can go on
+    is_folder: bool = False  # then the stream is empty, and the reader walks the path
 
 
 @contextlib.contextmanager
 def open_source(path, *, name=None):
-    """Yield `path` ("-" is standard input) as a Source, unpacked if it is gzip by content.
+    """Yield `path` ("-" is standard input) as a Source, unpacked if it is gzip by content. A folder stays closed.
 
     Raises SourceUnreadable, also for what goes wrong while the caller reads.
     """
@@ -44,6 +45,9 @@ def open_source(path, *, name=None):
             yield Source(name or "standard input", _unpacked(sys.stdin.buffer))
         else:
             path = str(Path(path).resolve())
+            if os.path.isdir(path):
+                yield Source(name or path, io.BytesIO(), path=path, is_folder=True)
+                return
             with _open_file(path) as raw:
                 size = os.fstat(raw.fileno()).st_size
                 yield Source(name or path, _unpacked(raw), size, raw.raw.tell, path)

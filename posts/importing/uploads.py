@@ -65,6 +65,8 @@ def store_upload(upload):
 
 def check_content(path):
     """The format that the beginning of the file at `path` looks like; raises FileRefused if it looks like none."""
+    if os.path.isdir(path):
+        return next(name for name, reader in READERS.items() if reader.takes_folders)
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
@@ -81,7 +83,8 @@ def check_content(path):
 
 
 def server_files():
-    """[(name, bytes)] of the files that may be imported from IMPORT_DIR, newest first; empty if it is not set."""
+    """[(name, bytes)] of the files and folders (bytes: None) that may be imported from IMPORT_DIR, newest first; empty
+    if it is not set."""
     if not settings.IMPORT_DIR:
         return []
     try:
@@ -90,24 +93,28 @@ def server_files():
     except OSError:
         return []
     found.sort(key=lambda item: item[1].st_mtime, reverse=True)
-    return [(name, state.st_size) for name, state in found[:LISTED_FILES]]
+    return [(name, None if stat.S_ISDIR(state.st_mode) else state.st_size) for name, state in found[:LISTED_FILES]]
 
 
 def server_file(name):
-    """The path of a file of IMPORT_DIR; FileRefused for whatever else `name` may be: a way out, a link, a device."""
+    """The path of a file or folder of IMPORT_DIR; FileRefused for whatever else `name` may be: a way out, a link, a
+    device."""
     path = Path(settings.IMPORT_DIR or "/nowhere") / name
     try:
         is_inside = bool(settings.IMPORT_DIR) and os.path.basename(name) == name and name not in ("", ".", "..")
-        if is_inside and "\x00" not in name and stat.S_ISREG(os.lstat(path).st_mode):
-            check_content(path)
-            return path
+        if is_inside and "\x00" not in name:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+                check_content(path)
+                return path
     except (OSError, ValueError):
         pass
     raise FileRefused("This is no file of the folder for imports. Choose one of the list.")
 
 
 def _is_plain(entry):
-    return entry.is_file(follow_symlinks=False) and not entry.name.startswith(".")
+    is_one = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+    return is_one and not entry.name.startswith(".")
 
 
 def remove_old_uploads():

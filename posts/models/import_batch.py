@@ -51,6 +51,9 @@ class ImportBatch(models.Model):
     skipped = models.PositiveBigIntegerField(default=0, db_default=0)
     refused = models.PositiveBigIntegerField(default=0, db_default=0)
     skip_reasons = OrderedJSONField(default=dict, db_default={}, help_text="Reason → rows.")
+    breakdown = OrderedJSONField(
+        default=dict, db_default={}, help_text="Kind → count → rows; refusals and warnings: reason → rows."
+    )
     rehearsal = OrderedJSONField(default=dict, db_default={}, help_text="What a rehearsal foresaw.")
     rollback = OrderedJSONField(default=dict, db_default={}, help_text="How far a roll-back is and what it did.")
     index_open = models.BooleanField(

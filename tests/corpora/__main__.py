@@ -15,9 +15,10 @@ SETS = {
     "naughty": "*naughty*.json",
     "commonmark": "*commonmark*.txt",
     "xss": "*xss*.json",
+    "markdown": "markdown/*",
 }
 # What the database has no part in is tried once.
-ON_BOTH_ENGINES = ("json", "naughty")
+ON_BOTH_ENGINES = ("json", "naughty", "markdown")
 
 
 def arguments():
@@ -71,7 +72,7 @@ def run(chosen, found, options):
     from django.db import connection
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests.corpora import commonmark, json_rows, naughty_strings, xss
+    from tests.corpora import commonmark, json_rows, markdown, naughty_strings, xss
     from tests.groups import keep_groups
 
     keep_groups()
@@ -93,9 +94,13 @@ def run(chosen, found, options):
                 if name == "xss":
                     tally = xss.run(found[name], options)
                 else:
-                    tally = {"json": json_rows, "naughty": naughty_strings, "commonmark": commonmark}[name].run(
-                        found[name]
-                    )
+                    modules = {
+                        "json": json_rows,
+                        "naughty": naughty_strings,
+                        "commonmark": commonmark,
+                        "markdown": markdown,
+                    }
+                    tally = modules[name].run(found[name])
                 tally.name += f" ({connection.display_name}, {time.monotonic() - started:.0f} s)"
                 all_held &= tally.report()
                 outcomes |= {f"{name}: {what}": outcome for what, outcome in tally.outcomes.items()}

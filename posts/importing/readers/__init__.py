@@ -1,9 +1,10 @@
 """Readers turn a source into rows. One module per format; READERS names them for `--format`.
 
-To add a format: a subclass of `base.Reader` in a module of its own, and a line here. The pipeline does the rest:
-chunks, checkpoints, identities, addresses, conflicts, counts.
+To add a format: a subclass of `base.Reader` in a module of its own, and a line here; docs/importing.md has an example.
+The pipeline does the rest: chunks, checkpoints, identities, addresses, conflicts, counts.
 """
 
 from posts.importing.readers.jsonl import JsonLinesReader
+from posts.importing.readers.markdown import MarkdownReader
 
-READERS = {reader.format: reader for reader in (JsonLinesReader,)}
+READERS = {reader.format: reader for reader in (JsonLinesReader, MarkdownReader)}

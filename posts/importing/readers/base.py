@@ -2,7 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import ClassVar
 
+from posts.importing.mapping import Mapping
+from posts.importing.sources import SourceUnreadable
 from posts.records import Problem, parse_record, validate_record
 
 
@@ -19,7 +22,10 @@ class Row:
     skip_reason: str = ""  # set when the row is understood and means no post
     label: str = ""  # where it stands, if its number says too little (a path inside an archive)
     held: bool = False  # the source says that it was not public: nothing of it is, before a person releases it
-    former_slugs: tuple[str, ...] = ()  # addresses that lead to it
+    former_slugs: tuple[str, ...] = ()  # addresses that lead to it: slugs, or paths of its old site that begin with /
+    kind: str = ""  # what it is and how it stood there, as the report counts it: "post, draft"
+    warnings: tuple[str, ...] = ()  # what was kept otherwise than it came, in the words of the report
+    context: bytes = b""  # what else decides about the record, such as a mapping: equal with equal `raw` is unchanged
 
     def parse(self):
         """The checked Record of this row; raises RecordRefused."""
@@ -31,13 +37,26 @@ class Reader:
 
     A resumed run reads the source again up to the checkpoint and compares `mark`; so `rows` must give the same rows
     for the same bytes, and must read no further ahead than it needs for the row that it yields.
+
+    source: what open_source gives; mapping: a Mapping, for formats whose keys are not ours.
     """
 
     format = ""
     label = ""
+    takes_folders = False
+    # {foreign key, in small letters: target}: what becomes of keys that no mapping file speaks of.
+    default_fields: ClassVar[dict] = {}
 
-    def __init__(self, stream):
-        self.stream = HashedStream(stream)
+    def __init__(self, source, mapping=None):
+        if source.is_folder and not self.takes_folders:
+            raise SourceUnreadable(f"{source.name} is a folder, and {self.label} takes a file.")
+        self.source = source
+        self.mapping = (mapping or Mapping()).with_defaults(self.default_fields)
+        self.stream = HashedStream(source.stream)
+
+    def position(self):
+        """Bytes of the source's size that were read, for the progress."""
+        return self.source.position()
 
     def rows(self):
         """Yield a Row for everything in the source that could be a post, in flat memory."""

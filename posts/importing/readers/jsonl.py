@@ -17,7 +17,7 @@ class JsonLinesReader(Reader):
     """A Row for each line that isn't blank; an over-long line is skipped to its end without being held."""
 
     format = "jsonl"
-    label = "JSON Lines"
+    label = "JSON Lines (gzipped or not)"
 
     def rows(self):
         number = 0

@@ -1,3 +1,4 @@
+import json
 import shlex
 import sys
 
@@ -5,7 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from posts.importing.interruption import Interrupted, Interruption
-from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, import_source
+from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
+from posts.importing.mapping import Mapping, MappingRefused
+from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, import_source, shortened
 from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
@@ -16,25 +19,28 @@ from posts.models.import_batch import COUNTS
 REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
 
 HELP = """\
-Bring posts in from a file of records. Running it again changes nothing that is there already; after it was stopped or
-killed, running it again goes on where it stopped. Ends with 0; 1 if a row was refused; 65 if the file changed since
-the run that would go on; 66 if it can't be read; 74 if the database or a disk failed; 75 if another process imports
-this file now or the import was asked to stop; 130 or 143 after Ctrl-C or SIGTERM."""
+Bring posts in: from a file of records, or in another --format from what other systems keep. Running it again changes
+nothing that is there already; after it was stopped or killed, running it again goes on where it stopped. Ends with
+0; 1 if a row was refused; 65 if the file changed since the run that would go on; 66 if it can't be read; 74 if the
+database or a disk failed; 75 if another process imports this file now or the import was asked to stop; 130 or 143
+after Ctrl-C or SIGTERM."""
 
 
 class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser):
-        parser.add_argument("file", help="a file, gzipped or not; - reads standard input")
+        parser.add_argument("file", help="a file, gzipped or not; - reads standard input; markdown: also a folder")
         parser.add_argument("--format", choices=sorted(READERS), default="jsonl")
+        parser.add_argument("--mapping", metavar="FILE", help="YAML: which foreign keys become which fields")
         parser.add_argument("--dry-run", action="store_true", help="rehearse: say what would happen; write nothing")
         parser.add_argument("--restart", action="store_true", help="begin again in place of going on")
         parser.add_argument("--only-new", action="store_true", help="leave posts alone that are here already")
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
-    def handle(self, *, file, format, dry_run, restart, only_new, max_errors, **options):
+    def handle(self, *, file, format, mapping, dry_run, restart, only_new, max_errors, **options):
         self.file = file
+        mapping = self.read_mapping(mapping) if mapping else None
         try:
             with Interruption() as interruption, open_source(file) as source:
                 self.progress = Progress(source, sys.stderr)
@@ -44,6 +50,7 @@ class Command(BaseCommand):
                     dry_run=dry_run,
                     restart=restart,
                     only_new=only_new,
+                    mapping=mapping,
                     max_errors=max_errors,
                     on_chunk=self.progress.show,
                     on_issue=self.show_issue,
@@ -65,6 +72,15 @@ class Command(BaseCommand):
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
 
+    def read_mapping(self, path):
+        try:
+            with open(path, "rb") as file:
+                return Mapping.read(file.read(MAX_MAPPING_BYTES + 1).decode())
+        except (MappingRefused, UnicodeDecodeError) as error:
+            raise CommandError(f"{path}: {error}", returncode=NO_INPUT) from None
+        except OSError as error:
+            raise CommandError(f"{path} can't be read: {error.strerror}.", returncode=NO_INPUT) from None
+
     def how_to_go_on(self):
         """The last sentence of every stop: nothing is half-done, and what to type."""
         if self.file == "-":
@@ -75,6 +91,8 @@ class Command(BaseCommand):
     def report(self, batch, dry_run):
         """The summary; CommandError if a row was refused."""
         self.progress.clear()
+        if dry_run:
+            self.show_rehearsal(batch)
         counts = ", ".join(f"{getattr(batch, count):,} {count}" for count in COUNTS)
         rate = batch.rows / max(batch.seconds, 0.001)
         head = "Rehearsal, nothing was written" if dry_run else f"Import {batch.pk}"
@@ -83,11 +101,29 @@ class Command(BaseCommand):
         )
         for reason, count in batch.skip_reasons.items():
             self.stdout.write(f"  {count:,} skipped: {reason}.")
+        breakdown = batch.breakdown
+        for reason, count in breakdown.get("refusals", {}).items():
+            self.stdout.write(f"  {count:,} refused: {reason}")
+        for kind, numbers in breakdown.get("kinds", {}).items():
+            counts = ", ".join(f"{numbers[count]:,} {count}" for count in COUNTS if count in numbers)
+            self.stdout.write(f"  {sum(numbers.values()):,} × {kind}: {counts}.")
+        for warning, count in breakdown.get("warnings", {}).items():
+            self.stdout.write(f"  {count:,} × {warning}.")
         if batch.conflict:
             self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
         if batch.refused:
             kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
             raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
+
+    def show_rehearsal(self, batch):
+        """What becomes of foreign keys, and the first records as they would come in."""
+        for line in batch.mapped:
+            self.stdout.write(f"mapping: {line}")
+        for sample in batch.samples:
+            notes = [note for note in ("held" if sample["held"] else "", *sample["former_addresses"]) if note]
+            place = f"line {sample['line']}" + (f" ({sample['label']})" if sample["label"] else "")
+            self.stdout.write(f"sample: {place}" + (f" [{', '.join(notes)}]" if notes else ""))
+            self.stdout.write(json.dumps(shortened(sample["record"]), ensure_ascii=False, indent=2))
 
     def show_issue(self, issue):
         self.progress.clear()

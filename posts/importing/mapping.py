@@ -1,0 +1,405 @@
+"""Which foreign keys become which fields: a small YAML file, good defaults without it, and the fields that come of it.
+
+site: https://blog.example.org/     # what posts are told apart by, and what relative addresses lead to
+permalink: /:year/:month/:title/    # where posts stood that don't say it themselves
+dates: day-first                    # or month-first: what 02/03/2021 is
+include: ["content/**"]
+exclude: ["**/README.md"]
+fields:
+  headline: title
+  my_level: difficulty
+  seo.description: summary
+  layout: drop
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from posts.importing.readers.dates import UnreadableDate, read_date
+from posts.importing.readers.front_matter import FrontMatterRefused, read_yaml
+
+MAX_BYTES = 64 * 1024
+# What a foreign key can become. The first four are kinds of fields of a record, by how a value is taken into them.
+LINES = ("title", "reference", "topic", "code_language", "difficulty", "language")
+TEXTS = ("intro", "summary", "ai_brief")
+LISTS = ("stack", "tools", "tags", "authors", "checklist", "notes")
+NUMBERS = ("reading_time", "view_count")
+OTHERS = {
+    "published_on": "the day; a date to come holds the post",
+    "slug": "the end of the address",
+    "address": "where it stood before; leads on",
+    "aliases": "more addresses that lead on",
+    "image": "a picture of the article",
+    "categories": "topic, the others tags",
+    "series": "a tag, and kept under payload",
+    "published": "a day, or “no”: held",
+    "held": "yes: held, readers never see it before its release",
+    "status": "draft, private and the like: held; kept under payload",
+    "password": "held; the password is not stored",
+    "id": "identity in place of the path",
+    "payload": "kept as it is",
+    "drop": "left out",
+}
+TARGETS = (*LINES, *TEXTS, *LISTS, *NUMBERS, *OTHERS)
+# What record fields hold; a longer text is no such thing and is kept under payload.
+LINE_LENGTHS = {"title": 300, "reference": 200, "topic": 300, "code_language": 100, "difficulty": 100, "language": 100}
+ITEM_LENGTH = 2000
+
+YES = ("true", "yes", "on", "y", "1")
+NO = ("false", "no", "off", "n", "0")
+NOT_PUBLIC = ("draft", "private", "pending", "future", "scheduled", "password", "protected", "hidden", "unlisted",
+              "unpublished", "archived", "trash", "review", "in review", "idea", "wip",
+              "internal", "members")  # fmt: skip
+SETTINGS = ("site", "permalink", "dates", "include", "exclude", "fields")
+DATE_ORDERS = ("day-first", "month-first")
+
+
+class MappingRefused(ValueError):
+    """The mapping file can't be used; the message says what to mend."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How a foreign source is read. Equal mappings are equal; falsy if it says nothing."""
+
+    site: str = ""
+    permalink: str = ""
+    dates: str = ""
+    include: tuple = ()
+    exclude: tuple = ()
+    fields: dict = field(default_factory=dict)  # as it was asked for: {key: target}
+    defaults: dict = field(default_factory=dict)  # those of a format: {key_in_small_letters: target}
+
+    def __bool__(self):
+        return bool(self.to_dict())
+
+    @classmethod
+    def read(cls, text):
+        """The Mapping of a mapping file (str). Raises MappingRefused."""
+        if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+            raise MappingRefused(f"A mapping file takes {MAX_BYTES:,} bytes at most.")
+        try:
+            _, words = read_yaml(text.removeprefix("\ufeff"))
+        except FrontMatterRefused as refusal:
+            raise MappingRefused(str(refusal).replace("The front matter", "The mapping file")) from None
+        return cls.from_dict({} if words is None else words)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The Mapping that to_dict() or a file gives. Raises MappingRefused."""
+        if not isinstance(values, dict):
+            raise MappingRefused("A mapping file is a list of settings, such as “site: https://example.org/”.")
+        if unknown := [key for key in values if key not in SETTINGS]:
+            raise MappingRefused(f"There is no setting “{unknown[0]}”. The settings are {', '.join(SETTINGS)}.")
+        texts = {name: values.get(name) or "" for name in ("site", "permalink", "dates")}
+        for name, value in texts.items():
+            if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+                raise MappingRefused(f"“{name}” takes one line of text.")
+        if texts["dates"] and texts["dates"] not in DATE_ORDERS:
+            raise MappingRefused(f"“dates” takes {' or '.join(DATE_ORDERS)}.")
+        globs = {name: values.get(name) or [] for name in ("include", "exclude")}
+        for name, value in globs.items():
+            value = [value] if isinstance(value, str) else value
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise MappingRefused(f'“{name}” takes a list of patterns, such as ["content/**"].')
+            globs[name] = tuple(value)
+        fields = values.get("fields") or {}
+        if not isinstance(fields, dict):
+            raise MappingRefused("“fields” takes lines such as “headline: title”.")
+        for key, target in fields.items():
+            if target not in TARGETS:
+                raise MappingRefused(f"“{key}” can't become “{target}”. It can become: {', '.join(TARGETS)}.")
+        return cls(**texts, **globs, fields=fields)
+
+    def to_dict(self):
+        """What was asked for, without defaults, as JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value
+                for name in SETTINGS if (value := getattr(self, name))}  # fmt: skip
+
+    def with_defaults(self, defaults):
+        return replace(self, defaults=defaults)
+
+    def target(self, key):
+        """(target, rank) of a foreign key: of two keys for one field the lower rank is taken."""
+        if key in self.fields:
+            return self.fields[key], -1
+        plain = plain_key(key)
+        for name, target in self.fields.items():
+            if plain_key(name) == plain:
+                return target, -1
+        if plain in self.defaults:
+            return self.defaults[plain], list(self.defaults).index(plain)
+        return "payload", len(self.defaults)
+
+    @property
+    def base(self):
+        """The old site's address, which relative addresses belong to; empty if the site is only a name."""
+        return self.site if re.match(r"https?://", self.site) and urlsplit(self.site).netloc else ""
+
+    @property
+    def site_name(self):
+        """The name of the old site: its host, if the site is an address."""
+        return urlsplit(self.site).netloc + urlsplit(self.site).path.rstrip("/") if self.base else self.site
+
+    def includes(self, path):
+        """Whether a file of the source is to be read."""
+        if self.include and not any(matches(path, glob) for glob in self.include):
+            return False
+        return not any(matches(path, glob) for glob in self.exclude)
+
+    def lines(self):
+        """The mapping for a person to read: lines."""
+        said = [f"{name}: {getattr(self, name)}" for name in ("site", "permalink", "dates") if getattr(self, name)]
+        said += [f"{name}: {', '.join(getattr(self, name))}" for name in ("include", "exclude") if getattr(self, name)]
+        keys = {}
+        for key, target in (
+            self.fields | {key: t for key, t in self.defaults.items() if key not in self.fields}
+        ).items():
+            keys.setdefault(target, []).append(key)
+        for target in TARGETS:
+            if names := keys.get(target):
+                note = f" ({OTHERS[target]})" if target in OTHERS else ""
+                said.append(f"{target} ← {', '.join(names)}{note}")
+        if self.defaults:
+            said.append("payload ← every other key, with its type")
+        return said
+
+
+def plain_key(key):
+    """A key in the spelling by which defaults are found: Publish-Date, publish_date and publishDate are one."""
+    return re.sub(r"[-_ ]", "", key).lower()
+
+
+def matches(path, glob):
+    """Whether a path matches a pattern, in which ** also takes folders, none too."""
+    return fnmatchcase(path, glob) or (glob.startswith("**/") and fnmatchcase(path, glob[3:]))
+
+
+class Fields:
+    """The fields of one record, as they come together from foreign keys. Nothing is lost: what fits no field is kept
+    under `payload` with its type, and what was not taken as it came is said in `warnings`."""
+
+    def __init__(self, mapping):
+        self.mapping = mapping
+        self.record = {}
+        self.payload = {}
+        self.warnings = []
+        self.problem = None  # (key, message) of a value that must not be guessed
+        self.identity = ""
+        self.slug = ""
+        self.address = ""  # where it stood; may be a pattern
+        self.aliases = []
+        self.images = []
+        self.published_at = None
+        self.held_as = ""  # "draft", "private"…: how the source says that it was not public
+
+    def take_all(self, values, words):
+        """Take a whole head: {key: value} with types, and the same with texts."""
+        nested = {}
+        for key in self.mapping.fields:
+            if "." in key and key not in values and (found := _nested(values, words, key)):
+                nested[key] = found
+        pairs = nested | {key: (value, words[key]) for key, value in values.items()}
+        for key in sorted(pairs, key=lambda key: self.mapping.target(key)[1]):
+            self.take(key, *pairs[key])
+        self.payload = {key: self.payload[key] for key in pairs if key in self.payload}
+
+    def take(self, key, value, words):
+        """Take one key. value: with its type; words: the same as text (or lists, objects of texts)."""
+        target, _ = self.mapping.target(key)
+        if target == "drop":
+            return
+        kind = next((kind for kind, names in _KINDS.items() if target in names), target)
+        if words is None or not getattr(self, f"_take_{kind}")(target, value, words, key):
+            self.payload[key] = value
+
+    # Each returns whether the value is wholly in the record; if not, it is kept under payload as well.
+
+    def _take_payload(self, target, value, words, key):
+        return False
+
+    def _take_line(self, target, value, words, key):
+        text = _joined(words)
+        if text is None or target in self.record:
+            return False
+        text = " ".join(text.split())
+        if len(text) > LINE_LENGTHS[target] and target != "title":
+            return self._kept(f"a {target.replace('_', ' ')} of more than {LINE_LENGTHS[target]} characters")
+        if text:
+            self.record[target] = text
+        return True
+
+    def _take_text(self, target, value, words, key):
+        text = _joined(words)
+        if text is None or target in self.record:
+            return False
+        if text.strip():
+            self.record[target] = text
+        return True
+
+    def _take_list(self, target, value, words, key):
+        items, is_whole = self._items(words, splits=target in ("tags", "stack", "tools") and key.lower() != "tag")
+        if target == "authors":
+            is_whole = self._without_addresses(key, value, is_whole)
+        listed = self.record.setdefault(target, [])
+        listed += [item for item in items if item not in listed]
+        if not listed:
+            del self.record[target]
+        return is_whole
+
+    def _take_number(self, target, value, words, key):
+        match = re.match(r"\s*(\d{1,9})(?:\.\d+)?(?!\d)", words) if isinstance(words, str) else None
+        if match is None or target in self.record:
+            return False
+        self.record[target] = int(match[1])
+        return type(value) is int or words.strip() == match[1]
+
+    def _take_categories(self, target, value, words, key):
+        items, is_whole = self._items(words, splits=key.lower() != "category")
+        if items and "topic" not in self.record and len(items[0]) <= LINE_LENGTHS["topic"]:
+            self.record["topic"] = items.pop(0)
+        if items:
+            tags = self.record.setdefault("tags", [])
+            tags += [item for item in items if item not in tags]
+        return is_whole
+
+    def _take_series(self, target, value, words, key):
+        self._take_list("tags", value, [words] if isinstance(words, str) else words, key)
+        return False
+
+    def _take_published_on(self, target, value, words, key):
+        if not isinstance(words, str) or not words.strip() or isinstance(value, bool):
+            return False
+        if "published_on" in self.record:
+            return False
+        try:
+            day, moment = read_date(words, order=self.mapping.dates)
+        except UnreadableDate as refusal:
+            self.problem = self.problem or (key, str(refusal))
+            return False
+        if day is None:
+            return self._kept("a date that a program was to find out")
+        self.record["published_on"], self.published_at = day, moment
+        return words.strip() == day
+
+    def _take_published(self, target, value, words, key):
+        if isinstance(words, str) and words.lower() in NO + YES:
+            if words.lower() in NO:
+                self.held_as = self.held_as or "draft"
+            return False
+        return self._take_published_on(target, value, words, key)
+
+    def _take_held(self, target, value, words, key):
+        if words not in ("", None) and not (isinstance(words, str) and words.lower() in NO):
+            self.held_as = self.held_as or (key.lower() if plain_key(key) in ("draft", "private") else "draft")
+        return False
+
+    def _take_status(self, target, value, words, key):
+        for word in [words] if isinstance(words, str) else words if isinstance(words, list) else []:
+            if isinstance(word, str) and word.lower() in NOT_PUBLIC:
+                self.held_as = self.held_as or word.lower()
+        return False
+
+    def _take_password(self, target, value, words, key):
+        self.held_as = "password"
+        self.warnings.append("a password was not stored; the post is held")
+        return True
+
+    def _take_id(self, target, value, words, key):
+        if isinstance(words, str) and words.strip():
+            self.identity = self.identity or words.strip()
+        return False
+
+    def _take_slug(self, target, value, words, key):
+        if isinstance(words, str):
+            self.slug = self.slug or words
+        return False
+
+    def _take_address(self, target, value, words, key):
+        if value is False:
+            # Eleventy writes no page then.
+            self.held_as = self.held_as or "private"
+        elif isinstance(words, str):
+            if self.address:
+                self.aliases.append(words)
+            self.address = self.address or words
+        return False
+
+    def _take_aliases(self, target, value, words, key):
+        self.aliases += self._items(words)[0]
+        return False
+
+    def _take_image(self, target, value, words, key):
+        for item in words if isinstance(words, list) else [words]:
+            if isinstance(item, str):
+                item = {"url": item}
+            if isinstance(item, dict):
+                url = next(
+                    (item[name] for name in ("url", "src", "image", "path") if isinstance(item.get(name), str)), ""
+                )
+                rest = {name: item[name] for name in ("alt", "caption") if isinstance(item.get(name), str)}
+                if url:
+                    self.images.append({"url": url, **rest})
+        return False
+
+    def _kept(self, what):
+        self.warnings.append(f"{what} was kept under payload")
+        return False
+
+    def _items(self, words, *, splits=False):
+        """(the texts of a list, whether that is all of it)."""
+        if isinstance(words, str):
+            separator = "," if "," in words else None if self.splits_at_spaces else "\n"
+            words = words.split(separator) if splits else [words]
+        if isinstance(words, dict):
+            words = [words]
+        items, is_whole = [], isinstance(words, list)
+        for item in words if is_whole else []:
+            if isinstance(item, dict):
+                is_whole = is_whole and set(item) <= {"name"}
+                item = next(
+                    (item[name] for name in ("name", "title", "label") if isinstance(item.get(name), str)), None
+                )
+            if isinstance(item, str) and item.strip() and len(item) <= ITEM_LENGTH:
+                items.append(" ".join(item.split()))
+            elif item is not None and item != "":
+                is_whole = False
+        return list(dict.fromkeys(items)), is_whole
+
+    splits_at_spaces = False
+
+    def _without_addresses(self, key, value, is_whole):
+        """Keep what else is said of authors, but for their mail addresses: they are nobody's business here."""
+        if is_whole:
+            return True
+        people = value if isinstance(value, list) else [value]
+        hidden = ("email", "mail", "e-mail")
+        if any(isinstance(person, dict) and any(name.lower() in hidden for name in person) for person in people):
+            self.warnings.append("an author's mail address was not stored")
+        kept = [{name: item for name, item in person.items() if name.lower() not in hidden}
+                if isinstance(person, dict) else person for person in people]  # fmt: skip
+        self.payload[key] = kept if isinstance(value, list) else kept[0]
+        return True
+
+
+_KINDS = {"line": LINES, "text": TEXTS, "list": LISTS, "number": NUMBERS}
+
+
+def _joined(words):
+    """A text, or a list of texts as one; None for what is neither."""
+    if isinstance(words, str):
+        return words
+    if isinstance(words, list) and words and all(isinstance(item, str) for item in words):
+        return ", ".join(words)
+    return None
+
+
+def _nested(values, words, key):
+    """(value, words) of "a.b" in nested objects, or None."""
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return None
+        values, words = values[part], words[part]
+    return values, words

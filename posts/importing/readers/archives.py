@@ -1,0 +1,383 @@
+"""The files of a folder, a zip or a tar archive, one after the other; nothing is ever unpacked to disk.
+
+An archive is looked through before its first file is given: too many files or too many bytes refuse the whole of it.
+What is wrong with one file is said of that file, and the rest is given. Formats: PKWARE's APPNOTE.TXT for zip (through
+zipfile), POSIX.1-2001 pax and GNU tar for tar (headers through tarfile.TarInfo).
+"""
+
+import contextlib
+import gzip
+import os
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from posts.importing.sources import GZIP_MAGIC, SourceUnreadable
+
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+MAX_ENTRIES = 10_000
+MAX_UNPACKED = 1024**3
+MAX_RATIO = 100
+# Below this size a text may pack as well as it likes.
+RATIO_ALLOWANCE = 64 * 1024
+# The list of files at the end of a zip: 46 bytes and the name for each.
+MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
+MAX_TAR_HEADER = 64 * 1024
+TAR_BLOCK = 512
+
+
+@dataclass(slots=True)
+class Entry:
+    """A file of a source. path: inside of it, with slashes; problem: why it can't be read, else empty."""
+
+    path: str
+    size: int = 0
+    problem: str = ""
+    is_link: bool = False
+    is_folder: bool = False  # a folder that is not walked
+    read: Callable[[int], bytes] = lambda limit: b""  # at most so many bytes; raises EntryUnreadable
+
+
+class EntryUnreadable(Exception):
+    """One file can't be read; the message says why."""
+
+
+class Entries:
+    """The entries of a source. name: what the source is called where paths begin; position(): bytes read of it."""
+
+    def __init__(self, name, entries, position=lambda: 0):
+        self.name, self._entries, self.position = name, entries, position
+
+    def __iter__(self):
+        return iter(self._entries)
+
+
+@contextlib.contextmanager
+def open_entries(source, *, is_text, passes_by=lambda path: False):
+    """Yield the Entries of a Source with a path: a folder, a .zip, a .tar, a .tar.gz, or one file that is_text(name).
+
+    passes_by(path): whether a folder is not to be walked. Raises SourceUnreadable for what is none of these or beyond
+    a limit.
+    """
+    if not source.path:
+        raise SourceUnreadable("Texts are read from a folder, an archive or a file. Name one in place of “-”.")
+    stem = os.path.basename(source.name.rstrip("/"))
+    stem = re.sub(r"\.(zip|tar|tgz|tar\.gz)$", "", stem, flags=re.IGNORECASE) or "site"
+    if source.is_folder:
+        yield Entries(stem, _folder_entries(source.path, passes_by))
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(source.path, "rb"))
+            head = file.read(4)
+            file.seek(0)
+        except OSError as error:
+            raise SourceUnreadable(f"{source.path} can't be read: {error.strerror or error}.") from error
+        if head in ZIP_MAGICS:
+            archive = stack.enter_context(_opened_zip(file, source.name))
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            top = _common_folder([info.filename for info in infos])
+            entries = _zip_entries(archive, infos, top, is_text)
+            yield Entries(top or stem, entries, file.tell)
+        elif _is_tar(file):
+            top = _checked_tar(file, source.name)
+            file.seek(0)
+            yield Entries(top or stem, _tar_entries(_Unpacked(file, source.name), top), file.tell)
+        elif is_text(source.name):
+            size = os.fstat(file.fileno()).st_size
+            yield Entries("", [Entry(os.path.basename(source.name), size, read=file.read)], file.tell)
+        else:
+            raise SourceUnreadable(f"{source.name} is no folder, no .zip, no .tar.gz and no Markdown file.")
+
+
+def inner_path(name):
+    """The path that a name inside an archive means, or None if it leads out of it."""
+    name = name.replace("\\", "/")
+    parts = name.split("/")
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts:
+        return None
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _common_folder(names):
+    """The folder that everything in an archive stands in, or an empty text."""
+    paths = [path for path in map(inner_path, names) if path]
+    tops = {path.partition("/")[0] for path in paths}
+    return tops.pop() if len(tops) == 1 and all("/" in path for path in paths) else ""
+
+
+def _entry(name, top, **columns):
+    """An Entry of an archive; a name that leads out of it is refused, shown as it is."""
+    path = inner_path(name)
+    if path is None:
+        return Entry(name.replace("\\", "/"), problem="has a name that leads out of the archive.")
+    return Entry(path.removeprefix(f"{top}/") if top else path, **columns)
+
+
+# Folders
+
+
+def _folder_entries(root, passes_by):
+    """Walks in the order of names, without following links. (A stack: folders may nest deeper than Python's calls.)"""
+    waiting = [""]
+    while waiting:
+        path = waiting.pop()
+        if path and not path.endswith("/"):
+            yield _file_entry(root, path)
+            continue
+        if path and passes_by(path.rstrip("/")):
+            yield Entry(path.rstrip("/"), is_folder=True)
+            continue
+        try:
+            with os.scandir(os.path.join(root, path)) as scanned:
+                names = [item.name + ("/" if item.is_dir(follow_symlinks=False) else "") for item in scanned]
+        except OSError as error:
+            yield Entry(path.rstrip("/") or ".", problem=f"can't be opened: {error.strerror}.")
+            continue
+        waiting += [path + name for name in sorted(names, reverse=True)]
+
+
+def _file_entry(root, path):
+    place = os.path.join(root, path)
+    try:
+        state = os.lstat(place)
+    except OSError as error:
+        return Entry(path, problem=f"can't be read: {error.strerror}.")
+    if stat.S_ISLNK(state.st_mode):
+        return Entry(path, problem="is a link; links are not followed.", is_link=True)
+    if not stat.S_ISREG(state.st_mode):
+        return Entry(path, problem="is a pipe or device, no file.")
+
+    def read(limit):
+        try:
+            # Opened for what it was a moment ago: a pipe in its place would wait for ever, a link lead elsewhere.
+            with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise EntryUnreadable("is no file any more.")
+                return file.read(limit)
+        except OSError as error:
+            raise EntryUnreadable(f"can't be read: {error.strerror}.") from error
+
+    return Entry(path, state.st_size, read=read)
+
+
+# Zip
+
+
+def _opened_zip(file, name):
+    """The ZipFile of a file whose list of files is no larger than it may be."""
+    # Looked at before zipfile reads the list: it would hold all of it.
+    size = os.fstat(file.fileno()).st_size
+    tail_size = min(size, 65557)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise SourceUnreadable(f"{name} is a damaged zip archive. Fetch it again.")
+    count, directory_size = struct.unpack("<HL", tail[at + 10 : at + 16])
+    if count > MAX_ENTRIES or directory_size > MAX_DIRECTORY_BYTES:
+        raise SourceUnreadable(_too_many(name))
+    file.seek(0)
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
+        raise SourceUnreadable(f"{name} is a damaged zip archive ({error}). Fetch it again.") from error
+    if len(archive.infolist()) > MAX_ENTRIES:
+        raise SourceUnreadable(_too_many(name))
+    return archive
+
+
+def _zip_entries(archive, infos, top, is_text):
+    taken = 0
+    for info in infos:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        problem = ""
+        if stat.S_ISLNK(kind):
+            problem = "is a link; links are not followed."
+        elif kind and not stat.S_ISREG(kind):
+            problem = "is a pipe or device, no file."
+        elif info.flag_bits & 0x1:
+            problem = "is encrypted. Pack it without a password."
+        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            problem = "is packed in a way that is not read here. Pack it with deflate, as zip does by itself."
+        elif info.file_size > RATIO_ALLOWANCE and info.file_size > MAX_RATIO * info.compress_size:
+            problem = f"unpacks to more than {MAX_RATIO} times its size."
+        entry = _entry(info.filename, top, size=info.file_size, problem=problem, is_link=stat.S_ISLNK(kind))
+        if not entry.problem and is_text(entry.path):
+            # Files may lie on top of each other in a zip: what they unpack to is counted, not what they take.
+            taken += info.file_size
+            if taken > MAX_UNPACKED:
+                raise SourceUnreadable(_too_large(archive.filename or "The archive"))
+            entry.read = _zip_read(archive, info)
+        yield entry
+
+
+def _zip_read(archive, info):
+    def read(limit):
+        try:
+            with archive.open(info) as file:
+                return file.read(limit)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+        ) as error:
+            raise EntryUnreadable(f"is damaged in the archive: {error}.") from error
+
+    return read
+
+
+# Tar
+
+
+class _Unpacked:
+    """The bytes of a tar archive, unpacked if it is gzip, up to MAX_UNPACKED of them."""
+
+    def __init__(self, file, name):
+        self._name = name
+        self._given = 0
+        is_gzip = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        self._file = gzip.GzipFile(fileobj=file) if is_gzip else file
+
+    def read(self, size):
+        """`size` bytes, fewer only at the end."""
+        try:
+            piece = self._file.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceUnreadable(f"{self._name} is a damaged archive ({error}). Fetch it again.") from error
+        self._given += len(piece)
+        if self._given > MAX_UNPACKED:
+            raise SourceUnreadable(_too_large(self._name))
+        return piece
+
+    def exactly(self, size):
+        piece = self.read(size)
+        if len(piece) < size:
+            raise SourceUnreadable(f"{self._name} ends in the middle of a file. Fetch it again.")
+        return piece
+
+    def skip(self, size):
+        while size:
+            size -= len(self.exactly(min(size, 1 << 16)))
+
+    def damaged(self, what):
+        return SourceUnreadable(f"{self._name} is a damaged tar archive: {what}. Fetch it again.")
+
+
+def _is_tar(file):
+    try:
+        head = gzip.GzipFile(fileobj=file).read(TAR_BLOCK) if file.read(2) == GZIP_MAGIC and not file.seek(0) else None
+        if head is None:
+            file.seek(0)
+            head = file.read(TAR_BLOCK)
+    except (OSError, EOFError, zlib.error):
+        head = b""
+    file.seek(0)
+    return looks_like_tar(head)
+
+
+def looks_like_tar(head):
+    """Whether unpacked bytes begin with the header of a tar archive."""
+    return head[257:262] == b"ustar"
+
+
+def _checked_tar(file, name):
+    """Look through a whole archive; return the folder that everything stands in. Raises SourceUnreadable."""
+    stream, names = _Unpacked(file, name), []
+    for info, member_name, size in _tar_members(stream):
+        stream.skip(_padded(size))
+        if not info.isdir():
+            names.append(member_name)
+        if len(names) > MAX_ENTRIES:
+            raise SourceUnreadable(_too_many(name))
+    return _common_folder(names)
+
+
+def _tar_members(stream):
+    """(TarInfo, name, bytes that follow) of each member; the caller reads or skips what follows, padded to blocks."""
+    longer = {}
+    while (block := stream.read(TAR_BLOCK)) and block.strip(b"\0"):
+        if len(block) < TAR_BLOCK:
+            raise stream.damaged("it ends in the middle of a header")
+        try:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.TarError, ValueError) as error:
+            raise stream.damaged(str(error)) from error
+        if info.size < 0:
+            raise stream.damaged("a file has less than no bytes")
+        if info.type in b"xgLK":
+            if info.size > MAX_TAR_HEADER:
+                raise stream.damaged(f"a name takes {info.size:,} bytes")
+            said = stream.exactly(_padded(info.size))[: info.size]
+            if info.type == b"x":
+                longer |= _pax_words(said)
+            elif info.type == b"L":
+                longer["path"] = said.rstrip(b"\0")
+            continue
+        has_bytes = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+        try:
+            size = int(longer.get("size", info.size)) if has_bytes else 0
+        except ValueError as error:
+            raise stream.damaged("a size is no number") from error
+        if size < 0:
+            raise stream.damaged("a file has less than no bytes")
+        name = longer["path"].decode("utf-8", "surrogateescape") if "path" in longer else info.name
+        longer = {}
+        yield info, name, size
+
+
+def _pax_words(said):
+    """{keyword: value} of a pax header: records "length keyword=value\\n"."""
+    words = {}
+    while said:
+        length, _, _ = said.partition(b" ")
+        if not length.isdigit() or not 0 < int(length[:9]) <= len(said):
+            break
+        record, said = said[: int(length)], said[int(length) :]
+        keyword, _, value = record[len(length) + 1 : -1].partition(b"=")
+        words[keyword.decode("ascii", "replace")] = value
+    return words
+
+
+def _tar_entries(stream, top):
+    for info, name, size in _tar_members(stream):
+        if info.isdir():
+            stream.skip(_padded(size))
+            continue
+        problem = ""
+        if info.issym() or info.islnk():
+            problem = "is a link; links are not followed."
+        elif info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            problem = "is a pipe, a device or a file with holes."
+        left = _padded(size)
+
+        def read(limit, size=size):
+            nonlocal left
+            wanted = min(limit, size)
+            left -= wanted
+            return stream.exactly(wanted)
+
+        yield _entry(name, top, size=size, problem=problem, is_link=info.issym() or info.islnk(), read=read)
+        stream.skip(left)
+
+
+def _padded(size):
+    return (size + TAR_BLOCK - 1) // TAR_BLOCK * TAR_BLOCK
+
+
+def _too_many(name):
+    return f"{name} holds more than {MAX_ENTRIES:,} files. Unpack it and import the folder."
+
+
+def _too_large(name):
+    return f"{name} unpacks to more than {MAX_UNPACKED >> 30} GB. Unpack it and import the folder."

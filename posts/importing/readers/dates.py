@@ -1,0 +1,90 @@
+"""Dates as people and programs write them at the head of a text: read for the day that was meant where it was written.
+
+ISO 8601 with or without time and zone, RFC 2822, names of months in English, numbers with slashes or dots, seconds or
+milliseconds since 1970. What can't be a day, or could be two, is refused and never guessed.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_FULL_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+                "november", "december")  # fmt: skip
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T\s](.*))?", re.IGNORECASE | re.DOTALL)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T\s](.*))?", re.IGNORECASE | re.DOTALL)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T\s,](.*))?", re.DOTALL)
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+_DAY_MONTH = re.compile(
+    _WEEKDAY + r"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?:of\s+)?([a-z]{3,9})\.?,?[\s-]+(\d{4})(?:[\s,](.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_MONTH_DAY = re.compile(
+    _WEEKDAY + r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(?:(\d\d:\d\d:\d\d)\s+)?(\d{4})(?:[\s,](.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
+_ZONE = re.compile(r"([+-])(\d{2}):?(\d{2})?")
+# Eleventy's words for "ask git or the file system".
+_TO_FIND_OUT = ("last modified", "created", "git last modified", "git created")
+
+
+class UnreadableDate(ValueError):
+    """The text is no day, or could be two."""
+
+
+def read_date(text, *, order=""):
+    """(day, moment): "YYYY-MM-DD" as it was meant where it was written, and an aware datetime (UTC where no zone is
+    said, midnight where no time is). (None, None) for a template or a word that a program was to replace.
+
+    order: "day-first" or "month-first", what 02/03/2021 is. Raises UnreadableDate.
+    """
+    text = text.strip()
+    if text.lower() in _TO_FIND_OUT or "{{" in text or "{%" in text or "<%" in text:
+        return None, None
+    if re.fullmatch(r"\d{10}|\d{13}", text):
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(text[:10]))
+        return moment.date().isoformat(), moment
+    if match := _YEAR_FIRST.fullmatch(text):
+        return _dated(text, match[1], match[3], match[4], match[5])
+    if match := _COMPACT.fullmatch(text):
+        return _dated(text, *match.groups())
+    if match := _DAY_MONTH.fullmatch(text):
+        return _dated(text, match[3], _month(text, match[2]), match[1], match[4])
+    if match := _MONTH_DAY.fullmatch(text):
+        return _dated(text, match[4], _month(text, match[1]), match[2], match[3] or match[5])
+    if match := _YEAR_LAST.fullmatch(text):
+        first, second = int(match[1]), int(match[3])
+        if match[2] == ".":
+            order = "day-first"
+        elif first > 12 or second > 12 or first == second:
+            order = "day-first" if first > 12 else "month-first"
+        if not order:
+            raise UnreadableDate(
+                f"“{text}” could be two days. Say “dates: day-first” or “dates: month-first” in a mapping file."
+            )
+        day, month = (first, second) if order == "day-first" else (second, first)
+        return _dated(text, match[4], month, day, match[5])
+    raise UnreadableDate(f"“{text[:60]}” is no date that can be read. Write it as YYYY-MM-DD.")
+
+
+def _month(text, name):
+    name = name.lower()
+    if name in _FULL_MONTHS or name == "sept" or name in _MONTHS:
+        return _MONTHS.index(name[:3]) + 1
+    raise UnreadableDate(f"“{text[:60]}” names no month that can be read. Write the date as YYYY-MM-DD.")
+
+
+def _dated(text, year, month, day, rest):
+    try:
+        moment = datetime(int(year), int(month), int(day), tzinfo=UTC)
+        if clock := _CLOCK.search(rest or ""):
+            hour = int(clock[1])
+            if clock[4]:
+                hour = hour % 12 + (12 if clock[4][0] in "pP" else 0)
+            moment = moment.replace(hour=hour, minute=int(clock[2]), second=min(int(clock[3] or 0), 59))
+            if zone := _ZONE.search(rest, clock.end()):
+                offset = timedelta(hours=int(zone[2]), minutes=int(zone[3] or 0))
+                moment = moment.replace(tzinfo=timezone(-offset if zone[1] == "-" else offset))
+    except ValueError:
+        raise UnreadableDate(f"“{text[:60]}” is no day or time that exists. Write it as YYYY-MM-DD.") from None
+    return date(int(year), int(month), int(day)).isoformat(), moment

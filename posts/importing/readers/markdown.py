@@ -1,0 +1,471 @@
+"""Markdown files with front matter: a folder, a .zip, a .tar.gz or one file, as static site generators keep them.
+
+What they mean by names and keys is written down by Jekyll (https://jekyllrb.com/docs/front-matter/), Hugo
+(https://gohugo.io/content-management/front-matter/) and Eleventy (https://www.11ty.dev/docs/data-frontmatter/).
+Template syntax, shortcodes, MDX and HTML stay the text that they are: nothing is run, nothing is left out.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import unicodedata
+from urllib.parse import quote, urljoin, urlsplit
+
+from django.utils import timezone
+from django.utils.text import slugify
+
+from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
+from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
+from posts.importing.readers.base import Reader, Row
+from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
+from posts.models.fields import dump_json
+from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
+from posts.rendering import TextTooCostly, markdown_tokens
+from posts.slugs import former_path
+
+# Raised when the same file would become another record: then equal bytes are no longer unchanged.
+READER_VERSION = 1
+ENDINGS = (".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn", ".mdx")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+# Where generators keep what they make or make pages with.
+NO_POSTS_IN = {"node_modules", "_site", "_includes", "_layouts", "_data", "_sass", "__MACOSX"}
+KEPT_OF_REFUSED = 4096
+MAX_TEXT_WITH_LINKS = MAX_RECORD_BYTES * 3 // 4
+NO_MARKDOWN = "is no Markdown file"
+IN_OTHER_FOLDER = "is hidden, or stands in a folder of the generator's own"
+SECTION_PAGE = "is the page of a section (_index.md), no post"
+LEFT_OUT = "is left out by the mapping"
+RELATIVE_PICTURES = "pictures with relative addresses stayed links; “site: https://…” in a mapping file brings them in"
+
+_DATED_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)", re.DOTALL)
+_EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{")
+_PLACEHOLDER = re.compile(r":([a-z_]+)")
+# Jekyll's names for ways to build addresses.
+_PERMALINKS = {
+    "date": "/:categories/:year/:month/:day/:title.html",
+    "pretty": "/:categories/:year/:month/:day/:title/",
+    "none": "/:categories/:title.html",
+}
+_DESTINATION = re.compile(r"(\[(?:[^\[\]\\\n]|\\.)*\]\(\s*<?|^ {0,3}\[[^\]\n]+\]:[ \t]*<?)([^\s()<>]+)", re.MULTILINE)
+
+DEFAULT_FIELDS = {
+    "title": "title",
+    **dict.fromkeys(["date", "publishdate", "pubdate", "publisheddate", "publishedat", "publishedon", "datepublished",
+                     "pubdatetime", "createdat", "created"], "published_on"),
+    "published": "published",
+    **dict.fromkeys(["description", "summary", "excerpt", "abstract"], "summary"),
+    **dict.fromkeys(["lang", "language", "locale"], "language"),
+    **dict.fromkeys(["authors", "author", "byline"], "authors"),
+    "topic": "topic",
+    **dict.fromkeys(["tags", "tag", "topics"], "tags"),
+    **dict.fromkeys(["categories", "category"], "categories"),
+    "series": "series",
+    "slug": "slug",
+    **dict.fromkeys(["url", "permalink"], "address"),
+    **dict.fromkeys(["aliases", "alias", "redirectfrom", "redirects"], "aliases"),
+    **dict.fromkeys(["draft", "private", "hidden", "unlisted"], "held"),
+    **dict.fromkeys(["status", "visibility"], "status"),
+    "password": "password",
+    **dict.fromkeys(["image", "cover", "coverimage", "featuredimage", "featureimage", "heroimage", "hero", "banner",
+                     "thumbnail", "ogimage"], "image"),
+    **{name.replace("_", ""): name for name in (*TEXTS, *LISTS, *NUMBERS, "reference", "difficulty", "code_language")
+       if name not in ("tags", "authors", "summary")},
+}  # fmt: skip
+
+
+def is_markdown(path):
+    return path.lower().endswith(ENDINGS)
+
+
+class MarkdownReader(Reader):
+    """A Row for every file of the source: Markdown as a record, everything else skipped or refused with its reason.
+
+    Identity is the site's name and the path, or the key that the mapping calls `id`. The site's name is the mapping's
+    `site`, else the name of the folder that everything stands in.
+    """
+
+    format = "markdown"
+    label = "Markdown with front matter (.zip, .tar.gz, a folder, a file)"
+    takes_folders = True
+    default_fields = DEFAULT_FIELDS
+
+    def __init__(self, source, mapping=None):
+        super().__init__(source, mapping)
+        self._context = dump_json([READER_VERSION, self.mapping.to_dict()])
+        self._digest, self._offset, self._position = hashlib.sha256(), 0, lambda: 0
+
+    def mark(self):
+        return self._offset, self._digest.hexdigest()
+
+    def position(self):
+        return self._position()
+
+    def rows(self):
+        with contextlib.closing(self._rows()) as rows:
+            yield from rows
+
+    def _rows(self):
+        with open_entries(self.source, is_text=is_markdown, passes_by=_is_other_folder) as entries:
+            self.site = self.mapping.site_name or entries.name
+            # A folder has no size to compare with; of an archive, how much of it was read is known.
+            self._position = entries.position
+            try:
+                for number, entry in enumerate(entries, 1):
+                    yield self._row(number, entry)
+            finally:
+                here = entries.position()
+                self._position = lambda: here
+
+    @staticmethod
+    def looks_like(head):
+        if head.startswith(ZIP_MAGICS) or looks_like_tar(head):
+            return True
+        try:
+            return bool(split_front_matter(head.decode(errors="ignore")).values)
+        except FrontMatterRefused:
+            return True
+
+    def _row(self, number, entry):
+        label = entry.path.encode(errors="backslashreplace").decode()
+        if reason := self._skip_reason(entry):
+            self._note(label, b"")
+            return Row(number, label.encode(), skip_reason=reason, label=label, kind="other file")
+        row = Row(number, b"", label=label, kind="post, unread", identity=self._identity(entry.path))
+        problem = entry.problem
+        if not problem and entry.path.lower().endswith(ARCHIVES):
+            problem = "is an archive inside the source. Import it by itself."
+        if not problem:
+            try:
+                row.raw = entry.read(KEPT_OF_REFUSED if entry.size > MAX_RECORD_BYTES else MAX_RECORD_BYTES + 1)
+            except EntryUnreadable as error:
+                problem = str(error)
+            if entry.size > MAX_RECORD_BYTES or len(row.raw) > MAX_RECORD_BYTES:
+                size = f"{entry.size:,}" if entry.size > MAX_RECORD_BYTES else f"more than {MAX_RECORD_BYTES:,}"
+                problem = f"is a file of {size} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
+                row.raw, row.is_cut = row.raw[:KEPT_OF_REFUSED], True
+        self._note(label, row.raw)
+        if problem:
+            row.problem = Problem("", problem)
+            return row
+        row.context = (self._context + entry.path).encode(errors="surrogateescape")
+        self._read(row, entry.path)
+        return row
+
+    def _note(self, label, raw):
+        """Let the mark move on over an entry."""
+        self._offset += len(raw)
+        for part in (label.encode(), raw):
+            self._digest.update(len(part).to_bytes(8, "big") + part)
+
+    def _skip_reason(self, entry):
+        """Why an entry means no post and needs no look; empty: it has to be looked at."""
+        folders = [part for part in entry.path.split("/")[:-1] if part not in (".", "..")]
+        if entry.is_folder or any(map(_is_other_folder, folders)):
+            return IN_OTHER_FOLDER
+        name = os.path.basename(entry.path)
+        if name.startswith("."):
+            return IN_OTHER_FOLDER
+        if not is_markdown(name):
+            if (entry.problem and not entry.is_link) or name.lower().endswith(ARCHIVES):
+                return ""
+            return NO_MARKDOWN
+        if not self.mapping.includes(entry.path):
+            return LEFT_OUT
+        return SECTION_PAGE if re.fullmatch(r"_index(\.\w+)?\.\w+", name) else ""
+
+    def _identity(self, path, own=""):
+        """Site and path, or site and the mapping's id; as printable as a source_id has to be, and no longer."""
+        place = f"{self.site}:{path}" if self.site else path
+        text = unicodedata.normalize("NFC", f"{self.site}#{own}" if own else place)
+        text = "".join(
+            character if (character.isprintable() and character != "%") or character == " "
+            else quote(character.encode(errors="surrogateescape"), safe="")
+            for character in text
+        ).strip()  # fmt: skip
+        if len(text) <= 200:
+            return text
+        return f"{text[:150]}…{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+    def _read(self, row, path):
+        """Fill `row` with the record that its bytes mean."""
+        stem = _Name(path)
+        record = {"source_id": row.identity, "title": stem.title}
+        try:
+            text = row.raw.decode()
+        except UnicodeDecodeError as error:
+            row.problem = Problem("", f"is no UTF-8 (byte {error.start + 1:,}). Save it as UTF-8.")
+            row.record = record | {"body": row.raw.decode(errors="backslashreplace")}
+            return
+        try:
+            head = split_front_matter(text)
+        except FrontMatterRefused as refusal:
+            row.problem, row.record = Problem("", str(refusal)), record | {"body": text}
+            return
+        fields = Fields(self.mapping)
+        fields.splits_at_spaces = stem.is_jekyll
+        fields.take_all(head.values, head.words)
+        if fields.problem:
+            key, message = fields.problem
+            row.problem = Problem(f"/{key}", message)
+        if fields.identity:
+            row.identity = self._identity(path, fields.identity)
+        if "published_on" not in fields.record and not fields.problem and stem.day:
+            fields.take("date", stem.day, stem.day)
+            fields.payload.pop("date", None) if "date" not in head.values else None
+        body = _Body(self, fields, stem, head.body)
+        body.fill()
+        row.record = {"source_id": row.identity} | fields.record
+        if fields.payload:
+            row.record["payload"] = fields.payload
+        row.warnings = tuple(dict.fromkeys(fields.warnings))
+        status = fields.held_as or ("draft" if stem.is_draft else "")
+        if not status and fields.published_at and fields.published_at > timezone.now():
+            status = "future"
+        row.held = bool(status)
+        row.kind = f"{_type_of(head.words)}, {status or 'published'}"
+        row.former_slugs = body.former_paths
+
+
+def _is_other_folder(path):
+    name = os.path.basename(path)
+    return name.startswith(".") or name in NO_POSTS_IN
+
+
+def _type_of(words):
+    """What the head calls itself: post, page…"""
+    for key in ("type", "layout"):
+        word = words.get(key)
+        is_name = isinstance(word, str) and re.fullmatch(r"[a-z][a-z -]{0,30}", word.lower())
+        if is_name and (key == "type" or word.lower() == "page"):
+            return word.lower()
+    return "post"
+
+
+class _Name:
+    """What the path of a file says: day, words, draft or not."""
+
+    def __init__(self, path):
+        self.folders = path.split("/")[:-1]
+        stem = os.path.splitext(os.path.basename(path))[0]
+        if stem.lower() in ("index", "readme") and self.folders:
+            # A post with a folder of its own.
+            stem = self.folders[-1]
+        self.is_jekyll = any(folder in ("_posts", "_drafts") for folder in self.folders)
+        self.is_draft = "_drafts" in self.folders
+        self.day = ""
+        if match := _DATED_NAME.fullmatch(stem):
+            self.day = f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}"
+            stem = match[4]
+        self.stem = stem.encode(errors="replace").decode()
+        words = re.sub(r"[-_\s]+", " ", self.stem).strip()
+        self.title = words[:1].upper() + words[1:] or "Untitled"
+
+
+class _Body:
+    """The text of a file, with its title, its address and its pictures, put into `fields`."""
+
+    def __init__(self, reader, fields, stem, text):
+        self.mapping, self.fields, self.stem = reader.mapping, fields, stem
+        self.text = _EXCERPT_END.sub("", text).strip("\n")
+
+    def fill(self):
+        record = self.fields.record
+        if "title" not in record:
+            self._parse()
+            record["title"] = self._heading() or self.stem.title
+        self._take_addresses()
+        if self.mapping.base and "]" in self.text:
+            self._parse()
+            self._make_links_absolute()
+        if "![" in self.text:
+            self._parse()
+            self._place_images()
+        for image in self.fields.images:
+            self._add_image(**image)
+        record["body"] = self.text
+
+    def _parse(self):
+        """Find the blocks of the text; of one that can't be laid out, none."""
+        # The old ones go first: those of a large text take a hundred megabytes.
+        self._tokens = []
+        with contextlib.suppress(TextTooCostly):
+            self._tokens = markdown_tokens(self.text)
+
+    def _heading(self):
+        """The words of the first heading; one at the very beginning is the title and leaves the text."""
+        for index, token in enumerate(self._tokens):
+            if token.type != "heading_open" or token.level:
+                continue
+            words = "".join(
+                child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
+                for child in self._tokens[index + 1].children
+            ).strip()
+            if not words:
+                continue
+            rest = "\n".join(self.text.split("\n")[token.map[1] :]).strip("\n")
+            if index == 0 and rest.strip():
+                self.text = rest
+            return words
+        return ""
+
+    # Addresses
+
+    def _take_addresses(self):
+        """The slug, and where the post stood before."""
+        fields = self.fields
+        own = "" if _TEMPLATE.search(fields.address) else fields.address
+        if own in _PERMALINKS or re.search(r"/:|^:", own) or not own:
+            own = self._expanded(own or self.mapping.permalink)
+        self.page = urljoin(self.mapping.base, own) if own and self.mapping.base else ""
+        wish = fields.slug.rstrip("/").rpartition("/")[2] or _last_segment(own) or self.stem.stem
+        if slug := _slug(wish) or _slug(self.stem.stem):
+            fields.record["slug"] = slug
+        base = own if own.startswith("/") else "/"
+        aliases = [urljoin(base, text) for text in fields.aliases if not _TEMPLATE.search(text)]
+        self.former_paths = tuple(dict.fromkeys(path for path in map(former_path, [own, *aliases]) if path))
+
+    def _expanded(self, pattern):
+        """The address that a pattern of placeholders gives, or an empty text if something of it is not known."""
+        pattern = _PERMALINKS.get(pattern, pattern)
+        year, month, day = (self.fields.record.get("published_on") or "--").split("-")
+        record = self.fields.record
+        name = _slug(self.fields.slug) or _slug(self.stem.stem)
+        known = {
+            "year": year, "month": month, "day": day, "i_month": month.lstrip("0"), "i_day": day.lstrip("0"),
+            "short_year": year[2:], "title": name, "slug": name, "filename": self.stem.stem,
+            "contentbasename": self.stem.stem, "slugorfilename": name, "categories": _slug(record.get("topic", "")),
+            "section": next((part for part in self.stem.folders if part not in ("content", "_posts")), ""),
+        }  # fmt: skip
+        names = _PLACEHOLDER.findall(pattern)
+        if not pattern or any(not known.get(name) and name != "categories" for name in names):
+            return ""
+        return re.sub("/+", "/", "/" + _PLACEHOLDER.sub(lambda match: known[match[1]], pattern))
+
+    # Links and pictures
+
+    def _absolute(self, address):
+        """Where an address of the text leads on the old site; None if that is not known."""
+        if address.startswith(("#", "?")) or _TEMPLATE.search(address) or "{<" in address:
+            return None
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", address):
+            return address
+        if address.startswith("//"):
+            return f"https:{address}"
+        if self.mapping.base and (address.startswith("/") or self.page):
+            return urljoin(self.page or self.mapping.base, address)
+        return None
+
+    def _make_links_absolute(self):
+        lines = self.text.split("\n")
+        code = {
+            number for token in self._tokens if token.type in ("fence", "code_block") for number in range(*token.map)
+        }
+        self._tokens = []
+
+        def destination(match):
+            address = match[2]
+            is_file = is_markdown(address.partition("#")[0])
+            absolute = None if is_file or address.startswith("image:") else self._absolute(address)
+            return match[1] + (absolute or address)
+
+        for number, line in enumerate(lines):
+            if number in code or "]" not in line:
+                continue
+            parts, end = [], 0
+            for first, last in _code_spans(line):
+                parts += [_DESTINATION.sub(destination, line[end:first]), line[first:last]]
+                end = last
+            lines[number] = "".join(parts) + _DESTINATION.sub(destination, line[end:])
+        text = "\n".join(lines)
+        if len(text) > max(len(self.text), MAX_TEXT_WITH_LINKS):
+            self.fields.warnings.append("relative links stayed as they were: whole, they would fill the record")
+        else:
+            self.text = text
+
+    def _place_images(self):
+        """Make pictures that stand in paragraphs of their own image sources, placed where they stood."""
+        lines = self.text.split("\n")
+        for index in reversed([number for number, token in enumerate(self._tokens) if token.type == "paragraph_open"]):
+            token, inline = self._tokens[index], self._tokens[index + 1]
+            pictures = [child for child in inline.children if child.type == "image"]
+            others = [child for child in inline.children if child.type not in ("image", "softbreak")]
+            if token.level or not pictures or any(child.type != "text" or child.content.strip() for child in others):
+                continue
+            found = [self._image_of(child) for child in pictures]
+            if all(found):
+                lines[token.map[0] : token.map[1]] = [found]
+            else:
+                self.fields.warnings.append(RELATIVE_PICTURES)
+        # Numbered in the order of the text, once it is known which of them are taken.
+        for number, line in enumerate(lines):
+            if isinstance(line, list):
+                lines[number] = "\n".join(self._placed(image) for image in line)
+        self.text = "\n".join(lines)
+
+    def _image_of(self, token):
+        address = str(token.attrGet("src") or "")
+        url = self._absolute(address)
+        if not url or not _is_image_url(url):
+            return None
+        words = "".join(child.content for child in token.children or [] if child.type in ("text", "code_inline"))
+        image = {"url": url, "alt": " ".join(words.split())[:1000]}
+        if title := " ".join(str(token.attrGet("title") or "").split())[:1000]:
+            image["caption"] = title
+        return image
+
+    def _placed(self, image):
+        if number := self._add_image(**image):
+            return f"![](image:{number})"
+        words = re.sub(r"([\\\[\]`*_<&])", r"\\\1", image["alt"])
+        return f"![{words}](<{image['url']}>)"
+
+    def _add_image(self, url, alt="", caption=""):
+        """The number of a picture among the record's image sources; None if it can't be one."""
+        url = self._absolute(url) or ""
+        images = self.fields.record.setdefault("image_sources", [])
+        if _is_image_url(url) and len(images) < MAX_IMAGES:
+            words = {"caption": caption[:1000], "alt": alt[:1000]}
+            images.append({"source": urlsplit(url).netloc[:300], "url": url}
+                          | {name: text for name, text in words.items() if text})  # fmt: skip
+            return len(images)
+        if not images:
+            del self.fields.record["image_sources"]
+        return None
+
+
+def _code_spans(line):
+    """[(first, last)] of the code spans of a line: from a run of back ticks to the next run of the same length."""
+    runs = [match.span() for match in re.finditer("`+", line)]
+    following, next_of = {}, {}
+    for number in reversed(range(len(runs))):
+        length = runs[number][1] - runs[number][0]
+        next_of[number] = following.get(length)
+        following[length] = number
+    spans, number = [], 0
+    while number < len(runs):
+        if (closing := next_of[number]) is None:
+            number += 1
+            continue
+        spans.append((runs[number][0], runs[closing][1]))
+        number = closing + 1
+    return spans
+
+
+def _is_image_url(url):
+    if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url or len(url) > 2000:
+        return False
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def _last_segment(address):
+    path = former_path(address) if address else ""
+    return re.sub(r"\.(html?|php)$", "", (path or "").rpartition("/")[2])
+
+
+def _slug(text):
+    return re.sub("[-_]+", "-", slugify(re.sub(r"[./]", "-", text)))[:120].strip("-")
