@@ -9,7 +9,7 @@ SPREAD = -n auto --dist loadfile
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser corpora torture bench check lint format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser corpora torture bench bench-imports bench-pages check lint format lock venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -36,9 +36,14 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the h
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
 
-bench: venv-dev ## measure imports on both engines, as ratios to what the bare engine does in the same run
+bench: bench-imports bench-pages ## measure imports and pages, beside what the bare engine and server do in the same run
+
+bench-imports: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/imports.py $(ARGS)
+
+bench-pages: venv-dev
+	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
 
 check: lint test-sqlite ## all that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."

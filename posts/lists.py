@@ -9,7 +9,9 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from alphanode.page_cache import mark_page
 from posts.models import ListedText, Post, PostTerm, Term
+from posts.operations.page_versions import LISTS
 from posts.views import public
 
 PAGE = 24
@@ -121,7 +123,7 @@ def _list_response(request, places, *, is_indexable, **context):
     response = render(request, "posts/list.html", context | {"page": page, "is_indexable": is_indexable})
     if not is_indexable:
         response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return mark_page(response, keys=[LISTS], takes=["older", "newer"])
 
 
 @public

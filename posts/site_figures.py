@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import Count, F
 from django.utils import timezone
 
+from alphanode.shared_cache import keep, recall
 from posts.models import ListedText, Post, QueueEntry, Revision, SiteFigure
 
 NAME = "site"
@@ -84,4 +84,8 @@ def site_figures():
         if median := value.get("median_review"):
             value["median_review"] = datetime.fromisoformat(median)
         return SiteFigures(counted_at=row.counted_at, **value)
-    return cache.get_or_set("site-figures", count_figures, CACHE_SECONDS)
+    figures = recall("site-figures")
+    if not isinstance(figures, SiteFigures):
+        figures = count_figures()
+        keep("site-figures", figures, CACHE_SECONDS)
+    return figures

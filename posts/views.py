@@ -80,7 +80,7 @@ def _plate_words(post):
 def find_page(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
     open_flags = ReviewFlag.objects.filter(post=OuterRef("pk"), cleared_at=None).order_by("raised_at")
-    posts = with_stored_article(Post.objects.with_texts()).annotate(
+    posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
     post = posts.filter(slug=slug).first()
@@ -89,6 +89,8 @@ def find_page(slug):
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
         )
         post = former.post if former else None
+    elif post.live_revision_id is None and post.head_revision_id:
+        post.head_revision.snapshot = post.proposed_snapshot
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
         return None, gone
     if post is None or post.visible_revision is None:

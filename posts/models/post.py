@@ -2,7 +2,7 @@ import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -10,6 +10,22 @@ from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.models.review import Review
 from posts.models.revision import Revision
+
+# What pages of a post read of it and of the rows around it.
+_OF_PAGE = (
+    "source_id slug view_count claimed_revision claimed_hash needs_human_review held withdrawn_at first_published_at "
+    "last_published_at first_batch_id created_at last_batch__index_open"
+).split()
+_OF_PAGE += [
+    f"{text}__{name}"
+    for text in ("live_revision", "head_revision")
+    for name in "post_id number version fingerprint canonical_version status author_id created_at".split()
+]
+_OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
+_OF_PAGE += [
+    f"live_approval__{name}"
+    for name in "revision_id fingerprint outcome is_bulk revoked_at created_at reviewer".split()
+]
 
 
 class PostQuerySet(models.QuerySet):
@@ -77,6 +93,12 @@ class PostQuerySet(models.QuerySet):
     def with_texts(self):
         """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
         return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
+
+    def for_its_page(self):
+        """With what the page of a post shows, in the same query: nothing of the working copy, and of the proposed text
+        only where it is the one that stands there. Anything else would be a query of its own."""
+        proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
+        return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed)
 
     def newest_first(self):
         return self.order_by("-first_published_at", "-pk")

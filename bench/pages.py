@@ -1,0 +1,394 @@
+"""What pages cost: requests a second, milliseconds and work, beside what the same server does with nothing to do.
+
+Usage: scripts/with_postgres.sh --durable python bench/pages.py [--listed 25000,200000] [--seconds N] [--only WORD,…]
+       [--explain]
+
+Fills a database of its own for each number of posts on the server of DATABASE_URL. See README.md beside this file.
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.load import UnexpectedAnswer, run_load  # noqa: E402 (a script, from whatever folder)
+
+GUNICORN = ("--no-control-socket", "--workers", "2", "--threads", "4", "--keep-alive", "60")
+CONNECTIONS = 8
+BARE, TRIVIAL = "bare WSGI function", "trivial Django view"
+DEEP_PAGE = 5_000
+IMPORTED_MEANWHILE = 20_000
+
+
+# Processor time of other processes
+
+
+def _stat(pid):
+    """(parent, seconds of work, seconds of work of its ended children) of a process, as Linux counts them."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    tick = os.sysconf("SC_CLK_TCK")
+    return int(fields[1]), (int(fields[11]) + int(fields[12])) / tick, (int(fields[13]) + int(fields[14])) / tick
+
+
+def work_of_family(pid):
+    """Seconds of processor time of a process, its children, and those of them that have ended; None without /proc."""
+    if not Path("/proc").is_dir():
+        return None
+    total = 0.0
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit():
+                parent, own, ended = _stat(folder.name)
+                if folder.name == str(pid):
+                    total += own + ended
+                elif parent == pid:
+                    total += own
+    return total
+
+
+# The server
+
+
+@contextlib.contextmanager
+def serving(environment):
+    """A gunicorn as the README starts it, with the site in production settings; yields (port, pid)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *GUNICORN, "--bind", f"127.0.0.1:{port}", "bench.wsgi"],
+        cwd=ROOT,
+        env={**os.environ, **environment, "SITE_URL": f"http://127.0.0.1:{port}"},
+        # As in production a line for each request is written; where to is no concern of ours.
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if server.poll() is not None:
+                sys.exit("The server did not start; run this with LOG_LEVEL=DEBUG and bench.wsgi by hand to see why.")
+            time.sleep(0.1)
+        yield port, server.pid
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+
+
+@dataclass
+class Row:
+    """What is measured: its name, what gives the paths that are asked for, whether by the server that keeps pages,
+    whether signed in, and the part of the answers that must come out of the page cache."""
+
+    name: str
+    find: Callable
+    is_kept: bool = True
+    is_signed_in: bool = False
+    hits: float = 0.0
+    paths: list = field(default_factory=list)
+
+
+# What is asked for
+
+
+def rows_of(listed):
+    """The rows in the order in which they are printed."""
+    from django.urls import reverse
+
+    from posts.models import Post, Term
+
+    chance = random.Random(7)
+    newest = Post.objects.listed().order_by("-first_published_at", "-pk")
+    deep = min(DEEP_PAGE, listed // 24 - 1)
+
+    def named(name, *arguments):
+        return lambda: [reverse(name, args=arguments)]
+
+    def articles():
+        return [reverse("posts:detail", args=[slug]) for slug in newest.values_list("slug", flat=True)]
+
+    def deep_page():
+        from posts.lists import Place
+
+        place = Place(*newest.values_list("first_published_at", "pk")[deep * 24 - 1])
+        return [f"{reverse('posts:articles')}?older={place}"]
+
+    def stacks():
+        terms = Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count")
+        return [term.get_absolute_url() for term in terms[:20]]
+
+    return [
+        Row(BARE, lambda: ["/bench/bare/"]),
+        Row(TRIVIAL, lambda: ["/bench/trivial/"]),
+        Row("article, kept", lambda: articles()[:50], hits=0.9),
+        # None twice: what was asked for once is kept.
+        Row("article, rendered", lambda: chance.sample(articles(), listed)),
+        Row("list, first page", named("posts:articles"), is_kept=False),
+        Row(f"list, page {deep:,}", deep_page, is_kept=False),
+        Row("list of a stack", stacks, is_kept=False),
+        Row("list, first page, kept", named("posts:articles"), hits=0.9),
+        Row("search, two words", lambda: _searches(newest, chance), is_kept=False),
+        Row("sitemap index", named("posts:sitemap"), is_kept=False),
+        Row("sitemap of 10,000", named("posts:sitemap-articles", 1), is_kept=False),
+        Row("feed", named("posts:feed"), is_kept=False),
+        Row("home", named("posts:home"), is_kept=False),
+        Row("desk: list of posts", named("admin:posts_post_changelist"), is_signed_in=True),
+        Row("desk: queue", named("admin:queue"), is_signed_in=True),
+    ]
+
+
+def _searches(newest, chance):
+    """Searches for two words of a title each."""
+    from urllib.parse import urlencode
+
+    from django.urls import reverse
+
+    found = []
+    for title in newest.values_list("title", flat=True)[:900]:
+        words = [word for word in title.split() if word.isalpha() and len(word) > 3] or title.split()
+        query = urlencode({"q": " ".join(chance.sample(words, min(2, len(words))))})
+        found.append(f"{reverse('posts:search')}?{query}")
+    return found
+
+
+def session_cookie():
+    """The cookie of a person who may see the whole desk."""
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.models import User
+    from django.contrib.sessions.backends.db import SessionStore
+
+    person = User.objects.create_superuser("bench-superuser")
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+# Measuring
+
+
+def measure(rows, environment, *, seconds, cookie, database_pid):
+    """{name: figures} of the rows; printed as they come."""
+    figures = {}
+    print(
+        f"\n{'':24}{'requests/s':>11}{'p50':>8}{'p95':>8}{'p99 ms':>8}{'web':>8}{'database':>10}{'load ms':>9}"
+        f"{'x bare':>9}{'x trivial':>10}"
+    )
+    with serving(environment) as kept, serving({**environment, "PAGE_CACHE_MB": "0"}) as unkept:
+        for row in rows:
+            port, pid = kept if row.is_kept else unkept
+            paths = row.paths if len(row.paths) > 1_000 else itertools.cycle(row.paths)
+            # The first requests of a process compile templates and open connections; they are measured by nobody.
+            warm = itertools.islice(iter(paths), 60) if isinstance(paths, itertools.cycle) else row.paths[-60:]
+            options = {"connections": CONNECTIONS, "cookie": cookie if row.is_signed_in else ""}
+            run_load(port, warm, seconds=seconds, **options)
+            before = work_of_family(pid), work_of_family(database_pid)
+            load = run_load(port, iter(paths), seconds=seconds, **options)
+            after = work_of_family(pid), work_of_family(database_pid)
+            count = len(load.times)
+            web, database = (
+                (now - then) / count * 1000 if then is not None else float("nan")
+                for then, now in zip(before, after, strict=True)
+            )
+            if not row.hits <= load.hits / count or (row.hits == 0 and load.hits > count / 20):
+                sys.exit(f"{row.name} is no measure: {load.hits:,} of {count:,} answers came out of the page cache.")
+            figures[row.name] = {
+                "rate": load.rate,
+                "p50": load.percentile(0.5),
+                "p95": load.percentile(0.95),
+                "p99": load.percentile(0.99),
+                "web": web,
+                "database": database,
+            }
+            bare, trivial = (
+                load.rate / figures[name]["rate"] if name in figures else float("nan") for name in (BARE, TRIVIAL)
+            )
+            print(
+                f"{row.name:24}{load.rate:11,.0f}{load.percentile(0.5):8.1f}{load.percentile(0.95):8.1f}"
+                f"{load.percentile(0.99):8.1f}{web:8.2f}{database:10.2f}{load.own_cpu_seconds / count * 1000:9.3f}"
+                f"{bare:9.2f}{trivial:10.2f}",
+                flush=True,
+            )
+    return figures
+
+
+def measure_during_import(rows, environment, *, seconds, folder):
+    """Page views while an import runs on the same machine."""
+    from bench.fill import records
+
+    path = Path(folder) / "meanwhile.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for record in records(IMPORTED_MEANWHILE, 1_000, first=9_000_000):
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    print("\nWhile an import of more posts runs")
+    with serving(environment) as (port, _):
+        command = [sys.executable, "manage.py", "import_posts", str(path)]
+        importing = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+        try:
+            for row in rows:
+                paths = row.paths if len(row.paths) > 1_000 else itertools.cycle(row.paths)
+                load = run_load(port, iter(paths), seconds=seconds, connections=CONNECTIONS)
+                runs = "" if importing.poll() is None else "   (the import had ended)"
+                print(
+                    f"{row.name:24}{load.rate:11,.0f}{load.percentile(0.5):8.1f}{load.percentile(0.95):8.1f}"
+                    f"{load.percentile(0.99):8.1f}{runs}",
+                    flush=True,
+                )
+        finally:
+            importing.terminate()
+            importing.wait()
+
+
+def explain(rows, cookie):
+    """Print each query of each page with the way the engine takes to answer it."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    for row in rows[2:]:
+        browser = Client(SERVER_NAME="127.0.0.1", headers={"cookie": cookie} if row.is_signed_in else {})
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(row.paths[0])
+        print(f"\n{row.name}: {row.paths[0]}, {len(captured)} queries")
+        for query in captured:
+            sql = query["sql"]
+            if not sql.startswith(("SELECT", "WITH")):
+                continue
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN ANALYZE {sql.replace('%', '%%')}", [])
+                plan = [line for (line,) in cursor.fetchall()]
+            print("  " + sql[:100])
+            for line in plan:
+                if "Scan" in line or "Sort" in line or "Execution Time" in line:
+                    print("    " + line.strip())
+
+
+# One size after the other
+
+
+@contextlib.contextmanager
+def own_database(url, name):
+    """A new database on the server of `url`; yields its address."""
+    import psycopg
+
+    base = url.rpartition("/")[0]
+    person, _, place = base.removeprefix("postgres://").partition("@/")
+    with psycopg.connect(host=f"/{place.lstrip('/')}", user=person, dbname="postgres", autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+    yield f"{base}/{name}"
+
+
+def run_size(listed, arguments):
+    """Fill and measure one size, in this process; print and return the figures."""
+    import django
+    from django.core.management import call_command
+    from django.db import connection
+
+    from bench.fill import fill
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    print(f"\n{listed:,} listed posts on {connection.display_name}")
+    fill(listed=listed, waiting=max(200, listed // 10), texts=2_000)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        database_pid = _stat(cursor.fetchone()[0])[0]
+    cookie = session_cookie()
+    rows = rows_of(listed)
+    if arguments.only:
+        words = arguments.only.split(",")
+        rows = [row for row in rows if row.name in (BARE, TRIVIAL) or any(word in row.name for word in words)]
+    for row in rows:
+        row.paths = row.find()
+    if arguments.explain:
+        explain(rows, cookie)
+    connection.close()
+    print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
+    environment = {name: os.environ[name] for name in ENVIRONMENT}
+    figures = measure(rows, environment, seconds=arguments.seconds, cookie=cookie, database_pid=database_pid)
+    meanwhile = [row for row in rows if row.name in ("article, kept", "article, rendered", "list, first page, kept")]
+    with tempfile.TemporaryDirectory() as folder:
+        measure_during_import(meanwhile, environment, seconds=arguments.seconds, folder=folder)
+    return figures
+
+
+ENVIRONMENT = (
+    "DATABASE_URL DJANGO_SETTINGS_MODULE SECRET_KEY ALLOWED_HOSTS STATIC_ROOT ENV_FILE DEBUG SITE_URL PAGE_CACHE_MB"
+).split()
+
+
+def compare(small, large, sizes):
+    """Print what becomes of each figure when the site grows."""
+    print(f"\n{'':24}{sizes[0]:>12,}{sizes[1]:>12,}{'ratio':>8}   (requests/s)")
+    for name in small.keys() | large.keys():
+        if name in small and name in large:
+            before, after = small[name]["rate"], large[name]["rate"]
+            print(f"{name:24}{before:12,.0f}{after:12,.0f}{after / before:8.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--listed", default="25000", help="numbers of listed posts, with commas between")
+    parser.add_argument("--seconds", type=float, default=6.0, help="for each row")
+    parser.add_argument("--only", default="", help="words that the names of rows must have")
+    parser.add_argument("--explain", action="store_true")
+    parser.add_argument("--figures", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.figures:
+        figures = run_size(int(arguments.listed), arguments)
+        Path(arguments.figures).write_text(json.dumps(figures))
+        return
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        sys.exit("DATABASE_URL names no PostgreSQL: scripts/with_postgres.sh --durable python bench/pages.py")
+    sizes = [int(size) for size in arguments.listed.split(",")]
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            with own_database(url, f"bench_{size}") as own:
+                environment = {
+                    **os.environ,
+                    "DATABASE_URL": own,
+                    "DJANGO_SETTINGS_MODULE": "bench.settings",
+                    "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
+                    "ALLOWED_HOSTS": "127.0.0.1",
+                    "SITE_URL": "http://127.0.0.1",
+                    "STATIC_ROOT": f"{folder}/static",
+                    "ENV_FILE": "",
+                    "DEBUG": "off",
+                    "PAGE_CACHE_MB": "64",
+                }
+                command = [sys.executable, __file__, "--listed", str(size), "--seconds", str(arguments.seconds)]
+                command += ["--only", arguments.only, "--figures", f"{folder}/{size}.json"]
+                command += ["--explain"] if arguments.explain else []
+                # A process for each size: Django keeps the database that it was set up with.
+                if subprocess.run(command, env=environment).returncode:
+                    sys.exit(f"Measuring {size:,} posts did not come to its end.")
+                found.append(json.loads(Path(f"{folder}/{size}.json").read_text()))
+    if len(found) == 2:
+        compare(*found, sizes)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UnexpectedAnswer as error:
+        sys.exit(f"This is no measure: {error}")

@@ -1,0 +1,13 @@
+"""The addresses of the site, and of a view that does nothing."""
+
+from django.http import HttpResponse
+from django.urls import include, path
+
+BODY = "x" * 8_000
+
+urlpatterns = [path("bench/trivial/", lambda request: HttpResponse(BODY)), path("", include("alphanode.urls"))]
+
+handler400 = "posts.views.bad_request"
+handler403 = "posts.views.forbidden"
+handler404 = "posts.views.not_found"
+handler500 = "posts.views.server_error"
