@@ -115,7 +115,8 @@ def kind_of(route, response):
 
 def expected_headers(route, response):
     expected = dict(kind_of(route, response))
-    if response.status_code not in (200, 304) and not route.startswith("admin/"):
+    # What is searched for is never indexed.
+    if (response.status_code not in (200, 304) and not route.startswith("admin/")) or route == "search/":
         expected |= NOINDEX
     return expected
 
@@ -176,7 +177,7 @@ def test_a_form_without_its_token_is_refused_with_the_headers_of_the_desk(superu
 
 
 @pytest.mark.parametrize("name", ["favicon.svg", "css/site.css", "fonts/archivo.woff2", "js/admin-form.js"])
-def test_a_file_has_the_headers_of_a_file_and_a_missing_one_those_of_a_page(client, name):
+def test_a_file_has_the_headers_of_a_file_and_a_missing_one_those_of_a_page(client, db, name):
     response = client.get(f"/static/{name}")
     assert response.status_code == 200
     assert headers_of(response) | {"Cache-Control": ""} == STATIC | {"Cache-Control": ""}
