@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from alphanode.page_cache import mark_page
-from posts.models import ListedText, Post, PostTerm, Term
-from posts.operations.page_versions import LISTS
-from posts.views import public
+from posts.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_with
+from posts.models import Post, Term
+from posts.page_versions import LISTS
+from posts.site_figures import FIGURES_SECONDS, site_figures
+from posts.views import public, respond
 
 PAGE = 24
+TERMS_SHOWN = 200
 # How far a walk looks for posts that are still listed, where an import was switched off and its rows still stand.
 REACHES = (PAGE + 1, 10 * PAGE, 100 * PAGE)
 KINDS = {plural: kind for kind, plural in Term.PLURALS.items()}
@@ -50,16 +53,6 @@ class ListPage:
     posts: list = field(default_factory=list)
     newer: Place | None = None
     older: Place | None = None
-
-
-def all_places():
-    """The places of all listed posts."""
-    return ListedText.objects.all()
-
-
-def places_of(term):
-    """The places of the posts with a term."""
-    return PostTerm.objects.filter(term=term)
 
 
 def read_page(places, *, older=None, newer=None):
@@ -114,36 +107,97 @@ def _from(places, start, backwards):
     return places.filter(after, published_at__lte=at).order_by("-published_at", "-post_id")
 
 
-def _list_response(request, places, *, is_indexable, **context):
-    """The answer with the page of `places` that the request asks for. Search engines keep a list's first page alone:
-    where the others begin moves with every release."""
+def _list_response(request, *, main=None, title, address):
+    """The answer with the page of a list that the request asks for; main: the term whose list it is, or None.
+
+    Search engines keep the first page of a plain list alone: where the others begin moves with every release, and
+    combinations are without number.
+    """
+    selection = Selection.from_query(request.GET, main=main)
+    places = places_with((*((main,) if main else ()), *selection.terms))
     older, newer = (Place.parse(request.GET.get(name, "")) for name in ("older", "newer"))
-    page = read_page(places, older=older, newer=newer)
-    is_indexable = is_indexable and not request.GET
-    response = render(request, "posts/list.html", context | {"page": page, "is_indexable": is_indexable})
-    if not is_indexable:
-        response.headers["X-Robots-Tag"] = "noindex"
-    return mark_page(response, keys=[LISTS], takes=["older", "newer"])
+    page = ListPage() if selection.is_impossible else read_page(places, older=older, newer=newer)
+    groups, counted = list_groups(main, selection)
+    is_narrowed = bool(selection.terms or selection.is_impossible)
+    if is_narrowed:
+        found = counted
+    elif main:
+        found = main.listed_count
+    else:
+        found = site_figures().listed
+    context = {
+        "title": title,
+        "term": main,
+        "address": address,
+        "page": page,
+        "selection": selection,
+        "groups": groups,
+        "found": min(found, SAMPLE) if is_narrowed else found,
+        "is_more": is_narrowed and found > SAMPLE,
+        # The numbers beside the filters are those of the latest posts only.
+        "sample": SAMPLE if counted > SAMPLE else None,
+        "is_first": not (older or newer),
+        "is_indexable": (main.is_indexable if main else bool(page.posts)) and not request.GET,
+    }
+    response = respond(request, "posts/list.html", context)
+    # The number of all articles is counted in the background and changes without being noted.
+    return mark_page(
+        response, keys=[LISTS], takes=["older", "newer", *FORM_KINDS], seconds=None if main else FIGURES_SECONDS
+    )
 
 
 @public
 def articles(request):
     """All listed posts, newest first."""
-    is_indexable = Post.objects.listed().exists()
-    return _list_response(
-        request, all_places(), is_indexable=is_indexable, title="Articles", address=reverse("posts:articles")
-    )
+    return _list_response(request, title="Articles", address=reverse("posts:articles"))
 
 
 @public
 def facet(request, kinds, slug):
     """The listed posts of one term, newest first."""
     term = get_object_or_404(Term.objects.with_list(), kind=KINDS[kinds], slug=slug)
-    return _list_response(
-        request,
-        places_of(term),
-        is_indexable=term.is_indexable,
-        title=term.name,
-        term=term,
-        address=term.get_absolute_url(),
-    )
+    return _list_response(request, main=term, title=term.name, address=term.get_absolute_url())
+
+
+@public
+def kind(request, kinds):
+    """All terms of a kind that have a list, the most used first."""
+    name, last = Term.Kind(KINDS[kinds]), _TermPlace.parse(request.GET.get("after", ""))
+    terms = Term.objects.with_list().filter(kind=name).most_used_first()
+    if last:
+        # Said twice, so that both engines begin the walk there.
+        terms = terms.filter(
+            Q(listed_count__lt=last.count) | Q(listed_count=last.count, pk__gt=last.term_id),
+            listed_count__lte=last.count,
+        )
+    terms = list(terms[: TERMS_SHOWN + 1])
+    shown = terms[:TERMS_SHOWN]
+    top = shown[0].listed_count if shown else 1
+    context = {
+        "title": Term.PLURALS[name].replace("-", " ").capitalize(),
+        "address": reverse("posts:kind", args=[kinds]),
+        "kind": name,
+        "terms": [(term, round(100 * term.listed_count / top)) for term in shown],
+        "after": _TermPlace(shown[-1].listed_count, shown[-1].pk) if len(terms) > TERMS_SHOWN else None,
+        "is_first": last is None,
+        "is_indexable": bool(shown) and not request.GET,
+    }
+    return mark_page(respond(request, "posts/kind.html", context), keys=[LISTS], takes=["after"])
+
+
+class _TermPlace(NamedTuple):
+    """Where a term stands among those of its kind."""
+
+    count: int
+    term_id: int
+
+    def __str__(self):
+        return f"{self.count}-{self.term_id}"
+
+    @classmethod
+    def parse(cls, text):
+        """The place that str() wrote, or None for any other text."""
+        numbers = str(text).split("-")
+        if len(numbers) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in numbers):
+            return None
+        return cls(*map(int, numbers))

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from posts import feeds, lists, reports, sitemaps, views
+from posts import feeds, lists, reports, search_page, sitemaps, views
 
 
 class KindsConverter:
@@ -27,5 +27,8 @@ urlpatterns = [
     path("feed/", feeds.feed, name="feed"),
     path("sitemap.xml", sitemaps.sitemap, name="sitemap"),
     path("robots.txt", views.robots, name="robots"),
+    path("search/", search_page.search, name="search"),
+    path("how-this-site-is-made/", views.how, name="how"),
+    path("<kinds:kinds>/", lists.kind, name="kind"),
     path("<kinds:kinds>/<slug:slug>/", lists.facet, name="facet"),
 ]

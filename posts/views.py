@@ -6,23 +6,24 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alphanode.page_cache import mark_page
-from alphanode.shared_cache import keep, recall
 from posts.articles import rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
-from posts.models import FormerSlug, Post, ReviewFlag, Term
+from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.similar import way_on
+from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.slugs import former_path
 
-HOME_POSTS = 12
-STACKS_SHOWN = 12
-# Counting walks an index of all posts; two numbers that move by a handful a day may be a minute old.
-COUNTS_SECONDS = 60
+HOME_NEWEST = 7
+HOME_REVIEWED = 5
+# How many terms of each kind the home page offers.
+WAYS_IN = {Term.Kind.STACK: 10, Term.Kind.TOPIC: 6, Term.Kind.TOOL: 8, Term.Kind.DIFFICULTY: 5}
 
 
 def public(view):
@@ -39,36 +40,76 @@ def public(view):
     return wrapped
 
 
-def review_counts():
-    """(approved, waiting): how many posts readers can count on, and how many wait for a reviewer."""
-    match recall("review-counts"):
-        case [int() as approved, int() as waiting]:
-            return approved, waiting
-    counts = Post.objects.approved().count(), Post.objects.waiting().count()
-    keep("review-counts", counts, COUNTS_SECONDS)
-    return counts
+def respond(request, template, context):
+    """A page that says the same about search engines in its head and in its headers: context["is_indexable"]."""
+    response = render(request, template, context)
+    if not context["is_indexable"]:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
 @public
 def home(request):
-    approved, waiting = review_counts()
-    posts = list(Post.objects.listed().with_texts().newest_first()[:HOME_POSTS])
-    stacks = list(
-        Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "pk")[:STACKS_SHOWN]
-    )
-    top = max((stack.listed_count for stack in stacks), default=1)
+    """What is new, what was reviewed lately, and ways in."""
+    figures = site_figures()
+    newest, reviewed = _home_posts()
+    known = figures.approved + figures.waiting
     context = {
-        "approved": approved,
-        "waiting": waiting,
-        "approved_percent": 100 * approved / (approved + waiting) if approved + waiting else 0,
-        "lead": posts[0] if posts else None,
-        "posts": posts[1:],
-        "lead_words": _plate_words(posts[0]) if posts else "",
-        "stacks": [(stack, round(100 * stack.listed_count / top)) for stack in stacks],
+        "figures": figures,
+        "approved_percent": 100 * figures.approved / known if known else 0,
+        "lead": newest[0] if newest else None,
+        "lead_words": _plate_words(newest[0]) if newest else "",
+        "newest": newest[1:],
+        "reviewed": reviewed,
+        "ways": _ways_in(),
+        "is_indexable": settings.INDEXING,
     }
-    response = render(request, "posts/home.html", context)
-    # The two numbers change without being noted.
-    return mark_page(response, keys=[LISTS], takes=(), seconds=COUNTS_SECONDS)
+    # The figures change without being noted.
+    return mark_page(respond(request, "posts/home.html", context), keys=[LISTS], takes=(), seconds=FIGURES_SECONDS)
+
+
+def _home_posts():
+    """(the newest listed posts, those reviewed lately that are none of them), by two walks and one look at texts."""
+    # Some may be listed no more where an import was switched off a moment ago.
+    reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
+    newest, reviewed = (
+        list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
+        for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
+    )
+    listed = set(Post.objects.listed().filter(pk__in={*newest, *reviewed}).values_list("pk", flat=True))
+    newest = [pk for pk in newest if pk in listed][:HOME_NEWEST]
+    reviewed = [pk for pk in reviewed if pk in listed and pk not in newest][:HOME_REVIEWED]
+    posts = Post.objects.listed().with_texts().in_bulk([*newest, *reviewed])
+    return [[posts[pk] for pk in keys if pk in posts] for keys in (newest, reviewed)]
+
+
+def _ways_in():
+    """[(label, address of all, [(Term, percent of the most used)])] of the kinds that lead in, without empty ones."""
+    ways = []
+    for kind, shown in WAYS_IN.items():
+        terms = list(Term.objects.with_list().filter(kind=kind).most_used_first()[:shown])
+        if terms:
+            top, plural = terms[0].listed_count, Term.PLURALS[kind]
+            rows = [(term, round(100 * term.listed_count / top)) for term in terms]
+            ways.append((f"By {kind.label.lower()}", reverse("posts:kind", args=[plural]), plural, rows))
+    return ways
+
+
+@public
+def how(request):
+    """How this site is made: what people decided, what waits, and who wrote it, by the numbers of the database."""
+    figures = site_figures()
+    rows = [
+        ("Approved by a person and listed", figures.listed, "approved"),
+        ("Approved, and not listed", max(0, figures.approved - figures.listed), "approved"),
+        ("Waiting for a person", figures.waiting, "open"),
+        ("Sent back for edits", figures.sent_back, "open"),
+        ("Rejected", figures.rejected, "open"),
+        ("Withdrawn", figures.withdrawn, "open"),
+        ("Among all of these: flagged for a second look", figures.flagged, "flagged"),
+    ]
+    context = {"figures": figures, "rows": rows, "is_indexable": settings.INDEXING}
+    return mark_page(respond(request, "posts/how.html", context), keys=[LISTS], takes=(), seconds=FIGURES_SECONDS)
 
 
 def _plate_words(post):

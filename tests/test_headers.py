@@ -115,7 +115,8 @@ def kind_of(route, response):
 
 def expected_headers(route, response):
     expected = dict(kind_of(route, response))
-    if response.status_code not in (200, 304) and not route.startswith("admin/"):
+    # What is searched for is never indexed.
+    if (response.status_code not in (200, 304) and not route.startswith("admin/")) or route == "search/":
         expected |= NOINDEX
     return expected
 

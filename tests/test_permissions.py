@@ -124,6 +124,12 @@ MATRIX = {
         post("302 302 302 302 302 302", {"reason": "facts"}, url={"slug": "live"}),
     ],
     "articles/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "search/": [get(EVERYBODY, data={"q": "draining"}), post("405 405 405 405 405 405")],
+    "how-this-site-is-made/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "<kinds:kinds>/": [
+        get(EVERYBODY, url={"kinds": "stacks"}),
+        post("405 405 405 405 405 405", url={"kinds": "stacks"}),
+    ],
     "<kinds:kinds>/<slug:slug>/": [
         get(EVERYBODY, url={"kinds": "stacks", "slug": "open"}),
         get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),

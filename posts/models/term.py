@@ -88,6 +88,11 @@ class Term(models.Model):
         return self.PLURALS[self.kind]
 
     @property
+    def plural_label(self):
+        """The word of its kind on pages: Stacks."""
+        return self.plural.replace("-", " ").capitalize()
+
+    @property
     def has_list(self):
         """The Python twin of TermQuerySet.with_list."""
         return settings.INDEXING and self.listed_count > 0 and self.slug != ""

@@ -1,0 +1,61 @@
+"""The search page."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from alphanode.page_cache import mark_page
+from posts.facets import FORM_KINDS, Selection, search_groups
+from posts.models import Post
+from posts.page_versions import LISTS
+from posts.search import other_spelling, search_posts
+from posts.search.texts import marked, snippet
+from posts.views import public, respond
+
+PAGE = 20
+
+
+@public
+def search(request):
+    """What is found for ?q=, best first, narrowed by terms. Never for search engines."""
+    selection = Selection.from_query(request.GET)
+    hits = _search(request.GET.get("q", ""), selection)
+    number = _page_number(request.GET.get("page", ""))
+    last = max(1, -(-len(hits.posts) // PAGE))
+    number = min(number, last)
+    shown = hits.posts[(number - 1) * PAGE : number * PAGE]
+    posts = Post.objects.listed().with_texts().in_bulk(shown)
+    stems = hits.query.stems
+    rows = [
+        (post, marked(record["title"], stems), snippet(record, stems))
+        for post in (posts[pk] for pk in shown if pk in posts)
+        for record in [post.live_revision.snapshot]
+    ]
+    query = urlencode({"q": hits.query.text}) + (f"&{selection.query}" if selection.query else "")
+    context = {
+        "hits": hits,
+        "rows": rows,
+        "found": len(hits.posts),
+        "selection": selection,
+        "groups": search_groups(hits.posts, selection, lambda other: _search(hits.query.text, other).posts)
+        if hits.posts or selection.terms
+        else [],
+        "other": other_spelling(hits.query) if hits.query and not hits.posts else None,
+        "query": query,
+        "start": (number - 1) * PAGE + 1,
+        "previous": number - 1 if number > 1 else None,
+        "next": number + 1 if number < last else None,
+        "is_indexable": False,
+    }
+    response = respond(request, "posts/search.html", context)
+    return mark_page(response, keys=[LISTS], takes=["q", "page", *FORM_KINDS])
+
+
+def _search(typed, selection):
+    if selection.is_impossible or not settings.INDEXING:
+        return search_posts("")
+    return search_posts(typed, terms=[term.pk for term in selection.terms])
+
+
+def _page_number(text):
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 and int(text) else 1
