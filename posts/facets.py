@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.core.cache import cache
 from django.db.models import Count, Exists, Max, OuterRef
 
+from alphanode.shared_cache import keep, recall
 from posts.models import ListedText, PostTerm, Term
 
 Kind = Term.Kind
@@ -120,12 +120,15 @@ def _counts(terms):
     latest = ListedText.objects.aggregate(latest=Max("pk"))["latest"]
     key = "-".join(f"{term.pk}.{term.listed_count}" for term in sorted(terms, key=lambda term: term.pk))
 
-    def count():
-        rows = places_with(terms).order_by("-published_at", "-post_id").values_list("post_id", flat=True)
-        posts = list(rows[: SAMPLE + 1])
-        return _count(posts[:SAMPLE]), len(posts)
-
-    return cache.get_or_set(f"facets:{latest}:{key}", count, CACHE_SECONDS)
+    key = f"facets:{latest}:{key}"
+    match recall(key):
+        case [dict() as counts, int() as found]:
+            return counts, found
+    rows = places_with(terms).order_by("-published_at", "-post_id").values_list("post_id", flat=True)
+    posts = list(rows[: SAMPLE + 1])
+    counted = _count(posts[:SAMPLE]), len(posts)
+    keep(key, counted, CACHE_SECONDS)
+    return counted
 
 
 def _most_used():

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from posts.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_with
 from posts.models import Post, Term
-from posts.site_figures import site_figures
+from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.views import public, respond
 
 PAGE = 24
@@ -139,7 +139,9 @@ def _list_response(request, *, main=None, title, address):
         "is_first": not (older or newer),
         "is_indexable": (main.is_indexable if main else bool(page.posts)) and not TAKES & request.GET.keys(),
     }
-    return respond(request, "posts/list.html", context, takes=TAKES)
+    # The number of all articles is counted in the background and changes without being noted.
+    seconds = None if main else FIGURES_SECONDS
+    return respond(request, "posts/list.html", context, takes=TAKES, seconds=seconds)
 
 
 @public

@@ -14,7 +14,7 @@ NAME = "site"
 GENERATORS_SHOWN = 20
 # Older figures mean that no background job runs: then the page counts by itself, and keeps that for a minute.
 STALE_AFTER = timedelta(minutes=15)
-CACHE_SECONDS = 60
+FIGURES_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ def site_figures():
     figures = recall("site-figures")
     if not isinstance(figures, SiteFigures):
         figures = count_figures()
-        keep("site-figures", figures, CACHE_SECONDS)
+        keep("site-figures", figures, FIGURES_SECONDS)
     return figures

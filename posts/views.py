@@ -17,11 +17,9 @@ from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.similar import way_on
-from posts.site_figures import site_figures
+from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.slugs import former_path
 
-# Figures about the whole site change without being noted.
-FIGURES_SECONDS = 60
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
 # How many terms of each kind the home page offers.
