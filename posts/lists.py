@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from alphanode.page_cache import mark_page
 from posts.models import ListedText, Post, PostTerm, Term
-from posts.operations.page_versions import LISTS
+from posts.page_versions import LISTS
 from posts.views import public
 
 PAGE = 24
