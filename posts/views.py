@@ -17,7 +17,7 @@ from posts.exporting import with_today
 from posts.meta import meta_box
 from posts.models import FormerSlug, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
-from posts.prepared import ANY, Prepared
+from posts.prepared import ANY_TEXT, Prepared
 from posts.similar import way_on
 from posts.slugs import former_path
 
@@ -86,12 +86,12 @@ def _page_query(vendor, hosts):
     posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
-    return Prepared(posts.filter(slug=ANY))
+    return Prepared(posts.filter(slug=ANY_TEXT))
 
 
 def find_page(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
-    post = _page_query(connection.vendor, hosts_key()).first(slug)
+    post = _page_query(connection.vendor, hosts_key()).first(text=slug)
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from posts.models import Post
-from posts.prepared import ANY, Prepared
+from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
 from tests.factories import make_post
 
 
@@ -26,40 +26,55 @@ def seen(post):
 def test_a_prepared_query_gives_the_posts_of_its_queryset_for_one_value_after_the_other():
     posts = [make_post(released=True), make_post(), make_post(released=True, flagged=True)]
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(queryset.filter(slug=ANY))
+    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
     for post in [*posts, *posts]:
-        assert seen(prepared.first(post.slug)) == seen(queryset.get(slug=post.slug))
-    assert prepared.first("no-post-has-this") is None
+        assert seen(prepared.first(text=post.slug)) == seen(queryset.get(slug=post.slug))
+    assert prepared.first(text="no-post-has-this") is None
 
 
 @pytest.mark.django_db
 def test_a_prepared_query_is_one_query_and_the_same_statement_as_its_queryset(django_assert_num_queries):
     post = make_post(released=True)
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(queryset.filter(slug=ANY))
+    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
     with django_assert_num_queries(2) as asked:
-        prepared.first(post.slug)
+        prepared.first(text=post.slug)
         list(queryset.filter(slug=post.slug))
     first, second = asked.captured_queries
     assert first["sql"] == second["sql"]
 
 
 @pytest.mark.django_db
+def test_a_prepared_query_takes_numbers_and_moments_in_any_number_of_places():
+    posts = [make_post(released=True) for _ in range(3)]
+    middle = posts[1]
+
+    def around(pk, moment):
+        later = Post.objects.filter(first_published_at__gte=moment).exclude(pk=pk)
+        return later.filter(pk__gt=pk).order_by("pk")
+
+    prepared = Prepared(around(ANY_NUMBER, ANY_MOMENT))
+    assert prepared.objects(number=middle.pk, moment=middle.first_published_at) == [posts[2]]
+    assert prepared.objects(number=posts[0].pk, moment=posts[0].first_published_at) == posts[1:]
+    with pytest.raises(ValueError, match="takes moment, number"):
+        prepared.objects(number=middle.pk)
+
+
+@pytest.mark.django_db
 def test_a_query_without_a_place_for_its_value_can_not_be_prepared():
-    with pytest.raises(ValueError, match="place of its value"):
+    with pytest.raises(ValueError, match="place of a value"):
         Prepared(Post.objects.filter(slug="fixed"))
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_groups")
 def test_threads_share_what_was_prepared_and_not_its_connection():
     post = make_post(released=True)
-    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY))
+    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY_TEXT))
     found = []
 
     def ask():
         try:
-            found.append(prepared.first(post.slug))
+            found.append(prepared.first(text=post.slug))
         finally:
             connection.close()
 
