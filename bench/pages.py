@@ -300,6 +300,7 @@ def run_size(listed, arguments):
     import django
     from django.core.management import call_command
     from django.db import connection
+    from django.urls import NoReverseMatch
 
     from bench.fill import fill
 
@@ -317,7 +318,10 @@ def run_size(listed, arguments):
         words = arguments.only.split(",")
         rows = [row for row in rows if row.name in (BARE, TRIVIAL) or any(word in row.name for word in words)]
     for row in rows:
-        row.paths = row.find()
+        try:
+            row.paths = row.find()
+        except (NoReverseMatch, ImportError) as error:
+            sys.exit(f"{row.name} can't be measured: {error}")
     if arguments.explain:
         explain(rows, cookie)
     connection.close()

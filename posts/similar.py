@@ -2,13 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import SimpleNamespace
 
+from django.conf import settings
+from django.db import connection
 from django.db.models import Exists, FloatField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Cast
 
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.neighbours import KINDS, MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import terms_of
+from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
 
 # Looked at for a text whose neighbours are not kept.
 LOOKED_AT = 3 * SHOWN
@@ -48,7 +53,7 @@ def way_on(post, record, *, is_listed):
     terms = {key: name for key, name in terms_of(record).items() if key[0] in KINDS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
     around = _around(post, stack) if is_listed and stack else []
-    found = list(_kept(post, around)) if is_listed else []
+    found = _read_kept(post, stack) if is_listed else []
     if not any(other.rank is not None for other in found):
         found = list(_compared(post, terms, around, is_listed=is_listed))
     ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
@@ -95,6 +100,20 @@ def _listed(post, keys, around):
         )
         .annotate(is_twin=Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk"))))
     )
+
+
+def _read_kept(post, stack):
+    """What _kept finds for `post` and the posts around it on its `stack`, by a statement that is made once."""
+    query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
+    places = {"text": stack[1], "moment": post.first_published_at} if stack else {}
+    return query.objects(number=post.pk, **places)
+
+
+@lru_cache(maxsize=8)
+def _kept_query(vendor, kind, is_open):
+    """The Prepared query of _read_kept; what its SQL depends on are the arguments."""
+    post = SimpleNamespace(pk=ANY_NUMBER, first_published_at=ANY_MOMENT)
+    return Prepared(_kept(post, _around(post, (kind, ANY_TEXT)) if kind else []))
 
 
 def _kept(post, around):

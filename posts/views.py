@@ -1,8 +1,9 @@
 """What readers reach. A view chooses a queryset and a template; rules stand on the models."""
 
-from functools import wraps
+from functools import lru_cache, wraps
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
@@ -10,12 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alphanode.page_cache import mark_page
-from posts.articles import rendered_article, with_stored_article
+from posts.articles import hosts_key, rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
+from posts.prepared import ANY_TEXT, Prepared
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.slugs import former_path
@@ -118,13 +120,19 @@ def _plate_words(post):
     return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
 
 
-def find_page(slug):
-    """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
+@lru_cache(maxsize=8)
+def _page_query(vendor, hosts):
+    """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
     open_flags = ReviewFlag.objects.filter(post=OuterRef("pk"), cleared_at=None).order_by("raised_at")
     posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
-    post = posts.filter(slug=slug).first()
+    return Prepared(posts.filter(slug=ANY_TEXT))
+
+
+def find_page(slug):
+    """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
+    post = _page_query(connection.vendor, hosts_key()).first(text=slug)
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()

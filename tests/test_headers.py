@@ -178,12 +178,12 @@ def test_a_form_without_its_token_is_refused_with_the_headers_of_the_desk(superu
 
 @pytest.mark.parametrize("name", ["favicon.svg", "css/site.css", "fonts/archivo.woff2", "js/admin-form.js"])
 def test_a_file_has_the_headers_of_a_file_and_a_missing_one_those_of_a_page(client, db, name):
+    missing = client.get(f"/static/{name}.not-there")
+    assert missing.status_code == 404 and headers_of(missing) == PUBLIC | NOINDEX
     response = client.get(f"/static/{name}")
     assert response.status_code == 200
     assert headers_of(response) | {"Cache-Control": ""} == STATIC | {"Cache-Control": ""}
     response.close()
-    missing = client.get(f"/static/{name}.not-there")
-    assert missing.status_code == 404 and headers_of(missing) == PUBLIC | NOINDEX
 
 
 def test_an_answer_that_nothing_changed_carries_no_body_and_no_cookie(client):

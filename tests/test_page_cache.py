@@ -24,6 +24,7 @@ from alphanode.page_cache.memory import Memory
 from alphanode.page_cache.page import Page
 from alphanode.page_cache.shared import deployment_name
 from posts.models import Post
+from posts.neighbours import find_stale_neighbours
 from posts.operations import change_slug, flag_post, record_revision, roll_back, withdraw_post
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
@@ -304,6 +305,32 @@ def test_an_article_follows_a_similar_post(site):
     assert site.get(post.get_absolute_url()).is_hit
     flagged(similar)
     assert "/posts/two/" not in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
+def test_a_similar_post_that_comes_back_is_shown_again(site):
+    post, similar = make_post(released=True, slug="one"), make_post(released=True, slug="two")
+    find_stale_neighbours()
+    flagged(similar)
+    assert "/posts/two/" not in site.later().get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    approve(similar)
+    assert "/posts/two/" in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
+@pytest.mark.parametrize("state", [{"released": True}, {}, {"released": True, "flagged": True}])
+def test_an_article_that_nobody_has_asked_for_takes_two_queries(site, state):
+    others = [make_post(released=True) for _ in range(3)]
+    post = make_post(**state)
+    find_stale_neighbours()
+    # What only the first page of a process asks for.
+    site.get(others[0].get_absolute_url())
+    with CaptureQueriesContext(connection) as queries:
+        answer = site.get(post.get_absolute_url())
+    assert answer.is_stored
+    assert len(queries) == 2
+    assert others[1].get_absolute_url() in answer.text
 
 
 @with_posts

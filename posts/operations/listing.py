@@ -2,10 +2,10 @@ from collections import Counter, defaultdict
 
 from django.db.models import F
 
-from posts.models import ListedText, PostTerm, Term
+from posts.models import ListedText, Neighbour, PostTerm, Term
 from posts.models.post import generator_of
 from posts.neighbours import mark_stale
-from posts.page_versions import LISTS, note_changes, stack_key
+from posts.page_versions import LISTS, note_changes, post_key, stack_key
 from posts.search import forget_texts, index_texts
 from posts.term_slugs import free_term_slugs
 
@@ -58,7 +58,10 @@ def refresh_listings(posts, *, anew=False):
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
     _refresh_texts(posts, is_now, anew=anew)
     touched = _count(_refresh_terms(posts, is_now))
-    note_changes([LISTS, *(stack_key(key) for kind, key in touched if kind == Term.Kind.STACK)])
+    stacks = [stack_key(key) for kind, key in touched if kind == Term.Kind.STACK]
+    # A page that leaves a post out while it is not listed does not name it; it has to show it again.
+    beside = Neighbour.objects.filter(neighbour__in=wanted).values_list("post", flat=True)
+    note_changes([LISTS, *stacks, *map(post_key, beside)])
 
 
 def _refresh_texts(posts, is_now, *, anew):

@@ -1,0 +1,86 @@
+"""Queries whose SQL is made once give what the querysets that they were made of give."""
+
+import threading
+
+import pytest
+from django.db import connection
+
+from posts.models import Post
+from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
+from tests.factories import make_post
+
+
+def seen(post):
+    """All that a page reads of a post and of what hangs on it."""
+    live, head, approval = post.live_revision, post.head_revision, post.live_approval
+    return (
+        (post.pk, post.slug, post.is_indexable, post.visible_revision.pk, post.proposed_snapshot),
+        live and (live.pk, live.snapshot, live.batch.index_open),
+        (head.pk, head.fingerprint, head.status),
+        approval and (approval.pk, approval.created_at, approval.reviewer.username),
+        post.last_batch.index_open,
+    )
+
+
+@pytest.mark.django_db
+def test_a_prepared_query_gives_the_posts_of_its_queryset_for_one_value_after_the_other():
+    posts = [make_post(released=True), make_post(), make_post(released=True, flagged=True)]
+    queryset = Post.objects.for_its_page()
+    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
+    for post in [*posts, *posts]:
+        assert seen(prepared.first(text=post.slug)) == seen(queryset.get(slug=post.slug))
+    assert prepared.first(text="no-post-has-this") is None
+
+
+@pytest.mark.django_db
+def test_a_prepared_query_is_one_query_and_the_same_statement_as_its_queryset(django_assert_num_queries):
+    post = make_post(released=True)
+    queryset = Post.objects.for_its_page()
+    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
+    with django_assert_num_queries(2) as asked:
+        prepared.first(text=post.slug)
+        list(queryset.filter(slug=post.slug))
+    first, second = asked.captured_queries
+    assert first["sql"] == second["sql"]
+
+
+@pytest.mark.django_db
+def test_a_prepared_query_takes_numbers_and_moments_in_any_number_of_places():
+    posts = [make_post(released=True) for _ in range(3)]
+    middle = posts[1]
+
+    def around(pk, moment):
+        later = Post.objects.filter(first_published_at__gte=moment).exclude(pk=pk)
+        return later.filter(pk__gt=pk).order_by("pk")
+
+    prepared = Prepared(around(ANY_NUMBER, ANY_MOMENT))
+    assert prepared.objects(number=middle.pk, moment=middle.first_published_at) == [posts[2]]
+    assert prepared.objects(number=posts[0].pk, moment=posts[0].first_published_at) == posts[1:]
+    with pytest.raises(ValueError, match="takes moment, number"):
+        prepared.objects(number=middle.pk)
+
+
+@pytest.mark.django_db
+def test_a_query_without_a_place_for_its_value_can_not_be_prepared():
+    with pytest.raises(ValueError, match="place of a value"):
+        Prepared(Post.objects.filter(slug="fixed"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_what_was_prepared_and_not_its_connection():
+    post = make_post(released=True)
+    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY_TEXT))
+    found = []
+
+    def ask():
+        try:
+            found.append(prepared.first(text=post.slug))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [post] * 4
