@@ -174,6 +174,8 @@ MIDDLEWARE = [
     "posts.account_trail.AccountTrailMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Innermost: it looks at what the site itself answers with 404.
+    "posts.former_paths.FormerPaths",
 ]
 ROOT_URLCONF = "alphanode.urls"
 WSGI_APPLICATION = "alphanode.wsgi.application"

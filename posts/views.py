@@ -20,7 +20,6 @@ from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.prepared import ANY_TEXT, Prepared
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
-from posts.slugs import former_path
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -252,20 +251,7 @@ def csrf_failure(request, reason=""):
 
 
 def not_found(request, exception=None):
-    return moved(request) or render(request, "404.html", status=404)
-
-
-def moved(request):
-    """Where a path of the site that a post came from leads: to the post if readers may see it, else None."""
-    path = former_path(request.path) if request.method in ("GET", "HEAD") else None
-    former = path and (
-        FormerSlug.objects.filter(slug=path).select_related("post__live_revision", "post__head_revision").first()
-    )
-    if not former or former.post.withdrawn_at or former.post.visible_revision is None:
-        return None
-    response = HttpResponsePermanentRedirect(former.post.get_absolute_url())
-    response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
-    return response
+    return render(request, "404.html", status=404)
 
 
 def gone(request):

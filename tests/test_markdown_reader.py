@@ -553,7 +553,7 @@ def test_a_person_that_edited_meanwhile_gets_a_conflict_and_loses_nothing(tmp_pa
 # Addresses of the old site
 
 
-def test_an_old_address_leads_to_no_post_that_readers_may_not_see(tmp_path, client, reviewer):
+def test_an_old_address_leads_to_no_post_that_readers_may_not_see(tmp_path, client, reviewer, settings):
     files = {
         "a.md": "---\nurl: /blog/a/\n---\nA.",
         "b.md": "---\nurl: https://old.example.org/blog/b.html?x=1#y\ndraft: true\n---\nB.",
@@ -566,6 +566,9 @@ def test_an_old_address_leads_to_no_post_that_readers_may_not_see(tmp_path, clie
         assert (answer.status_code, answer["Location"]) == (301, "/posts/a/")
         assert answer["Cache-Control"] == "public, max-age=0, must-revalidate"
     assert client.get("/blog/b.html").status_code == 404
+    settings.DEBUG = True
+    assert client.get("/blog/a/").status_code == 301
+    settings.DEBUG = False
     assert client.get("/blog/über uns/")["Location"] == "/posts/uber-uns/"
     assert client.get("/posts/d-of-old/").status_code == 200
     assert client.post("/blog/a/").status_code == 404

@@ -15,6 +15,7 @@ fields:
 import re
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from posts.importing.readers.dates import UnreadableDate, read_date
@@ -70,7 +71,7 @@ class Mapping:
     include: tuple = ()
     exclude: tuple = ()
     fields: dict = field(default_factory=dict)  # as it was asked for: {key: target}
-    defaults: dict = field(default_factory=dict)  # those of a format: {key_in_small_letters: target}
+    defaults: dict = field(default_factory=dict)  # those of a format: {key: target}, the first rank first
 
     def __bool__(self):
         return bool(self.to_dict())
@@ -129,9 +130,12 @@ class Mapping:
         for name, target in self.fields.items():
             if plain_key(name) == plain:
                 return target, -1
-        if plain in self.defaults:
-            return self.defaults[plain], list(self.defaults).index(plain)
-        return "payload", len(self.defaults)
+        return self._plain_defaults.get(plain, ("payload", len(self.defaults)))
+
+    @cached_property
+    def _plain_defaults(self):
+        ranked = enumerate(self.defaults.items())
+        return {plain_key(key): (target, rank) for rank, (key, target) in ranked}
 
     @property
     def base(self):

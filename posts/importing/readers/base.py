@@ -44,7 +44,7 @@ class Reader:
     format = ""
     label = ""
     takes_folders = False
-    # {foreign key, in small letters: target}: what becomes of keys that no mapping file speaks of.
+    # {foreign key: target}: what becomes of keys that no mapping file speaks of. Of two for one field the first counts.
     default_fields: ClassVar[dict] = {}
 
     def __init__(self, source, mapping=None):

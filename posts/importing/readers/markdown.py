@@ -36,7 +36,9 @@ NO_MARKDOWN = "is no Markdown file"
 IN_OTHER_FOLDER = "is hidden, or stands in a folder of the generator's own"
 SECTION_PAGE = "is the page of a section (_index.md), no post"
 LEFT_OUT = "is left out by the mapping"
-RELATIVE_PICTURES = "pictures with relative addresses stayed links; “site: https://…” in a mapping file brings them in"
+RELATIVE_PICTURES = (
+    "pictures with relative addresses stayed links; “site” and “permalink” in a mapping file bring them in"
+)
 
 _DATED_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)", re.DOTALL)
 _EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
@@ -52,8 +54,8 @@ _DESTINATION = re.compile(r"(\[(?:[^\[\]\\\n]|\\.)*\]\(\s*<?|^ {0,3}\[[^\]\n]+\]
 
 DEFAULT_FIELDS = {
     "title": "title",
-    **dict.fromkeys(["date", "publishdate", "pubdate", "publisheddate", "publishedat", "publishedon", "datepublished",
-                     "pubdatetime", "createdat", "created"], "published_on"),
+    **dict.fromkeys(["date", "publishDate", "pubDate", "published_date", "published_at", "published_on",
+                     "date_published", "pubDatetime", "created_at", "created"], "published_on"),
     "published": "published",
     **dict.fromkeys(["description", "summary", "excerpt", "abstract"], "summary"),
     **dict.fromkeys(["lang", "language", "locale"], "language"),
@@ -64,13 +66,13 @@ DEFAULT_FIELDS = {
     "series": "series",
     "slug": "slug",
     **dict.fromkeys(["url", "permalink"], "address"),
-    **dict.fromkeys(["aliases", "alias", "redirectfrom", "redirects"], "aliases"),
+    **dict.fromkeys(["aliases", "alias", "redirect_from", "redirects"], "aliases"),
     **dict.fromkeys(["draft", "private", "hidden", "unlisted"], "held"),
     **dict.fromkeys(["status", "visibility"], "status"),
     "password": "password",
-    **dict.fromkeys(["image", "cover", "coverimage", "featuredimage", "featureimage", "heroimage", "hero", "banner",
-                     "thumbnail", "ogimage"], "image"),
-    **{name.replace("_", ""): name for name in (*TEXTS, *LISTS, *NUMBERS, "reference", "difficulty", "code_language")
+    **dict.fromkeys(["image", "cover", "cover_image", "featured_image", "feature_image", "hero_image", "hero", "banner",
+                     "thumbnail", "og_image"], "image"),
+    **{name: name for name in (*TEXTS, *LISTS, *NUMBERS, "reference", "difficulty", "code_language")
        if name not in ("tags", "authors", "summary")},
 }  # fmt: skip
 
