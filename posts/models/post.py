@@ -11,6 +11,11 @@ from posts.models.import_batch import ImportBatch
 from posts.models.review import Review
 from posts.models.revision import Revision
 
+# Columns that only the working copy shows, and that may be long.
+_WORKING_TEXTS = (
+    "intro body summary ai_outline ai_brief stack tools score flags entities payload notes authors tags extra"
+).split()
+
 
 class PostQuerySet(models.QuerySet):
     """Who may see a post and where it may be named. Each rule has its Python twin on Post."""
@@ -77,6 +82,15 @@ class PostQuerySet(models.QuerySet):
     def with_texts(self):
         """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
         return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
+
+    def with_live_texts(self):
+        """With the rows that is_listed and the disclosure line read of a live text, and without the working copy."""
+        return self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
+
+    def listed_in_order(self, keys):
+        """The listed posts among a sequence of primary keys, as a list in its order, with their live texts."""
+        posts = self.with_live_texts().in_bulk(list(keys))
+        return [posts[key] for key in keys if key in posts and posts[key].is_listed]
 
     def newest_first(self):
         return self.order_by("-first_published_at", "-pk")
