@@ -10,6 +10,7 @@ from django.conf import settings
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
 READABLE_CONTRAST = 4.5
+_HOST = re.compile("[^/?#]*")
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
@@ -38,7 +39,8 @@ def loaded_pictures(urls):
 
 def host_of(url):
     """What stands between // and the path of an address: user and port, where there are any, stay part of it."""
-    return re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+    start = url.find("//")
+    return _HOST.match(url, start + 2)[0] if start >= 0 else ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A file holds a range of primary keys, so that an address stays in its file for g
 size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; pictures: Google, "Image sitemaps".
 """
 
+import re
 from datetime import UTC
 from itertools import chain
 from xml.sax.saxutils import escape
@@ -28,6 +29,9 @@ MAX_FILE = 2**63 // URLS_PER_FILE - 1
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _URLSET = f'<urlset xmlns="{_NAMESPACE}" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">\n'
+
+# Nothing in it needs to be percent-encoded; most addresses are like that, and a file has tens of thousands.
+_URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 
 
 @public
@@ -125,7 +129,8 @@ def _chunks(rows, key, *columns):
 def _pictures(urls):
     found, left = [], MAX_PICTURE_BYTES
     for url in loaded_pictures(urls):
-        element = f"<image:image><image:loc>{escape(iri_to_uri(url))}</image:loc></image:image>"
+        address = escape(url if _URI.fullmatch(url) else iri_to_uri(url))
+        element = f"<image:image><image:loc>{address}</image:loc></image:image>"
         left -= len(element)
         if left < 0:
             break
