@@ -1,41 +1,136 @@
+"""The newest articles as Atom (RFC 4287) and as JSON Feed 1.1 (jsonfeed.org), of the site and of each list."""
+
 import datetime
+import json
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 
-from alphanode.page_cache import mark_page
-from posts.models import Post
-from posts.page_versions import LISTS
+from posts.disclosure import disclosure_of
+from posts.images import loaded_pictures, picture_addresses
+from posts.lists import KINDS
+from posts.machine_files import as_machine_file, xml_text
+from posts.models import ListedText, Post, PostTerm, Term
+from posts.structured import description_of, keywords_of, source_type_of
 from posts.views import public
 
 FEED_POSTS = 30
+ABOUT = "Technical articles written by a machine and approved by people, one by one."
 
 
 @public
 def feed(request):
-    """The newest listed posts as Atom (RFC 4287)."""
-    posts = Post.objects.listed().with_texts().newest_first()[:FEED_POSTS]
+    """The newest listed posts of the site as Atom."""
+    return _atom(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
+
+
+@public
+def json_feed(request):
+    """The newest listed posts of the site as JSON Feed."""
+    return _json(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
+
+
+@public
+def facet_feed(request, kinds, slug):
+    """The newest listed posts of one term as Atom."""
+    return _of_term(_atom, request, kinds, slug)
+
+
+@public
+def facet_json_feed(request, kinds, slug):
+    """The newest listed posts of one term as JSON Feed."""
+    return _of_term(_json, request, kinds, slug)
+
+
+def _of_term(answer, request, kinds, slug):
+    # A feed stays where it is when its list has no post just now: programs give up on what is gone.
+    term = get_object_or_404(Term, kind=KINDS[kinds], slug=slug)
+    rows = PostTerm.objects.filter(term=term).order_by("-published_at", "-post_id")
+    posts = Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
+    response = answer(request, posts, title=f"{term.name} · {settings.SITE_NAME}", home=term.get_absolute_url())
+    if not term.is_indexable:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _newest():
+    rows = ListedText.objects.listed().order_by("-published_at", "-post")
+    return Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
+
+
+def _atom(request, posts, *, title, home):
     feed = SiteFeed(
-        title=settings.SITE_NAME,
-        link=f"{settings.SITE_URL}/",
-        feed_url=f"{settings.SITE_URL}{request.path}",
-        description="Technical articles written by a machine and approved by people.",
+        title=xml_text(title),
+        link=settings.SITE_URL + home,
+        feed_url=settings.SITE_URL + request.path,
+        description=ABOUT,
         language="en",
     )
     for post in posts:
         record = post.live_revision.snapshot
         feed.add_item(
-            title=record["title"],
-            link=f"{settings.SITE_URL}{post.get_absolute_url()}",
-            description=record.get("summary", ""),
-            unique_id=f"{settings.SITE_URL}/posts/{post.pk}",
+            title=xml_text(record["title"]),
+            link=settings.SITE_URL + post.get_absolute_url(),
+            description=xml_text(
+                f"{description_of(record)} {disclosure_of(post, post.live_revision).sentence}".strip()
+            ),
+            unique_id=_identity(post),
             pubdate=post.first_published_at,
             updateddate=post.last_published_at,
             author_name=settings.SITE_NAME,
+            categories=[xml_text(word) for word in keywords_of(record)],
         )
     response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
     return as_machine_file(response)
+
+
+def _json(request, posts, *, title, home):
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": title,
+        "home_page_url": settings.SITE_URL + home,
+        "feed_url": settings.SITE_URL + request.path,
+        "description": ABOUT,
+        "language": "en",
+        "authors": [{"name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}],
+        "items": [_json_item(post) for post in posts],
+    }
+    body = json.dumps(feed, ensure_ascii=False)
+    return as_machine_file(HttpResponse(body, content_type="application/feed+json; charset=utf-8"))
+
+
+def _json_item(post):
+    revision = post.live_revision
+    record = revision.snapshot
+    disclosure = disclosure_of(post, revision)
+    item = {
+        "id": _identity(post),
+        "url": settings.SITE_URL + post.get_absolute_url(),
+        "title": record["title"],
+        "content_text": description_of(record) or record["title"],
+        "date_published": post.first_published_at.isoformat(timespec="seconds"),
+        "date_modified": post.last_published_at.isoformat(timespec="seconds"),
+        "tags": keywords_of(record),
+        # Names that begin with an underscore are left to whoever writes the feed.
+        "_review": {
+            "about": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
+            "disclosure": disclosure.sentence,
+            "approved_at": disclosure.approved_at.isoformat(timespec="seconds"),
+            "fingerprint": revision.fingerprint,
+            "digital_source_type": source_type_of(post, revision),
+        },
+    }
+    if pictures := loaded_pictures(picture_addresses(record)):
+        item["image"] = pictures[0]
+    return item
+
+
+def _identity(post):
+    """What a reader's program knows an article by, whatever becomes of its address."""
+    return f"{settings.SITE_URL}/posts/{post.pk}"
 
 
 class SiteFeed(Atom1Feed):
@@ -43,9 +138,3 @@ class SiteFeed(Atom1Feed):
         """The feed's own date; a feed without posts is as old as time, so that its bytes don't change by the second."""
         dates = [item["updateddate"] for item in self.items]
         return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
-
-
-def as_machine_file(response):
-    """A file that programs read: nothing in it runs, caches keep it for minutes, other sites may show it."""
-    response.page_kind = "machine"
-    return mark_page(response, keys=[LISTS])

@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from django.conf import settings
+
 # These only put text on a flat colour: drawn here, they cost no request and tell nobody who reads.
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
 READABLE_CONTRAST = 4.5
+_HOST = re.compile("[^/?#]*")
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
@@ -22,9 +25,22 @@ def is_allowed_image_url(url, hosts):
     return host_of(url) in hosts
 
 
+def picture_addresses(record):
+    """The addresses of a record dict's pictures that some site could load: [url], each once, in their order."""
+    urls = dict.fromkeys(image["url"] for image in record.get("image_sources", ()))
+    return [url for url in urls if is_allowed_image_url(url, {host_of(url)})]
+
+
+def loaded_pictures(urls):
+    """Those of picture_addresses that this site's pages load: from an allowed host, and not drawn here instead."""
+    hosts = set(settings.IMAGE_HOSTS) - DRAWN_HOSTS
+    return [url for url in urls if host_of(url) in hosts]
+
+
 def host_of(url):
     """What stands between // and the path of an address: user and port, where there are any, stay part of it."""
-    return re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+    start = url.find("//")
+    return _HOST.match(url, start + 2)[0] if start >= 0 else ""
 
 
 @dataclass(frozen=True)

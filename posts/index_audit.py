@@ -1,7 +1,8 @@
 """Asks a site, post by post, whether every surface says the same about search engines as the rule does.
 
-Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON; the
-sitemap, the feed and the lists. The rule is PostQuerySet.indexable, and its Python twin must agree.
+Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the
+post in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable, and its
+Python twin must agree.
 """
 
 import json
@@ -12,11 +13,15 @@ from xml.etree import ElementTree
 
 from django.urls import Resolver404, resolve, reverse
 
-from posts.models import Post, Review
+from posts.models import Post
 
 CHUNK = 200
 # Pages that name posts; each address that names one must name listed posts only.
 LISTS = ("posts:home", "posts:articles")
+# These name every listed post.
+COMPLETE = ("the sitemap", "the list of the API")
+API_PAGE = 100
+REVIEW_CLAIMS = {"lastReviewed", "reviewedBy"}
 
 
 @dataclass(frozen=True)
@@ -82,19 +87,27 @@ def _problems(post, is_listed, fetch, named):
     if page.status == 200:
         found = _Page.of(page.body)
         problems += _surface("robots meta", not _is_noindex(found.robots), is_listed)
-        problems += [
-            f"JSON-LD says {key}; no person's decision about this text alone stands"
-            for key in sorted(found.claimed_reviews())
-            if not _has_single_approval(post)
-        ]
-        answer = fetch(reverse("posts:record", args=[post.slug]))
-        problems += _surface("X-Robots-Tag of the JSON", not _says_noindex(answer.headers), is_listed)
-        problems += _surface("the JSON", _json_says_indexable(answer), is_listed)
+        problems += _json_ld_problems(found, is_listed)
+        for name, view in [("JSON", "posts:record"), ("API", "posts:api-post")]:
+            answer = fetch(reverse(view, args=[post.slug]))
+            problems += _surface(f"X-Robots-Tag of the {name}", not _says_noindex(answer.headers), is_listed)
+            problems += _surface(f"the {name}", _json_says_indexable(answer), is_listed)
     surfaces = named.get(post.slug, set())
-    problems += _surface("the sitemap", "the sitemap" in surfaces, is_listed)
+    for name in COMPLETE:
+        problems += _surface(name, name in surfaces, is_listed)
     if not is_listed:
-        problems += [f"{surface} names it" for surface in sorted(surfaces - {"the sitemap"})]
+        problems += [f"{surface} names it" for surface in sorted(surfaces - set(COMPLETE))]
     return problems
+
+
+def _json_ld_problems(page, is_listed):
+    """A person's review is claimed of listed texts, whole, and of no others."""
+    claimed = page.claimed_reviews()
+    if None in claimed:
+        return ["JSON-LD is no JSON"]
+    if is_listed:
+        return [f"JSON-LD is without {key}" for key in sorted(REVIEW_CLAIMS - claimed)]
+    return [f"JSON-LD says {key}; the rule says closed" for key in sorted(claimed)]
 
 
 def _surface(name, says_open, is_listed):
@@ -121,25 +134,17 @@ def _json_says_indexable(answer):
         return False
 
 
-def _has_single_approval(post):
-    approval = post.live_approval if post.live_approval_id else None
-    return (
-        approval is not None
-        and approval.outcome == Review.Outcome.APPROVED
-        and not approval.is_bulk
-        and approval.revoked_at is None
-        and approval.fingerprint == post.live_revision.fingerprint
-    )
-
-
 def _named_posts(fetch, report):
-    """{slug: {surface}} of every post that the sitemap, the feed or a list names."""
+    """{slug: {surface}} of every post that the sitemap, a feed, the API or a list names."""
     named = {}
     for path in _sitemap_paths(fetch, reverse("posts:sitemap"), report):
         _name(named, path, "the sitemap")
-    feed = fetch(reverse("posts:feed"))
-    for path in _links_of_feed(feed, report):
+    for path in _links_of_feed(fetch(reverse("posts:feed")), report):
         _name(named, path, "the feed")
+    for address in (reverse("posts:json-feed"), f"{reverse('posts:api-posts')}?limit={API_PAGE}"):
+        is_feed = address == reverse("posts:json-feed")
+        for path in _links_of_json(fetch, address, report):
+            _name(named, path, "the JSON feed" if is_feed else "the list of the API")
     for name in LISTS:
         for path in _Page.of(fetch(reverse(name)).body).links:
             _name(named, path, f"the list {reverse(name)}")
@@ -185,6 +190,21 @@ def _links_of_feed(answer, report):
             yield urlsplit(link.get("href", "")).path
 
 
+def _links_of_json(fetch, address, report):
+    """The paths that a JSON feed or a list of the API names, over all its pages."""
+    while address:
+        answer = fetch(address)
+        try:
+            page = json.loads(answer.body)
+            paths = [urlsplit(item["url"]).path for item in page.get("items") or page.get("posts") or ()]
+            following = urlsplit(page.get("next") or "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            report.mismatches.append((address, f"answers {answer.status} and no list in JSON"))
+            return
+        yield from paths
+        address = f"{following.path}?{following.query}" if following.path else ""
+
+
 class _Page(HTMLParser):
     """What a page says of itself: robots meta, links, JSON-LD."""
 
@@ -217,19 +237,19 @@ class _Page(HTMLParser):
             self.json_ld[-1] += data
 
     def claimed_reviews(self):
-        """The keys of JSON-LD that claim a person's review."""
+        """The keys of JSON-LD that claim a person's review; None among them where something is no JSON."""
         found = set()
         for text in self.json_ld:
             try:
                 _collect(json.loads(text), found)
             except ValueError:
-                found.add("something that is no JSON")
+                found.add(None)
         return found
 
 
 def _collect(value, found):
     if isinstance(value, dict):
-        found |= {"reviewedBy", "lastReviewed"} & set(value)
+        found |= REVIEW_CLAIMS & set(value)
         for inner in value.values():
             _collect(inner, found)
     elif isinstance(value, list):

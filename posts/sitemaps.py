@@ -1,19 +1,151 @@
-from django.conf import settings
-from django.http import HttpResponse
-from django.template.loader import render_to_string
-from django.urls import reverse
+"""The sitemap: an index, and files of at most URLS_PER_FILE addresses that search engines may keep.
 
-from posts.feeds import as_machine_file
-from posts.models import Post
+A file holds a range of primary keys, so that an address stays in its file for good and a file costs the same at any
+size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; pictures: Google, "Image sitemaps".
+"""
+
+import re
+from datetime import UTC
+from itertools import chain
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.db.models import F, Max
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.encoding import iri_to_uri
+
+from posts.images import loaded_pictures
+from posts.machine_files import as_machine_file
+from posts.models import ImportBatch, ListedText, Term
 from posts.views import public
 
-MAX_URLS = 50_000
+URLS_PER_FILE = 10_000
+CHUNK = 1_000
+# Whatever the posts hold, a file stays below the 50 MB that it may have.
+MAX_PICTURE_BYTES = 4_000
+MAX_FILE = 2**63 // URLS_PER_FILE - 1
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+_URLSET = f'<urlset xmlns="{_NAMESPACE}" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">\n'
+
+# Nothing in it needs to be percent-encoded; most addresses are like that, and a file has tens of thousands.
+_URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 
 
 @public
-def sitemap(request):
-    """The listed posts for search engines, newest first, as many as one file may hold (sitemaps.org)."""
-    rows = Post.objects.listed().newest_first().values_list("slug", "last_published_at")[:MAX_URLS]
-    entries = ((settings.SITE_URL + reverse("posts:detail", args=[slug]), changed) for slug, changed in rows.iterator())
-    body = render_to_string("posts/sitemap.xml", {"entries": entries, "site_url": settings.SITE_URL})
-    return as_machine_file(HttpResponse(body, content_type="application/xml; charset=utf-8"))
+def index(request):
+    """The files of the sitemap; those of articles with the newest change of a page in them."""
+    files = [(reverse("posts:sitemap-pages"), None)] if settings.INDEXING else []
+    files += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
+    files += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
+    entries = [_entry("sitemap", path, changed_at) for path, changed_at in files]
+    return _file(HttpResponse, [_HEAD, f'<sitemapindex xmlns="{_NAMESPACE}">\n', *entries, "</sitemapindex>\n"])
+
+
+@public
+def pages(request):
+    """The pages that are no articles and no list of one term."""
+    if not settings.INDEXING:
+        raise Http404
+    names = ["posts:home"]
+    if ListedText.objects.listed().exists():
+        names.append("posts:articles")
+    return _file(HttpResponse, [_HEAD, _URLSET, *(_entry("url", reverse(name)) for name in names), "</urlset>\n"])
+
+
+@public
+def facets(request, number):
+    """The lists of one file: of each stack, tool, topic… that has enough posts. When they changed is not said."""
+    return _streamed(_list_entries(number))
+
+
+@public
+def articles(request, number):
+    """The articles of one file, each with its pictures and the moment when its live text changed last."""
+    return _streamed(_article_entries(number))
+
+
+def _streamed(entries):
+    """A file that is read and sent set by set: flat in memory, and no query waits for a slow reader."""
+    first = next(entries, None)
+    if first is None:
+        raise Http404
+    return _file(StreamingHttpResponse, chain([_HEAD, _URLSET, first], entries, ["</urlset>\n"]))
+
+
+def _list_files():
+    files = Term.objects.indexable().annotate(file=F("pk") / URLS_PER_FILE).order_by("file")
+    return list(files.values_list("file", flat=True).distinct())
+
+
+def _article_files():
+    """(number, newest change) of every file that holds a listed article, in order."""
+    texts = ListedText.objects.all() if settings.INDEXING else ListedText.objects.none()
+    files = texts.annotate(file=F("post_id") / URLS_PER_FILE).values("file").annotate(changed=Max("changed_at"))
+    files = files.order_by("file").values_list("file", "changed")
+    if ImportBatch.objects.filter(index_open=False).exists():
+        # Rows of a closed import go one by one, and until they are gone a file may have nothing left to say.
+        return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
+    return list(files)
+
+
+def _list_entries(number):
+    rows = _in_file(Term.objects.indexable(), number, "pk")
+    for chunk in _chunks(rows, "pk", "kind", "slug"):
+        paths = (reverse("posts:facet", args=[Term.PLURALS[kind], slug]) for _, kind, slug in chunk)
+        yield "".join(_entry("url", path) for path in paths)
+
+
+def _article_entries(number):
+    before, after = reverse("posts:detail", args=["SLUG"]).split("SLUG")
+    before = settings.SITE_URL + before
+    rows = _in_file(ListedText.objects.listed(), number, "post_id")
+    for chunk in _chunks(rows, "post_id", "post__slug", "changed_at", "pictures"):
+        yield "".join(
+            f"<url><loc>{before}{slug}{after}</loc><lastmod>{_moment(changed_at)}</lastmod>{_pictures(pictures)}</url>\n"
+            for _, slug, changed_at, pictures in chunk
+        )
+
+
+def _in_file(rows, number, key):
+    """Those of a queryset whose `key` belongs into the file with this number."""
+    if number > MAX_FILE:
+        return rows.none()
+    start = number * URLS_PER_FILE
+    return rows.filter(**{f"{key}__gte": start, f"{key}__lt": start + URLS_PER_FILE})
+
+
+def _chunks(rows, key, *columns):
+    """Lists of at most CHUNK tuples in the order of the unique `key`, which comes first in each."""
+    rows = rows.order_by(key).values_list(key, *columns)
+    last = None
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
+        yield chunk
+        last = chunk[-1][0]
+
+
+def _pictures(urls):
+    found, left = [], MAX_PICTURE_BYTES
+    for url in loaded_pictures(urls):
+        address = escape(url if _URI.fullmatch(url) else iri_to_uri(url))
+        element = f"<image:image><image:loc>{address}</image:loc></image:image>"
+        left -= len(element)
+        if left < 0:
+            break
+        found.append(element)
+    return "".join(found)
+
+
+def _entry(name, path, changed_at=None):
+    changed = f"<lastmod>{_moment(changed_at)}</lastmod>" if changed_at else ""
+    return f"<{name}><loc>{settings.SITE_URL}{path}</loc>{changed}</{name}>\n"
+
+
+def _moment(moment):
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _file(answer, lines):
+    return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"))

@@ -1,6 +1,7 @@
 from django.urls import path, register_converter
 
 from posts import feeds, lists, reports, search_page, sitemaps, views
+from posts.api import views as api
 
 
 class KindsConverter:
@@ -25,10 +26,21 @@ urlpatterns = [
     path("posts/<slug:slug>/report/", reports.report, name="report"),
     path("articles/", lists.articles, name="articles"),
     path("feed/", feeds.feed, name="feed"),
-    path("sitemap.xml", sitemaps.sitemap, name="sitemap"),
+    path("feed.json", feeds.json_feed, name="json-feed"),
+    path("sitemap.xml", sitemaps.index, name="sitemap"),
+    path("sitemaps/pages.xml", sitemaps.pages, name="sitemap-pages"),
+    path("sitemaps/lists-<int:number>.xml", sitemaps.facets, name="sitemap-lists"),
+    path("sitemaps/articles-<int:number>.xml", sitemaps.articles, name="sitemap-articles"),
     path("robots.txt", views.robots, name="robots"),
     path("search/", search_page.search, name="search"),
     path("how-this-site-is-made/", views.how, name="how"),
     path("<kinds:kinds>/", lists.kind, name="kind"),
+    path(".well-known/security.txt", views.security_txt, name="security-txt"),
+    path("api/", api.index, name="api"),
+    path("api/posts/", api.posts, name="api-posts"),
+    path("api/posts/<slug:slug>/", api.post, name="api-post"),
+    path("api/openapi.json", api.openapi, name="api-openapi"),
     path("<kinds:kinds>/<slug:slug>/", lists.facet, name="facet"),
+    path("<kinds:kinds>/<slug:slug>/feed/", feeds.facet_feed, name="facet-feed"),
+    path("<kinds:kinds>/<slug:slug>/feed.json", feeds.facet_json_feed, name="facet-json-feed"),
 ]

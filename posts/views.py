@@ -1,13 +1,16 @@
 """What readers reach. A view chooses a queryset and a template; rules stand on the models."""
 
+from datetime import UTC, timedelta
 from functools import lru_cache, wraps
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import OuterRef, Subquery
-from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from alphanode.page_cache import mark_page
@@ -18,8 +21,10 @@ from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.prepared import ANY_TEXT, Prepared
+from posts.public_record import record_of, review_of
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
+from posts.structured import article_head
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -177,18 +182,23 @@ def article_context(post, revision, *, is_preview=False):
         revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
     )
     bands, folds = meta_box(record)
-    is_indexable = post.is_indexable and is_live
+    disclosure = disclosure_of(post, revision)
+    is_listed = post.is_indexable and is_live
+    is_indexable = is_listed and not is_preview
     return {
         "post": post,
         "revision": revision,
         "record": record,
         "article": rendered_article(revision, **stored),
-        "disclosure": disclosure_of(post, revision),
+        "head": article_head(
+            post, revision, record, disclosure=disclosure, is_indexable=is_indexable, is_preview=is_preview
+        ),
+        "disclosure": disclosure,
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
-        "way_on": way_on(post, revision.snapshot, is_listed=is_indexable),
-        "is_indexable": is_indexable and not is_preview,
+        "way_on": way_on(post, revision.snapshot, is_listed=is_listed),
+        "is_indexable": is_indexable,
         "is_preview": is_preview,
     }
 
@@ -202,26 +212,8 @@ def record(request, slug):
     if answer:
         return answer(request)
     revision = post.visible_revision
-    disclosure = disclosure_of(post, revision)
-    today = {
-        "slug": post.slug,
-        "view_count": post.view_count,
-        "hash": post.claimed_hash,
-        "revision": post.claimed_revision,
-    }
     response = JsonResponse(
-        {
-            "record": with_today(revision.snapshot, today),
-            "review": {
-                "fingerprint": revision.fingerprint,
-                "canonical_version": revision.canonical_version,
-                "version": revision.version,
-                "status": revision.status,
-                "approved_at": disclosure.approved_at,
-                "disclosure": disclosure.sentence,
-                "indexable": post.is_indexable,
-            },
-        },
+        {"record": record_of(post, revision), "review": review_of(post, revision)},
         json_dumps_params={"ensure_ascii": False},
     )
     if not post.is_indexable:
@@ -232,8 +224,31 @@ def record(request, slug):
 @public
 def robots(request):
     """Hides nothing but the desk: a page that must not be indexed has to be read to say so."""
-    lines = ["User-agent: *", "Disallow: /admin/", f"Sitemap: {settings.SITE_URL}/sitemap.xml", ""]
-    response = HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+    lines = ["User-agent: *", f"Disallow: {reverse('admin:index')}"]
+    if settings.INDEXING:
+        lines.append(f"Sitemap: {settings.SITE_URL}{reverse('posts:sitemap')}")
+    return _text_file(lines)
+
+
+@public
+def security_txt(request):
+    """Where to report a hole in the site (RFC 9116); only where the site names a contact."""
+    if not settings.SITE_CONTACT:
+        raise Http404
+    # The same for a whole month, so that the file has an ETag that holds; between five and six months ahead.
+    month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    expires = (month + timedelta(days=6 * 31)).replace(day=1)
+    lines = [
+        f"Contact: mailto:{quote(settings.SITE_CONTACT, safe='@+')}",
+        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+        "Preferred-Languages: en",
+        f"Canonical: {settings.SITE_URL}{reverse('posts:security-txt')}",
+    ]
+    return _text_file(lines)
+
+
+def _text_file(lines):
+    response = HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
     return mark_page(response, keys=(), takes=())
 
 

@@ -7,7 +7,11 @@ from io import StringIO
 import pytest
 from django.conf import settings as site_settings
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from posts.models import Post
+from posts.sitemaps import URLS_PER_FILE
+from tests.factories import make_post
 from tests.posts_in_every_state import fill
 
 
@@ -21,7 +25,7 @@ class Tamper:
 
     def __call__(self, request):
         response = self.get_response(request)
-        if Tamper.fault and not response.streaming:
+        if Tamper.fault:
             Tamper.fault(request.path, response)
         return response
 
@@ -57,7 +61,10 @@ def test_posts_of_several_sets_are_each_asked_for(monkeypatch):
 
 def _replace(pattern, words):
     def change(response):
-        response.content = re.sub(pattern, words, response.content.decode(), flags=re.DOTALL).encode()
+        body = re.sub(pattern, words, response.getvalue().decode(), flags=re.DOTALL).encode()
+        setattr(
+            response, "streaming_content" if response.streaming else "content", [body] if response.streaming else body
+        )
 
     return change
 
@@ -69,6 +76,7 @@ def _json(response):
 
 
 LD = '<script type="application/ld+json">{"@graph": [{"reviewedBy": "x"}]}</script></head>'
+BROKEN_LD = '<script type="application/ld+json">{"@graph": </script></head>'
 PLANTED = {
     "robots meta missing": (
         "waiting", "", _replace('<meta name="robots" content="noindex">', ""), "robots meta says open",
@@ -87,7 +95,14 @@ PLANTED = {
     "JSON header": (
         "flagged", ".json", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag of the JSON says open",
     ),
+    "API": (
+        "flagged", "api", _json, "the API says open"),
+    "API header": (
+        "bulk", "api", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag of the API says open",
+    ),
     "JSON-LD": ("bulk", "", _replace("</head>", LD), "JSON-LD says reviewedBy"),
+    "JSON-LD broken": ("listed", "", _replace("</head>", BROKEN_LD), "JSON-LD is no JSON"),
+    "JSON-LD silent": ("listed", "", _replace("lastReviewed", "x"), "JSON-LD is without lastReviewed"),
     "page open": ("rejected", "", lambda response: setattr(response, "status_code", 200), "the page answers 200"),
     "page gone": ("listed", "", lambda response: setattr(response, "status_code", 404), "the page answers 404"),
 }  # fmt: skip
@@ -98,7 +113,7 @@ PLANTED = {
 def test_a_page_that_says_something_else_is_named(name, tampered):
     state, suffix, change, words = PLANTED[name]
     slug = fill()[state]
-    address = f"/posts/{slug}{suffix or '/'}"
+    address = f"/api/posts/{slug}/" if suffix == "api" else f"/posts/{slug}{suffix or '/'}"
     tampered(lambda path, response: change(response) if path == address else None)
     error, found = audit()
     assert "mismatch(es) in 8 post(s)." in error
@@ -106,33 +121,58 @@ def test_a_page_that_says_something_else_is_named(name, tampered):
     assert {line.partition(":")[0] for line in found.splitlines()} == {f"/posts/{slug}/"}
 
 
+def file_of(slug):
+    """The file of the sitemap that has the post's place."""
+    return reverse("posts:sitemap-articles", args=[Post.objects.get(slug=slug).pk // URLS_PER_FILE])
+
+
 SURFACES = {
-    "/sitemap.xml": "<url><loc>{site}/posts/{slug}/</loc></url></urlset>",
-    "/feed/": '<entry><link href="{site}/posts/{slug}/"></link></entry></feed>',
-    "/": '<a href="/posts/{slug}/">x</a></main>',
+    "the sitemap": ("</urlset>", "<url><loc>{site}/posts/{slug}/</loc></url></urlset>", "the sitemap says open"),
+    "/feed/": ("</feed>", '<entry><link href="{site}/posts/{slug}/"></link></entry></feed>', "the feed names it"),
+    "/feed.json": ('"items": \\[', '"items": [{{"url": "{site}/posts/{slug}/"}},', "the JSON feed names it"),
+    "/api/posts/": ('"posts": \\[', '"posts": [{{"url": "{site}/posts/{slug}/"}},', "the list of the API says open"),
+    "/": ("</main>", '<a href="/posts/{slug}/">x</a></main>', "the list / names it"),
 }
-NAMES = {"/sitemap.xml": "the sitemap says open", "/feed/": "the feed names it", "/": "the list / names it"}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("surface", SURFACES)
 def test_a_list_that_names_an_unlisted_post_is_named(surface, tampered):
     slug = fill()["flagged"]
-    words = SURFACES[surface].format(site=site_settings.SITE_URL, slug=slug)
-    end = words[words.rindex("</") :]
-    tampered(lambda path, response: _replace(end, words)(response) if path == surface else None)
+    place, words, said = SURFACES[surface]
+    words = words.format(site=site_settings.SITE_URL, slug=slug)
+    address = file_of(slug) if surface == "the sitemap" else surface
+    tampered(lambda path, response: _replace(place, words)(response) if path == address else None)
     error, found = audit()
-    assert error == "1 mismatch(es) in 8 post(s)." and f"/posts/{slug}/: {NAMES[surface]}" in found
+    assert error == "1 mismatch(es) in 8 post(s)." and f"/posts/{slug}/: {said}" in found
 
 
 @pytest.mark.django_db
 def test_a_sitemap_that_forgets_a_post_or_names_a_stranger_is_named(tampered):
     slug = fill()["listed"]
-    tampered(lambda path, response: _replace(f"/{slug}/", "/stranger/")(response) if path == "/sitemap.xml" else None)
+    file = file_of(slug)
+    tampered(lambda path, response: _replace(f"/{slug}/", "/stranger/")(response) if path == file else None)
     error, found = audit()
     assert error == "2 mismatch(es) in 8 post(s)."
     assert f"/posts/{slug}/: the sitemap says closed, the rule open." in found
     assert "/posts/stranger/: the sitemap names it; no such post exists." in found
+
+
+@pytest.mark.django_db
+def test_every_page_of_the_list_of_the_api_is_read(monkeypatch):
+    fill()
+    make_post(released=True)
+    make_post(released=True)
+    monkeypatch.setattr("posts.index_audit.API_PAGE", 1)
+    assert audit() == ("", "10 post(s): every surface says what the rule says.\n")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/feed.json", "/api/posts/"])
+def test_a_list_that_is_no_json_is_named(address, tampered):
+    tampered(lambda path, response: setattr(response, "content", b"[1]") if path == address else None)
+    error, found = audit()
+    assert error and "answers 200 and no list in JSON" in found
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from django.urls import URLPattern, get_resolver, path, reverse
 
 from alphanode.logs import json_formatter
 from posts.operations import create_post, record_revision, withdraw_post
+from posts.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,10 @@ MACHINE = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "public, max-age=300",
 }
+MACHINE_ROUTES = {
+    "feed/", "feed.json", "sitemap.xml", "sitemaps/pages.xml", "sitemaps/articles-<int:number>.xml",
+    "sitemaps/lists-<int:number>.xml",
+}  # fmt: skip
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 # A reader's form: no cache keeps it, and it carries the token that shows whose form it is.
 REPORT = PUBLIC | {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Set-Cookie": "csrftoken"}
@@ -88,12 +93,17 @@ def all_routes(patterns=None, prefix=""):
 
 FILL = {"slug": "nothing-here", "object_id": "999999", "act": "withdraw", "content_type_id": "1", "id": "999999",
         "app_label": "posts", "url": "nothing", "kinds": "stacks", "name": "nothing", "pk": "999999",
-        "kind": "refused", "post_id": "999999", "run_id": "999999", "revision_id": "999999"}  # fmt: skip
+        "kind": "refused", "number": "999999", "post_id": "999999",
+        "run_id": "999999", "revision_id": "999999"}  # fmt: skip
 
 
 def address_of(route, post=None):
     """A route as an address; with `post` that of something that exists."""
-    fill = FILL | ({"slug": post.slug, "object_id": str(post.pk), "pk": str(post.pk)} if post else {})
+    fill = FILL | (
+        {"slug": post.slug, "object_id": str(post.pk), "pk": str(post.pk), "number": str(post.pk // URLS_PER_FILE)}
+        if post
+        else {}
+    )
     route = re.sub(r"\(\?P<app_label>[^)]*\)", "posts", route).removeprefix("^")
     route = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda found: fill[found[1]], route)
     filled = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: fill[found[1]], route)
@@ -106,7 +116,7 @@ def kind_of(route, response):
             return FRAMING
         is_preview = route.endswith(("/preview/", "/marked/")) and response.status_code == 200
         return PREVIEW if is_preview else DESK
-    if route in ("feed/", "sitemap.xml") and response.status_code == 200:
+    if route in MACHINE_ROUTES and response.status_code == 200:
         return MACHINE
     if route.endswith("/report/") and response.status_code in (200, 422):
         return REPORT

@@ -16,6 +16,7 @@ from alphanode.urls import urlpatterns as site_addresses
 from posts.models import Post
 from posts.operations import flag_post, record_revision, roll_back
 from posts.site_figures import store_figures
+from posts.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -226,7 +227,10 @@ def test_similar_posts_say_why_or_that_there_are_none(client):
 PAGES = [
     "/",
     "/feed/",
+    "/feed.json",
     "/sitemap.xml",
+    "/api/posts/",
+    "/api/posts/{slug}/",
     "{post}",
     "/articles/",
     "/stacks/",
@@ -237,7 +241,8 @@ PAGES = [
 
 def _queries(client, address):
     with CaptureQueriesContext(connection) as queries:
-        assert client.get(address).status_code == 200
+        response = client.get(address)
+        assert response.status_code == 200 and response.getvalue()
     return len(queries)
 
 
@@ -246,7 +251,7 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
 
     posts = [make_post(released=True) for _ in range(2)]
     store_figures()
-    addresses = [page.format(post=posts[0].get_absolute_url()) for page in PAGES]
+    addresses = [page.format(post=posts[0].get_absolute_url(), slug=posts[0].slug) for page in PAGES]
     few = [_queries(client, address) for address in addresses]
     reviewer = person()
     import_records(*(RecordFactory() for _ in range(38)))
@@ -257,8 +262,11 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
     assert [_queries(client, address) for address in addresses] == few
     assert dict(zip(PAGES, few, strict=True)) == {
         "/": 9,
-        "/feed/": 1,
-        "/sitemap.xml": 1,
+        "/feed/": 3,
+        "/feed.json": 3,
+        "/sitemap.xml": 3,
+        "/api/posts/": 3,
+        "/api/posts/{slug}/": 1,
         "{post}": 3,
         "/articles/": 10,
         "/stacks/": 1,
@@ -288,7 +296,13 @@ def test_the_article_and_the_lists_are_found_by_an_index(client):
     assert "TEMP B-TREE" not in plans["newest"] and "Sort" not in plans["newest"], plans["newest"]
 
 
-@pytest.mark.parametrize("address", ["/", "/posts/here/", "/posts/here.json", "/feed/", "/sitemap.xml", "/robots.txt"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/", "/posts/here/", "/posts/here.json", "/feed/", "/feed.json", "/sitemap.xml", "/sitemaps/pages.xml",
+        "/robots.txt", "/api/", "/api/posts/", "/api/posts/here/", "/api/openapi.json",
+    ],
+)  # fmt: skip
 def test_a_public_page_sets_no_cookie_and_depends_on_none(client, address):
     make_post(slug="here", released=True)
     response = client.get(address)
@@ -296,13 +310,13 @@ def test_a_public_page_sets_no_cookie_and_depends_on_none(client, address):
     assert not response.cookies and "cookie" not in response.headers.get("Vary", "").lower()
 
 
-@pytest.mark.parametrize("address", ["/", "/feed/", "/sitemap.xml"])
+@pytest.mark.parametrize("address", ["/", "/feed/", "/feed.json", "/sitemaps/articles-{file}.xml", "/api/posts/"])
 def test_lists_name_listed_posts_and_no_others(client, address):
     make_post(slug="waits")
     make_post(slug="flagged", released=True, flagged=True)
     approve(make_post(slug="in-bulk"), is_bulk=True)
-    make_post(slug="ready", released=True)
-    page = client.get(address).content.decode()
+    file = make_post(slug="ready", released=True).pk // URLS_PER_FILE
+    page = client.get(address.format(file=file)).getvalue().decode()
     assert "/posts/ready/" in page
     assert not re.search("/posts/(waits|flagged|in-bulk)/", page)
 
@@ -375,7 +389,8 @@ def test_an_edit_changes_no_live_byte_until_it_is_approved_and_a_rollback_brings
     roll_back(post, by=person(), why="It was wrong.")
     back = words_of(page_of(client, post))
     assert "A signal comes." in back and "Words that nobody" not in back
-    assert f"/posts/{post.slug}/" in client.get("/sitemap.xml").content.decode()
+    file = client.get(f"/sitemaps/articles-{post.pk // URLS_PER_FILE}.xml")
+    assert f"/posts/{post.slug}/" in file.getvalue().decode()
 
 
 @override_settings(UNREVIEWED_POSTS="hidden")

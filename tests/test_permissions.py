@@ -36,6 +36,7 @@ from posts.operations import (
     schedule_release,
 )
 from posts.operations.run_job import run_job
+from posts.sitemaps import URLS_PER_FILE
 from tests.factories import approve, make_post, person
 from tests.test_admin import form_data
 
@@ -135,9 +136,39 @@ MATRIX = {
         get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),
         post("405 405 405 405 405 405", url={"kinds": "stacks", "slug": "open"}),
     ],
+    **{
+        f"<kinds:kinds>/<slug:slug>/{name}": [
+            get(EVERYBODY, url={"kinds": "stacks", "slug": "open"}),
+            get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),
+            post("405 405 405 405 405 405", url={"kinds": "stacks", "slug": "open"}),
+        ]
+        for name in ("feed/", "feed.json")
+    },
     "feed/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "feed.json": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "sitemap.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "sitemaps/pages.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "sitemaps/lists-<int:number>.xml": [
+        get("404 404 404 404 404 404", url={"number": "@sitemap file"}),
+        post("405 405 405 405 405 405", url={"number": "@sitemap file"}),
+    ],
+    "sitemaps/articles-<int:number>.xml": [
+        get(EVERYBODY, url={"number": "@sitemap file"}),
+        post("405 405 405 405 405 405", url={"number": "@sitemap file"}),
+    ],
     "robots.txt": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    # The site of these tests names no contact.
+    ".well-known/security.txt": [get("404 404 404 404 404 404"), post("405 405 405 405 405 405")],
+    "api/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "api/openapi.json": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "api/posts/": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "api/posts/<slug:slug>/": [
+        get(EVERYBODY, url={"slug": "live"}),
+        get(EVERYBODY, url={"slug": "waiting"}),
+        get("404 404 404 404 404 404", url={"slug": "typed"}),
+        get("404 404 404 404 404 404", url={"slug": "never-there"}),
+        post("405 405 405 405 405 405", url={"slug": "live"}),
+    ],
     "admin/": [get(DESK)],
     "admin/login/": [
         get("200 200 302 302 302 302"),
@@ -362,6 +393,7 @@ def site(db):
         "head": flagged.head_revision.fingerprint,
         "live": flagged.live_revision_id,
         "live fingerprint": flagged.live_revision.fingerprint,
+        "sitemap file": make_post(released=True).pk // URLS_PER_FILE,
         "first": flagged.revisions.get(number=1).pk,
         "flag": flagged.review_flags.get().pk,
         "flags": str(flagged.review_flags.get().pk),

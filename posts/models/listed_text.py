@@ -1,8 +1,29 @@
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
+from posts.models.import_batch import ImportBatch
 from posts.models.post import Post
 from posts.models.revision import Revision
+
+
+class ListedTextQuerySet(models.QuerySet):
+    """Rows of what lists, files and feeds name."""
+
+    def listed(self):
+        """The rows of posts that may be named now. Whether a text earns it was decided when its row was written; what
+        can change without it, the switches of the site and of imports, is asked here."""
+        if not settings.INDEXING:
+            return self.none()
+        # The marks of the post once more, for a version of the site that ran beside this one and knew no rows.
+        rows = self.filter(post__needs_human_review=False, post__held=False, post__withdrawn_at__isnull=True)
+        closed = ImportBatch.objects.filter(index_open=False)
+        # Most sites have closed no import; then the whole answer lies in two tables.
+        if closed.exists():
+            rows = rows.exclude(Q(post__last_batch__in=closed) | Q(post__live_revision__batch__in=closed))
+        return rows
 
 
 class ListedText(models.Model):
@@ -10,7 +31,7 @@ class ListedText(models.Model):
 
     Search keeps the words of the text under this row's number (posts/search); a text that is listed anew gets a new
     one, so that the largest numbers are the latest decisions. The row is narrow on purpose: what counts all listed
-    posts reads nothing else.
+    posts, and the files for search engines that name them, read nothing else.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, related_name="listed_text")
@@ -18,6 +39,10 @@ class ListedText(models.Model):
     published_at = models.DateTimeField()
     reviewed_at = models.DateTimeField()
     generator = models.CharField(max_length=200, blank=True, default="", db_default="")
+    changed_at = models.DateTimeField(db_default=Now(), help_text="When what readers see changed last.")
+    pictures = OrderedJSONField(default=list, db_default=[], help_text="Their addresses, in the order of the record.")
+
+    objects = ListedTextQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()
@@ -25,6 +50,8 @@ class ListedText(models.Model):
             models.Index(fields=["-published_at", "-post"], name="listed_newest"),
             models.Index(fields=["-reviewed_at", "-post"], name="listed_reviewed"),
             models.Index(fields=["generator"], name="listed_generator"),
+            # Read without the rows: the newest change in each file of the sitemap.
+            models.Index(fields=["post", "changed_at"], name="listed_changes"),
         ]
 
     def __str__(self):

@@ -26,6 +26,10 @@ _OF_PAGE += [
     f"live_approval__{name}"
     for name in "revision_id fingerprint outcome is_bulk revoked_at created_at reviewer".split()
 ]
+# Columns that only the working copy shows, and that may be long.
+_WORKING_TEXTS = (
+    "intro body summary ai_outline ai_brief stack tools score flags entities payload notes authors tags extra"
+).split()
 
 
 class PostQuerySet(models.QuerySet):
@@ -99,6 +103,15 @@ class PostQuerySet(models.QuerySet):
         only where it is the one that stands there. Anything else would be a query of its own."""
         proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
         return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed)
+
+    def with_live_texts(self):
+        """With the rows that is_listed and the disclosure line read of a live text, and without the working copy."""
+        return self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
+
+    def listed_in_order(self, keys):
+        """The listed posts among a sequence of primary keys, as a list in its order, with their live texts."""
+        posts = self.with_live_texts().in_bulk(list(keys))
+        return [posts[key] for key in keys if key in posts and posts[key].is_listed]
 
     def newest_first(self):
         return self.order_by("-first_published_at", "-pk")

@@ -2,6 +2,7 @@ from collections import Counter, defaultdict
 
 from django.db.models import F
 
+from posts.images import picture_addresses
 from posts.models import ListedText, Neighbour, PostTerm, Term
 from posts.models.post import generator_of
 from posts.neighbours import mark_stale
@@ -77,9 +78,11 @@ def _refresh_texts(posts, is_now, *, anew):
                 published_at=post.first_published_at,
                 reviewed_at=post.live_approval.created_at,
                 generator=generator_of(record.get("payload", {})),
+                changed_at=post.last_published_at,
+                pictures=picture_addresses(record),
             )
         was = old.get(post.pk)
-        is_same = was and text and (was.revision_id, was.reviewed_at) == (text.revision_id, text.reviewed_at)
+        is_same = was and text and _moments(was) == _moments(text)
         if is_same:
             again += [(was, record)] if anew else []
             continue
@@ -91,6 +94,10 @@ def _refresh_texts(posts, is_now, *, anew):
     ListedText.objects.filter(pk__in=gone).delete()
     ListedText.objects.bulk_create([text for text, _ in new])
     index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
+
+
+def _moments(text):
+    return text.revision_id, text.reviewed_at, text.changed_at
 
 
 def _refresh_terms(posts, is_now):

@@ -14,8 +14,8 @@ TIMEOUT_SECONDS = 30
 
 class Command(BaseCommand):
     help = (
-        "Compare what every surface says about search engines (robots meta, X-Robots-Tag, sitemap, feed, lists, JSON, "
-        "JSON-LD) with the rule, for every post. Ends with an error that names each mismatch."
+        "Compare what every surface says about search engines (robots meta, X-Robots-Tag, sitemap, feeds, lists, JSON, "
+        "the API, JSON-LD) with the rule, for every post. Ends with an error that names each mismatch."
     )
 
     def add_arguments(self, parser):
@@ -60,12 +60,12 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 def fetch_from(base_url):
-    """Ask a running site."""
+    """Ask a running site; a path may carry a query, written as it goes out."""
     opener = urllib.request.build_opener(_Stay)
 
     def fetch(path):
         try:
-            with opener.open(base_url + quote(path), timeout=TIMEOUT_SECONDS) as response:
+            with opener.open(base_url + quote(path, safe="/?=&%"), timeout=TIMEOUT_SECONDS) as response:
                 return _answer(response)
         except urllib.error.HTTPError as error:
             with error:

@@ -1,0 +1,38 @@
+"""What anybody may know of a text, as JSON: its record, and what people decided about it."""
+
+from django.conf import settings
+
+from posts.disclosure import disclosure_of
+from posts.exporting import with_today
+from posts.structured import source_type_of
+
+
+def record_of(post, revision):
+    """The whole record of a text that stands at the address of `post`, claims and counts as they are today."""
+    today = {
+        "slug": post.slug,
+        "view_count": post.view_count,
+        "hash": post.claimed_hash,
+        "revision": post.claimed_revision,
+    }
+    return with_today(revision.snapshot, today)
+
+
+def review_of(post, revision):
+    """What stands about `revision`, the text at the address of `post`: its fingerprint, decision and disclosure."""
+    disclosure = disclosure_of(post, revision)
+    return {
+        "fingerprint": revision.fingerprint,
+        "canonical_version": revision.canonical_version,
+        "version": revision.version,
+        "status": revision.status,
+        "approved_at": disclosure.approved_at,
+        "disclosure": disclosure.sentence,
+        "digital_source_type": source_type_of(post, revision),
+        "indexable": post.is_indexable and revision.pk == post.live_revision_id,
+    }
+
+
+def address_of(post):
+    """The absolute address of the page of `post`."""
+    return settings.SITE_URL + post.get_absolute_url()

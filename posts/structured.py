@@ -1,0 +1,157 @@
+"""What a page says of itself to programs: JSON-LD in the terms of schema.org, and the values of Open Graph.
+
+Everything is computed from the record and the decisions. A person's review is claimed exactly where search engines
+may come: of a text that a person approved by itself, with nothing against it.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from posts.images import loaded_pictures, picture_addresses
+
+# https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+MACHINE, MACHINE_AND_PERSON, PERSON = (
+    _SOURCE_TYPES + term
+    for term in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "digitalCreation")
+)
+MAX_DESCRIPTION = 300
+MAX_PICTURES = 10
+MAX_KEYWORDS = 30
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+# In a script element "</script" ends it and "<!--" changes how it is read; the two separators end a line of script.
+_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True)
+class PageHead:
+    """What stands in the head of an article's page. url: absolute; picture: its address or ""; json_ld: a script
+    element that holds data and is never run, or "" on a preview."""
+
+    title: str
+    description: str
+    url: str
+    picture: str
+    published_at: datetime | None
+    changed_at: datetime | None
+    tags: list
+    json_ld: str
+
+
+def source_type_of(post, revision):
+    """The IPTC term for how the text of `revision` was made: by a machine, by one and a person, or by a person.
+
+    Whatever came by import counts as a generator's work: a record's own word would let a text slip out of the label.
+    """
+    if not post.is_imported:
+        return PERSON
+    return MACHINE_AND_PERSON if revision.author_id else MACHINE
+
+
+def article_head(post, revision, record, *, disclosure, is_indexable, is_preview=False):
+    """The PageHead of the text `revision` (shown as `record`) that stands at the address of `post`."""
+    pictures = loaded_pictures(picture_addresses(record))[:MAX_PICTURES]
+    is_live = revision.pk == post.live_revision_id
+    data = structured_data(post, revision, record, pictures, disclosure=disclosure, is_indexable=is_indexable)
+    return PageHead(
+        title=record["title"],
+        description=description_of(record),
+        url=settings.SITE_URL + post.get_absolute_url(),
+        picture=pictures[0] if pictures else "",
+        published_at=post.first_published_at if is_live else None,
+        changed_at=post.last_published_at if is_live else None,
+        tags=keywords_of(record),
+        json_ld="" if is_preview else json_ld_script(data),
+    )
+
+
+def structured_data(post, revision, record, pictures, *, disclosure, is_indexable):
+    """The WebPage around a TechArticle, and the way that leads to it, as a JSON-LD document (a dict)."""
+    url = settings.SITE_URL + post.get_absolute_url()
+    site = {"@type": "Organization", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}
+    language = record.get("language", "")
+    about_both = {"inLanguage": language if _LANGUAGE.fullmatch(language) else ""}
+    page = {
+        "@type": "WebPage",
+        "@id": url,
+        "url": url,
+        "name": record["title"],
+        "isPartOf": {"@type": "WebSite", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"},
+        "breadcrumb": {"@id": f"{url}#breadcrumb"},
+        "mainEntity": {"@id": f"{url}#article"},
+        **about_both,
+    }
+    if is_indexable:
+        page["lastReviewed"] = timezone.localtime(disclosure.approved_at).date().isoformat()
+        page["reviewedBy"] = {"@type": "Person", "jobTitle": "Reviewer", "affiliation": site}
+    article = {
+        "@type": "TechArticle",
+        "@id": f"{url}#article",
+        "mainEntityOfPage": {"@id": url},
+        "headline": record["title"],
+        "description": description_of(record),
+        "creditText": disclosure.sentence,
+        "digitalSourceType": source_type_of(post, revision),
+        "author": site,
+        "publisher": site,
+        "image": pictures,
+        "keywords": keywords_of(record),
+        "about": [{"@type": "Thing", "name": entity["name"]} for entity in record.get("entities", ())[:MAX_KEYWORDS]],
+        "proficiencyLevel": record.get("difficulty", ""),
+        "timeRequired": f"PT{record['reading_time']}M" if record.get("reading_time") else "",
+        "version": revision.version,
+        "identifier": {"@type": "PropertyValue", "propertyID": "SHA-256", "value": revision.fingerprint},
+        "encoding": {
+            "@type": "MediaObject",
+            "encodingFormat": "application/json",
+            "contentUrl": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
+        },
+        **about_both,
+    }
+    if revision.pk == post.live_revision_id:
+        article["datePublished"] = _moment(post.first_published_at)
+        article["dateModified"] = _moment(post.last_published_at)
+    breadcrumb = {
+        "@type": "BreadcrumbList",
+        "@id": f"{url}#breadcrumb",
+        "itemListElement": [
+            {"@type": "ListItem", "position": place, "name": name, "item": address}
+            for place, (name, address) in enumerate(
+                [("Home", f"{settings.SITE_URL}/"), (record["title"], url)], start=1
+            )
+        ],
+    }
+    return {"@context": "https://schema.org", "@graph": [_filled(page), _filled(article), breadcrumb]}
+
+
+def json_ld_script(data):
+    """`data` as a script element that no browser runs. The one place where JSON enters a page."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
+    return SafeString(f'<script type="application/ld+json">{text}</script>')
+
+
+def description_of(record):
+    """One or two sentences about a record, in one line."""
+    words = " ".join(record.get("summary", "").split())
+    return words if len(words) <= MAX_DESCRIPTION else words[: MAX_DESCRIPTION - 1].rstrip() + "…"
+
+
+def keywords_of(record):
+    """What a record is filed under: its stack, tools and tags, each word once."""
+    words = [word for key in ("stack", "tools", "tags") for word in record.get(key, ())]
+    return list(dict.fromkeys(words))[:MAX_KEYWORDS]
+
+
+def _moment(moment):
+    return moment.isoformat(timespec="seconds")
+
+
+def _filled(values):
+    return {key: value for key, value in values.items() if value not in ("", [])}

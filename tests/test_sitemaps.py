@@ -1,0 +1,235 @@
+"""The sitemap as search engines read it: valid to the schema, true, in files that stay what they are."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from lxml import etree
+
+from posts.models import ImportBatch, ListedText, Post
+from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
+from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
+from tests.factories import RecordFactory, approve, import_records, make_post, person
+
+pytestmark = pytest.mark.django_db
+
+SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent / "schemas" / "sitemap.xsd"))
+NAMES = {
+    "s": "http://www.sitemaps.org/schemas/sitemap/0.9",
+    "image": "http://www.google.com/schemas/sitemap-image/1.1",
+}
+PHOTO = "https://images.unsplash.com/photo-1?w=1200&q=80"
+
+
+def read(client, address):
+    """The root of a file of the sitemap; it has to be valid."""
+    response = client.get(address)
+    assert response.status_code == 200, address
+    root = etree.fromstring(response.getvalue())
+    SCHEMA.assertValid(root)
+    return root
+
+
+def texts(root, way):
+    return [found.text for found in root.iterfind(way, NAMES)]
+
+
+def files(client):
+    return [urlsplit(address).path for address in texts(read(client, "/sitemap.xml"), "s:sitemap/s:loc")]
+
+
+def named(client):
+    """The path of every page that the files name."""
+    roots = [read(client, address) for address in files(client)]
+    return [urlsplit(address).path for root in roots for address in texts(root, "s:url/s:loc")]
+
+
+def test_the_index_and_its_files_are_valid_and_name_what_may_be_indexed_and_nothing_else(client):
+    make_post(slug="waits")
+    make_post(slug="flagged", released=True, flagged=True)
+    approve(make_post(slug="in-bulk"), is_bulk=True)
+    make_post(slug="ready", released=True)
+    assert "/posts/ready/" in named(client)
+    assert [path for path in named(client) if path.startswith("/posts/")] == ["/posts/ready/"]
+
+
+def test_an_empty_site_names_its_home_page(client):
+    assert files(client) == ["/sitemaps/pages.xml"]
+    assert named(client) == ["/"]
+
+
+def test_lists_of_three_posts_and_more_are_named_in_files_of_their_own(client):
+    posts = [make_post(released=True, tags=["often"]) for _ in range(3)]
+    make_post(released=True, tags=["rare"])
+    lists = [file for file in files(client) if file.startswith("/sitemaps/lists-")]
+    found = [urlsplit(address).path for file in lists for address in texts(read(client, file), "s:url/s:loc")]
+    assert "/tags/often/" in found and "/stacks/go-services/" in found and "/tags/rare/" not in found
+    assert all("noindex" not in client.get(path).headers.get("X-Robots-Tag", "") for path in found)
+    assert "/articles/" in texts_of_pages(client)
+    withdraw_post(posts[0], by=person())
+    assert "/tags/often/" not in named(client)
+
+
+def texts_of_pages(client):
+    return [urlsplit(address).path for address in texts(read(client, "/sitemaps/pages.xml"), "s:url/s:loc")]
+
+
+def test_a_post_leaves_its_file_with_a_flag_and_comes_back_with_its_answer(client):
+    post = make_post(slug="ready", released=True)
+    other = make_post(slug="other", released=True)
+    flag = flag_post(post, by=person("Staff"), note="Look.")
+    assert "/posts/ready/" not in named(client) and "/posts/other/" in named(client)
+    clear_flag(flag, by=person("Staff"), note="Looked.")
+    assert "/posts/ready/" in named(client)
+    withdraw_post(other, by=person())
+    assert "/posts/other/" not in named(client)
+
+
+def test_a_file_that_nothing_is_left_in_is_neither_named_nor_there(client):
+    post = make_post(released=True)
+    file = files(client)[-1]
+    assert file.startswith("/sitemaps/articles-")
+    withdraw_post(post, by=person())
+    assert file not in files(client)
+    assert client.get(file).status_code == 404
+
+
+def test_a_closed_import_is_gone_at_once_and_back_once_it_is_open(client):
+    post = make_post(slug="ready", released=True)
+    make_post(slug="other", released=True)
+    batch = ImportBatch.objects.get(pk=post.last_batch_id)
+    switch_batch_index(batch, is_open=False, by=person("Staff"))
+    assert "/posts/ready/" not in named(client) and "/posts/other/" in named(client)
+    follow_batch_switch(batch)
+    assert not ListedText.objects.filter(post=post).exists()
+    switch_batch_index(batch, is_open=True, by=person("Staff"))
+    follow_batch_switch(batch)
+    assert "/posts/ready/" in named(client)
+
+
+def test_a_file_of_a_closed_import_alone_is_not_named(client):
+    post = make_post(released=True)
+    switch_batch_index(ImportBatch.objects.get(pk=post.last_batch_id), is_open=False, by=person("Staff"))
+    assert files(client) == ["/sitemaps/pages.xml"]
+
+
+def test_a_site_that_is_switched_off_offers_nothing(client, settings):
+    make_post(released=True)
+    address = files(client)[-1]
+    settings.INDEXING = False
+    assert client.get("/sitemap.xml").content.count(b"<loc>") == 0
+    assert client.get(address).status_code == 404 and client.get("/sitemaps/pages.xml").status_code == 404
+
+
+def test_a_post_says_when_its_live_text_changed_last_and_the_index_the_newest_of_a_file(client):
+    early, late = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    posts = [make_post(released=True) for _ in range(2)]
+    for post, moment in zip(posts, (late, early), strict=True):
+        ListedText.objects.filter(post=post).update(changed_at=moment)
+    index = read(client, "/sitemap.xml")
+    assert texts(index, "s:sitemap/s:lastmod") == ["2026-05-06T07:08:09+00:00"]
+    file = read(client, files(client)[-1])
+    assert texts(file, "s:url/s:lastmod") == ["2026-05-06T07:08:09+00:00", "2026-03-04T05:06:07+00:00"]
+
+
+def test_an_edit_moves_lastmod_only_once_it_is_released(client):
+    post = make_post(released=True)
+    before = texts(read(client, files(client)[-1]), "s:url/s:lastmod")
+    ListedText.objects.filter(post=post).update(changed_at=datetime(2026, 1, 1, tzinfo=UTC))
+    record_revision(post, {**post.working_record(), "summary": "New."}, by=person("Editors"))
+    assert texts(read(client, files(client)[-1]), "s:url/s:lastmod") == ["2026-01-01T00:00:00+00:00"]
+    post = approve(post)
+    after = texts(read(client, files(client)[-1]), "s:url/s:lastmod")
+    assert after == [post.last_published_at.isoformat(timespec="seconds")] and after >= before
+
+
+def test_the_pictures_that_a_page_loads_stand_with_it_and_no_others(client, settings):
+    settings.IMAGE_HOSTS = [*settings.IMAGE_HOSTS, "elsewhere.example"]
+    make_post(
+        released=True,
+        image_sources=[
+            {"url": PHOTO, "caption": "A & B"},
+            {"url": PHOTO},
+            {"url": 'https://images.unsplash.com/a"<b>&c={1}'},
+            {"url": "https://placehold.co/1200x630?text=drawn"},
+            {"url": "https://elsewhere.example/a.jpg"},
+        ],
+    )
+    settings.IMAGE_HOSTS = settings.IMAGE_HOSTS[:-1]
+    ways = "s:url/image:image/image:loc"
+    found = texts(read(client, files(client)[-1]), ways)
+    assert found == [PHOTO, "https://images.unsplash.com/a%22%3Cb%3E&c=%7B1%7D"]
+    settings.IMAGE_HOSTS = ["elsewhere.example"]
+    assert texts(read(client, files(client)[-1]), ways) == ["https://elsewhere.example/a.jpg"]
+
+
+def test_the_pictures_of_a_live_text_stand_there_not_those_of_an_edit(client):
+    post = make_post(released=True, image_sources=[{"url": PHOTO}])
+    record = {**post.working_record(), "image_sources": [{"url": "https://images.unsplash.com/new"}]}
+    record_revision(post, record, by=person("Editors"))
+    assert texts(read(client, files(client)[-1]), "s:url/image:image/image:loc") == [PHOTO]
+
+
+def test_ten_thousand_posts_full_of_pictures_stay_below_fifty_megabytes(client):
+    urls = [f"https://images.unsplash.com/{number}{'&' * 1500}" for number in range(20)]
+    make_post(released=True, slug="s" * 200, image_sources=[{"url": url} for url in urls])
+    body = client.get(files(client)[-1]).getvalue()
+    assert len(body) * 10_000 < 50 * 1024 * 1024
+
+
+def test_a_file_holds_a_range_of_keys_so_that_no_post_ever_moves_to_another(client, monkeypatch):
+    monkeypatch.setattr("posts.sitemaps.URLS_PER_FILE", 4)
+    monkeypatch.setattr("posts.sitemaps.CHUNK", 3)
+    posts = [make_post(released=True) for _ in range(10)]
+    homes = {
+        path: file
+        for file in files(client)
+        for path in [urlsplit(address).path for address in texts(read(client, file), "s:url/s:loc")]
+    }
+    assert {post.get_absolute_url() for post in posts} == {path for path in homes if path.startswith("/posts/")}
+    assert len(named(client)) == len(homes) and len([file for file in files(client) if "articles" in file]) >= 3
+    for post in posts[::2]:
+        withdraw_post(post, by=person())
+    for file in files(client):
+        for address in texts(read(client, file), "s:url/s:loc"):
+            assert homes[urlsplit(address).path] == file
+
+
+@pytest.mark.parametrize("number", ["7", "922337203685477", "9223372036854775807", "9" * 400])
+def test_a_file_that_never_was_is_not_there(client, number):
+    assert client.get(f"/sitemaps/articles-{number}.xml").status_code == 404
+
+
+def test_a_file_of_many_posts_takes_as_many_queries_as_it_has_chunks(client, monkeypatch):
+    monkeypatch.setattr("posts.sitemaps.CHUNK", 10)
+    import_records(*(RecordFactory() for _ in range(25)))
+    reviewer = person()
+    for post in Post.objects.all():
+        approve(post, by=reviewer)
+    file = files(client)[-1]
+    with CaptureQueriesContext(connection) as queries:
+        client.get(file).getvalue()
+    # Whether an import is closed, and a set of posts at a time; the last one comes back empty.
+    assert len(queries) == 1 + 4
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/sitemap.xml")
+    assert len(queries) == 3
+
+
+def test_a_file_is_read_along_an_index_whatever_the_size_of_the_site(client):
+    from posts.sitemaps import _in_file
+
+    make_post(released=True)
+    rows = _in_file(ListedText.objects.listed(), 0, "post_id").order_by("post_id")
+    rows = rows.values_list("post_id", "post__slug", "changed_at", "pictures")[:1000]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Of one row everything is cheap; what is asked is whether there is a walk that needs no sort.
+            for name in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"):
+                cursor.execute(f"SET LOCAL enable_{name} = off")
+        plan = rows.explain()
+    assert "Sort" not in plan and "TEMP B-TREE" not in plan, plan
+    assert "Seq Scan" not in plan and "SCAN posts" not in plan, plan
