@@ -23,8 +23,8 @@ SET = 5_000
 NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT CAST(%s AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < %s) "
 FINGERPRINT = "substr('{}', 1, 64 - length(CAST(i AS TEXT))) || CAST(i AS TEXT)".format("0" * 64)
 SNAPSHOT = (
-    '\'{"title":"Draining workers, part \' || CAST(i AS TEXT) || \'","summary":"How a worker leaves.","body":"\' || %s || '
-    "'\",\"difficulty\":\"advanced\",\"stack\":[\"Go\"]}'"
+    """'{"title":"Draining workers, part ' || CAST(i AS TEXT) || '","summary":"How a worker leaves.","body":"' """
+    """|| %s || '","difficulty":"advanced","stack":["Go"]}'"""
 )
 # Kinds of terms: how many there are of each. A post has one of each, chosen by its number.
 TERMS = {"difficulty": 3, "stack": 60, "tool": 400, "topic": 5_000}
@@ -54,7 +54,13 @@ def fill(count, texts, connection, now):
     for kind, number in TERMS.items():
         made = Term.objects.bulk_create(
             [
-                Term(kind=kind, key=f"{kind} {at}", name=f"{kind} {at}", slug=f"{kind}-{at}", listed_count=count // number)
+                Term(
+                    kind=kind,
+                    key=f"{kind} {at}",
+                    name=f"{kind} {at}",
+                    slug=f"{kind}-{at}",
+                    listed_count=count // number,
+                )
                 for at in range(number)
             ]
         )
@@ -94,8 +100,7 @@ def fill(count, texts, connection, now):
 
             insert(
                 "posts_post (id, source_id, slug, title, title_key, body, first_published_at, last_published_at)",
-                "i, 'bench-' || CAST(i AS TEXT), 'bench-' || CAST(i AS TEXT), 'Draining', 'draining', 'x', "
-                f"{at}, {at}",
+                f"i, 'bench-' || CAST(i AS TEXT), 'bench-' || CAST(i AS TEXT), 'Draining', 'draining', 'x', {at}, {at}",
                 [now, count, now, count],
             )
             for into, chosen, values in rows:
@@ -113,10 +118,7 @@ def fill(count, texts, connection, now):
                 )
             engine.write(
                 cursor,
-                [
-                    (i, _told(documents[i % texts], i, terms, words_in))
-                    for i in range(first, last + 1)
-                ],
+                [(i, _told(documents[i % texts], i, terms, words_in)) for i in range(first, last + 1)],
             )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -161,7 +163,7 @@ def addresses_of(count, documents, now):
 
     from posts.lists import Place
 
-    chance = random.Random(4711)  # noqa: S311 (the same questions on both engines)
+    chance = random.Random(4711)
 
     def place(part):
         number = int(count * part)
@@ -172,7 +174,9 @@ def addresses_of(count, documents, now):
     pages = {f"search, {name}": [f"/search/?q={pair.replace(' ', '+')}" for pair in pairs]
              for name, pairs in searches.items()}  # fmt: skip
     mid = searches["mid (1 to 10 %)"]
-    pages["search, mid, with a filter"] = [f"/search/?q={pair.replace(' ', '+')}&difficulty=difficulty-1" for pair in mid]
+    pages["search, mid, with a filter"] = [
+        f"/search/?q={pair.replace(' ', '+')}&difficulty=difficulty-1" for pair in mid
+    ]
     pages["search, a slip"] = ["/search/?q=kuberntes+zzqx", "/search/?q=postgrseql+zzqx"]
     pages["articles, page 1"] = ["/articles/"]
     pages["articles, from the far end on"] = [f"/articles/?older={place(0.001)}"]
@@ -216,13 +220,13 @@ def measure(pages, visits, connection):
 def explain(terms, connection):
     """Print how the engine walks the lists."""
     from posts.facets import places_with
-    from posts.lists import _from
+    from posts.lists import list_rows
     from posts.models import Term
 
     level = Term.objects.get(pk=terms["difficulty"][1])
     stack = Term.objects.get(pk=terms["stack"][7])
     for name, chosen in {"all": [], "a level": [level], "a stack and a level": [stack, level]}.items():
-        rows = _from(places_with(chosen), None, False).values_list("published_at", "post_id")[:25]
+        rows = list_rows(places_with(chosen), None).values_list("published_at", "post_id")[:25]
         print(f"\n{name}\n{rows.explain()}")
 
 

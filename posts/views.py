@@ -20,6 +20,7 @@ from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.prepared import ANY_TEXT, Prepared
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
+from posts.term_links import address_finder, with_term_slugs
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -126,7 +127,7 @@ def _page_query(vendor, hosts):
     posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
-    return Prepared(posts.filter(slug=ANY_TEXT))
+    return Prepared(with_term_slugs(posts).filter(slug=ANY_TEXT))
 
 
 def find_page(slug):
@@ -176,8 +177,8 @@ def article_context(post, revision, *, is_preview=False):
     record = with_today(
         revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
     )
-    bands, folds = meta_box(record)
     is_indexable = post.is_indexable and is_live
+    bands, folds = meta_box(record, address_finder(post) if is_indexable else None)
     return {
         "post": post,
         "revision": revision,

@@ -110,8 +110,33 @@ SURFACES = {
     "/sitemap.xml": "<url><loc>{site}/posts/{slug}/</loc></url></urlset>",
     "/feed/": '<entry><link href="{site}/posts/{slug}/"></link></entry></feed>',
     "/": '<a href="/posts/{slug}/">x</a></main>',
+    "/articles/": '<a href="/posts/{slug}/">x</a></main>',
+    "/stacks/go-services/": '<a href="/posts/{slug}/">x</a></main>',
 }
-NAMES = {"/sitemap.xml": "the sitemap says open", "/feed/": "the feed names it", "/": "the list / names it"}
+NAMES = {
+    "/sitemap.xml": "the sitemap says open",
+    "/feed/": "the feed names it",
+    "/": "the list / names it",
+    "/articles/": "the list /articles/ names it",
+    "/stacks/go-services/": "the list /stacks/go-services/ names it",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "change", "words"),
+    [
+        ("/stacks/go-services/", _replace('<meta name="robots" content="noindex">', ""), "robots meta says open"),
+        ("/search/", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag says open"),
+        ("/articles/", _replace("</head>", '<meta name="robots" content="noindex"></head>'), "robots meta says closed"),
+    ],
+    ids=["a small list", "search", "all articles"],
+)
+def test_a_list_that_says_something_else_is_named(address, change, words, tampered):
+    fill()
+    tampered(lambda path, response: change(response) if path == address else None)
+    error, found = audit()
+    assert "1 mismatch(es) in 8 post(s)." in error and f"{address}: {words}" in found
 
 
 @pytest.mark.django_db
