@@ -11,17 +11,19 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+from django.conf import settings
 from django.urls import Resolver404, resolve, reverse
 
-from posts.models import Post
+from posts.models import Post, Term
+from posts.models.term import INDEXABLE_FROM
 
 CHUNK = 200
-# Pages that name posts; each address that names one must name listed posts only.
-LISTS = ("posts:home", "posts:articles")
 # These name every listed post.
 COMPLETE = ("the sitemap", "the list of the API")
 API_PAGE = 100
 REVIEW_CLAIMS = {"lastReviewed", "reviewedBy"}
+# How many lists of terms of each kind are asked for from either end.
+TERMS_ASKED = 20
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,31 @@ def _named_posts(fetch, report):
         is_feed = address == reverse("posts:json-feed")
         for path in _links_of_json(fetch, address, report):
             _name(named, path, "the JSON feed" if is_feed else "the list of the API")
-    for name in LISTS:
-        for path in _Page.of(fetch(reverse(name)).body).links:
-            _name(named, path, f"the list {reverse(name)}")
+    for address, is_open in _list_addresses():
+        answer = fetch(address)
+        page = _Page.of(answer.body)
+        for path in page.links:
+            _name(named, path, f"the list {address}")
+        says_open = answer.status == 200 and not _is_noindex(page.robots)
+        for surface, says in [("robots meta", says_open), ("X-Robots-Tag", not _says_noindex(answer.headers))]:
+            report.mismatches += [(address, problem) for problem in _surface(surface, says, is_open)]
     return named
+
+
+def _list_addresses():
+    """(address, whether search engines may keep it) of every list's first page; of terms, the most used of each kind
+    and those around the number from which a list may be indexed."""
+    is_any = Post.objects.indexable().exists()
+    yield reverse("posts:home"), settings.INDEXING
+    yield reverse("posts:how"), settings.INDEXING
+    yield reverse("posts:articles"), is_any
+    yield reverse("posts:search"), False
+    for kind, plural in Term.PLURALS.items():
+        terms = Term.objects.with_list().filter(kind=kind)
+        yield reverse("posts:kind", args=[plural]), terms.exists()
+        edge = terms.filter(listed_count__lte=INDEXABLE_FROM).most_used_first()
+        for term in dict.fromkeys([*terms.most_used_first()[:TERMS_ASKED], *edge[:TERMS_ASKED]]):
+            yield term.get_absolute_url(), Term.objects.indexable().contains(term)
 
 
 def _name(named, path, surface):

@@ -78,7 +78,9 @@ def _walk(places, start, *, backwards=False):
     """(at most PAGE listed posts from the Place `start` on, whether there are more)."""
     listed, posts = [], {}
     for reach in REACHES:
-        step = [Place(*row) for row in _from(places, start, backwards).values_list("published_at", "post_id")[:reach]]
+        step = [
+            Place(*row) for row in list_rows(places, start, backwards).values_list("published_at", "post_id")[:reach]
+        ]
         found = Post.objects.listed().filter(pk__in=[place.post_id for place in step])
         if reach == REACHES[0]:
             posts = {post.pk: post for post in found.with_texts()}
@@ -95,7 +97,8 @@ def _walk(places, start, *, backwards=False):
     return [posts[pk] for pk in shown if pk in posts], len(listed) > PAGE
 
 
-def _from(places, start, backwards):
+def list_rows(places, start, backwards=False):
+    """`places` in the order of a list from the Place `start` on (None: from the newest), or towards newer ones."""
     if start is None:
         return places.order_by("-published_at", "-post_id")
     at, post_id = start

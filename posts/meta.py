@@ -1,7 +1,8 @@
 """What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from posts.records import FIELDS
 
@@ -18,6 +19,8 @@ BANDS = (
     ("Checks", "for the reviewer", ("checklist",)),
 )
 FOLDS = ("entities", "image_sources", "payload", "notes")
+# Fields whose values other posts share.
+LINKED = frozenset({"topic", "stack", "tools", "code_language", "difficulty", "entities", "tags", "language"})
 AFTER_FOLDS = ("published_on", "authors", "tags", "language")
 # The page shows these elsewhere, whole.
 _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
@@ -25,11 +28,13 @@ _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
 
 @dataclass(frozen=True)
 class MetaValue:
-    """A value to show: `kind` is "text" (text), "list" (items) or "pairs" (items: label and MetaValue)."""
+    """A value to show: `kind` is "text" (text), "list" (items) or "pairs" (items: label and MetaValue). A text that
+    other posts share has the address of their list."""
 
     kind: str
     text: str = ""
     items: tuple = ()
+    address: str = ""
 
     @property
     def count(self):
@@ -108,21 +113,38 @@ def shortened(words):
     return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
 
 
-def meta_rows(record):
-    """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra"."""
+def _linked(value, address_of):
+    """A MetaValue whose texts have their lists' addresses: it is a text, a list of texts, or of things with a name."""
+    if value.kind == "text":
+        return replace(value, address=address_of(value.text))
+    if value.kind == "list":
+        return replace(value, items=tuple(_linked(item, address_of) for item in value.items))
+    items = ((label, _linked(item, address_of) if label == "name" else item) for label, item in value.items)
+    return replace(value, items=tuple(items))
+
+
+def meta_rows(record, address_of=None):
+    """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
+
+    address_of(field, name) → the address of the list of the posts that share the name, or "".
+    """
     rows = {}
     for key in FIELDS:
         if key in record and key not in _ELSEWHERE:
             value = _flags(record[key]) if key == "flags" else record[key]
-            rows[key] = MetaRow(key, label_of(key), meta_value(value), shortened(_digest(key, value)))
+            shown = meta_value(value)
+            if address_of and key in LINKED:
+                shown = _linked(shown, partial(address_of, key))
+            rows[key] = MetaRow(key, label_of(key), shown, shortened(_digest(key, value)))
     if extra := {key: value for key, value in record.items() if key not in FIELDS}:
         rows["extra"] = MetaRow("extra", "extra", meta_value(extra), shortened(_digest("extra", extra)))
     return rows
 
 
-def meta_box(record):
-    """(bands, folds): the whole box in the order of the record; what is empty leaves no row."""
-    rows = meta_rows(record)
+def meta_box(record, address_of=None):
+    """(bands, folds): the whole box in the order of the record; what is empty leaves no row. address_of: as for
+    meta_rows."""
+    rows = meta_rows(record, address_of)
     bands = [MetaBand(name, note, [rows[key] for key in keys if key in rows]) for name, note, keys in BANDS]
     folds = [rows[key] for key in (*FOLDS, *AFTER_FOLDS, "extra") if key in rows]
     return [band for band in bands if band.rows], folds

@@ -25,6 +25,7 @@ from posts.public_record import record_of, review_of
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.structured import article_head
+from posts.term_links import address_finder, with_term_slugs
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -131,7 +132,7 @@ def _page_query(vendor, hosts):
     posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
-    return Prepared(posts.filter(slug=ANY_TEXT))
+    return Prepared(with_term_slugs(posts).filter(slug=ANY_TEXT))
 
 
 def find_page(slug):
@@ -181,10 +182,10 @@ def article_context(post, revision, *, is_preview=False):
     record = with_today(
         revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
     )
-    bands, folds = meta_box(record)
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview
+    bands, folds = meta_box(record, address_finder(post) if is_listed else None)
     return {
         "post": post,
         "revision": revision,

@@ -132,7 +132,28 @@ SURFACES = {
     "/feed.json": ('"items": \\[', '"items": [{{"url": "{site}/posts/{slug}/"}},', "the JSON feed names it"),
     "/api/posts/": ('"posts": \\[', '"posts": [{{"url": "{site}/posts/{slug}/"}},', "the list of the API says open"),
     "/": ("</main>", '<a href="/posts/{slug}/">x</a></main>', "the list / names it"),
-}
+    "/articles/": ("</main>", '<a href="/posts/{slug}/">x</a></main>', "the list /articles/ names it"),
+    "/stacks/go-services/": (
+        "</main>", '<a href="/posts/{slug}/">x</a></main>', "the list /stacks/go-services/ names it",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "change", "words"),
+    [
+        ("/stacks/go-services/", _replace('<meta name="robots" content="noindex">', ""), "robots meta says open"),
+        ("/search/", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag says open"),
+        ("/articles/", _replace("</head>", '<meta name="robots" content="noindex"></head>'), "robots meta says closed"),
+    ],
+    ids=["a small list", "search", "all articles"],
+)
+def test_a_list_that_says_something_else_is_named(address, change, words, tampered):
+    fill()
+    tampered(lambda path, response: change(response) if path == address else None)
+    error, found = audit()
+    assert "1 mismatch(es) in 8 post(s)." in error and f"{address}: {words}" in found
 
 
 @pytest.mark.django_db

@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from django.db import connection
 
+from posts.facets import places_with
+from posts.lists import Place, list_rows
 from posts.models import ListedText, Post, PostTerm, Term
 from posts.operations import flag_post
 from tests.factories import RecordFactory, approve, import_records, make_post, person
@@ -51,6 +54,21 @@ def test_every_kind_of_term_has_a_list_at_an_address_of_its_own(client):
         assert slugs_on(client.get(address)) == [post.slug], address
     assert client.get("/stacks/none/").status_code == 404
     assert client.get("/nothing/go-services/").status_code == 404
+
+
+def test_what_other_posts_share_leads_to_its_list_from_the_record_of_a_listed_article(client):
+    fields = {
+        "stack": ["Go services"], "tools": ["C++", "C"], "topic": "draining / Go", "tags": ["deploys"],
+        "language": "en", "code_language": "go", "difficulty": "advanced",
+        "entities": [{"name": "SIGTERM", "type": "signal"}],
+    }  # fmt: skip
+    post = make_post(released=True, **fields)
+    sheet = client.get(post.get_absolute_url()).content.decode().split('id="post-meta"')[1]
+    for term in Term.objects.all():
+        assert f'href="{term.get_absolute_url()}" dir="auto">{term.name}</a>' in sheet, term
+    assert sheet.count('<a class="meta-text"') == Term.objects.count() == 9
+    waiting = make_post(**fields)
+    assert '<a class="meta-text"' not in client.get(waiting.get_absolute_url()).content.decode()
 
 
 def test_terms_with_the_same_words_in_their_address_keep_apart_and_keep_theirs(client):
@@ -121,6 +139,39 @@ def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypa
         assert slugs_on(client.get(back)) == pages[1]
         first = re.search(r'rel="prev" href="([^"]+)"', client.get(back).content.decode())[1]
         assert slugs_on(client.get(first)) == pages[0]
+
+
+def test_each_page_of_a_list_is_a_walk_along_an_index(client):
+    released(6, difficulty="advanced")
+    level, stack = (
+        Term.objects.get(kind=kind, name=name) for kind, name in [("difficulty", "advanced"), ("stack", "backend")]
+    )
+    deep = Place(*ListedText.objects.order_by("published_at").values_list("published_at", "post_id")[3])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Of so few rows any way is quick; what counts is that there is one without a sort and without all rows.
+            cursor.execute("SET enable_seqscan = off")
+            cursor.execute("SET enable_sort = off")
+            cursor.execute("SET enable_bitmapscan = off")
+        try:
+            for terms, index in [
+                ((), "listed_newest"),
+                ((level,), "post_term_newest"),
+                ((level, stack), "post_term_newest"),
+            ]:
+                for start in (None, deep):
+                    for backwards in (False, True):
+                        rows = list_rows(places_with(terms), start, backwards).values_list("published_at", "post_id")[
+                            :25
+                        ]
+                        plan = rows.explain()
+                        assert index in plan, plan
+                        assert not re.search("Seq Scan|Sort|TEMP B-TREE|SCAN (?!.*INDEX)", plan), plan
+            plan = Term.objects.with_list().filter(kind="stack").most_used_first()[:200].explain()
+            assert "term_by_use" in plan and not re.search("Seq Scan|TEMP B-TREE", plan), plan
+        finally:
+            if connection.vendor == "postgresql":
+                cursor.execute("RESET ALL")
 
 
 @pytest.mark.parametrize("place", ["", "x", "1-", "-1", "9" * 18 + "-1", "1-" + "9" * 19, "\x00", "١-١", "1-1-1"])

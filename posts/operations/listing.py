@@ -24,6 +24,11 @@ def term_key(kind, name):
     return str(kind), " ".join(name.split())[:300].casefold()[:300]
 
 
+def field_kind(field):
+    """The kind of the terms in a field of the record: tools → tool."""
+    return Term.Kind.ENTITY if field == "entities" else _LISTS.get(field) or _WORDS[field]
+
+
 def terms_of(record):
     """{(kind, key): name} of what a record is about and how it is written."""
     found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]

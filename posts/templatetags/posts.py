@@ -33,6 +33,8 @@ def plate(words):
 @register.simple_tag
 def meta_value(value, fold=True):
     """A MetaValue of any depth as nested lists. fold: whether more than FOLD_OVER items start closed."""
+    if value.kind == "text" and value.address:
+        return format_html('<a class="meta-text" href="{}" dir="auto">{}</a>', value.address, value.text)
     if value.kind == "text":
         kind = " meta-text--address" if value.text.startswith(("https://", "http://")) else ""
         return format_html('<span class="meta-text{}" dir="auto">{}</span>', kind, value.text)

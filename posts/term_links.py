@@ -1,0 +1,43 @@
+"""The lists of the terms that a listed post has, read with the post itself."""
+
+import json
+
+from django.db.models import Aggregate, OuterRef, Subquery, TextField
+from django.urls import reverse
+
+from posts.models import PostTerm, Term
+from posts.operations.listing import field_kind, term_key
+
+
+class _Rows(Aggregate):
+    """The values of all rows as one JSON text, a list of lists."""
+
+    output_field = TextField()
+
+    def as_sqlite(self, compiler, connection, **context):
+        template = "json_group_array(json_array(%(expressions)s))"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(self, compiler, connection, **context):
+        template = "json_agg(json_build_array(%(expressions)s))::text"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def with_term_slugs(posts):
+    """Annotate a queryset of posts with `term_slugs`, for address_finder, in the same query."""
+    rows = PostTerm.objects.filter(post=OuterRef("pk")).order_by().values("post")
+    found = rows.annotate(found=_Rows("term__kind", "term__key", "term__slug")).values("found")
+    return posts.annotate(term_slugs=Subquery(found))
+
+
+def address_finder(post):
+    """A function (field of the record, name) → the address of the list of that term, "" if `post` has it not."""
+    rows = json.loads(getattr(post, "term_slugs", None) or "[]")
+    slugs = {(kind, key): slug for kind, key, slug in rows if slug}
+
+    def address_of(field, name):
+        kind = field_kind(field)
+        slug = slugs.get(term_key(kind, name))
+        return reverse("posts:facet", kwargs={"kinds": Term.PLURALS[kind], "slug": slug}) if slug else ""
+
+    return address_of

@@ -1,0 +1,74 @@
+"""Lists, search, home and how the site is made, in a real Chromium."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.factories import approve, make_post
+
+pytestmark = pytest.mark.browser
+LONG = "x" * 200
+
+
+@pytest.fixture
+def site(browser_page, settings):
+    """{name: address} of every page of lists, with enough on them to be narrowed."""
+    settings.DEBUG = False
+    for number in range(3):
+        make_post(
+            released=True, title=f"Draining {number}", difficulty=("beginner", "advanced", "advanced")[number],
+            stack=["Go services", LONG], tools=["pgx"], code_language="go", body=f"A heron {LONG} waits.",
+        )  # fmt: skip
+    approve(make_post(title="طوابير", summary="نص قصير"))
+    return {
+        "home": "/",
+        "articles": "/articles/",
+        "stack": "/stacks/go-services/?difficulty=advanced",
+        "stacks": "/stacks/",
+        "search": "/search/",
+        "found": "/search/?q=heron+draining",
+        "nothing": "/search/?q=hreon+zzz",
+        "how": "/how-this-site-is-made/",
+    }
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_lists_have_no_accessibility_violation_and_do_not_scroll_sideways(browser_page, site, width, scheme):
+    watched = browser_page(width, scheme)
+    for address in site.values():
+        watched.open(address)
+        watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
+        found = Axe().run(watched.page)
+        assert found.violations_count == 0, address + found.generate_report()
+        for narrow in (width, 320):
+            watched.page.set_viewport_size({"width": narrow, "height": 900})
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= narrow, address
+        watched.page.set_viewport_size({"width": width, "height": 900})
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(browser_page, site, width):
+    watched = browser_page(width, java_script_enabled=False)
+    page = watched.page
+    watched.open("/stacks/go-services/")
+    assert page.locator(".log__item").count() == 4
+    if width == 390:
+        page.locator(".filters summary").focus()
+        page.keyboard.press("Enter")
+    page.get_by_role("radio", name="advanced").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Show articles").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**difficulty=advanced**")
+    assert page.locator(".log__item").count() == 2
+    assert "2 approved articles, advanced" in page.locator(".list-says").inner_text()
+    if width == 390:
+        page.get_by_role("link", name="Search", exact=True).first.click()
+        field = page.get_by_label("Search for")
+    else:
+        field = page.get_by_label("Search articles")
+    field.fill("herons")
+    field.press("Enter")
+    page.wait_for_url("**/search/?q=herons")
+    assert page.locator(".log__item").count() == 3
+    assert page.locator("mark").first.inner_text() == "heron"
