@@ -52,12 +52,13 @@ def way_on(post, record, *, is_listed):
     """
     terms = {key: name for key, name in terms_of(record).items() if key[0] in KINDS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
-    around = _around(post, stack) if is_listed and stack else []
     found = _read_kept(post, stack) if is_listed else []
     if not any(other.rank is not None for other in found):
+        around = _around(post, stack) if is_listed and stack else []
         found = list(_compared(post, terms, around, is_listed=is_listed))
     ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
-    on_stack = [other for other in found if stack in terms_of(other.live_revision.snapshot)] if around else []
+    # Without a stack, or for a text that stands in no list, nothing is before or after it.
+    on_stack = [other for other in found if stack in terms_of(other.live_revision.snapshot)] if is_listed else []
     return WayOn(
         similar=_shown(ranked, terms),
         stack=terms.get(stack, ""),

@@ -12,14 +12,16 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 from django.db import connection
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils.http import http_date
+from hypothesis import given
+from hypothesis import strategies as st
 from whitenoise import WhiteNoise
 
 from alphanode import shared_cache
 from alphanode.logs import json_formatter
-from alphanode.page_cache import Freshness, PageCache, mark_page
+from alphanode.page_cache import Freshness, PageCache, mark_page, part_read
 from alphanode.page_cache.memory import Memory
 from alphanode.page_cache.page import Page
 from alphanode.page_cache.shared import deployment_name
@@ -182,6 +184,23 @@ def test_a_page_that_reads_its_query_is_kept_for_each_part_that_it_reads():
     assert small.get("/search/?q=b").text == "q=b"
     assert small.get("/search/?q=a&page=2").text == "q=a&page=2"
     assert small.get("/search/?q=a&page=2").is_hit
+
+
+def test_a_name_behind_percent_signs_makes_no_page_for_others():
+    small = Small(lambda environ: mark_page(page(environ["QUERY_STRING"]), keys=["a"], takes=["q"]))
+    small.get("/search/?q=a")
+    assert small.get("/search/?%71=evil").text == "%71=evil"
+    assert small.get("/search/").text == ""
+    assert small.get("/search/?%71=evil").is_hit
+
+
+@given(st.lists(st.tuples(st.sampled_from(["q", "%71", "+q", "page", "PAGE", "x", "", "q%00"]), st.text("a&=%+;71\0"))))
+def test_the_part_of_a_query_that_is_read_reads_the_same(pairs):
+    query = "&".join(f"{name}={value}" for name, value in pairs)
+    whole, part = QueryDict(query), QueryDict(part_read(query, {"q", "page"}))
+    for name in ("q", "page"):
+        assert whole.getlist(name) == part.getlist(name)
+    assert not part.keys() - {"q", "page"}
 
 
 def test_a_page_that_says_nothing_of_its_query_is_kept_for_each_query():

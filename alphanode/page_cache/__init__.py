@@ -10,7 +10,7 @@ reach every page comes from Django; with the shared cache down each process has 
 """
 
 import time
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from alphanode.logs import log_hit, request_id_for
 from alphanode.page_cache.freshness import Freshness
@@ -90,7 +90,7 @@ class PageCache:
         """The part of a query that the page at `path` reads: the whole, as long as nobody knows better."""
         if not query or (takes := self._takes.get(path)) is None:
             return query
-        return "&".join(part for part in query.split("&") if part.partition("=")[0] in takes)
+        return part_read(query, takes)
 
     def _kept(self, address):
         """A page that is still true, or None."""
@@ -165,6 +165,12 @@ class PageCache:
             ms=round((self._clock() - began) * 1000, 1),
         )
         return body
+
+
+def part_read(query, takes):
+    """The parts of a query string whose names are among `takes`, as they stand. A name is read as Django reads it:
+    one that hides behind percent signs must not fall out of the key of a page that it changes."""
+    return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
 
 
 def _may_be_kept(status, headers, response):
