@@ -121,7 +121,7 @@ def test_pictures_become_image_sources_and_stand_where_they_stood():
         "<figure><a href='/more/'><img data-src='b.jpg' src='data:image/gif;base64,x'></a>"
         "<figcaption>The <b>second</b></figcaption></figure>"
         "<ul><li>in a list <img src='https://other.example/c.webp'></li></ul>"
-        "<p>and <img src='/a.png'> again<img class=wp-smiley alt=':)' src='/smile.gif'></p>"
+        "<noscript><img src='/2019/post/b.jpg'></noscript><p>and again<img class=wp-smiley alt=':)' src='/smile.gif'></p>"
         "<img src='data:,' alt='Nothing'>",
         base="https://s.example/2019/post/",
     )
@@ -146,6 +146,13 @@ def test_a_fifty_first_picture_and_a_long_caption_are_not_lost():
         f"<figure><img src='https://s.example/1.png'><figcaption>{words}</figcaption></figure>"
     )
     assert converted.markdown.split() == ["![](image:1)", *words.split()]
+
+
+def test_a_picture_that_is_shown_twice_is_shown_twice():
+    figure = "<figure><img src='https://s.example/1.png'><figcaption>{}</figcaption></figure>"
+    converted = html_to_markdown(figure.format("Before") + "<p>x</p>" + figure.format("After"))
+    assert converted.markdown == "![](image:1)\n\nx\n\n![](image:2)"
+    assert [image["caption"] for image in converted.images] == ["Before", "After"]
 
 
 def test_a_title_is_its_words():
@@ -173,6 +180,7 @@ _html = st.lists(st.recursive(_words, _element, max_leaves=12), max_size=5).map(
 @given(_html, st.booleans())
 @example("<b>a<i>b</i></b><i>c</i>d", False)
 @example("<a><p>*x*</p></a><b>.</b>y", False)
+@example("<s><s>x", False)
 def test_whatever_the_html_every_character_is_shown_and_none_besides(source, keeps_lines):
     page = rendered(markdown(source, base="https://s.example/", keeps_lines=keeps_lines))
     # Quotes around <q> and the marks of list items are drawn by the browser.

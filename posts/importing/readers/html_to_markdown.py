@@ -93,6 +93,7 @@ class _Converter:
         self.nesting = 0
         self.figures = 0
         self.marks = []  # those that are open
+        self.is_fallback = False  # inside what stands there for browsers without scripts
 
     def convert(self, root):
         return Converted(_joined(self._blocks(root.children)), self.images)
@@ -289,7 +290,7 @@ class _Converter:
             blocks.append(("image", f"![](image:{number})"))
         elif rest:
             blocks += self._paragraphs_of(rest)
-        is_said = any(image.get("caption", "") == words for image in self.images)
+        is_said = number and self.images[number - 1].get("caption", "") == words
         return blocks if is_said else blocks + self._blocks(caption.children)
 
     def _paragraphs_of(self, pieces):
@@ -342,6 +343,12 @@ class _Converter:
             return _code_span(element.text())
         if tag in _HIDDEN:
             return []
+        if tag == "noscript":
+            # The picture that a script loads stands there a second time.
+            before, self.is_fallback = self.is_fallback, True
+            pieces = self._inline(element.children)
+            self.is_fallback = before
+            return pieces
         mark = _EMPHASIS.get(tag)
         if mark in self.marks:
             # What is bold already gets no bolder.
@@ -396,11 +403,8 @@ class _Converter:
             pixels = element.attributes.get(key, "").removesuffix("px").strip()
             if pixels.isascii() and pixels.isdigit() and 1 <= int(pixels[:7]) <= 100_000:
                 image[key] = int(pixels[:7])
-        for other in self.images:
-            if other["url"] == url:
-                # Placed already, and placed once is enough.
-                other |= {key: value for key, value in image.items() if key not in ("caption", *other)}
-                return 0, []
+        if self.is_fallback and any(other["url"] == url for other in self.images):
+            return 0, []
         if len(self.images) >= MAX_IMAGES:
             return 0, self._linked([("text", alt or url)], url)
         self.images.append(image)
