@@ -121,7 +121,8 @@ def test_pictures_become_image_sources_and_stand_where_they_stood():
         "<figure><a href='/more/'><img data-src='b.jpg' src='data:image/gif;base64,x'></a>"
         "<figcaption>The <b>second</b></figcaption></figure>"
         "<ul><li>in a list <img src='https://other.example/c.webp'></li></ul>"
-        "<noscript><img src='/2019/post/b.jpg'></noscript><p>and again<img class=wp-smiley alt=':)' src='/smile.gif'></p>"
+        "<noscript><img src='/2019/post/b.jpg'></noscript>"
+        "<p>and again<img class=wp-smiley alt=':)' src='/smile.gif'></p>"
         "<img src='data:,' alt='Nothing'>",
         base="https://s.example/2019/post/",
     )
