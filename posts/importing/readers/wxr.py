@@ -33,8 +33,7 @@ _NAMESPACES = (
     (re.compile(r"https?://purl\.org/dc/elements/1\.1/?"), "dc:"),
 )
 _OF_CHANNEL = {
-    "title": "title", "link": "link", "language": "language", "wp:wxr_version": "version",
-    "wp:base_site_url": "base_site_url", "wp:base_blog_url": "base_blog_url",
+    "link": "link", "language": "language", "wp:base_site_url": "base_site_url", "wp:base_blog_url": "base_blog_url",
 }  # fmt: skip
 _OF_AUTHOR = {
     "wp:author_login": "login", "wp:author_display_name": "display_name", "wp:author_first_name": "first_name",
