@@ -37,7 +37,7 @@ class Decisions:
     issues: list = field(default_factory=list)  # ImportIssue, unsaved
     counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     skip_reasons: dict = field(default_factory=dict)
-    breakdown: dict = field(default_factory=lambda: {"kinds": {}, "refusals": {}, "warnings": {}})
+    breakdown: dict = field(default_factory=lambda: {"kinds": {}, "refusals": {}, "warnings": {}, "left_out": {}})
 
     def count(self, outcome, row):
         """Count `row` as one of COUNTS, and by its kind if its format tells kinds apart."""
@@ -47,6 +47,8 @@ class Decisions:
             kind[outcome] = kind.get(outcome, 0) + 1
         for warning in row.warnings if outcome in ("created", "updated") else ():
             self._add("warnings", warning)
+        for what, number in row.left_out.items():
+            self._add("left_out", what, number)
 
     def skip(self, row, reason):
         self.count("skipped", row)
@@ -56,9 +58,9 @@ class Decisions:
         self.count("refused", row)
         self._add("refusals", issue.problems[0][1])
 
-    def _add(self, part, reason):
+    def _add(self, part, reason, number=1):
         reasons = self.breakdown[part]
-        reasons[reason] = reasons.get(reason, 0) + 1
+        reasons[reason] = reasons.get(reason, 0) + number
 
 
 def known_line_hashes(rows):
@@ -203,5 +205,5 @@ def issue_of(batch, kind, row, **columns):
     else:
         raw = dump_json(row.record).encode(errors="backslashreplace").decode()
     columns = {"raw": raw} | columns
-    columns |= {"is_cut": row.is_cut, "label": row.label[:500].replace("\x00", "")}
+    columns |= {"is_cut": row.is_cut, "held": row.held, "label": row.label[:500].replace("\x00", "")}
     return ImportIssue(batch=batch, kind=kind, line=row.line, **columns)

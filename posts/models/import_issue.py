@@ -39,6 +39,11 @@ class ImportIssue(models.Model):
     problems = OrderedJSONField(default=list, db_default=[], help_text="Pairs of JSON Pointer and reason.")
     post = models.ForeignKey(Post, models.SET_NULL, null=True, related_name="import_issues")
     raw = models.TextField(blank=True, db_default="")
+    held = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="What comes of the row when it is mended was not public at its source.",
+    )
     is_cut = models.BooleanField(default=False, db_default=False, help_text="Only the beginning of the row was kept.")
     fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     line_hash = models.CharField(max_length=32, blank=True, default="", db_default="")

@@ -40,7 +40,7 @@ def _bring_in(issue, raw, by):
     issue = _mendable(issue)
     if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
         raise Refused(f"Import {batch.pk} was rolled back. Import the mended row as a file of its own.")
-    row = Row(issue.line, raw, label=issue.label)
+    row = Row(issue.line, raw, label=issue.label, held=issue.held)
     incoming, refused = validated(batch, [row], {})
     decisions, _ = decide_chunk(batch, [row], incoming, refused, _NothingSeen())
     write_decisions(decisions)

@@ -7,7 +7,8 @@ The collections are no part of this project. A folder holds any of these, in the
 - `*naughty*.json`: [text, …];
 - `*commonmark*.txt`: the CommonMark specification, whose examples stand between lines of 32 back ticks;
 - `*xss*.json`: [{"payload": text, "runs_unfiltered": whether it ran in a browser as the raw body of a page}, …];
-- `markdown/*/`: sites, each a folder of Markdown files with YAML front matter as Jekyll or Hugo keep them.
+- `markdown/*/`: sites, each a folder of Markdown files with YAML front matter as Jekyll or Hugo keep them;
+- `wxr/*.xml`: exports of WordPress sites, well-formed or not.
 
 Every set prints a count for each thing that has to hold, and what broke it. What the database has a part in is tried on
 both engines and compared.

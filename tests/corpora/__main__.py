@@ -16,9 +16,10 @@ SETS = {
     "commonmark": "*commonmark*.txt",
     "xss": "*xss*.json",
     "markdown": "markdown/*",
+    "wxr": "wxr/*.xml",
 }
 # What the database has no part in is tried once.
-ON_BOTH_ENGINES = ("json", "naughty", "markdown")
+ON_BOTH_ENGINES = ("json", "naughty", "markdown", "wxr")
 
 
 def arguments():
@@ -72,7 +73,7 @@ def run(chosen, found, options):
     from django.db import connection
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests.corpora import commonmark, json_rows, markdown, naughty_strings, xss
+    from tests.corpora import commonmark, json_rows, markdown, naughty_strings, wxr, xss
     from tests.groups import keep_groups
 
     keep_groups()
@@ -99,6 +100,7 @@ def run(chosen, found, options):
                         "naughty": naughty_strings,
                         "commonmark": commonmark,
                         "markdown": markdown,
+                        "wxr": wxr,
                     }
                     tally = modules[name].run(found[name])
                 tally.name += f" ({connection.display_name}, {time.monotonic() - started:.0f} s)"

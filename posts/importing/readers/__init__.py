@@ -6,5 +6,6 @@ The pipeline does the rest: chunks, checkpoints, identities, addresses, conflict
 
 from posts.importing.readers.jsonl import JsonLinesReader
 from posts.importing.readers.markdown import MarkdownReader
+from posts.importing.readers.wxr import WxrReader
 
-READERS = {reader.format: reader for reader in (JsonLinesReader, MarkdownReader)}
+READERS = {reader.format: reader for reader in (JsonLinesReader, WxrReader, MarkdownReader)}

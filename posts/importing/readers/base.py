@@ -1,7 +1,7 @@
 """What the pipeline asks of every format."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from posts.importing.mapping import Mapping
@@ -26,6 +26,7 @@ class Row:
     kind: str = ""  # what it is and how it stood there, as the report counts it: "post, draft"
     warnings: tuple[str, ...] = ()  # what was kept otherwise than it came, in the words of the report
     context: bytes = b""  # what else decides about the record, such as a mapping: equal with equal `raw` is unchanged
+    left_out: dict = field(default_factory=dict)  # what belongs to it and is stored nowhere, counted: {"comments": 3}
 
     def parse(self):
         """The checked Record of this row; raises RecordRefused."""

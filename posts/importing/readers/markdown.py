@@ -135,6 +135,8 @@ class MarkdownReader(Reader):
             self._note(label, b"")
             return Row(number, label.encode(), skip_reason=reason, label=label, kind="other file")
         row = Row(number, b"", label=label, kind="post, unread", identity=self._identity(entry.path))
+        # Until its head says otherwise: a row that is mended later must not become more public than it was.
+        row.held = True
         problem = entry.problem
         if not problem and entry.path.lower().endswith(ARCHIVES):
             problem = "is an archive inside the source. Import it by itself."

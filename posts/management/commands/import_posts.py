@@ -107,6 +107,8 @@ class Command(BaseCommand):
         for kind, numbers in breakdown.get("kinds", {}).items():
             counts = ", ".join(f"{numbers[count]:,} {count}" for count in COUNTS if count in numbers)
             self.stdout.write(f"  {sum(numbers.values()):,} × {kind}: {counts}.")
+        for what, count in breakdown.get("left_out", {}).items():
+            self.stdout.write(f"  {count:,} {what} not imported; nothing of them is stored.")
         for warning, count in breakdown.get("warnings", {}).items():
             self.stdout.write(f"  {count:,} × {warning}.")
         if batch.conflict:

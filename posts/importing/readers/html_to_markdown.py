@@ -1,0 +1,737 @@
+"""HTML of articles to Markdown that renders to the same words, in the same order, whatever the HTML looks like.
+
+Written for what WordPress stores: block markup between comments, classic texts whose blank lines are paragraphs,
+captions as figures or shortcodes. The Markdown is CommonMark 0.31 with tables and strikethrough
+(https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/), which is what posts.rendering reads.
+"""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+from markdown_it import MarkdownIt
+
+from posts.importing.readers.html_tree import BLOCKS, Element, parse_html
+from posts.records import MAX_IMAGES
+
+# Lists and quotations that nest deeper go on at this level: the renderer shows a deeper text as it was written.
+MAX_NESTING = 30
+MAX_FIGURES = 4
+MAX_COLUMNS = 50
+# Longer lines are not read back to see whether emphasis came out as meant.
+MAX_PROVED = 100_000
+MAX_ALT = MAX_CAPTION = 1000
+MAX_URL = 2000
+
+_HIDDEN = frozenset("audio base head link meta object param source track video iframe embed".split())
+_EMPHASIS = {
+    "b": "**", "strong": "**", "i": "*", "em": "*", "cite": "*", "dfn": "*", "var": "*", "del": "~~", "s": "~~",
+    "strike": "~~",
+}  # fmt: skip
+_CODE = frozenset("code kbd samp tt".split())
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
+_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
+
+_SPACE = re.compile(r"[ \t\n\r\f]+")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
+_SHORTCODE = re.compile(r"\[/?[A-Za-z][^\[\]<>`\\*]*\](?![(\[:])")
+_SPECIAL = re.compile(r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_LINE_START = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}(?=[.)](?:\s|$)))(?=[\s.)>]|$)|>|[-=|:](?=[-=|: \t]*$)")
+_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush)[-:]\s*([\w+#.-]{1,40})", re.IGNORECASE)
+# Where an address stands if a script is to load the picture later.
+_IMAGE_ADDRESSES = ("src", "data-src", "data-lazy-src", "data-original", "data-orig-file")
+_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff")
+_WORDS = frozenset(("text", "code", "break"))
+_SMILEY = frozenset(("emoji", "wp-smiley"))
+_PLAIN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Markdown, and the images that its `![](image:N)` place, as `image_sources` of a record."""
+
+    markdown: str
+    images: list = field(default_factory=list)
+
+
+def html_to_markdown(text, *, base="", keeps_lines=False, image_of=None):
+    """The Converted text of an HTML fragment.
+
+    base: what relative addresses are relative to; keeps_lines: line ends are line breaks and blank lines paragraphs, as
+    in texts of WordPress's classic editor; image_of(element) gives what else is known of an `img` (caption, alt, url).
+    Every word that a browser would show is in the Markdown or in a caption.
+    """
+    return _Converter(base, keeps_lines, image_of).convert(parse_html(text))
+
+
+def html_to_text(text):
+    """The words of an HTML fragment on one line."""
+    return " ".join(_spaced_text(parse_html(text)).split())
+
+
+def _spaced_text(element):
+    parts = []
+    for child in element.children:
+        if isinstance(child, str):
+            parts.append(child)
+        elif child.tag not in _HIDDEN:
+            space = " " if child.tag in BLOCKS or child.tag == "br" else ""
+            parts += [space, _spaced_text(child), space]
+    return "".join(parts)
+
+
+class _Converter:
+    """One conversion. Blocks are (kind, lines of Markdown) pairs; inline text is a list of pieces, see _set_line."""
+
+    def __init__(self, base, keeps_lines, image_of):
+        self.base = base
+        self.keeps_lines = keeps_lines
+        self.image_of = image_of or (lambda element: {})
+        self.images = []
+        self.waiting = []  # numbers of images that stand inside something and are placed after it
+        self.nesting = 0
+        self.figures = 0
+        self.marks = []  # those that are open
+        self.is_fallback = False  # inside what stands there for browsers without scripts
+
+    def convert(self, root):
+        return Converted(_joined(self._blocks(root.children)), self.images)
+
+    # Blocks
+
+    def _blocks(self, children, href=""):
+        """The blocks of a run of nodes; href: the address of a link around all of it."""
+        blocks, line = [], []
+
+        def end_line():
+            if line:
+                blocks.extend(self._paragraphs(line, href))
+                line.clear()
+            if not self.nesting:
+                blocks.extend(self._placed())
+
+        for child in children:
+            if isinstance(child, str) or not (child.tag in BLOCKS or child.has_block):
+                line.append(child)
+                continue
+            end_line()
+            blocks += self._block(child, href, blocks[-1][0] if blocks else "")
+            if not self.nesting:
+                blocks += self._placed()
+        end_line()
+        return blocks
+
+    def _block(self, element, href, before):
+        tag = element.tag
+        if tag in _HEADINGS:
+            return self._heading(element, href)
+        if tag == "pre":
+            return self._code(element)
+        if tag in ("ul", "ol", "menu", "dir"):
+            return self._list(element, before)
+        if tag == "blockquote":
+            return self._quotation(element, href)
+        if tag == "table":
+            return self._table(element, href)
+        if tag == "figure":
+            return self._figure(element, href)
+        if tag == "hr":
+            return [("hr", "___")]
+        if tag in _HIDDEN:
+            return self._media(element)
+        if tag in ("dt", "summary", "legend"):
+            return self._blocks([Element("strong", {}, element.children, element.has_block)], href)
+        if tag == "a" and not href:
+            href = self._address(element.attributes.get("href", ""))
+        return self._blocks(element.children, href)
+
+    def _nested(self, children, href=""):
+        self.nesting += 1
+        try:
+            return self._blocks(children, href)
+        finally:
+            self.nesting -= 1
+
+    def _placed(self):
+        """Blocks for the images that waited for the end of what they stand in."""
+        blocks = [("image", f"![](image:{number})") for number in self.waiting]
+        self.waiting.clear()
+        return blocks
+
+    def _paragraphs(self, nodes, href):
+        pieces = self._inline(nodes)
+        if href:
+            pieces = self._linked(pieces, href)
+        blocks = []
+        for paragraph in _split_paragraphs(pieces):
+            numbers = [piece[1] for piece in paragraph if piece[0] == "image"]
+            words = _set_line(paragraph)
+            leads = numbers and _leads(paragraph)
+            images = [("image", f"![](image:{number})") for number in numbers]
+            if self.nesting:
+                self.waiting += numbers
+                images = []
+            blocks += images if leads else []
+            if words.strip():
+                blocks.append(("p", "**[checklist]**" if words == "[checklist]" else words))
+            blocks += [] if leads else images
+        return blocks
+
+    def _line(self, nodes, href=""):
+        """Inline Markdown on one line, for a heading or a cell; its images wait."""
+        pieces = [("text", " ") if piece[0] in ("break", "paragraph") else piece for piece in self._inline(nodes)]
+        if href:
+            pieces = self._linked(pieces, href)
+        self.waiting += [piece[1] for piece in pieces if piece[0] == "image"]
+        return _set_line(pieces)
+
+    def _heading(self, element, href):
+        words = self._line([_unblocked(element)], href)
+        if not words.strip():
+            return []
+        if words.endswith("#"):
+            # Signs at the end of a heading are none of its words in Markdown.
+            start = len(words.rstrip("#"))
+            words = f"{words[:start]}\\{words[start:]}"
+        return [("heading", f"{'#' * _HEADINGS[element.tag]} {words}")]
+
+    def _code(self, element):
+        code = element.text().replace("\r\n", "\n").removeprefix("\n").rstrip()
+        self._images_in(element)
+        if not code.strip():
+            return []
+        fence = "`" * max(3, 1 + _longest_run(code, "`"))
+        return [("code", f"{fence}{_language(element)}\n{code}\n{fence}")]
+
+    def _list(self, element, before):
+        is_ordered = element.tag == "ol"
+        items, loose = [], []
+        for child in element.children:
+            if isinstance(child, Element) and child.tag == "li":
+                items.append(child.children)
+                loose = []
+            elif isinstance(child, Element) or child.strip():
+                # A list right inside a list, or words outside of any item: they go to the item before.
+                if not loose:
+                    loose = [*items.pop()] if items else []
+                    items.append(loose)
+                loose.append(child)
+        if self.nesting >= MAX_NESTING:
+            return [block for item in items for block in self._nested(item)]
+        kind = element.tag if is_ordered else "ul"
+        is_second = before == kind
+        number = _start(element)
+        lines, is_loose = [], False
+        for item in items:
+            blocks = self._nested(item)
+            if not blocks:
+                continue
+            marker = f"{number}{')' if is_second else '.'}" if is_ordered else "*" if is_second else "-"
+            number += 1
+            text = _joined(blocks, is_tight=True)
+            is_loose |= "\n\n" in text
+            lines.append(_indented(text, f"{marker} "))
+        if not lines:
+            return []
+        return [(f"{kind}, second" if is_second else kind, ("\n\n" if is_loose else "\n").join(lines))]
+
+    def _quotation(self, element, href):
+        if self.nesting >= MAX_NESTING:
+            return self._blocks(element.children, href)
+        text = _joined(self._nested(element.children, href))
+        quoted = "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
+        return [("quotation", quoted)] if text else []
+
+    def _table(self, element, href):
+        rows, captions = _rows_of(element)
+        blocks = [block for caption in captions for block in self._blocks(caption.children, href)]
+        cells = [cell for row in rows for cell in row]
+        if any(_is_more_than_a_line(cell) for cell in cells) or max(map(len, rows), default=0) <= 1:
+            # Laid out by a table, or more than a Markdown table takes: what stands in the cells, one after the other.
+            return blocks + [block for cell in cells for block in self._blocks(cell.children, href)]
+        width = min(max(map(len, rows)), MAX_COLUMNS)
+        lines = []
+        for row in rows:
+            words = [self._line([_unblocked(cell)], href).replace("|", r"\|") for cell in row]
+            if len(words) > width:
+                words[width - 1 :] = [" ".join(words[width - 1 :])]
+            words += [""] * (width - len(words))
+            if any(words):
+                lines.append(f"| {' | '.join(words)} |")
+        if not lines:
+            return blocks
+        lines.insert(1, f"|{' --- |' * width}")
+        return [*blocks, ("table", "\n".join(lines))]
+
+    def _figure(self, element, href):
+        captions = [child for child in element.children if _is_caption(child)]
+        content = [child for child in element.children if not _is_caption(child)]
+        self.figures += 1
+        try:
+            # Each figure around others looks through all that is in it.
+            if len(captions) == 1 and self.figures <= MAX_FIGURES:
+                pictures = [node for child in content if isinstance(child, Element) for node in _images_of(child)]
+                if len(pictures) == 1 and not _has_words(content):
+                    return self._captioned(pictures[0], content, captions[0], href)
+            blocks = self._blocks(content, href)
+            return blocks + [block for caption in captions for block in self._blocks(caption.children, href)]
+        finally:
+            self.figures -= 1
+
+    def _captioned(self, picture, content, caption, href):
+        words = " ".join(_spaced_text(caption).split())
+        link = next((self._address(node.attributes.get("href", "")) for node in _links_of(content)), href)
+        number, rest = self._image(picture, words if len(words) <= MAX_CAPTION else "", link)
+        blocks = []
+        if number and self.nesting:
+            self.waiting.append(number)
+        elif number:
+            blocks.append(("image", f"![](image:{number})"))
+        elif rest:
+            blocks += self._paragraphs_of(rest)
+        is_said = number and self.images[number - 1].get("caption", "") == words
+        return blocks if is_said else blocks + self._blocks(caption.children)
+
+    def _paragraphs_of(self, pieces):
+        words = _set_line(pieces)
+        return [("p", words)] if words else []
+
+    def _media(self, element):
+        """What a browser plays or frames: its address, and the words in it for browsers that can't."""
+        sources = [element, *(child for child in element.children if _is_hidden(child))]
+        addresses = (node.attributes.get("src") or node.attributes.get("data") or "" for node in sources)
+        address = next(filter(None, map(self._address, addresses)), "")
+        title = " ".join(element.attributes.get("title", "").split())
+        blocks = []
+        if address:
+            blocks = self._paragraphs_of(self._linked([("text", title or address)], address))
+        return blocks + self._blocks([child for child in element.children if not _is_hidden(child)])
+
+    # Inline
+
+    def _inline(self, nodes):
+        """The pieces of inline nodes; block elements in them (too deep to matter) count as spaced text."""
+        pieces = []
+        for node in nodes:
+            if isinstance(node, str):
+                pieces += self._words(node)
+            else:
+                pieces += self._inline_element(node)
+        return pieces
+
+    def _words(self, text):
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if not self.keeps_lines or "\n" not in text:
+            return [("text", _SPACE.sub(" ", text))]
+        pieces = []
+        for number, paragraph in enumerate(_BLANK_LINE.split(text)):
+            pieces += [("paragraph",)] if number else []
+            for place, line in enumerate(paragraph.split("\n")):
+                pieces += [("break", "line")] if place else []
+                pieces.append(("text", _SPACE.sub(" ", line)))
+        return pieces
+
+    def _inline_element(self, element):
+        tag = element.tag
+        if tag == "br":
+            return [("break", "br")]
+        if tag == "img":
+            return self._inline_image(element)
+        if tag in _CODE:
+            self._images_in(element)
+            return _code_span(element.text())
+        if tag in _HIDDEN:
+            return []
+        if tag == "noscript":
+            # The picture that a script loads stands there a second time.
+            before, self.is_fallback = self.is_fallback, True
+            pieces = self._inline(element.children)
+            self.is_fallback = before
+            return pieces
+        mark = _EMPHASIS.get(tag)
+        if mark in self.marks:
+            # What is bold already gets no bolder.
+            mark = None
+        self.marks += [mark] if mark else []
+        pieces = self._inline(element.children)
+        if mark:
+            self.marks.pop()
+            return _marked(pieces, ("open", mark), ("close", mark))
+        if tag in BLOCKS:
+            return [("text", " "), *pieces, ("text", " ")]
+        if tag == "a":
+            return self._linked(pieces, self._address(element.attributes.get("href", "")), element)
+        if tag in ("sup", "sub"):
+            return _shifted(pieces, _RAISED if tag == "sup" else _LOWERED)
+        if tag == "q":
+            return [("text", "“"), *pieces, ("text", "”")]
+        return pieces
+
+    def _linked(self, pieces, address, element=None):
+        for piece in pieces:
+            if piece[0] == "image" and address:
+                self._note_link(piece[1], address)
+        if not address or any(piece[0] == "link" for piece in pieces):
+            return pieces
+        return _marked(pieces, ("link", "["), ("link", f"]({_destination(address)})"))
+
+    def _note_link(self, number, address):
+        image = self.images[number - 1]
+        # A thumbnail that opens the picture itself links to nothing else.
+        if len(address) <= MAX_URL and not urlsplit(address).path.lower().endswith(_PICTURES):
+            image.setdefault("link", address)
+
+    def _inline_image(self, element):
+        if _SMILEY & set(element.classes()):
+            return [("text", element.attributes.get("alt", ""))]
+        number, rest = self._image(element)
+        return [("image", number)] if number else rest
+
+    def _image(self, element, caption="", link=""):
+        """(its number, []) once an image is among the images; else (0, pieces that keep what can be kept of it)."""
+        known = self.image_of(element)
+        alt = " ".join((element.attributes.get("alt") or known.get("alt") or "").split())[:MAX_ALT]
+        caption = caption or " ".join(known.get("caption", "").split())[:MAX_CAPTION]
+        addresses = (self._address(element.attributes.get(name, "")) for name in _IMAGE_ADDRESSES)
+        url = next(filter(None, addresses), "") or known.get("url", "")
+        if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+            return 0, [("text", alt)] if alt else []
+        image = {"source": urlsplit(url).netloc[:300], "url": url}
+        image |= {key: value for key, value in (("caption", caption), ("alt", alt)) if value}
+        for key in ("width", "height"):
+            pixels = element.attributes.get(key, "").removesuffix("px").strip()
+            if pixels.isascii() and pixels.isdigit() and 1 <= int(pixels[:7]) <= 100_000:
+                image[key] = int(pixels[:7])
+        if self.is_fallback and any(other["url"] == url for other in self.images):
+            return 0, []
+        if len(self.images) >= MAX_IMAGES:
+            return 0, self._linked([("text", alt or url)], url)
+        self.images.append(image)
+        number = len(self.images)
+        if link:
+            self._note_link(number, link)
+        return number, []
+
+    def _images_in(self, element):
+        """Images where Markdown takes none, in code: they wait for its end."""
+        for picture in _images_of(element):
+            number, _ = self._image(picture)
+            self.waiting += [number] if number else []
+
+    def _address(self, address):
+        """`address` absolute and without what breaks a link; "" if it leads nowhere that a reader may follow."""
+        address = "".join(character for character in address.strip() if character.isprintable())
+        if not address or address.startswith("#"):
+            return ""
+        try:
+            address = urljoin(self.base, address)
+            scheme = urlsplit(address).scheme.lower()
+        except ValueError:
+            return ""
+        if scheme not in ("http", "https", "mailto"):
+            return ""
+        return address.replace(" ", "%20")
+
+
+def _has_words(nodes):
+    """Whether any words stand in these nodes."""
+    return any((node if isinstance(node, str) else _spaced_text(node)).strip() for node in nodes)
+
+
+def _images_of(element):
+    return [node for node in (element, *element.walk()) if node.tag == "img"]
+
+
+def _links_of(nodes):
+    for node in nodes:
+        if isinstance(node, Element):
+            yield from (found for found in (node, *node.walk()) if found.tag == "a")
+
+
+def _is_caption(node):
+    return isinstance(node, Element) and node.tag == "figcaption"
+
+
+def _is_hidden(node):
+    return isinstance(node, Element) and node.tag in ("source", "track", "param", "embed", "iframe")
+
+
+def _unblocked(element):
+    """`element` as an inline one, for where Markdown takes no blocks."""
+    return Element("span", {}, element.children)
+
+
+def _rows_of(table):
+    """([[cell, …], …], [caption, …]) of a table; what stands outside of cells is a cell of its own."""
+    rows, captions = [], []
+    for child in table.children:
+        if isinstance(child, str):
+            if child.strip():
+                rows.append([Element("td", {}, [child])])
+        elif child.tag == "caption":
+            captions.append(child)
+        elif child.tag in ("thead", "tbody", "tfoot"):
+            inner, more = _rows_of(child)
+            rows += inner
+            captions += more
+        elif child.tag == "tr":
+            rows.append([_cell(node) for node in child.children if isinstance(node, Element) or node.strip()])
+        elif child.tag not in ("colgroup", "col"):
+            rows.append([_cell(child)])
+    return [row for row in rows if row], captions
+
+
+def _cell(node):
+    if isinstance(node, Element) and node.tag in ("td", "th"):
+        return node
+    return Element("td", {}, [node], isinstance(node, Element) and (node.tag in BLOCKS or node.has_block))
+
+
+def _is_more_than_a_line(cell):
+    """Whether a cell holds what a cell of a Markdown table can't."""
+    if not cell.has_block:
+        return False
+    return any(node.tag in BLOCKS and node.tag not in ("p", "div", "center") for node in cell.walk()) or (
+        sum(node.tag == "p" for node in cell.walk()) > 1
+    )
+
+
+def _start(element):
+    start = element.attributes.get("start", "").strip()
+    return int(start) if start.isascii() and start.isdigit() and len(start) <= 6 else 1
+
+
+def _language(element):
+    for node in (element, *element.walk()):
+        values = node.attributes
+        for name in ("data-language", "data-enlighter-language", "lang"):
+            if re.fullmatch(r"[\w+#.-]{1,40}", values.get(name, "")):
+                return values[name].lower()
+        if match := _LANGUAGE.search(values.get("class", "")):
+            return match[1].lower()
+    return ""
+
+
+def _longest_run(text, character):
+    return max((len(run) for run in re.findall(rf"{re.escape(character)}+", text)), default=0)
+
+
+def _joined(blocks, is_tight=False):
+    """Blocks as Markdown. is_tight: a list follows its line without a blank one, as inside an item."""
+    text, before = "", ""
+    for kind, words in blocks:
+        if text:
+            # A numbered list that begins with another number needs the blank line.
+            follows = is_tight and before == "p" and words.startswith(("- ", "1. ")) and kind in ("ul", "ol")
+            text += "\n" if follows else "\n\n"
+        text += words
+        before = kind
+    return text
+
+
+def _indented(text, marker):
+    first, *rest = text.split("\n")
+    space = " " * len(marker)
+    return "\n".join([marker + first, *(space + line if line else "" for line in rest)])
+
+
+def _code_span(text):
+    code = _SPACE.sub(" ", text)
+    inner = code.strip()
+    if not inner:
+        return [("text", code)]
+    fence = "`" * (1 + _longest_run(code, "`"))
+    padded = f" {inner} " if "`" in (inner[0], inner[-1]) else inner
+    lead = [("text", " ")] if code[0] == " " else []
+    trail = [("text", " ")] if code[-1] == " " else []
+    return [*lead, ("code", f"{fence}{padded}{fence}", inner), *trail]
+
+
+def _shifted(pieces, table):
+    """Raised and lowered figures as the characters that Unicode has for them; other words stay on the line."""
+    shifted = []
+    for piece in pieces:
+        if piece[0] != "text" or not all(ord(character) in table for character in piece[1].strip()):
+            return pieces
+        shifted.append(("text", piece[1].translate(table)))
+    return shifted
+
+
+def _marked(pieces, opening, closing):
+    """`pieces` between two marks, spaces, breaks and images moved outside; without marks if nothing is left."""
+    start, end = 0, len(pieces)
+    while start < end and not _shows(pieces[start]):
+        start += 1
+    while end > start and not _shows(pieces[end - 1]):
+        end -= 1
+    if start == end:
+        return pieces
+    inner = [("break", "br") if piece[0] == "paragraph" else piece for piece in pieces[start:end]]
+    images = [piece for piece in inner if piece[0] == "image"]
+    inner = [piece for piece in inner if piece[0] != "image"]
+    lead, trail = [*pieces[:start]], [*images, *pieces[end:]]
+    if inner[0][0] == "text" and inner[0][1][0] == " ":
+        lead.append(("text", " "))
+        inner[0] = ("text", inner[0][1][1:])
+    if inner[-1][0] == "text" and inner[-1][1][-1] == " ":
+        trail.insert(0, ("text", " "))
+        inner[-1] = ("text", inner[-1][1][:-1])
+    return [*lead, opening, *inner, closing, *trail]
+
+
+def _shows(piece):
+    return piece[0] not in ("break", "paragraph", "image") and (piece[0] != "text" or bool(piece[1].strip(" ")))
+
+
+def _split_paragraphs(pieces):
+    """Pieces of each paragraph: they end at blank lines and where two line breaks follow each other."""
+    paragraphs, breaks, is_marked, is_linked = [[]], 0, 0, False
+    for piece in pieces:
+        kind = piece[0]
+        if kind == "paragraph":
+            paragraphs.append([])
+            breaks = 0
+            continue
+        if kind == "break":
+            # The end of a line right behind a <br> is the same break.
+            breaks += 0 if breaks and piece[1] == "line" else 1
+            if breaks == 2 and not is_marked and not is_linked:
+                paragraphs.append([])
+                continue
+        elif kind != "text" or piece[1].strip(" "):
+            breaks = 0
+        is_marked += {"open": 1, "close": -1}.get(kind, 0)
+        is_linked ^= kind == "link"
+        paragraphs[-1].append(piece)
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _leads(pieces):
+    """Whether the first image stands before the first word."""
+    for piece in pieces:
+        if piece[0] == "image":
+            return True
+        if _shows(piece) and piece[0] not in ("open", "link"):
+            return False
+    return False
+
+
+def _destination(address):
+    for character in "<>\\":
+        address = address.replace(character, f"%{ord(character):02X}")
+    address = re.sub(r"&(?=#?\w+;)", "&amp;", address)
+    return f"<{address}>" if "(" in address or ")" in address else address
+
+
+def _set_line(pieces):
+    """Markdown of inline pieces: ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close",
+    mark), ("break", why); images are left out. What Markdown could not read back as it is meant is left out as well:
+    first emphasis, then links."""
+    pieces = _merged(pieces)
+    line = _line_of(pieces)
+    for left_out in (("open", "close"), ("open", "close", "link")):
+        if not any(piece[0] in left_out for piece in pieces) or len(line) > MAX_PROVED or _reads_back(line, pieces):
+            return line
+        pieces = _merged([piece for piece in pieces if piece[0] not in left_out])
+        line = _line_of(pieces)
+    return line
+
+
+def _merged(pieces):
+    """Pieces with neighbouring texts as one, one space for many, none at the ends of lines, no break at the ends."""
+    merged = []
+    for piece in pieces:
+        kind = piece[0]
+        if kind in ("image", "paragraph") or piece == ("text", ""):
+            continue
+        if kind == "text":
+            words = piece[1]
+            if words[0] == " " and _ends_with_space(merged):
+                words = words[1:]
+            if merged and merged[-1][0] == "text":
+                merged[-1][1].append(words)
+            elif words:
+                merged.append(("text", [words]))
+        elif kind == "break":
+            _strip_end(merged)
+            if merged and merged[-1][0] != "break":
+                merged.append(piece)
+        elif kind == "open" and merged and merged[-1] == ("close", piece[1]):
+            # Two of a kind side by side are one.
+            merged.pop()
+        else:
+            merged.append(piece)
+    _strip_end(merged)
+    while merged and merged[-1][0] == "break":
+        merged.pop()
+        _strip_end(merged)
+    return [("text", "".join(piece[1])) if piece[0] == "text" else piece for piece in merged]
+
+
+def _ends_with_space(merged):
+    for piece in reversed(merged):
+        if piece[0] == "text":
+            return piece[1][-1][-1:] == " "
+        if piece[0] not in ("open", "close", "link"):
+            return piece[0] == "break"
+    return True
+
+
+def _strip_end(merged):
+    """Take the space off the end of a line, also from in front of marks that stand there."""
+    for index in range(len(merged) - 1, -1, -1):
+        kind = merged[index][0]
+        if kind == "text":
+            words = "".join(merged[index][1]).rstrip(" ")
+            if words:
+                merged[index] = ("text", [words])
+            else:
+                del merged[index]
+            return
+        if kind not in ("open", "close", "link"):
+            return
+
+
+def _line_of(pieces):
+    parts, at_start = [], True
+    for piece, following in zip(pieces, [*pieces[1:], ("end",)][: len(pieces)], strict=True):
+        if piece[0] == "text":
+            words = _escaped(piece[1], at_start)
+            if words.endswith("!") and following == ("link", "["):
+                words = f"{words[:-1]}\\!"
+            parts.append(words)
+        else:
+            parts.append("\\\n" if piece[0] == "break" else piece[1])
+        at_start = piece[0] == "break"
+    return "".join(parts)
+
+
+def _escaped(words, at_start):
+    """Text that Markdown reads as these words and nothing else. Brackets of shortcodes need no escape: they make no
+    link, as nothing follows them that would."""
+    parts, place = [], 0
+    for match in _SHORTCODE.finditer(words):
+        parts += [_without_meaning(words[place : match.start()]), f"[{_without_meaning(match[0][1:-1])}]"]
+        place = match.end()
+    text = "".join([*parts, _without_meaning(words[place:])])
+    if at_start and (match := _LINE_START.match(text)):
+        # A digit can't be escaped; the sign behind it can.
+        place = match.end() if match[0].isdigit() else 0
+        text = f"{text[:place]}\\{text[place:]}"
+    return text
+
+
+def _without_meaning(words):
+    return _SPECIAL.sub(r"\\\g<0>", words)
+
+
+def _reads_back(line, pieces):
+    """Whether Markdown reads `line` as the words of `pieces`, with no mark left over."""
+    meant = "".join(piece[-1] if piece[0] in ("text", "code") else " " for piece in pieces if piece[0] in _WORDS)
+    read = "".join(
+        " " if child.type in ("softbreak", "hardbreak") else child.content
+        for token in _PLAIN.parseInline(line)
+        for child in token.children
+    )
+    return "".join(read.split()) == "".join(meant.split())

@@ -1,0 +1,180 @@
+"""Tolerant HTML to a small tree, in time linear in the text: what sites stored over twenty years is seldom valid.
+
+After the tokenizer and the implied end tags of the HTML standard (https://html.spec.whatwg.org/multipage/parsing.html),
+with one difference: what can't be read as a tag stays as text, since words must not be lost. Nothing here is trusted or
+shown: posts.rendering alone makes HTML that reaches a page.
+"""
+
+import html
+import re
+from dataclasses import dataclass, field
+
+# What nests deeper is kept as if it stood on the deepest level.
+MAX_DEPTH = 100
+# How often the text may be read over in search of the ends of tags that have none.
+MAX_WASTED = 8
+
+VOID = frozenset("area base br col embed frame hr img input keygen link meta param source track wbr".split())
+BLOCKS = frozenset(
+    """address article aside audio blockquote body button caption center col colgroup dd details dialog dir div dl dt
+    embed fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html iframe legend li main
+    menu nav object ol optgroup option p pre search section select summary table tbody td textarea tfoot th thead tr ul
+    video""".split()
+)
+# Their text is no HTML; of all but `textarea` and `title` a browser shows none of it.
+_RAW = frozenset("script style iframe noembed noframes xmp textarea title template".split())
+_SHOWN_RAW = frozenset("textarea xmp".split())
+
+_TAG_START = re.compile(r"</?[a-zA-Z][^\s/><]*")
+_ATTRIBUTE = re.compile(r"""[\s/]*+([^\s/>=<"'][^\s/>=<]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'<]*+))?""")
+_TAG_END = re.compile(r"[\s/]*+>")
+# A new one of the key ends an open one of these, looked for no further up than one of the third.
+_ENDS = {
+    **dict.fromkeys(BLOCKS - {"button", "option", "optgroup", "select"}, ({"p"}, {"td", "th", "li", "dd", "button"})),
+    "li": ({"li"}, {"ul", "ol", "menu", "dir"}),
+    "dt": ({"dt", "dd"}, {"dl"}),
+    "dd": ({"dt", "dd"}, {"dl"}),
+    "tr": ({"tr"}, {"table"}),
+    "td": ({"td", "th"}, {"tr", "table"}),
+    "th": ({"td", "th"}, {"tr", "table"}),
+    "thead": ({"thead", "tbody", "tfoot"}, {"table"}),
+    "tbody": ({"thead", "tbody", "tfoot"}, {"table"}),
+    "tfoot": ({"thead", "tbody", "tfoot"}, {"table"}),
+    "option": ({"option"}, {"select"}),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """A tag with its attributes (the first of each name) and what stands in it: text and other elements."""
+
+    tag: str
+    attributes: dict = field(default_factory=dict)
+    children: list = field(default_factory=list)
+    has_block: bool = False  # whether an element of BLOCKS stands anywhere in it
+
+    def classes(self):
+        return self.attributes.get("class", "").split()
+
+    def walk(self):
+        """Every element in it, in the order of the text."""
+        waiting = [self]
+        while waiting:
+            element = waiting.pop()
+            if element is not self:
+                yield element
+            waiting += [child for child in reversed(element.children) if isinstance(child, Element)]
+
+    def text(self):
+        """Its text as it stands there; a line break is one."""
+        parts = []
+        for child in self.children:
+            parts.append(child if isinstance(child, str) else "\n" if child.tag == "br" else child.text())
+        return "".join(parts)
+
+
+def parse_html(text):
+    """The root Element (tag "") of an HTML text. Comments, scripts and styles are gone, entities are characters."""
+    root = Element("")
+    stack = [root]
+    for kind, name, attributes in _tokens(text):
+        if kind == "text":
+            stack[-1].children.append(name)
+        elif kind == "end":
+            _close(stack, {name}, {"td", "th"} if name == "p" else set())
+        else:
+            if name in _ENDS:
+                _close(stack, *_ENDS[name])
+            element = Element(name, attributes)
+            stack[-1].children.append(element)
+            if name in BLOCKS:
+                for ancestor in reversed(stack):
+                    if ancestor.has_block:
+                        break
+                    ancestor.has_block = True
+            if name not in VOID and len(stack) <= MAX_DEPTH:
+                stack.append(element)
+    return root
+
+
+def _close(stack, names, until):
+    for index in range(len(stack) - 1, 0, -1):
+        if stack[index].tag in names:
+            del stack[index:]
+            return
+        if stack[index].tag in until:
+            return
+
+
+def _tokens(text):
+    """("text", words, None), ("start", tag, attributes) and ("end", tag, None), in the order of the text."""
+    place, size, wasted = 0, len(text), 0
+    while place < size:
+        found = text.find("<", place)
+        if found < 0:
+            found = size
+        if found > place:
+            yield "text", html.unescape(text[place:found]), None
+            place = found
+            continue
+        if text.startswith("<!--", place):
+            end = text.find("-->", place + 4)
+            # A comment without an end hides the rest from a browser; the words are kept.
+            place = end + 3 if end >= 0 else place + 4
+            if end < 0:
+                yield "text", html.unescape(text[place:].replace("<!--", "")), None
+                return
+            continue
+        if text.startswith(("<!", "<?"), place):
+            end = text.find(">", place)
+            if end < 0:
+                yield "text", html.unescape(text[place:]), None
+                return
+            place = end + 1
+            continue
+        tag, attributes, end = _tag(text, place)
+        if not tag:
+            # Quotes can be set so that every "<" is read far ahead in vain.
+            wasted += end - place
+            if wasted > MAX_WASTED * size:
+                yield "text", html.unescape(text[place:]), None
+                return
+            yield "text", "<", None
+            place += 1
+        elif tag[0] == "/":
+            yield "end", tag[1:], None
+            place = end
+        else:
+            yield "start", tag, attributes
+            place = end
+            if tag in _RAW:
+                raw, place = _raw(text, tag, place)
+                if tag in _SHOWN_RAW:
+                    yield "text", html.unescape(raw), None
+                yield "end", tag, None
+
+
+def _tag(text, place):
+    """(name, attributes, where it ends) of the tag at `place`; the name is empty if there is none after all."""
+    start = _TAG_START.match(text, place)
+    if not start:
+        return "", {}, place
+    attributes, place = {}, start.end()
+    while True:
+        if end := _TAG_END.match(text, place):
+            return start[0][1:].lower(), attributes, end.end()
+        match = _ATTRIBUTE.match(text, place)
+        if not match:
+            return "", {}, place
+        value = match[2] or ""
+        if value[:1] in ("'", '"'):
+            value = value[1:-1]
+        attributes.setdefault(match[1].lower(), html.unescape(value))
+        place = match.end()
+
+
+def _raw(text, tag, place):
+    end = re.compile(rf"</{tag}(?=[\s/>])[^<>]*+>", re.IGNORECASE).search(text, place)
+    if not end:
+        return text[place:], len(text)
+    return text[place : end.start()], end.end()

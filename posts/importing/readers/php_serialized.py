@@ -1,0 +1,97 @@
+"""Values that PHP wrote with serialize(), read as data and nothing else.
+
+The form is that of https://www.php.net/manual/function.serialize.php: `N;` `b:1;` `i:5;` `d:0.5;` `s:3:"abc";`
+`a:1:{i:0;N;}`. Lengths count bytes. Objects, enumerations and references name things that only the program that wrote
+them knows; they are never built.
+"""
+
+import math
+import re
+
+MAX_DEPTH = 8
+MAX_INTEGER = 2**63 - 1
+
+_LOOKS = re.compile(r"N;$|(?:b:[01]|i:[+-]?\d+|d:[^;]+);$|[sSaOCErR]:\d+(?:;|:)", re.ASCII)
+_HEAD = re.compile(rb"N;|b:([01]);|i:([+-]?\d{1,20});|d:([^;]{1,40});|s:(\d{1,10}):\"|a:(\d{1,10}):\{")
+_FOREIGN = {b"O": "an object", b"C": "an object", b"E": "an enumeration", b"R": "a reference", b"r": "a reference",
+            b"S": "an escaped text"}  # fmt: skip
+
+
+class NotReadable(ValueError):
+    """It looks like PHP's form and can't be read as data; the message says why."""
+
+
+def looks_serialized(text):
+    """Whether PHP would take `text` for something that serialize() wrote."""
+    return len(text) >= 2 and bool(_LOOKS.match(text)) and text.rstrip()[-1] in ";}"
+
+
+def read_serialized(text):
+    """The value in `text`: None, bool, int, float, str, list (keys 0, 1, 2 … in order) or dict (keys as text).
+
+    Raises NotReadable for objects, references, lengths that do not fit, more than MAX_DEPTH levels, and anything behind
+    the value.
+    """
+    raw = text.strip().encode()
+    value, end = _value(raw, 0, 1)
+    if end != len(raw):
+        raise NotReadable("something stands behind its end")
+    return value
+
+
+def _value(raw, place, depth):
+    head = _HEAD.match(raw, place)
+    if not head:
+        foreign = _FOREIGN.get(raw[place : place + 1]) if raw[place + 1 : place + 2] == b":" else None
+        raise NotReadable(
+            f"it holds {foreign}" if foreign else f"its lengths do not fit, or it is cut (byte {place:,})"
+        )
+    truth, whole, fraction, length, count = head.groups()
+    place = head.end()
+    if truth:
+        return truth == b"1", place
+    if whole:
+        if abs(int(whole)) > MAX_INTEGER:
+            raise NotReadable("it holds a number of more than 64 bits")
+        return int(whole), place
+    if fraction:
+        return _fraction(fraction), place
+    if length:
+        return _text(raw, place, int(length))
+    return _array(raw, place, int(count), depth) if count else (None, place)
+
+
+def _fraction(raw):
+    try:
+        value = float(raw)
+    except ValueError:
+        raise NotReadable("it holds a number that is none") from None
+    if not math.isfinite(value):
+        raise NotReadable("it holds a number that is not finite")
+    return value
+
+
+def _text(raw, place, length):
+    end = place + length
+    if raw[end : end + 2] != b'";':
+        raise NotReadable(f"its lengths do not fit, or it is cut (byte {place:,})")
+    try:
+        return raw[place:end].decode(), end + 2
+    except UnicodeDecodeError:
+        raise NotReadable(f"its lengths do not fit (byte {place:,})") from None
+
+
+def _array(raw, place, count, depth):
+    if depth > MAX_DEPTH:
+        raise NotReadable(f"it is nested more than {MAX_DEPTH} levels deep")
+    pairs = {}
+    for _ in range(count):
+        key, place = _value(raw, place, depth + 1)
+        if type(key) not in (int, str):
+            raise NotReadable("a key is neither a number nor a text")
+        pairs[key], place = _value(raw, place, depth + 1)
+    if raw[place : place + 1] != b"}":
+        raise NotReadable(f"its lengths do not fit, or it is cut (byte {place:,})")
+    if list(pairs) == list(range(len(pairs))):
+        return list(pairs.values()), place + 1
+    return {str(key): value for key, value in pairs.items()}, place + 1
