@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
 from posts.images import loaded_pictures
+from posts.lists import KINDS
 from posts.machine_files import as_machine_file
 from posts.models import ImportBatch, ListedText, Term
 from posts.views import public
@@ -49,10 +50,14 @@ def pages(request):
     """The pages that are no articles and no list of one term."""
     if not settings.INDEXING:
         raise Http404
-    names = ["posts:home"]
+    paths = [reverse("posts:home"), reverse("posts:how")]
     if ListedText.objects.listed().exists():
-        names.append("posts:articles")
-    return _file(HttpResponse, [_HEAD, _URLSET, *(_entry("url", reverse(name)) for name in names), "</urlset>\n"])
+        paths.append(reverse("posts:articles"))
+    lists = Term.objects.with_list()
+    paths += [
+        reverse("posts:kind", args=[plural]) for plural, kind in KINDS.items() if lists.filter(kind=kind).exists()
+    ]
+    return _file(HttpResponse, [_HEAD, _URLSET, *(_entry("url", path) for path in paths), "</urlset>\n"])
 
 
 @public

@@ -158,6 +158,9 @@ def test_pages_lead_programs_to_the_feeds(client):
         html = etree.HTML(client.get(page).content)
         found = {link.get("type"): link.get("href") for link in html.iterfind(".//link[@rel='alternate']")}
         assert found["application/atom+xml"] == "/feed/" and found["application/feed+json"] == "/feed.json"
+    html = etree.HTML(client.get("/stacks/go-services/").content)
+    found = {link.get("href") for link in html.iterfind(".//link[@rel='alternate']")}
+    assert {"/feed/", "/feed.json", "/stacks/go-services/feed/", "/stacks/go-services/feed.json"} == found
 
 
 def test_a_row_that_a_program_of_before_left_behind_names_no_unlisted_post(client):

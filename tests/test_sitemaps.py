@@ -58,7 +58,7 @@ def test_the_index_and_its_files_are_valid_and_name_what_may_be_indexed_and_noth
 
 def test_an_empty_site_names_its_home_page(client):
     assert files(client) == ["/sitemaps/pages.xml"]
-    assert named(client) == ["/"]
+    assert named(client) == ["/", "/how-this-site-is-made/"]
 
 
 def test_lists_of_three_posts_and_more_are_named_in_files_of_their_own(client):
@@ -68,7 +68,10 @@ def test_lists_of_three_posts_and_more_are_named_in_files_of_their_own(client):
     found = [urlsplit(address).path for file in lists for address in texts(read(client, file), "s:url/s:loc")]
     assert "/tags/often/" in found and "/stacks/go-services/" in found and "/tags/rare/" not in found
     assert all("noindex" not in client.get(path).headers.get("X-Robots-Tag", "") for path in found)
-    assert "/articles/" in texts_of_pages(client)
+    pages = texts_of_pages(client)
+    assert {"/", "/articles/", "/stacks/", "/tags/", "/how-this-site-is-made/"} <= set(pages)
+    assert "/languages/" not in pages
+    assert all("X-Robots-Tag" not in client.get(path).headers for path in pages)
     withdraw_post(posts[0], by=person())
     assert "/tags/often/" not in named(client)
 
