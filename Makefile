@@ -58,8 +58,8 @@ format: venv-dev ## put all code into its format
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## write the lock files anew
-	@set -e; for name in requirements requirements-dev scripts/postgres; do \
-	  deps=; if [ $$name = scripts/postgres ]; then deps=--no-deps; fi; \
+	@set -e; for name in requirements requirements-dev scripts/postgres scripts/validator; do \
+	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done
 

@@ -156,17 +156,6 @@ def test_an_article_is_whole_without_javascript(browser_page, site):
     assert page.locator(".fold--notes .meta-text").is_visible()
 
 
-def test_print_opens_what_is_folded_and_leaves_out_what_is_clicked(browser_page, site):
-    watched = browser_page()
-    watched.open(site["waiting"][0])
-    watched.page.emulate_media(media="print")
-    for selector in (".trail", ".fold--notes .meta-text", ".fold--payload .meta-text", ".more .meta-text", ".end-line"):
-        assert watched.page.locator(selector).first.is_visible(), selector
-    assert not watched.page.locator(".site-nav").is_visible()
-    assert not watched.page.locator(".contents").is_visible()
-    assert watched.page.pdf()[:4] == b"%PDF"
-
-
 def test_the_margin_rule_marks_only_what_nobody_approved(browser_page, site):
     watched = browser_page()
     rule = "getComputedStyle(document.querySelector('.text'), '::before').borderInlineStartStyle"
