@@ -62,10 +62,11 @@ def full_post(**options):
     )
 
 
-def make_every_page():
+def make_every_page(*, kinds=("stack",)):
     """{name: (address, words of its heading)} of every page type, with posts made for them.
 
-    Asks the resolver for the site's routes, and fails on one of which it knows no example.
+    kinds: the kinds of terms whose lists are among them; all lists are one page type. Asks the resolver for the
+    site's routes, and fails on one of which it knows no example.
     """
     waiting, approved = full_post(image_sources=IMAGES), full_post(image_sources=IMAGES[:2], released=True)
     flagged, bulk = make_post(released=True, flagged=True), approve(make_post(), is_bulk=True)
@@ -98,7 +99,7 @@ def make_every_page():
         elif arguments == {"kinds"}:
             pages[route.name] = (reverse(address, kwargs={"kinds": "stacks"}), "")
         elif arguments == {"kinds", "slug"}:
-            for kind in Term.Kind.values:
+            for kind in kinds:
                 if term := Term.objects.with_list().most_used_first().filter(kind=kind).first():
                     kwargs = {"kinds": term.plural, "slug": term.slug}
                     pages[f"{route.name} {kind}"] = (reverse(address, kwargs=kwargs), "")

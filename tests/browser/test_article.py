@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.browser.test_public_pages import IMAGES, full_post
+from tests.every_page import IMAGES, full_post
 from tests.factories import approve, make_post
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ import io
 import pytest
 from pypdf import PdfReader
 
-from tests.browser.test_public_pages import IMAGES, full_post
+from tests.every_page import IMAGES, full_post
 from tests.factories import make_post
 
 pytestmark = pytest.mark.browser
