@@ -9,7 +9,7 @@ SPREAD = -n auto --dist loadfile
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser corpora torture bench bench-imports bench-pages check lint format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora torture bench bench-imports bench-pages check lint format lock venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -28,6 +28,9 @@ test-postgres: venv-dev
 
 test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(SPREAD) $(ARGS)
+
+validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java
+	@$(CLEAN) sh scripts/validate.sh $(VENV_PYTHON) $(ARGS)
 
 corpora: venv-dev ## try hostile texts of others in the folder CORPORA=… on both engines and in Chromium
 	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
@@ -58,8 +61,8 @@ format: venv-dev ## put all code into its format
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## write the lock files anew
-	@set -e; for name in requirements requirements-dev scripts/postgres; do \
-	  deps=; if [ $$name = scripts/postgres ]; then deps=--no-deps; fi; \
+	@set -e; for name in requirements requirements-dev scripts/postgres scripts/validator; do \
+	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done
 

@@ -36,7 +36,6 @@ NEWEST_WEIGHED = 6
 COMMON_SHARE = 0.05
 ALWAYS_RARE = 20
 MAX_SHARED = 4
-KINDS = frozenset({Term.Kind.STACK, Term.Kind.TOOL, Term.Kind.TOPIC, Term.Kind.ENTITY, Term.Kind.TAG})
 # Keys that one query asks for.
 MAX_KEYS = 5_000
 # One transaction: short enough that nobody's save waits for it on SQLite.
@@ -170,7 +169,7 @@ class _Terms:
             self.of[post] = {}
         for post, pk in rows:
             term, terms = self.known[pk], self.of[post]
-            if term.kind in KINDS and (term.key not in terms or term.weight > terms[term.key][1].weight):
+            if term.kind in Term.SUBJECTS and (term.key not in terms or term.weight > terms[term.key][1].weight):
                 terms[term.key] = (pk, term)
             if term.kind == Term.Kind.STACK:
                 rarest = (term.listed_count, term.key)

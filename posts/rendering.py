@@ -22,7 +22,7 @@ from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 # Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -84,6 +84,7 @@ _MARKED_CLEANER = nh3.Cleaner(
     link_rel="nofollow ugc noopener",
     strip_comments=True,
 )
+_EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?) rel="nofollow ugc noopener">')
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
 _FORMATTER = HtmlFormatter(nowrap=True)
 
@@ -347,12 +348,17 @@ def _plain(inline):
 
 def sanitize(html):
     """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
-    return mark_safe(_CLEANER.clean(html))  # noqa: S308 (this is the door)
+    return mark_safe(_without_empty_links(_CLEANER.clean(html)))  # noqa: S308 (this is the door)
+
+
+def _without_empty_links(html):
+    """A link whose address was not allowed leads nowhere: it says nothing about how it would lead there either."""
+    return _EMPTY_LINK.sub(r"<a\1>", html)
 
 
 def sanitize_marked(html):
     """Like sanitize(), for a text with changes marked: `ins`, `del` and the numbered frames around blocks stay."""
-    return mark_safe(_MARKED_CLEANER.clean(html))  # noqa: S308 (this is the door)
+    return mark_safe(_without_empty_links(_MARKED_CLEANER.clean(html)))  # noqa: S308 (this is the door)
 
 
 def as_written_html(text, reason):

@@ -11,7 +11,7 @@ from django.db.models import Exists, FloatField, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Cast
 
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
-from posts.neighbours import KINDS, MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
+from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import terms_of
 from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
 
@@ -50,7 +50,7 @@ def way_on(post, record, *, is_listed):
     was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone. Every
     post named is listed at this moment, and none is a near-duplicate.
     """
-    terms = {key: name for key, name in terms_of(record).items() if key[0] in KINDS}
+    terms = {key: name for key, name in terms_of(record).items() if key[0] in Term.SUBJECTS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
     found = _read_kept(post, stack) if is_listed else []
     if not any(other.rank is not None for other in found):

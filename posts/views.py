@@ -17,6 +17,7 @@ from alphanode.page_cache import mark_page
 from posts.articles import hosts_key, rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
+from posts.fingerprint_check import check_command
 from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
@@ -195,6 +196,7 @@ def article_context(post, revision, *, is_preview=False):
             post, revision, record, disclosure=disclosure, is_indexable=is_indexable, is_preview=is_preview
         ),
         "disclosure": disclosure,
+        "check_command": check_command(settings.SITE_URL + reverse("posts:record", args=[post.slug])),
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,

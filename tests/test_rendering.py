@@ -189,3 +189,8 @@ def test_an_ordinary_long_article_is_laid_out():
         "Some **bold** words, a [link](https://a.example/b), `code` and _more_ in a paragraph of common length.\n\n"
     )
     assert "<strong>bold</strong>" in html_of(paragraph * 2000)
+
+
+def test_a_link_whose_address_is_not_allowed_is_words_alone():
+    html = render_text({"body": '[one](ftp://a.example/x "t") [two](image:3) ![three](image:9x) [four](/x)'}).html
+    assert '<a title="t">one</a> <a>two</a> <a>three</a> <a href="/x" rel="nofollow ugc noopener">four</a>' in html

@@ -1,0 +1,105 @@
+// For readers' pages: the colours a reader chose, buttons that copy code, folds that open on paper. Every page is whole
+// without it. It stands in the head and blocks, so that no page is drawn in one scheme and then in another.
+"use strict";
+
+{
+  const root = document.documentElement;
+  const SCHEMES = ["system", "light", "dark"];
+  const NAMES = { system: "as the system", light: "light", dark: "dark" };
+  const PLACE = "colours";
+  const COPIED_MS = 2000;
+
+  // A browser that keeps nothing for this site throws instead of answering.
+  const keep = (scheme) => {
+    try {
+      if (scheme === "system") localStorage.removeItem(PLACE);
+      else localStorage.setItem(PLACE, scheme);
+    } catch { /* The choice holds for this page. */ }
+  };
+  const kept = () => {
+    try {
+      return localStorage.getItem(PLACE);
+    } catch {
+      return null;
+    }
+  };
+  const show = (scheme) => { root.dataset.colours = SCHEMES.includes(scheme) ? scheme : "system"; };
+  show(kept());
+
+  const prepareSwitch = (button) => {
+    const name = button.querySelector("[data-name]");
+    const say = () => {
+      name.textContent = `Colours: ${NAMES[root.dataset.colours]}`;
+      button.title = name.textContent;
+    };
+    button.addEventListener("click", () => {
+      show(SCHEMES[(SCHEMES.indexOf(root.dataset.colours) + 1) % SCHEMES.length]);
+      keep(root.dataset.colours);
+      say();
+    });
+    // Chosen in another tab.
+    addEventListener("storage", (event) => {
+      if (event.key === PLACE || event.key === null) {
+        show(event.newValue);
+        say();
+      }
+    });
+    say();
+  };
+
+  // Without a secure connection there is no clipboard to write to, but what is selected can be copied.
+  const copy = async (code) => {
+    if (navigator.clipboard) {
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        return true;
+      } catch { /* Not allowed: the older way asks nobody. */ }
+    }
+    const selection = getSelection();
+    selection.selectAllChildren(code);
+    const isCopied = document.execCommand("copy");
+    if (isCopied) selection.removeAllRanges();
+    return isCopied;
+  };
+
+  const addCopyButton = (block) => {
+    const code = block.querySelector("code");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "code__copy";
+    button.textContent = "Copy";
+    const label = block.querySelector("pre").getAttribute("aria-label");
+    button.setAttribute("aria-label", `Copy: ${label || "code"}`);
+    const said = document.createElement("span");
+    said.className = "hidden-text";
+    said.setAttribute("role", "status");
+    let back;
+    button.addEventListener("click", async () => {
+      const words = await copy(code) ? "Copied" : "Selected";
+      button.textContent = words;
+      said.textContent = words;
+      clearTimeout(back);
+      back = setTimeout(() => {
+        button.textContent = "Copy";
+        said.textContent = "";
+      }, COPIED_MS);
+    });
+    block.append(button, said);
+  };
+
+  // Where style sheets can't open a fold for paper, this does.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of opened) fold.open = false;
+    opened = [];
+  });
+
+  addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-colour-switch]").forEach(prepareSwitch);
+    document.querySelectorAll(".code").forEach(addCopyButton);
+  });
+}
