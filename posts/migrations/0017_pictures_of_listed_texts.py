@@ -8,7 +8,7 @@ import posts.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0015_import_breakdown_and_former_paths"),
+        ("posts", "0016_import_issue_held"),
     ]
 
     operations = [
