@@ -18,7 +18,7 @@ WALKS = {
     "1920 dark": {"width": 1920, "scheme": "dark"},
     "320 without JavaScript": {"width": 320, "java_script_enabled": False},
     "1280 in forced colours": {"width": 1280, "forced_colors": "active"},
-    "390 on paper": {"width": 390, "media": "print"},
+    "on paper": {"width": 680, "media": "print"},
 }
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 OPEN = "document.querySelectorAll('details').forEach((fold) => { fold.open = true })"
