@@ -8,9 +8,9 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import override_settings
 
-from tests.groups import keep_groups
+from tests.emptied import mend_emptied_databases
 
-keep_groups()
+mend_emptied_databases()
 
 
 @pytest.fixture(scope="session")

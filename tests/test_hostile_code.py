@@ -57,7 +57,8 @@ def test_no_template_opens_a_hole_that_escaping_or_the_policy_closes(pattern):
 )  # fmt: skip
 def test_nothing_that_runs_or_fetches_what_it_is_given_is_used(pattern):
     assert len(CODE) > 50
-    assert _uses(pattern, CODE) == {}
+    # The command that readers are shown for checking a fingerprint: it runs on their machine.
+    assert _uses(pattern, [path for path in CODE if path.name != "fingerprint_check.py"]) == {}
 
 
 QUESTIONS = [

@@ -74,9 +74,9 @@ def run(chosen, found, options):
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
     from tests.corpora import commonmark, json_rows, markdown, naughty_strings, wxr, xss
-    from tests.groups import keep_groups
+    from tests.emptied import mend_emptied_databases
 
-    keep_groups()
+    mend_emptied_databases()
     settings.LOGGING_CONFIG = None
     import logging
 

@@ -1,18 +1,19 @@
-"""The groups that migrations make, again after a test has emptied its database."""
+"""What a test that empties its database leaves out or takes away: rows outside the models, and groups."""
 
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 _known = {}  # {name of a group: its rights as (app, model, codename)}, as the migrations left them
 
 
-def keep_groups():
-    """From now on a database gets its groups back when it is emptied, which ends with the signal for migrated ones."""
-    post_migrate.connect(_note_or_restore, sender=apps.get_app_config("posts"), dispatch_uid="groups of tests")
+def mend_emptied_databases():
+    """From now on a database that was emptied, which ends with the signal for migrated ones, is as after migrating."""
+    post_migrate.connect(_mend, sender=apps.get_app_config("posts"), dispatch_uid="emptied databases of tests")
 
 
-def _note_or_restore(**kwargs):
+def _mend(using, **kwargs):
     for group in Group.objects.prefetch_related("permissions__content_type"):
         _known[group.name] = {permission.natural_key() for permission in group.permissions.all()}
     if Group.objects.exists():
@@ -20,3 +21,5 @@ def _note_or_restore(**kwargs):
     rights = {permission.natural_key(): permission for permission in Permission.objects.select_related("content_type")}
     for name, keys in _known.items():
         Group.objects.create(name=name).permissions.set(rights[key] for key in keys)
+    with connections[using].cursor() as cursor:
+        cursor.execute("DELETE FROM posts_search")
