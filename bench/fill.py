@@ -146,7 +146,9 @@ def fill(*, listed, waiting, texts, say=print):
     from django.utils import timezone
 
     from posts.models import Post
+    from posts.neighbours import find_stale_neighbours
     from posts.queue.ranking import rank_queue
+    from posts.site_figures import store_figures
 
     if Post.objects.exists():
         sys.exit("This database has posts. Filling writes releases that nobody decided; give it an empty one.")
@@ -160,8 +162,11 @@ def fill(*, listed, waiting, texts, say=print):
 
     told("posts imported", bring_in(records(listed, min(listed, texts)), "bench"))
     told("of them released", release_all(reviewer, now))
+    # What background jobs do on a site.
+    told("similar posts found for", find_stale_neighbours())
     told("more that wait", bring_in(records(waiting, min(waiting, texts), first=5_000_000), "bench, waiting"))
     rank_queue()
+    store_figures()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     told("ready", Post.objects.count())

@@ -67,14 +67,23 @@ class Changes:
 
     horizon: int  # every change below it was visible at that look; later ones have this position or a higher one
     newest: int  # the highest position that was visible
-    changed: dict | None  # key → its highest position, from where the look began; None: too many to tell
+    rows: list | None  # (number, position, keys) of the changes from where the look began; None: too many to tell
+
+    @property
+    def keys(self):
+        """All keys that were told."""
+        return {key for _, _, keys in self.rows for key in keys}
 
 
 def changes_since(position, *, limit=2000):
-    """The Changes from `position` on, in one query; `changed` is None when more than `limit` rows say so."""
+    """The Changes from `position` on, in one query; `rows` is None when there are more than `limit`.
+
+    While an old transaction runs, on PostgreSQL in any database of the server, the horizon stays below it, and what
+    was told once is told again: the numbers of the rows say which.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT now.horizon, now.newest, found.position, found.keys FROM"  # noqa: S608
+            "SELECT now.horizon, now.newest, found.id, found.position, found.keys FROM"  # noqa: S608
             f" (SELECT {_HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
             f" LEFT JOIN {TABLE} found ON found.position >= %s LIMIT %s",
             [position, limit + 1],
@@ -83,11 +92,8 @@ def changes_since(position, *, limit=2000):
     horizon, newest = rows[0][0], rows[0][1] or 0
     if len(rows) > limit:
         return Changes(horizon, newest, None)
-    changed = {}
-    for _, _, at, keys in rows:
-        for key in (keys or "").split():
-            changed[key] = max(at, changed.get(key, 0))
-    return Changes(horizon, newest, changed)
+    found = [(number, at, frozenset(keys.split())) for _, _, number, at, keys in rows if number is not None]
+    return Changes(horizon, newest, found)
 
 
 def place_to_begin(rows=500):

@@ -147,7 +147,7 @@ class Truth:
         self.changes.append((began, ended))
         for address in self.addresses:
             answer = self.client.get(address)
-            seen = Seen.of(answer.status_code, answer.content)
+            seen = Seen.of(answer.status_code, answer.getvalue())
             if not self.versions[address] or self.versions[address][-1][2] != seen:
                 self.versions[address].append((began, ended, seen))
 
@@ -155,18 +155,17 @@ class Truth:
         """How many seconds `seen` had been untrue when it was asked for.
 
         A page that was read while a change was made may show a part from before it and a part from after it, which no
-        look at the truth finds. It is as old as that change.
+        look at the truth finds. It is as old as that change. What is no page is kept by nobody: such an answer counts
+        as torn only by a change that was made while it was given.
         """
         versions = self.versions[address]
         ends = [following[1] for following in versions[1:]] + [float("inf")]
-        ages = [
-            asked - end
-            for (began, _, true), end in zip(versions, ends, strict=True)
-            if true == seen and began <= answered
-        ]
-        if not ages:
-            ages = [asked - ended for began, ended in self.changes if began <= answered]
-        return max(0.0, min(ages))
+        spans = [(began, end) for (began, _, true), end in zip(versions, ends, strict=True) if true == seen]
+        ages = [asked - end for began, end in spans if began <= answered]
+        if not ages or seen.status != 200:
+            ends = [ended for began, ended in self.changes if began <= answered]
+            ages += [asked - ended for ended in ends if seen.status == 200 or ended >= asked]
+        return max(0.0, min(ages, default=float("inf")))
 
 
 class RandomChanges:
@@ -193,8 +192,11 @@ class RandomChanges:
 
     @property
     def addresses(self):
+        """Articles where they stand and stood, and what names them. (The list of all is none of it: the number of posts
+        that it says may be a minute old.)"""
         names = [name for number in range(len(self.sources)) for name in (f"post-{number}", f"moved-{number}")]
-        return [*(f"/posts/{name}/" for name in names), "/posts/post-0.json", "/feed/", "/sitemap.xml"]
+        lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", "/sitemaps/articles-0.xml")
+        return [*(f"/posts/{name}/" for name in names), *lists]
 
     def step(self):
         """Do one thing; return its name, or None where it was refused."""

@@ -21,6 +21,8 @@ from alphanode.page_cache.page import Page
 __all__ = ["ANYTHING", "Freshness", "Mark", "PageCache", "mark_page"]
 
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+# A page that is streamed is kept all the same up to so many bytes: a sitemap of 10,000 addresses has a million.
+MAX_STREAMED = 4_000_000
 # Addresses whose readers' parameters are remembered; each is a text and a pointer.
 MAX_ADDRESSES = 10_000
 
@@ -60,14 +62,14 @@ class PageCache:
         began = self._clock()
         address = self._address(environ)
         # Asked before anything is rendered: what changes from here on is not in the page for sure.
-        position = address and self._freshness.position()
-        if position is None:
+        moment = self._freshness.moment() if address else None
+        if moment is None:
             return self._application(environ, start_response)
-        if (page := self._kept(address)) is not None:
+        if (page := self._kept(address, moment)) is not None:
             return self._answer(address, page, environ, start_response, began)
         if environ["REQUEST_METHOD"] == "HEAD":
             return self._application(environ, start_response)
-        return self._rendered(address, position, environ, start_response)
+        return self._rendered(address, moment, environ, start_response)
 
     def _address(self, environ):
         """What names the page that a request asks for; None where nothing is kept: another method, somebody signed in,
@@ -92,25 +94,25 @@ class PageCache:
             return query
         return part_read(query, takes)
 
-    def _kept(self, address):
+    def _kept(self, address, moment):
         """A page that is still true, or None."""
-        generation, now = self._freshness.generation, self._clock()
+        now = self._clock()
         page = self._memory.get(address)
         if page is not None and now < page.expires_at:
-            if page.true_at == generation or self._freshness.is_true(page):
-                page.true_at = generation
+            if page.true_in == moment.generation or self._freshness.is_true(page):
+                page.true_in = moment.generation
                 return page
         elif page is not None:
             self._memory.forget(address)
         if self._shared is not None and (found := self._shared.get(address)) is not None:
             page, seconds = found
-            if self._freshness.is_true(page):
-                page.expires_at, page.true_at = now + seconds, generation
+            if self._freshness.is_true_everywhere(page):
+                page.expires_at, page.true_in = now + seconds, moment.generation
                 self._memory.put(address, page)
                 return page
         return None
 
-    def _rendered(self, address, position, environ, start_response):
+    def _rendered(self, address, moment, environ, start_response):
         """The answer of Django, kept if it may be."""
         sent = []
         # A client's "only if it changed" is answered here: Django's "not modified" is nothing that could be kept.
@@ -125,9 +127,13 @@ class PageCache:
                 return self._application(environ, start_response)
             start_response(status, headers)
             return response
-        body = b"".join(response)
+        parts, is_whole = _read(response, MAX_STREAMED)
+        if not is_whole:
+            start_response(status, headers)
+            return _rest(parts, response)
+        body = b"".join(parts)
         response.close()
-        page = Page.of(headers, body, mark=mark, position=position)
+        page = Page.of(headers, body, mark=mark, moment=moment)
         request_id = next((value for name, value in headers if name.lower() == "x-request-id"), "")
         page.expires_at = self._clock() + mark.seconds
         encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -167,6 +173,29 @@ class PageCache:
         return body
 
 
+def _read(response, limit):
+    """(the parts of a response's body, whether these are all): of one that is streamed no more than about `limit` bytes
+    are held."""
+    if not response.streaming:
+        return list(response), True
+    parts, size = [], 0
+    for part in response:
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            return parts, False
+    return parts, True
+
+
+def _rest(parts, response):
+    """What was read of a response, then what is left of it."""
+    try:
+        yield from parts
+        yield from response
+    finally:
+        response.close()
+
+
 def part_read(query, takes):
     """The parts of a query string whose names are among `takes`, as they stand. A name is read as Django reads it:
     one that hides behind percent signs must not fall out of the key of a page that it changes."""
@@ -175,7 +204,7 @@ def part_read(query, takes):
 
 def _may_be_kept(status, headers, response):
     """Whether an answer that a view marked is whole, good, and the same for everybody."""
-    if not status.startswith("200 ") or response.streaming:
+    if not status.startswith("200 "):
         return False
     cache_control = ""
     for name, value in headers:

@@ -22,15 +22,15 @@ class Page:
     etag: str  # weak: it names the page, not the bytes of an encoding
     bodies: dict  # encoding → bytes; one of them, and others once somebody asked for them
     keys: frozenset
-    position: int
+    position: int  # the horizon of the log when it was begun
     route: str
     last_modified: str = ""
     expires_at: float = 0.0  # on the clock of this process
-    true_at: int = field(default=-1, compare=False)  # the generation of knowledge that found it true
+    true_in: int = field(default=-1, compare=False)  # the latest generation of knowledge that it was true in
 
     @classmethod
-    def of(cls, headers, body, *, mark, position):
-        """The Page of a Django response: its headers (pairs) and its whole body."""
+    def of(cls, headers, body, *, mark, moment):
+        """The Page of a Django response: its headers (pairs) and its whole body, begun at a Moment."""
         kept, etag, last_modified = [], "", ""
         for name, value in headers:
             lower = name.lower()
@@ -42,7 +42,8 @@ class Page:
                 last_modified = value
         kept.append(("Vary", "Accept-Encoding"))
         etag = etag or f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-        return cls(kept, etag, {PLAIN: body}, mark.keys, position, mark.route, last_modified)
+        bodies = {PLAIN: body}
+        return cls(kept, etag, bodies, mark.keys, moment.horizon, mark.route, last_modified, true_in=moment.generation)
 
     @property
     def size(self):
