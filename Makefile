@@ -37,6 +37,7 @@ corpora: venv-dev ## try hostile texts of others in the folder CORPORA=… on bo
 
 torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the hostile texts as well
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
+	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) --hypothesis-profile=thorough -m hypothesis $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
 
 bench: bench-imports bench-pages ## measure imports and pages, beside what the bare engine and server do in the same run

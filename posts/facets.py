@@ -1,5 +1,6 @@
 """Ways to narrow a list or a search by terms, with how many posts each way leads to."""
 
+from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -16,8 +17,8 @@ OPTIONS_SHOWN = 8
 MAX_CHOSEN = 6
 # Counted are the latest so many posts of a list: what a page costs must not grow with the list.
 SAMPLE = 1_000
-# More than any page shows of all kinds together; the most frequent of each kind are among them.
-COUNTED = 400
+# Of each kind; more than any page shows, so that a chosen one that is rare still has its number.
+COUNTED = 20
 CACHE_SECONDS = 600
 LEVELS = {"beginner": 0, "intermediate": 1, "advanced": 2}
 
@@ -138,9 +139,15 @@ def _most_used():
 
 
 def _count(posts):
-    """{term id: how many of `posts` have it}, the most frequent COUNTED."""
-    rows = PostTerm.objects.filter(post__in=posts, term__kind__in=FORM_KINDS).order_by().values_list("term")
-    return dict(rows.annotate(found=Count("pk")).order_by("-found", "term")[:COUNTED])
+    """{term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
+    rows = PostTerm.objects.filter(post__in=posts, term__kind__in=FORM_KINDS).order_by()
+    rows = rows.values_list("term", "term__kind").annotate(found=Count("pk")).order_by("-found", "term")
+    counts, of_kind = {}, Counter()
+    for term, kind, found in rows:
+        of_kind[kind] += 1
+        if of_kind[kind] <= COUNTED:
+            counts[term] = found
+    return counts
 
 
 def _groups(counts, main, selection, counts_without):

@@ -90,15 +90,7 @@ def _listed(post, keys, around):
     return (
         Post.objects.listed()
         .filter(pk__in=keys.union(*around, all=True) if around else keys)
-        .select_related("live_revision", "live_approval")
-        .only(
-            "slug",
-            "first_published_at",
-            "last_batch",
-            "live_revision__batch",
-            "live_revision__snapshot",
-            "live_approval__created_at",
-        )
+        .with_list_rows()
         .annotate(is_twin=Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk"))))
     )
 

@@ -7,10 +7,15 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import override_settings
+from hypothesis import settings as hypothesis_settings
 
 from tests.emptied import mend_emptied_databases
 
 mend_emptied_databases()
+# The same examples in every run, so that a change alone makes a test fail; `make torture` looks for new ones.
+hypothesis_settings.register_profile("same", derandomize=True, database=None)
+hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+hypothesis_settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -660,6 +660,8 @@ def _merged(pieces):
         elif kind == "open" and merged and merged[-1] == ("close", piece[1]):
             # Two of a kind side by side are one.
             merged.pop()
+        elif kind == "code" and merged and merged[-1][0] == "code":
+            merged += _code_span(merged.pop()[2] + piece[2])
         else:
             merged.append(piece)
     _strip_end(merged)
@@ -694,16 +696,21 @@ def _strip_end(merged):
 
 
 def _line_of(pieces):
-    parts, at_start = [], True
+    parts, at_start, before = [], True, ("start",)
     for piece, following in zip(pieces, [*pieces[1:], ("end",)][: len(pieces)], strict=True):
         if piece[0] == "text":
             words = _escaped(piece[1], at_start)
             if words.endswith("!") and following == ("link", "["):
                 words = f"{words[:-1]}\\!"
+            # Beside a mark of the same sign it would become part of the mark.
+            if words.startswith("~") and before[-1] == "~~":
+                words = f"\\{words}"
+            if words.endswith("~") and not words.endswith("\\~") and following[-1] == "~~":
+                words = f"{words[:-1]}\\~"
             parts.append(words)
         else:
             parts.append("\\\n" if piece[0] == "break" else piece[1])
-        at_start = piece[0] == "break"
+        at_start, before = piece[0] == "break", piece
     return "".join(parts)
 
 
