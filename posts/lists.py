@@ -83,7 +83,7 @@ def _walk(places, start, *, backwards=False):
         ]
         found = Post.objects.listed().filter(pk__in=[place.post_id for place in step])
         if reach == REACHES[0]:
-            posts = {post.pk: post for post in found.with_texts()}
+            posts = {post.pk: post for post in found.for_lists()}
             keys = posts.keys()
         else:
             keys = set(found.values_list("pk", flat=True))
@@ -93,7 +93,7 @@ def _walk(places, start, *, backwards=False):
         start = step[-1]
     shown = listed[:PAGE]
     if missing := [pk for pk in shown if pk not in posts]:
-        posts |= Post.objects.listed().with_texts().in_bulk(missing)
+        posts |= Post.objects.listed().for_lists().in_bulk(missing)
     return [posts[pk] for pk in shown if pk in posts], len(listed) > PAGE
 
 

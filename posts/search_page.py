@@ -24,7 +24,7 @@ def search(request):
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
-    posts = Post.objects.listed().with_texts().in_bulk(shown)
+    posts = Post.objects.listed().for_lists().in_bulk(shown)
     stems = hits.query.stems
     rows = [
         (post, marked(record["title"], stems), snippet(record, stems))

@@ -87,7 +87,7 @@ def _home_posts():
     listed = set(Post.objects.listed().filter(pk__in={*newest, *reviewed}).values_list("pk", flat=True))
     newest = [pk for pk in newest if pk in listed][:HOME_NEWEST]
     reviewed = [pk for pk in reviewed if pk in listed and pk not in newest][:HOME_REVIEWED]
-    posts = Post.objects.listed().with_texts().in_bulk([*newest, *reviewed])
+    posts = Post.objects.listed().for_lists().in_bulk([*newest, *reviewed])
     return [[posts[pk] for pk in keys if pk in posts] for keys in (newest, reviewed)]
 
 

@@ -42,10 +42,12 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     column = "head" if in_head else "words"
     wanted = [f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases]
     text = " & ".join(wanted)
+    # By "id + 0" it can't walk the primary key and look into text after text until enough of them match: for a word
+    # that stands in few texts, or in none, that is a look into all.
     cursor.execute(
         # Column, weights and limit are ours; the words are values.
         f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM (SELECT id, {column} FROM posts_search "  # noqa: S608
-        f"WHERE {column} @@ %s::tsquery ORDER BY id DESC LIMIT %s) AS latest",
+        f"WHERE {column} @@ %s::tsquery ORDER BY id + 0 DESC LIMIT %s) AS latest",
         [text, " & ".join([text, *(_lexeme(FACET.format(facet)) for facet in facets)]), limit],
     )
     return cursor.fetchall()
