@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
 from posts.operations.listing import refresh_listings, taken_addresses
+from posts.search import forget_strays
 from posts.term_slugs import free_term_slugs
 
 CHUNK = 200
@@ -36,6 +37,7 @@ def rebuild_lists(*, from_start=True, between=lambda: None):
             _note({"towards": LISTS_VERSION, "after": after})
         count += len(found)
         between()
+    forget_strays()
     _name_terms()
     _count_terms(between)
     _note({"version": LISTS_VERSION})

@@ -56,6 +56,15 @@ def forget_texts(numbers):
             engine_for(connection).forget(cursor, numbers)
 
 
+def forget_strays():
+    """Take out what is left of texts whose rows went without a word to search. A number is given once, so a stray one
+    never comes to be needed."""
+    with connection.cursor() as cursor:
+        numbers = engine_for(connection).strays(cursor)
+    for first in range(0, len(numbers), 500):
+        forget_texts(numbers[first : first + 500])
+
+
 def _term_names(record):
     names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ())]
     names += [record[field] for field in ("topic", "code_language") if field in record]

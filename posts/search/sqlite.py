@@ -26,6 +26,12 @@ def forget(cursor, numbers):
     cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
 
 
+def strays(cursor):
+    """The numbers that something stands under and that are no listed text's."""
+    cursor.execute("SELECT rowid FROM posts_search WHERE rowid NOT IN (SELECT id FROM posts_listedtext)")
+    return [number for (number,) in cursor.fetchall()]
+
+
 def find(cursor, phrases, facets, *, limit, in_head=False):
     """[(number, score)] of the latest `limit` texts that hold all phrases and have all facets; the larger the score,
     the better. in_head: only where title and terms hold the phrases."""
