@@ -271,7 +271,8 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
         "/articles/": 10,
         "/stacks/": 1,
         "/stacks/go-services/": 7,
-        "/search/?q=draining": 5,
+        # PostgreSQL is asked for its estimate first, and told which way to take.
+        "/search/?q=draining": 11 if connection.vendor == "postgresql" else 5,
     }
 
 

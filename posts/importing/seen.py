@@ -2,15 +2,14 @@
 
 import contextlib
 import sqlite3
-import tempfile
 
 
 class SeenIds(contextlib.AbstractContextManager):
-    """The first line of every identity of one run, in a temporary SQLite file that goes when the run ends."""
+    """The first line of every identity of one run, in a temporary file."""
 
     def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="alphanode-import-")
-        self._database = sqlite3.connect(f"{self._folder.name}/seen.sqlite3", isolation_level=None)
+        # Without a name SQLite takes a file that is gone with the process, however that ends.
+        self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute("CREATE TABLE seen (source_id TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID")
@@ -30,4 +29,3 @@ class SeenIds(contextlib.AbstractContextManager):
 
     def __exit__(self, *exception):
         self._database.close()
-        self._folder.cleanup()

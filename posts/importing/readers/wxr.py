@@ -10,7 +10,6 @@ import contextlib
 import json
 import re
 import sqlite3
-import tempfile
 import zlib
 from xml.parsers import expat
 
@@ -269,8 +268,8 @@ class _Spool(contextlib.AbstractContextManager):
     """The items of an export in a temporary file, and what other items are asked about: pictures, reusable blocks."""
 
     def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="alphanode-import-")
-        self._database = sqlite3.connect(f"{self._folder.name}/items.sqlite3", isolation_level=None)
+        # Without a name SQLite takes a file that is gone with the process, however that ends.
+        self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode=OFF",
             "PRAGMA synchronous=OFF",
@@ -330,4 +329,3 @@ class _Spool(contextlib.AbstractContextManager):
 
     def __exit__(self, *exception):
         self._database.close()
-        self._folder.cleanup()
