@@ -159,7 +159,7 @@ def test_twenty_posts_one_after_the_other_and_the_site_shows_exactly_that(browse
         watched.page.wait_for_selector("[data-awake]")
     done = work_through(hands(watched.page), 20)
     assert len(done) == 20 and complaints(watched) == []
-    sitemap = client.get("/sitemap.xml").content.decode()
+    sitemap = client.get("/sitemaps/articles-0.xml").getvalue().decode()
     for source_id, act in done.items():
         post = Post.objects.get(source_id=source_id)
         page = client.get(post.get_absolute_url())
