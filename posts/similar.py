@@ -6,8 +6,9 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, FloatField, OuterRef, Q, Subquery, Sum
+from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Cast
 
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
@@ -85,11 +86,21 @@ def _around(post, stack):
     ]
 
 
+def _among(keys):
+    """The condition that a post is one of the queryset of keys."""
+    if connection.vendor != "postgresql":
+        return Q(pk__in=keys)
+    # As a semi-join PostgreSQL would begin with every listed post, of which it expects one; an array is made first.
+    return Func(
+        F("pk"), ArraySubquery(keys), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
+    )
+
+
 def _listed(post, keys, around):
     """The listed posts of the querysets of keys, with no more of them than a page shows."""
     return (
         Post.objects.listed()
-        .filter(pk__in=keys.union(*around, all=True) if around else keys)
+        .filter(_among(keys.union(*around, all=True) if around else keys))
         .with_list_rows()
         .annotate(is_twin=Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk"))))
     )
