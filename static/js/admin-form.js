@@ -73,10 +73,12 @@ if (list) {
     return true;
   };
   addEventListener("hashchange", () => open(location.hash));
-  // A second click on a link to the same place changes no address.
+  // A link goes there at once: the browser alone would look for a place that is hidden until the address has changed.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
-    if (link && !tabs.includes(link) && link.hash === location.hash) open(link.hash);
+    if (!link || tabs.includes(link) || !open(link.hash)) return;
+    event.preventDefault();
+    if (link.hash !== location.hash) history.pushState(null, "", link.hash);
   });
 
   const wrong = form.querySelector("[aria-invalid='true'], .field--error, .errorlist");
