@@ -191,18 +191,21 @@ if (screenRoot) {
   });
 
   // A sandboxed frame swallows keys. After a click into it the page takes the focus back; whoever went there by Tab
-  // stays, and is told why the keys rest.
-  let tabbedAt = -Infinity;
+  // stays, and is told why the keys rest. A Tab that stays in the page gives something here the focus.
+  let isTabbing = false;
   const resting = find("[data-resting]");
-  addEventListener("keydown", (event) => { if (event.key === "Tab") tabbedAt = performance.now(); }, true);
+  addEventListener("keydown", (event) => { isTabbing = event.key === "Tab"; }, true);
   addEventListener("blur", () => setTimeout(() => {
     if (!frame || document.activeElement !== frame) return;
-    if (performance.now() - tabbedAt < 300) {
+    if (isTabbing) {
       if (resting && keysOn) resting.hidden = false;
       return;
     }
     frame.blur();
     title.focus({ preventScroll: true });
   }));
-  addEventListener("focus", () => { if (resting) resting.hidden = true; });
+  addEventListener("focus", () => {
+    isTabbing = false;
+    if (resting) resting.hidden = true;
+  }, true);
 }
