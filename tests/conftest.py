@@ -7,14 +7,17 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import override_settings
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.emptied import mend_emptied_databases
 
 mend_emptied_databases()
 # The same examples in every run, so that a change alone makes a test fail; `make torture` looks for new ones.
-hypothesis_settings.register_profile("same", derandomize=True, database=None)
-hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
+# How long an example takes says more of the machine than of the code.
+UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis_settings.register_profile("same", derandomize=True, database=None, **UNHURRIED)
+hypothesis_settings.register_profile("thorough", max_examples=2000, print_blob=True, **UNHURRIED)
 hypothesis_settings.load_profile("same")
 
 
