@@ -1,7 +1,5 @@
 """An import that is killed and run again ends like one that nobody disturbed; so does a roll-back."""
 
-import random
-
 import pytest
 
 from tests.torture.kills import count_events, prepare, spend_kills
@@ -33,8 +31,7 @@ def test_the_undisturbed_run_has_every_kind_of_row(undisturbed):
 
 def test_an_import_that_is_killed_at_any_point_comes_out_whole(sites, undisturbed):
     site, command, expected, events = undisturbed
-    seed = random.randrange(10**6)
-    for state in spend_kills(sites, site, command, events, kills=KILLS, seed=seed):
+    for state in spend_kills(sites, site, command, events, kills=KILLS, seed=1):
         assert differences(state, expected) == []
 
 
@@ -52,6 +49,5 @@ def test_a_rollback_that_is_killed_at_any_point_comes_out_whole(sites, undisturb
     rollback = ["roll_back_import", "2"]
     expected, events = count_events(sites, imported, rollback, tmp_path)
     assert [row[1] for row in expected["batches"]] == ["finished", "rolled_back"]
-    seed = random.randrange(10**6)
-    for state in spend_kills(sites, imported, rollback, events, kills=KILLS, seed=seed, end="rolled_back"):
+    for state in spend_kills(sites, imported, rollback, events, kills=KILLS, seed=2, end="rolled_back"):
         assert differences(state, expected) == []
