@@ -88,7 +88,7 @@ def serving(count, **environment):
         for server in servers:
             server.terminate()
         for server in servers:
-            server.communicate(timeout=60)
+            server.communicate(timeout=180)
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,7 @@ def test_an_interrupted_import_ends_at_once_says_how_to_go_on_and_goes_on(sites,
         pipe.flush()
         assert "refused" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=180)
     assert process.returncode == 143
     last = errors.strip().splitlines()[-1]
     assert "Stopped by SIGTERM" in last and "Send the same input again" in last
@@ -269,7 +269,7 @@ def test_the_second_run_of_a_source_is_told_who_runs_it(sites, tmp_path):
             assert second.returncode == 75
             assert "Import 1 of this source runs now: started by a command on" in second.stderr
             assert f"process {first.pid}" in second.stderr and "Traceback" not in second.stderr
-        first.communicate(timeout=60)
+        first.communicate(timeout=180)
     assert first.returncode == 0
     assert site.ask("SELECT count(*) FROM posts_post") == [(60,)]
 
@@ -285,7 +285,7 @@ def test_of_runs_at_once_over_overlapping_files_each_post_comes_once(sites, tmp_
         paths.append(path)
     processes = [site.start("import_posts", path, driver=[]) for path in paths]
     for process in processes:
-        _, errors = process.communicate(timeout=100)
+        _, errors = process.communicate(timeout=180)
         assert process.returncode == 0, errors
     assert site.ask("SELECT count(*), count(DISTINCT source_id) FROM posts_post") == [(270, 270)]
     assert site.ask("SELECT count(*) FROM posts_revision") == [(270,)]

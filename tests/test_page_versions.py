@@ -59,13 +59,13 @@ def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
             with transaction.atomic():
                 note_changes(["slow"])
                 noted.set()
-                assert go_on.wait(10)
+                assert go_on.wait(180)
         finally:
             connection.close()
 
     writer = threading.Thread(target=slow)
     writer.start()
-    assert noted.wait(10)
+    assert noted.wait(180)
     note_changes(["quick"])
     look = changes_since(0)
     assert "quick" in look.keys and "slow" not in look.keys
