@@ -60,14 +60,17 @@ def test_the_sentence_says_what_sql_says(desk, reviewer):
 
 
 def test_each_day_counts_what_came_in_and_what_was_decided_on_it(reviewer):
-    today = timezone.localdate()
+    # Midnight may pass while all this is made.
+    noon = timezone.now().replace(hour=12)
+    today = noon.date()
     import_records(*[RecordFactory() for _ in range(3)])
-    ImportBatch.objects.update(started_at=timezone.now() - timedelta(days=3))
     largest = ImportBatch.objects.get().pk
     make_post()
     for days in (0, 1, 1, 13, 14):
         review = turn_down(make_post(), by=reviewer)
-        Review.objects.filter(pk=review.pk).update(created_at=timezone.now() - timedelta(days=days))
+        Review.objects.filter(pk=review.pk).update(created_at=noon - timedelta(days=days))
+    ImportBatch.objects.update(started_at=noon)
+    ImportBatch.objects.filter(pk=largest).update(started_at=noon - timedelta(days=3))
     came, decided = came_in_by_day(today), decided_by_day(today)
     assert came[today - timedelta(days=3)] == (3, largest)
     assert came[today][0] == 6

@@ -147,7 +147,7 @@ def _take_away_by_switch(post):
 
 @pytest.mark.parametrize("take_away", [_take_away_by_flag, _take_away_by_withdrawal, _take_away_by_switch])
 def test_what_is_taken_away_is_named_nowhere_at_once_and_another_takes_its_place(client, release, take_away):
-    posts = [release(title=f"Post {number}", stack=[f"stack {number}"]) for number in range(KEPT + 3)]
+    posts = [release(title=f"Post {number:02}", stack=[f"stack {number}"]) for number in range(KEPT + 3)]
     find_stale_neighbours()
     gone = next(other for other in posts[1:] if other.title in titles_on(client, posts[0]))
     take_away(gone)
