@@ -1,5 +1,6 @@
 """What tests share: a database of their own, people of each group, a browser."""
 
+import contextlib
 import os
 import shutil
 
@@ -97,8 +98,10 @@ CHROMIUM_ARGUMENTS = [
 @pytest.fixture(scope="session")
 def chromium():
     """A real Chromium; without one the browser tests fail, they are never skipped."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # As long as Playwright waits for everything else.
+    expect.set_options(timeout=30_000)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     assert path, "Chromium is missing. On Debian and Ubuntu: apt-get install chromium"
     # Playwright runs an event loop in this thread; Django's database calls here are ordinary ones all the same.
@@ -112,8 +115,9 @@ def chromium():
 class Watched:
     """A page, with what its browser complained about and which foreign addresses it asked for (none is let out)."""
 
-    def __init__(self, context, origin):
+    def __init__(self, context, origin, has_script):
         self.complaints, self.foreign = [], []
+        self.has_script = has_script
         self.page = context.new_page()
         self.origin = origin
         self.page.on("console", self._note)
@@ -132,7 +136,26 @@ class Watched:
             route.abort()
 
     def open(self, path):
-        return self.page.goto(self.origin + path)
+        response = self.page.goto(self.origin + path)
+        self._go_to_place()
+        return response
+
+    @contextlib.contextmanager
+    def next_page(self):
+        """For what leads to another page: `with` ends when that page stands there whole, its scripts run."""
+        with self.page.expect_navigation():
+            yield
+        self._go_to_place()
+
+    def follow(self, control):
+        """Click a selector or a locator that leads to another page."""
+        with self.next_page():
+            (self.page.locator(control) if isinstance(control, str) else control).click()
+
+    def _go_to_place(self):
+        """Wait until the browser went to the place that the address names: it moves the focus only as it draws."""
+        if self.has_script and "#" in self.page.url:
+            self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 @pytest.fixture
@@ -143,7 +166,7 @@ def browser_page(chromium, live_server):
     def opened(width=1280, scheme="light", **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         contexts.append(context)
-        return Watched(context, live_server.url)
+        return Watched(context, live_server.url, options.get("java_script_enabled", True))
 
     with override_settings(SITE_URL=live_server.url):
         yield opened

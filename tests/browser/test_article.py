@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from playwright.sync_api import expect
 
 from tests.every_page import IMAGES, full_post
 from tests.factories import approve, make_post
@@ -39,12 +40,16 @@ def test_a_button_copies_the_code_exactly(browser_page, has_clipboard):
         watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     else:
         watched.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    # A clock that stands: the buttons would take their words back after two seconds.
+    watched.page.clock.install(time=0)
+    watched.page.clock.pause_at(1000)
     watched.open(post.get_absolute_url())
     for name, words in (("Copy: Code Python read.py", CODE), ("Copy: Code", "plain code\n")):
         button = watched.page.get_by_role("button", name=name, exact=True)
+        status = watched.page.locator(".code").filter(has=button).get_by_role("status")
         button.focus()
         watched.page.keyboard.press("Enter")
-        watched.page.get_by_role("status").filter(has_text="Copied").first.wait_for(state="attached")
+        expect(status).to_have_text("Copied")
         if has_clipboard:
             assert watched.page.evaluate("navigator.clipboard.readText()") == words
         assert button.inner_text() == "Copied"
@@ -124,9 +129,9 @@ def test_nothing_moves_while_a_page_loads_whose_pictures_never_come(browser_page
             }).observe({type: 'layout-shift', buffered: true});"""
         )
         watched.open(post.get_absolute_url())
-        for figure in watched.page.locator("figure").all():
-            figure.scroll_into_view_if_needed()
-        watched.page.wait_for_load_state("networkidle")
+        for picture in watched.page.locator("figure img").all():
+            picture.scroll_into_view_if_needed()
+            picture.evaluate("img => img.complete || new Promise(done => { img.onload = img.onerror = done })")
         watched.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert watched.foreign and watched.page.evaluate("shift") <= 0.02
 
@@ -143,7 +148,7 @@ def test_the_command_on_the_page_computes_the_fingerprint_that_stands_beside_it(
         watched.page.get_by_text("How this was made").first.click()
         watched.page.get_by_text("How to check the fingerprint").click()
         command = watched.page.locator(".check code").inner_text()
-        printed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60).stdout
+        printed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=180).stdout
         assert printed.strip() == post.live_revision.fingerprint
         assert printed.strip() in watched.page.locator(".provenance").inner_text()
 

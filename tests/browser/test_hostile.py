@@ -42,7 +42,8 @@ def test_what_is_watched_for_is_seen_when_it_happens(browser_page):
     watched = watched_for_running(browser_page)
     watched.page.route("**/control", lambda route: route.fulfill(body="".join(RUNS[:6]), content_type="text/html"))
     watched.open("/control")
-    watched.page.wait_for_function("true")
+    # The page has an answer only when what it said before was heard.
+    watched.page.evaluate("owned('the last')")
     assert {"script", "image", "svg"} <= set(watched.ran)
 
 

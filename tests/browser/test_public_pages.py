@@ -51,7 +51,7 @@ def test_a_page_asks_foreign_hosts_for_nothing_but_allowed_pictures_and_little_o
 
 
 def test_a_figure_whose_picture_does_not_come_shows_its_drawing_and_its_words(browser_page, site):
-    watched = browser_page()
+    watched = browser_page(reduced_motion="reduce")
     watched.open(site["waiting"][0])
     figure = watched.page.locator("figure").first
     frame = figure.locator(".figure__frame")
@@ -92,7 +92,7 @@ def test_the_first_key_leads_past_the_header(browser_page, site):
     watched.open(site["approved"][0])
     watched.page.keyboard.press("Tab")
     watched.page.keyboard.press("Enter")
-    assert watched.page.evaluate("document.activeElement.id") == "main"
+    watched.page.wait_for_function("document.activeElement.id === 'main'")
 
 
 def test_an_article_is_whole_without_javascript(browser_page, site):

@@ -53,15 +53,18 @@ def test_keys_walk_tick_flag_and_open(browser_page, reviewer, waiting):
     page.keyboard.press("x")
     assert page.locator(".queue-row :checked").count() == 2
     page.locator(".queue-row__title", has_text="Risky").focus()
-    page.keyboard.press("f")
+    with watched.next_page():
+        page.keyboard.press("f")
     page.wait_for_url(f"**/{waiting[0].pk}/flag/")
     watched.open(QUEUE)
-    page.keyboard.press("?")
+    with watched.next_page():
+        page.keyboard.press("?")
     page.wait_for_url("**/admin/queue/keys/")
     assert watched.complaints == []
     watched.open(QUEUE)
     page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    with watched.next_page():
+        page.keyboard.press("Enter")
     page.wait_for_url(f"**/admin/review/{waiting[0].pk}/**")
 
 
@@ -71,11 +74,12 @@ def test_undo_by_key_and_no_keys_for_who_switched_them_off(browser_page, reviewe
     sign_in(watched, reviewer)
     watched.open(QUEUE)
     page = watched.page
-    page.keyboard.press("u")
+    with watched.next_page():
+        page.keyboard.press("u")
     page.get_by_text("waits for a person again").wait_for()
     assert Post.objects.get(pk=waiting[1].pk).awaits_review
     watched.open("/admin/queue/keys/")
-    page.get_by_role("button", name="Switch them off").click()
+    watched.follow(page.get_by_role("button", name="Switch them off"))
     watched.open(QUEUE)
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement === document.body")
@@ -87,19 +91,19 @@ def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
     sign_in(watched, reviewer)
     watched.open(QUEUE)
     page = watched.page
-    page.locator(".queue-row", has_text="Risky").get_by_role("button", name="Claim").click()
+    watched.follow(page.locator(".queue-row", has_text="Risky").get_by_role("button", name="Claim"))
     assert "You hold it" in page.locator(".queue-row", has_text="Risky").inner_text()
     assert QueueEntry.objects.get(pk=waiting[0].pk).held_by == reviewer
     page.get_by_label("Stack").select_option("Rust")
-    page.get_by_role("button", name="Show").click()
+    watched.follow(page.get_by_role("button", name="Show"))
     assert page.locator(".queue-row").count() == 1
-    page.get_by_role("link", name="Clear").click()
+    watched.follow(page.get_by_role("link", name="Clear"))
     page.locator(".queue-row", has_text="Number 1").get_by_role("checkbox").check()
     page.locator(".queue-row", has_text="Number 2").get_by_role("checkbox").check()
-    page.get_by_role("button", name="Reject…").click()
+    watched.follow(page.get_by_role("button", name="Reject…"))
     assert "Reject: 2 chosen, 2 will be done, 0 refused" in page.locator("h1").inner_text()
     page.get_by_label("Reason").select_option("repeats")
-    page.get_by_role("button", name="Reject: 2 posts").click()
+    watched.follow(page.get_by_role("button", name="Reject: 2 posts"))
     assert "Reject: 2 done, 0 refused" in page.locator("h1").inner_text()
     assert Post.objects.filter(head_revision__status="rejected").count() == 2
     watched.open("/admin/")
@@ -120,7 +124,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, re
     page = watched.page
     watched.open(QUEUE)
     page.locator(".queue-row").first.get_by_role("checkbox").check()
-    page.get_by_role("button", name="Approve…").click()
+    watched.follow(page.get_by_role("button", name="Approve…"))
     bulk = reverse("admin:queue_bulk", args=[BulkRun.objects.get().pk])
     found = {}
     for address in (

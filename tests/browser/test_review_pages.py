@@ -99,24 +99,24 @@ def test_without_javascript_a_reviewer_plans_rolls_back_and_answers(browser_page
     page.get_by_label("Day", exact=True).first.fill("2099-01-02")
     page.get_by_label("Time", exact=True).first.fill("08:00")
     page.get_by_label("Time zone").first.select_option("Europe/Zagreb")
-    page.get_by_role("button", name="Release 1.0.2", exact=True).click()
+    watched.follow(page.get_by_role("button", name="Release 1.0.2", exact=True))
     assert "2 Jan 2099 08:00, Europe/Zagreb (UTC+01:00)" in page.locator(".releases__plans").inner_text()
-    page.get_by_role("button", name="Cancel: Release 1.0.2").click()
+    watched.follow(page.get_by_role("button", name="Cancel: Release 1.0.2"))
     page.locator("#back-why").fill("Wrong figure.")
-    page.get_by_role("button", name="Roll back to 1.0.0").click()
+    watched.follow(page.get_by_role("button", name="Roll back to 1.0.0"))
     assert "Rolled back: readers see 1.0.0 now." in page.content()
     assert Post.objects.get().live_revision.version == "1.0.0"
     watched.open(post.get_absolute_url())
-    page.get_by_role("link", name="Report a problem").click()
+    watched.follow(page.get_by_role("link", name="Report a problem"))
     page.get_by_label("Code does not work").check()
-    page.get_by_role("button", name="Send the report").click()
+    watched.follow(page.get_by_role("button", name="Send the report"))
     assert "It is noted." in page.content()
     watched.open(reverse("admin:posts_post_changelist"))
-    page.get_by_role("button", name=f"Flag {post.title}").click()
+    watched.follow(page.get_by_role("button", name=f"Flag {post.title}"))
     assert "Flagged:" in page.content() and Post.objects.get().needs_human_review
     watched.open(reverse("admin:posts_post_flag", args=[post.pk]))
     page.get_by_label("Why it no longer stands").fill("Looked.")
-    page.get_by_role("button", name="Clear this flag").click()
+    watched.follow(page.get_by_role("button", name="Clear this flag"))
     assert not Post.objects.get().needs_human_review
     assert watched.complaints == []
 
@@ -130,6 +130,7 @@ def test_a_flag_is_raised_with_the_keyboard_alone(browser_page):
     watched.page.keyboard.press("Tab")
     watched.page.keyboard.type("Look at the second figure.")
     watched.page.keyboard.press("Tab")
-    watched.page.keyboard.press("Enter")
+    with watched.next_page():
+        watched.page.keyboard.press("Enter")
     watched.page.wait_for_selector("text=Flagged:")
     assert Post.objects.get().review_flags.get().note == "Look at the second figure."
