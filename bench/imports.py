@@ -12,6 +12,7 @@ import os
 import random
 import re
 import resource
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -151,7 +152,10 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alphanode-bench-") as folder:
         folder = Path(folder)
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "alphanode.settings", "DEBUG": "on", "ENV_FILE": ""}
+        # As in production: with DEBUG Django writes down every statement with its values.
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "alphanode.settings", "DEBUG": "off", "ENV_FILE": ""}
+        os.environ |= {"SITE_URL": "https://bench.example", "ALLOWED_HOSTS": "bench.example"}
+        os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
         os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/bench.sqlite3")
         sys.path.insert(0, str(ROOT))
         import django

@@ -88,6 +88,10 @@ def _filled(text):
     return text
 
 
+def _item(text):
+    return _filled(canonical_text(text))
+
+
 def _source_id(text):
     if not text.isprintable() or text != text.strip():
         raise PydanticCustomError("source_id", "may hold no control characters and no spaces around it.")
@@ -171,7 +175,7 @@ Text = Annotated[str, AfterValidator(canonical_text)]
 Line = Annotated[str, AfterValidator(_line)]
 ShortLine = Annotated[str, Field(max_length=100), AfterValidator(_line)]
 MediumLine = Annotated[str, Field(max_length=300), AfterValidator(_line)]
-Item = Annotated[str, Field(max_length=2000), AfterValidator(canonical_text), AfterValidator(_filled)]
+Item = Annotated[str, Field(max_length=2000), AfterValidator(_item)]
 Flag = Annotated[bool | Annotated[int, Field(ge=0, le=1)], AfterValidator(_flag)]
 Score = Annotated[int | float, Field(ge=0, le=100)]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
@@ -197,12 +201,15 @@ class _Part(BaseModel):
         """The object as a dict in the schema's order: empty known keys left out, unknown keys after the known."""
         result = {}
         for name, value in self.__dict__.items():
+            if not value and _is_empty(value):
+                continue
             if isinstance(value, _Part):
                 value = value.to_dict()
-            elif type(value) is list and value and isinstance(value[0], _Part):
+                if not value:
+                    continue
+            elif type(value) is list and isinstance(value[0], _Part):
                 value = [item.to_dict() for item in value]
-            if not _is_empty(value):
-                result[name] = value
+            result[name] = value
         if self.__pydantic_extra__:
             result.update(self.__pydantic_extra__)
         return result

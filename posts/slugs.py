@@ -37,8 +37,8 @@ def distinct_slug(slug, source_id, digits=DIGITS[0]):
 def taken_slugs(slugs):
     """Those of `slugs` that a post has or ever had (two queries)."""
     slugs = list(slugs)
-    taken = set(Post.objects.filter(slug__in=slugs).values_list("slug", flat=True))
-    return taken | set(FormerSlug.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+    taken = set(Post.objects.filter(slug__among=slugs).values_list("slug", flat=True))
+    return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
 
 
 def free_slugs(records):

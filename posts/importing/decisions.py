@@ -3,7 +3,10 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from django.db import connection
+
 from posts.importing.readers.base import Row
+from posts.importing.writers.rows import RecordRows
 from posts.models import ImportBatch, ImportIssue, Post
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
@@ -22,6 +25,7 @@ class Incoming:
     line_hash: str
     source_id: str
     record: dict | None = None  # None: `settled` says what it counts as without a look at its text
+    rows: RecordRows | None = None
     fingerprint: str = ""
     settled: str = ""
 
@@ -66,7 +70,7 @@ class Decisions:
 def known_line_hashes(rows):
     """{identity: hash of the line that was imported last} of the posts that these rows seem to be."""
     identities = {row.identity for row in rows if row.identity}
-    return dict(Post.objects.filter(source_id__in=identities).values_list("source_id", "import_line_hash"))
+    return dict(Post.objects.filter(source_id__among=identities).values_list("source_id", "import_line_hash"))
 
 
 def validated(batch, rows, known, *, only_new=False):
@@ -91,7 +95,8 @@ def validated(batch, rows, known, *, only_new=False):
             problems = [[problem.pointer, problem.message] for problem in refusal.problems]
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
         else:
-            incoming.append(Incoming(row, line_hash, record["source_id"], record, fingerprint_of(record)))
+            item = Incoming(row, line_hash, record["source_id"], record, RecordRows.of(record), fingerprint_of(record))
+            incoming.append(item)
     return incoming, refused
 
 
@@ -134,11 +139,11 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
 
 def locked_posts(source_ids, *, lock=True):
     """{source_id: Post} with what deciding needs; locked in one order, so that no two writers wait for each other."""
-    if lock:
+    if lock and connection.features.has_select_for_update:
         # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
-        list(Post.objects.filter(source_id__in=source_ids).order_by("pk").select_for_update().values_list("pk"))
+        list(Post.objects.filter(source_id__among=source_ids).order_by("pk").select_for_update().values_list("pk"))
     posts = (
-        Post.objects.filter(source_id__in=source_ids)
+        Post.objects.filter(source_id__among=source_ids)
         .select_related("head_revision")
         .only(
             "source_id",

@@ -5,6 +5,7 @@ import gc
 import os
 import socket
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -28,6 +29,13 @@ from posts.records import canonical_text
 # in bytes too, so that memory stays flat when every record is as large as a record may be.
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
+# How an engine is told to write much at once: see _bulk_settings.
+BULK_SETTINGS = {
+    "sqlite": {"mmap_size": 0, "synchronous": "NORMAL"},
+    "postgresql": {"synchronous_commit": "off"},
+}
+# How many chunks are read and checked before their turn.
+CHUNKS_AHEAD = 2
 # Somebody may take an identity or an address between our look and our write; then we look again.
 ATTEMPTS = 5
 # How many records a rehearsal shows, and how many kinds, refusals and warnings a report tells apart.
@@ -174,11 +182,11 @@ class _Run:
         batch = self.batch
         self._begin()
         try:
-            with SeenIds() as self.seen, _calm_collector() as collect, _unmapped_database():
+            with SeenIds() as self.seen, _calm_collector() as collect, _bulk_settings():
                 rows = self.reader.rows()
                 if batch.checkpoint_line:
                     self._read_again(rows)
-                with contextlib.closing(self._one_ahead(rows)) as chunks:
+                with contextlib.closing(self._checked_ahead(rows)) as chunks:
                     for chunk in chunks:
                         self._take(chunk)
                         collect()
@@ -253,21 +261,20 @@ class _Run:
                 "begin again with --restart; what is in already counts as unchanged then."
             )
 
-    def _one_ahead(self, rows):
-        """Yield _Chunks; while one is being written, and the database works, the next is checked."""
+    def _checked_ahead(self, rows):
+        """Yield _Chunks; while one is being written, and the database works, the next ones are checked."""
         with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
-            chunk = None
+            waiting = deque()
             while True:
                 if coming := _next_chunk(rows):
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(coming)
                     checked = checker.submit(validated, self.batch, coming, known, only_new=self.only_new)
-                    coming = _Chunk(coming, mark, position, checked)
-                if chunk:
-                    yield chunk
-                if not coming:
+                    waiting.append(_Chunk(coming, mark, position, checked))
+                if not waiting:
                     return
-                chunk = coming
+                if not coming or len(waiting) > CHUNKS_AHEAD:
+                    yield waiting.popleft()
 
     def _take(self, chunk):
         """Decide about one chunk and write it with its checkpoint."""
@@ -395,19 +402,29 @@ def _calm_collector():
 
 
 @contextlib.contextmanager
-def _unmapped_database():
-    """SQLite's file not mapped into memory: mapped pages count as the process's own, up to 256 MB of them."""
-    if connection.vendor != "sqlite":
+def _bulk_settings():
+    """The connection as a run of many chunks wants it.
+
+    No commit of a chunk waits for the disk: a machine that loses its power loses the last chunks together with their
+    checkpoints, and the import goes on from there. What the run writes at its end waits, and all before it with it.
+    SQLite's file is not mapped into memory: mapped pages count as the process's own, up to 256 MB of them.
+    """
+    if connection.in_atomic_block:  # a caller's transaction: no chunk is committed
         yield
         return
+    read, write = ("PRAGMA", "PRAGMA") if connection.vendor == "sqlite" else ("SHOW", "SET")
     with connection.cursor() as cursor:
-        before = cursor.execute("PRAGMA mmap_size").fetchone()[0]
-        cursor.execute("PRAGMA mmap_size=0")
+        before = {}
+        for name, value in BULK_SETTINGS[connection.vendor].items():
+            cursor.execute(f"{read} {name}")
+            before[name] = cursor.fetchone()[0]
+            cursor.execute(f"{write} {name} = {value}")
     try:
         yield
     finally:
         with contextlib.suppress(Error), connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA mmap_size={int(before)}")
+            for name, value in before.items():
+                cursor.execute(f"{write} {name} = {value}")
 
 
 def write_decisions(decisions):

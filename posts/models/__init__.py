@@ -10,6 +10,7 @@ from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
 from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
+from posts.models.lookups import Among
 from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.page_change import PageChange
 from posts.models.post import Post
@@ -26,6 +27,7 @@ from posts.models.term import PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 
 __all__ = [
+    "Among",
     "AuditEntry",
     "BulkRow",
     "BulkRun",

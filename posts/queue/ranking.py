@@ -1,8 +1,8 @@
 """Keeps the queue in step with the posts: who stands in it, with how many points, for which reasons.
 
-Operations call refresh_queue() for their one post, an import admit_posts() for a chunk of new ones. In the background
-rank_read_texts() completes reasons when checks and comparisons have read a text, and rank_queue() counts the days and
-puts right whatever else may have gone wrong.
+Operations call refresh_queue() for their one post, an import admit_new_posts() and admit_posts() for a chunk. In the
+background rank_read_texts() completes reasons when checks and comparisons have read a text, and rank_queue() counts
+the days and puts right whatever else may have gone wrong.
 """
 
 from collections import Counter, defaultdict
@@ -51,6 +51,13 @@ RANKED = (
 
 
 LABEL = ("kind", "name", "entry_id")
+# What is read of a post, of its head and of its live text.
+OF_POST = "generator claimed_hash import_fingerprint first_batch_id last_batch_id first_published_at stack".split()
+OF_HEAD = "fingerprint status version created_at".split()
+OF_LIVE = "fingerprint version".split()
+COLUMNS = [
+    "pk", *OF_POST, *(f"head_revision__{name}" for name in OF_HEAD), *(f"live_revision__{name}" for name in OF_LIVE)
+]  # fmt: skip
 
 
 @dataclass
@@ -147,17 +154,29 @@ def refresh_queue(post):
         QueueEntry.objects.filter(pk=post.pk).delete()
 
 
-def admit_posts(ids, *, insert=None):
-    """Bring posts that an import has just written or taken back in step with the queue, in its transaction, with what
-    the records alone say. The checks, the comparison and the generators follow in the background.
+def admit_new_posts(new, *, insert):
+    """Put posts into the queue that an import has just created, in its transaction, with what the records alone say.
+    The checks, the comparison and the generators follow in the background.
 
-    insert(model, rows, names): how the import's writer inserts a set of rows, dicts of these columns; without it the
-    queue's own way is taken.
+    new: (columns of Post, columns of its Revision, whether it has the flag of its source) of each, so that nothing has
+    to be read; insert(model, rows, names): how the import's writer inserts a set of rows, dicts of these columns.
     """
+    facts = {}
+    for post, head, is_flagged in new:
+        known = {name: post[name] for name in OF_POST} | {f"head_revision__{name}": head[name] for name in OF_HEAD}
+        known |= {"live_revision__fingerprint": None, "live_revision__version": None}
+        facts[post["id"]] = Facts(known, flags=Counter([ReviewFlag.Reason.SOURCE] * is_flagged))
+    entries, labels = _entries(facts, {}, timezone.now())
+    insert(QueueEntry, entries, set(entries[0]))
+    insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in dict.fromkeys(labels)], set(LABEL))
+
+
+def admit_posts(ids):
+    """Bring posts that an import has just changed or taken back in step with the queue, as admit_new_posts does."""
     ids = list(ids)
     for at in range(0, len(ids), 1000):
         chunk = ids[at : at + 1000]
-        _rank(chunk, now=timezone.now(), from_record=True, insert=insert)
+        _rank(chunk, now=timezone.now(), from_record=True)
         QueueEntry.objects.filter(pk__in=chunk).exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
 
 
@@ -177,13 +196,28 @@ def rank_posts(ids, *, now=None):
     return ranked
 
 
-def _rank(ids, *, now, from_record=False, insert=None):
+def _rank(ids, *, now, from_record=False):
     """Write the entries of those among `ids` that wait; return how many. from_record: ask for nothing that an import
-    hasn't written itself. insert: that of an import, whose posts nobody else puts into the queue meanwhile."""
+    hasn't written itself."""
     facts = _facts(ids, from_record=from_record)
     if not facts:
         return 0
     since = dict(QueueEntry.objects.filter(pk__in=facts).values_list("pk", "waiting_since"))
+    entries, labels = _entries(facts, since, now)
+    QueueEntry.objects.bulk_create(
+        [QueueEntry(**entry) for entry in entries],
+        update_conflicts=True,
+        update_fields=RANKED,
+        unique_fields=["post"],
+        batch_size=500,
+    )
+    _write_labels(list(since), labels)
+    return len(facts)
+
+
+def _entries(facts, since, now):
+    """(columns of a QueueEntry for each of `facts`, labels for all of them); since: {primary key: waiting since} of
+    those that stand in the queue."""
     names = {fact.post["generator"] for fact in facts.values()}
     worth = dict(QueueFigure.objects.filter(kind=POINTS, name__in=names).values_list("name", "count"))
     entries, labels = [], []
@@ -209,7 +243,7 @@ def _rank(ids, *, now, from_record=False, insert=None):
                 "live_version": post["live_revision__version"] or "",
                 "is_back": fact.is_back,
                 "stack": stack,
-                "words": None if from_record else len(post["intro"].split()) + len(post["body"].split()),
+                "words": len(post["intro"].split()) + len(post["body"].split()) if "body" in post else None,
                 "generator": post["generator"],
                 "batch_id": post["last_batch_id"],
                 "is_complete": fact.checks is not None and fact.is_compared,
@@ -217,22 +251,7 @@ def _rank(ids, *, now, from_record=False, insert=None):
         )
         labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
         labels += [(QueueLabel.Kind.STACK.value, name, pk) for name in dict.fromkeys(stack) if name]
-    if insert:
-        new = [entry for entry in entries if entry["post_id"] not in since]
-        insert(QueueEntry, new, set(entries[0]))
-        own = [label for label in dict.fromkeys(labels) if label[2] not in since]
-        insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in own], set(LABEL))
-        entries = [entry for entry in entries if entry["post_id"] in since]
-        labels = [label for label in labels if label[2] in since]
-    QueueEntry.objects.bulk_create(
-        [QueueEntry(**entry) for entry in entries],
-        update_conflicts=True,
-        update_fields=RANKED,
-        unique_fields=["post"],
-        batch_size=500,
-    )
-    _write_labels(list(since), labels)
-    return len(facts)
+    return entries, labels
 
 
 def _write_labels(known, labels):
@@ -250,13 +269,6 @@ def _write_labels(known, labels):
         ignore_conflicts=True,
         batch_size=300,
     )
-
-
-COLUMNS = (
-    "pk generator claimed_hash import_fingerprint first_batch_id last_batch_id first_published_at stack "
-    "head_revision__fingerprint head_revision__status head_revision__version head_revision__created_at "
-    "live_revision__fingerprint live_revision__version"
-).split()
 
 
 def _facts(ids, *, from_record):

@@ -1,51 +1,14 @@
 """What both writers share: which rows of which tables a decision means."""
 
-from django.db.models import DateField
 from django.utils import timezone
-from pydantic_core import to_json
 
+from posts.importing.writers.rows import CHILDREN, RecordRows, Table
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFlag, Revision
-from posts.models.fields import OrderedJSONField
-from posts.models.image_source import image_columns
-from posts.models.post import post_columns
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
 from posts.page_versions import LISTS, note_changes, post_key
-from posts.queue.ranking import admit_posts
+from posts.queue.ranking import admit_new_posts, admit_posts
 from posts.records import CANONICAL_VERSION
-
-
-class Table:
-    """The concrete columns of a model, ready to take rows given as dicts of attribute → Python value."""
-
-    def __init__(self, model, connection, names=None):
-        fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
-        self.name = model._meta.db_table
-        self.columns = [field.column for field in fields]
-        self._columns = [(field.attname, _preparation(field, connection)) for field in fields]
-
-    def rows(self, values):
-        """Tuples in the order of `columns`, as the driver takes them."""
-        columns = self._columns
-        return [
-            tuple([row[name] if prepare is None else prepare(row[name]) for name, prepare in columns]) for row in values
-        ]
-
-
-def _preparation(field, connection):
-    """What makes a value of `field` ready for the driver; None: it is ready as it is (text, numbers, yes and no)."""
-    if isinstance(field, OrderedJSONField):
-        return _json_text
-    if isinstance(field, DateField):  # and DateTimeField
-        return lambda value: field.get_db_prep_save(value, connection)
-    return None
-
-
-def _json_text(value):
-    """The text that OrderedJSONField stores; most of these columns are empty, and the rest must be quick."""
-    if not value:
-        return "{}" if type(value) is dict else "[]"
-    return to_json(value).decode()
 
 
 class BatchWriter:
@@ -58,10 +21,10 @@ class BatchWriter:
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
         self.batch_id = decisions.batch.pk
-        self.proposed = []
-        self._write_created(decisions.created)
-        self._write_updated(decisions.updated)
-        admit_posts(self.proposed, insert=self._insert)
+        if decisions.created:
+            self._write_created(decisions.created)
+        if decisions.updated:
+            self._write_updated(decisions.updated)
         self._note_pages([post for _, post, _ in decisions.updated] + [post for _, post in decisions.refreshed])
         if decisions.refreshed:
             names = {
@@ -107,7 +70,7 @@ class BatchWriter:
         posts, revisions = [], []
         for (incoming, slug, version, _), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
             posts.append(
-                post_columns(incoming.record)
+                incoming.rows.post
                 | self._imported(incoming, revision_id)
                 | {
                     "id": post_id,
@@ -127,40 +90,43 @@ class BatchWriter:
             revisions.append(self._revision(incoming, post_id, revision_id, 1, version))
         self._insert(Post, posts)
         self._insert(Revision, revisions)
-        self.proposed += post_ids
         pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
-        self._insert_children([(post_id, incoming.record) for post_id, incoming in pairs])
+        self._insert_children([(post_id, incoming.rows) for post_id, incoming in pairs])
         self._raise_flags(pairs)
         FormerSlug.objects.bulk_create(
             FormerSlug(slug=slug, post_id=post_id)
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
             for slug in former_slugs
         )
+        for post, (incoming, *_) in zip(posts, created, strict=True):
+            post["stack"] = incoming.record.get("stack", [])
+        flagged = [post["needs_human_review"] for post in posts]
+        admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
 
     def _write_updated(self, updated):
-        if not updated:
-            return
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
-            posts.append(post_columns(incoming.record) | self._imported(incoming, revision_id) | {"id": post.pk})
+            posts.append(incoming.rows.post | self._imported(incoming, revision_id) | {"id": post.pk})
             revisions.append(self._revision(incoming, post.pk, revision_id, post.head_revision.number + 1, version))
         self._insert_heads([post for _, post, _ in updated], revisions)
         self._update(Post, set(posts[0]), posts)
-        self._replace_children([(post.pk, incoming.record) for incoming, post, _ in updated])
-        self.proposed += [post.pk for _, post, _ in updated]
+        self._replace_children([(post.pk, incoming.rows) for incoming, post, _ in updated])
+        admit_posts([post.pk for _, post, _ in updated])
 
     def write_restored(self, restored, *, by, why):
         """Make earlier texts the heads of their posts again; restored: (Post, Revision, id of the import that the post
         counts to). Return the ids of the new revisions. The caller holds the posts' locks and the transaction."""
         self.now = timezone.now()
         revision_ids = list(self.take_ids(Revision, len(restored)))
-        posts, revisions = [], []
+        posts, revisions, children = [], [], []
         for (post, text, batch_id), revision_id in zip(restored, revision_ids, strict=True):
+            rows = RecordRows.of(text.snapshot)
+            children.append((post.pk, rows))
             # What readers see and a person approved needs no second look; everything else waits for one.
             is_live = post.is_live and post.live_approval_id and post.live_revision.fingerprint == text.fingerprint
             posts.append(
-                post_columns(text.snapshot)
+                rows.post
                 | {
                     "id": post.pk,
                     "head_revision_id": revision_id,
@@ -177,7 +143,7 @@ class BatchWriter:
                     "post_id": post.pk,
                     "number": post.head_revision.number + 1,
                     "version": next_version(post.head_revision.version),
-                    "snapshot": text.snapshot,
+                    "snapshot": rows.snapshot,
                     "fingerprint": text.fingerprint,
                     "canonical_version": text.canonical_version,
                     "status": first_status("repeat the live text" if is_live else "restore").value,
@@ -189,8 +155,8 @@ class BatchWriter:
             )
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
-        self._replace_children([(post.pk, text.snapshot) for post, text, _ in restored])
-        admit_posts([post.pk for post, _, _ in restored], insert=self._insert)
+        self._replace_children(children)
+        admit_posts([post.pk for post, _, _ in restored])
         return revision_ids
 
     def _insert_heads(self, posts, revisions):
@@ -201,7 +167,7 @@ class BatchWriter:
         self._insert(Revision, revisions)
 
     def _replace_children(self, pairs):
-        """pairs: (post id, record)."""
+        """pairs: (post id, RecordRows)."""
         ids = [post_id for post_id, _ in pairs]
         # In bulk and without reading them first: nothing hangs on a child.
         for model in (ImageSource, ChecklistItem):
@@ -219,13 +185,12 @@ class BatchWriter:
         }
 
     def _revision(self, incoming, post_id, revision_id, number, version):
-        snapshot = {key: value for key, value in incoming.record.items() if key != "slug"}
         return {
             "id": revision_id,
             "post_id": post_id,
             "number": number,
             "version": version,
-            "snapshot": snapshot,
+            "snapshot": incoming.rows.snapshot,
             "fingerprint": incoming.fingerprint,
             "canonical_version": CANONICAL_VERSION,
             "status": Revision.Status.DRAFTED.value,
@@ -236,19 +201,10 @@ class BatchWriter:
         }
 
     def _insert_children(self, pairs):
-        """pairs: (post id, record)."""
-        images = [
-            {"post_id": post_id, "position": position} | image_columns(image)
-            for post_id, record in pairs
-            for position, image in enumerate(record.get("image_sources", ()), 1)
-        ]
-        items = [
-            {"post_id": post_id, "position": position, "text": text}
-            for post_id, record in pairs
-            for position, text in enumerate(record.get("checklist", ()), 1)
-        ]
-        self._insert(ImageSource, images, set(images[0]) if images else None)
-        self._insert(ChecklistItem, items, {"post_id", "position", "text"})
+        """pairs: (post id, RecordRows)."""
+        for model, kind, columns in CHILDREN:
+            if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]:
+                self.insert(Table(model, self.connection, columns), rows)
 
     def _raise_flags(self, pairs):
         ReviewFlag.objects.bulk_create(

@@ -1,4 +1,9 @@
+from itertools import chain
+
 from posts.importing.writers.base import BatchWriter
+
+# Under the 999 that the oldest builds of SQLite take.
+VALUES_OF_A_STATEMENT = 900
 
 
 class SQLiteWriter(BatchWriter):
@@ -13,9 +18,19 @@ class SQLiteWriter(BatchWriter):
 
     def insert(self, table, rows):
         columns = ", ".join(f'"{column}"' for column in table.columns)
-        marks = ", ".join(["%s"] * len(table.columns))
+        marks = "({})".format(", ".join(["%s"] * len(table.columns)))
+        begin = f'INSERT INTO "{table.name}" ({columns}) VALUES '  # noqa: S608 (our own column names)
+        # The driver gives Python's lock away once a statement, and while a check goes on beside us it is not back
+        # soon: many rows a statement, and the engine works while the other thread does.
+        rows = list(rows)
+        size = VALUES_OF_A_STATEMENT // len(table.columns)
+        whole = len(rows) - len(rows) % size
+        sets = [chain.from_iterable(rows[at : at + size]) for at in range(0, whole, size)]
         with self.connection.cursor() as cursor:
-            cursor.executemany(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', rows)  # noqa: S608
+            if sets:
+                cursor.executemany(begin + ", ".join([marks] * size), map(tuple, sets))
+            if rows[whole:]:
+                cursor.executemany(begin + marks, rows[whole:])
 
     def update(self, table, key, rows):
         at = table.columns.index(key)

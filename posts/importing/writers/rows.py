@@ -1,0 +1,91 @@
+"""The rows that a record means, ready for the driver but for the ids; made while the database works on other rows."""
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from operator import itemgetter
+
+from django.db.models import DateField
+from pydantic_core import to_json
+
+from posts.models import ChecklistItem, ImageSource, Post
+from posts.models.fields import OrderedJSONField
+from posts.models.image_source import image_columns
+from posts.models.post import post_columns
+
+
+class Table:
+    """The concrete columns of a model, ready to take rows given as dicts of attribute → Python value."""
+
+    def __init__(self, model, connection, names=None):
+        fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
+        self.name = model._meta.db_table
+        self.columns = [field.column for field in fields]
+        self._take = itemgetter(*(field.attname for field in fields))
+        preparations = [(at, _preparation(field, connection)) for at, field in enumerate(fields)]
+        self._preparations = [(at, prepare) for at, prepare in preparations if prepare]
+
+    def rows(self, values):
+        """Tuples in the order of `columns`, as the driver takes them."""
+        if not self._preparations:
+            return [self._take(row) for row in values]
+        rows = [list(self._take(row)) for row in values]
+        for at, prepare in self._preparations:
+            for row in rows:
+                row[at] = prepare(row[at])
+        return [tuple(row) for row in rows]
+
+
+def _preparation(field, connection):
+    """What makes a value of `field` ready for the driver; None: it is ready as it is (text, numbers, yes and no)."""
+    if isinstance(field, OrderedJSONField):
+        return _json_text
+    if isinstance(field, DateField):  # and DateTimeField
+        # A set of rows has few moments, most of them this one.
+        return lru_cache(maxsize=32)(lambda value: field.get_db_prep_save(value, connection))
+    return None
+
+
+def _json_text(value):
+    """The text that OrderedJSONField stores; most of these columns are empty, and the rest must be quick."""
+    if type(value) is str:  # by RecordRows
+        return value
+    if not value:
+        return "{}" if type(value) is dict else "[]"
+    return to_json(value).decode()
+
+
+@dataclass(slots=True)
+class RecordRows:
+    """What a canonical record dict is in columns: `post` those of Post, `images` and `items` tuples of what follows
+    the post in IMAGE_COLUMNS and ITEM_COLUMNS, `snapshot` that of its revision. All JSON is text already."""
+
+    post: dict
+    images: list
+    items: list
+    snapshot: str
+
+    @classmethod
+    def of(cls, record):
+        post = post_columns(record)
+        for name in _json_columns(Post):
+            if name in post:
+                post[name] = _json_text(post[name])
+        images = []
+        for position, image in enumerate(record.get("image_sources", ()), 1):
+            columns = image_columns(image)
+            columns["position"], columns["extra"] = position, _json_text(columns["extra"])
+            images.append(_IMAGE(columns))
+        items = list(enumerate(record.get("checklist", ()), 1))
+        return cls(post, images, items, _json_text({key: value for key, value in record.items() if key != "slug"}))
+
+
+# In the order of the models' fields.
+IMAGE_COLUMNS = "post_id position source url caption alt licence width_px height_px extra".split()
+ITEM_COLUMNS = "post_id position text".split()
+CHILDREN = ((ImageSource, "images", IMAGE_COLUMNS), (ChecklistItem, "items", ITEM_COLUMNS))
+_IMAGE = itemgetter(*IMAGE_COLUMNS[1:])
+
+
+@cache
+def _json_columns(model):
+    return [field.attname for field in model._meta.concrete_fields if isinstance(field, OrderedJSONField)]

@@ -1,0 +1,25 @@
+"""A lookup for many values at once."""
+
+import json
+
+from django.db.models import CharField, Lookup
+
+
+@CharField.register_lookup
+class Among(Lookup):
+    """`source_id__among=[…]`: what __in says, with the whole list as one parameter.
+
+    An import asks for a thousand texts at a time; taking each through Django and the driver costs more than the answer.
+    """
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sqlite(self, compiler, connection):
+        column, parameters = self.process_lhs(compiler, connection)
+        among = f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608 (Django's own name of the column)
+        return among, [*parameters, json.dumps(list(self.rhs))]
+
+    def as_postgresql(self, compiler, connection):
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
