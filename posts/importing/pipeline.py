@@ -5,7 +5,6 @@ import gc
 import os
 import socket
 import time
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,8 +33,6 @@ BULK_SETTINGS = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL"},
     "postgresql": {"synchronous_commit": "off"},
 }
-# How many chunks are read and checked before their turn.
-CHUNKS_AHEAD = 2
 # Somebody may take an identity or an address between our look and our write; then we look again.
 ATTEMPTS = 5
 # How many records a rehearsal shows, and how many kinds, refusals and warnings a report tells apart.
@@ -186,7 +183,7 @@ class _Run:
                 rows = self.reader.rows()
                 if batch.checkpoint_line:
                     self._read_again(rows)
-                with contextlib.closing(self._checked_ahead(rows)) as chunks:
+                with contextlib.closing(self._one_ahead(rows)) as chunks:
                     for chunk in chunks:
                         self._take(chunk)
                         collect()
@@ -261,20 +258,21 @@ class _Run:
                 "begin again with --restart; what is in already counts as unchanged then."
             )
 
-    def _checked_ahead(self, rows):
-        """Yield _Chunks; while one is being written, and the database works, the next ones are checked."""
+    def _one_ahead(self, rows):
+        """Yield _Chunks; while one is being written, and the database works, the next is checked."""
         with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
-            waiting = deque()
+            chunk = None
             while True:
                 if coming := _next_chunk(rows):
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(coming)
                     checked = checker.submit(validated, self.batch, coming, known, only_new=self.only_new)
-                    waiting.append(_Chunk(coming, mark, position, checked))
-                if not waiting:
+                    coming = _Chunk(coming, mark, position, checked)
+                if chunk:
+                    yield chunk
+                if not coming:
                     return
-                if not coming or len(waiting) > CHUNKS_AHEAD:
-                    yield waiting.popleft()
+                chunk = coming
 
     def _take(self, chunk):
         """Decide about one chunk and write it with its checkpoint."""

@@ -65,7 +65,7 @@ class Reader:
 
     def mark(self):
         """(bytes read so far, SHA-256 of them in hex)."""
-        return self.stream.offset, self.stream.digest.hexdigest()
+        return self.stream.offset, self.stream.sha256()
 
     @staticmethod
     def looks_like(head):
@@ -76,10 +76,14 @@ class Reader:
 class HashedStream:
     """A binary stream that knows how many bytes were read from it and their SHA-256."""
 
+    # Python's lock goes to another thread with every call on more than 2 KB: few calls, each on many lines.
+    HASHED_AT_ONCE = 1 << 20
+
     def __init__(self, stream):
         self._stream = stream
         self.offset = 0
-        self.digest = hashlib.sha256()
+        self._digest = hashlib.sha256()
+        self._pieces, self._size = [], 0
 
     def readline(self, limit=-1):
         return self._noted(self._stream.readline(limit))
@@ -87,7 +91,16 @@ class HashedStream:
     def read(self, size=-1):
         return self._noted(self._stream.read(size))
 
+    def sha256(self):
+        """The SHA-256 of all that was read so far, in hex."""
+        self._digest.update(b"".join(self._pieces))
+        self._pieces, self._size = [], 0
+        return self._digest.hexdigest()
+
     def _noted(self, piece):
         self.offset += len(piece)
-        self.digest.update(piece)
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= self.HASHED_AT_ONCE:
+            self.sha256()
         return piece
