@@ -145,8 +145,8 @@ def fill(*, listed, waiting, texts, say=print):
     from django.db import connection
     from django.utils import timezone
 
-    from posts.models import Post
-    from posts.neighbours import find_stale_neighbours
+    from posts.models import Post, StaleNeighbours
+    from posts.neighbours import find_stale_neighbours, mark_all_stale
     from posts.queue.ranking import rank_queue
     from posts.site_figures import store_figures
 
@@ -163,6 +163,9 @@ def fill(*, listed, waiting, texts, say=print):
     told("posts imported", bring_in(records(listed, min(listed, texts)), "bench"))
     told("of them released", release_all(reviewer, now))
     # What background jobs do on a site.
+    # Once for each: that they appeared one after the other is no concern of a site that is filled at once.
+    StaleNeighbours.objects.all().delete()
+    mark_all_stale()
     told("similar posts found for", find_stale_neighbours())
     told("more that wait", bring_in(records(waiting, min(waiting, texts), first=5_000_000), "bench, waiting"))
     rank_queue()

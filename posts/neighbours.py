@@ -98,8 +98,10 @@ def _find_set(total):
     spreading = {post for _, post, spreads in rows if spreads}
     beside = {neighbour for post in spreading for neighbour, _ in (*before[post], *found[post])}
     beside.update(Neighbour.objects.filter(neighbour__in=spreading).values_list("post_id", flat=True))
-    mark_stale(sorted(beside - set(ids)), spreads=False)
     StaleNeighbours.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
+    # Those that wait anyway are found once: when a whole batch is released, most of them do.
+    waiting = StaleNeighbours.objects.filter(post__in=beside).values_list("post_id", flat=True)
+    mark_stale(sorted(beside.difference(ids, waiting)), spreads=False)
     return len(ids)
 
 

@@ -204,6 +204,15 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(release):
     assert not StaleNeighbours.objects.exists()
 
 
+def test_posts_released_together_are_looked_at_twice_at_most(release, monkeypatch):
+    monkeypatch.setattr("posts.neighbours.CHUNK", 1)
+    for _ in range(6):
+        release()
+    # All stand beside each other: the last one alone finds nobody who waits anyway.
+    assert find_stale_neighbours() <= 12
+    assert Neighbour.objects.values("post").distinct().count() == 6
+
+
 def test_a_command_finds_those_of_all_posts_anew(release, capsys):
     release(), release()
     find_stale_neighbours()
