@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from math import log, sqrt
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
 from posts.page_versions import note_changes, post_key
@@ -38,8 +38,11 @@ ALWAYS_RARE = 20
 MAX_SHARED = 4
 # Keys that one query asks for.
 MAX_KEYS = 5_000
-# One transaction: short enough that nobody's save waits for it on SQLite.
-CHUNK = 100
+# One transaction: on SQLite short enough that nobody's save waits for it; on PostgreSQL nobody does, and posts that are
+# looked at together share most of what has to be read.
+CHUNK = {"sqlite": 100, "postgresql": 400}
+# Posts of one statement that notes them.
+MARKED = 1_000
 
 
 def mark_stale(post_ids, *, spreads=True):
@@ -58,7 +61,7 @@ def mark_all_stale(*, between=lambda: None):
     last = count = 0
     while True:
         listed = PostTerm.objects.filter(post__gt=last).order_by("post").values_list("post", flat=True)
-        ids = list(listed.distinct()[: 10 * CHUNK])
+        ids = list(listed.distinct()[:MARKED])
         if not ids:
             return count
         mark_stale(ids, spreads=False)
@@ -86,7 +89,8 @@ def _find_set(total):
     # One at a time: of two that look at the same posts, the later one to write must not be the earlier one to read.
     TextScan.objects.get_or_create(name="neighbours")
     TextScan.objects.select_for_update().get(name="neighbours")
-    rows = list(StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")[:CHUNK])
+    waiting = StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")
+    rows = list(waiting[: CHUNK[connection.vendor]])
     ids = sorted({post for _, post, _ in rows})
     found = neighbours_of(ids, total=total)
     before = defaultdict(list)
@@ -100,8 +104,8 @@ def _find_set(total):
     beside.update(Neighbour.objects.filter(neighbour__in=spreading).values_list("post_id", flat=True))
     StaleNeighbours.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
     # Those that wait anyway are found once: when a whole batch is released, most of them do.
-    waiting = StaleNeighbours.objects.filter(post__in=beside).values_list("post_id", flat=True)
-    mark_stale(sorted(beside.difference(ids, waiting)), spreads=False)
+    noted = StaleNeighbours.objects.filter(post__in=beside).values_list("post_id", flat=True)
+    mark_stale(sorted(beside.difference(ids, noted)), spreads=False)
     return len(ids)
 
 

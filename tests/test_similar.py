@@ -192,7 +192,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(release):
     for _ in range(3):
         release()
     waiting = list(StaleNeighbours.objects.values_list("pk", flat=True))
-    StaleNeighbours.objects.bulk_create([StaleNeighbours(post=post, spreads=False) for post in Post.objects.all()] * 40)
+    StaleNeighbours.objects.bulk_create(
+        [StaleNeighbours(post=post, spreads=False) for post in Post.objects.all()] * 150
+    )
 
     def stop():
         raise Interrupted
@@ -201,13 +203,13 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(release):
         find_stale_neighbours(between=stop)
     assert Neighbour.objects.count() == 6
     assert not StaleNeighbours.objects.filter(pk__in=waiting).exists()
-    assert StaleNeighbours.objects.count() == 3 + 120 - CHUNK
+    assert StaleNeighbours.objects.count() == 3 + 450 - CHUNK[connection.vendor]
     find_stale_neighbours()
     assert not StaleNeighbours.objects.exists()
 
 
 def test_posts_released_together_are_looked_at_twice_at_most(release, monkeypatch):
-    monkeypatch.setattr("posts.neighbours.CHUNK", 1)
+    monkeypatch.setitem(CHUNK, connection.vendor, 1)
     for _ in range(6):
         release()
     # All stand beside each other: the last one alone finds nobody who waits anyway.
