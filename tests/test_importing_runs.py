@@ -1,5 +1,6 @@
 """Runs of an import: going on after a stop, one at a time, rehearsals, limits, and files that changed meanwhile."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from posts.importing.locks import AlreadyRunning, source_lock
-from posts.importing.pipeline import CHUNK_ROWS, TooManyRefused, import_source
+from posts.importing.pipeline import CHUNK_ROWS, TooManyRefused, import_posts, import_source
 from posts.importing.readers import READERS
 from posts.importing.readers.base import Reader, Row
 from posts.importing.sources import Source, open_source
@@ -254,6 +255,39 @@ def test_an_interrupted_import_ends_at_once_says_how_to_go_on_and_goes_on(sites,
     last = errors.strip().splitlines()[-1]
     assert "Stopped by SIGTERM" in last and "Send the same input again" in last
     assert "Traceback" not in errors
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", [False, True])
+def test_only_the_chunks_of_a_run_do_without_waiting_for_the_disk(fails):
+    name, careful, quick = {
+        "sqlite": ("PRAGMA synchronous", 2, 1),
+        "postgresql": ("SHOW synchronous_commit", "local", "off"),
+    }[connection.vendor]
+
+    def setting():
+        with connection.cursor() as cursor:
+            cursor.execute(name)
+            return cursor.fetchone()[0]
+
+    seen = []
+
+    def on_chunk(batch):
+        seen.append(setting())
+        if fails:
+            raise Stopped
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Servers for tests wait for nothing anyway.
+            cursor.execute("SET synchronous_commit = local")
+        try:
+            with contextlib.suppress(Stopped):
+                import_posts(io.BytesIO(lines_of([rich_record(1)]).encode()), name="one", on_chunk=on_chunk)
+            assert (seen, setting()) == ([quick], careful)
+        finally:
+            if connection.vendor == "postgresql":
+                cursor.execute("RESET synchronous_commit")
 
 
 def test_the_second_run_of_a_source_is_told_who_runs_it(sites, tmp_path):

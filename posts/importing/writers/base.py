@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from posts.importing.writers.rows import CHILDREN, RecordRows, Table
+from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFlag, Revision
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
@@ -98,6 +98,7 @@ class BatchWriter:
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
             for slug in former_slugs
         )
+        # The queue takes the names apart; what was written was their JSON.
         for post, (incoming, *_) in zip(posts, created, strict=True):
             post["stack"] = incoming.record.get("stack", [])
         flagged = [post["needs_human_review"] for post in posts]
@@ -202,9 +203,9 @@ class BatchWriter:
 
     def _insert_children(self, pairs):
         """pairs: (post id, RecordRows)."""
-        for model, kind, columns in CHILDREN:
+        for model, kind in CHILDREN:
             if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]:
-                self.insert(Table(model, self.connection, columns), rows)
+                self.insert(Table(model, self.connection, child_columns(model)), rows)
 
     def _raise_flags(self, pairs):
         ReviewFlag.objects.bulk_create(

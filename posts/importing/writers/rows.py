@@ -57,7 +57,7 @@ def _json_text(value):
 @dataclass(slots=True)
 class RecordRows:
     """What a canonical record dict is in columns: `post` those of Post, `images` and `items` tuples of what follows
-    the post in IMAGE_COLUMNS and ITEM_COLUMNS, `snapshot` that of its revision. All JSON is text already."""
+    the post in child_columns, `snapshot` that of its revision. All JSON is text already."""
 
     post: dict
     images: list
@@ -70,20 +70,24 @@ class RecordRows:
         for name in _json_columns(Post):
             if name in post:
                 post[name] = _json_text(post[name])
+        take = itemgetter(*child_columns(ImageSource)[1:])
         images = []
         for position, image in enumerate(record.get("image_sources", ()), 1):
             columns = image_columns(image)
             columns["position"], columns["extra"] = position, _json_text(columns["extra"])
-            images.append(_IMAGE(columns))
+            images.append(take(columns))
         items = list(enumerate(record.get("checklist", ()), 1))
         return cls(post, images, items, _json_text({key: value for key, value in record.items() if key != "slug"}))
 
 
-# In the order of the models' fields.
-IMAGE_COLUMNS = "post_id position source url caption alt licence width_px height_px extra".split()
-ITEM_COLUMNS = "post_id position text".split()
-CHILDREN = ((ImageSource, "images", IMAGE_COLUMNS), (ChecklistItem, "items", ITEM_COLUMNS))
-_IMAGE = itemgetter(*IMAGE_COLUMNS[1:])
+# Models of rows that hang on a post, and where RecordRows has them.
+CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
+
+
+@cache
+def child_columns(model):
+    """The columns of a row that hangs on a post, in the order of the model: the post, then the others."""
+    return [field.attname for field in model._meta.concrete_fields if not field.primary_key]
 
 
 @cache
