@@ -237,6 +237,8 @@ def _database(url):
     database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
     options["connect_timeout"] = 3
+    # The statements of the busiest pages (posts.prepared), and no others, are planned once for each connection.
+    options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":
         pool_size = max(1, _number("DATABASE_POOL_SIZE", default=8))

@@ -1,12 +1,15 @@
-"""Queries whose SQL is made once. For a page that is asked for a thousand times a second, Django takes longer to write
-the statement than the database takes to answer it."""
+"""Queries whose SQL is made once, and on PostgreSQL planned once by each connection. For a page that is asked for a
+thousand times a second, writing and planning the statement takes ten times as long as answering it."""
 
+import contextlib
 import copy
 import datetime
 from types import SimpleNamespace
 
 from django.db import connections
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models.query import ModelIterable
+from psycopg import ClientCursor
 
 # They stand where the values will; nothing on a site looks like them.
 ANY_TEXT = "\x01any"
@@ -47,7 +50,7 @@ class Prepared:
         # Threads share what was made, never the connection.
         compiler = copy.copy(self._compiler)
         compiler.connection = connection
-        compiler.as_sql = lambda *arguments, **options: (self._sql, parameters)
+        compiler.execute_sql = lambda **options: [_rows(connection, self._sql, parameters)]
         # All that Django's own way from rows to objects asks of a queryset.
         query = SimpleNamespace(get_compiler=lambda using: compiler)
         ready = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
@@ -56,3 +59,38 @@ class Prepared:
     def first(self, **values):
         """The first of `objects`, or None."""
         return next(iter(self.objects(**values)), None)
+
+
+def _rows(connection, sql, parameters):
+    with _cursor(connection) as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+@contextlib.contextmanager
+def _cursor(connection):
+    """A cursor that has the engine keep the plans of its statements, where settings.DATABASES lets it."""
+    if connection.vendor != "postgresql":  # SQLite's driver keeps them by itself
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    connection.ensure_connection()
+    kind = _LoggedCursor if connection.queries_logged else _PlanningCursor
+    with connection.wrap_database_errors, kind(connection.connection) as cursor:
+        yield connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+
+
+class _PlanningCursor(ServerBindingCursor):
+    """Sends values apart from the statement, which the server then plans once and knows by a name."""
+
+    def execute(self, query, params=None, **options):
+        return super().execute(query, params, prepare=True, **options)
+
+
+class _LoggedCursor(_PlanningCursor):
+    """Keeps the statement with its values where Django's log of queries reads it."""
+
+    def execute(self, query, params=None, **options):
+        super().execute(query, params, **options)
+        self._query = SimpleNamespace(query=ClientCursor(self.connection).mogrify(query, params).encode())
+        return self

@@ -366,7 +366,7 @@ def test_a_similar_post_that_comes_back_is_shown_again(site):
 @pytest.mark.parametrize("state", [{"released": True}, {}, {"released": True, "flagged": True}])
 def test_an_article_that_nobody_has_asked_for_takes_two_queries(site, state):
     others = [make_post(released=True) for _ in range(3)]
-    post = make_post(**state)
+    post = make_post(checklist=["Read the log", "Stop the worker"], **state)
     find_stale_neighbours()
     # What only the first page of a process asks for.
     site.get(others[0].get_absolute_url())

@@ -84,3 +84,20 @@ def test_threads_share_what_was_prepared_and_not_its_connection():
     for thread in threads:
         thread.join()
     assert found == [post] * 4
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite's driver keeps the plans by itself")
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_postgresql_plans_a_prepared_query_once_for_a_connection_unless_it_is_told_not_to(is_kept, monkeypatch):
+    post = make_post(released=True)
+    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY_TEXT))
+    if not is_kept:
+        monkeypatch.setattr(connection.connection, "prepare_threshold", None)
+    found = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+        for slug in [post.slug, "no-post-has-this", post.slug]:
+            prepared.first(text=slug)
+        cursor.execute(found, ["%proposed_snapshot%"])
+        assert cursor.fetchall() == ([(3,)] if is_kept else [])

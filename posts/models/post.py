@@ -24,7 +24,7 @@ _OF_PAGE += [
 _OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
 _OF_PAGE += [
     f"live_approval__{name}"
-    for name in "revision_id fingerprint outcome is_bulk revoked_at created_at reviewer".split()
+    for name in "revision_id fingerprint outcome ticks is_bulk revoked_at created_at reviewer".split()
 ]
 # Columns that only the working copy shows, and that may be long.
 _WORKING_TEXTS = (
