@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from jinja2 import ChainableUndefined
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -183,6 +184,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "public"],
+        "OPTIONS": {
+            "environment": "posts.public_templates.environment",
+            "context_processors": ["posts.context_processors.site"],
+            # A record lacks what its generator left out, and so does what hangs on that.
+            "undefined": ChainableUndefined,
+        },
+    },
+    {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
@@ -194,7 +205,7 @@ TEMPLATES = [
                 "posts.context_processors.site",
             ]
         },
-    }
+    },
 ]
 
 
@@ -217,6 +228,9 @@ def _database(url):
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": _sqlite_file(url),
+            # Opening the file and setting it up takes as long as the queries of an article. A minute, and no longer, so
+            # that a file that was put in its place is noticed.
+            "CONN_MAX_AGE": 60,
             "OPTIONS": {
                 # Else a transaction that reads first and writes later fails with "database is locked".
                 "transaction_mode": "IMMEDIATE",

@@ -2,18 +2,24 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef
 
 from alphanode.shared_cache import keep, recall
 from posts.models import ListedText, PostTerm, Term
+from posts.prepared import Prepared, planned_rows
 
 Kind = Term.Kind
 # The kinds that a form offers, in its order. A text has one level and one language, so those exclude each other.
 FORM_KINDS = (Kind.DIFFICULTY, Kind.STACK, Kind.TOOL, Kind.CODE, Kind.LANGUAGE, Kind.TAG)
 SINGLE = frozenset({Kind.DIFFICULTY, Kind.CODE, Kind.LANGUAGE, Kind.TOPIC})
 OPTIONS_SHOWN = 8
+OFFERED = tuple((kind, OPTIONS_SHOWN) for kind in FORM_KINDS)
 MAX_CHOSEN = 6
 # Counted are the latest so many posts of a list: what a page costs must not grow with the list.
 SAMPLE = 1_000
@@ -82,10 +88,20 @@ class Selection:
 
 def places_with(terms):
     """The places (published_at, post_id) of the posts that have all `terms`: a walk along the rarest of them."""
-    if not terms:
+    return places_along(rarest_first(terms))
+
+
+def rarest_first(terms):
+    """The primary keys of Terms, in the order in which a walk takes them."""
+    return [term.pk for term in sorted(terms, key=lambda term: (term.listed_count, term.pk))]
+
+
+def places_along(keys):
+    """The places of the posts that have all terms with these primary keys: a walk along the first of them."""
+    if not keys:
         return ListedText.objects.all()
-    rarest, *others = sorted(terms, key=lambda term: (term.listed_count, term.pk))
-    places = PostTerm.objects.filter(term=rarest)
+    first, *others = keys
+    places = PostTerm.objects.filter(term=first)
     for term in others:
         places = places.filter(Exists(PostTerm.objects.filter(post=OuterRef("post"), term=term)))
     return places
@@ -97,6 +113,9 @@ def list_groups(main, selection):
     terms = (*((main,) if main else ()), *selection.terms)
     if selection.is_impossible:
         return [], 0
+    if not terms:
+        known = most_used(OFFERED)
+        return _groups({term.pk: term.listed_count for term in known}, None, selection, None, known=known), 0
     counts, found = _counts(terms)
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
@@ -117,7 +136,7 @@ def _counts(terms):
     number, the latter changes a count.
     """
     if not terms:
-        return dict(_most_used()), 0
+        return {term.pk: term.listed_count for term in most_used(OFFERED)}, 0
     latest = ListedText.objects.aggregate(latest=Max("pk"))["latest"]
     key = "-".join(f"{term.pk}.{term.listed_count}" for term in sorted(terms, key=lambda term: term.pk))
 
@@ -132,34 +151,59 @@ def _counts(terms):
     return counted
 
 
-def _most_used():
-    for kind in FORM_KINDS:
-        terms = Term.objects.with_list().filter(kind=kind).most_used_first()
-        yield from terms.values_list("pk", "listed_count")[:OPTIONS_SHOWN]
+def most_used(numbers):
+    """The most used terms with a list; numbers: ((kind, how many of it), …). As many short walks along an index, in one
+    query."""
+    names = [field.attname for field in Term._meta.concrete_fields]
+    rows = planned_rows(connection, *_most_used_statement(numbers)) if settings.INDEXING else ()
+    return [Term.from_db(connection.alias, names, row) for row in rows]
+
+
+@lru_cache(maxsize=8)
+def _most_used_statement(numbers):
+    walks = [Term.objects.with_list().filter(kind=kind).most_used_first()[:number] for kind, number in numbers]
+    parts, values = zip(*(walk.query.sql_with_params() for walk in walks), strict=True)
+    # Django's own union() allows no limit within its parts on SQLite.
+    sql = " UNION ALL ".join(f"SELECT * FROM ({part}) walk_{at}" for at, part in enumerate(parts))  # noqa: S608
+    return sql, tuple(chain.from_iterable(values))
 
 
 def _count(posts):
     """{term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
-    rows = PostTerm.objects.filter(post__in=posts, term__kind__in=FORM_KINDS).order_by()
-    rows = rows.values_list("term", "term__kind").annotate(found=Count("pk")).order_by("-found", "term")
     counts, of_kind = {}, Counter()
-    for term, kind, found in rows:
+    for term, kind, found in _count_query(connection.vendor).rows(posts=list(posts)) if posts else ():
         of_kind[kind] += 1
         if of_kind[kind] <= COUNTED:
             counts[term] = found
     return counts
 
 
-def _groups(counts, main, selection, counts_without):
+@lru_cache(maxsize=2)
+def _count_query(vendor):
+    def counted(posts):
+        rows = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
+        return rows.values_list("term", "term__kind").annotate(found=Count("pk")).order_by("-found", "term")
+
+    return Prepared(counted, posts=list)
+
+
+@lru_cache(maxsize=2)
+def _terms_query(vendor):
+    return Prepared(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
+
+
+def _groups(counts, main, selection, counts_without, known=()):
+    """known: Terms that need not be read again."""
     chosen = {term.pk for term in selection.terms}
     groups = []
     wanted = dict(counts)
     single = {kind: counts_without(kind) for kind in SINGLE if any(term.kind == kind for term in selection.terms)}
     for found in single.values():
         wanted |= found
-    terms = Term.objects.with_list().filter(pk__in=wanted.keys() | chosen, kind__in=FORM_KINDS)
+    missing = (wanted.keys() | chosen) - {term.pk for term in known}
+    read = _terms_query(connection.vendor).objects(keys=list(missing)) if missing and settings.INDEXING else ()
     by_kind = {}
-    for term in terms:
+    for term in chain(known, read):
         by_kind.setdefault(term.kind, []).append(term)
     for kind in FORM_KINDS:
         numbers = single.get(kind, counts)

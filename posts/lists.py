@@ -3,14 +3,18 @@ index from its place on, so that page 5,000 costs what page 1 costs."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from posts.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_with
+from posts.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_along, rarest_first
+from posts.list_posts import list_posts
 from posts.models import Post, Term
+from posts.prepared import Prepared
 from posts.site_figures import FIGURES_SECONDS, site_figures
 from posts.views import public, respond
 
@@ -55,14 +59,14 @@ class ListPage:
     older: Place | None = None
 
 
-def read_page(places, *, older=None, newer=None):
-    """The ListPage of `places` (a queryset with published_at and post_id) that comes after the Place `older`, or before
-    `newer`, or the first one. Two queries; a few more where posts were listed a moment ago."""
+def read_page(terms, *, older=None, newer=None):
+    """The ListPage of the posts with all `terms` (Terms) that comes after the Place `older`, or before `newer`, or the
+    first one. Two queries; a few more where posts were listed a moment ago."""
     if newer:
-        found, is_more = _walk(places, newer, backwards=True)
+        found, is_more = _walk(terms, newer, backwards=True)
         # Short of a page the top is reached: it is shown whole.
-        return ListPage(found[::-1], _place(found[-1]), _place(found[0])) if is_more else read_page(places)
-    found, is_more = _walk(places, older)
+        return ListPage(found[::-1], _place(found[-1]), _place(found[0])) if is_more else read_page(terms)
+    found, is_more = _walk(terms, older)
     return ListPage(
         found,
         (_place(found[0]) if found else older) if older else None,
@@ -74,27 +78,48 @@ def _place(post):
     return Place(post.first_published_at, post.pk)
 
 
-def _walk(places, start, *, backwards=False):
+def _walk(terms, start, *, backwards=False):
     """(at most PAGE listed posts from the Place `start` on, whether there are more)."""
     listed, posts = [], {}
     for reach in REACHES:
-        step = [
-            Place(*row) for row in list_rows(places, start, backwards).values_list("published_at", "post_id")[:reach]
-        ]
-        found = Post.objects.listed().filter(pk__in=[place.post_id for place in step])
+        step = _step(rarest_first(terms), start, backwards, reach)
+        keys = [place.post_id for place in step]
         if reach == REACHES[0]:
-            posts = {post.pk: post for post in found.with_list_rows()}
-            keys = posts.keys()
+            found = posts = list_posts(keys)
         else:
-            keys = set(found.values_list("pk", flat=True))
-        listed += [place.post_id for place in step if place.post_id in keys]
+            found = set(Post.objects.listed().filter(pk__among=keys).values_list("pk", flat=True))
+        listed += [key for key in keys if key in found]
         if len(listed) > PAGE or len(step) < reach:
             break
         start = step[-1]
     shown = listed[:PAGE]
-    if missing := [pk for pk in shown if pk not in posts]:
-        posts |= Post.objects.listed().with_list_rows().in_bulk(missing)
+    posts |= list_posts([pk for pk in shown if pk not in posts])
     return [posts[pk] for pk in shown if pk in posts], len(listed) > PAGE
+
+
+def _step(terms, start, backwards, reach):
+    """At most `reach` Places after `start` of posts that have all terms with these primary keys."""
+    direction = None if start is None else backwards
+    place = {} if start is None else start._asdict()
+    query = _step_query(connection.vendor, len(terms), direction, reach)
+    return [Place(*row) for row in query.rows(**_named(terms), **place)]
+
+
+def _named(terms):
+    return {f"term_{at}": term for at, term in enumerate(terms)}
+
+
+@lru_cache(maxsize=128)
+def _step_query(vendor, number, backwards, reach):
+    """The Prepared query of _step for a number of terms; backwards: None where there is no place to start from."""
+
+    def step(published_at=None, post_id=None, **terms):
+        start = None if backwards is None else Place(published_at, post_id)
+        rows = list_rows(places_along(list(terms.values())), start, bool(backwards))
+        return rows.values_list("published_at", "post_id")[:reach]
+
+    place = {} if backwards is None else {"published_at": datetime, "post_id": int}
+    return Prepared(step, **dict.fromkeys(_named(range(number)), int), **place)
 
 
 def list_rows(places, start, backwards=False):
@@ -117,9 +142,9 @@ def _list_response(request, *, main=None, title, address):
     combinations are without number.
     """
     selection = Selection.from_query(request.GET, main=main)
-    places = places_with((*((main,) if main else ()), *selection.terms))
+    terms = (*((main,) if main else ()), *selection.terms)
     older, newer = (Place.parse(request.GET.get(name, "")) for name in ("older", "newer"))
-    page = ListPage() if selection.is_impossible else read_page(places, older=older, newer=newer)
+    page = ListPage() if selection.is_impossible else read_page(terms, older=older, newer=newer)
     groups, counted = list_groups(main, selection)
     is_narrowed = bool(selection.terms or selection.is_impossible)
     if is_narrowed:

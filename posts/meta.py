@@ -1,8 +1,11 @@
 """What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
 
 from posts.records import FIELDS
 
@@ -22,41 +25,50 @@ FOLDS = ("entities", "image_sources", "payload", "notes")
 # Fields whose values other posts share.
 LINKED = frozenset({"topic", "stack", "tools", "code_language", "difficulty", "entities", "tags", "language"})
 AFTER_FOLDS = ("published_on", "authors", "tags", "language")
+_FOLDED = frozenset({*FOLDS, *AFTER_FOLDS, "extra"})
 # The page shows these elsewhere, whole.
 _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
 
 
-@dataclass(frozen=True)
-class MetaValue:
-    """A value to show: `kind` is "text" (text), "list" (items) or "pairs" (items: label and MetaValue). A text that
-    other posts share has the address of their list."""
-
-    kind: str
-    text: str = ""
-    items: tuple = ()
-    address: str = ""
-
-    @property
-    def count(self):
-        return len(self.items)
-
-    @property
-    def is_long(self):
-        return len(self.items) > FOLD_OVER
-
-
-@dataclass(frozen=True)
-class MetaRow:
-    """One field: its key, its label and its value. `digest` says in a line what a closed fold holds."""
+class MetaRow(NamedTuple):
+    """One field: its key, its label and its value, which is any JSON. `digest` says in a line what a closed fold holds;
+    address_of(name) → the address of the list of the posts that share a text of the value, or ""."""
 
     key: str
     label: str
-    value: MetaValue
+    value: Any
     digest: str = ""
+    address_of: Callable | None = None
+
+    @property
+    def is_nested(self):
+        return isinstance(self.value, dict | list)
+
+    @property
+    def text(self):
+        """The value in words where it is no list and no object."""
+        return "" if self.is_nested else _text(self.value)
+
+    @property
+    def size(self):
+        return sum(1 for item in self.value if not _is_empty(item))
+
+    @property
+    def html(self):
+        return Markup(_html(self.value, self.address_of))  # noqa: S704 (every leaf goes through escape)
+
+    @property
+    def open_html(self):
+        """The same; what is long and would start closed is open."""
+        return Markup(_html(self.value, self.address_of, folds=False))  # noqa: S704 (as above)
+
+    @property
+    def parts(self):
+        """The fields of an object as MetaRows of their own."""
+        return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if not _is_empty(value)]
 
 
-@dataclass(frozen=True)
-class MetaBand:
+class MetaBand(NamedTuple):
     """Neighbouring fields under one name."""
 
     name: str
@@ -64,22 +76,46 @@ class MetaBand:
     rows: list
 
 
+@lru_cache(maxsize=1024)
 def label_of(key):
     """The words of a key: ai_outline → AI outline."""
     words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
     return " ".join(words)
 
 
-def meta_value(value):
-    """Any JSON value as a MetaValue; every leaf is text, what is empty leaves nothing."""
-    if isinstance(value, dict):
-        pairs = ((label_of(key), meta_value(item)) for key, item in value.items() if not _is_empty(item))
-        return MetaValue("pairs", items=tuple(pairs))
+def _html(value, address_of=None, *, folds=True):
+    """Any JSON value as HTML: lists and objects as lists in lists, every leaf as text, nothing of what is empty.
+
+    The page spends more time here than anywhere else, so there is no template for it. Whatever comes from the record
+    goes through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more than
+    FOLD_OVER items start closed.
+    """
     if isinstance(value, list):
-        return MetaValue("list", items=tuple(meta_value(item) for item in value if not _is_empty(item)))
+        items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
+        html = f'<ul class="meta-list">{"".join(items)}</ul>'
+    elif isinstance(value, dict):
+        items = [
+            f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
+            f"<div>{_html(item, address_of if key == 'name' else None)}</div></li>"
+            for key, item in value.items()
+            if not _is_empty(item)
+        ]
+        html = f'<ul class="meta-pairs">{"".join(items)}</ul>'
+    else:
+        text = _text(value)
+        if address := address_of(text) if address_of else "":
+            return f'<a class="meta-text" href="{escape(address)}" dir="auto">{escape(text)}</a>'
+        kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
+        return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
+    if folds and len(items) > FOLD_OVER:
+        return f'<details class="more"><summary>{len(items)} items</summary>{html}</details>'
+    return html
+
+
+def _text(value):
     if isinstance(value, bool):
-        return MetaValue("text", text="true" if value else "false")
-    return MetaValue("text", text="null" if value is None else str(value))
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
 
 
 def _is_empty(value):
@@ -113,16 +149,6 @@ def shortened(words):
     return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
 
 
-def _linked(value, address_of):
-    """A MetaValue whose texts have their lists' addresses: it is a text, a list of texts, or of things with a name."""
-    if value.kind == "text":
-        return replace(value, address=address_of(value.text))
-    if value.kind == "list":
-        return replace(value, items=tuple(_linked(item, address_of) for item in value.items))
-    items = ((label, _linked(item, address_of) if label == "name" else item) for label, item in value.items)
-    return replace(value, items=tuple(items))
-
-
 def meta_rows(record, address_of=None):
     """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
 
@@ -132,13 +158,15 @@ def meta_rows(record, address_of=None):
     for key in FIELDS:
         if key in record and key not in _ELSEWHERE:
             value = _flags(record[key]) if key == "flags" else record[key]
-            shown = meta_value(value)
-            if address_of and key in LINKED:
-                shown = _linked(shown, partial(address_of, key))
-            rows[key] = MetaRow(key, label_of(key), shown, shortened(_digest(key, value)))
+            address = partial(address_of, key) if address_of and key in LINKED else None
+            rows[key] = MetaRow(key, label_of(key), value, _shown_digest(key, value), address)
     if extra := {key: value for key, value in record.items() if key not in FIELDS}:
-        rows["extra"] = MetaRow("extra", "extra", meta_value(extra), shortened(_digest("extra", extra)))
+        rows["extra"] = MetaRow("extra", "extra", extra, _shown_digest("extra", extra))
     return rows
+
+
+def _shown_digest(key, value):
+    return shortened(_digest(key, value)) if key in _FOLDED else ""
 
 
 def meta_box(record, address_of=None):

@@ -11,46 +11,71 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models.query import ModelIterable
 from psycopg import ClientCursor
 
-# They stand where the values will; nothing on a site looks like them.
-ANY_TEXT = "\x01any"
-ANY_NUMBER = -7_310_577_000_000_000_001
-ANY_MOMENT = datetime.datetime(1001, 2, 3, 4, 5, 6, 7, tzinfo=datetime.UTC)
+from posts.models.lookups import list_parameter
+
+# What stands for the values while the SQL is made; nothing on a site looks like them.
+_MARKS = {
+    str: lambda place: f"\x01{place}",
+    int: lambda place: -7_310_577_000_000_000_001 - place,
+    list: lambda place: [-7_310_577_000_000_000_001 - place],
+    datetime.datetime: lambda place: datetime.datetime(1001, 2, 3, 4, 5, 6, place, tzinfo=datetime.UTC),
+}
 
 
 class Prepared:
-    """A queryset in which some values change: ANY_TEXT, ANY_NUMBER and ANY_MOMENT, wherever they stand among the
-    parameters.
+    """A queryset in which some values change from call to call.
 
-    Gives the same objects as the queryset itself would, related ones and annotations too. The SQL is that of the
-    engine and settings at hand when it is made.
+    make: gives the queryset for its values, by name; kinds: name=str, int, datetime, or list for the values of an
+    `among`, as make takes them. Gives what the queryset itself would: objects with related ones and annotations, or the
+    rows of a values_list. The SQL is that of the engine and settings at hand when it is made.
     """
 
-    def __init__(self, queryset):
+    def __init__(self, make, **kinds):
+        marks = {name: _MARKS[kind](place) for place, (name, kind) in enumerate(kinds.items())}
+        queryset = make(**marks)
+        self._kinds = kinds
         self._alias = queryset.db
         self._compiler = queryset.query.get_compiler(self._alias)
         self._sql, parameters = self._compiler.as_sql()
-        adapt = connections[self._alias].ops.adapt_datetimefield_value
-        marks = {"text": ANY_TEXT, "number": ANY_NUMBER, "moment": adapt(ANY_MOMENT)}
+        adapted = self._adapted(marks)
         self._parameters = [
-            (next((name for name, mark in marks.items() if mark == parameter), None), parameter)
+            (next((name for name, mark in adapted.items() if mark == parameter), None), parameter)
             for parameter in parameters
         ]
-        self._names = {name for name, _ in self._parameters if name}
-        if not self._names:
-            raise ValueError("a prepared query needs the place of a value among its parameters")
+        if {name for name, _ in self._parameters if name} != kinds.keys():
+            raise ValueError("a prepared query needs each of its values among its parameters")
+
+    def _adapted(self, values):
+        """The values as the lookups give them to the engine at hand."""
+        if values.keys() != self._kinds.keys():
+            raise ValueError(f"this query takes {', '.join(sorted(self._kinds))}")
+        connection, adapted = connections[self._alias], {}
+        for name, value in values.items():
+            if self._kinds[name] is datetime.datetime:
+                value = connection.ops.adapt_datetimefield_value(value)
+            elif self._kinds[name] is list:
+                value = list_parameter(value, connection)
+            adapted[name] = value
+        return adapted
+
+    def _answered(self, values):
+        """A compiler that has asked, with what it was told: Threads share what was made, never the connection."""
+        values = self._adapted(values)
+        parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
+        compiler = copy.copy(self._compiler)
+        compiler.connection = connections[self._alias]
+        return compiler, [planned_rows(compiler.connection, self._sql, parameters)]
+
+    def rows(self, **values):
+        """A list of the rows (tuples) of a values_list with these values."""
+        compiler, chunks = self._answered(values)
+        compiler.setup_query()
+        return list(compiler.results_iter(chunks, tuple_expected=True))
 
     def objects(self, **values):
-        """A list of the objects with these values (text, number, moment: those that the queryset has places for)."""
-        if values.keys() != self._names:
-            raise ValueError(f"this query takes {', '.join(sorted(self._names))}")
-        connection = connections[self._alias]
-        if "moment" in values:
-            values["moment"] = connection.ops.adapt_datetimefield_value(values["moment"])
-        parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
-        # Threads share what was made, never the connection.
-        compiler = copy.copy(self._compiler)
-        compiler.connection = connection
-        compiler.execute_sql = lambda **options: [_rows(connection, self._sql, parameters)]
+        """A list of the objects with these values."""
+        compiler, chunks = self._answered(values)
+        compiler.execute_sql = lambda **options: chunks
         # All that Django's own way from rows to objects asks of a queryset.
         query = SimpleNamespace(get_compiler=lambda using: compiler)
         ready = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
@@ -61,7 +86,8 @@ class Prepared:
         return next(iter(self.objects(**values)), None)
 
 
-def _rows(connection, sql, parameters):
+def planned_rows(connection, sql, parameters):
+    """The rows that a statement gives which is asked over and over with other values."""
     with _cursor(connection) as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall()

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from posts.facets import FORM_KINDS, Selection, search_groups
-from posts.models import Post
+from posts.list_posts import list_posts
 from posts.search import other_spelling, search_posts
 from posts.search.texts import marked, snippet
 from posts.views import public, respond
@@ -24,7 +24,7 @@ def search(request):
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
-    posts = Post.objects.listed().with_list_rows().in_bulk(shown)
+    posts = list_posts(shown)
     stems = hits.query.stems
     rows = [
         (post, marked(record["title"], stems), snippet(record, stems))

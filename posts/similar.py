@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -13,8 +14,8 @@ from django.db.models.functions import Cast
 
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
-from posts.operations.listing import terms_of
-from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
+from posts.operations.listing import stacks_of, terms_of
+from posts.prepared import Prepared
 
 # Looked at for a text whose neighbours are not kept.
 LOOKED_AT = 3 * SHOWN
@@ -59,7 +60,7 @@ def way_on(post, record, *, is_listed):
         found = list(_compared(post, terms, around, is_listed=is_listed))
     ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
-    on_stack = [other for other in found if stack in terms_of(other.live_revision.snapshot)] if is_listed else []
+    on_stack = [other for other in found if stack in stacks_of(other.live_revision.snapshot)] if is_listed else []
     return WayOn(
         similar=_shown(ranked, terms),
         stack=terms.get(stack, ""),
@@ -109,15 +110,21 @@ def _listed(post, keys, around):
 def _read_kept(post, stack):
     """What _kept finds for `post` and the posts around it on its `stack`, by a statement that is made once."""
     query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
-    places = {"text": stack[1], "moment": post.first_published_at} if stack else {}
-    return query.objects(number=post.pk, **places)
+    place = {"stack": stack[1], "at": post.first_published_at} if stack else {}
+    return query.objects(pk=post.pk, **place)
 
 
 @lru_cache(maxsize=8)
 def _kept_query(vendor, kind, is_open):
     """The Prepared query of _read_kept; what its SQL depends on are the arguments."""
-    post = SimpleNamespace(pk=ANY_NUMBER, first_published_at=ANY_MOMENT)
-    return Prepared(_kept(post, _around(post, (kind, ANY_TEXT)) if kind else []))
+    if kind is None:
+        return Prepared(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
+
+    def kept(pk, stack, at):
+        post = SimpleNamespace(pk=pk, first_published_at=at)
+        return _kept(post, _around(post, (kind, stack)))
+
+    return Prepared(kept, pk=int, stack=str, at=datetime)
 
 
 def _kept(post, around):
@@ -149,14 +156,18 @@ def _shown(ranked, terms):
     shown, stacks, titles = [], Counter(), set()
     for other in ranked:
         snapshot = other.live_revision.snapshot
-        theirs = terms_of(snapshot)
-        stack = next((key for key in theirs if key[0] == Term.Kind.STACK), None)
+        stack = next(iter(stacks_of(snapshot)), None)
         if other.is_twin or snapshot["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
             continue
         titles.add(snapshot["title"])
         stacks[stack] += 1
-        shared = getattr(other, "shared", None) or told_apart(
-            list({name.casefold(): name for key, name in terms.items() if key in theirs}.values())
-        )
-        shown.append(SimilarPost(other, shared[:MAX_SHARED]))
-    return shown[:SHOWN]
+        shown.append(SimilarPost(other, (getattr(other, "shared", None) or _shared(terms, snapshot))[:MAX_SHARED]))
+        if len(shown) == SHOWN:
+            break
+    return shown
+
+
+def _shared(terms, record):
+    """The names of the terms that a record has as well, each once."""
+    theirs = terms_of(record)
+    return told_apart(list({name.casefold(): name for key, name in terms.items() if key in theirs}.values()))

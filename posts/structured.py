@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from posts.addresses import address
 from posts.images import loaded_pictures, picture_addresses
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
@@ -111,7 +111,7 @@ def structured_data(post, revision, record, pictures, *, disclosure, is_indexabl
         "encoding": {
             "@type": "MediaObject",
             "encodingFormat": "application/json",
-            "contentUrl": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
+            "contentUrl": settings.SITE_URL + address("posts:record", post.slug),
         },
         **about_both,
     }

@@ -3,8 +3,8 @@
 import json
 
 from django.db.models import Aggregate, OuterRef, Subquery, TextField
-from django.urls import reverse
 
+from posts.addresses import address
 from posts.models import PostTerm, Term
 from posts.operations.listing import field_kind, term_key
 
@@ -38,6 +38,6 @@ def address_finder(post):
     def address_of(field, name):
         kind = field_kind(field)
         slug = slugs.get(term_key(kind, name))
-        return reverse("posts:facet", kwargs={"kinds": Term.PLURALS[kind], "slug": slug}) if slug else ""
+        return address("posts:facet", Term.PLURALS[kind], slug) if slug else ""
 
     return address_of

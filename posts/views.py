@@ -14,14 +14,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from alphanode.page_cache import mark_page
+from posts.addresses import address
 from posts.articles import hosts_key, rendered_article, with_stored_article
 from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
+from posts.facets import most_used
 from posts.fingerprint_check import check_command
+from posts.list_posts import list_posts
 from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
-from posts.prepared import ANY_TEXT, Prepared
+from posts.prepared import Prepared
 from posts.public_record import record_of, review_of
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
@@ -31,7 +34,7 @@ from posts.term_links import address_finder, with_term_slugs
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
 # How many terms of each kind the home page offers.
-WAYS_IN = {Term.Kind.STACK: 10, Term.Kind.TOPIC: 6, Term.Kind.TOOL: 8, Term.Kind.DIFFICULTY: 5}
+WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Term.Kind.DIFFICULTY, 5))
 
 
 def public(view):
@@ -84,22 +87,20 @@ def _home_posts():
         list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
         for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
     )
-    listed = set(Post.objects.listed().filter(pk__in={*newest, *reviewed}).values_list("pk", flat=True))
-    newest = [pk for pk in newest if pk in listed][:HOME_NEWEST]
-    reviewed = [pk for pk in reviewed if pk in listed and pk not in newest][:HOME_REVIEWED]
-    posts = Post.objects.listed().with_list_rows().in_bulk([*newest, *reviewed])
-    return [[posts[pk] for pk in keys if pk in posts] for keys in (newest, reviewed)]
+    posts = list_posts({*newest, *reviewed})
+    newest = [pk for pk in newest if pk in posts][:HOME_NEWEST]
+    reviewed = [pk for pk in reviewed if pk in posts and pk not in newest][:HOME_REVIEWED]
+    return [[posts[pk] for pk in keys] for keys in (newest, reviewed)]
 
 
 def _ways_in():
     """[(label, address of all, [(Term, percent of the most used)])] of the kinds that lead in, without empty ones."""
-    ways = []
-    for kind, shown in WAYS_IN.items():
-        terms = list(Term.objects.with_list().filter(kind=kind).most_used_first()[:shown])
-        if terms:
+    found, ways = most_used(WAYS_IN), []
+    for kind, _ in WAYS_IN:
+        if terms := [term for term in found if term.kind == kind]:
             top, plural = terms[0].listed_count, Term.PLURALS[kind]
             rows = [(term, round(100 * term.listed_count / top)) for term in terms]
-            ways.append((f"By {kind.label.lower()}", reverse("posts:kind", args=[plural]), plural, rows))
+            ways.append((f"By {kind.label.lower()}", address("posts:kind", plural), plural, rows))
     return ways
 
 
@@ -133,12 +134,12 @@ def _page_query(vendor, hosts):
     posts = with_stored_article(Post.objects.for_its_page()).annotate(
         flagged_at=Subquery(open_flags.values("raised_at")[:1])
     )
-    return Prepared(with_term_slugs(posts).filter(slug=ANY_TEXT))
+    return Prepared(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
 def find_page(slug):
     """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
-    post = _page_query(connection.vendor, hosts_key()).first(text=slug)
+    post = _page_query(connection.vendor, hosts_key()).first(slug=slug)
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
@@ -196,7 +197,7 @@ def article_context(post, revision, *, is_preview=False):
             post, revision, record, disclosure=disclosure, is_indexable=is_indexable, is_preview=is_preview
         ),
         "disclosure": disclosure,
-        "check_command": check_command(settings.SITE_URL + reverse("posts:record", args=[post.slug])),
+        "check_command": check_command(settings.SITE_URL + address("posts:record", post.slug)),
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,

@@ -1,12 +1,13 @@
 """Queries whose SQL is made once give what the querysets that they were made of give."""
 
 import threading
+from datetime import datetime
 
 import pytest
 from django.db import connection
 
 from posts.models import Post
-from posts.prepared import ANY_MOMENT, ANY_NUMBER, ANY_TEXT, Prepared
+from posts.prepared import Prepared
 from tests.factories import make_post
 
 
@@ -26,19 +27,19 @@ def seen(post):
 def test_a_prepared_query_gives_the_posts_of_its_queryset_for_one_value_after_the_other():
     posts = [make_post(released=True), make_post(), make_post(released=True, flagged=True)]
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
+    prepared = Prepared(lambda slug: queryset.filter(slug=slug), slug=str)
     for post in [*posts, *posts]:
-        assert seen(prepared.first(text=post.slug)) == seen(queryset.get(slug=post.slug))
-    assert prepared.first(text="no-post-has-this") is None
+        assert seen(prepared.first(slug=post.slug)) == seen(queryset.get(slug=post.slug))
+    assert prepared.first(slug="no-post-has-this") is None
 
 
 @pytest.mark.django_db
 def test_a_prepared_query_is_one_query_and_the_same_statement_as_its_queryset(django_assert_num_queries):
     post = make_post(released=True)
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(queryset.filter(slug=ANY_TEXT))
+    prepared = Prepared(lambda slug: queryset.filter(slug=slug), slug=str)
     with django_assert_num_queries(2) as asked:
-        prepared.first(text=post.slug)
+        prepared.first(slug=post.slug)
         list(queryset.filter(slug=post.slug))
     first, second = asked.captured_queries
     assert first["sql"] == second["sql"]
@@ -53,28 +54,28 @@ def test_a_prepared_query_takes_numbers_and_moments_in_any_number_of_places():
         later = Post.objects.filter(first_published_at__gte=moment).exclude(pk=pk)
         return later.filter(pk__gt=pk).order_by("pk")
 
-    prepared = Prepared(around(ANY_NUMBER, ANY_MOMENT))
-    assert prepared.objects(number=middle.pk, moment=middle.first_published_at) == [posts[2]]
-    assert prepared.objects(number=posts[0].pk, moment=posts[0].first_published_at) == posts[1:]
-    with pytest.raises(ValueError, match="takes moment, number"):
-        prepared.objects(number=middle.pk)
+    prepared = Prepared(around, pk=int, moment=datetime)
+    assert prepared.objects(pk=middle.pk, moment=middle.first_published_at) == [posts[2]]
+    assert prepared.objects(pk=posts[0].pk, moment=posts[0].first_published_at) == posts[1:]
+    with pytest.raises(ValueError, match="takes moment, pk"):
+        prepared.objects(pk=middle.pk)
 
 
 @pytest.mark.django_db
 def test_a_query_without_a_place_for_its_value_can_not_be_prepared():
-    with pytest.raises(ValueError, match="place of a value"):
-        Prepared(Post.objects.filter(slug="fixed"))
+    with pytest.raises(ValueError, match="each of its values"):
+        Prepared(lambda slug: Post.objects.filter(slug="fixed"), slug=str)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_share_what_was_prepared_and_not_its_connection():
     post = make_post(released=True)
-    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY_TEXT))
+    prepared = Prepared(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
     found = []
 
     def ask():
         try:
-            found.append(prepared.first(text=post.slug))
+            found.append(prepared.first(slug=post.slug))
         finally:
             connection.close()
 
@@ -91,13 +92,13 @@ def test_threads_share_what_was_prepared_and_not_its_connection():
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_postgresql_plans_a_prepared_query_once_for_a_connection_unless_it_is_told_not_to(is_kept, monkeypatch):
     post = make_post(released=True)
-    prepared = Prepared(Post.objects.for_its_page().filter(slug=ANY_TEXT))
+    prepared = Prepared(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
     if not is_kept:
         monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     found = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
         for slug in [post.slug, "no-post-has-this", post.slug]:
-            prepared.first(text=slug)
+            prepared.first(slug=slug)
         cursor.execute(found, ["%proposed_snapshot%"])
         assert cursor.fetchall() == ([(3,)] if is_kept else [])

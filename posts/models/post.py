@@ -4,8 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Now
-from django.urls import reverse
 
+from posts.addresses import address
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.models.review import Review
@@ -236,7 +236,7 @@ class Post(models.Model):
         return self.title
 
     def get_absolute_url(self):
-        return reverse("posts:detail", args=[self.slug])
+        return address("posts:detail", self.slug)
 
     @property
     def is_imported(self):

@@ -1,8 +1,8 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
 
+from posts.addresses import address
 from posts.models.post import Post
 
 # A list of two articles says less than either of them: search engines are offered larger ones only.
@@ -80,7 +80,7 @@ class Term(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        return reverse("posts:facet", kwargs={"kinds": self.plural, "slug": self.slug})
+        return address("posts:facet", self.plural, self.slug)
 
     @property
     def plural(self):

@@ -40,6 +40,11 @@ def terms_of(record):
     return terms
 
 
+def stacks_of(record):
+    """The (kind, key) of the stacks of a record, in its order."""
+    return [term_key(Term.Kind.STACK, name) for name in record.get("stack", ())]
+
+
 def refresh_listing(post):
     """Bring what lists and search keep of `post` in step with whether it is listed and with what is live.
 

@@ -1,10 +1,12 @@
 """Finds listed texts, best first, at the same cost whatever the number of them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection
 
 from posts.models import ListedText
+from posts.prepared import Prepared
 from posts.search.engines import engine_for
 from posts.search.queries import Query, read_query
 from posts.search.spelling import near_words
@@ -44,8 +46,15 @@ def _found(query, terms):
             # What is about the words comes before what holds them.
             scores |= {number: score + 1000 for number, score in head.items()}
     best = sorted(scores, key=lambda number: (-scores[number], -number))[:CAP]
-    posts = dict(ListedText.objects.filter(pk__in=best).values_list("pk", "post_id"))
+    posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}
     return tuple(posts[number] for number in best if number in posts), is_capped
+
+
+@lru_cache(maxsize=2)
+def _posts_query(vendor):
+    return Prepared(
+        lambda numbers: ListedText.objects.filter(pk__among=numbers).values_list("pk", "post_id"), numbers=list
+    )
 
 
 def other_spelling(query, *, terms=()):

@@ -1,6 +1,7 @@
 """The text of a record as a reader sees it, without its Markdown, and the passage in it that answers a query."""
 
 import re
+from collections import deque
 
 from posts.search.words import WORD, stem_of
 
@@ -41,25 +42,32 @@ def snippet(record, stems):
     """The passage of a record that holds the most different words of `stems`, as `marked` gives it; its summary, or
     the beginning of its text, where none does."""
     summary = " ".join(record.get("summary", "").split())
-    passages = [summary, prose_of(record)]
-    best = max((_passage(text, stems) for text in passages), key=lambda found: found[0])
+    best = _passage(summary, stems)
+    # What the text can't better is not looked for there.
+    if best[0] < len(stems):
+        best = max(best, _passage(prose_of(record), stems), key=lambda found: found[0])
     if best[0] == 0 and stems:
-        best = max(best, _passage(" ".join(code_of(record).split()), stems), key=lambda found: found[0])
+        best = _passage(" ".join(code_of(record).split()), stems)
     if best[0] == 0:
-        best = _passage(summary or passages[1], frozenset())
+        best = _passage(summary or prose_of(record), frozenset())
     return marked(best[1], stems)
 
 
 def _passage(text, stems):
-    """(how many different stems, the passage of about SNIPPET_LENGTH characters that holds them)."""
-    hits = [(found.start(), stem) for found in WORD.finditer(text) if (stem := stem_of(found[0])) in stems]
-    most, begin, first = 0, 0, 0
-    for last, (at, _) in enumerate(hits):
-        while at - hits[first][0] > SNIPPET_LENGTH * 3 // 4:
-            first += 1
-        count = len({stem for _, stem in hits[first : last + 1]})
+    """(how many different stems, the first passage of about SNIPPET_LENGTH characters that holds so many)."""
+    most, begin, hits = 0, 0, deque()
+    for found in WORD.finditer(text) if stems else ():
+        if (stem := stem_of(found[0])) not in stems:
+            continue
+        at = found.start()
+        hits.append((at, stem))
+        while at - hits[0][0] > SNIPPET_LENGTH * 3 // 4:
+            hits.popleft()
+        count = len({stem for _, stem in hits})
         if count > most:
-            most, begin = count, hits[first][0]
+            most, begin = count, hits[0][0]
+            if most == len(stems):
+                break
     begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
     end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
     return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"

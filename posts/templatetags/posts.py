@@ -1,55 +1,14 @@
 """Formatting only; what is true of a post is decided elsewhere."""
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 
 from posts.disclosure import day
-from posts.plates import plate_svg, tint_of
+from posts.drawings import sign
 
 register = template.Library()
 register.filter("day", day)
-
-# A square is a machine, a disc a person, the line between them the review; dashed is open.
-_SIGN = (
-    '<svg class="sign sign--{}" viewBox="0 0 33 14" width="33" height="14" aria-hidden="true" focusable="false">'
-    '<path class="sign__square" d="M0 2h10v10H0z"/><path class="sign__line" d="M10 7h9.5"/>'
-    '<circle class="sign__disc" cx="25.5" cy="7" r="6"/><path class="sign__tick" d="M22.8 7.2l2 2 3.4-4"/></svg>'
-)
-LEVELS = {"beginner": 1, "intermediate": 2, "advanced": 3}
-
-
-@register.simple_tag
-def sign(state):
-    """The sign of a review ("approved", "flagged" or "open") or the site's own ("mark"); words stand beside it."""
-    return format_html(_SIGN, state)
-
-
-@register.simple_tag
-def plate(words):
-    """The drawing for `words`, alone, in its frame."""
-    return format_html('<div class="plate-frame tint-{}">{}</div>', tint_of(words), plate_svg(words))
-
-
-@register.simple_tag
-def meta_value(value, fold=True):
-    """A MetaValue of any depth as nested lists. fold: whether more than FOLD_OVER items start closed."""
-    if value.kind == "text" and value.address:
-        return format_html('<a class="meta-text" href="{}" dir="auto">{}</a>', value.address, value.text)
-    if value.kind == "text":
-        kind = " meta-text--address" if value.text.startswith(("https://", "http://")) else ""
-        return format_html('<span class="meta-text{}" dir="auto">{}</span>', kind, value.text)
-    if value.kind == "list":
-        items = format_html_join("", "<li>{}</li>", ((meta_value(item),) for item in value.items))
-        html = format_html('<ul class="meta-list">{}</ul>', items)
-    else:
-        pairs = ((label, meta_value(item)) for label, item in value.items)
-        items = format_html_join(
-            "", '<li class="meta-pair"><span class="meta-pair__label">{}</span> <div>{}</div></li>', pairs
-        )
-        html = format_html('<ul class="meta-pairs">{}</ul>', items)
-    if fold and value.is_long:
-        return format_html('<details class="more"><summary>{} items</summary>{}</details>', value.count, html)
-    return html
+register.simple_tag(sign)
 
 
 @register.simple_tag
@@ -68,62 +27,3 @@ def decision_badge(decision):
 def grouped(number):
     """12460 → 12,460; anything else as it is."""
     return f"{int(number):,}" if str(number).isdigit() else number
-
-
-@register.simple_tag
-def score_bar(value):
-    """Ten squares, filled to `value` of 100, as one path; the number stands beside it."""
-    try:
-        filled = max(0.0, min(100.0, float(value)))
-    except ValueError:
-        return ""
-    squares = "".join(f"M{i * 20} 0h18v6h-18z" for i in range(10))
-    full = "".join(
-        f"M{i * 20} 0h{min(18, (filled / 10 - i) * 18):.1f}v6H{i * 20}z" for i in range(10) if filled / 10 > i
-    )
-    return format_html(
-        '<svg class="score-bar" viewBox="0 0 198 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
-        '<path class="score-bar__rest" d="{}"/><path class="score-bar__full" d="{}"/></svg>',
-        squares,
-        full,
-    )
-
-
-@register.simple_tag
-def level_squares(difficulty):
-    """The level as filled squares, for the three levels that everybody uses; nothing for other words."""
-    level = LEVELS.get(str(difficulty).strip().lower())
-    if not level:
-        return ""
-    full = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level))
-    rest = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level, 3))
-    return format_html(
-        '<svg class="level" viewBox="0 0 33 10" width="33" height="10" aria-hidden="true" focusable="false">'
-        '<path class="level__full" d="{}"/><path class="level__rest" d="{}"/></svg>',
-        full,
-        rest,
-    )
-
-
-@register.simple_tag
-def share_bar(percent):
-    """A thin bar of `percent` (0–100) of its width."""
-    return format_html(
-        '<svg class="share-bar" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
-        '<path d="M0 0h{}v3H0z"/></svg>',
-        int(percent),
-    )
-
-
-@register.simple_tag
-def ratio_line(percent):
-    """The line of the home page: solid to `percent` (0–100) of its width, a disc, then dashed."""
-    # A disc at the very edge would be cut in half.
-    at = min(99.3, max(0.7, float(percent)))
-    return format_html(
-        '<svg class="ratio__line" width="100%" height="16" aria-hidden="true" focusable="false">'
-        '<line class="ratio__waiting" x1="{0}%" x2="100%" y1="8" y2="8"/>'
-        '<line class="ratio__approved" x1="0" x2="{0}%" y1="8" y2="8"/>'
-        '<circle class="ratio__disc" cx="{0}%" cy="8" r="8"/></svg>',
-        f"{at:.2f}",
-    )

@@ -1,0 +1,32 @@
+"""Addresses of the site. A page names forty of them, and Django's reverse() looks through its patterns for each."""
+
+import re
+from functools import lru_cache
+
+from django.urls import NoReverseMatch, get_script_prefix, reverse
+
+# Stands for the last part of an address: a slug and a number at once, and no address has it otherwise.
+_LAST = "7310577310577"
+_is_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
+
+
+def address(name, *parts):
+    """What reverse(name, args=parts) gives: the path of the view `name`."""
+    if parts and _is_plain(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
+        return last.join(around)
+    return _reversed(get_script_prefix(), name, *parts)
+
+
+@lru_cache(maxsize=256)
+def _around(prefix, name, *first):
+    """What stands before and after the last part of an address; None where that is one of a few words."""
+    try:
+        before, _, after = reverse(name, args=[*first, _LAST]).partition(_LAST)
+    except NoReverseMatch:
+        return None
+    return before, after
+
+
+@lru_cache(maxsize=256)
+def _reversed(prefix, name, *parts):
+    return reverse(name, args=parts)

@@ -1,0 +1,63 @@
+"""The templates of the public pages: Jinja2, which compiles them to Python once. The desk has Django's own.
+
+What a template may call stands here; everything else that a page shows is in the context that its view gives.
+"""
+
+from urllib.parse import quote
+
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.text import capfirst
+from jinja2 import Environment
+
+from posts import drawings
+from posts.addresses import address
+from posts.disclosure import day
+from posts.templatetags.posts import grouped
+
+
+def environment(**options):
+    """The jinja2.Environment of the public pages; options: those of settings.TEMPLATES."""
+    made = Environment(trim_blocks=True, lstrip_blocks=True, **options)  # noqa: S701 (autoescape is in the options)
+    made.globals |= {"url": address, "static": static}
+    made.globals |= {name: getattr(drawings, name) for name in drawings.__all__}
+    made.filters |= {
+        "capfirst": capfirst,
+        "clock": clock,
+        "day": day,
+        "grouped": grouped,
+        "iso_day": iso_day,
+        "moment": moment,
+        "quoted": quoted,
+        "shortened": shortened,
+    }
+    return made
+
+
+def moment(at):
+    """A moment as HTML and schema.org take it, in the site's zone: 2026-05-18T09:30:00+00:00."""
+    return timezone.localtime(at).isoformat(timespec="seconds")
+
+
+def iso_day(at):
+    """The day of a moment in the site's zone: 2026-05-18."""
+    return timezone.localtime(at).date().isoformat()
+
+
+def clock(at):
+    """The time of day of a moment in the site's zone: 09:30."""
+    return f"{timezone.localtime(at):%H:%M}"
+
+
+def quoted(words):
+    """Words as a value in the query of an address."""
+    return quote(words, safe="")
+
+
+def shortened(text, words, characters):
+    """At most so many words of a text and so many characters, in one line; … stands for the rest."""
+    found = str(text).split(None, words)
+    short = " ".join(found[:words])
+    if len(found) > words:
+        short += " …"
+    return short if len(short) <= characters else f"{short[: characters - 1].rstrip()}…"
