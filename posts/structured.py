@@ -55,11 +55,13 @@ def source_type_of(post, revision):
     return MACHINE_AND_PERSON if revision.author_id else MACHINE
 
 
-def article_head(post, revision, record, *, disclosure, is_indexable, is_preview=False):
-    """The PageHead of the text `revision` (shown as `record`) that stands at the address of `post`."""
+def article_head(post, revision, record, *, disclosure, stack_address="", is_indexable, is_preview=False):
+    """The PageHead of the text `revision` (shown as `record`) that stands at the address of `post`; stack_address: the
+    path of the list of its first stack, if that has one."""
     pictures = loaded_pictures(picture_addresses(record))[:MAX_PICTURES]
     is_live = revision.pk == post.live_revision_id
-    data = structured_data(post, revision, record, pictures, disclosure=disclosure, is_indexable=is_indexable)
+    way = [(record["stack"][0], settings.SITE_URL + stack_address)] if stack_address else []
+    data = structured_data(post, revision, record, pictures, way, disclosure=disclosure, is_indexable=is_indexable)
     return PageHead(
         title=record["title"],
         description=description_of(record),
@@ -72,8 +74,9 @@ def article_head(post, revision, record, *, disclosure, is_indexable, is_preview
     )
 
 
-def structured_data(post, revision, record, pictures, *, disclosure, is_indexable):
-    """The WebPage around a TechArticle, and the way that leads to it, as a JSON-LD document (a dict)."""
+def structured_data(post, revision, record, pictures, way, *, disclosure, is_indexable):
+    """The WebPage around a TechArticle, and the breadcrumb that leads to it, as a JSON-LD document (a dict). way: names
+    and addresses of what stands between the home page and the article."""
     url = settings.SITE_URL + post.get_absolute_url()
     site = {"@type": "Organization", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}
     language = record.get("language", "")
@@ -124,7 +127,7 @@ def structured_data(post, revision, record, pictures, *, disclosure, is_indexabl
         "itemListElement": [
             {"@type": "ListItem", "position": place, "name": name, "item": address}
             for place, (name, address) in enumerate(
-                [("Home", f"{settings.SITE_URL}/"), (record["title"], url)], start=1
+                [("Home", f"{settings.SITE_URL}/"), *way, (record["title"], url)], start=1
             )
         ],
     }

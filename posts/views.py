@@ -187,15 +187,25 @@ def article_context(post, revision, *, is_preview=False):
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview
-    bands, folds = meta_box(record, address_finder(post) if is_listed else None)
+    address_of = address_finder(post) if is_listed else None
+    bands, folds = meta_box(record, address_of)
+    stack = next(iter(record.get("stack", ())), "")
+    stack_address = address_of("stack", stack) if stack and address_of else ""
     return {
         "post": post,
         "revision": revision,
         "record": record,
         "article": rendered_article(revision, **stored),
         "head": article_head(
-            post, revision, record, disclosure=disclosure, is_indexable=is_indexable, is_preview=is_preview
+            post,
+            revision,
+            record,
+            disclosure=disclosure,
+            stack_address=stack_address,
+            is_indexable=is_indexable,
+            is_preview=is_preview,
         ),
+        "stack_address": stack_address,
         "disclosure": disclosure,
         "check_command": check_command(settings.SITE_URL + address("posts:record", post.slug)),
         "bands": bands,

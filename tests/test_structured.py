@@ -9,7 +9,7 @@ import rdflib
 from lxml import etree
 from rdflib.namespace import RDF, SDO
 
-from posts.models import Post
+from posts.models import Post, Term
 from posts.operations import create_post, record_revision, withdraw_post
 from posts.structured import json_ld_script
 from tests.factories import RecordFactory, approve, make_post, person
@@ -139,7 +139,24 @@ def test_the_data_are_triples_in_the_terms_of_schema_org(client):
     (article,) = graph.objects(page, SDO.mainEntity)
     assert (article, RDF.type, SDO.TechArticle) in graph
     (way,) = graph.objects(page, SDO.breadcrumb)
-    assert len(list(graph.objects(way, SDO.itemListElement))) == 2
+    assert len(list(graph.objects(way, SDO.itemListElement))) == 3
+
+
+def test_the_way_to_an_article_leads_over_the_list_of_its_first_stack(client):
+    post = make_post(released=True, stack=["Go services", "backend"])
+    (stack,) = Term.objects.filter(kind=Term.Kind.STACK, name="Go services")
+    steps = parts(data_of(client, post))["BreadcrumbList"]["itemListElement"]
+    assert [(step["position"], step["name"]) for step in steps] == [(1, "Home"), (2, "Go services"), (3, post.title)]
+    assert steps[1]["item"].endswith(stack.get_absolute_url())
+    html = client.get(post.get_absolute_url()).content.decode()
+    breadcrumb = html.partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
+    assert f'href="{stack.get_absolute_url()}"' in breadcrumb
+
+
+def test_the_way_to_an_article_that_stands_in_no_list_leads_over_none(client):
+    post = make_post(stack=["Go services"])
+    steps = parts(data_of(client, post))["BreadcrumbList"]["itemListElement"]
+    assert [step["name"] for step in steps] == ["Home", post.title]
 
 
 @pytest.mark.parametrize("words", HOSTILE)
