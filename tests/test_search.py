@@ -6,6 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from posts.jobs.lists import bring_lists_up_to_date
 from posts.models import ImportBatch, ListedText, Post, PostTerm, SpellingKey, Term
@@ -15,7 +17,7 @@ from posts.search import index_texts
 from posts.search.queries import read_query
 from posts.search.spelling import distance, near_words
 from posts.search.texts import prose_of, snippet
-from posts.search.words import words_in
+from posts.search.words import WORD, hits_in, stem_of, words_in
 from tests.factories import approve, make_post, person
 from tests.test_lists import released, slugs_on
 from tests.test_pages import words_of
@@ -265,6 +267,14 @@ def test_words_are_the_same_in_every_script_and_form():
     assert words_in("Straße STRASSE ﬁle file Ⅷ viii") == ["strass", "strass", "file", "file", "viii", "viii"]
     assert words_in("キュー C++ c++ C# f_g x-y") == ["キ", "ュ", "ー", "c++", "c++", "c#", "f", "g", "x", "y"]
     assert len(words_in("a" * 5000)[0]) == 40
+
+
+@given(st.lists(st.sampled_from([*list("aBé漢あ _\n-+#.ﬁİß1"), "word", "Works", "c++", "x_y", "dying"])), st.data())
+def test_the_words_of_a_query_are_found_wherever_a_look_at_every_word_finds_them(signs, data):
+    text = "".join(signs)
+    words = [(found.start(), found.end(), stem_of(found[0])) for found in WORD.finditer(text)]
+    stems = data.draw(st.frozensets(st.sampled_from([stem for *_, stem in words if stem] or ["none"]), max_size=3))
+    assert list(hits_in(text, stems)) == [word for word in words if word[2] in stems]
 
 
 def test_a_snippet_is_prose_unless_only_the_code_has_the_words():

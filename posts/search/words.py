@@ -22,6 +22,24 @@ EMPTY_WORDS = frozenset(
 _own = threading.local()
 
 
+def hits_in(text, stems):
+    """(start, end, stem) of each word of a text whose stem is one of `stems`, in order."""
+    if not stems:
+        return
+    # A stem begins as its words do, but for accents and such: most words need no look.
+    for found in _words_from(frozenset(stem[0] for stem in stems)).finditer(text):
+        if (stem := stem_of(found[0])) in stems:
+            yield found.start(), found.end(), stem
+
+
+@lru_cache(maxsize=1000)
+def _words_from(letters):
+    """The pattern of the words that begin with one of `letters`, or with a sign that is not ASCII."""
+    plain = "".join(re.escape(letter + letter.upper()) for letter in sorted(letters) if letter.isascii())
+    begin = rf"[{plain}]|[^\W_\x00-\x7f{_SINGLE}]" if plain else rf"[^\W_\x00-\x7f{_SINGLE}]"
+    return re.compile(rf"[{_SINGLE}]|(?<![^\W_{_SINGLE}])(?:{begin})[^\W_{_SINGLE}]*(?:\+\+|\#)?")
+
+
 def words_in(text):
     """The words of a text in their order, each as its stem."""
     return [stem for word in WORD.findall(text) if (stem := stem_of(word))]
