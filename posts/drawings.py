@@ -1,5 +1,7 @@
 """The small drawings of the pages as SVG: no colours and no sizes in style attributes, which the policy forbids."""
 
+from functools import cache, lru_cache
+
 from django.utils.html import format_html
 
 from posts.plates import plate_svg, tint_of
@@ -15,6 +17,7 @@ _SIGN = (
 LEVELS = {"beginner": 1, "intermediate": 2, "advanced": 3}
 
 
+@cache
 def sign(state):
     """The sign of a review ("approved", "flagged" or "open") or the site's own ("mark"); words stand beside it."""
     return format_html(_SIGN, state)
@@ -31,6 +34,11 @@ def score_bar(value):
         filled = max(0.0, min(100.0, float(value)))
     except ValueError:
         return ""
+    return _score_bar(round(filled, 1))
+
+
+@lru_cache(maxsize=1001)
+def _score_bar(filled):
     squares = "".join(f"M{i * 20} 0h18v6h-18z" for i in range(10))
     full = "".join(
         f"M{i * 20} 0h{min(18, (filled / 10 - i) * 18):.1f}v6H{i * 20}z" for i in range(10) if filled / 10 > i
@@ -46,8 +54,11 @@ def score_bar(value):
 def level_squares(difficulty):
     """The level as filled squares, for the three levels that everybody uses; nothing for other words."""
     level = LEVELS.get(str(difficulty).strip().lower())
-    if not level:
-        return ""
+    return _level_squares(level) if level else ""
+
+
+@cache
+def _level_squares(level):
     full = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level))
     rest = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level, 3))
     return format_html(
@@ -58,6 +69,7 @@ def level_squares(difficulty):
     )
 
 
+@lru_cache(maxsize=128)
 def share_bar(percent):
     """A thin bar of `percent` (0–100) of its width."""
     return format_html(

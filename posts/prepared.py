@@ -37,6 +37,8 @@ class Prepared:
         self._alias = queryset.db
         self._compiler = queryset.query.get_compiler(self._alias)
         self._sql, parameters = self._compiler.as_sql()
+        # What turns columns into values is the same for every connection to one engine.
+        self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
         adapted = self._adapted(marks)
         self._parameters = [
             (next((name for name, mark in adapted.items() if mark == parameter), None), parameter)
@@ -59,17 +61,17 @@ class Prepared:
         return adapted
 
     def _answered(self, values):
-        """A compiler that has asked, with what it was told: Threads share what was made, never the connection."""
+        """A compiler that has asked, with what it was told. Threads share what was made, never the connection."""
         values = self._adapted(values)
         parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
         compiler = copy.copy(self._compiler)
         compiler.connection = connections[self._alias]
+        compiler.get_converters = lambda columns: self._converters
         return compiler, [planned_rows(compiler.connection, self._sql, parameters)]
 
     def rows(self, **values):
         """A list of the rows (tuples) of a values_list with these values."""
         compiler, chunks = self._answered(values)
-        compiler.setup_query()
         return list(compiler.results_iter(chunks, tuple_expected=True))
 
     def objects(self, **values):

@@ -3,9 +3,11 @@
 What a template may call stands here; everything else that a page shows is in the context that its view gives.
 """
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from django.templatetags.static import static
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.text import capfirst
 from jinja2 import Environment
@@ -15,11 +17,14 @@ from posts.addresses import address
 from posts.disclosure import day
 from posts.templatetags.posts import grouped
 
+# The pages that the header leads to.
+_PLACES = (("posts:articles",), ("posts:kind", "stacks"), ("posts:how",), ("posts:search",))
+
 
 def environment(**options):
     """The jinja2.Environment of the public pages; options: those of settings.TEMPLATES."""
     made = Environment(trim_blocks=True, lstrip_blocks=True, **options)  # noqa: S701 (autoescape is in the options)
-    made.globals |= {"url": address, "static": static}
+    made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
     made.globals |= {name: getattr(drawings, name) for name in drawings.__all__}
     made.filters |= {
         "capfirst": capfirst,
@@ -32,6 +37,21 @@ def environment(**options):
         "shortened": shortened,
     }
     return made
+
+
+def kept(macro, *values):
+    """What a macro gives for these values, made once: for parts that are the same on every page."""
+    return _kept(macro, get_script_prefix(), *values)
+
+
+@lru_cache(maxsize=64)
+def _kept(macro, prefix, *values):
+    return macro(*values)
+
+
+def place_in_header(path):
+    """The name of the page at `path` if the header leads there, without "posts:"; else ""."""
+    return next((place[0].partition(":")[2] for place in _PLACES if address(*place) == path), "")
 
 
 def moment(at):

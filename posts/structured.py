@@ -27,7 +27,7 @@ MAX_PICTURES = 10
 MAX_KEYWORDS = 30
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # In a script element "</script" ends it and "<!--" changes how it is read; the two separators end a line of script.
-_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+_ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
 
 def json_ld_script(data):
     """`data` as a script element that no browser runs. The one place where JSON enters a page."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign, escape in _ESCAPES:
+        text = text.replace(sign, escape)
     return SafeString(f'<script type="application/ld+json">{text}</script>')
 
 
