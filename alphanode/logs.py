@@ -1,9 +1,11 @@
 """One JSON object a line on standard error, with the id of the request or of the background job in each."""
 
 import contextvars
+import json
 import logging
 import re
 import uuid
+from datetime import UTC, datetime
 
 import structlog
 
@@ -22,9 +24,15 @@ def _add_ids(logger, method, event):
     return event
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record):
+        """The line of a record; log_hit has made its own."""
+        return getattr(record, "line", None) or super().format(record)
+
+
 def json_formatter():
     """The formatter of the logging configuration; JSON escapes control characters, so no line can be forged."""
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
@@ -53,8 +61,14 @@ def log_hit(identifier, **values):
     values: method, path, route, status, ms.
     """
     if logger.isEnabledFor(logging.INFO):
-        token = request_id.set(identifier)
-        try:
-            logger.info("request", extra={**values, "cache": "hit"})
-        finally:
-            request_id.reset(token)
+        values |= {"cache": "hit"}
+        # A kept page takes less time than its line would by the way of all others: through two records and five
+        # processors.
+        line = {"event": "request", "level": "info", "logger": logger.name, "timestamp": _now(), **values}
+        line = json.dumps(line | {"request_id": identifier} if identifier else line)
+        record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=values | {"line": line})
+        logger.handle(record)
+
+
+def _now():
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
