@@ -5,7 +5,7 @@ others from this process's memory or from the cache that processes share (CACHE_
 "not modified". Nobody who carries a session gets or leaves a page here.
 
 What a page shows has a version (posts.page_versions): a process looks into the log of changes when it is
-asked, at most every half second, and never answers from what it last knew more than a second ago. With the log out of
+asked, at most every 0.3 seconds, and never answers from what it last knew more than a second ago. With the log out of
 reach every page comes from Django; with the shared cache down each process has its own.
 """
 

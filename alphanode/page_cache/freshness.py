@@ -9,10 +9,10 @@ from alphanode.page_cache.marks import ANYTHING
 
 logger = logging.getLogger("alphanode.page_cache")
 
-# Half a second after a look into the log the next request looks again; what was known is good for a little longer, so
-# that the others need not wait for it. Together with the answer itself it stays below a second.
-LOOK_AGAIN_SECONDS = 0.4
-GOOD_FOR_SECONDS = 0.8
+# So long after a look into the log the next request looks again; what was known is good for a little longer, so that
+# the others need not wait for it. The rest of the second is for the answer itself, on a machine that has much to do.
+LOOK_AGAIN_SECONDS = 0.3
+GOOD_FOR_SECONDS = 0.6
 WAIT_SECONDS = 0.2
 # Keys that are remembered one by one; with more, everything rendered until now counts as changed.
 MAX_KEYS = 50_000
