@@ -182,7 +182,7 @@ def articles(request):
 def facet(request, kinds, slug):
     """The listed posts of one term, newest first."""
     term = get_object_or_404(Term.objects.with_list(), kind=KINDS[kinds], slug=slug)
-    return _list_response(request, main=term, title=term.name, address=term.get_absolute_url())
+    return _list_response(request, main=term, title=term.label, address=term.get_absolute_url())
 
 
 @public

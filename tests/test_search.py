@@ -217,11 +217,11 @@ def test_filters_narrow_a_search_and_say_how_many_they_leave(client):
     make_post(released=True, stack=["Rust"], difficulty="advanced", title="Draining two")
     make_post(released=True, stack=["Go"], difficulty="beginner", title="Draining three")
     text = words_of(client.get("/search/?q=draining").content.decode())
-    assert "advanced 2" in text and "beginner 1" in text and "Go 2" in text and "Rust 1" in text
+    assert "Advanced 2" in text and "Beginner 1" in text and "Go 2" in text and "Rust 1" in text
     response = client.get("/search/?q=draining&stack=go&difficulty=advanced")
     assert slugs_on(response) == [go.slug]
     text = words_of(response.content.decode())
-    assert re.search("1 article for “draining” ?, advanced, Go, best match first", text) and "beginner 1" in text
+    assert re.search("1 article for “draining” ?, Advanced, Go, best match first", text) and "Beginner 1" in text
     assert found(client, "draining", stack="none") == [] and found(client, "draining", stack="a\x00b") == []
 
 

@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.text import capfirst
 
 from posts.addresses import address
 from posts.models.post import Post
@@ -81,6 +82,11 @@ class Term(models.Model):
 
     def get_absolute_url(self):
         return address("posts:facet", self.plural, self.slug)
+
+    @property
+    def label(self):
+        """Its name as pages write it: levels and languages of code begin with a capital, as in the facts of a post."""
+        return capfirst(self.name) if self.kind in (self.Kind.DIFFICULTY, self.Kind.CODE) else self.name
 
     @property
     def plural(self):
