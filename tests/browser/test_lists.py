@@ -61,7 +61,7 @@ def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(br
     page.keyboard.press("Enter")
     page.wait_for_url("**difficulty=advanced**")
     assert page.locator(".log__item").count() == 2
-    assert "2 approved articles, advanced" in page.locator(".list-says").inner_text()
+    assert "2 approved articles, Advanced" in page.locator(".list-says").inner_text()
     if width == 390:
         watched.follow(page.get_by_role("link", name="Search", exact=True).first)
         field = page.get_by_label("Search for")
