@@ -13,7 +13,7 @@ from posts.jobs.lists import bring_lists_up_to_date
 from posts.models import ImportBatch, ListedText, Post, PostTerm, SpellingKey, Term
 from posts.operations import flag_post, record_revision, roll_back, withdraw_post
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.search import index_texts
+from posts.search import index_texts, postgresql
 from posts.search.queries import read_query
 from posts.search.spelling import distance, near_words
 from posts.search.texts import prose_of, snippet
@@ -223,6 +223,25 @@ def test_filters_narrow_a_search_and_say_how_many_they_leave(client):
     text = words_of(response.content.decode())
     assert re.search("1 article for “draining” ?, Advanced, Go, best match first", text) and "Beginner 1" in text
     assert found(client, "draining", stack="none") == [] and found(client, "draining", stack="a\x00b") == []
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one way")
+@pytest.mark.parametrize("in_head", [False, True])
+@pytest.mark.parametrize("limit", [3, 100])
+def test_postgresql_finds_the_same_whichever_way_it_takes(limit, in_head, monkeypatch):
+    for number in range(12):
+        make_post(released=True, title=f"Zebras {number}" if number % 3 else f"Retries {number}", tools=["Go"])
+    last = ListedText.objects.latest("pk").pk
+    found = {}
+    with connection.cursor() as cursor:
+        # Few expected: all are looked at. Some: the latest part first. Most: a walk.
+        for way, expected in {"all": 1, "part": last // 4, "walk": last}.items():
+            monkeypatch.setattr(postgresql, "FEW", 2)
+            monkeypatch.setattr(postgresql, "_expected", lambda *_, expected=expected: (last, expected))
+            found[way] = postgresql.find(cursor, [("zebra",)], [], limit=limit, in_head=in_head)
+    numbers = sorted(ListedText.objects.filter(revision__snapshot__contains="Zebras").values_list("pk", flat=True))
+    assert sorted(number for number, _ in found["all"]) == numbers[-limit:]
+    assert sorted(found["part"]) == sorted(found["walk"]) == sorted(found["all"])
 
 
 def test_pages_of_a_search_hold_every_hit_once(client, monkeypatch):

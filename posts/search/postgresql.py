@@ -3,11 +3,13 @@ positions, so that no parser and no dictionary of the server has a say."""
 
 import json
 
-# At the most so many of the latest texts are looked into one by one.
+# From this share of all texts on the latest are walked one by one until enough of them match, but so many at the most.
+WALKED_SHARE = 0.3
 WALKED = 15_000
-# How many matches, squared, for each text there is, make that the shorter way: the number of texts wanted, times how
-# much longer a look into a text takes than one at a number.
-WALK_PRICE = 500 * 6
+# Where no more than so many are expected, all of them are looked at; else first those of the latest part of all texts
+# that holds enough, and never more than an eighth: the planner takes words for independent and expects too few.
+FEW = 200
+LATEST_PART = 1 / 8
 # Lexemes of facets: no word of a text has a capital.
 FACET = "F{}"
 # What the type holds at the most: the place of a word, and places of one word.
@@ -49,42 +51,45 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     column = "head" if in_head else "words"
     words = " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
     wanted = " & ".join([words, *(_lexeme(FACET.format(facet)) for facet in facets)])
-    latest = f"SELECT id, {column} FROM posts_search WHERE {column} @@ %s::tsquery"  # noqa: S608 (a column of ours)
+    latest = f"SELECT id, {column} FROM posts_search WHERE {column} @@ %s::tsquery AND id > %s"  # noqa: S608 (ours)
     ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
-    start = None if in_head else _walk_start(cursor, wanted)
-    if start is not None:
+
+    def walked(start):
+        cursor.execute(f"{ranked} ({latest} ORDER BY id DESC LIMIT %s) AS latest", [words, wanted, start, limit])
+        return cursor.fetchall()
+
+    def gathered(start):
+        # The planner takes a look into a text for as cheap as one at a number, so it would rather read all texts than
+        # the index, or walk the numbers. Left to it are bitmaps: of the words, and of the numbers after `start`.
+        # Sent together, the statements are one transaction.
         cursor.execute(
-            f"{ranked} ({latest} AND id > %s ORDER BY id DESC LIMIT %s) AS latest", [words, wanted, start, limit]
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; "
+            f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest; "
+            "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_indexscan TO DEFAULT",
+            [words, wanted, start, limit],
         )
-        found = cursor.fetchall()
-        if len(found) == limit:
-            return found
-    # The planner takes a look into a text for as cheap as one at a number, so it would rather read all texts than the
-    # index, or walk the primary key until enough of them match. Sent together, the statements are one transaction.
-    cursor.execute(
-        f"SET LOCAL enable_seqscan = off; {ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest; "
-        "SET LOCAL enable_seqscan TO DEFAULT",
-        [words, wanted, limit],
-    )
-    cursor.nextset()
-    return cursor.fetchall()
+        cursor.nextset()
+        cursor.nextset()
+        return cursor.fetchall()
+
+    last, expected = _expected(cursor, column, wanted)
+    if expected > WALKED_SHARE * last:
+        found = walked(max(0, last - WALKED))
+    elif expected > FEW:
+        found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
+    else:
+        return gathered(0)
+    return found if len(found) == limit else gathered(0)
 
 
-def _walk_start(cursor, wanted):
-    """The number after which the latest texts are walked one by one, or None where the index is the shorter way.
-
-    Walked are CAP / s texts, where s is the share of texts that match; by the index s × N rows are sorted by number,
-    each at a sixth of the price (measured: 4.4 and 0.7 microseconds). The share is the planner's own estimate.
-    """
-    cursor.execute(
-        "SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) SELECT 1 FROM posts_search WHERE words @@ %s::tsquery",
-        [wanted],
-    )
+def _expected(cursor, column, wanted):
+    """(the largest number of a text, how many texts the planner expects to match)."""
+    matching = f"SELECT FROM posts_search WHERE {column} @@ %s::tsquery"  # noqa: S608 (a column of ours)
+    cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {matching}", [wanted])  # noqa: S608
     (last,) = cursor.fetchone()
     cursor.nextset()
     (plan,) = cursor.fetchone()
-    expected = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
-    return max(0, last - WALKED) if last and expected**2 > WALK_PRICE * last else None
+    return last or 0, (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
 
 
 def _lexeme(word):
