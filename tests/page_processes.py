@@ -109,7 +109,7 @@ class Reader(threading.Thread):
     def __init__(self, port, addresses, stop):
         super().__init__()
         self.port, self.addresses, self.stop = port, addresses, stop
-        self.answers = []  # (address, asked at, answered at, Seen)
+        self.answers = []  # (address, asked at, answered at, Seen, whether it was a kept page)
         self.hits = 0
         self.trouble = None
 
@@ -122,8 +122,9 @@ class Reader(threading.Thread):
                     server.request("GET", address)
                     answer = server.getresponse()
                     body = answer.read()
-                    self.hits += (answer.headers.get("Cache-Status") or "").endswith("; hit")
-                    self.answers.append((address, asked, time.monotonic(), Seen.of(answer.status, body)))
+                    is_hit = (answer.headers.get("Cache-Status") or "").endswith("; hit")
+                    self.hits += is_hit
+                    self.answers.append((address, asked, time.monotonic(), Seen.of(answer.status, body), is_hit))
                 # The machine belongs to the servers too.
                 self.stop.wait(0.05)
             server.close()
@@ -151,20 +152,22 @@ class Truth:
             if not self.versions[address] or self.versions[address][-1][2] != seen:
                 self.versions[address].append((began, ended, seen))
 
-    def age(self, address, asked, answered, seen):
+    def age(self, address, asked, answered, seen, is_hit):
         """How many seconds `seen` had been untrue when it was asked for.
 
         A page that was read while a change was made may show a part from before it and a part from after it, which no
-        look at the truth finds. It is as old as that change. What is no page is kept by nobody: such an answer counts
-        as torn only by a change that was made while it was given.
+        look at the truth finds, or only an earlier one: flags come and go. It is as old as that change. An answer that
+        nobody kept counts as torn only by a change that was made while it was given.
         """
         versions = self.versions[address]
         ends = [following[1] for following in versions[1:]] + [float("inf")]
         spans = [(began, end) for (began, _, true), end in zip(versions, ends, strict=True) if true == seen]
         ages = [asked - end for began, end in spans if began <= answered]
-        if not ages or seen.status != 200:
-            ends = [ended for began, ended in self.changes if began <= answered]
-            ages += [asked - ended for ended in ends if seen.status == 200 or ended >= asked]
+        ends = [ended for began, ended in self.changes if began <= answered]
+        if not ages and seen.status == 200:
+            ages = [asked - ended for ended in ends]
+        elif not is_hit:
+            ages += [asked - ended for ended in ends if ended >= asked]
         return max(0.0, min(ages, default=float("inf")))
 
 
@@ -313,6 +316,6 @@ def read_while_changing(*, servers, steps, seed, posts, **environment):
     assert not [reader.trouble for reader in readers if reader.trouble]
     answers = [answer for reader in readers for answer in reader.answers]
     aged = [(truth.age(*answer), answer) for answer in answers]
-    wrong = [(age, address, seen) for age, (address, *_, seen) in aged if age > MOST_SECONDS]
+    wrong = [(age, *answer) for age, answer in aged if age > MOST_SECONDS]
     oldest = max(age for age, _ in aged)
     return Outcome(done, len(answers), sum(reader.hits for reader in readers), oldest, wrong, changes.done)
