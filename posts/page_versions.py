@@ -1,6 +1,6 @@
 """What pages show has a version: a log of changes that every cache of rendered pages reads, and nothing else.
 
-A transaction that changes what a page may show notes the keys of it (`post_key`, `batch_key`, `stack_key`, LISTS) as
+A transaction that changes what a page may show notes the keys of it (`post_key`, `stack_key`, LISTS, SWITCHES) as
 one more row, at any point before its end: the note is seen exactly when the change is, and is gone with it when it is
 rolled back. No process has to be reached, no lock is held, and writers never wait for each other.
 
@@ -19,6 +19,9 @@ from posts.models import PageChange
 
 # What every page that names listed posts depends on: lists, search, home, feeds, sitemaps.
 LISTS = "lists"
+# What every page of a post depends on: the switches of imports. One of them opens or closes many posts at once, also
+# such that stand beside the post only when they are open, so that the page does not name them.
+SWITCHES = "switches"
 TABLE = PageChange._meta.db_table
 _NEXT = f"(SELECT COALESCE(MAX(position), 0) + 1 FROM {TABLE})"  # noqa: S608
 _POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
@@ -30,20 +33,14 @@ def post_key(pk):
     return f"post:{pk}"
 
 
-def batch_key(pk):
-    """The key of an import's switch, which many posts hang on at once."""
-    return f"batch:{pk}"
-
-
 def stack_key(name):
     """The key of which posts a stack has, by its name as an article says it: what stands beside an article on it."""
     return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
 
 
 def keys_of_post(post):
-    """The keys that a page hangs on which shows `post` (with its texts) or a line about it."""
-    batches = {post.last_batch_id, post.live_revision.batch_id if post.live_revision_id else None}
-    return {post_key(post.pk), *(batch_key(pk) for pk in batches if pk)}
+    """The keys that a page hangs on which shows `post` or a line about it."""
+    return {post_key(post.pk), SWITCHES}
 
 
 def note_changes(keys):

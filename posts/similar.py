@@ -32,9 +32,11 @@ class SimilarPost:
 @dataclass(frozen=True)
 class WayOn:
     """What stands below an article: the similar posts, best first, and what was released before and after it on the
-    same stack (its name, as the article has it)."""
+    same stack (its name, as the article has it). are_kept: whether the similar ones are those that the
+    background keeps."""
 
     similar: list[SimilarPost] = field(default_factory=list)
+    are_kept: bool = False
     stack: str = ""
     earlier: Post | None = None
     later: Post | None = None
@@ -55,7 +57,8 @@ def way_on(post, record, *, is_listed):
     terms = {key: name for key, name in terms_of(record).items() if key[0] in Term.SUBJECTS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
     found = _read_kept(post, stack) if is_listed else []
-    if not any(other.rank is not None for other in found):
+    are_kept = any(other.rank is not None for other in found)
+    if not are_kept:
         around = _around(post, stack) if is_listed and stack else []
         found = list(_compared(post, terms, around, is_listed=is_listed))
     ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
@@ -63,6 +66,7 @@ def way_on(post, record, *, is_listed):
     on_stack = [other for other in found if stack in stacks_of(other.live_revision.snapshot)] if is_listed else []
     return WayOn(
         similar=_shown(ranked, terms),
+        are_kept=are_kept,
         stack=terms.get(stack, ""),
         earlier=max((other for other in on_stack if _place(other) < _place(post)), key=_place, default=None),
         later=min((other for other in on_stack if _place(other) > _place(post)), key=_place, default=None),

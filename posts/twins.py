@@ -15,12 +15,14 @@ import struct
 import zlib
 from collections import Counter, defaultdict
 from hashlib import blake2b
+from itertools import chain
 
 from django.db import connection, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Length
 
-from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+from posts.models import ListedText, ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+from posts.page_versions import note_changes, post_key
 
 SHINGLE = 5
 # Of what is left without boilerplate. A text that is 0.8 of another as a whole comes down to between 0.7 and 0.8.
@@ -180,6 +182,8 @@ def _stale(posts):
 
 def _resketch(heads, before):
     if before:
+        pairs = TextTwin.objects.filter(post__in=before).values_list("post", "twin")
+        _note_twins(chain.from_iterable(pairs))
         SketchBand.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(twin__in=before).delete()
@@ -327,6 +331,13 @@ def _store_twins(pairs, shingles, signatures):
             for mine in partners[pk]:
                 measure(mine, pk, shingles[mine], other)
     TextTwin.objects.bulk_create(twins, ignore_conflicts=True, batch_size=1000)
+    _note_twins(twin.post_id for twin in twins)
+
+
+def _note_twins(posts):
+    """Say that listed ones among `posts` change: an article names no similar post that is its near-duplicate."""
+    listed = ListedText.objects.filter(post__in=set(posts)).values_list("post", flat=True)
+    note_changes(map(post_key, listed))
 
 
 def twins_of(post, limit=10):

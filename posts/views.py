@@ -168,9 +168,8 @@ def detail(request, slug):
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
     way_on = context["way_on"]
-    # Of a listed post similar ones are kept, and whoever keeps them says when they change; others are found as they are
-    # asked for, among all that is listed.
-    keys = {stack_key(way_on.stack)} if context["is_indexable"] else {LISTS}
+    # Whoever keeps similar posts says when they change; others are found when they are asked for, among all listed.
+    keys = {stack_key(way_on.stack)} if way_on.are_kept else {LISTS}
     return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.posts])), takes=())
 
 

@@ -20,6 +20,7 @@ from django.db import connection
 from django.test import Client
 
 from posts.models import ImportBatch, Post, Review, ReviewFlag
+from posts.neighbours import find_stale_neighbours
 from posts.operations import (
     Refused,
     change_slug,
@@ -34,7 +35,7 @@ from posts.operations import (
 )
 from posts.operations.release import releasable_revision
 from posts.operations.roll_back_batch import roll_back_batch
-from posts.operations.switch_batch_index import switch_batch_index
+from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
 from tests.factories import RecordFactory, approve, import_records, person
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,8 @@ SETTINGS = {
 }
 # What waits for a person must not run dry: approvals come more often than others.
 ACTS = (
-    "edit bring_in approve approve approve reject flag clear withdraw release go_back move switch take_back undo_import"
+    "edit bring_in approve approve approve reject flag clear withdraw release go_back move switch switch take_back"
+    " undo_import settle"
 ).split()
 
 
@@ -265,6 +267,11 @@ class RandomChanges:
 
     def switch(self, post):
         return switch_batch_index(post.last_batch, is_open=not post.last_batch.index_open, by=self.people["Staff"])
+
+    def settle(self, post):
+        """What the background does afterwards."""
+        follow_batch_switch(post.last_batch)
+        return find_stale_neighbours()
 
     def take_back(self, post):
         review = Review.objects.order_by("pk").last()

@@ -31,6 +31,7 @@ from posts.operations import change_slug, flag_post, record_revision, roll_back,
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
 from posts.page_versions import changes_since, note_changes, post_key
+from posts.twins import sketch_posts
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
 from tests.wsgi_site import Clock, WsgiSite
@@ -360,6 +361,38 @@ def test_a_similar_post_that_comes_back_is_shown_again(site):
     assert site.get(post.get_absolute_url()).is_hit
     approve(similar)
     assert "/posts/two/" in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
+def test_a_similar_post_whose_import_is_opened_again_is_shown_again(site):
+    post, similar = make_post(released=True, slug="one"), make_post(released=True, slug="two")
+    find_stale_neighbours()
+    switched_off(similar)
+    assert "/posts/two/" not in site.get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    switch_batch_index(similar.last_batch, is_open=True, by=person("Staff"))
+    assert "/posts/two/" in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
+def test_an_article_without_neighbours_yet_follows_what_is_released_elsewhere(site):
+    post = make_post(released=True, stack=["Go services"], tools=["pprof"])
+    assert "/posts/two/" not in site.get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    make_post(released=True, slug="two", stack=["Rust workers"], tools=["pprof"])
+    assert "/posts/two/" in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
+def test_a_similar_post_that_turns_out_to_be_a_near_duplicate_is_shown_no_more(site):
+    text = " ".join(f"Sentence {number} is about retries." for number in range(60))
+    stacks = {"one": ["Go services"], "two": ["Rust workers"]}
+    post, _ = (make_post(released=True, slug=slug, title=slug, body=text, stack=stacks[slug]) for slug in stacks)
+    find_stale_neighbours()
+    assert "/posts/two/" in site.get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    sketch_posts(list(Post.objects.values_list("pk", flat=True)))
+    assert "/posts/two/" not in site.later().get(post.get_absolute_url()).text
 
 
 @with_posts

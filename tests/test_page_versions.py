@@ -11,7 +11,7 @@ from posts.models import ImportBatch, PageChange, Post
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
-from posts.page_versions import LISTS, batch_key, changes_since, note_changes, place_to_begin, post_key, stack_key
+from posts.page_versions import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,7 +141,7 @@ def test_an_import_tells_in_one_line_of_the_posts_that_were_there():
 def test_the_switch_of_an_import_is_one_key_for_all_its_posts():
     batch = import_records(RecordFactory(), RecordFactory())
     noted = keys_noted_by(lambda: switch_batch_index(batch, is_open=False, by=person("Staff")))
-    assert noted == {batch_key(batch.pk), LISTS}
+    assert noted == {SWITCHES, LISTS}
 
 
 def test_a_rolled_back_import_tells_of_its_posts():

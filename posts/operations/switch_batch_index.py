@@ -5,7 +5,7 @@ from posts.models import ImportBatch, Post
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
 from posts.operations.refusals import require
-from posts.page_versions import LISTS, batch_key, note_changes
+from posts.page_versions import LISTS, SWITCHES, note_changes
 
 CHUNK = 200
 
@@ -22,7 +22,7 @@ def switch_batch_index(batch, *, is_open, by):
     if batch.index_open != is_open:
         batch.index_open = is_open
         batch.save(update_fields=["index_open"])
-        note_changes([batch_key(batch.pk), LISTS])
+        note_changes([SWITCHES, LISTS])
         action = "import opened to search engines" if is_open else "import closed to search engines"
         note_audit(action, post=None, by=by, detail=str(batch))
     return batch
