@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from posts.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_along, rarest_first
-from posts.list_posts import list_posts
+from posts.list_lines import read_lines
 from posts.models import Post, Term
 from posts.prepared import Prepared
 from posts.site_figures import FIGURES_SECONDS, site_figures
@@ -52,9 +52,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class ListPage:
-    """One page of a list. posts: newest first; newer, older: the Place that the next page that way starts from."""
+    """One page of a list. lines: newest first; newer, older: the Place that the next page that way starts from."""
 
-    posts: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
     newer: Place | None = None
     older: Place | None = None
 
@@ -74,18 +74,18 @@ def read_page(terms, *, older=None, newer=None):
     )
 
 
-def _place(post):
-    return Place(post.first_published_at, post.pk)
+def _place(line):
+    return Place(line.published_at, line.pk)
 
 
 def _walk(terms, start, *, backwards=False):
-    """(at most PAGE listed posts from the Place `start` on, whether there are more)."""
-    listed, posts = [], {}
+    """(at most PAGE Lines from the Place `start` on, whether there are more)."""
+    listed, lines = [], {}
     for reach in REACHES:
         step = _step(rarest_first(terms), start, backwards, reach)
         keys = [place.post_id for place in step]
         if reach == REACHES[0]:
-            found = posts = list_posts(keys)
+            found = lines = read_lines(keys)
         else:
             found = set(Post.objects.listed().filter(pk__among=keys).values_list("pk", flat=True))
         listed += [key for key in keys if key in found]
@@ -93,8 +93,8 @@ def _walk(terms, start, *, backwards=False):
             break
         start = step[-1]
     shown = listed[:PAGE]
-    posts |= list_posts([pk for pk in shown if pk not in posts])
-    return [posts[pk] for pk in shown if pk in posts], len(listed) > PAGE
+    lines |= read_lines([pk for pk in shown if pk not in lines])
+    return [lines[pk] for pk in shown if pk in lines], len(listed) > PAGE
 
 
 def _step(terms, start, backwards, reach):
@@ -165,7 +165,7 @@ def _list_response(request, *, main=None, title, address):
         # The numbers beside the filters are those of the latest posts only.
         "sample": SAMPLE if counted > SAMPLE else None,
         "is_first": not (older or newer),
-        "is_indexable": (main.is_indexable if main else bool(page.posts)) and not TAKES & request.GET.keys(),
+        "is_indexable": (main.is_indexable if main else bool(page.lines)) and not TAKES & request.GET.keys(),
     }
     # The number of all articles is counted in the background and changes without being noted.
     seconds = None if main else FIGURES_SECONDS

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from posts.facets import FORM_KINDS, Selection, search_groups
-from posts.list_posts import list_posts
+from posts.list_lines import read_lines
 from posts.search import other_spelling, search_posts
 from posts.search.texts import marked, snippet
 from posts.views import public, respond
@@ -24,12 +24,11 @@ def search(request):
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
-    posts = list_posts(shown)
+    lines = read_lines(shown, are_whole=True)
     stems = hits.query.stems
     rows = [
-        (post, marked(record["title"], stems), snippet(record, stems))
-        for post in (posts[pk] for pk in shown if pk in posts)
-        for record in [post.live_revision.snapshot]
+        (line, marked(line.record["title"], stems), snippet(line.record, stems))
+        for line in (lines[pk] for pk in shown if pk in lines)
     ]
     query = urlencode({"q": hits.query.text}) + (f"&{selection.query}" if selection.query else "")
     context = {

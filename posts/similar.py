@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum
+from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Cast
 
+from posts.list_lines import Line, with_lines
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
+from posts.models.fields import OrderedJSONField
 from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import stacks_of, terms_of
 from posts.prepared import Prepared
@@ -23,10 +26,24 @@ LOOKED_AT = 3 * SHOWN
 
 @dataclass(frozen=True)
 class SimilarPost:
-    """A listed post and the names of what it shares, rarest first."""
+    """A line about a listed post and the names of what it shares, rarest first."""
 
-    post: Post
+    line: Line
     shared: list[str]
+
+
+class _Found(NamedTuple):
+    """A listed post that may stand on the page."""
+
+    line: Line
+    is_twin: bool
+    rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
+    shared: list | None  # the names of what both are about, where these are kept
+
+    @classmethod
+    def of(cls, row):
+        """The _Found of a row of _rows."""
+        return cls(Line(*row[: len(Line._fields)]), *row[len(Line._fields) :])
 
 
 @dataclass(frozen=True)
@@ -38,13 +55,13 @@ class WayOn:
     similar: list[SimilarPost] = field(default_factory=list)
     are_kept: bool = False
     stack: str = ""
-    earlier: Post | None = None
-    later: Post | None = None
+    earlier: Line | None = None
+    later: Line | None = None
 
     @property
-    def posts(self):
-        """All posts that are named."""
-        return [*(similar.post for similar in self.similar), *filter(None, (self.earlier, self.later))]
+    def lines(self):
+        """The Lines of all posts that are named."""
+        return [*(similar.line for similar in self.similar), *filter(None, (self.earlier, self.later))]
 
 
 def way_on(post, record, *, is_listed):
@@ -60,26 +77,27 @@ def way_on(post, record, *, is_listed):
     are_kept = any(other.rank is not None for other in found)
     if not are_kept:
         around = _around(post, stack) if is_listed and stack else []
-        found = list(_compared(post, terms, around, is_listed=is_listed))
-    ranked = sorted((other for other in found if other.rank is not None), key=lambda other: (other.rank, -other.pk))
+        found = [_Found.of(row) for row in _compared(post, terms, around, is_listed=is_listed)]
+    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
-    on_stack = [other for other in found if stack in stacks_of(other.live_revision.snapshot)] if is_listed else []
+    on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
+    place = (post.first_published_at, post.pk)
     return WayOn(
         similar=_shown(ranked, terms),
         are_kept=are_kept,
         stack=terms.get(stack, ""),
-        earlier=max((other for other in on_stack if _place(other) < _place(post)), key=_place, default=None),
-        later=min((other for other in on_stack if _place(other) > _place(post)), key=_place, default=None),
+        earlier=max((line for line in on_stack if _place(line) < place), key=_place, default=None),
+        later=min((line for line in on_stack if _place(line) > place), key=_place, default=None),
     )
 
 
-def _place(post):
-    return post.first_published_at, post.pk
+def _place(line):
+    return line.published_at, line.pk
 
 
 def _around(post, stack):
     """Querysets of the keys of the posts right before and after `post` in the list of its stack, an index step each."""
-    at, pk = _place(post)
+    at, pk = post.first_published_at, post.pk
     term = Term.objects.filter(kind=stack[0], key=stack[1]).values("pk")[:1]
     pairs = PostTerm.objects.filter(term=Subquery(term))
     before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
@@ -101,21 +119,19 @@ def _among(keys):
     )
 
 
-def _listed(post, keys, around):
-    """The listed posts of the querysets of keys, with no more of them than a page shows."""
-    return (
-        Post.objects.listed()
-        .filter(_among(keys.union(*around, all=True) if around else keys))
-        .with_list_rows()
-        .annotate(is_twin=Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk"))))
-    )
+def _rows(post, keys, around, *, rank, shared, are_whole=False):
+    """The rows that _Found.of takes, of the listed posts of the querysets of keys."""
+    posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
+    is_twin = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
+    posts = posts.annotate(is_twin=is_twin, rank=rank, shared=shared)
+    return with_lines(posts, "is_twin", "rank", "shared", are_whole=are_whole)
 
 
 def _read_kept(post, stack):
-    """What _kept finds for `post` and the posts around it on its `stack`, by a statement that is made once."""
+    """[_Found] of what _kept finds for `post` and around it on its `stack`, by a statement that is made once."""
     query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
     place = {"stack": stack[1], "at": post.first_published_at} if stack else {}
-    return query.objects(pk=post.pk, **place)
+    return [_Found.of(row) for row in query.rows(pk=post.pk, **place)]
 
 
 @lru_cache(maxsize=8)
@@ -132,15 +148,15 @@ def _kept_query(vendor, kind, is_open):
 
 
 def _kept(post, around):
-    """Posts with the `rank` and the `shared` names that are kept for them; without rank those around alone."""
+    """Rows of posts with the rank and the shared names that are kept for them; without rank those around alone."""
     kept = Neighbour.objects.filter(post=post.pk)
     row = kept.filter(neighbour=OuterRef("pk"))
-    found = _listed(post, kept.values("neighbour"), around)
-    return found.annotate(rank=Subquery(row.values("rank")[:1]), shared=Subquery(row.values("shared")[:1]))
+    rank, shared = (Subquery(row.values(name)[:1]) for name in ("rank", "shared"))
+    return _rows(post, kept.values("neighbour"), around, rank=rank, shared=shared)
 
 
 def _compared(post, terms, around, *, is_listed):
-    """Posts that share the rarest terms, each of which counts as much as it is rare (1 / listed posts with it)."""
+    """Rows of posts that share the rarest terms; each counts as much as it is rare (1 / listed posts with it)."""
     names = Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
     # A listed post is one of those with a term itself.
     known = Term.objects.filter(names, listed_count__gt=int(is_listed), listed_count__lte=10 * NEWEST)
@@ -152,20 +168,22 @@ def _compared(post, terms, around, *, is_listed):
     best = pairs.exclude(post=post.pk).values("post").annotate(weight=weight).order_by("-weight", "-post")
     keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
     of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
-    return _listed(post, keys, around).annotate(rank=-Subquery(of_one))
+    shared = Value(None, output_field=OrderedJSONField())
+    # What they share is found in their records.
+    return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True)
 
 
 def _shown(ranked, terms):
-    """At most SHOWN of the ranked posts: no near-duplicate, no title twice, not too many of one stack."""
+    """[SimilarPost] of at most SHOWN [_Found]: no near-duplicate, no title twice, not too many of one stack."""
     shown, stacks, titles = [], Counter(), set()
-    for other in ranked:
-        snapshot = other.live_revision.snapshot
-        stack = next(iter(stacks_of(snapshot)), None)
-        if other.is_twin or snapshot["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
+    for found in ranked:
+        record = found.line.record
+        stack = next(iter(stacks_of(record)), None)
+        if found.is_twin or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
             continue
-        titles.add(snapshot["title"])
+        titles.add(record["title"])
         stacks[stack] += 1
-        shown.append(SimilarPost(other, (getattr(other, "shared", None) or _shared(terms, snapshot))[:MAX_SHARED]))
+        shown.append(SimilarPost(found.line, (found.shared or _shared(terms, record))[:MAX_SHARED]))
         if len(shown) == SHOWN:
             break
     return shown

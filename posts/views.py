@@ -20,7 +20,7 @@ from posts.disclosure import disclosure_of, shown_claims
 from posts.exporting import with_today
 from posts.facets import most_used
 from posts.fingerprint_check import check_command
-from posts.list_posts import list_posts
+from posts.list_lines import plate_words, read_lines
 from posts.meta import meta_box
 from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
@@ -70,7 +70,7 @@ def home(request):
         "figures": figures,
         "approved_percent": 100 * figures.approved / known if known else 0,
         "lead": newest[0] if newest else None,
-        "lead_words": _plate_words(newest[0]) if newest else "",
+        "lead_words": plate_words(newest[0].record) if newest else "",
         "newest": newest[1:],
         "reviewed": reviewed,
         "ways": _ways_in(),
@@ -80,17 +80,17 @@ def home(request):
 
 
 def _home_posts():
-    """(the newest listed posts, those reviewed lately that are none of them), by two walks and one look at texts."""
+    """(Lines of the newest listed posts, of those reviewed lately that are none of them), by two walks and a look."""
     # Some may be listed no more where an import was switched off a moment ago.
     reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
     newest, reviewed = (
         list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
         for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
     )
-    posts = list_posts({*newest, *reviewed})
-    newest = [pk for pk in newest if pk in posts][:HOME_NEWEST]
-    reviewed = [pk for pk in reviewed if pk in posts and pk not in newest][:HOME_REVIEWED]
-    return [[posts[pk] for pk in keys] for keys in (newest, reviewed)]
+    lines = read_lines({*newest, *reviewed})
+    newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
+    reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
+    return [[lines[pk] for pk in keys] for keys in (newest, reviewed)]
 
 
 def _ways_in():
@@ -119,12 +119,6 @@ def how(request):
     ]
     context = {"figures": figures, "rows": rows, "is_indexable": settings.INDEXING}
     return respond(request, "posts/how.html", context, seconds=FIGURES_SECONDS)
-
-
-def _plate_words(post):
-    """What the drawing of a post on a list is drawn from: the caption of its first picture, else its title."""
-    record = post.live_revision.snapshot
-    return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
 
 
 @lru_cache(maxsize=8)
@@ -170,7 +164,7 @@ def detail(request, slug):
     way_on = context["way_on"]
     # Whoever keeps similar posts says when they change; others are found when they are asked for, among all listed.
     keys = {stack_key(way_on.stack)} if way_on.are_kept else {LISTS}
-    return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.posts])), takes=())
+    return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.lines])), takes=())
 
 
 def article_context(post, revision, *, is_preview=False):

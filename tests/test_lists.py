@@ -7,8 +7,9 @@ from django.db import connection
 
 from posts.facets import places_with
 from posts.lists import Place, list_rows
-from posts.models import ListedText, Post, PostTerm, Term
+from posts.models import ListedText, Post, PostTerm, Revision, Term
 from posts.operations import flag_post
+from posts.operations.rebuild_lists import rebuild_lists
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -190,3 +191,48 @@ def test_a_list_shows_the_rest_at_once_where_rows_of_posts_stand_that_are_listed
     assert slugs_on(client.get("/stacks/go-services/")) == [posts[6].slug, posts[1].slug]
     flag_post(posts[6], by=person("Staff"), note="Look.")
     assert slugs_on(client.get("/stacks/go-services/")) == [posts[1].slug, posts[0].slug]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"summary": ""},
+        {"summary": "In words of some length. " * 200},
+        {"summary": "Averylongword" * 100},
+        {"summary": "First line.\n\n  Second\tline. " * 10, "reading_time": 7, "difficulty": "advanced"},
+        {
+            "image_sources": [
+                {"url": "https://images.unsplash.com/1.png"},
+                {"url": "https://images.unsplash.com/2.png", "caption": "Lag"},
+            ]
+        },
+        {"stack": []},
+    ],
+)
+def test_lines_say_the_same_of_a_text_that_was_released_before_anybody_kept_lines(client, fields):
+    posts = released(3, **fields)
+    addresses = [
+        "/",
+        "/articles/",
+        posts[0].get_absolute_url(),
+        *({"/stacks/go-services/"} if "stack" not in fields else ()),
+    ]
+    kept = [client.get(address).content for address in addresses]
+    assert ListedText.objects.update(line=None) == 3
+    assert [client.get(address).content for address in addresses] == kept
+    rebuild_lists()
+    numbers = set(ListedText.objects.values_list("pk", flat=True))
+    assert not ListedText.objects.filter(line=None)
+    assert [client.get(address).content for address in addresses] == kept
+    # The order of what was released stays, and nobody's page has to be made anew for nothing.
+    rebuild_lists()
+    assert set(ListedText.objects.values_list("pk", flat=True)) == numbers
+
+
+def test_lists_read_no_whole_record(client):
+    released(3)
+    # Nothing that a record is: whoever reads one now fails.
+    Revision.objects.update(snapshot=[])
+    assert len(slugs_on(client.get("/articles/"))) == 3
+    assert len(slugs_on(client.get("/stacks/go-services/"))) == 3

@@ -30,8 +30,8 @@ class ListedText(models.Model):
     """A post that lists and search may name, with the live text that they name it for.
 
     Search keeps the words of the text under this row's number (posts/search); a text that is listed anew gets a new
-    one, so that the largest numbers are the latest decisions. The row is narrow on purpose: what counts all listed
-    posts, and the files for search engines that name them, read nothing else.
+    one, so that the largest numbers are the latest decisions. Files for search engines and lines of lists read nothing
+    else of a text; what counts all listed posts reads an index alone.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, related_name="listed_text")
@@ -41,6 +41,7 @@ class ListedText(models.Model):
     generator = models.CharField(max_length=200, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now(), help_text="When what readers see changed last.")
     pictures = OrderedJSONField(default=list, db_default=[], help_text="Their addresses, in the order of the record.")
+    line = OrderedJSONField(null=True, help_text="What lines of lists read of the record.")
 
     objects = ListedTextQuerySet.as_manager()
 

@@ -108,18 +108,6 @@ class PostQuerySet(models.QuerySet):
         """With the rows that is_listed and the disclosure line read of a live text, and without the working copy."""
         return self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
 
-    def with_list_rows(self):
-        """With what a line about each in a list reads, and no more: address, dates, the live text, and the numbers of
-        the imports on whose switches it hangs."""
-        return self.select_related("live_revision", "live_approval").only(
-            "slug",
-            "first_published_at",
-            "last_batch",
-            "live_revision__batch",
-            "live_revision__snapshot",
-            "live_approval__created_at",
-        )
-
     def listed_in_order(self, keys):
         """The listed posts among a sequence of primary keys, as a list in its order, with their live texts."""
         posts = self.with_live_texts().in_bulk(list(keys))

@@ -3,6 +3,7 @@ from collections import Counter, defaultdict
 from django.db.models import F
 
 from posts.images import picture_addresses
+from posts.list_lines import record_of_line
 from posts.models import ListedText, Neighbour, PostTerm, Term
 from posts.models.post import generator_of
 from posts.neighbours import mark_stale
@@ -90,11 +91,14 @@ def _refresh_texts(posts, is_now, *, anew):
                 generator=generator_of(record.get("payload", {})),
                 changed_at=post.last_published_at,
                 pictures=picture_addresses(record),
+                line=record_of_line(record),
             )
         was = old.get(post.pk)
         is_same = was and text and _moments(was) == _moments(text)
         if is_same:
-            again += [(was, record)] if anew else []
+            if anew:
+                was.line = text.line
+                again.append((was, record))
             continue
         if was:
             gone.append(was.pk)
@@ -103,6 +107,7 @@ def _refresh_texts(posts, is_now, *, anew):
     forget_texts(gone)
     ListedText.objects.filter(pk__in=gone).delete()
     ListedText.objects.bulk_create([text for text, _ in new])
+    ListedText.objects.bulk_update([was for was, _ in again], ["line"])
     index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
 
 

@@ -9,8 +9,8 @@ from posts.term_slugs import free_term_slugs
 
 CHUNK = 200
 TERMS_CHUNK = 500
-# Raised whenever the same texts have to give other rows: other terms, other words.
-LISTS_VERSION = 2
+# Raised whenever the same texts have to give other rows: other terms, words or lines.
+LISTS_VERSION = 3
 _NAME = "lists"
 
 

@@ -1,0 +1,19 @@
+"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then."""
+
+from django.db import migrations
+
+import posts.models.fields
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("posts", "0018_lz4_for_long_texts"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="listedtext",
+            name="line",
+            field=posts.models.fields.OrderedJSONField(help_text="What lines of lists read of the record.", null=True),
+        ),
+    ]
