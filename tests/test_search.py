@@ -306,6 +306,15 @@ def test_a_snippet_is_prose_unless_only_the_code_has_the_words():
     assert snippet(record, {"none"}) == [("Short.", False)]
 
 
+def test_a_snippet_shows_words_that_a_reader_sees_however_far_down_they_stand():
+    filler = "Nothing of it here, and more of that.\n\n" * 200
+    links = "See [this](https://x.example/drain-queue) first.\n\n"
+    body = f"{links}{filler}> They **drain** the `queue` slowly.\n\n{filler}"
+    parts = snippet({"summary": "Short.", "body": body}, {"drain", "queue"})
+    assert [text for text, is_hit in parts if is_hit] == ["drain", "queue"]
+    assert "They drain the queue slowly." in "".join(text for text, _ in parts)
+
+
 @pytest.mark.parametrize(
     "body", ["[" * 200_000, "![" * 100_000, "[x](" * 50_000, "```\n" * 50_001, " " * 200_000 + "x", "-" * 200_000]
 )

@@ -19,8 +19,17 @@ MAX_TEXT = 400_000
 
 def prose_of(record):
     """The running text of a record, in one line."""
+    return _plain(_without_code(record))
+
+
+def _without_code(record):
     text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
-    text = _PLACED.sub(" ", _FENCE.sub(" ", text))
+    return _FENCE.sub(" ", text)
+
+
+def _plain(text):
+    """Markdown in one line, without its marks."""
+    text = _PLACED.sub(" ", text)
     text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
     # Signs by themselves go the quick way: one pattern for all of them takes ten times as long.
     text = text.replace("*", " ").replace("`", " ").replace("|", " ").replace(":---", "---")
@@ -49,7 +58,7 @@ def snippet(record, stems):
     best = _passage(summary, stems)
     # What the text can't better is not looked for there.
     if best[0] < len(stems):
-        best = max(best, _passage(prose_of(record), stems), key=lambda found: found[0])
+        best = max(best, _passage_of_text(_without_code(record), stems), key=lambda found: found[0])
     if best[0] == 0 and stems:
         best = _passage(" ".join(code_of(record).split()), stems)
     if best[0] == 0:
@@ -57,8 +66,26 @@ def snippet(record, stems):
     return marked(best[1], stems)
 
 
+def _passage_of_text(text, stems):
+    """_passage of what readers see of Markdown: of the lines around the passage alone, unless its words stand where
+    nobody sees them, as in the address of a link."""
+    most, begin = _window(text, stems)
+    start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
+    end = text.find("\n", begin + 2 * SNIPPET_LENGTH)
+    found = _passage(_plain(text[start : end if end >= 0 else None]), stems)
+    return found if found[0] >= most else _passage(_plain(text), stems)
+
+
 def _passage(text, stems):
     """(how many different stems, the first passage of about SNIPPET_LENGTH characters that holds so many)."""
+    most, begin = _window(text, stems)
+    begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
+    end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
+    return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+
+
+def _window(text, stems):
+    """(how many different stems, where the first words begin that stand close together and have so many)."""
     most, begin, hits = 0, 0, deque()
     for at, _, stem in hits_in(text, stems):
         hits.append((at, stem))
@@ -69,9 +96,7 @@ def _passage(text, stems):
             most, begin = count, hits[0][0]
             if most == len(stems):
                 break
-    begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
-    end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
-    return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+    return most, begin
 
 
 def _word_start(text, at):

@@ -36,8 +36,10 @@ def hits_in(text, stems):
 def _words_from(letters):
     """The pattern of the words that begin with one of `letters`, or with a sign that is not ASCII."""
     plain = "".join(re.escape(letter + letter.upper()) for letter in sorted(letters) if letter.isascii())
-    begin = rf"[{plain}]|[^\W_\x00-\x7f{_SINGLE}]" if plain else rf"[^\W_\x00-\x7f{_SINGLE}]"
-    return re.compile(rf"[{_SINGLE}]|(?<![^\W_{_SINGLE}])(?:{begin})[^\W_{_SINGLE}]*(?:\+\+|\#)?")
+    # With a set of characters at its very beginning a pattern runs through a text four times as fast; that they begin
+    # a word is asked afterwards.
+    begins = rf"(?<![^\W_{_SINGLE}].)(?<=[^\W_])"
+    return re.compile(rf"[{plain}\x80-\U0010ffff](?:(?<=[{_SINGLE}])|{begins}[^\W_{_SINGLE}]*(?:\+\+|\#)?)", re.DOTALL)
 
 
 def words_in(text):
