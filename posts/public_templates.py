@@ -21,9 +21,22 @@ from posts.templatetags.posts import grouped
 _PLACES = (("posts:articles",), ("posts:kind", "stacks"), ("posts:how",), ("posts:search",))
 
 
+class _Environment(Environment):
+    """Looks into a record by its key first: to ask a dict for an attribute that it has not takes ten times as long, and
+    a list asks two hundred times."""
+
+    def getattr(self, obj, attribute):
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        try:
+            return getattr(obj, attribute)
+        except AttributeError:
+            return super().getattr(obj, attribute)
+
+
 def environment(**options):
     """The jinja2.Environment of the public pages; options: those of settings.TEMPLATES."""
-    made = Environment(trim_blocks=True, lstrip_blocks=True, **options)  # noqa: S701 (autoescape is in the options)
+    made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
     made.globals |= {name: getattr(drawings, name) for name in drawings.__all__}
     made.filters |= {
