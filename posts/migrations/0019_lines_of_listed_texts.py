@@ -1,6 +1,8 @@
-"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then."""
+"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then. And
+an index that leads to the newest change in each file of the sitemap."""
 
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import F
 
 import posts.models.fields
 
@@ -15,5 +17,13 @@ class Migration(migrations.Migration):
             model_name="listedtext",
             name="line",
             field=posts.models.fields.OrderedJSONField(help_text="What lines of lists read of the record.", null=True),
+        ),
+        migrations.RemoveIndex(
+            model_name="listedtext",
+            name="listed_changes",
+        ),
+        migrations.AddIndex(
+            model_name="listedtext",
+            index=models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
         ),
     ]

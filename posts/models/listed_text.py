@@ -1,12 +1,15 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.models.post import Post
 from posts.models.revision import Revision
+
+# Of a sitemap. An index hangs on it, and the addresses of all files.
+URLS_PER_FILE = 10_000
 
 
 class ListedTextQuerySet(models.QuerySet):
@@ -51,8 +54,8 @@ class ListedText(models.Model):
             models.Index(fields=["-published_at", "-post"], name="listed_newest"),
             models.Index(fields=["-reviewed_at", "-post"], name="listed_reviewed"),
             models.Index(fields=["generator"], name="listed_generator"),
-            # Read without the rows: the newest change in each file of the sitemap.
-            models.Index(fields=["post", "changed_at"], name="listed_changes"),
+            # The newest change in each file of the sitemap.
+            models.Index(F("post") / URLS_PER_FILE, F("changed_at").desc(), name="listed_files"),
         ]
 
     def __str__(self):
