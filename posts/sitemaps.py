@@ -10,6 +10,7 @@ from itertools import chain
 from xml.sax.saxutils import escape
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -20,6 +21,7 @@ from posts.lists import KINDS
 from posts.machine_files import as_machine_file
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
+from posts.prepared import planned_rows
 from posts.views import public
 
 CHUNK = 1_000
@@ -89,8 +91,9 @@ def _article_files():
     """(number, newest change) of every file that holds a listed article, in order."""
     if not settings.INDEXING:
         return []
-    newest = ListedText.objects.raw(_newest_of_files())
-    files = sorted((text.post_id // URLS_PER_FILE, text.changed_at) for text in newest)
+    newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
+    texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
+    files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
     if ImportBatch.objects.filter(index_open=False).exists():
         # Rows of a closed import go one by one, and until they are gone a file may have nothing left to say.
         return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
@@ -98,8 +101,8 @@ def _article_files():
 
 
 def _newest_of_files():
-    """The statement for the text of each file that changed last: a step along an index for
-    each, not a look at every text ("Loose indexscan", wiki.postgresql.org)."""
+    """The statement for the number of the text that changed last in each file: a step along an index for each, not a
+    look at every text ("Loose indexscan", wiki.postgresql.org)."""
     table = ListedText._meta.db_table
     file = f"(post_id / {URLS_PER_FILE})"
     return f"""
@@ -109,9 +112,8 @@ def _newest_of_files():
             SELECT (SELECT {file} FROM {table} WHERE {file} > number ORDER BY {file} LIMIT 1)
             FROM files WHERE number IS NOT NULL
         )
-        SELECT newest.id, newest.post_id, newest.changed_at FROM files JOIN {table} AS newest ON newest.id = (
-            SELECT id FROM {table} WHERE {file} = number ORDER BY changed_at DESC LIMIT 1
-        )
+        SELECT (SELECT id FROM {table} WHERE {file} = number ORDER BY changed_at DESC LIMIT 1)
+        FROM files WHERE number IS NOT NULL
     """  # noqa: S608 (our own names)
 
 
