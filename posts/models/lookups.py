@@ -30,4 +30,10 @@ class Among(Lookup):
 
 def list_parameter(values, connection):
     """A list as the one parameter that it is for the engine of `connection`."""
-    return json.dumps(list(values)) if connection.vendor == "sqlite" else list(values)
+    values = list(values)
+    if connection.vendor == "sqlite":
+        return json.dumps(values)
+    if all(type(value) is int for value in values):
+        # As PostgreSQL writes an array; the driver would take each number for itself.
+        return f"{{{','.join(map(str, values))}}}"
+    return values
