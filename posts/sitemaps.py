@@ -11,7 +11,6 @@ from xml.sax.saxutils import escape
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
@@ -21,6 +20,7 @@ from posts.lists import KINDS
 from posts.machine_files import as_machine_file
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
+from posts.models.term import INDEXABLE_FROM
 from posts.prepared import planned_rows
 from posts.views import public
 
@@ -53,7 +53,8 @@ def pages(request):
     if not settings.INDEXING:
         raise Http404
     paths = [reverse("posts:home"), reverse("posts:how")]
-    if ListedText.objects.listed().exists():
+    # A walk from the newest on: exists() might look through all posts for a listed one.
+    if ListedText.objects.listed().order_by("-published_at", "-post").first():
         paths.append(reverse("posts:articles"))
     lists = Term.objects.with_list()
     paths += [
@@ -83,8 +84,12 @@ def _streamed(entries):
 
 
 def _list_files():
-    files = Term.objects.indexable().annotate(file=F("pk") / URLS_PER_FILE).order_by("file")
-    return list(files.values_list("file", flat=True).distinct())
+    if not settings.INDEXING:
+        return []
+    # TermQuerySet.indexable, which a partial index knows by these words.
+    files = _with_files(Term._meta.db_table, "id", f"listed_count >= {INDEXABLE_FROM} AND NOT (slug = '')")
+    sql = f"{files} SELECT first FROM files WHERE first IS NOT NULL"  # noqa: S608 (our own names)
+    return [first // URLS_PER_FILE for (first,) in planned_rows(connection, sql, ())]
 
 
 def _article_files():
@@ -101,19 +106,28 @@ def _article_files():
 
 
 def _newest_of_files():
-    """The statement for the number of the text that changed last in each file: a step along an index for each, not a
-    look at every text ("Loose indexscan", wiki.postgresql.org)."""
-    table = ListedText._meta.db_table
-    file = f"(post_id / {URLS_PER_FILE})"
+    """The statement for the number of the text that changed last in each file: a step along an index for each."""
+    texts = ListedText._meta.db_table
+    return f"""{_with_files(texts, "post_id")}
+        SELECT (
+            SELECT id FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = first / {URLS_PER_FILE}
+            ORDER BY changed_at DESC LIMIT 1
+        ) FROM files WHERE first IS NOT NULL
+    """  # noqa: S608 (our own names)
+
+
+def _with_files(table, key, condition="TRUE"):
+    """The beginning of a statement that reads from `files` the `first` key in each file, and a NULL: steps along an
+    index instead of a look at every row ("Loose indexscan", wiki.postgresql.org)."""
     return f"""
-        WITH RECURSIVE files (number) AS (
-            SELECT * FROM (SELECT {file} FROM {table} ORDER BY {file} LIMIT 1) AS first
+        WITH RECURSIVE files (first) AS (
+            SELECT * FROM (SELECT {key} FROM {table} WHERE {condition} ORDER BY {key} LIMIT 1) AS first_of_all
             UNION ALL
-            SELECT (SELECT {file} FROM {table} WHERE {file} > number ORDER BY {file} LIMIT 1)
-            FROM files WHERE number IS NOT NULL
+            SELECT (
+                SELECT {key} FROM {table} WHERE {condition} AND {key} >= (first / {URLS_PER_FILE} + 1) * {URLS_PER_FILE}
+                ORDER BY {key} LIMIT 1
+            ) FROM files WHERE first IS NOT NULL
         )
-        SELECT (SELECT id FROM {table} WHERE {file} = number ORDER BY changed_at DESC LIMIT 1)
-        FROM files WHERE number IS NOT NULL
     """  # noqa: S608 (our own names)
 
 

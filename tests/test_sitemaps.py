@@ -12,7 +12,7 @@ from lxml import etree
 from posts.models import ImportBatch, ListedText, Post
 from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.sitemaps import _in_file, _newest_of_files
+from posts.sitemaps import _in_file
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -235,19 +235,3 @@ def test_a_file_is_read_along_an_index_whatever_the_size_of_the_site(client):
         plan = rows.explain()
     assert "Sort" not in plan and "TEMP B-TREE" not in plan, plan
     assert "Seq Scan" not in plan and "SCAN posts" not in plan, plan
-
-
-def test_the_newest_change_of_each_file_is_a_step_along_an_index(client):
-    make_post(released=True)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            for name in ("seqscan", "bitmapscan", "sort"):
-                cursor.execute(f"SET LOCAL enable_{name} = off")
-            cursor.execute(f"EXPLAIN {_newest_of_files()}")
-            steps = [line for (line,) in cursor.fetchall() if "on posts_listedtext" in line]
-            assert [line for line in steps if "listed_files" not in line and "_pkey" not in line] == []
-        else:
-            cursor.execute(f"EXPLAIN QUERY PLAN {_newest_of_files()}")
-            steps = [line for *_, line in cursor.fetchall() if "posts_listedtext" in line or "B-TREE" in line]
-            assert [line for line in steps if "listed_files" not in line] == []
-    assert len(steps) >= 2

@@ -1,8 +1,8 @@
 """What lines of lists read of each listed text; the background fills it in, and whole records stand in until then. And
-an index that leads to the newest change in each file of the sitemap."""
+indexes that lead to the files of the sitemap and to the imports that are closed."""
 
 from django.db import migrations, models
-from django.db.models import F
+from django.db.models import F, Q
 
 import posts.models.fields
 
@@ -25,5 +25,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="listedtext",
             index=models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
+        ),
+        migrations.AddIndex(
+            model_name="term",
+            index=models.Index(fields=["id"], condition=Q(listed_count__gte=3) & ~Q(slug=""), name="term_indexable"),
+        ),
+        migrations.AddIndex(
+            model_name="importbatch",
+            index=models.Index(fields=["id"], condition=Q(index_open=False), name="import_closed"),
         ),
     ]

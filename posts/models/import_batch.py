@@ -64,6 +64,8 @@ class ImportBatch(models.Model):
         ordering = ["-pk"]
         default_permissions = ("view",)
         verbose_name_plural = "import batches"
+        # Every page that names posts asks which imports are closed: none or a few of thousands.
+        indexes = [models.Index(fields=["id"], condition=models.Q(index_open=False), name="import_closed")]
 
     def __str__(self):
         return f"Import {self.pk}: {self.source_name}"

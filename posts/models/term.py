@@ -75,6 +75,10 @@ class Term(models.Model):
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["kind", "-listed_count", "id"], condition=Q(listed_count__gt=0), name="term_by_use"),
+            # The files of the sitemap, step by step.
+            models.Index(
+                fields=["id"], condition=Q(listed_count__gte=INDEXABLE_FROM) & ~Q(slug=""), name="term_indexable"
+            ),
         ]
 
     def __str__(self):
