@@ -14,7 +14,7 @@ from posts.search.words import WORD, plain_word, stem_of
 
 # A word that half of all texts hold names none of them. Ranked are the latest so many that hold it, and the latest
 # that hold it in title or terms: what is missing after those, a longer query finds.
-CAP = 500
+CAP = 300
 HEAD_CAP = 200
 
 
