@@ -22,7 +22,7 @@ from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 3
+RENDERER_VERSION = 4
 # Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -238,7 +238,7 @@ class _Flow:
             self._close_figures()
             self.parts.append(as_written_html(text, str(refusal)))
             return
-        self._shift_headings(tokens)
+        self._set_headings(tokens)
         piece, index = [], 0
         while index < len(tokens):
             placement = self._placement(tokens, index)
@@ -299,20 +299,24 @@ class _Flow:
             )
             self.figures = []
 
-    def _shift_headings(self, tokens):
-        """Headings of the article start at h2, below the page's title, and get ids that no body can choose freely."""
-        levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
-        shift = max(0, 2 - min(levels, default=2))
+    def _set_headings(self, tokens):
+        """Headings begin at h2, below the page's title, and get ids that no body can choose freely.
+
+        They go down one level at a time: a text that jumps would leave holes in the outline of the page.
+        """
+        above = []
         for index, token in enumerate(tokens):
-            if token.type not in ("heading_open", "heading_close"):
-                continue
-            level = min(6, int(token.tag[1]) + shift)
-            token.tag = f"h{level}"
             if token.type == "heading_open":
+                written = int(token.tag[1])
+                above = [*(level for level in above if level < written), written]
+                level = min(6, 1 + len(above))
                 words = _plain(tokens[index + 1])
                 identifier = self._free_id(words)
+                token.tag = f"h{level}"
                 token.attrSet("id", identifier)
                 self.contents.append(Heading(level, identifier, words))
+            elif token.type == "heading_close":
+                token.tag = f"h{min(6, 1 + len(above))}"
 
     def _free_id(self, words):
         base = "s-" + (re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60].strip("-") or "section")

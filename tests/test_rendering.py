@@ -28,6 +28,23 @@ def test_headings_start_below_the_title_and_get_prefixed_ids_of_their_own():
     assert '<h2 id="s-same">Same</h2>' in rendered.html
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ([1, 5, 2, 4, 6], [2, 3, 3, 4, 5]),
+        ([2, 5, 5, 3, 2], [2, 3, 3, 3, 2]),
+        ([6, 4, 4, 1], [2, 2, 2, 2]),
+        ([1, 2, 3, 4, 5, 6], [2, 3, 4, 5, 6, 6]),
+        ([3, 4, 3], [2, 3, 2]),
+    ],
+)
+def test_headings_go_down_one_level_at_a_time_whatever_the_text_says(written, shown):
+    body = "\n\n".join(f"{'#' * level} Words" for level in written)
+    rendered = render_text({"intro": "#### Before", "body": body}, image_hosts=HOSTS)
+    assert [heading.level for heading in rendered.contents] == [2, *shown]
+    assert [int(level) for level in re.findall("<h([2-6]) ", rendered.html)] == [2, *shown]
+
+
 def tags_of(html):
     """[(tag, attributes)] as a parser reads them."""
     found = []

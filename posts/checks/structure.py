@@ -9,7 +9,7 @@ MIN_SECTION_WORDS = 8
 
 @check("heading-skip", "advises")
 def heading_skip(text):
-    """A level that skips one leaves a hole in the outline that screen readers read out."""
+    """A level that skips one is a hole in the outline: our pages close it, other readers of the record do not."""
     last = 0
     for field, block in text.blocks:
         if block.kind == "heading":
