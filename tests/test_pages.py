@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -350,7 +350,16 @@ def refused(request):
     raise PermissionDenied
 
 
-urlpatterns = [*site_addresses, path("broken/", broken), path("refused/", refused)]
+def senseless(request):
+    raise BadRequest
+
+
+urlpatterns = [
+    *site_addresses,
+    path("broken/", broken),
+    path("refused/", refused),
+    path("senseless/", senseless),
+]
 
 
 @pytest.mark.parametrize(
@@ -361,6 +370,7 @@ urlpatterns = [*site_addresses, path("broken/", broken), path("refused/", refuse
         ("/posts/withdrawn/", 410, "This article was withdrawn"),
         ("/refused/", 403, "That is not yours to do"),
         ("/broken/", 500, "Something broke on our side"),
+        ("/senseless/", 400, "This request makes no sense here"),
         ("/bad-host/", 400, "This request makes no sense here"),
     ],
 )
@@ -369,7 +379,9 @@ def test_an_error_has_its_own_page_and_code_and_no_trace_of_the_code(address, st
 
     settings.DEBUG, settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = False, __name__, ["testserver"]
     withdraw_post(make_post(slug="withdrawn", released=True), by=person())
-    client = Client(raise_request_exception=False, SERVER_NAME="evil.example" if status == 400 else "testserver")
+    client = Client(
+        raise_request_exception=False, SERVER_NAME="evil.example" if address == "/bad-host/" else "testserver"
+    )
     response = client.get(address)
     html = response.content.decode()
     assert response.status_code == status
