@@ -108,5 +108,6 @@ def make_every_page(*, kinds=("stack",)):
     if "search" in pages:
         search = pages["search"][0]
         pages["search, found"] = (f"{search}?q=draining", "")
-        pages["search, nothing found"] = (f"{search}?q=drainning+%3Cb%3E", "")
+        pages["search, nothing found"] = (f"{search}?q=workrs+%3Ci%3E", "")
+        pages["search, nothing alike"] = (f"{search}?q=zzyzx", "")
     return pages

@@ -18,6 +18,7 @@ from posts.search.queries import read_query
 from posts.search.spelling import distance, near_words
 from posts.search.texts import prose_of, snippet
 from posts.search.words import WORD, hits_in, stem_of, words_in
+from tests.every_page import make_every_page
 from tests.factories import approve, make_post, person
 from tests.test_lists import released, slugs_on
 from tests.test_pages import words_of
@@ -103,6 +104,13 @@ def test_hits_are_marked_and_what_a_text_holds_is_text(client):
     )
     assert "<script>alert" not in html and "<i>" not in html
     assert 'value="retry worker &lt;i&gt;"' in html
+
+
+def test_the_examples_of_searches_show_what_their_names_say(client):
+    pages = {name: client.get(address).content.decode() for name, (address, _) in make_every_page().items()}
+    assert "<mark>" in pages["search, found"]
+    assert "Nothing found" in pages["search, nothing found"] and "Did you mean" in pages["search, nothing found"]
+    assert "Nothing found" in pages["search, nothing alike"] and "Did you mean" not in pages["search, nothing alike"]
 
 
 def test_search_follows_each_release(client):
