@@ -159,9 +159,9 @@ def violations(page):
     return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
-@pytest.mark.parametrize("walk", WALKS)
-def test_no_page_breaks(browser_page, addresses, walk):
-    options = WALKS[walk]
+@pytest.mark.parametrize("way", WALKS)
+def test_no_page_breaks(browser_page, addresses, way):
+    options = WALKS[way]
     watched = browser_page(**options)
     missing, broken = watch_answers(watched), {}
     for address in addresses:
@@ -191,6 +191,18 @@ def test_no_page_loses_anything_on_paper(browser_page, addresses):
     assert said_of_own_accord(watched) == []
 
 
+def walk(page, key):
+    """What is wrong on the way of the keyboard through a page, all around it."""
+    assert page.evaluate(STOPS) > 0
+    wrong = []
+    while True:
+        page.keyboard.press(key)
+        said = page.evaluate(LOOK)
+        if said is None:
+            return wrong + [f"never reached: {stop}" for stop in page.evaluate("unwalked()")]
+        wrong += said
+
+
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
 def test_every_stop_of_the_keyboard_can_be_seen(browser_page, pages, width, scheme, key):
@@ -199,16 +211,34 @@ def test_every_stop_of_the_keyboard_can_be_seen(browser_page, pages, width, sche
     for name, address in pages.items():
         watched.open(address)
         watched.page.evaluate(OPEN)
-        assert watched.page.evaluate(STOPS) > 0, name
-        wrong = []
-        while True:
-            watched.page.keyboard.press(key)
-            said = watched.page.evaluate(LOOK)
-            if said is None:
-                break
-            wrong += said
-        wrong += [f"never reached: {stop}" for stop in watched.page.evaluate("unwalked()")]
+        wrong = walk(watched.page, key)
         if wrong:
             broken[name] = wrong
     assert broken == {}, pformat(broken, width=160)
     assert said_of_own_accord(watched) == []
+
+
+def test_what_is_looked_for_is_seen_where_it_is_there(browser_page, pages):
+    watched = browser_page(1280, reduced_motion="reduce")
+
+    def spoilt(style):
+        watched.open(pages["waiting"])
+        watched.page.evaluate("(style) => document.styleSheets[0].insertRule(style)", style)
+        return watched.page
+
+    for style, wrong in (
+        ("a { outline: none !important }", "no line"),
+        ("a { outline-color: #eee !important }", "rgb(238, 238, 238) on rgb(246, 247, 246)"),
+        (".site-header { position: fixed; inset: 0; z-index: 9; background: white }", "out of sight"),
+        ("main a { position: fixed; clip-path: inset(50%) }", "out of sight"),
+    ):
+        assert any(said.startswith(wrong) for said in walk(spoilt(style), "Tab")), style
+    page = spoilt("a { color: inherit }")
+    page.evaluate("document.querySelector('main a').addEventListener('keydown', (event) => event.preventDefault())")
+    assert any(said.startswith("never reached") for said in walk(page, "Tab"))
+    page = spoilt(".site-footer__links :is(li, a) { height: 9px; padding: 0; line-height: 9px !important }")
+    assert any(said.startswith("target-size") for said in violations(page))
+    # On the screen code scrolls and folds are closed.
+    cut = " ".join(page.evaluate(CUT_ON_PAPER))
+    assert all(words in cut for words in ("<pre", 'class="table"', 'class="fold__body"'))
+    assert not spoilt("main { width: 200vw }").evaluate(FITS)
