@@ -31,5 +31,5 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     def ready(self):
         """Register our models once the site stands: the package that holds both can't do it on import."""
         super().ready()
-        for module in ("posts", "records", "imports", "jobs", "releases", "flags", "audit"):
+        for module in ("accounts", "posts", "records", "imports", "jobs", "releases", "flags", "audit"):
             import_module(f"posts.admin.{module}")
