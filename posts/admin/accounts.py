@@ -3,23 +3,28 @@
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.forms import CheckboxSelectMultiple
 
 admin.site.unregister([User, Group])
 
 
-@admin.register(User)
-class AccountAdmin(UserAdmin):
-    """The two moments are facts that the site writes down; as fields they are pairs of which neither has a name.
+class _Ticked:
+    """Groups and rights are ticked one by one: the boxes that they move between speak to nobody who doesn't see them,
+    and in a list of many a click without the right key lets go of all."""
 
-    The boxes that rights move between speak to nobody who doesn't see them: a plain list does.
-    """
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field, request=None, **options):
+        return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **options)
+
+
+@admin.register(User)
+class AccountAdmin(_Ticked, UserAdmin):
+    """The two moments are facts that the site writes down; as fields they are pairs of which neither has a name."""
 
     readonly_fields = ("last_login", "date_joined")
-    filter_horizontal = ()
 
 
 @admin.register(Group)
-class GroupsAdmin(GroupAdmin):
-    """Rights as a plain list, as on the page of an account."""
-
-    filter_horizontal = ()
+class GroupsAdmin(_Ticked, GroupAdmin):
+    """The page of a group."""
