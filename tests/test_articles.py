@@ -1,11 +1,14 @@
 """The HTML of articles: kept when a text is released, and kept anew when it would come out otherwise."""
 
+from datetime import timedelta
+
 import pytest
 
 from posts import articles
-from posts.articles import store_articles_anew
-from posts.jobs.articles import bring_articles_up_to_date
+from posts.jobs.articles import bring_articles_up_to_date, forget_old_articles
 from posts.models import RenderedArticle
+from posts.operations import rebuild_articles as rebuilding
+from posts.operations.rebuild_articles import rebuild_articles
 from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
@@ -16,47 +19,61 @@ def posts():
     return [make_post(released=True, title=f"Number {number}") for number in range(3)]
 
 
-def stored():
-    """{fingerprint: (version of the renderer, HTML)} of all that is stored."""
-    rows = RenderedArticle.objects.values_list("fingerprint", "renderer_version", "html")
-    return {fingerprint: (version, html) for fingerprint, version, html in rows}
+def stored(version):
+    """{fingerprint: HTML} of what a version of the renderer has stored."""
+    rows = RenderedArticle.objects.filter(renderer_version=version)
+    return dict(rows.values_list("fingerprint", "html"))
 
 
-def test_a_new_renderer_renders_every_live_text_once_in_the_background(client, posts, monkeypatch):
+def test_a_new_renderer_renders_every_live_text_once_and_what_stood_before_is_kept_for_a_day(posts, monkeypatch):
+    old = articles.RENDERER_VERSION
     bring_articles_up_to_date.call()
     make_post()
-    before = stored()
+    before = stored(old)
     assert len(before) == 3
     monkeypatch.setattr(articles, "RENDERER_VERSION", 99)
-    monkeypatch.setattr(articles, "CHUNK", 2)
-    assert store_articles_anew() == 3
-    assert stored() == {fingerprint: (99, html) for fingerprint, (_, html) in before.items()}
-    assert store_articles_anew() == 0
+    monkeypatch.setattr(rebuilding, "CHUNK", 2)
+    assert rebuild_articles() == 3
+    assert stored(99) == before
+    assert rebuild_articles() == 0
+    forget_old_articles.call()
+    assert stored(old) == before
+    monkeypatch.setattr(rebuilding, "KEPT", -timedelta(minutes=1))
+    forget_old_articles.call()
+    assert stored(old) == {} and stored(99) == before
 
 
 def test_other_hosts_of_pictures_are_another_page(client, settings):
-    post = make_post(
-        released=True, image_sources=[{"url": "https://images.unsplash.com/1", "alt": "A", "caption": "B"}]
-    )
+    picture = {"url": "https://images.unsplash.com/1", "alt": "A", "caption": "B"}
+    post = make_post(released=True, image_sources=[picture])
     bring_articles_up_to_date.call()
     settings.IMAGE_HOSTS = ["placehold.co"]
     bring_articles_up_to_date.call()
-    ((_, html),) = stored().values()
+    html = RenderedArticle.objects.get(hosts_key=articles.hosts_key()).html
     assert 'images.unsplash.com/1"' in html and "<img" not in html
     assert html in client.get(post.get_absolute_url()).content.decode()
 
 
-def test_what_was_stopped_goes_on_where_it_was(posts, monkeypatch):
+def test_work_that_stopped_goes_on_where_it_was(posts, monkeypatch):
     bring_articles_up_to_date.call()
     monkeypatch.setattr(articles, "RENDERER_VERSION", 99)
-    monkeypatch.setattr(articles, "CHUNK", 1)
+    monkeypatch.setattr(rebuilding, "CHUNK", 1)
 
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store_articles_anew(between=stop)
-    # What was there is there until all of it is: another version of the site may still show it.
-    assert len(RenderedArticle.objects.all()) == 4
-    assert store_articles_anew() == 2
-    assert {version for version, _ in stored().values()} == {99}
+        rebuild_articles(between=stop)
+    assert len(stored(99)) == 1
+    # One set at a time, when there is no time at all.
+    assert [rebuild_articles(seconds=0) for _ in range(4)] == [1, 1, 0, 0]
+    assert len(stored(99)) == 3
+
+
+def test_what_another_version_of_the_site_released_meanwhile_is_rendered_too(posts):
+    bring_articles_up_to_date.call()
+    late = make_post(released=True, title="Late").live_revision.fingerprint
+    RenderedArticle.objects.filter(fingerprint=late).update(renderer_version=1)
+    assert rebuild_articles() == 1
+    assert late in stored(articles.RENDERER_VERSION)
+    assert rebuild_articles() == 0
