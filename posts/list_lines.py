@@ -64,8 +64,7 @@ def with_lines(posts, *more, are_whole=False):
 
 
 def read_lines(keys, *, are_whole=False):
-    """{primary key: Line} of those posts among `keys` that may be named now; are_whole: with whole
-    records."""
+    """{primary key: Line} of those posts among `keys` that may be named now; are_whole: with whole records."""
     if not keys or not settings.INDEXING:
         return {}
     return {row[0]: Line(*row) for row in _query(connection.vendor, are_whole).rows(keys=list(keys))}

@@ -49,8 +49,7 @@ class _Found(NamedTuple):
 @dataclass(frozen=True)
 class WayOn:
     """What stands below an article: the similar posts, best first, and what was released before and after it on the
-    same stack (its name, as the article has it). are_kept: whether the similar ones are those that the
-    background keeps."""
+    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones."""
 
     similar: list[SimilarPost] = field(default_factory=list)
     are_kept: bool = False

@@ -96,9 +96,13 @@ def _article_files():
     """(number, newest change) of every file that holds a listed article, in order."""
     if not settings.INDEXING:
         return []
-    newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
-    texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
-    files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
+    for _ in range(3):
+        newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
+        texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
+        files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
+        # One that was listed anew between the two questions has another number.
+        if len(files) == len(newest):
+            break
     if ImportBatch.objects.filter(index_open=False).exists():
         # Rows of a closed import go one by one, and until they are gone a file may have nothing left to say.
         return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]

@@ -139,6 +139,27 @@ def test_a_post_says_when_its_live_text_changed_last_and_the_index_the_newest_of
     assert texts(file, "s:url/s:lastmod") == ["2026-05-06T07:08:09+00:00", "2026-03-04T05:06:07+00:00"]
 
 
+def test_each_file_of_the_index_says_its_own_newest_change(client, monkeypatch):
+    monkeypatch.setattr("posts.sitemaps.URLS_PER_FILE", 4)
+    posts = [make_post(released=True) for _ in range(14)]
+    # A whole file between two others has nothing to say.
+    for post in posts[4:9]:
+        withdraw_post(post, by=person())
+    newest = {}
+    for day, post in enumerate([*posts[:4], *posts[9:]], start=1):
+        moment = datetime(2026, 3, 30 - day if day % 2 else day, tzinfo=UTC)
+        ListedText.objects.filter(post=post).update(changed_at=moment)
+        file = f"/sitemaps/articles-{post.pk // 4}.xml"
+        newest[file] = max(newest.get(file, ""), moment.isoformat())
+    index = read(client, "/sitemap.xml")
+    said = {
+        urlsplit(entry.find("s:loc", NAMES).text).path: entry.find("s:lastmod", NAMES).text
+        for entry in index.iterfind("s:sitemap", NAMES)
+        if "articles" in entry.find("s:loc", NAMES).text
+    }
+    assert said == newest and len(newest) >= 3
+
+
 def test_an_edit_moves_lastmod_only_once_it_is_released(client):
     post = make_post(released=True)
     before = texts(read(client, files(client)[-1]), "s:url/s:lastmod")

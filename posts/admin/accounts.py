@@ -17,9 +17,16 @@ class _Ticked:
     def formfield_for_manytomany(self, db_field, request=None, **options):
         return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **options)
 
+    def formfield_for_dbfield(self, db_field, request, **options):
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if db_field.many_to_many:
+            # Its window puts what it made into lists and lines alone.
+            field.widget.can_add_related = False
+        return field
+
 
 @admin.register(User)
-class AccountAdmin(_Ticked, UserAdmin):
+class UsersAdmin(_Ticked, UserAdmin):
     """The two moments are facts that the site writes down; as fields they are pairs of which neither has a name."""
 
     readonly_fields = ("last_login", "date_joined")
@@ -27,4 +34,4 @@ class AccountAdmin(_Ticked, UserAdmin):
 
 @admin.register(Group)
 class GroupsAdmin(_Ticked, GroupAdmin):
-    """The page of a group."""
+    """Rights of a group, ticked as those of an account."""

@@ -1,8 +1,6 @@
-"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then. And
-indexes that lead to the files of the sitemap and to the imports that are closed."""
+"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then."""
 
-from django.db import migrations, models
-from django.db.models import F, Q
+from django.db import migrations
 
 import posts.models.fields
 
@@ -17,21 +15,5 @@ class Migration(migrations.Migration):
             model_name="listedtext",
             name="line",
             field=posts.models.fields.OrderedJSONField(help_text="What lines of lists read of the record.", null=True),
-        ),
-        migrations.RemoveIndex(
-            model_name="listedtext",
-            name="listed_changes",
-        ),
-        migrations.AddIndex(
-            model_name="listedtext",
-            index=models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
-        ),
-        migrations.AddIndex(
-            model_name="term",
-            index=models.Index(fields=["id"], condition=Q(listed_count__gte=3) & ~Q(slug=""), name="term_indexable"),
-        ),
-        migrations.AddIndex(
-            model_name="importbatch",
-            index=models.Index(fields=["id"], condition=Q(index_open=False), name="import_closed"),
         ),
     ]

@@ -1,0 +1,26 @@
+"""Indexes that lead to the files of the sitemap and to the imports that are closed. By themselves, so that readers of a
+site that is in use wait for nothing while they are made."""
+
+from django.db import migrations, models
+from django.db.models import F, Q
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("posts", "0019_lines_of_listed_texts"),
+    ]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="listedtext",
+            index=models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
+        ),
+        migrations.AddIndex(
+            model_name="term",
+            index=models.Index(fields=["id"], condition=Q(listed_count__gte=3) & ~Q(slug=""), name="term_indexable"),
+        ),
+        migrations.AddIndex(
+            model_name="importbatch",
+            index=models.Index(fields=["id"], condition=Q(index_open=False), name="import_closed"),
+        ),
+    ]
