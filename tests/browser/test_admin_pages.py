@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from posts.models import Post, Review, Revision
+from tests.browser.axe import violations
 from tests.factories import RecordFactory, approve, import_records, make_post
 
 pytestmark = pytest.mark.browser
@@ -201,8 +201,7 @@ def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
     watched.page.fill("#id_summary", "Mine.")
     watched.follow("text='Save'")
     assert "An import saved this post while you were editing" in watched.page.locator("h1").inner_text()
-    found = Axe().run(watched.page)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(watched.page) == []
     assert watched.page.locator(".clash input:checked").count() == 0
     watched.follow("text=/^Save together/")
     assert "Choose for Summary, paragraph 1 first." in messages(watched)
@@ -253,8 +252,7 @@ def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_s
 
 
 def check(watched, address=""):
-    found = Axe().run(watched.page)
-    assert found.violations_count == 0, f"{address}\n{found.generate_report()}"
+    assert violations(watched.page) == [], address
     wide = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{address} is {wide} px too wide"
 

@@ -1,12 +1,12 @@
 """The comparison of two texts in a real Chromium."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import expect
 
 from posts.models import Post
 from posts.operations import record_revision
+from tests.browser.axe import violations
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.browser
@@ -77,8 +77,7 @@ def test_comparisons_have_no_accessibility_violation_and_do_not_scroll_sideways(
     for address in [*pages, reverse("admin:posts_post_marked", args=[post.pk])]:
         watched.open(address)
         watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
-        found = Axe().run(watched.page, context={"exclude": [["#header"]]})
-        assert found.violations_count == 0, found.generate_report()
+        assert violations(watched.page, context={"exclude": [["#header"]]}) == [], address
         assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         # The server of the tests sends files past the header table, so a frame without an origin gets no fonts here.
         assert [c for c in watched.complaints if "font" not in c and "ERR_FAILED" not in c] == []

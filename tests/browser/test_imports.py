@@ -1,7 +1,6 @@
 """Imports on the desk in a real Chromium: nothing for axe, room on a phone, and a run that is watched."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import expect
 
@@ -9,6 +8,7 @@ from posts.importing.background import begin, run_import
 from posts.jobs import run_waiting_jobs
 from posts.models import ImportBatch, ImportIssue, Post
 from posts.operations import record_revision
+from tests.browser.axe import violations
 from tests.browser.test_admin_pages import sign_in
 from tests.factories import RecordFactory, import_records, person
 from tests.torture.kills import lines_of
@@ -41,8 +41,7 @@ def test_the_pages_of_imports_have_nothing_for_axe_and_fit(browser_page, superus
     assert len(addresses) == 7
     for address in addresses:
         assert watched.open(address).status == 200
-        found = Axe().run(watched.page).response["violations"]
-        assert [(item["id"], item["nodes"][0]["html"]) for item in found] == [], address
+        assert violations(watched.page) == [], address
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, address
     assert watched.complaints == []
 

@@ -1,8 +1,8 @@
 """Lists, search, home and how the site is made, in a real Chromium."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.axe import violations
 from tests.factories import approve, make_post
 
 pytestmark = pytest.mark.browser
@@ -37,8 +37,7 @@ def test_lists_have_no_accessibility_violation_and_do_not_scroll_sideways(browse
     for address in site.values():
         watched.open(address)
         watched.page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
-        found = Axe().run(watched.page)
-        assert found.violations_count == 0, address + found.generate_report()
+        assert violations(watched.page) == [], address
         for narrow in (width, 320):
             watched.page.set_viewport_size({"width": narrow, "height": 900})
             assert watched.page.evaluate("document.documentElement.scrollWidth") <= narrow, address

@@ -1,8 +1,8 @@
 """The readers' pages in a real Chromium."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.axe import violations
 from tests.every_page import IMAGES, make_every_page
 from tests.factories import make_post
 
@@ -28,8 +28,7 @@ def test_pages_have_no_accessibility_violation_and_do_not_scroll_sideways(browse
         watched.open(address)
         assert heading in watched.page.locator("h1").inner_text()
         open_folds(watched.page)
-        found = Axe().run(watched.page)
-        assert found.violations_count == 0, address + found.generate_report()
+        assert violations(watched.page) == [], address
         for narrow in (width, 320):
             watched.page.set_viewport_size({"width": narrow, "height": 900})
             assert watched.page.evaluate("document.documentElement.scrollWidth") <= narrow, address

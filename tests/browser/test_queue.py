@@ -1,13 +1,13 @@
 """Queue and desk in a real Chromium: by keys, by mouse without script, and looked over by axe."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from posts.models import BulkRun, Post, QueueEntry
 from posts.operations import assign_post, claim_post
 from posts.queue.ranking import rank_queue
 from posts.text_scan import scan_new_texts
+from tests.browser.axe import violations
 from tests.browser.test_admin_pages import sign_in
 from tests.factories import make_post, person
 from tests.test_queue import turn_down
@@ -138,8 +138,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, re
     ):
         watched.open(address)
         page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
-        result = Axe().run(page)
-        found[address] = [(item["id"], item["nodes"][0]["html"][:200]) for item in result.response["violations"]]
+        found[address] = violations(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
     assert found == {address: [] for address in found}
     assert watched.complaints == []

@@ -4,13 +4,13 @@ import datetime
 import os
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from posts.models import Post, ScheduledRelease
 from posts.operations import note_observed_result, record_revision, report_problem, schedule_release
+from tests.browser.axe import violations
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.browser
@@ -81,8 +81,7 @@ def test_the_pages_of_review_have_no_accessibility_violation_and_do_not_scroll_s
         if name != "trail":
             # The frame around the pages of the desk has tests of its own.
             own = "#content" if watched.page.locator("#content").count() else "body"
-            found = Axe().run(watched.page, context=own)
-            assert found.violations_count == 0, found.generate_report()
+            assert violations(watched.page, context=own) == [], name
             assert watched.page.evaluate(
                 "own => { const part = document.querySelector(own); return part.scrollWidth <= part.clientWidth }", own
             ), name

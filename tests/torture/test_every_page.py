@@ -3,7 +3,6 @@
 from pprint import pformat
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
@@ -12,6 +11,7 @@ from posts.operations import decide
 from posts.queue.ranking import rank_queue
 from posts.synthesis.plants import KINDS, synthesize_planted
 from posts.text_scan import scan_new_texts
+from tests.browser.axe import violations
 from tests.browser.test_admin_pages import HARD_RECORD
 from tests.browser.test_review_pages import busy_post, sign_in
 from tests.every_page import full_post, make_every_page
@@ -33,8 +33,6 @@ WALKS = {
 }
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 OPEN = "document.querySelectorAll('details').forEach((fold) => { fold.open = true })"
-# The size of what is clicked is a rule of WCAG 2.2 AA that axe looks at only when it is asked to.
-RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 # A4 within the margins that the style sheet asks for.
 PAPER_WIDTH = 680
 # What paper would cut off: it can neither scroll nor unfold. The frame of a picture hides what is cut on purpose.
@@ -203,11 +201,6 @@ def said_of_own_accord(watched):
     around a text, which may reach nothing of the site, gets no fonts from it."""
     meant = "the server responded with a status of", "Access to font"
     return [said for said in watched.complaints if not any(words in said for words in meant)]
-
-
-def violations(page, **options):
-    found = Axe().run(page, options=RULES | options).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.parametrize("way", WALKS)
