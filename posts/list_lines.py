@@ -1,6 +1,7 @@
 """What lines about posts say, on lists, in search and beside an article: a page has up to fifty of them, and a whole
-record takes a hundred times as long to read as what one of them shows."""
+record holds far more than any of them shows."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ class Line(NamedTuple):
 
     pk: int
     slug: str
-    published_at: object
-    approved_at: object
+    published_at: datetime
+    approved_at: datetime
     record: dict  # of its live text: what record_of_line leaves of it, or the whole
 
     @property

@@ -1,5 +1,6 @@
 import pytest
 from django.contrib.admin import site
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -547,3 +548,15 @@ def test_a_save_says_that_an_unreviewed_text_stands_before_readers_at_once(clien
     settings.UNREVIEWED_POSTS = "hidden"
     page = saved(client, post, summary="Other words again.")
     assert "Readers see none of it before its release." in page.content.decode()
+
+
+@pytest.mark.parametrize("kind", ["user", "group"])
+def test_groups_and_rights_are_ticked_one_by_one(client, superuser, kind):
+    client.force_login(superuser)
+    key = superuser.pk if kind == "user" else Group.objects.get(name="Editors").pk
+    html = client.get(reverse(f"admin:auth_{kind}_change", args=[key])).content.decode()
+    fields = {"user": ["groups", "user_permissions"], "group": ["permissions"]}[kind]
+    for name in fields:
+        assert f'<input type="checkbox" name="{name}"' in html
+        # What its window makes would find no list to stand in.
+        assert f"add_id_{name}" not in html

@@ -31,6 +31,8 @@ def hits_in(text, stems):
         if found[0].isascii():
             words = (found,)
         else:
+            # Looked at again from where its letters begin: scripts without spaces part it, and its first word may be
+            # one that the pattern passed over.
             start = found.start()
             while start and text[start - 1].isalnum():
                 start -= 1

@@ -2,7 +2,7 @@
 
 from axe_playwright_python.sync_playwright import Axe
 
-# What it has found to be right is told by nobody, and takes half of its time. Small targets are a rule of WCAG 2.2 that
+# What it has found to be right is read by nobody and takes time. Small targets are a rule of WCAG 2.2 that
 # it leaves out by itself.
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
