@@ -7,7 +7,8 @@ VENV_PYTHON = .venv/bin/python
 # A file of tests stays in one process, and each process has a database of its own.
 SPREAD = -n auto --dist loadfile
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
-CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE PYTHONUTF8=1
+# Many images of containers forbid Python to keep what it compiled: each of the hundreds of processes would do it again.
+CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
 .PHONY: help run test test-sqlite test-postgres test-browser validate corpora torture bench bench-imports bench-pages check lint format lock venv venv-dev clean
 
