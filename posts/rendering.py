@@ -22,12 +22,15 @@ from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 4
+RENDERER_VERSION = 5
 # Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
 # Each bracket may be the beginning of a link and is looked at with all that follow it on its level.
 MAX_BRACKETS = 10_000
+# The parser halts at each sign that might mean something and asks all its rules there: a million signs take a quarter
+# of a minute. A mebibyte of prose, its ends of lines among them, has half as many as this.
+MAX_SIGNS = 200_000
 # A long address defined once and used at every turn multiplies the text.
 MAX_REFERENCED = 8 * MAX_TEXT
 # The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
@@ -183,13 +186,21 @@ def _refuse_costly(state):
     """Between the blocks and their inner text: refuse what would nest, search or grow beyond all measure."""
     if any(token.level > MAX_DEPTH for token in state.tokens):
         raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
-    brackets = sum(token.content.count("[") for token in state.tokens if token.type == "inline")
+    inline = [token.content for token in state.tokens if token.type == "inline"]
+    brackets = sum(text.count("[") for text in inline)
     if brackets > MAX_BRACKETS:
         raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
+    if sum(map(len, inline)) > MAX_SIGNS and _signs(inline) > MAX_SIGNS:
+        raise TextTooCostly(f"it has more than {MAX_SIGNS:,} signs that might mean something in Markdown")
     references = state.env.get("references", {}).values()
     longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
     if brackets * longest > MAX_REFERENCED:
         raise TextTooCostly("it repeats a long address too often")
+
+
+def _signs(texts):
+    """How often the parser would halt within these texts."""
+    return sum(len(_MARKDOWN.inline.terminator_re.findall(text)) for text in texts)
 
 
 def _inline_image(token, env):
@@ -446,7 +457,7 @@ def render_text(record, *, image_hosts=None):
     """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
 
     image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
-    MAX_TEXT, MAX_BRACKETS or MAX_REFERENCED) stands as it was written.
+    MAX_TEXT, MAX_BRACKETS, MAX_SIGNS or MAX_REFERENCED) stands as it was written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

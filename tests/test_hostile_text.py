@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from posts.importing.pipeline import import_posts
 from posts.models import ImportIssue, Post, Revision
 from posts.records import RecordRefused, parse_record, validate_record
-from posts.rendering import ATTRIBUTES, MAX_BRACKETS, MAX_COLOURED, MAX_DEPTH, MAX_TEXT, TAGS, render_text, sanitize
+from posts.rendering import (
+    ATTRIBUTES,
+    MAX_BRACKETS,
+    MAX_COLOURED,
+    MAX_DEPTH,
+    MAX_SIGNS,
+    MAX_TEXT,
+    TAGS,
+    render_text,
+    sanitize,
+)
 from tests.factories import RecordFactory, import_records, make_post
 
 AS_WRITTEN = "Shown as it was written"
@@ -158,6 +168,8 @@ def test_a_text_may_nest_and_one_that_nests_too_deep_stands_as_it_was_written(ma
     ("body", "reason"),
     [
         ("[" * (MAX_BRACKETS + 1), "opening brackets"),
+        ("&" * (MAX_SIGNS + 1), "signs that might mean something"),
+        ("*a*\n" * (MAX_SIGNS // 3 + 2), "signs that might mean something"),
         (f"[a]: /{'x' * 9000}\n\n" + "[a]" * 1000, "long address"),
         ("a" * (MAX_TEXT + 1), "longer than"),
     ],
@@ -167,8 +179,9 @@ def test_a_text_that_would_cost_minutes_stands_as_it_was_written(body, reason):
     assert AS_WRITTEN in shown and reason in shown and html.escape(body) in shown
 
 
-def test_brackets_inside_code_cost_nothing_and_are_counted_nowhere():
-    assert AS_WRITTEN not in render_text({"body": "```\n" + "[" * (MAX_BRACKETS + 1) + "\n```"}).html
+@pytest.mark.parametrize("code", ["[" * (MAX_BRACKETS + 1), "&" * (MAX_SIGNS + 1)])
+def test_brackets_and_signs_inside_code_cost_nothing_and_are_counted_nowhere(code):
+    assert AS_WRITTEN not in render_text({"body": f"```\n{code}\n```"}).html
 
 
 def test_code_is_coloured_as_far_as_that_costs_little_and_shown_whole_beyond():
