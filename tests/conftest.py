@@ -1,6 +1,7 @@
 """What tests share: a database of their own, people of each group, a browser."""
 
 import contextlib
+import gc
 import os
 import shutil
 
@@ -30,6 +31,13 @@ def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+def pytest_collection_finish():
+    """Collect garbage less often: what stands now stands until the end, and each test makes and drops much."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def pytest_terminal_summary(terminalreporter, config):
