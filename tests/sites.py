@@ -52,6 +52,11 @@ class Site:
     def is_sqlite(self):
         return self.url.startswith("sqlite")
 
+    @property
+    def database(self):
+        """Its name as Django has it: the path of a file, or a name on the server."""
+        return self.url.removeprefix("sqlite:///") if self.is_sqlite else self.url.rpartition("/")[2]
+
     def _arguments(self, arguments, driver):
         start = ["-m", "tests.torture.driver", *driver] if driver is not None else ["manage.py"]
         return [sys.executable, *start, *map(str, arguments)]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import django
 from django.core.management import execute_from_command_line
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 CHUNK_ROWS = 40
 
@@ -111,14 +111,14 @@ def hold_at(fifo):
     pipeline._Run._take = take_and_wait
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--kill", default="")
     parser.add_argument("--mutant", choices=["early", "late"])
     parser.add_argument("--events")
     parser.add_argument("--hold")
     parser.add_argument("--memory")
-    options, command = parser.parse_known_args()
+    options, command = parser.parse_known_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     events = Events(options.kill)
@@ -134,6 +134,15 @@ def main():
             Path(options.events).write_text(json.dumps(events.counts))
         if options.memory:
             Path(options.memory).write_text(str(peak_memory_mib()))
+
+
+def main_on(database, arguments, said):
+    """In a process that was forked before it knew a database: do as main() on `database`, and say all into a file."""
+    with open(said, "w", encoding="utf-8") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    connections.databases["default"]["NAME"] = database
+    main(arguments)
 
 
 def peak_memory_mib():
