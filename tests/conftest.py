@@ -57,13 +57,20 @@ def _fresh_cache():
 
 
 @pytest.fixture(scope="session")
-def sites(tmp_path_factory, django_db_modify_db_settings):
-    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory):
+    """The database of the tests as pytest-django makes it, and a copy of it before any test wrote into it."""
     from tests.sites import SiteMaker
 
-    maker = SiteMaker(tmp_path_factory.mktemp("sites"))
+    with django_db_blocker.unblock():
+        maker = SiteMaker(tmp_path_factory.mktemp("sites"))
     yield maker
     maker.close()
+
+
+@pytest.fixture(scope="session")
+def sites(django_db_setup):
+    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+    return django_db_setup
 
 
 def _person(name, group):

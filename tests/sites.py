@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
+from django.db import connection
 
 ROOT = Path(__file__).parent.parent
 
@@ -111,33 +112,33 @@ class Site:
 
 
 class SiteMaker:
-    """Makes sites on the engine that the tests run on; the first is migrated, the others are copies of it."""
+    """Makes sites on the engine that the tests run on: copies of their database as it is now, and copies of those."""
 
     def __init__(self, folder):
         self._folder = folder
         self._database = settings.DATABASES["default"]
         self._names = []
-        self._template = self.new(template=None)
-        done = self._template.run("migrate", "--verbosity", "0")
-        assert done.returncode == 0, done.stderr
+        # A database on a server can be copied only while nobody is connected to it.
+        connection.close()
+        self._template = self.new(template=Site(self._url(connection.settings_dict["NAME"])))
 
-    def new(self, template=...):
+    def new(self, template=None):
         """A new site: a copy of `template`, of the first one if none is named."""
-        template = self._template if template is ... else template
+        template = template or self._template
         name = f"site_{uuid.uuid4().hex[:12]}"
-        if self._database["ENGINE"].endswith("sqlite3"):
-            site = Site(f"sqlite:///{self._folder / name}.sqlite3")
-            if template:
-                shutil.copy(template.url.removeprefix("sqlite:///"), site.url.removeprefix("sqlite:///"))
+        if template.is_sqlite:
+            site = Site(self._url(str(self._folder / f"{name}.sqlite3")))
+            shutil.copy(template.database, site.database)
             return site
         with psycopg.connect(_conninfo(self._url("postgres")), autocommit=True) as server:
-            source = f' TEMPLATE "{template.url.rpartition("/")[2]}"' if template else ""
-            server.execute(f'CREATE DATABASE "{name}"{source}')
+            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
         self._names.append(name)
         return Site(self._url(name))
 
     def _url(self, name):
         database = self._database
+        if database["ENGINE"].endswith("sqlite3"):
+            return f"sqlite:///{name}"
         place = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
         person = f"{database['USER']}:{database['PASSWORD']}" if database["PASSWORD"] else database["USER"]
         return (

@@ -205,9 +205,10 @@ def test_reading_a_page_takes_no_write_lock(client, address):
 
 
 @sqlite_only
-def test_migrating_stops_at_a_damaged_file(tmp_path):
-    path = tmp_path / "site.sqlite3"
-    environment = PRODUCTION | {"DATABASE_URL": f"sqlite:///{path}"}
+def test_migrating_stops_at_a_damaged_file(sites):
+    site = sites.new()
+    path = Path(site.database)
+    environment = PRODUCTION | {"DATABASE_URL": site.url}
     assert run("manage.py", "migrate", **environment).returncode == 0
     file = sqlite3.connect(path)
     (page,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'auth_permission'").fetchone()
