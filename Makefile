@@ -4,8 +4,9 @@ PORT = 8000
 # A folder of hostile texts that other people collected; tests/corpora says how its files look.
 CORPORA =
 VENV_PYTHON = .venv/bin/python
-# A file of tests stays in one process, and each process has a database of its own.
-SPREAD = -n auto --dist loadfile
+# A file of tests stays in one process, and each process has a database of its own. tests/conftest.py says which come
+# first.
+SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
 # Many images of containers forbid Python to keep what it compiled: each of the hundreds of processes would do it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1

@@ -33,6 +33,19 @@ def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
+# Files whose tests take longest. They come first, or the last of them would keep one process busy after all others.
+LONG_FILES = """
+    test_permissions test_importing_killed test_run test_demo test_headers test_page_cache test_hostile_code
+    test_audit_indexing test_frame test_jobs test_settings test_undo test_operations_sequences test_importing_rollback
+    test_review_session test_admin_pages
+""".split()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: [*LONG_FILES, item.path.stem].index(item.path.stem))
+
+
 def pytest_collection_finish():
     """Collect garbage less often: what stands now stands until the end, and each test makes and drops much."""
     gc.collect()
