@@ -25,12 +25,17 @@ hypothesis_settings.load_profile("same")
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_parallel_suffix):
-    """SQLite in a file of this process alone: in memory there is no WAL, and two runs must not meet."""
+    """SQLite in a file of this process alone: in memory there is no WAL, and two runs must not meet.
+
+    The name of the database outside of the tests.
+    """
     from django.conf import settings
 
     database = settings.DATABASES["default"]
+    outside = database["NAME"]
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    return outside
 
 
 # Files whose tests take longest. They come first, or the last of them would keep one process busy after all others.
@@ -70,12 +75,15 @@ def _fresh_cache():
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory):
+def django_db_setup(django_db_setup, django_db_modify_db_settings, django_db_blocker, tmp_path_factory):
     """The database of the tests as pytest-django makes it, and a copy of it before any test wrote into it."""
     from tests.sites import SiteMaker
 
+    # It makes none where no test that is asked for says that it needs one.
+    name = connection.settings_dict["NAME"]
+    database = name if name != django_db_modify_db_settings else None
     with django_db_blocker.unblock():
-        maker = SiteMaker(tmp_path_factory.mktemp("sites"))
+        maker = SiteMaker(tmp_path_factory.mktemp("sites"), database)
     yield maker
     maker.close()
 

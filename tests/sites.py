@@ -112,26 +112,36 @@ class Site:
 
 
 class SiteMaker:
-    """Makes sites on the engine that the tests run on: copies of their database as it is now, and copies of those."""
+    """Makes sites on the engine that the tests run on: the first is a copy of `database` as it is now, or migrated if
+    that is None; the others are copies of the first one."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, database):
         self._folder = folder
         self._database = settings.DATABASES["default"]
         self._names = []
-        # A database on a server can be copied only while nobody is connected to it.
-        connection.close()
-        self._template = self.new(template=Site(self._url(connection.settings_dict["NAME"])))
+        if database is not None:
+            # A database on a server can be copied only while nobody is connected to it.
+            connection.close()
+            self._first = self._made(Site(self._url(database)))
+        else:
+            self._first = self._made(None)
+            done = self._first.run("migrate", "--verbosity", "0")
+            assert done.returncode == 0, done.stderr
 
     def new(self, template=None):
         """A new site: a copy of `template`, of the first one if none is named."""
-        template = template or self._template
+        return self._made(template or self._first)
+
+    def _made(self, template):
         name = f"site_{uuid.uuid4().hex[:12]}"
-        if template.is_sqlite:
+        if self._database["ENGINE"].endswith("sqlite3"):
             site = Site(self._url(str(self._folder / f"{name}.sqlite3")))
-            shutil.copy(template.database, site.database)
+            if template:
+                shutil.copy(template.database, site.database)
             return site
         with psycopg.connect(_conninfo(self._url("postgres")), autocommit=True) as server:
-            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+            source = f' TEMPLATE "{template.database}"' if template else ""
+            server.execute(f'CREATE DATABASE "{name}"{source}')
         self._names.append(name)
         return Site(self._url(name))
 
