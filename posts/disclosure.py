@@ -41,11 +41,17 @@ class Disclosure:
         return self.state == "approved"
 
 
+def here(moment):
+    """A moment in the site's zone. A page says twenty of them, and Django's localtime() looks each time whether this
+    thread has a zone of its own, which none here has."""
+    return moment.astimezone(timezone.get_default_timezone())
+
+
 def day(moment):
     """A moment as a day in the site's zone: 18 May 2026; nothing for None."""
     if not moment:
         return ""
-    moment = timezone.localtime(moment)
+    moment = here(moment)
     return f"{moment.day} {moment:%B %Y}"
 
 
@@ -114,5 +120,5 @@ def shown_claims(post, revision):
         return post.claimed_revision, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}
     if post.live_approval_id and post.live_revision_id == revision.pk:
-        claims["last_reviewed"] = timezone.localtime(post.live_approval.created_at).date().isoformat()
+        claims["last_reviewed"] = here(post.live_approval.created_at).date().isoformat()
     return claims, True

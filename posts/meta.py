@@ -7,10 +7,14 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
+from posts.drawings import level_squares, score_bar
 from posts.records import FIELDS
+from posts.templatetags.posts import grouped
 
 FOLD_OVER = 20
 DIGEST_LENGTH = 90
+# Longer texts are hardly met twice.
+MAX_KNOWN = 60
 _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
 # A field of the record stands in the band that names it; bands only draw lines between neighbours.
 BANDS = (
@@ -63,7 +67,28 @@ class MetaRow(NamedTuple):
         return Markup(_html(self.value, self.address_of, folds=False))  # noqa: S704 (as above)
 
     @property
-    def parts(self):
+    def row_html(self):
+        """The same as a row of a band: what is a number of a kind has a drawing or a unit beside it."""
+        match self.key:
+            case "score":
+                inside = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
+            case "flags":
+                inside = f'<ul class="flags">{"".join(map(_flag, self._parts))}</ul>'
+            case "difficulty":
+                inside = f"{self.html} {level_squares(self.text)}"
+            case "reading_time":
+                inside = f"{escape(self.text)} <small>min</small>"
+            case "view_count":
+                inside = escape(grouped(self.text))
+            case _:
+                inside = self.html
+        return Markup(  # noqa: S704 (as above)
+            f'<div class="meta-row meta-row--{self.key}"><dt>{escape(self.label)}</dt>'
+            f'<dd dir="auto">{inside}</dd></div>'
+        )
+
+    @property
+    def _parts(self):
         """The fields of an object as MetaRows of their own."""
         return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if not _is_empty(value)]
 
@@ -76,6 +101,18 @@ class MetaBand(NamedTuple):
     rows: list
 
 
+def _score(part):
+    value = part.html
+    if not part.is_nested:
+        value = f'<span class="scores__value">{escape(part.text)}</span> {score_bar(part.text)}'
+    return f'<li><span class="scores__label">{escape(part.label)}</span> {value}</li>'
+
+
+def _flag(part):
+    is_yes = " flags__item--yes" if part.value == "yes" else ""
+    return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
+
+
 @lru_cache(maxsize=1024)
 def label_of(key):
     """The words of a key: ai_outline → AI outline."""
@@ -86,17 +123,16 @@ def label_of(key):
 def _html(value, address_of=None, *, folds=True):
     """Any JSON value as HTML: lists and objects as lists in lists, every leaf as text, nothing of what is empty.
 
-    The page spends more time here than anywhere else, so there is no template for it. Whatever comes from the record
-    goes through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more than
-    FOLD_OVER items start closed.
+    A page has two hundred of these, so there is no template for them, nor for their rows. Whatever comes from the
+    record goes through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more
+    than FOLD_OVER items start closed.
     """
     if isinstance(value, list):
         items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
         html = f'<ul class="meta-list">{"".join(items)}</ul>'
     elif isinstance(value, dict):
         items = [
-            f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
-            f"<div>{_html(item, address_of if key == 'name' else None)}</div></li>"
+            f"{_pair_label(key)}<div>{_html(item, address_of if key == 'name' else None)}</div></li>"
             for key, item in value.items()
             if not _is_empty(item)
         ]
@@ -105,11 +141,24 @@ def _html(value, address_of=None, *, folds=True):
         text = _text(value)
         if address := address_of(text) if address_of else "":
             return f'<a class="meta-text" href="{escape(address)}" dir="auto">{escape(text)}</a>'
-        kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
-        return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
+        return _known_leaf(text) if len(text) <= MAX_KNOWN else _leaf(text)
     if folds and len(items) > FOLD_OVER:
         return f'<details class="more"><summary>{len(items)} items</summary>{html}</details>'
     return html
+
+
+def _leaf(text):
+    kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
+    return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
+
+
+# Articles share most of their short words.
+_known_leaf = lru_cache(maxsize=4096)(_leaf)
+
+
+@lru_cache(maxsize=1024)
+def _pair_label(key):
+    return f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
 
 
 def _text(value):

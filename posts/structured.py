@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from posts.addresses import address
+from posts.disclosure import here
 from posts.images import loaded_pictures, picture_addresses
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
@@ -92,7 +92,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
         **about_both,
     }
     if is_indexable:
-        page["lastReviewed"] = timezone.localtime(disclosure.approved_at).date().isoformat()
+        page["lastReviewed"] = here(disclosure.approved_at).date().isoformat()
         page["reviewedBy"] = {"@type": "Person", "jobTitle": "Reviewer", "affiliation": site}
     article = {
         "@type": "TechArticle",
