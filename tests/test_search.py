@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,17 @@ def test_what_is_about_a_frequent_word_is_found_among_however_many_that_hold_it(
     response = client.get("/search/", {"q": "signal"})
     assert slugs_on(response)[0] == title.slug and len(slugs_on(response)) == 3
     assert "More than 3 articles" in words_of(response.content.decode())
+
+
+def test_where_enough_texts_are_about_a_word_those_that_hold_it_are_not_looked_for(client, monkeypatch):
+    released(4, title="Signals explained")
+    make_post(released=True, title="Notes", body="A signal comes. A signal goes.")
+    asked = {}
+    for cap in (200, 3):
+        monkeypatch.setattr("posts.search.finding.CAP", cap)
+        with CaptureQueriesContext(connection) as queries:
+            asked[cap] = slugs_on(client.get("/search/", {"q": "signal"})), len(queries)
+    assert set(asked[3][0]) < set(asked[200][0]) and asked[3][1] < asked[200][1]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from posts.search.queries import Query, read_query
 from posts.search.spelling import near_words
 from posts.search.words import WORD, plain_word, stem_of
 
-# A word that half of all texts hold names none of them. Ranked are the latest so many that hold it, and the latest
-# that hold it in title or terms: what is missing after those, a longer query finds.
-CAP = 300
-HEAD_CAP = 200
+# A word that half of all texts hold names none of them. Ranked are the latest so many that hold it in title or terms,
+# and where there are fewer of those, the latest so many that hold it: what is missing there, a longer query finds.
+CAP = 200
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,12 @@ def search_posts(typed, *, terms=()):
 def _found(query, terms):
     engine, terms = engine_for(connection), [int(term) for term in terms]
     with connection.cursor() as cursor:
-        scores = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1))
-        is_capped = len(scores) > CAP
-        if is_capped:
-            head = dict(engine.find(cursor, query.phrases, terms, limit=HEAD_CAP, in_head=True))
-            # What is about the words comes before what holds them.
-            scores |= {number: score + 1000 for number, score in head.items()}
-    best = sorted(scores, key=lambda number: (-scores[number], -number))[:CAP]
+        about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
+        holding = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1)) if len(about) <= CAP else {}
+    is_capped = max(len(about), len(holding)) > CAP
+    # What is about the words comes before what holds them.
+    best = [number for scores in (about, holding) for number in sorted(scores, key=lambda at: (-scores[at], -at))]
+    best = list(dict.fromkeys(best))[:CAP]
     posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}
     return tuple(posts[number] for number in best if number in posts), is_capped
 
