@@ -19,6 +19,7 @@ from posts.models.fields import OrderedJSONField
 from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import stacks_of, terms_of
 from posts.prepared import Prepared
+from posts.term_links import slugs_of_terms
 
 # Looked at for a text whose neighbours are not kept.
 LOOKED_AT = 3 * SHOWN
@@ -39,6 +40,7 @@ class _Found(NamedTuple):
     is_twin: bool
     rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
     shared: list | None  # the names of what both are about, where these are kept
+    term_slugs: str = ""  # of the text at hand, the same in each: what address_finder takes, where the post has it not
 
     @classmethod
     def of(cls, row):
@@ -49,10 +51,12 @@ class _Found(NamedTuple):
 @dataclass(frozen=True)
 class WayOn:
     """What stands below an article: the similar posts, best first, and what was released before and after it on the
-    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones."""
+    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones. term_slugs:
+    of an article that is in no list, for address_finder; "" where no listed one is like it."""
 
     similar: list[SimilarPost] = field(default_factory=list)
     are_kept: bool = False
+    term_slugs: str = ""
     stack: str = ""
     earlier: Line | None = None
     later: Line | None = None
@@ -70,13 +74,16 @@ def way_on(post, record, *, is_listed):
     was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone. Every
     post named is listed at this moment, and none is a near-duplicate.
     """
-    terms = {key: name for key, name in terms_of(record).items() if key[0] in Term.SUBJECTS}
+    all_terms = terms_of(record)
+    terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
     found = _read_kept(post, stack) if is_listed else []
     are_kept = any(other.rank is not None for other in found)
     if not are_kept:
         around = _around(post, stack) if is_listed and stack else []
-        found = [_Found.of(row) for row in _compared(post, terms, around, is_listed=is_listed)]
+        # What is in no list has no terms of its own to lead to theirs.
+        linked = Term.objects.with_list().filter(_named(all_terms)) if not is_listed else None
+        found = [_Found.of(row) for row in _compared(post, terms, around, linked=linked)]
     ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
     on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
@@ -84,6 +91,7 @@ def way_on(post, record, *, is_listed):
     return WayOn(
         similar=_shown(ranked, terms),
         are_kept=are_kept,
+        term_slugs=next((one.term_slugs for one in found), ""),
         stack=terms.get(stack, ""),
         earlier=max((line for line in on_stack if _place(line) < place), key=_place, default=None),
         later=min((line for line in on_stack if _place(line) > place), key=_place, default=None),
@@ -118,12 +126,12 @@ def _among(keys):
     )
 
 
-def _rows(post, keys, around, *, rank, shared, are_whole=False):
-    """The rows that _Found.of takes, of the listed posts of the querysets of keys."""
+def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
+    """The rows that _Found.of takes, of the listed posts of the querysets of keys; more: what comes last in each."""
     posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
     is_twin = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
-    posts = posts.annotate(is_twin=is_twin, rank=rank, shared=shared)
-    return with_lines(posts, "is_twin", "rank", "shared", are_whole=are_whole)
+    more = {"is_twin": is_twin, "rank": rank, "shared": shared, **more}
+    return with_lines(posts.annotate(**more), *more, are_whole=are_whole)
 
 
 def _read_kept(post, stack):
@@ -154,11 +162,17 @@ def _kept(post, around):
     return _rows(post, kept.values("neighbour"), around, rank=rank, shared=shared)
 
 
-def _compared(post, terms, around, *, is_listed):
-    """Rows of posts that share the rarest terms; each counts as much as it is rare (1 / listed posts with it)."""
-    names = Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
+def _named(terms):
+    """The condition that a Term is one of `terms`, which begin with (kind, key), or of a few more."""
+    return Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
+
+
+def _compared(post, terms, around, *, linked):
+    """Rows of posts that share the rarest terms; each counts as much as it is rare (1 / listed posts with it). linked:
+    the Terms whose lists the text at hand leads to; None where it is listed itself."""
+    is_listed = linked is None
     # A listed post is one of those with a term itself.
-    known = Term.objects.filter(names, listed_count__gt=int(is_listed), listed_count__lte=10 * NEWEST)
+    known = Term.objects.filter(_named(terms), listed_count__gt=int(is_listed), listed_count__lte=10 * NEWEST)
     pairs = PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
     if is_listed:
         # Without neighbours since none were found, not since nobody has looked.
@@ -168,8 +182,9 @@ def _compared(post, terms, around, *, is_listed):
     keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
     of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
     shared = Value(None, output_field=OrderedJSONField())
+    more = {} if is_listed else {"term_slugs": slugs_of_terms(linked)}
     # What they share is found in their records.
-    return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True)
+    return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 
 
 def _shown(ranked, terms):

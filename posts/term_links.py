@@ -1,8 +1,8 @@
-"""The lists of the terms that a listed post has, read with the post itself."""
+"""The lists of the terms that a text has: of a listed one read with the post, of any other with what is like it."""
 
 import json
 
-from django.db.models import Aggregate, OuterRef, Subquery, TextField
+from django.db.models import Aggregate, OuterRef, Subquery, TextField, Value
 
 from posts.addresses import address
 from posts.models import PostTerm, Term
@@ -30,10 +30,16 @@ def with_term_slugs(posts):
     return posts.annotate(term_slugs=Subquery(found))
 
 
-def address_finder(post):
-    """A function (field of the record, name) → the address of the list of that term, "" if `post` has it not."""
-    rows = json.loads(getattr(post, "term_slugs", None) or "[]")
-    slugs = {(kind, key): slug for kind, key, slug in rows if slug}
+def slugs_of_terms(terms):
+    """The same for a queryset of Terms, as an expression."""
+    rows = terms.order_by().annotate(all=Value(1)).values("all")
+    return Subquery(rows.annotate(found=_Rows("kind", "key", "slug")).values("found"))
+
+
+def address_finder(term_slugs):
+    """A function (field of the record, name) → the address of the list of that term, "" if that is none of
+    `term_slugs` (JSON, or None)."""
+    slugs = {(kind, key): slug for kind, key, slug in json.loads(term_slugs or "[]") if slug}
 
     def address_of(field, name):
         kind = field_kind(field)

@@ -180,10 +180,11 @@ def article_context(post, revision, *, is_preview=False):
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview
-    address_of = address_finder(post) if is_listed else None
+    beside = way_on(post, revision.snapshot, is_listed=is_listed)
+    address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else beside.term_slugs)
     bands, folds = meta_box(record, address_of)
     stack = next(iter(record.get("stack", ())), "")
-    stack_address = address_of("stack", stack) if stack and address_of else ""
+    stack_address = address_of("stack", stack) if stack else ""
     return {
         "post": post,
         "revision": revision,
@@ -204,7 +205,7 @@ def article_context(post, revision, *, is_preview=False):
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
-        "way_on": way_on(post, revision.snapshot, is_listed=is_listed),
+        "way_on": beside,
         "is_indexable": is_indexable,
         "is_preview": is_preview,
     }

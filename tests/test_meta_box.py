@@ -71,6 +71,16 @@ def test_what_other_posts_share_leads_to_their_list_and_nothing_else_does(client
     assert box.texts.count("pgx") > list(box.links).count("pgx")
 
 
+def test_what_waits_for_a_person_leads_to_the_lists_of_approved_texts_that_share_it(client, django_assert_num_queries):
+    make_post(released=True, tools=["pgx"], difficulty="advanced", tags=["locks"])
+    waiting = make_post(tools=["pgx", "nobody else's"], difficulty="advanced", tags=["leases"])
+    with django_assert_num_queries(2):
+        box = Box(client.get(waiting.get_absolute_url()).content.decode())
+    assert box.links["pgx"] == "/tools/pgx/" and box.links["advanced"] == "/difficulties/advanced/"
+    assert "leases" not in box.links and "nobody else's" not in box.links
+    assert {"leases", "nobody else's"} < set(box.texts)
+
+
 def test_a_list_of_more_than_twenty_starts_closed_and_says_how_many_there_are(client):
     post = make_post(tools=[f"tool {number}" for number in range(21)])
     html = client.get(post.get_absolute_url()).content.decode()

@@ -271,8 +271,8 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
         "/articles/": 4,
         "/stacks/": 1,
         "/stacks/go-services/": 7,
-        # PostgreSQL is asked for its estimate first.
-        "/search/?q=draining": 6 if connection.vendor == "postgresql" else 5,
+        # Texts about the words, then those that hold them; PostgreSQL is asked for its estimate first.
+        "/search/?q=draining": 8 if connection.vendor == "postgresql" else 6,
     }
 
 

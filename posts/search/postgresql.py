@@ -3,12 +3,13 @@ positions, so that no parser and no dictionary of the server has a say."""
 
 import json
 
+# Where no more than so many are expected, all of them are looked at.
+FEW = 200
 # From this share of all texts on the latest are walked one by one until enough of them match, but so many at the most.
 WALKED_SHARE = 0.3
 WALKED = 15_000
-# Where no more than so many are expected, all of them are looked at; else first those of the latest part of all texts
-# that holds enough, and never more than an eighth: the planner takes words for independent and expects too few.
-FEW = 200
+# Else those of the latest part of all texts that holds enough are looked at first, and never more than an eighth: the
+# planner takes words for independent and expects too few.
 LATEST_PART = 1 / 8
 # Lexemes of facets: no word of a text has a capital.
 FACET = "F{}"
@@ -73,12 +74,12 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
         return cursor.fetchall()
 
     last, expected = _expected(cursor, column, wanted)
+    if expected <= FEW:
+        return gathered(0)
     if expected > WALKED_SHARE * last:
         found = walked(max(0, last - WALKED))
-    elif expected > FEW:
-        found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
     else:
-        return gathered(0)
+        found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
     return found if len(found) == limit else gathered(0)
 
 
