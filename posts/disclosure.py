@@ -41,9 +41,9 @@ class Disclosure:
         return self.state == "approved"
 
 
-def here(moment):
-    """A moment in the site's zone. A page says twenty of them, and Django's localtime() looks each time whether this
-    thread has a zone of its own, which none here has."""
+def in_site_zone(moment):
+    """An aware moment in the site's zone. A page says twenty of them, and Django's localtime() looks each time whether
+    the thread has a zone of its own, which none has."""
     return moment.astimezone(timezone.get_default_timezone())
 
 
@@ -51,7 +51,7 @@ def day(moment):
     """A moment as a day in the site's zone: 18 May 2026; nothing for None."""
     if not moment:
         return ""
-    moment = here(moment)
+    moment = in_site_zone(moment)
     return f"{moment.day} {moment:%B %Y}"
 
 
@@ -120,5 +120,5 @@ def shown_claims(post, revision):
         return post.claimed_revision, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}
     if post.live_approval_id and post.live_revision_id == revision.pk:
-        claims["last_reviewed"] = here(post.live_approval.created_at).date().isoformat()
+        claims["last_reviewed"] = in_site_zone(post.live_approval.created_at).date().isoformat()
     return claims, True

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -13,7 +13,7 @@ from posts.templatetags.posts import grouped
 
 FOLD_OVER = 20
 DIGEST_LENGTH = 90
-# Longer texts are hardly met twice.
+# Of a text whose HTML is remembered. Longer ones are hardly met twice, and a record may hold one of a megabyte.
 MAX_KNOWN = 60
 _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
 # A field of the record stands in the band that names it; bands only draw lines between neighbours.
@@ -32,6 +32,21 @@ AFTER_FOLDS = ("published_on", "authors", "tags", "language")
 _FOLDED = frozenset({*FOLDS, *AFTER_FOLDS, "extra"})
 # The page shows these elsewhere, whole.
 _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
+
+
+def _remembered(size):
+    """Decorates a function of one text: what it gave for the last `size` short ones is kept."""
+
+    def decorate(function):
+        known = lru_cache(maxsize=size)(function)
+
+        @wraps(function)
+        def remembered(text):
+            return known(text) if len(text) <= MAX_KNOWN else function(text)
+
+        return remembered
+
+    return decorate
 
 
 class MetaRow(NamedTuple):
@@ -68,7 +83,7 @@ class MetaRow(NamedTuple):
 
     @property
     def row_html(self):
-        """The same as a row of a band: what is a number of a kind has a drawing or a unit beside it."""
+        """The same as a row of a band: a score, a level, a time or a count has its drawing or unit beside it."""
         match self.key:
             case "score":
                 inside = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
@@ -82,7 +97,7 @@ class MetaRow(NamedTuple):
                 inside = escape(grouped(self.text))
             case _:
                 inside = self.html
-        return Markup(  # noqa: S704 (as above)
+        return Markup(  # noqa: S704 (as above; a key is one of FIELDS)
             f'<div class="meta-row meta-row--{self.key}"><dt>{escape(self.label)}</dt>'
             f'<dd dir="auto">{inside}</dd></div>'
         )
@@ -113,7 +128,7 @@ def _flag(part):
     return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
 
 
-@lru_cache(maxsize=1024)
+@_remembered(1024)
 def label_of(key):
     """The words of a key: ai_outline → AI outline."""
     words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
@@ -123,9 +138,9 @@ def label_of(key):
 def _html(value, address_of=None, *, folds=True):
     """Any JSON value as HTML: lists and objects as lists in lists, every leaf as text, nothing of what is empty.
 
-    A page has two hundred of these, so there is no template for them, nor for their rows. Whatever comes from the
-    record goes through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more
-    than FOLD_OVER items start closed.
+    A page has two hundred of these, most of them met before, so there is no template for them, nor for their rows.
+    Whatever comes from the record goes through escape(). address_of: as for MetaRow; of an object only the name has a
+    list. folds: whether more than FOLD_OVER items start closed.
     """
     if isinstance(value, list):
         items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
@@ -141,22 +156,19 @@ def _html(value, address_of=None, *, folds=True):
         text = _text(value)
         if address := address_of(text) if address_of else "":
             return f'<a class="meta-text" href="{escape(address)}" dir="auto">{escape(text)}</a>'
-        return _known_leaf(text) if len(text) <= MAX_KNOWN else _leaf(text)
+        return _leaf(text)
     if folds and len(items) > FOLD_OVER:
         return f'<details class="more"><summary>{len(items)} items</summary>{html}</details>'
     return html
 
 
+@_remembered(4096)
 def _leaf(text):
     kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
     return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
 
 
-# Articles share most of their short words.
-_known_leaf = lru_cache(maxsize=4096)(_leaf)
-
-
-@lru_cache(maxsize=1024)
+@_remembered(1024)
 def _pair_label(key):
     return f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
 

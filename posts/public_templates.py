@@ -13,7 +13,7 @@ from jinja2 import Environment, Template
 
 from posts import drawings
 from posts.addresses import address
-from posts.disclosure import day, here
+from posts.disclosure import day, in_site_zone
 from posts.templatetags.posts import grouped
 
 # The pages that the header leads to.
@@ -21,8 +21,8 @@ _PLACES = (("posts:articles",), ("posts:kind", "stacks"), ("posts:how",), ("post
 
 
 class _Template(Template):
-    """No template is given globals of its own, so that what others import of it is made once. Jinja2 compares the
-    globals at each import, of which a page has ten."""
+    """Skips a comparison at each import, of which a page has ten: Jinja2 makes what is imported anew where the
+    importing template has globals of its own, and none here has."""
 
     def _get_default_module(self, ctx=None):
         return super()._get_default_module()
@@ -78,17 +78,17 @@ def place_in_header(path):
 
 def moment(at):
     """A moment as HTML and schema.org take it, in the site's zone: 2026-05-18T09:30:00+00:00."""
-    return here(at).isoformat(timespec="seconds")
+    return in_site_zone(at).isoformat(timespec="seconds")
 
 
 def iso_day(at):
     """The day of a moment in the site's zone: 2026-05-18."""
-    return here(at).date().isoformat()
+    return in_site_zone(at).date().isoformat()
 
 
 def clock(at):
     """The time of day of a moment in the site's zone: 09:30."""
-    return f"{here(at):%H:%M}"
+    return f"{in_site_zone(at):%H:%M}"
 
 
 def quoted(words):

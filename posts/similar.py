@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef
 from django.db.models.functions import Cast
 
 from posts.list_lines import Line, with_lines
-from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
+from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.models.fields import OrderedJSONField
 from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import stacks_of, terms_of
@@ -23,6 +24,8 @@ from posts.term_links import slugs_of_terms
 
 # Looked at for a text whose neighbours are not kept.
 LOOKED_AT = 3 * SHOWN
+# Of a text with more terms the first are compared: each is a value of the query several times, and SQLite counts them.
+MAX_TERMS = 1000
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class _Found(NamedTuple):
     is_twin: bool
     rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
     shared: list | None  # the names of what both are about, where these are kept
-    term_slugs: str = ""  # of the text at hand, the same in each: what address_finder takes, where the post has it not
+    term_slugs: str | None = None  # of the terms of a text in no list, for address_finder; the same in each row
 
     @classmethod
     def of(cls, row):
@@ -51,12 +54,12 @@ class _Found(NamedTuple):
 @dataclass(frozen=True)
 class WayOn:
     """What stands below an article: the similar posts, best first, and what was released before and after it on the
-    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones. term_slugs:
-    of an article that is in no list, for address_finder; "" where no listed one is like it."""
+    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones.
+    term_slugs: of the terms of an article in no list, for address_finder."""
 
     similar: list[SimilarPost] = field(default_factory=list)
     are_kept: bool = False
-    term_slugs: str = ""
+    term_slugs: str | None = None
     stack: str = ""
     earlier: Line | None = None
     later: Line | None = None
@@ -74,16 +77,14 @@ def way_on(post, record, *, is_listed):
     was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone. Every
     post named is listed at this moment, and none is a near-duplicate.
     """
-    all_terms = terms_of(record)
+    all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))
     terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
     found = _read_kept(post, stack) if is_listed else []
     are_kept = any(other.rank is not None for other in found)
     if not are_kept:
-        around = _around(post, stack) if is_listed and stack else []
-        # What is in no list has no terms of its own to lead to theirs.
-        linked = Term.objects.with_list().filter(_named(all_terms)) if not is_listed else None
-        found = [_Found.of(row) for row in _compared(post, terms, around, linked=linked)]
+        rows = _compared_listed(post, terms, stack) if is_listed else _compared_waiting(post, terms, all_terms)
+        found = [_Found.of(row) for row in rows]
     ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
     on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
@@ -91,7 +92,7 @@ def way_on(post, record, *, is_listed):
     return WayOn(
         similar=_shown(ranked, terms),
         are_kept=are_kept,
-        term_slugs=next((one.term_slugs for one in found), ""),
+        term_slugs=next((one.term_slugs for one in found), None),
         stack=terms.get(stack, ""),
         earlier=max((line for line in on_stack if _place(line) < place), key=_place, default=None),
         later=min((line for line in on_stack if _place(line) > place), key=_place, default=None),
@@ -162,27 +163,42 @@ def _kept(post, around):
     return _rows(post, kept.values("neighbour"), around, rank=rank, shared=shared)
 
 
+def _compared_listed(post, terms, stack):
+    """Rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
+    # It is one of those with a term itself.
+    pairs = _rare_pairs(terms, listed_from=2)
+    # Without neighbours since none were found, not since nobody has looked.
+    pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
+    return _compared(post, pairs, _around(post, stack) if stack else [])
+
+
+def _compared_waiting(post, terms, all_terms):
+    """Rows of posts that share the rarest terms of one that is in no list, with the lists of all its terms in each. The
+    newest post is one of them, so that there are these where nothing is shared."""
+    newest = ListedText.objects.order_by("-published_at", "-post").values("pk")[:1]
+    newest = ListedText.objects.filter(pk=Subquery(newest)).values("post")
+    slugs = slugs_of_terms(Term.objects.with_list().filter(_named(all_terms)))
+    return _compared(post, _rare_pairs(terms, listed_from=1), [newest], term_slugs=slugs)
+
+
 def _named(terms):
-    """The condition that a Term is one of `terms`, which begin with (kind, key), or of a few more."""
+    """The condition that a Term is one of `terms`, which begin with (kind, key), or one of a few more."""
     return Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
 
 
-def _compared(post, terms, around, *, linked):
-    """Rows of posts that share the rarest terms; each counts as much as it is rare (1 / listed posts with it). linked:
-    the Terms whose lists the text at hand leads to; None where it is listed itself."""
-    is_listed = linked is None
-    # A listed post is one of those with a term itself.
-    known = Term.objects.filter(_named(terms), listed_count__gt=int(is_listed), listed_count__lte=10 * NEWEST)
-    pairs = PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
-    if is_listed:
-        # Without neighbours since none were found, not since nobody has looked.
-        pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
+def _rare_pairs(terms, *, listed_from):
+    """The PostTerms of the rarest of `terms` that so many listed posts have, or more."""
+    known = Term.objects.filter(_named(terms), listed_count__gte=listed_from, listed_count__lte=10 * NEWEST)
+    return PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
+
+
+def _compared(post, pairs, around, **more):
+    """Rows of the posts of the PostTerms `pairs`; each term counts as much as it is rare (1 / listed posts with it)."""
     weight = Sum(1.0 / Cast("term__listed_count", FloatField()))
     best = pairs.exclude(post=post.pk).values("post").annotate(weight=weight).order_by("-weight", "-post")
     keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
     of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
     shared = Value(None, output_field=OrderedJSONField())
-    more = {} if is_listed else {"term_slugs": slugs_of_terms(linked)}
     # What they share is found in their records.
     return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 

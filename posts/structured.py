@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 
 from posts.addresses import address
-from posts.disclosure import here
+from posts.disclosure import in_site_zone
 from posts.images import loaded_pictures, picture_addresses
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
@@ -92,7 +92,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
         **about_both,
     }
     if is_indexable:
-        page["lastReviewed"] = here(disclosure.approved_at).date().isoformat()
+        page["lastReviewed"] = in_site_zone(disclosure.approved_at).date().isoformat()
         page["reviewedBy"] = {"@type": "Person", "jobTitle": "Reviewer", "affiliation": site}
     article = {
         "@type": "TechArticle",

@@ -180,8 +180,8 @@ def article_context(post, revision, *, is_preview=False):
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview
-    beside = way_on(post, revision.snapshot, is_listed=is_listed)
-    address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else beside.term_slugs)
+    way = way_on(post, revision.snapshot, is_listed=is_listed)
+    address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else way.term_slugs)
     bands, folds = meta_box(record, address_of)
     stack = next(iter(record.get("stack", ())), "")
     stack_address = address_of("stack", stack) if stack else ""
@@ -205,7 +205,7 @@ def article_context(post, revision, *, is_preview=False):
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
-        "way_on": beside,
+        "way_on": way,
         "is_indexable": is_indexable,
         "is_preview": is_preview,
     }

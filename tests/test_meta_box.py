@@ -1,9 +1,12 @@
 """The meta box of an article: every field of the record as text, whatever the record holds."""
 
+import gc
+import tracemalloc
 from html.parser import HTMLParser
 
 import pytest
 
+from posts.models import Term
 from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
@@ -44,9 +47,9 @@ def test_whatever_a_field_holds_stands_in_the_box_as_text(client, is_released):
         "tools": [f"tool {HOSTILE}"],
         "code_language": f"code {HOSTILE}",
         "difficulty": f"level {HOSTILE}",
-        "score": {f"score {HOSTILE}": 80},
+        "score": {f"score {HOSTILE}": 80, "deep": [f"score value {HOSTILE}"]},
         "reference": f"reference {HOSTILE}",
-        "flags": {f"flag {HOSTILE}": 1},
+        "flags": {f"flag {HOSTILE}": 1, "deep": [f"flag value {HOSTILE}"]},
         "checklist": [f"point {HOSTILE}"],
         "entities": [{"name": f"entity {HOSTILE}", "type": f"type {HOSTILE}"}],
         "payload": {"generator": f"generator {HOSTILE}", "deep": [{f"key {HOSTILE}": [f"leaf {HOSTILE}"]}]},
@@ -60,7 +63,17 @@ def test_whatever_a_field_holds_stands_in_the_box_as_text(client, is_released):
     assert "evil" not in [value for _, value in box.attributes]
     assert "onclick" not in [name for name, _ in box.attributes]
     said = "topic summary outline brief stack tool code level score reference flag point entity type generator key leaf"
-    for what in [*said.split(), "note", "author", "tag", "extra", "extra value", "outline value"]:
+    for what in [
+        *said.split(),
+        "note",
+        "author",
+        "tag",
+        "extra",
+        "extra value",
+        "outline value",
+        "score value",
+        "flag value",
+    ]:
         assert f"{what} {HOSTILE}" in box.texts, what
 
 
@@ -79,6 +92,45 @@ def test_what_waits_for_a_person_leads_to_the_lists_of_approved_texts_that_share
     assert box.links["pgx"] == "/tools/pgx/" and box.links["advanced"] == "/difficulties/advanced/"
     assert "leases" not in box.links and "nobody else's" not in box.links
     assert {"leases", "nobody else's"} < set(box.texts)
+
+
+def test_what_shares_nothing_but_its_level_and_its_stack_leads_to_their_lists(client):
+    make_post(released=True, stack=["Go"], tools=["pgx"], difficulty="advanced")
+    Term.objects.filter(kind="stack").update(listed_count=1_000_000)
+    waiting = make_post(stack=["Go"], tools=["asyncpg"], difficulty="advanced", entities=[], tags=[], topic="other")
+    page = client.get(waiting.get_absolute_url()).content.decode()
+    assert Box(page).links["advanced"] == "/difficulties/advanced/" and Box(page).links["Go"] == "/stacks/go/"
+    assert '<li><a href="/stacks/go/" dir="auto">Go</a></li>' in page.partition("</nav>")[2]
+
+
+def test_a_waiting_text_with_a_hundred_thousand_tags_has_a_page(client):
+    waiting = make_post(tags=[f"t{number}" for number in range(100_000)])
+    assert client.get(waiting.get_absolute_url()).status_code == 200
+
+
+def test_numbers_that_say_how_much_are_drawn(client):
+    fields = {"score": {"clarity": 80}, "flags": {"sponsored": 1}, "difficulty": "advanced", "reading_time": 7}
+    post = make_post(view_count=12460, **fields)
+    html = client.get(post.get_absolute_url()).content.decode()
+    assert '<span class="scores__value">80</span> <svg class="score-bar"' in html
+    assert '<li class="flags__item flags__item--yes"><span class="flags__label">sponsored</span>' in html
+    assert '>advanced</span> <svg class="level"' in html and '<dd dir="auto">7 <small>min</small></dd>' in html
+    assert ">12,460</dd>" in html
+
+
+def test_no_long_text_of_a_record_stays_in_memory_because_it_was_shown(client):
+    addresses = [
+        make_post(payload={f"{number}{'&' * 500_000}": f"{number}{'<' * 200_000}"}).get_absolute_url()
+        for number in range(2)
+    ]
+    client.get(addresses[0])
+    tracemalloc.start()
+    try:
+        assert client.get(addresses[1]).status_code == 200
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 400_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_list_of_more_than_twenty_starts_closed_and_says_how_many_there_are(client):

@@ -13,7 +13,8 @@ import brotli
 PLAIN = ""
 BROTLI = "br"
 GZIP = "gzip"
-# In a quarter of a millisecond for a page of 50 KB; the next two levels take twice as long for one part in fifteen.
+# In a quarter of a millisecond for a page of 50 KB, while its first reader waits. Level 3 gains one part in fifty,
+# level 4 one in sixteen in more than twice the time.
 BROTLI_QUALITY = 2
 GZIP_LEVEL = 5
 # Below this the headers are most of an answer.

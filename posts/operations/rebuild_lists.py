@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
 from posts.operations.listing import refresh_listings, taken_addresses
+from posts.page_versions import LISTS, note_changes
 from posts.search import forget_strays
 from posts.term_slugs import free_term_slugs
 
@@ -64,7 +65,9 @@ def _name_terms():
         slugs = free_term_slugs({(term.kind, term.key): term.name for term in terms}, taken_addresses)
         for term in terms:
             term.slug = slugs[term.kind, term.key]
-        Term.objects.bulk_update(terms, ["slug"])
+        with transaction.atomic():
+            Term.objects.bulk_update(terms, ["slug"])
+            note_changes([LISTS])
 
 
 def _count_terms(between):
@@ -80,8 +83,10 @@ def _count_terms(between):
                 .values_list("pk", "listed_count")
             )
             counts = dict(PostTerm.objects.filter(term__in=ids).order_by().values_list("term").annotate(Count("pk")))
-            for pk, count in held.items():
-                if counts.get(pk, 0) != count:
-                    Term.objects.filter(pk=pk).update(listed_count=counts.get(pk, 0))
+            astray = [pk for pk, count in held.items() if counts.get(pk, 0) != count]
+            for pk in astray:
+                Term.objects.filter(pk=pk).update(listed_count=counts.get(pk, 0))
+            if astray:
+                note_changes([LISTS])
         after = ids[-1]
         between()

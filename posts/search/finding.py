@@ -40,10 +40,10 @@ def _found(query, terms):
     with connection.cursor() as cursor:
         about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
         holding = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1)) if len(about) <= CAP else {}
-    is_capped = max(len(about), len(holding)) > CAP
+    scores = about | holding
     # What is about the words comes before what holds them.
-    best = [number for scores in (about, holding) for number in sorted(scores, key=lambda at: (-scores[at], -at))]
-    best = list(dict.fromkeys(best))[:CAP]
+    best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
+    is_capped = max(len(about), len(holding)) > CAP
     posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}
     return tuple(posts[number] for number in best if number in posts), is_capped
 
