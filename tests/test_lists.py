@@ -8,7 +8,7 @@ from django.db import connection
 from posts.facets import places_with
 from posts.lists import Place, list_rows
 from posts.models import ListedText, Post, PostTerm, Revision, Term
-from posts.operations import flag_post
+from posts.operations import flag_post, withdraw_post
 from posts.operations.rebuild_lists import rebuild_lists
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -57,19 +57,19 @@ def test_every_kind_of_term_has_a_list_at_an_address_of_its_own(client):
     assert client.get("/nothing/go-services/").status_code == 404
 
 
-def test_what_other_posts_share_leads_to_its_list_from_the_record_of_a_listed_article(client):
+def test_what_other_posts_share_leads_to_its_list_from_the_record_of_an_article(client):
     fields = {
         "stack": ["Go services"], "tools": ["C++", "C"], "topic": "draining / Go", "tags": ["deploys"],
         "language": "en", "code_language": "go", "difficulty": "advanced",
         "entities": [{"name": "SIGTERM", "type": "signal"}],
     }  # fmt: skip
-    post = make_post(released=True, **fields)
-    sheet = client.get(post.get_absolute_url()).content.decode().split('id="post-meta"')[1]
-    for term in Term.objects.all():
-        assert f'href="{term.get_absolute_url()}" dir="auto">{term.name}</a>' in sheet, term
-    assert sheet.count('<a class="meta-text"') == Term.objects.count() == 9
-    waiting = make_post(**fields)
-    assert '<a class="meta-text"' not in client.get(waiting.get_absolute_url()).content.decode()
+    for post in (make_post(released=True, **fields), make_post(**fields)):
+        sheet = client.get(post.get_absolute_url()).content.decode().split('id="post-meta"')[1]
+        for term in Term.objects.all():
+            assert f'href="{term.get_absolute_url()}" dir="auto">{term.name}</a>' in sheet, term
+        assert sheet.count('<a class="meta-text"') == Term.objects.count() == 9
+    withdraw_post(Post.objects.exclude(live_revision=None).get(), by=person())
+    assert '<a class="meta-text"' not in client.get(post.get_absolute_url()).content.decode()
 
 
 def test_terms_with_the_same_words_in_their_address_keep_apart_and_keep_theirs(client):
