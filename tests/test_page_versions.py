@@ -7,8 +7,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from posts.jobs.housekeeping import forget_old_page_changes
-from posts.models import ImportBatch, PageChange, Post
+from posts.models import ImportBatch, PageChange, Post, Term
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
+from posts.operations.rebuild_lists import rebuild_lists
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
 from posts.page_versions import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
@@ -148,3 +149,11 @@ def test_a_rolled_back_import_tells_of_its_posts():
     batch = import_records(RecordFactory(), RecordFactory())
     posts = set(map(post_key, Post.objects.values_list("pk", flat=True)))
     assert keys_noted_by(lambda: roll_back_batch(ImportBatch.objects.get(pk=batch.pk), by=None)) == posts
+
+
+def test_a_rebuild_that_puts_terms_right_tells_of_lists():
+    withdraw_post(make_post(released=True), by=person("Staff"))
+    assert keys_noted_by(rebuild_lists) == set()
+    for astray in ({"slug": ""}, {"listed_count": 3}):
+        Term.objects.update(**astray)
+        assert keys_noted_by(rebuild_lists) == {LISTS}
