@@ -6,7 +6,8 @@ from django.utils.html import format_html
 
 from posts.plates import plate_svg, tint_of
 
-__all__ = ["level_squares", "plate", "ratio_line", "score_bar", "share_bar", "sign"]
+# What templates draw; the meta box draws its own.
+__all__ = ["plate", "ratio_line", "share_bar", "sign"]
 
 # A square is a machine, a disc a person, the line between them the review; dashed is open.
 _SIGN = (

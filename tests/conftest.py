@@ -27,7 +27,7 @@ hypothesis_settings.load_profile("same")
 def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_parallel_suffix):
     """SQLite in a file of this process alone: in memory there is no WAL, and two runs must not meet.
 
-    The name of the database outside of the tests.
+    Gives the name that the database has outside of the tests.
     """
     from django.conf import settings
 

@@ -384,6 +384,18 @@ def test_an_article_without_neighbours_yet_follows_what_is_released_elsewhere(si
 
 
 @with_posts
+def test_a_waiting_article_leads_to_a_list_as_long_as_there_is_one(site):
+    post, link = make_post(tools=["pprof"]), '<a class="meta-text" href="/tools/pprof/"'
+    assert link not in site.get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    first = make_post(released=True, tools=["pprof"])
+    assert link in site.later().get(post.get_absolute_url()).text
+    assert site.get(post.get_absolute_url()).is_hit
+    withdrawn(first)
+    assert link not in site.later().get(post.get_absolute_url()).text
+
+
+@with_posts
 def test_a_similar_post_that_turns_out_to_be_a_near_duplicate_is_shown_no_more(site):
     text = " ".join(f"Sentence {number} is about retries." for number in range(60))
     stacks = {"one": ["Go services"], "two": ["Rust workers"]}
