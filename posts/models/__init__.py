@@ -12,6 +12,7 @@ from posts.models.job import Job, JobRun, JobWorker
 from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
 from posts.models.lookups import Among
 from posts.models.neighbour import Neighbour, StaleNeighbours
+from posts.models.origin import Origin
 from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
@@ -43,6 +44,7 @@ __all__ = [
     "JobWorker",
     "ListedText",
     "Neighbour",
+    "Origin",
     "PageChange",
     "ParagraphCount",
     "Post",

@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
+from posts.models.origin import Origin
 
 # Every row of a source becomes exactly one of these.
 COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "skipped", "refused")
@@ -28,6 +29,7 @@ class ImportBatch(models.Model):
     source_bytes = models.PositiveBigIntegerField(null=True, help_text="Its size as it lies there; null: not known.")
     format = models.CharField(max_length=20, default="jsonl", db_default="jsonl")
     options = OrderedJSONField(default=dict, db_default={})
+    origin = models.CharField(max_length=20, choices=Origin, default=Origin.NOT_STATED, db_default=Origin.NOT_STATED)
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING, db_default=State.RUNNING)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     started_at = models.DateTimeField(db_default=Now())
