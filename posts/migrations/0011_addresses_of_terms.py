@@ -1,11 +1,60 @@
 """Every stack, tool, topic… gets its place in an address; languages and levels become terms too."""
 
+import hashlib
+import re
+
 from django.db import migrations, models
 from django.db.models import Q
-
-from posts.term_slugs import free_term_slugs
+from django.utils.text import slugify
 
 CHUNK = 1000
+# How addresses were made when this migration was written; the site's own code may move and change.
+MAX_LENGTH = 120
+# What a name has of signs that slugs leave out, and that tell names apart: C, C++ and C#.
+_SPOKEN = (("++", " plus plus "), ("#", " sharp "), ("&", " and "), ("@", " at "), ("+", " plus "))
+# After so many terms with the same words the next ones are told apart by their hash: each try is a query.
+NUMBERED = 9
+
+
+def wished_term_slug(kind, name):
+    """The slug that the name of a term asks for: C++ → c-plus-plus; of signs and letters outside of ASCII alone, the
+    word of the kind."""
+    words = re.sub(r"^\.(?=\w)", "dot ", name)
+    for sign, spoken in _SPOKEN:
+        words = words.replace(sign, spoken)
+    return re.sub("[-_]+", "-", slugify(words)).strip("-")[:MAX_LENGTH].strip("-") or str(kind)
+
+
+def _tries(kind, key, name):
+    """The addresses that a term would take, in the order of liking; the last is its alone."""
+    wish = wished_term_slug(kind, name)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return [
+        wish,
+        *(f"{wish}-{number}" for number in range(2, NUMBERED + 1)),
+        f"{wish}-{digest[:8]}",
+        f"{wish}-{digest}",
+    ]
+
+
+def free_term_slugs(names, taken):
+    """{(kind, key): slug} for new terms `names` ({(kind, key): name}), in their order.
+
+    taken(pairs) → those of the (kind, slug) pairs that a term has; asked once for each further choice.
+    """
+    tries = {term: _tries(*term, name) for term, name in names.items()}
+    slugs, given, choice = {}, set(), 0
+    while len(slugs) < len(names):
+        # A name that stands for itself alone goes before another's second choice.
+        wished = {term: found[choice] for term, found in tries.items() if term not in slugs}
+        blocked = given | taken({(kind, slug) for (kind, _), slug in wished.items()})
+        for (kind, key), slug in wished.items():
+            if (kind, slug) not in blocked or choice == NUMBERED + 1:
+                slugs[kind, key] = slug
+                blocked.add((kind, slug))
+                given.add((kind, slug))
+        choice += 1
+    return slugs
 
 
 def name_terms(apps, schema_editor):
