@@ -10,7 +10,7 @@ A check is a small function, registered under an id:
 Modules named in the setting EXTRA_CHECKS add theirs.
 """
 
-from posts.checks import claims, code, images, structure  # noqa: F401 (they register their checks)
+from posts.checks import claims, code, images, residue, structure  # noqa: F401 (they register their checks)
 from posts.checks.registry import Finding, check, findings, registered_checks, stopping_findings
 
 __all__ = ["Finding", "check", "findings", "registered_checks", "stopping_findings"]

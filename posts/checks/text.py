@@ -6,6 +6,8 @@ from functools import cached_property
 from posts.comparing.blocks import blocks_of, words_in
 
 _WORD = re.compile(r"[^\W_]+")
+# Code in a line of a text without blocks; nobody writes a longer one.
+_CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,300}\1(?!`)")
 
 
 def spaced_words(text):
@@ -33,6 +35,23 @@ class CheckedText:
     def is_parsed(self):
         """False for a text that was too long or too deep to be taken apart."""
         return all(block.kind != "source" for _, block in self.blocks)
+
+    @cached_property
+    def passages(self):
+        """[(JSON Pointer, words, whether it is a quotation)] of what readers see as text: each block that is no code,
+        with “…” for code in it, and the texts of one line. A text that was not taken apart has no blocks."""
+        record = self.record
+        lines = [(f"/{name}", record.get(name, "")) for name in ("title", "summary")]
+        for number, image in enumerate(self.images):
+            lines += [(f"/image_sources/{number}/{name}", image.get(name, "")) for name in ("caption", "alt")]
+        lines += [(f"/checklist/{number}", item) for number, item in enumerate(record.get("checklist", []))]
+        passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in lines if words]
+        for field, block in self.blocks:
+            if not block.is_code and block.kind != "source":
+                shown = zip(block.tokens, block.styles, strict=True)
+                words = "".join("…" if "code" in style.formats else token for token, style in shown)
+                passages.append((f"/{field}", words, ", quoted" in block.setting))
+        return passages
 
     @cached_property
     def word_count(self):

@@ -1,0 +1,138 @@
+"""What generators, chats and template engines leave in a text, found by the checks, and what only looks like it."""
+
+import pytest
+
+from posts.checks import findings
+from posts.synthesis.synthesizer import synthesize_record
+
+ARTICLE = "Retries need a limit, and the limit needs a reason.\n\n## Why\n\nA queue that retries for ever fills up."
+
+
+def residue(**fields):
+    """{id: message} of the residue that is found in a record."""
+    found = findings({"title": "Retries", "body": ARTICLE} | fields)
+    return {finding.check: finding.message for finding in found if finding.check.startswith("residue-")}
+
+
+@pytest.mark.parametrize(
+    ("body", "check", "shown"),
+    [
+        (f"<think>They want an article.</think>\n\n{ARTICLE}", "residue-thoughts", "<think>"),
+        (f"<think>\nThey want an article.\n</think>\n\n{ARTICLE}", "residue-thoughts", "<think>"),
+        (f"They want an article. I keep it short.</think>\n\n{ARTICLE}", "residue-thoughts", "</think>"),
+        (f"<thinking>\nShort sentences.\n\nNo lists.\n</thinking>\n{ARTICLE}", "residue-thoughts", "<thinking>"),
+        (f"<Reasoning effort='low'>Short.</Reasoning>\n\n{ARTICLE}", "residue-thoughts", "<Reasoning"),
+        (f"Retries. <think>They want an article.\nShort.</think> {ARTICLE}", "residue-thoughts", "<think>"),
+        (f"{ARTICLE}<|im_end|>", "residue-thoughts", "<|im_end|>"),
+        (f"```markdown\n{ARTICLE}\n```", "residue-whole-fence", "```markdown"),
+        (f"Here it is:\n\n~~~md\n{ARTICLE}\n~~~", "residue-whole-fence", "~~~md"),
+        (f"```\n# Retries\n\n{ARTICLE} It then stops, and nobody knows why.\n```", "residue-whole-fence", "```"),
+        (f"```markdown\n{ARTICLE}\n\n```bash\nls\n```\n\nMore.\n```", "residue-whole-fence", "```markdown"),
+        ("```html\n<h1>Retries</h1>\n<p>They need a limit.</p>\n```", "residue-whole-fence", "```html"),
+        (f"{ARTICLE}\n\n```bash\nls -la\n\nAnd so it goes on.", "residue-open-fence", "```bash"),
+        (f"{ARTICLE}\n\n~~~~python\nx = 1\n~~~\n\nAnd on.", "residue-open-fence", "~~~~python"),
+        (f"{ARTICLE}\n\n```", "residue-open-fence", "```"),
+        (f"{ARTICLE} As an AI language model, I can't check this.", "residue-chat", "As an AI language model, I"),
+        (f"**Note:** as a large language model trained by Acme, I may err.\n\n{ARTICLE}", "residue-chat", "as a large"),
+        (f"I’m just an AI assistant.\n\n{ARTICLE}", "residue-chat", "I’m just an AI assistant"),
+        (f"{ARTICLE} As of my last knowledge update, it is 3.2.", "residue-chat", "knowledge update"),
+        (f"Certainly! Here is the article you asked for.\n\n{ARTICLE}", "residue-chat", "Certainly! Here is"),
+        (f"Sure! Here's a rewrite:\n\n{ARTICLE}", "residue-chat", "Sure! Here's"),
+        (f"Certainly, here's a short article about retries:\n\n{ARTICLE}", "residue-chat", "Certainly, here's"),
+        (f"Here is the revised article:\n\n{ARTICLE}", "residue-chat", "Here is the revised article"),
+        (f"{ARTICLE}\n\nWould you like me to add a diagram?", "residue-chat", "Would you like me to add"),
+        (f"I'm sorry, but I can't assist with that.\n\n{ARTICLE}", "residue-chat", "I'm sorry, but I can't assist"),
+        (f"{ARTICLE}\n\n[Insert diagram here]", "residue-placeholder", "[Insert diagram here]"),
+        (f"{ARTICLE}\n\n[Add a screenshot of the queue]", "residue-placeholder", "[Add a screenshot of the queue]"),
+        (f"{ARTICLE} Written by [Your Name].", "residue-placeholder", "[Your Name]"),
+        (f"{ARTICLE}\n\nLorem ipsum dolor sit amet.", "residue-placeholder", "Lorem ipsum dolor"),
+        (f"{ARTICLE} It halves the load【4†source】.", "residue-citation", "【4†source】"),
+        (f"{ARTICLE} So it is. :contentReference[oaicite:2]", "residue-citation", ":contentReference[oaicite:2]"),
+    ],
+)  # fmt: skip
+def test_what_a_machine_left_stops_an_approval_and_is_named(body, check, shown):
+    found = {finding.check: finding for finding in findings({"title": "Retries", "body": body})}
+    assert check in found, list(found)
+    assert found[check].stops
+    assert shown in found[check].message
+    assert found[check].pointer == "/body"
+
+
+@pytest.mark.parametrize(
+    ("body", "check", "shown"),
+    [
+        (f"{ARTICLE}\n\nI hope this helps!", "residue-closing", "I hope this helps"),
+        (f"{ARTICLE}\n\nLet me know if you have any questions.", "residue-closing", "Let me know if you have any"),
+        ("The address is {{ site.url }}.", "residue-markup", "{{ site.url }}"),
+        ("{% include note.html %}", "residue-markup", "{% include note.html %}"),
+        ("See [[Queues|the other note]].", "residue-markup", "[[Queues|the other note]]"),
+        ("It halves the load[^load].", "residue-markup", "[^load]"),
+    ],
+)
+def test_markup_that_readers_see_and_goodbyes_are_advice(body, check, shown):
+    found = {finding.check: finding for finding in findings({"title": "Retries", "body": body})}
+    assert check in found, list(found)
+    assert not found[check].stops
+    assert shown in found[check].message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Models of this family write `<think>` first, and `[Insert name here]` now and then.",
+        "Such a model wraps its notes in <think> tags and then begins to answer.",
+        "The notes stand between <think> and </think>.",
+        "```text\n<think>They want an article.</think>\nCertainly! Here is the article.\n```\n\nSo it began.",
+        "It began with “As an AI language model, I cannot”, and nobody noticed.",
+        'Texts that say "Certainly! Here is the article." were left out.',
+        "> As an AI language model, I cannot say.\n\nThat was the whole answer.",
+        "As an AI engineer, I run a language model at home.",
+        "As a language model grows, its answers change.",
+        "Of course, here is where it goes wrong. Here is the code.",
+        "Sure, here is the rub. Certainly, retries cost time.",
+        "Choose [Add file], then [Insert]. The array is a[i] and the set [your, mine].",
+        "Vec<T> and Map<String, i32> are types; a < b and c > d.",
+        "if [[ -f queue ]] holds, it starts. Use `{{ name }}` in a template, and `[[link]]` in a note.",
+        "A note[^1].\n\n[^1]: https://example.org/load",
+        "A [link][1] and a list:\n\n- ```bash\n  ls\n  ```\n\n[1]: https://example.org/",
+        "## How to write a list\n\nWrite this:\n\n```markdown\n- one\n- two\n```\n\nand a list of two points is shown.",
+        "```bash\ncurl https://example.org/ --retry 3\n```",
+        '```json\n{"retries": 3}\n```',
+        "    ```bash\n    ls\n\nIndented code shows its fence.",
+        "> ```\n> code\n> ```\n\nWords.",
+        "````markdown\n```bash\nls\n```\n````\n\nThe four signs around it keep the three as they are, and so on.",
+    ],
+)  # fmt: skip
+def test_an_article_about_these_things_has_no_residue(body):
+    assert residue(body=body) == {}
+
+
+def test_titles_summaries_captions_and_points_are_looked_at_as_well():
+    image = {"url": "https://placehold.co/1", "caption": "[Insert caption here]", "alt": "A {{ figure }}"}
+    found = findings(
+        {
+            "title": "{{ page.title }}",
+            "summary": "Certainly! Here is a summary.",
+            "body": ARTICLE,
+            "image_sources": [image],
+            "checklist": ["As an AI language model, I can't check this."],
+        }
+    )
+    places = {(finding.check, finding.pointer) for finding in found if finding.check.startswith("residue-")}
+    assert places == {
+        ("residue-markup", "/title"),
+        ("residue-chat", "/summary"),
+        ("residue-placeholder", "/image_sources/0/caption"),
+        ("residue-markup", "/image_sources/0/alt"),
+        ("residue-chat", "/checklist/0"),
+    }
+
+
+def test_a_passage_with_many_pieces_is_one_finding_with_their_number():
+    (message,) = residue(body="Set {{ a }}, {{ b }} and {{ c }}.").values()
+    assert "“{{ a }}” and 2 more" in message
+
+
+def test_what_the_synthesizer_writes_has_no_residue():
+    for seed in range(300):
+        assert residue(**synthesize_record(seed)) == {}, seed
