@@ -277,6 +277,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+# Where a sign-in leads that names no page of this site.
+LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
 # A record of 1 MiB grows threefold when a form percent-encodes it; its lists become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024

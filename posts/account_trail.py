@@ -1,11 +1,13 @@
-"""Leaves in the audit trail who signed in, out or failed to, and whose rights changed by whose hand.
+"""Leaves in the audit trail who signed in, out or failed to, and whose rights or password changed by whose hand.
 
-Only what comes through the site's own door is noted: an operator with a shell writes the database anyway.
+Sign-ins and rights are noted when they come through the site's own pages: an operator with a shell writes the database
+anyway. A changed password is noted wherever it is saved, so that `manage.py changepassword` leaves a trace as well.
 """
 
 import contextvars
 
 from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group
 from django.db.models.signals import m2m_changed, post_save, pre_save
 
@@ -53,20 +55,38 @@ def _failed(sender, credentials, request=None, **signal):
     note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "no such account")
 
 
-def _rights_before(sender, instance, **signal):
-    if _request.get() is not None and instance.pk:
-        instance._rights_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS).first()
+def _account_before(sender, instance, **signal):
+    instance._account_before = None
+    if instance.pk:
+        instance._account_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS, "password").first()
 
 
 def _rights_after(sender, instance, created, **signal):
     if _request.get() is None:
         return
-    before = getattr(instance, "_rights_before", None) or dict.fromkeys(RIGHTS, False)
+    before = instance._account_before or dict.fromkeys(RIGHTS, False)
     changed = [f"{name}: {getattr(instance, name)}" for name in RIGHTS if getattr(instance, name) != before[name]]
     if created:
         note_audit("account created", by=_person(), detail=f"{instance}: {', '.join(changed)}")
     elif changed:
         note_audit("rights changed", by=_person(), detail=f"{instance}: {', '.join(changed)}")
+
+
+def _password_after(sender, instance, raw, **signal):
+    before = instance._account_before
+    if raw or before is None or instance.password == before["password"]:
+        return
+    person = _person()
+    if not is_password_usable(instance.password):
+        note_audit("password disabled", by=person, detail=f"of {instance}")
+    # The raw password is there when somebody chose one; a hash that is only made again by a sign-in has none.
+    elif instance._password is not None:
+        if person is not None and person.pk == instance.pk:
+            note_audit("password changed", by=person, detail="their own")
+        elif person is not None:
+            note_audit("password set", by=person, detail=f"of {instance}")
+        else:
+            note_audit("password set", by=None, detail=f"of {instance}, by a command")
 
 
 def _given_or_taken(sender, instance, action, reverse, model, pk_set, **signal):
@@ -83,7 +103,8 @@ def connect():
     user_logged_in.connect(_signed_in, dispatch_uid="trail signed in")
     user_logged_out.connect(_signed_out, dispatch_uid="trail signed out")
     user_login_failed.connect(_failed, dispatch_uid="trail failed")
-    pre_save.connect(_rights_before, sender=user_model, dispatch_uid="trail before")
+    pre_save.connect(_account_before, sender=user_model, dispatch_uid="trail before")
     post_save.connect(_rights_after, sender=user_model, dispatch_uid="trail after")
+    post_save.connect(_password_after, sender=user_model, dispatch_uid="trail password")
     for through in (user_model.groups.through, user_model.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_given_or_taken, sender=through, dispatch_uid=f"trail {through.__name__}")

@@ -4,13 +4,18 @@ import csv
 import io
 
 import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from posts.csv_cells import csv_lines, safe_cell
 from posts.models import AuditEntry
-from posts.models.audit_entry import AuditTrailIsAppendOnly
-from posts.operations import record_revision, roll_back
+from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
+from posts.operations import record_revision, restore_revision, roll_back
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +115,7 @@ def test_the_list_is_taken_along_as_csv_in_which_nothing_runs(client):
     make_post(released=True)
     head = post.head_revision
     record_revision(post, {**post.working_record(), "summary": "x"}, by=person("Editors"), why='=HYPERLINK("x")')
-    client.force_login(person("Editors"))
+    client.force_login(person("Staff"))
     address = reverse("admin:posts_auditentry_csv")
     answer = client.get(address, {"post__id__exact": post.pk})
     assert answer.streaming and answer.headers["Content-Disposition"] == 'attachment; filename="auditentry.csv"'
@@ -136,7 +141,133 @@ def test_other_cells_stay_as_they_are():
 
 def test_releases_are_taken_along_too(client):
     post = make_post(released=True)
-    client.force_login(person("Editors"))
+    client.force_login(person("Staff"))
     answer = client.get(reverse("admin:posts_release_csv"), {"post__id__exact": post.pk})
     (row,) = csv.DictReader(io.StringIO(answer.getvalue().decode()))
     assert (row["What"], row["Version"], row["Source id"]) == ("released", "1.0.0", post.source_id)
+
+
+@pytest.mark.parametrize("group", ["Editors", "Reviewers"])
+@pytest.mark.parametrize("name", ["auditentry", "release"])
+def test_who_may_not_export_is_neither_given_nor_offered_the_whole_list(client, group, name):
+    post = make_post(released=True)
+    for who, status in (("Staff", 200), (group, 403)):
+        client.force_login(person(who))
+        address = reverse(f"admin:posts_{name}_csv")
+        assert client.get(address).status_code == status
+        for page in (reverse(f"admin:posts_{name}_changelist"), reverse("admin:posts_post_releases", args=[post.pk])):
+            offered = (address if name in page else reverse("admin:posts_release_csv")) in client.get(
+                page
+            ).content.decode()
+            assert offered is (status == 200)
+
+
+def test_entries_about_accounts_are_seen_by_those_who_may_export_alone(client, reviewer):
+    client.post(reverse("admin:login"), {"username": "reviewer", "password": "wrong"})
+    client.post(reverse("admin:login"), {"username": "reviewer", "password": PASSWORD})
+    make_post(released=True)
+    failed = AuditEntry.objects.get(action="sign-in failed")
+    address = reverse("admin:posts_auditentry_changelist")
+    one = reverse("admin:posts_auditentry_change", args=[failed.pk])
+    for group, sees in (("Editors", False), ("Reviewers", False), ("Staff", True)):
+        client.force_login(person(group))
+        page = client.get(address)
+        listed = {entry.action for entry in page.context["cl"].result_list}
+        assert {"approved", "released"} <= listed
+        assert bool(listed & set(ACCOUNT_ACTIONS)) is sees
+        assert ("?action=sign-in+failed" in page.content.decode()) is sees
+        assert bool(client.get(address, {"action": "sign-in failed"}).context["cl"].result_list) is sees
+        assert client.get(one).status_code == (200 if sees else 302)
+
+
+def test_every_entry_that_names_no_post_and_comes_of_an_account_is_one_about_accounts(client, superuser, editor):
+    """A kind of entry added to the trail of accounts has to be added to what editors do not see."""
+    client.post(reverse("admin:login"), {"username": "superuser", "password": "wrong"})
+    client.post(reverse("admin:login"), {"username": "superuser", "password": PASSWORD})
+    client.post(reverse("admin:auth_user_add"), {"username": "new", "password1": PASSWORD, "password2": PASSWORD,
+                                                  "usable_password": "true"})  # fmt: skip
+    client.post(reverse("admin:auth_user_password_change", args=[editor.pk]), new_passwords())
+    client.post(
+        reverse("admin:password_change"),
+        {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+    )
+    client.post(
+        reverse("admin:auth_user_password_change", args=[editor.pk]),
+        {"usable_password": "false", "unset-password": "1"},
+    )
+    client.post(reverse("admin:logout"))
+    editor.groups.clear()
+    done = set(AuditEntry.objects.filter(post=None).values_list("action", flat=True))
+    assert len(done) >= 6 and done <= set(ACCOUNT_ACTIONS)
+
+
+NEW_PASSWORD = "quite another long phrase"
+
+
+def new_passwords():
+    return {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
+
+
+def test_a_changed_password_is_noted_with_whose_hand_changed_it(client, superuser, editor):
+    client.force_login(editor)
+    answer = client.post(
+        reverse("admin:password_change"),
+        {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+    )
+    assert answer.status_code == 302
+    assert actions(made_by=editor)[-1] == ("password changed", "their own")
+    client.force_login(superuser)
+    address = reverse("admin:auth_user_password_change", args=[editor.pk])
+    assert client.post(address, new_passwords()).status_code == 302
+    assert actions(made_by=superuser)[-1] == ("password set", "of editor")
+    assert client.post(address, {"usable_password": "false", "unset-password": "1"}).status_code == 302
+    assert actions(made_by=superuser)[-1] == ("password disabled", "of editor")
+
+
+def test_a_password_set_by_a_command_is_noted(monkeypatch, editor):
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": NEW_PASSWORD)
+    call_command("changepassword", "editor", verbosity=0)
+    assert actions() == [("password set", "of editor, by a command")]
+
+
+def test_a_hash_that_a_sign_in_makes_again_is_no_changed_password(settings, editor):
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
+    old = make_password(PASSWORD, hasher="md5")
+    User.objects.filter(pk=editor.pk).update(password=old)
+    assert authenticate(username="editor", password=PASSWORD) == editor
+    assert User.objects.get(pk=editor.pk).password != old
+    assert actions() == []
+
+
+def test_a_restored_text_is_called_restored_and_not_saved():
+    post = make_post(released=True)
+    first, by = post.head_revision, person("Editors")
+    record_revision(post, {**post.working_record(), "summary": "Second."}, by=by)
+    restore_revision(first, by=by)
+    assert [action for action, _ in actions(made_by=by)] == ["saved", "restored"]
+
+
+def test_the_list_asks_as_many_questions_for_twenty_kinds_of_entries_as_for_one(client, superuser):
+    client.force_login(superuser)
+
+    def queries():
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(reverse("admin:posts_auditentry_changelist")).status_code == 200
+        return len(asked)
+
+    post = make_post(released=True)
+    one = queries()
+    for number in range(20):
+        AuditEntry.objects.create(action=f"kind {number}", post=post, made_by=superuser)
+    assert queries() == one
+    stored = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
+    assert AuditEntry.objects.actions() == sorted(stored) and len(stored) > 20
+
+
+def test_a_sign_in_that_names_a_foreign_page_leads_to_the_desk(client, reviewer):
+    data = {"username": "reviewer", "password": PASSWORD, "next": "https://elsewhere.example/"}
+    answer = client.post(reverse("admin:login"), data)
+    assert answer.status_code == 302 and answer.url == reverse("admin:index")

@@ -152,6 +152,23 @@ def test_a_run_has_a_page_without_its_traceback(client, staff, path):
     assert "Run again" in client.get(PAGE).content.decode()
 
 
+def test_only_what_can_run_is_offered_to_run_again(client, staff, path):
+    client.force_login(staff)
+
+    def offered():
+        page = client.get(PAGE).content.decode()
+        return {name for name in ("test: note", "test: hourly") if f'name="job" value="{name}"' in page}
+
+    assert offered() == {"test: hourly"}
+    run = enqueue_once(sample_jobs.note, key="a", path=path, line="x")
+    run_waiting_jobs()
+    assert offered() == {"test: note", "test: hourly"}
+    again = f'name="run" value="{run.pk}"'
+    assert again in client.get(PAGE).content.decode()
+    DBTaskResult.objects.filter(pk=run.pk).update(task_path="posts.jobs.gone")
+    assert again not in client.get(PAGE).content.decode()
+
+
 def test_the_queue_itself_has_no_page(client, superuser):
     client.force_login(superuser)
     assert client.get("/admin/django_tasks_database/dbtaskresult/").status_code == 404
@@ -172,4 +189,4 @@ def test_the_page_costs_the_same_with_many_runs(client, staff, path):
     for number in range(29):
         enqueue_once(sample_jobs.note, key=str(number), path=path, line="x", by=staff)
     run_waiting_jobs()
-    assert queries() == one <= 12
+    assert queries() == one <= 13

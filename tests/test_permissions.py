@@ -337,8 +337,8 @@ MATRIX = {
         get("302 302 405 405 405 405"),
         post("302 302 403 403 302 302", {"job": "run planned releases"}),
     ],
-    "admin/posts/release/csv/": [get(DESK, leaves={"posts_auditentry"})],
-    "admin/posts/auditentry/csv/": [get(DESK, leaves={"posts_auditentry"})],
+    "admin/posts/release/csv/": [get(ONLY_STAFF, leaves={"posts_auditentry"})],
+    "admin/posts/auditentry/csv/": [get(ONLY_STAFF, leaves={"posts_auditentry"})],
 }  # fmt: skip
 
 

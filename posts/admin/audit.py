@@ -5,6 +5,7 @@ from django.contrib import admin
 from posts.admin.csv_lists import CSVList
 from posts.admin.records import ReadOnlyAdmin
 from posts.models import AuditEntry
+from posts.models.audit_entry import ACCOUNT_ACTIONS
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -12,16 +13,9 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request, model_admin):
-        """The actions that exist, by the index over them: one look for each, at any size of the trail."""
-        actions, action = [], ""
-        while (
-            action := AuditEntry.objects.filter(action__gt=action)
-            .order_by("action")
-            .values_list("action", flat=True)[:1]
-            .first()
-        ):
-            actions.append((action, action))
-        return actions
+        """The actions that have entries and that this person may see."""
+        hidden = () if request.user.has_perm("posts.export_posts") else ACCOUNT_ACTIONS
+        return [(action, action) for action in AuditEntry.objects.actions() if action not in hidden]
 
     def queryset(self, request, queryset):
         return queryset.filter(action=self.value()) if self.value() else queryset
@@ -45,6 +39,10 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         ("Detail", "detail"),
         ("Request", "request_id"),
     )
+
+    def get_queryset(self, request):
+        """The entries that this person may see, in the list, in the download and one by one."""
+        return super().get_queryset(request).visible_to(request.user)
 
     @admin.display(description="Fingerprint")
     def short_fingerprint(self, entry):

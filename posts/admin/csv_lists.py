@@ -21,12 +21,18 @@ class CSVList:
 
     def changelist_view(self, request, extra_context=None):
         """Says where the download of this very selection is."""
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_csv"
-        return super().changelist_view(request, {"csv_url_name": name, **(extra_context or {})})
+        if self.has_export_permission(request):
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_csv"
+            extra_context = {"csv_url_name": name, **(extra_context or {})}
+        return super().changelist_view(request, extra_context)
+
+    def has_export_permission(self, request):
+        """Whether this person may download what the list shows."""
+        return request.user.has_perm("posts.export_posts")
 
     def csv_view(self, request):
         """The rows that the list's filters match, as CSV, oldest first so that a later download only grows."""
-        if not self.has_view_permission(request):
+        if not (self.has_view_permission(request) and self.has_export_permission(request)):
             raise PermissionDenied
         try:
             matched = self.get_changelist_instance(request).get_queryset(request)

@@ -13,6 +13,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.admin.records import ReadOnlyAdmin
 from posts.jobs.overview import jobs_overview, living_workers
+from posts.jobs.registry import definition_of
 from posts.models import Job, JobRun
 from posts.operations.refusals import Refused
 from posts.operations.run_job import repeat_run, run_job
@@ -73,7 +74,15 @@ class JobAdmin(ReadOnlyAdmin):
             "opts": self.model._meta,
             "workers": living_workers(),
             "jobs": [{"shown": shown, "period": period_words(shown.definition.every)} for shown in jobs_overview()],
-            "runs": [{"run": run, "badge": state_badge(run), "arguments": argument_words(run)} for run in runs],
+            "runs": [
+                {
+                    "run": run,
+                    "badge": state_badge(run),
+                    "arguments": argument_words(run),
+                    "can_be_repeated": run.finished_at is not None and definition_of(run.task.task_path) is not None,
+                }
+                for run in runs
+            ],
             "recent": RECENT,
             "may_start": request.user.has_perm("posts.run_job"),
             "may_see_runs": request.user.has_perm("posts.view_jobrun"),

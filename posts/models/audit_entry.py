@@ -1,5 +1,5 @@
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
 
 from posts.models.post import Post
@@ -10,8 +10,38 @@ class AuditTrailIsAppendOnly(TypeError):
     """Somebody tried to change or delete an entry of the audit trail."""
 
 
+# What an entry about an account may say was done: sign-ins and rights are not for everybody who may see posts.
+ACCOUNT_ACTIONS = (
+    "signed in",
+    "signed out",
+    "sign-in failed",
+    "account created",
+    "rights changed",
+    "password changed",
+    "password set",
+    "password disabled",
+)
+
+
 class AuditQuerySet(models.QuerySet):
     """Entries are read and added; nothing in the product changes or deletes one."""
+
+    def visible_to(self, user):
+        """The entries that `user`, who may see the trail, may see: those about accounts need the right to export."""
+        return self if user.has_perm("posts.export_posts") else self.exclude(action__in=ACCOUNT_ACTIONS)
+
+    def actions(self):
+        """Every action that has an entry, in order: one look at the index for each, in one query."""
+        table = connection.ops.quote_name(self.model._meta.db_table)
+        # Only the table's own name is put in.
+        least = f"SELECT MIN(action) FROM {table}"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH RECURSIVE found(action) AS ({least} UNION ALL "  # noqa: S608
+                f"SELECT ({least} WHERE action > found.action) FROM found WHERE found.action IS NOT NULL) "
+                "SELECT action FROM found WHERE action IS NOT NULL"
+            )
+            return [action for (action,) in cursor]
 
     def update(self, **columns):
         raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")

@@ -52,11 +52,12 @@ def create_post(data, *, by, why=""):
 
 
 @transaction.atomic
-def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=""):
+def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved"):
     """Make a record dict the working copy of `post` and add its Revision; return it, or None when no text changed.
 
     expected_head_id: the head that the editor opened; HeadMoved when it is no longer the head, and nothing is
-    written. Raises RecordRefused for an unacceptable record. Readers' pages don't change.
+    written. action: what the audit trail calls it. Raises RecordRefused for an unacceptable record. Readers' pages
+    don't change.
     """
     require(by, "change_post")
     why = checked_words(why, name="The reason")
@@ -72,7 +73,7 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
     before = post.head_revision
     version = next_version(before.version, bump)
     revision = _add_revision(post, record, version=version, by=by, why=why)
-    note_audit("saved", post=post, by=by, revision=revision, before=before, detail=why)
+    note_audit(action, post=post, by=by, revision=revision, before=before, detail=why)
     return revision
 
 

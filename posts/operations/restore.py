@@ -27,7 +27,11 @@ def restore_revision(revision, *, by, why="", expected_head_id=None):
         raise Refused(f"The working copy is the text of {revision.version} already.")
     try:
         restored = record_revision(
-            post, _with_claims_of_today(revision.snapshot, post), by=by, why=why or f"Restored from {revision.version}."
+            post,
+            _with_claims_of_today(revision.snapshot, post),
+            by=by,
+            why=why or f"Restored from {revision.version}.",
+            action="restored",
         )
     except RecordRefused as refusal:
         raise Refused(

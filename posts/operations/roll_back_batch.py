@@ -223,7 +223,7 @@ class _Step:
         )
         AuditEntry.objects.bulk_create(
             AuditEntry(
-                action="saved", post=post, revision_id=revision_id, fingerprint=text.fingerprint, made_by=self.by,
+                action="restored", post=post, revision_id=revision_id, fingerprint=text.fingerprint, made_by=self.by,
                 detail=self.why, made_at=self.now
             )
             for (post, text), revision_id in zip(texts, revisions, strict=True)

@@ -42,7 +42,8 @@ def _settle(issue, record, resolution, *, by, expected_head_id):
     require(by, "change_post")
     issue, post = _open(issue)
     why = f"{resolution.label} from {_place(issue)}."
-    revision = record_revision(post, record, by=by, expected_head_id=expected_head_id, why=why)
+    action = f"conflict {resolution.label.lower()}"
+    revision = record_revision(post, record, by=by, expected_head_id=expected_head_id, why=why, action=action)
     # Half of it is a machine's: it waits for review as every imported text does, but for one that readers see approved.
     if revision is not None and may_step(revision, "submit"):
         take_step(revision, "submit")
