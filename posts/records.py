@@ -12,7 +12,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -33,6 +33,10 @@ OUTSIDE_FINGERPRINT = frozenset({"source_id", "slug", "hash", "view_count", "rev
 _LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
+# As programs write them; nobody writes more space there.
+_KEY_ENDS = (b'":', b'" :', b'"\t:')
+_JSON_PLACE = re.compile(r" at line (\d+) column (\d+)$")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 
 
@@ -115,12 +119,17 @@ def _image_url(url):
 
 
 def _day(text):
+    """A day, or a moment of ISO 8601 as the day that it is where it was written."""
     if text:
         try:
+            if _MOMENT.fullmatch(text):
+                return datetime.fromisoformat(text).date().isoformat()
             if date.fromisoformat(text).isoformat() != text:
                 raise ValueError
         except ValueError:
-            raise PydanticCustomError("day", "takes a day that exists, written YYYY-MM-DD.") from None
+            raise PydanticCustomError(
+                "day", "takes a day that exists, written YYYY-MM-DD; a time of day may follow, as in 2024-05-06T23:30Z."
+            ) from None
     return text
 
 
@@ -293,7 +302,17 @@ class Record(_Part):
     image_sources: Annotated[list[ImageRecord], Field(max_length=MAX_IMAGES)] | None = None
     payload: Annotated[dict[str, Any], AfterValidator(lambda value: _canonical_object(value, 2))] | None = None
     notes: list[Item] | None = None
-    published_on: Annotated[str, AfterValidator(_day)] | None = None
+    published_on: (
+        Annotated[
+            str,
+            Field(
+                description="A day, YYYY-MM-DD, or a moment of ISO 8601, of which the day is kept as it is written.",
+                examples=["2024-05-06", "2024-05-06T23:30:00-07:00"],
+            ),
+            AfterValidator(_day),
+        ]
+        | None
+    ) = None
     authors: list[Item] | None = None
     tags: list[Item] | None = None
     language: ShortLine | None = None
@@ -309,7 +328,40 @@ def parse_record(line):
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        raise RecordRefused(_problems(error)) from None
+        raise RecordRefused(_problems(error, line)) from None
+
+
+def repeats_a_key(line, record):
+    """Whether an object in a JSON text has a key twice, with equal values; RecordRefused if they differ.
+
+    record: what came of the text. Only where more keys seem to end than came in, as beside code that shows JSON, is
+    the text read a second time.
+    """
+    if sum(map(line.count, _KEY_ENDS)) <= _keys_in(record):
+        return False
+    is_repeated = False
+
+    def of_pairs(pairs):
+        nonlocal is_repeated
+        made = {}
+        for key, value in pairs:
+            if key in made:
+                is_repeated = True
+                if made[key] != value:
+                    message = f"has the key “{key[:80]}” twice, with different values. Keep one of them."
+                    raise RecordRefused([Problem("", message)])
+            made[key] = value
+        return made
+
+    json.loads(line, object_pairs_hook=of_pairs)
+    return is_repeated
+
+
+def _keys_in(value):
+    """How many keys all objects in a JSON value have."""
+    if type(value) is dict:
+        return len(value) + sum(_keys_in(item) for item in value.values() if type(item) in (dict, list))
+    return sum(_keys_in(item) for item in value if type(item) in (dict, list))
 
 
 def validate_record(data):
@@ -379,7 +431,19 @@ _MESSAGES = {
 }
 
 
-def _problems(error):
+def _where(reason, line):
+    """What a parser says, with the place as a person counts it: the character, and the line if there are several."""
+    match = _JSON_PLACE.search(reason)
+    if match is None:
+        return reason
+    row, column = int(match[1]), int(match[2])
+    lines = line.split(b"\n")
+    column = len(lines[row - 1][:column].decode(errors="replace")) if row <= len(lines) else column
+    of_record = f"line {row:,} of the record, " if len(lines) > 1 else ""
+    return f"{reason[: match.start()]} ({of_record}character {column:,})"
+
+
+def _problems(error, line=b""):
     """pydantic's errors as Problems: where, and what an author should write instead."""
     problems = {}
     for item in error.errors(include_url=False, include_input=False):
@@ -389,7 +453,7 @@ def _problems(error):
         path += limits.get("path", [])
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
         if kind == "json_invalid":
-            message = f"is not JSON: {limits.get('error', 'it cannot be read')}."
+            message = f"is not JSON: {_where(limits.get('error', 'it cannot be read'), line)}."
             if "hex escape" in message:
                 message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
         elif kind in {"string_too_long", "too_long"}:

@@ -48,13 +48,15 @@ REFUSED = {
     "an image that is script": (bare(image_sources=[{"url": "javascript:alert(1)"}]), "/image_sources/0/url", "http"),
     "no object": ("[1, 2]", "", "no record"),
     "no JSON": ("{'source_id': 'bad'}", "", "is not JSON"),
+    "two values for one key": (bare()[:-1] + ', "title": "Other"}', "", "the key “title” twice"),
+    "two values for a key inside": (raw('{"a": {"b": 1, "b": 2}}'), "", "the key “b” twice"),
     "a record over the limit": (bare(body="x" * 1024 * 1024), "", "1,048,576"),
 }
 TAKEN = {
     "bidi overrides": bare(title="a\u202eb"),
     "U+FFFF": bare(title="a\uffffb"),
     "150,000 combining marks": bare(body="a" + "\u0301" * 150_000),
-    "every key twice": '{"source_id": "other", "source_id": "bad", "title": "A", "title": "T", "body": "B"}',
+    "every key twice, with the same value": bare()[:-1] + ", " + bare()[1:],
     "a record at the limit": bare(body="x" * (1024 * 1024 - len(bare()))),
     "the other identity first, with escapes": bare(source_id="b\u00e4d"),
     "markup": bare(title="<script>alert(1)</script>", body="<div>" * 1000),

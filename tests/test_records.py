@@ -11,6 +11,7 @@ from posts.records import (
     fingerprint_of,
     parse_record,
     record_json_schema,
+    repeats_a_key,
     validate_record,
 )
 from tests.factories import RecordFactory
@@ -45,6 +46,48 @@ def refusals(**fields):
 )
 def test_a_refusal_names_the_place_and_says_what_to_write(fields, pointer, message):
     assert message in refusals(**fields)[pointer]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2024-05-06",
+        "2024-05-06T23:30:00-07:00",
+        "2024-05-06T23:30Z",
+        "2024-05-06 23:30:00.123+02:00",
+        "2024-05-06t01:02",
+    ],
+)
+def test_a_moment_counts_as_the_day_that_it_is_where_it_was_written(moment):
+    assert validate_record(RecordFactory(published_on=moment)).published_on == "2024-05-06"
+
+
+@pytest.mark.parametrize("text", ["2024-02-30T10:00Z", "2024-05-06T25:00", "2024-05-06T", "20240506", "6 May 2024"])
+def test_what_is_no_moment_of_iso_8601_is_no_day(text):
+    assert "YYYY-MM-DD" in refusals(published_on=text)["/published_on"]
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (b'{"source_id": "a", "title": T}', "(character 29)"),
+        ('{"source_id": "ä", "title": T}'.encode(), "(character 29)"),
+        (b'{\n "source_id": "a",\n "title": T}', "(line 3 of the record, character 11)"),
+    ],
+)
+def test_what_is_no_json_is_named_by_its_character(line, place):
+    with pytest.raises(RecordRefused, match="is not JSON") as caught:
+        parse_record(line)
+    assert place in str(caught.value)
+    assert "line 1" not in str(caught.value)
+
+
+def test_a_key_that_stands_twice_is_refused_unless_both_values_are_equal():
+    line = b'{"source_id": "a", "title": "T", "body": "{\\"a\\": 1}", "payload": {"k": [1]%s}, "authors": []}'
+    for rest, is_repeated in (b"", False), (b', "k" : [1]', True):
+        assert repeats_a_key(line % rest, parse_record(line % rest).to_dict()) is is_repeated
+    with pytest.raises(RecordRefused, match="the key “k” twice, with different values"):
+        repeats_a_key(line % b', "k": [2]', parse_record(line % b', "k": [2]').to_dict())
 
 
 def test_all_problems_of_a_record_are_named_at_once():

@@ -90,7 +90,7 @@ def validated(batch, rows, known, *, only_new=False):
         try:
             if row.problem:
                 raise RecordRefused([row.problem])
-            record = row.parse().to_dict()
+            record = row.parse()
         except RecordRefused as refusal:
             problems = [[problem.pointer, problem.message] for problem in refusal.problems]
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))

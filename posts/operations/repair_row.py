@@ -10,7 +10,6 @@ from posts.models import ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.operations.audit import note_audit
 from posts.operations.refusals import Refused, require
-from posts.records import parse_record
 
 MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
 
@@ -25,7 +24,7 @@ def repair_row(issue, text, *, by):
     COUNTS. Raises RecordRefused while the text is no record yet, and Refused; nothing is changed then."""
     require(by, "import_posts")
     raw = text.strip().encode()
-    parse_record(raw)
+    Row(issue.line, raw).parse()
     batch = issue.batch
     try:
         # A run that goes on writes its counts as a whole; two must not write them at once.

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from posts.importing.mapping import Mapping
 from posts.importing.sources import SourceUnreadable
-from posts.records import Problem, parse_record, validate_record
+from posts.records import Problem, parse_record, repeats_a_key, validate_record
+
+SAME_KEY_TWICE = "a key that stood twice with the same value was taken once"
 
 
 @dataclass(slots=True)
@@ -29,8 +31,13 @@ class Row:
     left_out: dict = field(default_factory=dict)  # what belongs to it and is stored nowhere, counted: {"comments": 3}
 
     def parse(self):
-        """The checked Record of this row; raises RecordRefused."""
-        return parse_record(self.raw) if self.record is None else validate_record(self.record)
+        """The checked record of this row as a dict; raises RecordRefused. May add to `warnings`."""
+        if self.record is not None:
+            return validate_record(self.record).to_dict()
+        record = parse_record(self.raw).to_dict()
+        if repeats_a_key(self.raw, record):
+            self.warnings += (SAME_KEY_TWICE,)
+        return record
 
 
 class Reader:
