@@ -1,4 +1,6 @@
-"""JSON Lines: one record a line, UTF-8, LF or CR LF (https://jsonlines.org)."""
+"""JSON Lines: one record a line, UTF-8, LF or CR LF (https://jsonlines.org); and what else programs write in its place:
+one JSON array of records, commas behind them, records over several lines or several on one line.
+"""
 
 import codecs
 import re
@@ -6,33 +8,50 @@ import re
 from pydantic_core import from_json
 
 from posts.importing.readers.base import Reader, Row
+from posts.importing.sources import SourceUnreadable
 from posts.records import MAX_RECORD_BYTES, Problem
 
 KEPT_OF_LONG_LINE = 4096
+READ_BYTES = 64 * 1024
+# White space of JSON, and what stands before each text of a JSON text sequence (RFC 7464).
+SPACE = b" \t\r\n\x1e"
+CUT_OFF = "is where the file ends: its list of records has no “]”. The file seems to be cut off. Fetch it again."
 # Exports begin like this; only a line that doesn't is taken apart to find its identity.
 _FIRST_KEY = re.compile(rb'\{\s*"source_id"\s*:\s*"([^"\\\x00-\x1f]+)"')
+_OUTSIDE_TEXT, _INSIDE_TEXT = re.compile(rb'["{}\[\],]'), re.compile(rb'["\\]')
 
 
 class JsonLinesReader(Reader):
-    """A Row for each line that isn't blank; an over-long line is skipped to its end without being held."""
+    """A Row for each record: for each line that isn't blank, or, as the first line says, for each value of a list or of
+    a run of JSON values. An over-long one is skipped to its end without being held."""
 
     format = "jsonl"
-    label = "JSON Lines (gzipped or not)"
+    label = "JSON Lines, or a JSON list of records (gzipped or not)"
 
     def rows(self):
-        number = 0
+        number, is_begun = 0, False
         while line := self.stream.readline(MAX_RECORD_BYTES + 2):
             number += 1
-            if number == 1 and line.startswith(codecs.BOM_UTF8):
-                line = line[len(codecs.BOM_UTF8) :]
+            if number == 1:
+                self._refuse_utf_16(line)
+                line = line.removeprefix(codecs.BOM_UTF8)
+            if not is_begun and line.strip(SPACE):
+                is_begun = True
+                if not _is_one_record(line):
+                    yield from _rows_of_values(self.stream, line, number)
+                    return
             if len(line) > MAX_RECORD_BYTES and not line.endswith(b"\n"):
                 size = len(line) + self._skip_line()
                 if size > MAX_RECORD_BYTES:
-                    message = f"is a line of {size:,} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
-                    yield Row(number, line[:KEPT_OF_LONG_LINE], problem=Problem("", message), is_cut=True)
+                    yield _too_long(number, line, size)
                     continue
-            if line := line.strip():
+            # A comma behind a record is a sign between records, as in a list.
+            if line := line.strip(SPACE).removesuffix(b",").rstrip(SPACE):
                 yield Row(number, line, identity_of(line))
+
+    def _refuse_utf_16(self, line):
+        if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SourceUnreadable(f"{self.source.name} is UTF-16. Save it as UTF-8, and import it again.")
 
     def _skip_line(self):
         """Read to the end of the line in pieces; return how many bytes that was."""
@@ -45,7 +64,108 @@ class JsonLinesReader(Reader):
 
     @staticmethod
     def looks_like(head):
-        return head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
+        return bool(re.match(rb"\s*(?:\{|\[\s*[{\]])", head.removeprefix(codecs.BOM_UTF8)))
+
+
+def _is_one_record(line):
+    """Whether the first line of a file is a record, whole or broken: not the beginning of a list, nor of a record that
+    goes on over more lines, nor several records."""
+    line = line.strip(SPACE)
+    if line.startswith(b"["):
+        return bool(re.match(rb"\[\s*[^\s{\]]", line))
+    if not line.startswith(b"{"):
+        return True
+    values = _Values()
+    whole = sum(1 for _ in values.ended_in(line))
+    goes_on = line == b"{" or (line.endswith(b",") and values.depth == 1 and not values.in_text)
+    return not (goes_on or whole > 1 or (whole and values.size))
+
+
+def _too_long(number, beginning, size, what="a line"):
+    message = f"is {what} of {size:,} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
+    return Row(number, beginning[:KEPT_OF_LONG_LINE], problem=Problem("", message), is_cut=True)
+
+
+def _rows_of_values(stream, data, number):
+    """A Row for each value of a list, or of a run of values, that begins with `data` and goes on in `stream`; its
+    number is the line where it begins, or the one after that of the value before."""
+    values, last = _Values(number), 0
+    while data:
+        for value, size, line in values.ended_in(data):
+            last = max(last + 1, line)
+            yield _too_long(last, value, size, "a value") if size > MAX_RECORD_BYTES else _row(last, value)
+        data = stream.read(READ_BYTES)
+    rest = bytes(values.held)
+    if values.in_list:
+        yield Row(max(last + 1, values.line), rest[:KEPT_OF_LONG_LINE], problem=Problem("", CUT_OFF), is_cut=True)
+    elif rest:
+        yield _row(max(last + 1, values.line), rest[:MAX_RECORD_BYTES])
+
+
+def _row(number, value):
+    return Row(number, value, identity_of(value))
+
+
+class _Values:
+    """Finds the values in bytes of JSON that come piece by piece, and holds no more than the one that has begun."""
+
+    def __init__(self, line=1):
+        self.line = line
+        self.depth = self.skipped = 0
+        self.in_list = self.in_text = False
+        self.held, self.size, self.begun = bytearray(), 0, line
+
+    def ended_in(self, data):
+        """Yield (value, its size, the line where it began) for each value that ends in `data`; of a long one only the
+        beginning."""
+        start, place = 0, self.skipped
+        self.skipped = 0
+        while match := (_INSIDE_TEXT if self.in_text else _OUTSIDE_TEXT).search(data, place):
+            sign, at, place = match[0], match.start(), match.end()
+            if sign == b"\\":
+                place += 1
+            elif sign == b'"':
+                self.in_text = not self.in_text
+            elif sign in b"{[":
+                if sign == b"[" and not self.depth and not self.in_list and not self._has_begun(data[start:at]):
+                    self.in_list, start = True, self._pass_by(data, start, place)
+                else:
+                    self.depth += 1
+            elif self.depth > 1:
+                self.depth -= sign in b"}]"
+            elif self.depth and sign in b"}]":
+                self.depth = 0
+                yield from self._end(data[start:place])
+                start = place
+            elif not self.depth and (sign == b"," or (sign == b"]" and self.in_list)):
+                yield from self._end(data[start:at])
+                self.in_list, start = self.in_list and sign == b",", place
+        self.skipped = max(0, place - len(data))
+        self._hold(data[start:])
+
+    def _has_begun(self, data):
+        return bool(self.size or data.strip(SPACE))
+
+    def _pass_by(self, data, start, place):
+        self.line += data.count(b"\n", start, place)
+        return place
+
+    def _hold(self, data):
+        if not self.size:
+            begun = data.lstrip(SPACE)
+            self.begun = self.line + data.count(b"\n", 0, len(data) - len(begun))
+        else:
+            begun = data
+        self.line += data.count(b"\n")
+        self.size += len(begun)
+        self.held += begun[: max(0, MAX_RECORD_BYTES + 1 - len(self.held))]
+
+    def _end(self, data):
+        self._hold(data)
+        # Between two commas may be nothing.
+        if self.size:
+            yield bytes(self.held).rstrip(SPACE), self.size, self.begun
+        self.held, self.size = bytearray(), 0
 
 
 def identity_of(line):
