@@ -48,7 +48,23 @@ class Problem:
     message: str
 
     def __str__(self):
-        return f"{self.pointer or 'whole record'}: {self.message}"
+        return problem_sentence(self.pointer, self.message)
+
+
+def problem_sentence(pointer, message, *, numbers=True):
+    """What is wrong as a sentence that names the field: "title is missing. Add it."
+
+    numbers: also which item of a list it is about; without them, rows with the same problem say the same.
+    """
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    places = [int(part) + 1 for part in parts if part.isdecimal()]
+    subject = ".".join(part[:100] for part in parts if not part.isdecimal()) or "The row"
+    if numbers and places:
+        subject += f" (item {', '.join(map(str, places))})"
+    # A reader's own sentence has its subject.
+    if message[:1].islower():
+        return f"{subject} {message}"
+    return f"{subject}: {message}" if parts else message
 
 
 class RecordRefused(ValueError):

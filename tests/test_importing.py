@@ -188,7 +188,8 @@ def test_the_command_reads_gzip_and_standard_input_and_ends_in_an_error_if_a_row
         call_command("import_posts", str(packed))
     output = capsys.readouterr()
     assert "1 created" in output.out
-    assert "line 2: refused: /title: is missing" in output.err
+    assert "line 2: refused: title is missing" in output.err
+    assert "1 refused: source_id is missing. Add it." in output.out
 
     class Input:
         buffer = io.BufferedReader(io.BytesIO(json.dumps(RecordFactory()).encode()))

@@ -153,14 +153,21 @@ def test_old_uploads_go_but_not_under_an_import_that_can_go_on(client, staff, fo
 
 def test_refused_rows_are_shown_by_kind_downloaded_and_mended(client, staff):
     client.force_login(staff)
-    bad = [RecordFactory(score={"quality": 840}), RecordFactory(score={"depth": -1}), {"source_id": "x", "title": "T"}]
+    bad = [
+        RecordFactory(score={"quality": 840}),
+        RecordFactory(score={"quality": -1}),
+        {"source_id": "x", "title": "T"},
+    ]
     batch = import_records(*bad)
     text = client.get(page(batch)).content.decode()
-    assert "2 × takes a number from 0 to 100." in text and "/score/quality" in text and ">840<" in text
+    assert "2 × score.quality takes a number from 0 to 100." in text and "/score/quality" in text and ">840<" in text
+    assert "1 × body is missing. Add it." in text and "1 refused: body is missing. Add it." in text
     lines = b"".join(client.get(page(batch, "rows", "refused")).streaming_content).splitlines()
     assert [json.loads(line) for line in lines] == bad
     issue = ImportIssue.objects.get(line=3)
     address = reverse("admin:posts_importissue_change", args=[issue.pk])
+    for shown in (address, reverse("admin:posts_importissue_changelist")):
+        assert "body is missing. Add it." in client.get(shown).content.decode()
     again = client.post(address, {"act": "repair", "text": '{"source_id": "x", "title": 8}'})
     assert again.status_code == 422 and "&quot;title&quot;: 8" in again.content.decode()
     client.post(address, {"act": "repair", "text": '{"source_id": "x", "title": "T", "body": "B"}'})

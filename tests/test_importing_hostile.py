@@ -101,7 +101,7 @@ def test_a_line_of_a_hundred_megabytes_costs_a_process_neither_time_nor_memory(s
     site = sites.new()
     measured = tmp_path / "memory"
     done = site.run("import_posts", path, driver=["--memory", str(measured)])
-    assert done.returncode == 1 and "line 11: refused: whole record: is a line of 104,857,6" in done.stderr
+    assert done.returncode == 1 and "line 11: refused: The row is a line of 104,857,6" in done.stderr
     assert site.ask("SELECT count(*) FROM posts_post") == [(20,)]
     assert int(measured.read_text()) < MEMORY_MB
 

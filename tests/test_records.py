@@ -10,6 +10,7 @@ from posts.records import (
     RecordRefused,
     fingerprint_of,
     parse_record,
+    problem_sentence,
     record_json_schema,
     repeats_a_key,
     validate_record,
@@ -210,3 +211,26 @@ def test_the_schema_names_every_field_of_the_record():
     schema = record_json_schema()
     assert schema["required"] == ["source_id", "title", "body"]
     assert schema["properties"]["image_sources"]["anyOf"][0]["maxItems"] == MAX_IMAGES
+
+
+@pytest.mark.parametrize(
+    ("pointer", "message", "sentence", "of_all"),
+    [
+        ("/title", "is missing. Add it.", "title is missing. Add it.", "title is missing. Add it."),
+        ("/score/depth", "takes a number.", "score.depth takes a number.", "score.depth takes a number."),
+        ("/tools/2", "is empty.", "tools (item 3) is empty.", "tools is empty."),
+        (
+            "/image_sources/0/url",
+            "may hold no spaces.",
+            "image_sources.url (item 1) may hold no spaces.",
+            "image_sources.url may hold no spaces.",
+        ),
+        ("/a~1b", "is empty.", "a/b is empty.", "a/b is empty."),
+        ("", "is not JSON.", "The row is not JSON.", "The row is not JSON."),
+        ("", "The head is open.", "The head is open.", "The head is open."),
+        ("/date", "“x” is no day.", "date: “x” is no day.", "date: “x” is no day."),
+    ],
+)
+def test_a_problem_is_said_with_the_field_that_it_is_about(pointer, message, sentence, of_all):
+    assert problem_sentence(pointer, message) == sentence
+    assert problem_sentence(pointer, message, numbers=False) == of_all

@@ -463,3 +463,10 @@ def test_a_stopped_import_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monke
 )  # fmt: skip
 def test_an_export_is_known_by_how_it_begins(head, looks):
     assert WxrReader.looks_like(head) is looks
+
+
+def test_an_item_that_nothing_identifies_is_refused_as_an_item():
+    batch = bring_in(item(post_id=None, post_name=None, link=""))
+    (issue,) = batch.issues.all()
+    assert issue.problems[0][0] == "" and issue.problems[0][1].startswith("The item has no wp:post_id")
+    assert list(batch.breakdown["refusals"]) == [issue.problems[0][1]]

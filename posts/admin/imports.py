@@ -33,7 +33,7 @@ from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
 from posts.operations.roll_back_batch import plan_rollback
 from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
 from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
-from posts.records import FIELDS, RecordRefused
+from posts.records import FIELDS, Problem, RecordRefused, problem_sentence
 
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
@@ -298,7 +298,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
     def reason(self, issue):
         if issue.first_line:
             return f"Repeats line {issue.first_line}."
-        return "; ".join(f"{pointer or 'whole record'}: {message}" for pointer, message in issue.problems)
+        return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """One row: mend it, or settle its conflict."""
@@ -333,7 +333,9 @@ class ImportIssueAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "title": f"Import {issue.batch_id}, line {issue.line}",
             "issue": issue,
-            "problems": problems if problems is not None else issue.problems,
+            "problems": problems
+            if problems is not None
+            else [Problem(pointer, message) for pointer, message in issue.problems],
             "obstacles": obstacles,
             "text": request.POST.get("text", issue.raw),
             "is_open": not issue.resolution,
@@ -462,7 +464,8 @@ def refused_groups(issues):
     stood at the place."""
     groups = {}
     for issue in issues.defer("raw").order_by("line", "pk")[:GROUPED_ROWS]:
-        reason = issue.problems[0][1] if issue.problems else "is not acceptable."
+        pointer, message = issue.problems[0] if issue.problems else ("", "is not acceptable.")
+        reason = problem_sentence(pointer, message, numbers=False)
         groups.setdefault(reason, []).append(issue)
     shown = [row for rows in groups.values() for row in rows[:SHOWN_OF_GROUP]]
     raws = dict(issues.filter(pk__in=[row.pk for row in shown]).values_list("pk", "raw"))
@@ -496,7 +499,12 @@ def rehearsal_rows(rehearsal):
         sample | {"text": json.dumps(sample["record"], ensure_ascii=False, indent=2)}
         for sample in rehearsal.get("samples", ())
     ]
+    issues = [
+        issue | {"problems": [problem_sentence(pointer, message) for pointer, message in issue["problems"]]}
+        for issue in rehearsal.get("issues", ())
+    ]
     return rehearsal | {
+        "issues": issues,
         "cells": [(name, counts[name]) for name in COUNTS if name in counts],
         "samples": samples,
         "kinds": kind_rows(rehearsal.get("breakdown", {})),

@@ -11,7 +11,7 @@ from posts.models import ImportBatch, ImportIssue, Post
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
-from posts.records import RecordRefused, fingerprint_of, version_parts
+from posts.records import RecordRefused, fingerprint_of, problem_sentence, version_parts
 from posts.slugs import free_former_slugs, free_slugs
 
 KNOWN_ALREADY = "its post is here already (only new ones were asked for)"
@@ -60,7 +60,7 @@ class Decisions:
 
     def refuse(self, row, issue):
         self.count("refused", row)
-        self._add("refusals", issue.problems[0][1])
+        self._add("refusals", problem_sentence(*issue.problems[0], numbers=False))
 
     def _add(self, part, reason, number=1):
         reasons = self.breakdown[part]

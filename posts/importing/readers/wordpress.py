@@ -163,6 +163,9 @@ class _Article:
         if fields.problem:
             key, message = fields.problem
             return Row(raw=raw, record=record, problem=Problem(f"/{key}", message), **start)
+        if "source_id" not in record:
+            message = "The item has no wp:post_id, guid, link or wp:post_name that identifies it. Add one of them."
+            return Row(raw=raw, record=record, problem=Problem("", message), **start)
         if len(raw) > MAX_RECORD_BYTES:
             message = f"is {len(raw):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most."
             return Row(raw=raw[:KEPT_OF_LONG_ITEM], problem=Problem("", message), is_cut=True, **start)

@@ -14,6 +14,7 @@ from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.models import ImportIssue
 from posts.models.import_batch import COUNTS
+from posts.records import problem_sentence
 
 # What a script can tell apart. The names are those of BSD's sysexits.h.
 REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
@@ -133,4 +134,4 @@ class Command(BaseCommand):
         if issue.kind == ImportIssue.Kind.DUPLICATE:
             self.stderr.write(f"{place}: duplicate: the identity stands on line {issue.first_line} already.")
         for pointer, reason in issue.problems:
-            self.stderr.write(f"{place}: {issue.kind}: {pointer or 'whole record'}: {reason}")
+            self.stderr.write(f"{place}: {issue.kind}: {problem_sentence(pointer, reason)}")
