@@ -10,13 +10,19 @@ if __name__ == "__main__":
         os.environ.setdefault("ALPHANODE_PROCESS", "web")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import DatabaseError
+    from django.db import Error
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"AlphaNode can't start: {error}")
-    except DatabaseError as error:
+    except Error as error:
+        from alphanode.outages import first_line, outage_of
+
+        if outage := outage_of(error):
+            sys.stderr.write(f"Stopped: {outage.log} ({first_line(error)}). Try again later.\n")
+            # EX_IOERR of sysexits.h, as imports end with it.
+            sys.exit(74)
         # SQLite may find it on opening already, before any check of ours can look.
         if "malformed" not in str(error) and "not a database" not in str(error):
             raise

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from alphanode.headers import header_table
 from alphanode.logs import request_id, request_id_for
+from alphanode.outages import unavailable
 
 logger = logging.getLogger("alphanode.request")
 
@@ -91,6 +92,20 @@ class HealthMiddleware:
         if request.path_info != HEALTH_PATH or request.method not in ("GET", "HEAD"):
             return self.get_response(request)
         return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+class OutageMiddleware:
+    """Answers 503 where a view met a database that is away, busy or read-only. What other middleware meets ends in
+    posts.views.server_error, which asks the same."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        return unavailable(request, exception)
 
 
 class MethodsMiddleware:

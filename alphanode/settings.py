@@ -175,6 +175,7 @@ MIDDLEWARE = [
     "posts.account_trail.AccountTrailMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "alphanode.middleware.OutageMiddleware",
     # Innermost: it looks at what the site itself answers with 404.
     "posts.former_paths.FormerPaths",
 ]
@@ -248,16 +249,20 @@ def _database(url):
     except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL takes postgres://user:password@host:port/name.") from error
     # A pool keeps requests waiting through a short restart; a checked connection is never a dead one.
-    database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+    database |= {"ENGINE": "alphanode.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
-    options["connect_timeout"] = 3
+    options["connect_timeout"] = 2
+    # A machine that is gone, or a firewall that forgot the connection, is noticed within half a minute.
+    options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
     # The statements of the busiest pages (posts.prepared), and no others, are planned once for each connection.
     options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":
         pool_size = max(1, _number("DATABASE_POOL_SIZE", default=8))
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
-        options["options"] = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
+        options["pool"] = {"min_size": 1, "max_size": pool_size}
+        # The server ends a statement before alphanode.postgresql takes it for one that hangs.
+        options["options"] = "-c statement_timeout=4s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
+        options["tcp_user_timeout"] = 4_000
     return database
 
 
@@ -354,6 +359,8 @@ LOGGING = {
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         # Its DEBUG lines hold the texts of posts.
         "django.db.backends": {"level": "INFO"},
+        # alphanode.postgresql says once that the database is away, not at each try.
+        "psycopg.pool": {"level": "ERROR"},
         "markdown_it": {"level": "WARNING"},
     },
 }

@@ -1,5 +1,6 @@
 """What readers reach. A view chooses a queryset and a template; rules stand on the models."""
 
+import sys
 from datetime import UTC, timedelta
 from functools import lru_cache, wraps
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from alphanode.outages import unavailable
 from alphanode.page_cache import mark_page
 from posts.addresses import address
 from posts.articles import hosts_key, rendered_article, with_stored_article
@@ -282,4 +284,5 @@ def gone(request):
 
 
 def server_error(request):
-    return render(request, "500.html", status=500)
+    """The answer to an exception that nobody caught: 503 if it speaks of the database alone, else 500."""
+    return unavailable(request, sys.exception()) or render(request, "500.html", status=500)

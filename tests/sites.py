@@ -100,7 +100,7 @@ class Site:
         if self.is_sqlite:
             with contextlib.closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as database:
                 return database.execute(question).fetchall()
-        with psycopg.connect(_conninfo(self.url)) as database:
+        with psycopg.connect(conninfo(self.url)) as database:
             return database.execute(question).fetchall()
 
     def state(self):
@@ -139,7 +139,7 @@ class SiteMaker:
             if template:
                 shutil.copy(template.database, site.database)
             return site
-        with psycopg.connect(_conninfo(self._url("postgres")), autocommit=True) as server:
+        with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
             source = f' TEMPLATE "{template.database}"' if template else ""
             server.execute(f'CREATE DATABASE "{name}"{source}')
         self._names.append(name)
@@ -158,12 +158,12 @@ class SiteMaker:
     def close(self):
         """Drop the databases on a server; files go with their folder."""
         if self._names:
-            with psycopg.connect(_conninfo(self._url("postgres")), autocommit=True) as server:
+            with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
                 for name in self._names:
                     server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _conninfo(url):
+def conninfo(url):
     """psycopg's words for one of our addresses (ours may have a socket folder where a host stands)."""
     person, _, rest = url.removeprefix("postgres://").partition("@")
     user, _, password = person.partition(":")

@@ -241,7 +241,7 @@ connection.close_pool()
 
 
 @postgres_only
-@pytest.mark.parametrize(("process", "timeouts", "pool"), [("web", "5s 2s 15s", "(5, 1, 8)"), ("", "0 0 0", "False")])
+@pytest.mark.parametrize(("process", "timeouts", "pool"), [("web", "4s 2s 15s", "(0.5, 1, 8)"), ("", "0 0 0", "False")])
 def test_only_web_processes_give_up_waiting_for_postgresql(process, timeouts, pool):
     ended = run(
         *("-c", SHOW),
@@ -252,4 +252,4 @@ def test_only_web_processes_give_up_waiting_for_postgresql(process, timeouts, po
             "ALPHANODE_PROCESS": process,
         },
     )
-    assert ended.stdout.splitlines() == [timeouts, pool, "True 0", "3"], ended.stderr
+    assert ended.stdout.splitlines() == [timeouts, pool, "True 0", "2"], ended.stderr

@@ -43,6 +43,7 @@ class Freshness:
         self._lock = threading.Lock()
         self._looked_at = self._look_after = float("-inf")
         self._moment = None
+        self._is_deaf = False  # whether the last look failed
         self._from = 0  # where the next look begins
         self._told = set()  # numbers of rows that the next look may bring again
         # key → when it changed for the last time, by generation and by position; before the floor nothing is known.
@@ -88,9 +89,12 @@ class Freshness:
             changes = self._look(self._from)
         except Exception as error:
             # Whatever keeps the log from being read, the view will meet it too and say it in its own way.
-            logger.warning("Pages are not taken from the cache: the log of changes can't be read (%s).", error)
+            if not self._is_deaf:
+                logger.warning("Pages are not taken from the cache: the log of changes can't be read (%s).", error)
+            self._is_deaf = True
             self._look_after = self._clock() + LOOK_AGAIN_SECONDS
             return
+        self._is_deaf = False
         generation = self._take(changes, self._moment or Moment(0, changes.horizon))
         # Last, and both at once: a request beside this one may know more than its moment says, never less.
         self._moment = Moment(generation, changes.horizon)

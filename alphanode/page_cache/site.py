@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 
+from alphanode.middleware import HEALTH_PATH
 from alphanode.page_cache import Freshness, PageCache
 from alphanode.page_cache.shared import SharedPages
 from posts.page_versions import changes_since, place_to_begin
@@ -25,7 +26,7 @@ def with_page_cache(application, *, clock=time.monotonic):
         max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
         shared=SharedPages() if is_shared else None,
         session_cookie=settings.SESSION_COOKIE_NAME,
-        untouched=(reverse("admin:index"), settings.STATIC_URL),
+        untouched=(reverse("admin:index"), settings.STATIC_URL, HEALTH_PATH),
         trusts_proxy=settings.BEHIND_PROXY,
         clock=clock,
     )

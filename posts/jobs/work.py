@@ -16,6 +16,7 @@ from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from alphanode.logs import job_id
+from alphanode.outages import first_line
 from posts.jobs import control
 from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
@@ -136,11 +137,6 @@ def _set(variable, value):
 
 def _is_connected():
     return connection.connection is not None and connection.is_usable()
-
-
-def first_line(error):
-    """The first line of an error's text, or nothing."""
-    return next(iter(str(error).strip().splitlines()), "")
 
 
 def words_for(error):

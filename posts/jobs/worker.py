@@ -12,8 +12,9 @@ import time
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
 from django.db.models.functions import Now
 
+from alphanode.outages import AWAY, first_line, outage_of
 from posts.jobs import control
-from posts.jobs.work import claim_next, first_line, perform, reap, tick
+from posts.jobs.work import claim_next, perform, reap, tick
 from posts.models import Job, JobWorker
 
 logger = logging.getLogger("posts.jobs")
@@ -104,7 +105,8 @@ class Worker:
             except (OperationalError, InterfaceError, InternalError) as error:
                 connections.close_all()
                 if not misses:
-                    logger.warning("the database is away, trying again until it is back: %s", first_line(error))
+                    what = (outage_of(error) or AWAY).log
+                    logger.warning("%s, trying again until it works: %s", what, first_line(error))
                 misses += 1
                 time.sleep(min(0.25 * 2**misses, 3))
                 continue

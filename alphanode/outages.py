@@ -1,0 +1,99 @@
+"""What counts as a fault of the database that passes, and what a reader, a program and the log are told of it.
+
+A statement that is wrong is none: that stays an error of ours, with all that the log can say about it.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import psycopg
+from django.db import Error
+from django.http import JsonResponse
+from django.shortcuts import render
+
+logger = logging.getLogger("alphanode.database")
+
+RETRY_SECONDS = 10
+API_PATH = "/api/"
+
+
+@dataclass(frozen=True)
+class Outage:
+    """title, text: for a reader; log: the beginning of a line of the log, or of a message of a command."""
+
+    title: str
+    text: str
+    log: str
+
+
+AWAY = Outage(
+    "The site is not available at the moment",
+    "We can't reach our database. Try again in a minute.",
+    "the database is away",
+)
+BUSY = Outage("The site is busy at the moment", "Try again in a minute.", "the database is busy")
+READ_ONLY = Outage(
+    "The site is read-only at the moment",
+    "You can read, but nothing can be saved. Try again later.",
+    "the database is read-only",
+)
+FULL = Outage(
+    "The site can't save anything at the moment",
+    "You can read, but nothing can be saved. Try again later.",
+    "the database has no room left",
+)
+# PostgreSQL's manual, appendix "Error Codes".
+_BY_CODE = {
+    "25006": READ_ONLY,
+    "53100": FULL,
+    "55P03": BUSY,  # a lock was waited for too long
+    "57014": BUSY,  # a statement took too long
+    "53300": BUSY,  # too many connections
+    "57P01": AWAY,
+    "57P02": AWAY,
+    "57P03": AWAY,
+}
+# https://www.sqlite.org/rescode.html; extended codes hold these in their last eight bits.
+_BY_SQLITE_CODE = {5: BUSY, 6: BUSY, 8: READ_ONLY, 10: AWAY, 13: FULL, 14: AWAY}
+
+
+def outage_of(error):
+    """The Outage that an exception speaks of, or None."""
+    if not isinstance(error, Error):
+        return None
+    cause = error.__cause__ or error
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return _BY_SQLITE_CODE.get(code & 0xFF)
+    if code := getattr(cause, "sqlstate", None):
+        return _BY_CODE.get(code) or (AWAY if code.startswith("08") else None)
+    # An error that has no code does not come from the server: there was none, or it hung up. SQLite's have one.
+    return AWAY if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) else None
+
+
+def unavailable(request, error):
+    """The answer 503 to a request that met an Outage, and a line in the log; None for any other error."""
+    if (outage := outage_of(error)) is None:
+        return None
+    if not getattr(error.__cause__, "is_logged", False):
+        logger.warning("A page could not be shown: %s (%s).", outage.log, first_line(error))
+    if is_for_programs(request):
+        content = {"type": "about:blank", "title": outage.title, "status": 503, "detail": outage.text}
+        response = JsonResponse(content, status=503, content_type="application/problem+json")
+    else:
+        context = {"title": outage.title, "text": outage.text}
+        response = render(request, "503.html", context, status=503)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    response.headers["Cache-Control"] = "no-store"
+    # Django would write a second line, as of a fault of ours.
+    response._has_been_logged = True
+    return response
+
+
+def is_for_programs(request):
+    """Whether a request asks for JSON."""
+    return request.path_info.startswith(API_PATH) or request.path_info.endswith(".json")
+
+
+def first_line(error):
+    """The first line of an error's text, or nothing."""
+    return str(error).strip().partition("\n")[0]

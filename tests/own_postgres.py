@@ -1,0 +1,107 @@
+"""A PostgreSQL that a test starts for itself alone, and stops, freezes and starts again as it likes."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import psycopg
+from django.db import connection
+
+from tests.page_processes import ROOT
+from tests.sites import conninfo
+from tests.waiting import wait_until
+
+
+class OwnPostgres:
+    """A server of its own with the schema of the tests' database; `url` is its DATABASE_URL."""
+
+    def __init__(self, url):
+        self.url = url
+        self.folder = Path("/" + url.partition("@//")[2]).parent
+        command = shlex.split((self.folder / "data" / "postmaster.opts").read_text())
+        self._command = [command[0], "-D", str(self.folder / "data")]
+        self._process = None
+        self._frozen = []
+
+    @property
+    def _pid_file(self):
+        return self.folder / "data" / "postmaster.pid"
+
+    @property
+    def is_running(self):
+        return self._pid_file.exists()
+
+    def freeze(self):
+        """From now on it accepts everything and answers nothing."""
+        with psycopg.connect(conninfo(self.url)) as server:
+            children = [pid for (pid,) in server.execute("SELECT pid FROM pg_stat_activity").fetchall()]
+        self._frozen = [int(self._pid_file.read_text().split()[0]), *children]
+        self._signal_frozen(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal_frozen(signal.SIGCONT)
+        self._frozen = []
+
+    def _signal_frozen(self, number):
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stop(self):
+        """Cut all connections and end."""
+        os.kill(int(self._pid_file.read_text().split()[0]), signal.SIGINT)
+        wait_until(lambda: not self._pid_file.exists())
+        if self._process:
+            self._process.wait(timeout=60)
+
+    def start(self):
+        owner = (self.folder / "data").stat()
+        person = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
+        with open(self.folder / "log2", "ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log, **person)
+        wait_until(self._answers)
+
+    def _answers(self):
+        with contextlib.suppress(psycopg.Error), psycopg.connect(conninfo(self.url)):
+            return True
+        return False
+
+    def ask(self, *statements):
+        with psycopg.connect(conninfo(self.url), autocommit=True) as server:
+            for statement in statements:
+                server.execute(statement)
+
+    def copy_schema(self, database):
+        """Make the tables of the database with that name on the tests' own server, with what migrations put there."""
+        tools = Path(self._command[0]).parent
+        theirs = connection.settings_dict
+        dump = subprocess.run(
+            [tools / "pg_dump", "-h", theirs["HOST"], "-U", theirs["USER"], *port_of(theirs), database],
+            check=True, capture_output=True, timeout=180,
+        ).stdout  # fmt: skip
+        subprocess.run(
+            [tools / "psql", "-q", "-h", self.folder, "-U", "alphanode", "-d", "alphanode"],
+            input=dump, check=True, capture_output=True, timeout=180,
+        )  # fmt: skip
+
+
+def port_of(database):
+    return ["-p", str(database["PORT"])] if database["PORT"] else []
+
+
+@contextlib.contextmanager
+def own_postgres():
+    """An OwnPostgres until the end of `with`."""
+    starter = subprocess.Popen(
+        ["sh", ROOT / "scripts" / "with_postgres.sh", "sh", "-c", "echo $DATABASE_URL; cat"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        server = OwnPostgres(starter.stdout.readline().strip())
+        yield server
+        server.thaw()
+    finally:
+        starter.communicate(timeout=180)

@@ -1,0 +1,208 @@
+"""A database that is stopped, hangs or takes nothing: what readers, editors, probes and commands are told, and when."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from django.conf import settings
+
+from tests.own_postgres import own_postgres
+from tests.page_processes import ROOT, SETTINGS
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL")
+
+# What is promised, and a bound for a machine that does much else at the same time.
+MOST_SECONDS, BUSY_SECONDS = 5, 15
+
+
+class Web:
+    """A web process of two threads on a database; what it logs is kept."""
+
+    def __init__(self, url):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--no-control-socket", "--threads", "4", "--bind",
+             f"127.0.0.1:{self.port}", "alphanode.wsgi"],
+            cwd=ROOT, env=os.environ | SETTINGS | {"DATABASE_URL": url}, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.lines = []
+        self._reading = threading.Thread(target=lambda: self.lines.extend(self.process.stderr))
+        self._reading.start()
+
+    def ask(self, path, method="GET", body=None, **headers):
+        """(status, headers, text, seconds)"""
+        began = time.monotonic()
+        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(server):
+            server.request(method, path, body, headers)
+            answer = server.getresponse()
+            return answer.status, answer.headers, answer.read().decode(), time.monotonic() - began
+
+    def is_up(self):
+        with contextlib.suppress(OSError):
+            return self.ask("/")[0] == 200
+        return False
+
+    def log(self):
+        return "".join(self.lines)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self._reading.join()
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def database(sites):
+    site = sites.new()
+    with own_postgres() as server:
+        server.copy_schema(site.database)
+        yield server
+
+
+@pytest.fixture
+def web(database):
+    web = Web(database.url)
+    try:
+        wait_until(web.is_up)
+        web.lines.clear()
+        yield web
+    finally:
+        database.thaw()
+        if not database.is_running:
+            database.start()
+        web.end()
+
+
+def unkept(answer):
+    return answer if answer[0] != 200 else None
+
+
+def stopped(database):
+    database.stop()
+
+
+def frozen(database):
+    database.freeze()
+
+
+@pytest.mark.parametrize("broken", [stopped, frozen])
+def test_pages_say_that_the_site_is_not_available_and_come_back(database, web, broken):
+    broken(database)
+    # Nobody asked for the first one before, so that it is kept nowhere; the others may be for half a second.
+    for path in ("/search/?q=words", "/", "/feed/"):
+        status, headers, page, seconds = wait_until(lambda path=path: unkept(web.ask(path)))
+        assert (status, headers["Retry-After"]) == (503, "10"), web.log()[-3000:]
+        assert "The site is not available at the moment" in page and "Try again in a minute." in page
+        assert headers["Cache-Control"] == "no-store"
+        assert seconds < BUSY_SECONDS
+    for path in ("/api/posts/", "/posts/any.json"):
+        status, headers, page, _ = web.ask(path)
+        assert (status, headers["Content-Type"], headers["Retry-After"]) == (503, "application/problem+json", "10")
+        assert json.loads(page)["status"] == 503
+    assert "Traceback" not in web.log() and '"level": "error"' not in web.log()
+    assert len(re.findall("The database is away", web.log())) == 1
+    database.start() if broken is stopped else database.thaw()
+    wait_until(web.is_up)
+    assert web.ask("/articles/")[0] == 200
+
+
+@pytest.mark.parametrize("broken", [stopped, frozen])
+def test_a_probe_is_answered_without_the_database(database, web, broken):
+    broken(database)
+    # The first question of a process, before anybody knows that the database is away.
+    assert web.ask("/healthz")[:3:2] == (200, "ok")
+    assert web.log() == ""
+    # And while others wait for it, more of them than the process has threads.
+    others = [threading.Thread(target=web.ask, args=("/",)) for _ in range(8)]
+    for other in others:
+        other.start()
+    status, _, _, seconds = web.ask("/healthz")
+    assert status == 200 and seconds < MOST_SECONDS
+    for other in others:
+        other.join()
+    assert web.ask("/healthz")[0] == 200 and "Traceback" not in web.log()
+
+
+def test_a_server_that_freezes_in_the_middle_of_an_answer_is_left_after_some_seconds(database):
+    """Also where the connection stands: the system of a frozen server goes on acknowledging."""
+    code = """
+import os, django, time
+django.setup()
+from django.db import connection, OperationalError
+with connection.cursor() as cursor:
+    cursor.execute("SELECT 1")
+    print("ready", flush=True); input()
+    began = time.monotonic()
+    try:
+        cursor.execute("SELECT 2")
+    except OperationalError as error:
+        print(error, round(time.monotonic() - began), flush=True)
+os._exit(0)
+"""
+    environment = os.environ | SETTINGS | {"DATABASE_URL": database.url, "ALPHANODE_PROCESS": "web"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "ready\n"
+        database.freeze()
+        try:
+            said, _ = process.communicate("\n", timeout=60)
+        finally:
+            database.thaw()
+    assert said.startswith("the server did not answer in time")
+
+
+def command(database, *arguments):
+    """manage.py, started."""
+    environment = os.environ | SETTINGS | {"DATABASE_URL": database.url}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, **pipes)
+
+
+def test_signing_in_on_a_read_only_database_says_so(database, web):
+    database.ask("ALTER DATABASE alphanode SET default_transaction_read_only = on")
+    database.stop()
+    database.start()
+    try:
+        wait_until(web.is_up)
+        status, headers, page, _ = web.ask("/admin/login/")
+        assert status == 200
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+        cookie = headers["Set-Cookie"].partition(";")[0]
+        form = f"username=nobody&password=wrong&csrfmiddlewaretoken={token}"
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+        status, headers, page, _ = web.ask("/admin/login/", "POST", form, **kind)
+        assert (status, headers["Retry-After"]) == (503, "10"), web.log()[-3000:]
+        assert "The site is read-only at the moment" in page and "Nothing was saved" in page
+        assert "Traceback" not in web.log() and len(web.lines) == 1
+        with command(database, "run_worker") as worker:
+            said = next((line for line in worker.stderr if "trying again" in line), "nothing")
+            worker.terminate()
+            worker.communicate(timeout=60)
+        assert "the database is read-only, trying again" in said
+    finally:
+        database.ask("SET default_transaction_read_only = off", "ALTER DATABASE alphanode RESET ALL")
+
+
+@pytest.mark.parametrize("typed", ["migrate", "audit_indexing", "export_posts"])
+def test_a_command_without_its_database_ends_with_one_line(database, typed):
+    database.stop()
+    try:
+        with command(database, *typed.split()) as process:
+            _, said = process.communicate(timeout=180)
+    finally:
+        database.start()
+    assert process.returncode == 74 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith("Stopped: the database is away (connection"), said
