@@ -114,10 +114,10 @@ def _steps(post, revision, approval):
     return steps
 
 
-def shown_claims(post, revision):
-    """(claims, are_ours): what the meta box says under "revision": the record's claim until the first decision here."""
+def shown_revision(post, revision, claim):
+    """(values, are_ours): what the meta box says under "revision": the `claim` of the record until a decision here."""
     if revision.status in revision.UNDECIDED or revision.status == revision.Status.SUPERSEDED:
-        return post.claimed_revision, False
+        return claim, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}
     if post.live_approval_id and post.live_revision_id == revision.pk:
         claims["last_reviewed"] = in_site_zone(post.live_approval.created_at).date().isoformat()

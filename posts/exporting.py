@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from posts.claims import claims_of_approval, claims_of_columns, with_claims
 from posts.csv_cells import csv_lines
 from posts.models import ImportIssue, Post, Review, Revision
 from posts.models.fields import dump_json
-from posts.records import FIELDS
 
 CHUNK = 500
 # Whole texts that are in memory at once: each may be as large as a record may be.
@@ -41,8 +41,8 @@ CSV_COLUMNS = (
 def export_posts(stream, *, live=False):
     """Write one record a line to a binary `stream`, in the order of identities; return how many.
 
-    The proposed text of every post by default; with `live` what readers see, where that was released and is not
-    withdrawn. Claims and view counts are those of today.
+    The proposed text of every post by default, with the claims and the view count of today; with `live` what readers
+    see, where that was released and is not withdrawn.
     """
     return _write(stream, json_lines(Post.objects.all(), live=live, key="source_id"))
 
@@ -52,12 +52,13 @@ def json_lines(posts, *, live=False, key="pk"):
     if live:
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
-    columns = ("slug", "view_count", "claimed_hash", "claimed_revision", pointer)
-    for chunk in in_chunks(posts, columns, key, size=TEXTS):
-        snapshots = dict(Revision.objects.filter(pk__in=[row[-1] for row in chunk]).values_list("pk", "snapshot"))
-        for slug, view_count, claimed_hash, claimed_revision, pk in chunk:
-            today = {"slug": slug, "view_count": view_count, "hash": claimed_hash, "revision": claimed_revision}
-            yield dump_json(with_today(snapshots[pk], today)).encode() + b"\n"
+    claimed = ("live_approval__claims",) if live else ("view_count", "claimed_revision", "claimed_hash", "flags")
+    for chunk in in_chunks(posts, (pointer, "slug", *claimed), key, size=TEXTS):
+        snapshots = dict(Revision.objects.filter(pk__in=[row[0] for row in chunk]).values_list("pk", "snapshot"))
+        for pk, slug, *values in chunk:
+            snapshot = snapshots[pk]
+            claims = claims_of_approval(*values, snapshot) if live else claims_of_columns(*values)
+            yield dump_json(with_claims(snapshot, claims, slug=slug)).encode() + b"\n"
 
 
 def posts_as_csv(posts):
@@ -144,13 +145,6 @@ def write_to_file(output, write):
         os.unlink(part.name)
         raise
     return result
-
-
-def with_today(record, today):
-    """`record` in the schema's order with the values of `today` (None and empty ones leave their key out)."""
-    values = record | today
-    known = {key: values[key] for key in FIELDS if values.get(key) not in (None, "", [], {})}
-    return known | {key: value for key, value in record.items() if key not in FIELDS}
 
 
 def in_chunks(rows, columns, key, size=CHUNK):

@@ -2,20 +2,14 @@
 
 from django.conf import settings
 
+from posts.claims import claims_of, with_claims
 from posts.disclosure import disclosure_of
-from posts.exporting import with_today
 from posts.structured import source_type_of
 
 
 def record_of(post, revision):
-    """The whole record of a text that stands at the address of `post`, claims and counts as they are today."""
-    today = {
-        "slug": post.slug,
-        "view_count": post.view_count,
-        "hash": post.claimed_hash,
-        "revision": post.claimed_revision,
-    }
-    return with_today(revision.snapshot, today)
+    """The whole record of a text that stands at the address of `post`, with the claims that its page shows."""
+    return with_claims(revision.snapshot, claims_of(post, revision), slug=post.slug)
 
 
 def review_of(post, revision):

@@ -27,11 +27,15 @@ MAX_DEPTH = 16
 MAX_IMAGES = 50
 MAX_INTEGER = 2**63 - 1
 
-# What a record says of itself or what counts by itself: changing it changes no text that a person approved.
-OUTSIDE_FINGERPRINT = frozenset({"source_id", "slug", "hash", "view_count", "revision"})
+# What a record says of itself or what counts by itself: changing it changes no text that a person approved. Whether the
+# record asks for a person (flags.needs_human_review) is a claim too; posts/claims.py says where each is shown.
+CLAIMS = ("view_count", "revision", "hash")
+OUTSIDE_FINGERPRINT = frozenset({"source_id", "slug", *CLAIMS})
+MAX_DIGEST = 128
 
 _LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIGEST = re.compile(r"[A-Za-z0-9:+/=_-]*")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 # As programs write them; nobody writes more space there.
@@ -146,6 +150,19 @@ def _day(text):
             raise PydanticCustomError(
                 "day", "takes a day that exists, written YYYY-MM-DD; a time of day may follow, as in 2024-05-06T23:30Z."
             ) from None
+    return text
+
+
+def is_digest(text):
+    """Whether `text` can be the `hash` of a record: nothing but a digest, with the name of its algorithm at most."""
+    return len(text) <= MAX_DIGEST and _DIGEST.fullmatch(text) is not None
+
+
+def _digest(text):
+    if not is_digest(text):
+        raise PydanticCustomError(
+            "digest", "takes a digest: only letters, digits and : + / = _ -, for example sha256:9f86d081884c7d65."
+        )
     return text
 
 
@@ -311,7 +328,15 @@ class Record(_Part):
     view_count: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     score: Scores | None = None
     revision: RevisionClaim | None = None
-    hash: Annotated[str, Field(max_length=200), AfterValidator(_line)] | None = None
+    hash: (
+        Annotated[
+            str,
+            Field(max_length=MAX_DIGEST, json_schema_extra={"pattern": f"^{_DIGEST.pattern}$"}),
+            AfterValidator(canonical_text),
+            AfterValidator(_digest),
+        ]
+        | None
+    ) = None
     flags: Flags | None = None
     checklist: list[Item] | None = None
     entities: list[Entity] | None = None

@@ -18,8 +18,8 @@ from alphanode.outages import unavailable
 from alphanode.page_cache import mark_page
 from posts.addresses import address
 from posts.articles import hosts_key, rendered_article, with_stored_article
-from posts.disclosure import disclosure_of, shown_claims
-from posts.exporting import with_today
+from posts.claims import claims_if_approved, claims_of, with_claims
+from posts.disclosure import disclosure_of, shown_revision
 from posts.facets import most_used
 from posts.fingerprint_check import check_command
 from posts.list_lines import plate_words, read_lines
@@ -175,10 +175,10 @@ def article_context(post, revision, *, is_preview=False):
     stored = {}
     if is_live and getattr(post, "stored_html", None) is not None:
         stored = {"stored_html": post.stored_html, "stored_contents": post.stored_contents}
-    claims, are_ours = shown_claims(post, revision)
-    record = with_today(
-        revision.snapshot, {"view_count": post.view_count, "hash": post.claimed_hash, "revision": claims}
-    )
+    # Whoever reviews a text sees what their approval would put before readers.
+    claims = claims_if_approved(post, revision) if is_preview else claims_of(post, revision)
+    shown, are_ours = shown_revision(post, revision, claims.get("revision", {}))
+    record = with_claims(revision.snapshot, claims | {"revision": shown})
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview

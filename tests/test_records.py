@@ -1,5 +1,6 @@
 import json
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +151,36 @@ def test_text_is_canonical_at_the_door_and_keeps_hard_line_breaks():
 
 def test_direction_overrides_are_taken_out_of_titles():
     assert validate_record(RecordFactory(title="safe\u202egnp.exe")).title == "safegnp.exe"
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        "a9f3",
+        "SHA256:" + "A" * 64,
+        "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "under_score-1",
+        "f" * 128,
+        "",
+    ],
+)
+def test_a_hash_may_be_a_digest(digest):
+    assert validate_record(RecordFactory(hash=digest)).to_dict().get("hash", "") == digest
+    jsonschema.validate(RecordFactory(hash=digest), record_json_schema())
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["BUY PILLS http://evil.example/ 50% OFF now", "a b", " a", "a\u202eb", "é", "<b>", "a.b", "f" * 129, "a\nb", "'"],
+)
+def test_a_hash_that_is_no_digest_is_refused_in_words(words):
+    with pytest.raises(RecordRefused) as refusal:
+        validate_record(RecordFactory(hash=words))
+    (problem,) = refusal.value.problems
+    assert problem.pointer == "/hash"
+    assert problem.message.startswith(("takes a digest: only letters, digits and : + / = _ -", "takes at most 128"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(RecordFactory(hash=words), record_json_schema())
 
 
 @pytest.mark.parametrize(

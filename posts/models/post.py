@@ -10,11 +10,12 @@ from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.models.review import Review
 from posts.models.revision import Revision
+from posts.records import is_digest
 
 # What pages of a post read of it and of the rows around it.
 _OF_PAGE = (
-    "source_id slug view_count claimed_revision claimed_hash needs_human_review held withdrawn_at first_published_at "
-    "last_published_at first_batch_id created_at last_batch__index_open"
+    "source_id slug view_count claimed_revision claimed_hash flags needs_human_review held withdrawn_at "
+    "first_published_at last_published_at first_batch_id created_at last_batch__index_open"
 ).split()
 _OF_PAGE += [
     f"{text}__{name}"
@@ -24,7 +25,7 @@ _OF_PAGE += [
 _OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
 _OF_PAGE += [
     f"live_approval__{name}"
-    for name in "revision_id fingerprint outcome ticks is_bulk revoked_at created_at reviewer".split()
+    for name in "revision_id fingerprint outcome ticks is_bulk revoked_at created_at reviewer claims".split()
 ]
 # Columns that only the working copy shows, and that may be long.
 _WORKING_TEXTS = (
@@ -331,6 +332,9 @@ class Post(models.Model):
             "tags": self.tags,
             "language": self.language,
         }
+        # A hash from before it had to be a digest would keep every later text from being saved.
+        if not is_digest(self.claimed_hash):
+            del values["hash"]
         return {key: value for key, value in values.items() if value not in (None, "", [], {})} | self.extra
 
     def take_record(self, record):

@@ -32,6 +32,7 @@ class Review(models.Model):
     reason_code = models.CharField(max_length=20, choices=ReasonCode, blank=True, db_default="")
     comment = models.TextField(blank=True, db_default="")
     ticks = OrderedJSONField(default=list, db_default=[])
+    claims = OrderedJSONField(null=True, help_text="What the record claimed then, where its snapshot says otherwise.")
     own_text_reason = models.TextField(blank=True, db_default="")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
     is_bulk = models.BooleanField(default=False, db_default=False)

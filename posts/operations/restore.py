@@ -1,5 +1,6 @@
 from django.db import transaction
 
+from posts.claims import claims_today, with_claims
 from posts.models import Revision
 from posts.operations.record_revision import record_revision
 from posts.operations.refusals import HeadMoved, Refused, locked, require
@@ -7,16 +8,13 @@ from posts.operations.transitions import first_status
 from posts.queue.ranking import refresh_queue
 from posts.records import RecordRefused
 
-# What a source says of its record changes without a revision; an old text doesn't bring old claims back.
-CLAIMS = ("view_count", "hash", "revision")
-
 
 @transaction.atomic
 def restore_revision(revision, *, by, why="", expected_head_id=None):
     """Bring the words of an earlier `revision` back as a new head with an equal fingerprint; return it.
 
     It waits for review, unless it is what readers see and a person approved. Readers' pages stay as they are, and
-    so do today's claims and view count. expected_head_id: as in record_revision.
+    so do today's claims and view count: an old text brings no old ones back. expected_head_id: as in record_revision.
     """
     require(by, "restore_post")
     post = locked(revision.post)
@@ -28,7 +26,7 @@ def restore_revision(revision, *, by, why="", expected_head_id=None):
     try:
         restored = record_revision(
             post,
-            _with_claims_of_today(revision.snapshot, post),
+            with_claims(revision.snapshot, claims_today(post)),
             by=by,
             why=why or f"Restored from {revision.version}.",
             action="restored",
@@ -46,14 +44,3 @@ def restore_revision(revision, *, by, why="", expected_head_id=None):
     post.save(update_fields=["awaits_review"])
     refresh_queue(post)
     return restored
-
-
-def _with_claims_of_today(snapshot, post):
-    today = post.working_record()
-    kept = {key: today[key] for key in CLAIMS if key in today}
-    record = {key: value for key, value in snapshot.items() if key not in CLAIMS} | kept
-    asks = "needs_human_review"
-    flags = {key: value for key, value in record.get("flags", {}).items() if key != asks}
-    if asks in post.flags:
-        flags[asks] = post.flags[asks]
-    return record | ({"flags": flags} if flags or "flags" in record else {})

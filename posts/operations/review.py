@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from posts.checks import stopping_findings
+from posts.claims import claims_to_keep
 from posts.models import Post, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.flag import clear_open_flags
@@ -173,6 +174,7 @@ def decide(
         require_person(by, "release_post")
     subject = post.live_revision if confirms else revision
     review = _note_review(
+        post,
         subject,
         by=by,
         outcome=outcome,
@@ -239,6 +241,7 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
         raise Refused(*obstacles)
     before = standing_of(post)
     review = _note_review(
+        post,
         post.live_revision,
         by=by,
         outcome=Review.Outcome.APPROVED,
@@ -270,6 +273,7 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spen
     if not (reason_code or comment):
         raise Refused("Say why: choose a reason or write a comment.")
     review = _note_review(
+        post,
         revision,
         by=by,
         outcome=outcome,
@@ -287,6 +291,7 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spen
 
 
 def _note_review(
+    post,
     revision,
     *,
     by,
@@ -307,6 +312,7 @@ def _note_review(
         comment=comment,
         ticks=[item for item in revision.snapshot.get("checklist", ()) if item in ticked],
         own_text_reason=own_text_reason,
+        claims=claims_to_keep(post, revision) if outcome == Review.Outcome.APPROVED else None,
         reviewer=by,
         is_bulk=is_bulk,
         seconds_spent=seconds_spent,

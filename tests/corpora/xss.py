@@ -193,7 +193,6 @@ def record_of(source_id, payloads):
         "code_language": text[:100],
         "difficulty": text[:100],
         "revision": {"status": text[:100], "version": text[:100], "last_reviewed": text[:100], line: text},
-        "hash": text[:200],
         "flags": {"ai_generated_style": 1, line: text},
         "score": {"quality": 50, line: text},
         "checklist": items,

@@ -25,7 +25,7 @@ class BatchWriter:
             self._write_created(decisions.created)
         if decisions.updated:
             self._write_updated(decisions.updated)
-        self._note_pages([post for _, post, _ in decisions.updated] + [post for _, post in decisions.refreshed])
+        self._note_pages(decisions)
         if decisions.refreshed:
             names = {
                 "view_count",
@@ -37,9 +37,12 @@ class BatchWriter:
             }
             self._update(Post, names, [self._refreshed(*item) for item in decisions.refreshed])
 
-    def _note_pages(self, posts):
-        """Say which pages show something else now. A new post has none yet, and stands in no list."""
+    def _note_pages(self, decisions):
+        """Say which pages show something else now. A new post has none yet, and stands in no list. Newer claims about
+        words that stay show only where nobody has approved any: readers see the others as they were approved."""
+        posts = [post for _, post, _ in decisions.updated]
         are_listed = any(post.live_revision_id for post in posts)
+        posts += [post for _, post in decisions.refreshed if not post.live_revision_id]
         note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):
