@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -37,6 +36,7 @@ from posts.operations.release import releasable_revision
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
 from tests.factories import RecordFactory, approve, import_records, person
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 # What the product promises.
@@ -71,9 +71,7 @@ def serving(count, **environment):
     servers, ports = [], []
     try:
         for _ in range(count):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                ports.append(probe.getsockname()[1])
+            ports.append(free_port())
             servers.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "gunicorn", *OPTIONS, "--bind", f"127.0.0.1:{ports[-1]}", "alphanode.wsgi"],

@@ -2,11 +2,13 @@
 at the tables that owes nothing to the product's code."""
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -109,6 +111,25 @@ class Site:
             assert self.ask("PRAGMA integrity_check") == [("ok",)]
             assert self.ask("PRAGMA foreign_key_check") == []
         return {name: self.ask(question) for name, question in QUESTIONS.items()}
+
+
+@contextlib.contextmanager
+def opened_by_other(fifo, process):
+    """Wait until `process` reads from a pipe, and have it read until the end of the block."""
+    end = None
+    while end is None:
+        # A process that died opens nothing any more.
+        assert process.poll() is None, process.communicate()[1]
+        try:
+            end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            threading.Event().wait(0.05)
+    try:
+        yield
+    finally:
+        os.close(end)
 
 
 class SiteMaker:

@@ -6,12 +6,9 @@ from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
-from django.db import connection
-from django.http import QueryDict
-from django.test.utils import CaptureQueriesContext
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from posts.api.selection import KINDS, selected, selection_from
+from posts.api.selection import KINDS
 from posts.models import ImportBatch, ListedText, Post, PostTerm
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.operations.switch_batch_index import switch_batch_index
@@ -279,33 +276,3 @@ def test_a_site_that_is_switched_off_lists_nothing(client, settings):
     settings.INDEXING = False
     for query in ("", "?stack=go-services", "?reviewed_since=2020-01-01"):
         assert named(client, query) == [], query
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "cursor=1700000000000000-5",
-        "stack=go-services",
-        "stack=go-services&tool=make",
-        "reviewed_since=2026-01-01",
-        "reviewed_since=2026-01-01&cursor=1700000000000000-5",
-    ],
-)
-def test_each_page_is_a_walk_along_an_index(client, query):
-    make_post(released=True)
-    selection = selection_from(QueryDict(query))
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Of one row everything is cheap; what is asked is whether there is a walk that needs no sort.
-            for name in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"):
-                cursor.execute(f"SET LOCAL enable_{name} = off")
-        with CaptureQueriesContext(connection) as queries:
-            selected(selection)
-        walks = [found["sql"] for found in queries if "ORDER BY" in found["sql"] and "LIMIT" in found["sql"]]
-        assert len(walks) == 1
-        explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
-        cursor.execute(explain + walks[0].replace("%", "%%"))
-        plan = "\n".join(" ".join(map(str, row)) for row in cursor.fetchall())
-    assert "Sort" not in plan and "TEMP B-TREE" not in plan, plan
-    assert "Seq Scan" not in plan and "SCAN posts_post" not in plan, plan

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +14,7 @@ import pytest
 
 import alphanode
 from alphanode.logs import json_formatter
+from tests.ports import free_port
 from tests.test_settings import PRODUCTION, run
 
 ROOT = Path(__file__).parent.parent
@@ -108,9 +108,7 @@ def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(producti
     production |= {"DATABASE_URL": sites.new().url}
     ended = run("manage.py", "collectstatic", "--noinput", "-v0", **production)
     assert ended.returncode == 0, ended.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{port}", "alphanode.wsgi"],
         cwd=ROOT,

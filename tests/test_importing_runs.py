@@ -20,6 +20,7 @@ from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Revision
 from posts.records import Problem
 from posts.slugs import DIGITS, distinct_slug
 from tests.factories import RecordFactory, import_records
+from tests.sites import opened_by_other
 from tests.torture.kills import lines_of, rich_record
 
 pytestmark = pytest.mark.django_db
@@ -297,8 +298,8 @@ def test_the_second_run_of_a_source_is_told_who_runs_it(sites, tmp_path):
     fifo = tmp_path / "hold"
     os.mkfifo(fifo)
     with site.start("import_posts", path, driver=["--hold", str(fifo)]) as first:
-        # Opening waits until the first run, after its first chunk, opens the other end.
-        with open(fifo, "w"):
+        # The first run, after its first chunk, opens the other end and waits until this one is closed.
+        with opened_by_other(fifo, first):
             second = site.run("import_posts", path)
             assert second.returncode == 75
             assert "Import 1 of this source runs now: started by a command on" in second.stderr

@@ -3,10 +3,7 @@
 import re
 
 import pytest
-from django.db import connection
 
-from posts.facets import places_with
-from posts.lists import Place, list_rows
 from posts.models import ListedText, Post, PostTerm, Revision, Term
 from posts.operations import flag_post, withdraw_post
 from posts.operations.rebuild_lists import rebuild_lists
@@ -140,39 +137,6 @@ def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypa
         assert slugs_on(client.get(back)) == pages[1]
         first = re.search(r'rel="prev" href="([^"]+)"', client.get(back).content.decode())[1]
         assert slugs_on(client.get(first)) == pages[0]
-
-
-def test_each_page_of_a_list_is_a_walk_along_an_index(client):
-    released(6, difficulty="advanced")
-    level, stack = (
-        Term.objects.get(kind=kind, name=name) for kind, name in [("difficulty", "advanced"), ("stack", "backend")]
-    )
-    deep = Place(*ListedText.objects.order_by("published_at").values_list("published_at", "post_id")[3])
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Of so few rows any way is quick; what counts is that there is one without a sort and without all rows.
-            cursor.execute("SET enable_seqscan = off")
-            cursor.execute("SET enable_sort = off")
-            cursor.execute("SET enable_bitmapscan = off")
-        try:
-            for terms, index in [
-                ((), "listed_newest"),
-                ((level,), "post_term_newest"),
-                ((level, stack), "post_term_newest"),
-            ]:
-                for start in (None, deep):
-                    for backwards in (False, True):
-                        rows = list_rows(places_with(terms), start, backwards).values_list("published_at", "post_id")[
-                            :25
-                        ]
-                        plan = rows.explain()
-                        assert index in plan, plan
-                        assert not re.search("Seq Scan|Sort|TEMP B-TREE|SCAN (?!.*INDEX)", plan), plan
-            plan = Term.objects.with_list().filter(kind="stack").most_used_first()[:200].explain()
-            assert "term_by_use" in plan and not re.search("Seq Scan|TEMP B-TREE", plan), plan
-        finally:
-            if connection.vendor == "postgresql":
-                cursor.execute("RESET ALL")
 
 
 @pytest.mark.parametrize("place", ["", "x", "1-", "-1", "9" * 18 + "-1", "1-" + "9" * 19, "\x00", "١-١", "1-1-1"])

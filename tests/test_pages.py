@@ -276,27 +276,6 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
     }
 
 
-def test_the_article_and_the_lists_are_found_by_an_index(client):
-    post = make_post(released=True)
-    make_post(released=True)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # A table of two rows is read whole whatever indexes there are.
-            cursor.execute("SET enable_seqscan = off")
-        plans = {
-            "article": Post.objects.with_texts().filter(slug=post.slug).explain(),
-            "newest": Post.objects.listed().newest_first()[:12].explain(),
-            "approved": Post.objects.approved().values("pk").explain(),
-        }
-        if connection.vendor == "postgresql":
-            cursor.execute("RESET enable_seqscan")
-    for name, index in [("article", "slug"), ("newest", "post_listed_newest")]:
-        assert index in plans[name], plans[name]
-    # Of so few rows PostgreSQL may count by another index.
-    assert "post_listed_newest" in plans["approved"] or "Index Scan" in plans["approved"], plans["approved"]
-    assert "TEMP B-TREE" not in plans["newest"] and "Sort" not in plans["newest"], plans["newest"]
-
-
 @pytest.mark.parametrize(
     "address",
     [

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
     "sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="about trying the site, which is on SQLite"
@@ -27,9 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -132,9 +132,7 @@ def test_when_the_worker_dies_the_site_is_stopped_with_one_line_that_says_why(ru
 def test_a_second_site_on_the_same_database_goes_without_a_worker_of_its_own(run, port):
     first = run(port)
     started(first)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        other = probe.getsockname()[1]
+    other = free_port()
     second = run(other)
     read_until(second, "The worker that serves this database already")
     assert wait_for_site(other) == b"ok"

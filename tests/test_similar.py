@@ -8,12 +8,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from posts import similar
 from posts.jobs import Interrupted, registered_jobs
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
 from posts.neighbours import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.operations.listing import terms_of
 from posts.operations.switch_batch_index import switch_batch_index
 from posts.similar import way_on
 from tests.factories import approve, make_post, person
@@ -333,15 +331,3 @@ def test_a_record_without_any_subject_has_no_way_on(client, release):
     find_stale_neighbours()
     page = page_of(client, post)
     assert similar_on(page) == [] and "No approved post shares" in page
-
-
-def test_the_posts_of_a_page_are_found_by_their_keys(release):
-    post = release()
-    release(), release()
-    find_stale_neighbours()
-    post.refresh_from_db()
-    stack = next(key for key in terms_of(post.live_revision.snapshot) if key[0] == "stack")
-    plan = similar._kept(post, similar._around(post, stack)).explain()
-    # Joined to the keys, PostgreSQL would begin with all that is listed: a hundred times as long on 5,000 posts.
-    assert re.search(r"\(id = ANY \(\$\d+\)\)|SEARCH posts_post USING INTEGER PRIMARY KEY", plan), plan
-    assert "Semi Join" not in plan, plan

@@ -12,7 +12,6 @@ from lxml import etree
 from posts.models import ImportBatch, ListedText, Post
 from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.sitemaps import _in_file
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -242,17 +241,3 @@ def test_a_file_of_many_posts_takes_as_many_queries_as_it_has_chunks(client, mon
     with CaptureQueriesContext(connection) as queries:
         client.get("/sitemap.xml")
     assert len(queries) == 4
-
-
-def test_a_file_is_read_along_an_index_whatever_the_size_of_the_site(client):
-    make_post(released=True)
-    rows = _in_file(ListedText.objects.listed(), 0, "post_id").order_by("post_id")
-    rows = rows.values_list("post_id", "post__slug", "changed_at", "pictures")[:1000]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Of one row everything is cheap; what is asked is whether there is a walk that needs no sort.
-            for name in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"):
-                cursor.execute(f"SET LOCAL enable_{name} = off")
-        plan = rows.explain()
-    assert "Sort" not in plan and "TEMP B-TREE" not in plan, plan
-    assert "Seq Scan" not in plan and "SCAN posts" not in plan, plan

@@ -195,22 +195,6 @@ def test_texts_without_words_have_no_twins():
 
 
 @pytest.mark.django_db
-def test_twins_and_bands_are_looked_up_by_index():
-    sketch_posts(posts_of(*(text(n) for n in range(30))))
-    questions = [
-        (SketchBand.objects.filter(key__in=[1, 2, 3]).values_list("key", "post_id"), "posts_sketchband"),
-        (TextTwin.objects.filter(post=1).order_by("-similarity")[:10], "posts_texttwin"),
-    ]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # So few rows are read faster whole; what is asked is whether an index serves the question at all.
-            cursor.execute("SET LOCAL enable_seqscan = off")
-    for question, table in questions:
-        plan = question.explain()
-        assert "Seq Scan" not in plan and f"SCAN {table}" not in plan, plan
-
-
-@pytest.mark.django_db
 def test_the_commands_say_what_they_did(capsys):
     make_post()
     call_command("scan_texts")

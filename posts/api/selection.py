@@ -117,10 +117,9 @@ def _terms_of(slugs):
     """The terms with these slugs, or None where one of them names nothing."""
     if not slugs:
         return []
-    wanted = Q()
-    for kind, slug in slugs.items():
-        wanted |= Q(kind=kind, slug=slug)
-    terms = list(Term.objects.filter(wanted))
+    # Without the last condition SQLite can't use the index of addresses, which holds no empty ones.
+    found = Term.objects.filter(kind__in=slugs, slug__in=slugs.values()).exclude(slug="")
+    terms = [term for term in found if slugs.get(term.kind) == term.slug]
     return terms if len(terms) == len(slugs) else None
 
 

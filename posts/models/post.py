@@ -114,9 +114,6 @@ class PostQuerySet(models.QuerySet):
         posts = self.with_live_texts().in_bulk(list(keys))
         return [posts[key] for key in keys if key in posts and posts[key].is_listed]
 
-    def newest_first(self):
-        return self.order_by("-first_published_at", "-pk")
-
 
 class Post(models.Model):
     """The working copy of a post, and pointers to the text that is proposed and the text that readers see."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections
 
-from tests.sites import Site
+from tests.sites import Site, opened_by_other
 from tests.test_importing_killed import differences
 from tests.torture.kills import count_events, is_done, lines_of, prepare, rich_record, spend_kills
 
@@ -103,7 +103,7 @@ def test_a_database_that_drops_the_connection_stops_the_import_with_one_line(sit
     fifo = tmp_path / "hold"
     os.mkfifo(fifo)
     with site.start("import_posts", path, driver=["--hold", str(fifo)]) as process:
-        with open(fifo, "w"):
+        with opened_by_other(fifo, process):
             name = site.url.rpartition("/")[2]
             site.ask(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -129,7 +129,7 @@ def test_a_server_that_is_restarted_stops_the_import_with_one_line(sites, tmp_pa
     fifo = tmp_path / "hold"
     os.mkfifo(fifo)
     with site.start("import_posts", path, driver=["--hold", str(fifo)]) as process:
-        with open(fifo, "w"):
+        with opened_by_other(fifo, process):
             restart_server(site, how)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 74 and "Traceback" not in errors
