@@ -28,7 +28,7 @@ def test_demo_fills_an_empty_site_and_reaches_every_state(demo, client):
 
     assert set(Revision.objects.values_list("status", flat=True)) == set(Revision.Status)
     assert set(Release.objects.values_list("kind", flat=True)) == set(Release.Kind)
-    assert set(Review.objects.values_list("outcome", flat=True)) == set(Review.Outcome)
+    assert set(Review.objects.values_list("outcome", flat=True)) == set(Review.CHOICES)
     assert Post.objects.listed().count() > 80
     assert Post.objects.filter(awaits_review=True).count() > 40
     assert Post.objects.filter(live_revision__isnull=False).exclude(head_revision=F("live_revision")).count() > 5

@@ -107,11 +107,13 @@ def test_nobody_approves_a_text_that_only_they_wrote():
     assert approve(post).is_indexable
 
 
-def test_a_second_author_gives_the_second_pair_of_eyes():
+def test_a_second_author_who_decides_nothing_is_no_second_pair_of_eyes():
     post, author = make_post(), person()
     edit(post, by=person("Editors"), summary="Hers.")
     edit(post, by=author, summary="Mine.")
-    assert approve(post, by=author).is_indexable
+    with pytest.raises(Refused, match=r"You wrote part of 1\.0\.2"):
+        approve(post, by=author)
+    assert approve(post).is_indexable
 
 
 def test_a_superuser_approves_own_text_only_with_a_reason(superuser):

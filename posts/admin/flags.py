@@ -12,7 +12,8 @@ from django.views import View
 from posts.admin.finding import find_post
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.releases import row_of
-from posts.models import ReaderReport, ReviewFlag
+from posts.four_eyes import eyes_on, missing_decision
+from posts.models import ReaderReport, Review, ReviewFlag
 from posts.operations import PageMoved, Refused, answer_report, clear_flag, confirm_live, flag_post
 from posts.operations.review import asks_for_confirmation, confirm_obstacles
 
@@ -138,6 +139,9 @@ class FlagView(View):
             comment=request.POST.get("comment", ""),
             own_text_reason=request.POST.get("own_text_reason", ""),
         )
+        if review.outcome == Review.Outcome.APPROVED_IN_PART:
+            missing = missing_decision(eyes_on(post, review.revision))
+            return f"{review.revision.version} is approved in part. {missing}"
         return f"Confirmed: {review.revision.version} stays as it is, and every flag is answered."
 
     ACTS = {"flag": _flag, "clear": _clear, "answer": _answer, "confirm": _confirm}

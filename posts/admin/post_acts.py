@@ -9,6 +9,7 @@ from posts.admin.finding import find_post
 from posts.admin.lists import number_in, typed_text
 from posts.admin.post_edit import post_address
 from posts.admin.post_parts import both_texts
+from posts.four_eyes import eyes_on, missing_decision
 from posts.models import Review
 from posts.operations import (
     HeadMoved,
@@ -67,7 +68,7 @@ def _decide(request, post, panel):
         raise Refused(*(error for errors in form.errors.values() for error in errors))
     data = form.cleaned_data
     outcome = request.POST.get("outcome", "")
-    if outcome not in (*Review.Outcome.values, APPROVE_LATER):
+    if outcome not in (*Review.CHOICES, APPROVE_LATER):
         raise Refused("Choose what you decide.")
     review = decide(
         post,
@@ -85,6 +86,8 @@ def _decide(request, post, panel):
     )
     version = review.revision.version
     post = find_post(post.pk)
+    if review.outcome == Review.Outcome.APPROVED_IN_PART:
+        return f"{version} is approved in part. {missing_decision(eyes_on(post, review.revision))}"
     if outcome == Review.Outcome.APPROVED:
         state = "open" if post.is_indexable else f"closed ({', '.join(post.index_obstacles)})"
         return f"Approved. Readers see {version} now; search engines: {state}."

@@ -22,6 +22,7 @@ from posts.admin.finding import find_post
 from posts.admin.lists import number_in
 from posts.admin.review_page import neighbours, screen_context, undo_context
 from posts.comparing import default_pair
+from posts.four_eyes import eyes_on, missing_decision
 from posts.models import QueueEntry, Review, ReviewFlag, Revision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
 from posts.operations.claim import claim_post, held_by_another, let_go
@@ -32,7 +33,7 @@ KEPT = "review_kept"
 # Of a form that arrives after its session ended: anybody can send one, so it is kept for a person in small.
 KEPT_WORDS, KEPT_TICKS = 5_000, 50
 LONGEST = 24 * 60 * 60
-APPROVED, EDITS, REJECTED = Review.Outcome
+APPROVED, EDITS, REJECTED = Review.CHOICES
 # What each button of the screen decides: the outcome, and whether an approval goes live at once.
 DECISIONS = {
     "approve": (APPROVED, True),
@@ -234,7 +235,12 @@ class ReviewScreen(DeskReview):
             seconds_spent=_seconds_since(typed["opened"]),
         )
         self.request.session.pop(KEPT, None)
-        return self.onward(place, f"{review.get_outcome_display()}.")
+        said = f"{review.get_outcome_display()}."
+        if review.outcome == Review.Outcome.APPROVED_IN_PART:
+            said += f" {missing_decision(eyes_on(post, review.revision))}"
+            # It may have come into the queue by that, and waits for somebody else.
+            place = place or place_of(post.pk)
+        return self.onward(place, said)
 
     def skip(self, post, typed):
         """Leave the item as it is, let go of it, and go on."""

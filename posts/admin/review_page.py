@@ -13,6 +13,7 @@ from posts.checks import registered_checks
 from posts.checks.stored import findings_of_post
 from posts.comparing import default_pair
 from posts.comparing.blocks import blocks_of
+from posts.four_eyes import PART, eyes_on, missing_decision, own_text_obstacles, weight_of
 from posts.images import is_allowed_image_url
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.operations import approval_obstacles
@@ -34,7 +35,7 @@ REASONS = [(code.value, code.label) for code in Review.ReasonCode if code.value]
 EVIDENCE = {
     "source": "asked", "flag": "asked", "reports": "asked",
     "twin": "checks", "check": "checks", "code": "checks", "claims": "checks", "images": "checks",
-    "changed": "changes", "origin": "history", "generator": "history", "waiting": "history",
+    "changed": "changes", "part": "history", "origin": "history", "generator": "history", "waiting": "history",
 }  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     points = _points(head, typed.get("ticks", ()))
     may_decide = by.has_perm("posts.review_post")
     is_due = can_be_decided(post)
-    obstacles = _obstacles(post, by=by, flags=flags, found=found) if may_decide and is_due else []
+    eyes = eyes_on(post, head)
+    obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found) if may_decide and is_due else []
     standing = held_by_another(entry, by=by, now=now) if entry else None
     return {
         **_head(post, entry, by=by, now=now),
@@ -95,6 +97,8 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "obstacles": obstacles,
         "is_due": is_due,
         "confirms": repeats_live(post),
+        "missing_decision": missing_decision(eyes) if is_due else "",
+        "is_part": weight_of(eyes, by=by) == PART,
         "can_decide": may_decide and is_due and not standing,
         "may_decide": may_decide,
         "may_flag": by.has_perm("posts.flag_post"),
@@ -177,7 +181,7 @@ def _points(revision, ticked):
     return [Point(text, number, text in ticked) for number, text in enumerate(texts, 1)]
 
 
-def _obstacles(post, *, by, flags, found):
+def _obstacles(post, eyes, *, by, flags, found):
     """[(kind, words, part of the evidence)] of what stands in the way beside the points that are not ticked yet."""
     said = approval_obstacles(
         post,
@@ -185,6 +189,7 @@ def _obstacles(post, *, by, flags, found):
         ticks=post.head_revision.snapshot.get("checklist", ()),
         flags_seen=[flag.pk for flag in flags],
     )
+    own = own_text_obstacles(post.head_revision, eyes, by=by)
     stops = {finding.message for finding in found if finding.stops}
     failing = [words for words in said if words in stops]
     kinds = []
@@ -194,8 +199,7 @@ def _obstacles(post, *, by, flags, found):
         kinds.append(("check", words, "checks"))
     for words in said:
         if words not in stops:
-            is_own = words.startswith("You wrote")
-            kinds.append(("own" if is_own else "state", words.rstrip("."), "history"))
+            kinds.append(("own" if words in own else "state", words.rstrip("."), "history"))
     return kinds
 
 
@@ -278,6 +282,8 @@ def undo_context(by, *, now=None):
 def outcome_words(post, review):
     """What a decision did for readers and search engines, in a sentence or two."""
     version = review.revision.version
+    if review.outcome == Review.Outcome.APPROVED_IN_PART:
+        return missing_decision(eyes_on(post, review.revision))
     if review.outcome == Review.Outcome.APPROVED:
         if post.live_revision_id != review.revision_id:
             return "Readers see it when it is released."

@@ -35,6 +35,7 @@ class Decisions:
     """What a chunk will do; a writer turns it into sets of rows."""
 
     batch: ImportBatch
+    author_id: int | None = None  # who wrote the rows, where a person did so by hand
     created: list = field(default_factory=list)  # (Incoming, slug, version, former slugs)
     updated: list = field(default_factory=list)  # (Incoming, Post, version)
     refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts

@@ -264,7 +264,7 @@ class Post(models.Model):
         if self.withdrawn_at:
             reasons.append("withdrawn")
         if not self.live_revision_id:
-            reasons.append("nobody has approved this text")
+            reasons.append("no approved text is released")
         elif (
             approval is None
             or approval.outcome != Review.Outcome.APPROVED

@@ -12,8 +12,13 @@ class Review(models.Model):
 
     class Outcome(models.TextChoices):
         APPROVED = "approved", "Approved"
+        # By one of several people who wrote it: kept, and another person's decision is missing. It approves nothing.
+        APPROVED_IN_PART = "approved_in_part", "Approved in part"
         CHANGES_REQUESTED = "changes_requested", "Edits asked for"
         REJECTED = "rejected", "Rejected"
+
+    # What a person chooses; whether an approval is one in part follows from who wrote the text.
+    CHOICES = (Outcome.APPROVED, Outcome.CHANGES_REQUESTED, Outcome.REJECTED)
 
     class ReasonCode(models.TextChoices):
         NONE = "", "–"

@@ -52,9 +52,10 @@ def create_post(data, *, by, why=""):
 
 
 @transaction.atomic
-def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved"):
+def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved", batch=None):
     """Make a record dict the working copy of `post` and add its Revision; return it, or None when no text changed.
 
+    batch: the import whose text this is to the letter; `by` only takes it.
     expected_head_id: the head that the editor opened; HeadMoved when it is no longer the head, and nothing is
     written. action: what the audit trail calls it. Raises RecordRefused for an unacceptable record. Readers' pages
     don't change.
@@ -72,7 +73,7 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
     _write_children(post, record)
     before = post.head_revision
     version = next_version(before.version, bump)
-    revision = _add_revision(post, record, version=version, by=by, why=why)
+    revision = _add_revision(post, record, version=version, by=by, why=why, batch=batch)
     note_audit(action, post=post, by=by, revision=revision, before=before, detail=why)
     return revision
 
@@ -126,7 +127,7 @@ def _write_children(post, record):
     )
 
 
-def _add_revision(post, record, *, version, by, why):
+def _add_revision(post, record, *, version, by, why, batch=None):
     """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it.
 
     Words that are live and approved already need no second review: the new head is approved as they are.
@@ -145,8 +146,10 @@ def _add_revision(post, record, *, version, by, why):
         canonical_version=CANONICAL_VERSION,
         status=first_status("repeat the live text" if is_approved else "save"),
         author=by,
+        batch=batch,
         why=why,
     )
+    post.last_batch = batch or post.last_batch
     post.head_revision = revision
     post.awaits_review = False
     post.changed_at = timezone.now()

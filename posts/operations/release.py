@@ -4,6 +4,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from posts.articles import store_article
+from posts.four_eyes import eyes_on, unread_obstacles
 from posts.models import Release, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
@@ -35,6 +36,8 @@ def release_obstacles(post, revision):
         obstacles.append("This text belongs to another post.")
     if revision.status != Revision.Status.APPROVED or standing_approval(revision) is None:
         obstacles.append(f"{revision.version} is not approved.")
+    else:
+        obstacles += unread_obstacles(revision, eyes_on(post, revision))
     if post.review_flags.filter(cleared_at=None).exists():
         obstacles.append("A flag is open; clear it first.")
     if post.is_live and post.live_revision.fingerprint == revision.fingerprint:

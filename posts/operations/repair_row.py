@@ -42,6 +42,7 @@ def _bring_in(issue, raw, by):
     row = Row(issue.line, raw, label=issue.label, held=issue.held)
     incoming, refused = validated(batch, [row], {})
     decisions, _ = decide_chunk(batch, [row], incoming, refused, _NothingSeen())
+    decisions.author_id = by.pk if by else None
     write_decisions(decisions)
     became = next(count for count in COUNTS if decisions.counts[count])
     _close(issue, ImportIssue.Resolution.REPAIRED, by)

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from posts.checks import stopping_findings
 from posts.claims import claims_to_keep
+from posts.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
 from posts.models import Post, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.flag import clear_open_flags
@@ -88,26 +89,11 @@ def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, i
     unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
     if unticked and not is_bulk:
         obstacles.append(f"{len(unticked)} of the checklist not ticked: " + "; ".join(unticked) + ".")
-    if by is not None and is_own_text(post, by, revision) and not (by.is_superuser and own_text_reason.strip()):
-        hint = " Give the reason why you approve it all the same." if by.is_superuser else ""
-        obstacles.append(f"You wrote {revision.version}. Somebody else must approve it.{hint}")
+    if by is not None:
+        obstacles += own_text_obstacles(
+            revision, eyes_on(post, revision), by=by, own_text_reason=own_text_reason, is_bulk=is_bulk
+        )
     return obstacles
-
-
-def is_own_text(post, by, revision=None):
-    """Whether every person's revision since the last approval or import is by this person: four eyes are missing.
-
-    Looks back from `revision` (default: the proposed text). An approval of that text itself is no second pair of
-    eyes for it: it is what is being decided.
-    """
-    revision = revision or post.head_revision
-    authors = []
-    texts = post.revisions.filter(number__lte=revision.number).order_by("-number")
-    for text in texts.only("post_id", "number", "status", "batch_id", "author_id"):
-        if text.batch_id or (text.status == Revision.Status.APPROVED and text.number != revision.number):
-            break
-        authors.append(text.author_id)
-    return bool(authors) and all(author == by.pk for author in authors)
 
 
 @transaction.atomic
@@ -134,13 +120,14 @@ def decide(
     seconds_spent: how long the text was open before its reader; None where nobody knows.
 
     An approval releases the text in the same transaction unless `release` is False. Approving what is live already
-    confirms it, where a flag or an approval in bulk asks for that. Raises HeadMoved when another text is proposed
-    meanwhile, Refused naming all obstacles.
+    confirms it, where a flag or an approval in bulk asks for that. An approval by one of several reviewers who wrote
+    the text is kept as one in part (the outcome of the Review says so): the text goes on waiting for another person.
+    Raises HeadMoved when another text is proposed meanwhile, Refused naming all obstacles.
     """
     require_person(by, "review_post")
     outcome, reason_code = _choices(outcome, reason_code)
     comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
-    own_text_reason = checked_words(own_text_reason, name="The reason", limit=LONG_WORDS)
+    own_text_reason = _own_text_reason(own_text_reason, by=by)
     post = locked(post)
     revision = post.head_revision
     if revision.fingerprint != fingerprint:
@@ -173,6 +160,10 @@ def decide(
     if release and not confirms:
         require_person(by, "release_post")
     subject = post.live_revision if confirms else revision
+    if _is_part(post, subject, by=by, own_text_reason=own_text_reason):
+        review = _approve_in_part(post, subject, by=by, comment=comment, ticks=ticks, seconds_spent=seconds_spent)
+        keep_way_back(review, post=post, before=before)
+        return review
     review = _note_review(
         post,
         subject,
@@ -233,13 +224,17 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
     """
     require_person(by, "review_post")
     comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
-    own_text_reason = checked_words(own_text_reason, name="The reason", limit=LONG_WORDS)
+    own_text_reason = _own_text_reason(own_text_reason, by=by)
     post = locked(post)
     if not post.is_live or post.live_revision.fingerprint != fingerprint:
         raise PageMoved(post)
     if obstacles := confirm_obstacles(post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason):
         raise Refused(*obstacles)
     before = standing_of(post)
+    if _is_part(post, post.live_revision, by=by, own_text_reason=own_text_reason):
+        review = _approve_in_part(post, post.live_revision, by=by, comment=comment, ticks=ticks)
+        keep_way_back(review, post=post, before=before)
+        return review
     review = _note_review(
         post,
         post.live_revision,
@@ -261,6 +256,37 @@ def _confirm(post, *, by):
     post.save(update_fields=["live_approval"])
     refresh_listing(post)
     refresh_queue(post)
+
+
+def _own_text_reason(words, *, by):
+    """The reason why a superuser approves their own text; nobody else has one."""
+    return checked_words(words, name="The reason", limit=LONG_WORDS) if by.is_superuser else ""
+
+
+def _is_part(post, revision, *, by, own_text_reason):
+    """Whether an approval by `by` that nothing stands in the way of leaves a decision by another person missing."""
+    return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
+
+
+def _approve_in_part(post, revision, *, by, comment, ticks, seconds_spent=None):
+    """Keep the approval of one of several authors: nothing is released, no flag is answered, the text waits on."""
+    review = _note_review(
+        post,
+        revision,
+        by=by,
+        outcome=Review.Outcome.APPROVED_IN_PART,
+        comment=comment,
+        ticks=ticks,
+        seconds_spent=seconds_spent,
+    )
+    if revision.pk == post.head_revision_id and may_step(revision, "approve in part"):
+        take_step(revision, "approve in part")
+        post.head_revision = revision
+        post.awaits_review = True
+        post.save(update_fields=["awaits_review"])
+    refresh_queue(post)
+    note_audit("approved in part", post=post, by=by, revision=revision, detail=comment)
+    return review
 
 
 def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spent):
@@ -321,7 +347,7 @@ def _note_review(
 
 def _choices(outcome, reason_code):
     """(Outcome, reason code) as the model knows them; Refused for anything else."""
-    if outcome not in Review.Outcome.values:
+    if outcome not in Review.CHOICES:
         raise Refused("Choose what you decide: approved, changes_requested or rejected.")
     if reason_code not in Review.ReasonCode.values:
         raise Refused("This reason is none of the list.")

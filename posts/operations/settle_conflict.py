@@ -29,7 +29,9 @@ def incoming_record(issue):
 
 def take_incoming(issue, *, by, expected_head_id=None):
     """Make the kept text of a conflict the proposed one; return its Revision (None: it was that already)."""
-    return _settle(issue, incoming_record(issue), Resolution.TAKEN, by=by, expected_head_id=expected_head_id)
+    return _settle(
+        issue, incoming_record(issue), Resolution.TAKEN, by=by, expected_head_id=expected_head_id, batch=issue.batch
+    )
 
 
 def merge_incoming(issue, record, *, by, expected_head_id=None):
@@ -48,12 +50,14 @@ def dismiss_incoming(issue, *, by):
 
 
 @transaction.atomic
-def _settle(issue, record, resolution, *, by, expected_head_id):
+def _settle(issue, record, resolution, *, by, expected_head_id, batch=None):
     require(by, "change_post")
     issue, post = _open(issue)
     why = f"{resolution.label} from {_place(issue)}."
     action = f"conflict {resolution.label.lower()}"
-    revision = record_revision(post, record, by=by, expected_head_id=expected_head_id, why=why, action=action)
+    revision = record_revision(
+        post, record, by=by, expected_head_id=expected_head_id, why=why, action=action, batch=batch
+    )
     # Half of it is a machine's: it waits for review as every imported text does, but for one that readers see approved.
     if revision is not None and may_step(revision, "submit"):
         take_step(revision, "submit")

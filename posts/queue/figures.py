@@ -89,7 +89,7 @@ def decided_by_day(today):
     """{date: decisions of people that stand} of the last DAYS days."""
     start = start_of(days_until(today)[0])
     decided = dict.fromkeys(days_until(today), 0)
-    reviews = Review.objects.filter(created_at__gte=start, undone_at=None).order_by()
+    reviews = _whole_decisions().filter(created_at__gte=start)
     for day, count in reviews.annotate(day=TruncDate("created_at")).values_list("day").annotate(Count("pk")):
         if day in decided:
             decided[day] = count
@@ -98,8 +98,13 @@ def decided_by_day(today):
 
 def decisions_of(person, *, since):
     """{outcome: how many} of one person's decisions since an aware moment."""
-    reviews = Review.objects.filter(reviewer=person, created_at__gte=since, undone_at=None).order_by()
+    reviews = _whole_decisions().filter(reviewer=person, created_at__gte=since)
     return dict(reviews.values_list("outcome").annotate(Count("pk")))
+
+
+def _whole_decisions():
+    """The decisions that stand and end the review of a text: an approval in part leaves it waiting."""
+    return Review.objects.filter(outcome__in=Review.CHOICES, undone_at=None).order_by()
 
 
 def start_of(day):

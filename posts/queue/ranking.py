@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef
 from django.utils import timezone
 
 from posts.checks.registry import checks_key
+from posts.four_eyes import readers_of
 from posts.models import (
     AuditEntry,
     CheckResult,
@@ -71,6 +72,7 @@ class Facts:
     twin: tuple | None = None
     reports: int = 0
     is_back: bool = False
+    approved_in_part_by: str = ""
     submitted_at: datetime | None = None
 
 
@@ -109,6 +111,8 @@ def reasons_of(facts):
     add(weights.REPORTS, facts.reports, f"{facts.reports} reports" if facts.reports > 1 else "")
     if post["first_published_at"] and post["head_revision__fingerprint"] != post["live_revision__fingerprint"]:
         add(weights.CHANGED)
+    if facts.approved_in_part_by:
+        add(weights.PART, detail=f"only {facts.approved_in_part_by} has approved")
     return sorted(found, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
 
 
@@ -299,19 +303,35 @@ def _facts(ids, *, from_record):
     reports = ReaderReport.objects.filter(post__in=facts, answered_at=None).order_by().values_list("post_id")
     for pk, count in reports.annotate(Count("pk")):
         facts[pk].reports = count
-    back = Review.objects.filter(
-        revision__post__in=facts,
-        outcome__in=[Review.Outcome.CHANGES_REQUESTED, Review.Outcome.REJECTED],
-        undone_at=None,
-    )
-    for pk in back.order_by().values_list("revision__post_id", flat=True).distinct():
-        facts[pk].is_back = True
+    decided = Review.objects.filter(revision__post__in=facts, undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
+    rows = decided.order_by().values_list("revision__post_id", "outcome", "fingerprint").distinct()
+    in_part = set()
+    for pk, outcome, fingerprint in rows:
+        if outcome != Review.Outcome.APPROVED_IN_PART:
+            facts[pk].is_back = True
+        elif fingerprint == facts[pk].post["head_revision__fingerprint"]:
+            in_part.add(pk)
+    if in_part:
+        _note_approvals_in_part({pk: facts[pk] for pk in in_part})
     typed = [pk for pk, fact in facts.items() if fact.post["head_revision__status"] == Revision.Status.IN_REVIEW]
     submitted = AuditEntry.objects.filter(post__in=typed, action="submitted").order_by().values_list("post_id")
     for pk, moment in submitted.annotate(Max("made_at")):
         if moment > facts[pk].post["head_revision__created_at"]:
             facts[pk].submitted_at = moment
     return facts
+
+
+def _note_approvals_in_part(facts):
+    """Say of posts whose proposed text somebody approved in part who that was, where it still counts."""
+    about = defaultdict(list)
+    decisions = Review.objects.filter(revision__post__in=facts, undone_at=None).select_related("revision", "reviewer")
+    for decision in decisions.defer("revision__snapshot").order_by("pk"):
+        if decision.fingerprint == facts[decision.revision.post_id].post["head_revision__fingerprint"]:
+            about[decision.revision.post_id].append(decision)
+    for pk, found in about.items():
+        readers, *_ = readers_of(found)
+        names = sorted({str(decision.reviewer) for decision in found if decision.reviewer_id in readers})
+        facts[pk].approved_in_part_by = ", ".join(names)
 
 
 def rank_queue(*, now=None, everything=False, between=lambda: None):

@@ -28,9 +28,9 @@ class Weight:
         return str(self.each) if self.each == self.most else f"{self.each} {self.counts}, {self.most} at most"
 
 
-SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, REPORTS, GENERATOR, CHANGED, WAITING = CODES = (
+SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, REPORTS, GENERATOR, CHANGED, PART, WAITING = CODES = (
     "source", "flag", "origin", "twin", "check", "code", "claims", "images", "reports", "generator", "changed",
-    "waiting",
+    "part", "waiting",
 )  # fmt: skip
 
 # A text that repeats another is worth the first at the lowest similarity that counts, and the second when all is equal.
@@ -86,6 +86,14 @@ WEIGHTS = {
             40,
             "",
             "Readers see an approved text, and this one would replace it.",
+        ),
+        Weight(
+            PART,
+            "Second decision missing",
+            30,
+            30,
+            "",
+            "A reviewer who wrote part of it has approved it; somebody else has to decide about their changes.",
         ),
         Weight(WAITING, "Waiting", 1, 30, "a day", "So that nothing waits for ever."),
     )

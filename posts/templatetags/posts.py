@@ -14,7 +14,7 @@ register.simple_tag(sign)
 @register.simple_tag
 def decision_badge(decision):
     """What a Review decided, as a sign and a word in a box."""
-    sign = {"approved": "✓", "changes_requested": "↺", "rejected": "✕"}[decision.outcome]
+    sign = {"approved": "✓", "approved_in_part": "◐", "changes_requested": "↺", "rejected": "✕"}[decision.outcome]
     return format_html(
         '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>',
         decision.outcome.replace("_", "-"),

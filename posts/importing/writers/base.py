@@ -20,7 +20,7 @@ class BatchWriter:
     def write(self, decisions):
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
-        self.batch_id = decisions.batch.pk
+        self.batch_id, self.author_id = decisions.batch.pk, decisions.author_id
         if decisions.created:
             self._write_created(decisions.created)
         if decisions.updated:
@@ -198,7 +198,7 @@ class BatchWriter:
             "fingerprint": incoming.fingerprint,
             "canonical_version": CANONICAL_VERSION,
             "status": Revision.Status.DRAFTED.value,
-            "author_id": None,
+            "author_id": self.author_id,
             "batch_id": self.batch_id,
             "why": "",
             "created_at": self.now,

@@ -2,6 +2,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
 
+from posts.four_eyes import eyes_on, missing_decision
 from posts.models import Post, Review
 from posts.operations import Refused, decide
 
@@ -13,7 +14,7 @@ class Command(BaseCommand):
         parser.add_argument("source_id")
         parser.add_argument("--as", dest="user", required=True, metavar="USER", help="who decides")
         parser.add_argument("--fingerprint", required=True, help="of the text that was read; another one is refused")
-        parser.add_argument("--outcome", required=True, choices=Review.Outcome.values)
+        parser.add_argument("--outcome", required=True, choices=Review.CHOICES)
         parser.add_argument("--tick", action="append", default=[], help="a point of the checklist that is true")
         parser.add_argument("--flag-seen", action="append", default=[], type=int, help="number of a flag that was read")
         parser.add_argument("--reason", default="", choices=Review.ReasonCode.values)
@@ -50,3 +51,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{source_id}: {review.revision.version} {review.get_outcome_display().lower()}; index: {state}."
         )
+        if missing := missing_decision(eyes_on(post, review.revision)):
+            self.stdout.write(missing)

@@ -1,0 +1,25 @@
+"""An approval by one of several reviewers who wrote a text is kept as one in part. Only what code may write changes."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("posts", "0023_claims_of_approvals"),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name="review",
+            name="outcome",
+            field=models.CharField(
+                choices=[
+                    ("approved", "Approved"),
+                    ("approved_in_part", "Approved in part"),
+                    ("changes_requested", "Edits asked for"),
+                    ("rejected", "Rejected"),
+                ],
+                max_length=20,
+            ),
+        ),
+    ]
