@@ -114,6 +114,14 @@ def _steps(post, revision, approval):
     return steps
 
 
+def with_own_answer(record, post):
+    """`record` as the meta box shows it: where this site asks for a person, its word stands in place of the claim."""
+    if not (post.needs_human_review and getattr(post, "flagged_at", None)):
+        return record
+    answer = f"yes, asked here on {day(post.flagged_at)}"
+    return record | {"flags": record.get("flags", {}) | {"needs_human_review": answer}}
+
+
 def shown_revision(post, revision, claim):
     """(values, are_ours): what the meta box says under "revision": the `claim` of the record until a decision here."""
     if revision.status in revision.UNDECIDED or revision.status == revision.Status.SUPERSEDED:

@@ -124,7 +124,7 @@ def _score(part):
 
 
 def _flag(part):
-    is_yes = " flags__item--yes" if part.value == "yes" else ""
+    is_yes = " flags__item--yes" if part.text.startswith("yes") else ""
     return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
 
 

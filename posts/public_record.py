@@ -22,6 +22,8 @@ def review_of(post, revision):
         "status": revision.status,
         "approved_at": disclosure.approved_at,
         "disclosure": disclosure.sentence,
+        "needs_human_review": post.needs_human_review,
+        "flagged_at": getattr(post, "flagged_at", None),
         "digital_source_type": source_type_of(post, revision),
         "indexable": post.is_indexable and revision.pk == post.live_revision_id,
     }

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,12 +18,12 @@ from alphanode.page_cache import mark_page
 from posts.addresses import address
 from posts.articles import hosts_key, rendered_article, with_stored_article
 from posts.claims import claims_if_approved, claims_of, with_claims
-from posts.disclosure import disclosure_of, shown_revision
+from posts.disclosure import disclosure_of, shown_revision, with_own_answer
 from posts.facets import most_used
 from posts.fingerprint_check import check_command
 from posts.list_lines import plate_words, read_lines
 from posts.meta import meta_box
-from posts.models import FormerSlug, ListedText, Post, ReviewFlag, Term
+from posts.models import FormerSlug, ListedText, Post, Term
 from posts.page_versions import LISTS, keys_of_post, stack_key
 from posts.prepared import Prepared
 from posts.public_record import record_of, review_of
@@ -126,10 +125,7 @@ def how(request):
 @lru_cache(maxsize=8)
 def _page_query(vendor, hosts):
     """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
-    open_flags = ReviewFlag.objects.filter(post=OuterRef("pk"), cleared_at=None).order_by("raised_at")
-    posts = with_stored_article(Post.objects.for_its_page()).annotate(
-        flagged_at=Subquery(open_flags.values("raised_at")[:1])
-    )
+    posts = with_stored_article(Post.objects.for_its_page().with_flagged_at())
     return Prepared(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
@@ -184,7 +180,7 @@ def article_context(post, revision, *, is_preview=False):
     is_indexable = is_listed and not is_preview
     way = way_on(post, revision.snapshot, is_listed=is_listed)
     address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else way.term_slugs)
-    bands, folds = meta_box(record, address_of)
+    bands, folds = meta_box(with_own_answer(record, post), address_of)
     stack = next(iter(record.get("stack", ())), "")
     stack_address = address_of("stack", stack) if stack else ""
     return {

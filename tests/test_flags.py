@@ -4,7 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from lxml import etree
 
+from posts.disclosure import day
 from posts.models import Post, ReviewFlag
 from posts.operations import Refused, clear_flag, flag_post, raise_rule_flag, record_revision, report_problem
 from tests.factories import approve, make_post, person
@@ -25,6 +28,55 @@ def test_one_click_in_a_row_of_the_list_flags_the_post(client):
     assert "Search engines stay away until a person answers." in page.content.decode()
     assert page.request["PATH_INFO"] == reverse("admin:posts_post_changelist")
     assert ReviewFlag.objects.get().reason == "staff" and not Post.objects.indexable().exists()
+
+
+def sheet(client, post):
+    """The words beside "needs human review" in the data sheet of a page."""
+    page = etree.HTML(client.get(post.get_absolute_url()).content.decode())
+    found = page.xpath("//li[span[@class='flags__label']='needs human review']")
+    return " ".join(found[0].itertext()).split("review", 1)[1].strip() if found else ""
+
+
+@pytest.mark.parametrize("flags", [{"needs_human_review": 0, "has_images": 0}, {"has_images": 0}, None])
+@pytest.mark.parametrize("released", [True, False])
+def test_a_flag_raised_here_is_the_answer_of_the_site_on_every_surface(client, superuser, flags, released):
+    post = make_post(released=released, **({"flags": flags} if flags else {}))
+    claim = "no" if "needs_human_review" in (flags or {}) else ""
+    addresses = [reverse(f"posts:{name}", args=[post.slug]) for name in ("record", "api-post")]
+    assert sheet(client, post) == claim
+    for address in addresses:
+        review = client.get(address).json()["review"]
+        assert (review["needs_human_review"], review["flagged_at"]) == (False, None)
+    flag = flag_post(post, by=superuser, note="Look.")
+    on = day(flag.raised_at)
+    assert sheet(client, post) == f"yes, asked here on {on}"
+    for address in addresses:
+        review = client.get(address).json()["review"]
+        assert review["needs_human_review"] is True
+        assert parse_datetime(review["flagged_at"]) == flag.raised_at.replace(
+            microsecond=flag.raised_at.microsecond // 1000 * 1000
+        )
+    for name in ("posts:feed", "posts:json-feed", "posts:api-posts", "posts:articles"):
+        assert f"/posts/{post.slug}/" not in client.get(reverse(name)).content.decode()
+    client.force_login(superuser)
+    preview = client.get(reverse("admin:posts_post_preview", args=[post.pk])).content.decode()
+    assert f"yes, asked here on {on}" in preview
+    client.logout()
+    clear_flag(flag, by=superuser, note="Looked.")
+    assert sheet(client, post) == claim
+
+
+def test_a_flag_that_the_source_raised_is_a_claim_and_the_site_says_that_a_person_is_asked(client):
+    post = make_post(flags={"needs_human_review": 1})
+    assert sheet(client, post) == "yes"
+    review = client.get(reverse("posts:record", args=[post.slug])).json()["review"]
+    assert (review["needs_human_review"], review["flagged_at"]) == (True, None)
+
+
+def test_a_listed_post_of_the_api_is_flagged_by_nobody(client):
+    make_post(released=True)
+    (item,) = client.get(reverse("posts:api-posts")).json()["posts"]
+    assert (item["review"]["needs_human_review"], item["review"]["flagged_at"]) == (False, None)
 
 
 def test_who_may_not_flag_sees_no_button(client):

@@ -47,7 +47,7 @@ def comparison_context(post, old, new):
 
 
 def _post(pk):
-    post = Post.objects.with_texts().filter(pk=pk).first() if pk <= 2**63 - 1 else None
+    post = Post.objects.with_texts().with_flagged_at().filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if post is None:
         raise Http404("No post has this number.")
     return post

@@ -167,6 +167,16 @@ def _review_schema():
             "status": {"enum": Revision.Status.values},
             "approved_at": {"type": ["string", "null"], "format": "date-time"},
             "disclosure": {"type": "string", "description": "Who wrote and who read the text, in a sentence."},
+            "needs_human_review": {
+                "type": "boolean",
+                "description": "Whether a person is asked to look at the text. What record.flags says is a claim.",
+            },
+            "flagged_at": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "Since when a person or a check of this site asks for that; null where only the record "
+                "does, or nobody.",
+            },
             "digital_source_type": {
                 "type": "string",
                 "format": "uri",

@@ -2,7 +2,7 @@ import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from posts.addresses import address
@@ -98,6 +98,13 @@ class PostQuerySet(models.QuerySet):
     def with_texts(self):
         """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
         return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
+
+    def with_flagged_at(self):
+        """With the moment since when this site asks for a second look (`flagged_at`), in the same query; None where
+        nobody here does. That a source asks for a person is a claim of its record."""
+        flags = self.model._meta.get_field("review_flags").related_model
+        here = flags.objects.filter(post=OuterRef("pk"), cleared_at=None).exclude(reason=flags.Reason.SOURCE)
+        return self.annotate(flagged_at=Subquery(here.order_by("raised_at").values("raised_at")[:1]))
 
     def for_its_page(self):
         """With what the page of a post shows, in the same query: nothing of the working copy, and of the proposed text
