@@ -12,6 +12,7 @@ from django.db import connection
 from posts.importing.mapping import Mapping
 from posts.importing.pipeline import import_posts
 from posts.importing.readers.wxr import WxrReader
+from posts.importing.readers.xml_repairs import XmlRepairs
 from posts.importing.sources import SourceUnreadable
 from posts.importing.uploads import check_content
 from posts.models import FormerSlug, ImportBatch, ImportIssue, Post, Revision
@@ -222,13 +223,11 @@ def test_a_changed_text_becomes_a_proposed_one_and_https_is_no_other_site():
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (export(item(), "<item><title>a & b</title></item>"), "not well-formed XML: invalid token, line 28, column 16"),
+        (export(item(), "<item><title>a < b</title></item>"), "not well-formed XML: invalid token, line 28, column 16"),
         (export(item(), "<item>"), "not well-formed XML: mismatched tag, line 28, column 8"),
         (export(item())[:-30], "not well-formed XML: no element found"),
         (export(item()) + b"<rss/>", "not well-formed XML: junk after document element"),
         (export(item(), "<x:y/>"), "not well-formed XML: unbound prefix"),
-        (export(item(), "a ]]> b"), "not well-formed XML"),
-        (export(item("&nbsp;").replace("&amp;nbsp;", "&nbsp;")), "not well-formed XML: undefined entity"),
         (export(item()).replace(b"UTF-8", b"UTF-16"), "encoding specified in XML declaration is incorrect"),
         (export(item()).replace(b"UTF-8", b"EBCDIC-9"), "unknown encoding"),
         (export(item()).replace(b"UTF-8", b"Shift_JIS"), "can't be read"),
@@ -253,6 +252,86 @@ def test_a_file_that_is_no_whole_export_brings_nothing_in_and_says_where_it_brea
     assert not Post.objects.exists() and not ImportIssue.objects.exists()
     batch = ImportBatch.objects.get()
     assert batch.rows == 0 and batch.state == "stopped" and said in batch.message
+
+
+FORBIDDEN = {
+    "a control character in CDATA": ("<![CDATA[One\x0b two]]>", "One two", 1, False),
+    "NUL, escape and bell": ("<![CDATA[\x00One\x1b \x07two\x01]]>", "One two", 4, False),
+    "a control character outside of CDATA": ("One\x08 two", "One two", 1, False),
+    "a noncharacter": ("<![CDATA[One\uffff two\ufffe]]>", "One two", 2, False),
+    "the number of a control character": ("One&#x0B; two&#11;&#0;", "One two", 3, False),
+    "the number of half a surrogate pair": ("One&#xD83D; two&#56832;", "One two", 2, False),
+    "a number that XML allows": ("One&#32;two&#x21;&#X21;", "One two!!", 0, False),
+    "a name of HTML": ("One&nbsp;two &eacute;&hellip;", "One\xa0two é…", 0, True),
+    "a name of nobody": ("One &two; three", "One &two; three", 0, True),
+    "a bare sign": ("One & two &, ?a=1&b=2", "One & two &, ?a=1&b=2", 0, True),
+    "a sign that looks like the end of CDATA": ("One ]]&gt; two", "One ]]> two", 0, False),
+    "the end of CDATA outside of it": ("One ]]> two", "One ]]> two", 0, True),
+    "what is text in CDATA": ("<![CDATA[One &nbsp; &amp;amp; &#11; & two]]>", "One   &amp; & two", 0, False),
+    "an end of CDATA inside": ("<![CDATA[One ]]]]><![CDATA[> & two]]>", "One ]]> & two", 0, False),
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 256 * 1024], ids=["byte by byte", "seven bytes at a time", "at once"])
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_what_xml_forbids_is_left_out_or_comes_in_as_text_and_is_counted(name, size, monkeypatch):
+    monkeypatch.setattr("posts.importing.readers.wxr.READ_BYTES", size)
+    title, meant, removed, is_replaced = FORBIDDEN[name]
+    other = item("Other", post_id="8", post_name="other")
+    batch = bring_in(item("TITLE").replace("TITLE", title), other)
+    assert counts(batch) == {"created": 2}
+    assert Post.objects.get(source_id__endswith=":7").title == " ".join(meant.split()).replace("\xa0", " ")
+    assert batch.breakdown["left_out"].get("characters that XML forbids", 0) == removed
+    warnings = batch.breakdown["warnings"]
+    assert is_replaced == any("a bare “&”" in warning for warning in warnings), warnings
+    assert all(count == 1 for count in warnings.values())
+
+
+def test_a_file_with_forbidden_characters_everywhere_keeps_its_words_and_lines_and_changes_nothing_again():
+    broken = export(
+        item("One & two", "<p>Be\x0bfore</p>\n<p>Fish &amp; chips</p>", meta=[("k", "a\x02b & c")]),
+        "<!-- a \x01 comment & more -->\n",
+        item("Three", "<pre>a &amp;&amp; b\x1f</pre>", post_id="8", post_name="b", more="<x a='1&2'/>"),
+    ).replace(b"One &amp; two", b"One & two")
+    batch = import_posts(io.BytesIO(b"\n\n" + broken), name="site.xml", format="wxr")
+    assert counts(batch) == {"created": 2}
+    assert batch.breakdown["left_out"] == {"characters that XML forbids": 4}
+    first, second = Post.objects.order_by("source_id")
+    assert (first.title, first.body) == ("One & two", "Before\n\nFish & chips")
+    assert first.payload["k"] == "ab & c"
+    assert second.body == "```\na && b\n```"
+    again = import_posts(io.BytesIO(b"\n\n" + broken), name="site.xml", format="wxr")
+    assert counts(again) == {"unchanged": 2}
+    broken = b"\n\n" + broken.replace(b"</rss>", b"</rs>")
+    with pytest.raises(SourceUnreadable, match=rf"mismatched tag, line {broken.count(10):,}, column"):
+        import_posts(io.BytesIO(broken), name="site.xml", format="wxr")
+
+
+@pytest.mark.parametrize("size", range(1, 200, 7))
+def test_what_xml_allows_goes_through_unchanged_in_pieces_of_any_size(size):
+    data = export(
+        item("Ü & 한 🙂 ]] >", "<p>]] ]]]]><![CDATA[> &nbsp; 한</p>"), "<!-- a --> &#233; &amp;amp; <x a='&lt;'/>"
+    )
+    repairs = XmlRepairs()
+    pieces = [repairs.feed(data[at : at + size]) for at in range(0, len(data), size)]
+    assert b"".join([*pieces, repairs.feed(b"", is_last=True)]) == data
+    assert repairs.taken(len(data)) == (0, 0)
+
+
+@pytest.mark.parametrize("sign", [b"&", b"]", b"<", b"\x80", b"<![CDATA[", b"\x01", b"]]>", b"&#1;"])
+def test_a_sign_that_comes_for_ever_is_not_held_back(sign):
+    repairs = XmlRepairs()
+    repairs.feed(b"<?xml version='1.0'?>")
+    for _ in range(5):
+        repairs.feed(sign * 20_000)
+    assert len(repairs._rest) < 500
+
+
+def test_bytes_that_are_letters_in_another_encoding_stay():
+    head = HEAD.replace("UTF-8", "windows-1252")
+    data = export(item("ï¿¾ í\xa0\xa0 & \x0bü", "Words"), head=head).decode().encode("cp1252").replace(b"&amp;", b"&")
+    import_posts(io.BytesIO(data), name="site.xml", format="wxr")
+    assert Post.objects.get().title == "ï¿¾ í & ü"
 
 
 def test_an_item_beyond_all_measure_is_refused_and_its_neighbours_come_in():

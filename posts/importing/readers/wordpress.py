@@ -48,6 +48,8 @@ TYPES = ("post", "page")
 _PUBLIC = ("publish",)
 _NO_POSTS = {"trash": "in WordPress's trash", "auto-draft": "an automatic draft, never saved by a person",
              "inherit": "a former revision"}  # fmt: skip
+FORBIDDEN_CHARACTERS = "characters that XML forbids"
+FORBIDDEN_SIGNS = "signs that XML forbids where they stood, such as a bare “&”, came in as text"
 _PARTS = {
     "attachment": "an attachment; posts name it among their images",
     "wp_block": "a reusable block; its words are in the posts that show it",
@@ -115,8 +117,8 @@ def row_of(item, line, site):
     has_password = bool(item.get("has_password"))
     counted = f"{site.kind_of(kind)}, {status[:40]}{', password' if has_password else ''}"
     start = {"line": line, "label": label, "kind": counted}
-    if item["comments"]:
-        start["left_out"] = {"comments": item["comments"]}
+    left_out = {"comments": item["comments"], FORBIDDEN_CHARACTERS: item["removed"]}
+    start["left_out"] = {what: count for what, count in left_out.items() if count}
     if not site.takes(kind):
         reason = _PARTS.get(kind) or f"of the type “{site.kind_of(kind)}”; posts and pages are imported"
         return Row(raw=b"", skip_reason=reason, **start)
@@ -137,6 +139,8 @@ class _Article:
         self.site = site
         self.fields = Fields(site.mapping)
         self.images = []
+        if item["replaced"]:
+            self.fields.warnings.append(FORBIDDEN_SIGNS)
         self.used = set()  # attachments that are among the images, by their number
 
     def row(self, start, *, is_held):

@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from posts.importing.readers.base import Reader
 from posts.importing.readers.wordpress import DEFAULT_FIELDS, MAX_ITEM, Site, row_of
+from posts.importing.readers.xml_repairs import XmlRepairs
 from posts.importing.sources import SourceUnreadable
 
 READ_BYTES = 256 * 1024
@@ -103,6 +104,7 @@ class _Export:
         self.text = None  # parts of the text that is being collected
         self.size = 0
         self.is_export = False
+        self.repairs = XmlRepairs()
         self.parser = parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
         parser.buffer_size = 1 << 16
@@ -114,25 +116,33 @@ class _Export:
     def read(self):
         """({name: text} of the channel, {login: name} of its authors). Raises SourceUnreadable."""
         try:
+            given = 0
             while piece := self.stream.read(READ_BYTES):
+                piece = self.repairs.feed(piece)
+                given += len(piece)
                 self.parser.Parse(piece, False)
-                if self.stream.offset - self.parser.CurrentByteIndex > MAX_TOKEN:
+                if given - self.parser.CurrentByteIndex > MAX_TOKEN:
                     raise _Refused(f"has a tag or comment of more than {MAX_TOKEN >> 20} MB")
-            self.parser.Parse(b"", True)
+            self.parser.Parse(self.repairs.feed(b"", is_last=True), True)
             if not self.is_export:
                 raise _Refused("is a feed, and no export: it has no elements of WordPress's own")
         except expat.ExpatError as error:
             said = expat.ErrorString(error.code).removeprefix("not well-formed (").rstrip(")")
-            message = f"{self.name} is not well-formed XML: {said}, line {error.lineno:,}, column {error.offset:,}."
+            where = f"line {self._line(error.lineno):,}, column {error.offset:,}"
+            message = f"{self.name} is not well-formed XML: {said}, {where}."
         except (LookupError, ValueError) as error:
             # An encoding that it names and Python does not know, or of which one character is several bytes.
             message = f"{self.name} can't be read: {error}."
         except _Refused as refusal:
-            line, column = self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber
+            line, column = self._line(), self.parser.CurrentColumnNumber
             message = f"{self.name} {refusal} (line {line:,}, column {column:,})."
         else:
             return self.channel, self.authors
         raise SourceUnreadable(f"{message} Nothing of it was imported. Mend it there, or export it again.")
+
+    def _line(self, number=None):
+        """The line of the file that the parser is at, or `number` as it counts them."""
+        return (number or self.parser.CurrentLineNumber) + self.repairs.lines
 
     def _doctype(self, name, system_id, public_id, has_internal_subset):
         raise _Refused("has a DOCTYPE, which no export has and which could make it mean other things")
@@ -151,7 +161,7 @@ class _Export:
             return
         if depth == 3:
             if name == "item":
-                self.item = {"line": self.parser.CurrentLineNumber, "terms": [], "meta": [], "comments": 0}
+                self.item = {"line": self._line(), "terms": [], "meta": [], "comments": 0}
                 self.size = 0
             elif name == "wp:author":
                 self.author = {}
@@ -210,6 +220,8 @@ class _Export:
             if self.size > MAX_ITEM:
                 self.item = {key: value for key, value in self.item.items() if key not in ("content", "excerpt")}
                 self.item |= {"is_cut": True, "meta": [], "terms": []}
+            # Of what stood before the first item, and between two, the next one tells.
+            self.item["removed"], self.item["replaced"] = self.repairs.taken(self.parser.CurrentByteIndex)
             self.spool.add(self.item)
             self.item = self.meta = None
             self.size = 0

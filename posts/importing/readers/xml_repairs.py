@@ -1,0 +1,153 @@
+"""What programs write into XML and XML forbids, put right before a parser reads it, in pieces and in flat memory.
+
+Exports of WordPress are made by joining texts. What people pasted from a word processor brings control characters;
+plugins write names of HTML (`&nbsp;`), bare `&` and numbers of characters that do not exist. WordPress's own importer
+takes such files. What XML allows is https://www.w3.org/TR/xml/#charsets and #sec-predefined-ent.
+"""
+
+import re
+from collections import deque
+from html.entities import html5
+
+# Held back until more comes: the longest sign, name or number that is looked for.
+MARGIN = 64
+# Between two items no more are counted.
+MAX_COUNTED = 100_000
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
+# Control characters, and in UTF-8 the halves of surrogate pairs, U+FFFE and U+FFFF.
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]")
+_SUSPECT = re.compile(
+    rb"&(?!(?:amp|lt|gt|quot|apos);)(#[xX][0-9a-fA-F]{1,8};|#[0-9]{1,9};|[A-Za-z][A-Za-z0-9]{0,31};)?|\]\]>"
+)
+_OPENING = re.compile(rb"<!\[CDATA\[|<!--")
+_CLOSING = {b"<![CDATA[": b"]]>", b"<!--": b"-->"}
+
+
+class XmlRepairs:
+    """Takes the bytes of a file in pieces and gives those that a parser takes.
+
+    removed and replaced: places, counted in the bytes that were given, of characters that were left out and of signs
+    that were written otherwise; whoever asks takes them off. lines: how many lines were left out at the beginning.
+    """
+
+    def __init__(self):
+        self.removed, self.replaced, self.lines = deque(maxlen=MAX_COUNTED), deque(maxlen=MAX_COUNTED), 0
+        self._rest, self._given, self._inside = b"", 0, b""
+        self._is_utf_8 = self._passes = None
+
+    def feed(self, piece, *, is_last=False):
+        """The bytes to give to the parser now."""
+        data = self._rest + piece
+        if self._passes is None:
+            data = self._begin(data)
+        if self._passes:
+            self._given += len(data)
+            return data
+        parts, place = [], 0
+        while place < len(data) or not parts:
+            at, place_after = self._end_of_part(data, place, is_last)
+            parts.append(self._repaired(data[place:at]))
+            if at == place_after:
+                place = at
+                break
+            # The sign itself begins or ends what stands between it and its partner.
+            sign = data[at:place_after]
+            parts.append(self._noted(sign))
+            self._inside = b"" if self._inside else sign
+            place = place_after
+        self._rest = data[place:]
+        return b"".join(parts)
+
+    def taken(self, until):
+        """(characters that were left out, signs that were replaced) before the byte `until`, each told once."""
+        return tuple(self._count(places, until) for places in (self.removed, self.replaced))
+
+    def _count(self, places, until):
+        count = 0
+        while places and places[0] < until:
+            places.popleft()
+            count += 1
+        return count
+
+    def _begin(self, data):
+        """Look at the first bytes: what they are written in, and whether white space stands before the declaration."""
+        self._passes = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]
+        declared = re.search(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})""", data[:300])
+        self._is_utf_8 = declared is None or declared[1].lower() in (b"utf-8", b"utf8")
+        begun = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if begun.startswith(b"<?xml") and not self._passes:
+            self.lines = data[: len(data) - len(begun)].count(b"\n")
+            return begun
+        return data
+
+    def _end_of_part(self, data, place, is_last):
+        """(where the part that begins at `place` ends, where the sign behind it ends; the same if none is there)."""
+        if self._inside:
+            closing = _CLOSING[self._inside]
+            at = data.find(closing, place)
+            if at >= 0:
+                return at, at + len(closing)
+        elif match := _OPENING.search(data, place):
+            return match.span()
+        if is_last:
+            return len(data), len(data)
+        at = max(place, len(data) - MARGIN)
+        # No name, number, sign or character is torn.
+        if not self._inside:
+            starts = data.rfind(b"&", max(place, at - MARGIN), at), data.find(b"]]>", max(place, at - 2), at + 2)
+            at = min((start for start in starts if start >= 0), default=at)
+        while at > max(place, len(data) - 2 * MARGIN) and 0x80 <= data[at] < 0xC0:
+            at -= 1
+        return at, at
+
+    def _repaired(self, data):
+        if len(data.translate(None, _CONTROLS)) < len(data) or (
+            self._is_utf_8 and (b"\xed" in data or b"\xef\xbf" in data)
+        ):
+            data = self._sub(_FORBIDDEN, self._without, data)
+        if not self._inside and (b"&" in data or b"]]>" in data):
+            data = self._sub(_SUSPECT, self._allowed, data)
+        return self._noted(data)
+
+    def _noted(self, data):
+        self._given += len(data)
+        return data
+
+    def _sub(self, pattern, replacement, data):
+        """pattern.sub() that lets `replacement` know at which byte of the given ones its match stands."""
+        parts, place, given = [], 0, self._given
+        for match in pattern.finditer(data):
+            parts.append(data[place : match.start()])
+            given += match.start() - place
+            parts.append(new := replacement(match, given))
+            given += len(new)
+            place = match.end()
+        return b"".join([*parts, data[place:]])
+
+    def _without(self, match, at):
+        if not self._is_utf_8 and len(match[0]) > 1:
+            return match[0]
+        self.removed.append(at)
+        return b""
+
+    def _allowed(self, match, at):
+        """What stands for a sign of markup that is none here."""
+        told = match[1] or b""
+        if told.startswith(b"#"):
+            number = int(told[2:-1], 16) if told[1:2] in b"xX" else int(told[1:-1])
+            if (
+                number in (9, 10, 13)
+                or 32 <= number < 0xD800
+                or 0xE000 <= number < 0xFFFE
+                or 0xFFFF < number < 0x110000
+            ):
+                # A capital X is none of XML's.
+                return match[0].replace(b"X", b"x", 1)
+            self.removed.append(at)
+            return b""
+        self.replaced.append(at)
+        if match[0] == b"]]>":
+            return b"]]&gt;"
+        if characters := html5.get(told.decode()) if told else "":
+            return "".join(f"&#{ord(character)};" for character in characters).encode()
+        return b"&amp;" + told
