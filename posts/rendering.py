@@ -1,7 +1,8 @@
 """Markdown to safe HTML: the only door. Admin, import and pages all render through render_text().
 
-markdown-it-py (CommonMark 0.31, tables, strikethrough; raw HTML stays text) → Pygments classes → nh3. Figures and
-the checklist go in afterwards, between the sanitized pieces: no body text can forge one.
+markdown-it-py (CommonMark 0.31, tables, strikethrough, the rules of posts.markdown_rules; other HTML stays text) →
+Pygments classes → nh3. Figures and the checklist go in afterwards, between the sanitized pieces: no body text can forge
+one. docs/markdown.md says what authors can write.
 """
 
 import re
@@ -13,16 +14,20 @@ from django.conf import settings
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from posts.code_heads import read_code_head
+from posts.heading_names import Targets, plain_name
 from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.markdown_rules import add_rules, note_key
 from posts.plates import plate_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 5
+RENDERER_VERSION = 6
 # Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -53,13 +58,19 @@ COLOURED = frozenset(
 )
 
 TAGS = {
-    "a", "blockquote", "br", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
-    "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "abbr", "blockquote", "br", "code", "details", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "kbd", "li",
+    "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead",
+    "tr", "ul",
 }  # fmt: skip
+# What every id of a text begins with, so that none is an id of the page around it.
+ID_PREFIX = "s-"
 ATTRIBUTES = {
-    "a": {"href", "title"},
+    "a": {"href", "title", "id", "aria-label"},
+    "abbr": {"title"},
     "code": {"class"},
-    "span": {"class"},
+    "li": {"id"},
+    "span": {"class", "id"},
+    "sup": {"class"},
     "div": {"class", "dir", "tabindex", "role", "aria-label"},
     "p": {"class"},
     "pre": {"tabindex", "role", "aria-label"},
@@ -74,6 +85,7 @@ _CLEANER = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     link_rel="nofollow ugc noopener",
     strip_comments=True,
+    id_prefix=ID_PREFIX,
 )
 # The desk shows a text with its changes marked, through the same door: two tags more, the signs' and labels' classes.
 _MARKED_CLEANER = nh3.Cleaner(
@@ -118,11 +130,11 @@ def _code_block(code, info, env):
 
     It has classes for colours where those cost little.
     """
-    language, _, file_name = info.strip().partition(" ")
-    language, file_name = language.lower()[:40], file_name.strip()[:120]
-    body, name = escape(code), language
-    if language and (lexer := _lexer(language)):
-        name = lexer.name
+    code_head = read_code_head(info)
+    file_name = code_head.file_name
+    body, name = escape(code), code_head.name or code_head.language
+    if code_head.language and (lexer := _lexer(code_head.language)):
+        name = code_head.name or lexer.name
         env["coloured"] = env.get("coloured", 0) + len(code)
         if len(code) <= MAX_COLOURED and env["coloured"] <= MAX_COLOURED_OF_TEXT:
             body = highlight(code, lexer, _FORMATTER)
@@ -151,6 +163,7 @@ def _lexer(language):
 def _markdown():
     # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
+    add_rules(parser)
     parser.core.ruler.before("inline", "cost", _refuse_costly)
 
     def code(renderer, tokens, index, options, env):
@@ -172,6 +185,26 @@ def _markdown():
     def table_end(renderer, tokens, index, options, env):
         return "</table></div>"
 
+    def nothing(renderer, tokens, index, options, env):
+        return ""
+
+    def words(renderer, tokens, index, options, env):
+        return escape(tokens[index].content)
+
+    def picture_address(renderer, tokens, index, options, env):
+        return f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)'
+
+    def anchor(renderer, tokens, index, options, env):
+        return f'<span id="{escape(tokens[index].meta["id"])}"></span>'
+
+    parser.add_render_rule("comment", nothing)
+    parser.add_render_rule("note_open", nothing)
+    parser.add_render_rule("note_close", nothing)
+    parser.add_render_rule("note_mark", _note_mark)
+    parser.add_render_rule("note_backs", _note_backs)
+    parser.add_render_rule("anchor", anchor)
+    parser.add_render_rule("task", words)
+    parser.add_render_rule("picture_address", picture_address)
     parser.add_render_rule("table_open", table)
     parser.add_render_rule("table_close", table_end)
     parser.add_render_rule("fence", code)
@@ -214,7 +247,36 @@ def _inline_image(token, env):
             words = words or env["images"][number - 1].get("caption", "")
             return f"<em>(Image {number}{': ' if words else ''}{escape(words)})</em>"
         return f"<em>(Image {number} does not exist{': ' if words else ''}{escape(words)})</em>"
+    if token.meta.get("in_link"):
+        return escape(words or url)
     return f'<a href="{escape(url)}">{escape(words or url)}</a>'
+
+
+def _note_mark(renderer, tokens, index, options, env):
+    """The raised number that leads to a note; without a note in the text, what was written."""
+    mark = tokens[index].meta
+    if "number" not in mark:
+        return escape(tokens[index].content)
+    number = mark["number"]
+    return (
+        f'<sup class="note-mark"><a href="#{ID_PREFIX}note_{number}" id="{_back_id(number, mark["time"])}" '
+        f'aria-label="Note {number}">{number}</a></sup>'
+    )
+
+
+def _note_backs(renderer, tokens, index, options, env):
+    """The links from a note back to where the text refers to it."""
+    number, times = tokens[index].meta["number"], tokens[index].meta["times"]
+    return "".join(
+        f' <a href="#{_back_id(number, time)}" aria-label="Back to where note {number} is referred to'
+        f'{f", {time}" if times > 1 else ""}">↩\ufe0e</a>'
+        for time in range(1, times + 1)
+    )
+
+
+def _back_id(number, time):
+    """The id of the place where a text refers to a note. No heading has an underscore in its id."""
+    return f"{ID_PREFIX}back_{number}{f'_{time}' if time > 1 else ''}"
 
 
 _MARKDOWN = _markdown()
@@ -238,27 +300,38 @@ class _Flow:
         self.checklist = record.get("checklist", [])
         self.hosts = image_hosts
         self.env = {"images": self.images}
+        self.texts, self.notes, self.targets = [], _Notes(), Targets()
         self.parts, self.figures, self.placed = [], [], set()
         self.contents, self.ids = [], {}
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
+        """Read a text. It is written when all texts are read: a link may lead to a heading further down."""
         try:
             tokens = markdown_tokens(text, self.env)
         except TextTooCostly as refusal:
-            self._close_figures()
-            self.parts.append(as_written_html(text, str(refusal)))
+            self.texts.append(as_written_html(text, str(refusal)))
             return
+        tokens = self.notes.take(tokens)
         self._set_headings(tokens)
+        if lede:
+            first = next((token for token in tokens if token.type == "paragraph_open" and not token.level), None)
+            if first:
+                first.attrSet("class", "lede")
+        self.texts.append(tokens)
+
+    def _write(self, tokens):
+        """Add the HTML of tokens, with figures and checklist where these place them."""
+        if isinstance(tokens, str):
+            self._close_figures()
+            self.parts.append(tokens)
+            return
+        self._set_links(tokens)
         piece, index = [], 0
         while index < len(tokens):
             placement = self._placement(tokens, index)
             if placement is None:
-                token = tokens[index]
-                if lede and token.type == "paragraph_open" and token.level == 0:
-                    token.attrSet("class", "lede")
-                    lede = False
-                piece.append(token)
+                piece.append(tokens[index])
                 index += 1
                 continue
             self._add_sanitized(piece)
@@ -276,7 +349,7 @@ class _Flow:
         children = [
             child
             for child in tokens[index + 1].children
-            if child.type != "softbreak" and not (child.type == "text" and not child.content.strip())
+            if child.type not in ("softbreak", "comment") and not (child.type == "text" and not child.content.strip())
         ]
         if len(children) == 1 and children[0].type == "text" and children[0].content.strip() == "[checklist]":
             return None if self.checklist_placed else ["checklist"]
@@ -298,7 +371,7 @@ class _Flow:
             self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
 
     def _add_sanitized(self, tokens):
-        if not tokens:
+        if all(token.type == "comment" for token in tokens):
             return
         self._close_figures()
         self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env)))
@@ -322,15 +395,31 @@ class _Flow:
                 above = [*(level for level in above if level < written), written]
                 level = min(6, 1 + len(above))
                 words = _plain(tokens[index + 1])
-                identifier = self._free_id(words)
+                given = token.meta.get("id", "")
+                identifier = self._free_id(given or words)
                 token.tag = f"h{level}"
                 token.attrSet("id", identifier)
                 self.contents.append(Heading(level, identifier, words))
+                self.targets.add_heading(words, identifier)
+                if given:
+                    self.targets.add_given(given, identifier)
             elif token.type == "heading_close":
                 token.tag = f"h{min(6, 1 + len(above))}"
+            for child in token.children or ():
+                if child.type == "anchor":
+                    given, child.meta["id"] = child.meta["id"], self._free_id(child.meta["id"])
+                    self.targets.add_given(given, child.meta["id"])
+
+    def _set_links(self, tokens):
+        """Links within the text lead to the ids that its headings got."""
+        for token in tokens:
+            for child in token.children or ():
+                address = str(child.attrGet("href") or "") if child.type == "link_open" else ""
+                if address.startswith("#") and (identifier := self.targets.find(address[1:])):
+                    child.attrSet("href", f"#{identifier}")
 
     def _free_id(self, words):
-        base = "s-" + (re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60].strip("-") or "section")
+        base = ID_PREFIX + (plain_name(words) or "section")
         # From the last number on: thousands of headings of one name must not try every number each.
         count = self.ids.get(base, 0) + 1
         identifier = base if count == 1 else f"{base}-{count}"
@@ -342,15 +431,105 @@ class _Flow:
         return identifier
 
     def finish(self):
-        """What the body did not place follows it."""
+        """The texts, and after them what they did not place, and the notes."""
+        notes = self.notes.tokens()
+        self._set_headings(notes)
+        checklist_id = self._free_id("Checklist") if self.checklist else ""
+        notes_id = self._free_id("Notes") if notes else ""
+        for name, identifier in (("checklist", checklist_id), ("notes", notes_id)):
+            if identifier:
+                self.targets.add_heading(name, identifier)
+        for tokens in self.texts:
+            self._write(tokens)
         for number in range(1, len(self.images) + 1):
             self._add_placed(number)
         self._close_figures()
         if self.checklist and not self.checklist_placed:
-            identifier = self._free_id("Checklist")
-            self.contents.append(Heading(2, identifier, "Checklist"))
-            self.parts.append(format_html('<h2 id="{}">Checklist</h2>{}', identifier, checklist_html(self.checklist)))
+            self._add_heading("Checklist", checklist_id)
+            self.parts.append(checklist_html(self.checklist))
+        if notes:
+            self._add_heading("Notes", notes_id)
+            self._write(notes)
         return format_html_join("\n", "{}", _rows(self.parts))
+
+    def _add_heading(self, words, identifier):
+        self.contents.append(Heading(2, identifier, words))
+        self.parts.append(format_html('<h2 id="{}">{}</h2>', identifier, words))
+
+
+class _Notes:
+    """The notes of all texts of an article: numbered as the texts refer to them, then those that nothing refers to."""
+
+    def __init__(self):
+        self.known, self.others, self.order = {}, [], []
+
+    def take(self, tokens):
+        """The tokens without the notes among them; marks in what is left get their numbers."""
+        if not any(token.type == "note_open" for token in tokens):
+            self._number(tokens)
+            return tokens
+        kept, open_notes = [], []
+        for token in tokens:
+            if token.type == "note_open":
+                note = {"tokens": [], "times": 0, "number": 0}
+                key = note_key(token.meta["label"])
+                # Of two notes with one label the first counts; the second keeps its words.
+                if key in self.known:
+                    self.others.append(note)
+                else:
+                    self.known[key] = note
+                open_notes.append(note)
+            elif token.type == "note_close":
+                open_notes.pop()
+            else:
+                (open_notes[-1]["tokens"] if open_notes else kept).append(token)
+        self._number(kept)
+        return kept
+
+    def _number(self, tokens):
+        for token in tokens:
+            for child in token.children or ():
+                if child.type == "note_mark" and (note := self.known.get(note_key(child.meta["label"]))):
+                    if not note["number"]:
+                        self.order.append(note)
+                        note["number"] = len(self.order)
+                    note["times"] += 1
+                    child.meta |= {"number": note["number"], "time": note["times"]}
+
+    def tokens(self):
+        """The tokens of a numbered list of all notes, [] if there are none."""
+        # Notes refer to notes: the list grows while it is read.
+        for note in self.order:
+            self._number(note["tokens"])
+        for note in [*self.known.values(), *self.others]:
+            if not note["number"]:
+                self.order.append(note)
+                note["number"] = len(self.order)
+                self._number(note["tokens"])
+        if not self.order:
+            return []
+        made = [Token("ordered_list_open", "ol", 1, block=True)]
+        for note in self.order:
+            made.append(
+                Token("list_item_open", "li", 1, {"id": f"{ID_PREFIX}note_{note['number']}"}, block=True, level=1)
+            )
+            made += _with_backs(note)
+            made.append(Token("list_item_close", "li", -1, block=True, level=1))
+        return [*made, Token("ordered_list_close", "ol", -1, block=True)]
+
+
+def _with_backs(note):
+    """The tokens of a note with the links back at the end of its last paragraph, or below it."""
+    tokens = note["tokens"]
+    if not note["times"]:
+        return tokens
+    backs = Token("note_backs", "", 0, meta={"number": note["number"], "times": note["times"]})
+    if len(tokens) >= 3 and tokens[-1].type == "paragraph_close":
+        tokens[-2].children.append(backs)
+        return tokens
+    inline = Token("inline", "", 0, children=[backs], level=3)
+    opened, closed = (Token(f"paragraph_{end}", "p", turn, level=2) for end, turn in (("open", 1), ("close", -1)))
+    return [*tokens, opened, inline, closed]
 
 
 def _rows(parts):

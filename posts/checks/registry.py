@@ -9,7 +9,7 @@ from posts.checks.text import CheckedText
 
 SEVERITIES = ("stops", "advises")
 # Raise it when a check of ours says something else about the same text: what is stored is then found anew.
-CHECKS_VERSION = 2
+CHECKS_VERSION = 3
 # Of one check no more than this many findings are told; a text that breaks everything needs no list of it.
 MAX_TOLD = 20
 

@@ -1,7 +1,7 @@
 """Headings and sections."""
 
 from posts.checks.registry import check
-from posts.comparing.blocks import words_in
+from posts.comparing.blocks import comments_in, words_in
 
 # A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
 MIN_SECTION_WORDS = 8
@@ -40,10 +40,24 @@ def _sections(text):
             if heading and not is_full and not is_parent:
                 yield heading[1].text, heading[0], words
             heading, words, is_full = (field, block), 0, False
+        elif block.kind == "comment":
+            continue
         elif block.kind == "paragraph" and not block.placed:
             words += words_in(block.text)
         else:
             is_full = True
+
+
+@check("comment", "advises")
+def comment(text):
+    """HTML comments: the page leaves them out, the record that anybody may read has them."""
+    for field, block in text.blocks:
+        for words in comments_in(block):
+            yield (
+                f"Readers do not see the comment “{words[:200]}”, but the JSON of the record has it. "
+                "Delete it if it is not meant for them.",
+                f"/{field}",
+            )
 
 
 @check("not-taken-apart", "advises")

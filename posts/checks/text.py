@@ -15,6 +15,13 @@ def spaced_words(text):
     return " ".join(["", *_WORD.findall(text.casefold()), ""])
 
 
+def _shown(token, style):
+    """What a token is in a passage: code is elsewhere, a comment is seen by no reader, a note's mark is a number."""
+    if "code" in style.formats:
+        return "…"
+    return "" if style.formats & {"comment", "note"} else token
+
+
 class CheckedText:
     """`record` (a dict) with what several checks ask about it."""
 
@@ -49,7 +56,7 @@ class CheckedText:
         for field, block in self.blocks:
             if not block.is_code and block.kind != "source":
                 shown = zip(block.tokens, block.styles, strict=True)
-                words = "".join("…" if "code" in style.formats else token for token, style in shown)
+                words = "".join(_shown(token, style) for token, style in shown)
                 passages.append((f"/{field}", words, ", quoted" in block.setting))
         return passages
 

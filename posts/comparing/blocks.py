@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from posts.code_heads import read_code_head
 from posts.rendering import TextTooCostly, markdown_tokens
 
 # A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
@@ -17,12 +18,15 @@ _TOKEN = re.compile(r"\s+|\w+(?:['’]\w+)*|[^\w\s]")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 # The number of a list item says nothing that its place does not.
 _ITEM_NUMBER = re.compile(r"(?:[ >]*)\d{1,9}(?=[.)])")
-_FORMATS = {"strong": "bold", "em": "italic", "s": "struck"}
+_FORMATS = {
+    "strong": "bold", "em": "italic", "s": "struck", "kbd": "key", "sub": "lowered", "sup": "raised",
+    "mark": "highlighted", "abbr": "abbreviation",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a run of text stands: formats (bold, italic, struck, code), and where it leads."""
+    """How a run of text stands: formats (bold, italic, struck, code, comment…), and where it leads."""
 
     formats: frozenset = frozenset()
     address: str = ""
@@ -30,6 +34,8 @@ class Style:
 
 
 PLAIN = Style()
+COMMENT = Style(frozenset(["comment"]))
+NOTE_MARK = Style(frozenset(["note"]))
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,18 @@ def source_blocks(text):
     return [plain_block(part, kind="source", setting="lines of the source", place=n) for n, part in enumerate(parts, 1)]
 
 
+def comments_in(block):
+    """The words of the HTML comments in a Block."""
+    runs = [[]]
+    for token, style in zip(block.tokens, block.styles, strict=True):
+        if style != COMMENT:
+            runs.append([])
+        else:
+            runs[-1].append(token)
+    found = (" ".join("".join(run).removeprefix("<!--").removesuffix("-->").split()) for run in runs)
+    return [words for words in found if words]
+
+
 class _Reader:
     """Walks the tokens of markdown-it once, with the containers that are open."""
 
@@ -123,6 +141,7 @@ class _Reader:
         self.blocks, self.covered = [], [False] * len(self.lines)
         self.lists, self.quotes, self.lists_seen = [], 0, 0
         self.row = None
+        self.notes = []
 
     def read(self):
         """Returns what blocks_of() promises."""
@@ -148,9 +167,16 @@ class _Reader:
                 self.row = None
             elif kind in ("fence", "code_block"):
                 lines = token.content.splitlines(keepends=True)
-                language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+                language = read_code_head(token.info).language
                 setting = f"code, {language}" if language else "code"
                 self._add("code", setting, lines, [PLAIN] * len(lines), token.map, language=language)
+            elif kind == "comment":
+                words = split_words(token.content)
+                self._add("comment", "comment, not shown to readers", words, [COMMENT] * len(words), token.map)
+            elif kind == "note_open":
+                self.notes.append(token.meta["label"])
+            elif kind == "note_close":
+                self.notes.pop()
             elif kind == "hr":
                 self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
             elif kind == "inline":
@@ -192,6 +218,8 @@ class _Reader:
             loose += 1
         for number in range(start, end):
             self.covered[number] = True
+        if self.notes:
+            setting += f", note {self.notes[-1]}"
         if self.quotes:
             setting += ", quoted" if self.quotes == 1 else f", quoted {self.quotes} deep"
         source = "\n".join(self.lines[start:end]).rstrip("\n")
@@ -228,6 +256,10 @@ def inline_tokens(children):
             formats.append(_FORMATS[child.tag])
         elif kind.endswith("_close"):
             formats.remove(_FORMATS[child.tag])
+        elif kind in ("comment", "note_mark"):
+            found = split_words(child.content)
+            texts += found
+            styles += [COMMENT if kind == "comment" else NOTE_MARK] * len(found)
         elif kind == "image":
             texts.append(f"![{child.content}]")
             styles.append(Style(frozenset(formats), _address(child, "src"), is_image=True))

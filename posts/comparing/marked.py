@@ -9,7 +9,10 @@ from django.utils.html import escape, format_html, format_html_join
 
 from posts.rendering import figure_html, sanitize_marked
 
-_TAGS = {"bold": "strong", "italic": "em", "struck": "s", "code": "code"}
+_TAGS = {
+    "bold": "strong", "italic": "em", "struck": "s", "code": "code", "comment": "code", "key": "kbd", "lowered": "sub",
+    "raised": "sup", "note": "sup", "highlighted": "mark", "abbreviation": "abbr",
+}  # fmt: skip
 
 
 def marked_html(comparison, record):

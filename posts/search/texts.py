@@ -24,7 +24,16 @@ def prose_of(record):
 
 def _without_code(record):
     text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
-    return _FENCE.sub(" ", text)
+    return _without_comments(_FENCE.sub(" ", text))
+
+
+def _without_comments(text):
+    """Text without HTML comments, which no reader sees; one that does not end is text."""
+    parts, place = [], 0
+    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 2)) >= 0:
+        parts += [text[place:start], " "]
+        place = end + 3
+    return "".join([*parts, text[place:]])
 
 
 def _plain(text):

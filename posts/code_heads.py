@@ -1,0 +1,82 @@
+"""The line behind a fence, in the ways of many tools: which language, which file, and what else is none of the head."""
+
+import re
+from dataclasses import dataclass
+
+MAX_READ, MAX_LANGUAGE, MAX_FILE = 2000, 40, 120
+# What a generator calls a language, what Pygments reads it as, and what readers see.
+_OTHER_NAMES = {
+    "jsonc": ("json5", "JSON with comments"),
+    "dotenv": ("bash", ".env"),
+    "env": ("bash", ".env"),
+    "svelte": ("html", "Svelte"),
+    "astro": ("html", "Astro"),
+    "mdx": ("markdown", "MDX"),
+    "yml": ("yaml", ""),
+    "golang": ("go", ""),
+    "node": ("javascript", ""),
+    "hcl": ("terraform", "HCL"),
+    "proto": ("protobuf", ""),
+    "shellscript": ("bash", ""),
+    "csharp": ("c#", ""),
+}
+_FILE_KEYS = ("title", "file", "filename", "file_name", "name", "path", "label", "caption")
+# Words behind a language that ask a tool for something.
+_SWITCHES = frozenset(
+    """copy diff editable ignore linenos linenums live lineno nocopy nolinenos nonumber nowrap norun numberlines
+    numbers runnable showlinenumbers should_panic no_run compile_fail test twoslash wrap""".split()
+)
+_LANGUAGE = re.compile(r"[^\s,{}()\[\]=:\"'/]+")
+_PAIR = re.compile(r"""([\w.@-]{1,40})\s{0,3}[=:]\s{0,3}(?:"([^"]*)"|'([^']*)'|(\{[^{}]*\}|\[[^\[\]]*\]|[^\s,{}]+))""")
+_ASIDE = re.compile(r"""\{[^{}]*\}|"[^"]*"|'[^']*'""")
+_CLASS = re.compile(r"\{\s*:?\s*\.?([^\s{}.,=#]+)")
+_GROUP = re.compile(r"\[([^\[\]]{1,120})\]")
+_FILE = re.compile(r"[^\s{}=]*[./][^\s{}=]*\w")
+_FILES = ("dockerfile", "makefile", "jenkinsfile", "caddyfile", "procfile", "gemfile", "rakefile", "vagrantfile")
+
+
+@dataclass(frozen=True)
+class CodeHead:
+    """language: as Pygments may know it, in small letters; name: what to show in place of Pygments' name for it."""
+
+    language: str = ""
+    name: str = ""
+    file_name: str = ""
+
+
+def read_code_head(info):
+    """The CodeHead of a fence, such as `js title="a.js" {1,3}`, `rust,should_panic`, `{.python}`, `go a.go`."""
+    info = info.strip()[:MAX_READ]
+    if info.startswith("{"):
+        found = _CLASS.match(info)
+        language = found[1] if found else ""
+        # Of {.python .numberLines} the other classes are no names of files.
+        rest = re.sub(r"\s[.#][\w-]+", " ", info[found.end() :].rstrip("}")) if found else ""
+        if rest.startswith("="):
+            # A block of attributes alone, such as {file="a.js"}.
+            language, rest = "", info.strip("{}")
+    else:
+        found = _LANGUAGE.match(info)
+        if not found:
+            # No tool writes such a line: it is shown as it is.
+            language, _, rest = info.partition(" ")
+            return CodeHead(language[:MAX_LANGUAGE], "", rest[:MAX_FILE])
+        language, rest = found[0], info[found.end() :]
+    language = re.sub("^lang(?:uage)?-", "", language.lower())[:MAX_LANGUAGE]
+    pairs = {match[1].lower(): next(filter(None, match.groups()[1:]), "") for match in _PAIR.finditer(rest)}
+    file_name = next((pairs[key] for key in _FILE_KEYS if pairs.get(key)), "") or _file_in(rest)
+    known, name = _OTHER_NAMES.get(language, (language, ""))
+    return CodeHead(known, name, " ".join(file_name.split())[:MAX_FILE])
+
+
+def _file_in(rest):
+    """The name of a file among words that are none of the attributes; words without any attribute are one."""
+    group = _GROUP.search(rest)
+    if group and re.search("[A-Za-z]", group[1]):
+        # VitePress names the tab of a group so.
+        return group[1]
+    plain = _ASIDE.sub(" ", _PAIR.sub(" ", rest))
+    words = [word for word in re.split(r"[\s,;]+", plain.lstrip(":,")) if word and word.lower() not in _SWITCHES]
+    if plain.strip() == rest.strip() and not rest.startswith(","):
+        return " ".join(words)
+    return next((word for word in words if _FILE.fullmatch(word) or word.lower() in _FILES), "")

@@ -1,0 +1,96 @@
+"""The names that site generators give headings, by which links within an article were written.
+
+github: GitHub, Astro, Docusaurus, Hugo and Jekyll (https://github.com/Flet/github-slugger); kramdown's own
+(https://kramdown.gettalong.org/converter/html.html#auto-ids); Python-Markdown, so MkDocs
+(https://python-markdown.github.io/extensions/toc/); VuePress and VitePress (https://vitepress.dev/guide/markdown).
+"""
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+MAX_LENGTH = 60
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
+def plain_name(words):
+    """Letters, marks and digits of any script in small letters, a hyphen for all else: what our own ids are made of."""
+    text = unicodedata.normalize("NFC", words).lower()
+    name = "".join(character if _is_letter(character) else "-" for character in text)
+    return re.sub("-+", "-", name).strip("-")[:MAX_LENGTH].strip("-")
+
+
+class Targets:
+    """Finds the heading that a link within an article means."""
+
+    def __init__(self):
+        self._given, self._named, self._alike = {}, [{} for _ in _NAMES], {}
+        self._counts = [{} for _ in _NAMES]
+
+    def add_given(self, name, identifier):
+        """Note a name that the author gave."""
+        self._given.setdefault(name, identifier)
+
+    def add_heading(self, words, identifier):
+        """Note the names that generators would give the next heading."""
+        for (make, numbered), known, counts in zip(_NAMES, self._named, self._counts, strict=True):
+            name = make(words)
+            count = counts.get(name, 0)
+            counts[name] = count + 1
+            known.setdefault(numbered(name, count) if count else name, identifier)
+        for key in _likenesses(words):
+            self._alike.setdefault(key, identifier)
+
+    def find(self, fragment):
+        """The id that a fragment leads to, or None. What the author named comes first, then the generators' names."""
+        for name in dict.fromkeys((fragment, unquote(fragment))):
+            name = unicodedata.normalize("NFC", name)
+            for known in (self._given, *self._named):
+                if name in known:
+                    return known[name]
+        for key in _likenesses(unquote(fragment)):
+            if key and key in self._alike:
+                return self._alike[key]
+        return None
+
+
+def _is_letter(character):
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def _github(words):
+    text = unicodedata.normalize("NFC", words).strip().lower()
+    kept = (char for char in text if _is_letter(char) or unicodedata.category(char) == "Pc" or char in "- ")
+    return "".join(kept).replace(" ", "-")
+
+
+def _kramdown(words):
+    text = re.sub("[^a-zA-Z0-9 -]", "", re.sub("^[^a-zA-Z]+", "", words))
+    return text.replace(" ", "-").lower() or "section"
+
+
+def _python_markdown(words):
+    text = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower())
+
+
+def _vuepress(words):
+    text = "".join(char for char in unicodedata.normalize("NFKD", words) if unicodedata.category(char) != "Mn")
+    text = re.sub(r"""[\s~`!@#$%^&*()\-_+=[\]{}|\\;:"'“”‘’<>,.?/]+""", "-", text).strip("-").lower()
+    return f"_{text}" if text[:1].isdigit() else text
+
+
+def _likenesses(words):
+    """Names in which neither case nor signs count, then neither accents: for the many generators that differ there."""
+    text = unicodedata.normalize("NFKC", words).casefold()
+    ascii_text = "".join(char for char in unicodedata.normalize("NFKD", text) if unicodedata.category(char) != "Mn")
+    return dict.fromkeys(filter(None, map(plain_name, (text, ascii_text, text.translate(_GERMAN)))))
+
+
+# (how a name is made, how the second and later of one name are told apart), the most common first.
+_NAMES = (
+    (_github, "{}-{}".format),
+    (_kramdown, "{}-{}".format),
+    (_python_markdown, "{}_{}".format),
+    (_vuepress, lambda name, count: f"{name}-{count + 1}"),
+)

@@ -1,0 +1,465 @@
+"""Markdown as people write it for GitHub and for site generators: what of it reaches a page, and what does not."""
+
+import html as html_entities
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from django.urls import reverse
+
+from posts.checks import findings
+from posts.comparing.blocks import blocks_of
+from posts.rendering import RENDERER_VERSION, render_text, sanitize
+from posts.search.texts import prose_of
+from tests.factories import make_post
+
+
+def page_of(body, **record):
+    """The HTML of a text, which has to be what the sanitizer would leave of it."""
+    html = str(render_text({"body": body, **record}).html)
+    assert sanitize(html) == html
+    return html
+
+
+class Page(HTMLParser):
+    """What a browser makes of HTML: ids, links with their words, code, visible text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.ids, self.links, self.code, self.text, self.heads = [], [], [], "", []
+        self._open = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if tag == "a":
+            self.links.append([attributes.get("href"), attributes.get("aria-label", "")])
+        if tag == "code":
+            self.code.append("")
+        if attributes.get("class") in ("code__language", "code__file"):
+            self.heads.append("")
+        if tag != "br":
+            self._open.append((tag, attributes.get("class")))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data):
+        self.text += data
+        tags = [tag for tag, _ in self._open]
+        if "a" in tags and not self.links[-1][1]:
+            self.links[-1][1] = data.strip()
+        if "code" in tags:
+            self.code[-1] += data
+        if self._open and self._open[-1][1] in ("code__language", "code__file"):
+            self.heads[-1] += data
+
+
+def words_of(html):
+    return " ".join(Page(html).text.split())
+
+
+# Links within an article
+
+
+@pytest.mark.parametrize(
+    ("heading", "fragment"),
+    [
+        ("First steps", "first-steps"),
+        ("First steps", "First-Steps"),
+        ("First steps", "first_steps"),
+        ("First steps", "First%20steps"),
+        ("What's new in 2.0?", "whats-new-in-20"),
+        ("What's new in 2.0?", "what-s-new-in-2-0"),
+        ("C++ & Rust", "c--rust"),
+        ("C++ & Rust", "c-rust"),
+        ("The `run_all()` call", "the-run_all-call"),
+        ("🚀 Start here", "-start-here"),
+        ("2. Build", "build"),
+        ("2. Build", "2-build"),
+        ("2. Build", "_2-build"),
+        ("Größe ändern", "größe-ändern"),
+        ("Größe ändern", "gr%C3%B6%C3%9Fe-%C3%A4ndern"),
+        ("Größe ändern", "groesse-aendern"),
+        ("Crème brûlée", "creme-brulee"),
+        ("設定ファイル", "設定ファイル"),
+        ("हिन्दी में", "हिन्दी-में"),
+        ("متن فارسی", "متن-فارسی"),
+        ("Build it {#make}", "make"),
+        ("Build it {: #make .wide}", "make"),
+        ("Build it {#make .wide key=value}", "make"),
+        ("Build it {/* #make */}", "make"),
+        ("_Emphasis_ and [a link](https://a.example)", "emphasis-and-a-link"),
+    ],
+)
+def test_a_link_leads_to_the_heading_that_its_generator_would_have_named_so(heading, fragment):
+    html = page_of(f"[go](#{fragment})\n\n## Other\n\nwords\n\n## {heading}\n\nwords")
+    page = Page(html)
+    href = page.links[0][0]
+    assert href.startswith("#s-") and unquote(href[1:]) == page.ids[1] == href[1:]
+    assert "#make" not in page.text and "{" not in page.text
+
+
+def test_headings_of_one_name_are_told_apart_as_generators_do():
+    links = " ".join(f"[{name}](#{name})" for name in ("usage", "usage-1", "usage_1", "usage-2"))
+    page = Page(page_of(f"{links}\n\n## Usage\n\na\n\n## Usage\n\nb\n\n## Usage\n\nc"))
+    assert page.ids == ["s-usage", "s-usage-2", "s-usage-3"]
+    assert [href for href, _ in page.links] == ["#s-usage", "#s-usage-2", "#s-usage-2", "#s-usage-3"]
+
+
+def test_a_link_of_the_intro_leads_into_the_body_and_one_in_a_note_too():
+    page = Page(page_of("Words[^1].\n\n## Far down\n\n[^1]: See [there](#far-down).", intro="See [it](#far-down)."))
+    assert [href for href, words in page.links if words in ("it", "there")] == ["#s-far-down"] * 2
+
+
+def test_an_empty_anchor_is_a_place_to_link_to():
+    html = page_of('[there](#the-place)\n\n<a name="the-place"></a>\n\n## Heading\n\n<a id="main"></a>Words')
+    assert '<a href="#s-the-place"' in html and '<span id="s-the-place"></span>' in html
+    assert 'id="main"' not in html and "&lt;a" not in html
+
+
+def test_a_link_to_no_heading_stays_as_it_was_written():
+    assert '<a href="#image-1"' in page_of("[a](#image-1)") and '<a href="#nowhere"' in page_of("[a](#nowhere)")
+
+
+@pytest.mark.parametrize("name", ["main", "post-meta", "location", "__proto__", "image-1", "s-note_1", "s-back_1"])
+def test_an_id_that_an_author_gives_is_none_of_the_page_or_of_the_notes(name):
+    page = Page(page_of(f'## A {{#{name}}}\n\n<a id="{name}"></a>x[^1]\n\n[^1]: note\n\n## {name}'))
+    assert len(set(page.ids)) == len(page.ids) and all(identifier.startswith("s-") for identifier in page.ids)
+
+
+# Notes
+
+
+def test_notes_stand_at_the_end_numbered_in_the_order_of_the_text_and_lead_back():
+    body = "One[^b] two[^a], one again[^b].\n\n[^a]: Words of a.\n[^b]: First of b.\n\n    Second of b.\n\nThe end."
+    html = page_of(body)
+    page = Page(html)
+    assert words_of(html).endswith("The end. Notes First of b. Second of b. ↩︎ ↩︎ Words of a. ↩︎")
+    assert "<pre" not in html and "[^" not in html
+    leads = [href[1:] for href, _ in page.links]
+    assert set(leads) <= set(page.ids) and len(set(page.ids)) == len(page.ids)
+    assert all(name for _, name in page.links)
+    assert [href for href, name in page.links if name.startswith("Note ")] == ["#s-note_1", "#s-note_2", "#s-note_1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("A[^1].\n\n[^1]: Roughly.", "Roughly."),
+        ("A[^1].\n\n[^1]: https://a.example/paper", "https://a.example/paper"),
+        ("No mark.\n\n[^lost]: Nobody refers to it.", "Nobody refers to it."),
+        ("A[^1].\n\n[^1]: first\n[^1]: second", "second"),
+        ("A[^1].\n\n[^1]:\n    Below its label.", "Below its label."),
+        ("A[^1].\n\n[^1]: a[^2]\n[^2]: Inside[^1].", "Inside"),
+        ("> A[^q].\n>\n> [^q]: In a quotation.", "In a quotation."),
+        ("A[^long label].\n\n[^long label]: Spaces.", "Spaces."),
+        ("A[^1].\n\n[^1]: - an item\n    - another", "another"),
+        ("A[^1].\n\n[^1]: Code:\n\n        x = 1", "x = 1"),
+    ],
+)
+def test_every_word_of_a_note_is_on_the_page(body, words):
+    html = page_of(body)
+    assert words in words_of(html)
+    assert "[^" not in html and 'href="Roughly' not in html
+
+
+def test_a_mark_without_a_note_stays_text_and_one_in_code_or_in_a_link_too():
+    html = page_of("a[^none] `b[^1]`\n\n[^1]: note")
+    assert "a[^none]" in html and "<code>b[^1]</code>" in html
+    html = page_of("[c[^1]](https://a.example)\n\n[^1]: note")
+    assert html.startswith('<p><a href="https://a.example"') and "c[^1]</a>" in html and "note</p>" in html
+
+
+def test_notes_of_intro_and_body_are_one_list():
+    page = Page(page_of("b[^1]\n\n[^1]: of the body", intro="a[^0]\n\n[^0]: of the intro"))
+    assert [name for _, name in page.links if name.startswith("Note")] == ["Note 1", "Note 2"]
+    assert page.ids.count("s-notes") == 1 and len(set(page.ids)) == len(page.ids)
+
+
+# Comments
+
+COMMENTED = [
+    "Words. <!-- SECRET --> More.",
+    "Words.\n\n<!--\nSECRET\n\nof two paragraphs\n-->\n\nMore.",
+    "Words.\n<!-- SECRET -->\nMore.",
+    "- Words.\n\n  <!-- SECRET -->\n- More.",
+    "> Words.\n> <!-- SECRET -->\n>\n> More.",
+    "Words.\n\n<!-- SECRET --> More.",
+    "Words.\n\n   <!-- SECRET\n\n-->More.",
+    "| Words. | <!-- SECRET --> |\n|---|---|\n| a | More. |",
+    "# Words. <!-- SECRET -->\n\nMore.",
+    "**Words. <!-- SECRET --> More.**",
+    "[Words. <!-- SECRET -->](https://a.example)\n\nMore.",
+    "Words.[^1]\n\n[^1]: <!-- SECRET --> More.",
+    "Words. <!-- a --> b <!-- SECRET -- x -> --> More.",
+]
+
+
+@pytest.mark.parametrize("body", COMMENTED)
+def test_readers_never_see_a_comment_and_the_reviewer_is_told(body):
+    html = page_of(body, intro=body)
+    assert "SECRET" not in html and "--" not in words_of(html)
+    assert "Words." in html and "More." in html
+    record = {"title": "t", "body": body}
+    told = [finding for finding in findings(record) if finding.check == "comment"]
+    assert any("SECRET" in finding.message for finding in told)
+    assert "SECRET" not in prose_of(record)
+    assert any("SECRET" in block.text for block in blocks_of(body)[0]), "a comparison has to show it"
+
+
+@pytest.mark.parametrize("body", ["`<!-- kept -->`", "```html\n<!-- kept -->\n```", "    <!-- kept -->", "<!-- kept"])
+def test_a_comment_in_code_and_one_without_an_end_stay(body):
+    assert "kept" in page_of(f"a\n\n{body}\n\nb")
+    assert not [finding for finding in findings({"title": "t", "body": body}) if finding.check == "comment"]
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_post_has_no_comment_and_its_review_screen_names_it(client, superuser):
+    post = make_post(body="Words. <!-- SECRET -->\n\nMore words.", summary="")
+    assert "SECRET" not in client.get(post.get_absolute_url()).content.decode()
+    client.force_login(superuser)
+    assert "SECRET" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
+
+
+# HTML
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("Call <code>__init__.py</code> now", "__init__.py"),
+        ("<code>a*b*c</code> and `d`", "a*b*c"),
+        ("<tt>[a](b)</tt>", "[a](b)"),
+        ("<samp>&lt;b&gt; &amp;</samp>", "<b> &"),
+        ("<CODE>x_y_z</CODE>", "x_y_z"),
+        ('<code class="language-c">Vec<T> *p</code>', "Vec<T> *p"),
+        ("- <code>~~x~~</code>", "~~x~~"),
+        ("<pre>\n# comment\n\nx = a*b*c\n</pre>", "# comment\n\nx = a*b*c\n"),
+        ("<pre><code>* not a list\n_no_</code></pre>", "* not a list\n_no_\n"),
+        ('<pre class="x"><span class="k">def</span> f(): &lt;ok&gt;</pre>', "def f(): <ok>\n"),
+        ("a\n<pre>\n    __x__\n</pre>\nb", "    __x__\n"),
+        ("<PRE>\n<T> __x__\n</PRE>", "<T> __x__\n"),
+        ("> <pre>\n> # a\n> </pre>", "# a\n"),
+    ],
+)
+def test_code_written_as_html_keeps_every_character(body, code):
+    html = page_of(body)
+    page = Page(html)
+    assert code in page.code
+    assert not re.search("<(?:strong|em|h2|s)[ >]", html)
+
+
+def test_a_comment_in_pre_is_no_heading():
+    assert render_text({"body": "<pre>\n# a\n</pre>"}).contents == []
+
+
+def test_html_code_names_its_language():
+    assert Page(page_of('<pre><code class="language-python">x = 1</code></pre>')).heads == ["Python"]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("Press <kbd>Ctrl</kbd>+<kbd>_</kbd>", "<kbd>Ctrl</kbd>+<kbd>_</kbd>"),
+        ("<kbd><kbd>Ctrl</kbd>+<kbd>C</kbd></kbd>", "<kbd><kbd>Ctrl</kbd>+<kbd>C</kbd></kbd>"),
+        ("H<sub>2</sub>O and 2<sup>10</sup>", "H<sub>2</sub>O and 2<sup>10</sup>"),
+        ("<mark>a *b*</mark>", "<mark>a <em>b</em></mark>"),
+        ('<abbr title="Domain Name System">DNS</abbr>', '<abbr title="Domain Name System">DNS</abbr>'),
+        ("a<br>b<br/>c<BR />d", "a<br>\nb<br>\nc<br>\nd"),
+        ("<b>a</b> <i>b</i> <del>c</del>", "<strong>a</strong> <em>b</em> <s>c</s>"),
+        ('<a href="https://a.example/?b=1&amp;c=2">a *b*</a>', 'href="https://a.example/?b=1&amp;c=2"'),
+        ('<img src="https://a.example/b.png" alt="A chart">', '<a href="https://a.example/b.png"'),
+        ("| a |\n|---|\n| b<br>c |", "<td>b<br>\nc</td>"),
+    ],
+)
+def test_a_few_tags_are_what_they_mean(body, shown):
+    html = page_of(body)
+    assert shown in html and "&lt;" not in html
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<kbd>never closed",
+        "closed only</sub>",
+        "<b>a *b</b> c*",
+        '<a href="javascript:alert(1)">a</a>',
+        '<a href="https://a.example" onclick="x()">a</a>',
+        '<img src="x" onerror="y()">',
+        "<custom-tag>a</custom-tag>",
+        "<Tabs items={x}>a</Tabs>",
+        "<mark onmouseover=x>a</mark>",
+        "<form><input name=a></form>",
+        "<script>\nalert(1) * 2 * 3\n</script>",
+    ],
+)
+def test_every_other_tag_is_shown_as_the_text_that_it_is(body):
+    text = Page(page_of(body)).text
+    assert re.sub(r"[*\s]", "", body) in re.sub(r"[*\s]", "", text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[a <a href='/b'>c</a> d](/e)",
+        "<a href='/b'>c [a](/e) d</a>",
+        "<a href='/b'><a href='/c'>d</a></a>",
+        "<a href='/b'>![x](https://a.example/y.png)</a>",
+    ],
+)
+def test_no_link_stands_in_a_link(body):
+    depth = deepest = 0
+    for tag in re.findall("</?a[ >]", page_of(body)):
+        depth += -1 if tag[1] == "/" else 1
+        deepest = max(depth, deepest)
+    assert (depth, deepest) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<details>\n<summary>The <b>log</b></summary>\n\nSome **words**.\n\n- item\n\n</details>\n\nAfter.",
+        "<details><summary>The <b>log</b></summary>Some **words**.\n\n- item\n</details>\n\nAfter.",
+        '<details class="x" open>\n  <summary>\n    The <b>log</b>\n  </summary>\n\n'
+        "  Some **words**.\n\n  - item\n</details>\nAfter.",
+    ],
+)
+def test_a_fold_has_its_summary_and_holds_markdown(body):
+    html = page_of(body)
+    assert html.index("<details>") < html.index("<summary>The <strong>log</strong></summary>")
+    assert html.index("<strong>words</strong>") < html.index("<li>item</li>") < html.index("</details>")
+    assert html.index("</details>") < html.index("After.") and "&lt;" not in html
+
+
+def test_folds_stand_in_folds_and_in_lists_and_one_without_an_end_is_text():
+    html = page_of(
+        "- a\n\n  <details>\n  <summary>s</summary>\n\n  <details>\n\n  in\n\n  </details>\n\n  </details>\n- b"
+    )
+    assert html.count("<details>") == html.count("</details>") == 2 and "<summary>Details</summary>" in html
+    assert "&lt;details&gt;" in page_of("<details>\n\na")
+
+
+# Pictures in links
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[![Tests](https://img.example/t.svg)](https://ci.example/1)",
+        "[![Tests][badge]][run]\n\n[badge]: https://img.example/t.svg\n[run]: https://ci.example/1",
+        '<a href="https://ci.example/1"><img src="https://img.example/t.svg" alt="Tests"></a>',
+        "[before ![Tests](https://img.example/t.svg) after](https://ci.example/1)",
+    ],
+)
+def test_a_picture_in_a_link_gives_the_link_its_words(body):
+    page = Page(page_of(body))
+    assert len(page.links) == 2 or "href" in body
+    href, _ = page.links[0]
+    assert href == "https://ci.example/1" or "<a href" in body
+    assert all(words for _, words in page.links) and "Tests" in page.text
+
+
+def test_a_picture_without_words_in_a_link_shows_its_address():
+    page = Page(page_of("[![](https://img.example/t.svg)](https://ci.example/1)"))
+    assert page.links[0] == ["https://ci.example/1", "https://img.example/t.svg"]
+
+
+# Heads of code
+
+
+@pytest.mark.parametrize(
+    ("info", "head"),
+    [
+        ("js", ["JavaScript"]),
+        ('js title="lib/a.js" {1,3-5}', ["JavaScript", "lib/a.js"]),
+        ("js {1,3} title='lib/a.js' showLineNumbers", ["JavaScript", "lib/a.js"]),
+        ("js{2}", ["JavaScript"]),
+        ("js:title=lib/a.js", ["JavaScript", "lib/a.js"]),
+        ("js:lib/a.js", ["JavaScript", "lib/a.js"]),
+        ("js [lib/a.js]", ["JavaScript", "lib/a.js"]),
+        ("js filename=lib/a.js", ["JavaScript", "lib/a.js"]),
+        ('md {file="a/b.md"}', ["Markdown", "a/b.md"]),
+        ('{file="b.toml"}', ["b.toml"]),
+        ("go {linenos=table,hl_lines=[8,\"15-17\"],linenostart=199}", ["Go"]),
+        ("rust,should_panic", ["Rust"]),
+        ("rust, no_run", ["Rust"]),
+        ("rust,ignore,edition2021", ["Rust"]),
+        ("{.python .numberLines}", ["Python"]),
+        ("{.python}", ["Python"]),
+        ("{python, echo=FALSE}", ["Python"]),
+        ("{: .language-ruby}", ["Ruby"]),
+        ("language-ruby", ["Ruby"]),
+        ("ts twoslash", ["TypeScript"]),
+        ("go ledger.go", ["Go", "ledger.go"]),
+        ("go ledger.go {3}", ["Go", "ledger.go"]),
+        ("docker Dockerfile", ["Docker", "Dockerfile"]),
+        ("C++", ["C++"]),
+        ("c#", ["C#"]),
+        ("jsonc", ["JSON with comments"]),
+        ("svelte", ["Svelte"]),
+        ("unheard-of", ["unheard-of"]),
+    ],
+)  # fmt: skip
+def test_a_head_names_language_and_file_alone(info, head):
+    assert Page(page_of(f"```{info}\nx = 1\n```")).heads == head
+
+
+@pytest.mark.parametrize("info", ["rust,should_panic", "{.python}", 'js title="a.js"', "golang", "jsonc", "dotenv"])
+def test_a_language_is_coloured_whatever_stands_behind_it(info):
+    assert re.search('<code><span class="[a-z0-9]+">', page_of(f"```{info}\nx = 1\n```"))
+
+
+def test_the_checks_read_code_whatever_its_head_looks_like():
+    for info in ("{.json .x}", 'json title="a.json"', "json,x"):
+        told = findings({"title": "t", "body": f"```{info}\n{{\n```"})
+        assert any(finding.check == "code-syntax" for finding in told), info
+
+
+# Tasks
+
+
+def test_tasks_are_boxes():
+    html = page_of("- [ ] open\n- [x] done\n- [X] done too\n- [a] none\n- [](x)")
+    assert re.findall("[☐☑][^<]*", html) == ["☐ open", "☑ done", "☑ done too"] and "[a] none" in html
+
+
+# What was made to hurt
+
+HOSTILE = {
+    "comments without an end": "<!-- a\n" * 30_000,
+    "comments without an end in a list": "- <!-- a\n" + "  <!-- b\n" * 30_000 + "\n-->",
+    "comments on one line": "<!--" * 50_000,
+    "code without an end": "<code>a " * 20_000,
+    "pre without an end": "<pre>\n" * 30_000,
+    "folds without an end": "<details>\n" * 20_000,
+    "folds in folds": "<details>\n" * 2_000 + "</details>\n" * 2_000,
+    "notes in notes": "".join(f"[^{n}]: [^{n + 1}] " for n in range(3_000)),
+    "notes of one label": "[^1]: b\n" * 9_000,
+    "marks of one note": "[^a] " * 9_000 + "\n\n[^a]: b",
+    "notes that refer to each other": "".join(f"x[^{n}]\n\n[^{n}]: y[^{n + 1}][^{n - 1}]\n\n" for n in range(2_000)),
+    "tags that cross": "<b><i>" * 20_000 + "</b></i>" * 20_000,
+    "tags in tags": "<kbd>" * 20_000 + "</kbd>" * 20_000,
+    "attributes": "<a " + "b=c " * 60_000,
+    "headings of one name": "# a\n" * 20_000,
+    "links to headings": "# a b\n\n" + "[c](#a%20b) " * 9_000,
+    "ids of one name": "## a {#b}\n" * 10_000,
+    "braces": "## " + "{#" * 20_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_text_made_to_hurt_comes_out_whole(name):
+    html = str(render_text({"body": HOSTILE[name]}).html)
+    assert sanitize(html) == html or "as-written" in html
+    for word in re.findall(r"[a-z]\b", re.sub("<[^<>]*>?|#\\w+", " ", HOSTILE[name]))[:20]:
+        assert word in html_entities.unescape(html)
+
+
+def test_a_changed_renderer_says_so():
+    """Stored pages are rendered again only under a new number."""
+    assert RENDERER_VERSION >= 6
