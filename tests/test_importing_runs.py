@@ -13,6 +13,7 @@ from django.db import connection
 
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import CHUNK_ROWS, TooManyRefused, import_posts, import_source
+from posts.importing.publication import Hold
 from posts.importing.readers import READERS
 from posts.importing.readers.base import Reader, Row
 from posts.importing.sources import Source, open_source
@@ -206,7 +207,8 @@ class ListReader(Reader):
             else:
                 record = {"source_id": f"list:{item['name']}", "title": item["name"], "body": "Text."}
                 former = tuple(item.get("former", ()))
-                yield Row(number, raw, record["source_id"], record, held=item.get("draft", False), former_slugs=former)
+                holds = (Hold("draft"),) if item.get("draft") else ()
+                yield Row(number, raw, record["source_id"], record, holds=holds, former_slugs=former)
 
     @staticmethod
     def looks_like(head):

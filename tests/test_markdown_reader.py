@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from posts.importing import mapping as mapping_module
+from posts.importing.dates import UnreadableDate, read_date
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_source
 from posts.importing.readers import READERS, archives, front_matter
-from posts.importing.readers.dates import UnreadableDate, read_date
 from posts.importing.readers.front_matter import split_front_matter
 from posts.importing.sources import Source, SourceUnreadable
 from posts.models import FormerSlug, ImportIssue, Post, Revision
@@ -205,14 +205,14 @@ def test_a_mapping_says_what_an_ambiguous_date_is(tmp_path):
     [
         ("draft: true", "draft"),
         ("draft: yes", "draft"),
-        ("published: false", "draft"),
+        ("published: false", "unpublished"),
         ("private: true", "private"),
         ("status: Private", "private"),
         ("visibility: hidden", "hidden"),
-        ("permalink: false", "private"),
+        ("permalink: false", "not_rendered"),
         ("password: secret words", "password"),
-        ("date: 2998-03-04 05:06:07", "future"),
-        ("publishDate: 2998-03-04", "future"),
+        ("date: 2998-03-04 05:06:07", "scheduled"),
+        ("publishDate: 2998-03-04", "scheduled"),
     ],
 )
 def test_what_was_not_public_there_is_held_here(tmp_path, client, head, status):

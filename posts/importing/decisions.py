@@ -5,16 +5,25 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+from posts.importing.publication import distinct, holds_of_record
 from posts.importing.readers.base import Row
 from posts.importing.writers.rows import RecordRows
-from posts.models import ImportBatch, ImportIssue, Post
+from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
-from posts.records import RecordRefused, fingerprint_of, problem_sentence, version_parts
+from posts.records import FIELDS, RecordRefused, fingerprint_of, problem_sentence, version_parts
 from posts.slugs import free_former_slugs, free_slugs
 
+_OF_SCHEMA = frozenset(FIELDS)
+HELD_NOW = "a post is held now: its source no longer shows it"
+FREED_NOW = "a post is no longer held: its source shows it now"
+RELEASED_HERE = "a post that is released here is not public at its source; withdraw it if readers must not see it"
 KNOWN_ALREADY = "its post is here already (only new ones were asked for)"
+
+
+# What a report counts by name: kinds of rows, and reasons.
+BREAKDOWN = ("kinds", "refusals", "warnings", "left_out", "held", "unknown_values")
 
 
 @dataclass(slots=True)
@@ -28,6 +37,7 @@ class Incoming:
     rows: RecordRows | None = None
     fingerprint: str = ""
     settled: str = ""
+    holds: tuple = ()
 
 
 @dataclass
@@ -39,10 +49,11 @@ class Decisions:
     created: list = field(default_factory=list)  # (Incoming, slug, version, former slugs)
     updated: list = field(default_factory=list)  # (Incoming, Post, version)
     refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts
+    holds: list = field(default_factory=list)  # (Post, [Hold] that its source gives now, whether it is held then)
     issues: list = field(default_factory=list)  # ImportIssue, unsaved
     counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     skip_reasons: dict = field(default_factory=dict)
-    breakdown: dict = field(default_factory=lambda: {"kinds": {}, "refusals": {}, "warnings": {}, "left_out": {}})
+    breakdown: dict = field(default_factory=lambda: {name: {} for name in BREAKDOWN})
 
     def count(self, outcome, row):
         """Count `row` as one of COUNTS, and by its kind if its format tells kinds apart."""
@@ -55,6 +66,9 @@ class Decisions:
         for what, number in row.left_out.items():
             self._add("left_out", what, number)
 
+    def warn(self, warning):
+        self._add("warnings", warning)
+
     def skip(self, row, reason):
         self.count("skipped", row)
         self.skip_reasons[reason] = self.skip_reasons.get(reason, 0) + 1
@@ -62,6 +76,18 @@ class Decisions:
     def refuse(self, row, issue):
         self.count("refused", row)
         self._add("refusals", problem_sentence(*issue.problems[0], numbers=False))
+
+    def hold(self, item, post=None):
+        """Count a post that comes in held, or is held now, by the reasons for it."""
+        if post is not None:
+            self._add("warnings", HELD_NOW)
+        self._add("held", ", ".join(HoldReason(hold.reason).label for hold in item.holds))
+
+    def note_values(self, item):
+        """Count the values that are in no table, as “key: value”."""
+        for hold in item.row.holds or item.holds:
+            if hold.reason == HoldReason.UNKNOWN:
+                self._add("unknown_values", hold.detail)
 
     def _add(self, part, reason, number=1):
         reasons = self.breakdown[part]
@@ -97,6 +123,7 @@ def validated(batch, rows, known, *, only_new=False):
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
         else:
             item = Incoming(row, line_hash, record["source_id"], record, RecordRows.of(record), fingerprint_of(record))
+            item.holds = distinct((*row.holds, *holds_of_record(record, _OF_SCHEMA)))
             incoming.append(item)
     return incoming, refused
 
@@ -125,6 +152,7 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
         else:
             fresh.append(item)
     posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
+    recorded = _recorded_holds(posts.values())
     new = []
     for item in fresh:
         post = posts.get(item.source_id)
@@ -134,6 +162,7 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
             decisions.skip(item.row, KNOWN_ALREADY)
         else:
             _decide_known(decisions, item, post)
+            _follow_source(decisions, item, post, recorded.get(post.pk, {}))
     _decide_new(decisions, new)
     return decisions, first_lines
 
@@ -151,6 +180,8 @@ def locked_posts(source_ids, *, lock=True):
             "import_fingerprint",
             "flags",
             "live_revision_id",
+            "first_published_at",
+            "held",
             "head_revision__number",
             "head_revision__version",
             "head_revision__fingerprint",
@@ -192,6 +223,41 @@ def _decide_known(decisions, incoming, post):
         )
 
 
+def _recorded_holds(posts):
+    """{post id: {reason: PostHold}} of what earlier imports said."""
+    ids = [post.pk for post in posts]
+    recorded = {}
+    for hold in PostHold.objects.filter(post__in=ids) if ids else ():
+        recorded.setdefault(hold.post_id, {})[hold.reason] = hold
+    return recorded
+
+
+def _follow_source(decisions, incoming, post, recorded):
+    """Hold what its source no longer shows and free what it shows now, as long as nobody released it here.
+
+    A reason that staff lifted does not hold the post again, and one that was never recorded is nobody's to take away.
+    Where a person edited the text since, a source can hold it and can't free it.
+    """
+    reasons = {hold.reason for hold in incoming.holds}
+    standing = {reason for reason, hold in recorded.items() if hold.lifted_at is None}
+    if reasons:
+        decisions.note_values(incoming)
+    if post.live_revision_id or post.first_published_at:
+        if reasons - set(recorded):
+            decisions.warn(RELEASED_HERE)
+            decisions.holds.append((post, incoming.holds, post.held))
+        return
+    lifted = set(recorded) - standing
+    if reasons - lifted:
+        if not post.held:
+            decisions.hold(incoming, post)
+        if not post.held or reasons - lifted != standing:
+            decisions.holds.append((post, incoming.holds, True))
+    elif post.held and standing and post.head_revision.fingerprint in (post.import_fingerprint, incoming.fingerprint):
+        decisions.warn(FREED_NOW)
+        decisions.holds.append((post, incoming.holds, False))
+
+
 def _decide_new(decisions, new):
     # In one order in every process: two that insert the same identities wait for each other, never in a circle.
     new = sorted(new, key=lambda item: item.source_id)
@@ -201,6 +267,9 @@ def _decide_new(decisions, new):
         version = claimed_version(item.record) or FIRST_VERSION
         decisions.created.append((item, slug, version, former_slugs))
         decisions.count("created", item.row)
+        if item.holds:
+            decisions.hold(item)
+            decisions.note_values(item)
 
 
 def issue_of(batch, kind, row, **columns):
@@ -211,5 +280,10 @@ def issue_of(batch, kind, row, **columns):
     else:
         raw = dump_json(row.record).encode(errors="backslashreplace").decode()
     columns = {"raw": raw} | columns
-    columns |= {"is_cut": row.is_cut, "held": row.held, "label": row.label[:500].replace("\x00", "")}
+    columns |= {
+        "is_cut": row.is_cut,
+        "held": row.held,
+        "holds": [list(hold) for hold in row.holds],
+        "label": row.label[:500].replace("\x00", ""),
+    }
     return ImportIssue(batch=batch, kind=kind, line=row.line, **columns)

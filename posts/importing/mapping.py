@@ -10,16 +10,24 @@ fields:
   my_level: difficulty
   seo.description: summary
   layout: drop
+values:
+  status: {in-progress: draft, done: public}    # what values of keys that say whether a text is public mean
 """
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from posts.importing.readers.dates import UnreadableDate, read_date
+from django.utils import timezone
+
+from posts.importing import publication
+from posts.importing.dates import UnreadableDate, read_date
+from posts.importing.publication import MEANINGS, Hold, plain_key
 from posts.importing.readers.front_matter import FrontMatterRefused, read_yaml
+from posts.models.post_hold import HoldReason
 
 MAX_BYTES = 64 * 1024
 # What a foreign key can become. The first four are kinds of fields of a record, by how a value is taken into them.
@@ -36,24 +44,21 @@ OTHERS = {
     "categories": "topic, the others tags",
     "series": "a tag, and kept under payload",
     "published": "a day, or “no”: held",
-    "held": "yes: held, readers never see it before its release",
-    "status": "draft, private and the like: held; kept under payload",
+    "held": "says whether it is public, by the table of docs/importing.md; another key: yes is held",
+    "status": "a word such as draft or private: held; kept under payload",
     "password": "held; the password is not stored",
     "id": "identity in place of the path",
     "payload": "kept as it is",
     "drop": "left out",
 }
+# Of these the table of posts.importing.publication says what a value means.
+PUBLICATION = ("held", "status", "published", "password")
 TARGETS = (*LINES, *TEXTS, *LISTS, *NUMBERS, *OTHERS)
 # What record fields hold; a longer text is no such thing and is kept under payload.
 LINE_LENGTHS = {"title": 300, "reference": 200, "topic": 300, "code_language": 100, "difficulty": 100, "language": 100}
 ITEM_LENGTH = 2000
 
-YES = ("true", "yes", "on", "y", "1")
-NO = ("false", "no", "off", "n", "0")
-NOT_PUBLIC = ("draft", "private", "pending", "future", "scheduled", "password", "protected", "hidden", "unlisted",
-              "unpublished", "archived", "trash", "review", "in review", "idea", "wip",
-              "internal", "members")  # fmt: skip
-SETTINGS = ("site", "permalink", "dates", "include", "exclude", "fields")
+SETTINGS = ("site", "permalink", "dates", "include", "exclude", "fields", "values")
 DATE_ORDERS = ("day-first", "month-first")
 
 
@@ -71,6 +76,7 @@ class Mapping:
     include: tuple = ()
     exclude: tuple = ()
     fields: dict = field(default_factory=dict)  # as it was asked for: {key: target}
+    values: dict = field(default_factory=dict)  # {key: {value: meaning}}, of keys that say whether a text is public
     defaults: dict = field(default_factory=dict)  # those of a format: {key: target}, the first rank first
 
     def __bool__(self):
@@ -112,7 +118,7 @@ class Mapping:
         for key, target in fields.items():
             if target not in TARGETS:
                 raise MappingRefused(f"“{key}” can't become “{target}”. It can become: {', '.join(TARGETS)}.")
-        return cls(**texts, **globs, fields=fields)
+        return cls(**texts, **globs, fields=fields, values=_checked_values(values.get("values") or {}))
 
     def to_dict(self):
         """What was asked for, without defaults, as JSON."""
@@ -124,13 +130,16 @@ class Mapping:
 
     def target(self, key):
         """(target, rank) of a foreign key: of two keys for one field the lower rank is taken."""
+        if target := self.asked_target(key):
+            return target, -1
+        return self._plain_defaults.get(plain_key(key), ("payload", len(self.defaults)))
+
+    def asked_target(self, key):
+        """What the mapping file makes of a foreign key, or None."""
         if key in self.fields:
-            return self.fields[key], -1
+            return self.fields[key]
         plain = plain_key(key)
-        for name, target in self.fields.items():
-            if plain_key(name) == plain:
-                return target, -1
-        return self._plain_defaults.get(plain, ("payload", len(self.defaults)))
+        return next((target for name, target in self.fields.items() if plain_key(name) == plain), None)
 
     @cached_property
     def _plain_defaults(self):
@@ -157,6 +166,8 @@ class Mapping:
         """The mapping for a person to read: lines."""
         said = [f"{name}: {getattr(self, name)}" for name in ("site", "permalink", "dates") if getattr(self, name)]
         said += [f"{name}: {', '.join(getattr(self, name))}" for name in ("include", "exclude") if getattr(self, name)]
+        for key, meanings in self.values.items():
+            said += [f"{key}: {value} → {meaning}" for value, meaning in meanings.items()]
         keys = {}
         for key, target in (
             self.fields | {key: t for key, t in self.defaults.items() if key not in self.fields}
@@ -171,14 +182,21 @@ class Mapping:
         return said
 
 
-def plain_key(key):
-    """A key in the spelling by which defaults are found: Publish-Date, publish_date and publishDate are one."""
-    return re.sub(r"[-_ ]", "", key).lower()
-
-
 def matches(path, glob):
     """Whether a path matches a pattern, in which ** also takes folders, none too."""
     return fnmatchcase(path, glob) or (glob.startswith("**/") and fnmatchcase(path, glob[3:]))
+
+
+def _checked_values(values):
+    """What a mapping file says of values, as texts: {key: {value: meaning}}. Raises MappingRefused."""
+    if not isinstance(values, dict) or not all(isinstance(said, dict) for said in values.values()):
+        raise MappingRefused("“values” takes lines such as “status: {in-progress: draft, done: public}”.")
+    for key, said in values.items():
+        for value, meaning in said.items():
+            if meaning not in MEANINGS:
+                choices = ", ".join(MEANINGS)
+                raise MappingRefused(f"“{key}: {value}” can't mean “{meaning}”. It can mean: {choices}.")
+    return values
 
 
 class Fields:
@@ -196,8 +214,7 @@ class Fields:
         self.address = ""  # where it stood; may be a pattern
         self.aliases = []
         self.images = []
-        self.published_at = None
-        self.held_as = ""  # "draft", "private"…: how the source says that it was not public
+        self.holds = []  # Hold: how the source says that it was not public
 
     def take_all(self, values, words):
         """Take a whole head: {key: value} with types, and the same with texts."""
@@ -209,12 +226,39 @@ class Fields:
         for key in sorted(pairs, key=lambda key: self.mapping.target(key)[1]):
             self.take(key, *pairs[key])
         self.payload = {key: self.payload[key] for key in pairs if key in self.payload}
+        self._take_holds_inside(values, words)
+        for hold in publication.missing_holds(values, self.mapping.values):
+            self.hold(hold)
+
+    def hold(self, hold):
+        """Note a reason to hold the text."""
+        if hold and hold not in self.holds:
+            self.holds.append(hold)
+
+    def _take_holds_inside(self, values, words):
+        """Objects in which generators and themes keep keys of the table: build.render, params.draft, date.created."""
+        for name, inner in values.items():
+            if not isinstance(inner, dict):
+                continue
+            for key, value in inner.items():
+                own = f"{name}.{key}"
+                rule = publication.rule_of(own)
+                if rule is None and plain_key(name) in publication.WRAPPERS:
+                    rule = publication.rule_of(key)
+                if rule and self.mapping.asked_target(own) in (None, *PUBLICATION):
+                    self.hold(self._hold_of(own, value, words[name][key], rule))
+
+    def _hold_of(self, key, value, words, rule=None):
+        return publication.hold_of(key, value, words, rule=rule, values=self.mapping.values, dates=self.mapping.dates)
 
     def take(self, key, value, words):
         """Take one key. value: with its type; words: the same as text (or lists, objects of texts)."""
         target, _ = self.mapping.target(key)
         if target == "drop":
             return
+        if target in PUBLICATION:
+            # No value at all says something as well.
+            self.hold(self._hold_of(key, value, words, publication.rule_of(key) or _RULES[target]))
         kind = next((kind for kind, names in _KINDS.items() if target in names), target)
         if words is None or not getattr(self, f"_take_{kind}")(target, value, words, key):
             self.payload[key] = value
@@ -274,9 +318,12 @@ class Fields:
         return False
 
     def _take_published_on(self, target, value, words, key):
+        if isinstance(words, dict):
+            return self._take_day_of_object(words, key)
         if not isinstance(words, str) or not words.strip() or isinstance(value, bool):
             return False
         if "published_on" in self.record:
+            self.hold(self._hold_of(key, value, words, _RULES["published_on"]) if publication.rule_of(key) else None)
             return False
         try:
             day, moment = read_date(words, order=self.mapping.dates)
@@ -285,30 +332,35 @@ class Fields:
             return False
         if day is None:
             return self._kept("a date that a program was to find out")
-        self.record["published_on"], self.published_at = day, moment
+        self.record["published_on"] = day
+        if moment > timezone.now():
+            self.hold(Hold(HoldReason.SCHEDULED, f"{key}: {words}"[: publication.MAX_DETAIL]))
         return words.strip() == day
 
+    def _take_day_of_object(self, words, key):
+        """MkDocs Material writes date: {created: …, updated: …}."""
+        found = {plain_key(name): text for name, text in words.items()}
+        for name in ("created", "published", "publish", "date"):
+            if isinstance(found.get(name), str):
+                self._take_published_on("published_on", found[name], found[name], f"{key}.{name}")
+                return False
+        self.hold(Hold(HoldReason.UNKNOWN, f"{key}: {words}"[: publication.MAX_DETAIL]))
+        return False
+
     def _take_published(self, target, value, words, key):
-        if isinstance(words, str) and words.lower() in NO + YES:
-            if words.lower() in NO:
-                self.held_as = self.held_as or "draft"
-            return False
-        return self._take_published_on(target, value, words, key)
+        with contextlib.suppress(UnreadableDate):
+            if isinstance(words, str) and read_date(words, order=self.mapping.dates)[0]:
+                return self._take_published_on(target, value, words, key)
+        return False
 
     def _take_held(self, target, value, words, key):
-        if words not in ("", None) and not (isinstance(words, str) and words.lower() in NO):
-            self.held_as = self.held_as or (key.lower() if plain_key(key) in ("draft", "private") else "draft")
         return False
 
-    def _take_status(self, target, value, words, key):
-        for word in [words] if isinstance(words, str) else words if isinstance(words, list) else []:
-            if isinstance(word, str) and word.lower() in NOT_PUBLIC:
-                self.held_as = self.held_as or word.lower()
-        return False
+    _take_status = _take_held
 
     def _take_password(self, target, value, words, key):
-        self.held_as = "password"
-        self.warnings.append("a password was not stored; the post is held")
+        if words:
+            self.warnings.append("a password was not stored; the post is held")
         return True
 
     def _take_id(self, target, value, words, key):
@@ -319,12 +371,15 @@ class Fields:
     def _take_slug(self, target, value, words, key):
         if isinstance(words, str):
             self.slug = self.slug or words
+            if words.startswith("/"):
+                # Docusaurus: the whole address below the root.
+                self._take_address(target, value, words, key)
         return False
 
     def _take_address(self, target, value, words, key):
         if value is False:
             # Eleventy writes no page then.
-            self.held_as = self.held_as or "private"
+            self.hold(Hold(HoldReason.NOT_RENDERED, f"{key}: false"))
         elif isinstance(words, str):
             if self.address:
                 self.aliases.append(words)
@@ -388,6 +443,14 @@ class Fields:
         return True
 
 
+# What a key that the table does not have means, by the target that a mapping file gives it.
+_RULES = {
+    "held": publication.rule_of("draft"),
+    "status": publication.rule_of("status"),
+    "published": publication.rule_of("published"),
+    "password": publication.rule_of("password"),
+    "published_on": publication.rule_of("date"),
+}
 _KINDS = {"line": LINES, "text": TEXTS, "list": LISTS, "number": NUMBERS}
 
 

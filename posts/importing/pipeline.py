@@ -18,7 +18,7 @@ from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import ImportBatch, ImportIssue
+from posts.models import HoldReason, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.operations.audit import note_audit
 from posts.operations.refusals import require
@@ -342,7 +342,7 @@ def sample_of(incoming):
     return {
         "line": row.line,
         "label": row.label,
-        "held": row.held,
+        "held": [HoldReason(hold.reason).label for hold in incoming.holds],
         "former_addresses": list(row.former_slugs),
         "record": incoming.record,
     }

@@ -15,6 +15,7 @@ from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.origin import Origin
 from posts.models.page_change import PageChange
 from posts.models.post import Post
+from posts.models.post_hold import HoldReason, PostHold
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
@@ -36,6 +37,7 @@ __all__ = [
     "ChecklistItem",
     "DeskPreference",
     "FormerSlug",
+    "HoldReason",
     "ImageSource",
     "ImportBatch",
     "ImportIssue",
@@ -48,6 +50,7 @@ __all__ = [
     "PageChange",
     "ParagraphCount",
     "Post",
+    "PostHold",
     "PostTerm",
     "QueueEntry",
     "QueueFigure",

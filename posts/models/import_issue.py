@@ -44,6 +44,7 @@ class ImportIssue(models.Model):
         db_default=False,
         help_text="What comes of the row when it is mended was not public at its source.",
     )
+    holds = OrderedJSONField(default=list, db_default=[], help_text="Why it is held: pairs of reason and detail.")
     is_cut = models.BooleanField(default=False, db_default=False, help_text="Only the beginning of the row was kept.")
     fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     line_hash = models.CharField(max_length=32, blank=True, default="", db_default="")

@@ -211,6 +211,7 @@ class Post(models.Model):
                 name="post_waiting",
             ),
             models.Index(fields=["-changed_at", "-id"], condition=Q(needs_human_review=True), name="post_flagged"),
+            models.Index(fields=["first_batch"], condition=Q(held=True), name="post_held"),
             models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="post_withdrawn"),
         ]
         permissions = [

@@ -5,8 +5,9 @@ from django.utils import timezone
 from posts.importing.decisions import decide_chunk, validated
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import busy_message, write_decisions
+from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
-from posts.models import ImportBatch, ImportIssue
+from posts.models import HoldReason, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.operations.audit import note_audit
 from posts.operations.refusals import Refused, require
@@ -39,7 +40,7 @@ def _bring_in(issue, raw, by):
     issue = _mendable(issue)
     if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
         raise Refused(f"Import {batch.pk} was rolled back. Import the mended row as a file of its own.")
-    row = Row(issue.line, raw, label=issue.label, held=issue.held)
+    row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
     incoming, refused = validated(batch, [row], {})
     decisions, _ = decide_chunk(batch, [row], incoming, refused, _NothingSeen())
     decisions.author_id = by.pk if by else None
@@ -49,6 +50,13 @@ def _bring_in(issue, raw, by):
     ImportBatch.objects.filter(pk=batch.pk).update(**{issue.kind: F(issue.kind) - 1, became: F(became) + 1})
     note_audit("row repaired", post=None, by=by, detail=f"{batch}, line {issue.line}: {became}")
     return became
+
+
+def _holds_of(issue):
+    """Why the row is held; of rows from before reasons were recorded, only that it is."""
+    if issue.held and not issue.holds:
+        return (Hold(HoldReason.NOT_RECORDED),)
+    return tuple(Hold(*hold) for hold in issue.holds)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from posts.importing.mapping import Mapping
+from posts.importing.publication import Hold
 from posts.importing.sources import SourceUnreadable
 from posts.records import Problem, parse_record, repeats_a_key, validate_record
 
@@ -23,12 +24,16 @@ class Row:
     is_cut: bool = False  # `raw` is only the beginning
     skip_reason: str = ""  # set when the row is understood and means no post
     label: str = ""  # where it stands, if its number says too little (a path inside an archive)
-    held: bool = False  # the source says that it was not public: nothing of it is, before a person releases it
+    holds: tuple[Hold, ...] = ()  # how the source says that it was not public: nothing is, before a person releases it
     former_slugs: tuple[str, ...] = ()  # addresses that lead to it: slugs, or paths of its old site that begin with /
     kind: str = ""  # what it is and how it stood there, as the report counts it: "post, draft"
     warnings: tuple[str, ...] = ()  # what was kept otherwise than it came, in the words of the report
     context: bytes = b""  # what else decides about the record, such as a mapping: equal with equal `raw` is unchanged
     left_out: dict = field(default_factory=dict)  # what belongs to it and is stored nowhere, counted: {"comments": 3}
+
+    @property
+    def held(self):
+        return bool(self.holds)
 
     def parse(self):
         """The checked record of this row as a dict; raises RecordRefused. May add to `warnings`."""

@@ -11,8 +11,12 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import takewhile
 
 import yaml
+
+from posts.importing.publication import MAX_DETAIL, Hold, plain_key, rule_of
+from posts.models.post_hold import HoldReason
 
 MAX_BYTES = 128 * 1024
 MAX_BITS = 4096
@@ -20,7 +24,31 @@ MAX_DEPTH = 10
 MAX_VALUES = 10_000
 MAX_KEY_PARTS = 500
 
-_FENCES = {"---": "YAML", "+++": "TOML", "---yaml": "YAML", "---yml": "YAML", "---toml": "TOML", "---json": "JSON"}
+# Three signs or more, and the language where a generator allows to name it (gray-matter, Eleventy).
+_FENCE = re.compile(r"(-{3,}|\+{3,}|;{3,})[ \t]*(\w*)")
+_LANGUAGES = {"-": {"": "YAML", "yaml": "YAML", "yml": "YAML", "toml": "TOML", "json": "JSON"},
+              "+": {"": "TOML", "toml": "TOML"}, ";": {"": "JSON", "json": "JSON"}}  # fmt: skip
+_PROGRAMS = ("js", "javascript", "ts", "typescript", "coffee", "cson", "json5", "ruby", "lua", "php", "python", "xml",
+             "ini")  # fmt: skip
+_COMMENT = re.compile(r"<!--(.*?)-->[ \t]*\n?", re.DOTALL)
+# Keys by which a head without fences is known (Pelican, MultiMarkdown, Nikola, old Hexo), beside those of the table.
+_PLAIN_KEYS = {plain_key(key) for key in (
+    "title", "date", "author", "authors", "category", "categories", "tags", "keywords", "slug", "summary",
+    "description", "modified", "lang", "language", "translation", "template", "save_as", "url", "subtitle", "copyright",
+    "email", "affiliation", "css", "layout", "permalink", "link", "updated", "image", "thumbnail",
+)}  # fmt: skip
+# One of these has to be among them: “Summary: …” or “Author: …” alone is how a text may begin.
+_STRONG_KEYS = {"title", "date", "slug", "tags", "category", "categories", "permalink", "saveas"}
+# Words after a key that stands alone, for it to be a head: a text may begin with “Status: …” and go on.
+_WORDS_ALONE = 3
+_PLAIN_LINE = re.compile(r" {0,3}(?:\.\. )?([A-Za-z][\w-]{0,40}):(?:[ \t]+(.*)|)")
+_KEY_LINE = re.compile(
+    r"\s*(?:\.\.\s|:|#\+|//\s*|[%;@>{,-]\s*)?(?:(?:export\s+)?(?:const|let|var)\s+)?"
+    r"[\"']?([A-Za-z_][\w.-]{0,40})[\"']?\s*(?::=|[:=])(?:\s+(.*)|(?=[\"'\[{])(.*)|)$"
+)
+# Lines of a head that are no keys: items of a list, deeper levels, brackets, comments, the beginning of an object.
+_NO_KEY = re.compile(r"\s*(?:-\s.*|[\[\]{}()]+[;,]?|#.*|export\b.*[={]|import\b.*)|\s{2,}\S.*")
+_MAX_HEAD_LINES = 60
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -42,52 +70,207 @@ class FrontMatter:
     values: dict = field(default_factory=dict)
     words: dict = field(default_factory=dict)
     body: str = ""
+    unread_line: int = 0  # of what looks like a head that says whether the text is public, and is not read as one
+    unread: str = ""
+
+    def unread_hold(self):
+        """The Hold of a text whose head was not read, or None."""
+        if not self.unread_line:
+            return None
+        return Hold(HoldReason.UNREAD, f"line {self.unread_line}: {self.unread}"[:MAX_DETAIL])
 
 
 def split_front_matter(text):
-    """The FrontMatter of `text`, with an empty head if there is none. Raises FrontMatterRefused."""
+    """The FrontMatter of `text`, with an empty head if there is none. Raises FrontMatterRefused.
+
+    Before a head, white space and comments may stand, as Hugo, Zola and Astro allow it. What looks like a head and is
+    none that can be read is named by its line: it may say that nobody is to see the text.
+    """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if text.startswith("{"):
-        return _json_head(text)
+    lead, rest = "", text
+    while True:
+        blank = len(rest) - len(rest.lstrip("\ufeff \t\n"))
+        comment = _COMMENT.match(rest, blank)
+        if comment is None:
+            break
+        # Hugo reads a head inside a comment, and Nikola writes it there.
+        inner = comment[1].strip()
+        head = _fenced_head(inner, _line_of(text, rest, blank)) or _plain_head(inner + "\n")
+        if head and not head.body.strip():
+            return _with_unread(_at_its_end(head, lead + rest[comment.end() :]), text)
+        lead, rest = lead + rest[: comment.end()], rest[comment.end() :]
+    rest = rest[blank:]
+    line = _line_of(text, rest, 0)
+    head = _json_head(rest, line) if rest.startswith("{") else _fenced_head(rest, line) or _plain_head(rest)
+    if head is None:
+        return _with_unread(FrontMatter(body=text), text)
+    return _with_unread(_at_its_end(head, lead + head.body if lead.strip() else head.body), text)
+
+
+def _at_its_end(head, body):
+    head.body = body
+    return head
+
+
+def _line_of(text, rest, offset):
+    """The number of the line on which `rest`, the end of `text`, goes on after `offset` characters."""
+    return text.count("\n", 0, len(text) - len(rest) + offset) + 1
+
+
+def _fenced_head(text, line):
+    """The FrontMatter of a text that begins with a fence, on line `line` of its file; None if that is no head."""
     first, _, rest = text.partition("\n")
-    kind = _FENCES.get(first.rstrip())
+    fence = _FENCE.fullmatch(first.rstrip())
+    if fence is None:
+        return None
+    signs, language = fence[1], fence[2].lower()
+    if language in _PROGRAMS:
+        raise FrontMatterRefused(f"The front matter is written in {language}, which is not run here (line {line}).")
+    kind = _LANGUAGES[signs[0]].get(language)
     if kind is None:
-        return FrontMatter(body=text)
-    ends = ("---", "...") if first.startswith("---") and kind == "YAML" else (first.rstrip()[:3],)
+        return None
+    ends = ("---", "...") if signs == "---" and kind == "YAML" else (signs,)
     lines = rest.split("\n")
-    end = next((number for number, line in enumerate(lines) if line.rstrip() in ends), None)
+    end = next((number for number, text in enumerate(lines) if text.rstrip() in ends), None)
     if end is None:
-        return FrontMatter(body=text)
+        if signs[0] == "-" and not language and not _begins_like_a_head(lines):
+            return None
+        raise FrontMatterRefused(f"The front matter that begins on line {line} with {first.strip()} has no end.")
     head, body = "\n".join(lines[:end]), "\n".join(lines[end + 1 :])
     if len(head.encode(errors="surrogatepass")) > MAX_BYTES:
         raise FrontMatterRefused(f"The front matter is longer than {MAX_BYTES:,} bytes.")
     if kind == "TOML":
-        return FrontMatter(*_toml(head), body)
+        return FrontMatter(*_toml(head, line), body)
     if kind == "JSON":
-        return FrontMatter(*_both(_json(head)), body)
-    values, words = read_yaml(head, first_line=2)
+        # Hexo writes the members of the object alone.
+        whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
+        return FrontMatter(*_both(_json(whole, line)), body)
+    if len(signs) > 3 and not _begins_like_a_head(lines[:end]):
+        return None
+    values, words = read_yaml(head, first_line=line + 1)
     if isinstance(values, dict):
         return FrontMatter(values, words, body)
     if values is None:
         return FrontMatter(body=body)
     # Words between two rules are a text that begins with a rule.
-    return FrontMatter(body=text)
+    return None
 
 
-def _json_head(text):
+def _begins_like_a_head(lines):
+    """Whether lines after a fence are keys with values, and no text that begins with a rule."""
+    block = list(_block(lines))
+    found = [match[1] for line in block if (match := _KEY_LINE.match(line))]
+    known = any(plain_key(key) in _PLAIN_KEYS or rule_of(key) for key in found)
+    return bool(found) and (known or len(found) > 1) and all(map(_is_of_head, block))
+
+
+def _is_of_head(line):
+    return bool(_KEY_LINE.match(line) or _NO_KEY.match(line))
+
+
+def _block(lines):
+    """The first lines that follow each other without a blank one."""
+    count = 0
+    for line in lines:
+        if not line.strip():
+            if count:
+                return
+            continue
+        count += 1
+        if count > _MAX_HEAD_LINES:
+            return
+        yield line
+
+
+def _json_head(text, line):
     """Hugo's JSON head: an object at the very beginning. Template syntax begins with a brace too and is text."""
     try:
         values, end = json.JSONDecoder(parse_constant=str).raw_decode(text[: MAX_BYTES + 1])
-    except (ValueError, RecursionError):
-        return FrontMatter(body=text)
+    except (ValueError, RecursionError) as error:
+        if not re.match(r'\{\s*"[^"\n]{1,80}"\s*:', text):
+            return None
+        where = line + getattr(error, "lineno", 1) - 1
+        raise FrontMatterRefused(f"The front matter is no JSON that can be read (line {where}).") from None
     return FrontMatter(*_both(values), text[end:].removeprefix("\n"))
 
 
-def _json(head):
+def _plain_head(text):
+    """The FrontMatter of a head without fences, which a blank line or a rule ends; None if a text begins there."""
+    values, key, at, end = {}, "", 0, len(text)
+    for count, match in enumerate(re.finditer(r"(.*)\n|(.+)$", text)):
+        line, at = (match[1] if match[1] is not None else match[2]), match.end()
+        if count > _MAX_HEAD_LINES:
+            return None
+        if not line.strip() or line.rstrip() in ("---", "...", ";;;"):
+            end = at
+            break
+        if found := _PLAIN_LINE.fullmatch(line.rstrip()):
+            key = found[1]
+            values.setdefault(key, []).append((found[2] or "").strip())
+        elif key and re.match(r" {4}|\t", line):
+            values[key].append(line.strip())
+        else:
+            return None
+    names = {plain_key(key) for key in values}
+    stated = {name for name in names if (rule := rule_of(name)) and not rule.ignores_unknown}
+    first = plain_key(next(iter(values), ""))
+    is_head = first in _PLAIN_KEYS | stated and names & _STRONG_KEYS | stated and (
+        names <= _PLAIN_KEYS | stated or len(names & (_PLAIN_KEYS | stated)) > 1
+    )  # fmt: skip
+    if not is_head:
+        return None
+    if len(values) == 1 and first != "title" and len(" ".join(values[key]).split()) > _WORDS_ALONE:
+        return None
+    said = {key: _plain_value(key, lines) for key, lines in values.items()}
+    return FrontMatter(said, said.copy(), text[end:])
+
+
+def _plain_value(key, lines):
+    if plain_key(key) in ("author", "authors"):
+        names = "\n".join(lines)
+        return [name.strip() for name in re.split(r"[;\n]" if ";" in names else r"[,\n]", names) if name.strip()]
+    return " ".join(filter(None, lines)) if plain_key(key) not in ("tags", "keywords") else ", ".join(lines)
+
+
+def _with_unread(head, text):
+    """`head`, with the line at which its body begins like another head that says whether the text is public."""
+    has_head = bool(head.values)
+    before = text.count("\n") - head.body.count("\n")
+    lines = head.body.split("\n")
+    start = 0
+    while start < len(lines) and _is_before_head(lines[start], has_head):
+        start += 1
+    is_fenced = any(_FENCE.fullmatch(line.strip()) for line in lines[:start])
+    if has_head and not is_fenced:
+        return head
+    block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), _block(lines[start:])))
+    found = [(number, match) for number, line in enumerate(block) if (match := _KEY_LINE.match(line))]
+    neutral = sum(bool(_NO_KEY.match(line)) for line in block)
+    if 2 * len(found) < len(block) - neutral:
+        return head
+    for number, match in found:
+        rule = rule_of(match[1])
+        value = match[2] or match[3] or ""
+        is_short = len(value.split()) <= _WORDS_ALONE or len(found) > 1
+        if rule and not rule.ignores_unknown and is_short:
+            head.unread_line, head.unread = before + start + number + 1, block[number].strip()
+            break
+    return head
+
+
+def _is_before_head(line, has_head):
+    """Whether a line may stand before the first key of a head: blank, a fence, a comment, code, an import."""
+    line = line.strip("\ufeff \t")
+    if not line or _FENCE.fullmatch(line):
+        return True
+    return not has_head and line.startswith(("<!--", "```", "~~~", "import ", "-->"))
+
+
+def _json(head, line):
     try:
         values = json.loads(head, parse_constant=str)
     except json.JSONDecodeError as error:
-        raise FrontMatterRefused(f"The front matter is no JSON: {error.msg} (line {error.lineno + 1}).") from None
+        raise FrontMatterRefused(f"The front matter is no JSON: {error.msg} (line {error.lineno + line}).") from None
     except (ValueError, RecursionError):
         raise FrontMatterRefused("The front matter is no JSON that can be read.") from None
     if not isinstance(values, dict):
@@ -95,7 +278,7 @@ def _json(head):
     return values
 
 
-def _toml(head):
+def _toml(head, line):
     # Python's parser takes time and memory by the square of the parts of a key: a.b.c.
     pieces = re.split(r"[\n=,{}\[\]\"'#]", re.sub(r"[ \t]+", "", head))
     if max(piece.count(".") for piece in pieces) > MAX_KEY_PARTS:
@@ -103,7 +286,7 @@ def _toml(head):
     try:
         values = tomllib.loads(head)
     except tomllib.TOMLDecodeError as error:
-        reason = re.sub(r"at line (\d+)", lambda match: f"at line {int(match[1]) + 1}", str(error))
+        reason = re.sub(r"at line (\d+)", lambda match: f"at line {int(match[1]) + line}", str(error))
         raise FrontMatterRefused(f"The front matter is no TOML: {reason}.") from None
     except (ValueError, RecursionError):
         raise FrontMatterRefused("The front matter is no TOML that can be read.") from None

@@ -12,20 +12,22 @@ import re
 import unicodedata
 from urllib.parse import quote, urljoin, urlsplit
 
-from django.utils import timezone
 from django.utils.text import slugify
 
+from posts.importing import publication
 from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
+from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
 from posts.importing.readers.base import Reader, Row
 from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
 from posts.models.fields import dump_json
+from posts.models.post_hold import HoldReason
 from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
 from posts.rendering import TextTooCostly, markdown_tokens
 from posts.slugs import former_path
 
 # Raised when the same file would become another record: then equal bytes are no longer unchanged.
-READER_VERSION = 1
+READER_VERSION = 2
 ENDINGS = (".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn", ".mdx")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # Where generators keep what they make or make pages with.
@@ -53,10 +55,12 @@ _PERMALINKS = {
 _DESTINATION = re.compile(r"(\[(?:[^\[\]\\\n]|\\.)*\]\(\s*<?|^ {0,3}\[[^\]\n]+\]:[ \t]*<?)([^\s()<>]+)", re.MULTILINE)
 
 DEFAULT_FIELDS = {
+    # Those among them that are fields as well follow.
+    **dict.fromkeys(publication.plain_keys(), "held"),
     "title": "title",
     **dict.fromkeys(["date", "publishDate", "pubDate", "published_date", "published_at", "published_on",
                      "date_published", "pubDatetime", "created_at", "created"], "published_on"),
-    "published": "published",
+    **dict.fromkeys(["published", "publish"], "published"),
     **dict.fromkeys(["description", "summary", "excerpt", "abstract"], "summary"),
     **dict.fromkeys(["lang", "language", "locale"], "language"),
     **dict.fromkeys(["authors", "author", "byline"], "authors"),
@@ -65,11 +69,9 @@ DEFAULT_FIELDS = {
     **dict.fromkeys(["categories", "category"], "categories"),
     "series": "series",
     "slug": "slug",
-    **dict.fromkeys(["url", "permalink"], "address"),
-    **dict.fromkeys(["aliases", "alias", "redirect_from", "redirects"], "aliases"),
-    **dict.fromkeys(["draft", "private", "hidden", "unlisted"], "held"),
-    **dict.fromkeys(["status", "visibility"], "status"),
-    "password": "password",
+    **dict.fromkeys(["url", "permalink", "dg-permalink", "path", "save_as", "dg-path", "uri"], "address"),
+    **dict.fromkeys(["aliases", "alias", "redirect_from", "redirectFrom", "redirects", "old_url"], "aliases"),
+    **dict.fromkeys(publication.rule_of("password").keys, "password"),
     **dict.fromkeys(["image", "cover", "cover_image", "featured_image", "feature_image", "hero_image", "hero", "banner",
                      "thumbnail", "og_image"], "image"),
     **{name: name for name in (*TEXTS, *LISTS, *NUMBERS, "reference", "difficulty", "code_language")
@@ -136,7 +138,7 @@ class MarkdownReader(Reader):
             return Row(number, label.encode(), skip_reason=reason, label=label, kind="other file")
         row = Row(number, b"", label=label, kind="post, unread", identity=self._identity(entry.path))
         # Until its head says otherwise: a row that is mended later must not become more public than it was.
-        row.held = True
+        row.holds = (Hold(HoldReason.UNREAD),)
         problem = entry.problem
         if not problem and entry.path.lower().endswith(ARCHIVES):
             problem = "is an archive inside the source. Import it by itself."
@@ -223,12 +225,17 @@ class MarkdownReader(Reader):
         row.record = {"source_id": row.identity} | fields.record
         if fields.payload:
             row.record["payload"] = fields.payload
+        if head.unread_line:
+            fields.warnings.append(
+                f"line {head.unread_line} looks like front matter and was not read; the post is held"
+            )
         row.warnings = tuple(dict.fromkeys(fields.warnings))
-        status = fields.held_as or ("draft" if stem.is_draft else "")
-        if not status and fields.published_at and fields.published_at > timezone.now():
-            status = "future"
-        row.held = bool(status)
-        row.kind = f"{_type_of(head.words)}, {status or 'published'}"
+        for hold in (publication.hold_of_path(stem.folders, os.path.basename(path)), head.unread_hold()):
+            fields.hold(hold)
+        row.holds = tuple(fields.holds)
+        # The calendar decides as well: what was to come may be public by now, or expired.
+        row.context += dump_json([hold.reason for hold in row.holds]).encode()
+        row.kind = f"{_type_of(head.words)}, {row.holds[0].reason if row.holds else 'published'}"
         row.former_slugs = body.former_paths
 
 
@@ -257,7 +264,6 @@ class _Name:
             # A post with a folder of its own.
             stem = self.folders[-1]
         self.is_jekyll = any(folder in ("_posts", "_drafts") for folder in self.folders)
-        self.is_draft = "_drafts" in self.folders
         self.day = ""
         if match := _DATED_NAME.fullmatch(stem):
             self.day = f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}"

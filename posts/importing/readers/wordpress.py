@@ -6,14 +6,17 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import unquote, urljoin, urlsplit
 
+from django.utils import timezone
 from django.utils.text import slugify
 from pydantic_core import to_json
 
+from posts.importing.dates import UnreadableDate, read_date
 from posts.importing.mapping import Fields, matches
+from posts.importing.publication import Hold, distinct, hold_of_status, texts_of
 from posts.importing.readers.base import Row
-from posts.importing.readers.dates import UnreadableDate, read_date
 from posts.importing.readers.html_to_markdown import html_to_markdown, html_to_text
 from posts.importing.readers.php_serialized import NotReadable, looks_serialized, read_serialized
+from posts.models.post_hold import HoldReason
 from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
 from posts.slugs import former_path
 
@@ -127,8 +130,35 @@ def row_of(item, line, site):
     if item.get("is_cut"):
         raw = to_json({key: item[key] for key in ("post_id", "title") if key in item})[:KEPT_OF_LONG_ITEM]
         message = f"is an item of more than {MAX_ITEM >> 20} MB; a record takes {MAX_RECORD_BYTES >> 20} MB at most."
-        return Row(raw=raw, problem=Problem("", message), is_cut=True, held=True, **start)
-    return _Article(item, site).row(start, is_held=has_password or status not in _PUBLIC)
+        return Row(raw=raw, problem=Problem("", message), is_cut=True, holds=(Hold(HoldReason.UNREAD),), **start)
+    holds = [Hold(HoldReason.PASSWORD)] if has_password else []
+    if status not in _PUBLIC and (hold := hold_of_status(status, site.mapping.values)):
+        holds.append(hold)
+    elif status in _PUBLIC and (moment := _moment_to_come(item)):
+        # WordPress itself makes “future” of it.
+        holds.append(Hold(HoldReason.SCHEDULED, f"post_date: {moment}"))
+    return _Article(item, site).row(start, holds)
+
+
+def _is_date(text):
+    """Whether WordPress wrote a date: 0000-00-00 and the year −1 are its ways to write none."""
+    return bool(text) and not text.startswith("0000") and "-0001" not in text
+
+
+def _moment_to_come(item):
+    """The first date of an item, as it is written there, if it is still to come; else "".
+
+    post_date is by the clock of a site whose zone the export does not say: the same words as world time come nearest.
+    """
+    for name in ("post_date_gmt", "pubDate", "post_date"):
+        text = item.get(name, "")
+        if _is_date(text):
+            try:
+                _, moment = read_date(text)
+            except UnreadableDate:
+                continue
+            return text if moment and moment > timezone.now() else ""
+    return ""
 
 
 class _Article:
@@ -143,11 +173,11 @@ class _Article:
             self.fields.warnings.append(FORBIDDEN_SIGNS)
         self.used = set()  # attachments that are among the images, by their number
 
-    def row(self, start, *, is_held):
+    def row(self, start, holds):
         fields = self.fields
         values = self._values()
-        fields.take_all(values, {key: _texts(value) for key, value in values.items()})
-        is_held = is_held or bool(fields.held_as)
+        fields.take_all(values, {key: texts_of(value) for key, value in values.items()})
+        holds = distinct((*holds, *fields.holds))
         record = {"source_id": self._identity(), "title": "", "slug": _slug(fields.slug)}
         converted = self._converted()
         self.images = converted.images
@@ -163,7 +193,7 @@ class _Article:
         record["payload"] = payload
         record = {key: value for key, value in record.items() if value not in ("", [], {}, None)}
         raw = to_json(record)
-        start |= {"held": is_held, "former_slugs": self._addresses(), "warnings": tuple(dict.fromkeys(fields.warnings))}
+        start |= {"holds": holds, "former_slugs": self._addresses(), "warnings": tuple(dict.fromkeys(fields.warnings))}
         if fields.problem:
             key, message = fields.problem
             return Row(raw=raw, record=record, problem=Problem(f"/{key}", message), **start)
@@ -173,7 +203,8 @@ class _Article:
         if len(raw) > MAX_RECORD_BYTES:
             message = f"is {len(raw):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most."
             return Row(raw=raw[:KEPT_OF_LONG_ITEM], problem=Problem("", message), is_cut=True, **start)
-        return Row(raw=raw, identity=record.get("source_id"), **start)
+        context = to_json([hold.reason for hold in holds]) if holds else b""
+        return Row(raw=raw, identity=record.get("source_id"), context=context, **start)
 
     # What WordPress says under its own names
 
@@ -252,7 +283,7 @@ class _Article:
         """The day by the site's own clock; the next best where that says nothing."""
         for name in ("post_date", "post_date_gmt", "pubDate"):
             text = self.item.get(name, "")
-            if text and not text.startswith(("0000", "-0001")) and "-0001" not in text:
+            if _is_date(text):
                 try:
                     day, _ = read_date(text)
                 except UnreadableDate:
@@ -416,17 +447,6 @@ def _slug(text):
     """The address that a post had, as far as ours can be the same."""
     text = re.sub(r"\.(?:html?|php|aspx?)$", "", unquote(text).strip("/ ").rpartition("/")[2])
     return re.sub("[-_]+", "-", slugify(text)).strip("-")[:200].strip("-")
-
-
-def _texts(value):
-    """A value with all of its numbers and truths as text."""
-    if isinstance(value, dict):
-        return {key: _texts(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_texts(item) for item in value]
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
 
 
 def _plain_name(url):

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
-from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, ReviewFlag, Revision
+from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
 from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
 from posts.page_versions import LISTS, note_changes, post_key
@@ -26,6 +26,8 @@ class BatchWriter:
         if decisions.updated:
             self._write_updated(decisions.updated)
         self._note_pages(decisions)
+        if decisions.holds:
+            self._write_holds(decisions.holds)
         if decisions.refreshed:
             names = {
                 "view_count",
@@ -43,6 +45,7 @@ class BatchWriter:
         posts = [post for _, post, _ in decisions.updated]
         are_listed = any(post.live_revision_id for post in posts)
         posts += [post for _, post in decisions.refreshed if not post.live_revision_id]
+        posts += [post for post, *_ in decisions.holds]
         note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):
@@ -82,7 +85,7 @@ class BatchWriter:
                     "live_revision_id": None,
                     "live_approval_id": None,
                     "needs_human_review": _asks_for_person(incoming.record),
-                    "held": incoming.row.held,
+                    "held": bool(incoming.holds),
                     "withdrawn_at": None,
                     "first_published_at": None,
                     "last_published_at": None,
@@ -96,6 +99,7 @@ class BatchWriter:
         pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
         self._insert_children([(post_id, incoming.rows) for post_id, incoming in pairs])
         self._raise_flags(pairs)
+        self._insert_holds([(post_id, incoming.holds) for post_id, incoming in pairs])
         FormerSlug.objects.bulk_create(
             FormerSlug(slug=slug, post_id=post_id)
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
@@ -106,6 +110,26 @@ class BatchWriter:
             post["stack"] = incoming.record.get("stack", [])
         flagged = [post["needs_human_review"] for post in posts]
         admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
+
+    def _insert_holds(self, pairs):
+        """pairs: (post id, Holds)."""
+        PostHold.objects.bulk_create(
+            PostHold(post_id=post_id, batch_id=self.batch_id, reason=hold.reason, detail=hold.detail)
+            for post_id, holds in pairs
+            for hold in holds
+        )
+
+    def _write_holds(self, changes):
+        """Replace what sources said of posts by what they say now; what staff lifted stays lifted."""
+        ids = [post.pk for post, *_ in changes]
+        PostHold.objects.filter(post__in=ids, lifted_at=None).delete()
+        lifted = set(PostHold.objects.filter(post__in=ids).values_list("post_id", "reason"))
+        self._insert_holds(
+            [(post.pk, [hold for hold in holds if (post.pk, hold.reason) not in lifted]) for post, holds, _ in changes]
+        )
+        for is_held in (True, False):
+            changed = [post.pk for post, _, held in changes if held is is_held and post.held is not is_held]
+            Post.objects.filter(pk__in=changed).update(held=is_held)
 
     def _write_updated(self, updated):
         revision_ids = self.take_ids(Revision, len(updated))

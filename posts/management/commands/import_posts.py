@@ -110,6 +110,15 @@ class Command(BaseCommand):
             self.stdout.write(f"  {sum(numbers.values()):,} × {kind}: {counts}.")
         for what, count in breakdown.get("left_out", {}).items():
             self.stdout.write(f"  {count:,} {what} not imported; nothing of them is stored.")
+        held = breakdown.get("held", {})
+        if held:
+            self.stdout.write(f"  {sum(held.values()):,} held; readers do not see them before a person releases them:")
+        for reasons, count in held.items():
+            self.stdout.write(f"    {count:,} × {reasons}.")
+        if breakdown.get("unknown_values"):
+            self.stdout.write("  Values that are not known, which hold a post. Say in a mapping file what they mean:")
+        for value, count in breakdown.get("unknown_values", {}).items():
+            self.stdout.write(f"    {value}: {count:,}")
         for warning, count in breakdown.get("warnings", {}).items():
             self.stdout.write(f"  {count:,} × {warning}.")
         if batch.conflict:
@@ -123,7 +132,8 @@ class Command(BaseCommand):
         for line in batch.mapped:
             self.stdout.write(f"mapping: {line}")
         for sample in batch.samples:
-            notes = [note for note in ("held" if sample["held"] else "", *sample["former_addresses"]) if note]
+            held = f"held: {', '.join(sample['held'])}" if sample["held"] else ""
+            notes = [note for note in (held, *sample["former_addresses"]) if note]
             place = f"line {sample['line']}" + (f" ({sample['label']})" if sample["label"] else "")
             self.stdout.write(f"sample: {place}" + (f" [{', '.join(notes)}]" if notes else ""))
             self.stdout.write(json.dumps(shortened(sample["record"]), ensure_ascii=False, indent=2))

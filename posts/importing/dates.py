@@ -23,7 +23,10 @@ _MONTH_DAY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
-_ZONE = re.compile(r"([+-])(\d{2}):?(\d{2})?")
+_ZONE = re.compile(r"([+-])(\d{1,2}):?(\d{2})?(?!\d)")
+# Hours from world time of the zones that RFC 2822 and common programs name.
+_ZONE_NAMES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "CET": 1,
+               "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9}  # fmt: skip
 # Eleventy's words for "ask git or the file system".
 _TO_FIND_OUT = ("last modified", "created", "git last modified", "git created")
 
@@ -85,6 +88,8 @@ def _dated(text, year, month, day, rest):
             if zone := _ZONE.search(rest, clock.end()):
                 offset = timedelta(hours=int(zone[2]), minutes=int(zone[3] or 0))
                 moment = moment.replace(tzinfo=timezone(-offset if zone[1] == "-" else offset))
+            elif name := next((name for name in re.findall("[A-Z]+", rest[clock.end() :]) if name in _ZONE_NAMES), ""):
+                moment = moment.replace(tzinfo=timezone(timedelta(hours=_ZONE_NAMES[name])))
     except ValueError:
         raise UnreadableDate(f"“{text[:60]}” is no day or time that exists. Write it as YYYY-MM-DD.") from None
     return date(int(year), int(month), int(day)).isoformat(), moment

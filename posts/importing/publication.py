@@ -1,0 +1,340 @@
+"""How sources say that a text is not public: one table of keys, values and meanings, which every reader asks.
+
+The keys are those that Jekyll, Hugo, Zola, Eleventy, Astro, Gatsby, Hexo, Pelican, Nikola, MkDocs, Docusaurus,
+VuePress, Obsidian Publish, digital gardens, Ghost and WordPress document, and those that their themes and plugins made
+common. docs/importing.md shows the table; a test keeps both equal.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from posts.importing.dates import UnreadableDate, read_date
+from posts.models.post_hold import HoldReason
+
+PUBLIC = "public"
+# What a mapping file can say that a value means.
+MEANINGS = (PUBLIC, *(reason.value for reason in HoldReason if reason not in HoldReason.not_of_a_value()))
+MISSING = "missing"
+YES = ("true", "yes", "on", "y", "t", "1")
+NO = ("false", "no", "off", "n", "f", "0")
+NOTHING = ("", "none", "null", "nil", "~", "undefined")
+MAX_DETAIL = 200
+
+# Words that any key of the table can have. What stands in none of these lists is not known, and holds the post.
+WORDS = {
+    PUBLIC: (
+        "published", "publish", "public", "live", "released", "final", "finished", "complete", "completed", "done",
+        "active", "posted", "visible", "listed", "open", "everyone", "anyone", "all", "always", "local", "new",
+        "deprecated", "featured", "stable", "updated", "evergreen", "budding", "seedling", "sapling",
+    ),
+    HoldReason.DRAFT: (
+        "draft", "drafts", "drafted", "wip", "work in progress", "idea", "pending", "review", "in review",
+        "needs review", "unfinished", "auto draft", "todo", "stub",
+    ),
+    HoldReason.UNPUBLISHED: (
+        "unpublished", "not published", "archived", "archive", "trash", "trashed", "deleted", "removed", "withdrawn",
+        "retired", "rejected", "disabled", "inactive", "skip", "ignore", "ignored", "excluded",
+    ),
+    HoldReason.SCHEDULED: ("future", "scheduled", "queued", "embargo", "embargoed"),
+    HoldReason.EXPIRED: ("expired",),
+    HoldReason.PRIVATE: (
+        "private", "internal", "secret", "confidential", "personal", "restricted", "team", "staff", "admin", "admins",
+        "only me", "nobody",
+    ),
+    HoldReason.MEMBERS: (
+        "members", "member", "members only", "membership", "subscribers", "subscriber", "subscribers only", "paid",
+        "paid members", "paid members only", "only paid", "only free", "founding", "premium", "paywall", "paywalled",
+        "tiers", "filter", "patrons", "sponsors", "supporters", "customers", "sent", "email only", "logged in",
+        "registered", "users",
+    ),
+    HoldReason.NOT_RENDERED: ("never", "link", "headless"),
+    HoldReason.HIDDEN: ("hidden", "hide", "unlisted", "invisible"),
+    HoldReason.PASSWORD: ("password", "protected", "password protected", "encrypted"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the table. holds: YES or NO (which answer holds), WORD, BEFORE or AFTER a date, or ANY value."""
+
+    holds: str
+    reason: HoldReason
+    keys: tuple[str, ...]
+    known_to: str
+    ignores_unknown: bool = False  # the key is used for much else as well
+    only: tuple[str, ...] = ()  # the words that count, if not all of them do
+
+
+IF_YES, IF_NO, BY_WORD, BEFORE, AFTER, IF_ANY = "yes", "no", "word", "before", "after", "any"
+_HELD_IF = {
+    IF_YES: "yes",
+    IF_NO: "no, or empty",
+    BY_WORD: "its word says so",
+    BEFORE: "the date is to come",
+    AFTER: "the date has passed, or yes",
+    IF_ANY: "it has a value",
+}
+
+TABLE = (
+    Rule(IF_YES, HoldReason.DRAFT, ("draft", "isDraft", "inDraft", "wip"),
+         "Hugo, Zola, Astro, Eleventy, MkDocs Material, Docusaurus, Quartz, Hashnode"),
+    Rule(IF_NO, HoldReason.UNPUBLISHED,
+         ("published", "publish", "isPublished", "public", "isPublic", "dg-publish", "enabled"),
+         "Jekyll, Hexo, dev.to, VuePress, Obsidian Publish, Quartz, digital gardens, Gatsby starters"),
+    Rule(IF_YES, HoldReason.UNPUBLISHED, ("unpublished", "unpublish", "archived", "isArchived", "trashed"),
+         "themes of many generators"),
+    Rule(IF_YES, HoldReason.UNPUBLISHED, ("skip", "ignore", "exclude", "excluded", "disabled", "deleted"),
+         "plugins of many generators", ignores_unknown=True),
+    Rule(BY_WORD, HoldReason.DRAFT, ("status", "post_status", "publication_status", "publishStatus"),
+         "Pelican, Nikola, Ghost, WordPress, MkDocs Material"),
+    Rule(BY_WORD, HoldReason.PRIVATE, ("visibility", "privacy"), "Ghost, WordPress, Medium"),
+    Rule(BY_WORD, HoldReason.DRAFT, ("state", "stage", "workflow", "access"), "content managers", ignores_unknown=True),
+    Rule(BY_WORD, HoldReason.DRAFT, ("layout", "type", "audience"), "Hexo, Substack", ignores_unknown=True,
+         only=("draft", "drafts", "private", "unpublished", "unlisted", "hidden", "internal", "members", "paid",
+               "subscribers", "only paid", "only free", "founding")),
+    Rule(IF_YES, HoldReason.PRIVATE, ("private", "isPrivate", "secret", "confidential", "internal", "internalOnly"),
+         "Hugo themes, digital gardens, Obsidian publishers"),
+    Rule(IF_YES, HoldReason.MEMBERS,
+         ("premium", "isPremium", "paid", "paidOnly", "membersOnly", "memberOnly", "subscribersOnly", "paywall",
+          "paywalled", "requiresLogin", "loginRequired", "emailOnly"), "Ghost, membership plugins"),
+    Rule(IF_ANY, HoldReason.PASSWORD,
+         ("password", "passwords", "passphrase", "passcode", "post_password", "pagePassword"),
+         "Hexo (hexo-blog-encrypt), VuePress Theme Hope, WordPress"),
+    Rule(IF_YES, HoldReason.PASSWORD, ("protected", "encrypt", "encrypted", "passwordProtected"),
+         "encrypting plugins"),
+    Rule(IF_YES, HoldReason.HIDDEN,
+         ("hidden", "hide", "isHidden", "unlisted", "isUnlisted", "dg-hide", "_hidden", "invisible",
+          "eleventyExcludeFromCollections", "excludeFromCollections"),
+         "Docusaurus, Eleventy, Hexo (hexo-hide-posts), Jekyll themes, digital gardens, Lektor"),
+    Rule(IF_NO, HoldReason.HIDDEN, ("listed", "visible", "isVisible", "_discoverable", "build.list", "_build.list"),
+         "Hugo, Lektor, themes"),
+    Rule(IF_NO, HoldReason.NOT_RENDERED, ("render", "build.render", "_build.render"), "Hugo, Zola"),
+    Rule(IF_YES, HoldReason.NOT_RENDERED, ("headless", "norender"), "Hugo"),
+    Rule(BEFORE, HoldReason.SCHEDULED,
+         ("date", "date.created", "created", "created_at", "publishDate", "publish_date", "pubDate", "published_date",
+          "published_at", "published_on", "date_published", "pubDatetime", "publishOn", "publishAt", "publishAfter",
+          "publishFrom", "scheduled", "scheduledAt", "scheduledFor", "scheduledDate", "scheduledOn", "embargo",
+          "embargoUntil", "goLive", "goLiveAt", "availableFrom", "visibleFrom"),
+         "Hugo, Jekyll, Pelican, MkDocs Material, Ghost, WordPress"),
+    Rule(AFTER, HoldReason.EXPIRED,
+         ("expiryDate", "expireDate", "expirationDate", "expiry", "expires", "expired", "expiresAt", "expiresOn",
+          "expireAt", "expireOn", "expiration", "unpublishDate", "unpublishOn", "unpublishAt", "publishUntil",
+          "visibleUntil", "availableUntil", "validUntil"),
+         "Hugo, Gatsby and Astro starters"),
+)  # fmt: skip
+# Folders whose files generators do not publish, and the beginning of a file's name that says the same.
+FOLDERS = {
+    "_drafts": HoldReason.DRAFT,
+    "drafts": HoldReason.DRAFT,
+    "_unpublished": HoldReason.UNPUBLISHED,
+    "unpublished": HoldReason.UNPUBLISHED,
+    "_private": HoldReason.PRIVATE,
+    "private": HoldReason.PRIVATE,
+}
+# Objects that hold keys of the site's own, in which the table counts as well.
+WRAPPERS = ("params", "extra", "custom", "frontmatter", "metadata", "meta")
+# Lists under these keys name parts of a page that the theme leaves away; the page is public.
+_NAMES_PARTS = {"hide", "hidden"}
+_PARTS = ("navigation", "toc", "footer", "tags", "path", "feedback", "title", "sidebar", "nav", "header")
+
+
+class Hold(NamedTuple):
+    """Why a text is held: the reason, and what was read there (“status: in-progress”)."""
+
+    reason: str
+    detail: str = ""
+
+
+def plain_key(key):
+    """A key in the spelling by which it is found: Publish-Date, publish_date and publishDate are one."""
+    return re.sub(r"[-_ ]", "", key).lower()
+
+
+@cache
+def _rules():
+    return {plain_key(key): rule for rule in TABLE for key in rule.keys}
+
+
+@cache
+def _reasons_of_words():
+    return {_plain_word(word): reason for reason, words in WORDS.items() for word in words}
+
+
+def rule_of(key):
+    """The Rule that a key stands under, or None."""
+    return _rules().get(plain_key(key))
+
+
+def plain_keys():
+    """The keys of the table that stand in no object, as the generators spell them."""
+    return [key for rule in TABLE for key in rule.keys if "." not in key]
+
+
+def hold_of_path(folders, name):
+    """The Hold that the place of a file means, or None. name: the file's own, without its folders."""
+    for folder in folders:
+        if reason := FOLDERS.get(folder.lower()):
+            return Hold(reason, f"folder {folder}"[:MAX_DETAIL])
+    if name.startswith("_"):
+        # Parts of pages: Astro, Docusaurus and Jekyll make no page of them.
+        return Hold(HoldReason.NOT_RENDERED, name[:MAX_DETAIL])
+    return None
+
+
+def hold_of(key, value, words, *, rule=None, values=None, dates=""):
+    """The Hold that a key with its value means, or None: it is public as far as this key goes.
+
+    value: with its type; words: the same as text (or lists, objects of texts). values: what the mapping file says of
+    values, {key: {value: meaning}}; dates: its order of day and month. rule: in place of that of the table.
+    """
+    rule = rule or rule_of(key)
+    if rule is None:
+        return None
+    meanings = meanings_of(values, key)
+    shown = _shown(key, words)
+    if isinstance(words, list):
+        if plain_key(key) in _NAMES_PARTS:
+            return None
+        holds = [hold_of(key, item, item, rule=rule, values=values, dates=dates) for item in words]
+        return next((hold for hold in holds if hold), None)
+    if isinstance(words, dict):
+        return None if rule.ignores_unknown else Hold(HoldReason.UNKNOWN, shown)
+    word = _plain_word("" if words is None else words)
+    if word in meanings:
+        return None if meanings[word] == PUBLIC else Hold(meanings[word], shown)
+    reason = _reason(rule, plain_key(key), word, words or "", dates)
+    if reason is None:
+        return None
+    # A password is nobody's business here.
+    return Hold(reason, key[:MAX_DETAIL] if rule.holds == IF_ANY else shown)
+
+
+def missing_holds(names, values):
+    """The Holds that the mapping file gives to texts that lack a key. names: the keys that a text has."""
+    present = {plain_key(name) for name in names}
+    for key in values or {}:
+        meaning = meanings_of(values, key).get(MISSING, PUBLIC)
+        if plain_key(key) not in present and meaning != PUBLIC:
+            yield Hold(meaning, f"no {key}"[:MAX_DETAIL])
+
+
+def holds_of_record(record, known):
+    """The Holds of a record of ours: what its keys beyond the schema (`known`) say, and a day to come."""
+    found = [hold_of(key, value, texts_of(value)) for key, value in record.items() if key not in known and rule_of(key)]
+    if day := record.get("published_on"):
+        found.append(hold_of("published_on", day, day))
+    return distinct(filter(None, found))
+
+
+def distinct(holds):
+    """`holds` as a tuple, one for each reason."""
+    first = {}
+    for hold in holds:
+        first.setdefault(hold.reason, hold)
+    return tuple(first.values())
+
+
+def hold_of_status(status, values=None):
+    """The Hold of a WordPress status other than “publish”: of one that WordPress does not have, nothing is known."""
+    word = _plain_word(status)
+    reason = meanings_of(values, "status").get(word) or _reasons_of_words().get(word, PUBLIC)
+    if reason == PUBLIC and word not in meanings_of(values, "status"):
+        reason = HoldReason.UNKNOWN
+    return None if reason == PUBLIC else Hold(reason, f"status: {status}"[:MAX_DETAIL])
+
+
+def meanings_of(values, key):
+    """{plain value: meaning} of what a mapping file says of the values of a key."""
+    plain = plain_key(key)
+    said = next((said for name, said in (values or {}).items() if plain_key(name) == plain), {})
+    return {_plain_word(value): meaning for value, meaning in said.items()}
+
+
+def texts_of(value):
+    """A value with all of its numbers and truths as text."""
+    if isinstance(value, dict):
+        return {key: texts_of(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [texts_of(item) for item in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def table_lines():
+    """The table as docs/importing.md shows it."""
+    lines = ["| keys | held if | as | known to |", "|---|---|---|---|"]
+    for rule in TABLE:
+        names = ", ".join(f"`{key}`" for key in rule.keys)
+        rest = "; unknown values don't count" if rule.ignores_unknown else ""
+        rest = f": {', '.join(rule.only)}" if rule.only else rest
+        reason = "what the word says" if rule.holds == BY_WORD else rule.reason.label.lower()
+        lines.append(f"| {names} | {_HELD_IF[rule.holds]}{rest} | {reason} | {rule.known_to} |")
+    lines += ["", "| words | mean |", "|---|---|"]
+    for reason, words in WORDS.items():
+        label = "public" if reason == PUBLIC else f"held: {reason.label.lower()}"
+        lines.append(f"| {', '.join(words)} | {label} |")
+    return lines
+
+
+def _reason(rule, key, word, words, dates):
+    """The reason that a rule finds in a value, or None."""
+    if rule.holds == IF_ANY:
+        return None if word in NOTHING + NO else rule.reason
+    if rule.holds in (BEFORE, AFTER):
+        return _reason_of_moment(rule, word, words, dates)
+    if word in NOTHING:
+        return HoldReason.UNKNOWN if rule.holds == IF_NO else None
+    if rule.holds != BY_WORD:
+        if word in YES + NO:
+            return rule.reason if (word in YES) == (rule.holds == IF_YES) else None
+    elif word in YES:
+        return None
+    elif word in NO:
+        return None if rule.ignores_unknown else HoldReason.UNPUBLISHED
+    if key in _NAMES_PARTS and word in _PARTS:
+        return None
+    if rule.only and word not in rule.only:
+        return None
+    reason = _reasons_of_words().get(word)
+    if reason is not None:
+        return None if reason == PUBLIC else rule.reason if rule.reason == HoldReason.HIDDEN else reason
+    if rule.holds == IF_NO:
+        # `published` and `publish` may hold the day.
+        return _reason_of_moment(rule_of("publishDate"), word, words, dates)
+    return None if rule.ignores_unknown else HoldReason.UNKNOWN
+
+
+def _reason_of_moment(rule, word, words, dates):
+    if word in (*NO, *NOTHING, "never"):
+        return None
+    if word in YES:
+        return rule.reason
+    moments = []
+    for order in (dates,) if dates else ("day-first", "month-first"):
+        # What could be two days is held if one of them holds it.
+        try:
+            moments.append(read_date(words, order=order)[1])
+        except UnreadableDate:
+            continue
+    if not moments:
+        reason = _reasons_of_words().get(word, HoldReason.UNKNOWN)
+        return None if reason == PUBLIC else reason
+    now = timezone.now()
+    held = (moment > now if rule.holds == BEFORE else moment <= now for moment in moments if moment is not None)
+    return rule.reason if any(held) else None
+
+
+def _plain_word(word):
+    word = re.sub(r"[\s_-]+", " ", str(word)).strip().strip("\"'").strip().casefold()
+    return re.sub(r"^([01])\.0+$", r"\1", word)
+
+
+def _shown(key, words):
+    """What stood there, in one line."""
+    words = "(empty)" if words in (None, "") else words if isinstance(words, str) else str(words)
+    return " ".join(f"{key}: {words}".split())[:MAX_DETAIL]
