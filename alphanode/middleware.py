@@ -27,8 +27,10 @@ class RequestLogMiddleware:
 
     def __init__(self, get_response):
         self.get_response = get_response
+        self.misses_address = False
 
     def __call__(self, request):
+        self._look_for_address(request)
         sent = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
         request.request_id = request_id_for(sent)
         token = request_id.set(request.request_id)
@@ -50,6 +52,17 @@ class RequestLogMiddleware:
             return response
         finally:
             request_id.reset(token)
+
+    def _look_for_address(self, request):
+        """Say once that the proxy keeps the addresses of readers to itself. Probes come without it."""
+        if self.misses_address or not settings.BEHIND_PROXY or request.path_info == HEALTH_PATH:
+            return
+        if not request.headers.get("X-Forwarded-For"):
+            self.misses_address = True
+            logger.warning(
+                "BEHIND_PROXY is on, and a request came without X-Forwarded-For. Set it in the proxy as README.md shows"
+                " it: without it readers' reports are counted for each article alone, not for each reader."
+            )
 
 
 class HeadersMiddleware:

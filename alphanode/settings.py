@@ -167,6 +167,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "alphanode.middleware.HealthMiddleware",
     "alphanode.middleware.MethodsMiddleware",
+    "posts.body_limits.BodyLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -285,12 +286,12 @@ LOGIN_URL = "admin:login"
 # Where a sign-in leads that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
-# A record of 1 MiB grows threefold when a form percent-encodes it; its lists become many fields.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# posts.body_limits refuses a larger form before it is read. The lists of a record become many fields.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
-# Uploads are for imports alone: on disk as they come, outside of what the site serves, and capped.
-FILE_UPLOAD_HANDLERS = ["posts.importing.uploads.CappedUploadHandler"]
+# Uploads are for imports alone: posts.body_limits lets them in, on disk as they come, outside of what the site serves.
+FILE_UPLOAD_HANDLERS = ["posts.body_limits.NoUploads"]
 IMPORT_UPLOADS = str(BASE_DIR / _text("IMPORT_UPLOAD_DIR", "var/uploads"))
 IMPORT_UPLOAD_DAYS = _number("IMPORT_UPLOAD_DAYS", default=30)
 IMPORT_DIR = _text("IMPORT_DIR")

@@ -13,6 +13,7 @@ class PostsConfig(AppConfig):
     def ready(self):
         """Register what `migrate` asks of the database first, jobs, listeners, and checks that a site adds."""
         import_module("alphanode.system_checks")
+        import_module("posts.deploy_checks")
         import_module("posts.jobs.registered")
         import_module("posts.account_trail").connect()
         for module in settings.EXTRA_CHECKS:

@@ -1,5 +1,7 @@
 """“Report a problem”: a page of its own, without login, that no cache keeps."""
 
+import re
+
 from django import forms
 from django.conf import settings
 from django.http import HttpResponsePermanentRedirect, HttpResponseRedirect
@@ -69,7 +71,11 @@ def _page(request, post, form, *, is_sent=False, refusal="", status=200):
 
 
 def address_of(request):
-    """The address that a request came from. Behind a proxy it is the last one of X-Forwarded-For, which the proxy
-    itself wrote; what stands before it anybody may have made up."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+    """The address that a request came from, or "" where nobody knows. Behind a proxy it is the last one of
+    X-Forwarded-For, which the proxy itself wrote; what stands before it anybody may have made up. REMOTE_ADDR is the
+    proxy there, which all readers share."""
+    if not settings.BEHIND_PROXY:
+        return request.META.get("REMOTE_ADDR", "")
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    # Some proxies add the port: 192.0.2.1:4711, [2001:db8::1]:4711.
+    return re.sub(r"^\[(.*)\](:[0-9]+)?$|^([0-9.]+):[0-9]+$", r"\1\3", last)

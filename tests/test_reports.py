@@ -90,6 +90,40 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_wrote(client, sett
     assert answer.status_code == 429
 
 
+@pytest.mark.parametrize(
+    "sent", ["203.0.113.5:4711", "::ffff:203.0.113.5", "[::ffff:203.0.113.5]:80", "1, 203.0.113.5"]
+)
+def test_the_address_counts_in_whatever_form_the_proxy_writes_it(client, settings, sent):
+    settings.BEHIND_PROXY = True
+    post = make_post()
+    for _ in range(REPORTS_A_DAY_FROM_ONE_ADDRESS):
+        report_problem(post, reason="facts", address="203.0.113.5")
+    assert client.post(address(post), {"reason": "facts"}, HTTP_X_FORWARDED_FOR=sent).status_code == 429
+
+
+@pytest.mark.parametrize("header", [{}, {"HTTP_X_FORWARDED_FOR": ""}, {"HTTP_X_FORWARDED_FOR": "unknown"}])
+def test_readers_whose_address_the_proxy_keeps_don_t_use_up_each_others_allowance(client, settings, header):
+    settings.BEHIND_PROXY = True
+    posts = [make_post(), make_post()]
+    for _ in range(REPORTS_A_DAY_FROM_ONE_ADDRESS + 3):
+        assert client.post(address(posts[0]), {"reason": "facts"}, **header).status_code == 302
+    for _ in range(REPORTS_A_DAY_ABOUT_ONE_POST - REPORTS_A_DAY_FROM_ONE_ADDRESS - 3):
+        report_problem(posts[0], reason="facts", address="")
+    assert client.post(address(posts[0]), {"reason": "facts"}, **header).status_code == 429
+    assert client.post(address(posts[1]), {"reason": "facts"}, **header).status_code == 302
+
+
+def test_the_log_says_once_that_the_proxy_keeps_the_addresses(settings, caplog):
+    settings.BEHIND_PROXY = True
+    client = Client()
+    client.get("/healthz")
+    client.get("/", HTTP_X_FORWARDED_FOR="192.0.2.1")
+    assert "X-Forwarded-For" not in caplog.text
+    for _ in range(3):
+        client.get("/")
+    assert caplog.text.count("came without X-Forwarded-For") == 1
+
+
 def test_one_post_takes_so_many_reports_a_day_and_tomorrow_more():
     post = make_post()
     now = datetime.datetime(2026, 5, 1, 23, 59, tzinfo=datetime.UTC)

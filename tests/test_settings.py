@@ -13,6 +13,9 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from posts.operations import report_problem
+from tests.factories import make_post
+
 ROOT = Path(__file__).parent.parent
 KEY = "a key for tests alone, as long as a real one must be; 0123456789"
 PRODUCTION = {
@@ -131,6 +134,21 @@ def test_the_deployment_check_finds_nothing_to_say_about_production(tmp_path):
     # The check can find something: the same site without HTTPS.
     insecure = run(*check, **environment | {"SITE_URL": "http://articles.example"})
     assert insecure.returncode == 1 and "SECURE_HSTS_SECONDS" in insecure.stderr
+
+
+def test_the_deployment_check_says_that_reports_come_without_their_readers_address(db, settings):
+    settings.BEHIND_PROXY = True
+    post = make_post(released=True)
+
+    def said():
+        return [found.id for found in run_checks(include_deployment_checks=True) if found.id == "posts.W001"]
+
+    report_problem(post, reason="facts", address="192.0.2.1")
+    assert said() == []
+    report_problem(post, reason="facts", address="")
+    assert said() == ["posts.W001"]
+    settings.BEHIND_PROXY = False
+    assert said() == []
 
 
 def test_a_forgotten_address_of_the_site_is_a_secure_one(load):

@@ -16,6 +16,8 @@ from posts.queue.ranking import refresh_queue
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
 NOTE_LENGTH = 1000
+# Reports whose sender has no address are counted for `check --deploy` alone, up to what the column holds.
+NO_ADDRESS, MOST_COUNTED = "without address", 2_000_000_000
 
 
 class TooManyReports(Refused):
@@ -30,9 +32,10 @@ class TooManyReports(Refused):
 def report_problem(post, *, reason, note="", address, now=None):
     """Keep what a reader says is wrong with the page of `post`; return the ReaderReport.
 
-    address: where the request came from. Only a keyed hash of it with the day is kept, as a counter for that day;
-    nothing leads from a report to who wrote it. Raises TooManyReports beyond the day's allowance, Refused for a post
-    without a page. Changes nothing else: what may be indexed is never in the hands of anybody anonymous.
+    address: where the request came from, or "" where nobody knows: then the reports about the post alone are counted,
+    as one allowance for all readers would soon be used up. Only a keyed hash of it with the day is kept, as a counter
+    for that day; nothing leads from a report to who wrote it. Raises TooManyReports beyond the day's allowance, Refused
+    for a post without a page. Changes nothing else: what may be indexed is never in the hands of anybody anonymous.
     """
     if reason not in ReaderReport.Reason.values:
         raise Refused("Choose what is wrong.")
@@ -40,7 +43,10 @@ def report_problem(post, *, reason, note="", address, now=None):
     if post.visible_revision is None:
         raise Refused("This page is gone.")
     now = now or timezone.now()
-    _count(now, f"address {_network(address)}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
+    if network := _network(address):
+        _count(now, f"address {network}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
+    else:
+        _count(now, NO_ADDRESS, MOST_COUNTED)
     _count(now, f"post {post.pk}", REPORTS_A_DAY_ABOUT_ONE_POST)
     report = ReaderReport.objects.create(
         post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
@@ -67,19 +73,33 @@ def answer_report(report, *, by, answer):
 
 
 def _network(address):
-    """What counts as one sender: an IPv4 address, or the 64 bits of an IPv6 address that one household has."""
+    """What counts as one sender: an IPv4 address, or the 64 bits of an IPv6 address that one household has; "" for what
+    is no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return "unknown"
+        return ""
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    if mapped:
+        return str(mapped)
     return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def reports_lack_addresses(now=None):
+    """Whether one of today's reports came without an address."""
+    day = (now or timezone.now()).astimezone(datetime.UTC).date()
+    return ReportTally.objects.filter(day=day, key=_key(day, NO_ADDRESS)).exists()
+
+
+def _key(day, what):
+    return hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
 
 
 def _count(now, what, allowance):
     """Take one from the day's allowance of `what`, counted in the database: every process sees the same number."""
     day = now.astimezone(datetime.UTC).date()
     ReportTally.objects.filter(day__lt=day).delete()
-    key = hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
+    key = _key(day, what)
     ReportTally.objects.bulk_create([ReportTally(day=day, key=key)], ignore_conflicts=True)
     taken = ReportTally.objects.filter(day=day, key=key, count__lt=allowance).update(count=F("count") + 1)
     if not taken:

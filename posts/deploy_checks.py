@@ -1,0 +1,26 @@
+"""What `check --deploy` asks of the site as it runs."""
+
+from django.conf import settings
+from django.core.checks import Tags, Warning, register
+from django.db import Error
+
+from posts.operations.report import reports_lack_addresses
+
+
+@register(Tags.security, deploy=True)
+def proxy_sends_addresses(app_configs, **options):
+    """A Warning where a proxy lets readers' reports through without the reader's address."""
+    try:
+        if not settings.BEHIND_PROXY or not reports_lack_addresses():
+            return []
+    except Error:
+        # Without a database there is nothing to ask; other checks say that it is missing.
+        return []
+    return [
+        Warning(
+            "A reader's report came today without the reader's address, which the proxy sends in X-Forwarded-For.",
+            hint="Set X-Forwarded-For in the proxy as README.md shows it. Until then reports are counted for each "
+            "article alone, not for each reader.",
+            id="posts.W001",
+        )
+    ]

@@ -1,0 +1,117 @@
+"""What a request may bring with it: large bodies are refused unread, files are taken where imports are and from nobody
+else."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from posts.importing.uploads import MAX_UPLOAD_BYTES
+from tests.factories import make_post, person
+
+pytestmark = pytest.mark.django_db
+
+MOST = 1024 * 1024
+FORM = "application/x-www-form-urlencoded"
+KINDS = [FORM, "multipart/form-data; boundary=x", "application/json", "text/plain", ""]
+IMPORT_FORM = "/admin/posts/importbatch/new/"
+PEOPLE = [None, "Editors", "Reviewers", "Staff"]
+
+
+class Unreadable:
+    """A body that nobody may touch."""
+
+    def read(self, *arguments):
+        raise AssertionError("the body was read")
+
+    readline = readlines = __iter__ = read
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path):
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
+    return tmp_path / "uploads"
+
+
+def send(client, address, *, size, kind=FORM, **headers):
+    extra = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(size), **headers}
+    return client.generic("POST", address, b"", kind, **extra)
+
+
+def signed_in(group):
+    client = Client(enforce_csrf_checks=True)
+    if group:
+        client.force_login(person(group))
+    return client
+
+
+@pytest.mark.parametrize("group", PEOPLE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_over_the_limit_is_refused_unread(group, kind):
+    client, post = signed_in(group), make_post(released=True)
+    for address in (
+        "/",
+        "/nowhere/",
+        "/admin/login/",
+        reverse("posts:report", args=[post.slug]),
+        reverse("admin:review", args=[post.pk]),
+        reverse("admin:posts_post_change", args=[post.pk]),
+        *([IMPORT_FORM] if group != "Staff" else []),
+    ):
+        answer = send(client, address, size=MOST + 1, kind=kind)
+        assert answer.status_code == 413, address
+        assert "A form takes 1 MB at most." in answer.content.decode()
+    answer = send(client, "/api/posts/", size=MOST + 1, kind=kind)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+def test_a_body_whose_size_nobody_says_is_refused_unread():
+    client = signed_in("Staff")
+    for address in ("/admin/login/", IMPORT_FORM):
+        answer = send(client, address, size="", HTTP_TRANSFER_ENCODING="chunked")
+        assert answer.status_code == 413 and "how large they are" in answer.content.decode()
+    assert send(client, "/admin/login/", size="9" * 400).status_code == 413
+
+
+def test_nobody_brings_more_than_one_file_of_the_largest_size():
+    answer = send(signed_in("Staff"), IMPORT_FORM, size=MAX_UPLOAD_BYTES + MOST + 1)
+    assert answer.status_code == 413 and "201 MB at most" in answer.content.decode()
+
+
+def test_a_file_is_dropped_wherever_none_is_taken(client, folder, monkeypatch):
+    post = make_post(released=True)
+
+    def opened(*arguments, **options):
+        raise AssertionError("a file was begun")
+
+    monkeypatch.setattr("posts.importing.uploads.ImportUpload.__init__", opened)
+    file = {"upload": SimpleUploadedFile("posts.jsonl", b'{"source_id": "a"}')}
+    report = reverse("posts:report", args=[post.slug])
+    assert client.post(report, {"reason": "facts", **file}).status_code == 302
+    for group in PEOPLE[:-1]:
+        client.logout()
+        if group:
+            client.force_login(person(group))
+        assert client.post(IMPORT_FORM, {"upload": SimpleUploadedFile("x", b"y")}).status_code in (302, 403)
+    assert not folder.exists()
+
+
+def test_who_may_import_but_not_enter_the_desk_brings_no_file(client, folder):
+    staff = person("Staff")
+    staff.is_staff = False
+    staff.save()
+    client.force_login(staff)
+    assert client.post(IMPORT_FORM, {"upload": SimpleUploadedFile("x", b"y")}).status_code in (302, 403)
+    assert not folder.exists()
+
+
+def test_a_form_at_the_limit_is_read(client):
+    post = make_post(released=True)
+    form = "reason=facts&website=&note="
+    note = "x" * 900
+    filler = "&more=" + "y" * (MOST - len(form) - len(note) - len("&more="))
+    answer = client.post(reverse("posts:report", args=[post.slug]), form + note + filler, content_type=FORM)
+    assert answer.status_code == 302

@@ -1,0 +1,112 @@
+"""The site behind a real nginx with the very block that README.md shows."""
+
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import textwrap
+from contextlib import closing, suppress
+
+import pytest
+
+from posts.models import ReaderReport
+from posts.operations.report import REPORTS_A_DAY_FROM_ONE_ADDRESS
+from tests.factories import make_post
+from tests.page_processes import ROOT, serving
+from tests.ports import free_port
+from tests.waiting import wait_until
+
+# Said at the end of a run where it is missing; .ci/run installs it.
+NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(NGINX is None, reason="nginx is missing. On Debian and Ubuntu: apt-get install nginx-light"),
+]
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+AROUND = """
+{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    server {{ listen 127.0.0.1:{port}; {block} }}
+}}
+"""
+
+
+def readme_block():
+    """The lines of the README between "With nginx:" and the next sentence."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return textwrap.dedent(re.search(r"With nginx:\n\n((?:    .*\n|\n)+)", text)[1])
+
+
+class Proxy:
+    def __init__(self, port):
+        self.port = port
+
+    def ask(self, method, path, body=None, *, source="127.0.0.1", **headers):
+        """(status, text, headers) of an answer to somebody at the address `source`."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(source, 0))
+        with closing(server):
+            server.request(method, path, body, {**(FORM if body else {}), **headers})
+            answer = server.getresponse()
+            return answer.status, answer.read().decode(), answer.headers
+
+    def report(self, post, source, **headers):
+        """The status of a report by somebody at that address."""
+        address = f"/posts/{post.slug}/report/"
+        _, page, sent = self.ask("GET", address, source=source)
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+        cookie = sent["Set-Cookie"].partition(";")[0]
+        body = f"reason=facts&csrfmiddlewaretoken={token}"
+        return self.ask("POST", address, body, source=source, Cookie=cookie, **headers)[0]
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    with serving(1, BEHIND_PROXY="on", IMPORT_UPLOAD_DIR=str(tmp_path / "uploads")) as (site,):
+        port = free_port()
+        block = readme_block()
+        assert block.count("http://127.0.0.1:8000") == 2
+        block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
+        # Its workers are another person than root otherwise, whom the folder of the test keeps out.
+        user = "user root; " if os.getuid() == 0 else ""
+        config = AROUND.format(user=user, folder=tmp_path, port=port, block=block)
+        (tmp_path / "nginx.conf").write_text(config)
+        with subprocess.Popen(
+            [NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=subprocess.PIPE, text=True
+        ) as process:
+            proxy = Proxy(port)
+
+            def is_up():
+                assert process.poll() is None, process.stderr.read()
+                with suppress(OSError):
+                    return proxy.ask("GET", "/healthz")[:2] == (200, "ok")
+
+            wait_until(is_up)
+            yield proxy
+            process.terminate()
+
+
+def test_each_reader_behind_the_proxy_has_an_allowance_that_no_header_makes_larger(proxy):
+    post = make_post(released=True)
+    for number in range(REPORTS_A_DAY_FROM_ONE_ADDRESS):
+        assert proxy.report(post, "127.0.0.2", X_Forwarded_For=f"198.51.100.{number}") == 302
+    assert proxy.report(post, "127.0.0.2", X_Forwarded_For="198.51.100.77") == 429
+    assert proxy.report(post, "127.0.0.3") == 302
+    assert ReaderReport.objects.count() == REPORTS_A_DAY_FROM_ONE_ADDRESS + 1
+
+
+def test_the_proxy_lets_large_bodies_through_to_the_import_form_alone(proxy, tmp_path):
+    large = b"x=" + b"y" * 3 * 1024 * 1024
+    for path in ("/", "/admin/login/", "/admin/posts/importbatch/new/x"):
+        status, page, _ = proxy.ask("POST", path, large)
+        assert status == 413 and "nginx" in page
+    # This one reaches the site, which asks who it is before it reads.
+    status, page, _ = proxy.ask("POST", "/admin/posts/importbatch/new/", large)
+    assert status == 413 and "A form takes 1 MB at most." in page
+    assert not (tmp_path / "uploads").exists()
