@@ -133,7 +133,24 @@ Text.
     ("text", "title", "body"),
     [
         ("# The *first* heading\n\nText.", "The first heading", "Text."),
-        ("Words.\n\n## Later\n\nText.", "Later", "Words.\n\n## Later\n\nText."),
+        ("# With an id {#top}\n\nText.", "With an id", "Text."),
+        ("Words.\n\n# Later\n\nText.", "A text", None),
+        ("## A section\n\nText.", "A text", None),
+        ("A section\n---------\n\nText.", "A text", None),
+        ("- # In a list\n\nText.", "A text", None),
+        ("> # In a quotation\n\nText.", "A text", None),
+        ("---\n\n# After a rule\n\nText.", "A text", None),
+        ("# Alone", "Alone", "# Alone"),
+        (
+            "import Chart from './chart'\nexport const x = 1\n\n# With parts\n\nText.",
+            "With parts",
+            "import Chart from './chart'\nexport const x = 1\n\nText.",
+        ),
+        ("---\ntitle: Its own\n---\n# Another\n\nText.", "Its own", "# Another\n\nText."),
+        ("---\ntitle: '{{ navigation.key }}'\n---\nText.", "A text", "Text."),
+        ("---\ntitle: '{{ navigation.key }}'\n---\n# Heading\n\nText.", "Heading", "Text."),
+        ("---\ntitle: 'About {{ site.name }}'\n---\nText.", "About {{ site.name }}", "Text."),
+        ("---\ntitle: 'Version\xa03 of\u202fit,  at last'\n---\nText.", "Version\xa03 of\u202fit, at last", "Text."),
         ("Under it\n========\n\nText.", "Under it", "Text."),
         ("---\ntitle: ~\n---\n# Heading\n\nText.", "Heading", "Text."),
         ("---\ntitle: 2021\n---\nText.", "2021", "Text."),
@@ -149,15 +166,61 @@ Text.
         ("Kept.\n\n<!--more-->\n\nKept too.", "A text", "Kept.\n\n\nKept too."),
     ],
 )
-def test_the_title_is_what_the_head_says_else_the_first_heading_else_the_name(tmp_path, text, title, body):
+def test_the_title_is_what_the_head_says_else_a_heading_that_begins_the_text_else_the_name(tmp_path, text, title, body):
     post = read_one(tmp_path, text)
     assert (post.title, post.body) == (title, text.strip() if body is None else body)
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("Import from Notes.md", "Import from Notes"),
+        ("v0.10.0.md", "v0.10.0"),
+        ("2023-10-05.md", "2023-10-05"),
+        ("C++ & Rust - a start.md", "C++ & Rust - a start"),
+        ("README.md", "README"),
+        ("Growing-Reach.md", "Growing-Reach"),
+        ("my-first-post.md", "My first post"),
+        ("snake_case_name.md", "Snake case name"),
+        ("about.md", "About"),
+        ("2019-04-02-hello-world.md", "Hello world"),
+        ("_posts/2019-04-02-Hello-World.md", "Hello World"),
+        ("blog/first-steps/index.md", "First steps"),
+        ("Notes/Reading List/index.md", "Reading List"),
+    ],
+)
+def test_a_name_is_a_title_in_its_own_spelling_and_an_address_in_words(tmp_path, path, title):
+    assert read_one(tmp_path, "Text of it.", path=path).title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("See [it](../other/).", "links with relative addresses"),
+        ("See [it](other.md#part).", "links with relative addresses"),
+        ("See [it](/about/).", "links with relative addresses"),
+        ("See [it].\n\n[it]: ./there.html", "links with relative addresses"),
+        ("See [it](https://a.example/) and [there](#part) and [mail](mailto:a@b.example).", ""),
+        ("Write `[it](../other/)`.\n\n    [it](../other/)\n\n```\n[it](../other/)\n```", ""),
+    ],
+)
+def test_links_with_relative_addresses_are_counted(tmp_path, text, said):
+    folder = folder_of(tmp_path / "site", {"a.md": f"---\ntitle: A\n---\n{text}\n", "b.md": "Text."})
+    warnings = import_markdown(folder).breakdown["warnings"]
+    assert [count for name, count in warnings.items() if name.startswith("links with relative")] == [1] * bool(said)
+    with_site = import_markdown(folder, mapping="site: https://old.example/")
+    assert not any(name.startswith("links with relative") for name in with_site.breakdown["warnings"])
+    assert any("other files" in name for name in with_site.breakdown["warnings"]) == ("other.md" in text)
 
 
 @pytest.mark.parametrize(
     ("written", "day"),
     [
         ("2021-03-04", "2021-03-04"),
+        ("Fri Sep  3 11:21:31 CEST 2021", "2021-09-03"),
+        ("Fri Sep 03 11:21:31 +0200 2021", "2021-09-03"),
+        ("Fri  3 Sep 11:21:31 BST 2021", "2021-09-03"),
+        ("Fri Sep 03 2021 11:21:31 GMT+0200 (CEST)", "2021-09-03"),
         ("2021-3-4", "2021-03-04"),
         ("2013-05-08 23:46:11 +0200", "2013-05-08"),
         ("2013-05-08T00:46:11.123+05:30", "2013-05-08"),
@@ -242,7 +305,7 @@ def test_template_syntax_is_neither_run_nor_lost(tmp_path, client):
     ]  # fmt: skip
     body = "\n\n".join([*template, "[#1]: {{ site.repository }}/1 and [a]({{ site.url }}/b)"])
     post = read_one(tmp_path, f'---\ntitle: "{{{{ page.title }}}}"\nx: "{{% y %}}"\n---\n{body}\n')
-    assert post.body == body and post.title == "{{ page.title }}"
+    assert post.body == body and post.payload["title"] == "{{ page.title }}"
     page = client.get(post.get_absolute_url()).content.decode()
     for text in template:
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -14,12 +14,17 @@ _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T\s](.*))?", re
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T\s](.*))?", re.IGNORECASE | re.DOTALL)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T\s,](.*))?", re.DOTALL)
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+# The time of day that `date` and Ruby print before the year, with the zone by name or number.
+_CLOCK_BEFORE_YEAR = r"(?:(\d\d:\d\d:\d\d(?:\s+(?:[a-z]{1,5}|[+-]\d{2,4}))?)\s+)?"
 _DAY_MONTH = re.compile(
-    _WEEKDAY + r"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?:of\s+)?([a-z]{3,9})\.?,?[\s-]+(\d{4})(?:[\s,](.*))?",
+    _WEEKDAY
+    + r"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?:of\s+)?([a-z]{3,9})\.?,?[\s-]+"
+    + _CLOCK_BEFORE_YEAR
+    + r"(\d{4})(?:[\s,](.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _MONTH_DAY = re.compile(
-    _WEEKDAY + r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(?:(\d\d:\d\d:\d\d)\s+)?(\d{4})(?:[\s,](.*))?",
+    _WEEKDAY + r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+" + _CLOCK_BEFORE_YEAR + r"(\d{4})(?:[\s,](.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
@@ -52,7 +57,7 @@ def read_date(text, *, order=""):
     if match := _COMPACT.fullmatch(text):
         return _dated(text, *match.groups())
     if match := _DAY_MONTH.fullmatch(text):
-        return _dated(text, match[3], _month(text, match[2]), match[1], match[4])
+        return _dated(text, match[4], _month(text, match[2]), match[1], match[3] or match[5])
     if match := _MONTH_DAY.fullmatch(text):
         return _dated(text, match[4], _month(text, match[1]), match[2], match[3] or match[5])
     if match := _YEAR_LAST.fullmatch(text):

@@ -272,7 +272,7 @@ class Fields:
         text = _joined(words)
         if text is None or target in self.record:
             return False
-        text = " ".join(text.split())
+        text = one_line(text)
         if len(text) > LINE_LENGTHS[target] and target != "title":
             return self._kept(f"a {target.replace('_', ' ')} of more than {LINE_LENGTHS[target]} characters")
         if text:
@@ -443,6 +443,12 @@ class Fields:
         return True
 
 
+def one_line(text):
+    """`text` on one line, one space for many. Spaces at which no line may break stay: they were set on purpose."""
+    return _SPACES.sub(" ", text).strip()
+
+
+_SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 # What a key that the table does not have means, by the target that a mapping file gives it.
 _RULES = {
     "held": publication.rule_of("draft"),

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from markdown_it import MarkdownIt
 
+from posts.importing.mapping import one_line
 from posts.importing.readers.html_tree import BLOCKS, Element, parse_html
 from posts.records import MAX_IMAGES
 
@@ -67,7 +68,7 @@ def html_to_markdown(text, *, base="", keeps_lines=False, image_of=None):
 
 def html_to_text(text):
     """The words of an HTML fragment on one line."""
-    return " ".join(_spaced_text(parse_html(text)).split())
+    return one_line(_spaced_text(parse_html(text)))
 
 
 def _spaced_text(element):

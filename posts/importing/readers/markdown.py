@@ -41,6 +41,20 @@ LEFT_OUT = "is left out by the mapping"
 RELATIVE_PICTURES = (
     "pictures with relative addresses stayed links; “site” and “permalink” in a mapping file bring them in"
 )
+RELATIVE_LINKS = "links with relative addresses stayed as they were; “site” in a mapping file says where they lead"
+LINKS_TO_FILES = "links to other files of the source stayed as they were"
+TEMPLATE_TITLE = (
+    "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
+)
+
+# A name that is an address: words in small letters between hyphens. Other names are titles as they are spelled.
+_ADDRESS_NAME = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:[-_]+[^\W_]+)*[-_]*")
+_ONLY_TEMPLATE = re.compile(r"\s*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\}|<%[^<>]*%>)\s*")
+# What may stand before the first heading: comments, template tags, and what MDX brings in.
+_BEFORE_HEADING = re.compile(
+    r"(?:\s*(?:<!--(?:[^-]|-(?!->))*-->|\{/\*(?:[^*]|\*(?!/))*\*/\}|\{%[^{}]*%\}|(?:import|export)\s[^\n]*(?=\n|$)))+\s*"
+)
+_HEADING_ID = re.compile(r"\s*\{#[^{}\s]{1,200}[^{}]*\}$")
 
 _DATED_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)", re.DOTALL)
 _EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
@@ -269,8 +283,12 @@ class _Name:
             self.day = f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}"
             stem = match[4]
         self.stem = stem.encode(errors="replace").decode()
-        words = re.sub(r"[-_\s]+", " ", self.stem).strip()
-        self.title = words[:1].upper() + words[1:] or "Untitled"
+        if self.day or (_ADDRESS_NAME.fullmatch(self.stem) and self.stem == self.stem.lower()):
+            words = re.sub(r"[-_\s]+", " ", self.stem).strip()
+            words = words[:1].upper() + words[1:]
+        else:
+            words = " ".join(self.stem.split())
+        self.title = words or "Untitled"
 
 
 class _Body:
@@ -282,6 +300,9 @@ class _Body:
 
     def fill(self):
         record = self.fields.record
+        if "title" in record and _ONLY_TEMPLATE.fullmatch(record["title"]):
+            self.fields.payload.setdefault("title", record.pop("title"))
+            self.fields.warnings.append(TEMPLATE_TITLE)
         if "title" not in record:
             self._parse()
             record["title"] = self._heading() or self.stem.title
@@ -289,6 +310,9 @@ class _Body:
         if self.mapping.base and "]" in self.text:
             self._parse()
             self._make_links_absolute()
+        if any(_leads_to_no_place(match[2]) for match in _DESTINATION.finditer(self.text)):
+            self._parse()
+            self._note_relative_links()
         if "![" in self.text:
             self._parse()
             self._place_images()
@@ -304,21 +328,28 @@ class _Body:
             self._tokens = markdown_tokens(self.text)
 
     def _heading(self):
-        """The words of the first heading; one at the very beginning is the title and leaves the text."""
-        for index, token in enumerate(self._tokens):
-            if token.type != "heading_open" or token.level:
-                continue
-            words = "".join(
-                child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
-                for child in self._tokens[index + 1].children
-            ).strip()
-            if not words:
-                continue
-            rest = "\n".join(self.text.split("\n")[token.map[1] :]).strip("\n")
-            if index == 0 and rest.strip():
-                self.text = rest
-            return words
-        return ""
+        """The words of a first-level heading at the very beginning, which leaves the text; else an empty text."""
+        lines = self.text.split("\n")
+        tokens = iter(self._tokens)
+        for token in tokens:
+            if token.type == "heading_open" and token.tag == "h1":
+                break
+            written = "\n".join(lines[slice(*token.map)]) if token.map else ""
+            if not token.type.startswith(("paragraph", "inline", "html")):
+                return ""
+            if written and not _BEFORE_HEADING.fullmatch(written):
+                return ""
+        else:
+            return ""
+        words = "".join(
+            child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
+            for child in next(tokens).children
+        )
+        words = _HEADING_ID.sub("", words).strip()
+        before, after = "\n".join(lines[: token.map[0]]).rstrip("\n"), "\n".join(lines[token.map[1] :]).strip("\n")
+        if words and after.strip():
+            self.text = f"{before}\n\n{after}".strip("\n") if before.strip() else after
+        return words
 
     # Addresses
 
@@ -394,6 +425,19 @@ class _Body:
         else:
             self.text = text
 
+    def _note_relative_links(self):
+        addresses = [
+            str(child.attrGet("href") or "")
+            for token in self._tokens
+            for child in token.children or ()
+            if child.type == "link_open"
+        ]
+        addresses = [address for address in addresses if _leads_to_no_place(address)]
+        if addresses and not self.mapping.base:
+            self.fields.warnings.append(RELATIVE_LINKS)
+        elif any(is_markdown(re.split("[?#]", address)[0]) for address in addresses):
+            self.fields.warnings.append(LINKS_TO_FILES)
+
     def _place_images(self):
         """Make pictures that stand in paragraphs of their own image sources, placed where they stood."""
         lines = self.text.split("\n")
@@ -443,6 +487,11 @@ class _Body:
         if not images:
             del self.fields.record["image_sources"]
         return None
+
+
+def _leads_to_no_place(address):
+    """Whether an address means something only beside the page that it stood on."""
+    return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\{", address)
 
 
 def _code_spans(line):
