@@ -268,7 +268,7 @@ def test_a_reviewer_flags_clears_rolls_back_withdraws_releases_and_restores_from
         answer = client.post(address(post, act), data, follow=True)
         assert message in answer.content.decode(), act
     actions = list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
-    assert actions[-6:] == ["flagged", "flag cleared", "rolled back", "withdrawn", "saved", "address changed"]
+    assert actions[-6:] == ["flagged", "flag cleared", "rolled back", "withdrawn", "restored", "address changed"]
 
 
 # What each group may do, act by act. 403 is the answer to everybody else, and nothing changes.

@@ -8,19 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.checks import check, findings, registered_checks, stopping_findings
+from posts.checks import check, findings, registered_checks, results, stopping_findings
 from posts.checks.code import syntax_problem
 from posts.checks.registry import MAX_TOLD, checks_key
-from posts.checks.stored import TEXT_REPEATS, check_revisions, findings_of, findings_of_post
+from posts.checks.stored import TEXT_REPEATS, check_revisions, results_of, results_of_post
 from posts.jobs.texts import read_new_texts
 from posts.models import CheckResult, Post, Revision
 from posts.operations import Refused
 from posts.synthesis.plants import synthesize_planted
 from posts.text_scan import scan_new_texts
+from posts.twins import sketch_posts
 from tests.factories import RecordFactory, approve, import_records, make_post
 
 IMAGE = {
@@ -245,7 +247,7 @@ def test_findings_are_stored_once_per_text_and_are_what_the_checks_say(django_as
     assert check_revisions(revision.pk for revision in revisions) == 0
     for revision in revisions:
         with django_assert_num_queries(1):
-            assert findings_of(revision) == findings(revision.snapshot)
+            assert results_of(revision) == results(revision.snapshot)
     assert list(CheckResult.objects.order_by("pk").values_list("contradicted_claims", flat=True)) == [0, 0, 0, 2]
 
 
@@ -270,14 +272,14 @@ def test_findings_are_made_anew_when_the_allowed_hosts_change(settings):
     key = checks_key()
     settings.IMAGE_HOSTS = ["images.unsplash.com"]
     assert checks_key() != key
-    assert "image-host" in {finding.check for finding in findings_of(post.head_revision)}
+    assert "image-host" in {finding.check for finding in results_of(post.head_revision)[0]}
     assert check_revisions([post.head_revision_id]) == 1
 
 
 @pytest.mark.django_db
 def test_a_text_that_the_background_has_not_read_is_checked_on_the_spot_and_nothing_is_written():
     post = make_post(reading_time=90)
-    assert "claim-reading-time" in {finding.check for finding in findings_of_post(post)}
+    assert "claim-reading-time" in {finding.check for finding in results_of_post(post)[0]}
     assert not CheckResult.objects.exists()
 
 
@@ -348,3 +350,102 @@ def test_the_checks_find_planted_defects_and_nothing_in_sound_articles():
             planted_cases += 1
             assert any(name.startswith(wanted[plant.kind]) for name in found), (seed, plant)
     assert planted_cases >= 40 and sound >= 5
+
+
+FENCES = "Words.\n\n```bash\nls\n```\n\n```sql\nSELECT\n```\n\n```dockerfile\nFROM x\n```\n\n```python\nx = 1\n```"
+ENGLISH = {"residue-chat", "residue-closing", "residue-placeholder"}
+LONG = "Some words that go on. " * 6_000
+
+
+def unread_of(**fields):
+    """{check: [what it did not read]} of a record."""
+    found = {}
+    record = {key: value for key, value in (SOUND | fields).items() if value is not None}
+    for gap in results(record)[1]:
+        found.setdefault(gap.check, []).append(gap.message)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (FENCES, "3 of 4 code blocks not checked (bash, sql, dockerfile)."),
+        ("Words.\n\n```\nx = = 1\n```", "1 of 1 code block not checked (no language named)."),
+        ("Words.\n\n```bash\nls\n```\n\n```BASH\nls\n```", "2 of 2 code blocks not checked (bash)."),
+        (
+            "```python\n" + "x = 1\n" * 9_000 + "```",
+            "1 of 1 code block not checked (python: longer than 50,000 characters).",
+        ),
+        (f"```json\n{'[' * 101}{']' * 101}\n```", "1 of 1 code block not checked (json: nested too deeply)."),
+        ("```python\nx = 1\n```\n\n```text\nno code\n```", None),
+        ("No code at all.", None),
+    ],
+)
+def test_code_that_no_parser_read_is_not_called_fine(body, message):
+    assert unread_of(body=body).get("code-syntax") == ([message] if message else None)
+
+
+def test_every_check_that_reads_blocks_says_so_of_a_text_without_them():
+    blind = {
+        name for name, gaps in unread_of(body=LONG).items() if gaps == ["Not read: body. Too long or too complex."]
+    }
+    assert {"code-syntax", "dead-placement", "heading-skip", "residue-thoughts", "residue-open-fence"} <= blind
+    # Those that read the images or the claims read everything they are about.
+    assert not blind & {"image-host", "image-alt", "claim-has-images"}
+    assert unread_of(body="Short.") == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "blind"),
+    [
+        ({"language": "de", "body": "Ein Text auf Deutsch."}, ENGLISH),
+        ({"language": "en-GB"}, set()),
+        ({"title": "日本語", "body": "これは日本語の文章です。" * 9, "tools": ["git"], "reading_time": 1},
+         ENGLISH | {"thin-section", "claim-reading-time", "claim-tools"}),
+        ({"payload": {"paragraphs": "three"}}, {"claim-paragraphs"}),
+        ({"tools": ["++"]}, {"claim-tools"}),
+        ({"tools": [f"tool{number}" for number in range(205)]}, {"claim-tools"}),
+        ({"body": LONG, "payload": {"paragraphs": 3}}, {"claim-paragraphs", "code-syntax"}),
+    ],
+)  # fmt: skip
+def test_a_check_that_could_not_read_a_text_says_so(fields, blind):
+    unread = unread_of(**{"reading_time": None, "tools": None, **fields})
+    assert blind <= set(unread) if "body" in fields and fields["body"] == LONG else blind == set(unread)
+
+
+def test_what_was_not_read_stops_no_approval_and_counts_as_no_finding():
+    record = SOUND | {"body": LONG}
+    assert results(record)[1] and stopping_findings(record) == []
+    assert not any(finding.check == "dead-placement" for finding in findings(record))
+
+
+@pytest.mark.django_db
+def test_what_was_not_read_is_stored_and_is_what_the_checks_say():
+    post = make_post(body=FENCES)
+    on_the_spot = results_of(post.head_revision)
+    check_revisions([post.head_revision_id])
+    assert results_of(post.head_revision) == on_the_spot and on_the_spot[1]
+    assert CheckResult.objects.get().broken_code == 0
+
+
+@pytest.mark.django_db
+def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, reviewer):
+    post = make_post(body=f"{FENCES}\n\n![](image:9)", reading_time=90)
+    client.force_login(reviewer)
+    review = client.get(reverse("admin:review", args=[post.pk])).content.decode()
+    form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    for page in (review, form):
+        assert "3 of 4 code blocks not checked (bash, sql, dockerfile)." in page
+        assert "Not compared with other posts yet." in page
+        assert page.index("The text places image 9") < page.index("Advice</h") < page.index("claims 90 minutes")
+    assert "code-syntax</span>" not in review and "2 could not read everything" in review
+    sketch_posts([post.pk])
+    assert "; 1 could not read everything" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
+
+
+def test_a_foreign_image_is_named_by_its_host_and_by_what_allows_it():
+    foreign = IMAGE | {"url": "https://cdn.elsewhere.example/a.png"}
+    (finding,) = stopping_findings(SOUND | {"image_sources": [foreign]})
+    assert "cdn.elsewhere.example" in finding.message and "IMAGE_HOSTS" in finding.message and finding.place == ""
+    plain = IMAGE | {"url": "http://placehold.co/a.png"}
+    assert "https://" in stopping_findings(SOUND | {"image_sources": [plain]})[0].message

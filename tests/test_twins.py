@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.checks.stored import findings_of_post
+from posts.checks.stored import results_of_post
 from posts.management.commands.measure_twins import measured, planted_records, with_boilerplate
 from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
 from posts.operations import record_revision
@@ -170,10 +170,10 @@ def test_a_twin_is_a_finding_of_the_post_until_its_text_changes():
     first, second = posts_of(text(1), text(1) + " more")
     sketch_posts([first, second])
     post = Post.objects.get(pk=first)
-    (finding,) = [found for found in findings_of_post(post) if found.check == "text-repeats"]
+    (finding,) = [found for found in results_of_post(post)[0] if found.check == "text-repeats"]
     assert Post.objects.get(pk=second).source_id in finding.message and not finding.stops
     record_revision(post, post.working_record() | {"body": text(9)}, by=person("Editors"))
-    assert "text-repeats" not in {found.check for found in findings_of_post(Post.objects.get(pk=first))}
+    assert "text-repeats" not in {found.check for found in results_of_post(Post.objects.get(pk=first))[0]}
 
 
 @pytest.mark.django_db

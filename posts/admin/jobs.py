@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.admin.records import ReadOnlyAdmin
-from posts.jobs.overview import jobs_overview, living_workers
+from posts.jobs.overview import jobs_overview, living_workers, startable_jobs
 from posts.jobs.registry import definition_of
 from posts.models import Job, JobRun
 from posts.operations.refusals import Refused
@@ -69,11 +69,19 @@ class JobAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
+        startable = startable_jobs()
         context = self.admin_site.each_context(request) | {
             "title": "Jobs",
             "opts": self.model._meta,
             "workers": living_workers(),
-            "jobs": [{"shown": shown, "period": period_words(shown.definition.every)} for shown in jobs_overview()],
+            "jobs": [
+                {
+                    "shown": shown,
+                    "period": period_words(shown.definition.every),
+                    "can_be_started": shown.definition.name in startable,
+                }
+                for shown in jobs_overview()
+            ],
             "runs": [
                 {
                     "run": run,

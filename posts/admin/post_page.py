@@ -9,8 +9,8 @@ from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.lists import status_badge
 from posts.admin.post_parts import last_entries, plans_of
 from posts.admin.record_form import placed_images
-from posts.checks import findings
-from posts.checks.stored import repeated_posts
+from posts.checks import findings, results
+from posts.checks.stored import repeated_posts, uncompared
 from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.models import Revision
 from posts.operations import approval_obstacles
@@ -67,7 +67,9 @@ class Problem:
 
 def form_context(post, form, images, checklist):
     """What the template of the form needs: the parts with fields and errors, the rows of images and checklist."""
-    found = [*findings(form.opened), *repeated_posts(post)] if post else []
+    found, unread = results(form.opened) if post else ([], [])
+    if post:
+        found, unread = [*found, *repeated_posts(post)], [*unread, *uncompared(post)]
     parts = [Part(name, label, fields) for name, label, fields in form.parts()]
     by_id = {part.id: part for part in parts}
     for part in parts:
@@ -89,7 +91,9 @@ def form_context(post, form, images, checklist):
         "image_rows": _image_rows(form, images, found),
         "parts": parts,
         "errors": [problem for part in parts for problem in part.errors] + bar,
-        "findings": [(finding, _anchor(finding)) for finding in found],
+        "stopping": [(finding, _anchor(finding)) for finding in found if finding.stops],
+        "advising": [(finding, _anchor(finding)) for finding in found if not finding.stops],
+        "unread": unread,
     }
 
 

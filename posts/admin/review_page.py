@@ -10,7 +10,7 @@ from posts.admin.compare import comparison_context
 from posts.admin.decisions import review_address
 from posts.admin.lists import status_badge
 from posts.checks import registered_checks
-from posts.checks.stored import findings_of_post
+from posts.checks.stored import results_of_post
 from posts.comparing import default_pair
 from posts.comparing.blocks import blocks_of
 from posts.four_eyes import PART, eyes_on, missing_decision, own_text_obstacles, weight_of
@@ -71,7 +71,9 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
     head = post.head_revision
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
-    found = findings_of_post(post)
+    found, unread = results_of_post(post)
+    told = {finding.check for finding in found}
+    partly = {gap.check for gap in unread}
     points = _points(head, typed.get("ticks", ()))
     may_decide = by.has_perm("posts.review_post")
     is_due = can_be_decided(post)
@@ -89,7 +91,9 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "reports": list(post.reader_reports.filter(answered_at=None)[:20]),
         "stopping": [finding for finding in found if finding.stops],
         "advising": [finding for finding in found if not finding.stops],
-        "fine": [name for name in registered_checks() if name not in {finding.check for finding in found}],
+        "unread": unread,
+        "partly": len(partly),
+        "fine": [name for name in registered_checks() if name not in told | partly],
         "links": _links(head.snapshot),
         "images": _images(head.snapshot),
         "points": points,

@@ -11,6 +11,6 @@ Modules named in the setting EXTRA_CHECKS add theirs.
 """
 
 from posts.checks import claims, code, images, residue, structure  # noqa: F401 (they register their checks)
-from posts.checks.registry import Finding, check, findings, registered_checks, stopping_findings
+from posts.checks.registry import Finding, Unread, check, findings, registered_checks, results, stopping_findings
 
-__all__ = ["Finding", "check", "findings", "registered_checks", "stopping_findings"]
+__all__ = ["Finding", "Unread", "check", "findings", "registered_checks", "results", "stopping_findings"]

@@ -2,7 +2,7 @@
 
 import math
 
-from posts.checks.registry import check
+from posts.checks.registry import Unread, check
 from posts.checks.text import spaced_words
 
 # Silent reading of non-fiction in English. Source: M. Brysbaert, "How many words do we read per minute?", 2019.
@@ -46,6 +46,9 @@ def reading_minutes(words):
 @check("claim-reading-time", "advises")
 def claim_reading_time(text):
     claim = text.record.get("reading_time")
+    if claim is not None and not text.has_words:
+        yield Unread("The words of this script can't be counted, so the claimed reading time is not compared.")
+        return
     minutes = reading_minutes(text.word_count)
     # Two minutes or half of it are a matter of opinion.
     if claim is not None and abs(claim - minutes) > max(2, minutes / 2):
@@ -58,7 +61,12 @@ def claim_reading_time(text):
 @check("claim-paragraphs", "advises")
 def claim_paragraphs(text):
     claim = text.record.get("payload", {}).get("paragraphs")
-    if type(claim) is not int or not text.is_parsed:
+    if type(claim) is not int:
+        if claim is not None:
+            yield Unread("The claimed number of paragraphs is no whole number, so it is not compared.")
+        return
+    if not text.is_parsed:
+        yield Unread("The paragraphs were not counted: the text is too long or too complex.")
         return
     counts = [
         sum(block.kind == "paragraph" and not block.placed and field in fields for field, block in text.blocks)
@@ -74,8 +82,14 @@ def claim_paragraphs(text):
 
 @check("claim-tools", "advises")
 def claim_tools(text):
-    tools = text.record.get("tools", ())[:MAX_TOOLS]
-    unnamed = [tool for tool in tools if spaced_words(tool).strip() and spaced_words(tool) not in text.spaced_text]
+    listed = text.record.get("tools", ())
+    if listed and not text.has_words:
+        yield Unread("The tools are not looked for: the words of this script are not set apart.")
+        return
+    tools = [tool for tool in listed[:MAX_TOOLS] if spaced_words(tool).strip()]
+    if len(tools) < len(listed):
+        yield Unread(f"{len(listed) - len(tools):,} of {len(listed):,} tools not looked for.")
+    unnamed = [tool for tool in tools if spaced_words(tool) not in text.spaced_text]
     if unnamed:
         shown = ", ".join(tool[:40] for tool in unnamed[:8]) + (" …" if len(unnamed) > 8 else "")
         yield (

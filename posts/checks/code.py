@@ -10,15 +10,18 @@ import warnings
 
 import yaml
 
-from posts.checks.registry import check
+from posts.checks.registry import Unread, check
 
 # Code that is longer is not read here: parsers take their time.
 MAX_CODE = 50_000
+NAMES_SHOWN = 8
 # A pair of brackets inside another this many times over is no code that anybody wrote.
 MAX_NESTING = 100
 
 _LANGUAGES = {"python": "Python", "py": "Python", "python3": "Python", "json": "JSON", "yaml": "YAML", "yml": "YAML",
               "toml": "TOML", "pycon": "Python session", "doctest": "Python session"}  # fmt: skip
+# Blocks that say of themselves that no language's rules hold in them.
+_NO_CODE = {"text", "txt", "plain", "plaintext"}
 _PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
 _SHELL_PROMPT = re.compile(r"^\s*(?:\$|#|%|❯) \S", re.MULTILINE)
 # What authors write where they leave something out: a line of dots, or "<your-key>".
@@ -32,22 +35,48 @@ _warnings_lock = threading.Lock()
 @check("code-syntax", "advises")
 def code_syntax(text):
     """Python, JSON, YAML and TOML blocks that their parser refuses."""
-    number = 0
+    number, unread = 0, {}
     for field, block in text.blocks:
         if not block.is_code:
             continue
         number += 1
-        name = _LANGUAGES.get(block.language.lower())
-        code = block.text
-        if name is None or len(code) > MAX_CODE:
+        language = block.language.lower()
+        try:
+            problem = _problem_of(block.text, language)
+        except NotRead as reason:
+            unread.setdefault(str(reason), []).append(number)
             continue
-        if problem := syntax_problem(name, code):
+        if problem:
             line, says = problem
             yield (
-                f"Code block {number} is no valid {name}: {says}{f' (line {line} of it)' if line else ''}. "
-                "Mend it, or name its language as text.",
+                f"Code block {number} is no valid {_LANGUAGES[language]}: {says}"
+                f"{f' (line {line} of it)' if line else ''}. Mend it, or name its language as text.",
                 f"/{field}",
             )
+    if unread:
+        count = sum(map(len, unread.values()))
+        names = ", ".join(list(unread)[:NAMES_SHOWN]) + (", …" if len(unread) > NAMES_SHOWN else "")
+        yield Unread(f"{count} of {number} code block{'' if number == 1 else 's'} not checked ({names}).")
+
+
+class NotRead(Exception):
+    """No parser read this code; the message is its language, and why if one could have."""
+
+
+def _problem_of(code, language):
+    """syntax_problem() of a block by the name of its language."""
+    if not code.strip() or language in _NO_CODE:
+        return None
+    if language not in _LANGUAGES:
+        raise NotRead(language[:30] or "no language named")
+    if len(code) > MAX_CODE:
+        raise NotRead(f"{language}: longer than {MAX_CODE:,} characters")
+    if _is_too_deep(code):
+        raise NotRead(f"{language}: nested too deeply")
+    try:
+        return syntax_problem(_LANGUAGES[language], code)
+    except (ValueError, RecursionError, MemoryError):
+        raise NotRead(f"{language}: its parser gave up") from None
 
 
 def syntax_problem(name, code):
@@ -55,9 +84,9 @@ def syntax_problem(name, code):
 
     Fragments pass: what only lacks its surroundings (an indented block, `return` outside of a function, JSON pairs
     without braces), sessions with prompts by the lines that were typed, and templates with any word in their place, and
-    lines of dots.
+    lines of dots. Raises ValueError, RecursionError or MemoryError where the parser does.
     """
-    if not code.strip() or _is_too_deep(code):
+    if not code.strip():
         return None
     problem = _problem(name, code)
     if problem and _TEMPLATE.search(code):
@@ -128,8 +157,6 @@ def _parsed(code):
             ast.parse(code)
     except SyntaxError as error:
         return error.lineno, (error.msg or "invalid syntax").rstrip(".")[:120]
-    except (ValueError, RecursionError, MemoryError):
-        return None
     return None
 
 
@@ -141,8 +168,6 @@ def _json(code):
         except json.JSONDecodeError as error:
             if attempt is code:
                 problem = error.lineno, error.msg[:120]
-        except RecursionError:
-            return None
         else:
             return None
     # One object a line is JSON Lines under another name.
@@ -182,6 +207,4 @@ def _toml(code):
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         return int(line[1]) if line else code.count("\n") + 1, str(error).partition(" (at")[0][:120]
-    except (RecursionError, ValueError):
-        return None
     return None

@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 
 from posts.checks.registry import check
-from posts.images import is_allowed_image_url
+from posts.images import host_of, is_allowed_image_url
 
 _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
 
@@ -13,12 +13,21 @@ _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
 @check("image-host", "stops")
 def image_host(text):
     for number, image in enumerate(text.images, 1):
-        if not is_allowed_image_url(image["url"], settings.IMAGE_HOSTS):
-            yield (
-                f"Image {number} is on a host that this site does not allow; readers get its caption and a link. "
-                "Replace it or take it out.",
-                f"/image_sources/{number - 1}/url",
-            )
+        url = image["url"]
+        if is_allowed_image_url(url, settings.IMAGE_HOSTS):
+            continue
+        host = host_of(url)[:200]
+        if host not in settings.IMAGE_HOSTS:
+            problem = f"is on the host {host or '(none)'}, which this site does not allow"
+            to_do = f"Replace the image, or ask an administrator to add {host} to IMAGE_HOSTS."
+        elif not url.startswith("https://"):
+            problem, to_do = "has an address that begins with http://", "Change the address to https://."
+        else:
+            problem, to_do = "has an address that browsers may read in different ways", "Percent-encode the address."
+        yield (
+            f"Image {number} {problem}; readers get its caption and a link. {to_do}",
+            f"/image_sources/{number - 1}/url",
+        )
 
 
 @check("dead-placement", "stops")

@@ -6,7 +6,7 @@ quotation marks or in a quotation is what somebody else said.
 
 import re
 
-from posts.checks.registry import check
+from posts.checks.registry import Unread, check
 
 SHOWN = 80
 # A fence that holds this share of a text holds the article.
@@ -99,12 +99,14 @@ def residue_thoughts(text):
 @check("residue-chat", "stops")
 def residue_chat(text):
     """A model that speaks of itself, or to the person who asked it."""
+    yield from _english_alone(text)
     yield from _told(text, _CHAT, "The text speaks as in a chat with a model", "Delete or rewrite this.")
 
 
 @check("residue-placeholder", "stops")
 def residue_placeholder(text):
     """Places that were left for somebody to fill."""
+    yield from _english_alone(text)
     yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
@@ -147,6 +149,7 @@ def residue_open_fence(text):
 @check("residue-closing", "advises")
 def residue_closing(text):
     """The way in which chats end; people end articles like this too."""
+    yield from _english_alone(text)
     yield from _told(text, _CLOSING, "The text says goodbye as a chat does", "Delete it, if no person wrote it.")
 
 
@@ -157,6 +160,12 @@ def residue_markup(text):
         yield from _told(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if it is meant.", False
         )
+
+
+def _english_alone(text):
+    """An Unread where the phrases that are looked for are in another language than the text."""
+    if not text.is_english:
+        yield Unread("Only English phrases are looked for, and this text is in another language.")
 
 
 def _told(text, pattern, what, to_do, own_words=True):

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from posts.checks.registry import Finding, checks_key, findings
+from posts.checks.registry import Finding, Unread, checks_key, results
 from posts.models import CheckResult, Revision, TextSketch
 from posts.twins import twins_of
 
@@ -12,22 +12,32 @@ TEXT_REPEATS = "text-repeats"
 _MAX_COUNT = 32_767
 
 
-def findings_of(revision):
-    """[Finding] of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask."""
+def results_of(revision):
+    """([Finding], [Unread]) of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask."""
     stored = CheckResult.objects.filter(fingerprint=revision.fingerprint, checks_key=checks_key()).first()
     if stored is None:
-        return findings(revision.snapshot)
-    return [Finding(**finding) for finding in stored.findings]
+        return results(revision.snapshot)
+    found = [Finding(**finding) for finding in stored.findings if "stops" in finding]
+    return found, [Unread(**unread) for unread in stored.findings if "stops" not in unread]
 
 
-def findings_of_post(post):
-    """[Finding] about the proposed text of a post: findings_of() and what other posts it repeats, as last compared."""
-    return [*findings_of(post.head_revision), *repeated_posts(post)]
+def results_of_post(post):
+    """([Finding], [Unread]) of the proposed text of a post: results_of(), and what other posts it repeats, as last
+    compared."""
+    found, unread = results_of(post.head_revision)
+    return [*found, *repeated_posts(post)], [*unread, *uncompared(post)]
+
+
+def uncompared(post):
+    """[Unread] while the background has not compared the proposed text with other posts."""
+    if TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
+        return []
+    return [Unread("Not compared with other posts yet.", TEXT_REPEATS)]
 
 
 def repeated_posts(post):
     """A Finding for each post whose text this one repeats; made in the background, so none for a text just saved."""
-    if not TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
+    if uncompared(post):
         return []
     return [
         Finding(
@@ -53,15 +63,15 @@ def check_revisions(ids):
         for fingerprint in known:
             del wanted[fingerprint]
         texts = Revision.objects.filter(pk__in=wanted.values()).values_list("fingerprint", "snapshot")
-        results = [
-            _result(fingerprint, key, findings(snapshot)) for fingerprint, snapshot in texts.iterator(chunk_size=20)
+        rows = [
+            _result(fingerprint, key, *results(snapshot)) for fingerprint, snapshot in texts.iterator(chunk_size=20)
         ]
-        CheckResult.objects.bulk_create(results, ignore_conflicts=True)
-        made += len(results)
+        CheckResult.objects.bulk_create(rows, ignore_conflicts=True)
+        made += len(rows)
     return made
 
 
-def _result(fingerprint, key, found):
+def _result(fingerprint, key, found, unread):
     def count(*checks):
         return min(_MAX_COUNT, sum(finding.count for finding in found if finding.check in checks))
 
@@ -69,7 +79,7 @@ def _result(fingerprint, key, found):
     return CheckResult(
         fingerprint=fingerprint,
         checks_key=key,
-        findings=[asdict(finding) for finding in found],
+        findings=[asdict(result) for result in (*found, *unread)],
         stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
         advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),
         broken_code=count("code-syntax"),

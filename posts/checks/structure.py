@@ -1,6 +1,6 @@
 """Headings and sections."""
 
-from posts.checks.registry import check
+from posts.checks.registry import Unread, check
 from posts.comparing.blocks import comments_in, words_in
 
 # A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
@@ -25,6 +25,9 @@ def heading_skip(text):
 @check("thin-section", "advises")
 def thin_section(text):
     """A heading with next to nothing below it."""
+    if not text.has_words:
+        yield Unread("The words of this script can't be counted, so the length of sections is not checked.")
+        return
     for title, field, count in _sections(text):
         if count < MIN_SECTION_WORDS:
             words = "no word" if not count else f"{count} word{'s' if count > 1 else ''}"

@@ -24,13 +24,7 @@ class JobOverview:
     due_at: datetime | None
     running: int
     running_since: datetime | None
-    has_runs: bool
     now: datetime
-
-    @property
-    def can_be_started(self):
-        """Whether `run_job` has something to start: a job without a period repeats its newest run."""
-        return self.definition.every is not None or self.has_runs
 
     @property
     def next_run_at(self):
@@ -68,10 +62,6 @@ def jobs_overview():
             running_since=Min("task__started_at", filter=Q(task__status="RUNNING")),
         )
     }
-    asked_for = [name for name, definition in registered_jobs().items() if definition.every is None]
-    with_runs = set(
-        JobRun.objects.filter(job_name__in=asked_for).order_by().values_list("job_name", flat=True).distinct()
-    )
     now, rows = database_now(), Job.objects.in_bulk()
     nothing = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
@@ -79,12 +69,19 @@ def jobs_overview():
             definition=definition,
             # Before the first tick there is no row.
             job=rows.get(name) or Job(name=name, first_seen_at=now),
-            has_runs=name in with_runs,
             now=now,
             **{field: counts.get(name, nothing)[field] for field in nothing},
         )
         for name, definition in registered_jobs().items()
     ]
+
+
+def startable_jobs():
+    """The names of jobs that `run_job` has something to start of: one without a period repeats its newest run."""
+    jobs = registered_jobs()
+    asked_for = [name for name, definition in jobs.items() if definition.every is None]
+    runs = JobRun.objects.filter(job_name__in=asked_for).order_by().values_list("job_name", flat=True).distinct()
+    return {*jobs.keys() - asked_for, *runs}
 
 
 def living_workers():
