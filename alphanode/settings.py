@@ -132,6 +132,7 @@ if SITE_CONTACT and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", SITE_CONTACT):
     _refuse("SITE_CONTACT", "an e-mail address, such as editors@example.org")
 UNREVIEWED_POSTS = _choice("UNREVIEWED_POSTS", ["unlisted", "hidden"])
 INDEXING = _flag("INDEXING", default=True)
+LIST_ORDER = _choice("LIST_ORDER", ["released", "published"])
 IMAGE_HOSTS = _list("IMAGE_HOSTS", default=["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"])
 if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) for host in IMAGE_HOSTS):
     _refuse("IMAGE_HOSTS", "host names in small letters, without https:// and port, such as images.unsplash.com")

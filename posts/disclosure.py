@@ -1,9 +1,12 @@
 """What the site says about a text's making: computed from record and decisions, never typed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import timezone
+
+from posts.publication import first_day
+from posts.writing import LABELS, TYPED, Writing, shown_authors, writing_of
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,12 @@ class Disclosure:
     """The sentence under the title (who wrote, the decision, what follows from it) and the details behind it.
 
     state: "approved", "flagged" (approved, and a person was asked to look again) or "open".
+    authors: the names of the by-line; published_on: the day on which the text was first published elsewhere, or None.
     """
 
-    written: str
+    writing: Writing
+    authors: list
+    published_on: date | None
     decision: str
     rest: str
     state: str
@@ -33,8 +39,17 @@ class Disclosure:
     steps: list
 
     @property
+    def written(self):
+        return self.writing.sentence
+
+    @property
     def sentence(self):
         return f"{self.written} {self.decision}{self.rest}"
+
+    @property
+    def source_type(self):
+        """The address of the IPTC's term for how the text was made, or ""."""
+        return self.writing.source_type
 
     @property
     def is_approved(self):
@@ -48,10 +63,11 @@ def in_site_zone(moment):
 
 
 def day(moment):
-    """A moment as a day in the site's zone: 18 May 2026; nothing for None."""
+    """A moment as a day in the site's zone, or a date: 18 May 2026; nothing for None."""
     if not moment:
         return ""
-    moment = in_site_zone(moment)
+    if isinstance(moment, datetime):
+        moment = in_site_zone(moment)
     return f"{moment.day} {moment:%B %Y}"
 
 
@@ -62,14 +78,18 @@ def disclosure_of(post, revision):
     """
     approval = post.live_approval if post.live_approval_id and post.live_revision_id == revision.pk else None
     decision, rest, state, ending = _decision(post, revision, approval)
+    writing = writing_of(post, revision)
+    is_live = revision.pk == post.live_revision_id
     return Disclosure(
-        written="Written by a machine." if post.is_imported else "Written in this site's editor.",
+        writing=writing,
+        authors=shown_authors(writing, revision.snapshot),
+        published_on=first_day(revision.snapshot, post.first_published_at if is_live else None),
         decision=decision,
         rest=rest,
         state=state,
         ending=ending,
         approved_at=approval.created_at if approval else None,
-        steps=_steps(post, revision, approval),
+        steps=_steps(post, revision, approval, writing),
     )
 
 
@@ -94,14 +114,19 @@ def _decision(post, revision, approval):
     return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
 
 
-def _steps(post, revision, approval):
-    generator = revision.snapshot.get("payload", {}).get("generator", "")
+def _steps(post, revision, approval, writing):
     steps = []
-    if post.is_imported:
-        steps.append(Step("Written", False, None, str(generator) if generator else "Generator not stated"))
-        steps.append(Step("Imported", False, post.created_at, f"Import {post.first_batch_id}"))
-    if revision.author_id:
-        steps.append(Step("Edited", True, revision.created_at, "An editor"))
+    if writing.origin == TYPED:
+        steps.append(Step("Written", True, post.created_at, LABELS[TYPED]))
+    else:
+        is_known = writing.is_by_machine or writing.is_by_people
+        if is_known:
+            steps.append(Step("Written", writing.is_by_people, None, LABELS[writing.origin]))
+        unknown = "" if is_known else "; who wrote it is not stated"
+        steps.append(Step("Imported", False, post.created_at, f"Import {post.first_batch_id}{unknown}"))
+        if writing.is_edited:
+            at = revision.created_at if revision.author_id else None
+            steps.append(Step("Edited", True, at, "An editor"))
     if approval:
         who = "A reviewer, with others" if approval.is_bulk else "A reviewer"
         steps.append(Step("Approved", True, approval.created_at, who))

@@ -16,7 +16,7 @@ from posts.prepared import Prepared, planned_rows
 
 Kind = Term.Kind
 # The kinds that a form offers, in its order. A text has one level and one language, so those exclude each other.
-FORM_KINDS = (Kind.DIFFICULTY, Kind.STACK, Kind.TOOL, Kind.CODE, Kind.LANGUAGE, Kind.TAG)
+FORM_KINDS = (Kind.DIFFICULTY, Kind.STACK, Kind.TOOL, Kind.CODE, Kind.LANGUAGE, Kind.TAG, Kind.AUTHOR)
 SINGLE = frozenset({Kind.DIFFICULTY, Kind.CODE, Kind.LANGUAGE, Kind.TOPIC})
 OPTIONS_SHOWN = 8
 OFFERED = tuple((kind, OPTIONS_SHOWN) for kind in FORM_KINDS)

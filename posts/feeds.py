@@ -14,11 +14,12 @@ from posts.images import loaded_pictures, picture_addresses
 from posts.lists import KINDS
 from posts.machine_files import as_machine_file, xml_text
 from posts.models import ListedText, Post, PostTerm, Term
-from posts.structured import description_of, keywords_of, source_type_of
+from posts.publication import publication_moment
+from posts.structured import MAX_AUTHORS, description_of, keywords_of
 from posts.views import public
 
 FEED_POSTS = 30
-ABOUT = "Technical articles written by a machine and approved by people, one by one."
+ABOUT = "Technical articles that people approved, one by one."
 
 
 @public
@@ -71,16 +72,15 @@ def _atom(request, posts, *, title, home):
     )
     for post in posts:
         record = post.live_revision.snapshot
+        disclosure = disclosure_of(post, post.live_revision)
         feed.add_item(
             title=xml_text(record["title"]),
             link=settings.SITE_URL + post.get_absolute_url(),
-            description=xml_text(
-                f"{description_of(record)} {disclosure_of(post, post.live_revision).sentence}".strip()
-            ),
+            description=xml_text(f"{description_of(record)} {disclosure.sentence}".strip()),
             unique_id=_identity(post),
-            pubdate=post.first_published_at,
+            pubdate=publication_moment(record, post.first_published_at),
             updateddate=post.last_published_at,
-            author_name=settings.SITE_NAME,
+            authors=[xml_text(name) for name in disclosure.authors[:MAX_AUTHORS]] or [settings.SITE_NAME],
             categories=[xml_text(word) for word in keywords_of(record)],
         )
     response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
@@ -111,7 +111,7 @@ def _json_item(post):
         "url": settings.SITE_URL + post.get_absolute_url(),
         "title": record["title"],
         "content_text": description_of(record) or record["title"],
-        "date_published": post.first_published_at.isoformat(timespec="seconds"),
+        "date_published": publication_moment(record, post.first_published_at).isoformat(timespec="seconds"),
         "date_modified": post.last_published_at.isoformat(timespec="seconds"),
         "tags": keywords_of(record),
         # Names that begin with an underscore are left to whoever writes the feed.
@@ -120,9 +120,12 @@ def _json_item(post):
             "disclosure": disclosure.sentence,
             "approved_at": disclosure.approved_at.isoformat(timespec="seconds"),
             "fingerprint": revision.fingerprint,
-            "digital_source_type": source_type_of(post, revision),
+            "digital_source_type": disclosure.source_type or None,
         },
     }
+    # Without its own authors an item has those of the feed: the site.
+    if disclosure.authors:
+        item["authors"] = [{"name": name} for name in disclosure.authors[:MAX_AUTHORS]]
     if pictures := loaded_pictures(picture_addresses(record)):
         item["image"] = pictures[0]
     return item
@@ -134,6 +137,13 @@ def _identity(post):
 
 
 class SiteFeed(Atom1Feed):
+    def add_item_elements(self, handler, item):
+        super().add_item_elements(handler, item)
+        for name in item["authors"]:
+            handler.startElement("author", {})
+            handler.addQuickElement("name", name)
+            handler.endElement("author")
+
     def latest_post_date(self):
         """The feed's own date; a feed without posts is as old as time, so that its bytes don't change by the second."""
         dates = [item["updateddate"] for item in self.items]

@@ -8,15 +8,20 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import connection
 from django.db.models import Case, F, When
+from django.db.models.functions import Coalesce
 
 from posts.addresses import address
 from posts.models import Post
 from posts.models.fields import OrderedJSONField
 from posts.prepared import Prepared
+from posts.publication import first_day
+from posts.writing import MACHINES
 
 # Of a summary. No line shows more than 400 characters of it.
 MAX_SUMMARY = 500
-_FIELDS = ("title", "stack", "difficulty", "reading_time")
+_FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
+# Of the authors that a line names.
+MAX_AUTHORS = 3
 
 
 class Line(NamedTuple):
@@ -24,8 +29,10 @@ class Line(NamedTuple):
 
     pk: int
     slug: str
-    published_at: datetime
+    published_at: datetime  # where it stands in lists
+    released_at: datetime
     approved_at: datetime
+    origin: str | None  # of the import whose text it is
     record: dict  # of its live text: what record_of_line leaves of it, or the whole
 
     @property
@@ -33,10 +40,22 @@ class Line(NamedTuple):
         """The path of its page."""
         return address("posts:detail", self.slug)
 
+    @property
+    def authors(self):
+        """The names of its by-line, at most MAX_AUTHORS."""
+        return [] if self.origin in MACHINES else self.record.get("authors", ())[:MAX_AUTHORS]
+
+    @property
+    def first_published_on(self):
+        """The day on which it was first published elsewhere, or None."""
+        return first_day(self.record, self.released_at)
+
 
 def record_of_line(record):
     """What lines read of a record dict: itself without all that is long."""
     line = {name: record[name] for name in _FIELDS if name in record}
+    if "authors" in record:
+        line["authors"] = record["authors"][:MAX_AUTHORS]
     if "summary" in record:
         line["summary"] = " ".join(record["summary"].split())[:MAX_SUMMARY]
     if (words := plate_words(record)) != record["title"]:
@@ -60,8 +79,14 @@ def with_lines(posts, *more, are_whole=False):
         output_field=OrderedJSONField(),
     )
     record = F("live_revision__snapshot") if are_whole else kept
-    columns = ("pk", "slug", "first_published_at", "live_approval__created_at", "line")
-    return posts.annotate(line=record).values_list(*columns, *more)
+    # So do the moment of its release, and what is known of the import that brought it.
+    posts = posts.annotate(
+        line=record,
+        place=Coalesce("listed_text__published_at", "first_published_at"),
+        origin=Coalesce("listed_text__source_batch__origin", "live_revision__batch__origin"),
+    )
+    columns = ("pk", "slug", "place", "first_published_at", "live_approval__created_at", "origin", "line")
+    return posts.values_list(*columns, *more)
 
 
 def read_lines(keys, *, are_whole=False):

@@ -27,7 +27,9 @@ BANDS = (
 )
 FOLDS = ("entities", "image_sources", "payload", "notes")
 # Fields whose values other posts share.
-LINKED = frozenset({"topic", "stack", "tools", "code_language", "difficulty", "entities", "tags", "language"})
+LINKED = frozenset(
+    {"topic", "stack", "tools", "code_language", "difficulty", "entities", "tags", "language", "authors"}
+)
 AFTER_FOLDS = ("published_on", "authors", "tags", "language")
 _FOLDED = frozenset({*FOLDS, *AFTER_FOLDS, "extra"})
 # The page shows these elsewhere, whole.

@@ -4,7 +4,6 @@ from django.conf import settings
 
 from posts.claims import claims_of, with_claims
 from posts.disclosure import disclosure_of
-from posts.structured import source_type_of
 
 
 def record_of(post, revision):
@@ -24,7 +23,9 @@ def review_of(post, revision):
         "disclosure": disclosure.sentence,
         "needs_human_review": post.needs_human_review,
         "flagged_at": getattr(post, "flagged_at", None),
-        "digital_source_type": source_type_of(post, revision),
+        "digital_source_type": disclosure.source_type or None,
+        "origin": disclosure.writing.origin,
+        "edited_by_people": disclosure.writing.is_edited,
         "indexable": post.is_indexable and revision.pk == post.live_revision_id,
     }
 

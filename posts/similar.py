@@ -20,6 +20,7 @@ from posts.models.fields import OrderedJSONField
 from posts.neighbours import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 from posts.operations.listing import stacks_of, terms_of
 from posts.prepared import Prepared
+from posts.publication import place_in_lists
 from posts.term_links import slugs_of_terms
 
 # Looked at for a text whose neighbours are not kept.
@@ -80,15 +81,16 @@ def way_on(post, record, *, is_listed):
     all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))
     terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
     stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
-    found = _read_kept(post, stack) if is_listed else []
+    at = place_in_lists(record, post.first_published_at) if is_listed else None
+    found = _read_kept(post, stack, at) if is_listed else []
     are_kept = any(other.rank is not None for other in found)
     if not are_kept:
-        rows = _compared_listed(post, terms, stack) if is_listed else _compared_waiting(post, terms, all_terms)
+        rows = _compared_listed(post, terms, stack, at) if is_listed else _compared_waiting(post, terms, all_terms)
         found = [_Found.of(row) for row in rows]
     ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
     on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
-    place = (post.first_published_at, post.pk)
+    place = (at, post.pk)
     return WayOn(
         similar=_shown(ranked, terms),
         are_kept=are_kept,
@@ -103,9 +105,9 @@ def _place(line):
     return line.published_at, line.pk
 
 
-def _around(post, stack):
-    """Querysets of the keys of the posts right before and after `post` in the list of its stack, an index step each."""
-    at, pk = post.first_published_at, post.pk
+def _around(pk, stack, at):
+    """Querysets of the keys of the posts right before and after a post, which stands at the moment `at`, in the list of
+    its stack: an index step each."""
     term = Term.objects.filter(kind=stack[0], key=stack[1]).values("pk")[:1]
     pairs = PostTerm.objects.filter(term=Subquery(term))
     before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
@@ -135,10 +137,10 @@ def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
     return with_lines(posts.annotate(**more), *more, are_whole=are_whole)
 
 
-def _read_kept(post, stack):
+def _read_kept(post, stack, at):
     """[_Found] of what _kept finds for `post` and around it on its `stack`, by a statement that is made once."""
     query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
-    place = {"stack": stack[1], "at": post.first_published_at} if stack else {}
+    place = {"stack": stack[1], "at": at} if stack else {}
     return [_Found.of(row) for row in query.rows(pk=post.pk, **place)]
 
 
@@ -149,8 +151,7 @@ def _kept_query(vendor, kind, is_open):
         return Prepared(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
 
     def kept(pk, stack, at):
-        post = SimpleNamespace(pk=pk, first_published_at=at)
-        return _kept(post, _around(post, (kind, stack)))
+        return _kept(SimpleNamespace(pk=pk), _around(pk, (kind, stack), at))
 
     return Prepared(kept, pk=int, stack=str, at=datetime)
 
@@ -163,13 +164,13 @@ def _kept(post, around):
     return _rows(post, kept.values("neighbour"), around, rank=rank, shared=shared)
 
 
-def _compared_listed(post, terms, stack):
+def _compared_listed(post, terms, stack, at):
     """Rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
     # It is one of those with a term itself.
     pairs = _rare_pairs(terms, listed_from=2)
     # Without neighbours since none were found, not since nobody has looked.
     pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
-    return _compared(post, pairs, _around(post, stack) if stack else [])
+    return _compared(post, pairs, _around(post.pk, stack, at) if stack else [])
 
 
 def _compared_waiting(post, terms, all_terms):

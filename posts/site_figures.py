@@ -1,5 +1,6 @@
 """Figures about the whole site, for pages that must not count a million rows: a background job counts them."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -8,9 +9,11 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from alphanode.shared_cache import keep, recall
-from posts.models import ListedText, Post, QueueEntry, Revision, SiteFigure
+from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFigure
+from posts.writing import TYPED, WRITERS
 
-NAME = "site"
+# Another name where versions of the site that run side by side count other things.
+NAME = "site, with origins"
 GENERATORS_SHOWN = 20
 # Older figures mean that no background job runs: then the page counts by itself, and keeps that for a minute.
 STALE_AFTER = timedelta(minutes=15)
@@ -21,7 +24,8 @@ FIGURES_SECONDS = 60
 class SiteFigures:
     """approved: posts that readers can count on; waiting: posts that no person has decided about; listed: those that
     lists name; flagged, sent_back, rejected, withdrawn: posts. median_review: the moment before which half of the
-    standing reviews of listed posts were made, or None. generators: [[name, listed posts, waiting posts]]."""
+    standing reviews of listed posts were made, or None. generators: [[name, listed posts, waiting posts]]; origins: the
+    same by who wrote them (one of WRITERS), without those that wrote none."""
 
     counted_at: datetime
     approved: int = 0
@@ -33,6 +37,12 @@ class SiteFigures:
     withdrawn: int = 0
     median_review: datetime | None = None
     generators: list = field(default_factory=list)
+    origins: list = field(default_factory=list)
+
+    @property
+    def listed_origins(self):
+        """The origins of listed posts."""
+        return {origin for origin, listed, _ in self.origins if listed}
 
     @property
     def median_days(self):
@@ -65,7 +75,19 @@ def count_figures():
         withdrawn=Post.objects.filter(withdrawn_at__isnull=False).count(),
         median_review=reviews[(listed - 1) // 2] if listed else None,
         generators=_generators(),
+        origins=_origins(),
     )
+
+
+def _origins():
+    listed, waiting = Counter(), Counter()
+    for found, rows, path in [(listed, ListedText.objects, "source_batch"), (waiting, QueueEntry.objects, "batch")]:
+        found.update(dict(rows.order_by().values_list(f"{path}__origin").annotate(Count("pk"))))
+        if unknown := found.pop(None, 0):
+            # Without an import's text: typed here, or listed by a version of the site that did not keep the import.
+            typed = rows.filter(**{path: None, "post__first_batch": None}).count()
+            found.update({TYPED: typed, Origin.NOT_STATED.value: unknown - typed})
+    return [[origin, listed[origin], waiting[origin]] for origin in WRITERS if listed[origin] or waiting[origin]]
 
 
 def _generators():

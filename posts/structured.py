@@ -15,16 +15,12 @@ from django.utils.safestring import SafeString
 from posts.addresses import address
 from posts.disclosure import in_site_zone
 from posts.images import loaded_pictures, picture_addresses
+from posts.publication import publication_moment
 
-# https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
-_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-MACHINE, MACHINE_AND_PERSON, PERSON = (
-    _SOURCE_TYPES + term
-    for term in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "digitalCreation")
-)
 MAX_DESCRIPTION = 300
 MAX_PICTURES = 10
 MAX_KEYWORDS = 30
+MAX_AUTHORS = 30
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # In a script element "</script" ends it and "<!--" changes how it is read; the two separators end a line of script.
 _ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
@@ -45,16 +41,6 @@ class PageHead:
     json_ld: str
 
 
-def source_type_of(post, revision):
-    """The IPTC term for how the text of `revision` was made: by a machine, by one and a person, or by a person.
-
-    Whatever came by import counts as a generator's work: a record's own word would let a text slip out of the label.
-    """
-    if not post.is_imported:
-        return PERSON
-    return MACHINE_AND_PERSON if revision.author_id else MACHINE
-
-
 def article_head(post, revision, record, *, disclosure, stack_address="", is_indexable, is_preview=False):
     """The PageHead of the text `revision` (shown as `record`) that stands at the address of `post`; stack_address: the
     path of the list of its first stack, if that has one."""
@@ -67,7 +53,7 @@ def article_head(post, revision, record, *, disclosure, stack_address="", is_ind
         description=description_of(record),
         url=settings.SITE_URL + post.get_absolute_url(),
         picture=pictures[0] if pictures else "",
-        published_at=post.first_published_at if is_live else None,
+        published_at=publication_moment(record, post.first_published_at) if is_live else None,
         changed_at=post.last_published_at if is_live else None,
         tags=keywords_of(record),
         json_ld="" if is_preview else json_ld_script(data),
@@ -101,8 +87,8 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
         "headline": record["title"],
         "description": description_of(record),
         "creditText": disclosure.sentence,
-        "digitalSourceType": source_type_of(post, revision),
-        "author": site,
+        "digitalSourceType": disclosure.source_type,
+        "author": [{"@type": "Person", "name": name} for name in disclosure.authors[:MAX_AUTHORS]] or site,
         "publisher": site,
         "image": pictures,
         "keywords": keywords_of(record),
@@ -119,7 +105,9 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
         **about_both,
     }
     if revision.pk == post.live_revision_id:
-        article["datePublished"] = _moment(post.first_published_at)
+        article["datePublished"] = (
+            disclosure.published_on.isoformat() if disclosure.published_on else _moment(post.first_published_at)
+        )
         article["dateModified"] = _moment(post.last_published_at)
     breadcrumb = {
         "@type": "BreadcrumbList",

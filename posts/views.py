@@ -29,8 +29,9 @@ from posts.prepared import Prepared
 from posts.public_record import record_of, review_of
 from posts.similar import way_on
 from posts.site_figures import FIGURES_SECONDS, site_figures
-from posts.structured import article_head
+from posts.structured import MAX_AUTHORS, article_head
 from posts.term_links import address_finder, with_term_slugs
+from posts.writing import LABELS, site_claim
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -69,6 +70,7 @@ def home(request):
     known = figures.approved + figures.waiting
     context = {
         "figures": figures,
+        "claim": site_claim(figures.listed_origins),
         "approved_percent": 100 * figures.approved / known if known else 0,
         "lead": newest[0] if newest else None,
         "lead_words": plate_words(newest[0].record) if newest else "",
@@ -118,7 +120,8 @@ def how(request):
         ("Withdrawn", figures.withdrawn, "open"),
         ("Among all of these: flagged for a second look", figures.flagged, "flagged"),
     ]
-    context = {"figures": figures, "rows": rows, "is_indexable": settings.INDEXING}
+    origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
+    context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
     return respond(request, "posts/how.html", context, seconds=FIGURES_SECONDS)
 
 
@@ -203,6 +206,7 @@ def article_context(post, revision, *, is_preview=False):
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
+        "authors": [(name, address_of("authors", name)) for name in disclosure.authors[:MAX_AUTHORS]],
         "way_on": way,
         "is_indexable": is_indexable,
         "is_preview": is_preview,

@@ -55,10 +55,11 @@ def approve(post, *, by=None, **options):
     return Post.objects.get(pk=post.pk)
 
 
-def make_post(*, released=False, flagged=False, **fields):
-    """An imported post nobody has looked at; `released`: approved and live; `flagged`: a person is asked for."""
+def make_post(*, released=False, flagged=False, origin=None, **fields):
+    """An imported post nobody has looked at; `released`: approved and live; `flagged`: a person is asked for; origin:
+    who wrote it, as its import declares."""
     record = RecordFactory(**fields)
-    import_records(record)
+    import_records(record, origin=origin)
     post = Post.objects.get(source_id=record["source_id"])
     if released:
         post = approve(post)

@@ -74,7 +74,7 @@ def test_every_post_of_the_list_carries_its_review_and_its_disclosure(client, se
     review = item["review"]
     assert review["indexable"] is True and review["status"] == "approved"
     assert review["fingerprint"] == post.live_revision.fingerprint
-    assert review["disclosure"].startswith("Written by a machine. Read and approved by a reviewer on")
+    assert review["disclosure"].startswith("Imported; who wrote it is not stated. Read and approved by a reviewer on")
     assert datetime.fromisoformat(review["approved_at"]) - post.live_approval.created_at < timedelta(milliseconds=1)
 
 

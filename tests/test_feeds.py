@@ -87,20 +87,25 @@ def test_a_feed_that_ran_empty_stays_a_feed(client, address):
 def test_an_entry_says_what_the_article_is_and_who_read_it(client):
     post = make_post(
         released=True,
+        origin="trained_model",
         summary="One.\nTwo & three <b>.",
         tags=["deploys"],
         image_sources=[{"url": "https://images.unsplash.com/photo-1?w=1&q=2"}],
     )
     entry = atom(client).entries[0]
     assert entry.title == post.title and entry.link.endswith(post.get_absolute_url())
-    assert entry.summary.startswith("One. Two & three <b>. Written by a machine. Read and approved by a reviewer on")
+    assert entry.summary.startswith(
+        "One. Two & three <b>. Written by a machine (a trained model). Read and approved by a reviewer on"
+    )
     assert [tag.term for tag in entry.tags] == ["Go services", "backend", "pgx", "make", "deploys"]
     assert entry.author == "AlphaNode"
     assert datetime(*entry.published_parsed[:6], tzinfo=UTC) == post.first_published_at.replace(microsecond=0)
     item = json_feed(client)["items"][0]
     assert item["content_text"] == "One. Two & three <b>."
     assert item["image"] == "https://images.unsplash.com/photo-1?w=1&q=2"
-    assert item["_review"]["disclosure"].startswith("Written by a machine. Read and approved by a reviewer on")
+    assert item["_review"]["disclosure"].startswith(
+        "Written by a machine (a trained model). Read and approved by a reviewer on"
+    )
     assert item["_review"]["fingerprint"] == post.live_revision.fingerprint
     assert item["_review"]["digital_source_type"].endswith("/trainedAlgorithmicMedia")
 
@@ -108,7 +113,7 @@ def test_an_entry_says_what_the_article_is_and_who_read_it(client):
 def test_an_article_without_a_summary_has_something_to_show(client):
     make_post(released=True, title="Only a title", summary="")
     assert json_feed(client)["items"][0]["content_text"] == "Only a title"
-    assert atom(client).entries[0].summary.startswith("Written by a machine.")
+    assert atom(client).entries[0].summary.startswith("Imported; who wrote it is not stated.")
 
 
 def test_characters_that_xml_cannot_hold_do_not_break_the_feed(client):

@@ -25,10 +25,11 @@ from posts.importing.uploads import (
     server_files,
     store_upload,
 )
-from posts.models import ImportBatch, ImportIssue, JobRun
+from posts.models import ImportBatch, ImportIssue, JobRun, Origin
 from posts.models.import_batch import COUNTS
 from posts.operations import HeadMoved, NotAllowed, Refused
 from posts.operations.audit import note_audit
+from posts.operations.declare_origin import declare_origin
 from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
 from posts.operations.roll_back_batch import plan_rollback
 from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
@@ -66,6 +67,13 @@ class ImportForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
         help_text="YAML, for formats of other systems: site: https://old.example.org/ and fields: that become ours. "
         "A rehearsal shows what it does.",
+    )
+    origin = forms.ChoiceField(
+        label="Who wrote the posts",
+        choices=[(Origin.NOT_STATED, Origin.NOT_STATED.label), *Origin.choices[:-1]],
+        initial=Origin.NOT_STATED,
+        required=False,
+        help_text="Readers are told, on every page. You can change it later.",
     )
     only_new = forms.BooleanField(
         label="Only new posts", required=False, help_text="Leaves posts alone that are here already."
@@ -171,6 +179,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             source_bytes=None if stored.is_dir() else stored.stat().st_size,
             format=check_content(stored),
             options=options_of(data["only_new"], data["mapping"]),
+            origin=data["origin"] or Origin.NOT_STATED,
             state=State.WAITING,
             started_by=by,
         )
@@ -206,6 +215,8 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                     "raw", "post__body", "post__intro"
                 )[:20],
                 "rehearsal": rehearsal_rows(batch.rehearsal),
+                "origins": Origin.choices,
+                "generators": named_generators(batch),
                 "opened": approved_posts_of(batch).approved()[:1001].count(),
                 "kept": kept[:50],
                 "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
@@ -276,6 +287,14 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         begin_following(switch_batch_index(batch, is_open=is_open, by=request.user), by=request.user)
         return f"Search engines: import {batch.pk} is {'open for approved texts' if is_open else 'closed'}."
 
+    def _declare(self, request, batch):
+        origin = request.POST.get("origin", "")
+        if origin not in Origin.values:
+            raise Refused("Choose who wrote the posts of this import.")
+        batch = declare_origin(batch, origin, by=request.user)
+        begin_following(batch, by=request.user)
+        return f"Saved. Who wrote the posts of import {batch.pk}: {batch.get_origin_display().lower()}."
+
     def _roll_back(self, request, batch):
         if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
@@ -283,7 +302,14 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         begin(run_rollback, batch, by=request.user, by_id=request.user.pk, why=why)
         return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
 
-    ACTS = {"start": _start, "rehearse": _rehearse, "stop": _stop, "switch": _switch, "roll-back": _roll_back}
+    ACTS = {
+        "start": _start,
+        "rehearse": _rehearse,
+        "stop": _stop,
+        "switch": _switch,
+        "declare-origin": _declare,
+        "roll-back": _roll_back,
+    }
 
 
 @admin.register(ImportIssue)
@@ -488,6 +514,11 @@ def stood_at(raw, pointer):
     except (ValueError, LookupError, TypeError, RecursionError):
         pass
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def named_generators(batch):
+    """[(name, count)] of the generators that the records of an import name: those it brought, else those it would."""
+    return list((batch.breakdown or batch.rehearsal.get("breakdown", {})).get("generators", {}).items())
 
 
 def rehearsal_rows(rehearsal):

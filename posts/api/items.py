@@ -7,7 +7,8 @@ from posts.public_record import address_of, record_of, review_of
 from posts.records import FIELDS, Entity, Flags, ImageRecord, RevisionClaim, Scores
 
 SUMMARY_FIELDS = (
-    "source_id title slug topic summary stack tools code_language difficulty reading_time tags language published_on"
+    "source_id title slug topic summary stack tools code_language difficulty reading_time authors tags language "
+    "published_on"
 ).split()
 # Keys that a record carries beside these stay out, however deep; what a payload holds is the generator's own.
 _PARTS = {

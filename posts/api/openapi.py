@@ -8,6 +8,7 @@ from posts.api.items import SUMMARY_FIELDS
 from posts.api.selection import DEFAULT_LIMIT, KINDS, MAX_LIMIT
 from posts.models import Revision
 from posts.records import FIELDS, Record
+from posts.writing import SOURCE_TYPES, WRITERS
 
 _JSON = "application/json"
 
@@ -21,7 +22,7 @@ def openapi_document():
         "info": {
             "title": f"{settings.SITE_NAME} API",
             "version": alphanode.__version__,
-            "summary": "Articles written by a machine, with what people decided about each.",
+            "summary": "Articles, with who wrote each and what people decided about it.",
             "description": "Read-only. Answers carry an ETag: a request with If-None-Match gets 304 while nothing "
             "changed. The list holds what search engines may keep: texts that a person approved one by one.",
             **({"contact": {"email": settings.SITE_CONTACT}} if settings.SITE_CONTACT else {}),
@@ -178,9 +179,17 @@ def _review_schema():
                 "does, or nobody.",
             },
             "digital_source_type": {
-                "type": "string",
-                "format": "uri",
-                "description": "How the text was made, in the terms of the IPTC.",
+                "enum": [*SOURCE_TYPES, None],
+                "description": "How the text was made, in the terms of the IPTC; null where nobody stated it.",
+            },
+            "origin": {
+                "enum": list(WRITERS),
+                "description": "Who wrote the text, as declared by who ran its import; this_site: typed in the editor "
+                "of the site.",
+            },
+            "edited_by_people": {
+                "type": "boolean",
+                "description": "Whether a person changed the text on this site since it was imported.",
             },
             "indexable": {
                 "type": "boolean",

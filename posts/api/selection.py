@@ -21,6 +21,7 @@ KINDS = {
     "language": Term.Kind.LANGUAGE,
     "code_language": Term.Kind.CODE,
     "difficulty": Term.Kind.DIFFICULTY,
+    "author": Term.Kind.AUTHOR,
 }
 
 

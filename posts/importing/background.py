@@ -81,7 +81,8 @@ def run_rollback(*, batch_id, by_id=None, why=""):
 
 @job("follow the switch of an import")
 def follow_switch(*, batch_id):
-    """Bring lists in step with an import that was closed to search engines or opened again."""
+    """Bring lists in step with an import that was closed to search engines or opened again, or whose writer was
+    declared."""
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
 
 
@@ -97,6 +98,7 @@ def begin(task, batch, *, by, **arguments):
 
 
 def begin_following(batch, *, by):
-    """Ask a worker to follow the switch of `batch` as it stands now, also while it follows the one before."""
-    state = "open" if batch.index_open else "closed"
+    """Ask a worker to follow the switch and the origin of `batch` as they stand now, also while it follows those
+    before."""
+    state = f"{'open' if batch.index_open else 'closed'} {batch.origin}"
     return enqueue_once(follow_switch, key=f"batch {batch.pk} {state}", by=by, batch_id=batch.pk)

@@ -11,6 +11,7 @@ from posts.importing.writers.rows import RecordRows
 from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
+from posts.models.post import generator_of
 from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
 from posts.records import FIELDS, RecordRefused, fingerprint_of, problem_sentence, version_parts
 from posts.slugs import free_former_slugs, free_slugs
@@ -23,7 +24,7 @@ KNOWN_ALREADY = "its post is here already (only new ones were asked for)"
 
 
 # What a report counts by name: kinds of rows, and reasons.
-BREAKDOWN = ("kinds", "refusals", "warnings", "left_out", "held", "unknown_values")
+BREAKDOWN = ("kinds", "refusals", "warnings", "left_out", "held", "unknown_values", "generators")
 
 
 @dataclass(slots=True)
@@ -68,6 +69,11 @@ class Decisions:
 
     def warn(self, warning):
         self._add("warnings", warning)
+
+    def name_generator(self, record):
+        """Count the generator that a record names: a suggestion to who runs the import, and no more."""
+        if name := generator_of(record.get("payload", {})):
+            self._add("generators", name)
 
     def skip(self, row, reason):
         self.count("skipped", row)
@@ -155,6 +161,7 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
     recorded = _recorded_holds(posts.values())
     new = []
     for item in fresh:
+        decisions.name_generator(item.record)
         post = posts.get(item.source_id)
         if post is None:
             new.append(item)

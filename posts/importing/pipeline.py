@@ -18,8 +18,9 @@ from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import HoldReason, ImportBatch, ImportIssue
+from posts.models import HoldReason, ImportBatch, ImportIssue, Origin
 from posts.models.import_batch import COUNTS
+from posts.models.origin import spoken
 from posts.operations.audit import note_audit
 from posts.operations.refusals import require
 from posts.records import canonical_text
@@ -76,6 +77,7 @@ def import_source(
     restart=False,
     only_new=False,
     mapping=None,
+    origin=None,
     max_errors=None,
     on_chunk=None,
     on_issue=None,
@@ -89,7 +91,8 @@ def import_source(
     wins. dry_run counts exactly what the real run would do and writes nothing: the batch stays unsaved, and has
     `samples`, the first records that would come in, and `mapped`, what becomes of foreign keys, in lines to read.
     restart begins again in place of going on; only_new leaves posts alone that are here already; mapping: a Mapping
-    for a format whose keys are not ours.
+    for a format whose keys are not ours; origin: an Origin, who wrote the posts (None: not stated, or as it was said
+    when the run that goes on began).
 
     on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came; `shield`
     gives a context in which nothing may interrupt.
@@ -102,7 +105,7 @@ def import_source(
         batch = (
             ImportBatch.objects.get(pk=batch.pk)
             if batch
-            else _batch_for(source, format, by, restart=restart, options=options_of(only_new, mapping))
+            else _batch_for(source, format, by, restart=restart, options=options_of(only_new, mapping), origin=origin)
         )
         run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
         return run.to_the_end(on_chunk)
@@ -138,7 +141,7 @@ def options_of(only_new, mapping):
     return options | {"mapping": mapping.to_dict()} if mapping else options
 
 
-def _batch_for(source, format, by, *, restart, options):
+def _batch_for(source, format, by, *, restart, options, origin):
     """The stopped batch of this source that goes on, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
@@ -150,11 +153,17 @@ def _batch_for(source, format, by, *, restart, options):
                     f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
                     f"{began} --only-new{rest}. Give the same again to go on, or --restart to begin again."
                 )
+            if origin not in (None, latest.origin):
+                raise ResumeRefused(
+                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
+                    f"with --written-by {spoken(latest.origin)}. Give the same again to go on, or --restart to begin "
+                    "again."
+                )
             return latest
     name = source.name if len(source.name) <= 500 else "…" + source.name[-499:]
     return ImportBatch(
         source_name=name, source_path=source.path, format=format, options=options, started_by=by,
-        started_at=timezone.now()
+        started_at=timezone.now(), origin=origin or Origin.NOT_STATED
     )  # fmt: skip
 
 

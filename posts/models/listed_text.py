@@ -39,12 +39,16 @@ class ListedText(models.Model):
 
     post = models.OneToOneField(Post, models.CASCADE, related_name="listed_text")
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="+", db_index=False)
+    # By this moment lists are ordered: settings.LIST_ORDER says which it is.
     published_at = models.DateTimeField()
     reviewed_at = models.DateTimeField()
     generator = models.CharField(max_length=200, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now(), help_text="When what readers see changed last.")
     pictures = OrderedJSONField(default=list, db_default=[], help_text="Their addresses, in the order of the record.")
     line = OrderedJSONField(null=True, help_text="What lines of lists read of the record.")
+    source_batch = models.ForeignKey(
+        ImportBatch, models.SET_NULL, null=True, related_name="+", help_text="The import whose text it is; null: none."
+    )
 
     objects = ListedTextQuerySet.as_manager()
 

@@ -8,3 +8,32 @@ class Origin(models.TextChoices):
     FIXED_ALGORITHM = "fixed_algorithm", "A fixed algorithm"
     PEOPLE = "people", "People"
     NOT_STATED = "not_stated", "Not stated"
+
+
+# Other words that people type for one of them.
+_SPELLINGS = {
+    "model": Origin.TRAINED_MODEL,
+    "ai": Origin.TRAINED_MODEL,
+    "llm": Origin.TRAINED_MODEL,
+    "algorithm": Origin.FIXED_ALGORITHM,
+    "template": Origin.FIXED_ALGORITHM,
+    "person": Origin.PEOPLE,
+    "humans": Origin.PEOPLE,
+    "human": Origin.PEOPLE,
+    "unknown": Origin.NOT_STATED,
+}
+
+
+def spoken(origin):
+    """An origin as commands take it: trained-model."""
+    return origin.replace("_", "-")
+
+
+def origin_from(text):
+    """The Origin that somebody typed, in any of its spellings; ValueError says which there are."""
+    word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    if word in Origin.values:
+        return Origin(word)
+    if word in _SPELLINGS:
+        return _SPELLINGS[word]
+    raise ValueError(f"Choose one of: {', '.join(map(spoken, Origin.values))}.")

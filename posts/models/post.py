@@ -3,7 +3,7 @@ import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from posts.addresses import address
 from posts.models.fields import OrderedJSONField
@@ -110,11 +110,17 @@ class PostQuerySet(models.QuerySet):
         """With what the page of a post shows, in the same query: nothing of the working copy, and of the proposed text
         only where it is the one that stands there. Anything else would be a query of its own."""
         proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
-        return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed)
+        return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
 
     def with_live_texts(self):
         """With the rows that is_listed and the disclosure line read of a live text, and without the working copy."""
-        return self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
+        posts = self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
+        return posts.with_writing()
+
+    def with_writing(self):
+        """With who wrote the text at the address (`written`, for posts.writing), in the same query."""
+        shown = Revision.objects.filter(pk=OuterRef("shown_revision")).written()
+        return self.annotate(shown_revision=Coalesce("live_revision", "head_revision"), written=Subquery(shown))
 
     def listed_in_order(self, keys):
         """The listed posts among a sequence of primary keys, as a list in its order, with their live texts."""

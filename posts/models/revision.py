@@ -1,13 +1,44 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Length, Now
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Concat, Length, Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.records import CANONICAL_VERSION
 
 models.CharField.register_lookup(Length)
+
+
+class RevisionQuerySet(models.QuerySet):
+    """Where the words of a text came from."""
+
+    def with_source(self):
+        """Each with `source_batch`, the import whose text it is (None: typed on this site), that one's `origin`, and
+        `is_edited`, whether a person changed the text since.
+
+        Equal bytes have an equal source: a restored text is what it was. Else it is the newest import below.
+        """
+        rows = Revision.objects.filter(post=OuterRef("post"))
+        equal = rows.filter(fingerprint=OuterRef("fingerprint"), number__lte=OuterRef("number"))
+        equal = equal.order_by(F("batch").desc(nulls_last=True), "number")
+        upto = rows.filter(number__lte=OuterRef("source_number"))
+        imported = upto.filter(batch__isnull=False).order_by("-number")
+        edits = upto.filter(author__isnull=False, number__gt=Coalesce(OuterRef("import_number"), 0))
+        return self.annotate(
+            source_number=Subquery(equal.values("number")[:1]),
+            import_number=Subquery(imported.values("number")[:1]),
+            source_batch=Subquery(imported.values("batch")[:1]),
+            origin=Subquery(imported.values("batch__origin")[:1]),
+            is_edited=Exists(edits),
+        )
+
+    def written(self):
+        """The origin of each as text, "" for what was typed here, with Revision.EDITED behind it if it was edited."""
+        origin = Coalesce("origin", Value(""))
+        edited = Concat(origin, Value(Revision.EDITED))
+        written = Case(When(is_edited=True, then=edited), default=origin, output_field=models.CharField())
+        return self.with_source().annotate(written=written).order_by().values_list("written", flat=True)
 
 
 class Revision(models.Model):
@@ -22,6 +53,7 @@ class Revision(models.Model):
         SUPERSEDED = "superseded", "Superseded"
 
     UNDECIDED = (Status.DRAFTED, Status.IN_REVIEW)
+    EDITED = "+"
 
     # Its index is the constraint revision_number_once.
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions", db_index=False)
@@ -36,6 +68,8 @@ class Revision(models.Model):
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions", db_index=False)
     why = models.CharField(max_length=500, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = RevisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]

@@ -37,6 +37,7 @@ class Term(models.Model):
         LANGUAGE = "language", "Language"
         CODE = "code", "Code language"
         DIFFICULTY = "difficulty", "Difficulty"
+        AUTHOR = "author", "Author"
 
     # The word in addresses and above the list of all terms of a kind.
     PLURALS = {
@@ -48,6 +49,7 @@ class Term(models.Model):
         Kind.LANGUAGE: "languages",
         Kind.CODE: "code-languages",
         Kind.DIFFICULTY: "difficulties",
+        Kind.AUTHOR: "authors",
     }
     # What a text is about, as against how it is written.
     SUBJECTS = (Kind.STACK, Kind.TOOL, Kind.TOPIC, Kind.ENTITY, Kind.TAG)

@@ -4,20 +4,26 @@ from django.db.models import F
 
 from posts.images import picture_addresses
 from posts.list_lines import record_of_line
-from posts.models import ListedText, Neighbour, PostTerm, Term
+from posts.models import ListedText, Neighbour, PostTerm, Revision, Term
 from posts.models.post import generator_of
 from posts.neighbours import mark_stale
 from posts.page_versions import LISTS, note_changes, post_key, stack_key
+from posts.publication import place_in_lists
 from posts.search import forget_texts, index_texts
 from posts.term_slugs import free_term_slugs
+from posts.writing import MACHINES
 
-_LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG}
+_LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG, "authors": Term.Kind.AUTHOR}
 _WORDS = {
     "topic": Term.Kind.TOPIC,
     "language": Term.Kind.LANGUAGE,
     "code_language": Term.Kind.CODE,
     "difficulty": Term.Kind.DIFFICULTY,
 }
+
+
+# What of a ListedText is written again where the text is the same.
+_ANEW = ("line", "published_at", "source_batch_id")
 
 
 def term_key(kind, name):
@@ -65,10 +71,11 @@ def refresh_listings(posts, *, anew=False):
     posts = list(posts)
     if not posts:
         return
-    wanted = {post.pk: terms_of(post.live_revision.snapshot) if post.is_listable else {} for post in posts}
+    sources = _sources([post.live_revision_id for post in posts if post.is_listable])
+    wanted = {post.pk: _terms_of_listed(post, sources) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
-    _refresh_texts(posts, is_now, anew=anew)
+    _refresh_texts(posts, is_now, sources, anew=anew)
     touched = _count(_refresh_terms(posts, is_now))
     stacks = [stack_key(key) for kind, key in touched if kind == Term.Kind.STACK]
     # A page that leaves a post out while it is not listed does not name it; it has to show it again.
@@ -76,7 +83,21 @@ def refresh_listings(posts, *, anew=False):
     note_changes([LISTS, *stacks, *map(post_key, beside)])
 
 
-def _refresh_texts(posts, is_now, *, anew):
+def _sources(revisions):
+    """{revision id: (the import whose text it is or None, that one's origin)} of primary keys of revisions."""
+    rows = Revision.objects.filter(pk__in=revisions).order_by().with_source()
+    return {pk: (batch, origin) for pk, batch, origin in rows.values_list("pk", "source_batch", "origin")}
+
+
+def _terms_of_listed(post, sources):
+    """The terms of a listed post. The names in the record of a machine's text are not its authors."""
+    terms = terms_of(post.live_revision.snapshot)
+    if sources[post.live_revision_id][1] in MACHINES:
+        return {(kind, key): name for (kind, key), name in terms.items() if kind != Term.Kind.AUTHOR}
+    return terms
+
+
+def _refresh_texts(posts, is_now, sources, *, anew):
     """Bring the ListedTexts in step, and what search keeps under their numbers; is_now: {post id: term ids}."""
     old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
     gone, new, again = [], [], []
@@ -86,18 +107,20 @@ def _refresh_texts(posts, is_now, *, anew):
             text = ListedText(
                 post_id=post.pk,
                 revision_id=post.live_revision_id,
-                published_at=post.first_published_at,
+                published_at=place_in_lists(record, post.first_published_at),
                 reviewed_at=post.live_approval.created_at,
                 generator=generator_of(record.get("payload", {})),
                 changed_at=post.last_published_at,
                 pictures=picture_addresses(record),
                 line=record_of_line(record),
+                source_batch_id=sources[post.live_revision_id][0],
             )
         was = old.get(post.pk)
         is_same = was and text and _moments(was) == _moments(text)
         if is_same:
             if anew:
-                was.line = text.line
+                for name in _ANEW:
+                    setattr(was, name, getattr(text, name))
                 again.append((was, record))
             continue
         if was:
@@ -107,7 +130,7 @@ def _refresh_texts(posts, is_now, *, anew):
     forget_texts(gone)
     ListedText.objects.filter(pk__in=gone).delete()
     ListedText.objects.bulk_create([text for text, _ in new])
-    ListedText.objects.bulk_update([was for was, _ in again], ["line"])
+    ListedText.objects.bulk_update([was for was, _ in again], _ANEW)
     index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
 
 
@@ -117,17 +140,19 @@ def _moments(text):
 
 def _refresh_terms(posts, is_now):
     """Bring the PostTerms in step; return {term id: how many posts more or fewer it has}."""
-    old = defaultdict(dict)
-    for post_id, term_id, pk in PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk"):
+    old, places = defaultdict(dict), defaultdict(set)
+    rows = PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk", "published_at")
+    for post_id, term_id, pk, published_at in rows:
         old[post_id][term_id] = pk
+        places[post_id].add(published_at)
     steps, gone, new, changed = Counter(), [], [], []
     for post in posts:
         now, was = is_now[post.pk], old[post.pk]
+        place = place_in_lists(post.live_revision.snapshot, post.first_published_at) if now else None
+        if now and places[post.pk] - {place}:
+            PostTerm.objects.filter(post=post.pk).update(published_at=place)
         gone += [was[term_id] for term_id in was.keys() - now]
-        new += [
-            PostTerm(post_id=post.pk, term_id=term_id, published_at=post.first_published_at)
-            for term_id in sorted(now - was.keys())
-        ]
+        new += [PostTerm(post_id=post.pk, term_id=term_id, published_at=place) for term_id in sorted(now - was.keys())]
         if now != was.keys():
             changed.append(post.pk)
         steps.update(now - was.keys())

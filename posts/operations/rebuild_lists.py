@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
@@ -11,7 +12,7 @@ from posts.term_slugs import free_term_slugs
 CHUNK = 200
 TERMS_CHUNK = 500
 # Raised whenever the same texts have to give other rows: other terms, words or lines.
-LISTS_VERSION = 3
+LISTS_VERSION = 4
 _NAME = "lists"
 
 
@@ -19,29 +20,31 @@ def rebuild_lists(*, from_start=True, between=lambda: None):
     """Write anew what lists and search keep of every post that may be listed, and drop what they keep of others;
     return how many posts were looked at. Works in sets while the site is in use; readers find what was there before.
 
-    from_start: else it goes on where a stopped one was, and does nothing where LISTS_VERSION is what stands already.
+    from_start: else it goes on where a stopped one was, and does nothing where lists stand already as LISTS_VERSION and
+    settings.LIST_ORDER want them.
     between() is called between two sets, and may raise.
     """
     after = 0
     if not from_start:
         state = SiteFigure.objects.filter(name=_NAME).first()
         value = state.value if state else {}
-        if value.get("version") == LISTS_VERSION:
+        if value.get("version") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER:
             return 0
-        after = value.get("after", 0) if value.get("towards") == LISTS_VERSION else 0
+        goes_on = value.get("towards") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER
+        after = value.get("after", 0) if goes_on else 0
     count = 0
     while found := _next_posts(after):
         with transaction.atomic():
             posts = Post.objects.filter(pk__in=found).order_by("pk").with_texts()
             refresh_listings(posts.select_for_update(of=("self",)), anew=True)
             after = found[-1]
-            _note({"towards": LISTS_VERSION, "after": after})
+            _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": after})
         count += len(found)
         between()
     forget_strays()
     _name_terms()
     _count_terms(between)
-    _note({"version": LISTS_VERSION})
+    _note({"version": LISTS_VERSION, "order": settings.LIST_ORDER})
     return count
 
 

@@ -66,7 +66,7 @@ def forget_strays():
 
 
 def _term_names(record):
-    names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ())]
+    names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ()), *record.get("authors", ())]
     names += [record[field] for field in ("topic", "code_language") if field in record]
     return names + [entity["name"] for entity in record.get("entities", ())]
 

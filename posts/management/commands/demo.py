@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from posts.importing.pipeline import import_posts
-from posts.models import Post, Review
+from posts.models import Origin, Post, Review
 from posts.operations import (
     approval_obstacles,
     decide,
@@ -102,7 +102,7 @@ class Command(BaseCommand):
             ids = {record["source_id"] for record in records}
             # Fewer posts than all are those of a start that was interrupted. Posts of anybody else are left alone.
             if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: POSTS + 1]):
-                import_posts(as_stream(map(as_line, records)), name="demo posts")
+                import_posts(as_stream(map(as_line, records)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
                 with transaction.atomic():
                     Desk().work(Post.objects.filter(source_id__in=ids).order_by("source_id"))
                 self.stdout.write(f"{len(records)} demo posts are in, in every state.")

@@ -1,6 +1,7 @@
 import json
 import shlex
 import sys
+from argparse import ArgumentTypeError
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
@@ -12,8 +13,9 @@ from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, i
 from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
-from posts.models import ImportIssue
+from posts.models import ImportIssue, Origin
 from posts.models.import_batch import COUNTS
+from posts.models.origin import origin_from, spoken
 from posts.records import problem_sentence
 
 # What a script can tell apart. The names are those of BSD's sysexits.h.
@@ -34,12 +36,18 @@ class Command(BaseCommand):
         parser.add_argument("file", help="a file, gzipped or not; - reads standard input; markdown: also a folder")
         parser.add_argument("--format", choices=sorted(READERS), default="jsonl")
         parser.add_argument("--mapping", metavar="FILE", help="YAML: which foreign keys become which fields")
+        parser.add_argument(
+            "--written-by",
+            metavar="ORIGIN",
+            type=self.origin,
+            help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); readers are told",
+        )
         parser.add_argument("--dry-run", action="store_true", help="rehearse: say what would happen; write nothing")
         parser.add_argument("--restart", action="store_true", help="begin again in place of going on")
         parser.add_argument("--only-new", action="store_true", help="leave posts alone that are here already")
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
-    def handle(self, *, file, format, mapping, dry_run, restart, only_new, max_errors, **options):
+    def handle(self, *, file, format, mapping, written_by, dry_run, restart, only_new, max_errors, **options):
         self.file = file
         mapping = self.read_mapping(mapping) if mapping else None
         try:
@@ -52,6 +60,7 @@ class Command(BaseCommand):
                     restart=restart,
                     only_new=only_new,
                     mapping=mapping,
+                    origin=written_by,
                     max_errors=max_errors,
                     on_chunk=self.progress.show,
                     on_issue=self.show_issue,
@@ -72,6 +81,13 @@ class Command(BaseCommand):
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
+
+    def origin(self, text):
+        """The Origin of --written-by."""
+        try:
+            return origin_from(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
 
     def read_mapping(self, path):
         try:
@@ -121,11 +137,29 @@ class Command(BaseCommand):
             self.stdout.write(f"    {value}: {count:,}")
         for warning, count in breakdown.get("warnings", {}).items():
             self.stdout.write(f"  {count:,} × {warning}.")
+        self.show_origin(batch)
         if batch.conflict:
             self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
         if batch.refused:
             kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
             raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
+
+    def show_origin(self, batch):
+        """Who wrote the posts as far as anybody said so, and what the records name."""
+        self.stdout.write(f"  Written by: {Origin(batch.origin).label.lower()}.")
+        generators = batch.breakdown.get("generators", {})
+        if generators and batch.origin == Origin.NOT_STATED:
+            names = ", ".join(f"{name} ({count:,})" for name, count in generators.items())
+            self.stdout.write(f"  Records name these generators: {names}.")
+            self.stdout.write(
+                "  If that is right, declare who wrote the posts: --written-by trained-model or fixed-algorithm, or on "
+                "the page of the import."
+            )
+        if batch.unchanged and batch.origin != Origin.NOT_STATED:
+            self.stdout.write(
+                "  Unchanged posts keep what was declared for the import that brought their text; change it on the "
+                "page of that import."
+            )
 
     def show_rehearsal(self, batch):
         """What becomes of foreign keys, and the first records as they would come in."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from posts.importing.pipeline import COUNTS, import_posts
+from posts.models import Origin
 from posts.synthesis.lines import as_stream, record_lines
 from posts.synthesis.plants import DEFAULT_SHARE, KINDS, PlanRefused, parse_plan
 from posts.synthesis.synthesizer import MAX_SEED
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         self.stderr.write(f"{count:,} post(s) made, {count / max(seconds, 0.001):,.0f} a second.")
 
     def bring_in(self, lines, *, name):
-        batch = import_posts(as_stream(lines), name=name)
+        batch = import_posts(as_stream(lines), name=name, origin=Origin.FIXED_ALGORITHM)
         counts = ", ".join(f"{getattr(batch, count):,} {count}" for count in COUNTS)
         self.stdout.write(f"Import {batch.pk}: {counts}.")
         if batch.refused:

@@ -1,0 +1,34 @@
+"""When an article was first published: on the site that it came from if its record names an earlier day, else here."""
+
+import datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+# Addresses of pages of lists count from here on.
+_EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def first_day(record, released_at):
+    """The day on which the record says its text was published first, as a date; None if it names none, or none before
+    the day of the release here (`released_at`, or None)."""
+    try:
+        day = datetime.date.fromisoformat(record.get("published_on", ""))
+    except ValueError:
+        return None
+    released = released_at or timezone.now()
+    return day if day < released.astimezone(timezone.get_default_timezone()).date() else None
+
+
+def publication_moment(record, released_at):
+    """When the text of a released record was first published, for programs that take nothing but a moment."""
+    day = first_day(record, released_at)
+    return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone()) if day else released_at
+
+
+def place_in_lists(record, released_at):
+    """The moment by which lists and feeds order a listed text: settings.LIST_ORDER says which."""
+    if settings.LIST_ORDER == "released":
+        return released_at
+    # A year before the first one can't be told in another zone.
+    return max(publication_moment(record, released_at), _EARLIEST)

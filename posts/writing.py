@@ -1,0 +1,88 @@
+"""Who wrote a text, in words and in the terms of the IPTC: the one place that says it. Pages, JSON, feeds and the API
+repeat what stands here; no key of a record changes it."""
+
+from typing import NamedTuple
+
+from posts.models import Origin, Revision
+
+# What is no import was typed in the editor of this site.
+TYPED = "this_site"
+WRITERS = (*Origin.values, TYPED)
+# Whose posts carry no by-line: a name in the record of a machine's text is not its author.
+MACHINES = frozenset({Origin.TRAINED_MODEL, Origin.FIXED_ALGORITHM})
+
+# https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+# (origin, whether people edited it here): (the sentence, the term of the IPTC or "" where none is true).
+_TABLE = {
+    (Origin.TRAINED_MODEL, False): ("Written by a machine (a trained model).", "trainedAlgorithmicMedia"),
+    (Origin.TRAINED_MODEL, True): (
+        "Written by a machine (a trained model) and edited by people.",
+        "compositeWithTrainedAlgorithmicMedia",
+    ),
+    (Origin.FIXED_ALGORITHM, False): ("Written by a machine (a fixed algorithm).", "algorithmicMedia"),
+    (Origin.FIXED_ALGORITHM, True): ("Written by a machine (a fixed algorithm) and edited by people.", "humanEdits"),
+    (Origin.PEOPLE, False): ("Written by people.", "digitalCreation"),
+    (Origin.PEOPLE, True): ("Written by people and edited on this site.", "digitalCreation"),
+    (Origin.NOT_STATED, False): ("Imported; who wrote it is not stated.", ""),
+    (Origin.NOT_STATED, True): ("Imported and edited by people; who wrote it is not stated.", ""),
+    (TYPED, False): ("Written in this site's editor.", "digitalCreation"),
+    (TYPED, True): ("Written by a person in this site's editor.", "digitalCreation"),
+}
+LABELS = dict(Origin.choices) | {TYPED: "People, in this site's editor"}
+SOURCE_TYPES = tuple(sorted({_SOURCE_TYPES + term for _, term in _TABLE.values() if term}))
+
+
+class Writing(NamedTuple):
+    """Who wrote a text: one of WRITERS, and whether a person changed it on this site since."""
+
+    origin: str
+    is_edited: bool
+
+    @property
+    def sentence(self):
+        """Who wrote it, in a sentence for readers."""
+        return _TABLE[self.origin, self.is_edited][0]
+
+    @property
+    def source_type(self):
+        """The address of the IPTC's term, or "" where nobody stated how the text was made."""
+        term = _TABLE[self.origin, self.is_edited][1]
+        return _SOURCE_TYPES + term if term else ""
+
+    @property
+    def is_by_machine(self):
+        return self.origin in MACHINES
+
+    @property
+    def is_by_people(self):
+        return self.origin in (Origin.PEOPLE, TYPED)
+
+
+def writing_of(post, revision):
+    """The Writing of `revision`; a query of its own, unless `post` was read with that of the text at its address."""
+    written = getattr(post, "written", None)
+    if written is None or revision.pk != (post.live_revision_id or post.head_revision_id):
+        written = Revision.objects.filter(pk=revision.pk).written().get()
+    return writing_from(written)
+
+
+def writing_from(written):
+    """The Writing that RevisionQuerySet.written gives as text."""
+    origin = written.removesuffix(Revision.EDITED)
+    return Writing(origin or TYPED, written != origin)
+
+
+def shown_authors(writing, record):
+    """The names that stand as the authors of a text: those of its record, unless a machine wrote it."""
+    return [] if writing.is_by_machine else list(dict.fromkeys(record.get("authors", ())))
+
+
+def site_claim(origins):
+    """What the home page and the feeds say of the articles here, by the origins (WRITERS) that they have."""
+    origins = set(origins)
+    if origins and origins <= MACHINES:
+        return "written by machines and reviewed by"
+    if origins and origins <= {Origin.PEOPLE, TYPED}:
+        return "written and reviewed by"
+    return "reviewed by"
