@@ -6,7 +6,7 @@ import os
 def fill():
     """{state: slug} of the posts that were made."""
     from posts.models import Post
-    from posts.operations import create_post, decide, withdraw_post
+    from posts.operations import create_post, decide, record_revision, withdraw_post
     from tests.factories import RecordFactory, approve, make_post, person
 
     rejected = make_post()
@@ -15,6 +15,8 @@ def fill():
     withdraw_post(withdrawn, by=person())
     held = make_post(released=True)
     Post.objects.filter(pk=held.pk).update(held=True)
+    edited = make_post(origin="trained_model", authors=["Jane Doe"])
+    record_revision(edited, {**edited.working_record(), "summary": "By hand."}, by=person("Editors"))
     posts = {
         "listed": make_post(released=True),
         "waiting": make_post(),
@@ -24,6 +26,9 @@ def fill():
         "rejected": rejected,
         "withdrawn": withdrawn,
         "held": held,
+        "by an algorithm": make_post(released=True, origin="fixed_algorithm"),
+        "by people": make_post(released=True, origin="people", authors=["Jane Doe"], published_on="2019-04-02"),
+        "edited": approve(edited),
     }
     return {name: post.slug for name, post in posts.items()}
 

@@ -25,7 +25,9 @@ from posts.operations import (
 )
 from posts.operations.declare_origin import declare_origin
 from posts.operations.rebuild_lists import rebuild_lists
+from posts.operations.repair_row import repair_row
 from posts.operations.roll_back_batch import roll_back_batch
+from posts.operations.settle_conflict import take_incoming
 from posts.operations.switch_batch_index import follow_batch_switch
 from posts.site_figures import SiteFigures, count_figures, site_figures, store_figures
 from posts.writing import TYPED, WRITERS, Writing, writing_of
@@ -170,6 +172,25 @@ def test_each_text_counts_to_the_import_that_brought_it():
     edited(post)
     post = Post.objects.get(pk=post.pk)
     assert writing_of(post, post.head_revision) == Writing("people", True)
+
+
+def test_the_text_of_a_conflict_that_was_taken_as_it_came_is_the_imports_own():
+    record = RecordFactory()
+    import_records(record, origin="trained_model")
+    post = Post.objects.get(source_id=record["source_id"])
+    edited(post)
+    batch = import_records({**record, "body": "The source's own."}, origin="people")
+    take_incoming(batch.issues.get(kind="conflict"), by=person("Editors"))
+    post = Post.objects.get(pk=post.pk)
+    assert writing_of(post, post.head_revision) == Writing("people", False)
+
+
+def test_a_row_that_a_person_mended_is_edited():
+    record = RecordFactory(title="")
+    batch = import_records(record, origin="trained_model")
+    repair_row(batch.issues.get(), json.dumps({**record, "title": "A title"}), by=person("Staff"))
+    post = Post.objects.get(source_id=record["source_id"])
+    assert writing_of(post, post.head_revision) == Writing("trained_model", True)
 
 
 def test_rolling_an_import_back_edits_nothing():

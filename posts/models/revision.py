@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
@@ -24,7 +25,12 @@ class RevisionQuerySet(models.QuerySet):
         equal = equal.order_by(F("batch").desc(nulls_last=True), "number")
         upto = rows.filter(number__lte=OuterRef("source_number"))
         imported = upto.filter(batch__isnull=False).order_by("-number")
-        edits = upto.filter(author__isnull=False, number__gt=Coalesce(OuterRef("import_number"), 0))
+        # A row that somebody mended by hand has an author too; so has one that was taken as it came, and is no edit.
+        issues = apps.get_model("posts", "ImportIssue").objects
+        taken = issues.filter(post=OuterRef("post"), batch=OuterRef("batch"), fingerprint=OuterRef("fingerprint"))
+        is_mended = Q(number=OuterRef("import_number")) & ~Exists(taken.filter(kind="conflict"))
+        is_later = Q(number__gt=Coalesce(OuterRef("import_number"), 0))
+        edits = upto.filter(is_later | is_mended, author__isnull=False)
         return self.annotate(
             source_number=Subquery(equal.values("number")[:1]),
             import_number=Subquery(imported.values("number")[:1]),
