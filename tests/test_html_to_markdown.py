@@ -138,6 +138,61 @@ def test_pictures_become_image_sources_and_stand_where_they_stood():
     ]  # fmt: skip
 
 
+ADDRESS = "https://img.example/p.jpg"
+GREY = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+LAZY = {
+    "noscript first": f'<noscript><img src="{ADDRESS}"></noscript><img data-src="{ADDRESS}" alt="Pumpkin">',
+    "noscript last": f'<img src="{GREY}" data-src="{ADDRESS}" alt="Pumpkin"><noscript><img src="{ADDRESS}"></noscript>',
+    "words in noscript alone": f'<img data-src="{ADDRESS}"><noscript><img src="{ADDRESS}" alt="Pumpkin"></noscript>',
+    "address in noscript alone": f'<img src="{GREY}" class="lazy" alt="Pumpkin"><noscript><img src="{ADDRESS}">'
+    "</noscript>",
+    "another size in noscript": f'<img data-src="{ADDRESS}?w=300" alt="Pumpkin"><noscript><img src="{ADDRESS}">'
+    "</noscript>",
+    "a grey picture of the site's": f'<img src="/blank.gif" data-lazy-src="{ADDRESS}" alt="Pumpkin">',
+    "a blurred picture first": f'<img src="{ADDRESS}?blur=9" data-original="{ADDRESS}" alt="Pumpkin">',
+    "a set alone": f'<img srcset="https://img.example/s.jpg 300w, {ADDRESS} 900w" alt="Pumpkin">',
+    "a set for a script": f'<img src="{GREY}" data-srcset="{ADDRESS} 2x, https://img.example/s.jpg" alt="Pumpkin">',
+    "sources of a picture": f'<picture><source srcset="{ADDRESS} 1x"><img src="{GREY}" alt="Pumpkin"></picture>',
+    "links around both": f'<a href="/p/"><img data-src="{ADDRESS}" alt="Pumpkin"></a>'
+    f'<noscript><a href="/p/"><img src="{ADDRESS}"></a></noscript>',
+}
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", "<figure>{}</figure>", "<p>{}</p>", "<figure>{}<figcaption>At market</figcaption></figure>"]
+)
+@pytest.mark.parametrize("name", LAZY)
+def test_a_picture_that_a_script_loads_is_one_picture_with_its_words(name, around):
+    converted = html_to_markdown(f"{around.format(LAZY[name])}<p>Text</p>", base="https://old.example/")
+    (image,) = converted.images
+    assert image["url"].partition("?")[0] == ADDRESS
+    assert image["alt"] == "Pumpkin"
+    assert image.get("caption", "") == ("At market" if "figcaption" in around else "")
+    assert converted.markdown == "![](image:1)\n\nText"
+
+
+def test_what_an_abbreviation_stands_for_is_said_once():
+    source = (
+        "<p>An <abbr title='Ada Lovelace'>AL</abbr>, an <abbr title='Ada Lovelace'>AL</abbr> and <abbr>B</abbr></p>"
+    )
+    assert markdown(source) == "An AL (Ada Lovelace), an AL and B"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<table><tr><td colspan=2>Prices</td></tr><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr></table>",
+         "Prices\n\n| A | B |\n| --- | --- |\n| 1 | 2 |"),
+        ("<table><tr><th colspan='2'>A</th><th>B</th></tr><tr><td>1</td><td>2</td><td>3</td></tr></table>",
+         "| A |  | B |\n| --- | --- | --- |\n| 1 | 2 | 3 |"),
+        ("<table><tr><th>A</th><th>B</th></tr><tr><td colspan='99999'>1</td></tr></table>",
+         "| A | B |\n| --- | --- |\n| 1 |  |"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_takes_several_columns_moves_no_other_out_of_its_own(source, expected):
+    assert markdown(source) == expected
+
+
 def test_a_fifty_first_picture_and_a_long_caption_are_not_lost():
     many = "".join(f"<p><img src='https://s.example/{number}.png' alt='Picture {number}'></p>" for number in range(60))
     converted = html_to_markdown(many)

@@ -40,8 +40,14 @@ _SHORTCODE = re.compile(r"\[/?[A-Za-z][^\[\]<>`\\*]*\](?![(\[:])")
 _SPECIAL = re.compile(r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}(?=[.)](?:\s|$)))(?=[\s.)>]|$)|>|[-=|:](?=[-=|: \t]*$)")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush)[-:]\s*([\w+#.-]{1,40})", re.IGNORECASE)
-# Where an address stands if a script is to load the picture later.
-_IMAGE_ADDRESSES = ("src", "data-src", "data-lazy-src", "data-original", "data-orig-file")
+# Where an address stands if a script is to load the picture later; `src` has then a grey or blurred one.
+_IMAGE_ADDRESSES = ("data-lazy-src", "data-src", "data-original", "data-original-src", "data-lazy", "src",
+                    "data-orig-file", "data-image")  # fmt: skip
+_SETS_OF_ADDRESSES = ("data-lazy-srcset", "data-srcset", "srcset")
+_OF_SET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(?:\s+(\d{1,6}(?:\.\d{1,3})?)([wx]))?\s*(?:,|$)")
+_BLANK = ("blank.gif", "blank.png", "spacer.gif", "pixel.gif", "placeholder.gif", "placeholder.png", "placeholder.svg",
+          "1x1.trans.gif", "1x1.gif", "1x1.png", "transparent.gif", "transparent.png", "grey.gif", "loading.gif",
+          "lazy.png", "lazy.svg", "trans.gif")  # fmt: skip
 _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff")
 _WORDS = frozenset(("text", "code", "break"))
 _SMILEY = frozenset(("emoji", "wp-smiley"))
@@ -93,11 +99,54 @@ class _Converter:
         self.waiting = []  # numbers of images that stand inside something and are placed after it
         self.nesting = 0
         self.figures = 0
+        self.explained = set()  # abbreviations with their meanings
         self.marks = []  # those that are open
         self.is_fallback = False  # inside what stands there for browsers without scripts
 
     def convert(self, root):
+        self._settle_fallbacks(root)
         return Converted(_joined(self._blocks(root.children)), self.images)
+
+    def _settle_fallbacks(self, root):
+        """Make one picture of each that stands there twice: for a script to load, and in `noscript` for browsers
+        without scripts. And give an `img` what the `source` elements beside it in a `picture` say."""
+        for parent in [root, *root.walk()]:
+            if parent.tag == "picture":
+                sets = [child.attributes.get("srcset", "") for child in parent.children if _is_hidden(child)]
+                for picture in _images_of(parent):
+                    picture.attributes.setdefault("data-srcset", next(filter(None, sets), ""))
+            children = [child for child in parent.children if isinstance(child, Element) or child.strip()]
+            for index, child in enumerate(children):
+                if isinstance(child, Element) and child.tag == "noscript":
+                    beside = [*children[max(0, index - 1) : index], *children[index + 1 : index + 2]]
+                    self._settle_fallback(child, [node for node in beside if isinstance(node, Element)])
+
+    def _settle_fallback(self, noscript, beside):
+        fallbacks = _images_of(noscript)
+        if len(fallbacks) != 1 or _has_words(noscript.children):
+            return
+        fallback = fallbacks[0]
+        url = self._image_url(fallback)
+        for picture in (found for node in beside if node.tag != "noscript" for found in _images_of(node)):
+            own = self._image_url(picture)
+            is_lazy = any(name.startswith("data-") for name in picture.attributes) or "lazy" in str(picture.attributes)
+            if not own or own.partition("?")[0] == url.partition("?")[0] or (is_lazy and own.endswith(_BLANK)):
+                if not own or own.endswith(_BLANK):
+                    picture.attributes["data-lazy-src"] = url
+                for name in ("alt", "title", "width", "height", "class"):
+                    if not picture.attributes.get(name) and fallback.attributes.get(name):
+                        picture.attributes[name] = fallback.attributes[name]
+                noscript.children.clear()
+                return
+
+    def _image_url(self, element):
+        """The address of the picture that an `img` shows once all is loaded; "" if it shows none."""
+        values = element.attributes
+        addresses = (self._address(values.get(name, "")) for name in _IMAGE_ADDRESSES)
+        sets = (self._address(_largest(values.get(name, ""))) for name in _SETS_OF_ADDRESSES)
+        urls = [url for url in (*addresses, *sets) if url.startswith(("http://", "https://"))]
+        # A picture of one grey point is there only while the other loads.
+        return next((url for url in urls if not url.partition("?")[0].endswith(_BLANK)), next(iter(urls), ""))
 
     # Blocks
 
@@ -251,6 +300,13 @@ class _Converter:
         if any(_is_more_than_a_line(cell) for cell in cells) or max(map(len, rows), default=0) <= 1:
             # Laid out by a table, or more than a Markdown table takes: what stands in the cells, one after the other.
             return blocks + [block for cell in cells for block in self._blocks(cell.children, href)]
+        # A first row of one wide cell is no head of columns: it says what the table is about.
+        while len(rows) > 1 and len(rows[0]) == 1 and _columns_of(rows[0][0]) > 1:
+            blocks += self._blocks(rows.pop(0)[0].children, href)
+        rows = [
+            [part for cell in row for part in (cell, *(Element("td") for _ in range(_columns_of(cell) - 1)))]
+            for row in rows
+        ]
         width = min(max(map(len, rows)), MAX_COLUMNS)
         lines = []
         for row in rows:
@@ -365,9 +421,20 @@ class _Converter:
             return self._linked(pieces, self._address(element.attributes.get("href", "")), element)
         if tag in ("sup", "sub"):
             return _shifted(pieces, _RAISED if tag == "sup" else _LOWERED)
+        if tag in ("abbr", "acronym"):
+            return [*pieces, *self._explained(element)]
         if tag == "q":
             return [("text", "“"), *pieces, ("text", "”")]
         return pieces
+
+    def _explained(self, element):
+        """What an abbreviation stands for, behind the first of its kind: touch and paper show no tooltips."""
+        meaning = " ".join(element.attributes.get("title", "").split())
+        words = " ".join(_spaced_text(element).split())
+        if not meaning or meaning == words or (words, meaning) in self.explained:
+            return []
+        self.explained.add((words, meaning))
+        return [("text", f" ({meaning})")]
 
     def _linked(self, pieces, address, element=None):
         for piece in pieces:
@@ -394,8 +461,7 @@ class _Converter:
         known = self.image_of(element)
         alt = " ".join((element.attributes.get("alt") or known.get("alt") or "").split())[:MAX_ALT]
         caption = caption or " ".join(known.get("caption", "").split())[:MAX_CAPTION]
-        addresses = (self._address(element.attributes.get(name, "")) for name in _IMAGE_ADDRESSES)
-        url = next(filter(None, addresses), "") or known.get("url", "")
+        url = self._image_url(element) or known.get("url", "")
         if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
             return 0, [("text", alt)] if alt else []
         image = {"source": urlsplit(url).netloc[:300], "url": url}
@@ -433,6 +499,15 @@ class _Converter:
         if scheme not in ("http", "https", "mailto"):
             return ""
         return address.replace(" ", "%20")
+
+
+def _largest(text):
+    """The address with the largest width or density in a `srcset`."""
+    found, place = [], 0
+    while match := _OF_SET.match(text, place):
+        found.append((float(match[2] or 1), match[1]))
+        place = match.end()
+    return max(found, default=(0, ""), key=lambda pair: pair[0])[1]
 
 
 def _has_words(nodes):
@@ -481,6 +556,12 @@ def _rows_of(table):
         elif child.tag not in ("colgroup", "col"):
             rows.append([_cell(child)])
     return [row for row in rows if row], captions
+
+
+def _columns_of(cell):
+    """How many columns a cell takes."""
+    span = cell.attributes.get("colspan", "").strip()
+    return min(max(1, int(span)), MAX_COLUMNS) if span.isascii() and span.isdigit() and len(span) < 5 else 1
 
 
 def _cell(node):

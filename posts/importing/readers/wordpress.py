@@ -354,8 +354,9 @@ class _Article:
         match = _PICTURE_CLASS.search(element.attributes.get("class", ""))
         identity = match[1] if match else element.attributes.get("data-id", "")
         attachment = self.site.spool.attachment(identity=identity) if identity else None
-        if attachment is None and (url := element.attributes.get("src", "")):
-            attachment = self.site.spool.attachment(url=url)
+        for name in ("src", "data-src", "data-lazy-src"):
+            if attachment is None and (url := element.attributes.get(name, "")):
+                attachment = self.site.spool.attachment(url=url)
         if attachment is None:
             return {}
         self.used.add(attachment["id"])
