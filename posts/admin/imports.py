@@ -60,6 +60,13 @@ class ImportForm(forms.Form):
         help_text=f"{FORMATS}; at most {MAX_UPLOAD_BYTES >> 20} MB.",
     )
     server_file = forms.ChoiceField(label="Or a file or folder on the server", required=False)
+    site = forms.CharField(
+        label="Site",
+        required=False,
+        max_length=200,
+        help_text="The site that the posts come from: its address, such as https://old.example.org/, or a name. Posts "
+        "are known again by it. Needed where the file does not say it.",
+    )
     mapping = forms.CharField(
         label="Mapping",
         required=False,
@@ -97,6 +104,11 @@ class ImportForm(forms.Form):
 
     def clean(self):
         data = super().clean()
+        if "mapping" in data:
+            try:
+                data["mapping"] = data["mapping"].with_site(data.get("site") or "")
+            except MappingRefused as refusal:
+                self.add_error("site", str(refusal))
         if bool(data.get("upload")) == bool(data.get("server_file")) and not self.errors:
             either = ", either of yours or on the server" if "server_file" in self.fields else ""
             raise forms.ValidationError(f"Choose one file{either}.")

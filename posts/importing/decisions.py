@@ -134,8 +134,11 @@ def validated(batch, rows, known, *, only_new=False):
     return incoming, refused
 
 
-def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True):
-    """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them."""
+def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, names_its_site=True):
+    """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them.
+
+    names_its_site: as the reader says; without it, no post that came from another place is changed.
+    """
     decisions = Decisions(batch, issues=list(refused))
     refusals = {issue.line: issue for issue in refused}
     for row in rows:
@@ -167,6 +170,10 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
             new.append(item)
         elif only_new:
             decisions.skip(item.row, KNOWN_ALREADY)
+        elif not names_its_site and _is_of_another_source(batch, item, post):
+            issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[["", _another_source(post)]])
+            decisions.issues.append(issue)
+            decisions.refuse(item.row, issue)
         else:
             _decide_known(decisions, item, post)
             _follow_source(decisions, item, post, recorded.get(post.pk, {}))
@@ -181,8 +188,10 @@ def locked_posts(source_ids, *, lock=True):
         list(Post.objects.filter(source_id__among=source_ids).order_by("pk").select_for_update().values_list("pk"))
     posts = (
         Post.objects.filter(source_id__among=source_ids)
-        .select_related("head_revision")
+        .select_related("head_revision", "last_batch")
         .only(
+            "last_batch__source_path",
+            "last_batch__source_name",
             "source_id",
             "import_fingerprint",
             "flags",
@@ -228,6 +237,23 @@ def _decide_known(decisions, incoming, post):
                 **({} if incoming.row.record is None else {"raw": dump_json(incoming.record)}),
             )
         )
+
+
+def _is_of_another_source(batch, incoming, post):
+    """Whether a row would change a post that came from another place."""
+    if incoming.fingerprint in (post.import_fingerprint, post.head_revision.fingerprint):
+        return False
+    before = post.last_batch.source_path if post.last_batch else ""
+    return not before or before != batch.source_path
+
+
+def _another_source(post):
+    site, sign, _ = post.source_id.partition(":")
+    same = f" Give “site: {site}” if it is the same site, and" if sign else " Give"
+    return (
+        f"has the identity of a post that {post.last_batch.source_name if post.last_batch else 'this site'} brought; "
+        f"nothing was overwritten.{same} another name as “site” if it is not."
+    )
 
 
 def _recorded_holds(posts):

@@ -125,6 +125,10 @@ class Mapping:
         return {name: list(value) if isinstance(value, tuple) else value
                 for name in SETTINGS if (value := getattr(self, name))}  # fmt: skip
 
+    def with_site(self, site):
+        """The same with the name or address of the site, where one is given. Raises MappingRefused."""
+        return Mapping.from_dict(self.to_dict() | {"site": site.strip()}) if site.strip() else self
+
     def with_defaults(self, defaults):
         return replace(self, defaults=defaults)
 

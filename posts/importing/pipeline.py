@@ -145,7 +145,8 @@ def _batch_for(source, format, by, *, restart, options, origin):
     """The stopped batch of this source that goes on, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
-        if latest and latest.can_resume:
+        # Of which nothing is in, what it was begun with binds nobody.
+        if latest and latest.can_resume and (latest.options == options or latest.checkpoint_line):
             if latest.options != options:
                 began = "with" if latest.options.get("only_new") else "without"
                 rest = "" if latest.options.get("mapping") == options.get("mapping") else " and with another mapping"
@@ -313,7 +314,14 @@ class _Run:
     def _write(self, chunk, incoming, refused):
         with transaction.atomic() if not self.dry_run else contextlib.nullcontext():
             decisions, first_lines = decide_chunk(
-                self.batch, chunk.rows, incoming, refused, self.seen, only_new=self.only_new, lock=not self.dry_run
+                self.batch,
+                chunk.rows,
+                incoming,
+                refused,
+                self.seen,
+                only_new=self.only_new,
+                lock=not self.dry_run,
+                names_its_site=self.reader.names_its_site,
             )
             columns = self._columns_after(decisions, chunk)
             if not self.dry_run:

@@ -67,6 +67,12 @@ class Reader:
         self.mapping = (mapping or Mapping()).with_defaults(self.default_fields)
         self.stream = HashedStream(source.stream)
 
+    @property
+    def names_its_site(self):
+        """Whether its identities are those of one site and of no other. If not, what it was called by chance (a folder,
+        a host of every developer) must not lead to a post that another source brought."""
+        return True
+
     def position(self):
         """Bytes of the source's size that were read, for the progress."""
         return self.source.position()

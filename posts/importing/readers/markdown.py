@@ -114,6 +114,10 @@ class MarkdownReader(Reader):
         self._context = dump_json([READER_VERSION, self.mapping.to_dict()])
         self._digest, self._offset, self._position = hashlib.sha256(), 0, lambda: 0
 
+    @property
+    def names_its_site(self):
+        return bool(self.mapping.site)
+
     def mark(self):
         return self._offset, self._digest.hexdigest()
 

@@ -99,6 +99,12 @@ class Site:
         """What posts are told apart by: the address without scheme and final slash, so that https changes nothing."""
         return self.mapping.site_name or _bare(self.address)
 
+    @property
+    def is_anywhere(self):
+        """Whether the address is that of a site on the machine of whoever works on it: many sites have the same."""
+        host = _parts(self.address).hostname or ""
+        return host in ("localhost", "0.0.0.0", "::1") or host.endswith(".localhost") or host.startswith("127.")  # noqa: S104
+
     def kind_of(self, name):
         """A type of posts in the words of a report."""
         if name not in self.types and len(self.types) >= MAX_TYPES:
@@ -267,7 +273,7 @@ class _Article:
     def _identity(self):
         """Site and number; where an old export has no number, what else is never twice."""
         item = self.item
-        where = self.site.name or _bare(item.get("guid") or item.get("link") or "").partition("/")[0] or "unknown"
+        where = self.site.name
         identity = self.fields.identity or item.get("post_id", "").strip()
         if not re.fullmatch(r"[\w.-]{1,40}", identity):
             told = self.fields.identity or item.get("guid") or item.get("link") or item.get("post_name") or ""

@@ -62,6 +62,11 @@ class WxrReader(Reader):
     def __init__(self, source, mapping=None):
         super().__init__(source, mapping)
         self._share = 0.0
+        self._site = None
+
+    @property
+    def names_its_site(self):
+        return bool(self.mapping.site) or (self._site is not None and not self._site.is_anywhere)
 
     def position(self):
         """The whole source is read before the first row: how far it is, the rows say."""
@@ -70,7 +75,13 @@ class WxrReader(Reader):
     def rows(self):
         with _Spool() as spool:
             channel, authors = _Export(self.source.name, self.stream, spool).read()
-            site = Site(channel, authors, spool, self.mapping)
+            site = self._site = Site(channel, authors, spool, self.mapping)
+            if not site.name:
+                raise SourceUnreadable(
+                    f"{self.source.name} does not say which site it comes from, and its posts could be taken for those "
+                    "of another. Name the site: --site, “site” in a mapping file, or Site in the form. Nothing of it "
+                    "was imported."
+                )
             count, last = spool.count, 0
             for number, item in enumerate(spool.items(), 1):
                 # The line of the file, where every item begins on one of its own.

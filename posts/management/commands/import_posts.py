@@ -42,14 +42,17 @@ class Command(BaseCommand):
             type=self.origin,
             help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); readers are told",
         )
+        parser.add_argument(
+            "--site", default="", metavar="NAME", help="the site that the posts come from, a name or its address"
+        )
         parser.add_argument("--dry-run", action="store_true", help="rehearse: say what would happen; write nothing")
         parser.add_argument("--restart", action="store_true", help="begin again in place of going on")
         parser.add_argument("--only-new", action="store_true", help="leave posts alone that are here already")
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
-    def handle(self, *, file, format, mapping, written_by, dry_run, restart, only_new, max_errors, **options):
+    def handle(self, *, file, format, mapping, site, written_by, dry_run, restart, only_new, max_errors, **options):
         self.file = file
-        mapping = self.read_mapping(mapping) if mapping else None
+        mapping = self.read_mapping(mapping, site)
         try:
             with Interruption() as interruption, open_source(file) as source:
                 self.progress = Progress(source, sys.stderr)
@@ -89,12 +92,15 @@ class Command(BaseCommand):
         except ValueError as error:
             raise ArgumentTypeError(str(error)) from None
 
-    def read_mapping(self, path):
+    def read_mapping(self, path, site):
+        """The Mapping of a file ("" or None: none), with the site of the option."""
         try:
+            if not path:
+                return Mapping().with_site(site)
             with open(path, "rb") as file:
-                return Mapping.read(file.read(MAX_MAPPING_BYTES + 1).decode())
+                return Mapping.read(file.read(MAX_MAPPING_BYTES + 1).decode()).with_site(site)
         except (MappingRefused, UnicodeDecodeError) as error:
-            raise CommandError(f"{path}: {error}", returncode=NO_INPUT) from None
+            raise CommandError(f"{path or '--site'}: {error}", returncode=NO_INPUT) from None
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror}.", returncode=NO_INPUT) from None
 
