@@ -24,6 +24,7 @@ def demo(settings):
 def test_demo_fills_an_empty_site_and_reaches_every_state(demo, client):
     demo()
     assert Post.objects.count() == 200
+    assert ImportBatch.objects.get().origin == "fixed_algorithm"
     assert {user.username for user in User.objects.all()} == {"editor", "reviewer", "staff", "admin"}
 
     assert set(Revision.objects.values_list("status", flat=True)) == set(Revision.Status)

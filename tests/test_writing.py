@@ -6,6 +6,7 @@ import re
 
 import feedparser
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils import timezone
 from posts.disclosure import day
 from posts.importing.pipeline import ResumeRefused, import_source
 from posts.importing.sources import open_source
-from posts.models import AuditEntry, ImportBatch, ListedText, Origin, Post, SiteFigure, Term
+from posts.models import AuditEntry, ImportBatch, ListedText, Origin, PageChange, Post, SiteFigure, Term
 from posts.operations import (
     NotAllowed,
     create_post,
@@ -29,6 +30,7 @@ from posts.operations.repair_row import repair_row
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.settle_conflict import take_incoming
 from posts.operations.switch_batch_index import follow_batch_switch
+from posts.page_versions import LISTS, SWITCHES
 from posts.site_figures import SiteFigures, count_figures, site_figures, store_figures
 from posts.writing import TYPED, WRITERS, Writing, writing_of
 from tests.factories import RecordFactory, approve, import_records, make_post, person
@@ -236,6 +238,36 @@ def test_a_declaration_changes_every_surface_at_once_and_no_approval(client):
     assert client.get("/authors/jane-doe/").status_code == 200
 
 
+def test_every_cached_page_is_shown_anew_after_a_declaration_and_none_after_the_same_again():
+    batch = make_post(released=True).first_batch
+    PageChange.objects.all().delete()
+    declare_origin(batch, "people", by=person("Staff"))
+    assert {key for change in PageChange.objects.all() for key in change.keys.split()} == {LISTS, SWITCHES}
+    declare_origin(batch, "people", by=person("Staff"))
+    assert PageChange.objects.count() == 1 == AuditEntry.objects.filter(detail__contains="→").count()
+
+
+def test_a_command_declares_too_and_brings_the_lists_of_authors_in_step():
+    batch = make_post(released=True, authors=["Jane Doe"]).first_batch
+    call_command("declare_origin", str(batch.pk), "trained model")
+    assert ImportBatch.objects.get(pk=batch.pk).origin == "trained_model"
+    assert Term.objects.get(kind="author").listed_count == 0
+    with pytest.raises(CommandError, match="no import"):
+        call_command("declare_origin", "0", "people")
+
+
+def test_who_uploads_a_file_says_who_wrote_it(client, tmp_path, settings):
+    settings.IMPORT_UPLOADS = str(tmp_path)
+    client.force_login(person("Staff"))
+    for typed, origin in [("people", "people"), ("", "not_stated")]:
+        file = SimpleUploadedFile("posts.jsonl", json.dumps(RecordFactory()).encode())
+        client.post(reverse("admin:posts_importbatch_new"), {"upload": file, "origin": typed})
+        assert ImportBatch.objects.latest("pk").origin == origin
+    file = SimpleUploadedFile("posts.jsonl", json.dumps(RecordFactory()).encode())
+    answer = client.post(reverse("admin:posts_importbatch_new"), {"upload": file, "origin": "robots"})
+    assert answer.status_code == 422 and ImportBatch.objects.count() == 2
+
+
 def test_only_who_may_import_declares_who_wrote(client):
     batch = make_post().first_batch
     with pytest.raises(NotAllowed):
@@ -361,7 +393,7 @@ def test_an_article_says_when_it_was_first_published_and_when_it_was_approved_he
         assert 'First published <time datetime="2019-04-02">' in line, address
 
 
-@pytest.mark.parametrize("published_on", ["", "2999-01-01"])
+@pytest.mark.parametrize("published_on", ["", "2999-01-01", "9999-12-31"])
 def test_a_day_that_is_none_or_still_to_come_is_no_first_publication(client, published_on):
     post = make_post(released=True, published_on=published_on)
     html = client.get(post.get_absolute_url()).content.decode()
@@ -419,7 +451,7 @@ def pages_of(client, address):
 def test_lists_follow_the_day_of_first_publication_where_the_site_wants_it(client, settings, monkeypatch):
     monkeypatch.setattr("posts.lists.PAGE", 2)
     monkeypatch.setattr("posts.lists.REACHES", (3, 20, 200))
-    days = ["2021-05-01", "", "1931-01-01", "2023-01-01", "2021-05-01", "2020-01-01", "1969-12-31"]
+    days = ["2021-05-01", "", "0001-01-01", "2023-01-01", "2021-05-01", "2020-01-01", "1969-12-31"]
     posts = [make_post(released=True, published_on=day, stack=["Go services"]) for day in days]
     newest = [post.slug for post in reversed(posts)]
     by_day = [posts[at].slug for at in (1, 3, 4, 0, 5, 6, 2)]

@@ -117,8 +117,8 @@ class ImportForm(forms.Form):
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "source_name", "state", *COUNTS, "started_by", "started_at"]
-    list_filter = ["state"]
+    list_display = ["id", "source_name", "state", "origin", *COUNTS, "started_by", "started_at"]
+    list_filter = ["state", "origin"]
     list_select_related = ["started_by"]
     ordering = ["-pk"]
     deferred = ("rehearsal", "rollback", "breakdown")

@@ -1,11 +1,11 @@
 import json
 import shlex
 import sys
-from argparse import ArgumentTypeError
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from posts.importing.declaring import origin_argument
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
 from posts.importing.mapping import Mapping, MappingRefused
@@ -15,7 +15,7 @@ from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.models import ImportIssue, Origin
 from posts.models.import_batch import COUNTS
-from posts.models.origin import origin_from, spoken
+from posts.models.origin import spoken
 from posts.records import problem_sentence
 
 # What a script can tell apart. The names are those of BSD's sysexits.h.
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--written-by",
             metavar="ORIGIN",
-            type=self.origin,
+            type=origin_argument,
             help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); readers are told",
         )
         parser.add_argument(
@@ -84,13 +84,6 @@ class Command(BaseCommand):
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
-
-    def origin(self, text):
-        """The Origin of --written-by."""
-        try:
-            return origin_from(text)
-        except ValueError as error:
-            raise ArgumentTypeError(str(error)) from None
 
     def read_mapping(self, path, site):
         """The Mapping of a file ("" or None: none), with the site of the option."""

@@ -1,0 +1,23 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.importing.declaring import origin_argument
+from posts.models import ImportBatch, Origin
+from posts.models.origin import spoken
+from posts.operations.declare_origin import declare_origin
+from posts.operations.switch_batch_index import follow_batch_switch
+
+
+class Command(BaseCommand):
+    help = "Declare who wrote the posts of an import, in place of what was declared before. No approval changes."
+
+    def add_arguments(self, parser):
+        parser.add_argument("batch", type=int, help="the number of the import")
+        parser.add_argument("origin", type=origin_argument, help=", ".join(map(spoken, Origin.values)))
+
+    def handle(self, *, batch, origin, **options):
+        batch = ImportBatch.objects.filter(pk=batch).first()
+        if batch is None:
+            raise CommandError("There is no import of this number.")
+        batch = declare_origin(batch, origin, by=None)
+        follow_batch_switch(batch)
+        self.stdout.write(f"Import {batch.pk}: {batch.get_origin_display().lower()}.")
