@@ -2,9 +2,12 @@
 
 import csv
 import io
+import re
 
 # A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (the wide forms too).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What a spreadsheet may leave out before it looks: spaces, control characters, marks without width.
+_UNSEEN = re.compile("[\\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*")
 
 
 def safe_cell(value):
@@ -20,7 +23,8 @@ def safe_cell(value):
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+    seen = text[_UNSEEN.match(text).end() :]
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) or seen.startswith(FORMULA_STARTS) else text
 
 
 def csv_lines(header, rows):

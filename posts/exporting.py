@@ -58,7 +58,7 @@ def json_lines(posts, *, live=False, key="pk"):
         for pk, slug, *values in chunk:
             snapshot = snapshots[pk]
             claims = claims_of_approval(*values, snapshot) if live else claims_of_columns(*values)
-            yield dump_json(with_claims(snapshot, claims, slug=slug)).encode() + b"\n"
+            yield json_line(with_claims(snapshot, claims, slug=slug))
 
 
 def posts_as_csv(posts):
@@ -107,11 +107,19 @@ def export_reviews(stream):
     return _write(
         stream,
         (
-            dump_json(dict(zip(names, map(_plain, row), strict=True))).encode() + b"\n"
+            json_line(dict(zip(names, map(_plain, row), strict=True)))
             for chunk in in_chunks(Review.objects.filter(undone_at=None), columns, "pk")
             for row in chunk
         ),
     )
+
+
+def json_line(value):
+    """`value` as one line of JSON (bytes): also for programs that end a line where Unicode lets one end."""
+    text = dump_json(value)
+    if not text.isascii():
+        text = text.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return text.encode() + b"\n"
 
 
 def issue_lines(batch, kind):

@@ -137,8 +137,12 @@ def _identity(post):
 
 
 class SiteFeed(Atom1Feed):
+    """Atom as Django writes it, but for two things. Several authors have an element each. A summary is plain words here
+    (RFC 4287, 3.1.1); Django's is HTML, and would have to be escaped twice."""
+
     def add_item_elements(self, handler, item):
-        super().add_item_elements(handler, item)
+        super().add_item_elements(handler, item | {"description": None})
+        handler.addQuickElement("summary", item["description"], {"type": "text"})
         for name in item["authors"]:
             handler.startElement("author", {})
             handler.addQuickElement("name", name)

@@ -13,6 +13,7 @@ from jinja2 import Environment, Template
 
 from posts import drawings
 from posts.addresses import address
+from posts.control_characters import html_text
 from posts.disclosure import day, in_site_zone
 from posts.templatetags.posts import grouped
 
@@ -21,8 +22,13 @@ _PLACES = (("posts:articles",), ("posts:kind", "stacks"), ("posts:how",), ("post
 
 
 class _Compiled(Template):
-    """Skips a comparison at each import, of which a page has ten: Jinja2 makes what is imported anew where the
+    """Whatever a record or a request holds, a page of ours holds no control character.
+
+    Skips a comparison at each import, of which a page has ten: Jinja2 makes what is imported anew where the
     importing template has globals of its own, and none here has."""
+
+    def render(self, *args, **kwargs):
+        return html_text(super().render(*args, **kwargs))
 
     def _get_default_module(self, ctx=None):
         return super()._get_default_module()

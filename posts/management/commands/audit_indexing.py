@@ -4,10 +4,11 @@ import urllib.request
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.test import Client
 
 from posts.index_audit import Answer, audit_indexing
+from posts.management.base import BaseCommand
 
 TIMEOUT_SECONDS = 30
 

@@ -1,6 +1,7 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.importing.declaring import origin_argument
+from posts.management.base import BaseCommand
 from posts.models import ImportBatch, Origin
 from posts.models.origin import spoken
 from posts.operations.declare_origin import declare_origin

@@ -3,10 +3,11 @@ from itertools import count, islice
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from posts.importing.pipeline import import_posts
+from posts.management.base import BaseCommand
 from posts.models import Origin, Post, Review
 from posts.operations import (
     approval_obstacles,

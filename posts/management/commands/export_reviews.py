@@ -1,6 +1,7 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.exporting import export_reviews, write_to_file
+from posts.management.base import BaseCommand
 
 
 class Command(BaseCommand):

@@ -1,7 +1,6 @@
 import time
 
-from django.core.management.base import BaseCommand
-
+from posts.management.base import BaseCommand
 from posts.neighbours import find_stale_neighbours, mark_all_stale
 
 

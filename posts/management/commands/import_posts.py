@@ -2,9 +2,10 @@ import json
 import shlex
 import sys
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from posts.control_characters import one_line
 from posts.importing.declaring import origin_argument
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
@@ -13,6 +14,7 @@ from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, i
 from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
+from posts.management.base import BaseCommand
 from posts.models import ImportIssue, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
@@ -116,26 +118,26 @@ class Command(BaseCommand):
             f"{head}: {batch.rows:,} rows read: {counts}. {batch.seconds:.1f} s, {rate:,.0f} rows a second."
         )
         for reason, count in batch.skip_reasons.items():
-            self.stdout.write(f"  {count:,} skipped: {reason}.")
+            self.stdout.write(f"  {count:,} skipped: {one_line(reason)}.")
         breakdown = batch.breakdown
         for reason, count in breakdown.get("refusals", {}).items():
-            self.stdout.write(f"  {count:,} refused: {reason}")
+            self.stdout.write(f"  {count:,} refused: {one_line(reason)}")
         for kind, numbers in breakdown.get("kinds", {}).items():
             counts = ", ".join(f"{numbers[count]:,} {count}" for count in COUNTS if count in numbers)
-            self.stdout.write(f"  {sum(numbers.values()):,} × {kind}: {counts}.")
+            self.stdout.write(f"  {sum(numbers.values()):,} × {one_line(kind)}: {counts}.")
         for what, count in breakdown.get("left_out", {}).items():
             self.stdout.write(f"  {count:,} {what} not imported; nothing of them is stored.")
         held = breakdown.get("held", {})
         if held:
             self.stdout.write(f"  {sum(held.values()):,} held; readers do not see them before a person releases them:")
         for reasons, count in held.items():
-            self.stdout.write(f"    {count:,} × {reasons}.")
+            self.stdout.write(f"    {count:,} × {one_line(reasons)}.")
         if breakdown.get("unknown_values"):
             self.stdout.write("  Values that are not known, which hold a post. Say in a mapping file what they mean:")
         for value, count in breakdown.get("unknown_values", {}).items():
-            self.stdout.write(f"    {value}: {count:,}")
+            self.stdout.write(f"    {one_line(value)}: {count:,}")
         for warning, count in breakdown.get("warnings", {}).items():
-            self.stdout.write(f"  {count:,} × {warning}.")
+            self.stdout.write(f"  {count:,} × {one_line(warning)}.")
         self.show_origin(batch)
         if batch.conflict:
             self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
@@ -163,18 +165,18 @@ class Command(BaseCommand):
     def show_rehearsal(self, batch):
         """What becomes of foreign keys, and the first records as they would come in."""
         for line in batch.mapped:
-            self.stdout.write(f"mapping: {line}")
+            self.stdout.write(f"mapping: {one_line(line)}")
         for sample in batch.samples:
             held = f"held: {', '.join(sample['held'])}" if sample["held"] else ""
             notes = [note for note in (held, *sample["former_addresses"]) if note]
-            place = f"line {sample['line']}" + (f" ({sample['label']})" if sample["label"] else "")
-            self.stdout.write(f"sample: {place}" + (f" [{', '.join(notes)}]" if notes else ""))
+            place = f"line {sample['line']}" + (f" ({one_line(sample['label'])})" if sample["label"] else "")
+            self.stdout.write(f"sample: {place}" + (f" [{one_line(', '.join(notes))}]" if notes else ""))
             self.stdout.write(json.dumps(shortened(sample["record"]), ensure_ascii=False, indent=2))
 
     def show_issue(self, issue):
         self.progress.clear()
-        place = f"line {issue.line}" + (f" ({issue.label})" if issue.label else "")
+        place = f"line {issue.line}" + (f" ({one_line(issue.label)})" if issue.label else "")
         if issue.kind == ImportIssue.Kind.DUPLICATE:
             self.stderr.write(f"{place}: duplicate: the identity stands on line {issue.first_line} already.")
         for pointer, reason in issue.problems:
-            self.stderr.write(f"{place}: {issue.kind}: {problem_sentence(pointer, reason)}")
+            self.stderr.write(f"{place}: {issue.kind}: {one_line(problem_sentence(pointer, reason))}")

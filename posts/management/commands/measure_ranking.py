@@ -1,9 +1,9 @@
 from collections import Counter
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from posts.importing.pipeline import import_posts
+from posts.management.base import BaseCommand
 from posts.models import Post, QueueEntry
 from posts.queue.order import ORDER
 from posts.queue.ranking import rank_queue

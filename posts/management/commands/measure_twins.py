@@ -4,10 +4,10 @@ import json
 import random
 import time
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from posts.importing.pipeline import import_posts
+from posts.management.base import BaseCommand
 from posts.models import Post, TextTwin
 from posts.twins import SketchedText, jaccard, sketch_posts
 

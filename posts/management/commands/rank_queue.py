@@ -1,7 +1,6 @@
 import time
 
-from django.core.management.base import BaseCommand
-
+from posts.management.base import BaseCommand
 from posts.models import QueueEntry
 from posts.queue.ranking import rank_queue
 

@@ -1,7 +1,6 @@
 import time
 
-from django.core.management.base import BaseCommand
-
+from posts.management.base import BaseCommand
 from posts.operations.rebuild_lists import rebuild_lists
 
 

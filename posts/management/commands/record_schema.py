@@ -1,7 +1,6 @@
 import json
 
-from django.core.management.base import BaseCommand
-
+from posts.management.base import BaseCommand
 from posts.records import record_json_schema
 
 

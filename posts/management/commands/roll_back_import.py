@@ -1,9 +1,10 @@
 import sys
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from posts.importing.interruption import Interrupted, Interruption
+from posts.management.base import BaseCommand
 from posts.models import ImportBatch
 from posts.operations import Refused
 from posts.operations.roll_back_batch import plan_rollback, roll_back_batch
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         """On a terminal one line that moves."""
         if sys.stderr.isatty():
             done = batch.rollback["withdrawn"] + batch.rollback["set_back"] + batch.rollback["kept"]
-            self.stderr.write(f"\r{done:,} posts", ending="")
+            sys.stderr.write(f"\r{done:,} posts")
 
     def report(self, batch):
         """What was done, and by name what was not treated like the rest."""

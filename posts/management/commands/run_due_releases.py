@@ -1,5 +1,6 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from posts.management.base import BaseCommand
 from posts.models import ScheduledRelease
 from posts.operations import run_due
 

@@ -1,6 +1,7 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.jobs.worker import Unready, Worker, WorkerRunsAlready
+from posts.management.base import BaseCommand
 
 # EX_TEMPFAIL of sysexits.h: nothing is broken, the place is taken.
 TAKEN = 75

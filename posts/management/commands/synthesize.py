@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.importing.pipeline import COUNTS, import_posts
+from posts.management.base import BaseCommand
 from posts.models import Origin
 from posts.synthesis.lines import as_stream, record_lines
 from posts.synthesis.plants import DEFAULT_SHARE, KINDS, PlanRefused, parse_plan
