@@ -14,7 +14,7 @@ from posts.jobs.lists import bring_lists_up_to_date
 from posts.models import ImportBatch, ListedText, Post, PostTerm, SpellingKey, Term
 from posts.operations import flag_post, record_revision, roll_back, withdraw_post
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.search import index_texts, postgresql
+from posts.search import index_texts, other_spelling, postgresql
 from posts.search.queries import read_query
 from posts.search.spelling import distance, near_words
 from posts.search.texts import prose_of, snippet
@@ -342,3 +342,36 @@ def test_no_text_makes_its_prose_or_its_words_slow(body):
     # Done in no time, or never: a pattern that starts over at each sign would take hours.
     prose_of({"body": body})
     snippet({"body": body, "summary": body}, {"x"})
+
+
+HOSTILE_QUERIES = [
+    ".".join("abcdefghijklmnopqrstuvwxyz0123456789" * 3),
+    " ".join(f"drainx{letter}" for letter in "abcdefghijklmnopqrstu"),
+    '"' + "the of " * 40 + '"',
+    " ".join(['"the of a"'] * 30),
+    "のは" * 100,
+]
+
+
+@pytest.mark.parametrize("typed", HOSTILE_QUERIES)
+def test_no_query_costs_more_than_so_many_statements(client, typed):
+    for number in range(3):
+        make_post(released=True, title=f"Drainxy drainxz drainxw number {number}", body="The of a draining worker.")
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get("/search/", {"q": typed}).status_code == 200
+    assert len(queries) <= 80
+    assert sum(map(len, read_query(typed).phrases)) <= 10
+
+
+def test_a_suggestion_is_given_up_when_its_time_is_over():
+    make_post(released=True, title="Draining workers", body="Text.")
+    query = read_query("drainin")
+    assert other_spelling(query) == "draining"
+    ticks = iter([0, 0.1, 0.6, 0.6])
+    assert other_spelling(query, clock=lambda: next(ticks)) is None
+
+
+def test_a_suggestion_looks_at_the_words_that_the_search_looks_at():
+    make_post(released=True, title="Draining workers", body="Text about nothing else.")
+    assert other_spelling(read_query(" ".join(["text"] * 9 + ["drainin"]))) == " ".join(["text"] * 9 + ["draining"])
+    assert other_spelling(read_query(" ".join(["text"] * 10 + ["drainin"]))) is None

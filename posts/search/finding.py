@@ -1,20 +1,24 @@
 """Finds listed texts, best first, at the same cost whatever the number of them."""
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from django.db import connection
 
 from posts.models import ListedText
 from posts.prepared import Prepared
 from posts.search.engines import engine_for
-from posts.search.queries import Query, read_query
+from posts.search.queries import MAX_WORDS, Query, read_query
 from posts.search.spelling import near_words
 from posts.search.words import WORD, plain_word, stem_of
 
 # A word that half of all texts hold names none of them. Ranked are the latest so many that hold it in title or terms,
 # and where there are fewer of those, the latest so many that hold it: what is missing there, a longer query finds.
 CAP = 200
+# How much a suggestion may cost beyond the search that found nothing.
+MOST_TRIES, SUGGESTION_SECONDS = 5, 0.5
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,25 @@ def _posts_query(vendor):
     )
 
 
-def other_spelling(query, *, terms=()):
-    """The text of a query that finds something where `query` finds nothing, with one word put right; or None."""
-    engine = engine_for(connection)
-    for typed in WORD.finditer(query.text):
+def other_spelling(query, *, terms=(), clock=time.monotonic):
+    """The text of a query that finds something where `query` finds nothing, with one word put right; or None.
+
+    It looks at the words that a search looks at, and gives up after MOST_TRIES searches or SUGGESTION_SECONDS: a
+    suggestion is a courtesy. clock() → seconds.
+    """
+    engine, end, tries = engine_for(connection), clock() + SUGGESTION_SECONDS, MOST_TRIES
+    for typed in islice(WORD.finditer(query.text), MAX_WORDS):
         stem = stem_of(typed[0])
         with connection.cursor() as cursor:
+            if clock() >= end:
+                return None
             if not stem or engine.find(cursor, [(stem,)], (), limit=1):
                 continue
         for word in near_words(plain_word(typed[0])):
             text = query.text[: typed.start()] + word + query.text[typed.end() :]
+            if not tries or clock() >= end:
+                return None
+            tries -= 1
             if search_posts(text, terms=terms).posts:
                 return text
     return None

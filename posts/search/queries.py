@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from posts.search.words import EMPTY_WORDS, WORD, plain_word, stem_of
 
 MAX_LENGTH = 200
-MAX_PARTS = 10
+# Of a query, in order: the first so many words are looked for. Every one of them costs, side by side or apart.
+MAX_WORDS = 10
 _CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
@@ -31,5 +32,10 @@ def read_query(typed):
     text = " ".join(typed.replace("\x00", " ").split())[:MAX_LENGTH]
     chunks = [WORD.findall(quoted or single) for quoted, single in _CHUNK.findall(text)]
     said = [words for words in chunks if len(words) > 1 or (words and plain_word(words[0]) not in EMPTY_WORDS)]
-    phrases = (tuple(stem for word in words if (stem := stem_of(word))) for words in said or chunks)
-    return Query(text, tuple(dict.fromkeys(phrase for phrase in phrases if phrase))[:MAX_PARTS])
+    phrases, left = {}, MAX_WORDS
+    for words in said or chunks:
+        phrase = tuple(stem for word in words if (stem := stem_of(word)))[:left]
+        if phrase and phrase not in phrases:
+            phrases[phrase] = None
+            left -= len(phrase)
+    return Query(text, tuple(phrases))
