@@ -25,6 +25,10 @@ CANONICAL_VERSION = 1
 MAX_RECORD_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_IMAGES = 50
+# What a refusal names. Where more than a few are found, only the beginnings of lists and objects are looked at again:
+# a record of 1 MiB has room for hundreds of thousands of wrong values, and each takes a thousand bytes to describe.
+MAX_PROBLEMS, MANY_PROBLEMS = 50, 1000
+LOOKED_AT = 100
 MAX_INTEGER = 2**63 - 1
 
 # What a record says of itself or what counts by itself: changing it changes no text that a person approved. Whether the
@@ -72,11 +76,17 @@ def problem_sentence(pointer, message, *, numbers=True):
 
 
 class RecordRefused(ValueError):
-    """The input is no acceptable record; `problems` names everything that is wrong, not only the first."""
+    """The input is no acceptable record; `problems` names what is wrong, not only the first: MAX_PROBLEMS of them, and
+    how many more there are.
 
-    def __init__(self, problems):
-        self.problems = problems
-        super().__init__("; ".join(map(str, problems)))
+    count: of all problems, where `problems` has only a part of them.
+    """
+
+    def __init__(self, problems, count=0):
+        self.problems = problems[:MAX_PROBLEMS]
+        if more := max(count, len(problems)) - len(self.problems):
+            self.problems.append(Problem("", f"has {more:,} more {'problem' if more == 1 else 'problems'}."))
+        super().__init__("; ".join(map(str, self.problems)))
 
 
 def canonical_text(text):
@@ -369,7 +379,7 @@ def parse_record(line):
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        raise RecordRefused(_problems(error, line)) from None
+        raise _refused(error, line) from None
 
 
 def repeats_a_key(line, record):
@@ -410,7 +420,7 @@ def validate_record(data):
     try:
         record = Record.model_validate(data)
     except ValidationError as error:
-        raise RecordRefused(_problems(error)) from None
+        raise _refused(error, data=data) from None
     size = len(json.dumps(record.to_dict(), ensure_ascii=False).encode())
     if size > MAX_RECORD_BYTES:
         raise RecordRefused([Problem("", f"is {size:,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
@@ -482,6 +492,26 @@ def _where(reason, line):
     column = len(lines[row - 1][:column].decode(errors="replace")) if row <= len(lines) else column
     of_record = f"line {row:,} of the record, " if len(lines) > 1 else ""
     return f"{reason[: match.start()]} ({of_record}character {column:,})"
+
+
+def _refused(error, line=b"", data=None):
+    """The RecordRefused for pydantic's error about a line of JSON, or about the value that one holds."""
+    count = error.error_count()
+    if count <= MANY_PROBLEMS:
+        return RecordRefused(_problems(error, line))
+    value = json.loads(line) if data is None else data
+    try:
+        Record.model_validate({key: _beginning_of(part) for key, part in value.items()})
+    except ValidationError as part_of_it:
+        return RecordRefused(_problems(part_of_it), count)
+    message = f"has {count:,} wrong values, all of them behind the first {LOOKED_AT} of a list."
+    return RecordRefused([Problem("", message)])
+
+
+def _beginning_of(value):
+    if type(value) is list:
+        return value[:LOOKED_AT]
+    return dict(list(value.items())[:LOOKED_AT]) if type(value) is dict else value
 
 
 def _problems(error, line=b""):

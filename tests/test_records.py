@@ -265,3 +265,38 @@ def test_the_schema_names_every_field_of_the_record():
 def test_a_problem_is_said_with_the_field_that_it_is_about(pointer, message, sentence, of_all):
     assert problem_sentence(pointer, message) == sentence
     assert problem_sentence(pointer, message, numbers=False) == of_all
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "first"),
+    [
+        ({"tags": [1] * 60}, 60, ("/tags/0", "takes text, in double quotes.")),
+        ({"tags": [1] * 300_000}, 300_000, ("/tags/0", "takes text, in double quotes.")),
+        ({"entities": [{}] * 200_000}, 200_000, ("/entities/0/name", "is missing. Add it.")),
+        (
+            {"ai_outline": {str(key): 1 for key in range(50_000)}},
+            50_000,
+            ("/ai_outline/0", "takes text, in double quotes."),
+        ),
+        ({"tags": [1], "stack": [1] * 5_000}, 5_001, ("/stack/0", "takes text, in double quotes.")),
+    ],
+)
+@pytest.mark.parametrize("way", [validate_record, lambda record: parse_record(json.dumps(record).encode())])
+def test_a_refusal_names_fifty_problems_and_counts_the_rest(changes, count, first, way):
+    with pytest.raises(RecordRefused) as refused:
+        way(RecordFactory(**changes))
+    *named, rest = refused.value.problems
+    assert len(named) == 50 and (named[0].pointer, named[0].message) == first
+    assert str(rest) == f"The row has {count - 50:,} more problems."
+
+
+def test_wrong_values_far_down_a_list_are_counted():
+    with pytest.raises(
+        RecordRefused, match="The row has 2,000 wrong values, all of them behind the first 100 of a list"
+    ):
+        validate_record(RecordFactory(tags=["fine"] * 200 + [1] * 2_000))
+
+
+def test_one_problem_too_many_is_one_more():
+    with pytest.raises(RecordRefused, match=r"The row has 1 more problem\.$"):
+        validate_record(RecordFactory(tags=[1] * 51))

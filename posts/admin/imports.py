@@ -34,7 +34,7 @@ from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
 from posts.operations.roll_back_batch import plan_rollback
 from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
 from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
-from posts.records import FIELDS, Problem, RecordRefused, problem_sentence
+from posts.records import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, problem_sentence
 
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
@@ -336,7 +336,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
     def reason(self, issue):
         if issue.first_line:
             return f"Repeats line {issue.first_line}."
-        return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems)
+        return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """One row: mend it, or settle its conflict."""
@@ -373,7 +373,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
             "issue": issue,
             "problems": problems
             if problems is not None
-            else [Problem(pointer, message) for pointer, message in issue.problems],
+            else [Problem(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1]],
             "obstacles": obstacles,
             "text": request.POST.get("text", issue.raw),
             "is_open": not issue.resolution,
