@@ -106,7 +106,7 @@ def _decision(post, revision, approval):
     if approval.is_bulk:
         ending = "End of a text that no person has reviewed by itself"
         return "Approved together with others", f" on {on}; nobody has reviewed it by itself.", "open", ending
-    if post.needs_human_review:
+    if post.needs_human_review or post.closed_until_decided:
         flagged_at = getattr(post, "flagged_at", None)
         since = f" on {day(flagged_at)}" if flagged_at else ""
         rest = f" on {on}; a person was asked{since} to look at it again."

@@ -6,8 +6,13 @@ import os
 def fill():
     """{state: slug} of the posts that were made."""
     from posts.models import Post
-    from posts.operations import create_post, decide, record_revision, withdraw_post
+    from posts.operations import create_post, decide, record_revision, roll_back, withdraw_post
+    from posts.operations.roll_back_batch import roll_back_batch
     from tests.factories import RecordFactory, approve, make_post, person
+
+    def write(post, by):
+        post = Post.objects.get(pk=post.pk)
+        record_revision(post, {**post.working_record(), "summary": f"By {by}."}, by=by)
 
     rejected = make_post()
     decide(rejected, by=person(), outcome="rejected", fingerprint=rejected.head_revision.fingerprint, comment="no")
@@ -17,6 +22,18 @@ def fill():
     Post.objects.filter(pk=held.pk).update(held=True)
     edited = make_post(origin="trained_model", authors=["Jane Doe"])
     record_revision(edited, {**edited.working_record(), "summary": "By hand."}, by=person("Editors"))
+    changed = make_post(released=True, stack=["Rust"])
+    write(changed, person("Editors"))
+    in_part, author = make_post(), person()
+    write(in_part, person())
+    write(in_part, author)
+    approve(in_part, by=author)
+    # Its import was rolled back, and then readers were led back to its text.
+    back = make_post(released=True)
+    write(back, person("Editors"))
+    roll_back_batch(back.last_batch, by=person("Staff"))
+    approve(back)
+    roll_back(Post.objects.get(pk=back.pk), by=person(), despite_rollback=True)
     posts = {
         "listed": make_post(released=True),
         "waiting": make_post(),
@@ -29,6 +46,10 @@ def fill():
         "by an algorithm": make_post(released=True, origin="fixed_algorithm"),
         "by people": make_post(released=True, origin="people", authors=["Jane Doe"], published_on="2019-04-02"),
         "edited": approve(edited),
+        "approved for later": approve(make_post(), release=False),
+        "changed": changed,
+        "approved in part": in_part,
+        "rolled back import": back,
     }
     return {name: post.slug for name, post in posts.items()}
 

@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 from posts.comparing import changes_since_import, compare_records, default_pair
 from posts.comparing.marked import marked_html
 from posts.models import Post, Revision
+from posts.operations.release import standing_approval
+from posts.operations.rolled_back import rolled_back_warning
 from posts.views import article_context
 
 VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As readers see it", "record": "Record"}
@@ -102,6 +104,7 @@ def compare_view(request, pk, site):
             "since_import": changes_since_import(post),
             "may_restore": request.user.has_perm("posts.restore_post")
             and old.fingerprint != post.head_revision.fingerprint,
+            "restore_warning": rolled_back_warning(old, standing_approval(old)),
             "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
         }
     response = TemplateResponse(request, "admin/posts/compare/compare.html", context)

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.models import Review
-from posts.operations.undo import UNDO_FOR, undo_ends_at
+from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_warning
 
 
 def review_address(post_id, view):
@@ -26,4 +26,5 @@ def undoable_decisions(person, *, now=None):
     found = list(decisions.order_by("-pk")[:5])
     for decision in found:
         decision.undo_until = undo_ends_at(decision)
+        decision.undo_warning = undo_warning(decision)
     return found

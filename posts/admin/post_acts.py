@@ -116,7 +116,9 @@ def _clear_flag(request, post, panel):
 
 def _roll_back(request, post, panel):
     live = number_in(request.POST.get("live", ""))
-    release = roll_back(post, by=request.user, why=_why(request), expected_live_id=live)
+    release = roll_back(
+        post, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request), expected_live_id=live
+    )
     return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
 
 
@@ -128,7 +130,13 @@ def _withdraw(request, post, panel):
 def _release(request, post, panel):
     words = {name: typed_text(request, name, most=5000) for name in ("expected_result", "rollback_note")}
     ends_withdrawal = "ends_withdrawal" in request.POST
-    release = release_revision(post.head_revision, by=request.user, ends_withdrawal=ends_withdrawal, **words)
+    release = release_revision(
+        post.head_revision,
+        by=request.user,
+        ends_withdrawal=ends_withdrawal,
+        despite_rollback=_despite_rollback(request),
+        **words,
+    )
     return f"Released: readers see {release.revision.version} now."
 
 
@@ -137,7 +145,9 @@ def _restore(request, post, panel):
     revision = post.revisions.filter(number=number).first() if number else None
     if revision is None:
         raise Refused("This text is no text of this post.")
-    restored = restore_revision(revision, by=request.user, why=_why(request))
+    restored = restore_revision(
+        revision, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request)
+    )
     return f"Restored {revision.version} as {restored.version}. Readers' pages stay as they are."
 
 
@@ -151,6 +161,11 @@ def _change_address(request, post, panel):
         raise Refused("Write the new address.")
     post = change_slug(post, form.cleaned_data["slug"], by=request.user)
     return f"The address is {post.get_absolute_url()} now; the old one leads there."
+
+
+def _despite_rollback(request):
+    """Whether the person confirmed that they want a text whose import was rolled back."""
+    return "despite_rollback" in request.POST
 
 
 def _why(request):

@@ -40,6 +40,7 @@ class PlaceFilter(admin.SimpleListFilter):
         "reported": ("reported by readers", lambda posts: posts.reported()),
         "live": ("live", lambda posts: posts.filter(live_revision__isnull=False, withdrawn_at=None)),
         "open": ("open to search engines", lambda posts: posts.indexable()),
+        "bulk": ("closed: approved in bulk only", lambda posts: posts.approved_in_bulk()),
         "withdrawn": ("withdrawn", lambda posts: posts.filter(withdrawn_at__isnull=False)),
     }
 

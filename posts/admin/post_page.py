@@ -9,14 +9,17 @@ from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.lists import status_badge
 from posts.admin.post_parts import last_entries, plans_of
 from posts.admin.record_form import placed_images
+from posts.admin.standing import approving_does, review_state
 from posts.checks import findings, results
 from posts.checks.stored import repeated_posts, uncompared
+from posts.four_eyes import eyes_on, missing_decision
 from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.models import Revision
 from posts.operations import approval_obstacles
 from posts.operations.record_revision import BUMPS, next_version
-from posts.operations.release import release_obstacles, rollback_target
+from posts.operations.release import release_obstacles, rollback_target, standing_approval
 from posts.operations.review import can_be_decided
+from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
 
 HISTORY_LENGTH = 20
 MAY = {
@@ -142,6 +145,11 @@ def desk_context(post, user, panel):
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
     is_open = can_be_decided(post)
+    eyes = eyes_on(post, head)
+    back = rollback_target(post) if post.is_live and may["release"] else None
+    releasable = may["release"] and not release_obstacles(post, head)
+    revisions = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
+    _warn_of_rolled_back(post, revisions)
     decision = panel.get("decide") or DecisionForm(
         post=post,
         initial={
@@ -167,17 +175,22 @@ def desk_context(post, user, panel):
         "decision": decision,
         "obstacles": _obstacles(post, user, flags) if is_open and may["decide"] else [],
         "can_decide": may["decide"] and is_open,
+        "approving": approving_does(post, eyes, by=user) if may["decide"] and is_open else "",
+        "missing_decision": missing_decision(eyes) if is_open else "",
+        "review_state": review_state(post),
         "can_submit": may["submit"]
         and not post.awaits_review
         and head.status not in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED),
-        "can_release": may["release"] and not release_obstacles(post, head),
-        "rollback_to": rollback_target(post) if post.is_live and may["release"] else None,
+        "can_release": releasable,
+        "release_warning": rolled_back_warning(head, standing_approval(head)) if releasable else "",
+        "rollback_to": back,
+        "back_warning": rolled_back_warning(back, standing_approval(back)) if back else "",
         "typed": panel.get("typed", {}),
         "refused_act": panel.get("act", ""),
         "flag_form": panel.get("flag") or FlagForm(prefix="flag"),
         "address_form": panel.get("address") or AddressForm(initial={"slug": post.slug}),
         "next_versions": [(bump, next_version(head.version, bump)) for bump in BUMPS],
-        "revisions": list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH]),
+        "revisions": revisions,
         "releases": list(
             post.releases.select_related("revision", "before", "owner", "made_by").defer(
                 "revision__snapshot", "before__snapshot"
@@ -185,6 +198,13 @@ def desk_context(post, user, panel):
         ),
         "claims": _claims(post),
     }
+
+
+def _warn_of_rolled_back(post, revisions):
+    """Give each of `revisions` the warning that restoring it asks to confirm; most posts have none."""
+    has_any = post.revisions.filter(batch__state__in=ROLLED_BACK_STATES).exists()
+    for revision in revisions:
+        revision.warning = rolled_back_warning(revision, standing_approval(revision)) if has_any else ""
 
 
 def _obstacles(post, user, flags):

@@ -14,7 +14,7 @@ from posts.admin.decisions import review_address, undoable_decisions
 from posts.admin.lists import number_in
 from posts.jobs.backend import enqueue_once
 from posts.jobs.queue import carry_out_bulk, prepare_bulk
-from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueFigure, Review
+from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueEntry, QueueFigure, Review, Revision
 from posts.operations import (
     Refused,
     begin_bulk,
@@ -35,7 +35,7 @@ from posts.queue import weights
 from posts.queue.figures import capped_counts, said_count, short_count
 from posts.queue.order import ORDER, STATES, Place, QueueView, after, before
 from posts.queue.ranking import BATCHES, GENERATORS, STACKS
-from posts.queue.rows import rows_of
+from posts.queue.rows import reasons_of_entry, rows_of
 from posts.queue.weights import WEIGHTS
 
 PAGE = 50
@@ -116,10 +116,11 @@ class QueuePage(DeskView):
         saved = [(own.name, QueueView.from_query(own.query), own.pk) for own in person.saved_views.all()]
         shown = [*((name, kept, None) for name, kept in VIEWS), *saved]
         keys_off = DeskPreference.objects.filter(person=person, keys_off=True)
-        count, keys_off, *counts = capped_counts(
+        count, keys_off, in_bulk, *counts = capped_counts(
             [
                 view.countable(by=person, now=now),
                 keys_off,
+                Post.objects.approved_in_bulk(),
                 *(kept.countable(by=person, now=now) for _, kept, _ in shown),
             ]
         )
@@ -140,6 +141,7 @@ class QueuePage(DeskView):
                 {"name": name, "query": kept.query(), "count": short_count(number), "is_here": kept == view, "pk": pk}
                 for (name, kept, pk), number in zip(shown, counts, strict=True)
             ],
+            in_bulk=short_count(in_bulk),
             is_named=any(kept == view for _, kept, _ in shown),
             filters=filters,
             matching_count=said_count(count),
@@ -286,7 +288,7 @@ class Undo(DeskView):
         if decision is None:
             raise Http404("No decision has this number.")
         try:
-            undone = undo_decision(decision, by=request.user)
+            undone = undo_decision(decision, by=request.user, despite_rollback="despite_rollback" in request.POST)
             self.say(f"Taken back: {undone.revision.version} waits for a person again.")
         except Refused as refusal:
             self.say(str(refusal), messages.WARNING)
@@ -358,6 +360,19 @@ class BulkForm(forms.Form):
             del self.fields[name]
 
 
+def _say_what_rows_are(rows):
+    """Give each BulkRow the version that was chosen, and the points and reasons for which it waits, if it does."""
+    texts = Revision.objects.filter(post__in={row.post_id for row in rows}).order_by("number")
+    versions = {(post, fingerprint): version for post, fingerprint, version in texts.filter(
+        fingerprint__in={row.fingerprint for row in rows}
+    ).values_list("post_id", "fingerprint", "version")}  # fmt: skip
+    entries = QueueEntry.objects.in_bulk([row.post_id for row in rows])
+    for row in rows:
+        row.version = versions.get((row.post_id, row.fingerprint), "–")
+        row.entry = entries.get(row.post_id)
+        row.reasons = reasons_of_entry(row.entry) if row.entry else []
+
+
 class BulkPage(DeskView):
     """One run: what each post would get, then what each got."""
 
@@ -394,7 +409,8 @@ class BulkPage(DeskView):
         refused = run.rows.exclude(obstacle="").order_by().values_list("obstacle").annotate(count=Count("pk"))
         after_row = number_in(self.request.GET.get("after", "")) or 0
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
-            "outcome", "said", "post__title")[: BULK_ROWS + 1])  # fmt: skip
+            "outcome", "said", "fingerprint", "post__title")[: BULK_ROWS + 1])  # fmt: skip
+        _say_what_rows_are(rows)
         self.title = f"{run.get_act_display()}: {sum(count.values()):,} posts"
         response = self.page(
             "bulk",

@@ -17,7 +17,8 @@ from posts.admin.csv_lists import CSVList
 from posts.admin.finding import find_post
 from posts.admin.lists import MAX_ID
 from posts.admin.records import ReadOnlyAdmin
-from posts.models import Release, Revision, ScheduledRelease
+from posts.admin.standing import closed_after, nothing_to_release
+from posts.models import Release, ScheduledRelease
 from posts.operations import (
     HeadMoved,
     PageMoved,
@@ -30,6 +31,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.release import releasable_revision, release_obstacles, rollback_targets, standing_approval
+from posts.operations.rolled_back import rolled_back_warning
 from posts.operations.schedule import moment_in_zone
 
 LOG_LENGTH = 50
@@ -157,6 +159,7 @@ class ReleasesView(View):
         approval = standing_approval(revision) if revision else None
         targets = rollback_targets(post) if post.is_live else []
         target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
+        target_approval = standing_approval(target) if target else None
         last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
         context = {
             **self.admin_site.each_context(request),
@@ -166,13 +169,15 @@ class ReleasesView(View):
             "revision": revision,
             "approval": approval,
             "obstacles": release_obstacles(post, revision) if revision else [],
-            "nothing_because": None if revision else _nothing_because(post),
+            "nothing_because": None if revision else nothing_to_release(post),
             "form": typed.get("release") or (_release_form(post, revision, user) if revision else None),
             "take_down": typed.get("take_down") or TakeDownForm(user=user, auto_id="down_%s"),
             "after_release": closed_after(post, approval) if approval else [],
+            "release_warning": rolled_back_warning(revision, approval) if revision else "",
             "target": target,
-            "target_approval": standing_approval(target) if target else None,
-            "after_roll_back": closed_after(post, standing_approval(target), keeps_hold=True) if target else [],
+            "target_approval": target_approval,
+            "after_roll_back": closed_after(post, target_approval, keeps_hold=True) if target else [],
+            "back_warning": rolled_back_warning(target, target_approval) if target else "",
             "rollback_note": last.rollback_note if last else "",
             "last_release": last,
             "why": request.POST.get("why", ""),
@@ -192,6 +197,7 @@ class ReleasesView(View):
             raise Refused("This text is no text of this post.")
         words = {name: data[name] for name in ("owner", "expected_result", "rollback_note")}
         words["ends_withdrawal"] = data["was_withdrawn"]
+        words["despite_rollback"] = "despite_rollback" in request.POST
         # Both or neither: a text that goes out must not stay because its end could not be planned.
         with transaction.atomic():
             if data["when"] == "now":
@@ -243,6 +249,7 @@ class ReleasesView(View):
             by=request.user,
             to=to,
             why=request.POST.get("why", ""),
+            despite_rollback="despite_rollback" in request.POST,
             expected_live_id=int(live) if live.isdecimal() and len(live) < 19 else 0,
         )
         return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
@@ -303,37 +310,6 @@ def _release_form(post, revision, user):
             "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
         },
     )
-
-
-def closed_after(post, approval, *, keeps_hold=False):
-    """Why search engines would stay away once the text of `approval` is live, in words; empty when they may come."""
-    reasons = []
-    if approval.is_bulk:
-        reasons.append("approved in bulk only")
-    if post.needs_human_review:
-        reasons.append("a flag is open")
-    if keeps_hold and post.held:
-        reasons.append("held")
-    batches = {post.last_batch, approval.revision.batch}
-    closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
-    reasons += [f"import {pk} is switched off" for pk in closed]
-    if not settings.INDEXING:
-        reasons.append("the site is switched off")
-    return reasons
-
-
-def _nothing_because(post):
-    """Why there is nothing to release, in words."""
-    head = post.head_revision
-    if post.awaits_review:
-        return f"{head.version} waits for review."
-    return {
-        Revision.Status.DRAFTED: f"{head.version} is a draft that nobody has submitted for review.",
-        Revision.Status.IN_REVIEW: f"{head.version} is in review.",
-        Revision.Status.CHANGES_REQUESTED: f"Edits are asked for in {head.version}.",
-        Revision.Status.REJECTED: f"{head.version} was rejected.",
-        Revision.Status.APPROVED: f"{head.version} is what readers see; nothing newer is approved.",
-    }.get(head.status, f"{head.version} is {head.get_status_display().lower()}.")
 
 
 def release_log(post, targets):

@@ -309,7 +309,7 @@ class ReviewUndo(DeskReview):
             raise Http404("There is no such decision.")
         post = review.revision.post
         try:
-            undo_decision(review, by=request.user)
+            undo_decision(review, by=request.user, despite_rollback="despite_rollback" in request.POST)
         except Refused as refusal:
             for obstacle in refusal.obstacles:
                 messages.error(request, obstacle)

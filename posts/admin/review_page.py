@@ -9,18 +9,19 @@ from django.utils import timezone
 from posts.admin.compare import comparison_context
 from posts.admin.decisions import review_address
 from posts.admin.lists import status_badge
+from posts.admin.standing import approving_does, review_state
 from posts.checks import registered_checks
 from posts.checks.stored import results_of_post
 from posts.comparing import default_pair
 from posts.comparing.blocks import blocks_of
-from posts.four_eyes import PART, eyes_on, missing_decision, own_text_obstacles, weight_of
+from posts.four_eyes import eyes_on, missing_decision, own_text_obstacles
 from posts.images import is_allowed_image_url
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.operations import approval_obstacles
 from posts.operations.claim import HOLD, held_by_another
 from posts.operations.desk import keys_are_on
 from posts.operations.review import can_be_decided, repeats_live
-from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles
+from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
 from posts.queue.figures import capped_counts, decisions_of, short_count, start_of
 from posts.queue.order import before, next_item, place_of, previous_item
 from posts.queue.rows import reasons_of_entry
@@ -102,7 +103,8 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "is_due": is_due,
         "confirms": repeats_live(post),
         "missing_decision": missing_decision(eyes) if is_due else "",
-        "is_part": weight_of(eyes, by=by) == PART,
+        "approving": approving_does(post, eyes, by=by) if may_decide and is_due else "",
+        "review_state": review_state(post),
         "can_decide": may_decide and is_due and not standing,
         "may_decide": may_decide,
         "may_flag": by.has_perm("posts.flag_post"),
@@ -278,6 +280,7 @@ def undo_context(by, *, now=None):
     return {
         "undo": review,
         "undo_post": post,
+        "undo_warning": undo_warning(review),
         "undo_until": undo_ends_at(review),
         "undo_words": outcome_words(post, review),
     }

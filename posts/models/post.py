@@ -14,8 +14,8 @@ from posts.records import is_digest
 
 # What pages of a post read of it and of the rows around it.
 _OF_PAGE = (
-    "source_id slug view_count claimed_revision claimed_hash flags needs_human_review held withdrawn_at "
-    "first_published_at last_published_at first_batch_id created_at last_batch__index_open"
+    "source_id slug view_count claimed_revision claimed_hash flags needs_human_review held closed_until_decided "
+    "withdrawn_at first_published_at last_published_at first_batch_id created_at last_batch__index_open"
 ).split()
 _OF_PAGE += [
     f"{text}__{name}"
@@ -63,6 +63,7 @@ class PostQuerySet(models.QuerySet):
             withdrawn_at__isnull=True,
             needs_human_review=False,
             held=False,
+            closed_until_decided=False,
             live_revision__status=Revision.Status.APPROVED,
             live_approval__outcome=Review.Outcome.APPROVED,
             live_approval__is_bulk=False,
@@ -84,6 +85,15 @@ class PostQuerySet(models.QuerySet):
             withdrawn_at__isnull=True,
             # Every live text has this date; naming it leads SQLite to the index.
             first_published_at__isnull=False,
+        )
+
+    def approved_in_bulk(self):
+        """Posts whose live text stays closed because it was approved in bulk only: nobody has read it by itself."""
+        return self.filter(
+            live_revision__isnull=False,
+            live_approval__is_bulk=True,
+            live_approval__revoked_at__isnull=True,
+            withdrawn_at__isnull=True,
         )
 
     def waiting(self):
@@ -174,6 +184,8 @@ class Post(models.Model):
     awaits_review = models.BooleanField(default=False, db_default=False, editable=False)
     needs_human_review = models.BooleanField(default=False, db_default=False, editable=False)
     held = models.BooleanField(default=False, db_default=False, editable=False)
+    # What readers see came back after its import was rolled back: nobody has decided about it since.
+    closed_until_decided = models.BooleanField(default=False, db_default=False, editable=False)
     withdrawn_at = models.DateTimeField(null=True, editable=False)
     first_published_at = models.DateTimeField(null=True, editable=False)
     last_published_at = models.DateTimeField(null=True, editable=False)
@@ -268,7 +280,7 @@ class Post(models.Model):
     @property
     def index_obstacles(self):
         """Why search engines are kept away, in words, all of them; empty when the post is indexable."""
-        return self.list_obstacles + ([] if settings.INDEXING else ["the site is switched off"])
+        return self.list_obstacles + self.site_switches()
 
     @property
     def list_obstacles(self):
@@ -294,10 +306,21 @@ class Post(models.Model):
             reasons.append("a flag is open")
         if self.held:
             reasons.append("held")
+        if self.closed_until_decided:
+            reasons.append("its import was rolled back")
+        return reasons + self.import_switches(self.live_revision if self.live_revision_id else None)
+
+    def import_switches(self, revision):
+        """Which switches of imports would keep search engines away while `revision` (or None) is live, in words."""
         # The import that brought the live text counts too: a later one that proposes another opens nothing.
-        batches = {self.last_batch} | ({self.live_revision.batch} if self.live_revision_id else set())
+        batches = {self.last_batch} | ({revision.batch} if revision else set())
         closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
-        return reasons + [f"import {pk} is switched off" for pk in closed]
+        return [f"import {pk} is switched off" for pk in closed]
+
+    @staticmethod
+    def site_switches():
+        """Whether the site's own switch keeps search engines away, in words."""
+        return [] if settings.INDEXING else ["the site is switched off"]
 
     @property
     def is_indexable(self):

@@ -52,7 +52,10 @@ class Review(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["-created_at"], name="review_newest")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="review_newest"),
+            models.Index(fields=["id"], condition=Q(is_bulk=True), name="review_bulk"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="review_has_fingerprint"),
             models.CheckConstraint(

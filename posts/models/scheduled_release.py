@@ -33,6 +33,9 @@ class ScheduledRelease(models.Model):
     ends_withdrawal = models.BooleanField(
         default=False, db_default=False, help_text="The post was withdrawn when this was planned."
     )
+    despite_rollback = models.BooleanField(
+        default=False, db_default=False, help_text="Who planned this knew that the import of the text was rolled back."
+    )
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     expected_result = models.TextField(blank=True, default="", db_default="")
     rollback_note = models.TextField(blank=True, default="", db_default="")

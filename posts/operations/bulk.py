@@ -61,9 +61,7 @@ def look_at_rows(run, *, between=lambda: None):
     with the rows that nobody has looked at; return the run, which is ready then."""
     while rows := list(run.rows.filter(outcome=BulkRow.Outcome.OPEN)[:CHUNK]):
         held = _holds(rows)
-        posts = Post.objects.select_related("head_revision", "live_revision", "live_approval").in_bulk(
-            [row.post_id for row in rows]
-        )
+        posts = Post.objects.with_texts().in_bulk([row.post_id for row in rows])
         for row in rows:
             obstacles = _obstacles(run, row, posts[row.post_id], held.get(row.post_id))
             row.outcome = BulkRow.Outcome.WILL_REFUSE if obstacles else BulkRow.Outcome.PASSES

@@ -9,6 +9,7 @@ from posts.models import Release, Review, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
 from posts.operations.refusals import LONG_WORDS, PageMoved, Refused, checked_words, locked, require
+from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles
 from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
 from posts.queue.ranking import refresh_queue
 
@@ -64,11 +65,14 @@ def release_revision(
     expected_result="",
     rollback_note="",
     ends_withdrawal=False,
+    despite_rollback=False,
     expected_live_id=None,
 ):
     """Make an approved `revision` what readers see from now on; return the Release.
 
     ends_withdrawal: whether it may bring a withdrawn page back; a form opened before the withdrawal must not.
+    despite_rollback: whether the person was told that the import of the text was rolled back, where it was: readers see
+    it then, and search engines stay away until somebody decides about it anew.
     expected_live_id: the live revision that the form showed (0 for none); PageMoved when it is another by now.
     Raises Refused naming all obstacles at once.
     """
@@ -79,9 +83,10 @@ def release_revision(
     obstacles = release_obstacles(post, revision)
     if post.withdrawn_at and not ends_withdrawal:
         obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
+    approval = standing_approval(revision)
+    obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
     if obstacles:
         raise Refused(*obstacles)
-    approval = standing_approval(revision)
     return make_live(
         post,
         approval.revision,
@@ -141,10 +146,11 @@ def rollback_target(post):
 
 
 @transaction.atomic
-def roll_back(post, *, by, to=None, why="", expected_live_id=None):
+def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_live_id=None):
     """Move readers back to an earlier approved text (`to`, or the one before) and revoke what is left; return the
     Release. No gate stands in the way; the working copy stays as it is.
 
+    despite_rollback: as in release_revision.
     expected_live_id: the live revision that the form showed; PageMoved when it is another by now, so that a second
     press doesn't go back a second time.
     """
@@ -164,6 +170,9 @@ def roll_back(post, *, by, to=None, why="", expected_live_id=None):
             raise Refused(f"{to.version} is no earlier approved text of this post.")
     if not targets:
         raise Refused("No earlier approved text exists. Withdraw the post instead.")
+    approval = standing_approval(targets[0])
+    if obstacles := rolled_back_obstacles(targets[0], approval, despite_rollback=despite_rollback):
+        raise Refused(*obstacles)
     return move_back(post, targets[0], by=by, why=why)
 
 
@@ -260,6 +269,7 @@ def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=Fals
         post.withdrawn_at = None
     post.live_revision = revision
     post.live_approval = approval
+    post.closed_until_decided = rolled_back_import(revision, approval) is not None
     # Feeds and sitemaps take the first date for the post's age.
     post.first_published_at = post.first_published_at or now
     post.last_published_at = now
@@ -269,6 +279,7 @@ def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=Fals
             "live_approval",
             "withdrawn_at",
             "held",
+            "closed_until_decided",
             "first_published_at",
             "last_published_at",
         ]

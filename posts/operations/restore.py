@@ -4,17 +4,20 @@ from posts.claims import claims_today, with_claims
 from posts.models import Revision
 from posts.operations.record_revision import record_revision
 from posts.operations.refusals import HeadMoved, Refused, locked, require
+from posts.operations.release import standing_approval
+from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import first_status
 from posts.queue.ranking import refresh_queue
 from posts.records import RecordRefused
 
 
 @transaction.atomic
-def restore_revision(revision, *, by, why="", expected_head_id=None):
+def restore_revision(revision, *, by, why="", despite_rollback=False, expected_head_id=None):
     """Bring the words of an earlier `revision` back as a new head with an equal fingerprint; return it.
 
     It waits for review, unless it is what readers see and a person approved. Readers' pages stay as they are, and
-    so do today's claims and view count: an old text brings no old ones back. expected_head_id: as in record_revision.
+    so do today's claims and view count: an old text brings no old ones back.
+    despite_rollback: as in release_revision. expected_head_id: as in record_revision.
     """
     require(by, "restore_post")
     post = locked(revision.post)
@@ -23,6 +26,9 @@ def restore_revision(revision, *, by, why="", expected_head_id=None):
     revision = Revision.objects.get(pk=revision.pk)
     if revision.fingerprint == post.head_revision.fingerprint:
         raise Refused(f"The working copy is the text of {revision.version} already.")
+    approval = standing_approval(revision)
+    if obstacles := rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback):
+        raise Refused(*obstacles)
     try:
         restored = record_revision(
             post,

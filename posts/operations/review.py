@@ -19,6 +19,7 @@ from posts.operations.refusals import (
     require_person,
 )
 from posts.operations.release import make_live, standing_approval
+from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
 from posts.operations.undo import keep_way_back, standing_of
 from posts.queue.ranking import refresh_queue
@@ -28,6 +29,10 @@ STEPS = {
     Review.Outcome.CHANGES_REQUESTED: "ask for edits",
     Review.Outcome.REJECTED: "reject",
 }
+
+
+# Without the version: refusals are counted by their words.
+WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would close it. Approve it individually."
 
 
 def repeats_live(post):
@@ -40,11 +45,16 @@ def repeats_live(post):
 
 
 def asks_for_confirmation(post):
-    """Whether the approval of the live text waits for a person: a flag is open, or nobody read it by itself yet."""
+    """Whether the approval of the live text waits for a person: a flag is open, nobody read it by itself yet, or its
+    import was rolled back since."""
     return (
         post.is_live
         and post.live_approval_id is not None
-        and (post.live_approval.is_bulk or post.review_flags.filter(cleared_at=None).exists())
+        and (
+            post.live_approval.is_bulk
+            or post.closed_until_decided
+            or post.review_flags.filter(cleared_at=None).exists()
+        )
     )
 
 
@@ -72,6 +82,8 @@ def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="",
         obstacles.append("The post is withdrawn. Approve it for a later release; that release ends the withdrawal.")
     if is_bulk and post.held:
         obstacles.append("The post came held back (a draft or private); decide about it alone.")
+    if is_bulk and not obstacles and post.is_listable:
+        obstacles.append(WOULD_CLOSE)
     return obstacles + _text_obstacles(
         post, revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason, is_bulk=is_bulk
     )
@@ -253,7 +265,8 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
 def _confirm(post, *, by):
     clear_open_flags(post, by=by, note=f"Answered by the approval of {post.live_revision.version}.")
     post.live_approval = standing_approval(post.live_revision)
-    post.save(update_fields=["live_approval"])
+    post.closed_until_decided = rolled_back_import(post.live_revision, post.live_approval) is not None
+    post.save(update_fields=["live_approval", "closed_until_decided"])
     refresh_listing(post)
     refresh_queue(post)
 

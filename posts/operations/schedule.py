@@ -15,7 +15,8 @@ from posts.operations.refusals import (
     locked,
     require_person,
 )
-from posts.operations.release import release_obstacles, release_revision, withdraw_post
+from posts.operations.release import release_obstacles, release_revision, standing_approval, withdraw_post
+from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle
 
 logger = logging.getLogger("posts.schedule")
@@ -54,12 +55,14 @@ def schedule_release(
     rollback_note="",
     why="",
     ends_withdrawal=False,
+    despite_rollback=False,
     now=None,
 ):
     """Plan to release `revision`, or (kind "withdraw") to take the page down, at `due_at`; return the ScheduledRelease.
 
     due_at: aware, in the future. zone: the name of the zone that it was typed in. The gates of a release are
     checked now, and all of them once more when the time comes. One waiting plan of a kind for each post.
+    despite_rollback: as in release_revision; an import that is rolled back only afterwards refuses the plan.
     """
     now = now or timezone.now()
     kind = ScheduledRelease.Kind(kind)
@@ -72,6 +75,8 @@ def schedule_release(
         obstacles.append(f"“{waiting}” is planned already. Cancel it first.")
     if kind == ScheduledRelease.Kind.RELEASE:
         obstacles += release_obstacles(post, revision)
+        approval = standing_approval(revision)
+        obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
         if post.withdrawn_at and not ends_withdrawal:
             obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
     elif page_state(post) == WITHDRAWN and not post.scheduled_releases.filter(state=WAITING).exists():
@@ -89,6 +94,7 @@ def schedule_release(
         zone=zone,
         state=PLAN_STEPS["schedule"][NEW],
         ends_withdrawal=bool(post.withdrawn_at),
+        despite_rollback=despite_rollback,
         owner=owner or by,
         expected_result=checked_words(expected_result, name="The expected result", limit=LONG_WORDS),
         rollback_note=checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS),
@@ -183,4 +189,5 @@ def _do(plan, post):
         expected_result=plan.expected_result,
         rollback_note=plan.rollback_note,
         ends_withdrawal=plan.ends_withdrawal,
+        despite_rollback=plan.despite_rollback,
     )

@@ -16,6 +16,7 @@ from posts.models import QueueEntry, Release, Review, ReviewFlag, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listing
 from posts.operations.refusals import NotAllowed, Refused, locked, require_person
+from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles, rolled_back_warning
 from posts.operations.transitions import PAGE_STEPS, page_state, take_step
 from posts.queue.ranking import refresh_queue
 
@@ -24,7 +25,9 @@ STEPS_BACK = {Revision.Status.DRAFTED: "undo, to drafted", Revision.Status.IN_RE
 _MOMENTS = ("first_published_at", "last_published_at", "withdrawn_at")
 # Told in words of their own, or no reason to refuse.
 _ELSEWHERE = ("flags", "awaits_review", "queue")
-_COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held")
+_COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held", "closed_until_decided")
+# Decisions from before this column keep nothing of it.
+_MISSING = {"closed_until_decided": False}
 
 
 def standing_of(post):
@@ -64,7 +67,7 @@ def undo_obstacles(review, post, *, now=None):
         return ["The decision is taken back already."]
     if not review.way_back:
         return ["This decision is older than taking back; decide anew."]
-    version, after = review.revision.version, review.way_back["after"]
+    version, after = review.revision.version, _MISSING | review.way_back["after"]
     obstacles = []
     if (now or timezone.now()) >= undo_ends_at(review):
         obstacles.append("Ten minutes have passed. Roll back, or decide anew.")
@@ -85,12 +88,28 @@ def undo_obstacles(review, post, *, now=None):
     return obstacles
 
 
+def text_before(review):
+    """(the Revision that undoing `review` would bring back to readers, the approval that it would have); (None, None)
+    where readers go on seeing what they see."""
+    before, after = (review.way_back or {}).get("before", {}), (review.way_back or {}).get("after", {})
+    if before.get("release") == after.get("release") or not before["live_revision_id"]:
+        return None, None
+    approval = Review.objects.filter(pk=before["live_approval_id"]).first()
+    return Revision.objects.select_related("post").get(pk=before["live_revision_id"]), approval
+
+
+def undo_warning(review):
+    """What a person has to confirm before they undo `review`, in words; "" where there is nothing to say."""
+    return rolled_back_warning(*text_before(review))
+
+
 @transaction.atomic
-def undo_decision(review, *, by, now=None):
+def undo_decision(review, *, by, despite_rollback=False, now=None):
     """Take `review` back: text, queue, flags, page and index stand as they did before it; return the Review.
 
     Ten minutes, the same person, and nothing newer: otherwise Refused with every reason. A flag raised meanwhile
-    stays open. now: an aware moment, the present by default.
+    stays open. despite_rollback: as in release_revision, for the text that readers see again.
+    now: an aware moment, the present by default.
     """
     require_person(by, "review_post")
     now = now or timezone.now()
@@ -100,7 +119,9 @@ def undo_decision(review, *, by, now=None):
         raise NotAllowed(f"{review.reviewer} decided that. Only who decided can take it back.")
     if obstacles := undo_obstacles(review, post, now=now):
         raise Refused(*obstacles)
-    before, after = review.way_back["before"], review.way_back["after"]
+    if obstacles := rolled_back_obstacles(*text_before(review), despite_rollback=despite_rollback):
+        raise Refused(*obstacles)
+    before, after = _MISSING | review.way_back["before"], review.way_back["after"]
     released = before["release"] != after["release"]
     if released and page_state(post) not in PAGE_STEPS[_page_step(before)]:
         raise Refused(f"The page is {page_state(post)}; no release can be taken back.")
@@ -113,6 +134,8 @@ def undo_decision(review, *, by, now=None):
     _reopen(set(before["flags"]) - set(after["flags"]))
     post.needs_human_review = post.review_flags.filter(cleared_at=None).exists()
     left = post.live_revision
+    if released and before["live_revision_id"]:
+        before["closed_until_decided"] = rolled_back_import(*text_before(review)) is not None
     for name in _COLUMNS:
         setattr(post, name, before[name])
     for name in _MOMENTS:

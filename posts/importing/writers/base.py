@@ -86,6 +86,7 @@ class BatchWriter:
                     "live_approval_id": None,
                     "needs_human_review": _asks_for_person(incoming.record),
                     "held": bool(incoming.holds),
+                    "closed_until_decided": False,
                     "withdrawn_at": None,
                     "first_published_at": None,
                     "last_published_at": None,

@@ -1,0 +1,72 @@
+"""Where one post stands, in words. Every such sentence of its pages comes from here, so that none of them contradicts
+the badge beside it."""
+
+import copy
+
+from posts.four_eyes import PART, weight_of
+from posts.models import Revision
+from posts.operations.review import asks_for_confirmation, repeats_live
+from posts.operations.rolled_back import rolled_back_import
+
+
+def review_state(post):
+    """Where the proposed text stands in review, in a sentence or two."""
+    head = post.head_revision
+    if head.status == Revision.Status.APPROVED:
+        return _approved_state(post)
+    if head.status in Revision.UNDECIDED:
+        if post.awaits_review and post.withdrawn_at:
+            return f"{head.version} waits for review. The page is withdrawn, so it is not in the queue."
+        if post.awaits_review:
+            return f"{head.version} waits for review."
+        return f"{head.version} is a draft that nobody has submitted for review."
+    return {
+        Revision.Status.CHANGES_REQUESTED: f"Edits are requested on {head.version}.",
+        Revision.Status.REJECTED: f"{head.version} is rejected.",
+    }.get(head.status, f"{head.version} is {head.get_status_display().lower()}.")
+
+
+def _approved_state(post):
+    head = post.head_revision
+    if post.withdrawn_at:
+        return f"{head.version} is approved. The page is withdrawn."
+    if not post.is_live or post.live_revision.fingerprint != head.fingerprint:
+        return f"{head.version} is approved and not released."
+    if asks_for_confirmation(post):
+        return f"{head.version} is approved, and readers see it. It asks for a decision about this text individually."
+    return f"{head.version} is approved, and readers see it."
+
+
+def nothing_to_release(post):
+    """Why there is nothing to release, in words."""
+    head = post.head_revision
+    if head.status != Revision.Status.APPROVED:
+        return review_state(post)
+    if post.is_live and post.live_revision.fingerprint == head.fingerprint:
+        return f"{head.version} is what readers see; nothing newer is approved."
+    return f"The approval of {head.version} was revoked."
+
+
+def approving_does(post, eyes, *, by):
+    """What an approval of the proposed text by `by` would do, in a sentence or two."""
+    head = post.head_revision
+    if weight_of(eyes, by=by) == PART:
+        return f"You wrote part of {head.version}: approving it is kept, and another person has to decide as well."
+    confirms = repeats_live(post)
+    subject = post.live_revision if confirms else head
+    closed = post.import_switches(subject) + post.site_switches()
+    engines = f"Search engines stay away: {', '.join(closed)}." if closed else ""
+    if confirms:
+        return f"Approving confirms {head.version}, which readers see. {engines}".strip()
+    if closed:
+        return f"Approving puts {head.version} before readers now. {engines}"
+    return f"Approving puts {head.version} before readers now and opens it to search engines."
+
+
+def closed_after(post, approval, *, keeps_hold=False):
+    """Why search engines would stay away once the text of `approval` is live, in words; empty when they may come."""
+    after = copy.copy(post)
+    after.live_revision, after.live_approval, after.withdrawn_at = approval.revision, approval, None
+    after.held = post.held and keeps_hold
+    after.closed_until_decided = rolled_back_import(approval.revision, approval) is not None
+    return after.index_obstacles
