@@ -1,7 +1,7 @@
 # The commands of AlphaNode. Plain `make` lists them.
 PYTHON = python3
 PORT = 8000
-# A folder of hostile texts that other people collected; tests/corpora says how its files look.
+# A folder of texts that other people collected; tests/corpora says how its files look.
 CORPORA =
 VENV_PYTHON = .venv/bin/python
 # A file of tests stays in one process, and each process has a database of its own. tests/conftest.py says which come
@@ -34,7 +34,7 @@ test-browser: venv-dev ## run the tests that open the site in Chromium; they fai
 validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java
 	@$(CLEAN) sh scripts/validate.sh $(VENV_PYTHON) $(ARGS)
 
-corpora: venv-dev ## try hostile texts of others in the folder CORPORA=… on both engines and in Chromium
+corpora: venv-dev ## try our own small cases, and with CORPORA=… the texts of others, on both engines and in Chromium
 	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
 
 torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the hostile texts as well

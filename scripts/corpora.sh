@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tries a folder of hostile texts that other people collected on SQLite and on PostgreSQL, compares both, prints counts.
-# Usage: scripts/corpora.sh PYTHON FOLDER [OPTION of tests.corpora…]
+# Tries our own small cases, and a folder of texts that other people collected, on SQLite and on PostgreSQL, compares
+# both, prints counts. Usage: scripts/corpora.sh PYTHON FOLDER [OPTION of tests.corpora…]; FOLDER may be empty.
 set -u
 python=$1
 folder=$2
@@ -8,8 +8,9 @@ shift 2
 # A relative folder is meant from where make was called, which is the project's folder.
 cd "$(dirname "$0")/.."
 if [ -z "$folder" ]; then
-    echo "Name the folder of texts: make corpora CORPORA=FOLDER. tests/corpora/__init__.py says how its files look." >&2
-    exit 2
+    echo "No folder was given, so only the project's own cases are tried. To try other texts too:"
+    echo "make corpora CORPORA=FOLDER. tests/corpora/__init__.py says how its files look."
+    folder=tests
 fi
 outcomes=$(mktemp -d)
 trap 'rm -rf "$outcomes"' EXIT

@@ -172,6 +172,31 @@ def test_the_title_is_what_the_head_says_else_a_heading_that_begins_the_text_els
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "---\ntitle: A\nrole: [a, b]\nrole: [a, b]\n---\n",
+        "---\ntitle: A\nx: {role: 1}\ntitle: A\n---\n",
+        '{"title": "A", "role": 1, "role": 1}\n',
+        '---json\n{"title": "A", "title": "A"}\n---\n',
+    ],
+)
+def test_a_key_that_stands_twice_with_one_value_is_taken_once_and_counted(tmp_path, head):
+    batch = import_markdown(folder_of(tmp_path / "site", {"a.md": f"{head}Text."}))
+    assert Post.objects.get().title == "A"
+    assert batch.breakdown["warnings"] == {"a key that stood twice with the same value was taken once": 1}
+
+
+def test_posts_whose_html_readers_see_as_text_are_counted(tmp_path):
+    files = {
+        "a.md": "<p>One <b>two</b></p>",
+        "b.md": "`<b>` and\n\n    <p>\n\n<https://a.example/>",
+        "c.md": "a < b > c",
+    }
+    batch = import_markdown(folder_of(tmp_path / "site", files))
+    assert batch.breakdown["warnings"] == {"HTML tags that readers see as text": 1}
+
+
+@pytest.mark.parametrize(
     ("path", "title"),
     [
         ("Import from Notes.md", "Import from Notes"),
@@ -451,7 +476,8 @@ HOSTILE_HEADS = {
     "object tag": ("a: !!python/object/apply:os.system [id]", "uses the tag"),
     "ruby tag": ("a: !ruby/object:Gem {}", "uses the tag"),
     "set tag": ("a: !!binary aGk=", "uses the tag"),
-    "same key": ("title: a\ntitle: b", "the key “title” twice .line 3"),
+    "same key": ("title: a\ntitle: b", "the key “title” twice, with different values .line 3"),
+    "same key, other value inside": ("title: a\nx: {y: 1, y: 2}", "the key “y” twice, with different values .line 3"),
     "tab": ("a:\n\t- b", "no YAML.*line 3"),
     "large key": ("k" * 1_000_000 + ": 1", "longer than"),
     "no end of a text": ('a: "b', "no YAML"),

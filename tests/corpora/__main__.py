@@ -17,9 +17,11 @@ SETS = {
     "xss": "*xss*.json",
     "markdown": "markdown/*",
     "wxr": "wxr/*.xml",
+    "field": "field/*",
 }
 # What the database has no part in is tried once.
-ON_BOTH_ENGINES = ("json", "naughty", "markdown", "wxr")
+ON_BOTH_ENGINES = ("json", "naughty", "markdown", "wxr", "field")
+OWN_CASES = Path(__file__).parents[1] / "field"
 
 
 def arguments():
@@ -52,11 +54,15 @@ def main():
     if options.compare:
         return compare(*options.compare)
     found = {name: sorted(options.folder.glob(pattern)) for name, pattern in SETS.items() if name in options.only}
+    if "field" in found:
+        # Our own cases are tried whatever the folder holds.
+        others = [path for path in found["field"] if path.parent.resolve() != OWN_CASES]
+        found["field"] = [*sorted(OWN_CASES.iterdir()), *others]
     missing = [name for name, paths in found.items() if not paths]
     if len(missing) == len(found):
         print(f"{options.folder} holds none of: {', '.join(SETS[name] for name in found)}", file=sys.stderr)
         return False
-    if not options.engine_only:
+    if not options.engine_only and options.folder.resolve() != OWN_CASES.parent:
         for name in missing:
             print(f"missing: {SETS[name]}")
     chosen = [name for name, paths in found.items() if paths and (name in ON_BOTH_ENGINES or not options.engine_only)]
@@ -73,7 +79,7 @@ def run(chosen, found, options):
     from django.db import connection
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests.corpora import commonmark, json_rows, markdown, naughty_strings, wxr, xss
+    from tests.corpora import commonmark, field, json_rows, markdown, naughty_strings, wxr, xss
     from tests.emptied import mend_emptied_databases
 
     mend_emptied_databases()
@@ -101,6 +107,7 @@ def run(chosen, found, options):
                         "commonmark": commonmark,
                         "markdown": markdown,
                         "wxr": wxr,
+                        "field": field,
                     }
                     tally = modules[name].run(found[name])
                 tally.name += f" ({connection.display_name}, {time.monotonic() - started:.0f} s)"

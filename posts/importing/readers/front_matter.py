@@ -72,6 +72,7 @@ class FrontMatter:
     body: str = ""
     unread_line: int = 0  # of what looks like a head that says whether the text is public, and is not read as one
     unread: str = ""
+    repeated: tuple = ()  # keys that stand twice with the same value
 
     def unread_hold(self):
         """The Hold of a text whose head was not read, or None."""
@@ -144,12 +145,13 @@ def _fenced_head(text, line):
     if kind == "JSON":
         # Hexo writes the members of the object alone.
         whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
-        return FrontMatter(*_both(_json(whole, line)), body)
+        values = _json(whole, line, repeated := [])
+        return FrontMatter(*_both(values), body, repeated=tuple(repeated))
     if len(signs) > 3 and not _begins_like_a_head(lines[:end]):
         return None
-    values, words = read_yaml(head, first_line=line + 1)
+    values, words = read_yaml(head, first_line=line + 1, repeated=(repeated := []))
     if isinstance(values, dict):
-        return FrontMatter(values, words, body)
+        return FrontMatter(values, words, body, repeated=tuple(repeated))
     if values is None:
         return FrontMatter(body=body)
     # Words between two rules are a text that begins with a rule.
@@ -184,14 +186,37 @@ def _block(lines):
 
 def _json_head(text, line):
     """Hugo's JSON head: an object at the very beginning. Template syntax begins with a brace too and is text."""
+    repeated = []
+    decoder = json.JSONDecoder(parse_constant=str, object_pairs_hook=_object_noting(repeated))
     try:
-        values, end = json.JSONDecoder(parse_constant=str).raw_decode(text[: MAX_BYTES + 1])
+        values, end = decoder.raw_decode(text[: MAX_BYTES + 1])
+    except FrontMatterRefused:
+        raise
     except (ValueError, RecursionError) as error:
         if not re.match(r'\{\s*"[^"\n]{1,80}"\s*:', text):
             return None
         where = line + getattr(error, "lineno", 1) - 1
         raise FrontMatterRefused(f"The front matter is no JSON that can be read (line {where}).") from None
-    return FrontMatter(*_both(values), text[end:].removeprefix("\n"))
+    return FrontMatter(*_both(values), text[end:].removeprefix("\n"), repeated=tuple(repeated))
+
+
+def _object_noting(repeated):
+    """A hook for JSON objects that adds keys which stand twice with the same value to `repeated`, and refuses those
+    with two."""
+
+    def made(pairs):
+        values = {}
+        for key, value in pairs:
+            if key in values:
+                if values[key] != value:
+                    raise FrontMatterRefused(
+                        f"The front matter has the key “{key[:80]}” twice, with different values. Keep one of them."
+                    )
+                repeated.append(key)
+            values[key] = value
+        return values
+
+    return made
 
 
 def _plain_head(text):
@@ -266,9 +291,11 @@ def _is_before_head(line, has_head):
     return not has_head and line.startswith(("<!--", "```", "~~~", "import ", "-->"))
 
 
-def _json(head, line):
+def _json(head, line, repeated):
     try:
-        values = json.loads(head, parse_constant=str)
+        values = json.loads(head, parse_constant=str, object_pairs_hook=_object_noting(repeated))
+    except FrontMatterRefused:
+        raise
     except json.JSONDecodeError as error:
         raise FrontMatterRefused(f"The front matter is no JSON: {error.msg} (line {error.lineno + line}).") from None
     except (ValueError, RecursionError):
@@ -329,13 +356,13 @@ def _both(values):
     return copied(values, 0)
 
 
-def read_yaml(text, *, first_line=1):
+def read_yaml(text, *, first_line=1, repeated=None):
     """(typed value, the same with every scalar as its text) of one YAML document; (None, None) of an empty one.
 
     Limits: MAX_BYTES is the caller's; MAX_DEPTH, MAX_VALUES counting each use of an alias. Raises FrontMatterRefused
-    with the line, counted from `first_line`.
+    with the line, counted from `first_line`. repeated: a list that gets the keys that stand twice with the same value.
     """
-    reader = _YAML(first_line)
+    reader = _YAML(first_line, [] if repeated is None else repeated)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             reader.take(event)
@@ -353,10 +380,11 @@ def read_yaml(text, *, first_line=1):
 class _YAML:
     """Builds values from the events of a parser. A value is a pair: typed, and as texts."""
 
-    def __init__(self, first_line):
+    def __init__(self, first_line, repeated):
         self.first_line = first_line
+        self.repeated = repeated
         self.result = (None, None)
-        self.open = []  # [typed, words, key that waits for its value, anchor, values before it]
+        self.open = []  # [typed, words, key that waits for its value and its event, anchor, values before it]
         self.anchors = {}  # name: (pair, number of values in it); None while it is open
         self.count = 0
         self.documents = 0
@@ -431,11 +459,14 @@ class _YAML:
             if isinstance(pair[0], dict | list):
                 self.refuse(event, "has a key that is no text")
             name = "" if pair[1] is None else pair[1]
-            if name in typed:
-                self.refuse(event, f"has the key “{name[:80]}” twice")
-            holder[2] = name
+            holder[2] = name, event
         else:
-            typed[key], words[key] = pair
+            name, of_key = key
+            if name in typed:
+                if (typed[name], words[name]) != pair:
+                    self.refuse(of_key, f"has the key “{name[:80]}” twice, with different values")
+                self.repeated.append(name)
+            typed[name], words[name] = pair
             holder[2] = None
 
 

@@ -14,11 +14,12 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from django.utils.text import slugify
 
+from posts.checks.residue import shows_tags
 from posts.importing import publication
 from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
 from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
-from posts.importing.readers.base import Reader, Row
+from posts.importing.readers.base import SAME_KEY_TWICE, Reader, Row
 from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
 from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
@@ -43,6 +44,7 @@ RELATIVE_PICTURES = (
 )
 RELATIVE_LINKS = "links with relative addresses stayed as they were; “site” in a mapping file says where they lead"
 LINKS_TO_FILES = "links to other files of the source stayed as they were"
+HTML_TAGS = "HTML tags that readers see as text"
 TEMPLATE_TITLE = (
     "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
 )
@@ -243,6 +245,8 @@ class MarkdownReader(Reader):
         row.record = {"source_id": row.identity} | fields.record
         if fields.payload:
             row.record["payload"] = fields.payload
+        if head.repeated:
+            fields.warnings.append(SAME_KEY_TWICE)
         if head.unread_line:
             fields.warnings.append(
                 f"line {head.unread_line} looks like front matter and was not read; the post is held"
@@ -317,6 +321,8 @@ class _Body:
         if any(_leads_to_no_place(match[2]) for match in _DESTINATION.finditer(self.text)):
             self._parse()
             self._note_relative_links()
+        if shows_tags(self.text):
+            self.fields.warnings.append(HTML_TAGS)
         if "![" in self.text:
             self._parse()
             self._place_images()
