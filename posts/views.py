@@ -113,12 +113,13 @@ def how(request):
     figures = site_figures()
     rows = [
         ("Approved by a person and listed", figures.listed, "approved"),
-        ("Approved, and not listed", max(0, figures.approved - figures.listed), "approved"),
+        ("Approved, and not listed", figures.unlisted, "approved"),
+        ("Approved, and flagged for a second look", figures.flagged, "flagged"),
         ("Waiting for a person", figures.waiting, "open"),
         ("Sent back for edits", figures.sent_back, "open"),
         ("Rejected", figures.rejected, "open"),
+        ("Not released: drafts, and articles approved for later", figures.unreleased, "open"),
         ("Withdrawn", figures.withdrawn, "open"),
-        ("Among all of these: flagged for a second look", figures.flagged, "flagged"),
     ]
     origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
     context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
