@@ -4,6 +4,7 @@ import csv
 import io
 import re
 
+BYTE_ORDER_MARK = "\ufeff"
 # A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (the wide forms too).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # What a spreadsheet may leave out before it looks: spaces, control characters, marks without width.
@@ -28,11 +29,14 @@ def safe_cell(value):
 
 
 def csv_lines(header, rows):
-    """Yield CSV (RFC 4180) line by line for an iterable of rows; nothing is held in memory."""
+    """Yield CSV (RFC 4180) line by line for an iterable of rows; nothing is held in memory.
+
+    It begins with a byte order mark: without one Excel reads UTF-8 as the letters of the machine's language.
+    """
     line = io.StringIO()
     writer = csv.writer(line)
     writer.writerow(header)
-    yield line.getvalue()
+    yield BYTE_ORDER_MARK + line.getvalue()
     for row in rows:
         line.seek(0)
         line.truncate()

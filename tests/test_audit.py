@@ -119,7 +119,7 @@ def test_the_list_is_taken_along_as_csv_in_which_nothing_runs(client):
     address = reverse("admin:posts_auditentry_csv")
     answer = client.get(address, {"post__id__exact": post.pk})
     assert answer.streaming and answer.headers["Content-Disposition"] == 'attachment; filename="auditentry.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
     assert [row["What"] for row in rows] == ["approved", "released", "saved"]
     assert {row["Source id"] for row in rows} == {post.source_id}
     assert rows[-1]["Detail"] == '\'=HYPERLINK("x")' and rows[-1]["Fingerprint before"] == head.fingerprint
@@ -136,14 +136,14 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(start):
 
 def test_other_cells_stay_as_they_are():
     assert [safe_cell(value) for value in ("a=1", "", None, 3)] == ["a=1", "", "", "3"]
-    assert "".join(csv_lines(["a", "b"], [["x,y", 'say "no"']])) == 'a,b\r\n"x,y","say ""no"""\r\n'
+    assert "".join(csv_lines(["a", "b"], [["x,y", 'say "no"']])) == '\ufeffa,b\r\n"x,y","say ""no"""\r\n'
 
 
 def test_releases_are_taken_along_too(client):
     post = make_post(released=True)
     client.force_login(person("Staff"))
     answer = client.get(reverse("admin:posts_release_csv"), {"post__id__exact": post.pk})
-    (row,) = csv.DictReader(io.StringIO(answer.getvalue().decode()))
+    (row,) = csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig")))
     assert (row["What"], row["Version"], row["Source id"]) == ("released", "1.0.0", post.source_id)
 
 

@@ -35,7 +35,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)"])
 def test_no_cell_of_a_csv_file_can_be_taken_for_a_formula(start):
     make_post(title=start, stack=[start], reference=start, topic='a "quoted", text')
-    table = list(csv.DictReader(io.StringIO("".join(posts_as_csv(Post.objects.all())))))
+    table = list(csv.DictReader(io.StringIO("".join(posts_as_csv(Post.objects.all())).removeprefix("\ufeff"))))
     assert table[0]["title"] == "'" + start and table[0]["stack"] == "'" + start
     assert table[0]["topic"] == 'a "quoted", text' and table[0]["waits"] == "yes"
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in table[0].values())
@@ -69,6 +69,20 @@ def test_a_filtered_selection_is_exported_from_the_list(client, staff):
         text = b"".join(answer.streaming_content).decode()
         assert "In the file" in text and "Not in it" not in text
     assert [json.loads(line)["title"] for line in json_lines(Post.objects.filter(title="Not in it"))] == ["Not in it"]
+
+
+def test_every_csv_file_begins_with_the_mark_by_which_excel_knows_utf_8(client, staff):
+    post = make_post(title="Übersicht für Zürich", released=True)
+    client.force_login(staff)
+    address = reverse("admin:posts_post_changelist")
+    answers = [
+        client.post(address, {"action": "export_csv", "_selected_action": [post.pk]}),
+        client.get(reverse("admin:posts_auditentry_csv")),
+        client.get(reverse("admin:posts_release_csv")),
+    ]
+    for answer in answers:
+        content = b"".join(answer.streaming_content)
+        assert content.startswith(b"\xef\xbb\xbf") and content.count(b"\xef\xbb\xbf") == 1
 
 
 def test_an_editor_is_not_offered_an_export(client, editor):
