@@ -21,7 +21,7 @@ BANDS = (
     ("Subject", "", ("topic", "summary", "ai_outline", "ai_brief")),
     ("Built with", "", ("stack", "tools", "code_language")),
     ("For whom", "", ("difficulty", "reading_time", "view_count")),
-    ("Score", "0 to 100, the generator's own marks", ("score",)),
+    ("Score", "0 to 100, as the record states them", ("score",)),
     ("Record", "as it was imported", ("revision", "reference", "hash", "flags")),
     ("Checks", "for the reviewer", ("checklist",)),
 )

@@ -58,6 +58,8 @@ def full_post(**options):
         payload={"generator": "g", "seed": 1, "deep": {"a": [{"b": [1, {"c": LONG_WORD}]}]}},
         notes=["n"],
         tools=[f"tool {number}" for number in range(25)],
+        authors=["Jane Doe", LONG_WORD, *(f"Author {number}" for number in range(25))],
+        published_on="2019-04-02",
         **options,
     )
 
