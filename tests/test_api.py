@@ -89,7 +89,7 @@ def test_a_post_is_its_record_as_the_page_shows_it_in_the_order_of_the_schema(cl
 
 
 def test_keys_outside_the_schema_are_not_named_however_deep(client):
-    hidden = {"internal": "canary"}
+    hidden = {"in_house": "canary"}
     post = full_post(
         score={"quality": 81, **hidden},
         flags={"has_images": 1, **hidden},

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from posts.jobs import Interrupted, registered_jobs
-from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
+from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
 from posts.neighbours import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.operations.switch_batch_index import switch_batch_index
@@ -295,6 +295,7 @@ def test_posts_of_one_moment_are_walked_one_after_the_other(client, release):
     at = posts[0].first_published_at
     Post.objects.update(first_published_at=at)
     PostTerm.objects.update(published_at=at)
+    ListedText.objects.update(published_at=at)
     walked, address = [], posts[0].get_absolute_url()
     while address:
         walked.append(address)

@@ -58,7 +58,7 @@ def _settle(issue, record, resolution, *, by, expected_head_id, batch=None):
     revision = record_revision(
         post, record, by=by, expected_head_id=expected_head_id, why=why, action=action, batch=batch
     )
-    # Half of it is its source's: it waits for review as every imported text does, but for one that readers see approved.
+    # Half of it is an import's: it waits for review as imported texts do, but for one that readers see approved.
     if revision is not None and may_step(revision, "submit"):
         take_step(revision, "submit")
         Post.objects.filter(pk=post.pk).update(awaits_review=True)
