@@ -322,13 +322,17 @@ MATRIX = {
         get(ONLY_STAFF, url={"object_id": "@importbatch", "kind": "refused"}),
         get("302 302 403 403 404 404", url={"object_id": "@importbatch", "kind": "other"}),
     ],
+    "admin/posts/importbatch/<path:object_id>/holds/<slug:reason>/": [
+        get(ONLY_STAFF, url={"object_id": "@importbatch", "reason": "draft"}),
+        get("302 302 403 403 404 404", url={"object_id": "@importbatch", "reason": "other"}),
+    ],
     "admin/posts/importbatch/<path:object_id>/roll-back/": [get(ONLY_STAFF, url={"object_id": "@importbatch"})],
     "admin/posts/importbatch/<path:object_id>/do/<slug:act>/": [
         get("302 302 405 405 405 405", url={"object_id": "@importbatch", "act": "stop"}),
         post("302 302 403 403 404 404", url={"object_id": "@importbatch", "act": "destroy"}),
         *(
             post("302 302 403 403 302 302", url={"object_id": "@importbatch", "act": act})
-            for act in ("start", "rehearse", "stop", "switch", "roll-back")
+            for act in ("start", "rehearse", "stop", "switch", "lift", "roll-back")
         ),
     ],
     **read_only("jobrun", list_=ONLY_STAFF),

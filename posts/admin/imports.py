@@ -13,7 +13,7 @@ from django.utils import timezone
 from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
-from posts.importing.background import begin, begin_following, rehearse_import, run_import, run_rollback
+from posts.importing.background import begin, begin_following, begin_lifting, rehearse_import, run_import, run_rollback
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import options_of
 from posts.importing.readers import READERS
@@ -25,11 +25,12 @@ from posts.importing.uploads import (
     server_files,
     store_upload,
 )
-from posts.models import ImportBatch, ImportIssue, JobRun, Origin
+from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin
 from posts.models.import_batch import COUNTS
 from posts.operations import HeadMoved, NotAllowed, Refused
 from posts.operations.audit import note_audit
 from posts.operations.declare_origin import declare_origin
+from posts.operations.lift_hold import held_by_reason, plan_lift
 from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
 from posts.operations.roll_back_batch import plan_rollback
 from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
@@ -136,6 +137,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             path("<path:object_id>/do/<slug:act>/", self._view(self.act_view), name="posts_importbatch_act"),
             path("<path:object_id>/progress/", self._view(self.progress_view), name="posts_importbatch_progress"),
             path("<path:object_id>/rows/<slug:kind>/", self._view(self.rows_view), name="posts_importbatch_rows"),
+            path("<path:object_id>/holds/<slug:reason>/", self._view(self.hold_view), name="posts_importbatch_hold"),
             path("<path:object_id>/roll-back/", self._view(self.rollback_view), name="posts_importbatch_rollback"),
         ]
         return own + super().get_urls()
@@ -219,6 +221,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 "cells": [(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
                 "kinds": kind_rows(batch.breakdown),
                 "names": COUNTS,
+                "held": held_by_reason(batch),
                 "progress": progress_of(batch),
                 "open_runs": JobRun.objects.open().filter(key=f"batch {batch.pk}").select_related("task"),
                 "refused_groups": refused_groups(issues.filter(kind=ImportIssue.Kind.REFUSED)),
@@ -261,6 +264,18 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         context = {"title": f"Roll back import {batch.pk}", "batch": batch, "plan": plan,
                    "posts": plan.withdraws + plan.sets_back}  # fmt: skip
         return self._render(request, "roll_back", context)
+
+    def hold_view(self, request, object_id, reason):
+        """What lifting a reason would do, in numbers, before it is done."""
+        batch = self._find(request, object_id)
+        if not request.user.has_perm("posts.import_posts"):
+            raise PermissionDenied
+        if reason not in HoldReason.values:
+            raise Http404("There is no such reason.")
+        reason = HoldReason(reason)
+        context = {"title": f"Lift a hold of import {batch.pk}", "batch": batch, "reason": reason,
+                   "plan": plan_lift(batch, reason)}  # fmt: skip
+        return self._render(request, "hold", context)
 
     def act_view(self, request, object_id, act):
         """Start, rehearse, stop, switch or roll back; by POST alone."""
@@ -314,8 +329,16 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         begin(run_rollback, batch, by=request.user, by_id=request.user.pk, why=why)
         return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
 
+    def _lift(self, request, batch):
+        reason = request.POST.get("reason", "")
+        if reason not in HoldReason.values:
+            raise Refused("Choose the reason to lift.")
+        begin_lifting(batch, reason, by=request.user, why=typed_text(request, "why"))
+        return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue; a worker takes it up."
+
     ACTS = {
         "start": _start,
+        "lift": _lift,
         "rehearse": _rehearse,
         "stop": _stop,
         "switch": _switch,
@@ -539,7 +562,12 @@ def rehearsal_rows(rehearsal):
         return None
     counts = rehearsal.get("counts", {})
     samples = [
-        sample | {"text": json.dumps(sample["record"], ensure_ascii=False, indent=2)}
+        sample
+        | {
+            "text": json.dumps(sample["record"], ensure_ascii=False, indent=2),
+            # Older rehearsals kept only whether it was held.
+            "held_words": ", ".join(sample["held"]) if isinstance(sample["held"], list) else "not recorded",
+        }
         for sample in rehearsal.get("samples", ())
     ]
     issues = [

@@ -14,7 +14,7 @@ from posts.checks import findings, results
 from posts.checks.stored import repeated_posts, uncompared
 from posts.four_eyes import eyes_on, missing_decision
 from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
-from posts.models import Revision
+from posts.models import HoldReason, PostHold, Revision
 from posts.operations import approval_obstacles
 from posts.operations.record_revision import BUMPS, next_version
 from posts.operations.release import release_obstacles, rollback_target, standing_approval
@@ -100,6 +100,11 @@ def form_context(post, form, images, checklist):
     }
 
 
+def holds_of(post):
+    """The reasons that hold a held post; one that says so where none was recorded."""
+    return list(post.holds.filter(lifted_at=None).order_by("pk")) or [PostHold(reason=HoldReason.NOT_RECORDED)]
+
+
 def _row_errors(rows, label):
     if not rows.is_bound:
         return []
@@ -171,6 +176,7 @@ def desk_context(post, user, panel):
         "head_badge": status_badge(head),
         "flags": flags,
         "index_obstacles": post.index_obstacles,
+        "holds": holds_of(post) if post.held else [],
         "may": may,
         "decision": decision,
         "obstacles": _obstacles(post, user, flags) if is_open and may["decide"] else [],

@@ -1,5 +1,6 @@
 """Imports, rehearsals and roll-backs that a worker does while people do something else."""
 
+import contextlib
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -10,6 +11,8 @@ from posts.importing.uploads import remove_old_uploads
 from posts.jobs import enqueue_once, job, stop_if_asked
 from posts.models import ImportBatch
 from posts.models.import_batch import COUNTS
+from posts.operations.lift_hold import lift_hold
+from posts.operations.refusals import Refused
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import follow_batch_switch
 
@@ -79,6 +82,15 @@ def run_rollback(*, batch_id, by_id=None, why=""):
     roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
 
 
+@job("lift a hold of an import")
+def run_lift(*, batch_id, reason, by_id=None, why=""):
+    """Lift one reason for which posts of an import are held, or what is left of them."""
+    by = User.objects.get(pk=by_id) if by_id else None
+    with contextlib.suppress(Refused):  # another run lifted it meanwhile
+        batch = ImportBatch.objects.get(pk=batch_id)
+        lift_hold(batch, reason, by=by, why=why, on_chunk=lambda posts: stop_if_asked())
+
+
 @job("follow the switch of an import")
 def follow_switch(*, batch_id):
     """Bring lists in step with an import that was closed to search engines or opened again, or whose writer was
@@ -95,6 +107,13 @@ def forget_old_uploads():
 def begin(task, batch, *, by, **arguments):
     """Ask a worker for an import, a rehearsal or a roll-back of `batch`; asking twice is asking once."""
     return enqueue_once(task, key=f"batch {batch.pk}", by=by, batch_id=batch.pk, **arguments)
+
+
+def begin_lifting(batch, reason, *, by, why):
+    """Ask a worker to lift a reason of `batch`; asking twice for the same reason is asking once."""
+    return enqueue_once(
+        run_lift, key=f"batch {batch.pk} {reason}", by=by, batch_id=batch.pk, reason=reason, by_id=by.pk, why=why
+    )
 
 
 def begin_following(batch, *, by):

@@ -1,0 +1,53 @@
+import sys
+
+from django.core.management.base import BaseCommand, CommandError
+
+from posts.importing.interruption import Interrupted, Interruption
+from posts.models import HoldReason, ImportBatch
+from posts.operations import Refused
+from posts.operations.lift_hold import held_by_reason, lift_hold, plan_lift
+
+
+class Command(BaseCommand):
+    help = (
+        "Lift one reason for which posts of an import are held. A post that nothing else holds is shown as every post "
+        "that nobody has reviewed; nothing is opened to search engines. Without a reason: say how many posts are held, "
+        "and why. Running it again goes on where it stopped."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("batch", type=int, help="the number of the import")
+        parser.add_argument("reason", nargs="?", choices=HoldReason.values)
+        parser.add_argument("--dry-run", action="store_true", help="say in numbers what it will do; change nothing")
+        parser.add_argument("--why", default="", help="kept in the audit trail")
+
+    def handle(self, *, batch, reason, dry_run, why, **options):
+        batch = ImportBatch.objects.filter(pk=batch).first()
+        if batch is None:
+            raise CommandError("There is no import of this number.")
+        if reason is None:
+            for found, count in held_by_reason(batch):
+                self.stdout.write(f"{count:,} held: {found.value} ({found.label})")
+            return
+        plan = plan_lift(batch, HoldReason(reason))
+        self.stdout.write(
+            f"{'Would free' if dry_run else 'Frees'} {plan.frees:,} posts; {plan.stay_held:,} stay held for another "
+            f"reason, {plan.were_released:,} because they were released before."
+        )
+        if dry_run:
+            return
+        try:
+            with Interruption() as interruption:
+                freed = lift_hold(
+                    batch, reason, by=None, why=why, on_chunk=self.show_progress, shield=interruption.shielded
+                )
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from None
+        except Interrupted as error:
+            raise CommandError(f"{error} Run it again to go on.", returncode=error.exit_status) from None
+        self.stdout.write(f"{freed:,} posts are held no longer.")
+
+    def show_progress(self, posts):
+        """On a terminal one line that moves."""
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r{posts:,} posts", ending="")

@@ -1,0 +1,119 @@
+import contextlib
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
+
+from posts.models import AuditEntry, HoldReason, Post, PostHold
+from posts.operations.audit import note_audit
+from posts.operations.refusals import Refused, checked_words, require
+from posts.page_versions import note_changes, post_key
+
+CHUNK = 500
+_HOLDS = PostHold.objects.filter(post=OuterRef("pk"))
+# What a person released before is no question of its source any more.
+_UNRELEASED = Q(live_revision=None, first_published_at=None)
+
+
+@dataclass(frozen=True)
+class LiftPlan:
+    """What lifting a reason would do, in numbers of posts."""
+
+    frees: int  # no other reason holds them: they are shown as every post that nobody has reviewed
+    stay_held: int  # for another reason
+    were_released: int  # a person released them before: each is looked at alone
+
+    @property
+    def lifts(self):
+        return self.frees + self.stay_held
+
+    @property
+    def shows(self):
+        """Whether readers see what is freed, at its address and in no list."""
+        return settings.UNREVIEWED_POSTS == "unlisted"
+
+
+def held_by_reason(batch):
+    """[(HoldReason, posts)] of the posts that are held as `batch` said it, the commonest first."""
+    standing = PostHold.objects.filter(batch=batch, lifted_at=None, post__held=True)
+    counts = dict(standing.values_list("reason").annotate(Count("pk")).order_by())
+    if unrecorded := _without_reasons(batch).count():
+        counts[HoldReason.NOT_RECORDED] = counts.get(HoldReason.NOT_RECORDED, 0) + unrecorded
+    return sorted(((HoldReason(reason), count) for reason, count in counts.items()), key=lambda item: -item[1])
+
+
+def plan_lift(batch, reason):
+    """The LiftPlan of a HoldReason of `batch` as things stand now."""
+    others = Exists(_HOLDS.filter(lifted_at=None).exclude(reason=reason))
+    counts = _held_for(batch, reason).aggregate(
+        frees=Count("pk", filter=_UNRELEASED & ~others),
+        stay_held=Count("pk", filter=_UNRELEASED & others),
+        were_released=Count("pk", filter=~_UNRELEASED),
+    )
+    return LiftPlan(**counts)
+
+
+def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
+    """Lift one reason for which posts of an import are held; return how many are held no longer.
+
+    A post that no other reason holds is shown as every post that nobody has reviewed. Nothing is opened to search
+    engines: each post still needs an approval, and one that was released before stays as it is. Chunk by chunk; killed
+    anywhere and called again it goes on. on_chunk(posts so far) is called after each.
+    """
+    require(by, "import_posts")
+    reason = HoldReason(reason)
+    why = checked_words(why, name="The reason")
+    if not plan_lift(batch, reason).lifts:
+        raise Refused(f"No post of import {batch.pk} is held for this reason: {reason.label.lower()}.")
+    note_audit("lifting of a hold started", post=None, by=by, detail=f"{batch}: {reason.label}. {why}".strip())
+    freed = taken = last = 0
+    while True:
+        with shield(), transaction.atomic():
+            posts = _held_for(batch, reason).filter(_UNRELEASED, pk__gt=last).order_by("pk")
+            posts = posts.select_related("head_revision").only("first_batch_id", "head_revision__fingerprint")
+            posts = list(posts.select_for_update(of=("self",))[:CHUNK])
+            free = _lift(posts, batch, reason, by=by, why=why)
+            if not posts:
+                note_audit("hold lifted", post=None, by=by, detail=f"{batch}: {reason.label}, {freed:,} posts freed")
+                return freed
+        last = posts[-1].pk
+        freed, taken = freed + len(free), taken + len(posts)
+        if on_chunk:
+            on_chunk(taken)
+
+
+def _lift(posts, batch, reason, *, by, why):
+    """Lift a reason of locked posts; return those that are held no longer."""
+    ids, now = [post.pk for post in posts], timezone.now()
+    lifted = {"lifted_at": now, "lifted_by": by}
+    PostHold.objects.filter(post__in=ids, reason=reason, lifted_at=None).update(**lifted)
+    known = set(PostHold.objects.filter(post__in=ids, reason=reason).values_list("post_id", flat=True))
+    PostHold.objects.bulk_create(
+        PostHold(post=post, batch=batch, reason=reason, **lifted) for post in posts if post.pk not in known
+    )
+    standing = set(PostHold.objects.filter(post__in=ids, lifted_at=None).values_list("post_id", flat=True))
+    free = [post for post in posts if post.pk not in standing]
+    Post.objects.filter(pk__in=[post.pk for post in free]).update(held=False)
+    note_changes([post_key(post.pk) for post in free])
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            action="hold lifted", post=post, revision_id=post.head_revision_id, made_by=by, made_at=now,
+            fingerprint=post.head_revision.fingerprint, detail=f"{reason.label}. {why}".strip()
+        )
+        for post in posts
+    )  # fmt: skip
+    return free
+
+
+def _held_for(batch, reason):
+    """The posts that are held for a reason as `batch` said it."""
+    said = Q(Exists(_HOLDS.filter(batch=batch, reason=reason, lifted_at=None)))
+    if reason == HoldReason.NOT_RECORDED:
+        said |= Q(first_batch=batch) & ~Exists(_HOLDS)
+    return Post.objects.filter(said, held=True)
+
+
+def _without_reasons(batch):
+    return Post.objects.filter(~Exists(_HOLDS), first_batch=batch, held=True)
