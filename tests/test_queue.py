@@ -208,20 +208,43 @@ def test_a_day_is_a_point_and_thirty_are_the_most():
     assert all(entry.points == 40 + entry.age_points for entry in QueueEntry.objects.all())
 
 
+@pytest.mark.parametrize(
+    ("record", "points"),
+    [
+        ({}, {}),
+        # One generator, however often it was turned down: every post would have the reason.
+        ({"a": {"approved": 76, "changes_requested": 4, "rejected": 2}}, {}),
+        ({"a": {"rejected": 50}}, {}),
+        # As good as the others, and a little worse than the others.
+        ({"a": {"approved": 90, "rejected": 10}, "b": {"approved": 90, "rejected": 10}}, {}),
+        ({"a": {"approved": 17, "rejected": 3}, "b": {"approved": 90, "rejected": 10}}, {}),
+        # Clearly worse.
+        (
+            {"a": {"approved": 10, "rejected": 5, "changes_requested": 5}, "b": {"approved": 90, "rejected": 10}},
+            {"a": 40},
+        ),
+        ({"a": {"rejected": 995}, "b": {"approved": 20}}, {"a": 100}),
+        # Too few decisions about it, or about the others; texts that name no generator are no generator.
+        ({"a": {"rejected": 7}, "b": {"approved": 90}}, {}),
+        ({"a": {"rejected": 9}, "b": {"approved": 7}}, {}),
+        ({"": {"rejected": 20}, "b": {"approved": 90}}, {}),
+    ],
+)
+def test_a_generator_is_called_turned_down_often_only_where_that_tells_it_from_others(record, points):
+    assert generator_points(record) == points
+
+
 def test_what_people_turned_down_weighs_on_the_other_texts_of_its_generator():
-    assert [generator_points(counts) for counts in ({}, {"approved": 9}, {"rejected": 5}, {"rejected": 995})] == [
-        0, 0, 50, 100,
-    ]  # fmt: skip
-    for _ in range(3):
+    for _ in range(8):
         turn_down(make_post(payload={"generator": "shaky"}))
-    approve(make_post(payload={"generator": "steady"}))
+        approve(make_post(payload={"generator": "steady"}))
     shaky, steady = make_post(payload={"generator": "shaky"}), make_post(payload={"generator": "steady"})
     rank_queue()
     points = dict(QueueEntry.objects.values_list("pk", "generator_points"))
-    assert points == {shaky.pk: 38, steady.pk: 0}
-    assert QueueEntry.objects.get(pk=shaky.pk).points == 78
+    assert points == {shaky.pk: 100, steady.pk: 0}
+    assert QueueEntry.objects.get(pk=shaky.pk).points == 140
     late = make_post(payload={"generator": "shaky"})
-    assert late.queue_entry.generator_points == 38
+    assert late.queue_entry.generator_points == 100
     assert order(reason="generator") == [shaky.pk, late.pk]
 
 
@@ -450,8 +473,11 @@ def test_the_filters_offer_what_most_waiting_posts_have():
         ("stack", "Rust", 1), ("generator", "penwright 3", 1), ("batch", str(post.first_batch_id), 1),
     }  # fmt: skip
     turn_down(post)
+    for _ in range(8):
+        turn_down(make_post(payload={"generator": "penwright 3"}))
+        approve(make_post(payload={"generator": "steady"}))
     rank_queue()
-    assert set(QueueFigure.objects.values_list("kind", "name", "count")) == {("points", "penwright 3", 17)}
+    assert set(QueueFigure.objects.values_list("kind", "name", "count")) == {("points", "penwright 3", 100)}
 
 
 def test_an_import_asks_no_more_for_many_posts_than_for_few():

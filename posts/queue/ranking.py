@@ -5,6 +5,7 @@ background rank_read_texts() completes reasons when checks and comparisons have 
 the days and puts right whatever else may have gone wrong.
 """
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,9 +36,11 @@ from posts.queue.weights import WEIGHTS
 from posts.twins import MIN_SIMILARITY
 
 CHUNK = 200
-# Decisions about a generator are looked at for so long, and so many approvals are counted beforehand.
+# Decisions about a generator are looked at for so long; fewer than so many say nothing about it.
 GENERATOR_MEMORY = timedelta(days=90)
-APPROVALS_BEFOREHAND = 5
+MIN_DECISIONS = 8
+# The normal quantile of a one-sided 95 %: how sure a generator's share must be above the site's own.
+SURENESS = 1.645
 # Kinds of QueueFigure: what the filters offer, and the points that a generator's decisions are worth.
 STACKS, GENERATORS, BATCHES, POINTS = "stack", "generator", "batch", "points"
 # The smallest part of a fingerprint that a claimed hash must name to count as known.
@@ -143,11 +146,42 @@ def generator_record(*, now=None):
     return dict(record)
 
 
-def generator_points(outcomes):
-    """Points for a generator with these decisions, {outcome: how many}."""
+def turned_down_of(outcomes):
+    """(turned down, decided) of {outcome: how many}."""
     turned_down = outcomes.get(Review.Outcome.REJECTED, 0) + outcomes.get(Review.Outcome.CHANGES_REQUESTED, 0)
-    decided = turned_down + outcomes.get(Review.Outcome.APPROVED, 0)
-    return WEIGHTS[weights.GENERATOR].points(100 * turned_down / (decided + APPROVALS_BEFOREHAND))
+    return turned_down, turned_down + outcomes.get(Review.Outcome.APPROVED, 0)
+
+
+def surely_at_least(part, whole):
+    """The share of which `part` of `whole` makes sure that it is at least that: the lower bound of Wilson's interval.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    share, square = part / whole, SURENESS**2
+    middle = share + square / (2 * whole)
+    width = SURENESS * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2))
+    return (middle - width) / (1 + square / whole)
+
+
+def generator_points(record):
+    """{generator: points} of those in {generator: {outcome: how many}} that are turned down more often than the others.
+
+    A generator has points where the share of MIN_DECISIONS decisions or more that turned it down is surely larger than
+    that of the decisions about all other posts, MIN_DECISIONS or more too: the percents by which it is larger. A site
+    with one generator has nothing to compare it with, so no post has the reason.
+    """
+    of_all = [turned_down_of(outcomes) for outcomes in record.values()]
+    all_down, all_decided = sum(down for down, _ in of_all), sum(decided for _, decided in of_all)
+    points = {}
+    for generator, outcomes in record.items():
+        down, decided = turned_down_of(outcomes)
+        others = all_decided - decided
+        if not generator or min(decided, others) < MIN_DECISIONS:
+            continue
+        share_of_others = (all_down - down) / others
+        if surely_at_least(down, decided) > share_of_others:
+            points[generator] = WEIGHTS[weights.GENERATOR].points(100 * (down / decided - share_of_others))
+    return {generator: count for generator, count in points.items() if count}
 
 
 def refresh_queue(post):
@@ -404,14 +438,9 @@ def _count_days(now):
 @transaction.atomic
 def _count_generators(now):
     """Store what each generator's decisions are worth by now, and give its posts those points."""
-    record = generator_record(now=now)
-    figures = [
-        QueueFigure(kind=POINTS, name=generator, count=points)
-        for generator, outcomes in record.items()
-        if generator and (points := generator_points(outcomes))
-    ]
+    points_of = generator_points(generator_record(now=now))
+    figures = [QueueFigure(kind=POINTS, name=generator, count=points) for generator, points in points_of.items()]
     _store_figures(figures, kinds=[POINTS])
-    points_of = {figure.name: figure.count for figure in figures}
     given = QueueEntry.objects.exclude(generator="").order_by().values_list("generator", "generator_points").distinct()
     for generator, points in list(given):
         worth = points_of.get(generator, 0)

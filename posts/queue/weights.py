@@ -76,8 +76,8 @@ WEIGHTS = {
             1,
             100,
             "for each percent",
-            "The share of this generator's texts that people rejected or sent back in 90 days; five decisions are "
-            "counted as approvals beforehand, so that few decisions say little.",
+            "People rejected this generator's texts or sent them back clearly more often in 90 days than others: the "
+            "percents by which its share lies above theirs. Fewer than eight decisions on either side say nothing.",
         ),
         Weight(
             CHANGED,
