@@ -14,6 +14,7 @@ from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
 from posts.exporting import issue_lines
 from posts.importing.background import begin, begin_following, begin_lifting, rehearse_import, run_import, run_rollback
+from posts.importing.declaring import named_generators
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import options_of
 from posts.importing.readers import READERS
@@ -231,7 +232,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 )[:20],
                 "rehearsal": rehearsal_rows(batch.rehearsal),
                 "origins": Origin.choices,
-                "generators": named_generators(batch),
+                "generators": named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
                 "opened": approved_posts_of(batch).approved()[:1001].count(),
                 "kept": kept[:50],
                 "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
@@ -549,11 +550,6 @@ def stood_at(raw, pointer):
     except (ValueError, LookupError, TypeError, RecursionError):
         pass
     return text if len(text) <= 80 else text[:79] + "…"
-
-
-def named_generators(batch):
-    """[(name, count)] of the generators that the records of an import name: those it brought, else those it would."""
-    return list((batch.breakdown or batch.rehearsal.get("breakdown", {})).get("generators", {}).items())
 
 
 def rehearsal_rows(rehearsal):

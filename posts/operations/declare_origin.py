@@ -2,6 +2,7 @@ from django.db import transaction
 
 from posts.models import ImportBatch, Origin
 from posts.operations.audit import note_audit
+from posts.operations.patience import patience
 from posts.operations.refusals import require
 from posts.page_versions import LISTS, SWITCHES, note_changes
 from posts.site_figures import store_figures
@@ -21,7 +22,8 @@ def declare_origin(batch, origin, *, by):
         batch.origin = origin
         batch.save(update_fields=["origin"])
         note_changes([SWITCHES, LISTS])
-        store_figures()
+        with patience():
+            store_figures()
         detail = f"{batch}: {before.label.lower()} → {origin.label.lower()}"
         note_audit("origin of an import declared", post=None, by=by, detail=detail)
     return batch

@@ -11,6 +11,7 @@ from posts.importing.writers import writer_for
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
 from posts.operations.audit import note_audit
 from posts.operations.listing import refresh_listings
+from posts.operations.patience import patience
 from posts.operations.refusals import Refused, require
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 from posts.page_versions import note_changes, post_key
@@ -34,7 +35,7 @@ def plan_rollback(batch):
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
-    with _patience():
+    with patience():
         counts = of_batch.aggregate(
             withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
             sets_back=Count("pk", filter=is_head & ~is_created),
@@ -44,18 +45,6 @@ def plan_rollback(batch):
             ),
         )  # fmt: skip
     return RollbackPlan(**counts)
-
-
-@contextlib.contextmanager
-def _patience():
-    """More time than a web process has for its queries: of a large import all posts are looked at. On SQLite nothing
-    has to be asked for, and a transaction would take the place of a writer."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '60s'")
-        yield
 
 
 def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from posts.control_characters import one_line
-from posts.importing.declaring import origin_argument
+from posts.importing.declaring import named_generators, origin_argument
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
 from posts.importing.mapping import Mapping, MappingRefused
@@ -148,9 +148,9 @@ class Command(BaseCommand):
     def show_origin(self, batch):
         """Who wrote the posts as far as anybody said so, and what the records name."""
         self.stdout.write(f"  Written by: {Origin(batch.origin).label.lower()}.")
-        generators = batch.breakdown.get("generators", {})
+        generators = named_generators(batch.breakdown)
         if generators and batch.origin == Origin.NOT_STATED:
-            names = ", ".join(f"{name} ({count:,})" for name, count in generators.items())
+            names = ", ".join(f"{name} ({count:,})" for name, count in generators)
             self.stdout.write(f"  Records name these generators: {names}.")
             self.stdout.write(
                 "  If that is right, declare who wrote the posts: --written-by trained-model or fixed-algorithm, or on "
