@@ -1,6 +1,8 @@
 """The first page of the desk: its numbers are those of the database."""
 
-from datetime import timedelta
+import contextlib
+import random
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.db import connection
@@ -11,13 +13,21 @@ from django.utils import timezone
 from posts.admin.day_chart import day_chart, line_step
 from posts.jobs.housekeeping import forget_old_sessions
 from posts.jobs.registry import definition_of
-from posts.models import ImportBatch, Job, JobWorker, QueueEntry, Review
-from posts.operations import assign_post, claim_post, create_post, submit_revision, undo_decision
-from posts.queue.figures import came_in_by_day, decided_by_day, reasons_for_waiting
+from posts.models import ImportBatch, Job, JobWorker, Post, QueueEntry, Review
+from posts.operations import Refused, assign_post, claim_post, create_post, submit_revision, undo_decision
+from posts.operations.roll_back_batch import roll_back_batch
+from posts.queue.figures import (
+    came_in_by_day,
+    decided_by_day,
+    note_waiting_at_midnight,
+    reasons_for_waiting,
+    start_of,
+)
 from posts.queue.ranking import rank_queue
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.test_queue import turn_down
 from tests.test_queue_pages import words_of
+from tests.test_site_figures import random_act
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +65,7 @@ def test_the_sentence_says_what_sql_says(desk, reviewer):
     assert (waiting, imported, submitted, decided) == (7, 7, 1, 1)
     page = desk()
     assert "7 texts wait for a person. The oldest has waited 31 days ." in page
-    assert "Today 8 came in and 1 was decided: the pile grew by 7." in page
+    assert "Today 8 came in and 1 was decided: the backlog grew by 7." in page
     assert "1 decided today: 0 approved, 0 edits, 1 rejected" in page
 
 
@@ -168,3 +178,48 @@ def test_the_desk_costs_the_same_however_much_waits(client, superuser):
         make_post()
         turn_down(make_post(), by=superuser)
     assert cost() == few
+
+
+def backlog(client, by):
+    """What the sentence of the desk says: (waiting, came in, decided, other, change)."""
+    client.force_login(by)
+    said = client.get(reverse("admin:index")).context
+    other = int(said["other_changes"].replace("−", "-").replace(",", "") or 0)
+    return said["waiting"], said["came_in_today"], said["decided_today"], other, said["growth"]
+
+
+def test_an_import_that_was_rolled_back_is_no_growth_of_the_backlog(client, reviewer):
+    import_records(*[RecordFactory() for _ in range(3)])
+    batch = import_records(*[RecordFactory() for _ in range(5)])
+    turn_down(Post.objects.first(), by=reviewer)
+    roll_back_batch(batch, by=person("Staff"))
+    assert backlog(client, reviewer) == (2, 8, 1, -5, 2)
+    page = words_of(client.get(reverse("admin:index")))
+    assert "undone decisions come to −5: the backlog grew by 2." in page
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_acts_the_numbers_of_the_desk_agree_with_each_other(client, reviewer, seed):
+    make_post()
+    midnight = timezone.make_aware(datetime.combine(timezone.localdate(), time()))
+    Post.objects.update(created_at=midnight - timedelta(days=1))
+    ImportBatch.objects.update(started_at=midnight - timedelta(days=1))
+    note_waiting_at_midnight(now=midnight + timedelta(minutes=1))
+    before = QueueEntry.objects.count()
+    rolls, batches = random.Random(seed), [ImportBatch.objects.get()]
+    people = (person("Editors"), person(), person(), person("Staff"))
+    for number in range(30):
+        with contextlib.suppress(Refused):
+            random_act(rolls, people, batches)
+        if number % 6 == 5:
+            waiting, came, decided, other, change = backlog(client, reviewer)
+            assert waiting == QueueEntry.objects.count()
+            assert came - decided + other == change == waiting - before
+
+
+def test_where_nobody_noted_the_backlog_of_midnight_the_desk_claims_no_growth(client, reviewer):
+    make_post()
+    Post.objects.update(created_at=timezone.now() - timedelta(days=3))
+    note_waiting_at_midnight(now=start_of(timezone.localdate()) + timedelta(hours=9))
+    assert backlog(client, reviewer)[3:] == (0, None)
+    assert "backlog" not in words_of(client.get(reverse("admin:index")))

@@ -106,7 +106,7 @@ def _decide(post, by, rolls):
     return decide(post, by=by, outcome=outcome, fingerprint=post.head_revision.fingerprint, **options)
 
 
-def _step(rolls, people, batches):
+def random_act(rolls, people, batches):
     """One random act of a person or an import, by the operation that does it."""
     act = rolls.choice(["import", "change", "save", "submit", "decide", "decide", "decide", "undo", "flag", "release",
                         "withdraw", "back", "roll back import"])  # fmt: skip
@@ -147,7 +147,7 @@ def test_after_any_acts_every_post_stands_in_one_row(seed):
     batches, done = [], 0
     for _ in range(40):
         try:
-            _step(rolls, people, batches)
+            random_act(rolls, people, batches)
             done += 1
         except Refused:
             continue

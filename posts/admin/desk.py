@@ -1,4 +1,4 @@
-"""The first page of the desk: what waits, whether the pile grows, what is broken, and what is yours."""
+"""The first page of the desk: what waits, whether the backlog grows, what is broken, and what is yours."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from posts.models import ImportBatch, QueueEntry, Release, Review, ScheduledRele
 from posts.queue.figures import (
     came_in_by_day,
     capped_counts,
+    change_of_backlog,
     decided_by_day,
     decisions_of,
     reasons_for_waiting,
@@ -79,6 +80,7 @@ def desk_context(request):
     request.waiting_count = waiting
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
     came_in, decided = came_in_by_day(today), decided_by_day(today)
+    change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)
     sees_imports = person.has_perm("posts.view_importbatch")
     return {
         "sees_posts": True,
@@ -87,8 +89,9 @@ def desk_context(request):
         "oldest_days": (now - oldest).days if oldest else None,
         "came_in_today": came_in[today][0],
         "decided_today": decided[today],
-        "growth": came_in[today][0] - decided[today],
-        "shrinkage": decided[today] - came_in[today][0],
+        "growth": change,
+        "shrinkage": change and -change,
+        "other_changes": f"{other:+,}".replace("-", "−") if other else "",
         "last_decision": None if waiting else Review.objects.select_related("reviewer").order_by("-pk").first(),
         "start": _start(person, now),
         "chart": day_chart(came_in, decided),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 from posts.operations.rebuild_lists import rebuild_lists
+from posts.queue.figures import note_waiting_at_midnight
 from posts.site_figures import store_figures
 
 
@@ -17,4 +18,5 @@ def bring_lists_up_to_date():
 @job("count the site", every=timedelta(minutes=1))
 def count_the_site():
     """Count what the home page and “How this site is made” say of the whole site."""
+    note_waiting_at_midnight()
     store_figures()

@@ -8,12 +8,15 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from posts.models import AuditEntry, ImportBatch, QueueEntry, QueueLabel, Review
+from posts.models import AuditEntry, ImportBatch, Post, QueueEntry, QueueLabel, Review, SiteFigure
 from posts.queue import weights
 from posts.queue.weights import WEIGHTS
 
 COUNT_LIMIT = 10_000
 DAYS = 14
+MIDNIGHT = "waiting at midnight"
+# Noted later than that, the number would be that of another moment of the day.
+NOTED_WITHIN = timedelta(minutes=30)
 
 
 def capped_counts(querysets):
@@ -94,6 +97,41 @@ def decided_by_day(today):
         if day in decided:
             decided[day] = count
     return decided
+
+
+def note_waiting_at_midnight(*, now=None):
+    """Keep how many posts waited when the day began, once a day; what came and was decided since is taken off."""
+    now = now or timezone.now()
+    today = timezone.localdate(now)
+    is_late = now - start_of(today) > NOTED_WITHIN
+    if is_late or SiteFigure.objects.filter(name=MIDNIGHT, counted_at__gte=start_of(today)).exists():
+        return
+    count = QueueEntry.objects.count() - came_in_by_day(today)[today][0] + decided_by_day(today)[today]
+    value = {"day": str(today), "count": max(0, count)}
+    SiteFigure.objects.update_or_create(name=MIDNIGHT, defaults={"value": value, "counted_at": now})
+
+
+def waiting_at_midnight(today):
+    """How many posts waited when `today` began; None where nobody noted it."""
+    noted = SiteFigure.objects.filter(name=MIDNIGHT).values_list("value", flat=True).first()
+    if noted and noted["day"] == str(today):
+        return noted["count"]
+    first = Post.objects.order_by("pk").values_list("created_at", flat=True).first()
+    # The site began today.
+    return 0 if first is None or first >= start_of(today) else None
+
+
+def change_of_backlog(waiting, *, came_in, decided, today):
+    """(change, other): by how much the backlog grew today, and the part of it that is neither what came in nor what was
+    decided, such as an import rolled back; came_in - decided + other = change. (None, None) where it is not known.
+
+    waiting: how many posts wait now, capped.
+    """
+    before = waiting_at_midnight(today)
+    if before is None or waiting > COUNT_LIMIT:
+        return None, None
+    change = waiting - before
+    return change, change - came_in + decided
 
 
 def decisions_of(person, *, since):
