@@ -41,6 +41,7 @@ _LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _DIGEST = re.compile(r"[A-Za-z0-9:+/=_-]*")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SPACE_BEFORE_ZONE = re.compile(r" +(?=[+-]\d\d:?\d\d$|Z$)")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 # As programs write them; nobody writes more space there.
 _KEY_ENDS = (b'":', b'" :', b'"\t:')
@@ -153,7 +154,7 @@ def _day(text):
     if text:
         try:
             if _MOMENT.fullmatch(text):
-                return datetime.fromisoformat(text).date().isoformat()
+                return datetime.fromisoformat(_SPACE_BEFORE_ZONE.sub("", text)).date().isoformat()
             if date.fromisoformat(text).isoformat() != text:
                 raise ValueError
         except ValueError:

@@ -58,6 +58,7 @@ def test_a_refusal_names_the_place_and_says_what_to_write(fields, pointer, messa
         "2024-05-06T23:30Z",
         "2024-05-06 23:30:00.123+02:00",
         "2024-05-06t01:02",
+        "2024-05-06 23:30:00 -0700",
     ],
 )
 def test_a_moment_counts_as_the_day_that_it_is_where_it_was_written(moment):

@@ -3,6 +3,7 @@
 import pytest
 
 from posts.checks import findings
+from posts.management.commands.demo import demo_records
 from posts.synthesis.synthesizer import synthesize_record
 
 ARTICLE = "Retries need a limit, and the limit needs a reason.\n\n## Why\n\nA queue that retries for ever fills up."
@@ -23,6 +24,8 @@ def residue(**fields):
         (f"<thinking>\nShort sentences.\n\nNo lists.\n</thinking>\n{ARTICLE}", "residue-thoughts", "<thinking>"),
         (f"<Reasoning effort='low'>Short.</Reasoning>\n\n{ARTICLE}", "residue-thoughts", "<Reasoning"),
         (f"Retries. <think>They want an article.\nShort.</think> {ARTICLE}", "residue-thoughts", "<think>"),
+        (f"<answer>\n{ARTICLE}\n</answer>", "residue-thoughts", "</answer>"),
+        (f"{ARTICLE}\n\n<tool_call>", "residue-thoughts", "<tool_call>"),
         (f"{ARTICLE}<|im_end|>", "residue-thoughts", "<|im_end|>"),
         (f"```markdown\n{ARTICLE}\n```", "residue-whole-fence", "```markdown"),
         (f"Here it is:\n\n~~~md\n{ARTICLE}\n~~~", "residue-whole-fence", "~~~md"),
@@ -44,6 +47,7 @@ def residue(**fields):
         (f"I'm sorry, but I can't assist with that.\n\n{ARTICLE}", "residue-chat", "I'm sorry, but I can't assist"),
         (f"{ARTICLE}\n\n[Insert diagram here]", "residue-placeholder", "[Insert diagram here]"),
         (f"{ARTICLE}\n\n[Add a screenshot of the queue]", "residue-placeholder", "[Add a screenshot of the queue]"),
+        (f"{ARTICLE} Written by [object Object].", "residue-placeholder", "[object Object]"),
         (f"{ARTICLE} Written by [Your Name].", "residue-placeholder", "[Your Name]"),
         (f"{ARTICLE}\n\nLorem ipsum dolor sit amet.", "residue-placeholder", "Lorem ipsum dolor"),
         (f"{ARTICLE} It halves the load【4†source】.", "residue-citation", "【4†source】"),
@@ -133,6 +137,6 @@ def test_a_passage_with_many_pieces_is_one_finding_with_their_number():
     assert "“{{ a }}” and 2 more" in message
 
 
-def test_what_the_synthesizer_writes_has_no_residue():
-    for seed in range(300):
-        assert residue(**synthesize_record(seed)) == {}, seed
+def test_what_the_synthesizer_and_the_demo_write_has_no_residue():
+    for record in [*map(synthesize_record, range(300)), *demo_records()]:
+        assert residue(**record) == {}, record["source_id"]

@@ -307,6 +307,18 @@ def test_a_file_with_forbidden_characters_everywhere_keeps_its_words_and_lines_a
         import_posts(io.BytesIO(broken), name="site.xml", format="wxr")
 
 
+@pytest.mark.parametrize(
+    "before", ["\n\n", "\ufeff\n", "<br />\n<b>Warning</b>: Undefined index in /srv/a.php on line <b>3</b><br />\n"]
+)
+def test_what_stands_before_the_declaration_is_passed_over_and_lines_stay_right(before):
+    broken = export("<item><title>a < b</title></item>")
+    batch = import_posts(io.BytesIO(before.encode() + export(item())), name="site.xml", format="wxr")
+    assert counts(batch) == {"created": 1}
+    line = before.count("\n") + broken.decode().split("\n").index("<item><title>a < b</title></item>" + FOOT[:10]) + 1
+    with pytest.raises(SourceUnreadable, match=f"invalid token, line {line}, column 16"):
+        import_posts(io.BytesIO(before.encode() + broken), name="site.xml", format="wxr")
+
+
 @pytest.mark.parametrize("size", range(1, 200, 7))
 def test_what_xml_allows_goes_through_unchanged_in_pieces_of_any_size(size):
     data = export(

@@ -15,7 +15,12 @@ WHOLE_SHARE = 0.8
 _MARKDOWN = ("markdown", "md", "mdx", "mdown")
 _UNNAMED = ("", "text", "txt", "plain", "plaintext")
 
-_THOUGHT_NAMES = r"(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|ant_?thinking|monologue)"
+# Of thoughts, and of what stands around an answer for the program that asked.
+_THOUGHT_NAMES = (
+    r"(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|ant_?thinking|monologue|"
+    r"(?:final_)?answer|ant_?artifact|tool_(?:call|response|result)s?|"
+    r"function_(?:call|result)s?)"
+)
 _THOUGHTS = re.compile(
     # A tag at the beginning, one that ends a passage, or both with words between: not the bare name of a tag.
     rf"^\s*</?{_THOUGHT_NAMES}\b[^<>]{{0,100}}>|</{_THOUGHT_NAMES}\s*>\s*$"
@@ -63,7 +68,7 @@ _PLACEHOLDER = re.compile(
     r"[^\[\]\n]{0,100}\]"
     rf"|\[\s*{_THINGS}(?: [\w-]+){{0,3}} (?:here|goes here|needed|to come|tbd)\s*\]"
     r"|\[\s*your [^\[\]\n]{2,60}\]|\[\s*(?:company|product|author|client|customer)(?:'s|’s)? name\s*\]"
-    r"|\[\s*placeholder\b[^\[\]\n]{0,100}\]|\blorem ipsum dolor\b",
+    r"|\[object Object\]|\[\s*placeholder\b[^\[\]\n]{0,100}\]|\blorem ipsum dolor\b",
     re.IGNORECASE,
 )
 _CITATION = re.compile(
@@ -94,7 +99,13 @@ _MARKUP = (
 @check("residue-thoughts", "stops")
 def residue_thoughts(text):
     """What a model wrote for itself, or the signs by which a program tells its turns apart."""
-    yield from _told(text, _THOUGHTS, "The text shows the notes of a model to itself", "Delete them.", own_words=False)
+    yield from _told(
+        text,
+        _THOUGHTS,
+        "The text shows what a model wrote for itself or for its program",
+        "Delete this.",
+        own_words=False,
+    )
 
 
 @check("residue-chat", "stops")

@@ -13,6 +13,8 @@ from html.entities import html5
 MARGIN = 64
 # Between two items no more are counted.
 MAX_COUNTED = 100_000
+# Before the declaration no more is passed over.
+MAX_BEFORE = 16 * 1024
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 # Control characters, and in UTF-8 the halves of surrogate pairs, U+FFFE and U+FFFF.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]")
@@ -70,14 +72,15 @@ class XmlRepairs:
         return count
 
     def _begin(self, data):
-        """Look at the first bytes: what they are written in, and whether white space stands before the declaration."""
+        """Look at the first bytes: what they are written in, and what stands before the declaration, where nothing may:
+        blank lines of a theme, or what PHP warned of."""
         self._passes = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]
         declared = re.search(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})""", data[:300])
         self._is_utf_8 = declared is None or declared[1].lower() in (b"utf-8", b"utf8")
-        begun = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if begun.startswith(b"<?xml") and not self._passes:
-            self.lines = data[: len(data) - len(begun)].count(b"\n")
-            return begun
+        start = data.find(b"<?xml ", 0, MAX_BEFORE)
+        if start > 0 and b"<rss" not in data[:start] and not self._passes:
+            self.lines = data.count(b"\n", 0, start)
+            return data[start:]
         return data
 
     def _end_of_part(self, data, place, is_last):
