@@ -89,8 +89,8 @@ def export_reviews(stream):
     """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many. Those that were
     taken back are left out.
 
-    source_id, fingerprint, version, outcome, reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601): what
-    the generator can learn from, and no name of a person.
+    source_id, fingerprint, version, outcome (approved, approved_in_part, changes_requested, rejected), reason, comment,
+    is_bulk, decided_at and revoked_at (UTC, ISO 8601): what the generator can learn from, and no name of a person.
     """
     columns = (
         "revision__post__source_id",

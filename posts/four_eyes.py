@@ -189,4 +189,7 @@ def unread_obstacles(revision, eyes):
     if not (unread := eyes.unread_by_approvers):
         return []
     name = names_of(unread)
-    return [f"Nobody but {name} has approved the changes of {name} in {revision.version}. Somebody else must do so."]
+    return [
+        f"Nobody but {name} has approved the changes of {name} in {revision.version}. "
+        "Change the text, so that somebody else can approve it."
+    ]

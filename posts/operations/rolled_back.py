@@ -17,8 +17,9 @@ def rolled_back_import(revision, approval):
     newest = brought.select_related("batch").defer("snapshot").order_by("-number").first()
     if newest is None or newest.batch.state not in ROLLED_BACK_STATES:
         return None
-    began = parse_datetime(newest.batch.rollback["began"])
-    return None if approval is not None and approval.created_at > began else newest.batch
+    # What was decided while the roll-back ran was decided without it.
+    ended = parse_datetime(newest.batch.rollback.get("ended", ""))
+    return None if ended and approval is not None and approval.created_at > ended else newest.batch
 
 
 def rolled_back_warning(revision, approval):
