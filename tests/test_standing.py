@@ -49,11 +49,11 @@ def test_a_text_that_is_approved_for_later_is_not_called_unapproved(client):
     releases = words_of(client.get(reverse("admin:posts_post_releases", args=[post.pk])).content.decode())
     assert "closed to search engines: no approved text is released" in releases and "Approved" in releases
     review = words_of(client.get(reverse("admin:review", args=[post.pk])).content.decode())
-    assert "1.0.0 is approved and not released." in review
+    assert "1.0.0 is approved. It is not released." in review
 
 
 def test_a_text_that_was_approved_in_bulk_says_what_it_asks_for(client):
     post = Post.objects.get(slug=fill()["bulk"])
     client.force_login(person())
     review = words_of(client.get(reverse("admin:review", args=[post.pk])).content.decode())
-    assert "is approved, and readers see it. It asks for a decision about this text individually." in review
+    assert "is approved. Readers see it. A decision about this text individually is missing." in review

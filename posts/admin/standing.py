@@ -31,10 +31,10 @@ def _approved_state(post):
     if post.withdrawn_at:
         return f"{head.version} is approved. The page is withdrawn."
     if not post.is_live or post.live_revision.fingerprint != head.fingerprint:
-        return f"{head.version} is approved and not released."
+        return f"{head.version} is approved. It is not released."
     if asks_for_confirmation(post):
-        return f"{head.version} is approved, and readers see it. It asks for a decision about this text individually."
-    return f"{head.version} is approved, and readers see it."
+        return f"{head.version} is approved. Readers see it. A decision about this text individually is missing."
+    return f"{head.version} is approved. Readers see it."
 
 
 def nothing_to_release(post):
