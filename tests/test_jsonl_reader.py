@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.importing.pipeline import import_posts
+from posts.importing.pipeline import import_posts, import_source
 from posts.importing.readers.jsonl import JsonLinesReader
-from posts.importing.sources import Source, SourceUnreadable
+from posts.importing.sources import Source, SourceUnreadable, open_source
 from posts.models import ImportIssue, Post
 from tests.factories import RecordFactory
 
@@ -99,6 +99,25 @@ def test_a_record_over_the_limit_in_a_list_is_refused_with_its_size_and_not_held
 def test_utf_16_is_refused_in_one_sentence():
     with pytest.raises(SourceUnreadable, match=r"is UTF-16\. Save it as UTF-8"):
         rows_of(f"{ONE}\n{TWO}\n".encode("utf-16"))
+
+
+@pytest.mark.django_db
+def test_a_stopped_import_of_a_list_goes_on_behind_what_is_in(tmp_path, monkeypatch):
+    monkeypatch.setattr("posts.importing.pipeline.CHUNK_ROWS", dict.fromkeys(("sqlite", "postgresql"), 50))
+    monkeypatch.setattr("posts.importing.readers.jsonl.READ_BYTES", 5_000)
+    path = tmp_path / "posts.json"
+    path.write_text(json.dumps([RecordFactory() for _ in range(200)]))
+
+    def stop(batch):
+        if batch.rows >= 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_source(str(path)) as source:
+        import_source(source, on_chunk=stop)
+    assert Post.objects.count() == 100
+    with open_source(str(path)) as source:
+        batch = import_source(source)
+    assert (batch.created, batch.rows, batch.attempts) == (200, 200, 2)
 
 
 def test_a_broken_first_line_is_one_refused_row_beside_the_others():
