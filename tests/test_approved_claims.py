@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posts.exporting import export_posts
-from posts.models import AuditEntry, ListedText, Post, Review, Revision
+from posts.models import AuditEntry, ListedText, Origin, Post, Review, Revision
 from posts.operations import (
     confirm_live,
     decide_many,
@@ -99,8 +99,8 @@ OTHER_CLAIMS = st.fixed_dictionaries(
 
 # One post for all examples: each import meets what the imports before it left.
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(claims=OTHER_CLAIMS)
-def test_an_import_that_changes_no_fingerprint_changes_no_byte_of_what_readers_see(client_of_posts, claims):
+@given(claims=OTHER_CLAIMS, origin=st.sampled_from(Origin))
+def test_an_import_that_changes_no_fingerprint_changes_no_byte_of_what_readers_see(client_of_posts, claims, origin):
     client, post, record = client_of_posts
     before = surfaces(client, post)
     claims = dict(claims)
@@ -109,7 +109,7 @@ def test_an_import_that_changes_no_fingerprint_changes_no_byte_of_what_readers_s
     incoming = {key: value for key, value in record.items() if key not in CLAIMS} | claims | {"flags": flags}
     if more or "revision" in claims:
         incoming["revision"] = more | claims.get("revision", {})
-    batch = import_records(incoming)
+    batch = import_records(incoming, origin=origin)
     if batch.refused:  # of two keys that are one text, say
         return
     assert batch.unchanged == 1

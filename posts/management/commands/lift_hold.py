@@ -1,8 +1,9 @@
 import sys
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.importing.interruption import Interrupted, Interruption
+from posts.management.base import BaseCommand
 from posts.models import HoldReason, ImportBatch
 from posts.operations import Refused
 from posts.operations.lift_hold import held_by_reason, lift_hold, plan_lift
@@ -50,4 +51,4 @@ class Command(BaseCommand):
     def show_progress(self, posts):
         """On a terminal one line that moves."""
         if sys.stderr.isatty():
-            self.stderr.write(f"\r{posts:,} posts", ending="")
+            sys.stderr.write(f"\r{posts:,} posts")
