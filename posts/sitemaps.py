@@ -24,8 +24,8 @@ from posts.models.term import INDEXABLE_FROM
 from posts.prepared import planned_rows
 from posts.views import public
 
-CHUNK = 1_000
-# Whatever the posts hold, a file stays below the 50 MB that it may have.
+CHUNK = 500
+# Of one post, so that no file grows beyond bounds.
 MAX_PICTURE_BYTES = 4_000
 MAX_FILE = 2**63 // URLS_PER_FILE - 1
 

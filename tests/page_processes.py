@@ -35,6 +35,7 @@ from posts.operations import (
 from posts.operations.release import releasable_revision
 from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
+from posts.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.ports import free_port
 
@@ -198,7 +199,8 @@ class RandomChanges:
         """Articles where they stand and stood, and what names them. (The list of all is none of it: the number of posts
         that it says may be a minute old.)"""
         names = [name for number in range(len(self.sources)) for name in (f"post-{number}", f"moved-{number}")]
-        lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", "/sitemaps/articles-0.xml")
+        file = f"/sitemaps/articles-{Post.objects.earliest('pk').pk // URLS_PER_FILE}.xml"
+        lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", file)
         return [*(f"/posts/{name}/" for name in names), *lists]
 
     def step(self):

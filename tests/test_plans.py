@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from posts.models import Post, SketchBand, TextTwin
+from posts.models import Post, SketchBand, Term, TextTwin
 from posts.neighbours import find_stale_neighbours
 from posts.site_figures import store_figures
+from posts.sitemaps import URLS_PER_FILE
 from posts.twins import sketch_posts
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.long_tables import lengthen
@@ -22,7 +23,7 @@ ADDRESSES = """
     /stacks/ /stacks/go-services/ /stacks/go-services/?{older} /search/?q=draining+workers
     /search/?q=draining&stack=go-services /how-this-site-is-made/
     /posts/{slug}/ /posts/{slug}.json /posts/{waiting}/ /feed/ /feed.json /stacks/go-services/feed/
-    /sitemap.xml /sitemaps/pages.xml /sitemaps/lists-0.xml /sitemaps/articles-0.xml
+    /sitemap.xml /sitemaps/pages.xml /sitemaps/lists-{terms}.xml /sitemaps/articles-{file}.xml
     /api/posts/ /api/posts/?cursor=1700000000000000-5 /api/posts/?stack=go-services
     /api/posts/?stack=go-services&tool=make /api/posts/?reviewed_since=2026-01-01 /api/posts/{slug}/
 """.split()
@@ -81,6 +82,10 @@ def test_what_a_page_reads_does_not_grow_with_the_site(client):
     lengthen()
     older = re.search("older=[0-9-]+", client.get("/articles/").content.decode())[0]
     names = {"slug": posts[9].slug, "waiting": waiting.slug, "older": older, "newer": older.replace("older", "newer")}
+    names |= {
+        "file": posts[0].pk // URLS_PER_FILE,
+        "terms": Term.objects.indexable().earliest("pk").pk // URLS_PER_FILE,
+    }
     asked = {address: functools.partial(page_of, client, address.format(**names)) for address in ADDRESSES}
     asked |= {
         "near-duplicates of a post": TextTwin.objects.filter(post=posts[0]).order_by("-similarity")[:10].__iter__,

@@ -9,10 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from lxml import etree
 
+from alphanode.page_cache import MAX_STREAMED
 from posts.models import ImportBatch, ListedText, Post
 from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
 from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
+from posts.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.wsgi_site import WsgiSite
 
 pytestmark = pytest.mark.django_db
 
@@ -197,11 +200,25 @@ def test_the_pictures_of_a_live_text_stand_there_not_those_of_an_edit(client):
     assert texts(read(client, files(client)[-1]), "s:url/image:image/image:loc") == [PHOTO]
 
 
-def test_ten_thousand_posts_full_of_pictures_stay_below_fifty_megabytes(client):
+def test_a_file_whose_posts_are_full_of_pictures_is_one_that_the_page_cache_takes(client):
     urls = [f"https://images.unsplash.com/{number}{'&' * 1500}" for number in range(20)]
     make_post(released=True, slug="s" * 200, image_sources=[{"url": url} for url in urls])
     body = client.get(files(client)[-1]).getvalue()
-    assert len(body) * 10_000 < 50 * 1024 * 1024
+    assert len(body) * URLS_PER_FILE < MAX_STREAMED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_full_of_pictures_is_kept_and_compressed(monkeypatch):
+    monkeypatch.setattr("posts.sitemaps.MAX_PICTURE_BYTES", 3_000_000)
+    urls = [f"https://images.unsplash.com/{number}{'a' * 1900}" for number in range(50)]
+    posts = [make_post(released=True, image_sources=[{"url": url} for url in urls]) for _ in range(5)]
+    # As large as the largest that there is: five posts with as many pictures as a thousand have.
+    ListedText.objects.update(pictures=[f"{url}{number}" for url in urls for number in range(8)])
+    site, file = WsgiSite(), f"/sitemaps/articles-{posts[0].pk // URLS_PER_FILE}.xml"
+    assert site.get(file, accept_encoding="br").is_stored
+    answer = site.get(file, accept_encoding="br")
+    assert answer.is_hit and answer.headers["content-encoding"] == "br"
+    assert 3_000_000 < len(answer.text) < MAX_STREAMED
 
 
 def test_a_file_holds_a_range_of_keys_so_that_no_post_ever_moves_to_another(client, monkeypatch):

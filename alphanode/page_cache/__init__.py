@@ -21,8 +21,9 @@ from alphanode.page_cache.page import Page
 __all__ = ["ANYTHING", "Freshness", "Mark", "PageCache", "mark_page"]
 
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
-# A page that is streamed is kept all the same up to so many bytes: a sitemap of 10,000 addresses has a million.
-MAX_STREAMED = 4_000_000
+# A page that is streamed is kept all the same up to so many bytes: a file of the sitemap has half a million, and where
+# all its posts are full of pictures ten times as many.
+MAX_STREAMED = 5_000_000
 # Addresses whose readers' parameters are remembered; each is a text and a pointer.
 MAX_ADDRESSES = 10_000
 

@@ -8,8 +8,9 @@ from posts.models.import_batch import ImportBatch
 from posts.models.post import Post
 from posts.models.revision import Revision
 
-# Of a sitemap. An index hangs on it, and the addresses of all files.
-URLS_PER_FILE = 10_000
+# Of a sitemap. An index hangs on it, and the addresses of all files. So few that a file whose posts have all the
+# pictures that one may name stays below what the cache of pages takes (alphanode.page_cache.MAX_STREAMED).
+URLS_PER_FILE = 1_000
 
 
 class ListedTextQuerySet(models.QuerySet):
@@ -59,7 +60,9 @@ class ListedText(models.Model):
             models.Index(fields=["-reviewed_at", "-post"], name="listed_reviewed"),
             models.Index(fields=["generator"], name="listed_generator"),
             # The newest change in each file of the sitemap.
-            models.Index(F("post") / URLS_PER_FILE, F("changed_at").desc(), name="listed_files"),
+            models.Index(F("post") / URLS_PER_FILE, F("changed_at").desc(), name="listed_in_file"),
+            # The same for the version before, whose files are larger and which runs beside this one during an upgrade.
+            models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
         ]
 
     def __str__(self):
