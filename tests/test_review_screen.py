@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from posts.models import AuditEntry, Post, QueueEntry, Review, ReviewFlag
@@ -31,7 +32,7 @@ def form_of(page):
     """The hidden fields of the decision, as a browser sends them."""
     html = page.content.decode()
     form = html[html.index('<form id="decide"') :]
-    names = ("fingerprint", "flags_seen", "opened", "place", "view")
+    names = ("fingerprint", "flags_seen", "opened", "place", "view", "proof")
     return {name: re.search(rf'name="{name}" value="([^"]*)"', form)[1].replace("&amp;", "&") for name in names}
 
 
@@ -189,12 +190,29 @@ def test_what_somebody_sends_after_their_session_ended_waits_for_them(client):
     assert "review_kept" not in client.session
 
 
-def test_who_is_not_signed_in_leaves_little(client):
+@pytest.mark.parametrize("proof", ["", "1:made-up:x", None])
+def test_a_form_of_nobody_is_given_back_and_leaves_nothing(client, proof):
     post = make_post()
-    response = client.post(address_of(post), {"act": "edits", "edits-comment": "x" * 100_000, "ticks": ["y"] * 900})
-    assert response.status_code == 302 and "/login/" in response.headers["Location"]
-    kept = client.session["review_kept"]
-    assert len(kept["comment"]) == 5_000 and len(kept["ticks"]) == 50
+    form = {"act": "edits", "edits-comment": "It <b>burns</b>.", "note": "And stays.", "ticks": ["Harmless"]}
+    response = client.post(address_of(post), form | ({} if proof is None else {"proof": proof}))
+    page = response.content.decode()
+    assert response.status_code == 403 and "It &lt;b&gt;burns&lt;/b&gt;." in page
+    assert "And stays." in page and "Harmless" in page and f"{reverse('admin:login')}?next=" in page
+    assert client.post("/admin/review/999999/", form).status_code == 403
+    assert not Session.objects.exists() and "sessionid" not in client.cookies
+
+
+def test_a_form_that_is_too_long_to_keep_is_given_back_whole(client):
+    post = make_post()
+    client.force_login(person())
+    data = form_of(client.get(address_of(post)))
+    client.logout()
+    Session.objects.all().delete()
+    response = client.post(address_of(post), data | {"act": "edits", "edits-comment": "x" * 65_536})
+    assert response.status_code == 403 and "x" * 65_536 in response.content.decode()
+    assert not Session.objects.exists()
+    assert client.post(address_of(post), data | {"act": "edits", "edits-comment": "x" * 60_000}).status_code == 302
+    assert len(Session.objects.get().session_data) < 65_536
 
 
 def test_what_somebody_else_holds_is_read_but_not_decided_until_it_is_taken_over(desk):

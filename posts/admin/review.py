@@ -4,12 +4,14 @@ Every act is a POST with a redirect behind it; the script of the page only press
 typed is never lost: a refusal, a newer text and an ended session all bring the screen back with it.
 """
 
+import json
 import time
 from contextlib import suppress
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -30,8 +32,10 @@ from posts.operations.desk import keys_are_on, switch_keys
 from posts.queue.order import Place, QueueView, next_item, place_of
 
 KEPT = "review_kept"
-# Of a form that arrives after its session ended: anybody can send one, so it is kept for a person in small.
-KEPT_WORDS, KEPT_TICKS = 5_000, 50
+# A form that arrives after its session ended is kept where a page of ours was sent to somebody who was signed in, which
+# the form itself proves; and while it is no longer than a long comment with its ticks.
+KEPT_BYTES, KEPT_SECONDS = 64 * 1024, 7 * 24 * 60 * 60
+PROOF = "a form of the review screen"
 LONGEST = 24 * 60 * 60
 APPROVED, EDITS, REJECTED = Review.CHOICES
 # What each button of the screen decides: the outcome, and whether an approval goes live at once.
@@ -61,23 +65,37 @@ def page_urls(site):
 
 
 def kept_when_signed_out(view, site):
-    """`view` on the desk; a form that somebody sends after their session ended waits in the new session for them."""
+    """`view` on the desk; a form that somebody sends after their session ended waits in the new session for them. What
+    may not be kept is given back to them."""
     on_desk = site.admin_view(view)
 
     def wrapped(request, post_id):
         if request.method != "POST" or request.user.is_authenticated:
             return on_desk(request, post_id=post_id)
         typed = typed_words(request)
-        request.session[KEPT] = {
-            **{name: typed[name][:KEPT_WORDS] for name in ("fingerprint", "comment", "reason_code", "panel", "note")},
-            "opened": typed["opened"],
-            "ticks": [tick[:KEPT_WORDS] for tick in typed["ticks"][:KEPT_TICKS]],
-            "post": post_id,
-        }
         address = review_address(post_id, view_in(request.POST))
-        return redirect_to_login(address, reverse("admin:login"))
+        names = ("fingerprint", "comment", "reason_code", "panel", "note", "opened", "ticks")
+        kept = {name: typed[name] for name in names} | {"post": post_id}
+        if _was_signed_in(request) and len(json.dumps(kept).encode()) <= KEPT_BYTES:
+            request.session[KEPT] = kept
+            return redirect_to_login(address, reverse("admin:login"))
+        words = [typed[name] for name in ("comment", "note", "reason", "own_text_reason") if typed[name].strip()]
+        context = {**site.each_context(request), "title": "You are signed out", "words": words, "ticks": typed["ticks"]}
+        login = f"{reverse('admin:login')}?{urlencode({'next': address})}"
+        return TemplateResponse(request, "admin/review/signed_out.html", context | {"login": login}, status=403)
 
     return wrapped
+
+
+def proof_of_session(person):
+    """What a form carries that is sent to somebody who is signed in."""
+    return signing.dumps(person.pk, salt=PROOF)
+
+
+def _was_signed_in(request):
+    with suppress(signing.BadSignature):
+        return signing.loads(request.POST.get("proof", ""), salt=PROOF, max_age=KEPT_SECONDS) is not None
+    return False
 
 
 def view_in(parameters):
@@ -172,6 +190,7 @@ class ReviewScreen(DeskReview):
             title=f"Review: {post.title}",
             refused=refused,
             moved_from=earlier,
+            proof=proof_of_session(self.request.user),
             status=status,
             **context,
         )
