@@ -390,6 +390,14 @@ def test_a_record_is_held_by_the_same_table(client, more, reason):
     assert bool(batch.breakdown["held"]) is bool(reason)
 
 
+@pytest.mark.parametrize(("zone", "is_held"), [(-600, True), (840, False)])
+def test_the_moment_of_a_record_is_compared_with_its_time_zone(zone, is_held):
+    clock = timezone.now() + timedelta(hours=1 if is_held else -1)
+    moment = clock.astimezone(timezone.get_fixed_timezone(zone)).isoformat()
+    records({"source_id": "a:1", "title": "T", "slug": "t", "body": "Text.", "published_on": moment})
+    assert Post.objects.get().held is is_held
+
+
 def test_a_refused_row_that_is_repaired_is_held_for_its_reasons(tmp_path):
     batch = import_markdown(folder_of(tmp_path / "blog", {"a.md": "---\ndraft: true\ndate: 2020-13-45\n---\nText."}))
     repair_row(batch.issues.get(), '{"source_id": "blog:a.md", "title": "T", "body": "Text."}', by=person("Staff"))

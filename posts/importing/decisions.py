@@ -129,7 +129,9 @@ def validated(batch, rows, known, *, only_new=False):
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
         else:
             item = Incoming(row, line_hash, record["source_id"], record, RecordRows.of(record), fingerprint_of(record))
-            item.holds = distinct((*row.holds, *holds_of_record(record, _OF_SCHEMA)))
+            item.holds = distinct(
+                (*row.holds, *holds_of_record(record, _OF_SCHEMA, row.raw if row.record is None else b""))
+            )
             incoming.append(item)
     return incoming, refused
 

@@ -5,12 +5,15 @@ VuePress, Obsidian Publish, digital gardens, Ghost and WordPress document, and t
 common. docs/importing.md shows the table; a test keeps both equal.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
 from django.utils import timezone
+from pydantic_core import from_json
 
 from posts.importing.dates import UnreadableDate, read_date
 from posts.models.post_hold import HoldReason
@@ -222,12 +225,24 @@ def missing_holds(names, values):
             yield Hold(meaning, f"no {key}"[:MAX_DETAIL])
 
 
-def holds_of_record(record, known):
-    """The Holds of a record of ours: what its keys beyond the schema (`known`) say, and a day to come."""
+def holds_of_record(record, known, raw=b""):
+    """The Holds of a record of ours: what its keys beyond the schema (`known`) say, and a day to come.
+
+    raw: the JSON that the record came as; the time of day is there, and no longer in the record.
+    """
     found = [hold_of(key, value, texts_of(value)) for key, value in record.items() if key not in known and rule_of(key)]
-    if day := record.get("published_on"):
-        found.append(hold_of("published_on", day, day))
+    if (day := record.get("published_on")) and _is_to_come(day, raw):
+        found.append(Hold(HoldReason.SCHEDULED, f"published_on: {day}"))
     return distinct(filter(None, found))
+
+
+def _is_to_come(day, raw):
+    now = timezone.now()
+    if raw and abs(date.fromisoformat(day) - now.date()) <= timedelta(days=1):
+        # Only there does the time of day, with its zone, make a difference.
+        with contextlib.suppress(UnreadableDate):
+            return read_date(from_json(raw)["published_on"])[1] > now
+    return day > now.date().isoformat()
 
 
 def distinct(holds):
