@@ -1,4 +1,5 @@
 import pytest
+from django.apps import apps
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -560,3 +561,17 @@ def test_groups_and_rights_are_ticked_one_by_one(client, superuser, kind):
         assert f'<input type="checkbox" name="{name}"' in html
         # What its window makes would find no list to stand in.
         assert f"add_id_{name}" not in html
+
+
+def test_no_record_shows_the_innards_of_a_program(client, superuser):
+    client.force_login(superuser)
+    post = make_post(released=True, flagged=True, checklist=["The commands were tried."])
+    review = post.live_approval
+    assert review.way_back
+    import_records(RecordFactory(title=7))
+    for name in ("revision", "review", "reviewflag", "release", "auditentry", "importbatch", "importissue"):
+        row = apps.get_model("posts", name).objects.order_by("-pk").first()
+        page = client.get(reverse(f"admin:posts_{name}_change", args=[row.pk])).content.decode()
+        assert "{&#x27;" not in page and "[&#x27;" not in page, name
+    page = client.get(reverse("admin:posts_review_change", args=[review.pk])).content.decode()
+    assert "The commands were tried." in page
