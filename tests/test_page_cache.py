@@ -161,6 +161,16 @@ def test_only_pages_that_are_there_are_kept(site, address):
 
 
 @with_posts
+def test_a_page_is_kept_once_for_all_ports_and_spellings_of_its_host(site):
+    path = make_post(released=True).get_absolute_url()
+    assert site.get(path, host="testserver").is_stored
+    for host in ("testserver:99999", "testserver:1", "testserver.", "testserver.:8000", "TESTSERVER"):
+        assert site.get(path, host=host).is_hit, host
+    for host in ("testserver:x", "testserver..", "test_server", "testserver:1:1", "testserver/", "@testserver"):
+        assert not site.get(path, host=host).is_hit, host
+
+
+@with_posts
 def test_a_host_that_is_not_ours_gets_no_page_even_if_it_is_kept(site):
     path = make_post(released=True).get_absolute_url()
     assert site.get(path).is_stored

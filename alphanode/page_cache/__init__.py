@@ -9,6 +9,7 @@ asked, at most every 0.3 seconds, and never answers from what it last knew more 
 reach every page comes from Django; with the shared cache down each process has its own.
 """
 
+import re
 import time
 from urllib.parse import quote, unquote_plus
 
@@ -24,6 +25,8 @@ CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "
 # A page that is streamed is kept all the same up to so many bytes: a file of the sitemap has half a million, and where
 # all its posts are full of pictures ten times as many.
 MAX_STREAMED = 5_000_000
+# A host as Django reads it: whatever port and dot stand behind its name, a page is the same.
+_HOST = re.compile(r"([a-z0-9.-]+?|\[[a-f0-9:.]+\])\.?(?::[0-9]+)?", re.IGNORECASE)
 # Addresses whose readers' parameters are remembered; each is a text and a pointer.
 MAX_ADDRESSES = 10_000
 
@@ -81,13 +84,13 @@ class PageCache:
             or path.startswith(self._untouched)
             or self._session in environ.get("HTTP_COOKIE", "")
             or "HTTP_AUTHORIZATION" in environ
-            or not (host := environ.get("HTTP_HOST"))
+            or not (host := _HOST.fullmatch(environ.get("HTTP_HOST", "")))
         ):
             return None
         scheme = environ["wsgi.url_scheme"]
         if self._trusts_proxy:
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme)
-        return scheme, host, path, self._read_part(path, environ.get("QUERY_STRING", ""))
+        return scheme, host[1].lower(), path, self._read_part(path, environ.get("QUERY_STRING", ""))
 
     def _read_part(self, path, query):
         """The part of a query that the page at `path` reads: the whole, as long as nobody knows better."""
