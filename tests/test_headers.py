@@ -93,7 +93,7 @@ def all_routes(patterns=None, prefix=""):
 
 FILL = {"slug": "nothing-here", "object_id": "999999", "act": "withdraw", "content_type_id": "1", "id": "999999",
         "app_label": "posts", "url": "nothing", "kinds": "stacks", "name": "nothing", "pk": "999999",
-        "kind": "refused", "number": "999999", "post_id": "999999",
+        "kind": "refused", "reason": "draft", "number": "999999", "post_id": "999999",
         "run_id": "999999", "revision_id": "999999"}  # fmt: skip
 
 
