@@ -31,9 +31,12 @@ ADDRESSES = """
 # terms, and a file of the sitemap is read a thousand rows at a time.
 MOST_ROWS = 10_000
 # What SQLite sorts, because there is little of it: the open flags of a post, its near-duplicates, its revisions with
-# the same text, how often each term stands in at most a thousand posts, the posts that share the rarest terms of one and those terms, and a text for each
-# file of the sitemap.
-SORTING = ("raised_at", "similarity", "source_number", "COUNT(*)", "SUM(", '"posts_listedtext"."id" IN (SELECT value')
+# the same text, how often each term stands in at most a thousand posts, the posts that share the rarest terms of one
+# and those terms, and a text for each file of the sitemap.
+SORTING = (
+    "raised_at", "similarity", '"batch_id" DESC NULLS LAST', "COUNT(*)", "SUM(",
+    '"posts_listedtext"."id" IN (SELECT value',
+)  # fmt: skip
 
 
 def explained(sql, how):
