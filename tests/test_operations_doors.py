@@ -111,7 +111,7 @@ GATES = {
     "open flag": (_flagged, r"A flag is open: Staff ask for a person: Wait\."),
     "check": (
         lambda by: make_post(image_sources=[{"url": "https://elsewhere.example/a.jpg", "caption": "c"}]),
-        r"Image 1 is on a host that this site does not allow",
+        r"Image 1 is on the host elsewhere.example, which this site does not allow",
     ),
     "withdrawn": (_withdrawn, r"The post is withdrawn\. Approve it for a later release"),
     "another text": (_changed, r"1\.0\.1 was saved meanwhile\. Read it first"),

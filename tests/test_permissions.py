@@ -292,13 +292,14 @@ MATRIX = {
     "admin/review/": [get("302 302 302 302 302 302"), post("302 302 405 405 405 405")],
     "admin/review/<int:post_id>/": [
         get(DESK, url={"post_id": "@post"}),
+        # Of a form that was not sent to somebody signed in nothing is stored: its words are given back.
         post(
-            "302 302 403 302 403 302",
+            "403 302 403 302 403 302",
             {"act": "reject", "reject-reason_code": "facts", "fingerprint": "@head"},
             url={"post_id": "@post"},
         ),
-        post("302 302 403 302 302 302", {"act": "flag", "note": "Look."}, url={"post_id": "@post"}),
-        post("302 302 403 302 403 302", {"act": "claim"}, url={"post_id": "@waiting"}),
+        post("403 302 403 302 302 302", {"act": "flag", "note": "Look."}, url={"post_id": "@post"}),
+        post("403 302 403 302 403 302", {"act": "claim"}, url={"post_id": "@waiting"}),
     ],
     "admin/review/<int:post_id>/sides/": [get(DESK, url={"post_id": "@post"})],
     "admin/review/source/<int:revision_id>/": [get(DESK, url={"revision_id": "@revision"})],
