@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.page_processes import ROOT
 from tests.sites import conninfo
-from tests.waiting import wait_until
+from tests.waiting import PATIENT_SECONDS, wait_until
 
 
 class OwnPostgres:
@@ -55,7 +55,7 @@ class OwnPostgres:
         os.kill(int(self._pid_file.read_text().split()[0]), signal.SIGINT)
         wait_until(lambda: not self._pid_file.exists())
         if self._process:
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=PATIENT_SECONDS)
 
     def start(self):
         owner = (self.folder / "data").stat()
@@ -80,11 +80,11 @@ class OwnPostgres:
         theirs = connection.settings_dict
         dump = subprocess.run(
             [tools / "pg_dump", "-h", theirs["HOST"], "-U", theirs["USER"], *port_of(theirs), database],
-            check=True, capture_output=True, timeout=180,
+            check=True, capture_output=True, timeout=PATIENT_SECONDS,
         ).stdout  # fmt: skip
         subprocess.run(
             [tools / "psql", "-q", "-h", self.folder, "-U", "alphanode", "-d", "alphanode"],
-            input=dump, check=True, capture_output=True, timeout=180,
+            input=dump, check=True, capture_output=True, timeout=PATIENT_SECONDS,
         )  # fmt: skip
 
 
@@ -104,4 +104,4 @@ def own_postgres():
         yield server
         server.thaw()
     finally:
-        starter.communicate(timeout=180)
+        starter.communicate(timeout=PATIENT_SECONDS)

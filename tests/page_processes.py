@@ -38,6 +38,7 @@ from posts.operations.switch_batch_index import follow_batch_switch, switch_batc
 from posts.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.ports import free_port
+from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 # What the product promises.
@@ -89,7 +90,7 @@ def serving(count, **environment):
         for server in servers:
             server.terminate()
         for server in servers:
-            server.communicate(timeout=180)
+            server.communicate(timeout=PATIENT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Reader(threading.Thread):
 
     def run(self):
         try:
-            server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENT_SECONDS)
             while not self.stop.is_set():
                 for address in self.addresses:
                     asked = time.monotonic()

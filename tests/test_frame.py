@@ -16,6 +16,7 @@ import alphanode
 from alphanode.logs import json_formatter
 from tests.ports import free_port
 from tests.test_settings import PRODUCTION, run
+from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -120,17 +121,18 @@ def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(producti
         for line in server.stderr:
             if "Booting worker" in line:
                 break
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=180) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENT_SECONDS) as answer:
             page = answer.read().decode()
             assert "gunicorn/" not in answer.headers.get("Server", "")
         address = re.search(r'href="(/static/css/[a-z]+\.[0-9a-f]{12}\.css)"', page)[1]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=180) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=PATIENT_SECONDS) as answer:
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert len(answer.read()) > 100
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(
-                urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}), timeout=60
+                urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}),
+                timeout=PATIENT_SECONDS,
             )
     finally:
         server.terminate()
-        server.communicate(timeout=180)
+        server.communicate(timeout=PATIENT_SECONDS)

@@ -23,6 +23,7 @@ from posts.slugs import DIGITS, distinct_slug
 from tests.factories import RecordFactory, import_records
 from tests.sites import opened_by_other
 from tests.torture.kills import lines_of, rich_record
+from tests.waiting import PATIENT_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -253,7 +254,7 @@ def test_an_interrupted_import_ends_at_once_says_how_to_go_on_and_goes_on(sites,
         pipe.flush()
         assert "refused" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=180)
+        _, errors = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 143
     last = errors.strip().splitlines()[-1]
     assert "Stopped by SIGTERM" in last and "Send the same input again" in last
@@ -306,7 +307,7 @@ def test_the_second_run_of_a_source_is_told_who_runs_it(sites, tmp_path):
             assert second.returncode == 75
             assert "Import 1 of this source runs now: started by a command on" in second.stderr
             assert f"process {first.pid}" in second.stderr and "Traceback" not in second.stderr
-        first.communicate(timeout=180)
+        first.communicate(timeout=PATIENT_SECONDS)
     assert first.returncode == 0
     assert site.ask("SELECT count(*) FROM posts_post") == [(60,)]
 
@@ -322,7 +323,7 @@ def test_of_runs_at_once_over_overlapping_files_each_post_comes_once(sites, tmp_
         paths.append(path)
     processes = [site.start("import_posts", path, driver=[]) for path in paths]
     for process in processes:
-        _, errors = process.communicate(timeout=180)
+        _, errors = process.communicate(timeout=PATIENT_SECONDS)
         assert process.returncode == 0, errors
     assert site.ask("SELECT count(*), count(DISTINCT source_id) FROM posts_post") == [(270, 270)]
     assert site.ask("SELECT count(*) FROM posts_revision") == [(270,)]

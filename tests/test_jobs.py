@@ -22,6 +22,7 @@ from posts.jobs.work import MOST_LOSSES, claim_next, perform, put_back, reap, se
 from posts.models import Job, JobRun, JobWorker
 from tests import sample_jobs
 from tests.sample_jobs import lines_of
+from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 IS_SQLITE = "sqlite" in settings.DATABASES["default"]["ENGINE"]
@@ -83,7 +84,7 @@ def wait_for_job(process, event, name):
 
 def end(process):
     """Wait for the end of a worker; return what it said since, and its exit code."""
-    _, said = process.communicate(timeout=180)
+    _, said = process.communicate(timeout=PATIENT_SECONDS)
     return said, process.returncode
 
 
@@ -434,7 +435,7 @@ def test_a_worker_before_the_first_migration_says_what_to_do(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=PATIENT_SECONDS,
         check=False,
     )
     assert ended.returncode == 1

@@ -15,7 +15,7 @@ from posts.operations.report import REPORTS_A_DAY_FROM_ONE_ADDRESS
 from tests.factories import make_post
 from tests.page_processes import ROOT, serving
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENT_SECONDS, wait_until
 
 # Said at the end of a run where it is missing; .ci/run installs it.
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
@@ -50,7 +50,7 @@ class Proxy:
     def ask(self, method, path, body=None, *, source="127.0.0.1", **headers):
         """(status, text, headers) of an answer to somebody at the address `source`."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(source, 0))
+        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENT_SECONDS, source_address=(source, 0))
         with closing(server):
             server.request(method, path, body, {**(FORM if body else {}), **headers})
             answer = server.getresponse()

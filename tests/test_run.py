@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from tests.ports import free_port
+from tests.waiting import PATIENT_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
@@ -55,7 +55,7 @@ def run(folder):
     for process in started:
         process.kill()
         # Returns when the parts have let go of the pipe too.
-        process.communicate(timeout=180)
+        process.communicate(timeout=PATIENT_SECONDS)
 
 
 def read_until(process, pattern):
@@ -82,17 +82,16 @@ def is_there(pid):
 
 def answers(port):
     """What /healthz says; None while nothing listens."""
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as page:
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENT_SECONDS) as page,
+    ):
         return page.read()
 
 
 def wait_for_site(port):
     """What the site says once it listens."""
-    for _ in range(600):
-        if said := answers(port):
-            return said
-        threading.Event().wait(0.1)
-    raise AssertionError("The site does not answer.")
+    return wait_until(lambda: answers(port))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -102,7 +101,7 @@ def test_one_signal_ends_the_site_and_its_worker(run, port, number):
     assert wait_for_site(port) == b"ok" and is_there(worker)
     process.send_signal(number)
     # The end of the pipe is the end of all that held it.
-    said, _ = process.communicate(timeout=180)
+    said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert not is_there(worker) and answers(port) is None
@@ -113,7 +112,7 @@ def test_nothing_stays_behind_when_the_process_above_is_killed(run, port):
     worker = started(process)
     assert wait_for_site(port) == b"ok"
     process.kill()
-    said, _ = process.communicate(timeout=180)
+    said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert '"worker ended"' in said and str(worker) in said
     assert answers(port) is None
 
@@ -123,7 +122,7 @@ def test_when_the_worker_dies_the_site_is_stopped_with_one_line_that_says_why(ru
     worker = started(process)
     assert wait_for_site(port) == b"ok"
     os.kill(worker, signal.SIGKILL)
-    said, _ = process.communicate(timeout=180)
+    said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 1
     assert said.endswith("The worker ended by itself (signal 9); stopping the site too.\n")
     assert answers(port) is None
@@ -137,7 +136,7 @@ def test_a_second_site_on_the_same_database_goes_without_a_worker_of_its_own(run
     read_until(second, "The worker that serves this database already")
     assert wait_for_site(other) == b"ok"
     second.terminate()
-    second.communicate(timeout=180)
+    second.communicate(timeout=PATIENT_SECONDS)
     assert second.returncode == 0 and wait_for_site(port) == b"ok"
 
 
@@ -147,7 +146,7 @@ def test_a_port_that_is_taken_is_named_with_another_one(run):
         taken.listen()
         port = taken.getsockname()[1]
         process = run(port)
-        said, _ = process.communicate(timeout=180)
+        said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 1
     assert said.startswith(f"Port {port} is taken") and f"make run PORT={port + 1}" in said and said.count("\n") == 1
 
@@ -165,6 +164,6 @@ def test_a_port_that_is_taken_is_named_with_another_one(run):
 )
 def test_what_cannot_run_says_why_without_a_traceback(run, port, wanted, environment, message):
     process = run(wanted or port, **environment)
-    said, _ = process.communicate(timeout=180)
+    said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 1
     assert message in said and "Traceback" not in said

@@ -15,6 +15,7 @@ from django.db import connection
 
 from posts.operations import report_problem
 from tests.factories import make_post
+from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 KEY = "a key for tests alone, as long as a real one must be; 0123456789"
@@ -50,7 +51,7 @@ def run(*arguments, **environment):
         env={**plain, "PYTHONUTF8": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=PATIENT_SECONDS,
         check=False,
     )
 

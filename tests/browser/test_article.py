@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.every_page import IMAGES, full_post
 from tests.factories import approve, make_post
+from tests.waiting import PATIENT_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -148,7 +149,9 @@ def test_the_command_on_the_page_computes_the_fingerprint_that_stands_beside_it(
         watched.page.get_by_text("How this was made").first.click()
         watched.page.get_by_text("How to check the fingerprint").click()
         command = watched.page.locator(".check code").inner_text()
-        printed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=180).stdout
+        printed = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, check=True, timeout=PATIENT_SECONDS
+        ).stdout
         assert printed.strip() == post.live_revision.fingerprint
         assert printed.strip() in watched.page.locator(".provenance").inner_text()
 

@@ -16,6 +16,7 @@ from django.db import connection, connections
 from tests.sites import Site, opened_by_other
 from tests.test_importing_killed import differences
 from tests.torture.kills import count_events, is_done, lines_of, prepare, rich_record, spend_kills
+from tests.waiting import PATIENT_SECONDS
 
 pytestmark = pytest.mark.torture
 
@@ -109,7 +110,7 @@ def test_a_database_that_drops_the_connection_stops_the_import_with_one_line(sit
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 f"WHERE datname = '{name}' AND pid <> pg_backend_pid()"
             )
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 74 and "Traceback" not in errors
     assert re.search(r"The import stopped: .*\. Whole chunks are in", errors)
     assert site.ask("SELECT state, checkpoint_line FROM posts_importbatch") == [("running", 40)]
@@ -131,7 +132,7 @@ def test_a_server_that_is_restarted_stops_the_import_with_one_line(sites, tmp_pa
     with site.start("import_posts", path, driver=["--hold", str(fifo)]) as process:
         with opened_by_other(fifo, process):
             restart_server(site, how)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 74 and "Traceback" not in errors
     assert re.search(r"The import stopped: .*\. Whole chunks are in", errors)
     assert site.ask("SELECT count(*) FROM posts_post") == site.ask("SELECT checkpoint_line FROM posts_importbatch")
