@@ -25,19 +25,43 @@ hypothesis_settings.register_profile("thorough", max_examples=2000, print_blob=T
 hypothesis_settings.load_profile("same")
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory, django_db_modify_db_settings_parallel_suffix):
-    """SQLite in a file of this process alone: in memory there is no WAL, and two runs must not meet.
+def shared_folder(factory):
+    """A folder that all processes of this run see, and no other run."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    Gives the name that the database has outside of the tests.
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory, django_db_blocker):
+    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+    from tests.sites import SiteMaker
+
+    with django_db_blocker.unblock():
+        maker = SiteMaker(shared_folder(tmp_path_factory), tmp_path_factory.mktemp("sites"))
+    yield maker
+    maker.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(sites, django_db_modify_db_settings_parallel_suffix):
+    """A database of this process alone, copied from the one that is migrated for all.
+
+    SQLite in a file: in memory there is no WAL, and two runs must not meet.
     """
     from django.conf import settings
 
     database = settings.DATABASES["default"]
-    outside = database["NAME"]
-    if database["ENGINE"].endswith("sqlite3"):
-        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
-    return outside
+    test = database.setdefault("TEST", {})
+    if sites.migrated.is_sqlite:
+        test["NAME"] = sites.new().database
+    else:
+        test["TEMPLATE"] = sites.migrated.database
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb, django_db_modify_db_settings):
+    """Take the copied file as it is; it goes with its folder. A server copies and drops by itself."""
+    return django_db_keepdb or connection.vendor == "sqlite"
 
 
 # Files whose tests take longest. They come first, or the last of them would keep one process busy after all others.
@@ -95,31 +119,19 @@ def pytest_terminal_summary(terminalreporter, config):
             summary.write(f"{connection.display_name}: {said}\n")
 
 
+def pytest_unconfigure(config):
+    """Drop what was migrated for all processes, in the one that started them."""
+    from tests.sites import drop_migrated
+
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        drop_migrated(config._tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(autouse=True)
 def _fresh_cache():
     from django.core.cache import cache
 
     cache.clear()
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_modify_db_settings, django_db_blocker, tmp_path_factory):
-    """The database of the tests as pytest-django makes it, and a copy of it before any test wrote into it."""
-    from tests.sites import SiteMaker
-
-    # It makes none where no test that is asked for says that it needs one.
-    name = connection.settings_dict["NAME"]
-    database = name if name != django_db_modify_db_settings else None
-    with django_db_blocker.unblock():
-        maker = SiteMaker(tmp_path_factory.mktemp("sites"), database)
-    yield maker
-    maker.close()
-
-
-@pytest.fixture(scope="session")
-def sites(django_db_setup):
-    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
-    return django_db_setup
 
 
 def _person(name, group):

@@ -3,6 +3,7 @@ at the tables that owes nothing to the product's code."""
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -14,9 +15,13 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+
+from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
+
+# Holds the address of the site that all others are copies of.
+NOTE = "migrated"
 
 # What an import leaves, without ids and times: equal for two runs that did the same.
 QUESTIONS = {
@@ -81,7 +86,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=PATIENT_SECONDS,
             **options,
         )
 
@@ -133,42 +138,49 @@ def opened_by_other(fifo, process):
 
 
 class SiteMaker:
-    """Makes sites on the engine that the tests run on: the first is a copy of `database` as it is now, or migrated if
-    that is None; the others are copies of the first one."""
+    """Makes sites on the engine that the tests run on, each a copy of one that is migrated once for all processes of a
+    run: the first process that needs it makes it, and notes its address in `shared`, a folder that all of them see."""
 
-    def __init__(self, folder, database):
+    def __init__(self, shared, folder):
         self._folder = folder
         self._database = settings.DATABASES["default"]
+        # The tests' own database takes the place of this one later.
+        self._is_sqlite = self._database["ENGINE"].endswith("sqlite3")
         self._names = []
-        if database is not None:
-            # A database on a server can be copied only while nobody is connected to it.
-            connection.close()
-            self._first = self._made(Site(self._url(database)))
-        else:
-            self._first = self._made(None)
-            done = self._first.run("migrate", "--verbosity", "0")
-            assert done.returncode == 0, done.stderr
+        note = shared / NOTE
+        with open(shared / "migrated.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if note.exists():
+                self.migrated = Site(note.read_text())
+            else:
+                self.migrated = self._migrated(shared)
+                note.write_text(self.migrated.url)
+
+    def _migrated(self, folder):
+        site = Site(self._url(str(folder / "migrated.sqlite3") if self._is_sqlite else f"site_{uuid.uuid4().hex[:12]}"))
+        if not self._is_sqlite:
+            with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
+                server.execute(f'CREATE DATABASE "{site.database}"')
+        done = site.run("migrate", "--verbosity", "0")
+        assert done.returncode == 0, done.stderr
+        return site
 
     def new(self, template=None):
-        """A new site: a copy of `template`, of the first one if none is named."""
-        return self._made(template or self._first)
-
-    def _made(self, template):
+        """A new site: a copy of `template`, of one that was only migrated if none is named."""
+        template = template or self.migrated
         name = f"site_{uuid.uuid4().hex[:12]}"
-        if self._database["ENGINE"].endswith("sqlite3"):
+        if self._is_sqlite:
             site = Site(self._url(str(self._folder / f"{name}.sqlite3")))
-            if template:
-                shutil.copy(template.database, site.database)
+            shutil.copy(template.database, site.database)
             return site
         with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
-            source = f' TEMPLATE "{template.database}"' if template else ""
-            server.execute(f'CREATE DATABASE "{name}"{source}')
+            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
         self._names.append(name)
         return Site(self._url(name))
 
     def _url(self, name):
         database = self._database
-        if database["ENGINE"].endswith("sqlite3"):
+        if self._is_sqlite:
             return f"sqlite:///{name}"
         place = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
         person = f"{database['USER']}:{database['PASSWORD']}" if database["PASSWORD"] else database["USER"]
@@ -178,10 +190,23 @@ class SiteMaker:
 
     def close(self):
         """Drop the databases on a server; files go with their folder."""
-        if self._names:
-            with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
-                for name in self._names:
-                    server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        for name in self._names:
+            drop(Site(self._url(name)))
+
+
+def drop_migrated(shared):
+    """Drop what the processes of a run copied, after the last of them ended."""
+    note = shared / NOTE
+    if note.exists():
+        drop(Site(note.read_text()))
+
+
+def drop(site):
+    """Drop the database of a site if it is on a server."""
+    if not site.is_sqlite:
+        server = Site(f"{site.url.rpartition('/')[0]}/postgres")
+        with psycopg.connect(conninfo(server.url), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{site.database}" WITH (FORCE)')
 
 
 def conninfo(url):
