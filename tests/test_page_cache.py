@@ -35,6 +35,7 @@ from posts.sitemaps import URLS_PER_FILE
 from posts.twins import sketch_posts
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
+from tests.waiting import PATIENT_SECONDS, wait_until
 from tests.wsgi_site import Clock, WsgiSite
 
 with_posts = pytest.mark.usefixtures("transactional_db")
@@ -524,14 +525,14 @@ def test_a_look_that_hangs_keeps_no_other_request_from_django():
 
     def hanging(position):
         hangs.set()
-        assert go_on.wait(180)
+        assert go_on.wait(PATIENT_SECONDS)
         return look(position)
 
     small.log.freshness._look = hanging
     small.later(5)
     first = threading.Thread(target=small.get, args=["/"])
     first.start()
-    assert hangs.wait(180)
+    assert hangs.wait(PATIENT_SECONDS)
     assert "cache-status" not in small.get("/").headers
     go_on.set()
     first.join()
@@ -748,13 +749,12 @@ def shared(settings, tmp_path, monkeypatch):
 
 def all_is_settled():
     """Wait until no other transaction on the server is older than what was noted; other tests may run beside these."""
-    waiting = threading.Event()
-    for _ in range(600):
+
+    def is_settled():
         changes = changes_since(0)
-        if changes.horizon > changes.newest:
-            return
-        waiting.wait(0.05)
-    raise AssertionError("a transaction on this server runs for more than half a minute")
+        return changes.horizon > changes.newest
+
+    wait_until(is_settled)
 
 
 @with_posts

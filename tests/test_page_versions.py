@@ -14,6 +14,7 @@ from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.switch_batch_index import switch_batch_index
 from posts.page_versions import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
 from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.waiting import PATIENT_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,13 +61,13 @@ def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
             with transaction.atomic():
                 note_changes(["slow"])
                 noted.set()
-                assert go_on.wait(180)
+                assert go_on.wait(PATIENT_SECONDS)
         finally:
             connection.close()
 
     writer = threading.Thread(target=slow)
     writer.start()
-    assert noted.wait(180)
+    assert noted.wait(PATIENT_SECONDS)
     note_changes(["quick"])
     look = changes_since(0)
     assert "quick" in look.keys and "slow" not in look.keys
