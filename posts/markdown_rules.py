@@ -63,6 +63,13 @@ def note_key(label):
     return " ".join(label.casefold().split())
 
 
+def shows_tags(token):
+    """Whether readers of a block token see tags as text."""
+    if token.type == "fence" and token.markup == "<":
+        return bool(_RAW_START.match(token.content))
+    return any(child.meta.get("is_tag") for child in token.children or ())
+
+
 # Blocks
 
 
@@ -442,7 +449,7 @@ def _as_tokens(children, closings, parser):
         elif name == "img" and (picture := _picture(child, parser)):
             made.append(picture)
         else:
-            made.append(Token("text", "", 0, content=child.content))
+            made.append(Token("text", "", 0, content=child.content, meta={"is_tag": True}))
     return made
 
 

@@ -7,7 +7,6 @@ quotation marks or in a quotation is what somebody else said.
 import re
 
 from posts.checks.registry import Unread, check
-from posts.checks.text import CheckedText
 
 SHOWN = 80
 # A fence that holds this share of a text holds the article.
@@ -172,13 +171,6 @@ def residue_markup(text):
         yield from _told(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if it is meant.", False
         )
-
-
-def shows_tags(markdown):
-    """Whether readers of a Markdown text see HTML tags as text, outside of code."""
-    if not _TAG.search(markdown):
-        return False
-    return any(_TAG.search(words) for _, words, _ in CheckedText({"body": markdown}).passages)
 
 
 def _english_alone(text):

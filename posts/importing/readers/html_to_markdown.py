@@ -62,14 +62,15 @@ class Converted:
     images: list = field(default_factory=list)
 
 
-def html_to_markdown(text, *, base="", keeps_lines=False, image_of=None):
+def html_to_markdown(text, *, base="", keeps_addresses=False, keeps_lines=False, image_of=None):
     """The Converted text of an HTML fragment.
 
-    base: what relative addresses are relative to; keeps_lines: line ends are line breaks and blank lines paragraphs, as
-    in texts of WordPress's classic editor; image_of(element) gives what else is known of an `img` (caption, alt, url).
+    base: what relative addresses are relative to; keeps_addresses: they stay relative; keeps_lines: line ends are line
+    breaks and blank lines paragraphs, as in texts of WordPress's classic editor; image_of(element) gives what else is
+    known of an `img` (caption, alt, url).
     Every word that a browser would show is in the Markdown or in a caption.
     """
-    return _Converter(base, keeps_lines, image_of).convert(parse_html(text))
+    return _Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
 
 
 def html_to_text(text):
@@ -91,8 +92,9 @@ def _spaced_text(element):
 class _Converter:
     """One conversion. Blocks are (kind, lines of Markdown) pairs; inline text is a list of pieces, see _set_line."""
 
-    def __init__(self, base, keeps_lines, image_of):
+    def __init__(self, base, keeps_addresses, keeps_lines, image_of):
         self.base = base
+        self.keeps_addresses = keeps_addresses
         self.keeps_lines = keeps_lines
         self.image_of = image_of or (lambda element: {})
         self.images = []
@@ -102,9 +104,11 @@ class _Converter:
         self.explained = set()  # abbreviations with their meanings
         self.marks = []  # those that are open
         self.is_fallback = False  # inside what stands there for browsers without scripts
+        self.places = set()  # ids of headings, to which links within the text lead
 
     def convert(self, root):
         self._settle_fallbacks(root)
+        self.places = {_id_of(element) for element in root.walk() if element.tag in _HEADINGS}
         return Converted(_joined(self._blocks(root.children)), self.images)
 
     def _settle_fallbacks(self, root):
@@ -144,7 +148,7 @@ class _Converter:
         values = element.attributes
         addresses = (self._address(values.get(name, "")) for name in _IMAGE_ADDRESSES)
         sets = (self._address(_largest(values.get(name, ""))) for name in _SETS_OF_ADDRESSES)
-        urls = [url for url in (*addresses, *sets) if url.startswith(("http://", "https://"))]
+        urls = [url for url in (*addresses, *sets) if self._is_of_a_picture(url)]
         # A picture of one grey point is there only while the other loads.
         return next((url for url in urls if not url.partition("?")[0].endswith(_BLANK)), next(iter(urls), ""))
 
@@ -244,7 +248,8 @@ class _Converter:
             # Signs at the end of a heading are none of its words in Markdown.
             start = len(words.rstrip("#"))
             words = f"{words[:start]}\\{words[start:]}"
-        return [("heading", f"{'#' * _HEADINGS[element.tag]} {words}")]
+        name = _id_of(element)
+        return [("heading", f"{'#' * _HEADINGS[element.tag]} {words}{f' {{#{name}}}' if name else ''}")]
 
     def _code(self, element):
         code = element.text().replace("\r\n", "\n").removeprefix("\n").rstrip()
@@ -462,7 +467,7 @@ class _Converter:
         alt = " ".join((element.attributes.get("alt") or known.get("alt") or "").split())[:MAX_ALT]
         caption = caption or " ".join(known.get("caption", "").split())[:MAX_CAPTION]
         url = self._image_url(element) or known.get("url", "")
-        if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+        if not self._is_of_a_picture(url) or len(url) > MAX_URL:
             return 0, [("text", alt)] if alt else []
         image = {"source": urlsplit(url).netloc[:300], "url": url}
         image |= {key: value for key, value in (("caption", caption), ("alt", alt)) if value}
@@ -480,6 +485,11 @@ class _Converter:
             self._note_link(number, link)
         return number, []
 
+    def _is_of_a_picture(self, url):
+        if self.keeps_addresses and url and not url.startswith(("#", "mailto:")):
+            return True
+        return url.startswith(("http://", "https://"))
+
     def _images_in(self, element):
         """Images where Markdown takes none, in code: they wait for its end."""
         for picture in _images_of(element):
@@ -489,14 +499,16 @@ class _Converter:
     def _address(self, address):
         """`address` absolute and without what breaks a link; "" if it leads nowhere that a reader may follow."""
         address = "".join(character for character in address.strip() if character.isprintable())
-        if not address or address.startswith("#"):
+        if not address:
             return ""
+        if address.startswith("#"):
+            return address if self.keeps_addresses or address[1:] in self.places else ""
         try:
             address = urljoin(self.base, address)
             scheme = urlsplit(address).scheme.lower()
         except ValueError:
             return ""
-        if scheme not in ("http", "https", "mailto"):
+        if scheme not in ("http", "https", "mailto") and (scheme or not self.keeps_addresses):
             return ""
         return address.replace(" ", "%20")
 
@@ -508,6 +520,12 @@ def _largest(text):
         found.append((float(match[2] or 1), match[1]))
         place = match.end()
     return max(found, default=(0, ""), key=lambda pair: pair[0])[1]
+
+
+def _id_of(heading):
+    """The id of a heading as Markdown takes it behind its words, or ""."""
+    name = heading.attributes.get("id", "")
+    return name if re.fullmatch(r"[\w:.-]{1,100}", name) else ""
 
 
 def _has_words(nodes):

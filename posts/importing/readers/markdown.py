@@ -2,7 +2,8 @@
 
 What they mean by names and keys is written down by Jekyll (https://jekyllrb.com/docs/front-matter/), Hugo
 (https://gohugo.io/content-management/front-matter/) and Eleventy (https://www.11ty.dev/docs/data-frontmatter/).
-Template syntax, shortcodes, MDX and HTML stay the text that they are: nothing is run, nothing is left out.
+HTML becomes Markdown where that says the same. Template syntax, shortcodes, MDX and other HTML stay the text that they
+are: nothing is run, nothing is left out.
 """
 
 import contextlib
@@ -14,13 +15,14 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from django.utils.text import slugify
 
-from posts.checks.residue import shows_tags
 from posts.importing import publication
 from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
 from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
 from posts.importing.readers.base import SAME_KEY_TWICE, Reader, Row
 from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
+from posts.importing.readers.html_in_markdown import without_html
+from posts.markdown_rules import shows_tags
 from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
 from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
@@ -44,7 +46,8 @@ RELATIVE_PICTURES = (
 )
 RELATIVE_LINKS = "links with relative addresses stayed as they were; “site” in a mapping file says where they lead"
 LINKS_TO_FILES = "links to other files of the source stayed as they were"
-HTML_TAGS = "HTML tags that readers see as text"
+HTML_CONVERTED = "HTML was made Markdown"
+TAGS_AS_TEXT = "HTML tags that readers see as text"
 TEMPLATE_TITLE = (
     "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
 )
@@ -56,11 +59,11 @@ _ONLY_TEMPLATE = re.compile(r"\s*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\}|<%[^<>]*%>)\s*")
 _BEFORE_HEADING = re.compile(
     r"(?:\s*(?:<!--(?:[^-]|-(?!->))*-->|\{/\*(?:[^*]|\*(?!/))*\*/\}|\{%[^{}]*%\}|(?:import|export)\s[^\n]*(?=\n|$)))+\s*"
 )
-_HEADING_ID = re.compile(r"\s*\{#[^{}\s]{1,200}[^{}]*\}$")
 
 _DATED_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)", re.DOTALL)
 _EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{")
+_TAG_START = re.compile(r"</?[A-Za-z]")
 _PLACEHOLDER = re.compile(r":([a-z_]+)")
 # Jekyll's names for ways to build addresses.
 _PERMALINKS = {
@@ -304,7 +307,10 @@ class _Body:
 
     def __init__(self, reader, fields, stem, text):
         self.mapping, self.fields, self.stem = reader.mapping, fields, stem
-        self.text = _EXCERPT_END.sub("", text).strip("\n")
+        rewritten = without_html(_EXCERPT_END.sub("", text).strip("\n"))
+        self.text, self.known_images = rewritten.text.strip("\n"), rewritten.images
+        if rewritten.is_converted:
+            fields.warnings.append(HTML_CONVERTED)
 
     def fill(self):
         record = self.fields.record
@@ -321,13 +327,15 @@ class _Body:
         if any(_leads_to_no_place(match[2]) for match in _DESTINATION.finditer(self.text)):
             self._parse()
             self._note_relative_links()
-        if shows_tags(self.text):
-            self.fields.warnings.append(HTML_TAGS)
         if "![" in self.text:
             self._parse()
             self._place_images()
         for image in self.fields.images:
             self._add_image(**image)
+        if _TAG_START.search(self.text):
+            self._parse()
+            if any(map(shows_tags, self._tokens)):
+                self.fields.warnings.append(TAGS_AS_TEXT)
         record["body"] = self.text
 
     def _parse(self):
@@ -345,7 +353,7 @@ class _Body:
             if token.type == "heading_open" and token.tag == "h1":
                 break
             written = "\n".join(lines[slice(*token.map)]) if token.map else ""
-            if not token.type.startswith(("paragraph", "inline", "html")):
+            if not token.type.startswith(("paragraph", "inline", "comment")):
                 return ""
             if written and not _BEFORE_HEADING.fullmatch(written):
                 return ""
@@ -355,7 +363,7 @@ class _Body:
             child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
             for child in next(tokens).children
         )
-        words = _HEADING_ID.sub("", words).strip()
+        words = words.strip()
         before, after = "\n".join(lines[: token.map[0]]).rstrip("\n"), "\n".join(lines[token.map[1] :]).strip("\n")
         if words and after.strip():
             self.text = f"{before}\n\n{after}".strip("\n") if before.strip() else after
@@ -477,7 +485,7 @@ class _Body:
         image = {"url": url, "alt": " ".join(words.split())[:1000]}
         if title := " ".join(str(token.attrGet("title") or "").split())[:1000]:
             image["caption"] = title
-        return image
+        return image | self.known_images.get(address, {})
 
     def _placed(self, image):
         if number := self._add_image(**image):
@@ -485,14 +493,14 @@ class _Body:
         words = re.sub(r"([\\\[\]`*_<&])", r"\\\1", image["alt"])
         return f"![{words}](<{image['url']}>)"
 
-    def _add_image(self, url, alt="", caption=""):
+    def _add_image(self, url, alt="", caption="", **more):
         """The number of a picture among the record's image sources; None if it can't be one."""
         url = self._absolute(url) or ""
         images = self.fields.record.setdefault("image_sources", [])
         if _is_image_url(url) and len(images) < MAX_IMAGES:
             words = {"caption": caption[:1000], "alt": alt[:1000]}
             images.append({"source": urlsplit(url).netloc[:300], "url": url}
-                          | {name: text for name, text in words.items() if text})  # fmt: skip
+                          | {name: text for name, text in words.items() if text} | more)  # fmt: skip
             return len(images)
         if not images:
             del self.fields.record["image_sources"]

@@ -1,0 +1,176 @@
+"""HTML in the Markdown of old sites, made Markdown: a page of it, or a passage between paragraphs of Markdown.
+
+What HTML says stands in the record as Markdown, so that what is reviewed is what is shown. A passage with a tag that
+has no meaning in an article (a script, a form, a component, a template) stays as it was written, and so does what
+Markdown reads itself: code, a few tags in a line, folds (posts.markdown_rules).
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from markdown_it import MarkdownIt
+
+from posts.importing.readers.html_to_markdown import html_to_markdown
+from posts.importing.readers.html_tree import BLOCKS, VOID
+
+# Boxes around Markdown: their tags say nothing by themselves.
+_BOXES = frozenset(
+    "article aside center div figure figcaption font footer header main nav picture section span".split()
+)
+_MAY_STAY_OPEN = frozenset("p li dt dd tr td th thead tbody tfoot colgroup option".split())
+_CONVERTED = _BOXES | frozenset(
+    """a abbr acronym address audio b big blockquote br caption cite code col colgroup dd del details dfn dir dl dt em
+    embed h1 h2 h3 h4 h5 h6 hr i iframe img ins kbd li mark menu noscript object ol p param pre q s samp small source
+    strike strong sub summary sup table tbody td tfoot th thead tr track tt u ul var video wbr""".split()
+)
+# A passage with none of these is Markdown with a tag or two.
+_MAKES_A_PASSAGE = (BLOCKS & _CONVERTED) - {"details", "summary"} | {"img"}
+_TAG = re.compile(r"""<(/?)([A-Za-z][\w:.-]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
+_TAG_LINE = re.compile(r"^ {0,3}</?[A-Za-z]", re.MULTILINE)
+_COMPONENT = re.compile(r"\bclassName\s*=|=\s*\{|\{\.\.\.|\bmarkdown\s*=|\{[{%]")
+_MARKDOWN_SIGNS = re.compile(r"[*_`]|\]\s*[(\[]|^\s*(?:[-+>#]|\d+[.)])\s", re.MULTILINE)
+_PLACED = re.compile(r"!\[\]\(image:(\d+)\)")
+_FENCE = re.compile(r"`{3,}")
+MAX_NESTING = 100
+MAX_READ_AGAIN = 8
+_PARSER = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).disable("inline")
+
+
+@dataclass
+class Rewritten:
+    """Markdown without the HTML that could be converted; images: {address: what else is known of a picture}."""
+
+    text: str
+    is_converted: bool = False
+    images: dict = field(default_factory=dict)
+
+
+def without_html(text):
+    """The Rewritten text of a Markdown file. Addresses stay as they are: relative ones stay relative."""
+    if not _TAG_LINE.search(text):
+        return Rewritten(text)
+    return _Rewriter(text).rewrite()
+
+
+class _Rewriter:
+    def __init__(self, text):
+        self.lines = text.split("\n")
+        # Thousands of tags without an end must not be followed to the end of the text each.
+        self.budget = MAX_READ_AGAIN * len(text)
+        tokens = _PARSER.parse(text)
+        self.blocks = [token for token in tokens if not token.level and token.map and token.nesting >= 0]
+        self.images = {}
+
+    def rewrite(self):
+        """Returns what without_html() promises."""
+        parts, after, number = [], 0, 0
+        while number < len(self.blocks):
+            end = self._passage(number)
+            if end == number:
+                number += 1
+                continue
+            # Neighbours are one passage: two lists side by side must not become one.
+            while end < len(self.blocks) and (further := self._passage(end)) > end:
+                end = further
+            first, last = self.blocks[number].map[0], self.blocks[end - 1].map[1]
+            parts += ["\n".join(self.lines[after:first]), self._markdown("\n".join(self.lines[first:last]))]
+            after, number = last, end
+        parts.append("\n".join(self.lines[after:]))
+        text = "\n\n".join(filter(None, (part.strip("\n") for part in parts))) if after else parts[0]
+        return Rewritten(text, bool(after), self.images)
+
+    def _passage(self, number):
+        """The number behind the last block of a passage of HTML that begins with a block; `number` if none does."""
+        block = self.blocks[number]
+        if block.type != "html_block" or not _TAG_LINE.match(block.content) or _starts_code(block.content):
+            return number
+        found = _Tags()
+        found.read(block.content)
+        alone = found.are_boxes_around()
+        end = number + 1
+        while found.open and end < len(self.blocks) and self._goes_on(self.blocks[end], found):
+            source = "\n".join(self.lines[slice(*self.blocks[end].map)])
+            self.budget -= len(source)
+            found.read(source)
+            end += 1
+        if not found.open and not found.unopened - _BOXES and found.is_passage:
+            return end
+        # What stands between is Markdown: the tags of the box around it go, each with its own block.
+        return number + 1 if alone else number
+
+    def _goes_on(self, block, found):
+        """Whether a block can belong to the HTML before it, some of which is still open."""
+        if self.budget < 0:
+            return False
+        if block.type in ("html_block", "code_block") or found.is_in_pre:
+            return True
+        source = "\n".join(self.lines[slice(*block.map)])
+        return block.type == "paragraph_open" and not _MARKDOWN_SIGNS.search(_TAG.sub("", source))
+
+    def _markdown(self, html):
+        comments, rest = _split_comments(html)
+        converted = html_to_markdown(rest, keeps_addresses=True)
+        lines, fence = converted.markdown.split("\n"), ""
+        for number, line in enumerate(lines):
+            if fence:
+                fence = "" if line == fence else fence
+            elif opening := _FENCE.match(line):
+                fence = opening[0]
+            elif placed := _PLACED.fullmatch(line):
+                lines[number] = self._picture(converted.images[int(placed[1]) - 1])
+        return "\n\n".join(filter(None, ["\n".join(lines), *comments]))
+
+    def _picture(self, image):
+        address = re.sub(r"[<>\s\\]", lambda sign: f"%{ord(sign[0]):02X}", image["url"])
+        self.images[address] = {key: image[key] for key in ("width", "height", "link") if key in image}
+        words, title = (re.sub(r"([\\\[\]`*_<&\"])", r"\\\1", image.get(name, "")) for name in ("alt", "caption"))
+        title = f' "{title}"' if title else ""
+        return f"![{words}](<{address}>{title})"
+
+
+class _Tags:
+    """The tags of a passage, as far as it was read."""
+
+    def __init__(self):
+        self.open, self.unopened, self.names = [], set(), set()
+        self.are_known, self.is_in_pre = True, False
+
+    def read(self, html):
+        """Read on."""
+        for tag in _TAG.finditer(_split_comments(html)[1]):
+            name = tag[2].lower()
+            is_component = tag[2] not in (name, name.upper()) or _COMPONENT.search(tag[3])
+            self.are_known = self.are_known and name in _CONVERTED and not is_component
+            self.names.add(name)
+            if name in VOID or name in _MAY_STAY_OPEN or tag[3].endswith("/"):
+                continue
+            if not tag[1]:
+                self.open.append(name)
+            elif name in self.open[-MAX_NESTING:]:
+                while self.open.pop() != name:
+                    pass
+            else:
+                self.unopened.add(name)
+        self.is_in_pre = "pre" in self.open[-MAX_NESTING:]
+
+    @property
+    def is_passage(self):
+        return self.are_known and not self.names.isdisjoint(_MAKES_A_PASSAGE)
+
+    def are_boxes_around(self):
+        """Whether what is open or closes here are boxes alone, whose tags can go without the rest."""
+        return self.is_passage and _BOXES.issuperset(self.open) and _BOXES.issuperset(self.unopened)
+
+
+def _starts_code(html):
+    return re.match(r"\s*<pre(?=[\s>])", html, re.IGNORECASE) is not None
+
+
+def _split_comments(html):
+    """([comment, …], the rest) of HTML; a comment that does not end is none."""
+    comments, parts, place = [], [], 0
+    while (start := html.find("<!--", place)) >= 0 and (end := html.find("-->", start + 2)) >= 0:
+        parts.append(html[place:start])
+        comments.append(html[start : end + 3])
+        place = end + 3
+    return comments, "".join([*parts, html[place:]])
