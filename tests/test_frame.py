@@ -1,5 +1,6 @@
 """What holds for the site as a whole: its log, its probe, the hosts and methods that it knows, its static files."""
 
+import gzip
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import brotli
 import pytest
 
 import alphanode
@@ -105,7 +107,7 @@ def test_a_server_without_its_static_files_says_what_to_run(production, tmp_path
     assert "manage.py collectstatic" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(production, sites):
+def test_a_real_server_sends_hashed_and_compressed_files_that_caches_may_keep_for_ever(production, sites):
     production |= {"DATABASE_URL": sites.new().url}
     ended = run("manage.py", "collectstatic", "--noinput", "-v0", **production)
     assert ended.returncode == 0, ended.stderr
@@ -125,9 +127,18 @@ def test_a_real_server_sends_hashed_files_that_caches_may_keep_for_ever(producti
             page = answer.read().decode()
             assert "gunicorn/" not in answer.headers.get("Server", "")
         address = re.search(r'href="(/static/css/[a-z]+\.[0-9a-f]{12}\.css)"', page)[1]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=PATIENT_SECONDS) as answer:
-            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-            assert len(answer.read()) > 100
+        bodies = {}
+        for accepted, opened in (("identity", bytes), ("gzip, br", brotli.decompress), ("gzip", gzip.decompress)):
+            with urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}{address}", headers={"Accept-Encoding": accepted}),
+                timeout=PATIENT_SECONDS,
+            ) as answer:
+                assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+                assert answer.headers.get("Content-Encoding", "identity") in accepted
+                bodies[accepted] = answer.read()
+                assert opened(bodies[accepted]) == bodies["identity"]
+        sizes = {accepted: len(body) for accepted, body in bodies.items()}
+        assert 100 < sizes["gzip"] < sizes["identity"] / 2 and 100 < sizes["gzip, br"] < sizes["identity"] / 2
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(
                 urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}),

@@ -8,16 +8,13 @@ from types import SimpleNamespace
 
 import brotli
 import pytest
-from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils.http import http_date
 from hypothesis import given
 from hypothesis import strategies as st
-from whitenoise import WhiteNoise
 
 from alphanode import shared_cache
 from alphanode.logs import json_formatter
@@ -867,25 +864,6 @@ def test_no_memory_for_pages_turns_the_cache_off(settings):
         answer = site.get(path)
         assert answer.status == 200
         assert "cache-status" not in answer.headers
-
-
-# Files
-
-
-def test_style_sheets_travel_as_brotli_or_gzip(settings, tmp_path):
-    settings.STATIC_ROOT = tmp_path
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
-    }
-    call_command(CollectStatic(), interactive=False, verbosity=0)
-    files = WsgiSite(WhiteNoise(lambda environ, start_response: None, root=str(tmp_path), prefix="/static/"))
-    plain = files.get("/static/css/site.css")
-    assert "content-encoding" not in plain.headers
-    for accepted, opened in (("gzip, br", brotli.decompress), ("gzip", gzip.decompress)):
-        packed = files.get("/static/css/site.css", accept_encoding=accepted)
-        assert packed.headers["content-encoding"] in accepted
-        assert opened(packed.body) == plain.body
-        assert len(packed.body) < len(plain.body) / 2
 
 
 # Several processes
