@@ -54,6 +54,10 @@ class OwnPostgres:
         """Cut all connections and end."""
         os.kill(int(self._pid_file.read_text().split()[0]), signal.SIGINT)
         wait_until(lambda: not self._pid_file.exists())
+        self.wait()
+
+    def wait(self):
+        """Wait for the end of the process if it was started here: one that nobody waited for is a warning later."""
         if self._process:
             self._process.wait(timeout=PATIENT_SECONDS)
 
@@ -99,9 +103,10 @@ def own_postgres():
         ["sh", ROOT / "scripts" / "with_postgres.sh", "sh", "-c", "echo $DATABASE_URL; cat"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    server = OwnPostgres(starter.stdout.readline().strip())
     try:
-        server = OwnPostgres(starter.stdout.readline().strip())
         yield server
         server.thaw()
     finally:
         starter.communicate(timeout=PATIENT_SECONDS)
+        server.wait()
