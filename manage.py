@@ -17,7 +17,7 @@ if __name__ == "__main__":
     except ImproperlyConfigured as error:
         sys.exit(f"AlphaNode can't start: {error}")
     except Error as error:
-        from alphanode.outages import first_line, outage_of
+        from posts.outages import first_line, outage_of
 
         if outage := outage_of(error):
             sys.stderr.write(f"Stopped: {outage.log} ({first_line(error)}). Try again later.\n")

@@ -9,8 +9,8 @@ from django.http import HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 
 from alphanode.headers import header_table
-from alphanode.logs import request_id, request_id_for
-from alphanode.outages import unavailable
+from posts.logs import request_id, request_id_for
+from posts.outages import unavailable
 
 logger = logging.getLogger("alphanode.request")
 
@@ -109,7 +109,7 @@ class HealthMiddleware:
 
 class OutageMiddleware:
     """Answers 503 where a view met a database that is away, busy or read-only. What other middleware meets ends in
-    posts.views.server_error, which asks the same."""
+    posts.public.views.server_error, which asks the same."""
 
     def __init__(self, get_response):
         self.get_response = get_response

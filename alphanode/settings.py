@@ -168,18 +168,18 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "alphanode.middleware.HealthMiddleware",
     "alphanode.middleware.MethodsMiddleware",
-    "posts.body_limits.BodyLimits",
+    "posts.importing.body_limits.BodyLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "posts.account_trail.AccountTrailMiddleware",
+    "posts.audit.accounts.AccountTrailMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "alphanode.middleware.OutageMiddleware",
     # Innermost: it looks at what the site itself answers with 404.
-    "posts.former_paths.FormerPaths",
+    "posts.public.redirects.FormerPaths",
 ]
 ROOT_URLCONF = "alphanode.urls"
 WSGI_APPLICATION = "alphanode.wsgi.application"
@@ -190,8 +190,8 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates" / "public"],
         "OPTIONS": {
-            "environment": "posts.public_templates.environment",
-            "context_processors": ["posts.context_processors.site"],
+            "environment": "posts.public.jinja.environment",
+            "context_processors": ["posts.public.context_processors.site"],
             # A record lacks what its generator left out, and so does what hangs on that.
             "undefined": ChainableUndefined,
         },
@@ -205,7 +205,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "posts.context_processors.site",
+                "posts.public.context_processors.site",
             ]
         },
     },
@@ -256,7 +256,7 @@ def _database(url):
     options["connect_timeout"] = 2
     # A machine that is gone, or a firewall that forgot the connection, is noticed within half a minute.
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-    # The statements of the busiest pages (posts.prepared), and no others, are planned once for each connection.
+    # The statements of the busiest pages (posts.db.prepared), and no others, are planned once for each connection.
     options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":
@@ -286,13 +286,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 # Where a sign-in leads that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
-CSRF_FAILURE_VIEW = "posts.views.csrf_failure"
-# posts.body_limits refuses a larger form before it is read. The lists of a record become many fields.
+CSRF_FAILURE_VIEW = "posts.public.views.csrf_failure"
+# posts.importing.body_limits refuses a larger form before it is read. The lists of a record become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
-# Uploads are for imports alone: posts.body_limits lets them in, on disk as they come, outside of what the site serves.
-FILE_UPLOAD_HANDLERS = ["posts.body_limits.NoUploads"]
+# Uploads are for imports alone: posts.importing.body_limits lets them in, on disk as they come, outside of what the
+# site serves.
+FILE_UPLOAD_HANDLERS = ["posts.importing.body_limits.NoUploads"]
 IMPORT_UPLOADS = str(BASE_DIR / _text("IMPORT_UPLOAD_DIR", "var/uploads"))
 IMPORT_UPLOAD_DAYS = _number("IMPORT_UPLOAD_DAYS", default=30)
 IMPORT_DIR = _text("IMPORT_DIR")
@@ -352,7 +353,7 @@ LOG_LEVEL = _choice("LOG_LEVEL", ["INFO", "DEBUG", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "alphanode.logs.json_formatter"}},
+    "formatters": {"json": {"()": "posts.logs.json_formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # The request log has one line a request of our own; Django's would repeat it with the query string.

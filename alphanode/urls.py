@@ -8,7 +8,7 @@ urlpatterns = [
     path("", include("posts.urls")),
 ]
 
-handler400 = "posts.views.bad_request"
-handler403 = "posts.views.forbidden"
-handler404 = "posts.views.not_found"
-handler500 = "posts.views.server_error"
+handler400 = "posts.public.views.bad_request"
+handler403 = "posts.public.views.forbidden"
+handler404 = "posts.public.views.not_found"
+handler500 = "posts.public.views.server_error"

@@ -20,7 +20,7 @@ try:
             " Run first: manage.py collectstatic --noinput"
         )
     # Its log of changes is a model, which there is only now.
-    from alphanode.page_cache.site import with_page_cache
+    from alphanode.with_page_cache import with_page_cache
 
     application = with_page_cache(application)
 except ImproperlyConfigured as error:

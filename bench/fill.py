@@ -61,8 +61,8 @@ def release_all(reviewer, now):
     operations leave. Returns how many that were."""
     from django.db import transaction
 
+    from posts.listing.refresh import refresh_listings
     from posts.models import Post, QueueEntry, Release, RenderedArticle, Review, Revision
-    from posts.operations.listing import refresh_listings
 
     total = Post.objects.count()
     last, done, kept = 0, 0, {}
@@ -120,9 +120,9 @@ def _rendered(revision, kept):
     """The stored HTML of a text; further parts of an article have the same, and are not rendered again."""
     from django.conf import settings
 
-    from posts.articles import hosts_key
+    from posts.listing.article_html import hosts_key
     from posts.models import RenderedArticle
-    from posts.rendering import RENDERER_VERSION, render_text
+    from posts.rendering.markdown import RENDERER_VERSION, render_text
 
     record = revision.snapshot
     key = hash((record["intro"], record["body"]))
@@ -145,10 +145,10 @@ def fill(*, listed, waiting, texts, say=print):
     from django.db import connection
     from django.utils import timezone
 
+    from posts.listing.site_stats import store_figures
     from posts.models import Post, StaleNeighbours
-    from posts.neighbours import find_stale_neighbours, mark_all_stale
-    from posts.queue.ranking import rank_queue
-    from posts.site_figures import store_figures
+    from posts.related.similar import find_stale_neighbours, mark_all_stale
+    from posts.review_queue.ranking import rank_queue
 
     if Post.objects.exists():
         sys.exit("This database has posts. Filling writes releases that nobody decided; give it an empty one.")

@@ -44,9 +44,9 @@ def fill(count, texts, connection, now):
     from django.db import transaction
 
     from posts.models import Term
-    from posts.search.engines import engine_for
+    from posts.search.backends import engine_for
     from posts.search.index import document_of
-    from posts.search.words import words_in
+    from posts.search.tokens import words_in
     from posts.synthesis import synthesize_record
 
     documents = [document_of(synthesize_record(seed), []) for seed in range(texts)]
@@ -161,7 +161,7 @@ def addresses_of(count, documents, now):
     """{name: [addresses]} of the pages that are measured."""
     from datetime import UTC
 
-    from posts.lists import Place
+    from posts.public.lists import Place
 
     chance = random.Random(4711)
 
@@ -219,9 +219,9 @@ def measure(pages, visits, connection):
 
 def explain(terms, connection):
     """Print how the engine walks the lists."""
-    from posts.facets import places_with
-    from posts.lists import list_rows
+    from posts.listing.facets import places_with
     from posts.models import Term
+    from posts.public.lists import list_rows
 
     level = Term.objects.get(pk=terms["difficulty"][1])
     stack = Term.objects.get(pk=terms["stack"][7])
@@ -250,9 +250,9 @@ def main():
         from django.db import connection
         from django.utils import timezone
 
-        from posts.operations.rebuild_lists import _name_terms
+        from posts.listing.rebuild import _name_terms
+        from posts.listing.site_stats import store_figures
         from posts.search.index import _learn
-        from posts.site_figures import store_figures
 
         settings.DEBUG = False
         settings.ALLOWED_HOSTS = ["testserver"]

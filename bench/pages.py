@@ -124,7 +124,7 @@ def rows_of(listed):
         return [reverse("posts:detail", args=[slug]) for slug in newest.values_list("slug", flat=True)]
 
     def deep_page():
-        from posts.lists import Place
+        from posts.public.lists import Place
 
         place = Place(*newest.values_list("first_published_at", "pk")[deep * 24 - 1])
         return [f"{reverse('posts:articles')}?older={place}"]

@@ -91,7 +91,7 @@ def pages(connection):
     from django.urls import reverse
 
     from posts.models import QueueEntry
-    from posts.queue.order import ORDER, Place
+    from posts.review_queue.order import ORDER, Place
 
     queue, total = reverse("admin:queue"), QueueEntry.objects.count()
     deep = QueueEntry.objects.order_by(*ORDER).values_list("points", "waiting_since", "post_id")[total // 2]
@@ -142,7 +142,7 @@ def measure(visits, connection):
 def explain(connection):
     """Print how the engine walks the pages that matter."""
     from posts.models import QueueEntry
-    from posts.queue.order import ORDER, Place, QueueView, after
+    from posts.review_queue.order import ORDER, Place, QueueView, after
 
     everything = QueueEntry.objects.all()
     deep = QueueEntry.objects.order_by(*ORDER).values_list("points", "waiting_since", "post_id")[

@@ -26,8 +26,8 @@ def fill(count):
     from django.utils import timezone
 
     from posts.importing.pipeline import import_posts
+    from posts.listing.refresh import refresh_listings
     from posts.models import Post, Review, Revision
-    from posts.operations.listing import refresh_listings
     from posts.synthesis.lines import as_stream, record_lines
 
     import_posts(as_stream(record_lines(count, 1)), name="bench.jsonl")
@@ -61,7 +61,7 @@ def page_cost(visits):
     from django.test.utils import CaptureQueriesContext
 
     from posts.models import Post
-    from posts.similar import way_on
+    from posts.public.related import way_on
 
     newest = Post.objects.latest("pk").pk
     posts = Post.objects.with_texts().filter(pk__in=range(1, newest + 1, max(1, newest // visits)))
@@ -106,7 +106,7 @@ def main():
         from django.db import connection
 
         from posts.models import StaleNeighbours
-        from posts.neighbours import find_stale_neighbours, mark_all_stale
+        from posts.related.similar import find_stale_neighbours, mark_all_stale
 
         settings.DEBUG = False
         logging.disable(logging.INFO)

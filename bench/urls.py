@@ -7,7 +7,7 @@ BODY = "x" * 8_000
 
 urlpatterns = [path("bench/trivial/", lambda request: HttpResponse(BODY)), path("", include("alphanode.urls"))]
 
-handler400 = "posts.views.bad_request"
-handler403 = "posts.views.forbidden"
-handler404 = "posts.views.not_found"
-handler500 = "posts.views.server_error"
+handler400 = "posts.public.views.bad_request"
+handler403 = "posts.public.views.forbidden"
+handler404 = "posts.public.views.not_found"
+handler500 = "posts.public.views.server_error"

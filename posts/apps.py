@@ -5,6 +5,18 @@ from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.core.exceptions import ImproperlyConfigured
 
+# Every module that registers background jobs; a worker knows the jobs that are named here and no others.
+TASK_MODULES = (
+    "posts.jobs.housekeeping",
+    "posts.content_checks.tasks",
+    "posts.related.tasks",
+    "posts.listing.tasks",
+    "posts.listing.article_tasks",
+    "posts.operations.queue_tasks",
+    "posts.operations.tasks",
+    "posts.importing.tasks",
+)
+
 
 class PostsConfig(AppConfig):
     name = "posts"
@@ -14,8 +26,9 @@ class PostsConfig(AppConfig):
         """Register what `migrate` asks of the database first, jobs, listeners, and checks that a site adds."""
         import_module("alphanode.system_checks")
         import_module("posts.deploy_checks")
-        import_module("posts.jobs.registered")
-        import_module("posts.account_trail").connect()
+        for module in TASK_MODULES:
+            import_module(module)
+        import_module("posts.audit.accounts").connect()
         for module in settings.EXTRA_CHECKS:
             try:
                 import_module(module)

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
-from posts import feeds, lists, reports, search_page, sitemaps, views
-from posts.api import views as api
+from posts.public import feeds, lists, reports, search, sitemaps, views
+from posts.public.api import views as api
 
 
 class KindsConverter:
@@ -32,7 +32,7 @@ urlpatterns = [
     path("sitemaps/lists-<int:number>.xml", sitemaps.facets, name="sitemap-lists"),
     path("sitemaps/articles-<int:number>.xml", sitemaps.articles, name="sitemap-articles"),
     path("robots.txt", views.robots, name="robots"),
-    path("search/", search_page.search, name="search"),
+    path("search/", search.search, name="search"),
     path("how-this-site-is-made/", views.how, name="how"),
     path("<kinds:kinds>/", lists.kind, name="kind"),
     path(".well-known/security.txt", views.security_txt, name="security-txt"),

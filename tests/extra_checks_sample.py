@@ -1,6 +1,6 @@
 """A module as EXTRA_CHECKS names one."""
 
-from posts.checks import check
+from posts.content_checks import check
 
 
 @check("title-length", "stops")

@@ -18,8 +18,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
+from posts.importing.index_switch import follow_batch_switch, switch_batch_index
+from posts.importing.rollback import roll_back_batch
 from posts.models import ImportBatch, Post, Review, ReviewFlag
-from posts.neighbours import find_stale_neighbours
 from posts.operations import (
     Refused,
     change_slug,
@@ -33,9 +34,8 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.release import releasable_revision
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
+from posts.related.similar import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS

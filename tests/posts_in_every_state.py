@@ -5,9 +5,9 @@ import os
 
 def fill():
     """{state: slug} of the posts that were made."""
+    from posts.importing.rollback import roll_back_batch
     from posts.models import Post
     from posts.operations import create_post, decide, record_revision, roll_back, withdraw_post
-    from posts.operations.roll_back_batch import roll_back_batch
     from tests.factories import RecordFactory, approve, make_post, person
 
     def write(post, by):

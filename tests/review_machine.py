@@ -32,8 +32,8 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
-from posts.operations.record_revision import BUMPS
-from posts.records import fingerprint_of
+from posts.records.schema import fingerprint_of
+from posts.records.versions import BUMPS
 from tests.factories import RecordFactory, import_records, person
 
 WORDS = ("one", "two", "three", "four")

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import NoReverseMatch, reverse, set_script_prefix
 
-from posts.addresses import address
+from posts.reverse import address
 
 
 @pytest.fixture

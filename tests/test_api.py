@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from posts.api.selection import KINDS
+from posts.importing.index_switch import switch_batch_index
 from posts.models import ImportBatch, ListedText, Post, PostTerm
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.operations.switch_batch_index import switch_batch_index
-from posts.records import FIELDS
+from posts.public.api.parameters import KINDS
+from posts.records.schema import FIELDS
 from tests.factories import approve, make_post, person
 from tests.test_pages import FULL_RECORD, full_post
 

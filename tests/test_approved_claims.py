@@ -9,7 +9,10 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from posts.exporting import export_posts
+from posts.export.records import export_posts
+from posts.importing.conflicts import take_incoming
+from posts.importing.rollback import roll_back_batch
+from posts.listing.rebuild import rebuild_lists
 from posts.models import AuditEntry, ListedText, Origin, Post, Review, Revision
 from posts.operations import (
     confirm_live,
@@ -22,11 +25,8 @@ from posts.operations import (
     schedule_release,
     undo_decision,
 )
-from posts.operations.rebuild_lists import rebuild_lists
-from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.schedule import run_due
-from posts.operations.settle_conflict import take_incoming
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.test_audit_indexing import audit
 

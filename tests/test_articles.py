@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from posts import articles
-from posts.jobs.articles import bring_articles_up_to_date, forget_old_articles
+from posts.listing import article_html
+from posts.listing import rebuild_articles as rebuilding
+from posts.listing.article_tasks import bring_articles_up_to_date, forget_old_articles
+from posts.listing.rebuild_articles import rebuild_articles
 from posts.models import RenderedArticle
-from posts.operations import rebuild_articles as rebuilding
-from posts.operations.rebuild_articles import rebuild_articles
 from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +26,12 @@ def stored(version):
 
 
 def test_a_new_renderer_renders_every_live_text_once_and_what_stood_before_is_kept_for_a_day(posts, monkeypatch):
-    old = articles.RENDERER_VERSION
+    old = article_html.RENDERER_VERSION
     bring_articles_up_to_date.call()
     make_post()
     before = stored(old)
     assert len(before) == 3
-    monkeypatch.setattr(articles, "RENDERER_VERSION", 99)
+    monkeypatch.setattr(article_html, "RENDERER_VERSION", 99)
     monkeypatch.setattr(rebuilding, "CHUNK", 2)
     assert rebuild_articles() == 3
     assert stored(99) == before
@@ -49,14 +49,14 @@ def test_other_hosts_of_pictures_are_another_page(client, settings):
     bring_articles_up_to_date.call()
     settings.IMAGE_HOSTS = ["placehold.co"]
     bring_articles_up_to_date.call()
-    html = RenderedArticle.objects.get(hosts_key=articles.hosts_key()).html
+    html = RenderedArticle.objects.get(hosts_key=article_html.hosts_key()).html
     assert 'images.unsplash.com/1"' in html and "<img" not in html
     assert html in client.get(post.get_absolute_url()).content.decode()
 
 
 def test_work_that_stopped_goes_on_where_it_was(posts, monkeypatch):
     bring_articles_up_to_date.call()
-    monkeypatch.setattr(articles, "RENDERER_VERSION", 99)
+    monkeypatch.setattr(article_html, "RENDERER_VERSION", 99)
     monkeypatch.setattr(rebuilding, "CHUNK", 1)
 
     def stop():
@@ -75,5 +75,5 @@ def test_what_another_version_of_the_site_released_meanwhile_is_rendered_too(pos
     late = make_post(released=True, title="Late").live_revision.fingerprint
     RenderedArticle.objects.filter(fingerprint=late).update(renderer_version=1)
     assert rebuild_articles() == 1
-    assert late in stored(articles.RENDERER_VERSION)
+    assert late in stored(article_html.RENDERER_VERSION)
     assert rebuild_articles() == 0

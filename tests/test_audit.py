@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from posts.csv_cells import csv_lines, safe_cell
+from posts.export.csv import csv_lines, safe_cell
 from posts.models import AuditEntry
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
 from posts.operations import record_revision, restore_revision, roll_back

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from posts.models import Post
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import make_post
 from tests.posts_in_every_state import fill
 
@@ -63,7 +63,7 @@ def test_every_surface_says_what_the_rule_says():
 @pytest.mark.django_db
 def test_posts_of_several_sets_are_each_asked_for(monkeypatch):
     fill()
-    monkeypatch.setattr("posts.index_audit.CHUNK", 3)
+    monkeypatch.setattr("posts.public.index_audit.CHUNK", 3)
     assert audit() == ("", "15 post(s): every surface says what the rule says.\n")
 
 
@@ -184,7 +184,7 @@ def test_every_page_of_the_list_of_the_api_is_read(monkeypatch):
     fill()
     make_post(released=True)
     make_post(released=True)
-    monkeypatch.setattr("posts.index_audit.API_PAGE", 1)
+    monkeypatch.setattr("posts.public.index_audit.API_PAGE", 1)
     assert audit() == ("", "17 post(s): every surface says what the rule says.\n")
 
 

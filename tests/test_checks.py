@@ -13,16 +13,16 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.checks import check, findings, registered_checks, results, stopping_findings
-from posts.checks.code import syntax_problem
-from posts.checks.registry import MAX_TOLD, checks_key
-from posts.checks.stored import TEXT_REPEATS, check_revisions, results_of, results_of_post
-from posts.jobs.texts import read_new_texts
+from posts.content_checks import check, findings, registered_checks, results, stopping_findings
+from posts.content_checks.code import syntax_problem
+from posts.content_checks.registry import MAX_TOLD, checks_key
+from posts.content_checks.scan import scan_new_texts
+from posts.content_checks.stored import TEXT_REPEATS, check_revisions, results_of, results_of_post
+from posts.content_checks.tasks import read_new_texts
 from posts.models import CheckResult, Post, Revision
 from posts.operations import Refused
+from posts.related.near_duplicates import sketch_posts
 from posts.synthesis.plants import synthesize_planted
-from posts.text_scan import scan_new_texts
-from posts.twins import sketch_posts
 from tests.factories import RecordFactory, approve, import_records, make_post
 
 IMAGE = {
@@ -218,7 +218,7 @@ def test_a_check_needs_a_severity_that_exists_and_a_name_of_its_own():
 def started(extra):
     script = (
         "import django; django.setup()\n"
-        "from posts.checks import findings\n"
+        "from posts.content_checks import findings\n"
         "print([f.check for f in findings({'title': 'x' * 121, 'body': 'b'}) if f.stops])\n"
     )
     environment = os.environ | {"EXTRA_CHECKS": extra, "DJANGO_SETTINGS_MODULE": "alphanode.settings"}
@@ -299,7 +299,7 @@ def test_a_scan_reads_what_came_in_since_the_last_one(django_assert_max_num_quer
 
 @pytest.mark.django_db
 def test_a_scan_reads_what_a_slow_transaction_brought_under_a_smaller_number(monkeypatch):
-    monkeypatch.setattr("posts.text_scan.OVERLAP", 0)
+    monkeypatch.setattr("posts.content_checks.scan.OVERLAP", 0)
     first, *_ = (make_post() for _ in range(3))
     scan_new_texts()
     # As if its transaction had ended only now, after larger numbers were seen.
@@ -318,7 +318,7 @@ def test_a_scan_that_is_stopped_goes_on_where_it_was(monkeypatch):
     def stop():
         raise Stopped
 
-    monkeypatch.setattr("posts.text_scan.CHUNK", 2)
+    monkeypatch.setattr("posts.content_checks.scan.CHUNK", 2)
     import_records(*(RecordFactory() for _ in range(5)))
     with pytest.raises(Stopped):
         scan_new_texts(between=stop)

@@ -10,14 +10,14 @@ from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posts.comparing import changes_since_import, compare_records, default_pair
-from posts.comparing.blocks import blocks_of, words_in
-from posts.comparing.marked import marked_html
-from posts.comparing.sequences import Budget, anchored_pairs, kept_pairs, longest_increasing
+from posts.diff import changes_since_import, compare_records, default_pair
+from posts.diff.html import marked_html
+from posts.diff.sequences import Budget, anchored_pairs, kept_pairs, longest_increasing
 from posts.models import Post
 from posts.operations import record_revision
-from posts.records import fingerprint_of, validate_record
-from posts.rendering import TAGS
+from posts.records.schema import fingerprint_of, validate_record
+from posts.rendering.blocks import blocks_of, words_in
+from posts.rendering.markdown import TAGS
 from tests.factories import RecordFactory, import_records, make_post, person
 
 WORDS = st.sampled_from(["queue", "worker", "*lease*", "`drain`", "stops", "[here](https://a.example/b)", "ü", "1."])

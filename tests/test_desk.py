@@ -11,19 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.day_chart import day_chart, line_step
+from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_sessions
 from posts.jobs.registry import definition_of
 from posts.models import ImportBatch, Job, JobWorker, Post, QueueEntry, Review
 from posts.operations import Refused, assign_post, claim_post, create_post, submit_revision, undo_decision
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.queue.figures import (
+from posts.review_queue.counts import (
     came_in_by_day,
     decided_by_day,
     note_waiting_at_midnight,
     reasons_for_waiting,
     start_of,
 )
-from posts.queue.ranking import rank_queue
+from posts.review_queue.ranking import rank_queue
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.test_queue import turn_down
 from tests.test_queue_pages import words_of

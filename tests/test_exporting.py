@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from posts.exporting import CHUNK, json_lines, posts_as_csv
+from posts.export.records import CHUNK, json_lines, posts_as_csv
 from posts.models import Post
 from posts.operations import decide
 from tests.factories import RecordFactory, approve, import_records, make_post, person

@@ -151,7 +151,7 @@ def test_a_feed_that_nothing_changed_is_not_sent_again_and_a_flag_is_a_change(cl
 
 
 def test_a_feed_ends_after_thirty_posts(client, monkeypatch):
-    monkeypatch.setattr("posts.feeds.FEED_POSTS", 2)
+    monkeypatch.setattr("posts.public.feeds.FEED_POSTS", 2)
     for slug in ("a", "b", "c"):
         make_post(slug=slug, released=True)
     assert [slugs(client, address) for address in FEEDS + JSON_FEEDS] == [["c", "b"]] * 4

@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from lxml import etree
 
-from posts.disclosure import day
 from posts.models import Post, ReviewFlag
 from posts.operations import Refused, clear_flag, flag_post, raise_rule_flag, record_revision, report_problem
+from posts.rendering.dates import day
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,11 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.four_eyes import Text, eyes_on, surviving_authors, unread_authors
+from posts.importing.conflicts import merge_incoming, take_incoming
+from posts.importing.repair import repair_row
+from posts.importing.rollback import roll_back_batch
 from posts.models import ImportBatch, ImportIssue, Post, Release, Review, Revision
+from posts.models.four_eyes import Text, eyes_on, surviving_authors, unread_authors
 from posts.operations import (
     Refused,
     confirm_live,
@@ -27,11 +30,8 @@ from posts.operations import (
     submit_revision,
     undo_decision,
 )
-from posts.operations.repair_row import repair_row
-from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.schedule import run_due, schedule_release
-from posts.operations.settle_conflict import merge_incoming, take_incoming
-from posts.records import parse_record
+from posts.records.schema import parse_record
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db

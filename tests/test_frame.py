@@ -15,7 +15,7 @@ import brotli
 import pytest
 
 import alphanode
-from alphanode.logs import json_formatter
+from posts.logs import json_formatter
 from tests.ports import free_port
 from tests.test_settings import PRODUCTION, run
 from tests.waiting import PATIENT_SECONDS

@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver, path, reverse
 
-from alphanode.logs import json_formatter
+from posts.logs import json_formatter
 from posts.operations import create_post, record_revision, withdraw_post
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -386,7 +386,7 @@ def _broken(request, number):
 
 
 urlpatterns = [path("broken/<int:number>/", _broken), *get_resolver("alphanode.urls").url_patterns]
-handler400 = "posts.views.bad_request"
-handler403 = "posts.views.forbidden"
-handler404 = "posts.views.not_found"
-handler500 = "posts.views.server_error"
+handler400 = "posts.public.views.bad_request"
+handler403 = "posts.public.views.forbidden"
+handler404 = "posts.public.views.not_found"
+handler500 = "posts.public.views.server_error"

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from posts.importing import publication
 from posts.importing.dates import read_date
+from posts.importing.front_matter import FrontMatterRefused, split_front_matter
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_posts
-from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
+from posts.importing.repair import repair_row
 from posts.models import HoldReason, Post, PostHold
-from posts.operations.repair_row import repair_row
 from tests.factories import make_post, person
 from tests.markdown_sources import folder_of, import_markdown, outcomes
 from tests.test_wxr_reader import HEAD as WXR_HEAD

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from posts.importing.pipeline import import_posts
 from posts.models import ImportIssue, Post, Revision
-from posts.records import RecordRefused, parse_record, validate_record
-from posts.rendering import (
+from posts.records.schema import RecordRefused, parse_record, validate_record
+from posts.rendering.markdown import (
     ATTRIBUTES,
     MAX_BRACKETS,
     MAX_COLOURED,

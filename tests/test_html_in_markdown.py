@@ -9,7 +9,7 @@ from posts.importing.readers.html_in_markdown import without_html
 from posts.importing.readers.markdown import HTML_CONVERTED, TAGS_AS_TEXT, MarkdownReader
 from posts.importing.sources import open_source
 from posts.models import Post
-from posts.rendering import render_text
+from posts.rendering.markdown import render_text
 from tests.markdown_sources import folder_of, import_markdown
 
 pytestmark = pytest.mark.django_db

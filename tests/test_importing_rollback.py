@@ -7,13 +7,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from posts.importing.conflicts import dismiss_incoming, merge_incoming, take_incoming
+from posts.importing.index_switch import follow_batch_switch, switch_batch_index
+from posts.importing.repair import leave_row_out, repair_row
+from posts.importing.rollback import RollbackPlan, plan_rollback, roll_back_batch
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, PostTerm, Release, Revision, Term
 from posts.operations import HeadMoved, NotAllowed, Refused, record_revision, roll_back
-from posts.operations.repair_row import leave_row_out, repair_row
-from posts.operations.roll_back_batch import RollbackPlan, plan_rollback, roll_back_batch
-from posts.operations.settle_conflict import dismiss_incoming, merge_incoming, take_incoming
-from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.records import RecordRefused, validate_record
+from posts.records.schema import RecordRefused, validate_record
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.torture.kills import rich_record
 

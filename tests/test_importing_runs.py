@@ -18,8 +18,8 @@ from posts.importing.readers import READERS
 from posts.importing.readers.base import Reader, Row
 from posts.importing.sources import Source, open_source
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Revision
-from posts.records import Problem
-from posts.slugs import DIGITS, distinct_slug
+from posts.operations.slugs import DIGITS, distinct_slug
+from posts.records.schema import Problem
 from tests.factories import RecordFactory, import_records
 from tests.sites import opened_by_other
 from tests.torture.kills import lines_of, rich_record

@@ -4,12 +4,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from posts.errors import NotAllowed
 from posts.jobs.work import run_waiting_jobs
 from posts.models import AuditEntry, HoldReason, ImportBatch, Post, PostHold
 from posts.operations import Refused
 from posts.operations import lift_hold as module
 from posts.operations.lift_hold import LiftPlan, held_by_reason, lift_hold, plan_lift
-from posts.operations.refusals import NotAllowed
 from tests.factories import approve, make_post, person
 from tests.markdown_sources import folder_of, import_markdown
 

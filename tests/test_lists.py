@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from posts.listing.rebuild import rebuild_lists
 from posts.models import ListedText, Post, PostTerm, Revision, Term
 from posts.operations import flag_post, withdraw_post
-from posts.operations.rebuild_lists import rebuild_lists
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -109,8 +109,8 @@ def test_a_list_of_fewer_than_three_posts_is_not_for_search_engines(client, coun
 
 
 def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypatch):
-    monkeypatch.setattr("posts.lists.PAGE", 3)
-    monkeypatch.setattr("posts.lists.REACHES", (4, 8))
+    monkeypatch.setattr("posts.public.lists.PAGE", 3)
+    monkeypatch.setattr("posts.public.lists.REACHES", (4, 8))
     posts = released(8)
     # Two posts of one moment must not fall between two pages.
     moment = posts[4].first_published_at
@@ -147,8 +147,8 @@ def test_a_place_that_makes_no_sense_is_passed_over(client, place):
 
 
 def test_a_list_shows_the_rest_at_once_where_rows_of_posts_stand_that_are_listed_no_more(client, monkeypatch):
-    monkeypatch.setattr("posts.lists.PAGE", 2)
-    monkeypatch.setattr("posts.lists.REACHES", (3, 20))
+    monkeypatch.setattr("posts.public.lists.PAGE", 2)
+    monkeypatch.setattr("posts.public.lists.REACHES", (3, 20))
     posts = released(7)
     for post in posts[2:6]:
         Post.objects.filter(pk=post.pk).update(needs_human_review=True)

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 import pytest
 from django.urls import reverse
 
-from posts.checks import findings
-from posts.comparing.blocks import blocks_of
-from posts.rendering import RENDERER_VERSION, render_text, sanitize
-from posts.search.texts import prose_of
+from posts.content_checks import findings
+from posts.rendering.blocks import blocks_of
+from posts.rendering.markdown import RENDERER_VERSION, render_text, sanitize
+from posts.search.snippets import prose_of
 from tests.factories import make_post
 
 

@@ -12,17 +12,18 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from posts.importing import front_matter
 from posts.importing import mapping as mapping_module
 from posts.importing.dates import UnreadableDate, read_date
+from posts.importing.front_matter import split_front_matter
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_source
-from posts.importing.readers import READERS, archives, front_matter
-from posts.importing.readers.front_matter import split_front_matter
+from posts.importing.readers import READERS, archives
 from posts.importing.sources import Source, SourceUnreadable
 from posts.models import FormerSlug, ImportIssue, Post, Revision
 from posts.operations.release import withdraw_post
-from posts.records import MAX_RECORD_BYTES
-from posts.rendering import render_text
+from posts.records.schema import MAX_RECORD_BYTES
+from posts.rendering.markdown import render_text
 from tests.markdown_sources import GOOD, folder_of, import_markdown, outcomes, tar_of, zip_of
 
 pytestmark = pytest.mark.django_db

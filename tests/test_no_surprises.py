@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from posts.importing.rollback import roll_back_batch
 from posts.models import Post, Review
 from posts.operations import (
     Refused,
@@ -19,7 +20,6 @@ from posts.operations import (
     submit_revision,
     undo_decision,
 )
-from posts.operations.roll_back_batch import roll_back_batch
 from posts.operations.schedule import run_due, schedule_release
 from tests.factories import approve, make_post, person
 

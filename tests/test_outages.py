@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection
 from django.urls import reverse
 
-from alphanode.outages import outage_of
+from posts.outages import outage_of
 from tests.factories import make_post, person
 
 READ_ONLY = {"sqlite": "PRAGMA query_only = on", "postgresql": "SET default_transaction_read_only = on"}

@@ -16,13 +16,13 @@ from django.urls import reverse
 from lxml import etree
 from protego import Protego
 
-from alphanode.logs import json_formatter
-from posts.control_characters import html_text, terminal_text
-from posts.exporting import export_posts, posts_as_csv
+from posts.export.records import export_posts, posts_as_csv
 from posts.importing.pipeline import import_posts
+from posts.logs import json_formatter
 from posts.management.base import BaseCommand
 from posts.models import FormerSlug, ImportIssue, Post
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
+from posts.rendering.control_characters import html_text, terminal_text
 from tests.factories import RecordFactory, approve, import_records, make_post
 
 pytestmark = pytest.mark.django_db

@@ -16,20 +16,19 @@ from django.utils.http import http_date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphanode import shared_cache
-from alphanode.logs import json_formatter
-from alphanode.page_cache import Freshness, PageCache, mark_page, part_read
-from alphanode.page_cache.memory import Memory
-from alphanode.page_cache.page import Page
-from alphanode.page_cache.shared import deployment_name
+from posts.db.change_log import changes_since, note_changes, post_key
+from posts.importing.index_switch import switch_batch_index
+from posts.importing.rollback import roll_back_batch
+from posts.logs import json_formatter
 from posts.models import Post
-from posts.neighbours import find_stale_neighbours
 from posts.operations import change_slug, flag_post, record_revision, roll_back, withdraw_post
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.operations.switch_batch_index import switch_batch_index
-from posts.page_versions import changes_since, note_changes, post_key
-from posts.sitemaps import URLS_PER_FILE
-from posts.twins import sketch_posts
+from posts.page_cache import Freshness, PageCache, mark_page, part_read, shared_cache
+from posts.page_cache.memory import Memory
+from posts.page_cache.page import Page
+from posts.page_cache.shared import deployment_name
+from posts.public.sitemaps import URLS_PER_FILE
+from posts.related.near_duplicates import sketch_posts
+from posts.related.similar import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
 from tests.waiting import PATIENT_SECONDS, wait_until
@@ -257,7 +256,7 @@ def test_a_page_that_is_streamed_is_kept_like_any_other():
 
 
 def test_a_page_that_is_streamed_without_end_is_passed_on_part_by_part(monkeypatch):
-    monkeypatch.setattr("alphanode.page_cache.MAX_STREAMED", 100)
+    monkeypatch.setattr("posts.page_cache.MAX_STREAMED", 100)
     small = Small(lambda environ: streamed(1000))
     for count in (1, 2):
         answer = small.get("/", accept_encoding="br")

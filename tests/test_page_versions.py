@@ -6,13 +6,13 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from posts.db.change_log import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
+from posts.importing.index_switch import switch_batch_index
+from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_page_changes
+from posts.listing.rebuild import rebuild_lists
 from posts.models import ImportBatch, PageChange, Post, Term
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.operations.rebuild_lists import rebuild_lists
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.operations.switch_batch_index import switch_batch_index
-from posts.page_versions import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.waiting import PATIENT_SECONDS
 

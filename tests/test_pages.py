@@ -13,10 +13,10 @@ from django.urls import path
 
 from alphanode.urls import *  # noqa: F403 (the site's own addresses and error pages, for the tests of errors)
 from alphanode.urls import urlpatterns as site_addresses
+from posts.listing.site_stats import store_figures
 from posts.models import Post
 from posts.operations import flag_post, record_revision, roll_back
-from posts.site_figures import store_figures
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db

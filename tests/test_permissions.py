@@ -37,7 +37,7 @@ from posts.operations import (
     schedule_release,
 )
 from posts.operations.run_job import run_job
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import approve, make_post, person
 from tests.test_admin import form_data
 

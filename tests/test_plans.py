@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from posts.listing.site_stats import store_figures
 from posts.models import Post, SketchBand, Term, TextTwin
-from posts.neighbours import find_stale_neighbours
-from posts.site_figures import store_figures
-from posts.sitemaps import URLS_PER_FILE
-from posts.twins import sketch_posts
+from posts.public.sitemaps import URLS_PER_FILE
+from posts.related.near_duplicates import sketch_posts
+from posts.related.similar import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.long_tables import lengthen
 

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 from django.db import connection
 
+from posts.db.prepared import Prepared
 from posts.models import Post
-from posts.prepared import Prepared
 from tests.factories import make_post
 
 

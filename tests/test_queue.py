@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from posts.jobs.queue import look_over_queue, rank_new_texts
+from posts.content_checks.scan import scan_new_texts
 from posts.models import AuditEntry, BulkRow, BulkRun, Post, QueueEntry, QueueFigure, QueueLabel
 from posts.operations import (
     HeldByAnother,
@@ -35,11 +35,11 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
-from posts.queue.figures import capped_counts
-from posts.queue.order import Place, QueueView, next_item, place_of, previous_item
-from posts.queue.ranking import generator_points, rank_queue
-from posts.queue.weights import CODES, WEIGHTS
-from posts.text_scan import scan_new_texts
+from posts.operations.queue_tasks import look_over_queue, rank_new_texts
+from posts.review_queue.counts import capped_counts
+from posts.review_queue.order import Place, QueueView, next_item, place_of, previous_item
+from posts.review_queue.ranking import generator_points, rank_queue
+from posts.review_queue.weights import CODES, WEIGHTS
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db

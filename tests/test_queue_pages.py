@@ -12,11 +12,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from posts.admin import queue as pages
-from posts.jobs.queue import carry_out_bulk, prepare_bulk
 from posts.models import BulkRun, JobRun, Post, QueueEntry, ReviewFlag
 from posts.operations import assign_post, claim_post, flag_post, record_revision, submit_revision
-from posts.queue.ranking import rank_queue
-from posts.queue.weights import WEIGHTS
+from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
+from posts.review_queue.ranking import rank_queue
+from posts.review_queue.weights import WEIGHTS
 from tests.factories import make_post, person
 from tests.test_queue import again, turn_down
 

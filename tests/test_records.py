@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.records import (
+from posts.records.schema import (
     MAX_IMAGES,
     MAX_RECORD_BYTES,
     RecordRefused,

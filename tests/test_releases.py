@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from posts.importing.index_switch import switch_batch_index
 from posts.models import AuditEntry, Post, Release, Review, ScheduledRelease
 from posts.operations import (
     NotAllowed,
@@ -28,7 +29,6 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.schedule import moment_in_zone
-from posts.operations.switch_batch_index import switch_batch_index
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from posts.images import contrast, drawn_image, is_allowed_image_url
-from posts.plates import plate_svg
-from posts.rendering import MAX_DEPTH, render_text, sanitize
+from posts.rendering.images import contrast, drawn_image, is_allowed_image_url
+from posts.rendering.markdown import MAX_DEPTH, render_text, sanitize
+from posts.rendering.placeholders import plate_svg
 from tests.factories import make_post
 
 HOSTS = ("images.unsplash.com", "dummyimage.com", "placehold.co")

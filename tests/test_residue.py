@@ -2,7 +2,7 @@
 
 import pytest
 
-from posts.checks import findings
+from posts.content_checks import findings
 from posts.management.commands.demo import demo_records
 from posts.synthesis.synthesizer import synthesize_record
 

@@ -10,15 +10,15 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.jobs.lists import bring_lists_up_to_date
+from posts.importing.index_switch import follow_batch_switch, switch_batch_index
+from posts.listing.tasks import bring_lists_up_to_date
 from posts.models import ImportBatch, ListedText, Post, PostTerm, SpellingKey, Term
 from posts.operations import flag_post, record_revision, roll_back, withdraw_post
-from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
 from posts.search import index_texts, other_spelling, postgresql
-from posts.search.queries import read_query
+from posts.search.query_parser import read_query
+from posts.search.snippets import prose_of, snippet
 from posts.search.spelling import distance, near_words
-from posts.search.texts import prose_of, snippet
-from posts.search.words import WORD, hits_in, stem_of, words_in
+from posts.search.tokens import WORD, hits_in, stem_of, words_in
 from tests.every_page import make_every_page
 from tests.factories import approve, make_post, person
 from tests.test_lists import released, slugs_on
@@ -65,7 +65,7 @@ def test_what_a_text_is_about_comes_before_what_mentions_it(client):
 def test_what_is_about_a_frequent_word_is_found_among_however_many_that_hold_it(client, monkeypatch):
     title = make_post(released=True, title="Signals explained")
     released(4, body="A signal comes. A signal goes.")
-    monkeypatch.setattr("posts.search.finding.CAP", 3)
+    monkeypatch.setattr("posts.search.search.CAP", 3)
     response = client.get("/search/", {"q": "signal"})
     assert slugs_on(response)[0] == title.slug and len(slugs_on(response)) == 3
     assert "More than 3 articles" in words_of(response.content.decode())
@@ -76,7 +76,7 @@ def test_where_enough_texts_are_about_a_word_those_that_hold_it_are_not_looked_f
     make_post(released=True, title="Notes", body="A signal comes. A signal goes.")
     asked = {}
     for cap in (200, 3):
-        monkeypatch.setattr("posts.search.finding.CAP", cap)
+        monkeypatch.setattr("posts.search.search.CAP", cap)
         with CaptureQueriesContext(connection) as queries:
             asked[cap] = slugs_on(client.get("/search/", {"q": "signal"})), len(queries)
     assert set(asked[3][0]) < set(asked[200][0]) and asked[3][1] < asked[200][1]
@@ -226,8 +226,8 @@ def test_the_background_writes_everything_once_for_each_version_of_the_code(clie
     ListedText.objects.all().delete()
     bring_lists_up_to_date.call()
     assert not ListedText.objects.exists()
-    monkeypatch.setattr("posts.operations.rebuild_lists.LISTS_VERSION", 99)
-    monkeypatch.setattr("posts.operations.rebuild_lists.CHUNK", 1)
+    monkeypatch.setattr("posts.listing.rebuild.LISTS_VERSION", 99)
+    monkeypatch.setattr("posts.listing.rebuild.CHUNK", 1)
     bring_lists_up_to_date.call()
     assert ListedText.objects.count() == 2 and len(found(client, "draining")) == 2
 
@@ -265,7 +265,7 @@ def test_postgresql_finds_the_same_whichever_way_it_takes(limit, in_head, monkey
 
 
 def test_pages_of_a_search_hold_every_hit_once(client, monkeypatch):
-    monkeypatch.setattr("posts.search_page.PAGE", 2)
+    monkeypatch.setattr("posts.public.search.PAGE", 2)
     posts = released(5)
     pages = [found(client, "draining", page=number) for number in (1, 2, 3)]
     assert [len(page) for page in pages] == [2, 2, 1]

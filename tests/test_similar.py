@@ -8,12 +8,12 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
+from posts.importing.index_switch import switch_batch_index
 from posts.jobs import Interrupted, registered_jobs
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
-from posts.neighbours import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.operations.switch_batch_index import switch_batch_index
-from posts.similar import way_on
+from posts.public.related import way_on
+from posts.related.similar import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db

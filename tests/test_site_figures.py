@@ -8,6 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from posts.importing.rollback import roll_back_batch
+from posts.listing.site_stats import STATES, count_figures, site_figures, store_figures
 from posts.models import Post, Revision, SiteFigure
 from posts.operations import (
     Refused,
@@ -20,8 +22,6 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.site_figures import STATES, count_figures, site_figures, store_figures
 from tests import posts_in_every_state
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 

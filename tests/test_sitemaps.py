@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from lxml import etree
 
-from alphanode.page_cache import MAX_STREAMED
+from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.models import ImportBatch, ListedText, Post
 from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
-from posts.operations.switch_batch_index import follow_batch_switch, switch_batch_index
-from posts.sitemaps import URLS_PER_FILE
+from posts.page_cache import MAX_STREAMED
+from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.wsgi_site import WsgiSite
 
@@ -142,7 +142,7 @@ def test_a_post_says_when_its_live_text_changed_last_and_the_index_the_newest_of
 
 
 def test_each_file_of_the_index_says_its_own_newest_change(client, monkeypatch):
-    monkeypatch.setattr("posts.sitemaps.URLS_PER_FILE", 4)
+    monkeypatch.setattr("posts.public.sitemaps.URLS_PER_FILE", 4)
     posts = [make_post(released=True) for _ in range(14)]
     # A whole file between two others has nothing to say.
     for post in posts[4:9]:
@@ -209,7 +209,7 @@ def test_a_file_whose_posts_are_full_of_pictures_is_one_that_the_page_cache_take
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_is_full_of_pictures_is_kept_and_compressed(monkeypatch):
-    monkeypatch.setattr("posts.sitemaps.MAX_PICTURE_BYTES", 3_000_000)
+    monkeypatch.setattr("posts.public.sitemaps.MAX_PICTURE_BYTES", 3_000_000)
     urls = [f"https://images.unsplash.com/{number}{'a' * 1900}" for number in range(50)]
     posts = [make_post(released=True, image_sources=[{"url": url} for url in urls]) for _ in range(5)]
     # As large as the largest that there is: five posts with as many pictures as a thousand have.
@@ -222,8 +222,8 @@ def test_a_file_that_is_full_of_pictures_is_kept_and_compressed(monkeypatch):
 
 
 def test_a_file_holds_a_range_of_keys_so_that_no_post_ever_moves_to_another(client, monkeypatch):
-    monkeypatch.setattr("posts.sitemaps.URLS_PER_FILE", 4)
-    monkeypatch.setattr("posts.sitemaps.CHUNK", 3)
+    monkeypatch.setattr("posts.public.sitemaps.URLS_PER_FILE", 4)
+    monkeypatch.setattr("posts.public.sitemaps.CHUNK", 3)
     posts = [make_post(released=True) for _ in range(10)]
     homes = {
         path: file
@@ -245,7 +245,7 @@ def test_a_file_that_never_was_is_not_there(client, number):
 
 
 def test_a_file_of_many_posts_takes_as_many_queries_as_it_has_chunks(client, monkeypatch):
-    monkeypatch.setattr("posts.sitemaps.CHUNK", 10)
+    monkeypatch.setattr("posts.public.sitemaps.CHUNK", 10)
     import_records(*(RecordFactory() for _ in range(25)))
     reviewer = person()
     for post in Post.objects.all():

@@ -11,7 +11,7 @@ from rdflib.namespace import RDF, SDO
 
 from posts.models import Post, Term
 from posts.operations import create_post, record_revision, withdraw_post
-from posts.structured import json_ld_script
+from posts.public.json_ld import json_ld_script
 from tests.factories import RecordFactory, approve, make_post, person
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from posts.images import is_allowed_image_url
 from posts.models import ImportBatch, Post
-from posts.records import FIELDS, fingerprint_of, validate_record
+from posts.records.schema import FIELDS, fingerprint_of, validate_record
+from posts.rendering.images import is_allowed_image_url
 from posts.synthesis import SYNTHESIZER_VERSION, synthesize_record
 from posts.synthesis.article import _problems_of
 from posts.synthesis.plants import KINDS, parse_plan, planted, similarity_of, synthesize_planted

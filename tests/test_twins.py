@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.checks.stored import results_of_post
+from posts.content_checks.stored import results_of_post
 from posts.management.commands.measure_twins import measured, planted_records, with_boilerplate
 from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
 from posts.operations import record_revision
-from posts.twins import (
+from posts.related.near_duplicates import (
     BANDS,
     BOILERPLATE_POSTS,
     MAX_BAND_POSTS,
@@ -104,7 +104,7 @@ def test_a_text_that_came_later_finds_the_one_that_stands_there():
 @pytest.mark.django_db
 def test_long_texts_are_compared_in_transactions_of_their_own(monkeypatch):
     ids = posts_of(text(1), text(2), text(1) + " more")
-    monkeypatch.setattr("posts.twins.BATCH_CHARACTERS", 1)
+    monkeypatch.setattr("posts.related.near_duplicates.BATCH_CHARACTERS", 1)
     with CaptureQueriesContext(connection) as queries:
         assert sketch_posts(ids) == 3
     assert sum(query["sql"].startswith("RELEASE SAVEPOINT") for query in queries) >= 3

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from posts.exporting import export_reviews
+from posts.export.records import export_reviews
 from posts.models import AuditEntry, Post, PostTerm, QueueEntry, Release, Review, ReviewFlag, Term
 from posts.operations import (
     Refused,
@@ -24,8 +24,8 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
-from posts.queue.ranking import rank_posts
-from posts.sitemaps import URLS_PER_FILE
+from posts.public.sitemaps import URLS_PER_FILE
+from posts.review_queue.ranking import rank_posts
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db

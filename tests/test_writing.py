@@ -12,10 +12,18 @@ from django.core.management.base import CommandError
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.disclosure import day
+from posts.db.change_log import LISTS, SWITCHES
+from posts.importing.conflicts import take_incoming
+from posts.importing.declare_origin import declare_origin
+from posts.importing.index_switch import follow_batch_switch
 from posts.importing.pipeline import ResumeRefused, import_source
+from posts.importing.repair import repair_row
+from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import open_source
+from posts.listing.rebuild import rebuild_lists
+from posts.listing.site_stats import SiteFigures, count_figures, site_figures, store_figures
 from posts.models import AuditEntry, ImportBatch, ListedText, Origin, PageChange, Post, SiteFigure, Term
+from posts.models.authorship import TYPED, WRITERS, Writing, writing_of
 from posts.operations import (
     NotAllowed,
     create_post,
@@ -24,15 +32,7 @@ from posts.operations import (
     restore_revision,
     roll_back,
 )
-from posts.operations.declare_origin import declare_origin
-from posts.operations.rebuild_lists import rebuild_lists
-from posts.operations.repair_row import repair_row
-from posts.operations.roll_back_batch import roll_back_batch
-from posts.operations.settle_conflict import take_incoming
-from posts.operations.switch_batch_index import follow_batch_switch
-from posts.page_versions import LISTS, SWITCHES
-from posts.site_figures import SiteFigures, count_figures, site_figures, store_figures
-from posts.writing import TYPED, WRITERS, Writing, writing_of
+from posts.rendering.dates import day
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -449,8 +449,8 @@ def pages_of(client, address):
 
 
 def test_lists_follow_the_day_of_first_publication_where_the_site_wants_it(client, settings, monkeypatch):
-    monkeypatch.setattr("posts.lists.PAGE", 2)
-    monkeypatch.setattr("posts.lists.REACHES", (3, 20, 200))
+    monkeypatch.setattr("posts.public.lists.PAGE", 2)
+    monkeypatch.setattr("posts.public.lists.REACHES", (3, 20, 200))
     days = ["2021-05-01", "", "0001-01-01", "2023-01-01", "2021-05-01", "2020-01-01", "1969-12-31"]
     posts = [make_post(released=True, published_on=day, stack=["Go services"]) for day in days]
     newest = [post.slug for post in reversed(posts)]

@@ -13,12 +13,12 @@ from posts.importing.mapping import Mapping
 from posts.importing.pipeline import import_posts
 from posts.importing.readers.wxr import WxrReader
 from posts.importing.readers.xml_repairs import XmlRepairs
+from posts.importing.repair import repair_row
 from posts.importing.sources import SourceUnreadable
 from posts.importing.uploads import check_content
 from posts.models import FormerSlug, ImportBatch, ImportIssue, Post, Revision
 from posts.models.import_batch import COUNTS
-from posts.operations.repair_row import repair_row
-from posts.rendering import render_text
+from posts.rendering.markdown import render_text
 from tests.factories import person
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import brotli
 from django.core.handlers.wsgi import WSGIHandler
 
-from alphanode.page_cache.site import with_page_cache
+from alphanode.with_page_cache import with_page_cache
 
 
 class Clock:

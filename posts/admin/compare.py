@@ -6,12 +6,12 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
-from posts.comparing import changes_since_import, compare_records, default_pair
-from posts.comparing.marked import marked_html
+from posts.diff import changes_since_import, compare_records, default_pair
+from posts.diff.html import marked_html
 from posts.models import Post, Revision
 from posts.operations.release import standing_approval
 from posts.operations.rolled_back import rolled_back_warning
-from posts.views import article_context
+from posts.public.views import article_context
 
 VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As readers see it", "record": "Record"}
 # A select with more texts than this helps nobody; older ones are reached from the history.

@@ -3,9 +3,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseBadRequest, StreamingHttpResponse
 from django.urls import path
 
-from posts.csv_cells import csv_lines
-from posts.exporting import in_chunks
-from posts.operations.audit import note_audit
+from posts.audit.log import note_audit
+from posts.export.csv import csv_lines
+from posts.export.records import in_chunks
 
 
 class CSVList:

@@ -11,7 +11,7 @@ from posts.admin.day_chart import day_chart
 from posts.admin.decisions import review_address, undoable_decisions
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, QueueEntry, Release, Review, ScheduledRelease
-from posts.queue.figures import (
+from posts.review_queue.counts import (
     came_in_by_day,
     capped_counts,
     change_of_backlog,
@@ -21,8 +21,8 @@ from posts.queue.figures import (
     said_count,
     start_of,
 )
-from posts.queue.order import QueueView, next_item
-from posts.queue.ranking import generator_record
+from posts.review_queue.order import QueueView, next_item
+from posts.review_queue.ranking import generator_record
 
 LAST = 5
 GENERATORS_SHOWN = 10

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.http import StreamingHttpResponse
 
-from posts.exporting import json_lines, posts_as_csv
-from posts.operations.audit import note_audit
+from posts.audit.log import note_audit
+from posts.export.records import json_lines, posts_as_csv
 
 
 class ExportActions:

@@ -9,11 +9,11 @@ from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
-from posts.admin.finding import find_post
+from posts.admin.lookup import find_post
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.releases import row_of
-from posts.four_eyes import eyes_on, missing_decision
 from posts.models import ReaderReport, Review, ReviewFlag
+from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import PageMoved, Refused, answer_report, clear_flag, confirm_live, flag_post
 from posts.operations.review import asks_for_confirmation, confirm_obstacles
 

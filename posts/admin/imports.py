@@ -12,12 +12,18 @@ from django.utils import timezone
 
 from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.records import ReadOnlyAdmin
-from posts.exporting import issue_lines
-from posts.importing.background import begin, begin_following, begin_lifting, rehearse_import, run_import, run_rollback
+from posts.audit.log import note_audit
+from posts.export.records import issue_lines
+from posts.importing.conflicts import dismiss_incoming, incoming_record, merge_incoming, take_incoming
+from posts.importing.declare_origin import declare_origin
 from posts.importing.declaring import named_generators
+from posts.importing.index_switch import approved_posts_of, switch_batch_index
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import options_of
 from posts.importing.readers import READERS
+from posts.importing.repair import MENDABLE, leave_row_out, repair_row
+from posts.importing.rollback import plan_rollback
+from posts.importing.tasks import begin, begin_following, begin_lifting, rehearse_import, run_import, run_rollback
 from posts.importing.uploads import (
     MAX_UPLOAD_BYTES,
     FileRefused,
@@ -29,14 +35,8 @@ from posts.importing.uploads import (
 from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin
 from posts.models.import_batch import COUNTS
 from posts.operations import HeadMoved, NotAllowed, Refused
-from posts.operations.audit import note_audit
-from posts.operations.declare_origin import declare_origin
 from posts.operations.lift_hold import held_by_reason, plan_lift
-from posts.operations.repair_row import MENDABLE, leave_row_out, repair_row
-from posts.operations.roll_back_batch import plan_rollback
-from posts.operations.settle_conflict import dismiss_incoming, incoming_record, merge_incoming, take_incoming
-from posts.operations.switch_batch_index import approved_posts_of, switch_batch_index
-from posts.records import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, problem_sentence
+from posts.records.schema import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, problem_sentence
 
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.admin.records import ReadOnlyAdmin
+from posts.errors import Refused
 from posts.jobs.overview import jobs_overview, living_workers, startable_jobs
 from posts.jobs.registry import definition_of
 from posts.models import Job, JobRun
-from posts.operations.refusals import Refused
 from posts.operations.run_job import repeat_run, run_job
 
 RECENT = 30

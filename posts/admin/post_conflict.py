@@ -7,13 +7,13 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 
-from posts.admin.finding import find_post
 from posts.admin.lists import number_in, typed_text
+from posts.admin.lookup import find_post
 from posts.admin.merging import CHOICES, Merge
 from posts.admin.record_form import FORM_KEYS, TEXT_FIELDS
 from posts.operations import HeadMoved
-from posts.operations.record_revision import BUMPS, next_version
-from posts.records import RecordRefused, validate_record
+from posts.records.schema import RecordRefused, validate_record
+from posts.records.versions import BUMPS, next_version
 
 LABELS = {"ai_brief": "AI brief", "ai_outline": "AI outline", "image_sources": "Images"}
 # What a part of a list is called; the parts of every other key are paragraphs.

@@ -6,13 +6,13 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from posts.admin.finding import find_post
 from posts.admin.lists import number_in
+from posts.admin.lookup import find_post
 from posts.admin.post_page import desk_context, form_context
 from posts.admin.record_form import record_forms
 from posts.models import Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
-from posts.records import RecordRefused, validate_record
+from posts.records.schema import RecordRefused, validate_record
 
 
 def post_address(post):

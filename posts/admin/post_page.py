@@ -10,16 +10,16 @@ from posts.admin.lists import status_badge
 from posts.admin.post_parts import last_entries, plans_of
 from posts.admin.record_form import placed_images
 from posts.admin.standing import approving_does, review_state
-from posts.checks import findings, results
-from posts.checks.stored import repeated_posts, uncompared
-from posts.four_eyes import eyes_on, missing_decision
-from posts.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.content_checks import findings, results
+from posts.content_checks.stored import repeated_posts, uncompared
 from posts.models import HoldReason, PostHold, Revision
+from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import approval_obstacles
-from posts.operations.record_revision import BUMPS, next_version
 from posts.operations.release import release_obstacles, rollback_target, standing_approval
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
+from posts.records.versions import BUMPS, next_version
+from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 
 HISTORY_LENGTH = 20
 MAY = {

@@ -7,14 +7,14 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from posts.admin.exports import ExportActions
-from posts.admin.finding import find_post
 from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
+from posts.admin.lookup import find_post
 from posts.admin.post_acts import PostActs
 from posts.admin.post_conflict import PostConflict
 from posts.admin.post_edit import PostEdit, post_address
 from posts.admin.post_list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.models import Post
-from posts.views import article_context
+from posts.public.views import article_context
 
 __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 

@@ -13,7 +13,6 @@ from django.views import View
 from posts.admin.decisions import review_address, undoable_decisions
 from posts.admin.lists import number_in
 from posts.jobs.backend import enqueue_once
-from posts.jobs.queue import carry_out_bulk, prepare_bulk
 from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueEntry, QueueFigure, Review, Revision
 from posts.operations import (
     Refused,
@@ -30,13 +29,14 @@ from posts.operations import (
 from posts.operations.assign import reviewers
 from posts.operations.bulk import right_for
 from posts.operations.desk import keys_are_on
+from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
 from posts.operations.undo import undo_decision
-from posts.queue import weights
-from posts.queue.figures import capped_counts, said_count, short_count
-from posts.queue.order import ORDER, STATES, Place, QueueView, after, before
-from posts.queue.ranking import BATCHES, GENERATORS, STACKS
-from posts.queue.rows import reasons_of_entry, rows_of
-from posts.queue.weights import WEIGHTS
+from posts.review_queue import weights
+from posts.review_queue.counts import capped_counts, said_count, short_count
+from posts.review_queue.order import ORDER, STATES, Place, QueueView, after, before
+from posts.review_queue.ranking import BATCHES, GENERATORS, STACKS
+from posts.review_queue.rows import reasons_of_entry, rows_of
+from posts.review_queue.weights import WEIGHTS
 
 PAGE = 50
 # More posts than that are looked at and decided in the background: a page must not take longer than people wait.

@@ -15,8 +15,8 @@ from posts.admin.fields import (
     TextListField,
     is_flat,
 )
-from posts.operations.record_revision import BUMPS
-from posts.records import MAX_IMAGES
+from posts.records.schema import MAX_IMAGES
+from posts.records.versions import BUMPS
 
 TEXT_FIELDS = ("title", "reference", "intro", "body", "topic", "summary", "ai_brief", "code_language", "difficulty",
                "language")  # fmt: skip

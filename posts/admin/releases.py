@@ -14,8 +14,8 @@ from django.urls import path, reverse
 from django.views import View
 
 from posts.admin.csv_lists import CSVList
-from posts.admin.finding import find_post
 from posts.admin.lists import MAX_ID
+from posts.admin.lookup import find_post
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.standing import closed_after, nothing_to_release
 from posts.models import Release, ScheduledRelease

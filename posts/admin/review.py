@@ -20,16 +20,17 @@ from django.views import View
 
 from posts.admin.compare import comparison_context
 from posts.admin.decisions import review_address
-from posts.admin.finding import find_post
 from posts.admin.lists import number_in
+from posts.admin.lookup import find_post
 from posts.admin.review_page import neighbours, screen_context, undo_context
-from posts.comparing import default_pair
-from posts.four_eyes import eyes_on, missing_decision
+from posts.diff import default_pair
 from posts.models import QueueEntry, Review, ReviewFlag, Revision
+from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
-from posts.operations.claim import claim_post, held_by_another, let_go
+from posts.operations.claim import claim_post, let_go
 from posts.operations.desk import keys_are_on, switch_keys
-from posts.queue.order import Place, QueueView, next_item, place_of
+from posts.review_queue.claims import held_by_another
+from posts.review_queue.order import Place, QueueView, next_item, place_of
 
 KEPT = "review_kept"
 # A form that arrives after its session ended is kept where a page of ours was sent to somebody who was signed in, which

@@ -10,21 +10,21 @@ from posts.admin.compare import comparison_context
 from posts.admin.decisions import review_address
 from posts.admin.lists import status_badge
 from posts.admin.standing import approving_does, review_state
-from posts.checks import registered_checks
-from posts.checks.stored import results_of_post
-from posts.comparing import default_pair
-from posts.comparing.blocks import blocks_of
-from posts.four_eyes import eyes_on, missing_decision, own_text_obstacles
-from posts.images import is_allowed_image_url
+from posts.content_checks import registered_checks
+from posts.content_checks.stored import results_of_post
+from posts.diff import default_pair
 from posts.models import Post, QueueEntry, Review, ReviewFlag
+from posts.models.four_eyes import eyes_on, missing_decision, own_text_obstacles
 from posts.operations import approval_obstacles
-from posts.operations.claim import HOLD, held_by_another
 from posts.operations.desk import keys_are_on
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
-from posts.queue.figures import capped_counts, decisions_of, short_count, start_of
-from posts.queue.order import before, next_item, place_of, previous_item
-from posts.queue.rows import reasons_of_entry
+from posts.rendering.blocks import blocks_of
+from posts.rendering.images import is_allowed_image_url
+from posts.review_queue.claims import HOLD, held_by_another
+from posts.review_queue.counts import capped_counts, decisions_of, short_count, start_of
+from posts.review_queue.order import before, next_item, place_of, previous_item
+from posts.review_queue.rows import reasons_of_entry
 
 FRAME = "paper"
 HISTORY_LENGTH = 8

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 
-from posts.queue.figures import short_count, waiting_count
+from posts.review_queue.counts import short_count, waiting_count
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ the badge beside it."""
 
 import copy
 
-from posts.four_eyes import PART, weight_of
 from posts.models import Revision
+from posts.models.four_eyes import PART, weight_of
 from posts.operations.review import asks_for_confirmation, repeats_live
 from posts.operations.rolled_back import rolled_back_import
 

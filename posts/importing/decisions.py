@@ -12,9 +12,9 @@ from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.models.post import generator_of
-from posts.operations.record_revision import FIRST_VERSION, claimed_version, next_version
-from posts.records import FIELDS, RecordRefused, fingerprint_of, problem_sentence, version_parts
-from posts.slugs import free_former_slugs, free_slugs
+from posts.operations.slugs import free_former_slugs, free_slugs
+from posts.records.schema import FIELDS, RecordRefused, fingerprint_of, problem_sentence, version_parts
+from posts.records.versions import FIRST_VERSION, claimed_version, next_version
 
 _OF_SCHEMA = frozenset(FIELDS)
 HELD_NOW = "a post is held now: its source no longer shows it"

@@ -25,8 +25,8 @@ from django.utils import timezone
 
 from posts.importing import publication
 from posts.importing.dates import UnreadableDate, read_date
+from posts.importing.front_matter import FrontMatterRefused, read_yaml
 from posts.importing.publication import MEANINGS, Hold, plain_key
-from posts.importing.readers.front_matter import FrontMatterRefused, read_yaml
 from posts.models.post_hold import HoldReason
 
 MAX_BYTES = 64 * 1024

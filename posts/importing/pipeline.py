@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import require
 from posts.importing.decisions import decide_chunk, known_line_hashes, validated
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
@@ -21,9 +23,7 @@ from posts.importing.writers import writer_for
 from posts.models import HoldReason, ImportBatch, ImportIssue, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
-from posts.operations.audit import note_audit
-from posts.operations.refusals import require
-from posts.records import canonical_text
+from posts.records.schema import canonical_text
 
 # One transaction a chunk: small enough on SQLite that an editor's save never waits long for the write lock; bounded
 # in bytes too, so that memory stays flat when every record is as large as a record may be.

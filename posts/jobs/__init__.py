@@ -10,7 +10,7 @@ A job is a function with keyword arguments that JSON can hold:
 
     enqueue_once(rebuild_similar_posts, key="all")
 
-Its module is named in posts/jobs/registered.py. It may be run twice (a worker can die after the work and before it
+Its module is named in TASK_MODULES of posts/apps.py. It may be run twice (a worker can die after the work and before it
 could say so): what it does must come out the same. Long jobs work in chunks, each one transaction that also moves a
 checkpoint of their own, with `stop_if_asked()` between two.
 """

@@ -26,6 +26,27 @@ class JobDefinition:
         return min(self.backoff * 2 ** (failures - 1), LONGEST_BACKOFF)
 
 
+# Where the functions of jobs stood before, for runs that were queued by the release before this one.
+FORMER_PATHS = {
+    "posts.importing.background.follow_switch": "posts.importing.tasks.follow_switch",
+    "posts.importing.background.forget_old_uploads": "posts.importing.tasks.forget_old_uploads",
+    "posts.importing.background.rehearse_import": "posts.importing.tasks.rehearse_import",
+    "posts.importing.background.run_import": "posts.importing.tasks.run_import",
+    "posts.importing.background.run_lift": "posts.importing.tasks.run_lift",
+    "posts.importing.background.run_rollback": "posts.importing.tasks.run_rollback",
+    "posts.jobs.articles.bring_articles_up_to_date": "posts.listing.article_tasks.bring_articles_up_to_date",
+    "posts.jobs.articles.forget_old_articles": "posts.listing.article_tasks.forget_old_articles",
+    "posts.jobs.lists.bring_lists_up_to_date": "posts.listing.tasks.bring_lists_up_to_date",
+    "posts.jobs.lists.count_the_site": "posts.listing.tasks.count_the_site",
+    "posts.jobs.neighbours.find_similar_posts": "posts.related.tasks.find_similar_posts",
+    "posts.jobs.queue.carry_out_bulk": "posts.operations.queue_tasks.carry_out_bulk",
+    "posts.jobs.queue.look_over_queue": "posts.operations.queue_tasks.look_over_queue",
+    "posts.jobs.queue.prepare_bulk": "posts.operations.queue_tasks.prepare_bulk",
+    "posts.jobs.queue.rank_new_texts": "posts.operations.queue_tasks.rank_new_texts",
+    "posts.jobs.releases.run_planned_releases": "posts.operations.tasks.run_planned_releases",
+    "posts.jobs.texts.read_new_texts": "posts.content_checks.tasks.read_new_texts",
+}
+
 _definitions = {}
 
 
@@ -68,4 +89,11 @@ def registered_jobs():
 
 def definition_of(task_path):
     """The JobDefinition whose function stands at `task_path`, or None: a queue outlives the code that filled it."""
-    return next((known for known in _definitions.values() if known.task.module_path == task_path), None)
+    path = FORMER_PATHS.get(task_path, task_path)
+    return next((known for known in _definitions.values() if known.task.module_path == path), None)
+
+
+def known_paths():
+    """Every path, of now or before, under which a run of a registered job may be queued."""
+    paths = {known.task.module_path for known in _definitions.values()}
+    return paths | {former for former, path in FORMER_PATHS.items() if path in paths}

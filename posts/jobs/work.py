@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from alphanode.logs import job_id
-from alphanode.outages import first_line
 from posts.jobs import control
 from posts.jobs.backend import enqueue_once
-from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
+from posts.jobs.registry import JobDefinition, definition_of, known_paths, registered_jobs
+from posts.logs import job_id
 from posts.models import Job, JobRun
+from posts.outages import first_line
 
 logger = logging.getLogger("posts.jobs")
 
@@ -66,7 +66,7 @@ def claim_next(worker):
         DBTaskResult.objects.filter(Q(run_after=get_date_max()) | Q(run_after__lte=Now()))
         .filter(
             status=TaskResultStatus.READY,
-            task_path__in=[known.task.module_path for known in registered_jobs().values()],
+            task_path__in=known_paths(),
         )
         .filter(run__isnull=False)
     )

@@ -12,10 +12,10 @@ import time
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
 from django.db.models.functions import Now
 
-from alphanode.outages import AWAY, first_line, outage_of
 from posts.jobs import control
 from posts.jobs.work import claim_next, perform, reap, tick
 from posts.models import Job, JobWorker
+from posts.outages import AWAY, first_line, outage_of
 
 logger = logging.getLogger("posts.jobs")
 

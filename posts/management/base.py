@@ -4,7 +4,7 @@ none."""
 from django.core.management.base import BaseCommand as DjangoCommand
 from django.core.management.base import OutputWrapper
 
-from posts.control_characters import terminal_text
+from posts.rendering.control_characters import terminal_text
 
 
 class _Output(OutputWrapper):

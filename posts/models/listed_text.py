@@ -9,7 +9,7 @@ from posts.models.post import Post
 from posts.models.revision import Revision
 
 # Of a sitemap. An index hangs on it, and the addresses of all files. So few that a file whose posts have all the
-# pictures that one may name stays below what the cache of pages takes (alphanode.page_cache.MAX_STREAMED).
+# pictures that one may name stays below what the cache of pages takes (posts.page_cache.MAX_STREAMED).
 URLS_PER_FILE = 1_000
 
 

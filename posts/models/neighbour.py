@@ -5,7 +5,7 @@ from posts.models.post import Post
 
 
 class Neighbour(models.Model):
-    """A listed post that a reader of another one may go on to, found in the background (posts.neighbours)."""
+    """A listed post that a reader of another one may go on to, found in the background (posts.related.similar)."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="neighbours")
     neighbour = models.ForeignKey(Post, models.CASCADE, related_name="+")

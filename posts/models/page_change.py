@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 class PageChange(models.Model):
     """One line of the log that caches of rendered pages read: what a transaction changed of what pages show.
 
-    `position` orders it as posts.page_versions explains; written and read there alone.
+    `position` orders it as posts.db.change_log explains; written and read there alone.
     """
 
     position = models.BigIntegerField(db_index=True)

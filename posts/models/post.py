@@ -5,12 +5,12 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Now
 
-from posts.addresses import address
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
 from posts.models.review import Review
 from posts.models.revision import Revision
-from posts.records import is_digest
+from posts.records.schema import is_digest
+from posts.reverse import address
 
 # What pages of a post read of it and of the rows around it.
 _OF_PAGE = (
@@ -128,7 +128,7 @@ class PostQuerySet(models.QuerySet):
         return posts.with_writing()
 
     def with_writing(self):
-        """With who wrote the text at the address (`written`, for posts.writing), in the same query."""
+        """With who wrote the text at the address (`written`, for posts.models.authorship), in the same query."""
         shown = Revision.objects.filter(pk=OuterRef("shown_revision")).written()
         return self.annotate(shown_revision=Coalesce("live_revision", "head_revision"), written=Subquery(shown))
 

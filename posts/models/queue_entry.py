@@ -12,8 +12,8 @@ from posts.models.revision import Revision
 class QueueEntry(models.Model):
     """A post that waits for a person: its points with their reasons, and what a row of the queue says about it.
 
-    Written by posts.queue.ranking alone, but for who it is assigned to and who holds it. A post leaves the queue by
-    losing this row; the order of the queue is one walk over an index of it.
+    Written by posts.review_queue.ranking alone, but for who it is assigned to and who holds it. A post leaves the queue
+    by losing this row; the order of the queue is one walk over an index of it.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="queue_entry")

@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce, Concat, Length, Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
-from posts.records import CANONICAL_VERSION
+from posts.records.schema import CANONICAL_VERSION
 
 models.CharField.register_lookup(Length)
 

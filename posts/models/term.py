@@ -3,8 +3,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.text import capfirst
 
-from posts.addresses import address
 from posts.models.post import Post
+from posts.reverse import address
 
 # A list of two articles says less than either of them: search engines are offered larger ones only.
 INDEXABLE_FROM = 3

@@ -5,7 +5,7 @@ from posts.models.post import Post
 
 
 class TextSketch(models.Model):
-    """The MinHash signature of the proposed text of a post: what near-duplicates are found by (posts.twins)."""
+    """The MinHash signature of a post's proposed text, by which posts.related.near_duplicates finds near-duplicates."""
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="sketch")
     fingerprint = models.CharField(max_length=64)

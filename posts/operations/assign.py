@@ -1,9 +1,9 @@
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from posts.operations.audit import note_audit
+from posts.audit.log import note_audit
+from posts.errors import Refused, require_person
 from posts.operations.claim import waiting_entry
-from posts.operations.refusals import Refused, require_person
 
 
 def reviewers():

@@ -1,20 +1,13 @@
 from django.db import transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
 from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
-from posts.operations.audit import note_audit
-from posts.operations.claim import held_by_another
 from posts.operations.flag import flag_post
-from posts.operations.refusals import (
-    LONG_WORDS,
-    HeadMoved,
-    NotAllowed,
-    Refused,
-    checked_words,
-    require_person,
-)
 from posts.operations.review import approval_obstacles, decide
+from posts.review_queue.claims import held_by_another
 
 OUTCOMES = {
     BulkRun.Act.APPROVE: Review.Outcome.APPROVED,

@@ -1,11 +1,12 @@
 from django.db import IntegrityError, transaction
 
+from posts.audit.log import note_audit
+from posts.db.change_log import LISTS, note_changes
+from posts.errors import Refused, checked_words, require
 from posts.models import FormerSlug
-from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, checked_words, locked, require
-from posts.page_versions import LISTS, note_changes
-from posts.records import RecordRefused, validate_record
-from posts.slugs import taken_slugs
+from posts.operations.base import locked
+from posts.operations.slugs import taken_slugs
+from posts.records.schema import RecordRefused, validate_record
 
 
 @transaction.atomic

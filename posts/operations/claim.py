@@ -1,29 +1,11 @@
-from datetime import timedelta
-
 from django.db import transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import Refused, require_person
 from posts.models import QueueEntry
-from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, locked, require_person
-
-HOLD = timedelta(minutes=15)
-
-
-class HeldByAnother(Refused):
-    """Somebody else reads this post now; `holder` until `until`."""
-
-    def __init__(self, holder, until):
-        self.holder, self.until = holder, until
-        at = timezone.localtime(until)
-        super().__init__(f"{holder.get_short_name() or holder.get_username()} holds this until {at:%H:%M}.")
-
-
-def held_by_another(entry, *, by, now=None):
-    """The HeldByAnother that keeps `by` from a QueueEntry (with held_by), or None: to be said, or raised."""
-    if entry.held_by_id in (None, by.pk) or entry.held_until <= (now or timezone.now()):
-        return None
-    return HeldByAnother(entry.held_by, entry.held_until)
+from posts.operations.base import locked
+from posts.review_queue.claims import HOLD, held_by_another
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 from django.db import IntegrityError, transaction
 
+from posts.errors import Refused, checked_words, require_person
 from posts.models import DeskPreference, SavedView
-from posts.operations.refusals import Refused, checked_words, require_person
 
 MOST_VIEWS = 20
 

@@ -1,11 +1,12 @@
 from django.db import transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import Refused, checked_words, require
+from posts.listing.refresh import refresh_listing
 from posts.models import ReviewFlag
-from posts.operations.audit import note_audit
-from posts.operations.listing import refresh_listing
-from posts.operations.refusals import Refused, checked_words, locked, require
-from posts.queue.ranking import refresh_queue
+from posts.operations.base import locked
+from posts.review_queue.ranking import refresh_queue
 
 
 @transaction.atomic

@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.db.change_log import note_changes, post_key
+from posts.errors import Refused, checked_words, require
 from posts.models import AuditEntry, HoldReason, Post, PostHold
-from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, checked_words, require
-from posts.page_versions import note_changes, post_key
 
 CHUNK = 500
 _HOLDS = PostHold.objects.filter(post=OuterRef("pk"))

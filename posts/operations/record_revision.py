@@ -3,37 +3,18 @@ import uuid
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import HeadMoved, Refused, checked_words, require
 from posts.models import ChecklistItem, ImageSource, Post, Revision
 from posts.models.image_source import image_columns
-from posts.operations.audit import note_audit
-from posts.operations.refusals import HeadMoved, Refused, checked_words, locked, require
+from posts.operations.base import locked
+from posts.operations.slugs import free_slug
 from posts.operations.transitions import first_status, may_step, take_step
-from posts.queue.ranking import refresh_queue
-from posts.records import CANONICAL_VERSION, fingerprint_of, validate_record, version_parts
-from posts.slugs import free_slug
+from posts.records.schema import CANONICAL_VERSION, fingerprint_of, validate_record
+from posts.records.versions import FIRST_VERSION, next_version
+from posts.review_queue.ranking import refresh_queue
 
-FIRST_VERSION = "1.0.0"
-BUMPS = ("patch", "minor", "major")
 ATTEMPTS = 5
-
-
-def next_version(version, bump="patch"):
-    """The version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
-    parts = version_parts(version)
-    if parts is None:
-        return FIRST_VERSION
-    major, minor, patch = parts
-    return {
-        "patch": f"{major}.{minor}.{patch + 1}",
-        "minor": f"{major}.{minor + 1}.0",
-        "major": f"{major + 1}.0.0",
-    }[bump]
-
-
-def claimed_version(record):
-    """The version that a record claims if it is a plain semantic version, else None."""
-    version = record.get("revision", {}).get("version")
-    return version if version_parts(version) else None
 
 
 @transaction.atomic

@@ -3,15 +3,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from posts.articles import store_article
-from posts.four_eyes import eyes_on, unread_obstacles
+from posts.audit.log import note_audit
+from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require
+from posts.listing.article_html import store_article
+from posts.listing.refresh import refresh_listing
 from posts.models import Release, Review, Revision
-from posts.operations.audit import note_audit
-from posts.operations.listing import refresh_listing
-from posts.operations.refusals import LONG_WORDS, PageMoved, Refused, checked_words, locked, require
+from posts.models.four_eyes import eyes_on, unread_obstacles
+from posts.operations.base import locked
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles
 from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
-from posts.queue.ranking import refresh_queue
+from posts.review_queue.ranking import refresh_queue
 
 
 def standing_approval(revision):

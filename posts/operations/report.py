@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import Refused, checked_words, require
 from posts.models import ReaderReport, ReportTally
-from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, checked_words, locked, require
-from posts.queue.ranking import refresh_queue
+from posts.operations.base import locked
+from posts.review_queue.ranking import refresh_queue
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100

@@ -1,14 +1,15 @@
 from django.db import transaction
 
-from posts.claims import claims_today, with_claims
+from posts.errors import HeadMoved, Refused, require
 from posts.models import Revision
+from posts.models.claims import claims_today, with_claims
+from posts.operations.base import locked
 from posts.operations.record_revision import record_revision
-from posts.operations.refusals import HeadMoved, Refused, locked, require
 from posts.operations.release import standing_approval
 from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import first_status
-from posts.queue.ranking import refresh_queue
-from posts.records import RecordRefused
+from posts.records.schema import RecordRefused
+from posts.review_queue.ranking import refresh_queue
 
 
 @transaction.atomic

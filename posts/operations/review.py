@@ -2,27 +2,20 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from posts.checks import stopping_findings
-from posts.claims import claims_to_keep
-from posts.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
+from posts.audit.log import note_audit
+from posts.content_checks import stopping_findings
+from posts.errors import LONG_WORDS, HeadMoved, PageMoved, Refused, checked_words, require_person
+from posts.listing.refresh import refresh_listing
 from posts.models import Post, Review, Revision
-from posts.operations.audit import note_audit
+from posts.models.claims import claims_to_keep
+from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
+from posts.operations.base import locked
 from posts.operations.flag import clear_open_flags
-from posts.operations.listing import refresh_listing
-from posts.operations.refusals import (
-    LONG_WORDS,
-    HeadMoved,
-    PageMoved,
-    Refused,
-    checked_words,
-    locked,
-    require_person,
-)
 from posts.operations.release import make_live, standing_approval
 from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
 from posts.operations.undo import keep_way_back, standing_of
-from posts.queue.ranking import refresh_queue
+from posts.review_queue.ranking import refresh_queue
 
 STEPS = {
     Review.Outcome.APPROVED: "approve",

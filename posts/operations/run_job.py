@@ -2,12 +2,12 @@ from django.db import transaction
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
+from posts.audit.log import note_audit
+from posts.errors import Refused, require
 from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import definition_of, registered_jobs
 from posts.jobs.work import PERIODIC
 from posts.models import JobRun
-from posts.operations.audit import note_audit
-from posts.operations.refusals import Refused, require
 
 
 @transaction.atomic

@@ -5,16 +5,10 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
+from posts.audit.log import note_audit
+from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
 from posts.models import Release, ScheduledRelease
-from posts.operations.audit import note_audit
-from posts.operations.refusals import (
-    LONG_WORDS,
-    NotAllowed,
-    Refused,
-    checked_words,
-    locked,
-    require_person,
-)
+from posts.operations.base import locked
 from posts.operations.release import release_obstacles, release_revision, standing_approval, withdraw_post
 from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle

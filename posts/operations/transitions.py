@@ -3,8 +3,8 @@
 The operations take their steps from these tables and from nowhere else; docs/review.md draws them.
 """
 
+from posts.errors import Refused
 from posts.models import Revision, ScheduledRelease
-from posts.operations.refusals import Refused
 
 NEW = "new"
 DRAFTED, IN_REVIEW, CHANGES_REQUESTED, APPROVED, REJECTED, SUPERSEDED = Revision.Status

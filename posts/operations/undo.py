@@ -11,14 +11,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from posts.articles import store_article
+from posts.audit.log import note_audit
+from posts.errors import NotAllowed, Refused, require_person
+from posts.listing.article_html import store_article
+from posts.listing.refresh import refresh_listing
 from posts.models import QueueEntry, Release, Review, ReviewFlag, Revision
-from posts.operations.audit import note_audit
-from posts.operations.listing import refresh_listing
-from posts.operations.refusals import NotAllowed, Refused, locked, require_person
+from posts.operations.base import locked
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles, rolled_back_warning
 from posts.operations.transitions import PAGE_STEPS, page_state, take_step
-from posts.queue.ranking import refresh_queue
+from posts.review_queue.ranking import refresh_queue
 
 UNDO_FOR = datetime.timedelta(minutes=10)
 STEPS_BACK = {Revision.Status.DRAFTED: "undo, to drafted", Revision.Status.IN_REVIEW: "undo, to in review"}

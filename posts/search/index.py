@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from django.db import connection
 
 from posts.models import SpellingKey
-from posts.search.engines import engine_for
+from posts.search.backends import engine_for
+from posts.search.snippets import code_of, prose_of
 from posts.search.spelling import spelling_keys, spelling_words
-from posts.search.texts import code_of, prose_of
-from posts.search.words import words_in
+from posts.search.tokens import words_in
 
 # Of a text as long as a book its first 40,000 words are looked at.
 MAX_WORDS = 40_000

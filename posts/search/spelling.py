@@ -6,7 +6,7 @@ changed places. Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similar
 """
 
 from posts.models import SpellingKey
-from posts.search.words import WORD, plain_word
+from posts.search.tokens import WORD, plain_word
 
 MIN_LENGTH = 4
 MAX_LENGTH = 30

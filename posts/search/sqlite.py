@@ -1,5 +1,5 @@
 """Search by FTS5 (https://www.sqlite.org/fts5.html). The tokenizer takes the words apart at spaces and does no more:
-posts.search.words has done the rest."""
+posts.search.tokens has done the rest."""
 
 # How much a hit weighs in the title, the terms, the summary, the body; facets only narrow.
 WEIGHTS = "8, 4, 2, 1, 0"

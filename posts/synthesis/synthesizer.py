@@ -9,7 +9,7 @@ import re
 from datetime import date, timedelta
 from urllib.parse import quote_plus
 
-from posts.records import fingerprint_of
+from posts.records.schema import fingerprint_of
 from posts.synthesis import prose
 from posts.synthesis.article import Writer, capital, choose_subject
 from posts.synthesis.chance import Chance

@@ -3,8 +3,8 @@
 from django import template
 from django.utils.html import format_html
 
-from posts.disclosure import day
-from posts.drawings import sign
+from posts.rendering.dates import day
+from posts.rendering.icons import sign
 
 register = template.Library()
 register.filter("day", day)

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from posts.images import is_allowed_image_url
 from posts.models import Post
+from posts.rendering.images import is_allowed_image_url
 from tests.factories import RecordFactory, import_records, make_post, person
 
 pytestmark = pytest.mark.browser

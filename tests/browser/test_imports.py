@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from posts.importing.background import begin, run_import
+from posts.importing.tasks import begin, run_import
 from posts.jobs import run_waiting_jobs
 from posts.models import ImportBatch, ImportIssue, Post
 from posts.operations import record_revision

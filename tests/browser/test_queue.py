@@ -3,10 +3,10 @@
 import pytest
 from django.urls import reverse
 
+from posts.content_checks.scan import scan_new_texts
 from posts.models import BulkRun, Post, QueueEntry
 from posts.operations import assign_post, claim_post
-from posts.queue.ranking import rank_queue
-from posts.text_scan import scan_new_texts
+from posts.review_queue.ranking import rank_queue
 from tests.browser.axe import violations
 from tests.browser.test_admin_pages import sign_in
 from tests.factories import make_post, person

@@ -5,7 +5,7 @@ from html import escape, unescape
 
 from markdown_it import MarkdownIt
 
-from posts.rendering import render_text, sanitize
+from posts.rendering.markdown import render_text, sanitize
 from tests.corpora.tally import Tally
 
 FENCE = "`" * 32

@@ -41,7 +41,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 
-from posts.checks import findings
+from posts.content_checks import findings
 from posts.models import ImportBatch, ImportIssue, Post
 from posts.models.import_batch import COUNTS
 from tests.corpora.tally import Tally

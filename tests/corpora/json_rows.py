@@ -6,7 +6,7 @@ import json
 
 from posts.importing.pipeline import import_posts
 from posts.models import ImportIssue, Post
-from posts.records import canonical_json
+from posts.records.schema import canonical_json
 from tests.corpora.tally import Tally
 from tests.factories import RecordFactory
 

@@ -11,7 +11,7 @@ from posts.importing.pipeline import import_source
 from posts.importing.sources import open_source
 from posts.models import Post
 from posts.models.import_batch import COUNTS
-from posts.rendering import render_text
+from posts.rendering.markdown import render_text
 from tests.corpora.tally import Tally
 
 _HEAD = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*\n(.*)\Z", re.DOTALL)

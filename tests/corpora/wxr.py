@@ -14,7 +14,7 @@ from posts.importing.mapping import Mapping
 from posts.importing.pipeline import import_posts
 from posts.importing.sources import SourceUnreadable
 from posts.models import Post
-from posts.rendering import render_text
+from posts.rendering.markdown import render_text
 from tests.corpora.tally import Tally
 
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"

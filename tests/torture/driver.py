@@ -41,12 +41,11 @@ class Events:
 
 def watch(events):
     """Make commits and rows of imports and roll-backs known to `events`."""
-    from posts.importing import pipeline
+    from posts.importing import pipeline, rollback
     from posts.importing.writers import writer_for
-    from posts.operations import roll_back_batch
 
     chunks = dict.fromkeys(pipeline.CHUNK_ROWS, CHUNK_ROWS)
-    pipeline.CHUNK_ROWS = roll_back_batch.CHUNK_ROWS = chunks
+    pipeline.CHUNK_ROWS = rollback.CHUNK_ROWS = chunks
     database = type(connection._connections[connection._alias])
     commit = database._commit
 

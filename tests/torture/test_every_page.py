@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from posts.content_checks.scan import scan_new_texts
 from posts.models import Post, ReaderReport, Term
 from posts.operations import decide
-from posts.queue.ranking import rank_queue
+from posts.review_queue.ranking import rank_queue
 from posts.synthesis.plants import KINDS, synthesize_planted
-from posts.text_scan import scan_new_texts
 from tests.browser.axe import violations
 from tests.browser.test_admin_pages import HARD_RECORD
 from tests.browser.test_review_pages import busy_post, sign_in

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from posts.rendering import COLOURED
+from posts.rendering.markdown import COLOURED
 
 pytestmark = pytest.mark.torture
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from posts.importing.mapping import Mapping
 from posts.importing.publication import Hold
 from posts.importing.sources import SourceUnreadable
-from posts.records import Problem, parse_record, repeats_a_key, validate_record
+from posts.records.schema import Problem, parse_record, repeats_a_key, validate_record
 
 SAME_KEY_TWICE = "a key that stood twice with the same value was taken once"
 

@@ -2,7 +2,7 @@
 
 What HTML says stands in the record as Markdown, so that what is reviewed is what is shown. A passage with a tag that
 has no meaning in an article (a script, a form, a component, a template) stays as it was written, and so does what
-Markdown reads itself: code, a few tags in a line, folds (posts.markdown_rules).
+Markdown reads itself: code, a few tags in a line, folds (posts.rendering.markdown_rules).
 """
 
 import re

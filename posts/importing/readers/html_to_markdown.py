@@ -2,7 +2,7 @@
 
 Written for what WordPress stores: block markup between comments, classic texts whose blank lines are paragraphs,
 captions as figures or shortcodes. The Markdown is CommonMark 0.31 with tables and strikethrough
-(https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/), which is what posts.rendering reads.
+(https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/), which is what posts.rendering.markdown reads.
 """
 
 import re
@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from posts.importing.mapping import one_line
 from posts.importing.readers.html_tree import BLOCKS, Element, parse_html
-from posts.records import MAX_IMAGES
+from posts.records.schema import MAX_IMAGES
 
 # Lists and quotations that nest deeper go on at this level: the renderer shows a deeper text as it was written.
 MAX_NESTING = 30

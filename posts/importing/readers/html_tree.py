@@ -2,7 +2,7 @@
 
 After the tokenizer and the implied end tags of the HTML standard (https://html.spec.whatwg.org/multipage/parsing.html),
 with one difference: what can't be read as a tag stays as text, since words must not be lost. Nothing here is trusted or
-shown: posts.rendering alone makes HTML that reaches a page.
+shown: posts.rendering.markdown alone makes HTML that reaches a page.
 """
 
 import html

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from posts.importing.readers.base import Reader, Row
 from posts.importing.sources import SourceUnreadable
-from posts.records import MAX_RECORD_BYTES, Problem
+from posts.records.schema import MAX_RECORD_BYTES, Problem
 
 KEPT_OF_LONG_LINE = 4096
 READ_BYTES = 64 * 1024

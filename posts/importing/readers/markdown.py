@@ -16,18 +16,18 @@ from urllib.parse import quote, urljoin, urlsplit
 from django.utils.text import slugify
 
 from posts.importing import publication
+from posts.importing.front_matter import FrontMatterRefused, split_front_matter
 from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
 from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
 from posts.importing.readers.base import SAME_KEY_TWICE, Reader, Row
-from posts.importing.readers.front_matter import FrontMatterRefused, split_front_matter
 from posts.importing.readers.html_in_markdown import without_html
-from posts.markdown_rules import shows_tags
 from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
-from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
-from posts.rendering import TextTooCostly, markdown_tokens
-from posts.slugs import former_path
+from posts.operations.slugs import former_path
+from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
+from posts.rendering.markdown import TextTooCostly, markdown_tokens
+from posts.rendering.markdown_rules import shows_tags
 
 # Raised when the same file would become another record: then equal bytes are no longer unchanged.
 READER_VERSION = 2

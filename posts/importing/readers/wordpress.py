@@ -17,8 +17,8 @@ from posts.importing.readers.base import Row
 from posts.importing.readers.html_to_markdown import html_to_markdown, html_to_text
 from posts.importing.readers.php_serialized import NotReadable, looks_serialized, read_serialized
 from posts.models.post_hold import HoldReason
-from posts.records import MAX_IMAGES, MAX_RECORD_BYTES, Problem
-from posts.slugs import former_path
+from posts.operations.slugs import former_path
+from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
 
 # Of one item, in characters; markup makes an article longer than its record, but not so much.
 MAX_ITEM = 2 * 1024 * 1024

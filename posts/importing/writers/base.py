@@ -2,13 +2,13 @@
 
 from django.utils import timezone
 
+from posts.db.change_log import LISTS, note_changes, post_key
 from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
-from posts.operations.record_revision import next_version
 from posts.operations.transitions import first_status
-from posts.page_versions import LISTS, note_changes, post_key
-from posts.queue.ranking import admit_new_posts, admit_posts
-from posts.records import CANONICAL_VERSION
+from posts.records.schema import CANONICAL_VERSION
+from posts.records.versions import next_version
+from posts.review_queue.ranking import admit_new_posts, admit_posts
 
 
 class BatchWriter:

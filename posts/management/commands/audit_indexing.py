@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.test import Client
 
-from posts.index_audit import Answer, audit_indexing
 from posts.management.base import BaseCommand
+from posts.public.index_audit import Answer, audit_indexing
 
 TIMEOUT_SECONDS = 30
 

@@ -2,9 +2,9 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError
 
-from posts.four_eyes import eyes_on, missing_decision
 from posts.management.base import BaseCommand
 from posts.models import Post, Review
+from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Refused, decide
 
 

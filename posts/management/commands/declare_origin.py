@@ -1,11 +1,11 @@
 from django.core.management.base import CommandError
 
+from posts.importing.declare_origin import declare_origin
 from posts.importing.declaring import origin_argument
+from posts.importing.index_switch import follow_batch_switch
 from posts.management.base import BaseCommand
 from posts.models import ImportBatch, Origin
 from posts.models.origin import spoken
-from posts.operations.declare_origin import declare_origin
-from posts.operations.switch_batch_index import follow_batch_switch
 
 
 class Command(BaseCommand):

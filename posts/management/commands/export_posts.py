@@ -1,6 +1,6 @@
 from django.core.management.base import CommandError
 
-from posts.exporting import export_posts, write_to_file
+from posts.export.records import export_posts, write_to_file
 from posts.management.base import BaseCommand
 
 

@@ -1,6 +1,6 @@
 from django.core.management.base import CommandError
 
-from posts.exporting import write_to_file, written_issues
+from posts.export.records import write_to_file, written_issues
 from posts.management.base import BaseCommand
 from posts.models import ImportBatch, ImportIssue
 

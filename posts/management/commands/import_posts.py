@@ -5,7 +5,6 @@ import sys
 from django.core.management.base import CommandError
 from django.db import Error
 
-from posts.control_characters import one_line
 from posts.importing.declaring import named_generators, origin_argument
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
@@ -18,7 +17,8 @@ from posts.management.base import BaseCommand
 from posts.models import ImportIssue, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
-from posts.records import problem_sentence
+from posts.records.schema import problem_sentence
+from posts.rendering.control_characters import one_line
 
 # What a script can tell apart. The names are those of BSD's sysexits.h.
 REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75

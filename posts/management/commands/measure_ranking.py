@@ -2,14 +2,14 @@ from collections import Counter
 
 from django.db import transaction
 
+from posts.content_checks.scan import scan_new_texts
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Post, QueueEntry
-from posts.queue.order import ORDER
-from posts.queue.ranking import rank_queue
+from posts.review_queue.order import ORDER
+from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_stream, record_lines
 from posts.synthesis.plants import PlanRefused, parse_plan
-from posts.text_scan import scan_new_texts
 
 # What somebody who reads the queue from its top should meet early.
 DEFECTS = ("code", "claims", "twin", "foreign-images")

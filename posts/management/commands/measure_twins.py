@@ -9,7 +9,7 @@ from django.db import transaction
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Post, TextTwin
-from posts.twins import SketchedText, jaccard, sketch_posts
+from posts.related.near_duplicates import SketchedText, jaccard, sketch_posts
 
 LEVELS = (0.95, 0.9, 0.8)
 

@@ -2,7 +2,7 @@ import time
 
 from posts.management.base import BaseCommand
 from posts.models import QueueEntry
-from posts.queue.ranking import rank_queue
+from posts.review_queue.ranking import rank_queue
 
 
 class Command(BaseCommand):

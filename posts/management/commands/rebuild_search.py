@@ -1,7 +1,7 @@
 import time
 
+from posts.listing.rebuild import rebuild_lists
 from posts.management.base import BaseCommand
-from posts.operations.rebuild_lists import rebuild_lists
 
 
 class Command(BaseCommand):

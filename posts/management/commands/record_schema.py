@@ -1,7 +1,7 @@
 import json
 
 from posts.management.base import BaseCommand
-from posts.records import record_json_schema
+from posts.records.schema import record_json_schema
 
 
 class Command(BaseCommand):

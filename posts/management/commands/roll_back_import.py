@@ -4,10 +4,10 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from posts.importing.interruption import Interrupted, Interruption
+from posts.importing.rollback import plan_rollback, roll_back_batch
 from posts.management.base import BaseCommand
 from posts.models import ImportBatch
 from posts.operations import Refused
-from posts.operations.roll_back_batch import plan_rollback, roll_back_batch
 
 
 class Command(BaseCommand):

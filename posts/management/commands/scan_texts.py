@@ -1,7 +1,7 @@
 import time
 
+from posts.content_checks.scan import scan_new_texts
 from posts.management.base import BaseCommand
-from posts.text_scan import scan_new_texts
 
 
 class Command(BaseCommand):

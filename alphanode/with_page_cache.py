@@ -1,0 +1,46 @@
+"""The page cache of this site, as its settings say."""
+
+import time
+from functools import wraps
+
+from django.conf import settings
+from django.db import connection
+from django.urls import reverse
+
+from alphanode.middleware import HEALTH_PATH
+from posts.db.change_log import changes_since, place_to_begin
+from posts.page_cache import Freshness, PageCache
+from posts.page_cache.shared import SharedPages
+
+
+def with_page_cache(application, *, clock=time.monotonic):
+    """Django's WSGI application behind the page cache, or as it is where PAGE_CACHE_MB is 0. Django is set up."""
+    if not settings.PAGE_CACHE_MB:
+        return application
+    # Memory of this process twice over would gain nothing.
+    is_shared = not settings.CACHES["default"]["BACKEND"].endswith(("LocMemCache", "DummyCache"))
+    look, begin = map(_between_requests, (changes_since, place_to_begin))
+    return PageCache(
+        application,
+        freshness=Freshness(look=look, begin=begin, clock=clock),
+        max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
+        shared=SharedPages() if is_shared else None,
+        session_cookie=settings.SESSION_COOKIE_NAME,
+        untouched=(reverse("admin:index"), settings.STATIC_URL, HEALTH_PATH),
+        trusts_proxy=settings.BEHIND_PROXY,
+        clock=clock,
+    )
+
+
+def _between_requests(ask):
+    """`ask`, a query outside of any request: its connection goes back at once, as at the end of one."""
+
+    @wraps(ask)
+    def asked(*arguments):
+        try:
+            return ask(*arguments)
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return asked

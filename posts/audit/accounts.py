@@ -1,0 +1,110 @@
+"""Leaves in the audit trail who signed in, out or failed to, and whose rights or password changed by whose hand.
+
+Sign-ins and rights are noted when they come through the site's own pages: an operator with a shell writes the database
+anyway. A changed password is noted wherever it is saved, so that `manage.py changepassword` leaves a trace as well.
+"""
+
+import contextvars
+
+from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
+from django.contrib.auth.hashers import is_password_usable
+from django.contrib.auth.models import Group
+from django.db.models.signals import m2m_changed, post_save, pre_save
+
+from posts.audit.log import note_audit
+
+_request = contextvars.ContextVar("request", default=None)
+RIGHTS = ("is_active", "is_staff", "is_superuser")
+
+
+class AccountTrailMiddleware:
+    """Remembers the request at hand, so that a changed right can be laid to the person who changed it."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        token = _request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            _request.reset(token)
+
+
+def _person():
+    user = getattr(_request.get(), "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def _signed_in(sender, request, user, **signal):
+    if _request.get() is not None:
+        note_audit("signed in", by=user)
+
+
+def _signed_out(sender, request, user, **signal):
+    if _request.get() is not None and user is not None:
+        note_audit("signed out", by=user)
+
+
+def _failed(sender, credentials, request=None, **signal):
+    """The name is kept only where such an account exists: people type passwords into the wrong field."""
+    if _request.get() is None:
+        return
+    name = str(credentials.get(get_user_model().USERNAME_FIELD) or "")
+    exists = "\x00" not in name and get_user_model().objects.filter(**{get_user_model().USERNAME_FIELD: name}).exists()
+    note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "no such account")
+
+
+def _account_before(sender, instance, **signal):
+    instance._account_before = None
+    if instance.pk:
+        instance._account_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS, "password").first()
+
+
+def _rights_after(sender, instance, created, **signal):
+    if _request.get() is None:
+        return
+    before = instance._account_before or dict.fromkeys(RIGHTS, False)
+    changed = [f"{name}: {getattr(instance, name)}" for name in RIGHTS if getattr(instance, name) != before[name]]
+    if created:
+        note_audit("account created", by=_person(), detail=f"{instance}: {', '.join(changed)}")
+    elif changed:
+        note_audit("rights changed", by=_person(), detail=f"{instance}: {', '.join(changed)}")
+
+
+def _password_after(sender, instance, raw, **signal):
+    before = instance._account_before
+    if raw or before is None or instance.password == before["password"]:
+        return
+    person = _person()
+    if not is_password_usable(instance.password):
+        note_audit("password disabled", by=person, detail=f"of {instance}")
+    # The raw password is there when somebody chose one; a hash that is only made again by a sign-in has none.
+    elif instance._password is not None:
+        if person is not None and person.pk == instance.pk:
+            note_audit("password changed", by=person, detail="their own")
+        elif person is not None:
+            note_audit("password set", by=person, detail=f"of {instance}")
+        else:
+            note_audit("password set", by=None, detail=f"of {instance}, by a command")
+
+
+def _given_or_taken(sender, instance, action, reverse, model, pk_set, **signal):
+    words = {"post_add": "given", "post_remove": "taken", "post_clear": "all taken"}
+    if _request.get() is None or action not in words or (action != "post_clear" and not pk_set):
+        return
+    names = ", ".join(sorted(str(row) for row in model.objects.filter(pk__in=pk_set or ())))
+    note_audit("rights changed", by=_person(), detail=f"{instance}: {words[action]} {names}".strip())
+
+
+def connect():
+    """Listen from now on; called once when the apps are ready."""
+    user_model = get_user_model()
+    user_logged_in.connect(_signed_in, dispatch_uid="trail signed in")
+    user_logged_out.connect(_signed_out, dispatch_uid="trail signed out")
+    user_login_failed.connect(_failed, dispatch_uid="trail failed")
+    pre_save.connect(_account_before, sender=user_model, dispatch_uid="trail before")
+    post_save.connect(_rights_after, sender=user_model, dispatch_uid="trail after")
+    post_save.connect(_password_after, sender=user_model, dispatch_uid="trail password")
+    for through in (user_model.groups.through, user_model.user_permissions.through, Group.permissions.through):
+        m2m_changed.connect(_given_or_taken, sender=through, dispatch_uid=f"trail {through.__name__}")

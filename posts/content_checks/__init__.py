@@ -1,0 +1,24 @@
+"""What the site itself finds in a text before a person decides about it. docs/checks.md says what each check asks for.
+
+A check is a small function, registered under an id:
+
+    @check("title-length", "advises")
+    def title_length(text):
+        if len(text.record["title"]) > 120:
+            yield "The title is longer than 120 characters. Shorten it.", "/title"
+
+Modules named in the setting EXTRA_CHECKS add theirs.
+"""
+
+from posts.content_checks import claims, code, images, residue, structure  # noqa: F401 (they register their checks)
+from posts.content_checks.registry import (
+    Finding,
+    Unread,
+    check,
+    findings,
+    registered_checks,
+    results,
+    stopping_findings,
+)
+
+__all__ = ["Finding", "Unread", "check", "findings", "registered_checks", "results", "stopping_findings"]

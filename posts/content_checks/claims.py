@@ -1,0 +1,99 @@
+"""What the record claims of its text, and the text contradicts."""
+
+import math
+
+from posts.content_checks.registry import Unread, check
+from posts.content_checks.text import spaced_words
+
+# Silent reading of non-fiction in English. Source: M. Brysbaert, "How many words do we read per minute?", 2019.
+WORDS_PER_MINUTE = 238
+# Further tools of a list are not looked for.
+MAX_TOOLS = 200
+# From so many images on a text is image heavy.
+IMAGE_HEAVY_FROM = 5
+
+
+def _flag(text, name):
+    return text.record.get("flags", {}).get(name)
+
+
+@check("claim-has-images", "advises")
+def claim_has_images(text):
+    claim = _flag(text, "has_images")
+    if claim == 1 and not text.images:
+        yield "The record claims images, and there are none. Add them or set has_images to 0.", "/flags/has_images"
+    elif claim == 0 and text.images:
+        yield (
+            f"The record claims no images, and there are {len(text.images)}. Set has_images to 1.",
+            "/flags/has_images",
+        )
+
+
+@check("claim-image-heavy", "advises")
+def claim_image_heavy(text):
+    claim, count = _flag(text, "image_heavy"), len(text.images)
+    if claim == 1 and count < IMAGE_HEAVY_FROM:
+        yield f"The record claims many images, and there are {count}. Set image_heavy to 0.", "/flags/image_heavy"
+    elif claim == 0 and count >= IMAGE_HEAVY_FROM:
+        yield f"The record claims few images, and there are {count}. Set image_heavy to 1.", "/flags/image_heavy"
+
+
+def reading_minutes(words):
+    """Minutes that a text of so many words takes, at least 1."""
+    return max(1, math.ceil(words / WORDS_PER_MINUTE))
+
+
+@check("claim-reading-time", "advises")
+def claim_reading_time(text):
+    claim = text.record.get("reading_time")
+    if claim is not None and not text.has_words:
+        yield Unread("The words of this script can't be counted, so the claimed reading time is not compared.")
+        return
+    minutes = reading_minutes(text.word_count)
+    # Two minutes or half of it are a matter of opinion.
+    if claim is not None and abs(claim - minutes) > max(2, minutes / 2):
+        yield (
+            f"The record claims {claim} minutes of reading, the text has {minutes}. Correct the claim.",
+            "/reading_time",
+        )
+
+
+@check("claim-paragraphs", "advises")
+def claim_paragraphs(text):
+    claim = text.record.get("payload", {}).get("paragraphs")
+    if type(claim) is not int:
+        if claim is not None:
+            yield Unread("The claimed number of paragraphs is no whole number, so it is not compared.")
+        return
+    if not text.is_parsed:
+        yield Unread("The paragraphs were not counted: the text is too long or too complex.")
+        return
+    counts = [
+        sum(block.kind == "paragraph" and not block.placed and field in fields for field, block in text.blocks)
+        for fields in (("body",), ("intro", "body"))
+    ]
+    # Whether the intro counts is the generator's own business.
+    if claim not in counts:
+        yield (
+            f"The record claims {claim} paragraphs, the text has {counts[0]}. Look for what is missing or too much.",
+            "/payload/paragraphs",
+        )
+
+
+@check("claim-tools", "advises")
+def claim_tools(text):
+    listed = text.record.get("tools", ())
+    if listed and not text.has_words:
+        yield Unread("The tools are not looked for: the words of this script are not set apart.")
+        return
+    tools = [tool for tool in listed[:MAX_TOOLS] if spaced_words(tool).strip()]
+    if len(tools) < len(listed):
+        yield Unread(f"{len(listed) - len(tools):,} of {len(listed):,} tools not looked for.")
+    unnamed = [tool for tool in tools if spaced_words(tool) not in text.spaced_text]
+    if unnamed:
+        shown = ", ".join(tool[:40] for tool in unnamed[:8]) + (" …" if len(unnamed) > 8 else "")
+        yield (
+            f"The text never names {len(unnamed)} of its tools: {shown}. Use them or take them out of the list.",
+            "/tools",
+            len(unnamed),
+        )

@@ -1,0 +1,210 @@
+"""Code blocks that do not parse. Nothing is executed: the texts go through parsers alone."""
+
+import ast
+import json
+import re
+import textwrap
+import threading
+import tomllib
+import warnings
+
+import yaml
+
+from posts.content_checks.registry import Unread, check
+
+# Code that is longer is not read here: parsers take their time.
+MAX_CODE = 50_000
+NAMES_SHOWN = 8
+# A pair of brackets inside another this many times over is no code that anybody wrote.
+MAX_NESTING = 100
+
+_LANGUAGES = {"python": "Python", "py": "Python", "python3": "Python", "json": "JSON", "yaml": "YAML", "yml": "YAML",
+              "toml": "TOML", "pycon": "Python session", "doctest": "Python session"}  # fmt: skip
+# Blocks that say of themselves that no language's rules hold in them.
+_NO_CODE = {"text", "txt", "plain", "plaintext"}
+_PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
+_SHELL_PROMPT = re.compile(r"^\s*(?:\$|#|%|❯) \S", re.MULTILINE)
+# What authors write where they leave something out: a line of dots, or "<your-key>".
+_OMISSION = re.compile(r"^\s*(?:#|//|--)?\s*(?:\.{3}|…)\s*,?\s*$")
+_PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
+_TEMPLATE_LINE = re.compile(r"^[ \t-]*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\})[ \t]*$", re.MULTILINE)
+_warnings_lock = threading.Lock()
+
+
+@check("code-syntax", "advises")
+def code_syntax(text):
+    """Python, JSON, YAML and TOML blocks that their parser refuses."""
+    number, unread = 0, {}
+    for field, block in text.blocks:
+        if not block.is_code:
+            continue
+        number += 1
+        language = block.language.lower()
+        try:
+            problem = _problem_of(block.text, language)
+        except NotRead as reason:
+            unread.setdefault(str(reason), []).append(number)
+            continue
+        if problem:
+            line, says = problem
+            yield (
+                f"Code block {number} is no valid {_LANGUAGES[language]}: {says}"
+                f"{f' (line {line} of it)' if line else ''}. Mend it, or name its language as text.",
+                f"/{field}",
+            )
+    if unread:
+        count = sum(map(len, unread.values()))
+        names = ", ".join(list(unread)[:NAMES_SHOWN]) + (", …" if len(unread) > NAMES_SHOWN else "")
+        yield Unread(f"{count} of {number} code block{'' if number == 1 else 's'} not checked ({names}).")
+
+
+class NotRead(Exception):
+    """No parser read this code; the message is its language, and why if one could have."""
+
+
+def _problem_of(code, language):
+    """syntax_problem() of a block by the name of its language."""
+    if not code.strip() or language in _NO_CODE:
+        return None
+    if language not in _LANGUAGES:
+        raise NotRead(language[:30] or "no language named")
+    if len(code) > MAX_CODE:
+        raise NotRead(f"{language}: longer than {MAX_CODE:,} characters")
+    if _is_too_deep(code):
+        raise NotRead(f"{language}: nested too deeply")
+    try:
+        return syntax_problem(_LANGUAGES[language], code)
+    except (ValueError, RecursionError, MemoryError):
+        raise NotRead(f"{language}: its parser gave up") from None
+
+
+def syntax_problem(name, code):
+    """(line or None, what its parser says) when `code` is no valid `name` (Python, JSON, YAML, TOML); else None.
+
+    Fragments pass: what only lacks its surroundings (an indented block, `return` outside of a function, JSON pairs
+    without braces), sessions with prompts by the lines that were typed, and templates with any word in their place, and
+    lines of dots. Raises ValueError, RecursionError or MemoryError where the parser does.
+    """
+    if not code.strip():
+        return None
+    problem = _problem(name, code)
+    if problem and _TEMPLATE.search(code):
+        # A template becomes what it stands for when it is filled in: any word.
+        filled = _TEMPLATE.sub("x", _TEMPLATE_LINE.sub("", code))
+        return problem if _problem(name, filled) else None
+    return problem
+
+
+def _problem(name, code):
+    if name.startswith("Python"):
+        return _python(code)
+    without = "".join(line for line in code.splitlines(keepends=True) if not _OMISSION.match(line))
+    if name == "JSON":
+        return _json(without)
+    return (_yaml if name == "YAML" else _toml)(without)
+
+
+def _is_too_deep(code):
+    depth = 0
+    for character in re.findall(r"[\[\](){}]", code):
+        depth += 1 if character in "[({" else -1
+        if depth > MAX_NESTING:
+            return True
+    return False
+
+
+def _python(code):
+    lines = code.splitlines()
+    if any(line.lstrip().startswith(">>>") for line in lines):
+        # A session: what was typed, without what was answered.
+        typed = [line.lstrip() for line in lines if _PROMPT.match(line.lstrip())]
+        statements, current = [], []
+        for line in typed:
+            if line.startswith(">>>") and current:
+                statements.append("\n".join(current))
+                current = []
+            current.append(line[4:])
+        statements.append("\n".join(current))
+        return next((problem for part in statements if (problem := _parsed(part))), None)
+    if _SHELL_PROMPT.search(code) and all(
+        _SHELL_PROMPT.match(line) for line in lines if line.strip() and not line.startswith("#")
+    ):
+        return None
+    code = textwrap.dedent(code)
+    problem = _parsed(code)
+    if problem is None:
+        return None
+    without = "\n".join("pass" if _PLACEHOLDER.fullmatch(line.strip()) else line for line in code.splitlines())
+    without = _PLACEHOLDER.sub("None", without)
+    for attempt in (without, f"{without.rstrip()}\n    pass", f"{_indented(without)}"):
+        if _parsed(attempt) is None:
+            return None
+    return problem
+
+
+def _indented(code):
+    """A block of a function or class that stands alone: its own first line may be indented less than the rest."""
+    return "async def fragment():\n" + textwrap.indent(code, "    ") + "\n    pass"
+
+
+def _parsed(code):
+    """The first SyntaxError of Python code as (line, words), or None."""
+    try:
+        with _warnings_lock, warnings.catch_warnings():
+            # A wrong escape in somebody's text is no warning of this program.
+            warnings.simplefilter("ignore")
+            ast.parse(code)
+    except SyntaxError as error:
+        return error.lineno, (error.msg or "invalid syntax").rstrip(".")[:120]
+    return None
+
+
+def _json(code):
+    for attempt in (code, f"{{{code.strip().rstrip(',')}}}", f"[{code.strip().rstrip(',')}]"):
+        try:
+            # Numbers of any length stay text: only the syntax is asked for.
+            json.loads(attempt, parse_int=str, parse_float=str)
+        except json.JSONDecodeError as error:
+            if attempt is code:
+                problem = error.lineno, error.msg[:120]
+        else:
+            return None
+    # One object a line is JSON Lines under another name.
+    lines = [line for line in code.splitlines() if line.strip()]
+    if len(lines) > 1 and all(_json_line(line) for line in lines):
+        return None
+    return problem
+
+
+def _json_line(line):
+    try:
+        json.loads(line, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _yaml(code):
+    try:
+        # Events of libyaml and no more: no object is built, no tag is followed, no alias is expanded.
+        for _ in yaml.parse(textwrap.dedent(code), Loader=yaml.CSafeLoader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        # Past the end stands what was expected there; the last line is where to look.
+        return min(mark.line, code.rstrip().count("\n")) + 1 if mark else None, (error.problem or "it cannot be read")[
+            :120
+        ]
+    except yaml.YAMLError as error:
+        return None, str(error).splitlines()[0][:120]
+    return None
+
+
+def _toml(code):
+    try:
+        tomllib.loads(code)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        return int(line[1]) if line else code.count("\n") + 1, str(error).partition(" (at")[0][:120]
+    return None

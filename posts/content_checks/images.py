@@ -1,0 +1,84 @@
+"""Images: where they are from, what is said about them, where they are placed."""
+
+import re
+
+from django.conf import settings
+
+from posts.content_checks.registry import check
+from posts.rendering.images import host_of, is_allowed_image_url
+
+_PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
+
+
+@check("image-host", "stops")
+def image_host(text):
+    for number, image in enumerate(text.images, 1):
+        url = image["url"]
+        if is_allowed_image_url(url, settings.IMAGE_HOSTS):
+            continue
+        host = host_of(url)[:200]
+        if host not in settings.IMAGE_HOSTS:
+            problem = f"is on the host {host or '(none)'}, which this site does not allow"
+            to_do = f"Replace the image, or ask an administrator to add {host} to IMAGE_HOSTS."
+        elif not url.startswith("https://"):
+            problem, to_do = "has an address that begins with http://", "Change the address to https://."
+        else:
+            problem, to_do = "has an address that browsers may read in different ways", "Percent-encode the address."
+        yield (
+            f"Image {number} {problem}; readers get its caption and a link. {to_do}",
+            f"/image_sources/{number - 1}/url",
+        )
+
+
+@check("dead-placement", "stops")
+def dead_placement(text):
+    """Readers would see "(Image 7 does not exist)" or the bare word "[checklist]"."""
+    placed, checklist_placed = set(), False
+    for field, block in text.blocks:
+        for style in dict.fromkeys(style for style in block.styles if style.is_image):
+            match = _PLACEMENT.fullmatch(style.address)
+            if match is None:
+                continue
+            number = int(match[1])
+            if number > len(text.images):
+                yield (
+                    f"The text places image {number}, and there are {len(text.images)}. Add it or take the place out.",
+                    f"/{field}",
+                )
+            elif number in placed:
+                yield f"Image {number} is placed twice; readers see its words only there. Take one out.", f"/{field}"
+            placed.add(number)
+        if block.kind == "paragraph" and block.placed == "checklist":
+            if not text.record.get("checklist"):
+                yield "The text places a checklist, and there is none. Add points or take the place out.", f"/{field}"
+            elif checklist_placed:
+                yield "The checklist is placed twice; readers see the word [checklist]. Take one out.", f"/{field}"
+            checklist_placed = True
+
+
+def _missing(text, key, says):
+    numbers = [number for number, image in enumerate(text.images, 1) if not image.get(key)]
+    if numbers:
+        listed = ", ".join(map(str, numbers))
+        names = f"Image {listed} has" if len(numbers) == 1 else f"Images {listed} have"
+        yield f"{names} {says}", f"/image_sources/{numbers[0] - 1}", len(numbers)
+
+
+@check("image-source", "advises")
+def image_source(text):
+    return _missing(text, "source", "no source. Say where each is from.")
+
+
+@check("image-licence", "advises")
+def image_licence(text):
+    return _missing(text, "licence", "no licence. Say under which each may be shown.")
+
+
+@check("image-alt", "advises")
+def image_alt(text):
+    return _missing(text, "alt", "no alt text; who can't see it hears the caption. Describe what each shows.")
+
+
+@check("image-caption", "advises")
+def image_caption(text):
+    return _missing(text, "caption", "no caption. Say what readers should see in it.")

@@ -1,0 +1,127 @@
+"""Which checks there are, and how a text goes through all of them."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+from posts.content_checks.text import CheckedText
+
+SEVERITIES = ("stops", "advises")
+# Raise it when a check of ours says something else about the same text: what is stored is then found anew.
+CHECKS_VERSION = 4
+# Of one check no more than this many findings are told; a text that breaks everything needs no list of it.
+MAX_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding. `stops`: an approval is refused while it stands; else it only advises.
+
+    pointer: the JSON Pointer of what it is about; count: how many things it is about ("Images 1, 2 and 5": 3).
+    """
+
+    check: str
+    message: str
+    stops: bool
+    pointer: str = ""
+    count: int = 1
+
+    @property
+    def place(self):
+        """The field that it is about ("flags.has_images"); "" where the message names the place."""
+        parts = [part for part in self.pointer.split("/")[1:] if not part.isdecimal()]
+        return "" if parts[:1] == ["image_sources"] else ".".join(parts)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What a check did not read, in words that say how much of what: no fault of the text, and no tick either."""
+
+    message: str
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A registered check: its id, whether it stops an approval, and the function."""
+
+    id: str
+    severity: str
+    function: object
+
+    def results(self, text):
+        """([Finding], [Unread]) of a CheckedText; of findings MAX_TOLD at the most and one that says how many are
+        left."""
+        text.blocks_were_asked_for = False
+        found, unread = [], []
+        for said in self.function(text):
+            if isinstance(said, Unread):
+                unread.append(replace(said, check=self.id))
+                continue
+            message, pointer, count = (*said, 1)[:3]
+            found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
+        if text.blocks_were_asked_for and text.unparsed_fields:
+            fields = " and ".join(text.unparsed_fields)
+            unread.append(Unread(f"Not read: {fields}. Too long or too complex.", self.id))
+        if len(found) > MAX_TOLD:
+            left = sum(finding.count for finding in found[MAX_TOLD:])
+            more = Finding(self.id, f"And {left:,} more of this kind.", self.severity == "stops", "", left)
+            found = [*found[:MAX_TOLD], more]
+        return found, unread
+
+
+_checks = {}
+
+
+def check(name, severity):
+    """Register a function CheckedText → iterable of (message, JSON Pointer[, count]) as the check `name`.
+
+    severity: "stops" (an approval is refused while it finds something) or "advises". The message says what to do.
+    It yields an Unread for what it had to leave out; blocks that the text has none of are noted without that.
+    The function executes nothing of the text, and takes a time that grows no faster than the text does.
+    """
+    if severity not in SEVERITIES:
+        raise ValueError(f"The check {name} has the severity “{severity}”; it takes stops or advises.")
+
+    def registered(function):
+        if name in _checks:
+            raise ValueError(f"Two checks are named {name}.")
+        _checks[name] = Check(name, severity, function)
+        return function
+
+    return registered
+
+
+def registered_checks():
+    """{id: Check} in the order in which their findings are shown."""
+    return dict(_checks)
+
+
+def results(record):
+    """([Finding], [Unread]) of a record dict: what stops an approval first, else check by check."""
+    text = CheckedText(record)
+    found, unread = [], []
+    for check in _checks.values():
+        findings, gaps = check.results(text)
+        found += findings
+        unread += gaps
+    return sorted(found, key=lambda finding: not finding.stops), unread
+
+
+def findings(record):
+    """Every Finding in a record dict, as results() has them."""
+    return results(record)[0]
+
+
+def stopping_findings(record):
+    """The findings that refuse an approval."""
+    text = CheckedText(record)
+    stopping = (check for check in _checks.values() if check.severity == "stops")
+    return [finding for check in stopping for finding in check.results(text)[0]]
+
+
+def checks_key():
+    """Sixteen hex digits for all that findings depend on beside the text: version, checks, allowed hosts."""
+    parts = [str(CHECKS_VERSION), *(f"{check.id}:{check.severity}" for check in _checks.values())]
+    return hashlib.sha256("\n".join([*parts, *sorted(settings.IMAGE_HOSTS)]).encode()).hexdigest()[:16]

@@ -1,0 +1,221 @@
+"""What generators, chat windows and template engines leave in a text: seen by readers, meant for nobody.
+
+Code is never looked at, in blocks or in a line: an article about these things shows them there. What stands between
+quotation marks or in a quotation is what somebody else said.
+"""
+
+import re
+
+from posts.content_checks.registry import Unread, check
+
+SHOWN = 80
+# A fence that holds this share of a text holds the article.
+WHOLE_SHARE = 0.8
+_MARKDOWN = ("markdown", "md", "mdx", "mdown")
+_UNNAMED = ("", "text", "txt", "plain", "plaintext")
+
+# Of thoughts, and of what stands around an answer for the program that asked.
+_THOUGHT_NAMES = (
+    r"(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|ant_?thinking|monologue|"
+    r"(?:final_)?answer|ant_?artifact|tool_(?:call|response|result)s?|"
+    r"function_(?:call|result)s?)"
+)
+_THOUGHTS = re.compile(
+    # A tag at the beginning, one that ends a passage, or both with words between: not the bare name of a tag.
+    rf"^\s*</?{_THOUGHT_NAMES}\b[^<>]{{0,100}}>|</{_THOUGHT_NAMES}\s*>\s*$"
+    rf"|<{_THOUGHT_NAMES}\b[^<>]{{0,100}}>\s*(?:[^\s<>]+\s+){{3}}[^<>]{{0,5000}}</{_THOUGHT_NAMES}"
+    r"|<\|[a-z_]{2,30}\|>|^\s*(?:<s>)?\[/?INST\]|<</?SYS>>|◁/?think▷",
+    re.IGNORECASE,
+)
+_SELF = r"(?:an AI|an artificial intelligence|a large language|a language|an LLM)"
+_MODEL = r"(?: language)?(?: model| assistant| chatbot)?"
+_OPENERS = r"(?:certainly|sure|sure thing|of course|absolutely|gladly|happy to help|great question)"
+_WORKS = (
+    r"(?:articles?|posts?|drafts?|versions?|texts?|summary|outline|tutorial|guide|rewrite|document|content|sections?)"
+)
+_SENTENCE = r"(?:^|(?<=[.!?:\]])\s+)"
+_CHAT = re.compile(
+    rf"\bas {_SELF}{_MODEL}(?: (?:developed|created|trained|made) by \w+)?,? (?:I\b|my\b|it(?:'s|’s| is) important)"
+    rf"|\bI(?:'m|’m| am) (?:just |only |merely )?{_SELF}(?: language)? (?:model|assistant|chatbot)\b"
+    r"|\bas of my (?:last|latest|most recent)? ?(?:knowledge|training)(?: data)? ?(?:update|cut-?off)\b"
+    r"|\bmy (?:knowledge|training(?: data)?) cut-?off\b"
+    r"|\bI (?:cannot|can(?:'|’)t|am unable to|do not have the ability to) "
+    r"(?:browse the (?:internet|web)|access (?:real-time|the internet|external))\b"
+    r"|\bI(?:'m|’m| am) sorry, but I (?:cannot|can(?:'|’)t) (?:assist|help|fulfil?l|provide|comply)\b"
+    rf"|{_SENTENCE}{_OPENERS}! "
+    r"(?:Here(?:'s|’s| is| are)|Below|I(?:'ll|’ll| will| can|'ve|’ve| have)|Let(?:'s|’s| me| us))\b"
+    rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) "
+    rf"(?:(?:revised|rewritten|requested|updated|polished|complete|full|final|improved|edited) ){{1,3}}{_WORKS}\b"
+    rf"|{_SENTENCE}{_OPENERS}, here(?:'s|’s| is) (?:the|a|an|your) (?:[\w-]+ ){{0,4}}{_WORKS}\b"
+    r"|\bwould you like me to \w+|\bis there anything else (?:I can|you(?:'d|’d| would) like)\b"
+    r"|\blet me know if you(?:'d|’d| would)? (?:like|want|need) me to\b",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"\bI hope (?:this|that|it) helps\b|\blet me know if you (?:have any|need any|need more|want any)\b"
+    r"|\bfeel free to (?:ask|reach out)\b",
+    re.IGNORECASE,
+)
+_THINGS = (
+    r"(?:links?|urls?|images?|pictures?|photos?|screenshots?|diagrams?|charts?|graphs?|figures?|tables?|videos?|examples?|"
+    r"names?|dates?|numbers?|details?|citations?|sources?|references?|quotes?|statistics?|code|snippets?|text|content|"
+    r"headings?|titles?|sections?|paragraphs?|company|product|author)"
+)
+_PLACEHOLDER = re.compile(
+    r"\[\s*insert [^\[\]\n]{2,200}\]"
+    rf"|\[\s*(?:add|include|place|provide|replace|fill in|describe|put) [^\[\]\n]{{0,150}}?\b(?:here|{_THINGS})\b"
+    r"[^\[\]\n]{0,100}\]"
+    rf"|\[\s*{_THINGS}(?: [\w-]+){{0,3}} (?:here|goes here|needed|to come|tbd)\s*\]"
+    r"|\[\s*your [^\[\]\n]{2,60}\]|\[\s*(?:company|product|author|client|customer)(?:'s|’s)? name\s*\]"
+    r"|\[object Object\]|\[\s*placeholder\b[^\[\]\n]{0,100}\]|\blorem ipsum dolor\b",
+    re.IGNORECASE,
+)
+_CITATION = re.compile(
+    r"【\d{1,4}(?::\d{1,4})?†[^】]{0,80}】|:?contentReference\[oaicite:\d+\]|\boaicite:\d+|\ue200cite"
+    r"|\bciteturn\d+\w+|\bturn\d+(?:search|view|news|fetch)\d+\b"
+)
+_TAG = re.compile(
+    r"</?(?:a|abbr|audio|b|big|blockquote|br|center|code|dd|del|details|div|dl|dt|em|embed|figcaption|figure|font|"
+    r"h[1-6]|hr|i|iframe|img|ins|kbd|li|mark|object|ol|p|pre|s|samp|script|section|small|source|span|strike|strong|style|"
+    r"sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video)(?:\s[^<>]{0,500})?/?>",
+    re.IGNORECASE,
+)
+# Inside a list or a quotation their signs stand before it; four spaces and nothing else make indented code.
+_FENCE = re.compile(r"(?! {4,}[`~])[ >\t*+\-\d.)]*(`{3,}|~{3,})")
+_QUOTED = re.compile(
+    r"""\"[^"\n]{1,300}"|“[^“”\n]{1,300}”|„[^„“”\n]{1,300}[“”]|«[^«»\n]{1,300}»|‘[^‘’\n]{1,300}’"""
+    r"""|(?<!\w)'[^'\n]{1,300}'(?!\w)"""
+)
+_MARKUP = (
+    (_TAG, "an HTML tag"),
+    (re.compile(r"\{\{.{1,300}?\}\}|\{%.{1,300}?%\}|<%.{1,300}?%>", re.DOTALL), "template syntax"),
+    # The test of a shell has a space there.
+    (re.compile(r"!?\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), "a wiki link"),
+    (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "the sign of a note that is missing"),
+)
+
+
+@check("residue-thoughts", "stops")
+def residue_thoughts(text):
+    """What a model wrote for itself, or the signs by which a program tells its turns apart."""
+    yield from _told(
+        text,
+        _THOUGHTS,
+        "The text shows what a model wrote for itself or for its program",
+        "Delete this.",
+        own_words=False,
+    )
+
+
+@check("residue-chat", "stops")
+def residue_chat(text):
+    """A model that speaks of itself, or to the person who asked it."""
+    yield from _english_alone(text)
+    yield from _told(text, _CHAT, "The text speaks as in a chat with a model", "Delete or rewrite this.")
+
+
+@check("residue-placeholder", "stops")
+def residue_placeholder(text):
+    """Places that were left for somebody to fill."""
+    yield from _english_alone(text)
+    yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
+
+
+@check("residue-citation", "stops")
+def residue_citation(text):
+    """References that mean something only to the program that made them."""
+    yield from _told(text, _CITATION, "A reference leads nowhere outside the chat", "Name the source, or delete it.")
+
+
+@check("residue-whole-fence", "stops")
+def residue_whole_fence(text):
+    """An article that stands in a block of code as a whole, as chat windows give it to copy."""
+    for name in ("intro", "body"):
+        blocks = [block for field, block in text.blocks if field == name]
+        code = [block for block in blocks if _fence_of(block)]
+        total = sum(len(block.text) for block in blocks)
+        for block in code:
+            is_most = len(block.text) >= WHOLE_SHARE * total
+            # The first fence inside an article ends the one around it, and its last line begins another.
+            is_torn = block is blocks[0] and block is not code[-1] and _is_open(blocks[-1])
+            if (is_most or is_torn) and _is_article(block):
+                yield (
+                    f"The text stands in a block of code as a whole (it begins with “{block.source[:20].strip()}”). "
+                    "Delete the lines of the fence.".replace("\n", " "),
+                    f"/{name}",
+                )
+                break
+
+
+@check("residue-open-fence", "stops")
+def residue_open_fence(text):
+    """A block of code that is never closed: what follows is shown as code."""
+    for name in ("intro", "body"):
+        last = next((block for field, block in reversed(text.blocks) if field == name), None)
+        if last is not None and _is_open(last):
+            opening = last.source.partition("\n")[0].strip()[:SHOWN]
+            yield f"The code that begins with “{opening}” is never closed. Close it where the code ends.", f"/{name}"
+
+
+@check("residue-closing", "advises")
+def residue_closing(text):
+    """The way in which chats end; people end articles like this too."""
+    yield from _english_alone(text)
+    yield from _told(text, _CLOSING, "The text says goodbye as a chat does", "Delete it, if no person wrote it.")
+
+
+@check("residue-markup", "advises")
+def residue_markup(text):
+    """Markup that readers see as text."""
+    for pattern, name in _MARKUP:
+        yield from _told(
+            text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if it is meant.", False
+        )
+
+
+def _english_alone(text):
+    """An Unread where the phrases that are looked for are in another language than the text."""
+    if not text.is_english:
+        yield Unread("Only English phrases are looked for, and this text is in another language.")
+
+
+def _told(text, pattern, what, to_do, own_words=True):
+    """A finding for each place with a match: the first of it in words, and how many there are.
+
+    own_words: only in what the text says itself, not in what it quotes.
+    """
+    for pointer, words, is_quoted in text.passages:
+        if own_words:
+            words = "" if is_quoted else _QUOTED.sub(" … ", words)
+        if found := [match[0].strip() for match in pattern.finditer(words)]:
+            shown = " ".join(found[0].split())
+            shown = shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"
+            more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+            yield f"{what} (“{shown}”{more}). {to_do}", pointer, len(found)
+
+
+def _is_open(block):
+    """Whether a fenced block has no line that closes it."""
+    fence = _fence_of(block)
+    if not fence:
+        return False
+    last = block.source.rpartition("\n")[2].strip(" >\t") if "\n" in block.source else ""
+    return set(last) != {fence[0]} or len(last) < len(fence)
+
+
+def _fence_of(block):
+    """The signs that open a block of code; empty if it is none, or an indented one."""
+    match = _FENCE.match(block.source) if block.is_code else None
+    return match[1] if match else ""
+
+
+def _is_article(block):
+    """Whether a block of code holds Markdown or HTML of an article."""
+    language = block.language.lower()
+    if language in _MARKDOWN:
+        return True
+    if language in _UNNAMED:
+        return bool(re.search(r"^#{1,6} \S", block.text, re.MULTILINE)) and bool(
+            re.search(r"^\w.{60}", block.text, re.M)
+        )
+    return language == "html" and bool(re.search(r"<(?:h[1-6]|article)\b", block.text)) and "<p>" in block.text

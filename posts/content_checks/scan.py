@@ -1,0 +1,47 @@
+"""Reads the texts that came in since the last time, whatever door they came by: their findings and their twins.
+
+Revisions are numbered as they are made and never change, so the newest number seen is all there is to keep.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from posts.content_checks.stored import check_revisions
+from posts.models import Revision, TextScan
+from posts.related.near_duplicates import sketch_posts
+
+CHUNK = 200
+# Looked at again each time, whichever is more: a slow transaction may bring smaller numbers after a larger one was
+# seen, and imports side by side take a thousand at once. What was read already costs a look at an index.
+OVERLAP = 1_000
+OVERLAP_TIME = timedelta(minutes=2)
+
+
+def scan_new_texts(*, from_start=False, between=lambda: None):
+    """Store findings and twins of every text that is newer than the last one seen; return (texts checked, sketched).
+
+    Works in sets of CHUNK; stopped anywhere, it goes on where it was. between: called between two sets, and may raise.
+    from_start reads all texts again for which nothing is stored, as after a change of the checks.
+    """
+    scan, _ = TextScan.objects.get_or_create(name="texts")
+    after = 0 if from_start else _begin(scan.revision_id)
+    checked = sketched = 0
+    while True:
+        rows = list(Revision.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "post_id")[:CHUNK])
+        if not rows:
+            return checked, sketched
+        ids, posts = zip(*rows, strict=True)
+        checked += check_revisions(ids)
+        sketched += sketch_posts(sorted(set(posts)))
+        after = ids[-1]
+        with transaction.atomic():
+            TextScan.objects.filter(name="texts", revision_id__lt=after).update(revision_id=after)
+        between()
+
+
+def _begin(seen):
+    """The number after which a scan begins that has seen all up to `seen`."""
+    settled = Revision.objects.filter(pk__lte=seen, created_at__lt=timezone.now() - OVERLAP_TIME).order_by("-pk")
+    return max(0, min(seen - OVERLAP, settled.values_list("pk", flat=True).first() or 0))

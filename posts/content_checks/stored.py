@@ -1,0 +1,89 @@
+"""Findings kept per text, made in sets in the background: a queue asks for a hundred thousand of them at once."""
+
+from dataclasses import asdict
+
+from posts.content_checks.registry import Finding, Unread, checks_key, results
+from posts.models import CheckResult, Revision, TextSketch
+from posts.related.near_duplicates import twins_of
+
+CHUNK = 200
+# No check of one record: it takes all other posts to find it.
+TEXT_REPEATS = "text-repeats"
+_MAX_COUNT = 32_767
+
+
+def results_of(revision):
+    """([Finding], [Unread]) of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask."""
+    stored = CheckResult.objects.filter(fingerprint=revision.fingerprint, checks_key=checks_key()).first()
+    if stored is None:
+        return results(revision.snapshot)
+    found = [Finding(**finding) for finding in stored.findings if "stops" in finding]
+    return found, [Unread(**unread) for unread in stored.findings if "stops" not in unread]
+
+
+def results_of_post(post):
+    """([Finding], [Unread]) of the proposed text of a post: results_of(), and what other posts it repeats, as last
+    compared."""
+    found, unread = results_of(post.head_revision)
+    return [*found, *repeated_posts(post)], [*unread, *uncompared(post)]
+
+
+def uncompared(post):
+    """[Unread] while the background has not compared the proposed text with other posts."""
+    if TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
+        return []
+    return [Unread("Not compared with other posts yet.", TEXT_REPEATS)]
+
+
+def repeated_posts(post):
+    """A Finding for each post whose text this one repeats; made in the background, so none for a text just saved."""
+    if uncompared(post):
+        return []
+    return [
+        Finding(
+            TEXT_REPEATS,
+            f"The text repeats “{twin.twin.title[:80]}” ({twin.twin.source_id}), {twin.similarity:.2f} of 1. "
+            "Compare the two, and keep one.",
+            stops=False,
+        )
+        for twin in twins_of(post, limit=5)
+    ]
+
+
+def check_revisions(ids):
+    """Store the findings of the Revisions with these primary keys that have none; return how many were made.
+
+    Works in sets of CHUNK, each its own transaction; run twice at once or again, it comes out the same.
+    """
+    key, made = checks_key(), 0
+    ids = list(ids)
+    for at in range(0, len(ids), CHUNK):
+        wanted = dict(Revision.objects.filter(pk__in=ids[at : at + CHUNK]).values_list("fingerprint", "pk"))
+        known = CheckResult.objects.filter(checks_key=key, fingerprint__in=wanted).values_list("fingerprint", flat=True)
+        for fingerprint in known:
+            del wanted[fingerprint]
+        texts = Revision.objects.filter(pk__in=wanted.values()).values_list("fingerprint", "snapshot")
+        rows = [
+            _result(fingerprint, key, *results(snapshot)) for fingerprint, snapshot in texts.iterator(chunk_size=20)
+        ]
+        CheckResult.objects.bulk_create(rows, ignore_conflicts=True)
+        made += len(rows)
+    return made
+
+
+def _result(fingerprint, key, found, unread):
+    def count(*checks):
+        return min(_MAX_COUNT, sum(finding.count for finding in found if finding.check in checks))
+
+    claims = {finding.check for finding in found if finding.check.startswith("claim-")}
+    return CheckResult(
+        fingerprint=fingerprint,
+        checks_key=key,
+        findings=[asdict(result) for result in (*found, *unread)],
+        stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
+        advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),
+        broken_code=count("code-syntax"),
+        # The two checks may name one image: the larger number is how many lack something at the least.
+        unsourced_images=max(count("image-source"), count("image-licence")),
+        contradicted_claims=len(claims),
+    )

@@ -1,0 +1,74 @@
+"""Headings and sections."""
+
+from posts.content_checks.registry import Unread, check
+from posts.rendering.blocks import comments_in, words_in
+
+# A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
+MIN_SECTION_WORDS = 8
+
+
+@check("heading-skip", "advises")
+def heading_skip(text):
+    """A level that skips one is a hole in the outline: our pages close it, other readers of the record do not."""
+    last = 0
+    for field, block in text.blocks:
+        if block.kind == "heading":
+            if last and block.level > last + 1:
+                yield (
+                    f"The heading “{block.text[:80]}” jumps from level {last} to {block.level}. "
+                    f"Make it level {last + 1}.",
+                    f"/{field}",
+                )
+            last = block.level
+
+
+@check("thin-section", "advises")
+def thin_section(text):
+    """A heading with next to nothing below it."""
+    if not text.has_words:
+        yield Unread("The words of this script can't be counted, so the length of sections is not checked.")
+        return
+    for title, field, count in _sections(text):
+        if count < MIN_SECTION_WORDS:
+            words = "no word" if not count else f"{count} word{'s' if count > 1 else ''}"
+            yield f"The section “{title[:80]}” has {words}. Write it or take it out.", f"/{field}"
+
+
+def _sections(text):
+    """(heading, field, words) of each section that holds nothing but paragraphs."""
+    heading, words, is_full = None, 0, False
+    for field, block in [*text.blocks, (None, None)]:
+        if block is None or block.kind == "heading":
+            is_parent = block is not None and heading is not None and block.level > heading[1].level
+            if heading and not is_full and not is_parent:
+                yield heading[1].text, heading[0], words
+            heading, words, is_full = (field, block), 0, False
+        elif block.kind == "comment":
+            continue
+        elif block.kind == "paragraph" and not block.placed:
+            words += words_in(block.text)
+        else:
+            is_full = True
+
+
+@check("comment", "advises")
+def comment(text):
+    """HTML comments: the page leaves them out, the record that anybody may read has them."""
+    for field, block in text.blocks:
+        for words in comments_in(block):
+            yield (
+                f"Readers do not see the comment “{words[:200]}”, but the JSON of the record has it. "
+                "Delete it if it is not meant for them.",
+                f"/{field}",
+            )
+
+
+@check("not-taken-apart", "advises")
+def not_taken_apart(text):
+    """The checks of code, headings and places of images read blocks, and there are none of such a text."""
+    if not text.is_parsed:
+        yield (
+            "The text is too long, too deep or has too many signs to be taken apart; its code, headings and places of "
+            "images are unchecked. Look at them yourself, or make it shorter.",
+            "/body",
+        )

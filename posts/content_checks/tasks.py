@@ -1,0 +1,13 @@
+"""The job that reads new texts: findings for the queue, and posts that repeat each other."""
+
+from datetime import timedelta
+
+from posts.content_checks.scan import scan_new_texts
+from posts.jobs.control import stop_if_asked
+from posts.jobs.registry import job
+
+
+@job("read new texts", every=timedelta(seconds=30))
+def read_new_texts():
+    """Run the checks on texts that came in since the last time, and compare them with all others."""
+    scan_new_texts(between=stop_if_asked)

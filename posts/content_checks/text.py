@@ -1,0 +1,113 @@
+"""A record as the checks read it: its blocks, its words, its code, each made out once."""
+
+import re
+from functools import cached_property
+
+from posts.rendering.blocks import blocks_of, words_in
+
+_WORD = re.compile(r"[^\W_]+")
+# Code in a line of a text without blocks; nobody writes a longer one.
+_CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,300}\1(?!`)")
+# Letters of so many characters of each field tell the script of a text.
+SAMPLE = 2_000
+LAST_LATIN = "\u024f"
+# Thai, Lao, Burmese, Khmer, kana, Chinese characters: words are not set apart there.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+
+
+def spaced_words(text):
+    """The words of a text in small letters with one space before, between and after them: " node js "."""
+    return " ".join(["", *_WORD.findall(text.casefold()), ""])
+
+
+def _shown(token, style):
+    """What a token is in a passage: code is elsewhere, a comment is seen by no reader, a note's mark is a number."""
+    if "code" in style.formats:
+        return "…"
+    return "" if style.formats & {"comment", "note"} else token
+
+
+class CheckedText:
+    """`record` (a dict) with what several checks ask about it."""
+
+    def __init__(self, record):
+        self.record = record
+        # Set by whatever reads blocks; each check begins without it.
+        self.blocks_were_asked_for = False
+
+    @cached_property
+    def images(self):
+        """The image objects, in order."""
+        return self.record.get("image_sources", [])
+
+    @property
+    def blocks(self):
+        """[(field, Block)] of intro and body. A text too long to be parsed comes as blocks of its source."""
+        self.blocks_were_asked_for = True
+        return self._blocks
+
+    @cached_property
+    def _blocks(self):
+        return [(field, block) for field in ("intro", "body") for block in blocks_of(self.record.get(field, ""))[0]]
+
+    @cached_property
+    def unparsed_fields(self):
+        """Those of intro and body that were too long or too complex to be taken apart."""
+        return list(dict.fromkeys(field for field, block in self._blocks if block.kind == "source"))
+
+    @property
+    def is_parsed(self):
+        """False for a text that was too long or too deep to be taken apart."""
+        return not self.unparsed_fields
+
+    @cached_property
+    def _sample(self):
+        """Letters of the text, enough to tell its script by."""
+        words = " ".join(self.record.get(field, "")[:SAMPLE] for field in ("title", "intro", "body"))
+        return [character for character in words if character.isalpha()]
+
+    @cached_property
+    def is_english(self):
+        """Whether phrases in English can be looked for: the record says so or names no language, and the letters are
+        Latin ones."""
+        language = self.record.get("language", "").casefold()
+        if language and not re.match(r"en(?:g|glish)?\b", language):
+            return False
+        return sum(character > LAST_LATIN for character in self._sample) <= len(self._sample) / 2
+
+    @cached_property
+    def has_words(self):
+        """False where most letters are of a script that puts no spaces between words, so that none can be counted."""
+        return sum(bool(_UNSPACED.match(character)) for character in self._sample) <= len(self._sample) / 2
+
+    @property
+    def passages(self):
+        """[(JSON Pointer, words, whether it is a quotation)] of what readers see as text: each block that is no code,
+        with “…” for code in it, and the texts of one line. A text that was not taken apart has no blocks."""
+        self.blocks_were_asked_for = True
+        return self._passages
+
+    @cached_property
+    def _passages(self):
+        record = self.record
+        lines = [(f"/{name}", record.get(name, "")) for name in ("title", "summary")]
+        for number, image in enumerate(self.images):
+            lines += [(f"/image_sources/{number}/{name}", image.get(name, "")) for name in ("caption", "alt")]
+        lines += [(f"/checklist/{number}", item) for number, item in enumerate(record.get("checklist", []))]
+        passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in lines if words]
+        for field, block in self._blocks:
+            if not block.is_code and block.kind != "source":
+                shown = zip(block.tokens, block.styles, strict=True)
+                words = "".join(_shown(token, style) for token, style in shown)
+                passages.append((f"/{field}", words, ", quoted" in block.setting))
+        return passages
+
+    @cached_property
+    def word_count(self):
+        """How many words intro and body have, code too."""
+        return sum(words_in(self.record.get(field, "")) for field in ("intro", "body"))
+
+    @cached_property
+    def spaced_text(self):
+        """Title, intro and body as spaced_words(): a name stands in it when its spaced_words() do."""
+        return spaced_words("\n".join(self.record.get(field, "") for field in ("title", "intro", "body")))

@@ -1,0 +1,1 @@
+"""Tools for the database: prepared queries, the change log, walks along keys."""

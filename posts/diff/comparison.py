@@ -1,0 +1,207 @@
+"""Two records as one Comparison: the texts first, in reading order, then everything else by path; marks numbered."""
+
+from dataclasses import dataclass, field
+
+from posts.diff.images import compare_images
+from posts.diff.sequences import Budget
+from posts.diff.texts import ADDED, KEPT, REMOVED, Piece, TextChange, compare_items, compare_text, words_of
+from posts.diff.values import compare_values
+
+TEXTS = (("title", "Title", False), ("intro", "Intro", True), ("body", "Body", True))
+# A page with more places than this is read by nobody, and takes seconds to make.
+MAX_SHOWN = 500
+# Identity and address are no part of a text.
+LEFT_OUT = ("source_id", "slug", "checklist", "image_sources", *(key for key, _, _ in TEXTS))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One numbered place: where (a field's label or a path), what in words, and what stands there as pieces."""
+
+    number: int
+    where: str
+    what: str
+    pieces: tuple
+    in_record: bool
+
+
+@dataclass
+class Comparison:
+    """texts: [TextChange] of title, intro, body, images and checklist; record: [ValueChange] of the rest; is_capped:
+    something was too different or too long to be compared word by word, and is shown whole."""
+
+    texts: list[TextChange]
+    record: list = field(default_factory=list)
+    words_in: int = 0
+    words_out: int = 0
+    words_old: int = 0
+    words_new: int = 0
+    is_capped: bool = False
+
+    @property
+    def is_empty(self):
+        return not self.record and not any(text.is_changed for text in self.texts)
+
+    @property
+    def folded(self):
+        """[(is_equal, [Row])] of all texts: neighbours that are equal in one part, every other row in its own."""
+        parts = []
+        for row in (row for text in self.texts for row in text.rows):
+            if row.kind == "equal" and parts and parts[-1][0]:
+                parts[-1][1].append(row)
+            else:
+                parts.append((row.kind == "equal", [row]))
+        return parts
+
+    @property
+    def shown(self):
+        """The parts of `folded` that a page shows."""
+        return self.folded[:MAX_SHOWN]
+
+    @property
+    def shown_record(self):
+        """The changes of the record that a page shows."""
+        return self.record[:MAX_SHOWN]
+
+    @property
+    def shown_marks(self):
+        """The marks that a page lists."""
+        return self.marks[:MAX_SHOWN]
+
+    @property
+    def is_shortened(self):
+        """Whether a page shows the first places only."""
+        return len(self.folded) > MAX_SHOWN or len(self.record) > MAX_SHOWN
+
+    @property
+    def places_in_text(self):
+        return len({row.mark for text in self.texts for row in text.rows if row.mark})
+
+    @property
+    def share(self):
+        """Words that came or went, as a part of all words of both texts: 0 for none, 1 for another text."""
+        total = self.words_old + self.words_new
+        return (self.words_in + self.words_out) / total if total else 0.0
+
+    @property
+    def percent(self):
+        """`share` in whole per cent; what changed at all is at least 1."""
+        return max(1, round(self.share * 100)) if self.words_in or self.words_out else 0
+
+    @property
+    def marks(self):
+        """[Mark] in order."""
+        marks = {}
+        for text in self.texts:
+            for row in text.rows:
+                if row.mark and row.kind != "stood":
+                    pieces = row.pieces or (row.labels[0].pieces if row.labels else ())
+                    marks[row.mark] = Mark(row.mark, text.label, row.what, _excerpt(pieces), in_record=False)
+        for change in self.record:
+            marks[change.mark] = Mark(change.mark, change.pointer, change.what, _excerpt(change.pieces), in_record=True)
+        return [marks[number] for number in sorted(marks)]
+
+
+def compare_records(old, new):
+    """The Comparison of two record dicts.
+
+    It is empty only when the two are the same record but for `source_id` and `slug`. From its rows both texts can be
+    read again: what was kept and removed is the older one, what was kept and added the newer one. The cost is
+    bounded (posts.diff.sequences); what goes beyond is shown whole.
+    """
+    budget = Budget()
+    texts = [
+        compare_text(key, label, old.get(key, ""), new.get(key, ""), budget, is_markdown=is_markdown)
+        for key, label, is_markdown in TEXTS
+    ]
+    texts.append(compare_images(old.get("image_sources", []), new.get("image_sources", []), budget))
+    texts.append(compare_items("checklist", "Checklist", old.get("checklist", []), new.get("checklist", []), budget))
+    record = compare_values(
+        *({key: value for key, value in side.items() if key not in LEFT_OUT} for side in (old, new)),
+        budget,
+        ordered_at=("/ai_outline",),
+    )
+    _number(texts, record)
+    rows = [row for text in texts for row in text.rows]
+    added, removed = (sum(words_of(row.pieces, sign) for row in rows) for sign in (ADDED, REMOVED))
+    # A block that moved stands in two rows.
+    kept_old, kept_new = (
+        sum(words_of(row.pieces, KEPT) for row in rows if row.kind != kind) for kind in ("moved", "stood")
+    )
+    return Comparison(
+        texts=texts,
+        record=record,
+        words_in=added,
+        words_out=removed,
+        words_old=kept_old + removed,
+        words_new=kept_new + added,
+        is_capped=budget.ran_out,
+    )
+
+
+def _number(texts, record):
+    number = 0
+    for text in texts:
+        moved = {}
+        for row in text.rows:
+            if row.kind == "equal":
+                continue
+            # A block that moved is one change with two places.
+            if row.kind in ("moved", "stood") and row.goes_with in moved:
+                row.mark = moved[row.goes_with]
+                continue
+            number += 1
+            row.mark = number
+            if row.kind in ("moved", "stood"):
+                moved[row.goes_with] = number
+    for change in record:
+        number += 1
+        change.mark = number
+
+
+def _excerpt(pieces, limit=90):
+    """The changed pieces, or the first if none changed, `limit` characters together at the most."""
+    chosen = [piece for piece in pieces if not piece.is_kept and piece.text.strip()] or list(pieces)
+    result, left = [], limit
+    for piece in chosen[:4]:
+        text = piece.text.strip()
+        if len(text) > left:
+            text = text[: max(left - 1, 0)].rstrip() + "…"
+        result.append(Piece(piece.sign, text, piece.old, piece.new))
+        left -= len(text)
+        if left <= 1:
+            break
+    return tuple(result)
+
+
+def default_pair(post):
+    """(older, newer) Revision to compare: the proposed text against what readers see; if that is the same text or
+    nothing is live, against the last import before it, else the text before it; None for a post of one text."""
+    head = post.head_revision
+    if post.live_revision_id and post.live_revision_id != head.pk:
+        return post.live_revision, head
+    earlier = post.revisions.filter(number__lt=head.number).order_by("-number")
+    older = earlier.filter(batch__isnull=False).first() or earlier.first()
+    return (older, head) if older else None
+
+
+@dataclass(frozen=True)
+class SinceImport:
+    """What people changed: the imported Revision, the Comparison with the head, and [(person, saves)]."""
+
+    imported: object
+    comparison: Comparison
+    people: list
+
+
+def changes_since_import(post):
+    """The SinceImport of a post whose newest text is by a person; None if no import brought it or nobody changed it."""
+    imported = post.revisions.filter(batch__isnull=False).order_by("-number").first()
+    if imported is None or imported.pk == post.head_revision_id:
+        return None
+    saves = {}
+    later = post.revisions.filter(number__gt=imported.number, author__isnull=False).select_related("author")
+    for revision in later.defer("snapshot").order_by("number"):
+        saves[revision.author] = saves.get(revision.author, 0) + 1
+    comparison = compare_records(imported.snapshot, post.head_revision.snapshot)
+    return SinceImport(imported, comparison, list(saves.items()))

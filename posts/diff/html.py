@@ -1,0 +1,186 @@
+"""The paper with its changes marked: the newer text as HTML, what came in `ins`, what went in `del`, marks numbered.
+
+The comparison's rows become HTML here with every text escaped, and all of it leaves through the sanitizer of
+posts.rendering.markdown, the one door.
+"""
+
+from django.conf import settings
+from django.utils.html import escape, format_html, format_html_join
+
+from posts.rendering.markdown import figure_html, sanitize_marked
+
+_TAGS = {
+    "bold": "strong", "italic": "em", "struck": "s", "code": "code", "comment": "code", "key": "kbd", "lowered": "sub",
+    "raised": "sup", "note": "sup", "highlighted": "mark", "abbreviation": "abbr",
+}  # fmt: skip
+
+
+def marked_html(comparison, record):
+    """The texts of a Comparison as HTML of one article; `record` is the newer record dict, whose images are placed.
+
+    Every changed block stands in a frame with the id "mark-N" and its number. Raises nothing that a text can cause.
+    """
+    return _Paper(comparison, record).html()
+
+
+class _Paper:
+    def __init__(self, comparison, record):
+        self.texts = {text.key: text for text in comparison.texts}
+        self.images = record.get("image_sources", [])
+        self.hosts = tuple(settings.IMAGE_HOSTS)
+        self.image_rows = {row.new.place: row for row in self.texts["image_sources"].rows if row.new}
+        self.placed, self.checklist_placed = set(), False
+        self.parts, self.pending, self.framed = [], [], set()
+
+    def html(self):
+        """What marked_html() promises."""
+        if self.texts["title"].is_changed:
+            self._add_rows(self.texts["title"].rows)
+        for key in ("intro", "body"):
+            self._add_rows(self.texts[key].rows)
+        for place in self.image_rows:
+            self._add_image(place)
+        for row in self.texts["image_sources"].rows:
+            if row.new is None:
+                self.pending.append(self._framed(row, f"<p>{self._text(row)}</p>"))
+        if not self.checklist_placed and self.texts["checklist"].rows:
+            self.pending.append("<h2>Checklist</h2>")
+            self._add_rows(self.texts["checklist"].rows)
+        self._flush()
+        return format_html_join("\n", "{}", ((part,) for part in self.parts))
+
+    def _flush(self):
+        if self.pending:
+            self.parts.append(sanitize_marked("\n".join(self.pending)))
+            self.pending = []
+
+    def _add_rows(self, rows):
+        group = None
+        for row in rows:
+            block = row.block
+            container = self._container(block)
+            if container != group:
+                self._close(group)
+                self._open(container)
+                group = container
+            if row.new and block.placed and self._place(row, block.placed):
+                continue
+            self.pending.append(self._row(row))
+        self._close(group)
+
+    def _container(self, block):
+        if block.kind == "item":
+            return ("ol" if block.setting.startswith("numbered") else "ul", block.list_number)
+        return ("table",) if block.kind == "row" else None
+
+    def _open(self, container):
+        if container:
+            self.pending.append("<table><tbody>" if container[0] == "table" else f"<{container[0]}>")
+
+    def _close(self, container):
+        if container:
+            self.pending.append("</tbody></table>" if container[0] == "table" else f"</{container[0]}>")
+
+    def _place(self, row, placed):
+        """Put the image or the checklist that a block places where it stands; False if there is none."""
+        number = placed.removeprefix("image:")
+        if placed == "checklist" and not self.checklist_placed and self.texts["checklist"].rows:
+            self.checklist_placed = True
+            if row.mark:
+                self.pending.append(self._framed(row, f"<p>{self._text(row)}</p>"))
+            self._add_rows(self.texts["checklist"].rows)
+            return True
+        if number.isdigit() and len(number) < 4 and int(number) in self.image_rows and int(number) not in self.placed:
+            if row.mark:
+                self.pending.append(self._framed(row, f"<p>{self._text(row)}</p>"))
+            self._add_image(int(number))
+            return True
+        return False
+
+    def _add_image(self, place):
+        if place in self.placed:
+            return
+        self.placed.add(place)
+        row = self.image_rows[place]
+        if row.mark:
+            self.pending.append(self._framed(row, f"<p>{self._text(row)}</p>"))
+        self._flush()
+        figure = figure_html(self.images[place - 1], place, self.hosts)
+        self.parts.append(format_html('<div class="figures">{}</div>', figure))
+
+    def _row(self, row):
+        block = row.block
+        if block.kind == "item":
+            return self._framed(row, self._text(row), tag="li", depth=block.depth)
+        if block.kind == "row":
+            return self._framed(row, f"<td>{self._text(row)}</td>", tag="tr")
+        if block.is_code:
+            return self._framed(row, f'<div class="code"><pre tabindex="0"><code>{self._lines(row)}</code></pre></div>')
+        if block.kind == "rule":
+            return self._framed(row, "<hr>")
+        tag = f"h{max(2, block.level)}" if block.kind == "heading" else "p"
+        return self._framed(row, f"<{tag}>{self._text(row)}</{tag}>")
+
+    def _framed(self, row, inner, tag="div", depth=0):
+        """A changed block in its frame with number and labels; an equal one as it is."""
+        deep = f' class="depth-{min(depth, 4)}"' if tag == "li" and depth > 1 else ""
+        if row.mark:
+            if row.kind == "stood":
+                inner = _change_label("stood here", f" {escape(row.block.text[:120])}")
+            elif tag == "tr":
+                inner = inner.removeprefix("<td>").removesuffix("</td>")
+            labels = "".join(label_html(label) for label in row.labels)
+            if row.kind == "moved":
+                labels = _change_label("moved", f" from {row.from_place} to {row.to_place}") + labels
+            # The old place of a moved block carries the number too, but a name can stand once.
+            name = "" if row.mark in self.framed else f' id="mark-{row.mark}"'
+            self.framed.add(row.mark)
+            number = f'<span class="mark-number"><span class="hidden-text">Mark </span>{row.mark}</span>'
+            inner = f'<div class="marked"{name}>{number}{inner}{labels}</div>'
+            if tag == "tr":
+                inner = f"<td>{inner}</td>"
+        return inner if tag == "div" else f"<{tag}{deep}>{inner}</{tag}>"
+
+    def _text(self, row):
+        return "".join(piece_html(piece) for piece in row.pieces)
+
+    def _lines(self, row):
+        if not row.mark:
+            return escape(row.new.text)
+        lines = []
+        for piece in row.pieces:
+            for line in piece.text.splitlines():
+                text = escape(line) or " "
+                if piece.is_kept:
+                    lines.append(f'<span class="line">{text}\n</span>')
+                else:
+                    tag, words = ("ins", "added") if piece.is_added else ("del", "removed")
+                    lines.append(f'<{tag} class="line"><span class="hidden-text">{words}: </span>{text}\n</{tag}>')
+        return "".join(lines)
+
+
+def piece_html(piece):
+    """A Piece as HTML: escaped text in the tags of its formats, inside `ins` or `del` with a hidden word."""
+    style = piece.style
+    html = escape(piece.text).replace("\n", "<br>\n")
+    if style.is_image:
+        html = f"{html} ({escape(style.address)})"
+    for name in sorted(style.formats):
+        html = f"<{_TAGS[name]}>{html}</{_TAGS[name]}>"
+    if style.address and not style.is_image:
+        html = f'<a href="{escape(style.address.split(" “")[0])}">{html}</a>'
+    if piece.is_kept:
+        return html
+    tag, words = ("ins", "added") if piece.is_added else ("del", "removed")
+    return f'<{tag}><span class="hidden-text">{words}: </span>{html}<span class="hidden-text"> (end)</span></{tag}>'
+
+
+def label_html(label):
+    """A Label as HTML: what changed, about which words, and how."""
+    about = f" {escape(label.text.strip()[:80])}" if label.text.strip() else ""
+    pieces = "".join(piece_html(piece) for piece in label.pieces)
+    return _change_label(label.says, f"{about}{': ' if pieces else ''}{pieces}")
+
+
+def _change_label(says, html):
+    return f'<span class="change-label"><strong>{escape(says)}</strong>{html}</span>'

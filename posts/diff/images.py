@@ -1,0 +1,70 @@
+"""The images of two records: which moved, and what changed about one: its file, words, credit or licence."""
+
+from posts.diff.sequences import longest_increasing
+from posts.diff.texts import ADDED, KEPT, REMOVED, Label, Row, TextChange, whole, word_pieces
+from posts.diff.values import compare_values, dumped
+from posts.rendering.blocks import plain_block
+
+_SAID = {"url": "other image file", "alt": "alt text", "source": "image source", "licence": "licence"}
+
+
+def compare_images(old, new, budget):
+    """The TextChange between two `image_sources` lists; an image is a row with its caption as text."""
+    partners = _partners(old, new)
+    in_order = sorted(partners.items())
+    run = longest_increasing([i for _, i in in_order])
+    stays = {in_order[index][0] for index in run}
+    gone = [i for i in range(len(old)) if i not in partners.values()]
+    rows = []
+    for j, image in enumerate(new):
+        before = partners.get(j)
+        block = _block(image, j)
+        if before is None:
+            rows.append(Row("added", None, block, whole(block, ADDED)))
+            continue
+        old_block = _block(old[before], before)
+        labels, pieces = _labels(old[before], image, budget), whole(block, KEPT)
+        if image.get("caption", "") != old[before].get("caption", ""):
+            pieces = tuple(word_pieces(old_block.text, block.text, budget))
+        if j not in stays:
+            says = f"moved from {before + 1} to {j + 1}"
+            labels = (Label("moved", says), *labels)
+        rows.append(Row("changed" if labels else "equal", old_block, block, pieces, labels))
+    rows += [Row("removed", block, None, whole(block, REMOVED)) for block in (_block(old[i], i) for i in gone)]
+    return TextChange("image_sources", "Images", rows)
+
+
+def _block(image, index):
+    caption = image.get("caption", "")
+    return plain_block(caption, kind="image", setting=f"image {index + 1}", place=index + 1, placed=image["url"])
+
+
+def _partners(old, new):
+    """{index in new: index in old}: the same object, else the same file, else the same caption, else the same place."""
+    partners, free = {}, dict(enumerate(old))
+    keys = [
+        lambda image, index: dumped(image),
+        lambda image, index: image["url"],
+        lambda image, index: image.get("caption") or None,
+        lambda image, index: index,
+    ]
+    for key in keys:
+        places = {}
+        for i, image in free.items():
+            places.setdefault(key(image, i), []).append(i)
+        for j, image in enumerate(new):
+            if j not in partners and key(image, j) is not None and places.get(key(image, j)):
+                partners[j] = places[key(image, j)].pop(0)
+                del free[partners[j]]
+    return partners
+
+
+def _labels(old, new, budget):
+    labels = []
+    for change in compare_values(old, new, budget):
+        name = change.pointer.removeprefix("/")
+        if name == "caption":
+            labels.append(Label("caption", "caption"))
+        else:
+            labels.append(Label("image" if name == "url" else "field", _SAID.get(name, name), pieces=change.pieces))
+    return tuple(labels)

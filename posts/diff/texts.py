@@ -1,0 +1,468 @@
+"""Two texts block by block, and the words inside the blocks that changed."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from posts.diff.sequences import anchored_pairs, kept_pairs
+from posts.rendering.blocks import (
+    PLAIN,
+    Block,
+    Style,
+    blocks_of,
+    item_blocks,
+    line_block,
+    source_blocks,
+    split_words,
+    words_in,
+)
+
+# Blocks that share less than this part of their words are two blocks, not one that changed.
+MIN_SHARED = 0.3
+# Of a gap with more pairs than this the blocks are paired by their order alone.
+MAX_GAP_PAIRS = 2_500
+# A block of more words and signs than this is shown whole when it changed.
+MAX_TOKENS = 20_000
+KEPT, REMOVED, ADDED = " ", "-", "+"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of text that was kept, removed or added, with how it stood before and how it stands now."""
+
+    sign: str
+    text: str
+    old: Style = PLAIN
+    new: Style = PLAIN
+
+    @property
+    def is_kept(self):
+        return self.sign == KEPT
+
+    @property
+    def is_removed(self):
+        return self.sign == REMOVED
+
+    @property
+    def is_added(self):
+        return self.sign == ADDED
+
+    @property
+    def style(self):
+        """How the run stands where it is shown."""
+        return self.old if self.is_removed else self.new
+
+
+@dataclass(frozen=True)
+class Label:
+    """A change that has no words of its own: `says` what ("link goes elsewhere"), about which `text`, as pieces."""
+
+    kind: str
+    says: str
+    text: str = ""
+    pieces: tuple = ()
+
+
+@dataclass
+class Row:
+    """A block beside its other self. kind: equal, changed, whole (out and in), added, removed, moved or stood.
+
+    `moved` is the new place of a block and `stood` its old one; `from_place` and `to_place` number them.
+    """
+
+    kind: str
+    old: Block | None
+    new: Block | None
+    pieces: tuple
+    labels: tuple = ()
+    mark: int = 0
+    from_place: int = 0
+    to_place: int = 0
+    goes_with: int = 0
+
+    @property
+    def block(self):
+        return self.new or self.old
+
+    @property
+    def is_code(self):
+        return self.block.is_code
+
+    @property
+    def old_pieces(self):
+        """What stands on the older side."""
+        return [piece for piece in self.pieces if not piece.is_added]
+
+    @property
+    def new_pieces(self):
+        """What stands on the newer side."""
+        return [piece for piece in self.pieces if not piece.is_removed]
+
+    @property
+    def old_lines(self):
+        """[(sign, line)] of code on the older side."""
+        return _lines(self.old_pieces)
+
+    @property
+    def new_lines(self):
+        """[(sign, line)] of code on the newer side."""
+        return _lines(self.new_pieces)
+
+    @property
+    def lines(self):
+        """[(sign, line)] of code in one column."""
+        return _lines(self.pieces)
+
+    @property
+    def what(self):
+        """The kind of change in words, for the list of marks."""
+        if self.kind == "moved":
+            return f"moved from {self.from_place} to {self.to_place}"
+        if self.kind == "stood":
+            return f"stood here, moves to {self.to_place}"
+        if name := {"added": "new", "removed": "taken out", "whole": "written anew"}.get(self.kind):
+            return ", ".join([f"{'code' if self.is_code else self.block.setting} {name}", *self._said])
+        said = ["code" if self.is_code else "words"] if any(not piece.is_kept for piece in self.pieces) else []
+        return ", ".join([*said, *self._said])
+
+    @property
+    def _said(self):
+        return dict.fromkeys(label.says for label in self.labels)
+
+
+def _lines(pieces):
+    return [(piece.sign, line) for piece in pieces for line in piece.text.splitlines()]
+
+
+@dataclass
+class TextChange:
+    """One text of the record: its rows in the order of the newer text, what was removed standing where it stood."""
+
+    key: str
+    label: str
+    rows: list = field(default_factory=list)
+
+    @property
+    def is_changed(self):
+        return any(row.kind != "equal" for row in self.rows)
+
+
+def compare_text(key, label, old, new, budget, *, is_markdown=True):
+    """The TextChange between two texts; `old` and `new` differ by no character when all its rows are equal."""
+    if not is_markdown:
+        before, after, loose = line_block(old, label.lower()), line_block(new, label.lower()), ([], [])
+    elif old == new:
+        before, _ = blocks_of(new)
+        return TextChange(key, label, [_equal_row(block, block) for block in before])
+    else:
+        (before, old_lines), (after, new_lines) = blocks_of(old), blocks_of(new)
+        if any(block.kind == "source" for block in (*before, *after)):
+            before, after, old_lines, new_lines = source_blocks(old), source_blocks(new), [], []
+        loose = (old_lines, new_lines)
+    change = TextChange(key, label, _rows(before, after, budget))
+    if loose[0] != loose[1]:
+        old_text, new_text = "\n".join(loose[0]), "\n".join(loose[1])
+        pieces = line_pieces(old_text, new_text, budget)
+        label = Label("source", "lines that readers do not see", pieces=tuple(pieces))
+        change.rows.append(_source_row(label))
+    if old != new and not change.is_changed:
+        # Nothing that is read differs: blank lines, or a way of writing that no block shows.
+        label = Label("source", "blank lines, spaces or numbers of items; it reads the same")
+        change.rows.append(_source_row(label))
+    return change
+
+
+def compare_items(key, label, old, new, budget):
+    """The TextChange between two lists of plain texts; what only stands elsewhere is a move."""
+    return TextChange(key, label, _rows(item_blocks(old), item_blocks(new), budget))
+
+
+def _source_row(label):
+    block = Block("source", "lines of the source", (), (), "", 0, 0)
+    return Row("changed", block, block, (), (label,))
+
+
+def _rows(old, new, budget):
+    """The rows of two runs of blocks."""
+    old_texts, new_texts = [block.text for block in old], [block.text for block in new]
+    pairs = dict(anchored_pairs(old_texts, new_texts, budget))
+    taken = set(pairs.values())
+    waiting = {}
+    for j, text in enumerate(new_texts):
+        if j not in taken and text.strip():
+            waiting.setdefault(text, []).append(j)
+    moves = {}
+    for i, text in enumerate(old_texts):
+        if i not in pairs and waiting.get(text):
+            moves[i] = waiting[text].pop(0)
+    moved = {j: i for i, j in moves.items()}
+    spine = _with_similar(old, new, pairs, moves, moved, budget)
+    rows, i, j = [], 0, 0
+    followed = False
+    for next_i, next_j in [*spine, (len(old), len(new))]:
+        followed = followed and (i, j) == (next_i, next_j)
+        for index in range(i, next_i):
+            block = old[index]
+            if index in moves:
+                to = new[moves[index]].place
+                rows.append(Row("stood", block, None, _kept(block), from_place=block.place, to_place=to,
+                                goes_with=moves[index]))  # fmt: skip
+            else:
+                rows.append(Row("removed", block, None, whole(block, REMOVED)))
+        for index in range(j, next_j):
+            block = new[index]
+            if index in moved:
+                source = old[moved[index]]
+                rows.append(Row("moved", None, block, _kept(block), _side_labels(source, block, budget, followed=False),
+                                from_place=source.place, to_place=block.place, goes_with=index))  # fmt: skip
+            else:
+                rows.append(Row("added", None, block, whole(block, ADDED)))
+        if next_i < len(old):
+            rows.append(_pair_row(old[next_i], new[next_j], budget, followed))
+        i, j, followed = next_i + 1, next_j + 1, True
+    return rows
+
+
+def _with_similar(old, new, pairs, moves, moved, budget):
+    """All (i, j) that stand side by side: the equal ones, and in the gaps between them the similar ones."""
+    spine, i, j = [], 0, 0
+    for next_i, next_j in [*sorted(pairs.items()), (len(old), len(new))]:
+        gone = [index for index in range(i, next_i) if index not in moves]
+        come = [index for index in range(j, next_j) if index not in moved]
+        spine += _similar(old, new, gone, come, budget)
+        if next_i < len(old):
+            spine.append((next_i, next_j))
+        i, j = next_i + 1, next_j + 1
+    return spine
+
+
+def _similar(old, new, gone, come, budget):
+    """[(i, j)] in order, the pairing of a gap that shares the most words."""
+    if not gone or not come:
+        return []
+    if len(gone) == len(come) == 1:
+        i, j = gone[0], come[0]
+        # Side by side whatever they share: what was put in a block's place is what one wants to see beside it.
+        return [(i, j)] if old[i].kind == new[j].kind or _shared(_bag(old[i]), _bag(new[j])) >= MIN_SHARED else []
+    cost = len(gone) * sum(len(new[j].tokens) for j in come)
+    if len(gone) * len(come) > MAX_GAP_PAIRS or not budget.take(cost // 4):
+        return [(i, j) for i, j in zip(gone, come, strict=False) if _shared(_bag(old[i]), _bag(new[j])) >= MIN_SHARED]
+    old_bags, new_bags = [_bag(old[i]) for i in gone], [_bag(new[j]) for j in come]
+    shared = [[_shared(a, b) for b in new_bags] for a in old_bags]
+    best = [[0.0] * (len(come) + 1) for _ in range(len(gone) + 1)]
+    for a in range(len(gone) - 1, -1, -1):
+        for b in range(len(come) - 1, -1, -1):
+            together = shared[a][b] + best[a + 1][b + 1] if shared[a][b] >= MIN_SHARED else 0
+            best[a][b] = max(together, best[a + 1][b], best[a][b + 1])
+    chosen, a, b = [], 0, 0
+    while a < len(gone) and b < len(come):
+        if shared[a][b] >= MIN_SHARED and best[a][b] == shared[a][b] + best[a + 1][b + 1]:
+            chosen.append((gone[a], come[b]))
+            a, b = a + 1, b + 1
+        elif best[a][b] == best[a + 1][b]:
+            a += 1
+        else:
+            b += 1
+    return chosen
+
+
+def _bag(block):
+    return Counter(token for token in (split_words(block.text) if block.is_code else block.tokens) if token.strip())
+
+
+def _shared(one, other):
+    """The part of the words of two bags that is in both, 0 to 1 (Dice 1945 over multisets)."""
+    total = one.total() + other.total()
+    return 2 * sum(min(count, other[word]) for word, count in one.items()) / total if total else 0.0
+
+
+def _equal_row(old, new):
+    return Row("equal", old, new, _kept(new))
+
+
+def _kept(block):
+    return whole(block, KEPT)
+
+
+def whole(block, sign):
+    """All of a block as pieces of one sign."""
+    return tuple(_runs((sign, text, style, style) for text, style in zip(block.tokens, block.styles, strict=True)))
+
+
+def _pair_row(old, new, budget, followed):
+    """Two blocks side by side. followed: so were the two before them, with nothing between."""
+    labels = _side_labels(old, new, budget, followed=followed)
+    if old.tokens == new.tokens:
+        pieces = _kept_runs(old, new)
+        return Row("changed" if labels else "equal", old, new, pieces, labels)
+    pieces = _changed_pieces(old, new, budget)
+    if pieces is None:
+        return Row("whole", old, new, (*whole(old, REMOVED), *whole(new, ADDED)), labels)
+    return Row("changed", old, new, pieces, (*labels, *_style_labels(pieces, budget)))
+
+
+def _kept_runs(old, new):
+    return tuple(
+        _runs((KEPT, *three) for three in zip(new.tokens, old.styles, new.styles, strict=True)),
+    )
+
+
+def _changed_pieces(old, new, budget):
+    """The pieces of two blocks with other words; None when more than half changed or it would cost too much."""
+    if old.is_code != new.is_code:
+        return None
+    if max(len(old.tokens), len(new.tokens)) > MAX_TOKENS:
+        budget.ran_out = True
+        return None
+    pairs = kept_pairs(old.tokens, new.tokens, budget)
+    if pairs is None:
+        return None
+    signed = _signed(old, new, pairs)
+    if not old.is_code:
+        signed = _readable(signed)
+        changed = sum(len(text) for sign, text, _, _ in signed if sign != KEPT and text.strip())
+        if changed * 2 > len(old.text) + len(new.text):
+            return None
+    return tuple(_runs(signed))
+
+
+def _signed(old, new, pairs):
+    signed, i, j = [], 0, 0
+    for next_i, next_j in [*pairs, (len(old.tokens), len(new.tokens))]:
+        signed += [(REMOVED, old.tokens[k], old.styles[k], PLAIN) for k in range(i, next_i)]
+        signed += [(ADDED, new.tokens[k], PLAIN, new.styles[k]) for k in range(j, next_j)]
+        if next_i < len(old.tokens):
+            signed.append((KEPT, new.tokens[next_j], old.styles[next_i], new.styles[next_j]))
+        i, j = next_i + 1, next_j + 1
+    return signed
+
+
+def _readable(signed):
+    """The same edits with kept crumbs between them given up: a sentence written anew reads as out and in.
+
+    Source: the semantic clean-up of N. Fraser, "Writing: Diff Strategies", 2006: what is kept must be longer than
+    what changed on each side of it.
+    """
+    signed = _without_crumbs(signed, lambda text, left, right: not text.strip())
+    return _without_crumbs(signed, lambda text, left, right: len(text) * 2 <= min(left, right))
+
+
+def _without_crumbs(signed, is_crumb):
+    """Turn the kept runs between two edits into edits where is_crumb(text, characters left, characters right)."""
+    groups = []
+    for item in signed:
+        is_kept = item[0] == KEPT
+        if groups and groups[-1][0] == is_kept:
+            groups[-1][1].append(item)
+        else:
+            groups.append((is_kept, [item]))
+    lengths = [sum(len(text) for _, text, _, _ in items) for _, items in groups]
+    result = []
+    for index, (is_kept, items) in enumerate(groups):
+        text = "".join(text for _, text, _, _ in items) if is_kept and 0 < index < len(groups) - 1 else ""
+        if text and is_crumb(text, lengths[index - 1], lengths[index + 1]):
+            result += [(REMOVED, text, old, PLAIN) for _, text, old, _ in items]
+            result += [(ADDED, text, PLAIN, new) for _, text, _, new in items]
+        else:
+            result += items
+    return _sorted_edits(result)
+
+
+def _sorted_edits(signed):
+    """Between two kept runs all that is out stands before all that is in."""
+    result, removed, added = [], [], []
+    for item in [*signed, None]:
+        if item is None or item[0] == KEPT:
+            result += [*removed, *added]
+            removed, added = [], []
+            if item is not None:
+                result.append(item)
+        else:
+            (removed if item[0] == REMOVED else added).append(item)
+    return result
+
+
+def _runs(signed):
+    """Neighbours of one sign and one style as one Piece."""
+    current, texts = None, []
+    for sign, text, old, new in signed:
+        if (sign, old, new) != current:
+            if texts:
+                yield Piece(current[0], "".join(texts), *current[1:])
+            current, texts = (sign, old, new), []
+        texts.append(text)
+    if texts:
+        yield Piece(current[0], "".join(texts), *current[1:])
+
+
+def _side_labels(old, new, budget, *, followed):
+    """What differs between two blocks but their words."""
+    labels = []
+    if old.kind == new.kind == "heading" and old.level != new.level:
+        labels.append(Label("level", f"heading level {old.level} → {new.level}"))
+    elif old.is_code and new.is_code and old.language != new.language:
+        names = old.language or "none", new.language or "none"
+        labels.append(Label("language", f"code language {names[0]} → {names[1]}"))
+    elif old.setting != new.setting:
+        labels.append(Label("setting", f"was {old.setting}, is {new.setting}"))
+    if old.tokens == new.tokens:
+        labels += _style_labels(_kept_runs(old, new), budget)
+        if not labels and old.source != new.source:
+            pieces = tuple(line_pieces(old.source, new.source, budget))
+            labels.append(Label("source", "written differently, reads the same", pieces=pieces))
+        if not labels and followed and old.loose != new.loose:
+            labels.append(Label("source", f"blank lines before it {old.loose} → {new.loose}"))
+    return tuple(labels)
+
+
+def _style_labels(pieces, budget):
+    """Labels for the kept pieces that stand otherwise than before."""
+    labels = []
+    for piece in pieces:
+        if not piece.is_kept or piece.old == piece.new:
+            continue
+        old, new = piece.old, piece.new
+        for name in sorted(new.formats - old.formats):
+            labels.append(Label("format", f"now {name}", piece.text))
+        for name in sorted(old.formats - new.formats):
+            labels.append(Label("format", f"no longer {name}", piece.text))
+        if old.address != new.address:
+            labels.append(_address_label(piece, budget))
+    # A link over words of two formats is two pieces, and one change.
+    return list(dict.fromkeys(labels))
+
+
+def _address_label(piece, budget):
+    old, new = piece.old, piece.new
+    if new.is_image:
+        return Label("image", "other image here", piece.text, tuple(word_pieces(old.address, new.address, budget)))
+    if not old.address:
+        return Label("link", "now a link", piece.text, (Piece(ADDED, new.address),))
+    if not new.address:
+        return Label("link", "no longer a link", piece.text, (Piece(REMOVED, old.address),))
+    return Label("link", "link goes elsewhere", piece.text, tuple(word_pieces(old.address, new.address, budget)))
+
+
+def word_pieces(old, new, budget):
+    """[Piece] between two short texts without Markdown."""
+    old_block, new_block = line_block(old), line_block(new)
+    if not old_block or not new_block:
+        return [piece for block, sign in ((old_block, REMOVED), (new_block, ADDED)) if block
+                for piece in whole(block[0], sign)]  # fmt: skip
+    if old == new:
+        return list(_kept(new_block[0]))
+    pieces = _changed_pieces(old_block[0], new_block[0], budget)
+    return list(pieces or (*whole(old_block[0], REMOVED), *whole(new_block[0], ADDED)))
+
+
+def line_pieces(old, new, budget):
+    """[Piece] between two texts by whole lines."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    old_block = Block("code", "", tuple(before), (PLAIN,) * len(before), old, 0, 0)
+    new_block = Block("code", "", tuple(after), (PLAIN,) * len(after), new, 0, 0)
+    pieces = _changed_pieces(old_block, new_block, budget)
+    return list(pieces or (*whole(old_block, REMOVED), *whole(new_block, ADDED)))
+
+
+def words_of(pieces, sign):
+    """How many words the pieces of one sign have."""
+    return sum(words_in(piece.text) for piece in pieces if piece.sign == sign)

@@ -1,0 +1,159 @@
+"""Two JSON values by path: what is new, gone, other, and what only stands elsewhere in its list."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+from posts.diff.sequences import anchored_pairs
+from posts.diff.texts import ADDED, REMOVED, Piece, word_pieces
+
+CLAIMS = ("score", "revision", "flags", "hash", "view_count", "reading_time")
+
+
+@dataclass
+class ValueChange:
+    """One change at `pointer` (RFC 6901). kind: added, removed, changed, moved; `from_place` counts from 1."""
+
+    pointer: str
+    kind: str
+    pieces: tuple
+    from_place: int = 0
+    to_place: int = 0
+    mark: int = 0
+
+    @property
+    def is_claim(self):
+        """Whether the record says this of itself."""
+        return self.pointer.split("/")[1] in CLAIMS
+
+    @property
+    def old_pieces(self):
+        return [piece for piece in self.pieces if not piece.is_added]
+
+    @property
+    def new_pieces(self):
+        return [piece for piece in self.pieces if not piece.is_removed]
+
+    @property
+    def what(self):
+        """The kind of change in words, for the list of marks."""
+        if self.kind == "moved":
+            return f"moved from {self.from_place} to {self.to_place}"
+        return {"added": "new", "removed": "taken out", "changed": "other value"}[self.kind]
+
+
+def compare_values(old, new, budget, pointer="", *, ordered_at=()):
+    """[ValueChange] between two JSON values; empty only when they are the same JSON.
+
+    ordered_at: pointers of objects whose order of keys is content.
+    """
+    if json.dumps(old) == json.dumps(new):
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        return _objects(old, new, budget, pointer, ordered_at)
+    if isinstance(old, list) and isinstance(new, list):
+        return _lists(old, new, budget, pointer, ordered_at)
+    return [ValueChange(pointer, "changed", tuple(word_pieces(shown(old), shown(new), budget)))]
+
+
+def _objects(old, new, budget, pointer, ordered_at):
+    changes = []
+    for key in dict.fromkeys([*new, *old]):
+        at = f"{pointer}/{escaped(key)}"
+        if key not in old:
+            changes += _only(new[key], "added", at)
+        elif key not in new:
+            changes += _only(old[key], "removed", at)
+        else:
+            changes += compare_values(old[key], new[key], budget, at, ordered_at=ordered_at)
+    if pointer in ordered_at:
+        places = [[key for key in side if key in other] for side, other in ((old, new), (new, old))]
+        if places[0] != places[1]:
+            changes += _moves([(key, f"{pointer}/{escaped(key)}") for key in places[1]], places[0], budget)
+    return changes
+
+
+def _moves(now, before, budget):
+    keys = [key for key, _ in now]
+    kept = {j for _, j in anchored_pairs(before, keys, budget)}
+    place = {key: number for number, key in enumerate(before, 1)}
+    return [
+        ValueChange(at, "moved", (Piece(" ", key),), place[key], number)
+        for number, (key, at) in enumerate(now, 1)
+        if number - 1 not in kept
+    ]
+
+
+def _lists(old, new, budget, pointer, ordered_at):
+    old_items, new_items = [dumped(item) for item in old], [dumped(item) for item in new]
+    pairs = anchored_pairs(old_items, new_items, budget)
+    kept_old, kept_new = {i for i, _ in pairs}, {j for _, j in pairs}
+    gone = [i for i in range(len(old)) if i not in kept_old]
+    come = [j for j in range(len(new)) if j not in kept_new]
+    waiting = defaultdict(list)
+    for i in gone:
+        waiting[old_items[i]].append(i)
+    changes, moved = {}, set()
+    for j in come:
+        if waiting[new_items[j]]:
+            i = waiting[new_items[j]].pop(0)
+            moved.add(i)
+            piece = Piece(" ", shown(new[j]))
+            changes[j] = [ValueChange(f"{pointer}/{j}", "moved", (piece,), i + 1, j + 1)]
+    gone = [i for i in gone if i not in moved]
+    come = [j for j in come if j not in changes]
+    partners = _partners(old, new, gone, come)
+    paired = set(partners.values())
+    for j in come:
+        at = f"{pointer}/{j}"
+        if (i := partners.get(j)) is None:
+            changes[j] = _only(new[j], "added", at)
+        else:
+            changes[j] = compare_values(old[i], new[j], budget, at, ordered_at=ordered_at)
+    removed = [change for i in gone if i not in paired for change in _only(old[i], "removed", f"{pointer}/{i}")]
+    return [*(change for j in sorted(changes) for change in changes[j]), *removed]
+
+
+def _partners(old, new, gone, come):
+    """{j: i}: items that are the same thing with other words: objects of one name, else neighbours in order."""
+    partners, names = {}, {}
+    for i in gone:
+        if (name := _name(old[i])) is not None:
+            names.setdefault(name, i)
+    for j in come:
+        if (i := names.pop(_name(new[j]), None)) is not None:
+            partners[j] = i
+    left = set(gone) - set(partners.values())
+    for j in come:
+        if j not in partners and j in left:
+            partners[j] = j
+    return partners
+
+
+def _name(item):
+    """What makes an object of a list itself: its address, name or caption."""
+    if isinstance(item, dict):
+        for key in ("url", "name", "caption"):
+            if isinstance(item.get(key), str):
+                return item[key]
+    return None
+
+
+def _only(value, kind, pointer):
+    sign = ADDED if kind == "added" else REMOVED
+    return [ValueChange(pointer, kind, (Piece(sign, shown(value)),))]
+
+
+def dumped(value):
+    """JSON that is equal for equal values alone: 1, 1.0 and true are three."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def shown(value):
+    """A JSON value as a person reads it."""
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def escaped(key):
+    """A key inside a JSON Pointer."""
+    return str(key).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,1 @@
+"""Posts, decisions and refused rows as files."""

@@ -1,0 +1,176 @@
+"""Posts and decisions as JSON Lines or CSV: the way to other sites, to spreadsheets, and back to the generator.
+
+Everything is read in small sets by key and handed on at once: flat in memory, and no query stays open while a slow
+reader takes its time.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from posts.export.csv import csv_lines
+from posts.models import ImportIssue, Post, Review, Revision
+from posts.models.claims import claims_of_approval, claims_of_columns, with_claims
+from posts.models.fields import dump_json
+
+CHUNK = 500
+# Whole texts that are in memory at once: each may be as large as a record may be.
+TEXTS = 50
+CSV_COLUMNS = (
+    "source_id",
+    "reference",
+    "slug",
+    "title",
+    "topic",
+    "stack",
+    "tools",
+    "difficulty",
+    "version",
+    "status",
+    "live_version",
+    "waits",
+    "flagged",
+    "withdrawn",
+    "first_published_at",
+    "changed_at",
+    "fingerprint",
+)
+
+
+def export_posts(stream, *, live=False):
+    """Write one record a line to a binary `stream`, in the order of identities; return how many.
+
+    The proposed text of every post by default, with the claims and the view count of today; with `live` what readers
+    see, where that was released and is not withdrawn.
+    """
+    return _write(stream, json_lines(Post.objects.all(), live=live, key="source_id"))
+
+
+def json_lines(posts, *, live=False, key="pk"):
+    """Yield the records of a queryset of posts as lines of JSON (bytes), in the order of `key`."""
+    if live:
+        posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
+    pointer = "live_revision_id" if live else "head_revision_id"
+    claimed = ("live_approval__claims",) if live else ("view_count", "claimed_revision", "claimed_hash", "flags")
+    for chunk in in_chunks(posts, (pointer, "slug", *claimed), key, size=TEXTS):
+        snapshots = dict(Revision.objects.filter(pk__in=[row[0] for row in chunk]).values_list("pk", "snapshot"))
+        for pk, slug, *values in chunk:
+            snapshot = snapshots[pk]
+            claims = claims_of_approval(*values, snapshot) if live else claims_of_columns(*values)
+            yield json_line(with_claims(snapshot, claims, slug=slug))
+
+
+def posts_as_csv(posts):
+    """A queryset of posts as lines of CSV, a row of CSV_COLUMNS for each; no cell of it is run as a formula."""
+    columns = (
+        "source_id",
+        "reference",
+        "slug",
+        "title",
+        "topic",
+        "stack",
+        "tools",
+        "difficulty",
+        "head_revision__version",
+        "head_revision__status",
+        "live_revision__version",
+        "awaits_review",
+        "needs_human_review",
+        "withdrawn_at",
+        "first_published_at",
+        "changed_at",
+        "head_revision__fingerprint",
+    )
+    return csv_lines(CSV_COLUMNS, (row for chunk in in_chunks(posts, columns, "pk") for row in chunk))
+
+
+def export_reviews(stream):
+    """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many. Those that were
+    taken back are left out.
+
+    source_id, fingerprint, version, outcome (approved, approved_in_part, changes_requested, rejected), reason, comment,
+    is_bulk, decided_at and revoked_at (UTC, ISO 8601): what the generator can learn from, and no name of a person.
+    """
+    columns = (
+        "revision__post__source_id",
+        "fingerprint",
+        "revision__version",
+        "outcome",
+        "reason_code",
+        "comment",
+        "is_bulk",
+        "created_at",
+        "revoked_at",
+    )
+    names = "source_id fingerprint version outcome reason comment is_bulk decided_at revoked_at".split()
+    return _write(
+        stream,
+        (
+            json_line(dict(zip(names, map(_plain, row), strict=True)))
+            for chunk in in_chunks(Review.objects.filter(undone_at=None), columns, "pk")
+            for row in chunk
+        ),
+    )
+
+
+def json_line(value):
+    """`value` as one line of JSON (bytes): also for programs that end a line where Unicode lets one end."""
+    text = dump_json(value)
+    if not text.isascii():
+        text = text.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return text.encode() + b"\n"
+
+
+def issue_lines(batch, kind):
+    """Yield the open rows of one kind that an import kept, as they came (bytes, one a line)."""
+    issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
+    for chunk in in_chunks(issues, ("raw",), "pk"):
+        for (raw,) in chunk:
+            # Readers take a line end for the end of the row.
+            yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
+
+
+def written_issues(stream, batch, kind):
+    """Write what issue_lines gives; return how many."""
+    return _write(stream, issue_lines(batch, kind))
+
+
+def write_to_file(output, write):
+    """Call `write` with a binary stream to the file `output` ("-": standard output); return what it returns.
+
+    A file is written beside its place and renamed at the end: a reader never finds half of it. Raises OSError.
+    """
+    if output == "-":
+        return write(sys.stdout.buffer)
+    target = Path(output)
+    part = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)  # noqa: SIM115
+    try:
+        with part:
+            result = write(part)
+        os.replace(part.name, target)
+    except BaseException:
+        os.unlink(part.name)
+        raise
+    return result
+
+
+def in_chunks(rows, columns, key, size=CHUNK):
+    """Lists of tuples of `columns`, `size` rows each, walking the unique column `key`."""
+    rows = rows.order_by(key).values_list(key, *columns)
+    last = None
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:size]):
+        last = chunk[-1][0]
+        yield [row[1:] for row in chunk]
+
+
+def _write(stream, lines):
+    count = 0
+    for line in lines:
+        stream.write(line)
+        count += 1
+    return count
+
+
+def _plain(value):
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,29 @@
+from django.db import transaction
+
+from posts.audit.log import note_audit
+from posts.db.change_log import LISTS, SWITCHES, note_changes
+from posts.errors import require
+from posts.listing.site_stats import store_figures
+from posts.models import ImportBatch, Origin
+from posts.operations.patience import patience
+
+
+@transaction.atomic
+def declare_origin(batch, origin, *, by):
+    """Say who wrote the posts of an import (an Origin), in place of what was said before; return the batch.
+
+    Pages, feeds, lines of lists and the site's numbers follow with this transaction, however many posts there are, and
+    no approval changes. `follow_batch_switch` brings the lists of authors in step: a machine's text is in none.
+    """
+    require(by, "import_posts")
+    batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+    before, origin = Origin(batch.origin), Origin(origin)
+    if origin != before:
+        batch.origin = origin
+        batch.save(update_fields=["origin"])
+        note_changes([SWITCHES, LISTS])
+        with patience():
+            store_figures()
+        detail = f"{batch}: {before.label.lower()} → {origin.label.lower()}"
+        note_audit("origin of an import declared", post=None, by=by, detail=detail)
+    return batch

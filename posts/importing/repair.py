@@ -1,0 +1,82 @@
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from posts.audit.log import note_audit
+from posts.errors import Refused, require
+from posts.importing.decisions import decide_chunk, validated
+from posts.importing.locks import AlreadyRunning, source_lock
+from posts.importing.pipeline import busy_message, write_decisions
+from posts.importing.publication import Hold
+from posts.importing.readers.base import Row
+from posts.models import HoldReason, ImportBatch, ImportIssue
+from posts.models.import_batch import COUNTS
+
+MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
+
+
+class _NothingSeen:
+    def first_lines(self, source_ids):
+        return {}
+
+
+def repair_row(issue, text, *, by):
+    """Bring in the mended `text` of a refused or duplicate row, as part of its import; return what it became: one of
+    COUNTS. Raises RecordRefused while the text is no record yet, and Refused; nothing is changed then."""
+    require(by, "import_posts")
+    raw = text.strip().encode()
+    Row(issue.line, raw).parse()
+    batch = issue.batch
+    try:
+        # A run that goes on writes its counts as a whole; two must not write them at once.
+        with source_lock(batch.source_path or f"import {batch.pk}"), transaction.atomic():
+            return _bring_in(issue, raw, by)
+    except AlreadyRunning:
+        raise Refused(busy_message(batch.source_path)) from None
+
+
+def _bring_in(issue, raw, by):
+    batch = ImportBatch.objects.select_for_update().get(pk=issue.batch_id)
+    issue = _mendable(issue)
+    if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
+        raise Refused(f"Import {batch.pk} was rolled back. Import the mended row as a file of its own.")
+    row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
+    incoming, refused = validated(batch, [row], {})
+    decisions, _ = decide_chunk(batch, [row], incoming, refused, _NothingSeen())
+    decisions.author_id = by.pk if by else None
+    write_decisions(decisions)
+    became = next(count for count in COUNTS if decisions.counts[count])
+    _close(issue, ImportIssue.Resolution.REPAIRED, by)
+    ImportBatch.objects.filter(pk=batch.pk).update(**{issue.kind: F(issue.kind) - 1, became: F(became) + 1})
+    note_audit("row repaired", post=None, by=by, detail=f"{batch}, line {issue.line}: {became}")
+    return became
+
+
+def _holds_of(issue):
+    """Why the row is held; of rows from before reasons were recorded, only that it is."""
+    if issue.held and not issue.holds:
+        return (Hold(HoldReason.NOT_RECORDED),)
+    return tuple(Hold(*hold) for hold in issue.holds)
+
+
+@transaction.atomic
+def leave_row_out(issue, *, by):
+    """Settle a refused or duplicate row by doing nothing with it."""
+    require(by, "import_posts")
+    issue = _mendable(issue)
+    _close(issue, ImportIssue.Resolution.LEFT_OUT, by)
+    note_audit("row left out", post=None, by=by, detail=f"{issue.batch}, line {issue.line}")
+
+
+def _mendable(issue):
+    issue = ImportIssue.objects.select_for_update(of=("self",)).select_related("batch").get(pk=issue.pk)
+    if issue.kind not in MENDABLE:
+        raise Refused("Only refused and duplicate rows can be mended.")
+    if issue.resolution:
+        raise Refused(f"This row is settled already: {issue.get_resolution_display().lower()}.")
+    return issue
+
+
+def _close(issue, resolution, by):
+    issue.resolution, issue.resolved_by, issue.resolved_at = resolution, by, timezone.now()
+    issue.save(update_fields=["resolution", "resolved_by", "resolved_at"])

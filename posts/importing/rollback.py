@@ -1,0 +1,250 @@
+import contextlib
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from posts.audit.log import note_audit
+from posts.db.change_log import note_changes, post_key
+from posts.errors import Refused, require
+from posts.importing.locks import AlreadyRunning, source_lock
+from posts.importing.pipeline import CHUNK_ROWS, busy_message
+from posts.importing.writers import writer_for
+from posts.listing.refresh import refresh_listings
+from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
+from posts.operations.patience import patience
+from posts.operations.release import move_back, revoke_approvals, rollback_target
+from posts.review_queue.ranking import admit_posts
+
+COUNTS = ("withdrawn", "set_back", "kept", "approved_since")
+
+
+@dataclass(frozen=True)
+class RollbackPlan:
+    """What rolling a batch back would do, in numbers of posts."""
+
+    withdraws: int  # it created them
+    sets_back: int  # it gave them another text
+    keeps: int  # a person or a later import changed them since
+    were_approved: int  # of the first two: approved since, so readers will see a change
+
+
+def plan_rollback(batch):
+    """The RollbackPlan of `batch` as things stand now: one walk over its revisions."""
+    of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
+    is_head = Q(post__head_revision__batch=batch)
+    is_created = Q(post__first_batch=batch)
+    with patience():
+        counts = of_batch.aggregate(
+            withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
+            sets_back=Count("pk", filter=is_head & ~is_created),
+            keeps=Count("pk", filter=~is_head),
+            were_approved=Count(
+                "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
+            ),
+        )  # fmt: skip
+    return RollbackPlan(**counts)
+
+
+def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
+    """Take back what an import did; return the batch, whose `rollback` counts it.
+
+    Posts that it created are withdrawn, posts that it gave another text get the text before as a new revision, and
+    readers the release before, if somebody approved the import's text since (that is listed). What a person or a
+    later import changed since is kept as it is and listed. Nothing is deleted. Chunk by chunk: killed anywhere and
+    called again it goes on, and a second whole call changes nothing.
+    on_chunk(batch) is called after each chunk. Raises Refused while the import runs.
+    """
+    require(by, "import_posts")
+    name = batch.source_path or f"import {batch.pk}"
+    try:
+        with source_lock(name):
+            batch = ImportBatch.objects.get(pk=batch.pk)
+            if batch.state == ImportBatch.State.ROLLED_BACK:
+                return batch
+            if batch.state == ImportBatch.State.WAITING:
+                raise Refused(f"Import {batch.pk} has not begun, so there is nothing to roll back.")
+            _begin(batch, by, why)
+            while _take_chunk(batch, by, shield):
+                if on_chunk:
+                    on_chunk(batch)
+            _end(batch, by)
+            return batch
+    except AlreadyRunning:
+        raise Refused(f"{busy_message(batch.source_path)} Stop it first.") from None
+
+
+@transaction.atomic
+def _begin(batch, by, why):
+    if batch.state != ImportBatch.State.ROLLING_BACK:
+        batch.state = ImportBatch.State.ROLLING_BACK
+        batch.rollback = {"why": why[:500], "began": timezone.now().isoformat(), "after": 0} | dict.fromkeys(COUNTS, 0)
+        batch.save(update_fields=["state", "rollback"])
+        note_audit("import roll-back started", post=None, by=by, detail=f"{batch}. {why}".strip())
+
+
+@transaction.atomic
+def _end(batch, by):
+    batch.issues.filter(kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN).update(
+        resolution=ImportIssue.Resolution.ROLLED_BACK, resolved_by=by, resolved_at=timezone.now()
+    )
+    batch.state = ImportBatch.State.ROLLED_BACK
+    batch.rollback |= {"ended": timezone.now().isoformat()}
+    batch.save(update_fields=["state", "rollback"])
+    counts = ", ".join(f"{batch.rollback[name]} {name.replace('_', ' ')}" for name in COUNTS)
+    note_audit("import rolled back", post=None, by=by, detail=f"{batch}: {counts}")
+
+
+def _take_chunk(batch, by, shield):
+    """Roll the next posts back in one transaction that also says how far it is; whether there were any."""
+    with shield(), transaction.atomic():
+        found = batch.revisions.filter(pk__gt=batch.rollback["after"]).order_by("pk").values_list("pk", "post_id")
+        found = list(found[: CHUNK_ROWS[connection.vendor]])
+        if not found:
+            return False
+        ids = {post_id for _, post_id in found}
+        note_changes(map(post_key, ids))
+        posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
+        # Without the texts: most posts of a batch are only withdrawn.
+        posts = posts.select_related("head_revision__author", "live_revision").only(
+            "source_id",
+            "first_batch_id",
+            "withdrawn_at",
+            "live_approval_id",
+            *(
+                f"head_revision__{name}"
+                for name in ("number", "version", "fingerprint", "batch_id", "author__username")
+            ),
+            *(f"live_revision__{name}" for name in ("version", "fingerprint", "batch_id", "post_id")),
+        )
+        step = _Step(batch, by)
+        for post in posts:
+            step.take(post)
+        step.write()
+        rollback = batch.rollback | {"after": found[-1][0]}
+        rollback |= {name: rollback[name] + step.counts[name] for name in COUNTS}
+        ImportBatch.objects.filter(pk=batch.pk).update(rollback=rollback)
+    batch.rollback = rollback
+    return True
+
+
+class _Step:
+    """One chunk of posts: sorted first, then written in sets."""
+
+    def __init__(self, batch, by):
+        self.batch = batch
+        self.by = by
+        self.why = f"Import {batch.pk} rolled back."
+        self.now = timezone.now()
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.withdrawn, self.set_back, self.issues = [], [], []
+
+    def take(self, post):
+        """Decide what becomes of one locked post."""
+        head = post.head_revision
+        if head.batch_id != self.batch.pk:
+            self.keep(post)
+        elif post.first_batch_id != self.batch.pk:
+            self.set_back.append(post)
+        elif post.withdrawn_at is None:
+            if post.live_revision_id:
+                self.note(
+                    post, ImportIssue.Kind.SET_BACK, f"{post.live_revision.version} was approved since; withdrawn."
+                )
+            self.withdrawn.append(post)
+
+    def keep(self, post):
+        """A person's work, or a later import's, is never taken back with this one."""
+        head = post.head_revision
+        if head.batch_id:
+            reason = f"Import {head.batch_id} brought {head.version} since."
+        else:
+            reason = f"{head.author or 'Somebody'} saved {head.version} since."
+        if post.is_live and post.live_revision.batch_id == self.batch.pk:
+            reason += f" Readers see {post.live_revision.version}, which is of this import."
+        self.counts["kept"] += 1
+        self.note(post, ImportIssue.Kind.KEPT, reason, is_approved=False)
+
+    def note(self, post, kind, reason, is_approved=True):
+        self.counts["approved_since"] += is_approved
+        self.issues.append(ImportIssue(batch=self.batch, kind=kind, line=0, problems=[["", reason]], post=post))
+
+    def write(self):
+        """Write everything in the caller's transaction."""
+        self.counts["withdrawn"] += len(self.withdrawn)
+        self.counts["set_back"] += len(self.set_back)
+        self._withdraw(self.withdrawn)
+        self._write_texts_before()
+        ImportIssue.objects.bulk_create(self.issues)
+        # Also where only the working copy was set back: the import that the post counts to is another one again, and
+        # its switch may be off.
+        changed = [post.pk for post in (*self.withdrawn, *self.set_back) if post.live_revision_id]
+        refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
+
+    def _withdraw(self, posts):
+        ids = [post.pk for post in posts]
+        Post.objects.filter(pk__in=ids).update(withdrawn_at=self.now)
+        admit_posts(ids)
+        Release.objects.bulk_create(
+            Release(
+                post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=self.by, made_by=self.by,
+                made_at=self.now, why=self.why
+            )
+            for post in posts
+        )  # fmt: skip
+        AuditEntry.objects.bulk_create(
+            AuditEntry(
+                action="withdrawn", post=post, revision_id=post.head_revision_id, made_by=self.by, detail=self.why,
+                fingerprint=post.head_revision.fingerprint, made_at=self.now
+            )
+            for post in posts
+        )  # fmt: skip
+
+    def _write_texts_before(self):
+        if not self.set_back:
+            return
+        posts = [self._with_readers_set_back(post) for post in self.set_back]
+        before = self._before()
+        texts = [(post, before[post.pk][0]) for post in posts]
+        revisions = writer_for(connection).write_restored(
+            [(post, *before[post.pk]) for post in posts], by=self.by, why=self.why
+        )
+        AuditEntry.objects.bulk_create(
+            AuditEntry(
+                action="restored", post=post, revision_id=revision_id, fingerprint=text.fingerprint, made_by=self.by,
+                detail=self.why, made_at=self.now
+            )
+            for (post, text), revision_id in zip(texts, revisions, strict=True)
+        )  # fmt: skip
+
+    def _with_readers_set_back(self, post):
+        """Where somebody approved the import's text since, readers get the release before, or nothing."""
+        if post.live_revision_id is None or post.live_revision.batch_id != self.batch.pk:
+            return post
+        left = post.live_revision
+        target = rollback_target(post)
+        if target is None:
+            revoke_approvals(left, by=self.by)
+            if post.withdrawn_at is None:
+                self._withdraw([post])
+            after = "withdrawn: no text was released before"
+        else:
+            move_back(post, target, by=self.by, why=self.why, is_listed_later=True)
+            after = f"readers see {target.version} again"
+        self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since; {after}.")
+        return Post.objects.with_texts().get(pk=post.pk)
+
+    def _before(self):
+        """{post id: (the last revision before this batch's first, the id of the import that it counts to then)}."""
+        posts = [post.pk for post in self.set_back]
+        firsts, latest, batches = {}, {}, {}
+        rows = Revision.objects.filter(post__in=posts).order_by("number").values_list("post_id", "pk", "batch_id")
+        for post_id, pk, batch_id in rows:
+            if batch_id == self.batch.pk:
+                firsts.setdefault(post_id, pk)
+            elif post_id not in firsts:
+                latest[post_id] = pk
+                batches[post_id] = batch_id or batches.get(post_id)
+        found = Revision.objects.in_bulk(list(latest.values()))
+        return {post_id: (found[pk], batches[post_id]) for post_id, pk in latest.items()}

@@ -1,0 +1,123 @@
+"""Imports, rehearsals and roll-backs that a worker does while people do something else."""
+
+import contextlib
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+
+from posts.errors import Refused
+from posts.importing.index_switch import follow_batch_switch
+from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source, shortened
+from posts.importing.rollback import roll_back_batch
+from posts.importing.sources import SourceUnreadable, open_source
+from posts.importing.uploads import remove_old_uploads
+from posts.jobs import enqueue_once, job, stop_if_asked
+from posts.models import ImportBatch
+from posts.models.import_batch import COUNTS
+from posts.operations.lift_hold import lift_hold
+
+SHOWN_ISSUES = 50
+# What running again mends by itself only if somebody changes something first.
+FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
+
+
+@job("import posts")
+def run_import(*, batch_id):
+    """Bring in the source of a batch, or what is left of it. A killed worker's run goes on where it was."""
+    batch = ImportBatch.objects.get(pk=batch_id)
+    if batch.state not in (ImportBatch.State.WAITING, ImportBatch.State.STOPPED, ImportBatch.State.RUNNING):
+        return
+    try:
+        with open_source(batch.source_path, name=batch.source_name) as source:
+            import_source(
+                source, batch=batch, by=batch.started_by, format=batch.format, on_chunk=lambda batch: stop_if_asked()
+            )
+    except FINAL as error:
+        ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
+            state=ImportBatch.State.STOPPED, message=str(error)[:2000]
+        )
+
+
+@job("rehearse an import")
+def rehearse_import(*, batch_id):
+    """Find out what importing would do, and keep that with the batch."""
+    batch = ImportBatch.objects.get(pk=batch_id)
+    issues = []
+
+    def note(issue):
+        if len(issues) < SHOWN_ISSUES:
+            issues.append(
+                {"kind": issue.kind, "line": issue.line, "first_line": issue.first_line, "problems": issue.problems}
+            )
+
+    try:
+        with open_source(batch.source_path, name=batch.source_name) as source:
+            seen = import_source(
+                source,
+                batch=batch,
+                by=batch.started_by,
+                format=batch.format,
+                dry_run=True,
+                on_chunk=lambda batch: stop_if_asked(),
+                on_issue=note,
+            )
+        found = {
+            "counts": {count: getattr(seen, count) for count in COUNTS},
+            "skip_reasons": seen.skip_reasons,
+            "breakdown": seen.breakdown,
+            "mapped": seen.mapped,
+            "samples": [sample | {"record": shortened(sample["record"])} for sample in seen.samples],
+            "seconds": round(seen.seconds, 1),
+            "issues": issues,
+        }
+    except FINAL as error:
+        found = {"error": str(error)[:2000]}
+    ImportBatch.objects.filter(pk=batch_id).update(rehearsal=found)
+
+
+@job("roll an import back")
+def run_rollback(*, batch_id, by_id=None, why=""):
+    """Take an import back, or what is left of it."""
+    by = User.objects.get(pk=by_id) if by_id else None
+    roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
+
+
+@job("lift a hold of an import")
+def run_lift(*, batch_id, reason, by_id=None, why=""):
+    """Lift one reason for which posts of an import are held, or what is left of them."""
+    by = User.objects.get(pk=by_id) if by_id else None
+    with contextlib.suppress(Refused):  # another run lifted it meanwhile
+        batch = ImportBatch.objects.get(pk=batch_id)
+        lift_hold(batch, reason, by=by, why=why, on_chunk=lambda posts: stop_if_asked())
+
+
+@job("follow the switch of an import")
+def follow_switch(*, batch_id):
+    """Bring lists in step with an import that was closed to search engines or opened again, or whose writer was
+    declared."""
+    follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
+
+
+@job("forget old uploads", every=timedelta(days=1))
+def forget_old_uploads():
+    """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
+    remove_old_uploads()
+
+
+def begin(task, batch, *, by, **arguments):
+    """Ask a worker for an import, a rehearsal or a roll-back of `batch`; asking twice is asking once."""
+    return enqueue_once(task, key=f"batch {batch.pk}", by=by, batch_id=batch.pk, **arguments)
+
+
+def begin_lifting(batch, reason, *, by, why):
+    """Ask a worker to lift a reason of `batch`; asking twice for the same reason is asking once."""
+    return enqueue_once(
+        run_lift, key=f"batch {batch.pk} {reason}", by=by, batch_id=batch.pk, reason=reason, by_id=by.pk, why=why
+    )
+
+
+def begin_following(batch, *, by):
+    """Ask a worker to follow the switch and the origin of `batch` as they stand now, also while it follows those
+    before."""
+    state = f"{'open' if batch.index_open else 'closed'} {batch.origin}"
+    return enqueue_once(follow_switch, key=f"batch {batch.pk} {state}", by=by, batch_id=batch.pk)

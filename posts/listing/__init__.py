@@ -1,0 +1,1 @@
+"""What is derived from live posts: terms, summaries, stored articles, search, counts."""

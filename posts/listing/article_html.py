@@ -1,0 +1,66 @@
+"""The HTML of a text: stored at release, cached before that, rendered once either way. What is stored is rendered anew
+in the background (posts/listing/rebuild_articles.py) when it would come out otherwise."""
+
+import hashlib
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+from django.utils.safestring import SafeString
+
+from posts.models import RenderedArticle
+from posts.page_cache.shared_cache import keep, recall
+from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
+
+CACHE_SECONDS = 3600
+
+
+def hosts_key():
+    """Sixteen hex digits for the set of allowed image hosts, which decides what a rendered page loads."""
+    return hashlib.sha256(" ".join(sorted(settings.IMAGE_HOSTS)).encode()).hexdigest()[:16]
+
+
+def rendering_key():
+    """What the HTML of every text depends on, as fields of a RenderedArticle."""
+    return {"renderer_version": RENDERER_VERSION, "hosts_key": hosts_key()}
+
+
+def _key(revision):
+    return {"fingerprint": revision.fingerprint, **rendering_key()}
+
+
+def store_article(revision):
+    """Keep the HTML of a released text, so that no reader waits for its rendering."""
+    RenderedArticle.objects.get_or_create(**_key(revision), defaults=rendered_fields(revision))
+
+
+def rendered_fields(revision):
+    """The fields of a RenderedArticle that are made of a text."""
+    rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
+    return {"html": str(rendered.html), "contents": [[h.level, h.id, h.text] for h in rendered.contents]}
+
+
+def with_stored_article(posts):
+    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text, in the same query."""
+    stored = RenderedArticle.objects.filter(fingerprint=OuterRef("live_revision__fingerprint"), **rendering_key())
+    return posts.annotate(
+        stored_html=Subquery(stored.values("html")[:1]), stored_contents=Subquery(stored.values("contents")[:1])
+    )
+
+
+def rendered_article(revision, *, stored_html=None, stored_contents=None):
+    """The RenderedText of `revision`: as stored if given, else from the cache, else rendered into the cache.
+
+    Writes nothing to the database: a GET never takes SQLite's write lock.
+    """
+    if stored_html is not None:
+        html, contents = stored_html, stored_contents
+    else:
+        key = "article:{fingerprint}:{renderer_version}:{hosts_key}".format(**_key(revision))
+        match recall(key):
+            case [str() as html, list() as contents]:
+                pass
+            case _:
+                html, contents = rendered_fields(revision).values()
+                keep(key, (html, contents), CACHE_SECONDS)
+    # The HTML left the sanitizer when it was stored; nothing else writes these places.
+    return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

@@ -1,0 +1,19 @@
+"""Jobs that follow a change of how articles are rendered, by a new version of the site or another IMAGE_HOSTS."""
+
+from datetime import timedelta
+
+from posts.jobs.control import stop_if_asked
+from posts.jobs.registry import job
+from posts.listing.rebuild_articles import forget_other_articles, rebuild_articles
+
+
+@job("bring stored articles up to date", every=timedelta(minutes=1), attempts=5)
+def bring_articles_up_to_date():
+    """Render live texts anew, so that readers wait for none of it; half a minute at a time, since others wait too."""
+    rebuild_articles(between=stop_if_asked)
+
+
+@job("forget old articles", every=timedelta(days=1))
+def forget_old_articles():
+    """Delete what was rendered otherwise than today."""
+    forget_other_articles(between=stop_if_asked)

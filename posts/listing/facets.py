@@ -1,0 +1,222 @@
+"""Ways to narrow a list or a search by terms, with how many posts each way leads to."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Exists, Max, OuterRef
+
+from posts.db.prepared import Prepared, planned_rows
+from posts.models import ListedText, PostTerm, Term
+from posts.page_cache.shared_cache import keep, recall
+
+Kind = Term.Kind
+# The kinds that a form offers, in its order. A text has one level and one language, so those exclude each other.
+FORM_KINDS = (Kind.DIFFICULTY, Kind.STACK, Kind.TOOL, Kind.CODE, Kind.LANGUAGE, Kind.TAG, Kind.AUTHOR)
+SINGLE = frozenset({Kind.DIFFICULTY, Kind.CODE, Kind.LANGUAGE, Kind.TOPIC})
+OPTIONS_SHOWN = 8
+OFFERED = tuple((kind, OPTIONS_SHOWN) for kind in FORM_KINDS)
+MAX_CHOSEN = 6
+# Counted are the latest so many posts of a list: what a page costs must not grow with the list.
+SAMPLE = 1_000
+# Of each kind; more than any page shows, so that a chosen one that is rare still has its number.
+COUNTED = 20
+CACHE_SECONDS = 600
+LEVELS = {"beginner": 0, "intermediate": 1, "advanced": 2}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A term to narrow by: how many posts have it, and whether it is chosen."""
+
+    term: Term
+    count: int
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """The options of one kind."""
+
+    kind: str
+    label: str
+    is_single: bool
+    options: list
+
+    @property
+    def has_choice(self):
+        return any(option.is_chosen for option in self.options)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The terms that a reader narrows by. is_impossible: one of them names nothing."""
+
+    terms: tuple = ()
+    is_impossible: bool = False
+
+    @classmethod
+    def from_query(cls, query, *, main=None):
+        """The Selection of request.GET; main: the term whose list is narrowed, which is none of them."""
+        wanted = [(str(kind), slug) for kind in FORM_KINDS for slug in query.getlist(kind) if slug]
+        wanted = list(dict.fromkeys(wanted))[:MAX_CHOSEN]
+        if not wanted:
+            return cls()
+        kinds, slugs = zip(*wanted, strict=True)
+        found = Term.objects.with_list().filter(
+            kind__in=set(kinds), slug__in={slug for slug in slugs if "\x00" not in slug}
+        )
+        terms = {(term.kind, term.slug): term for term in found}
+        return cls(
+            tuple(terms[term] for term in wanted if term in terms and terms[term] != main),
+            any(term not in terms for term in wanted),
+        )
+
+    @property
+    def query(self):
+        """The part of an address that names it: stack=go&tool=pgx."""
+        return urlencode([(term.kind, term.slug) for term in self.terms])
+
+    def without(self, kind):
+        """The same without the terms of a kind."""
+        return Selection(tuple(term for term in self.terms if term.kind != kind), self.is_impossible)
+
+
+def places_with(terms):
+    """The places (published_at, post_id) of the posts that have all `terms`: a walk along the rarest of them."""
+    return places_along(rarest_first(terms))
+
+
+def rarest_first(terms):
+    """The primary keys of Terms, in the order in which a walk takes them."""
+    return [term.pk for term in sorted(terms, key=lambda term: (term.listed_count, term.pk))]
+
+
+def places_along(keys):
+    """The places of the posts that have all terms with these primary keys: a walk along the first of them."""
+    if not keys:
+        return ListedText.objects.all()
+    first, *others = keys
+    places = PostTerm.objects.filter(term=first)
+    for term in others:
+        places = places.filter(Exists(PostTerm.objects.filter(post=OuterRef("post"), term=term)))
+    return places
+
+
+def list_groups(main, selection):
+    """(the Groups that narrow the list of the term `main` (None: all posts), how many posts were counted for them,
+    SAMPLE + 1 if there are more; 0 where the numbers of the terms themselves are known)."""
+    terms = (*((main,) if main else ()), *selection.terms)
+    if selection.is_impossible:
+        return [], 0
+    if not terms:
+        known = most_used(OFFERED)
+        return _groups({term.pk: term.listed_count for term in known}, None, selection, None, known=known), 0
+    counts, found = _counts(terms)
+    return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
+
+
+def search_groups(posts, selection, search):
+    """The Groups that narrow a search which found `posts`; search(Selection) → the posts that another one finds."""
+    return _groups(_count(posts), None, selection, lambda kind: _count(search(selection.without(kind))))
+
+
+def _without(terms, kind, main):
+    return tuple(term for term in terms if term.kind != kind or term == main)
+
+
+def _counts(terms):
+    """({term id: posts}, how many posts there are) of the latest SAMPLE posts that have all `terms`.
+
+    Kept in the cache until anything is listed or taken off a list of these terms: the former makes a new largest
+    number, the latter changes a count.
+    """
+    if not terms:
+        return {term.pk: term.listed_count for term in most_used(OFFERED)}, 0
+    latest = ListedText.objects.aggregate(latest=Max("pk"))["latest"]
+    key = "-".join(f"{term.pk}.{term.listed_count}" for term in sorted(terms, key=lambda term: term.pk))
+
+    key = f"facets:{latest}:{key}"
+    match recall(key):
+        case [dict() as counts, int() as found]:
+            return counts, found
+    rows = places_with(terms).order_by("-published_at", "-post_id").values_list("post_id", flat=True)
+    posts = list(rows[: SAMPLE + 1])
+    counted = _count(posts[:SAMPLE]), len(posts)
+    keep(key, counted, CACHE_SECONDS)
+    return counted
+
+
+def most_used(numbers):
+    """The most used terms with a list; numbers: ((kind, how many of it), …). As many short walks along an index, in one
+    query."""
+    names = [field.attname for field in Term._meta.concrete_fields]
+    rows = planned_rows(connection, *_most_used_statement(numbers)) if settings.INDEXING else ()
+    return [Term.from_db(connection.alias, names, row) for row in rows]
+
+
+@lru_cache(maxsize=8)
+def _most_used_statement(numbers):
+    walks = [Term.objects.with_list().filter(kind=kind).most_used_first()[:number] for kind, number in numbers]
+    parts, values = zip(*(walk.query.sql_with_params() for walk in walks), strict=True)
+    # Django's own union() allows no limit within its parts on SQLite.
+    sql = " UNION ALL ".join(f"SELECT * FROM ({part}) walk_{at}" for at, part in enumerate(parts))  # noqa: S608
+    return sql, tuple(chain.from_iterable(values))
+
+
+def _count(posts):
+    """{term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
+    counts, of_kind = {}, Counter()
+    for term, kind, found in _count_query(connection.vendor).rows(posts=list(posts)) if posts else ():
+        of_kind[kind] += 1
+        if of_kind[kind] <= COUNTED:
+            counts[term] = found
+    return counts
+
+
+@lru_cache(maxsize=2)
+def _count_query(vendor):
+    def counted(posts):
+        # The pairs are read out of an index, as long as nothing else of them is asked for.
+        rows = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
+        return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
+
+    return Prepared(counted, posts=list)
+
+
+@lru_cache(maxsize=2)
+def _terms_query(vendor):
+    return Prepared(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
+
+
+def _groups(counts, main, selection, counts_without, known=()):
+    """known: Terms that need not be read again."""
+    chosen = {term.pk for term in selection.terms}
+    groups = []
+    wanted = dict(counts)
+    single = {kind: counts_without(kind) for kind in SINGLE if any(term.kind == kind for term in selection.terms)}
+    for found in single.values():
+        wanted |= found
+    missing = (wanted.keys() | chosen) - {term.pk for term in known}
+    read = _terms_query(connection.vendor).objects(keys=list(missing)) if missing and settings.INDEXING else ()
+    by_kind = {}
+    for term in chain(known, read):
+        by_kind.setdefault(term.kind, []).append(term)
+    for kind in FORM_KINDS:
+        numbers = single.get(kind, counts)
+        options = [
+            Option(term, numbers.get(term.pk, 0), term.pk in chosen)
+            for term in by_kind.get(kind, ())
+            if term != main and (term.pk in numbers or term.pk in chosen)
+        ]
+        options.sort(key=lambda option: (-option.is_chosen, -option.count, option.term.name))
+        options = options[:OPTIONS_SHOWN]
+        if kind == Kind.DIFFICULTY:
+            options.sort(key=lambda option: (LEVELS.get(option.term.key, len(LEVELS)), option.term.name))
+        if options and (len(options) > 1 or main is None or options[0].is_chosen or kind not in SINGLE):
+            groups.append(Group(str(kind), kind.label, kind in SINGLE, options))
+    return groups

@@ -1,0 +1,95 @@
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from posts.db.change_log import LISTS, note_changes
+from posts.listing.refresh import refresh_listings, taken_addresses
+from posts.listing.term_slugs import free_term_slugs
+from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
+from posts.search import forget_strays
+
+CHUNK = 200
+TERMS_CHUNK = 500
+# Raised whenever the same texts have to give other rows: other terms, words or lines.
+LISTS_VERSION = 4
+_NAME = "lists"
+
+
+def rebuild_lists(*, from_start=True, between=lambda: None):
+    """Write anew what lists and search keep of every post that may be listed, and drop what they keep of others;
+    return how many posts were looked at. Works in sets while the site is in use; readers find what was there before.
+
+    from_start: else it goes on where a stopped one was, and does nothing where lists stand already as LISTS_VERSION and
+    settings.LIST_ORDER want them.
+    between() is called between two sets, and may raise.
+    """
+    after = 0
+    if not from_start:
+        state = SiteFigure.objects.filter(name=_NAME).first()
+        value = state.value if state else {}
+        if value.get("version") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER:
+            return 0
+        goes_on = value.get("towards") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER
+        after = value.get("after", 0) if goes_on else 0
+    count = 0
+    while found := _next_posts(after):
+        with transaction.atomic():
+            posts = Post.objects.filter(pk__in=found).order_by("pk").with_texts()
+            refresh_listings(posts.select_for_update(of=("self",)), anew=True)
+            after = found[-1]
+            _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": after})
+        count += len(found)
+        between()
+    forget_strays()
+    _name_terms()
+    _count_terms(between)
+    _note({"version": LISTS_VERSION, "order": settings.LIST_ORDER})
+    return count
+
+
+def _next_posts(after):
+    """The next CHUNK primary keys of posts that are listable or have a row of lists."""
+    rows = [
+        Post.objects.listable().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK],
+        ListedText.objects.filter(post__gt=after).order_by("post").values_list("post_id", flat=True)[:CHUNK],
+        PostTerm.objects.filter(post__gt=after).order_by("post").values_list("post_id", flat=True).distinct()[:CHUNK],
+    ]
+    return sorted({pk for found in rows for pk in found})[:CHUNK]
+
+
+def _note(value):
+    SiteFigure.objects.update_or_create(name=_NAME, defaults={"value": value, "counted_at": timezone.now()})
+
+
+def _name_terms():
+    """Give an address to terms that a release made that knew of none."""
+    while terms := list(Term.objects.filter(slug="").order_by("pk")[:TERMS_CHUNK]):
+        slugs = free_term_slugs({(term.kind, term.key): term.name for term in terms}, taken_addresses)
+        for term in terms:
+            term.slug = slugs[term.kind, term.key]
+        with transaction.atomic():
+            Term.objects.bulk_update(terms, ["slug"])
+            note_changes([LISTS])
+
+
+def _count_terms(between):
+    """Count the posts of each term again, so that a count that went astray is right from now on."""
+    after = 0
+    while ids := list(Term.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:TERMS_CHUNK]):
+        with transaction.atomic():
+            # Under the lock that every change of a count takes: what others have not committed yet comes on top.
+            held = dict(
+                Term.objects.filter(pk__in=ids)
+                .order_by("pk")
+                .select_for_update(no_key=True)
+                .values_list("pk", "listed_count")
+            )
+            counts = dict(PostTerm.objects.filter(term__in=ids).order_by().values_list("term").annotate(Count("pk")))
+            astray = [pk for pk, count in held.items() if counts.get(pk, 0) != count]
+            for pk in astray:
+                Term.objects.filter(pk=pk).update(listed_count=counts.get(pk, 0))
+            if astray:
+                note_changes([LISTS])
+        after = ids[-1]
+        between()

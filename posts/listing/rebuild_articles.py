@@ -1,0 +1,84 @@
+import time
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from posts.listing.article_html import rendered_fields, rendering_key
+from posts.models import Post, RenderedArticle, SiteFigure
+
+# Articles that are rendered between two writes.
+CHUNK = 50
+# So long a version of the site that was replaced may come back and finds its articles.
+KEPT = timedelta(days=1)
+_NAME = "articles"
+
+
+def rebuild_articles(*, seconds=30, between=lambda: None):
+    """Store the HTML of every live text that is not stored under what it depends on now; return how many were rendered.
+
+    A call works for about `seconds`, in sets that are rendered before anything is locked, and the next one goes on;
+    once all is done, one costs two short queries. between() is called between two sets, and may raise.
+    """
+    value, newest = _state(), RenderedArticle.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if value["key"] != rendering_key() or (value["stored_at"] and _others().filter(pk__gt=value["newest"]).exists()):
+        # All of it: another version of the site, or one with other hosts, has released texts meanwhile.
+        value = {"key": rendering_key(), "after": 0, "newest": newest, "stored_at": None}
+    if value["stored_at"]:
+        if value["newest"] != newest:
+            _note(value | {"newest": newest})
+        return 0
+    count, ends = 0, time.monotonic() + seconds
+    live = Post.objects.filter(live_revision__isnull=False).select_related("live_revision").order_by("pk")
+    live = live.only("live_revision__fingerprint", "live_revision__snapshot")
+    while posts := list(live.filter(pk__gt=value["after"])[:CHUNK]):
+        count += _store_missing([post.live_revision for post in posts])
+        value["after"] = posts[-1].pk
+        _note(value)
+        between()
+        if time.monotonic() > ends:
+            return count
+    _note(value | {"stored_at": timezone.now().isoformat()})
+    return count
+
+
+def forget_other_articles(*, between=lambda: None):
+    """Delete what is stored under anything else than it depends on now, a day after all was stored anew; return how
+    many rows that were."""
+    value = _state()
+    stored_at = parse_datetime(value["stored_at"] or "")
+    if value["key"] != rendering_key() or stored_at is None or stored_at > timezone.now() - KEPT:
+        return 0
+    others, count = _others().filter(created_at__lt=stored_at).order_by("pk").values_list("pk", flat=True), 0
+    while found := list(others[: 10 * CHUNK]):
+        between()
+        count += RenderedArticle.objects.filter(pk__in=found).delete()[0]
+    return count
+
+
+def _others():
+    return RenderedArticle.objects.exclude(**rendering_key())
+
+
+def _state():
+    """What a call left. key: what it stored for; after: the post where it stopped; newest: the number of the newest row
+    when it began or last looked; stored_at: when all was stored."""
+    state = SiteFigure.objects.filter(name=_NAME).first()
+    return state.value if state else {"key": None, "after": 0, "newest": 0, "stored_at": None}
+
+
+def _note(value):
+    SiteFigure.objects.update_or_create(name=_NAME, defaults={"value": value, "counted_at": timezone.now()})
+
+
+def _store_missing(revisions):
+    missing = {revision.fingerprint: revision for revision in revisions}
+    stored = RenderedArticle.objects.filter(fingerprint__in=missing, **rendering_key())
+    for fingerprint in stored.values_list("fingerprint", flat=True):
+        del missing[fingerprint]
+    rows = [
+        RenderedArticle(fingerprint=fingerprint, **rendering_key(), **rendered_fields(revision))
+        for fingerprint, revision in missing.items()
+    ]
+    RenderedArticle.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)

@@ -1,0 +1,166 @@
+from collections import Counter, defaultdict
+
+from django.db.models import F
+
+from posts.db.change_log import LISTS, note_changes, post_key, stack_key
+from posts.listing.publication_date import place_in_lists
+from posts.listing.summaries import record_of_line
+from posts.listing.term_slugs import free_term_slugs
+from posts.listing.terms import terms_of
+from posts.models import ListedText, Neighbour, PostTerm, Revision, Term
+from posts.models.authorship import MACHINES
+from posts.models.post import generator_of
+from posts.related.similar import mark_stale
+from posts.rendering.images import picture_addresses
+from posts.search import forget_texts, index_texts
+
+# What of a ListedText is written again where the text is the same.
+_ANEW = ("line", "published_at", "source_batch_id")
+
+
+def refresh_listing(post):
+    """Bring what lists and search keep of `post` in step with whether it is listed and with what is live.
+
+    Every operation that can change either ends with this call.
+    """
+    refresh_listings([post])
+
+
+def refresh_listings(posts, *, anew=False):
+    """refresh_listing of many posts in one step, whose terms are locked once and in one order.
+
+    A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
+    wait for each other. The rows are those of `is_listable` posts: the site's own switch is asked when a page is read,
+    so that turning it touches no row.
+    anew: whether what search keeps is written again where the text is the same, as after a change of its code.
+    """
+    posts = list(posts)
+    if not posts:
+        return
+    sources = _sources([post.live_revision_id for post in posts if post.is_listable])
+    wanted = {post.pk: _terms_of_listed(post, sources) if post.is_listable else {} for post in posts}
+    terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
+    is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
+    _refresh_texts(posts, is_now, sources, anew=anew)
+    touched = _count(_refresh_terms(posts, is_now))
+    stacks = [stack_key(key) for kind, key in touched if kind == Term.Kind.STACK]
+    # A page that leaves a post out while it is not listed does not name it; it has to show it again.
+    beside = Neighbour.objects.filter(neighbour__in=wanted).values_list("post", flat=True)
+    note_changes([LISTS, *stacks, *map(post_key, beside)])
+
+
+def _sources(revisions):
+    """{revision id: (the import whose text it is or None, that one's origin)} of primary keys of revisions."""
+    rows = Revision.objects.filter(pk__in=revisions).order_by().with_source()
+    return {pk: (batch, origin) for pk, batch, origin in rows.values_list("pk", "source_batch", "origin")}
+
+
+def _terms_of_listed(post, sources):
+    """The terms of a listed post. The names in the record of a machine's text are not its authors."""
+    terms = terms_of(post.live_revision.snapshot)
+    if sources[post.live_revision_id][1] in MACHINES:
+        return {(kind, key): name for (kind, key), name in terms.items() if kind != Term.Kind.AUTHOR}
+    return terms
+
+
+def _refresh_texts(posts, is_now, sources, *, anew):
+    """Bring the ListedTexts in step, and what search keeps under their numbers; is_now: {post id: term ids}."""
+    old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
+    gone, new, again = [], [], []
+    for post in posts:
+        text, record = None, post.live_revision.snapshot if post.live_revision_id else {}
+        if post.is_listable:
+            text = ListedText(
+                post_id=post.pk,
+                revision_id=post.live_revision_id,
+                published_at=place_in_lists(record, post.first_published_at),
+                reviewed_at=post.live_approval.created_at,
+                generator=generator_of(record.get("payload", {})),
+                changed_at=post.last_published_at,
+                pictures=picture_addresses(record),
+                line=record_of_line(record),
+                source_batch_id=sources[post.live_revision_id][0],
+            )
+        was = old.get(post.pk)
+        is_same = was and text and _moments(was) == _moments(text)
+        if is_same:
+            if anew:
+                for name in _ANEW:
+                    setattr(was, name, getattr(text, name))
+                again.append((was, record))
+            continue
+        if was:
+            gone.append(was.pk)
+        if text:
+            new.append((text, record))
+    forget_texts(gone)
+    ListedText.objects.filter(pk__in=gone).delete()
+    ListedText.objects.bulk_create([text for text, _ in new])
+    ListedText.objects.bulk_update([was for was, _ in again], _ANEW)
+    index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
+
+
+def _moments(text):
+    return text.revision_id, text.reviewed_at, text.changed_at
+
+
+def _refresh_terms(posts, is_now):
+    """Bring the PostTerms in step; return {term id: how many posts more or fewer it has}."""
+    old, places = defaultdict(dict), defaultdict(set)
+    rows = PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk", "published_at")
+    for post_id, term_id, pk, published_at in rows:
+        old[post_id][term_id] = pk
+        places[post_id].add(published_at)
+    steps, gone, new, changed = Counter(), [], [], []
+    for post in posts:
+        now, was = is_now[post.pk], old[post.pk]
+        place = place_in_lists(post.live_revision.snapshot, post.first_published_at) if now else None
+        if now and places[post.pk] - {place}:
+            PostTerm.objects.filter(post=post.pk).update(published_at=place)
+        gone += [was[term_id] for term_id in was.keys() - now]
+        new += [PostTerm(post_id=post.pk, term_id=term_id, published_at=place) for term_id in sorted(now - was.keys())]
+        if now != was.keys():
+            changed.append(post.pk)
+        steps.update(now - was.keys())
+        steps.subtract(was.keys() - now)
+    PostTerm.objects.filter(pk__in=gone).delete()
+    PostTerm.objects.bulk_create(new)
+    mark_stale(changed)
+    return steps
+
+
+def _count(steps):
+    """Add to the counts of terms ({primary key: how many posts more or fewer}); return their [(kind, key)].
+
+    Half of all posts share a level or a language, so releases at the same time meet here: the counts come last, and
+    are held from here to the end of the transaction only. The lock is the one that lets others refer to the row.
+    """
+    steps = {term_id: step for term_id, step in steps.items() if step}
+    terms = Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True)
+    touched = list(terms.values_list("kind", "key"))
+    for step in set(steps.values()):
+        moved = [term_id for term_id, found in steps.items() if found == step]
+        Term.objects.filter(pk__in=moved).update(listed_count=F("listed_count") + step)
+    return touched
+
+
+def _known_terms(names):
+    """{(kind, key): primary key} of `names` ({(kind, key): name}); terms that nobody has named yet are made."""
+    known = {}
+    # In one order everywhere: two releases at once must not wait for each other's terms.
+    while missing := {term: names[term] for term in sorted(names) if term not in known}:
+        found = Term.objects.filter(kind__in={kind for kind, _ in missing}, key__in={key for _, key in missing})
+        known |= {(kind, key): pk for kind, key, pk in found.values_list("kind", "key", "pk") if (kind, key) in missing}
+        if new := {term: name for term, name in missing.items() if term not in known}:
+            # Another release may make the same term, or take the address for another one: then the next look tells.
+            slugs = free_term_slugs(new, taken_addresses)
+            Term.objects.bulk_create(
+                [Term(kind=kind, key=key, name=new[kind, key], slug=slugs[kind, key]) for kind, key in new],
+                ignore_conflicts=True,
+            )
+    return known
+
+
+def taken_addresses(pairs):
+    slugs, kinds = {slug for _, slug in pairs}, {kind for kind, _ in pairs}
+    return pairs & set(Term.objects.filter(kind__in=kinds, slug__in=slugs).values_list("kind", "slug"))

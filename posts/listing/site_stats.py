@@ -1,0 +1,180 @@
+"""Figures about the whole site, for pages that must not count a million rows: a background job counts them."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, F
+from django.utils import timezone
+
+from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFigure
+from posts.models.authorship import TYPED, WRITERS
+from posts.page_cache.shared_cache import keep, recall
+
+# Another name where versions of the site that run side by side count other things.
+NAME = "states and origins"
+GENERATORS_SHOWN = 20
+# Older figures mean that no background job runs: then the page counts by itself, and keeps that for a minute.
+STALE_AFTER = timedelta(minutes=15)
+FIGURES_SECONDS = 60
+
+
+# The states of a post, one for each post: their counts add up to all posts.
+STATES = ("listed", "unlisted", "flagged", "waiting", "sent_back", "rejected", "unreleased", "withdrawn")
+
+
+@dataclass(frozen=True)
+class SiteFigures:
+    """How many posts are in each of STATES.
+
+    listed, unlisted, flagged: readers see an approved text; lists name it, or do not, or a flag is open. waiting,
+    sent_back, rejected, unreleased (a draft, or approved for later): no text was released. withdrawn: whatever it was.
+    newer_waiting: those of the first three whose newer text waits for a person; they count once, where the live text
+    stands. median_review: the moment before which half of the standing reviews of listed posts were made, or None.
+    generators: [[name, listed posts, waiting posts]]; origins: the same by who wrote them (one of WRITERS), without
+    those that wrote none.
+    """
+
+    counted_at: datetime
+    listed: int = 0
+    unlisted: int = 0
+    flagged: int = 0
+    waiting: int = 0
+    sent_back: int = 0
+    rejected: int = 0
+    unreleased: int = 0
+    withdrawn: int = 0
+    newer_waiting: int = 0
+    median_review: datetime | None = None
+    generators: list = field(default_factory=list)
+    origins: list = field(default_factory=list)
+
+    @property
+    def listed_origins(self):
+        """The origins of listed posts."""
+        return {origin for origin, listed, _ in self.origins if listed}
+
+    @property
+    def total(self):
+        """All posts."""
+        return sum(getattr(self, state) for state in STATES)
+
+    @property
+    def approved(self):
+        """Posts that readers can count on: an approved text, and no flag."""
+        return self.listed + self.unlisted
+
+    @property
+    def median_days(self):
+        """Whole days since the median review, or None."""
+        return (self.counted_at - self.median_review).days if self.median_review else None
+
+
+def store_figures():
+    """Count everything and keep it for the pages that show it."""
+    value = asdict(count_figures())
+    counted_at, median = value.pop("counted_at"), value["median_review"]
+    value["median_review"] = median.isoformat() if median else None
+    SiteFigure.objects.update_or_create(name=NAME, defaults={"value": value, "counted_at": counted_at})
+
+
+def count_figures():
+    """The SiteFigures of this moment. Each count walks an index or a narrow table."""
+    counted = _counts()
+    # By the site's own switch nothing is listed, whatever rows there are.
+    listed = (
+        min(counted["rows_of_lists"] - counted["rows_of_held"], counted["live"] - counted["flagged"])
+        if settings.INDEXING
+        else 0
+    )
+    waiting = counted["waiting"] - counted["newer_waiting"]
+    settled = counted["live"] + waiting + counted["sent_back"] + counted["rejected"] + counted["withdrawn"]
+    reviews = ListedText.objects.order_by("-reviewed_at", "-post").values_list("reviewed_at", flat=True)
+    return SiteFigures(
+        counted_at=timezone.now(),
+        listed=listed,
+        unlisted=counted["live"] - counted["flagged"] - listed,
+        flagged=counted["flagged"],
+        waiting=waiting,
+        sent_back=counted["sent_back"],
+        rejected=counted["rejected"],
+        unreleased=counted["all"] - settled,
+        withdrawn=counted["withdrawn"],
+        newer_waiting=counted["newer_waiting"],
+        median_review=reviews[(listed - 1) // 2 :].first() if listed else None,
+        generators=_generators(),
+        origins=_origins(),
+    )
+
+
+def _origins():
+    listed, waiting = Counter(), Counter()
+    for found, rows, path in [(listed, ListedText.objects, "source_batch"), (waiting, QueueEntry.objects, "batch")]:
+        found.update(dict(rows.order_by().values_list(f"{path}__origin").annotate(Count("pk"))))
+        if unknown := found.pop(None, 0):
+            # Without an import's text: typed here, or listed by a version of the site that did not keep the import.
+            typed = rows.filter(**{path: None, "post__first_batch": None}).count()
+            found.update({TYPED: typed, Origin.NOT_STATED.value: unknown - typed})
+    return [[origin, listed[origin], waiting[origin]] for origin in WRITERS if listed[origin] or waiting[origin]]
+
+
+def _counts():
+    """{name: count} of posts by one statement, so that no release between two of them makes the figures contradict
+    each other."""
+    shown = Post.objects.filter(withdrawn_at=None)
+    # Without a live text, and with nothing proposed: what somebody turned down stands as it was left.
+    turned_down = Revision.objects.filter(
+        pk=F("post__head_revision"),
+        post__withdrawn_at=None,
+        post__live_revision=None,
+        post__awaits_review=False,
+    )
+    parts = {
+        "all": Post.objects.all(),
+        "withdrawn": Post.objects.filter(withdrawn_at__isnull=False),
+        "ever_live": Post.objects.filter(live_revision__isnull=False),
+        "live_withdrawn": Post.objects.filter(live_revision__isnull=False, withdrawn_at__isnull=False),
+        "flagged": shown.filter(needs_human_review=True, live_revision__isnull=False),
+        "rows_of_lists": ListedText.objects.all(),
+        "rows_of_held": ListedText.objects.filter(post__held=True),
+        "waiting": Post.objects.waiting(),
+        "newer_waiting": Post.objects.waiting().filter(live_revision__isnull=False),
+        "sent_back": turned_down.filter(status=Revision.Status.CHANGES_REQUESTED),
+        "rejected": turned_down.filter(status=Revision.Status.REJECTED),
+    }
+    selected, params = [], []
+    for rows in parts.values():
+        sql, values = rows.order_by().values("pk").query.sql_with_params()
+        # Django's own SQL, its values apart.
+        selected.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
+        params += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(selected)}", params)
+        counted = dict(zip(parts, cursor.fetchone(), strict=True))
+    # A withdrawn post keeps its pointer; the index of pointers is counted without a look at any row.
+    return counted | {"live": counted["ever_live"] - counted["live_withdrawn"]}
+
+
+def _generators():
+    found = {}
+    for at, rows in enumerate((ListedText.objects, QueueEntry.objects)):
+        for name, count in rows.order_by().values_list("generator").annotate(Count("pk")):
+            found.setdefault(name, [name, 0, 0])[at + 1] = count
+    return sorted(found.values(), key=lambda row: (-row[1] - row[2], row[0]))[:GENERATORS_SHOWN]
+
+
+def site_figures():
+    """The SiteFigures as the background job left them; counted here, and not written, where none runs."""
+    row = SiteFigure.objects.filter(name=NAME).first()
+    if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
+        value = dict(row.value)
+        if median := value.get("median_review"):
+            value["median_review"] = datetime.fromisoformat(median)
+        return SiteFigures(counted_at=row.counted_at, **value)
+    figures = recall("site-figures")
+    if not isinstance(figures, SiteFigures):
+        figures = count_figures()
+        keep("site-figures", figures, FIGURES_SECONDS)
+    return figures

@@ -1,0 +1,103 @@
+"""What lines about posts say, on lists, in search and beside an article: a page has up to fifty of them, and a whole
+record holds far more than any of them shows."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Case, F, When
+from django.db.models.functions import Coalesce
+
+from posts.db.prepared import Prepared
+from posts.listing.publication_date import first_day
+from posts.models import Post
+from posts.models.authorship import MACHINES
+from posts.models.fields import OrderedJSONField
+from posts.reverse import address
+
+# Of a summary. No line shows more than 400 characters of it.
+MAX_SUMMARY = 500
+_FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
+# Of the authors that a line names.
+MAX_AUTHORS = 3
+
+
+class Line(NamedTuple):
+    """What a line about a listed post reads."""
+
+    pk: int
+    slug: str
+    published_at: datetime  # where it stands in lists
+    released_at: datetime
+    approved_at: datetime
+    origin: str | None  # of the import whose text it is
+    record: dict  # of its live text: what record_of_line leaves of it, or the whole
+
+    @property
+    def address(self):
+        """The path of its page."""
+        return address("posts:detail", self.slug)
+
+    @property
+    def authors(self):
+        """The names of its by-line, at most MAX_AUTHORS."""
+        return [] if self.origin in MACHINES else self.record.get("authors", ())[:MAX_AUTHORS]
+
+    @property
+    def first_published_on(self):
+        """The day on which it was first published elsewhere, or None."""
+        return first_day(self.record, self.released_at)
+
+
+def record_of_line(record):
+    """What lines read of a record dict: itself without all that is long."""
+    line = {name: record[name] for name in _FIELDS if name in record}
+    if "authors" in record:
+        line["authors"] = record["authors"][:MAX_AUTHORS]
+    if "summary" in record:
+        line["summary"] = " ".join(record["summary"].split())[:MAX_SUMMARY]
+    if (words := plate_words(record)) != record["title"]:
+        line["image_sources"] = [{"caption": words}]
+    return line
+
+
+def plate_words(record):
+    """What the drawing of a post on a list is drawn from: the caption of its first picture, else its title."""
+    return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
+
+
+def with_lines(posts, *more, are_whole=False):
+    """The rows of listed `posts` (a queryset) that Line takes, followed by the annotations named in `more`.
+
+    are_whole: with whole records. Those stand in also where a version of the site released a text that knew no lines.
+    """
+    kept = Case(
+        When(listed_text__line=None, then="live_revision__snapshot"),
+        default="listed_text__line",
+        output_field=OrderedJSONField(),
+    )
+    record = F("live_revision__snapshot") if are_whole else kept
+    # So do the moment of its release, and what is known of the import that brought it.
+    posts = posts.annotate(
+        line=record,
+        place=Coalesce("listed_text__published_at", "first_published_at"),
+        origin=Coalesce("listed_text__source_batch__origin", "live_revision__batch__origin"),
+    )
+    columns = ("pk", "slug", "place", "first_published_at", "live_approval__created_at", "origin", "line")
+    return posts.values_list(*columns, *more)
+
+
+def read_lines(keys, *, are_whole=False):
+    """{primary key: Line} of those posts among `keys` that may be named now; are_whole: with whole records."""
+    if not keys or not settings.INDEXING:
+        return {}
+    return {row[0]: Line(*row) for row in _query(connection.vendor, are_whole).rows(keys=list(keys))}
+
+
+@lru_cache(maxsize=4)
+def _query(vendor, are_whole):
+    return Prepared(
+        lambda keys: with_lines(Post.objects.listed().filter(pk__among=keys), are_whole=are_whole), keys=list
+    )

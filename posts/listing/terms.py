@@ -1,0 +1,39 @@
+"""The terms that a post is listed under."""
+
+from posts.models import Term
+
+_LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG, "authors": Term.Kind.AUTHOR}
+
+
+_WORDS = {
+    "topic": Term.Kind.TOPIC,
+    "language": Term.Kind.LANGUAGE,
+    "code_language": Term.Kind.CODE,
+    "difficulty": Term.Kind.DIFFICULTY,
+}
+
+
+def term_key(kind, name):
+    """(kind, key) of a name as a record has it: what makes two spellings one term."""
+    return str(kind), " ".join(name.split())[:300].casefold()[:300]
+
+
+def field_kind(field):
+    """The kind of the terms in a field of the record: tools → tool."""
+    return Term.Kind.ENTITY if field == "entities" else _LISTS.get(field) or _WORDS[field]
+
+
+def terms_of(record):
+    """{(kind, key): name} of what a record is about and how it is written."""
+    found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]
+    found += [(kind, record[field]) for field, kind in _WORDS.items() if record.get(field)]
+    found += [(Term.Kind.ENTITY, entity["name"]) for entity in record.get("entities", ())]
+    terms = {}
+    for kind, name in found:
+        terms.setdefault(term_key(kind, name), " ".join(name.split())[:300])
+    return terms
+
+
+def stacks_of(record):
+    """The (kind, key) of the stacks of a record, in its order."""
+    return [term_key(Term.Kind.STACK, name) for name in record.get("stack", ())]

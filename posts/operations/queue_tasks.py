@@ -1,0 +1,41 @@
+"""Jobs of the review queue: its order, and acts on more posts than a page can wait for."""
+
+from datetime import timedelta
+
+from posts.jobs.control import stop_if_asked
+from posts.jobs.registry import job
+from posts.models import BulkRun
+from posts.operations.bulk import carry_out, look_at_rows
+from posts.review_queue.counts import note_waiting_at_midnight
+from posts.review_queue.ranking import rank_queue, rank_read_texts
+
+
+@job("rank new texts", every=timedelta(seconds=15))
+def rank_new_texts():
+    """Complete the reasons of texts that were read since the last time."""
+    rank_read_texts(between=stop_if_asked)
+
+
+@job("look over the queue", every=timedelta(minutes=10))
+def look_over_queue():
+    """Count the days and what people decided about each generator, and put right what is out of step."""
+    rank_queue(between=stop_if_asked)
+
+
+@job("look at posts for a bulk act")
+def prepare_bulk(run_id):
+    """Find out what each post of a BulkRun would get."""
+    look_at_rows(BulkRun.objects.select_related("made_by").get(pk=run_id), between=stop_if_asked)
+
+
+@job("bulk act")
+def carry_out_bulk(run_id):
+    """Do what a person has confirmed, post by post."""
+    run = BulkRun.objects.select_related("made_by", "assignee").get(pk=run_id)
+    carry_out(run, between=stop_if_asked)
+
+
+@job("note the backlog", every=timedelta(minutes=1))
+def note_the_backlog():
+    """Note how many posts were pending review when the day began."""
+    note_waiting_at_midnight()

@@ -1,0 +1,233 @@
+"""Public pages, kept as they were sent and answered before Django's machinery starts.
+
+A view marks a page that is the same for everybody (`mark_page`); the first who asks for it gets it from Django, the
+others from this process's memory or from the cache that processes share (CACHE_URL), in the encoding they take, or as
+"not modified". Nobody who carries a session gets or leaves a page here.
+
+What a page shows has a version (posts.db.change_log): a process looks into the log of changes when it is
+asked, at most every 0.3 seconds, and never answers from what it last knew more than a second ago. With the log out of
+reach every page comes from Django; with the shared cache down each process has its own.
+"""
+
+import re
+import time
+from urllib.parse import quote, unquote_plus
+
+from posts.logs import log_hit, request_id_for
+from posts.page_cache.freshness import Freshness
+from posts.page_cache.marks import ANYTHING, Mark, mark_page
+from posts.page_cache.memory import Memory
+from posts.page_cache.page import Page
+
+__all__ = ["ANYTHING", "Freshness", "Mark", "PageCache", "mark_page"]
+
+CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+# A page that is streamed is kept all the same up to so many bytes: a file of the sitemap has half a million, and where
+# all its posts are full of pictures ten times as many.
+MAX_STREAMED = 5_000_000
+# A host as Django reads it: whatever port and dot stand behind its name, a page is the same.
+_HOST = re.compile(r"([a-z0-9.-]+?|\[[a-f0-9:.]+\])\.?(?::[0-9]+)?", re.IGNORECASE)
+# Addresses whose readers' parameters are remembered; each is a text and a pointer.
+MAX_ADDRESSES = 10_000
+
+
+class PageCache:
+    """A WSGI application around Django's.
+
+    freshness: what is known of changes. max_bytes: of memory for pages. shared: None, or an object with get(key) and
+    put(key, page, seconds) that other processes see too. session_cookie: its name. untouched: beginnings of paths
+    that are none of its business. trusts_proxy: whether X-Forwarded-Proto and X-Request-ID are a proxy's own.
+    """
+
+    def __init__(
+        self,
+        application,
+        *,
+        freshness,
+        max_bytes,
+        shared=None,
+        session_cookie="sessionid",
+        untouched=(),
+        trusts_proxy=False,
+        clock=time.monotonic,
+    ):
+        self._application = application
+        self._freshness = freshness
+        self._memory = Memory(max_bytes)
+        self._shared = shared
+        self._session = f"{session_cookie}="
+        self._untouched = tuple(untouched)
+        self._trusts_proxy = trusts_proxy
+        self._clock = clock
+        # path → names of the query's parameters that the page there reads, once it was rendered.
+        self._takes = {}
+
+    def __call__(self, environ, start_response):
+        began = self._clock()
+        address = self._address(environ)
+        # Asked before anything is rendered: what changes from here on is not in the page for sure.
+        moment = self._freshness.moment() if address else None
+        if moment is None:
+            return self._application(environ, start_response)
+        if (page := self._kept(address, moment)) is not None:
+            return self._answer(address, page, environ, start_response, began)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return self._application(environ, start_response)
+        return self._rendered(address, moment, environ, start_response)
+
+    def _address(self, environ):
+        """What names the page that a request asks for; None where nothing is kept: another method, somebody signed in,
+        no host. Which hosts are ours is Django's to say: for another one it makes no page that could be kept."""
+        path = environ["PATH_INFO"]
+        if (
+            environ["REQUEST_METHOD"] not in ("GET", "HEAD")
+            or path.startswith(self._untouched)
+            or self._session in environ.get("HTTP_COOKIE", "")
+            or "HTTP_AUTHORIZATION" in environ
+            or not (host := _HOST.fullmatch(environ.get("HTTP_HOST", "")))
+        ):
+            return None
+        scheme = environ["wsgi.url_scheme"]
+        if self._trusts_proxy:
+            scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme)
+        return scheme, host[1].lower(), path, self._read_part(path, environ.get("QUERY_STRING", ""))
+
+    def _read_part(self, path, query):
+        """The part of a query that the page at `path` reads: the whole, as long as nobody knows better."""
+        if not query or (takes := self._takes.get(path)) is None:
+            return query
+        return part_read(query, takes)
+
+    def _kept(self, address, moment):
+        """A page that is still true, or None."""
+        now = self._clock()
+        page = self._memory.get(address)
+        if page is not None and now < page.expires_at:
+            if page.true_in == moment.generation or self._freshness.is_true(page):
+                page.true_in = moment.generation
+                return page
+        elif page is not None:
+            self._memory.forget(address)
+        if self._shared is not None and (found := self._shared.get(address)) is not None:
+            page, seconds = found
+            if self._freshness.is_true_everywhere(page):
+                page.expires_at, page.true_in = now + seconds, moment.generation
+                self._memory.put(address, page)
+                return page
+        return None
+
+    def _rendered(self, address, moment, environ, start_response):
+        """The answer of Django, kept if it may be."""
+        sent = []
+        # A client's "only if it changed" is answered here: Django's "not modified" is nothing that could be kept.
+        inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
+        response = self._application(inner, lambda *start: sent.append(start))
+        (status, headers, *_) = sent[0]
+        mark = getattr(response, "page_mark", None)
+        if mark is None or not _may_be_kept(status, headers, response):
+            if mark is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
+                # Nothing to keep after all, and only Django can say whether the client has it.
+                response.close()
+                return self._application(environ, start_response)
+            start_response(status, headers)
+            return response
+        parts, is_whole = _read(response, MAX_STREAMED)
+        if not is_whole:
+            start_response(status, headers)
+            return _rest(parts, response)
+        body = b"".join(parts)
+        response.close()
+        page = Page.of(headers, body, mark=mark, moment=moment)
+        request_id = next((value for name, value in headers if name.lower() == "x-request-id"), "")
+        page.expires_at = self._clock() + mark.seconds
+        encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        if mark.takes is not None:
+            address = self._learn(address, mark.takes)
+        # Not if it changed while it was rendered: the next one asks again.
+        is_stored = self._freshness.is_true(page) and self._memory.put(address, page)
+        if is_stored and self._shared is not None:
+            self._shared.put(address, page, mark.seconds)
+        told = f"AlphaNode; fwd=uri-miss{'; stored' if is_stored else ''}"
+        return _send(page, encoding, made, environ, start_response, request_id, told)[1]
+
+    def _learn(self, address, takes):
+        """Remember which part of the query counts at this path; return the address with that part alone."""
+        if len(self._takes) >= MAX_ADDRESSES:
+            self._takes.clear()
+        scheme, host, path, query = address
+        self._takes[path] = takes
+        return scheme, host, path, self._read_part(path, query)
+
+    def _answer(self, address, page, environ, start_response, began):
+        request_id = request_id_for(environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_proxy else "")
+        bodies = page.bodies
+        encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        if page.bodies is not bodies:
+            # It takes more memory now.
+            self._memory.put(address, page)
+        status, body = _send(page, encoding, made, environ, start_response, request_id, "AlphaNode; hit")
+        log_hit(
+            request_id,
+            method=environ["REQUEST_METHOD"],
+            path=quote(address[2].encode("latin-1")),
+            route=page.route,
+            status=status,
+            ms=round((self._clock() - began) * 1000, 1),
+        )
+        return body
+
+
+def _read(response, limit):
+    """(the parts of a response's body, whether these are all): of one that is streamed no more than about `limit` bytes
+    are held."""
+    if not response.streaming:
+        return list(response), True
+    parts, size = [], 0
+    for part in response:
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            return parts, False
+    return parts, True
+
+
+def _rest(parts, response):
+    """What was read of a response, then what is left of it."""
+    try:
+        yield from parts
+        yield from response
+    finally:
+        response.close()
+
+
+def part_read(query, takes):
+    """The parts of a query string whose names are among `takes`, as they stand. A name is read as Django reads it:
+    one that hides behind percent signs must not fall out of the key of a page that it changes."""
+    return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
+
+
+def _may_be_kept(status, headers, response):
+    """Whether an answer that a view marked is whole, good, and the same for everybody."""
+    if not status.startswith("200 "):
+        return False
+    cache_control = ""
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "set-cookie" or (lower == "vary" and value.lower() != "accept-encoding"):
+            return False
+        if lower == "cache-control":
+            cache_control = value
+    return "public" in cache_control
+
+
+def _send(page, encoding, body, environ, start_response, request_id, cache_status):
+    """Answer with a page in one encoding, or with "not modified"; return the status and the body."""
+    of_request = [("Cache-Status", cache_status), ("X-Request-ID", request_id)]
+    if page.is_known(environ):
+        start_response("304 Not Modified", page.repeated_headers() + of_request)
+        return 304, ()
+    headers = [*page.headers, ("ETag", page.etag), ("Content-Length", str(len(body))), *of_request]
+    if encoding:
+        headers.append(("Content-Encoding", encoding))
+    start_response("200 OK", headers)
+    return 200, () if environ["REQUEST_METHOD"] == "HEAD" else (body,)

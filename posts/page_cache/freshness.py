@@ -1,0 +1,130 @@
+"""Whether a page that was rendered earlier still shows what is true."""
+
+import logging
+import threading
+import time
+from typing import NamedTuple
+
+from posts.page_cache.marks import ANYTHING
+
+logger = logging.getLogger("posts.page_cache")
+
+# So long after a look into the log the next request looks again; what was known is good for a little longer, so that
+# the others need not wait for it. The rest of the second is for the answer itself, on a machine that has much to do.
+LOOK_AGAIN_SECONDS = 0.3
+GOOD_FOR_SECONDS = 0.6
+WAIT_SECONDS = 0.2
+# Keys that are remembered one by one; with more, everything rendered until now counts as changed.
+MAX_KEYS = 50_000
+
+
+class Moment(NamedTuple):
+    """How much was known when a page was begun."""
+
+    generation: int  # of this process: counts the looks that brought something new
+    horizon: int  # of the log, which means the same in every process
+
+
+class Freshness:
+    """What this process knows of changes. It looks into the log when it is asked and its knowledge is too old: nobody
+    has to reach it, and no thread runs beside the requests.
+
+    A page of this process is true as long as no look has brought a change of its keys that was not known when it was
+    begun. A page of another process is so for sure when all changes of its keys lie below the horizon of its beginning.
+
+    look(position) → an object with `horizon`, `newest` and `rows`, as posts.db.change_log.Changes; begin() → the
+    position to look from at first; clock() → seconds.
+    """
+
+    def __init__(self, *, look, begin, clock=time.monotonic):
+        self._look = look
+        self._begin = begin
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._looked_at = self._look_after = float("-inf")
+        self._moment = None
+        self._is_deaf = False  # whether the last look failed
+        self._from = 0  # where the next look begins
+        self._told = set()  # numbers of rows that the next look may bring again
+        # key → when it changed for the last time, by generation and by position; before the floor nothing is known.
+        self._changed_in, self._changed_at = {}, {}
+        self._floor = Moment(0, 0)
+
+    def moment(self):
+        """The Moment of a page that is rendered from now on, or None when the log can't be asked: then nothing that
+        was kept may be shown, and nothing be kept."""
+        now = self._clock()
+        age = now - self._looked_at
+        if age < LOOK_AGAIN_SECONDS:
+            return self._moment
+        if now >= self._look_after and self._lock.acquire(timeout=0 if age < GOOD_FOR_SECONDS else WAIT_SECONDS):
+            try:
+                # Another thread may have looked while this one waited.
+                if self._clock() - self._looked_at >= LOOK_AGAIN_SECONDS:
+                    self._learn()
+            finally:
+                self._lock.release()
+        return self._moment if self._clock() - self._looked_at < GOOD_FOR_SECONDS else None
+
+    def is_true(self, page):
+        """Whether nothing that `page` of this process shows has changed since the generation `page.true_in`."""
+        changed = self._changed_in
+        return self._floor.generation <= page.true_in and not any(
+            changed.get(key, -1) > page.true_in for key in page.keys
+        )
+
+    def is_true_everywhere(self, page):
+        """Whether the same is sure of a `page` that was begun at the horizon `page.position`, in whatever process."""
+        changed = self._changed_at
+        return self._floor.horizon <= page.position <= self._moment.horizon and not any(
+            changed.get(key, -1) >= page.position for key in page.keys
+        )
+
+    def _learn(self):
+        asked_at = self._clock()
+        try:
+            if self._moment is None:
+                self._from = self._begin()
+                self._floor = Moment(0, self._from)
+            changes = self._look(self._from)
+        except Exception as error:
+            # Whatever keeps the log from being read, the view will meet it too and say it in its own way.
+            if not self._is_deaf:
+                logger.warning("Pages are not taken from the cache: the log of changes can't be read (%s).", error)
+            self._is_deaf = True
+            self._look_after = self._clock() + LOOK_AGAIN_SECONDS
+            return
+        self._is_deaf = False
+        generation = self._take(changes, self._moment or Moment(0, changes.horizon))
+        # Last, and both at once: a request beside this one may know more than its moment says, never less.
+        self._moment = Moment(generation, changes.horizon)
+        self._from = changes.horizon
+        self._looked_at = asked_at
+
+    def _take(self, changes, before):
+        """Learn what is new; return the generation of what is known then."""
+        generation = before.generation
+        if changes.horizon < before.horizon:
+            # The database is another one than before, restored from a copy: positions mean nothing across that.
+            logger.warning("The log of changes went back; pages are kept again when this process is started anew.")
+            return self._start_anew(Moment(float("inf"), float("inf")), generation + 1)
+        if changes.rows is None:
+            # Too many at once: nothing begun before this look is known to be true.
+            self._told = set()
+            return self._start_anew(Moment(generation + 1, changes.newest + 1), generation + 1)
+        new = [row for row in changes.rows if row[0] not in self._told]
+        self._told = {number for number, position, _ in changes.rows if position >= changes.horizon}
+        if not new:
+            return generation
+        if len(self._changed_in) > MAX_KEYS:
+            self._start_anew(Moment(generation + 1, changes.horizon), generation + 1)
+        for _, position, keys in new:
+            for key in (*keys, ANYTHING):
+                self._changed_at[key] = max(position, self._changed_at.get(key, 0))
+                self._changed_in[key] = generation + 1
+        return generation + 1
+
+    def _start_anew(self, floor, generation):
+        self._floor = Moment(max(floor.generation, self._floor.generation), max(floor.horizon, self._floor.horizon))
+        self._changed_in, self._changed_at = {}, {}
+        return generation

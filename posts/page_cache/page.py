@@ -1,0 +1,119 @@
+"""A rendered page as it is kept, and the answer that a request for it gets."""
+
+import hashlib
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+from django.utils.http import parse_etags
+
+from posts.page_cache.encodings import MIN_BYTES, PLAIN, chosen_encoding, decoded, encoded, is_text
+
+# What an answer "not modified" repeats (RFC 9110, section 15.4.5). Everything else the client has.
+REPEATED = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
+# Rough size of the objects around the bytes.
+OVERHEAD = 2_000
+
+
+@dataclass(slots=True)
+class Page:
+    """A page that is the same for everybody who asks for its address."""
+
+    headers: list  # pairs of name and value, without those of one encoding or one request
+    etag: str  # weak: it names the page, not the bytes of an encoding
+    bodies: dict  # encoding → bytes; one of them, and others once somebody asked for them
+    keys: frozenset
+    position: int  # the horizon of the log when it was begun
+    route: str
+    last_modified: str = ""
+    expires_at: float = 0.0  # on the clock of this process
+    true_in: int = field(default=-1, compare=False)  # the latest generation of knowledge that it was true in
+
+    @classmethod
+    def of(cls, headers, body, *, mark, moment):
+        """The Page of a Django response: its headers (pairs) and its whole body, begun at a Moment."""
+        kept, etag, last_modified = [], "", ""
+        for name, value in headers:
+            lower = name.lower()
+            if lower == "etag":
+                etag = value if value.startswith("W/") else f"W/{value}"
+            elif lower not in ("vary", "content-length", "x-request-id", "date"):
+                kept.append((name, value))
+            if lower == "last-modified":
+                last_modified = value
+        kept.append(("Vary", "Accept-Encoding"))
+        etag = etag or f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+        bodies = {PLAIN: body}
+        return cls(kept, etag, bodies, mark.keys, moment.horizon, mark.route, last_modified, true_in=moment.generation)
+
+    @property
+    def size(self):
+        """About how many bytes of memory it takes."""
+        return OVERHEAD + sum(map(len, self.bodies.values())) + 60 * len(self.keys)
+
+    def body(self, accepted):
+        """(encoding, bytes) for an Accept-Encoding header; makes the encoding if nobody asked for it before."""
+        encoding = chosen_encoding(accepted) if accepted else PLAIN
+        if (made := self.bodies.get(encoding)) is not None:
+            return encoding, made
+        kept, body = next(iter(self.bodies.items()))
+        plain = decoded(body, kept)
+        if encoding and (len(plain) < MIN_BYTES or not is_text(self._header("content-type"))):
+            return PLAIN, plain
+        made = encoded(plain, encoding)
+        if encoding:
+            # The plain bytes are the largest and the least asked for; they can be had again. A new dictionary, since
+            # another thread may be reading the old one.
+            self.bodies = {name: body for name, body in self.bodies.items() if name} | {encoding: made}
+        return encoding, made
+
+    def is_known(self, environ):
+        """Whether the client says that it has this very page already."""
+        if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
+            return bool(self.etag) and (tags == self.etag or tags.strip() == "*" or self._is_among(tags))
+        if self.last_modified and (since := environ.get("HTTP_IF_MODIFIED_SINCE")):
+            try:
+                return parsedate_to_datetime(since) >= parsedate_to_datetime(self.last_modified)
+            except (ValueError, TypeError):
+                return False
+        return False
+
+    def _is_among(self, tags):
+        bare = self.etag.removeprefix("W/")
+        return any(tag.removeprefix("W/") == bare for tag in parse_etags(tags))
+
+    def repeated_headers(self):
+        """The headers of an answer that says "not modified"."""
+        kept = [(name, value) for name, value in self.headers if name.lower() in REPEATED]
+        return [*kept, ("ETag", self.etag)]
+
+    def _header(self, wanted):
+        return next((value for name, value in self.headers if name.lower() == wanted), "")
+
+    def to_plain(self):
+        """The page as values that any cache can keep; `from_plain` reads them."""
+        return {
+            "headers": self.headers,
+            "etag": self.etag,
+            "bodies": self.bodies,
+            "keys": sorted(self.keys),
+            "position": self.position,
+            "route": self.route,
+            "last_modified": self.last_modified,
+        }
+
+    @classmethod
+    def from_plain(cls, value):
+        """The Page that `to_plain` gave, or None for anything else: a cache holds what others put there."""
+        try:
+            page = cls(
+                headers=[(str(name), str(text)) for name, text in value["headers"]],
+                etag=str(value["etag"]),
+                bodies={str(name): b"".join([body]) for name, body in value["bodies"].items()},
+                keys=frozenset(map(str, value["keys"])),
+                position=int(value["position"]),
+                route=str(value["route"]),
+                last_modified=str(value["last_modified"]),
+            )
+        except (TypeError, ValueError, KeyError, AttributeError):
+            return None
+        return page if page.bodies else None

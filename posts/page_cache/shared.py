@@ -1,0 +1,57 @@
+"""The pages that processes share, in the cache of CACHE_URL."""
+
+import hashlib
+
+from django.conf import settings
+
+from posts.page_cache.page import Page
+from posts.page_cache.shared_cache import keep, recall
+
+# What stands on pages beside posts; another value makes other pages.
+_SETTINGS = (
+    "SITE_URL SITE_NAME SITE_CONTACT UNREVIEWED_POSTS INDEXING IMAGE_HOSTS CDN_MAX_AGE DEBUG IS_SECURE_SITE"
+).split()
+_DATABASE = ("HOST", "PORT", "NAME")
+# A page from there is asked for again after this at the latest: its age is not told by the cache.
+SECONDS = 300
+
+
+class SharedPages:
+    """Pages by address, for all processes that run the same code and templates with the same settings."""
+
+    def __init__(self):
+        self._name = deployment_name()
+
+    def get(self, address):
+        """(Page, seconds that this process may keep it) or None."""
+        page = Page.from_plain(recall(self._key(address)))
+        return (page, SECONDS) if page else None
+
+    def put(self, address, page, seconds):
+        """Keep `page` for the others."""
+        keep(self._key(address), page.to_plain(), seconds)
+
+    def _key(self, address):
+        return "page:" + hashlib.sha256(f"{self._name} {address!r}".encode()).hexdigest()
+
+
+def deployment_name():
+    """A name for what pages are made of beside posts: code, templates, names of static files, settings, database.
+
+    Two releases that run side by side during a deployment don't show each other's pages.
+    """
+    digest = hashlib.sha256()
+    files = sorted(
+        path
+        for folder in ("alphanode", "posts", "templates")
+        for path in (settings.BASE_DIR / folder).rglob("*")
+        if path.suffix in (".py", ".html", ".xml", ".txt", ".svg", ".md")
+    )
+    manifest = settings.STATIC_ROOT / "staticfiles.json"
+    for path in [*files, *([manifest] if manifest.exists() else [])]:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    database = settings.DATABASES["default"]
+    values = [getattr(settings, name) for name in _SETTINGS] + [str(database.get(name)) for name in _DATABASE]
+    digest.update(repr(values).encode())
+    return digest.hexdigest()

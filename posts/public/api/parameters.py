@@ -1,0 +1,139 @@
+"""Which posts a request to the list asks for: its parameters, and the walk along an index that answers it."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.dateparse import parse_datetime
+
+from posts.models import ListedText, Post, PostTerm, Term
+from posts.public.lists import Place
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+# The parameter that filters by a kind of term; its value is the slug in the address of the term's list.
+KINDS = {
+    "stack": Term.Kind.STACK,
+    "tool": Term.Kind.TOOL,
+    "topic": Term.Kind.TOPIC,
+    "entity": Term.Kind.ENTITY,
+    "tag": Term.Kind.TAG,
+    "language": Term.Kind.LANGUAGE,
+    "code_language": Term.Kind.CODE,
+    "difficulty": Term.Kind.DIFFICULTY,
+    "author": Term.Kind.AUTHOR,
+}
+
+
+class BadParameter(ValueError):
+    """A parameter that can't be read; its words say which and what it takes."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for. slugs: {kind of term: slug}; after: the Place of the last row seen, or None for the start."""
+
+    limit: int = DEFAULT_LIMIT
+    slugs: dict = field(default_factory=dict)
+    reviewed_since: datetime | None = None
+    after: Place | None = None
+
+
+def _limit(value):
+    if not re.fullmatch("[0-9]{1,3}", value) or not 1 <= int(value) <= MAX_LIMIT:
+        raise BadParameter(f"limit takes a whole number from 1 to {MAX_LIMIT}.")
+    return int(value)
+
+
+def _since(value):
+    words = "reviewed_since takes a day or a moment with its zone: 2026-05-18 or 2026-05-18T09:30:00Z."
+    try:
+        moment = (
+            parse_datetime(value) if "T" in value.upper() else datetime.combine(date.fromisoformat(value), time(), UTC)
+        )
+        # An offset can lead out of the years that there are.
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo else _refuse(words)
+    except (ValueError, OverflowError):
+        return _refuse(words)
+
+
+def _after(value):
+    return Place.parse(value) or _refuse("cursor takes what an answer gave as next.")
+
+
+def _refuse(words):
+    raise BadParameter(words)
+
+
+def selection_from(parameters):
+    """The Selection in a QueryDict; raises BadParameter."""
+    known = ["limit", "cursor", "reviewed_since", *KINDS]
+    for name, values in parameters.lists():
+        if name not in known:
+            raise BadParameter(f"There is no such parameter. There are: {', '.join(known)}.")
+        if len(values) > 1:
+            raise BadParameter(f"{name} stands there {len(values)} times; it takes one value.")
+        if "\x00" in values[0]:
+            raise BadParameter(f"{name} holds a NUL character.")
+    given = parameters.dict()
+    return Selection(
+        limit=_limit(given["limit"]) if "limit" in given else DEFAULT_LIMIT,
+        slugs={kind: given[name] for name, kind in KINDS.items() if name in given},
+        reviewed_since=_since(given["reviewed_since"]) if "reviewed_since" in given else None,
+        after=_after(given["cursor"]) if "cursor" in given else None,
+    )
+
+
+def selected(selection):
+    """(posts, the Place that the next page begins behind or None): at most `limit` listed posts, newest first.
+
+    With reviewed_since the order is that of the approvals, oldest first: what is approved meanwhile comes at the end,
+    so that a program may go on where it stopped. A page may be shorter than the limit while an import is being closed.
+    """
+    terms = _terms_of(selection.slugs)
+    if terms is None:
+        return [], None
+    if selection.reviewed_since is None and terms:
+        rarest = min(terms, key=lambda term: term.listed_count)
+        rows = _with_terms(PostTerm.objects.filter(term=rarest), [term for term in terms if term != rarest])
+        moment, is_newest_first = "published_at", True
+    else:
+        rows = _with_terms(ListedText.objects.listed(), terms)
+        is_newest_first = selection.reviewed_since is None
+        moment = "published_at" if is_newest_first else "reviewed_at"
+        if not is_newest_first:
+            rows = rows.filter(reviewed_at__gte=selection.reviewed_since)
+    if selection.after:
+        rows = _beyond(rows, moment, selection.after, is_newest_first)
+    sign = "-" if is_newest_first else ""
+    found = list(
+        rows.order_by(f"{sign}{moment}", f"{sign}post_id").values_list(moment, "post_id")[: selection.limit + 1]
+    )
+    page = found[: selection.limit]
+    following = Place(*page[-1]) if len(found) > len(page) else None
+    return Post.objects.listed_in_order([key for _, key in page]), following
+
+
+def _terms_of(slugs):
+    """The terms with these slugs, or None where one of them names nothing."""
+    if not slugs:
+        return []
+    # Without the last condition SQLite can't use the index of addresses, which holds no empty ones.
+    found = Term.objects.filter(kind__in=slugs, slug__in=slugs.values()).exclude(slug="")
+    terms = [term for term in found if slugs.get(term.kind) == term.slug]
+    return terms if len(terms) == len(slugs) else None
+
+
+def _with_terms(rows, terms):
+    for term in terms:
+        rows = rows.filter(Exists(PostTerm.objects.filter(post=OuterRef("post_id"), term=term)))
+    return rows
+
+
+def _beyond(rows, moment, after, is_newest_first):
+    """The rows behind one of the order, as a range that an index starts at."""
+    at, post_id = after
+    beyond = "lt" if is_newest_first else "gt"
+    behind = Q(**{f"{moment}__{beyond}": at}) | Q(**{moment: at, f"post_id__{beyond}": post_id})
+    # Said twice, so that both engines begin the walk there.
+    return rows.filter(behind, **{f"{moment}__{beyond}e": at})

@@ -1,0 +1,43 @@
+"""What an answer of the API holds of a post: fields by name, and no others."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from posts.public.record_json import address_of, record_of, review_of
+from posts.records.schema import FIELDS, Entity, Flags, ImageRecord, RevisionClaim, Scores
+
+SUMMARY_FIELDS = (
+    "source_id title slug topic summary stack tools code_language difficulty reading_time authors tags language "
+    "published_on"
+).split()
+# Keys that a record carries beside these stay out, however deep; what a payload holds is the generator's own.
+_PARTS = {
+    "score": Scores,
+    "revision": RevisionClaim,
+    "flags": Flags,
+    "entities": Entity,
+    "image_sources": ImageRecord,
+}
+
+
+def post_item(post, revision, fields=FIELDS):
+    """The JSON object of the text `revision` at the address of `post`, with these fields of its record."""
+    record = record_of(post, revision)
+    is_live = revision.pk == post.live_revision_id
+    return {
+        "url": address_of(post),
+        "api_url": settings.SITE_URL + reverse("posts:api-post", args=[post.slug]),
+        "published_at": post.first_published_at if is_live else None,
+        "changed_at": post.last_published_at if is_live else None,
+        "record": {key: _allowed(key, record[key]) for key in fields if key in record},
+        "review": review_of(post, revision),
+    }
+
+
+def _allowed(key, value):
+    if key not in _PARTS:
+        return value
+    names = _PARTS[key].model_fields
+    if isinstance(value, list):
+        return [{name: item[name] for name in names if name in item} for item in value]
+    return {name: value[name] for name in names if name in value}

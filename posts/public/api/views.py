@@ -1,0 +1,90 @@
+from functools import wraps
+
+from django.conf import settings
+from django.http import HttpResponsePermanentRedirect, JsonResponse
+from django.urls import reverse
+
+from posts.db.change_log import LISTS, keys_of_post
+from posts.page_cache import mark_page
+from posts.public.api.openapi import openapi_document
+from posts.public.api.parameters import BadParameter, selected, selection_from
+from posts.public.api.serializers import SUMMARY_FIELDS, post_item
+from posts.public.views import find_page, gone, public
+from posts.records.schema import SCHEMA_VERSION
+
+
+def api(view):
+    """A public answer in JSON, which pages of other sites may read too: it is the same for everybody."""
+
+    @public
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        response = view(request, *args, **kwargs)
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    return wrapped
+
+
+@api
+def index(request):
+    """What there is."""
+    response = _answer(
+        {
+            "posts": settings.SITE_URL + reverse("posts:api-posts"),
+            "openapi": settings.SITE_URL + reverse("posts:api-openapi"),
+            "record_schema_version": SCHEMA_VERSION,
+        }
+    )
+    return mark_page(response, keys=(), takes=())
+
+
+@api
+def posts(request):
+    """Listed posts, a page at a time."""
+    try:
+        selection = selection_from(request.GET)
+    except BadParameter as refusal:
+        return _problem(400, "This request can't be read", str(refusal))
+    found, place = selected(selection)
+    following = None
+    if place:
+        query = request.GET.copy()
+        query["cursor"] = str(place)
+        following = f"{settings.SITE_URL}{reverse('posts:api-posts')}?{query.urlencode()}"
+    items = [post_item(post, post.live_revision, SUMMARY_FIELDS) for post in found]
+    # Whatever stands in the query counts: what can't be read is refused.
+    return mark_page(_answer({"posts": items, "next": following}), keys={LISTS}.union(*map(keys_of_post, found)))
+
+
+@api
+def post(request, slug):
+    """The text that stands at an address, reviewed or not, with what was decided about it."""
+    found, answer = find_page(slug)
+    if answer is HttpResponsePermanentRedirect:
+        return answer(reverse("posts:api-post", args=[found.slug]))
+    if answer is gone:
+        return _problem(410, "This article was withdrawn", "It will not return unless a person releases it again.")
+    if answer:
+        return _problem(404, "There is no such post", "Ask the list for the posts that there are.")
+    item = post_item(found, found.visible_revision)
+    response = _answer(item)
+    if not item["review"]["indexable"]:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return mark_page(response, keys=keys_of_post(found), takes=())
+
+
+@api
+def openapi(request):
+    """This API, described for programs."""
+    return mark_page(_answer(openapi_document()), keys=(), takes=())
+
+
+def _answer(content):
+    return JsonResponse(content, json_dumps_params={"ensure_ascii": False})
+
+
+def _problem(status, title, detail):
+    """An error as RFC 9457 has it."""
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JsonResponse(content, status=status, content_type="application/problem+json")

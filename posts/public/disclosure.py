@@ -1,0 +1,141 @@
+"""What the site says about a text's making: computed from record and decisions, never typed."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from posts.listing.publication_date import first_day
+from posts.models.authorship import LABELS, TYPED, Writing, shown_authors, writing_of
+from posts.rendering.dates import day, in_site_zone
+
+
+@dataclass(frozen=True)
+class Step:
+    """One mark of the trail: a square for the machine, a disc for a person; `is_done` is False where nobody was yet."""
+
+    name: str
+    by_person: bool
+    at: datetime | None
+    who: str
+    is_done: bool = True
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """The sentence under the title (who wrote, the decision, what follows from it) and the details behind it.
+
+    state: "approved", "flagged" (approved, and a person was asked to look again) or "open".
+    authors: the names of the by-line; published_on: the day on which the text was first published elsewhere, or None.
+    """
+
+    writing: Writing
+    authors: list
+    published_on: date | None
+    decision: str
+    rest: str
+    state: str
+    ending: str
+    approved_at: datetime | None
+    steps: list
+
+    @property
+    def written(self):
+        return self.writing.sentence
+
+    @property
+    def sentence(self):
+        return f"{self.written} {self.decision}{self.rest}"
+
+    @property
+    def source_type(self):
+        """The address of the IPTC's term for how the text was made, or ""."""
+        return self.writing.source_type
+
+    @property
+    def is_approved(self):
+        return self.state == "approved"
+
+
+def disclosure_of(post, revision):
+    """The Disclosure of `revision`, the text that stands at the address of `post`.
+
+    Names the day of the open flag where the post carries it as `flagged_at`.
+    """
+    approval = post.live_approval if post.live_approval_id and post.live_revision_id == revision.pk else None
+    decision, rest, state, ending = _decision(post, revision, approval)
+    writing = writing_of(post, revision)
+    is_live = revision.pk == post.live_revision_id
+    return Disclosure(
+        writing=writing,
+        authors=shown_authors(writing, revision.snapshot),
+        published_on=first_day(revision.snapshot, post.first_published_at if is_live else None),
+        decision=decision,
+        rest=rest,
+        state=state,
+        ending=ending,
+        approved_at=approval.created_at if approval else None,
+        steps=_steps(post, revision, approval, writing),
+    )
+
+
+def _decision(post, revision, approval):
+    """(the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
+    if approval is None:
+        unread, unapproved = (f"End of a text that no person has {verb}" for verb in ("reviewed", "approved"))
+        if revision.status == revision.Status.CHANGES_REQUESTED:
+            return "A reviewer asked for changes", "; no person has approved this text.", "open", unapproved
+        if revision.status == revision.Status.APPROVED:
+            return "Approved by a reviewer", ", but not released yet.", "open", "End of a text that waits for release"
+        return "No person has reviewed this text yet.", " Check it before you rely on it.", "open", unread
+    on = day(approval.created_at)
+    if approval.is_bulk:
+        ending = "End of a text that no person has reviewed by itself"
+        return "Approved together with others", f" on {on}; nobody has reviewed it by itself.", "open", ending
+    if post.needs_human_review or post.closed_until_decided:
+        flagged_at = getattr(post, "flagged_at", None)
+        since = f" on {day(flagged_at)}" if flagged_at else ""
+        rest = f" on {on}; a person was asked{since} to look at it again."
+        return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
+    return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
+
+
+def _steps(post, revision, approval, writing):
+    steps = []
+    if writing.origin == TYPED:
+        steps.append(Step("Written", True, post.created_at, LABELS[TYPED]))
+    else:
+        is_known = writing.is_by_machine or writing.is_by_people
+        if is_known:
+            steps.append(Step("Written", writing.is_by_people, None, LABELS[writing.origin]))
+        unknown = "" if is_known else "; who wrote it is not stated"
+        steps.append(Step("Imported", False, post.created_at, f"Import {post.first_batch_id}{unknown}"))
+        if writing.is_edited:
+            at = revision.created_at if revision.author_id else None
+            steps.append(Step("Edited", True, at, "An editor"))
+    if approval:
+        who = "A reviewer, with others" if approval.is_bulk else "A reviewer"
+        steps.append(Step("Approved", True, approval.created_at, who))
+        steps.append(Step("Released", True, post.last_published_at, f"Version {revision.version}"))
+        if post.needs_human_review:
+            steps.append(Step("Second look", True, getattr(post, "flagged_at", None), "Asked for", is_done=False))
+    else:
+        steps.append(Step("Review", True, None, "Waits for a person", is_done=False))
+        steps.append(Step("Release", True, None, "After approval", is_done=False))
+    return steps
+
+
+def with_own_answer(record, post):
+    """`record` as the meta box shows it: where this site asks for a person, its word stands in place of the claim."""
+    if not (post.needs_human_review and getattr(post, "flagged_at", None)):
+        return record
+    answer = f"yes, asked here on {day(post.flagged_at)}"
+    return record | {"flags": record.get("flags", {}) | {"needs_human_review": answer}}
+
+
+def shown_revision(post, revision, claim):
+    """(values, are_ours): what the meta box says under "revision": the `claim` of the record until a decision here."""
+    if revision.status in revision.UNDECIDED or revision.status == revision.Status.SUPERSEDED:
+        return claim, False
+    claims = {"status": revision.get_status_display().lower(), "version": revision.version}
+    if post.live_approval_id and post.live_revision_id == revision.pk:
+        claims["last_reviewed"] = in_site_zone(post.live_approval.created_at).date().isoformat()
+    return claims, True

@@ -1,0 +1,229 @@
+"""Lists of listed posts, newest first: all of them, and those of each stack, tool, topic… A page is one walk along an
+index from its place on, so that page 5,000 costs what page 1 costs."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from posts.db.prepared import Prepared
+from posts.listing.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_along, rarest_first
+from posts.listing.site_stats import FIGURES_SECONDS, site_figures
+from posts.listing.summaries import read_lines
+from posts.models import Post, Term
+from posts.public.views import public, respond
+
+PAGE = 24
+TERMS_SHOWN = 200
+# How far a walk looks for posts that are still listed, where an import was switched off and its rows still stand.
+REACHES = (PAGE + 1, 10 * PAGE, 100 * PAGE)
+# What of a query changes a list.
+TAKES = frozenset({"older", "newer", *map(str, FORM_KINDS)})
+KINDS = {plural: kind for kind, plural in Term.PLURALS.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Place(NamedTuple):
+    """Where a post stands in the order of a list: what an address says of a page outlives the post itself."""
+
+    published_at: datetime
+    post_id: int
+
+    def __str__(self):
+        return f"{(self.published_at - _EPOCH) // _MICROSECOND}-{self.post_id}"
+
+    @classmethod
+    def parse(cls, text):
+        """The Place that str() wrote, or None for any other text."""
+        moment, _, post_id = str(text).partition("-")
+        if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (moment, post_id)):
+            return None
+        try:
+            return cls(_EPOCH + int(moment) * _MICROSECOND, int(post_id))
+        except OverflowError:
+            return None
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """One page of a list. lines: newest first; newer, older: the Place that the next page that way starts from."""
+
+    lines: list = field(default_factory=list)
+    newer: Place | None = None
+    older: Place | None = None
+
+
+def read_page(terms, *, older=None, newer=None):
+    """The ListPage of the posts with all `terms` (Terms) that comes after the Place `older`, or before `newer`, or the
+    first one. Two queries; a few more where posts were listed a moment ago."""
+    if newer:
+        found, is_more = _walk(terms, newer, backwards=True)
+        # Short of a page the top is reached: it is shown whole.
+        return ListPage(found[::-1], _place(found[-1]), _place(found[0])) if is_more else read_page(terms)
+    found, is_more = _walk(terms, older)
+    return ListPage(
+        found,
+        (_place(found[0]) if found else older) if older else None,
+        _place(found[-1]) if found and is_more else None,
+    )
+
+
+def _place(line):
+    return Place(line.published_at, line.pk)
+
+
+def _walk(terms, start, *, backwards=False):
+    """(at most PAGE Lines from the Place `start` on, whether there are more)."""
+    listed, lines = [], {}
+    for reach in REACHES:
+        step = _step(rarest_first(terms), start, backwards, reach)
+        keys = [place.post_id for place in step]
+        if reach == REACHES[0]:
+            found = lines = read_lines(keys)
+        else:
+            found = set(Post.objects.listed().filter(pk__among=keys).values_list("pk", flat=True))
+        listed += [key for key in keys if key in found]
+        if len(listed) > PAGE or len(step) < reach:
+            break
+        start = step[-1]
+    shown = listed[:PAGE]
+    lines |= read_lines([pk for pk in shown if pk not in lines])
+    return [lines[pk] for pk in shown if pk in lines], len(listed) > PAGE
+
+
+def _step(terms, start, backwards, reach):
+    """At most `reach` Places after `start` of posts that have all terms with these primary keys."""
+    direction = None if start is None else backwards
+    place = {} if start is None else start._asdict()
+    query = _step_query(connection.vendor, len(terms), direction, reach)
+    return [Place(*row) for row in query.rows(**_named(terms), **place)]
+
+
+def _named(terms):
+    return {f"term_{at}": term for at, term in enumerate(terms)}
+
+
+@lru_cache(maxsize=128)
+def _step_query(vendor, number, backwards, reach):
+    """The Prepared query of _step for a number of terms; backwards: None where there is no place to start from."""
+
+    def step(published_at=None, post_id=None, **terms):
+        start = None if backwards is None else Place(published_at, post_id)
+        rows = list_rows(places_along(list(terms.values())), start, bool(backwards))
+        return rows.values_list("published_at", "post_id")[:reach]
+
+    place = {} if backwards is None else {"published_at": datetime, "post_id": int}
+    return Prepared(step, **dict.fromkeys(_named(range(number)), int), **place)
+
+
+def list_rows(places, start, backwards=False):
+    """`places` in the order of a list from the Place `start` on (None: from the newest), or towards newer ones."""
+    if start is None:
+        return places.order_by("-published_at", "-post_id")
+    at, post_id = start
+    if backwards:
+        after = Q(published_at__gt=at) | Q(published_at=at, post_id__gt=post_id)
+        # Said twice, so that both engines begin the walk there.
+        return places.filter(after, published_at__gte=at).order_by("published_at", "post_id")
+    after = Q(published_at__lt=at) | Q(published_at=at, post_id__lt=post_id)
+    return places.filter(after, published_at__lte=at).order_by("-published_at", "-post_id")
+
+
+def _list_response(request, *, main=None, title, address):
+    """The answer with the page of a list that the request asks for; main: the term whose list it is, or None.
+
+    Search engines keep the first page of a plain list alone: where the others begin moves with every release, and
+    combinations are without number.
+    """
+    selection = Selection.from_query(request.GET, main=main)
+    terms = (*((main,) if main else ()), *selection.terms)
+    older, newer = (Place.parse(request.GET.get(name, "")) for name in ("older", "newer"))
+    page = ListPage() if selection.is_impossible else read_page(terms, older=older, newer=newer)
+    groups, counted = list_groups(main, selection)
+    is_narrowed = bool(selection.terms or selection.is_impossible)
+    if is_narrowed:
+        found = counted
+    elif main:
+        found = main.listed_count
+    else:
+        found = site_figures().listed
+    context = {
+        "title": title,
+        "term": main,
+        "address": address,
+        "page": page,
+        "selection": selection,
+        "groups": groups,
+        "found": min(found, SAMPLE) if is_narrowed else found,
+        "is_more": is_narrowed and found > SAMPLE,
+        # The numbers beside the filters are those of the latest posts only.
+        "sample": SAMPLE if counted > SAMPLE else None,
+        "is_first": not (older or newer),
+        "is_indexable": (main.is_indexable if main else bool(page.lines)) and not TAKES & request.GET.keys(),
+    }
+    # The number of all articles is counted in the background and changes without being noted.
+    seconds = None if main else FIGURES_SECONDS
+    return respond(request, "posts/list.html", context, takes=TAKES, seconds=seconds)
+
+
+@public
+def articles(request):
+    """All listed posts, newest first."""
+    return _list_response(request, title="Articles", address=reverse("posts:articles"))
+
+
+@public
+def facet(request, kinds, slug):
+    """The listed posts of one term, newest first."""
+    term = get_object_or_404(Term.objects.with_list(), kind=KINDS[kinds], slug=slug)
+    return _list_response(request, main=term, title=term.label, address=term.get_absolute_url())
+
+
+@public
+def kind(request, kinds):
+    """All terms of a kind that have a list, the most used first."""
+    name, last = Term.Kind(KINDS[kinds]), _TermPlace.parse(request.GET.get("after", ""))
+    terms = Term.objects.with_list().filter(kind=name).most_used_first()
+    if last:
+        # Said twice, so that both engines begin the walk there.
+        terms = terms.filter(
+            Q(listed_count__lt=last.count) | Q(listed_count=last.count, pk__gt=last.term_id),
+            listed_count__lte=last.count,
+        )
+    terms = list(terms[: TERMS_SHOWN + 1])
+    shown = terms[:TERMS_SHOWN]
+    top = shown[0].listed_count if shown else 1
+    context = {
+        "title": Term.PLURALS[name].replace("-", " ").capitalize(),
+        "address": reverse("posts:kind", args=[kinds]),
+        "kind": name,
+        "terms": [(term, round(100 * term.listed_count / top)) for term in shown],
+        "after": _TermPlace(shown[-1].listed_count, shown[-1].pk) if len(terms) > TERMS_SHOWN else None,
+        "is_first": last is None,
+        "is_indexable": bool(shown) and "after" not in request.GET,
+    }
+    return respond(request, "posts/kind.html", context, takes=["after"])
+
+
+class _TermPlace(NamedTuple):
+    """Where a term stands among those of its kind."""
+
+    count: int
+    term_id: int
+
+    def __str__(self):
+        return f"{self.count}-{self.term_id}"
+
+    @classmethod
+    def parse(cls, text):
+        """The place that str() wrote, or None for any other text."""
+        numbers = str(text).split("-")
+        if len(numbers) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in numbers):
+            return None
+        return cls(*map(int, numbers))

@@ -1,0 +1,241 @@
+"""What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache, partial, wraps
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from posts.records.schema import FIELDS
+from posts.rendering.icons import level_squares, score_bar
+from posts.templatetags.posts import grouped
+
+FOLD_OVER = 20
+DIGEST_LENGTH = 90
+# Of a text whose HTML is remembered. Longer ones are hardly met twice, and a record may hold one of a megabyte.
+MAX_KNOWN = 60
+_WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
+# A field of the record stands in the band that names it; bands only draw lines between neighbours.
+BANDS = (
+    ("Subject", "", ("topic", "summary", "ai_outline", "ai_brief")),
+    ("Built with", "", ("stack", "tools", "code_language")),
+    ("For whom", "", ("difficulty", "reading_time", "view_count")),
+    ("Score", "0 to 100, as the record states them", ("score",)),
+    ("Record", "as it was imported", ("revision", "reference", "hash", "flags")),
+    ("Checks", "for the reviewer", ("checklist",)),
+)
+FOLDS = ("entities", "image_sources", "payload", "notes")
+# Fields whose values other posts share.
+LINKED = frozenset(
+    {"topic", "stack", "tools", "code_language", "difficulty", "entities", "tags", "language", "authors"}
+)
+AFTER_FOLDS = ("published_on", "authors", "tags", "language")
+_FOLDED = frozenset({*FOLDS, *AFTER_FOLDS, "extra"})
+# The page shows these elsewhere, whole.
+_ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
+
+
+def _remembered(size):
+    """Decorates a function of one text: what it gave for the last `size` short ones is kept."""
+
+    def decorate(function):
+        known = lru_cache(maxsize=size)(function)
+
+        @wraps(function)
+        def remembered(text):
+            return known(text) if len(text) <= MAX_KNOWN else function(text)
+
+        return remembered
+
+    return decorate
+
+
+class MetaRow(NamedTuple):
+    """One field: its key, its label and its value, which is any JSON. `digest` says in a line what a closed fold holds;
+    address_of(name) → the address of the list of the posts that share a text of the value, or ""."""
+
+    key: str
+    label: str
+    value: Any
+    digest: str = ""
+    address_of: Callable | None = None
+
+    @property
+    def is_nested(self):
+        return isinstance(self.value, dict | list)
+
+    @property
+    def text(self):
+        """The value in words where it is no list and no object."""
+        return "" if self.is_nested else _text(self.value)
+
+    @property
+    def size(self):
+        return sum(1 for item in self.value if not _is_empty(item))
+
+    @property
+    def html(self):
+        return Markup(_html(self.value, self.address_of))  # noqa: S704 (every leaf goes through escape)
+
+    @property
+    def open_html(self):
+        """The same; what is long and would start closed is open."""
+        return Markup(_html(self.value, self.address_of, folds=False))  # noqa: S704 (as above)
+
+    @property
+    def row_html(self):
+        """The same as a row of a band: a score, a level, a time or a count has its drawing or unit beside it."""
+        match self.key:
+            case "score":
+                inside = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
+            case "flags":
+                inside = f'<ul class="flags">{"".join(map(_flag, self._parts))}</ul>'
+            case "difficulty":
+                inside = f"{self.html} {level_squares(self.text)}"
+            case "reading_time":
+                inside = f"{escape(self.text)} <small>min</small>"
+            case "view_count":
+                inside = escape(grouped(self.text))
+            case _:
+                inside = self.html
+        return Markup(  # noqa: S704 (as above; a key is one of FIELDS)
+            f'<div class="meta-row meta-row--{self.key}"><dt>{escape(self.label)}</dt>'
+            f'<dd dir="auto">{inside}</dd></div>'
+        )
+
+    @property
+    def _parts(self):
+        """The fields of an object as MetaRows of their own."""
+        return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if not _is_empty(value)]
+
+
+class MetaBand(NamedTuple):
+    """Neighbouring fields under one name."""
+
+    name: str
+    note: str
+    rows: list
+
+
+def _score(part):
+    value = part.html
+    if not part.is_nested:
+        value = f'<span class="scores__value">{escape(part.text)}</span> {score_bar(part.text)}'
+    return f'<li><span class="scores__label">{escape(part.label)}</span> {value}</li>'
+
+
+def _flag(part):
+    is_yes = " flags__item--yes" if part.text.startswith("yes") else ""
+    return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
+
+
+@_remembered(1024)
+def label_of(key):
+    """The words of a key: ai_outline → AI outline."""
+    words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
+    return " ".join(words)
+
+
+def _html(value, address_of=None, *, folds=True):
+    """Any JSON value as HTML: lists and objects as lists in lists, every leaf as text, nothing of what is empty.
+
+    A page has two hundred of these, most of them met before, so there is no template for them, nor for their rows.
+    Whatever comes from the record goes through escape(). address_of: as for MetaRow; of an object only the name has a
+    list. folds: whether more than FOLD_OVER items start closed.
+    """
+    if isinstance(value, list):
+        items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
+        html = f'<ul class="meta-list">{"".join(items)}</ul>'
+    elif isinstance(value, dict):
+        items = [
+            f"{_pair_label(key)}<div>{_html(item, address_of if key == 'name' else None)}</div></li>"
+            for key, item in value.items()
+            if not _is_empty(item)
+        ]
+        html = f'<ul class="meta-pairs">{"".join(items)}</ul>'
+    else:
+        text = _text(value)
+        if address := address_of(text) if address_of else "":
+            return f'<a class="meta-text" href="{escape(address)}" dir="auto">{escape(text)}</a>'
+        return _leaf(text)
+    if folds and len(items) > FOLD_OVER:
+        return f'<details class="more"><summary>{len(items)} items</summary>{html}</details>'
+    return html
+
+
+@_remembered(4096)
+def _leaf(text):
+    kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
+    return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
+
+
+@_remembered(1024)
+def _pair_label(key):
+    return f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
+
+
+def _text(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
+
+
+def _is_empty(value):
+    return value == "" or value == [] or value == {}
+
+
+def _flags(flags):
+    words = {0: "no", 1: "yes"}
+    return {key: words.get(value, value) if isinstance(value, int) else value for key, value in flags.items()}
+
+
+def _digest(key, value):
+    """A line that says what a closed fold holds, so that few need to open it."""
+    if key == "image_sources":
+        counts = Counter(image.get("source", "source not stated") for image in value)
+        return ", ".join(f"{source} {count}" for source, count in counts.items())
+    if key == "entities":
+        return ", ".join(dict.fromkeys(entity.get("type") or entity["name"] for entity in value))
+    if isinstance(value, dict):
+        return ", ".join(label_of(name) for name, item in value.items() if not _is_empty(item))
+    if isinstance(value, list):
+        return "; ".join(value[:3])
+    return ""
+
+
+def shortened(words):
+    """At most DIGEST_LENGTH characters, cut between words where there are any."""
+    if len(words) <= DIGEST_LENGTH:
+        return words
+    cut = words[: DIGEST_LENGTH - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
+
+
+def meta_rows(record, address_of=None):
+    """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
+
+    address_of(field, name) → the address of the list of the posts that share the name, or "".
+    """
+    rows = {}
+    for key in FIELDS:
+        if key in record and key not in _ELSEWHERE:
+            value = _flags(record[key]) if key == "flags" else record[key]
+            address = partial(address_of, key) if address_of and key in LINKED else None
+            rows[key] = MetaRow(key, label_of(key), value, _shown_digest(key, value), address)
+    if extra := {key: value for key, value in record.items() if key not in FIELDS}:
+        rows["extra"] = MetaRow("extra", "extra", extra, _shown_digest("extra", extra))
+    return rows
+
+
+def _shown_digest(key, value):
+    return shortened(_digest(key, value)) if key in _FOLDED else ""
+
+
+def meta_box(record, address_of=None):
+    """(bands, folds): the whole box in the order of the record; what is empty leaves no row. address_of: as for
+    meta_rows."""
+    rows = meta_rows(record, address_of)
+    bands = [MetaBand(name, note, [rows[key] for key in keys if key in rows]) for name, note, keys in BANDS]
+    folds = [rows[key] for key in (*FOLDS, *AFTER_FOLDS, "extra") if key in rows]
+    return [band for band in bands if band.rows], folds

@@ -1,0 +1,35 @@
+"""Paths of the site that a post came from, asked for here: they lead on to the post."""
+
+from django.conf import settings
+from django.http import HttpResponsePermanentRedirect
+
+from posts.models import FormerSlug
+from posts.operations.slugs import former_path
+
+
+class FormerPaths:
+    """Middleware: where nothing stands at an address, a post may have stood there on its old site. One query, and only
+    for what would be a 404; a post that readers may not see is not betrayed."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        is_missing = response.status_code == 404 and request.method in ("GET", "HEAD")
+        if is_missing and not request.path.startswith(settings.STATIC_URL):
+            return led_on(request.path) or response
+        return response
+
+
+def led_on(path):
+    """The redirect that an address of an old site gets, or None."""
+    if (path := former_path(path)) is None:
+        return None
+    posts = FormerSlug.objects.select_related("post__live_revision", "post__head_revision")
+    former = posts.filter(slug=path).first()
+    if not former or former.post.withdrawn_at or former.post.visible_revision is None:
+        return None
+    response = HttpResponsePermanentRedirect(former.post.get_absolute_url())
+    response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
+    return response

@@ -1,0 +1,226 @@
+"""Where a reader may go on to from an article. Reads only, in one query at any size of the site."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Cast
+
+from posts.db.prepared import Prepared
+from posts.listing.publication_date import place_in_lists
+from posts.listing.summaries import Line, with_lines
+from posts.listing.terms import stacks_of, terms_of
+from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
+from posts.models.fields import OrderedJSONField
+from posts.public.term_links import slugs_of_terms
+from posts.related.similar import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
+
+# Looked at for a text whose neighbours are not kept.
+LOOKED_AT = 3 * SHOWN
+# Of a text with more terms the first are compared: each is a value of the query several times, and SQLite counts them.
+MAX_TERMS = 1000
+
+
+@dataclass(frozen=True)
+class SimilarPost:
+    """A line about a listed post and the names of what it shares, rarest first."""
+
+    line: Line
+    shared: list[str]
+
+
+class _Found(NamedTuple):
+    """A listed post that may stand on the page."""
+
+    line: Line
+    is_twin: bool
+    rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
+    shared: list | None  # the names of what both are about, where these are kept
+    term_slugs: str | None = None  # of the terms of a text in no list, for address_finder; the same in each row
+
+    @classmethod
+    def of(cls, row):
+        """The _Found of a row of _rows."""
+        return cls(Line(*row[: len(Line._fields)]), *row[len(Line._fields) :])
+
+
+@dataclass(frozen=True)
+class WayOn:
+    """What stands below an article: the similar posts, best first, and what was released before and after it on the
+    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones.
+    term_slugs: of the terms of an article in no list, for address_finder."""
+
+    similar: list[SimilarPost] = field(default_factory=list)
+    are_kept: bool = False
+    term_slugs: str | None = None
+    stack: str = ""
+    earlier: Line | None = None
+    later: Line | None = None
+
+    @property
+    def lines(self):
+        """The Lines of all posts that are named."""
+        return [*(similar.line for similar in self.similar), *filter(None, (self.earlier, self.later))]
+
+
+def way_on(post, record, *, is_listed):
+    """The WayOn from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
+
+    A listed post has the neighbours that the background keeps for it (posts.related.similar). Any other text, and one
+    that was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone.
+    Every post named is listed at this moment, and none is a near-duplicate.
+    """
+    all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))
+    terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
+    stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
+    at = place_in_lists(record, post.first_published_at) if is_listed else None
+    found = _read_kept(post, stack, at) if is_listed else []
+    are_kept = any(other.rank is not None for other in found)
+    if not are_kept:
+        rows = _compared_listed(post, terms, stack, at) if is_listed else _compared_waiting(post, terms, all_terms)
+        found = [_Found.of(row) for row in rows]
+    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
+    # Without a stack, or for a text that stands in no list, nothing is before or after it.
+    on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
+    place = (at, post.pk)
+    return WayOn(
+        similar=_shown(ranked, terms),
+        are_kept=are_kept,
+        term_slugs=next((one.term_slugs for one in found), None),
+        stack=terms.get(stack, ""),
+        earlier=max((line for line in on_stack if _place(line) < place), key=_place, default=None),
+        later=min((line for line in on_stack if _place(line) > place), key=_place, default=None),
+    )
+
+
+def _place(line):
+    return line.published_at, line.pk
+
+
+def _around(pk, stack, at):
+    """Querysets of the keys of the posts right before and after a post, which stands at the moment `at`, in the list of
+    its stack: an index step each."""
+    term = Term.objects.filter(kind=stack[0], key=stack[1]).values("pk")[:1]
+    pairs = PostTerm.objects.filter(term=Subquery(term))
+    before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
+    after = pairs.filter(published_at__gte=at).filter(Q(published_at__gt=at) | Q(post__gt=pk))
+    return [
+        # One row by its key: the engines take a limit in a part of a union only so.
+        PostTerm.objects.filter(pk=Subquery(walk.values("pk")[:1])).values("post")
+        for walk in (before.order_by("-published_at", "-post"), after.order_by("published_at", "post"))
+    ]
+
+
+def _among(keys):
+    """The condition that a post is one of the queryset of keys."""
+    if connection.vendor != "postgresql":
+        return Q(pk__in=keys)
+    # As a semi-join PostgreSQL would begin with every listed post, of which it expects one; an array is made first.
+    return Func(
+        F("pk"), ArraySubquery(keys), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
+    )
+
+
+def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
+    """The rows that _Found.of takes, of the listed posts of the querysets of keys; more: what comes last in each."""
+    posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
+    is_twin = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
+    more = {"is_twin": is_twin, "rank": rank, "shared": shared, **more}
+    return with_lines(posts.annotate(**more), *more, are_whole=are_whole)
+
+
+def _read_kept(post, stack, at):
+    """[_Found] of what _kept finds for `post` and around it on its `stack`, by a statement that is made once."""
+    query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
+    place = {"stack": stack[1], "at": at} if stack else {}
+    return [_Found.of(row) for row in query.rows(pk=post.pk, **place)]
+
+
+@lru_cache(maxsize=8)
+def _kept_query(vendor, kind, is_open):
+    """The Prepared query of _read_kept; what its SQL depends on are the arguments."""
+    if kind is None:
+        return Prepared(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
+
+    def kept(pk, stack, at):
+        return _kept(SimpleNamespace(pk=pk), _around(pk, (kind, stack), at))
+
+    return Prepared(kept, pk=int, stack=str, at=datetime)
+
+
+def _kept(post, around):
+    """Rows of posts with the rank and the shared names that are kept for them; without rank those around alone."""
+    kept = Neighbour.objects.filter(post=post.pk)
+    row = kept.filter(neighbour=OuterRef("pk"))
+    rank, shared = (Subquery(row.values(name)[:1]) for name in ("rank", "shared"))
+    return _rows(post, kept.values("neighbour"), around, rank=rank, shared=shared)
+
+
+def _compared_listed(post, terms, stack, at):
+    """Rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
+    # It is one of those with a term itself.
+    pairs = _rare_pairs(terms, listed_from=2)
+    # Without neighbours since none were found, not since nobody has looked.
+    pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
+    return _compared(post, pairs, _around(post.pk, stack, at) if stack else [])
+
+
+def _compared_waiting(post, terms, all_terms):
+    """Rows of posts that share the rarest terms of one that is in no list, with the lists of all its terms in each. The
+    newest post is one of them, so that there are these where nothing is shared."""
+    newest = ListedText.objects.order_by("-published_at", "-post").values("pk")[:1]
+    newest = ListedText.objects.filter(pk=Subquery(newest)).values("post")
+    slugs = slugs_of_terms(Term.objects.with_list().filter(_named(all_terms)))
+    return _compared(post, _rare_pairs(terms, listed_from=1), [newest], term_slugs=slugs)
+
+
+def _named(terms):
+    """The condition that a Term is one of `terms`, which begin with (kind, key), or one of a few more."""
+    return Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
+
+
+def _rare_pairs(terms, *, listed_from):
+    """The PostTerms of the rarest of `terms` that so many listed posts have, or more."""
+    known = Term.objects.filter(_named(terms), listed_count__gte=listed_from, listed_count__lte=10 * NEWEST)
+    return PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
+
+
+def _compared(post, pairs, around, **more):
+    """Rows of the posts of the PostTerms `pairs`; each term counts as much as it is rare (1 / listed posts with it)."""
+    weight = Sum(1.0 / Cast("term__listed_count", FloatField()))
+    best = pairs.exclude(post=post.pk).values("post").annotate(weight=weight).order_by("-weight", "-post")
+    keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
+    of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
+    shared = Value(None, output_field=OrderedJSONField())
+    # What they share is found in their records.
+    return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
+
+
+def _shown(ranked, terms):
+    """[SimilarPost] of at most SHOWN [_Found]: no near-duplicate, no title twice, not too many of one stack."""
+    shown, stacks, titles = [], Counter(), set()
+    for found in ranked:
+        record = found.line.record
+        stack = next(iter(stacks_of(record)), None)
+        if found.is_twin or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
+            continue
+        titles.add(record["title"])
+        stacks[stack] += 1
+        shown.append(SimilarPost(found.line, (found.shared or _shared(terms, record))[:MAX_SHARED]))
+        if len(shown) == SHOWN:
+            break
+    return shown
+
+
+def _shared(terms, record):
+    """The names of the terms that a record has as well, each once."""
+    theirs = terms_of(record)
+    return told_apart(list({name.casefold(): name for key, name in terms.items() if key in theirs}.values()))

@@ -1,0 +1,59 @@
+"""The search page."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from posts.listing.facets import FORM_KINDS, Selection, search_groups
+from posts.listing.summaries import read_lines
+from posts.public.views import public, respond
+from posts.search import other_spelling, search_posts
+from posts.search.snippets import marked, snippet
+
+PAGE = 20
+# What of a query changes what is found.
+TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
+
+
+@public
+def search(request):
+    """What is found for ?q=, best first, narrowed by terms. Never for search engines."""
+    selection = Selection.from_query(request.GET)
+    hits = _search(request.GET.get("q", ""), selection)
+    number = _page_number(request.GET.get("page", ""))
+    last = max(1, -(-len(hits.posts) // PAGE))
+    number = min(number, last)
+    shown = hits.posts[(number - 1) * PAGE : number * PAGE]
+    lines = read_lines(shown, are_whole=True)
+    stems = hits.query.stems
+    rows = [
+        (line, marked(line.record["title"], stems), snippet(line.record, stems))
+        for line in (lines[pk] for pk in shown if pk in lines)
+    ]
+    query = urlencode({"q": hits.query.text}) + (f"&{selection.query}" if selection.query else "")
+    context = {
+        "hits": hits,
+        "rows": rows,
+        "found": len(hits.posts),
+        "selection": selection,
+        "groups": search_groups(hits.posts, selection, lambda other: _search(hits.query.text, other).posts)
+        if hits.posts or selection.terms
+        else [],
+        "other": other_spelling(hits.query) if hits.query and not hits.posts else None,
+        "query": query,
+        "start": (number - 1) * PAGE + 1,
+        "previous": number - 1 if number > 1 else None,
+        "next": number + 1 if number < last else None,
+        "is_indexable": False,
+    }
+    return respond(request, "posts/search.html", context, takes=TAKES)
+
+
+def _search(typed, selection):
+    if selection.is_impossible or not settings.INDEXING:
+        return search_posts("")
+    return search_posts(typed, terms=[term.pk for term in selection.terms])
+
+
+def _page_number(text):
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 and int(text) else 1

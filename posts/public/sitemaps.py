@@ -1,0 +1,195 @@
+"""The sitemap: an index, and files of at most URLS_PER_FILE addresses that search engines may keep.
+
+A file holds a range of primary keys, so that an address stays in its file for good and a file costs the same at any
+size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; pictures: Google, "Image sitemaps".
+"""
+
+import re
+from datetime import UTC
+from itertools import chain
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.db import connection
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.encoding import iri_to_uri
+
+from posts.db.prepared import planned_rows
+from posts.models import ImportBatch, ListedText, Term
+from posts.models.listed_text import URLS_PER_FILE
+from posts.models.term import INDEXABLE_FROM
+from posts.public.lists import KINDS
+from posts.public.views import public
+from posts.public.xml_files import as_machine_file
+from posts.rendering.images import loaded_pictures
+
+CHUNK = 500
+# Of one post, so that no file grows beyond bounds.
+MAX_PICTURE_BYTES = 4_000
+MAX_FILE = 2**63 // URLS_PER_FILE - 1
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+_URLSET = f'<urlset xmlns="{_NAMESPACE}" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">\n'
+
+# Nothing in it needs to be percent-encoded; most addresses are like that, and a file has tens of thousands.
+_URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
+
+
+@public
+def index(request):
+    """The files of the sitemap; those of articles with the newest change of a page in them."""
+    files = [(reverse("posts:sitemap-pages"), None)] if settings.INDEXING else []
+    files += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
+    files += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
+    entries = [_entry("sitemap", path, changed_at) for path, changed_at in files]
+    return _file(HttpResponse, [_HEAD, f'<sitemapindex xmlns="{_NAMESPACE}">\n', *entries, "</sitemapindex>\n"])
+
+
+@public
+def pages(request):
+    """The pages that are no articles and no list of one term."""
+    if not settings.INDEXING:
+        raise Http404
+    paths = [reverse("posts:home"), reverse("posts:how")]
+    # A walk from the newest on: exists() might look through all posts for a listed one.
+    if ListedText.objects.listed().order_by("-published_at", "-post").first():
+        paths.append(reverse("posts:articles"))
+    lists = Term.objects.with_list()
+    paths += [
+        reverse("posts:kind", args=[plural]) for plural, kind in KINDS.items() if lists.filter(kind=kind).exists()
+    ]
+    return _file(HttpResponse, [_HEAD, _URLSET, *(_entry("url", path) for path in paths), "</urlset>\n"])
+
+
+@public
+def facets(request, number):
+    """The lists of one file: of each stack, tool, topic… that has enough posts. When they changed is not said."""
+    return _streamed(_list_entries(number))
+
+
+@public
+def articles(request, number):
+    """The articles of one file, each with its pictures and the moment when its live text changed last."""
+    return _streamed(_article_entries(number))
+
+
+def _streamed(entries):
+    """A file that is read and sent set by set: flat in memory, and no query waits for a slow reader."""
+    first = next(entries, None)
+    if first is None:
+        raise Http404
+    return _file(StreamingHttpResponse, chain([_HEAD, _URLSET, first], entries, ["</urlset>\n"]))
+
+
+def _list_files():
+    if not settings.INDEXING:
+        return []
+    # TermQuerySet.indexable, which a partial index knows by these words.
+    files = _with_files(Term._meta.db_table, "id", f"listed_count >= {INDEXABLE_FROM} AND NOT (slug = '')")
+    sql = f"{files} SELECT first FROM files WHERE first IS NOT NULL"  # noqa: S608 (our own names)
+    return [first // URLS_PER_FILE for (first,) in planned_rows(connection, sql, ())]
+
+
+def _article_files():
+    """(number, newest change) of every file that holds a listed article, in order."""
+    if not settings.INDEXING:
+        return []
+    for _ in range(3):
+        newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
+        texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
+        files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
+        # One that was listed anew between the two questions has another number.
+        if len(files) == len(newest):
+            break
+    if ImportBatch.objects.filter(index_open=False).exists():
+        # Rows of a closed import go one by one, and until they are gone a file may have nothing left to say.
+        return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
+    return files
+
+
+def _newest_of_files():
+    """The statement for the number of the text that changed last in each file: a step along an index for each."""
+    texts = ListedText._meta.db_table
+    return f"""{_with_files(texts, "post_id")}
+        SELECT (
+            SELECT id FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = first / {URLS_PER_FILE}
+            ORDER BY changed_at DESC LIMIT 1
+        ) FROM files WHERE first IS NOT NULL
+    """  # noqa: S608 (our own names)
+
+
+def _with_files(table, key, condition="TRUE"):
+    """The beginning of a statement that reads from `files` the `first` key in each file, and a NULL: steps along an
+    index instead of a look at every row ("Loose indexscan", wiki.postgresql.org)."""
+    return f"""
+        WITH RECURSIVE files (first) AS (
+            SELECT * FROM (SELECT {key} FROM {table} WHERE {condition} ORDER BY {key} LIMIT 1) AS first_of_all
+            UNION ALL
+            SELECT (
+                SELECT {key} FROM {table} WHERE {condition} AND {key} >= (first / {URLS_PER_FILE} + 1) * {URLS_PER_FILE}
+                ORDER BY {key} LIMIT 1
+            ) FROM files WHERE first IS NOT NULL
+        )
+    """  # noqa: S608 (our own names)
+
+
+def _list_entries(number):
+    rows = _in_file(Term.objects.indexable(), number, "pk")
+    for chunk in _chunks(rows, "pk", "kind", "slug"):
+        paths = (reverse("posts:facet", args=[Term.PLURALS[kind], slug]) for _, kind, slug in chunk)
+        yield "".join(_entry("url", path) for path in paths)
+
+
+def _article_entries(number):
+    before, after = reverse("posts:detail", args=["SLUG"]).split("SLUG")
+    before = settings.SITE_URL + before
+    rows = _in_file(ListedText.objects.listed(), number, "post_id")
+    for chunk in _chunks(rows, "post_id", "post__slug", "changed_at", "pictures"):
+        yield "".join(
+            f"<url><loc>{before}{slug}{after}</loc><lastmod>{_moment(changed_at)}</lastmod>{_pictures(pictures)}</url>\n"
+            for _, slug, changed_at, pictures in chunk
+        )
+
+
+def _in_file(rows, number, key):
+    """Those of a queryset whose `key` belongs into the file with this number."""
+    if number > MAX_FILE:
+        return rows.none()
+    start = number * URLS_PER_FILE
+    return rows.filter(**{f"{key}__gte": start, f"{key}__lt": start + URLS_PER_FILE})
+
+
+def _chunks(rows, key, *columns):
+    """Lists of at most CHUNK tuples in the order of the unique `key`, which comes first in each."""
+    rows = rows.order_by(key).values_list(key, *columns)
+    last = None
+    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
+        yield chunk
+        last = chunk[-1][0]
+
+
+def _pictures(urls):
+    found, left = [], MAX_PICTURE_BYTES
+    for url in loaded_pictures(urls):
+        address = escape(url if _URI.fullmatch(url) else iri_to_uri(url))
+        element = f"<image:image><image:loc>{address}</image:loc></image:image>"
+        left -= len(element)
+        if left < 0:
+            break
+        found.append(element)
+    return "".join(found)
+
+
+def _entry(name, path, changed_at=None):
+    changed = f"<lastmod>{_moment(changed_at)}</lastmod>" if changed_at else ""
+    return f"<{name}><loc>{settings.SITE_URL}{path}</loc>{changed}</{name}>\n"
+
+
+def _moment(moment):
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _file(answer, lines):
+    return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"))

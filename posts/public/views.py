@@ -1,0 +1,289 @@
+"""What readers reach. A view chooses a queryset and a template; rules stand on the models."""
+
+import sys
+from datetime import UTC, timedelta
+from functools import lru_cache, wraps
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+from django.http import Http404, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from posts.db.change_log import LISTS, keys_of_post, stack_key
+from posts.db.prepared import Prepared
+from posts.listing.article_html import hosts_key, rendered_article, with_stored_article
+from posts.listing.facets import most_used
+from posts.listing.site_stats import FIGURES_SECONDS, site_figures
+from posts.listing.summaries import plate_words, read_lines
+from posts.models import FormerSlug, ListedText, Post, Term
+from posts.models.authorship import LABELS, site_claim
+from posts.models.claims import claims_if_approved, claims_of, with_claims
+from posts.outages import unavailable
+from posts.page_cache import mark_page
+from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
+from posts.public.json_ld import MAX_AUTHORS, article_head
+from posts.public.meta_box import meta_box
+from posts.public.record_json import record_of, review_of
+from posts.public.related import way_on
+from posts.public.term_links import address_finder, with_term_slugs
+from posts.records.verify_command import check_command
+from posts.reverse import address
+
+HOME_NEWEST = 7
+HOME_REVIEWED = 5
+# How many terms of each kind the home page offers.
+WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Term.Kind.DIFFICULTY, 5))
+
+
+def public(view):
+    """Marks a page that any cache may keep as long as it asks before it shows it again. Reads only."""
+
+    @require_safe
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        response = view(request, *args, **kwargs)
+        shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
+        response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
+        return mark_page(response, route=request.resolver_match.view_name if request.resolver_match else "")
+
+    return wrapped
+
+
+def respond(request, template, context, *, takes=(), seconds=None):
+    """A page of lists, which ends in caches with every change of one and says the same about search engines in its
+    head and in its headers: context["is_indexable"]; takes, seconds: as mark_page has them."""
+    response = render(request, template, context)
+    if not context["is_indexable"]:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return mark_page(response, keys=[LISTS], takes=takes, seconds=seconds)
+
+
+@public
+def home(request):
+    """What is new, what was reviewed lately, and ways in."""
+    figures = site_figures()
+    newest, reviewed = _home_posts()
+    known = figures.approved + figures.waiting
+    context = {
+        "figures": figures,
+        "claim": site_claim(figures.listed_origins),
+        "approved_percent": 100 * figures.approved / known if known else 0,
+        "lead": newest[0] if newest else None,
+        "lead_words": plate_words(newest[0].record) if newest else "",
+        "newest": newest[1:],
+        "reviewed": reviewed,
+        "ways": _ways_in(),
+        "is_indexable": settings.INDEXING,
+    }
+    return respond(request, "posts/home.html", context, seconds=FIGURES_SECONDS)
+
+
+def _home_posts():
+    """(Lines of the newest listed posts, of those reviewed lately that are none of them), by two walks and a look."""
+    # Some may be listed no more where an import was switched off a moment ago.
+    reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
+    newest, reviewed = (
+        list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
+        for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
+    )
+    lines = read_lines({*newest, *reviewed})
+    newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
+    reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
+    return [[lines[pk] for pk in keys] for keys in (newest, reviewed)]
+
+
+def _ways_in():
+    """[(label, address of all, [(Term, percent of the most used)])] of the kinds that lead in, without empty ones."""
+    found, ways = most_used(WAYS_IN), []
+    for kind, _ in WAYS_IN:
+        if terms := [term for term in found if term.kind == kind]:
+            top, plural = terms[0].listed_count, Term.PLURALS[kind]
+            rows = [(term, round(100 * term.listed_count / top)) for term in terms]
+            ways.append((f"By {kind.label.lower()}", address("posts:kind", plural), plural, rows))
+    return ways
+
+
+@public
+def how(request):
+    """How this site is made: what people decided, what waits, and who wrote it, by the numbers of the database."""
+    figures = site_figures()
+    rows = [
+        ("Approved by a person and listed", figures.listed, "approved"),
+        ("Approved, and not listed", figures.unlisted, "approved"),
+        ("Approved, and flagged for a second look", figures.flagged, "flagged"),
+        ("Waiting for a person", figures.waiting, "open"),
+        ("Sent back for edits", figures.sent_back, "open"),
+        ("Rejected", figures.rejected, "open"),
+        ("Not released: drafts, and articles approved for later", figures.unreleased, "open"),
+        ("Withdrawn", figures.withdrawn, "open"),
+    ]
+    origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
+    context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
+    return respond(request, "posts/how.html", context, seconds=FIGURES_SECONDS)
+
+
+@lru_cache(maxsize=8)
+def _page_query(vendor, hosts):
+    """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
+    posts = with_stored_article(Post.objects.for_its_page().with_flagged_at())
+    return Prepared(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
+
+
+def find_page(slug):
+    """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
+    post = _page_query(connection.vendor, hosts_key()).first(slug=slug)
+    if post is None:
+        former = (
+            FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
+        )
+        post = former.post if former else None
+    elif post.live_revision_id is None and post.head_revision_id:
+        post.head_revision.snapshot = post.proposed_snapshot
+    if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
+        return None, gone
+    if post is None or post.visible_revision is None:
+        return None, not_found
+    if post.slug != slug:
+        return post, HttpResponsePermanentRedirect
+    return post, None
+
+
+@public
+def detail(request, slug):
+    post, answer = find_page(slug)
+    if answer is HttpResponsePermanentRedirect:
+        return answer(post.get_absolute_url())
+    if answer:
+        return answer(request)
+    context = article_context(post, post.visible_revision)
+    response = render(request, "posts/detail.html", context)
+    if not context["is_indexable"]:
+        response.headers["X-Robots-Tag"] = "noindex"
+    way_on = context["way_on"]
+    # Whoever keeps similar posts says when they change; others are found when they are asked for, among all listed.
+    keys = {stack_key(way_on.stack)} if way_on.are_kept else {LISTS}
+    return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.lines])), takes=())
+
+
+def article_context(post, revision, *, is_preview=False):
+    """All that the article template takes, for the public page and for the desk's preview."""
+    is_live = revision.pk == post.live_revision_id
+    stored = {}
+    if is_live and getattr(post, "stored_html", None) is not None:
+        stored = {"stored_html": post.stored_html, "stored_contents": post.stored_contents}
+    # Whoever reviews a text sees what their approval would put before readers.
+    claims = claims_if_approved(post, revision) if is_preview else claims_of(post, revision)
+    shown, are_ours = shown_revision(post, revision, claims.get("revision", {}))
+    record = with_claims(revision.snapshot, claims | {"revision": shown})
+    disclosure = disclosure_of(post, revision)
+    is_listed = post.is_indexable and is_live
+    is_indexable = is_listed and not is_preview
+    way = way_on(post, revision.snapshot, is_listed=is_listed)
+    address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else way.term_slugs)
+    bands, folds = meta_box(with_own_answer(record, post), address_of)
+    stack = next(iter(record.get("stack", ())), "")
+    stack_address = address_of("stack", stack) if stack else ""
+    return {
+        "post": post,
+        "revision": revision,
+        "record": record,
+        "article": rendered_article(revision, **stored),
+        "head": article_head(
+            post,
+            revision,
+            record,
+            disclosure=disclosure,
+            stack_address=stack_address,
+            is_indexable=is_indexable,
+            is_preview=is_preview,
+        ),
+        "stack_address": stack_address,
+        "disclosure": disclosure,
+        "check_command": check_command(settings.SITE_URL + address("posts:record", post.slug)),
+        "bands": bands,
+        "folds": folds,
+        "claims_are_ours": are_ours,
+        "authors": [(name, address_of("authors", name)) for name in disclosure.authors[:MAX_AUTHORS]],
+        "way_on": way,
+        "is_indexable": is_indexable,
+        "is_preview": is_preview,
+    }
+
+
+@public
+def record(request, slug):
+    """The record of the text that stands at the address, with what was decided about it."""
+    post, answer = find_page(slug)
+    if answer is HttpResponsePermanentRedirect:
+        return answer(f"{post.get_absolute_url().rstrip('/')}.json")
+    if answer:
+        return answer(request)
+    revision = post.visible_revision
+    response = JsonResponse(
+        {"record": record_of(post, revision), "review": review_of(post, revision)},
+        json_dumps_params={"ensure_ascii": False},
+    )
+    if not post.is_indexable:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return mark_page(response, keys=keys_of_post(post), takes=())
+
+
+@public
+def robots(request):
+    """Hides nothing but the desk: a page that must not be indexed has to be read to say so."""
+    lines = ["User-agent: *", f"Disallow: {reverse('admin:index')}"]
+    if settings.INDEXING:
+        lines.append(f"Sitemap: {settings.SITE_URL}{reverse('posts:sitemap')}")
+    return _text_file(lines)
+
+
+@public
+def security_txt(request):
+    """Where to report a hole in the site (RFC 9116); only where the site names a contact."""
+    if not settings.SITE_CONTACT:
+        raise Http404
+    # The same for a whole month, so that the file has an ETag that holds; between five and six months ahead.
+    month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    expires = (month + timedelta(days=6 * 31)).replace(day=1)
+    lines = [
+        f"Contact: mailto:{quote(settings.SITE_CONTACT, safe='@+')}",
+        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+        "Preferred-Languages: en",
+        f"Canonical: {settings.SITE_URL}{reverse('posts:security-txt')}",
+    ]
+    return _text_file(lines)
+
+
+def _text_file(lines):
+    response = HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
+    return mark_page(response, keys=(), takes=())
+
+
+def bad_request(request, exception=None):
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request, exception=None):
+    return render(request, "403.html", {"reason": str(exception or "")}, status=403)
+
+
+def csrf_failure(request, reason=""):
+    """A form without our own token: from another site, or from before a login or a long pause."""
+    return forbidden(request, "The form was too old or came from elsewhere. Load its page anew and send it again.")
+
+
+def not_found(request, exception=None):
+    return render(request, "404.html", status=404)
+
+
+def gone(request):
+    return render(request, "410.html", status=410)
+
+
+def server_error(request):
+    """The answer to an exception that nobody caught: 503 if it speaks of the database alone, else 500."""
+    return unavailable(request, sys.exception()) or render(request, "500.html", status=500)

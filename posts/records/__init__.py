@@ -1,0 +1,1 @@
+"""The record: its schema, its canonical form, its fingerprint and its versions."""

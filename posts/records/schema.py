@@ -1,0 +1,552 @@
+"""The record: one schema for import, export, snapshots inside revisions, the API and the admin's checks.
+
+A record is one post as a JSON object. Known keys are typed and checked; unknown keys, at the top and inside
+objects, are kept as they came and stand after the known ones. Text is made canonical at the door, so that what is
+stored is what is hashed: Unicode NFC (UAX #15), LF line ends, no white space at the end of a text or of a line
+(two spaces that make a hard line break in Markdown stay).
+"""
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+SCHEMA_VERSION = 1
+# Raised when the same content would hash differently; revisions keep the version that they were hashed with.
+CANONICAL_VERSION = 1
+
+MAX_RECORD_BYTES = 1024 * 1024
+MAX_DEPTH = 16
+MAX_IMAGES = 50
+# What a refusal names. Where more than a few are found, only the beginnings of lists and objects are looked at again:
+# a record of 1 MiB has room for hundreds of thousands of wrong values, and each takes a thousand bytes to describe.
+MAX_PROBLEMS, MANY_PROBLEMS = 50, 1000
+LOOKED_AT = 100
+MAX_INTEGER = 2**63 - 1
+
+# What a record says of itself or what counts by itself: changing it changes no text that a person approved. Whether the
+# record asks for a person (flags.needs_human_review) is a claim too; posts/models/claims.py says where each is shown.
+CLAIMS = ("view_count", "revision", "hash")
+OUTSIDE_FINGERPRINT = frozenset({"source_id", "slug", *CLAIMS})
+MAX_DIGEST = 128
+
+_LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
+_BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIGEST = re.compile(r"[A-Za-z0-9:+/=_-]*")
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SPACE_BEFORE_ZONE = re.compile(r" +(?=[+-]\d\d:?\d\d$|Z$)")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
+# As programs write them; nobody writes more space there.
+_KEY_ENDS = (b'":', b'" :', b'"\t:')
+_JSON_PLACE = re.compile(r" at line (\d+) column (\d+)$")
+_VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend: `pointer` is a JSON Pointer (RFC 6901, "" is the whole record)."""
+
+    pointer: str
+    message: str
+
+    def __str__(self):
+        return problem_sentence(self.pointer, self.message)
+
+
+def problem_sentence(pointer, message, *, numbers=True):
+    """What is wrong as a sentence that names the field: "title is missing. Add it."
+
+    numbers: also which item of a list it is about; without them, rows with the same problem say the same.
+    """
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    places = [int(part) + 1 for part in parts if part.isdecimal()]
+    subject = ".".join(part[:100] for part in parts if not part.isdecimal()) or "The row"
+    if numbers and places:
+        subject += f" (item {', '.join(map(str, places))})"
+    # A reader's own sentence has its subject.
+    if message[:1].islower():
+        return f"{subject} {message}"
+    return f"{subject}: {message}" if parts else message
+
+
+class RecordRefused(ValueError):
+    """The input is no acceptable record; `problems` names what is wrong, not only the first: MAX_PROBLEMS of them, and
+    how many more there are.
+
+    count: of all problems, where `problems` has only a part of them.
+    """
+
+    def __init__(self, problems, count=0):
+        self.problems = problems[:MAX_PROBLEMS]
+        if more := max(count, len(problems)) - len(self.problems):
+            self.problems.append(Problem("", f"has {more:,} more {'problem' if more == 1 else 'problems'}."))
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+def canonical_text(text):
+    """Return `text` in NFC with LF line ends and without trailing white space; refuse NUL and lone surrogates."""
+    if "\x00" in text:
+        raise PydanticCustomError("text_nul", "holds a NUL character (\\u0000). Take it out.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise PydanticCustomError(
+                "text_surrogate", "holds half of a surrogate pair (\\ud800–\\udfff). Write the whole character."
+            ) from None
+        text = unicodedata.normalize("NFC", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" in text and (" \n" in text or "\t\n" in text):
+        text = _LINE_END_SPACE.sub(lambda run: "  " if run[0].endswith("  ") else "", text)
+    return text.rstrip()
+
+
+def _line(text):
+    """A text of one line: titles, names, references. Direction overrides could make it read as something else."""
+    text = canonical_text(text)
+    if "\n" in text:
+        text = " ".join(text.split())
+    return text if text.isascii() else _BIDI_CONTROLS.sub("", text)
+
+
+def _filled(text):
+    if not text:
+        raise PydanticCustomError("text_empty", "is empty. Write a text, or leave the item out.")
+    return text
+
+
+def _item(text):
+    return _filled(canonical_text(text))
+
+
+def _source_id(text):
+    if not text.isprintable() or text != text.strip():
+        raise PydanticCustomError("source_id", "may hold no control characters and no spaces around it.")
+    return text
+
+
+def _slug(text):
+    if text and not _SLUG.fullmatch(text):
+        raise PydanticCustomError(
+            "slug", "takes small letters a–z, digits and single hyphens, for example safe-job-retries."
+        )
+    return text
+
+
+def _image_url(url):
+    if not url.startswith(("https://", "http://")):
+        raise PydanticCustomError("image_url", "takes only http and https addresses, for example https://host/a.jpg.")
+    if not url.isprintable() or " " in url:
+        raise PydanticCustomError("image_url", "may hold no spaces or control characters. Percent-encode them.")
+    return url
+
+
+def _day(text):
+    """A day, or a moment of ISO 8601 as the day that it is where it was written."""
+    if text:
+        try:
+            if _MOMENT.fullmatch(text):
+                return datetime.fromisoformat(_SPACE_BEFORE_ZONE.sub("", text)).date().isoformat()
+            if date.fromisoformat(text).isoformat() != text:
+                raise ValueError
+        except ValueError:
+            raise PydanticCustomError(
+                "day", "takes a day that exists, written YYYY-MM-DD; a time of day may follow, as in 2024-05-06T23:30Z."
+            ) from None
+    return text
+
+
+def is_digest(text):
+    """Whether `text` can be the `hash` of a record: nothing but a digest, with the name of its algorithm at most."""
+    return len(text) <= MAX_DIGEST and _DIGEST.fullmatch(text) is not None
+
+
+def _digest(text):
+    if not is_digest(text):
+        raise PydanticCustomError(
+            "digest", "takes a digest: only letters, digits and : + / = _ -, for example sha256:9f86d081884c7d65."
+        )
+    return text
+
+
+def _flag(value):
+    return int(value)
+
+
+def canonical_json(value, depth=1):
+    """Return any JSON value with canonical text in keys and values; refuse what no engine stores alike.
+
+    depth: how deep `value` stands in the record, 1 for a value at its top; at most MAX_DEPTH.
+    """
+    kind = type(value)
+    if kind is str:
+        return canonical_text(value)
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        if abs(value) > MAX_INTEGER:
+            raise PydanticCustomError("integer_size", "is a whole number of more than 64 bits. Write it as text.")
+        return value
+    if kind is float:
+        if not math.isfinite(value):
+            raise PydanticCustomError("not_finite", "is no finite number. JSON has no NaN and no Infinity.")
+        return value
+    if depth > MAX_DEPTH:
+        raise PydanticCustomError("depth", f"is nested more than {MAX_DEPTH} levels deep. Make it flatter.")
+    if kind is list:
+        return [_canonical_member(index, item, depth) for index, item in enumerate(value)]
+    if kind is dict:
+        return _canonical_object(value, depth)
+    raise PydanticCustomError("not_json", "is no JSON value.")
+
+
+def _canonical_object(value, depth):
+    result = {_canonical_member(key, key, depth): _canonical_member(key, item, depth) for key, item in value.items()}
+    if len(result) < len(value):
+        raise PydanticCustomError("same_key", "has two keys that are the same text. Rename one.")
+    return result
+
+
+def _canonical_member(key, value, depth):
+    """One item of a list or object; a refusal gains the way that leads to it."""
+    try:
+        return canonical_json(value, depth + 1)
+    except PydanticCustomError as error:
+        path = [key, *(error.context or {}).get("path", [])]
+        raise PydanticCustomError(error.type, error.message_template, {"path": path}) from None
+
+
+Text = Annotated[str, AfterValidator(canonical_text)]
+Line = Annotated[str, AfterValidator(_line)]
+ShortLine = Annotated[str, Field(max_length=100), AfterValidator(_line)]
+MediumLine = Annotated[str, Field(max_length=300), AfterValidator(_line)]
+Item = Annotated[str, Field(max_length=2000), AfterValidator(_item)]
+Flag = Annotated[bool | Annotated[int, Field(ge=0, le=1)], AfterValidator(_flag)]
+Score = Annotated[int | float, Field(ge=0, le=100)]
+Pixels = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _is_empty(value):
+    return value is None or value == "" or value == [] or value == {}
+
+
+class _Part(BaseModel):
+    """Typed keys in the schema's order, then whatever else the object carries."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    depth_in_record: ClassVar[int] = 2
+
+    @model_validator(mode="after")
+    def _canonical_extra(self):
+        if extra := self.__pydantic_extra__:
+            self.__pydantic_extra__ = _canonical_object(extra, self.depth_in_record)
+        return self
+
+    def to_dict(self):
+        """The object as a dict in the schema's order: empty known keys left out, unknown keys after the known."""
+        result = {}
+        for name, value in self.__dict__.items():
+            if not value and _is_empty(value):
+                continue
+            if isinstance(value, _Part):
+                value = value.to_dict()
+                if not value:
+                    continue
+            elif type(value) is list and isinstance(value[0], _Part):
+                value = [item.to_dict() for item in value]
+            result[name] = value
+        if self.__pydantic_extra__:
+            result.update(self.__pydantic_extra__)
+        return result
+
+
+class Scores(_Part):
+    """The generator's own marks."""
+
+    quality: Score | None = None
+    freshness: Score | None = None
+    depth: Score | None = None
+    clarity: Score | None = None
+
+
+class RevisionClaim(_Part):
+    """What the record says of its own review: shown as a claim, opens no gate."""
+
+    status: ShortLine | None = None
+    version: ShortLine | None = None
+    last_reviewed: ShortLine | None = None
+
+
+class Flags(_Part):
+    """The record's own flags, kept as 0 or 1."""
+
+    ai_generated_style: Flag | None = None
+    has_images: Flag | None = None
+    image_heavy: Flag | None = None
+    needs_human_review: Flag | None = None
+
+
+class Entity(_Part):
+    """A thing that the article is about."""
+
+    depth_in_record: ClassVar[int] = 3
+    name: Annotated[str, Field(max_length=300), AfterValidator(_line), AfterValidator(_filled)]
+    type: ShortLine | None = None
+
+
+class ImageRecord(_Part):
+    """An image, where it is from, and what stands under it."""
+
+    depth_in_record: ClassVar[int] = 3
+    source: MediumLine | None = None
+    url: Annotated[str, Field(max_length=2000), AfterValidator(canonical_text), AfterValidator(_image_url)]
+    caption: Annotated[str, Field(max_length=1000), AfterValidator(_line)] | None = None
+    alt: Annotated[str, Field(max_length=1000), AfterValidator(_line)] | None = None
+    licence: MediumLine | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+class Record(_Part):
+    """One post as it is exchanged. The order of the fields is the order in which the meta box shows them."""
+
+    depth_in_record: ClassVar[int] = 1
+    source_id: Annotated[
+        str, Field(min_length=1, max_length=200), AfterValidator(canonical_text), AfterValidator(_source_id)
+    ]
+    reference: Annotated[str, Field(max_length=200), AfterValidator(_line)] | None = None
+    title: Annotated[str, Field(max_length=300), AfterValidator(_line), AfterValidator(_filled)]
+    slug: Annotated[str, Field(max_length=200), AfterValidator(_slug)] | None = None
+    intro: Text | None = None
+    body: Annotated[str, AfterValidator(canonical_text), AfterValidator(_filled)]
+    topic: MediumLine | None = None
+    summary: Text | None = None
+    ai_outline: dict[Line, Text] | None = None
+    ai_brief: Text | None = None
+    stack: list[Item] | None = None
+    tools: list[Item] | None = None
+    code_language: ShortLine | None = None
+    difficulty: ShortLine | None = None
+    reading_time: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    view_count: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    score: Scores | None = None
+    revision: RevisionClaim | None = None
+    hash: (
+        Annotated[
+            str,
+            Field(max_length=MAX_DIGEST, json_schema_extra={"pattern": f"^{_DIGEST.pattern}$"}),
+            AfterValidator(canonical_text),
+            AfterValidator(_digest),
+        ]
+        | None
+    ) = None
+    flags: Flags | None = None
+    checklist: list[Item] | None = None
+    entities: list[Entity] | None = None
+    image_sources: Annotated[list[ImageRecord], Field(max_length=MAX_IMAGES)] | None = None
+    payload: Annotated[dict[str, Any], AfterValidator(lambda value: _canonical_object(value, 2))] | None = None
+    notes: list[Item] | None = None
+    published_on: (
+        Annotated[
+            str,
+            Field(
+                description="A day, YYYY-MM-DD, or a moment of ISO 8601, of which the day is kept as it is written.",
+                examples=["2024-05-06", "2024-05-06T23:30:00-07:00"],
+            ),
+            AfterValidator(_day),
+        ]
+        | None
+    ) = None
+    authors: list[Item] | None = None
+    tags: list[Item] | None = None
+    language: ShortLine | None = None
+
+
+FIELDS = tuple(Record.model_fields)
+
+
+def parse_record(line):
+    """Return the Record in `line` (bytes of one JSON object, UTF-8); RecordRefused names all its problems."""
+    if len(line) > MAX_RECORD_BYTES:
+        raise RecordRefused([Problem("", f"is {len(line):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
+    try:
+        return Record.model_validate_json(line)
+    except ValidationError as error:
+        raise _refused(error, line) from None
+
+
+def repeats_a_key(line, record):
+    """Whether an object in a JSON text has a key twice, with equal values; RecordRefused if they differ.
+
+    record: what came of the text. Only where more keys seem to end than came in, as beside code that shows JSON, is
+    the text read a second time.
+    """
+    if sum(map(line.count, _KEY_ENDS)) <= _keys_in(record):
+        return False
+    is_repeated = False
+
+    def of_pairs(pairs):
+        nonlocal is_repeated
+        made = {}
+        for key, value in pairs:
+            if key in made:
+                is_repeated = True
+                if made[key] != value:
+                    message = f"has the key “{key[:80]}” twice, with different values. Keep one of them."
+                    raise RecordRefused([Problem("", message)])
+            made[key] = value
+        return made
+
+    json.loads(line, object_pairs_hook=of_pairs)
+    return is_repeated
+
+
+def _keys_in(value):
+    """How many keys all objects in a JSON value have."""
+    if type(value) is dict:
+        return len(value) + sum(_keys_in(item) for item in value.values() if type(item) in (dict, list))
+    return sum(_keys_in(item) for item in value if type(item) in (dict, list))
+
+
+def validate_record(data):
+    """Return the Record in `data` (a dict, as json.loads gives it); RecordRefused names all its problems."""
+    try:
+        record = Record.model_validate(data)
+    except ValidationError as error:
+        raise _refused(error, data=data) from None
+    size = len(json.dumps(record.to_dict(), ensure_ascii=False).encode())
+    if size > MAX_RECORD_BYTES:
+        raise RecordRefused([Problem("", f"is {size:,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
+    return record
+
+
+def canonical_bytes(record):
+    """The bytes that are hashed: JSON of a canonical record dict, keys sorted, without what makes claims or counts.
+
+    `ai_outline` goes in as ordered pairs, since its order is content. Source of the idea: RFC 8785.
+    """
+    content = {key: value for key, value in record.items() if key not in OUTSIDE_FINGERPRINT}
+    if "ai_outline" in content:
+        content["ai_outline"] = list(content["ai_outline"].items())
+    if "flags" in content:
+        flags = {key: value for key, value in content["flags"].items() if key != "needs_human_review"}
+        content["flags"] = flags
+        if not flags:
+            del content["flags"]
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def fingerprint_of(record):
+    """SHA-256 (64 hex digits) of a record dict as Record.to_dict() gives it."""
+    return hashlib.sha256(canonical_bytes(record)).hexdigest()
+
+
+def version_parts(version):
+    """(major, minor, patch) of a plain semantic version, or None when `version` is none."""
+    match = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    return tuple(map(int, match.groups())) if match else None
+
+
+def record_json_schema():
+    """The record as a JSON Schema (2020-12)."""
+    schema = Record.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "AlphaNode record",
+        "version": SCHEMA_VERSION,
+        **{key: value for key, value in schema.items() if key != "title"},
+    }
+
+
+_MESSAGES = {
+    "missing": "is missing. Add it.",
+    "string_type": "takes text, in double quotes.",
+    "string_unicode": "holds half of a surrogate pair (\\ud800–\\udfff). Write the whole character.",
+    "int_type": "takes a whole number, without quotes.",
+    "int_from_float": "takes a whole number, without a decimal part.",
+    "int_parsing_size": "is a number too long to read. Write it as text.",
+    "float_type": "takes a number, without quotes.",
+    "bool_type": "takes 1 or 0, true or false.",
+    "list_type": "takes a list: […].",
+    "dict_type": "takes an object: {…}.",
+    "model_type": "takes an object: {…}.",
+    "model_attributes_type": "takes an object: {…}.",
+    "finite_number": "is no finite number. JSON has no NaN and no Infinity.",
+}
+
+
+def _where(reason, line):
+    """What a parser says, with the place as a person counts it: the character, and the line if there are several."""
+    match = _JSON_PLACE.search(reason)
+    if match is None:
+        return reason
+    row, column = int(match[1]), int(match[2])
+    lines = line.split(b"\n")
+    column = len(lines[row - 1][:column].decode(errors="replace")) if row <= len(lines) else column
+    of_record = f"line {row:,} of the record, " if len(lines) > 1 else ""
+    return f"{reason[: match.start()]} ({of_record}character {column:,})"
+
+
+def _refused(error, line=b"", data=None):
+    """The RecordRefused for pydantic's error about a line of JSON, or about the value that one holds."""
+    count = error.error_count()
+    if count <= MANY_PROBLEMS:
+        return RecordRefused(_problems(error, line))
+    value = json.loads(line) if data is None else data
+    try:
+        Record.model_validate({key: _beginning_of(part) for key, part in value.items()})
+    except ValidationError as part_of_it:
+        return RecordRefused(_problems(part_of_it), count)
+    message = f"has {count:,} wrong values, all of them behind the first {LOOKED_AT} of a list."
+    return RecordRefused([Problem("", message)])
+
+
+def _beginning_of(value):
+    if type(value) is list:
+        return value[:LOOKED_AT]
+    return dict(list(value.items())[:LOOKED_AT]) if type(value) is dict else value
+
+
+def _problems(error, line=b""):
+    """pydantic's errors as Problems: where, and what an author should write instead."""
+    problems = {}
+    for item in error.errors(include_url=False, include_input=False):
+        kind, limits = item["type"], item.get("ctx", {})
+        # Branches of a union add their own names to the path; they mean nothing to an author.
+        path = [part for part in item["loc"] if isinstance(part, int) or not part.startswith(_UNION_PARTS)]
+        path += limits.get("path", [])
+        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+        if kind == "json_invalid":
+            message = f"is not JSON: {_where(limits.get('error', 'it cannot be read'), line)}."
+            if "hex escape" in message:
+                message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
+        elif kind in {"string_too_long", "too_long"}:
+            unit = "characters" if kind == "string_too_long" else "items"
+            message = f"takes at most {limits['max_length']:,} {unit}."
+        elif kind == "string_too_short":
+            message = "is empty. Write a text."
+        elif pointer.startswith("/score/"):
+            message = "takes a number from 0 to 100."
+        elif pointer.startswith("/flags/"):
+            message = "takes 1 or 0, true or false."
+        elif kind == "greater_than_equal":
+            message = f"takes at least {limits['ge']}."
+        elif kind == "less_than_equal":
+            message = f"takes at most {limits['le']:,}."
+        elif path == [] and kind in {"model_type", "model_attributes_type"}:
+            message = "is JSON, but no record: a record is an object {…}."
+        else:
+            message = _MESSAGES.get(kind, item["msg"])
+        problems.setdefault(pointer, Problem(pointer, message))
+    return list(problems.values())
+
+
+_UNION_PARTS = ("constrained-", "function-after", "bool", "int", "float", "[key]")

@@ -1,0 +1,27 @@
+"""Version numbers of revisions."""
+
+from posts.records.schema import version_parts
+
+FIRST_VERSION = "1.0.0"
+
+
+BUMPS = ("patch", "minor", "major")
+
+
+def next_version(version, bump="patch"):
+    """The version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
+    parts = version_parts(version)
+    if parts is None:
+        return FIRST_VERSION
+    major, minor, patch = parts
+    return {
+        "patch": f"{major}.{minor}.{patch + 1}",
+        "minor": f"{major}.{minor + 1}.0",
+        "major": f"{major + 1}.0.0",
+    }[bump]
+
+
+def claimed_version(record):
+    """The version that a record claims if it is a plain semantic version, else None."""
+    version = record.get("revision", {}).get("version")
+    return version if version_parts(version) else None

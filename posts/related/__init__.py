@@ -1,0 +1,1 @@
+"""Posts that belong together: related posts for readers, near-duplicates for reviewers."""

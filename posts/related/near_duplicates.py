@@ -1,0 +1,355 @@
+"""Near-duplicates: posts whose texts repeat each other.
+
+The measure is the Jaccard index of two texts' word shingles (runs of SHINGLE words, small letters, intro and body).
+Paragraphs that stand in many posts are boilerplate and do not count. Texts that may be alike are found by MinHash
+signatures cut into bands; each pair is then measured exactly.
+
+Sources: A. Broder, "On the resemblance and containment of documents", 1997 (shingles, MinHash); P. Li, A. Owen, C.-H.
+Zhang, "One Permutation Hashing", 2012, with A. Shrivastava, "Optimal Densification for Fast and Accurate Minwise
+Hashing", 2017 (one hash a shingle instead of one for each number of the signature); J. Leskovec, A. Rajaraman,
+J. Ullman, "Mining of Massive Datasets", ch. 3 (banding).
+"""
+
+import re
+import struct
+import zlib
+from collections import Counter, defaultdict
+from hashlib import blake2b
+from itertools import chain
+
+from django.db import connection, transaction
+from django.db.models import Count, Max
+from django.db.models.functions import Length
+
+from posts.db.change_log import note_changes, post_key
+from posts.models import ListedText, ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+
+SHINGLE = 5
+# Of what is left without boilerplate. A text that is 0.8 of another as a whole comes down to between 0.7 and 0.8.
+MIN_SIMILARITY = 0.7
+BANDS, ROWS = 20, 5  # two texts of similarity 0.8 share a band with 99.96 %, of 0.7 with 97 %, of 0.3 with 5 %
+NUMBERS = BANDS * ROWS
+# A paragraph that stands in so many posts is boilerplate.
+BOILERPLATE_POSTS = 20
+# A text with fewer shingles left counts whole: what consists of boilerplate alone repeats others all the same.
+MIN_SHINGLES = 30
+# Posts that stand under one band at the most: a text that a thousand posts share needs no thousand candidates.
+MAX_BAND_POSTS = 50
+# The estimate of a signature is off by 0.046 on average (the square root of J (1 - J) / 100) at 0.7.
+MIN_ESTIMATE = 0.55
+# Of a text with more paragraphs the rest is never boilerplate.
+MAX_PARAGRAPHS = 1_000
+CHUNK = 200
+# Shingles take a hundred times the room of their text: what is in memory at once is bounded by this.
+BATCH_CHARACTERS = 1_000_000
+# Keys that one query asks for.
+MAX_KEYS = 5_000
+
+_WORD = re.compile(r"\w+")
+_MASK = 2**64 - 1
+_EMPTY = 2**32 - 1
+
+
+class SketchedText:
+    """The words of a record by paragraph, ready to be shingled."""
+
+    def __init__(self, record):
+        text = f"{record.get('intro', '')}\n\n{record['body']}".casefold()
+        paragraphs = (_WORD.findall(part) for part in text.split("\n\n"))
+        self.paragraphs = [words for words in paragraphs if words]
+        # Headings and the like are too short to be told apart from chance.
+        self.keys = [
+            _key(" ".join(words).encode()) if len(words) >= SHINGLE and number < MAX_PARAGRAPHS else None
+            for number, words in enumerate(self.paragraphs)
+        ]
+
+    @property
+    def counted(self):
+        """The keys of the paragraphs that can be boilerplate, each once."""
+        return {key for key in self.keys if key is not None}
+
+    def shingles(self, boilerplate=frozenset()):
+        """The set of word shingles (tuples) without the paragraphs whose key is in `boilerplate`."""
+        if boilerplate and not boilerplate.isdisjoint(self.keys):
+            kept = [words for words, key in zip(self.paragraphs, self.keys, strict=True) if key not in boilerplate]
+            shingles = _shingles(word for words in kept for word in words)
+            if len(shingles) >= MIN_SHINGLES:
+                return shingles
+        return _shingles(word for words in self.paragraphs for word in words)
+
+
+def _shingles(words):
+    words = list(words)
+    if len(words) <= SHINGLE:
+        return {tuple(words)} if words else set()
+    return set(zip(*(words[start:] for start in range(SHINGLE)), strict=False))
+
+
+def _key(data):
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
+
+
+def jaccard(one, other):
+    """The Jaccard index of two sets, 0 to 1; 0 for two empty ones. Source: P. Jaccard, 1912."""
+    together = len(one & other)
+    return together / (len(one) + len(other) - together) if together else 0.0
+
+
+def signature_of(shingles):
+    """NUMBERS numbers of 32 bits: two sets agree at a place with a probability that is their Jaccard index."""
+    numbers = [_EMPTY] * NUMBERS
+    for code in map(zlib.crc32, map(str.encode, map(" ".join, shingles))):
+        # Fibonacci hashing (Knuth, vol. 3, 6.4): the high half says where, the low half is the number.
+        mixed = code * 0x9E3779B97F4A7C15 & _MASK
+        place, value = (mixed >> 34) % NUMBERS, mixed & 0xFFFFFFFF
+        if value < numbers[place]:
+            numbers[place] = value
+    if _EMPTY in numbers and any(number != _EMPTY for number in numbers):
+        filled = list(numbers)
+        for place, number in enumerate(numbers):
+            attempt = 0
+            while number == _EMPTY:
+                attempt += 1
+                number = numbers[zlib.crc32(b"%d:%d" % (place, attempt)) % NUMBERS]
+            filled[place] = number
+        return filled
+    return numbers
+
+
+def band_keys(signature):
+    """BANDS numbers of 64 bits, one for each run of ROWS numbers of a signature."""
+    return [
+        _key(struct.pack(f"<{ROWS + 1}I", band, *signature[band * ROWS : (band + 1) * ROWS])) for band in range(BANDS)
+    ]
+
+
+def _agreement(one, other):
+    return sum(a == b for a, b in zip(one, other, strict=True)) / NUMBERS
+
+
+def sketch_posts(ids):
+    """Bring sketches and twins of the posts with these primary keys in step with their proposed texts; return how many
+    texts were new.
+
+    Works in sets, each one transaction of BATCH_CHARACTERS at the most; run again, it does nothing for what is
+    sketched already.
+    """
+    ids, made = list(ids), 0
+    for at in range(0, len(ids), CHUNK):
+        made += _sketch_set(ids[at : at + CHUNK])
+    return made
+
+
+def _sketch_set(ids):
+    # Most posts of a scan are sketched already: they are found out without a lock that an editor would wait for.
+    if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
+        return 0
+    made = 0
+    for part in _parts(stale):
+        with transaction.atomic():
+            # Locked in one order: two workers may be given the same posts.
+            posts = Post.objects.filter(pk__in=part).order_by("pk").select_for_update(of=("self",))
+            heads, before = _stale(posts)
+            _resketch(heads, before)
+        made += len(heads)
+    return made
+
+
+def _parts(ids):
+    """`ids` in lists of BATCH_CHARACTERS of text or of one longer text: while a part is compared, SQLite has no place
+    for an editor's save."""
+    part, size = [], 0
+    lengths = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", Length("head_revision__snapshot"))
+    for pk, length in lengths:
+        if part and size + length > BATCH_CHARACTERS:
+            yield part
+            part, size = [], 0
+        part.append(pk)
+        size += length
+    if part:
+        yield part
+
+
+def _stale(posts):
+    """({post pk: fingerprint of its proposed text} where the sketch is of another text or missing,
+    {post pk: paragraph keys of that other text})."""
+    heads = dict(posts.filter(head_revision__isnull=False).values_list("pk", "head_revision__fingerprint"))
+    sketches = TextSketch.objects.filter(pk__in=heads).values_list("pk", "fingerprint", "paragraphs")
+    before = {pk: _unpacked(paragraphs) for pk, fingerprint, paragraphs in sketches if heads[pk] != fingerprint}
+    known = {pk for pk, _, _ in sketches} - before.keys()
+    return {pk: fingerprint for pk, fingerprint in heads.items() if pk not in known}, before
+
+
+def _resketch(heads, before):
+    if before:
+        pairs = TextTwin.objects.filter(post__in=before).values_list("post", "twin")
+        _note_twins(chain.from_iterable(pairs))
+        SketchBand.objects.filter(post__in=before).delete()
+        TextTwin.objects.filter(post__in=before).delete()
+        TextTwin.objects.filter(twin__in=before).delete()
+    for texts in _batches(heads):
+        _sketch_batch(texts, heads, before)
+
+
+def _sketch_batch(texts, heads, before):
+    """Write sketches, bands and twins of {post pk: SketchedText}."""
+    _count_paragraphs({pk: (before.get(pk, ()), texts[pk].counted) for pk in texts})
+    boilerplate = _boilerplate(texts.values())
+    shingles = {pk: text.shingles(boilerplate) for pk, text in texts.items()}
+    signatures = {pk: signature_of(found) for pk, found in shingles.items() if found}
+    TextSketch.objects.bulk_create(
+        [
+            TextSketch(
+                post_id=pk,
+                fingerprint=heads[pk],
+                signature=struct.pack(f"<{NUMBERS}I", *signatures.get(pk, [_EMPTY] * NUMBERS)),
+                paragraphs=struct.pack(f"<{len(text.counted)}q", *sorted(text.counted)),
+            )
+            for pk, text in texts.items()
+        ],
+        update_conflicts=True,
+        update_fields=["fingerprint", "signature", "paragraphs"],
+        unique_fields=["post"],
+    )
+    _store_twins(_candidates(signatures), shingles, signatures)
+
+
+def _batches(ids):
+    """{post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
+    texts, size = {}, 0
+    rows = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "head_revision__snapshot")
+    for pk, snapshot in rows.iterator(chunk_size=20):
+        length = len(snapshot["body"]) + len(snapshot.get("intro", ""))
+        if texts and size + length > BATCH_CHARACTERS:
+            yield texts
+            texts, size = {}, 0
+        texts[pk] = SketchedText(snapshot)
+        size += length
+    if texts:
+        yield texts
+
+
+def _unpacked(data):
+    return struct.unpack(f"<{len(data) // 8}q", bytes(data))
+
+
+def _count_paragraphs(changes):
+    """changes: {post: (paragraph keys before, paragraph keys now)}; a post counts once for a paragraph."""
+    steps = Counter()
+    for old, new in changes.values():
+        steps.update(set(new) - set(old))
+        steps.subtract(set(old) - set(new))
+    for sign in (1, -1):
+        # In one order: two workers that count the same paragraphs wait for each other, and never both.
+        rows = sorted((key, abs(step)) for key, step in steps.items() if step * sign > 0)
+        for at in range(0, len(rows), 1000):
+            _upsert(rows[at : at + 1000], "+" if sign > 0 else "-")
+
+
+def _upsert(rows, sign):
+    table = connection.ops.quote_name(ParagraphCount._meta.db_table)
+    marks = ", ".join(["(%s, %s)"] * len(rows))
+    with connection.cursor() as cursor:
+        if sign == "+":
+            cursor.execute(
+                f"INSERT INTO {table} (key, posts) VALUES {marks} "  # noqa: S608 (our own names)
+                f"ON CONFLICT (key) DO UPDATE SET posts = {table}.posts + excluded.posts",
+                [value for row in rows for value in row],
+            )
+        else:
+            cursor.executemany(
+                f"UPDATE {table} SET posts = posts - %s WHERE key = %s AND posts >= %s",  # noqa: S608
+                [(step, key, step) for key, step in rows],
+            )
+
+
+def _boilerplate(texts):
+    keys = sorted({key for text in texts for key in text.counted})
+    common = ParagraphCount.objects.filter(posts__gte=BOILERPLATE_POSTS)
+    return {
+        key
+        for at in range(0, len(keys), MAX_KEYS)
+        for key in common.filter(key__in=keys[at : at + MAX_KEYS]).values_list("key", flat=True)
+    }
+
+
+def _candidates(signatures):
+    """{(smaller pk, larger pk)} that share a band, among `signatures` and with what stands there; adds their bands."""
+    bands = defaultdict(list)
+    for pk, signature in signatures.items():
+        for key in band_keys(signature):
+            bands[key].append(pk)
+    standing = defaultdict(list)
+    for key, pk in SketchBand.objects.filter(key__in=bands).values_list("key", "post_id"):
+        standing[key].append(pk)
+    pairs, rows = set(), []
+    for key, mine in bands.items():
+        others = standing[key][:MAX_BAND_POSTS]
+        for index, pk in enumerate(mine):
+            pairs.update((min(pk, other), max(pk, other)) for other in (*others, *mine[:index][:MAX_BAND_POSTS]))
+        rows += [(key, pk) for pk in mine[: max(0, MAX_BAND_POSTS - len(others))]]
+    _insert_bands(sorted(rows))
+    return {pair for pair in pairs if pair[0] != pair[1]}
+
+
+def _insert_bands(rows):
+    table = connection.ops.quote_name(SketchBand._meta.db_table)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            columns = [list(column) for column in zip(*rows, strict=True)] or [[], []]
+            rows_sql = "SELECT * FROM unnest(%s::bigint[], %s::bigint[])"
+            cursor.execute(f"INSERT INTO {table} (key, post_id) {rows_sql} ON CONFLICT DO NOTHING", columns)
+        else:
+            cursor.executemany(f"INSERT INTO {table} (key, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)  # noqa: S608
+
+
+def _store_twins(pairs, shingles, signatures):
+    """Measure candidate pairs exactly and store those that are twins, from both sides."""
+    foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
+    known = {
+        pk: struct.unpack(f"<{NUMBERS}I", bytes(signature))
+        for pk, signature in TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
+    } | signatures
+    likely = [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
+    twins = []
+
+    def measure(a, b, one, other):
+        if (similarity := jaccard(one, other)) >= MIN_SIMILARITY:
+            twins.append(TextTwin(post_id=a, twin_id=b, similarity=similarity))
+            twins.append(TextTwin(post_id=b, twin_id=a, similarity=similarity))
+
+    partners = defaultdict(list)
+    for a, b in likely:
+        if a in shingles and b in shingles:
+            measure(a, b, shingles[a], shingles[b])
+        else:
+            partners[b if a in shingles else a].append(a if a in shingles else b)
+    for texts in _batches(partners):
+        boilerplate = _boilerplate(texts.values())
+        for pk, text in texts.items():
+            other = text.shingles(boilerplate)
+            for mine in partners[pk]:
+                measure(mine, pk, shingles[mine], other)
+    TextTwin.objects.bulk_create(twins, ignore_conflicts=True, batch_size=1000)
+    _note_twins(twin.post_id for twin in twins)
+
+
+def _note_twins(posts):
+    """Say that listed ones among `posts` change: an article names no similar post that is its near-duplicate."""
+    listed = ListedText.objects.filter(post__in=set(posts)).values_list("post", flat=True)
+    note_changes(map(post_key, listed))
+
+
+def twins_of(post, limit=10):
+    """[TextTwin] of a post, the most alike first, with their posts; at most `limit`. An index walk.
+
+    As the background last saw the texts: empty for a post that it has not read yet.
+    """
+    twins = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
+    return list(twins.order_by("-similarity", "twin")[:limit])
+
+
+def twin_counts(posts):
+    """{post pk: (how many twins, the highest similarity)} of a page of posts, in one query."""
+    rows = TextTwin.objects.filter(post__in=posts).values_list("post").annotate(Count("pk"), Max("similarity"))
+    return {pk: (count, highest) for pk, count, highest in rows.order_by()}

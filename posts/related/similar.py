@@ -1,0 +1,269 @@
+"""Finds, for every listed post, the listed posts that a reader may go on to, and keeps them in sets.
+
+Two posts are as similar as the terms they share (stack, tools, topic, entities, tags) are many and rare: the sum of
+what the shared ones weigh, over the geometric mean of what all terms of each weigh, where a term weighs the logarithm
+of (1 + listed posts / listed posts with it). Looked at are posts with one of the RAREST terms, at most NEWEST for
+each, and weighed with all of their terms are the BEST of these and the NEWEST_WEIGHED of every single term: the work
+for a post has a bound at any size of the site, and what shares a problem on another stack is found beside what shares
+all words of one stack.
+
+Sources: K. Spärck Jones, "A statistical interpretation of term specificity and its application in retrieval", 1972
+(the weight); G. Salton, M. McGill, "Introduction to Modern Information Retrieval", 1983, ch. 4 (the cosine).
+"""
+
+import heapq
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from math import log, sqrt
+
+from django.db import connection, transaction
+
+from posts.db.change_log import note_changes, post_key
+from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
+
+_WORDS = re.compile(r"\w+")
+# What readers see, and a few more for the day when one of those is flagged or withdrawn.
+SHOWN = 6
+KEPT = 9
+# Of those kept, so that nobody who asks about retries reads about one stack alone.
+MOST_OF_A_STACK = 3
+RAREST = 8
+NEWEST = 200
+BEST = 20
+NEWEST_WEIGHED = 6
+# To share only what so many of all posts have is no reason to go on; what so few have always is one.
+COMMON_SHARE = 0.05
+ALWAYS_RARE = 20
+MAX_SHARED = 4
+# Keys that one query asks for.
+MAX_KEYS = 5_000
+# One transaction: on SQLite short enough that nobody's save waits for it; on PostgreSQL nobody does, and posts that are
+# looked at together share most of what has to be read.
+CHUNK = {"sqlite": 100, "postgresql": 400}
+# Posts of one statement that notes them.
+MARKED = 1_000
+
+
+def mark_stale(post_ids, *, spreads=True):
+    """Note, in the caller's transaction, that the neighbours of these posts must be found anew.
+
+    spreads: also those of the posts beside them, as after a change of what they are about.
+    """
+    StaleNeighbours.objects.bulk_create([StaleNeighbours(post_id=pk, spreads=spreads) for pk in post_ids])
+
+
+def mark_all_stale(*, between=lambda: None):
+    """Note that the neighbours of every listed post must be found anew; return how many that are.
+
+    In sets by key; stopped anywhere and called again, it only notes some posts twice. between: called after each set.
+    """
+    last = count = 0
+    while True:
+        listed = PostTerm.objects.filter(post__gt=last).order_by("post").values_list("post", flat=True)
+        ids = list(listed.distinct()[:MARKED])
+        if not ids:
+            return count
+        mark_stale(ids, spreads=False)
+        last, count = ids[-1], count + len(ids)
+        between()
+
+
+def find_stale_neighbours(*, between=lambda: None):
+    """Find the neighbours of all posts that wait for it; return how many posts that were.
+
+    In sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. between: called between two sets,
+    and may raise.
+    """
+    total, found = None, 0
+    while StaleNeighbours.objects.exists():
+        if total is None:
+            total = Post.objects.approved().count()
+        found += _find_set(total)
+        between()
+    return found
+
+
+@transaction.atomic
+def _find_set(total):
+    # One at a time: of two that look at the same posts, the later one to write must not be the earlier one to read.
+    TextScan.objects.get_or_create(name="neighbours")
+    TextScan.objects.select_for_update().get(name="neighbours")
+    waiting = StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")
+    rows = list(waiting[: CHUNK[connection.vendor]])
+    ids = sorted({post for _, post, _ in rows})
+    found = neighbours_of(ids, total=total)
+    before = defaultdict(list)
+    kept = Neighbour.objects.filter(post__in=ids).order_by("post", "rank")
+    for post, neighbour, shared in kept.values_list("post_id", "neighbour_id", "shared"):
+        before[post].append((neighbour, shared))
+    changed = [post for post in ids if before[post] != found[post]]
+    _write(changed, found)
+    spreading = {post for _, post, spreads in rows if spreads}
+    beside = {neighbour for post in spreading for neighbour, _ in (*before[post], *found[post])}
+    beside.update(Neighbour.objects.filter(neighbour__in=spreading).values_list("post_id", flat=True))
+    StaleNeighbours.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
+    # Those that wait anyway are found once: when a whole batch is released, most of them do.
+    noted = StaleNeighbours.objects.filter(post__in=beside).values_list("post_id", flat=True)
+    mark_stale(sorted(beside.difference(ids, noted)), spreads=False)
+    return len(ids)
+
+
+def _write(posts, found):
+    note_changes(map(post_key, posts))
+    Neighbour.objects.filter(post__in=posts).delete()
+    Neighbour.objects.bulk_create(
+        [
+            Neighbour(post_id=post, neighbour_id=neighbour, rank=rank, shared=shared)
+            for post in posts
+            for rank, (neighbour, shared) in enumerate(found[post])
+        ],
+        batch_size=1000,
+    )
+
+
+def neighbours_of(posts, *, total):
+    """{post: [(neighbour, names of what both are about)]} of a list of post keys, most similar first, KEPT at the most.
+
+    total: the number of listed posts. Nothing for a post that is not listed. Writes nothing.
+    """
+    about = _Terms(total)
+    about.learn(posts)
+    newest = _newest_with({term for post in posts for term in about.rarest(post)}, about)
+    compared = {post: _compared(post, about, newest) for post in posts}
+    about.learn({other for others in compared.values() for other in others})
+    weighed = {post: _weighed(post, others, about) for post, others in compared.items()}
+    twins = _twins_of({*posts, *(other for others in weighed.values() for _, other in others)})
+    return {post: _chosen(post, weighed[post], about, twins) for post in posts}
+
+
+@dataclass(frozen=True)
+class _Term:
+    kind: str
+    key: str
+    name: str
+    listed_count: int
+    weight: float
+
+
+class _Terms:
+    """What posts are about, as far as it was learned.
+
+    known: {primary key: _Term}; of: {post: {key: (primary key, _Term)}}, where a name that stands in a post as a stack
+    and as an entity is one thing, the rarer of the two; stack: {post: key of the rarest of its stack}; length: {post:
+    the root of what all its terms weigh}.
+    """
+
+    def __init__(self, total):
+        self.total = total
+        self.known, self.of, self.stack, self.length = {}, {}, {}, {}
+
+    def learn(self, posts):
+        """Read the terms of `posts`."""
+        posts = [post for post in posts if post not in self.of]
+        rows = []
+        for at in range(0, len(posts), MAX_KEYS):
+            pairs = PostTerm.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
+            rows += pairs.values_list("post_id", "term_id")
+        new = sorted({term for _, term in rows} - self.known.keys())
+        for at in range(0, len(new), MAX_KEYS):
+            terms = Term.objects.filter(pk__in=new[at : at + MAX_KEYS])
+            for pk, kind, key, name, count in terms.values_list("pk", "kind", "key", "name", "listed_count"):
+                weight = log(1 + self.total / max(count, 1))
+                self.known[pk] = _Term(kind, key, name, count, weight)
+        for post in posts:
+            self.of[post] = {}
+        for post, pk in rows:
+            term, terms = self.known[pk], self.of[post]
+            if term.kind in Term.SUBJECTS and (term.key not in terms or term.weight > terms[term.key][1].weight):
+                terms[term.key] = (pk, term)
+            if term.kind == Term.Kind.STACK:
+                rarest = (term.listed_count, term.key)
+                self.stack[post] = min(rarest, self.stack.get(post, rarest))
+        for post in posts:
+            self.length[post] = sqrt(sum(term.weight for _, term in self.of[post].values()))
+
+    def rarest(self, post):
+        """The primary keys of the RAREST terms of `post` that other posts have too."""
+        shared = [(term.listed_count, pk) for pk, term in self.of[post].values() if term.listed_count > 1]
+        return [pk for _, pk in heapq.nsmallest(RAREST, shared)]
+
+
+def _newest_with(terms, about):
+    """{term: the NEWEST posts with it}: in one query for what few posts have, by a walk each for the rest."""
+    newest = defaultdict(list)
+    few = [term for term in terms if about.known[term].listed_count <= NEWEST]
+    for term, post in PostTerm.objects.filter(term__in=few).order_by().values_list("term_id", "post_id"):
+        newest[term].append(post)
+    for term in terms - newest.keys():
+        walk = PostTerm.objects.filter(term=term).order_by("-published_at", "-post")
+        newest[term] = list(walk.values_list("post_id", flat=True)[:NEWEST])
+    return newest
+
+
+def _compared(post, about, newest):
+    """The posts that are weighed against `post`."""
+    terms = about.rarest(post)
+    found = defaultdict(float)
+    for term in terms:
+        weight = about.known[term].weight
+        for other in newest[term]:
+            found[other] += weight
+    found.pop(post, None)
+    best = set(heapq.nlargest(BEST, found, key=lambda other: (found[other], other)))
+    for term in terms:
+        best.update(heapq.nlargest(NEWEST_WEIGHED, newest[term]))
+    return best - {post}
+
+
+def _weighed(post, others, about):
+    """[(similarity, other)] of those that are similar, the most similar first; of equal ones the later post."""
+    mine, length = about.of[post], about.length[post]
+    common = max(ALWAYS_RARE, about.total * COMMON_SHARE)
+    found = []
+    for other in others:
+        both = [mine[key][1] for key in mine.keys() & about.of[other].keys()]
+        if any(term.listed_count <= common for term in both):
+            found.append((sum(term.weight for term in both) / (length * about.length[other]), other))
+    return sorted(found, reverse=True)
+
+
+def _twins_of(posts):
+    """{post: set of its near-duplicates}."""
+    twins, posts = defaultdict(set), sorted(posts)
+    for at in range(0, len(posts), MAX_KEYS):
+        rows = TextTwin.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
+        for post, twin in rows.values_list("post_id", "twin_id"):
+            twins[post].add(twin)
+    return twins
+
+
+def _chosen(post, weighed, about, twins):
+    """[(neighbour, shared names)] of `post`: no near-duplicate of it or of another, not too many of one stack."""
+    chosen, stacks, repeated = [], Counter(), set(twins[post])
+    for _, other in weighed:
+        stack = about.stack.get(other)
+        if other in repeated or (stack is not None and stacks[stack] == MOST_OF_A_STACK):
+            continue
+        stacks[stack] += 1
+        repeated |= twins[other]
+        chosen.append((other, _shared_names(about.of[post], about.of[other])))
+        if len(chosen) == KEPT:
+            break
+    return chosen
+
+
+def _shared_names(one, other):
+    """The names of what both are about, rarest first."""
+    both = (one[key][1] for key in one.keys() & other.keys())
+    return told_apart([term.name for term in sorted(both, key=lambda term: (-term.weight, term.key))])[:MAX_SHARED]
+
+
+def told_apart(names):
+    """A list of names without those that are said, as whole words, in another one: "Go" beside "Go services"."""
+    padded = [f" {' '.join(_WORDS.findall(name.casefold()))} " for name in names]
+    return [
+        name
+        for name, words in zip(names, padded, strict=True)
+        if not any(words in other and words != other for other in padded)
+    ]

@@ -1,0 +1,13 @@
+"""The job that keeps similar posts in step with what is listed."""
+
+from datetime import timedelta
+
+from posts.jobs.control import stop_if_asked
+from posts.jobs.registry import job
+from posts.related.similar import find_stale_neighbours
+
+
+@job("find similar posts", every=timedelta(seconds=20))
+def find_similar_posts():
+    """Find the neighbours of posts that were released, changed or taken away, and of those beside them."""
+    find_stale_neighbours(between=stop_if_asked)

@@ -1,0 +1,276 @@
+"""A Markdown text as a flat run of blocks with styled words: what two texts are aligned and compared by."""
+
+import re
+from dataclasses import dataclass
+
+from posts.rendering.code_heads import read_code_head
+from posts.rendering.markdown import TextTooCostly, markdown_tokens
+
+# A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
+# two of them would keep a person waiting (50,000 brackets take seconds, and no article has them).
+MAX_PARSED = 100_000
+MAX_SIGNS = 10_000
+# More blocks of source than this are taken together.
+MAX_SOURCE_BLOCKS = 2_000
+_SIGN = re.compile(r"[\[\]<>*_`!~]")
+
+_TOKEN = re.compile(r"\s+|\w+(?:['’]\w+)*|[^\w\s]")
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+# The number of a list item says nothing that its place does not.
+_ITEM_NUMBER = re.compile(r"(?:[ >]*)\d{1,9}(?=[.)])")
+_FORMATS = {
+    "strong": "bold", "em": "italic", "s": "struck", "kbd": "key", "sub": "lowered", "sup": "raised",
+    "mark": "highlighted", "abbr": "abbreviation",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a run of text stands: formats (bold, italic, struck, code, comment…), and where it leads."""
+
+    formats: frozenset = frozenset()
+    address: str = ""
+    is_image: bool = False
+
+
+PLAIN = Style()
+COMMENT = Style(frozenset(["comment"]))
+NOTE_MARK = Style(frozenset(["note"]))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, heading, list item, table row or piece of code.
+
+    setting: what it is, in words ("heading 3", "numbered item"); tokens: its text in words, spaces and signs, for
+    code in lines with their ends; styles: one Style a token; place: its number in its list, or in the text;
+    source: its lines as written; loose: how many blank or unread lines stand before it; placed: the address of the
+    image that it is or places, or "checklist".
+    """
+
+    kind: str
+    setting: str
+    tokens: tuple
+    styles: tuple
+    source: str
+    place: int
+    loose: int
+    level: int = 0
+    depth: int = 0
+    language: str = ""
+    list_number: int = 0
+    placed: str = ""
+
+    @property
+    def text(self):
+        return "".join(self.tokens)
+
+    @property
+    def is_code(self):
+        return self.kind == "code"
+
+
+def words_in(text):
+    """How many words a text has."""
+    return len(_WORD.findall(text))
+
+
+def split_words(text):
+    """`text` in words, runs of white space and single signs; joined they are the text again."""
+    return _TOKEN.findall(text)
+
+
+def plain_block(text, *, kind="paragraph", setting="text", place=1, **more):
+    """A text without Markdown as one Block."""
+    tokens = tuple(split_words(text))
+    return Block(kind, setting, tokens, (PLAIN,) * len(tokens), text, place, 0, **more)
+
+
+def line_block(text, setting="text"):
+    """A text of one line or without Markdown as one Block, or none when it is empty."""
+    return [plain_block(text, setting=setting)] if text else []
+
+
+def item_blocks(items):
+    """The points of a checklist as Blocks."""
+    return [
+        plain_block(text, kind="item", setting="point", place=number, depth=1, list_number=1)
+        for number, text in enumerate(items, 1)
+    ]
+
+
+def blocks_of(text):
+    """([Block], [line]) of a Markdown text: its blocks, and the lines with words that belong to none of them.
+
+    Too long to be parsed or nested too deep, it comes as blocks of its source between blank lines.
+    """
+    if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SIGNS:
+        try:
+            return _Reader(text, markdown_tokens(text)).read()
+        except TextTooCostly:
+            pass
+    return source_blocks(text), []
+
+
+def source_blocks(text):
+    """A text as blocks of its source between blank lines, unread."""
+    parts = [part for part in re.split(r"\n{2,}", text) if part]
+    together = len(parts) // MAX_SOURCE_BLOCKS + 1
+    parts = ["\n\n".join(parts[at : at + together]) for at in range(0, len(parts), together)]
+    return [plain_block(part, kind="source", setting="lines of the source", place=n) for n, part in enumerate(parts, 1)]
+
+
+def comments_in(block):
+    """The words of the HTML comments in a Block."""
+    runs = [[]]
+    for token, style in zip(block.tokens, block.styles, strict=True):
+        if style != COMMENT:
+            runs.append([])
+        else:
+            runs[-1].append(token)
+    found = (" ".join("".join(run).removeprefix("<!--").removesuffix("-->").split()) for run in runs)
+    return [words for words in found if words]
+
+
+class _Reader:
+    """Walks the tokens of markdown-it once, with the containers that are open."""
+
+    def __init__(self, text, tokens):
+        self.lines = text.split("\n")
+        self.tokens = tokens
+        self.blocks, self.covered = [], [False] * len(self.lines)
+        self.lists, self.quotes, self.lists_seen = [], 0, 0
+        self.row = None
+        self.notes = []
+
+    def read(self):
+        """Returns what blocks_of() promises."""
+        for index, token in enumerate(self.tokens):
+            kind = token.type
+            if kind in ("bullet_list_open", "ordered_list_open"):
+                self.lists_seen += 1
+                first = int(token.attrGet("start") or 1) if kind == "ordered_list_open" else 1
+                name = "ordered" if kind == "ordered_list_open" else "bullet"
+                self.lists.append([name, first - 1, self.lists_seen, first])
+            elif kind in ("bullet_list_close", "ordered_list_close"):
+                self.lists.pop()
+            elif kind == "list_item_open":
+                self.lists[-1][1] += 1
+            elif kind == "blockquote_open":
+                self.quotes += 1
+            elif kind == "blockquote_close":
+                self.quotes -= 1
+            elif kind == "tr_open":
+                self.row = ([], [], token.map, self.tokens[index - 1].type == "thead_open")
+            elif kind == "tr_close":
+                self._add("row", "table head" if self.row[3] else "table row", *self.row[:3])
+                self.row = None
+            elif kind in ("fence", "code_block"):
+                lines = token.content.splitlines(keepends=True)
+                language = read_code_head(token.info).language
+                setting = f"code, {language}" if language else "code"
+                self._add("code", setting, lines, [PLAIN] * len(lines), token.map, language=language)
+            elif kind == "comment":
+                words = split_words(token.content)
+                self._add("comment", "comment, not shown to readers", words, [COMMENT] * len(words), token.map)
+            elif kind == "note_open":
+                self.notes.append(token.meta["label"])
+            elif kind == "note_close":
+                self.notes.pop()
+            elif kind == "hr":
+                self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
+            elif kind == "inline":
+                self._add_inline(token, self.tokens[index - 1])
+        loose = [line for line, is_covered in zip(self.lines, self.covered, strict=True) if line and not is_covered]
+        return self.blocks, [line for line in loose if line.strip(" >")]
+
+    def _add_inline(self, token, opened):
+        tokens, styles = inline_tokens(token.children)
+        if self.row is not None:
+            if self.row[0]:
+                self.row[0].append(" | ")
+                self.row[1].append(PLAIN)
+            self.row[0].extend(tokens)
+            self.row[1].extend(styles)
+        elif opened.type == "heading_open":
+            level = int(opened.tag[1])
+            self._add("heading", f"heading {level}", tokens, styles, opened.map, level=level)
+        elif self.lists:
+            is_numbered = self.lists[-1][0] == "ordered"
+            setting = "numbered item" if is_numbered else "list item"
+            if is_numbered and self.lists[-1][3] != 1:
+                setting += f", counted from {self.lists[-1][3]}"
+            if len(self.lists) > 1:
+                setting += f", {len(self.lists)} deep"
+            self._add("item", setting, tokens, styles, opened.map)
+        else:
+            placed = ""
+            if len(styles) == 1 and styles[0].is_image:
+                placed = styles[0].address
+            elif token.content.strip() == "[checklist]":
+                placed = "checklist"
+            self._add("paragraph", "paragraph", tokens, styles, opened.map, placed=placed)
+
+    def _add(self, kind, setting, tokens, styles, lines, **more):
+        start, end = lines
+        loose = 0
+        while start - loose > 0 and not self.covered[start - loose - 1]:
+            loose += 1
+        for number in range(start, end):
+            self.covered[number] = True
+        if self.notes:
+            setting += f", note {self.notes[-1]}"
+        if self.quotes:
+            setting += ", quoted" if self.quotes == 1 else f", quoted {self.quotes} deep"
+        source = "\n".join(self.lines[start:end]).rstrip("\n")
+        if self.lists:
+            source = _ITEM_NUMBER.sub("1", source, count=1) if self.lists[-1][0] == "ordered" else source
+            more |= {"depth": len(self.lists), "list_number": self.lists[-1][2]}
+        self.blocks.append(
+            Block(
+                kind=kind,
+                setting=setting,
+                tokens=tuple(tokens),
+                styles=tuple(styles),
+                source=source,
+                place=self.lists[-1][1] if self.lists else len(self.blocks) + 1,
+                loose=loose,
+                **more,
+            )
+        )
+
+
+def inline_tokens(children):
+    """([text], [Style]) of the inline children of a token: words, spaces and signs with how each stands."""
+    texts, styles, formats, address = [], [], [], ""
+    for child in children or ():
+        kind = child.type
+        if kind in ("softbreak", "hardbreak"):
+            texts.append("\n" if kind == "hardbreak" else " ")
+            styles.append(PLAIN)
+        elif kind == "link_open":
+            address = _address(child, "href")
+        elif kind == "link_close":
+            address = ""
+        elif kind.endswith("_open"):
+            formats.append(_FORMATS[child.tag])
+        elif kind.endswith("_close"):
+            formats.remove(_FORMATS[child.tag])
+        elif kind in ("comment", "note_mark"):
+            found = split_words(child.content)
+            texts += found
+            styles += [COMMENT if kind == "comment" else NOTE_MARK] * len(found)
+        elif kind == "image":
+            texts.append(f"![{child.content}]")
+            styles.append(Style(frozenset(formats), _address(child, "src"), is_image=True))
+        elif child.content:
+            style = Style(frozenset([*formats, "code"] if kind == "code_inline" else formats), address)
+            found = split_words(child.content)
+            texts += found
+            styles += [style] * len(found)
+    return texts, styles
+
+
+def _address(token, name):
+    title = token.attrGet("title")
+    return f"{token.attrGet(name) or ''}{f' “{title}”' if title else ''}"

@@ -1,0 +1,645 @@
+"""Markdown to safe HTML: the only door. Admin, import and pages all render through render_text().
+
+markdown-it-py (CommonMark 0.31, tables, strikethrough, the rules of markdown_rules.py; other HTML stays text) →
+Pygments classes → nh3. Figures and the checklist go in afterwards, between the sanitized pieces: no body text can forge
+one. docs/markdown.md says what authors can write.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import nh3
+from django.conf import settings
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from posts.rendering.code_heads import read_code_head
+from posts.rendering.heading_names import Targets, plain_name
+from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.rendering.markdown_rules import add_rules, note_key
+from posts.rendering.placeholders import plate_svg, tint_of
+
+# Raise it when the same text would come out as other HTML: stored articles are kept under it.
+RENDERER_VERSION = 6
+# Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
+MAX_DEPTH = 200
+MAX_TEXT = 1024 * 1024
+# Each bracket may be the beginning of a link and is looked at with all that follow it on its level.
+MAX_BRACKETS = 10_000
+# The parser halts at each sign that might mean something and asks all its rules there: a million signs take a quarter
+# of a minute. A mebibyte of prose, its ends of lines among them, has half as many as this.
+MAX_SIGNS = 200_000
+# A long address defined once and used at every turn multiplies the text.
+MAX_REFERENCED = 8 * MAX_TEXT
+# The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
+MAX_COLOURED = 4000
+MAX_COLOURED_OF_TEXT = 20_000
+# Pygments' names of the languages whose patterns stay within that; others take minutes for a page of line ends.
+COLOURED = frozenset(
+    """
+    ABNF|Ada|ApacheConf|Awk|Bash|Bash Session|Batchfile|C|C#|C++|Clojure|CMake|COBOL|CoffeeScript|Common Lisp|Crystal|
+    CSS|CUDA|Cypher|D|Dart|Delphi|Diff|Django/Jinja|Docker|EBNF|Elixir|Elm|Erlang|F#|Fish|Fortran|GAS|GLSL|Go|GraphQL|
+    Graphviz|Groovy|Haskell|HTML|HTML+Django/Jinja|HTTP|INI|Java|JavaScript|JSON|JSON5|JSON-LD|Jsonnet|JSX|Julia|
+    Kotlin|Kusto|LessCss|LLVM|Lua|Makefile|Markdown|Matlab|MySQL|NASM|Nginx configuration file|Nimrod|Nix|Objective-C|
+    OCaml|Perl|PHP|PL/pgSQL|PostgreSQL SQL dialect|PowerShell|Prolog|PromQL|Properties|Protocol Buffer|Puppet|Python|
+    Python console session|Python Traceback|Racket|Rego|reStructuredText|RobotFramework|Ruby|Rust|S|Sass|Scala|Scheme|
+    SCSS|Smalltalk|Solidity|SPARQL|SQL|sqlite3con|Swift|Systemd|Tcl|Terraform|TeX|TOML|Transact-SQL|TSX|Turtle|
+    TypeScript|VB.net|VimL|Vue|WebAssembly|XML|XSLT|YAML|Zig
+    """.replace("\n    ", "")
+    .strip()
+    .split("|")
+)
+
+TAGS = {
+    "a", "abbr", "blockquote", "br", "code", "details", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "kbd", "li",
+    "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead",
+    "tr", "ul",
+}  # fmt: skip
+# What every id of a text begins with, so that none is an id of the page around it.
+ID_PREFIX = "s-"
+ATTRIBUTES = {
+    "a": {"href", "title", "id", "aria-label"},
+    "abbr": {"title"},
+    "code": {"class"},
+    "li": {"id"},
+    "span": {"class", "id"},
+    "sup": {"class"},
+    "div": {"class", "dir", "tabindex", "role", "aria-label"},
+    "p": {"class"},
+    "pre": {"tabindex", "role", "aria-label"},
+    "ol": {"start"},
+    "th": {"class"},
+    "td": {"class"},
+    **{f"h{level}": {"id"} for level in range(2, 7)},
+}
+_CLEANER = nh3.Cleaner(
+    tags=TAGS,
+    attributes=ATTRIBUTES,
+    url_schemes={"http", "https", "mailto"},
+    link_rel="nofollow ugc noopener",
+    strip_comments=True,
+    id_prefix=ID_PREFIX,
+)
+# The desk shows a text with its changes marked, through the same door: two tags more, the signs' and labels' classes.
+_MARKED_CLEANER = nh3.Cleaner(
+    tags=TAGS | {"ins", "del"},
+    attributes={
+        **ATTRIBUTES,
+        **{tag: {"class"} for tag in ("ins", "del", "li", "table", "tr")},
+        "div": {"class", "id"},
+    },
+    url_schemes={"http", "https", "mailto"},
+    link_rel="nofollow ugc noopener",
+    strip_comments=True,
+)
+_EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?) rel="nofollow ugc noopener">')
+_PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
+_FORMATTER = HtmlFormatter(nowrap=True)
+
+
+class TextTooCostly(ValueError):
+    """The text would take minutes or gigabytes to set, or lose words: it is shown as it was written instead."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """An entry of the contents: level 2–6, the id on the page (prefixed), and its words."""
+
+    level: int
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RenderedText:
+    """The article as HTML, and its headings in order."""
+
+    html: SafeString
+    contents: list = field(default_factory=list)
+
+
+def _code_block(code, info, env):
+    """A block of code with its head: `info` is the line after the fence, a language and perhaps a file's name.
+
+    It has classes for colours where those cost little.
+    """
+    code_head = read_code_head(info)
+    file_name = code_head.file_name
+    body, name = escape(code), code_head.name or code_head.language
+    if code_head.language and (lexer := _lexer(code_head.language)):
+        name = code_head.name or lexer.name
+        env["coloured"] = env.get("coloured", 0) + len(code)
+        if len(code) <= MAX_COLOURED and env["coloured"] <= MAX_COLOURED_OF_TEXT:
+            body = highlight(code, lexer, _FORMATTER)
+    head = "".join(
+        f'<span class="code__{part}">{escape(words)}</span>'
+        for part, words in (("language", name), ("file", file_name))
+        if words
+    )
+    head = f'<div class="code__head">{head}</div>' if head else ""
+    label = escape(" ".join(part for part in ("Code", name, file_name) if part))
+    return (
+        f'<div class="code" dir="ltr">{head}<pre tabindex="0" role="group" aria-label="{label}">'
+        f"<code>{body}</code></pre></div>"
+    )
+
+
+@lru_cache(maxsize=200)
+def _lexer(language):
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+    return lexer if lexer.name in COLOURED else None
+
+
+def _markdown():
+    # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
+    add_rules(parser)
+    parser.core.ruler.before("inline", "cost", _refuse_costly)
+
+    def code(renderer, tokens, index, options, env):
+        return _code_block(tokens[index].content, tokens[index].info, env)
+
+    def image(renderer, tokens, index, options, env):
+        return _inline_image(tokens[index], env)
+
+    def align(renderer, tokens, index, options, env):
+        # markdown-it writes style="text-align:…", which the policy of the page forbids.
+        style = tokens[index].attrGet("style") or ""
+        tokens[index].attrs = {"class": "number"} if "right" in style else {}
+        return renderer.renderToken(tokens, index, options, env)
+
+    def table(renderer, tokens, index, options, env):
+        # A wide table scrolls in a box of its own, which the keyboard must reach.
+        return '<div class="table" tabindex="0" role="group" aria-label="Table"><table>'
+
+    def table_end(renderer, tokens, index, options, env):
+        return "</table></div>"
+
+    def nothing(renderer, tokens, index, options, env):
+        return ""
+
+    def words(renderer, tokens, index, options, env):
+        return escape(tokens[index].content)
+
+    def picture_address(renderer, tokens, index, options, env):
+        return f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)'
+
+    def anchor(renderer, tokens, index, options, env):
+        return f'<span id="{escape(tokens[index].meta["id"])}"></span>'
+
+    parser.add_render_rule("comment", nothing)
+    parser.add_render_rule("note_open", nothing)
+    parser.add_render_rule("note_close", nothing)
+    parser.add_render_rule("note_mark", _note_mark)
+    parser.add_render_rule("note_backs", _note_backs)
+    parser.add_render_rule("anchor", anchor)
+    parser.add_render_rule("task", words)
+    parser.add_render_rule("picture_address", picture_address)
+    parser.add_render_rule("table_open", table)
+    parser.add_render_rule("table_close", table_end)
+    parser.add_render_rule("fence", code)
+    parser.add_render_rule("code_block", code)
+    parser.add_render_rule("image", image)
+    parser.add_render_rule("th_open", align)
+    parser.add_render_rule("td_open", align)
+    return parser
+
+
+def _refuse_costly(state):
+    """Between the blocks and their inner text: refuse what would nest, search or grow beyond all measure."""
+    if any(token.level > MAX_DEPTH for token in state.tokens):
+        raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
+    inline = [token.content for token in state.tokens if token.type == "inline"]
+    brackets = sum(text.count("[") for text in inline)
+    if brackets > MAX_BRACKETS:
+        raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
+    if sum(map(len, inline)) > MAX_SIGNS and _signs(inline) > MAX_SIGNS:
+        raise TextTooCostly(f"it has more than {MAX_SIGNS:,} signs that might mean something in Markdown")
+    references = state.env.get("references", {}).values()
+    longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
+    if brackets * longest > MAX_REFERENCED:
+        raise TextTooCostly("it repeats a long address too often")
+
+
+def _signs(texts):
+    """How often the parser would halt within these texts."""
+    return sum(len(_MARKDOWN.inline.terminator_re.findall(text)) for text in texts)
+
+
+def _inline_image(token, env):
+    """An image inside running text: never loaded here; its words and its address stay."""
+    url = str(token.attrGet("src") or "")
+    # The description as plain words, as CommonMark has it: links and emphasis in it are none here.
+    words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
+    if match := _PLACED_IMAGE.fullmatch(url):
+        number = int(match[1])
+        if number <= len(env["images"]):
+            words = words or env["images"][number - 1].get("caption", "")
+            return f"<em>(Image {number}{': ' if words else ''}{escape(words)})</em>"
+        return f"<em>(Image {number} does not exist{': ' if words else ''}{escape(words)})</em>"
+    if token.meta.get("in_link"):
+        return escape(words or url)
+    return f'<a href="{escape(url)}">{escape(words or url)}</a>'
+
+
+def _note_mark(renderer, tokens, index, options, env):
+    """The raised number that leads to a note; without a note in the text, what was written."""
+    mark = tokens[index].meta
+    if "number" not in mark:
+        return escape(tokens[index].content)
+    number = mark["number"]
+    return (
+        f'<sup class="note-mark"><a href="#{ID_PREFIX}note_{number}" id="{_back_id(number, mark["time"])}" '
+        f'aria-label="Note {number}">{number}</a></sup>'
+    )
+
+
+def _note_backs(renderer, tokens, index, options, env):
+    """The links from a note back to where the text refers to it."""
+    number, times = tokens[index].meta["number"], tokens[index].meta["times"]
+    return "".join(
+        f' <a href="#{_back_id(number, time)}" aria-label="Back to where note {number} is referred to'
+        f'{f", {time}" if times > 1 else ""}">↩\ufe0e</a>'
+        for time in range(1, times + 1)
+    )
+
+
+def _back_id(number, time):
+    """The id of the place where a text refers to a note. No heading has an underscore in its id."""
+    return f"{ID_PREFIX}back_{number}{f'_{time}' if time > 1 else ''}"
+
+
+_MARKDOWN = _markdown()
+
+
+def markdown_tokens(text, env=None):
+    """The block tokens of a Markdown text, as markdown-it gives them. env: what the renderer is to know later.
+
+    Raises TextTooCostly for a text that can't be laid out.
+    """
+    if len(text) > MAX_TEXT:
+        raise TextTooCostly(f"it is longer than {MAX_TEXT:,} characters")
+    return _MARKDOWN.parse(text, {"images": ()} if env is None else env)
+
+
+class _Flow:
+    """Collects sanitized pieces and the figures and checklist between them."""
+
+    def __init__(self, record, image_hosts):
+        self.images = record.get("image_sources", [])
+        self.checklist = record.get("checklist", [])
+        self.hosts = image_hosts
+        self.env = {"images": self.images}
+        self.texts, self.notes, self.targets = [], _Notes(), Targets()
+        self.parts, self.figures, self.placed = [], [], set()
+        self.contents, self.ids = [], {}
+        self.checklist_placed = False
+
+    def add_markdown(self, text, *, lede=False):
+        """Read a text. It is written when all texts are read: a link may lead to a heading further down."""
+        try:
+            tokens = markdown_tokens(text, self.env)
+        except TextTooCostly as refusal:
+            self.texts.append(as_written_html(text, str(refusal)))
+            return
+        tokens = self.notes.take(tokens)
+        self._set_headings(tokens)
+        if lede:
+            first = next((token for token in tokens if token.type == "paragraph_open" and not token.level), None)
+            if first:
+                first.attrSet("class", "lede")
+        self.texts.append(tokens)
+
+    def _write(self, tokens):
+        """Add the HTML of tokens, with figures and checklist where these place them."""
+        if isinstance(tokens, str):
+            self._close_figures()
+            self.parts.append(tokens)
+            return
+        self._set_links(tokens)
+        piece, index = [], 0
+        while index < len(tokens):
+            placement = self._placement(tokens, index)
+            if placement is None:
+                piece.append(tokens[index])
+                index += 1
+                continue
+            self._add_sanitized(piece)
+            piece = []
+            for number in placement:
+                self._add_placed(number)
+            index += 3
+        self._add_sanitized(piece)
+
+    def _placement(self, tokens, index):
+        """The image numbers (or "checklist") that a paragraph of its own places, else None."""
+        token = tokens[index]
+        if token.type != "paragraph_open" or token.level:
+            return None
+        children = [
+            child
+            for child in tokens[index + 1].children
+            if child.type not in ("softbreak", "comment") and not (child.type == "text" and not child.content.strip())
+        ]
+        if len(children) == 1 and children[0].type == "text" and children[0].content.strip() == "[checklist]":
+            return None if self.checklist_placed else ["checklist"]
+        numbers = []
+        for child in children:
+            match = _PLACED_IMAGE.fullmatch(str(child.attrGet("src") or "")) if child.type == "image" else None
+            if match is None or int(match[1]) > len(self.images) or int(match[1]) in self.placed:
+                return None
+            numbers.append(int(match[1]))
+        return numbers or None
+
+    def _add_placed(self, number):
+        if number == "checklist":
+            self._close_figures()
+            self.checklist_placed = True
+            self.parts.append(checklist_html(self.checklist))
+        elif number not in self.placed:
+            self.placed.add(number)
+            self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
+
+    def _add_sanitized(self, tokens):
+        if all(token.type == "comment" for token in tokens):
+            return
+        self._close_figures()
+        self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env)))
+
+    def _close_figures(self):
+        if self.figures:
+            self.parts.append(
+                format_html('<div class="figures">{}</div>', format_html_join("", "{}", _rows(self.figures)))
+            )
+            self.figures = []
+
+    def _set_headings(self, tokens):
+        """Headings begin at h2, below the page's title, and get ids that no body can choose freely.
+
+        They go down one level at a time: a text that jumps would leave holes in the outline of the page.
+        """
+        above = []
+        for index, token in enumerate(tokens):
+            if token.type == "heading_open":
+                written = int(token.tag[1])
+                above = [*(level for level in above if level < written), written]
+                level = min(6, 1 + len(above))
+                words = _plain(tokens[index + 1])
+                given = token.meta.get("id", "")
+                identifier = self._free_id(given or words)
+                token.tag = f"h{level}"
+                token.attrSet("id", identifier)
+                self.contents.append(Heading(level, identifier, words))
+                self.targets.add_heading(words, identifier)
+                if given:
+                    self.targets.add_given(given, identifier)
+            elif token.type == "heading_close":
+                token.tag = f"h{min(6, 1 + len(above))}"
+            for child in token.children or ():
+                if child.type == "anchor":
+                    given, child.meta["id"] = child.meta["id"], self._free_id(child.meta["id"])
+                    self.targets.add_given(given, child.meta["id"])
+
+    def _set_links(self, tokens):
+        """Links within the text lead to the ids that its headings got."""
+        for token in tokens:
+            for child in token.children or ():
+                address = str(child.attrGet("href") or "") if child.type == "link_open" else ""
+                if address.startswith("#") and (identifier := self.targets.find(address[1:])):
+                    child.attrSet("href", f"#{identifier}")
+
+    def _free_id(self, words):
+        base = ID_PREFIX + (plain_name(words) or "section")
+        # From the last number on: thousands of headings of one name must not try every number each.
+        count = self.ids.get(base, 0) + 1
+        identifier = base if count == 1 else f"{base}-{count}"
+        while identifier in self.ids:
+            count += 1
+            identifier = f"{base}-{count}"
+        self.ids[base] = count
+        self.ids.setdefault(identifier, 1)
+        return identifier
+
+    def finish(self):
+        """The texts, and after them what they did not place, and the notes."""
+        notes = self.notes.tokens()
+        self._set_headings(notes)
+        checklist_id = self._free_id("Checklist") if self.checklist else ""
+        notes_id = self._free_id("Notes") if notes else ""
+        for name, identifier in (("checklist", checklist_id), ("notes", notes_id)):
+            if identifier:
+                self.targets.add_heading(name, identifier)
+        for tokens in self.texts:
+            self._write(tokens)
+        for number in range(1, len(self.images) + 1):
+            self._add_placed(number)
+        self._close_figures()
+        if self.checklist and not self.checklist_placed:
+            self._add_heading("Checklist", checklist_id)
+            self.parts.append(checklist_html(self.checklist))
+        if notes:
+            self._add_heading("Notes", notes_id)
+            self._write(notes)
+        return format_html_join("\n", "{}", _rows(self.parts))
+
+    def _add_heading(self, words, identifier):
+        self.contents.append(Heading(2, identifier, words))
+        self.parts.append(format_html('<h2 id="{}">{}</h2>', identifier, words))
+
+
+class _Notes:
+    """The notes of all texts of an article: numbered as the texts refer to them, then those that nothing refers to."""
+
+    def __init__(self):
+        self.known, self.others, self.order = {}, [], []
+
+    def take(self, tokens):
+        """The tokens without the notes among them; marks in what is left get their numbers."""
+        if not any(token.type == "note_open" for token in tokens):
+            self._number(tokens)
+            return tokens
+        kept, open_notes = [], []
+        for token in tokens:
+            if token.type == "note_open":
+                note = {"tokens": [], "times": 0, "number": 0}
+                key = note_key(token.meta["label"])
+                # Of two notes with one label the first counts; the second keeps its words.
+                if key in self.known:
+                    self.others.append(note)
+                else:
+                    self.known[key] = note
+                open_notes.append(note)
+            elif token.type == "note_close":
+                open_notes.pop()
+            else:
+                (open_notes[-1]["tokens"] if open_notes else kept).append(token)
+        self._number(kept)
+        return kept
+
+    def _number(self, tokens):
+        for token in tokens:
+            for child in token.children or ():
+                if child.type == "note_mark" and (note := self.known.get(note_key(child.meta["label"]))):
+                    if not note["number"]:
+                        self.order.append(note)
+                        note["number"] = len(self.order)
+                    note["times"] += 1
+                    child.meta |= {"number": note["number"], "time": note["times"]}
+
+    def tokens(self):
+        """The tokens of a numbered list of all notes, [] if there are none."""
+        # Notes refer to notes: the list grows while it is read.
+        for note in self.order:
+            self._number(note["tokens"])
+        for note in [*self.known.values(), *self.others]:
+            if not note["number"]:
+                self.order.append(note)
+                note["number"] = len(self.order)
+                self._number(note["tokens"])
+        if not self.order:
+            return []
+        made = [Token("ordered_list_open", "ol", 1, block=True)]
+        for note in self.order:
+            made.append(
+                Token("list_item_open", "li", 1, {"id": f"{ID_PREFIX}note_{note['number']}"}, block=True, level=1)
+            )
+            made += _with_backs(note)
+            made.append(Token("list_item_close", "li", -1, block=True, level=1))
+        return [*made, Token("ordered_list_close", "ol", -1, block=True)]
+
+
+def _with_backs(note):
+    """The tokens of a note with the links back at the end of its last paragraph, or below it."""
+    tokens = note["tokens"]
+    if not note["times"]:
+        return tokens
+    backs = Token("note_backs", "", 0, meta={"number": note["number"], "times": note["times"]})
+    if len(tokens) >= 3 and tokens[-1].type == "paragraph_close":
+        tokens[-2].children.append(backs)
+        return tokens
+    inline = Token("inline", "", 0, children=[backs], level=3)
+    opened, closed = (Token(f"paragraph_{end}", "p", turn, level=2) for end, turn in (("open", 1), ("close", -1)))
+    return [*tokens, opened, inline, closed]
+
+
+def _rows(parts):
+    return ((part,) for part in parts)
+
+
+def _plain(inline):
+    return "".join(child.content for child in inline.children if child.type in ("text", "code_inline")).strip()
+
+
+def sanitize(html):
+    """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
+    return mark_safe(_without_empty_links(_CLEANER.clean(html)))  # noqa: S308 (this is the door)
+
+
+def _without_empty_links(html):
+    """A link whose address was not allowed leads nowhere: it says nothing about how it would lead there either."""
+    return _EMPTY_LINK.sub(r"<a\1>", html)
+
+
+def sanitize_marked(html):
+    """Like sanitize(), for a text with changes marked: `ins`, `del` and the numbered frames around blocks stay."""
+    return mark_safe(_without_empty_links(_MARKED_CLEANER.clean(html)))  # noqa: S308 (this is the door)
+
+
+def as_written_html(text, reason):
+    """A text that can't be laid out, every character of it as it was written, under a line that says why."""
+    return format_html(
+        '<p class="text-note">Shown as it was written: {}.</p><pre class="as-written">{}</pre>', reason, text
+    )
+
+
+def checklist_html(items):
+    """The checklist as rows with empty boxes: a reader has done none of it."""
+    return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
+
+
+def figure_html(image, number, hosts):
+    """A figure with its frame reserved: plate, caption on the plate, picture over both; then caption and credit.
+
+    image: an image of a record; number: its place among them, from 1; hosts: those that pictures may come from.
+    """
+    url, caption = image["url"], image.get("caption", "")
+    alt = image.get("alt") or caption or f"Image {number}"
+    is_allowed = is_allowed_image_url(url, hosts)
+    if is_allowed and host_of(url) in DRAWN_HOSTS:
+        frame = _drawn_frame(drawn_image(url), caption, alt)
+    elif is_allowed:
+        frame = format_html(
+            '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>'
+            '<img src="{}" alt="{}" width="1200" height="630" loading="lazy" decoding="async" '
+            'referrerpolicy="no-referrer"></div>',
+            plate_svg(caption or url),
+            caption or alt,
+            url,
+            alt,
+        )
+    else:
+        # Nothing is drawn for a host that the site does not know: caption and link are all there is.
+        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt != caption else ""
+    return format_html(
+        '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b class="figure__number">{}</b> '
+        "<span>{}{}</span></figcaption></figure>",
+        tint_of(caption or url),
+        "" if is_allowed else " figure--elsewhere",
+        number,
+        frame,
+        number,
+        f"{caption.rstrip('.')}. " if caption else "",
+        _credit(image, is_allowed),
+    )
+
+
+def _drawn_frame(drawn, caption, alt):
+    """The frame of a picture that only shows words: they are set here, in the colours that the address asks for."""
+    # An address often cuts its words off; the caption then has them whole.
+    words = caption if caption.lower().startswith(drawn.words.lower()) else drawn.words
+    colours = format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else ""
+    return format_html(
+        '<div class="figure__frame"><span class="hidden-text">{}</span>'
+        '<svg class="drawn{}"{} viewBox="0 0 1200 630" aria-hidden="true" focusable="false">'
+        '<rect width="1200" height="630"/><foreignObject x="60" y="60" width="900" height="520">'
+        '<div class="drawn__words" dir="auto"><span>{}</span></div></foreignObject></svg></div>',
+        alt,
+        "" if drawn.ground else " drawn--plain",
+        colours,
+        words or alt,
+    )
+
+
+def _credit(image, is_allowed):
+    source = image.get("source") or "not stated"
+    licence = image.get("licence")
+    return format_html(
+        'Image source: <a href="{}" rel="nofollow ugc noopener">{}</a>{}{}',
+        image["url"],
+        source,
+        f", {licence}" if licence else "",
+        "" if is_allowed else ". The picture stays there: this site does not load any from that host",
+    )
+
+
+def render_text(record, *, image_hosts=None):
+    """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
+
+    image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
+    MAX_TEXT, MAX_BRACKETS, MAX_SIGNS or MAX_REFERENCED) stands as it was written.
+    """
+    flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
+    if intro := record.get("intro"):
+        flow.add_markdown(intro, lede=True)
+    flow.add_markdown(record["body"])
+    return RenderedText(html=flow.finish(), contents=flow.contents)

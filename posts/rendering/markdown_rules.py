@@ -1,0 +1,517 @@
+"""The Markdown that authors write beyond CommonMark, as rules for markdown-it: notes, HTML, comments, ids of headings.
+
+Each rule turns source into tokens. No token carries HTML of a text: markdown.py beside this alone writes HTML, and
+every tag here is one of a short list, opened and closed in pairs. Comments become tokens of their own, which readers
+never see.
+"""
+
+import html
+import re
+
+from markdown_it.token import Token
+
+# Pairs of tags that stand for themselves, or for what Markdown has a sign for.
+_PAIRS = {
+    **{tag: tag for tag in ("kbd", "sub", "sup", "mark", "abbr")},
+    **dict.fromkeys(["b", "strong"], "strong"),
+    **dict.fromkeys(["i", "em", "cite", "dfn", "var"], "em"),
+    **dict.fromkeys(["s", "strike", "del"], "s"),
+    "a": "a",
+}
+# What stands in these is code: every character of it stays.
+_CODE = ("code", "samp", "tt")
+_RAW = ("pre", "script", "style", "textarea", "xmp")
+MAX_PAIRS_DEEP = 20
+MAX_DETAILS_DEEP = 10
+MAX_LABEL = 200
+MAX_TITLE = 300
+
+_NAME = r"[A-Za-z][A-Za-z0-9-]*+"
+_ATTRIBUTE = r"""\s++[A-Za-z_:@][\w:.@-]*+(?:\s*+=\s*+(?:[^\s"'=<>`]++|'[^']*+'|"[^"]*+"))?"""
+_TAG = re.compile(rf"<(/?)({_NAME})((?:{_ATTRIBUTE})*+)\s*+/?>")
+_ATTRIBUTES = re.compile(r"""([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?""")
+# A tag that would run something stays text, for everybody to see.
+_RUNS = re.compile(r"\bon\w+\s*+=", re.IGNORECASE)
+# Tags that colour or weigh what stands in code; any other is part of the code.
+_TAGS_IN_CODE = re.compile(r"</?(?:code|span|font|b|i|em|strong|var|mark|a)(?:\s[^<>]*+)?>|<br\s*+/?>", re.IGNORECASE)
+_CODE_TAGS = re.compile(r"<code(?:\s[^<>]*+)?>|</code\s*+>", re.IGNORECASE)
+_LANGUAGE = re.compile(r"""\b(?:language|lang|brush)[-:]\s*+([\w+#.-]{1,40})""", re.IGNORECASE)
+_RAW_START = re.compile(rf"<({'|'.join(_RAW)})(?=[\s>]|$)", re.IGNORECASE)
+_DETAILS_START = re.compile(rf"<details((?:{_ATTRIBUTE})*+)\s*+>", re.IGNORECASE)
+_DETAILS = re.compile(rf"<(/?)details(?:{_ATTRIBUTE})*+\s*+>", re.IGNORECASE)
+_SUMMARY = re.compile(rf"\s*+<summary(?:{_ATTRIBUTE})*+\s*+>(.*?)</summary\s*+>", re.IGNORECASE | re.DOTALL)
+_NOTE = re.compile(rf"\[\^([^\[\]\n]{{1,{MAX_LABEL}}})\]")
+# An id that a heading is given: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
+_HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][^{}]{0,200})?(?:\*/)?\}[ \t]*+$")
+_TASK = re.compile(r"\[([ xX])\](?=\s)")
+
+
+def add_rules(parser):
+    """Give a MarkdownIt the rules of this module."""
+    ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    block, inline = parser.block.ruler, parser.inline.ruler
+    block.before("reference", "note", _note, {"alt": ["paragraph", "reference"]})
+    block.before("html_block", "comment", _comment_block, ends)
+    block.before("html_block", "raw", _raw_block, ends)
+    block.before("html_block", "details", _details, ends)
+    inline.before("link", "note_mark", _note_mark)
+    inline.before("html_inline", "tag", _tag)
+    parser.core.ruler.after("text_join", "as_written", _finish)
+
+
+def note_key(label):
+    """The form by which a mark and its note find each other."""
+    return " ".join(label.casefold().split())
+
+
+def shows_tags(token):
+    """Whether readers of a block token see tags as text."""
+    if token.type == "fence" and token.markup == "<":
+        return bool(_RAW_START.match(token.content))
+    return any(child.meta.get("is_tag") for child in token.children or ())
+
+
+# Blocks
+
+
+def _line(state, number):
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
+
+
+def _close_of(state, start, end, find, name):
+    """The line on which find(its text) says that a block which began at `start` ends; None if there is none.
+
+    A search in vain is kept, so that thousands of openings without an end are not searched for one each.
+    """
+    source, vain = state.env.get("unclosed", (None, None))
+    if source is not state.src:
+        vain = {}
+        state.env["unclosed"] = (state.src, vain)
+    indent, first, last = vain.get(name, (0, 0, 0))
+    if first <= start < last and state.blkIndent >= indent:
+        return None
+    for number in range(start, end):
+        if number > start and state.sCount[number] < state.blkIndent and not state.isEmpty(number):
+            end = number
+            break
+        if find(_line(state, number), number == start):
+            return number
+    vain[name] = (state.blkIndent, start, end)
+    return None
+
+
+def _add_rest(state, text, number):
+    """What stands behind the end of a block on its last line, as a paragraph."""
+    if not text.strip():
+        return
+    state.push("paragraph_open", "p", 1).map = [number, number + 1]
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = text.strip(), [number, number + 1], []
+    state.push("paragraph_close", "p", -1)
+
+
+def _comment_block(state, start, end, silent):
+    if state.is_code_block(start) or not _line(state, start).startswith("<!--"):
+        return False
+    last = _close_of(state, start, end, lambda text, is_first: _comment_end(text, 4 if is_first else 0) >= 0, "comment")
+    if last is None or silent:
+        return last is not None
+    text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
+    close = _comment_end(text, 4)
+    token = state.push("comment", "", 0)
+    token.content, token.map = text[:close], [start, last + 1]
+    state.line = last + 1
+    _add_rest(state, text[close:], last)
+    return True
+
+
+def _comment_end(text, inside, last=None):
+    """Where a comment ends whose words begin at `inside`; -1: nowhere."""
+    for short in (">", "->"):
+        # <!--> and <!---> are whole.
+        if inside >= 4 and text.startswith(f"<!--{short}", inside - 4):
+            return inside + len(short)
+    close = text.find("-->", inside, len(text) if last is None else last)
+    return close + 3 if close >= 0 else -1
+
+
+def _raw_block(state, start, end, silent):
+    """`pre` and what else holds text that is none of Markdown: a block of code."""
+    if state.is_code_block(start) or not (opening := _RAW_START.match(_line(state, start))):
+        return False
+    name = opening[1].lower()
+    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
+    last = _close_of(state, start, end, lambda text, _: closing.search(text), name)
+    if last is None or silent:
+        return last is not None
+    text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
+    close = closing.search(text)
+    token = state.push("fence", "code", 0)
+    token.map, token.markup = [start, last + 1], "<"
+    tag = _TAG.match(text)
+    if name in ("pre", "xmp") and tag:
+        token.content = _code_text(text[tag.end() : close.start()]).removeprefix("\n").rstrip("\n") + "\n"
+        if language := _LANGUAGE.search(text[: tag.end() + 300]):
+            token.info = language[1]
+    else:
+        token.content = text[: close.end()] + "\n"
+    state.line = last + 1
+    _add_rest(state, text[close.end() :], last)
+    return True
+
+
+def _code_text(text):
+    """The characters that HTML of code shows."""
+    text = _CODE_TAGS.sub("", text)
+    return html.unescape(_TAGS_IN_CODE.sub(lambda tag: "\n" if tag[0][1:3].lower() == "br" else "", text))
+
+
+def _details(state, start, end, silent):
+    """A fold: `details` around Markdown, its `summary` as the words to click on."""
+    line = _line(state, start)
+    if state.is_code_block(start) or state.env.get("folds", 0) >= MAX_DETAILS_DEEP:
+        return False
+    if not (opening := _DETAILS_START.match(line)):
+        return False
+    depth = 0
+
+    def closes(text, is_first):
+        nonlocal depth
+        for tag in _DETAILS.finditer(text):
+            depth += -1 if tag[1] else 1
+            if not depth:
+                return True
+        return False
+
+    last = _close_of(state, start, end, closes, "details")
+    if last is None or silent:
+        return last is not None
+    before = {name: list(getattr(state, name)[start : last + 1]) for name in ("bMarks", "eMarks", "tShift", "sCount")}
+    old_end, old_parent = state.lineMax, state.parentType
+    begin = state.bMarks[start] + state.tShift[start] + opening.end()
+    close, depth = None, 1
+    at = begin
+    while depth:
+        close = _DETAILS.search(state.src, at, state.eMarks[last])
+        depth += -1 if close[1] else 1
+        at = close.end()
+    rest = state.src[at : state.eMarks[last]]
+    state.push("details_open", "details", 1).map = [start, last + 1]
+    state.eMarks[last] = close.start()
+    begin = _add_summary(state, start, last, begin)
+    for number in range(start, last + 1):
+        # What the tags took of the lines is empty.
+        if state.bMarks[number] < begin:
+            state.bMarks[number] = min(begin, max(state.eMarks[number], state.bMarks[number]))
+            state.tShift[number] = 0
+            while (
+                state.bMarks[number] + state.tShift[number] < state.eMarks[number]
+                and state.src[state.bMarks[number] + state.tShift[number]] in " \t"
+            ):
+                state.tShift[number] += 1
+            state.sCount[number] = state.blkIndent
+    state.lineMax, state.parentType = last + 1, "root"
+    state.env["folds"] = state.env.get("folds", 0) + 1
+    state.md.block.tokenize(state, start, last + 1)
+    state.env["folds"] -= 1
+    for name, values in before.items():
+        getattr(state, name)[start : last + 1] = values
+    state.lineMax, state.parentType = old_end, old_parent
+    state.push("details_close", "details", -1)
+    state.line = last + 1
+    _add_rest(state, rest, last)
+    return True
+
+
+def _add_summary(state, start, last, begin):
+    """Add the tokens of a `summary` that stands first in a fold; return where what follows it begins."""
+    found = _SUMMARY.match(state.src, begin, state.eMarks[min(last, start + 5)])
+    words = " ".join(re.sub(r"</?h[1-6][^<>]*+>", " ", found[1]).split()) if found else ""
+    after = found.end() if found else begin
+    lines = state.src.count("\n", begin, after)
+    state.push("summary_open", "summary", 1).map = [start, start + lines + 1]
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = words or "Details", [start, start + lines + 1], []
+    state.push("summary_close", "summary", -1)
+    return after
+
+
+def _note(state, start, end, silent):
+    """A note: `[^label]:` with its text, further paragraphs indented by four."""
+    if state.is_code_block(start):
+        return False
+    begin = state.bMarks[start] + state.tShift[start]
+    opening = _NOTE.match(state.src, begin, state.eMarks[start])
+    if not opening or not opening[1].strip() or state.src[opening.end() : opening.end() + 1] != ":":
+        return False
+    if silent:
+        return True
+    token = state.push("note_open", "", 1)
+    token.meta = {"label": opening[1].strip()}
+    state.env.setdefault("notes", set()).add(note_key(opening[1]))
+    marks, shift, count, parent = state.bMarks[start], state.tShift[start], state.sCount[start], state.parentType
+    at = opening.end() + 1
+    width = count + at - begin
+    indent = width
+    while at < state.eMarks[start] and state.src[at] in " \t":
+        indent += 4 - indent % 4 if state.src[at] == "\t" else 1
+        at += 1
+    state.bMarks[start] = opening.end() + 1
+    state.tShift[start] = at - opening.end() - 1
+    state.sCount[start] = indent - width
+    state.blkIndent += 4
+    state.parentType = "footnote"
+    if state.sCount[start] < state.blkIndent:
+        state.sCount[start] += state.blkIndent
+    state.md.block.tokenize(state, start, end)
+    state.bMarks[start], state.tShift[start], state.sCount[start] = marks, shift, count
+    state.blkIndent -= 4
+    state.parentType = parent
+    token.map = [start, state.line]
+    state.push("note_close", "", -1)
+    return True
+
+
+# Inline text
+
+
+def _note_mark(state, silent):
+    """`[^label]`, where a note of that label stands."""
+    # Asked in silence, the parser looks for the end of a link around it: a mark must not keep that from being one.
+    if silent or state.linkLevel or state.src[state.pos] != "[":
+        return False
+    found = _NOTE.match(state.src, state.pos, state.posMax)
+    if not found or note_key(found[1]) not in state.env.get("notes", ()):
+        return False
+    token = state.push("note_mark", "", 0)
+    token.content, token.meta = found[0], {"label": found[1].strip()}
+    state.pos = found.end()
+    return True
+
+
+def _tag(state, silent):
+    """A comment, HTML code, or a tag; whether a tag has its other half is seen when all are there (_finish)."""
+    begin, source = state.pos, state.src
+    if source[begin] != "<":
+        return False
+    if source.startswith("<!--", begin):
+        if state.html_terminator_last("-->") < begin + 2:
+            return False
+        close = _comment_end(source, begin + 4, state.posMax)
+        if close < 0:
+            return False
+        if not silent:
+            state.push("comment", "", 0).content = source[begin:close]
+        state.pos = close
+        return True
+    found = _TAG.match(source, begin, state.posMax)
+    if not found:
+        return False
+    name = found[2].lower()
+    state.pos = found.end()
+    if not found[1] and (name in _CODE or name == "kbd") and (code := _inline_code(state, name)) is not None:
+        if not silent:
+            _push_code(state, name, code)
+        return True
+    if not silent:
+        token = state.push("tag", "", 0)
+        token.content = found[0]
+        token.meta = {"name": name, "closes": bool(found[1]), "attributes": found[3]}
+    return True
+
+
+def _inline_code(state, name):
+    """The text of a code element that begins at state.pos, which moves behind it; None if it is no such thing."""
+    for closing in (f"</{name}>", f"</{name.upper()}>"):
+        if state.html_terminator_last(closing) < state.pos:
+            continue
+        close = state.src.find(closing, state.pos, state.posMax)
+        if close < 0:
+            continue
+        code = state.src[state.pos : close]
+        if name == "kbd" and "<" in code:
+            return None
+        state.pos = close + len(closing)
+        return " ".join(_code_text(code).split("\n"))
+    return None
+
+
+def _push_code(state, name, code):
+    if name == "kbd":
+        state.push("kbd_open", "kbd", 1)
+        state.push("text", "", 0).content = code
+        state.push("kbd_close", "kbd", -1)
+    elif code.strip():
+        state.push("code_inline", "code", 0).content = code
+
+
+# When all tokens are there
+
+
+def _finish(state):
+    """Pair the tags of each line of text, take ids off headings, mark pictures in links and tasks in lists."""
+    tokens = state.tokens
+    for index, token in enumerate(tokens):
+        if token.type != "inline":
+            continue
+        if any(child.type == "tag" for child in token.children):
+            token.children = _paired(token.children, state.md)
+        if token.content.find("![") >= 0 or "<img" in token.content:
+            token.children = _with_linked_pictures(token.children)
+        if tokens[index - 1].type == "heading_open":
+            _take_id(tokens[index - 1], token.children)
+        elif index >= 2 and tokens[index - 2].type == "list_item_open":
+            _mark_task(token.children)
+
+
+def _paired(children, parser):
+    """Children with tags of the list as tokens of their own, in pairs; every other tag is the text that it is."""
+    open_tags, closings = [], {}
+    for number, child in enumerate(children):
+        is_tag = child.type == "tag"
+        if not is_tag and not child.nesting:
+            if child.type in ("note_mark", "image") and "a" in _names(open_tags):
+                _unlink(open_tags)
+            continue
+        if is_tag and child.meta["name"] not in _PAIRS:
+            continue
+        if (is_tag and not child.meta["closes"]) or child.nesting > 0:
+            if child.type == "link_open":
+                _unlink(open_tags)
+            if not is_tag or (len(open_tags) < MAX_PAIRS_DEEP and _may_open(child, open_tags, parser)):
+                open_tags.append((child.meta["name"] if is_tag else "", number))
+            continue
+        wanted = child.meta["name"] if is_tag else ""
+        for place in range(len(open_tags) - 1, -1, -1):
+            name, opening = open_tags[place]
+            if name == wanted:
+                del open_tags[place:]
+                if is_tag:
+                    closings[opening] = number
+                break
+            if is_tag and not name:
+                break
+    return _as_tokens(children, closings, parser)
+
+
+def _names(open_tags):
+    return [name for name, _ in open_tags]
+
+
+def _unlink(open_tags):
+    """A link holds no link: one that was opened around another stays text."""
+    open_tags[:] = [pair for pair in open_tags if pair[0] != "a"]
+
+
+def _may_open(tag, open_tags, parser):
+    if _RUNS.search(tag.meta["attributes"]):
+        return False
+    if tag.meta["name"] != "a":
+        return True
+    return "a" not in _names(open_tags) and (_target(tag, parser) is not None or bool(_anchor_of(tag)))
+
+
+def attributes_of(tag):
+    """{name: value} of the attributes of a tag token, the first of each name."""
+    found = {}
+    for match in _ATTRIBUTES.finditer(tag.meta["attributes"]):
+        value = match[2] or ""
+        found.setdefault(match[1].lower(), html.unescape(value[1:-1] if value[:1] in ("'", '"') else value))
+    return found
+
+
+def _target(tag, parser):
+    """Where an `a` leads, if that is an address that Markdown takes."""
+    address = attributes_of(tag).get("href", "").strip()
+    address = parser.normalizeLink(address) if address else ""
+    return address if address and parser.validateLink(address) else None
+
+
+def _anchor_of(tag):
+    values = attributes_of(tag)
+    return "" if "href" in values else values.get("id") or values.get("name") or ""
+
+
+def _as_tokens(children, closings, parser):
+    made, ends = [], {closing: opening for opening, closing in closings.items()}
+    for number, child in enumerate(children):
+        if child.type != "tag":
+            made.append(child)
+            continue
+        name = child.meta["name"]
+        if number in closings:
+            made += _opened(child, name, parser)
+        elif number in ends:
+            if not _anchor_of(children[ends[number]]) or name != "a":
+                tag = _PAIRS[name]
+                made.append(Token("link_close" if tag == "a" else f"{tag}_close", tag, -1))
+        elif name == "br":
+            made.append(Token("hardbreak", "br", 0))
+        elif name == "img" and (picture := _picture(child, parser)):
+            made.append(picture)
+        else:
+            made.append(Token("text", "", 0, content=child.content, meta={"is_tag": True}))
+    return made
+
+
+def _opened(child, name, parser):
+    tag = _PAIRS[name]
+    if tag == "a":
+        if anchor := _anchor_of(child):
+            return [Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]})]
+        token = Token("link_open", "a", 1, attrs={"href": _target(child, parser)})
+    else:
+        token = Token(f"{tag}_open", tag, 1)
+    title = " ".join(attributes_of(child).get("title", "").split())[:MAX_TITLE]
+    if title and tag in ("a", "abbr"):
+        token.attrSet("title", title)
+    return [token]
+
+
+def _picture(child, parser):
+    """An `img` as the image that Markdown would write, if it is one of the web."""
+    if _RUNS.search(child.meta["attributes"]):
+        return None
+    values = attributes_of(child)
+    address = parser.normalizeLink(values.get("src", "").strip())
+    if not re.match(r"https?://[^/]", address) or not parser.validateLink(address):
+        return None
+    words = " ".join(values.get("alt", "").split())
+    token = Token("image", "img", 0, attrs={"src": address, "alt": ""}, content=words)
+    token.children = [Token("text", "", 0, content=words)] if words else []
+    if title := " ".join(values.get("title", "").split())[:MAX_TITLE]:
+        token.attrSet("title", title)
+    return token
+
+
+def _with_linked_pictures(children):
+    """A picture in a link lends the link its words; its own address follows the link."""
+    made, waiting, depth = [], [], 0
+    for child in children:
+        depth += child.nesting if child.type in ("link_open", "link_close") else 0
+        made.append(child)
+        if child.type == "image" and depth:
+            child.meta["in_link"] = True
+            if not str(child.attrGet("src") or "").startswith("image:"):
+                waiting.append(child)
+        elif child.type == "link_close" and not depth and waiting:
+            for picture in waiting:
+                made.append(Token("picture_address", "", 0, attrs={"src": str(picture.attrGet("src") or "")}))
+            waiting = []
+    return made
+
+
+def _take_id(heading, children):
+    """Take `{#id}` from the end of a heading and keep it with the heading."""
+    last = next((child for child in reversed(children) if child.type != "comment"), None)
+    if last is not None and last.type == "text" and (found := _HEADING_ID.search(last.content)):
+        heading.meta["id"] = found[1]
+        last.content = last.content[: found.start()]
+
+
+def _mark_task(children):
+    """`[ ]` and `[x]` at the beginning of a list item are an empty box and a ticked one."""
+    first = children[0] if children else None
+    if first is not None and first.type == "text" and (found := _TASK.match(first.content)):
+        first.content = first.content[found.end() :]
+        children.insert(0, Token("task", "", 0, content="☐" if found[1] == " " else "☑"))

@@ -1,0 +1,474 @@
+"""Keeps the queue in step with the posts: who stands in it, with how many points, for which reasons.
+
+Operations call refresh_queue() for their one post, an import admit_new_posts() and admit_posts() for a chunk. In the
+background rank_read_texts() completes reasons when checks and comparisons have read a text, and rank_queue() counts
+the days and puts right whatever else may have gone wrong.
+"""
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, Max, OuterRef
+from django.utils import timezone
+
+from posts.content_checks.registry import checks_key
+from posts.models import (
+    AuditEntry,
+    CheckResult,
+    Post,
+    QueueEntry,
+    QueueFigure,
+    QueueLabel,
+    ReaderReport,
+    Review,
+    ReviewFlag,
+    Revision,
+    TextScan,
+    TextSketch,
+    TextTwin,
+)
+from posts.models.four_eyes import readers_of
+from posts.related.near_duplicates import MIN_SIMILARITY
+from posts.review_queue import weights
+from posts.review_queue.weights import WEIGHTS
+
+CHUNK = 200
+# Decisions about a generator are looked at for so long; fewer than so many say nothing about it.
+GENERATOR_MEMORY = timedelta(days=90)
+MIN_DECISIONS = 8
+# The normal quantile of a one-sided 95 %: how sure a generator's share must be above the site's own.
+SURENESS = 1.645
+# Kinds of QueueFigure: what the filters offer, and the points that a generator's decisions are worth.
+STACKS, GENERATORS, BATCHES, POINTS = "stack", "generator", "batch", "points"
+# The smallest part of a fingerprint that a claimed hash must name to count as known.
+HASH_DIGITS = 16
+# Labels of one post; a record may name a thousand tools and a stack as long.
+MAX_STACK = 20
+MAX_CHOICES = 60
+RANKED = (
+    "fingerprint points text_points generator_points age_points reasons status version live_version is_back stack "
+    "words generator batch is_complete"
+).split()
+
+
+LABEL = ("kind", "name", "entry_id")
+# What is read of a post, of its head and of its live text.
+OF_POST = "generator claimed_hash import_fingerprint first_batch_id last_batch_id first_published_at stack".split()
+OF_HEAD = "fingerprint status version created_at".split()
+OF_LIVE = "fingerprint version".split()
+COLUMNS = [
+    "pk", *OF_POST, *(f"head_revision__{name}" for name in OF_HEAD), *(f"live_revision__{name}" for name in OF_LIVE)
+]  # fmt: skip
+
+
+@dataclass
+class Facts:
+    """What is known of one waiting post when it is ranked."""
+
+    post: dict
+    flags: Counter = field(default_factory=Counter)
+    checks: dict | None = None
+    is_compared: bool = False
+    twin: tuple | None = None
+    reports: int = 0
+    is_back: bool = False
+    approved_in_part_by: str = ""
+    submitted_at: datetime | None = None
+
+
+def reasons_of(facts):
+    """[{code, points, detail[, post]}] that lie in the text and its story, most points first.
+
+    What lies in its generator and in the time it waits is kept beside them: it changes for many posts at once.
+    """
+    found = []
+
+    def add(code, count=1, detail="", **more):
+        if points := WEIGHTS[code].points(count):
+            found.append({"code": code, "points": points, "detail": detail, **more})
+
+    post = facts.post
+    if facts.flags[ReviewFlag.Reason.SOURCE]:
+        add(weights.SOURCE)
+    if flags := facts.flags.total() - facts.flags[ReviewFlag.Reason.SOURCE]:
+        add(weights.FLAG, detail=f"{flags} open" if flags > 1 else "")
+    if post["first_batch_id"] and (unknown := _unknown_origin(post)):
+        add(weights.ORIGIN, detail=unknown)
+    if facts.twin:
+        similarity, twin = facts.twin
+        share = max(0.0, (similarity - MIN_SIMILARITY) / (1 - MIN_SIMILARITY))
+        points = round(weights.TWIN_LEAST + (weights.TWIN_MOST - weights.TWIN_LEAST) * share)
+        found.append({"code": weights.TWIN, "points": points, "detail": f"{similarity:.2f}", "post": twin})
+    if facts.checks:
+        for code, column in [
+            (weights.CHECK, "stops"),
+            (weights.CODE, "broken_code"),
+            (weights.CLAIMS, "contradicted_claims"),
+            (weights.IMAGES, "unsourced_images"),
+        ]:
+            count = facts.checks[column]
+            add(code, count, f"{count} times" if count > 1 else "")
+    add(weights.REPORTS, facts.reports, f"{facts.reports} reports" if facts.reports > 1 else "")
+    if post["first_published_at"] and post["head_revision__fingerprint"] != post["live_revision__fingerprint"]:
+        add(weights.CHANGED)
+    if facts.approved_in_part_by:
+        add(weights.PART, detail=f"only {facts.approved_in_part_by} has approved")
+    return sorted(found, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
+
+
+def _unknown_origin(post):
+    missing = [] if post["generator"] else ["no generator named"]
+    claimed = post["claimed_hash"].lower()
+    if not claimed:
+        missing.append("no hash")
+    elif len(claimed) < HASH_DIGITS or not post["import_fingerprint"].startswith(claimed):
+        missing.append("the hash is not that of the text")
+    return ", ".join(missing)
+
+
+def age_points(waiting_since, now):
+    """Points for the time that a post waits, one for each whole day."""
+    return WEIGHTS[weights.WAITING].points(max(0, (now - waiting_since).days))
+
+
+def generator_record(*, now=None):
+    """{generator: {outcome: how many}} of the decisions of GENERATOR_MEMORY that stand; "" for texts that name none."""
+    reviews = Review.objects.filter(
+        created_at__gt=(now or timezone.now()) - GENERATOR_MEMORY, revoked_at=None, undone_at=None
+    )
+    record = defaultdict(dict)
+    rows = reviews.order_by().values_list("revision__post__generator", "outcome").annotate(count=Count("pk"))
+    for generator, outcome, count in rows:
+        record[generator][outcome] = count
+    return dict(record)
+
+
+def turned_down_of(outcomes):
+    """(turned down, decided) of {outcome: how many}."""
+    turned_down = outcomes.get(Review.Outcome.REJECTED, 0) + outcomes.get(Review.Outcome.CHANGES_REQUESTED, 0)
+    return turned_down, turned_down + outcomes.get(Review.Outcome.APPROVED, 0)
+
+
+def surely_at_least(part, whole):
+    """The share of which `part` of `whole` makes sure that it is at least that: the lower bound of Wilson's interval.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    share, square = part / whole, SURENESS**2
+    middle = share + square / (2 * whole)
+    width = SURENESS * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2))
+    return (middle - width) / (1 + square / whole)
+
+
+def generator_points(record):
+    """{generator: points} of those in {generator: {outcome: how many}} that are turned down more often than the others.
+
+    A generator has points where the share of MIN_DECISIONS decisions or more that turned it down is surely larger than
+    that of the decisions about all other posts, MIN_DECISIONS or more too: the percents by which it is larger. A site
+    with one generator has nothing to compare it with, so no post has the reason.
+    """
+    of_all = [turned_down_of(outcomes) for outcomes in record.values()]
+    all_down, all_decided = sum(down for down, _ in of_all), sum(decided for _, decided in of_all)
+    points = {}
+    for generator, outcomes in record.items():
+        down, decided = turned_down_of(outcomes)
+        others = all_decided - decided
+        if not generator or min(decided, others) < MIN_DECISIONS:
+            continue
+        share_of_others = (all_down - down) / others
+        if surely_at_least(down, decided) > share_of_others:
+            points[generator] = WEIGHTS[weights.GENERATOR].points(100 * (down / decided - share_of_others))
+    return {generator: count for generator, count in points.items() if count}
+
+
+def refresh_queue(post):
+    """Bring the place of one `post`, which the caller has locked, in step with it. Operations end with this call."""
+    if post.awaits_review and post.withdrawn_at is None:
+        _rank([post.pk], now=timezone.now())
+    else:
+        QueueEntry.objects.filter(pk=post.pk).delete()
+
+
+def admit_new_posts(new, *, insert):
+    """Put posts into the queue that an import has just created, in its transaction, with what the records alone say.
+    The checks, the comparison and the generators follow in the background.
+
+    new: (columns of Post, columns of its Revision, whether it has the flag of its source) of each, so that nothing has
+    to be read; insert(model, rows, names): how the import's writer inserts a set of rows, dicts of these columns.
+    """
+    facts = {}
+    for post, head, is_flagged in new:
+        known = {name: post[name] for name in OF_POST} | {f"head_revision__{name}": head[name] for name in OF_HEAD}
+        known |= {"live_revision__fingerprint": None, "live_revision__version": None}
+        facts[post["id"]] = Facts(known, flags=Counter([ReviewFlag.Reason.SOURCE] * is_flagged))
+    entries, labels = _entries(facts, {}, timezone.now())
+    insert(QueueEntry, entries, set(entries[0]))
+    insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in dict.fromkeys(labels)], set(LABEL))
+
+
+def admit_posts(ids):
+    """Bring posts that an import has just changed or taken back in step with the queue, as admit_new_posts does."""
+    ids = list(ids)
+    for at in range(0, len(ids), 1000):
+        chunk = ids[at : at + 1000]
+        _rank(chunk, now=timezone.now(), from_record=True)
+        QueueEntry.objects.filter(pk__in=chunk).exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
+
+
+def rank_posts(ids, *, now=None):
+    """Rank the posts with these primary keys anew, in sets; return how many of them wait.
+
+    Posts that somebody works on at the moment are left to him: their operation ends with the same.
+    """
+    ids, ranked = sorted(ids), 0
+    for at in range(0, len(ids), CHUNK):
+        with transaction.atomic():
+            locked = Post.objects.filter(pk__in=ids[at : at + CHUNK]).order_by("pk")
+            chunk = list(locked.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            ranked += _rank(chunk, now=now or timezone.now())
+            gone = QueueEntry.objects.filter(pk__in=chunk)
+            gone.exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
+    return ranked
+
+
+def _rank(ids, *, now, from_record=False):
+    """Write the entries of those among `ids` that wait; return how many. from_record: ask for nothing that an import
+    hasn't written itself."""
+    facts = _facts(ids, from_record=from_record)
+    if not facts:
+        return 0
+    since = dict(QueueEntry.objects.filter(pk__in=facts).values_list("pk", "waiting_since"))
+    entries, labels = _entries(facts, since, now)
+    QueueEntry.objects.bulk_create(
+        [QueueEntry(**entry) for entry in entries],
+        update_conflicts=True,
+        update_fields=RANKED,
+        unique_fields=["post"],
+        batch_size=500,
+    )
+    _write_labels(list(since), labels)
+    return len(facts)
+
+
+def _entries(facts, since, now):
+    """(columns of a QueueEntry for each of `facts`, labels for all of them); since: {primary key: waiting since} of
+    those that stand in the queue."""
+    names = {fact.post["generator"] for fact in facts.values()}
+    worth = dict(QueueFigure.objects.filter(kind=POINTS, name__in=names).values_list("name", "count"))
+    entries, labels = [], []
+    for pk, fact in facts.items():
+        post, reasons = fact.post, reasons_of(fact)
+        entered = since.get(pk) or fact.submitted_at or post["head_revision__created_at"]
+        text = sum(reason["points"] for reason in reasons)
+        generator = worth.get(post["generator"], 0)
+        age = age_points(entered, now)
+        stack = [" ".join(name.split())[:100] for name in post["stack"][:MAX_STACK] if isinstance(name, str)]
+        entries.append(
+            {
+                "post_id": pk,
+                "fingerprint": post["head_revision__fingerprint"],
+                "points": text + generator + age,
+                "text_points": text,
+                "generator_points": generator,
+                "age_points": age,
+                "reasons": reasons,
+                "waiting_since": entered,
+                "status": post["head_revision__status"],
+                "version": post["head_revision__version"],
+                "live_version": post["live_revision__version"] or "",
+                "is_back": fact.is_back,
+                "stack": stack,
+                "words": len(post["intro"].split()) + len(post["body"].split()) if "body" in post else None,
+                "generator": post["generator"],
+                "batch_id": post["last_batch_id"],
+                "is_complete": fact.checks is not None and fact.is_compared,
+            }
+        )
+        labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
+        labels += [(QueueLabel.Kind.STACK.value, name, pk) for name in dict.fromkeys(stack) if name]
+    return entries, labels
+
+
+def _write_labels(known, labels):
+    """Make `labels` (kind, name, post) the labels of their posts; `known` had some before."""
+    before = set()
+    if known:
+        before = set(QueueLabel.objects.filter(entry__in=known).values_list("kind", "name", "entry_id"))
+    gone = before.difference(labels)
+    for kind, name in {(kind, name) for kind, name, _ in gone}:
+        posts = [post for k, n, post in gone if (k, n) == (kind, name)]
+        QueueLabel.objects.filter(kind=kind, name=name, entry__in=posts).delete()
+    new = [label for label in labels if label not in before]
+    QueueLabel.objects.bulk_create(
+        [QueueLabel(kind=kind, name=name, entry_id=post) for kind, name, post in new],
+        ignore_conflicts=True,
+        batch_size=300,
+    )
+
+
+def _facts(ids, *, from_record):
+    columns = COLUMNS if from_record else [*COLUMNS, "intro", "body"]
+    posts = Post.objects.waiting().filter(pk__in=ids, head_revision__isnull=False).order_by().values(*columns)
+    facts = {post["pk"]: Facts(post) for post in posts}
+    for pk, reason in (
+        ReviewFlag.objects.filter(post__in=facts, cleared_at=None).order_by().values_list("post_id", "reason")
+    ):
+        facts[pk].flags[reason] += 1
+    if from_record:
+        return facts
+    by_fingerprint = defaultdict(list)
+    for fact in facts.values():
+        by_fingerprint[fact.post["head_revision__fingerprint"]].append(fact)
+    results = CheckResult.objects.filter(fingerprint__in=by_fingerprint, checks_key=checks_key()).values(
+        "fingerprint", "stops", "broken_code", "contradicted_claims", "unsourced_images"
+    )
+    for result in results:
+        for fact in by_fingerprint[result["fingerprint"]]:
+            fact.checks = result
+    for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
+        facts[pk].is_compared = fingerprint == facts[pk].post["head_revision__fingerprint"]
+    twins = TextTwin.objects.filter(post__in=facts).order_by("similarity", "-twin_id")
+    for pk, similarity, twin in twins.values_list("post_id", "similarity", "twin_id"):
+        if facts[pk].is_compared:
+            facts[pk].twin = (similarity, twin)
+    reports = ReaderReport.objects.filter(post__in=facts, answered_at=None).order_by().values_list("post_id")
+    for pk, count in reports.annotate(Count("pk")):
+        facts[pk].reports = count
+    decided = Review.objects.filter(revision__post__in=facts, undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
+    rows = decided.order_by().values_list("revision__post_id", "outcome", "fingerprint").distinct()
+    in_part = set()
+    for pk, outcome, fingerprint in rows:
+        if outcome != Review.Outcome.APPROVED_IN_PART:
+            facts[pk].is_back = True
+        elif fingerprint == facts[pk].post["head_revision__fingerprint"]:
+            in_part.add(pk)
+    if in_part:
+        _note_approvals_in_part({pk: facts[pk] for pk in in_part})
+    typed = [pk for pk, fact in facts.items() if fact.post["head_revision__status"] == Revision.Status.IN_REVIEW]
+    submitted = AuditEntry.objects.filter(post__in=typed, action="submitted").order_by().values_list("post_id")
+    for pk, moment in submitted.annotate(Max("made_at")):
+        if moment > facts[pk].post["head_revision__created_at"]:
+            facts[pk].submitted_at = moment
+    return facts
+
+
+def _note_approvals_in_part(facts):
+    """Say of posts whose proposed text somebody approved in part who that was, where it still counts."""
+    about = defaultdict(list)
+    decisions = Review.objects.filter(revision__post__in=facts, undone_at=None).select_related("revision", "reviewer")
+    for decision in decisions.defer("revision__snapshot").order_by("pk"):
+        if decision.fingerprint == facts[decision.revision.post_id].post["head_revision__fingerprint"]:
+            about[decision.revision.post_id].append(decision)
+    for pk, found in about.items():
+        readers, *_ = readers_of(found)
+        names = sorted({str(decision.reviewer) for decision in found if decision.reviewer_id in readers})
+        facts[pk].approved_in_part_by = ", ".join(names)
+
+
+def rank_queue(*, now=None, everything=False, between=lambda: None):
+    """Put right all that the queue says: posts that should stand in it or not, texts that were read since, days, and
+    generators; return how many posts were ranked. It looks at every waiting post.
+
+    everything: rank all of it anew, as after a change of the weights. between: called between two sets, and may
+    raise; stopped anywhere, the next run finds the rest.
+    """
+    now = now or timezone.now()
+    waiting = Post.objects.waiting().filter(head_revision__isnull=False)
+    entry = QueueEntry.objects.filter(pk=OuterRef("pk"))
+    ranked = _sweep(waiting.filter(~Exists(entry)), now, between)
+    _sweep(QueueEntry.objects.exclude(post__awaits_review=True, post__withdrawn_at=None), now, between)
+    ranked += _sweep(QueueEntry.objects.exclude(fingerprint=F("post__head_revision__fingerprint")), now, between)
+    if everything:
+        ranked += _sweep(QueueEntry.objects.all(), now, between)
+    _count_days(now)
+    _count_generators(now)
+    return ranked + rank_read_texts(now=now, between=between, always_count=True)
+
+
+def rank_read_texts(*, now=None, between=lambda: None, always_count=False):
+    """Complete the reasons of texts that the checks and the comparison have read since; return how many.
+
+    Looks at nothing else, so it may run every few seconds.
+    """
+    now = now or timezone.now()
+    read = CheckResult.objects.filter(fingerprint=OuterRef("fingerprint"), checks_key=checks_key())
+    compared = TextSketch.objects.filter(post=OuterRef("pk"), fingerprint=OuterRef("fingerprint"))
+    ranked = _sweep(QueueEntry.objects.filter(Exists(read), Exists(compared), is_complete=False), now, between)
+    ranked += _rank_new_twins(now, between)
+    if ranked or always_count:
+        _count_choices()
+    return ranked
+
+
+def _sweep(rows, now, between):
+    """Rank what `rows` finds, set by set in the order of the numbers: none is looked at twice."""
+    after, ranked = 0, 0
+    while ids := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        ranked += rank_posts(ids, now=now)
+        after = ids[-1]
+        between()
+    return ranked
+
+
+def _rank_new_twins(now, between):
+    """Rank the posts of pairs found since the last time: the older of two was complete before the newer one came."""
+    scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
+    after, ranked = scan.revision_id, 0
+    while rows := list(TextTwin.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "post_id")[:CHUNK]):
+        ranked += rank_posts({post for _, post in rows}, now=now)
+        after = rows[-1][0]
+        TextScan.objects.filter(pk=scan.pk).update(revision_id=after)
+        between()
+    return ranked
+
+
+def _count_days(now):
+    """Give a point for each day that passed: one statement a day of waiting, whatever the number of posts."""
+    most = WEIGHTS[weights.WAITING].most
+    for days in range(1, most + 1):
+        aged = QueueEntry.objects.filter(age_points__lt=days, waiting_since__lte=now - timedelta(days=days))
+        if days < most:
+            aged = aged.filter(waiting_since__gt=now - timedelta(days=days + 1))
+        aged.update(points=F("points") - F("age_points") + days, age_points=days)
+
+
+@transaction.atomic
+def _count_generators(now):
+    """Store what each generator's decisions are worth by now, and give its posts those points."""
+    points_of = generator_points(generator_record(now=now))
+    figures = [QueueFigure(kind=POINTS, name=generator, count=points) for generator, points in points_of.items()]
+    _store_figures(figures, kinds=[POINTS])
+    given = QueueEntry.objects.exclude(generator="").order_by().values_list("generator", "generator_points").distinct()
+    for generator, points in list(given):
+        worth = points_of.get(generator, 0)
+        if worth != points:
+            QueueEntry.objects.filter(generator=generator, generator_points=points).update(
+                points=F("points") - F("generator_points") + worth, generator_points=worth
+            )
+
+
+@transaction.atomic
+def _count_choices():
+    """Store what the filters offer: the stacks, generators and imports that most waiting posts have."""
+    stacks = QueueLabel.objects.filter(kind=QueueLabel.Kind.STACK).order_by().values_list("name")
+    generators = QueueEntry.objects.exclude(generator="").order_by().values_list("generator")
+    batches = QueueEntry.objects.exclude(batch=None).order_by().values_list("batch")
+    figures = [
+        QueueFigure(kind=kind, name=name, count=count)
+        for kind, rows in [(STACKS, stacks), (GENERATORS, generators), (BATCHES, batches)]
+        for name, count in rows.annotate(count=Count("*")).order_by("-count")[:MAX_CHOICES]
+    ]
+    _store_figures(figures, kinds=[STACKS, GENERATORS, BATCHES])
+
+
+def _store_figures(figures, *, kinds):
+    standing = {(figure.kind, str(figure.name)) for figure in figures}
+    for kind, name in list(QueueFigure.objects.filter(kind__in=kinds).values_list("kind", "name")):
+        if (kind, name) not in standing:
+            QueueFigure.objects.filter(kind=kind, name=name).delete()
+    QueueFigure.objects.bulk_create(
+        figures, update_conflicts=True, update_fields=["count"], unique_fields=["kind", "name"]
+    )

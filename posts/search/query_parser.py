@@ -1,0 +1,41 @@
+"""What somebody typed into the search field, read without ever failing."""
+
+import re
+from dataclasses import dataclass
+
+from posts.search.tokens import EMPTY_WORDS, WORD, plain_word, stem_of
+
+MAX_LENGTH = 200
+# Of a query, in order: the first so many words are looked for. Every one of them costs, side by side or apart.
+MAX_WORDS = 10
+_CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
+
+
+@dataclass(frozen=True)
+class Query:
+    """text: as it is shown again. phrases: tuples of stems, each to stand side by side; all must be found."""
+
+    text: str
+    phrases: tuple = ()
+
+    @property
+    def stems(self):
+        return frozenset(stem for phrase in self.phrases for stem in phrase)
+
+    def __bool__(self):
+        return bool(self.phrases)
+
+
+def read_query(typed):
+    """The Query in `typed`: words, "words side by side", and words with signs within (node.js), which are that too.
+    Anything else, operators of other engines included, is a sign between words."""
+    text = " ".join(typed.replace("\x00", " ").split())[:MAX_LENGTH]
+    chunks = [WORD.findall(quoted or single) for quoted, single in _CHUNK.findall(text)]
+    said = [words for words in chunks if len(words) > 1 or (words and plain_word(words[0]) not in EMPTY_WORDS)]
+    phrases, left = {}, MAX_WORDS
+    for words in said or chunks:
+        phrase = tuple(stem for word in words if (stem := stem_of(word)))[:left]
+        if phrase and phrase not in phrases:
+            phrases[phrase] = None
+            left -= len(phrase)
+    return Query(text, tuple(phrases))

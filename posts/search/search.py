@@ -1,0 +1,83 @@
+"""Finds listed texts, best first, at the same cost whatever the number of them."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from django.db import connection
+
+from posts.db.prepared import Prepared
+from posts.models import ListedText
+from posts.search.backends import engine_for
+from posts.search.query_parser import MAX_WORDS, Query, read_query
+from posts.search.spelling import near_words
+from posts.search.tokens import WORD, plain_word, stem_of
+
+# A word that half of all texts hold names none of them. Ranked are the latest so many that hold it in title or terms,
+# and where there are fewer of those, the latest so many that hold it: what is missing there, a longer query finds.
+CAP = 200
+# How much a suggestion may cost beyond the search that found nothing.
+MOST_TRIES, SUGGESTION_SECONDS = 5, 0.5
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a search found. posts: primary keys, best first; is_capped: whether there may be more."""
+
+    query: Query
+    posts: tuple = ()
+    is_capped: bool = False
+
+
+def search_posts(typed, *, terms=()):
+    """The Hits of what somebody typed among the listed texts that have all `terms` (primary keys).
+
+    Reads words only: whoever shows a post asks PostQuerySet.listed whether it may be named.
+    """
+    query = read_query(typed)
+    return Hits(query, *_found(query, terms)) if query else Hits(query)
+
+
+def _found(query, terms):
+    engine, terms = engine_for(connection), [int(term) for term in terms]
+    with connection.cursor() as cursor:
+        about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
+        holding = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1)) if len(about) <= CAP else {}
+    scores = about | holding
+    # What is about the words comes before what holds them.
+    best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
+    is_capped = max(len(about), len(holding)) > CAP
+    posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}
+    return tuple(posts[number] for number in best if number in posts), is_capped
+
+
+@lru_cache(maxsize=2)
+def _posts_query(vendor):
+    return Prepared(
+        lambda numbers: ListedText.objects.filter(pk__among=numbers).values_list("pk", "post_id"), numbers=list
+    )
+
+
+def other_spelling(query, *, terms=(), clock=time.monotonic):
+    """The text of a query that finds something where `query` finds nothing, with one word put right; or None.
+
+    It looks at the words that a search looks at, and gives up after MOST_TRIES searches or SUGGESTION_SECONDS: a
+    suggestion is a courtesy. clock() → seconds.
+    """
+    engine, end, tries = engine_for(connection), clock() + SUGGESTION_SECONDS, MOST_TRIES
+    for typed in islice(WORD.finditer(query.text), MAX_WORDS):
+        stem = stem_of(typed[0])
+        with connection.cursor() as cursor:
+            if clock() >= end:
+                return None
+            if not stem or engine.find(cursor, [(stem,)], (), limit=1):
+                continue
+        for word in near_words(plain_word(typed[0])):
+            text = query.text[: typed.start()] + word + query.text[typed.end() :]
+            if not tries or clock() >= end:
+                return None
+            tries -= 1
+            if search_posts(text, terms=terms).posts:
+                return text
+    return None

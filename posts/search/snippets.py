@@ -1,0 +1,118 @@
+"""The text of a record as a reader sees it, without its Markdown, and the passage in it that answers a query."""
+
+import re
+from collections import deque
+
+from posts.search.tokens import hits_in
+
+_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+# Each alternative ends at the next sign of its kind, so that no text makes it start over and over.
+_PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
+_LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
+_LINE_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|>|[-+]|\d{1,9}[.)])[ \t]+", re.MULTILINE)
+_UNDERLINES = re.compile(r"__+")
+_RULES = re.compile(r"---+:?")
+SNIPPET_LENGTH = 240
+# A longer text hides nothing worth finding that its first hundred pages do not show.
+MAX_TEXT = 400_000
+
+
+def prose_of(record):
+    """The running text of a record, in one line."""
+    return _plain(_without_code(record))
+
+
+def _without_code(record):
+    text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
+    return _without_comments(_FENCE.sub(" ", text))
+
+
+def _without_comments(text):
+    """Text without HTML comments, which no reader sees; one that does not end is text."""
+    parts, place = [], 0
+    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 2)) >= 0:
+        parts += [text[place:start], " "]
+        place = end + 3
+    return "".join([*parts, text[place:]])
+
+
+def _plain(text):
+    """Markdown in one line, without its marks."""
+    text = _PLACED.sub(" ", text)
+    text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
+    # Signs by themselves go the quick way: one pattern for all of them takes ten times as long.
+    text = text.replace("*", " ").replace("`", " ").replace("|", " ").replace(":---", "---")
+    return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split())
+
+
+def code_of(record):
+    """The code blocks of a record, one after the other."""
+    return "\n".join(block[2] for block in _FENCE.finditer(record.get("body", "")[:MAX_TEXT]))
+
+
+def marked(text, stems):
+    """`text` as [(words, whether they are a hit)], in order; hits are the words whose stem is in `stems`."""
+    parts, at = [], 0
+    for start, end, _ in hits_in(text, stems):
+        parts += [(text[at:start], False), (text[start:end], True)]
+        at = end
+    parts.append((text[at:], False))
+    return [part for part in parts if part[0]]
+
+
+def snippet(record, stems):
+    """The passage of a record that holds the most different words of `stems`, as `marked` gives it; its summary, or
+    the beginning of its text, where none does."""
+    summary = " ".join(record.get("summary", "").split())
+    best = _passage(summary, stems)
+    # What the text can't better is not looked for there.
+    if best[0] < len(stems):
+        best = max(best, _passage_of_text(_without_code(record), stems), key=lambda found: found[0])
+    if best[0] == 0 and stems:
+        best = _passage(" ".join(code_of(record).split()), stems)
+    if best[0] == 0:
+        best = _passage(summary or prose_of(record), frozenset())
+    return marked(best[1], stems)
+
+
+def _passage_of_text(text, stems):
+    """_passage of what readers see of Markdown: of the lines around the passage alone, unless its words stand where
+    nobody sees them, as in the address of a link."""
+    most, begin = _window(text, stems)
+    start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
+    end = text.find("\n", begin + 2 * SNIPPET_LENGTH)
+    found = _passage(_plain(text[start : end if end >= 0 else None]), stems)
+    return found if found[0] >= most else _passage(_plain(text), stems)
+
+
+def _passage(text, stems):
+    """(how many different stems, the first passage of about SNIPPET_LENGTH characters that holds so many)."""
+    most, begin = _window(text, stems)
+    begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
+    end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
+    return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+
+
+def _window(text, stems):
+    """(how many different stems, where the first words begin that stand close together and have so many)."""
+    most, begin, hits = 0, 0, deque()
+    for at, _, stem in hits_in(text, stems):
+        hits.append((at, stem))
+        while at - hits[0][0] > SNIPPET_LENGTH * 3 // 4:
+            hits.popleft()
+        count = len({stem for _, stem in hits})
+        if count > most:
+            most, begin = count, hits[0][0]
+            if most == len(stems):
+                break
+    return most, begin
+
+
+def _word_start(text, at):
+    space = text.find(" ", at, at + 40)
+    return space + 1 if space >= 0 else at
+
+
+def _word_end(text, at):
+    space = text.rfind(" ", at - 40, at)
+    return space if space >= 0 else at
