@@ -45,5 +45,14 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     def ready(self):
         """Register our models once the site stands: the package that holds both can't do it on import."""
         super().ready()
-        for module in ("accounts", "posts", "records", "imports", "jobs", "releases", "flags", "audit"):
+        for module in (
+            "accounts",
+            "posts.model_admin",
+            "records",
+            "imports.model_admin",
+            "jobs",
+            "posts.releases",
+            "posts.flags",
+            "audit",
+        ):
             import_module(f"posts.admin.{module}")

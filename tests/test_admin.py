@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from posts.admin.post_acts import ACTS
+from posts.admin.posts.actions import ACTS
 from posts.models import AuditEntry, Post, Review, Revision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -470,7 +470,7 @@ def test_actions_of_the_list_go_through_the_operations(client):
 
 def test_an_act_on_all_posts_of_a_long_list_changes_nothing(client, monkeypatch):
     posts = [make_post() for _ in range(3)]
-    monkeypatch.setattr("posts.admin.post_list.BULK_LIMIT", 2)
+    monkeypatch.setattr("posts.admin.posts.list.BULK_LIMIT", 2)
     client.force_login(person())
     data = {"action": "withdraw_selected", "_selected_action": [posts[0].pk], "select_across": "1"}
     page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.admin.day_chart import day_chart, line_step
+from posts.admin.dashboard.day_chart import day_chart, line_step
 from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_sessions
 from posts.jobs.registry import definition_of

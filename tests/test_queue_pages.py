@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from posts.admin import queue as pages
+from posts.admin.review import queue as pages
 from posts.models import BulkRun, JobRun, Post, QueueEntry, ReviewFlag
 from posts.operations import assign_post, claim_post, flag_post, record_revision, submit_revision
 from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk

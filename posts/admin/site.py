@@ -45,9 +45,10 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self):
         """Before the addresses of the records: those of pages that no ModelAdmin holds."""
         # Here and not above: their models can't be read before this site stands.
-        from posts.admin import compare, flags, queue, releases, review
+        from posts.admin.posts import compare, flags, releases
+        from posts.admin.review import queue, screen
 
-        pages = [path for module in (releases, flags, queue, review) for path in module.page_urls(self)]
+        pages = [path for module in (releases, flags, queue, screen) for path in module.page_urls(self)]
         return [*compare.compare_urls(self), *pages, *super().get_urls()]
 
     def _places(self, request):
@@ -83,6 +84,6 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def index(self, request, extra_context=None):
         """The desk: what waits, what came in, what went out."""
         # Its modules use this site's records, which are registered once the site stands.
-        from posts.admin.desk import desk_context
+        from posts.admin.dashboard.dashboard import desk_context
 
         return super().index(request, desk_context(request) | (extra_context or {}))

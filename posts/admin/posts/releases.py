@@ -17,7 +17,7 @@ from posts.admin.csv_lists import CSVList
 from posts.admin.lists import MAX_ID
 from posts.admin.lookup import find_post
 from posts.admin.records import ReadOnlyAdmin
-from posts.admin.standing import closed_after, nothing_to_release
+from posts.admin.review.state import closed_after, nothing_to_release
 from posts.models import Release, ScheduledRelease
 from posts.operations import (
     HeadMoved,

@@ -10,8 +10,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views import View
 
-from posts.admin.decisions import review_address, undoable_decisions
 from posts.admin.lists import number_in
+from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.backend import enqueue_once
 from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueEntry, QueueFigure, Review, Revision
 from posts.operations import (

@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
-from posts.admin.post_page import desk_context, form_context
-from posts.admin.record_form import record_forms
+from posts.admin.posts.page import desk_context, form_context
+from posts.admin.posts.record_form import record_forms
 from posts.models import Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
 from posts.records.schema import RecordRefused, validate_record

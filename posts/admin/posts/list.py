@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from posts.admin.bulk import approve_selected
 from posts.admin.lists import status_badge
-from posts.admin.post_parts import flag_button
+from posts.admin.posts.parts import flag_button
+from posts.admin.review.bulk import approve_selected
 from posts.models import Revision
 from posts.models.post import title_key
 from posts.operations import Refused, flag_post, submit_revision, withdraw_post

@@ -18,11 +18,11 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views import View
 
-from posts.admin.compare import comparison_context
-from posts.admin.decisions import review_address
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
-from posts.admin.review_page import neighbours, screen_context, undo_context
+from posts.admin.posts.compare import comparison_context
+from posts.admin.review.decisions import review_address
+from posts.admin.review.screen_context import neighbours, screen_context, undo_context
 from posts.diff import default_pair
 from posts.models import QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision

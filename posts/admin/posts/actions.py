@@ -4,11 +4,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
 
-from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
-from posts.admin.post_edit import post_address
-from posts.admin.post_parts import both_texts
+from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.posts.edit import post_address
+from posts.admin.posts.parts import both_texts
 from posts.models import Review
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import (

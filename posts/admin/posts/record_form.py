@@ -4,7 +4,7 @@ import re
 
 from django import forms
 
-from posts.admin.fields import (
+from posts.admin.posts.fields import (
     MAX_ROWS,
     CanonicalText,
     EntitiesField,

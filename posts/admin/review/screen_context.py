@@ -6,10 +6,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.admin.compare import comparison_context
-from posts.admin.decisions import review_address
 from posts.admin.lists import status_badge
-from posts.admin.standing import approving_does, review_state
+from posts.admin.posts.compare import comparison_context
+from posts.admin.review.decisions import review_address
+from posts.admin.review.state import approving_does, review_state
 from posts.content_checks import registered_checks
 from posts.content_checks.stored import results_of_post
 from posts.diff import default_pair
@@ -66,7 +66,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     """Everything that admin/review/screen.html takes beside the frame of the desk.
 
     place: where the post stands or stood in the queue, or None. typed: what a form that was not taken held, as
-    read by posts.admin.review (ticks, comment, reason_code, panel, ...); it stands in the forms again.
+    read by posts.admin.review.screen (ticks, comment, reason_code, panel, ...); it stands in the forms again.
     """
     now, typed = now or timezone.now(), typed or {}
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()

@@ -6,13 +6,13 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from posts.admin.exports import ExportActions
 from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
-from posts.admin.post_acts import PostActs
-from posts.admin.post_conflict import PostConflict
-from posts.admin.post_edit import PostEdit, post_address
-from posts.admin.post_list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
+from posts.admin.posts.actions import PostActs
+from posts.admin.posts.conflict import PostConflict
+from posts.admin.posts.edit import PostEdit, post_address
+from posts.admin.posts.exports import ExportActions
+from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.models import Post
 from posts.public.views import article_context
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.admin.day_chart import day_chart
-from posts.admin.decisions import review_address, undoable_decisions
+from posts.admin.dashboard.day_chart import day_chart
+from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, QueueEntry, Release, Review, ScheduledRelease
 from posts.review_queue.counts import (

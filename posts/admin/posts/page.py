@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from posts.admin.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.lists import status_badge
-from posts.admin.post_parts import last_entries, plans_of
-from posts.admin.record_form import placed_images
-from posts.admin.standing import approving_does, review_state
+from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.posts.parts import last_entries, plans_of
+from posts.admin.posts.record_form import placed_images
+from posts.admin.review.state import approving_does, review_state
 from posts.content_checks import findings, results
 from posts.content_checks.stored import repeated_posts, uncompared
 from posts.models import HoldReason, PostHold, Revision

@@ -10,8 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from posts.admin.lookup import find_post
+from posts.admin.posts.releases import row_of
 from posts.admin.records import ReadOnlyAdmin
-from posts.admin.releases import row_of
 from posts.models import ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import PageMoved, Refused, answer_report, clear_flag, confirm_live, flag_post

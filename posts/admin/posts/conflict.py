@@ -9,8 +9,8 @@ from django.template.response import TemplateResponse
 
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
-from posts.admin.merging import CHOICES, Merge
-from posts.admin.record_form import FORM_KEYS, TEXT_FIELDS
+from posts.admin.posts.merging import CHOICES, Merge
+from posts.admin.posts.record_form import FORM_KEYS, TEXT_FIELDS
 from posts.operations import HeadMoved
 from posts.records.schema import RecordRefused, validate_record
 from posts.records.versions import BUMPS, next_version

@@ -1,0 +1,1 @@
+"""One post in the admin: list, form, comparison, flags, releases."""
