@@ -54,9 +54,10 @@ bench-pages: venv-dev
 check: lint test-sqlite ## all that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
 
-lint: venv-dev ## look at format, code and missing migrations, without changing anything
+lint: venv-dev ## look at format, code, the order of packages and missing migrations, without changing anything
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m ruff check .
+	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
 
 format: venv-dev ## put all code into its format

@@ -1,3 +1,1 @@
-"""AlphaNode: a review-first CMS for machine-written technical articles."""
-
-__version__ = "0.1.0"
+"""The site around the product: settings, addresses, WSGI, headers and middleware."""

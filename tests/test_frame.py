@@ -14,7 +14,7 @@ from pathlib import Path
 import brotli
 import pytest
 
-import alphanode
+import posts
 from posts.logs import json_formatter
 from tests.ports import free_port
 from tests.test_settings import PRODUCTION, run
@@ -84,7 +84,7 @@ def test_head_is_get_without_a_body(client, db, address):
 
 
 def test_the_version_is_a_version():
-    assert re.fullmatch(r"\d+\.\d+\.\d+", alphanode.__version__)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", posts.__version__)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from posts.jobs import Interrupted, enqueue_once, job, job_should_stop, registered_jobs, run_waiting_jobs
 from posts.jobs.housekeeping import forget_old_job_runs, forget_old_sessions
+from posts.jobs.registry import FORMER_PATHS, definition_of
 from posts.jobs.work import MOST_LOSSES, claim_next, perform, put_back, reap, settle_failure, settle_success, tick
 from posts.models import Job, JobRun, JobWorker
 from tests import sample_jobs
@@ -481,3 +482,21 @@ def test_a_job_that_is_cut_off_from_the_database_runs_again(worker, path):
     assert code == 0 and "cut off from the database" in said, said
     run = JobRun.objects.get(pk=run.pk)
     assert (run.state, run.attempt, run.failures, lines_of(path)) == ("done", 2, 0, ["began"] * 2)
+
+
+@pytest.mark.parametrize(("former", "path"), FORMER_PATHS.items())
+def test_a_run_that_the_release_before_queued_leads_to_the_same_job(former, path):
+    assert definition_of(former) is definition_of(path) is not None
+
+
+@pytest.mark.django_db
+def test_a_run_that_was_queued_under_the_former_path_of_its_job_runs():
+    run = enqueue_once(forget_old_sessions, key="before the move")
+    former = "posts.listing.tasks.forget_old_sessions_before"
+    DBTaskResult.objects.filter(pk=run.pk).update(task_path=former)
+    assert run_waiting_jobs() == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(FORMER_PATHS, former, forget_old_sessions.module_path)
+        assert run_waiting_jobs() == 1
+    run.refresh_from_db()
+    assert run.state == "done"

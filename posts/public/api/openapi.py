@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import reverse
 
-import alphanode
+import posts
 from posts.models import Revision
 from posts.models.authorship import SOURCE_TYPES, WRITERS
 from posts.public.api.parameters import DEFAULT_LIMIT, KINDS, MAX_LIMIT
@@ -21,7 +21,7 @@ def openapi_document():
         "openapi": "3.1.1",
         "info": {
             "title": f"{settings.SITE_NAME} API",
-            "version": alphanode.__version__,
+            "version": posts.__version__,
             "summary": "Articles, with who wrote each and what people decided about it.",
             "description": "Read-only. Answers carry an ETag: a request with If-None-Match gets 304 while nothing "
             "changed. The list holds what search engines may keep: texts that a person approved one by one.",
