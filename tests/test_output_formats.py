@@ -271,7 +271,7 @@ def test_robots_and_security_files_hold_lines_of_ours_alone(client, post, settin
 
 
 def test_no_command_sends_a_character_that_a_terminal_obeys(tmp_path):
-    hostile = "post\x1b]0;owned\x07\nImport 9: 0 refused \u202e.md"
+    hostile = "post\x1b]0;owned\x07\nImport 9999999: 0 refused \u202e.md"
     folder = tmp_path / "site"
     folder.mkdir()
     try:
@@ -290,7 +290,7 @@ def test_no_command_sends_a_character_that_a_terminal_obeys(tmp_path):
         said = out.getvalue() + err.getvalue()
         assert "owned" in said and "\\x1b]0;owned" in said
         assert not CONTROLS.search(said.encode()) and not re.search("[\u202a-\u202e\u2066-\u2069]", said)
-        assert not any(line.startswith("Import 9") for line in said.splitlines())
+        assert not any(line.startswith("Import 9999999") for line in said.splitlines())
 
 
 def test_every_command_of_ours_writes_out_what_a_terminal_would_obey(capsys):
