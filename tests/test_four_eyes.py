@@ -204,6 +204,51 @@ def test_two_reviewers_who_both_wrote_release_with_the_second_decision():
     assert post.is_indexable and post.live_approval.reviewer == boris
 
 
+def test_the_public_page_says_that_one_author_approved_and_another_reviewer_is_missing(client):
+    post, anna, boris = two_wrote()
+    address = post.get_absolute_url()
+
+    def review():
+        return client.get(f"{address.rstrip('/')}.json").json()["review"]["disclosure"]
+
+    assert "No person has reviewed this text yet." in client.get(address).content.decode()
+    approve(post, by=anna)
+    page = client.get(address).content.decode()
+    assert "One of its authors approved this text" in page and "another reviewer has not decided yet" in page
+    assert "waits for another reviewer" in page and "Waits for another person" in page
+    assert "No person" not in page and "no person" not in page
+    assert "One of its authors approved this text" in review()
+    client.force_login(boris)
+    assert (
+        "One of its authors approved"
+        in client.get(reverse("admin:posts_post_preview", args=[post.pk])).content.decode()
+    )
+    approve(post, by=boris)
+    assert "Read and approved by a reviewer" in client.get(address).content.decode()
+
+
+def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(client):
+    post, anna, _ = two_wrote()
+    post = approve(post, is_bulk=True)
+    assert "nobody has reviewed it by itself" in client.get(post.get_absolute_url()).content.decode()
+    confirm_live(post, by=anna, fingerprint=post.live_revision.fingerprint)
+    page = client.get(post.get_absolute_url()).content.decode()
+    assert "only one of its authors has reviewed it individually" in page and "nobody has" not in page
+
+
+def test_the_public_page_of_a_text_that_is_submitted_again_says_what_a_reviewer_said(client):
+    post = make_post()
+    decide(post, by=person(), outcome="changes_requested", fingerprint=post.head_revision.fingerprint, comment="Why?")
+    assert (
+        "A reviewer asked for changes</strong>; this text is not"
+        in client.get(post.get_absolute_url()).content.decode()
+    )
+    submit_revision(fresh(post), by=person("Editors"))
+    page = client.get(post.get_absolute_url()).content.decode()
+    assert "A reviewer asked for changes" in page and "it waits for another decision" in page
+    assert "No person has reviewed" not in page
+
+
 def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):
     post, anna, boris = two_wrote()
     client.force_login(anna)

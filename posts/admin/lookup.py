@@ -1,5 +1,6 @@
 """From an address of the desk to its post."""
 
+from django.db.models import OuterRef
 from django.http import Http404
 
 from posts.admin.lists import number_in
@@ -9,7 +10,8 @@ from posts.models import Post
 def find_post(object_id):
     """The post of an address, with its texts; Http404 for whatever is no number of one ("123abc", "-1", 2**63)."""
     number = number_in(object_id)
-    posts = Post.objects.with_texts().with_flagged_at().select_related("first_batch", "head_revision__author")
+    posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about=OuterRef("head_revision__fingerprint"))
+    posts = posts.select_related("first_batch", "head_revision__author")
     post = posts.filter(pk=number).first() if number is not None else None
     if post is None:
         raise Http404("No post has this number.")

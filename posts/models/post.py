@@ -116,6 +116,17 @@ class PostQuerySet(models.QuerySet):
         here = flags.objects.filter(post=OuterRef("pk"), cleared_at=None).exclude(reason=flags.Reason.SOURCE)
         return self.annotate(flagged_at=Subquery(here.order_by("raised_at").values("raised_at")[:1]))
 
+    def with_last_decision(self, about=None):
+        """With the newest decision about the text at the address that was not undone (`last_outcome`,
+        `last_decided_at`), in the same query; about: the fingerprint of another text, or the expression for it."""
+        about = about or Coalesce(OuterRef("live_revision__fingerprint"), OuterRef("head_revision__fingerprint"))
+        decisions = Review.objects.filter(revision__post=OuterRef("pk"), fingerprint=about, undone_at=None)
+        newest = decisions.order_by("-pk")
+        return self.annotate(
+            last_outcome=Subquery(newest.values("outcome")[:1]),
+            last_decided_at=Subquery(newest.values("created_at")[:1]),
+        )
+
     def for_its_page(self):
         """With what the page of a post shows, in the same query: nothing of the working copy, and of the proposed text
         only where it is the one that stands there. Anything else would be a query of its own."""

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from posts.listing.publication_date import first_day
+from posts.models import Review
 from posts.models.authorship import LABELS, TYPED, Writing, shown_authors, writing_of
 from posts.rendering.dates import day, in_site_zone
+
+# What a reviewer said of a text that waits for a decision once more.
+EARLIER = {
+    Review.Outcome.APPROVED: "A reviewer approved this text",
+    Review.Outcome.CHANGES_REQUESTED: "A reviewer asked for changes",
+    Review.Outcome.REJECTED: "A reviewer rejected this text",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ class Disclosure:
 def disclosure_of(post, revision):
     """The Disclosure of `revision`, the text that stands at the address of `post`.
 
-    Names the day of the open flag where the post carries it as `flagged_at`.
+    Names the day of the open flag where the post carries it as `flagged_at`, and what people said about a text that is
+    not approved where the post carries it as `last_outcome`.
     """
     approval = post.live_approval if post.live_approval_id and post.live_revision_id == revision.pk else None
     decision, rest, state, ending = _decision(post, revision, approval)
@@ -80,14 +89,27 @@ def disclosure_of(post, revision):
 def _decision(post, revision, approval):
     """(the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
     if approval is None:
-        unread, unapproved = (f"End of a text that no person has {verb}" for verb in ("reviewed", "approved"))
+        unapproved = "End of a text that is not approved"
         if revision.status == revision.Status.CHANGES_REQUESTED:
-            return "A reviewer asked for changes", "; no person has approved this text.", "open", unapproved
+            return "A reviewer asked for changes", "; this text is not approved.", "open", unapproved
         if revision.status == revision.Status.APPROVED:
             return "Approved by a reviewer", ", but not released yet.", "open", "End of a text that waits for release"
+        said, since = _last_decision(post)
+        if said == Review.Outcome.APPROVED_IN_PART:
+            rest = f" on {day(since)}; another reviewer has not decided yet. Check it before you rely on it."
+            ending = "End of a text that waits for another reviewer"
+            return "One of its authors approved this text", rest, "open", ending
+        if said in EARLIER:
+            rest = f" on {day(since)}; it waits for another decision. Check it before you rely on it."
+            return EARLIER[said], rest, "open", unapproved
+        unread = "End of a text that no person has reviewed"
         return "No person has reviewed this text yet.", " Check it before you rely on it.", "open", unread
     on = day(approval.created_at)
     if approval.is_bulk:
+        if _last_decision(post)[0] == Review.Outcome.APPROVED_IN_PART:
+            rest = f" on {on}; only one of its authors has reviewed it individually."
+            ending = "End of a text that only one of its authors has reviewed individually"
+            return "Approved together with others", rest, "open", ending
         ending = "End of a text that no person has reviewed by itself"
         return "Approved together with others", f" on {on}; nobody has reviewed it by itself.", "open", ending
     if post.needs_human_review or post.closed_until_decided:
@@ -96,6 +118,11 @@ def _decision(post, revision, approval):
         rest = f" on {on}; a person was asked{since} to look at it again."
         return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
     return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
+
+
+def _last_decision(post):
+    """(outcome, moment) of the newest decision about the text, as Post.objects.with_last_decision() found it."""
+    return getattr(post, "last_outcome", None), getattr(post, "last_decided_at", None)
 
 
 def _steps(post, revision, approval, writing):
@@ -118,7 +145,11 @@ def _steps(post, revision, approval, writing):
         if post.needs_human_review:
             steps.append(Step("Second look", True, getattr(post, "flagged_at", None), "Asked for", is_done=False))
     else:
-        steps.append(Step("Review", True, None, "Waits for a person", is_done=False))
+        said, since = _last_decision(post)
+        if said == Review.Outcome.APPROVED_IN_PART:
+            steps.append(Step("Approved in part", True, since, "One of its authors"))
+        waits_for = "another person" if said else "a person"
+        steps.append(Step("Review", True, None, f"Waits for {waits_for}", is_done=False))
         steps.append(Step("Release", True, None, "After approval", is_done=False))
     return steps
 

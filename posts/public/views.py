@@ -129,7 +129,7 @@ def how(request):
 @lru_cache(maxsize=8)
 def _page_query(vendor, hosts):
     """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
-    posts = with_stored_article(Post.objects.for_its_page().with_flagged_at())
+    posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
     return Prepared(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 

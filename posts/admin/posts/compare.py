@@ -48,8 +48,10 @@ def comparison_context(post, old, new):
     return {"post": post, "old": old, "new": new, "comparison": compare_records(old.snapshot, new.snapshot)}
 
 
-def _post(pk):
-    post = Post.objects.with_texts().with_flagged_at().filter(pk=pk).first() if pk <= 2**63 - 1 else None
+def _post(pk, *, about=None):
+    """The post of an address, with the last decision about the text with the fingerprint `about`."""
+    posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about)
+    post = posts.filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if post is None:
         raise Http404("No post has this number.")
     return post
@@ -131,7 +133,7 @@ def preview_view(request, pk, site):
     revision = Revision.objects.filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if revision is None:
         raise Http404("No text has this number.")
-    context = article_context(_post(revision.post_id), revision, is_preview=True)
+    context = article_context(_post(revision.post_id, about=revision.fingerprint), revision, is_preview=True)
     response = TemplateResponse(request, "posts/detail.html", context)
     response.page_kind = "preview"
     return response
