@@ -88,7 +88,7 @@ def make_every_page(*, kinds=("stack",)):
         "among others": Post.objects.latest("pk"),
     }
     pages = {name: (post.get_absolute_url(), post.title) for name, post in articles.items()}
-    pages["404"] = ("/posts/nothing-here/", "This line ends here")
+    pages["404"] = ("/posts/nothing-here/", "Page not found")
     pages["410"] = ("/posts/withdrawn/", "This article was withdrawn")
     pages["report"] = (reverse("posts:report", args=[approved.slug]), "Report a problem")
     for route in get_resolver("posts.urls").url_patterns:

@@ -108,8 +108,8 @@ def test_keys_outside_the_schema_are_not_named_however_deep(client):
     ("prepare", "sentence"),
     [
         (make_post, "No person has reviewed this text yet."),
-        (lambda: make_post(released=True, flagged=True), "a person was asked"),
-        (lambda: approve(make_post(), is_bulk=True), "nobody has reviewed it by itself"),
+        (lambda: make_post(released=True, flagged=True), "for another review"),
+        (lambda: approve(make_post(), is_bulk=True), "nobody has reviewed it individually"),
     ],
     ids=["unread", "flagged", "bulk"],
 )

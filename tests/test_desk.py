@@ -154,7 +154,7 @@ def test_yours_is_what_you_have_hold_and_can_take_back(desk, reviewer):
 def test_what_is_broken_stands_first(client, staff):
     client.force_login(staff)
     now = timezone.now()
-    assert "No worker answers" in words_of(client.get(reverse("admin:index")))
+    assert "No background worker is running" in words_of(client.get(reverse("admin:index")))
     JobWorker.objects.create(name="worker 1", seen_at=now)
     name = definition_of(forget_old_sessions.module_path).name
     Job.objects.create(name=name, last_failure_at=now, last_failure="no answer from the database")

@@ -230,7 +230,7 @@ def test_the_public_page_says_that_one_author_approved_and_another_reviewer_is_m
 def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(client):
     post, anna, _ = two_wrote()
     post = approve(post, is_bulk=True)
-    assert "nobody has reviewed it by itself" in client.get(post.get_absolute_url()).content.decode()
+    assert "nobody has reviewed it individually" in client.get(post.get_absolute_url()).content.decode()
     confirm_live(post, by=anna, fingerprint=post.live_revision.fingerprint)
     page = client.get(post.get_absolute_url()).content.decode()
     assert "only one of its authors has reviewed it individually" in page and "nobody has" not in page

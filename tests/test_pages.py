@@ -189,7 +189,7 @@ def test_what_is_empty_leaves_no_row(client):
         (
             lambda: approve(make_post(), is_bulk=True),
             "Approved together with others on",
-            "no person has reviewed by itself",
+            "no person has reviewed individually",
             True,
         ),
     ],
@@ -211,7 +211,7 @@ def test_a_flag_raised_since_an_approval_stands_with_both_dates(client):
     flag, approval = post.review_flags.get(), post.live_approval
     text = words_of(page_of(client, post))
     on, since = (f"{moment.day} {moment:%B %Y}" for moment in (approval.created_at, flag.raised_at))
-    assert f"on {on}; a person was asked on {since} to look at it again." in text
+    assert f"on {on}; flagged on {since} for another review." in text
 
 
 def test_similar_posts_say_why_or_that_there_are_none(client):
@@ -344,13 +344,13 @@ urlpatterns = [
 @pytest.mark.parametrize(
     ("address", "status", "title"),
     [
-        ("/nothing-here/", 404, "This line ends here"),
-        ("/posts/nothing-here/", 404, "This line ends here"),
+        ("/nothing-here/", 404, "Page not found"),
+        ("/posts/nothing-here/", 404, "Page not found"),
         ("/posts/withdrawn/", 410, "This article was withdrawn"),
-        ("/refused/", 403, "That is not yours to do"),
+        ("/refused/", 403, "You don’t have permission to do that"),
         ("/broken/", 500, "Something broke on our side"),
-        ("/senseless/", 400, "This request makes no sense here"),
-        ("/bad-host/", 400, "This request makes no sense here"),
+        ("/senseless/", 400, "Bad request"),
+        ("/bad-host/", 400, "Bad request"),
     ],
 )
 def test_an_error_has_its_own_page_and_code_and_no_trace_of_the_code(address, status, title, settings, caplog):

@@ -116,7 +116,7 @@ def test_the_view_is_carried_along_and_its_end_is_said(desk):
     )
     assert response.request["PATH_INFO"] == reverse("admin:review_start")
     said = words_of(response)
-    assert "That was the last of this view. 1 decided today. 0 still wait in it." in said and "Undo until" in said
+    assert "You reached the end of this list. 1 decided today. 0 still wait in it." in said and "Undo until" in said
     everything = desk.get(reverse("admin:review_start"))
     assert everything.status_code == 302
 

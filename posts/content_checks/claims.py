@@ -75,7 +75,7 @@ def claim_paragraphs(text):
     # Whether the intro counts is the generator's own business.
     if claim not in counts:
         yield (
-            f"The record claims {claim} paragraphs, the text has {counts[0]}. Look for what is missing or too much.",
+            f"The record claims {claim} paragraphs, the text has {counts[0]}. Check for missing or extra paragraphs.",
             "/payload/paragraphs",
         )
 
@@ -93,7 +93,7 @@ def claim_tools(text):
     if unnamed:
         shown = ", ".join(tool[:40] for tool in unnamed[:8]) + (" …" if len(unnamed) > 8 else "")
         yield (
-            f"The text never names {len(unnamed)} of its tools: {shown}. Use them or take them out of the list.",
+            f"The text never names {len(unnamed)} of its tools: {shown}. Use them or remove them from the list.",
             "/tools",
             len(unnamed),
         )

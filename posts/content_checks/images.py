@@ -76,7 +76,7 @@ def image_licence(text):
 
 @check("image-alt", "advises")
 def image_alt(text):
-    return _missing(text, "alt", "no alt text; who can't see it hears the caption. Describe what each shows.")
+    return _missing(text, "alt", "no alt text; people who can’t see it hear the caption. Describe what each shows.")
 
 
 @check("image-caption", "advises")

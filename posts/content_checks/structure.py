@@ -31,7 +31,7 @@ def thin_section(text):
     for title, field, count in _sections(text):
         if count < MIN_SECTION_WORDS:
             words = "no word" if not count else f"{count} word{'s' if count > 1 else ''}"
-            yield f"The section “{title[:80]}” has {words}. Write it or take it out.", f"/{field}"
+            yield f"The section “{title[:80]}” has {words}. Write it or remove it.", f"/{field}"
 
 
 def _sections(text):

@@ -31,7 +31,7 @@ def begin_bulk(act, *, by, entries=None, choices=(), query=""):
     post and the fingerprint that the person saw. query: the filter that the person came from.
     """
     if act not in BulkRun.Act.values:
-        raise Refused("This act is none of the list.")
+        raise Refused("Choose an action from the list.")
     require_person(by, right_for(act))
     run = BulkRun.objects.create(act=act, made_by=by, query=query)
     if entries is not None:
@@ -93,7 +93,7 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
         raise Refused(f"This act does not wait for your word: {run.get_state_display().lower()}.")
     comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
     if reason_code not in Review.ReasonCode.values:
-        raise Refused("This reason is none of the list.")
+        raise Refused("Choose a reason from the list.")
     if run.act in (BulkRun.Act.EDITS, BulkRun.Act.REJECT) and not (reason_code or comment):
         raise Refused("Say why: choose a reason or write a comment.")
     if run.act == BulkRun.Act.FLAG:

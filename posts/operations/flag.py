@@ -17,7 +17,7 @@ def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
     """
     require(by, "flag_post")
     if reason not in ReviewFlag.BY_PEOPLE:
-        raise Refused("This reason is none of the list.")
+        raise Refused("Choose a reason from the list.")
     note = checked_words(note, name="The note")
     post = locked(post)
     fingerprint = post.head_revision.fingerprint

@@ -356,7 +356,7 @@ def _choices(outcome, reason_code):
     if outcome not in Review.CHOICES:
         raise Refused("Choose what you decide: approved, changes_requested or rejected.")
     if reason_code not in Review.ReasonCode.values:
-        raise Refused("This reason is none of the list.")
+        raise Refused("Choose a reason from the list.")
     return Review.Outcome(outcome), reason_code
 
 

@@ -67,7 +67,7 @@ def undo_obstacles(review, post, *, now=None):
     if review.undone_at:
         return ["The decision is taken back already."]
     if not review.way_back:
-        return ["This decision is older than taking back; decide anew."]
+        return ["This decision was made before undo existed. Make a new decision."]
     version, after = review.revision.version, _MISSING | review.way_back["after"]
     obstacles = []
     if (now or timezone.now()) >= undo_ends_at(review):

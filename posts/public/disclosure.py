@@ -110,12 +110,12 @@ def _decision(post, revision, approval):
             rest = f" on {on}; only one of its authors has reviewed it individually."
             ending = "End of a text that only one of its authors has reviewed individually"
             return "Approved together with others", rest, "open", ending
-        ending = "End of a text that no person has reviewed by itself"
-        return "Approved together with others", f" on {on}; nobody has reviewed it by itself.", "open", ending
+        ending = "End of a text that no person has reviewed individually"
+        return "Approved together with others", f" on {on}; nobody has reviewed it individually.", "open", ending
     if post.needs_human_review or post.closed_until_decided:
         flagged_at = getattr(post, "flagged_at", None)
         since = f" on {day(flagged_at)}" if flagged_at else ""
-        rest = f" on {on}; a person was asked{since} to look at it again."
+        rest = f" on {on}; flagged{since} for another review."
         return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
     return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
 

@@ -114,7 +114,7 @@ def how(request):
     rows = [
         ("Approved by a person and listed", figures.listed, "approved"),
         ("Approved, and not listed", figures.unlisted, "approved"),
-        ("Approved, and flagged for a second look", figures.flagged, "flagged"),
+        ("Approved, and flagged for another review", figures.flagged, "flagged"),
         ("Waiting for a person", figures.waiting, "open"),
         ("Sent back for edits", figures.sent_back, "open"),
         ("Rejected", figures.rejected, "open"),
@@ -273,7 +273,7 @@ def forbidden(request, exception=None):
 
 def csrf_failure(request, reason=""):
     """A form without our own token: from another site, or from before a login or a long pause."""
-    return forbidden(request, "The form was too old or came from elsewhere. Load its page anew and send it again.")
+    return forbidden(request, "This form has expired. Reload the page and send it again.")
 
 
 def not_found(request, exception=None):

@@ -112,7 +112,7 @@ const addRemoval = (rows, row) => {
   button.className = "rows__remove";
   button.textContent = "×";
   const field = row.querySelector("[aria-label]");
-  button.setAttribute("aria-label", `Take out ${field.getAttribute("aria-label")}`);
+  button.setAttribute("aria-label", `Remove ${field.getAttribute("aria-label")}`);
   button.addEventListener("click", () => {
     const next = row.nextElementSibling.querySelector("[aria-label]");
     row.remove();

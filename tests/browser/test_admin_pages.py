@@ -126,7 +126,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     writing.page.focus("[aria-label='Stack 2']")
     keys.type("PostgreSQL")
     assert writing.page.locator("[aria-label^='Stack ']").count() == 4
-    writing.page.focus("[aria-label='Take out Stack 1']")
+    writing.page.focus("[aria-label='Remove Stack 1']")
     keys.press("Enter")
     writing.page.focus("#id_why")
     keys.type("Another stack")

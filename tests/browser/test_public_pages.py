@@ -83,7 +83,7 @@ def test_a_walk_with_the_keyboard_shows_where_it_is(browser_page, site, name, st
         )
         walked.append(at)
         assert outline == "solid 3px" and is_in_view, at
-    assert walked[0] == "Skip to the text" and len(set(walked)) >= places
+    assert walked[0] == "Skip to content" and len(set(walked)) >= places
 
 
 def test_the_first_key_leads_past_the_header(browser_page, site):

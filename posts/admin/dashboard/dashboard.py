@@ -170,7 +170,7 @@ def site_signs(person, now):
             seen = timezone.localtime(max(worker.seen_at for worker in workers))
             signs.append(Sign("fine", "Workers answer", f"{len(workers)}, last sign of life {seen:%H:%M:%S}", jobs))
         else:
-            signs.append(Sign("stops", "No worker answers", "Nothing happens in the background.", jobs))
+            signs.append(Sign("stops", "No background worker is running", "Jobs are not processed.", jobs))
         if not failed and not late:
             signs.append(Sign("fine", "No job has failed", "", jobs))
     refused = ScheduledRelease.objects.filter(

@@ -286,7 +286,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
         if act not in self.ACTS:
-            raise Http404("There is no such act.")
+            raise Http404("Unknown action.")
         try:
             self.message_user(request, self.ACTS[act](self, request, batch), messages.SUCCESS)
         except Refused as refusal:

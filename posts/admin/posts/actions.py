@@ -35,7 +35,7 @@ class PostActs:
     def act_view(self, request, object_id, act):
         """One act, by POST only. A refusal shows the page again with what was typed and why it is refused."""
         if act not in ACTS:
-            raise Http404("There is no such act.")
+            raise Http404("Unknown action.")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
@@ -144,7 +144,7 @@ def _restore(request, post, panel):
     number = number_in(request.POST.get("number", ""), most=2**31 - 1)
     revision = post.revisions.filter(number=number).first() if number else None
     if revision is None:
-        raise Refused("This text is no text of this post.")
+        raise Refused("This revision belongs to another post.")
     restored = restore_revision(
         revision, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request)
     )

@@ -56,7 +56,7 @@ class FlagView(View):
         post = find_post(pk)
         act = self.ACTS.get(request.POST.get("act") or "flag")
         if act is None:
-            raise Http404("There is no such act.")
+            raise Http404("Unknown action.")
         try:
             message = act(self, request, post)
         except Refused as refusal:

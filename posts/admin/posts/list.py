@@ -32,7 +32,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class PlaceFilter(admin.SimpleListFilter):
-    title = "where it stands"
+    title = "state"
     parameter_name = "place"
     PLACES = {
         "waiting": ("waits for a person", lambda posts: posts.waiting()),
@@ -81,7 +81,7 @@ class PostList:
         """With the button that flags a row at once, for those who may."""
         return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
 
-    @admin.display(description="Flag at once")
+    @admin.display(description="Flag")
     def flag_at_once(self, post):
         return flag_button(post)
 

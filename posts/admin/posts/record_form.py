@@ -69,7 +69,7 @@ class PostForm(forms.Form):
     language = CanonicalText(widget=_line(), help_text="Of the text, as a tag: en, pt-BR.")
     authors = TextListField(label="Authors")
     notes = TextListField(label="Notes")
-    payload_flat = FlatValuesField(label="Payload", help_text="What the generator wrote of itself.")
+    payload_flat = FlatValuesField(label="Payload", help_text="Generator metadata.")
     payload_rest = ObjectField(label="Payload, nested values", help_text="As JSON.")
     bump = forms.ChoiceField(choices=[(bump, bump) for bump in BUMPS], initial="patch", widget=forms.RadioSelect)
     why = forms.CharField(required=False, max_length=500)
@@ -213,7 +213,7 @@ class OrderedRows(forms.BaseFormSet):
         """Stock, with our word for the deletion, and none of it on a row that is still empty."""
         super().add_fields(form, index)
         if "DELETE" in form.fields:
-            form.fields["DELETE"].label = "Take out"
+            form.fields["DELETE"].label = "Remove"
 
     def kept_forms(self):
         """The forms whose rows stay, in their new order. Of two rows with one number the one whose number was typed

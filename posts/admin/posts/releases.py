@@ -140,7 +140,7 @@ class ReleasesView(View):
         post = find_post(pk)
         act = self.ACTS.get(request.POST.get("act", ""))
         if act is None:
-            raise Http404("There is no such act.")
+            raise Http404("Unknown action.")
         typed = {}
         try:
             message = act(self, request, post, typed)
@@ -194,7 +194,7 @@ class ReleasesView(View):
         data = _checked(form)
         revision = post.revisions.filter(pk=data["revision"]).first() if data["revision"] <= MAX_ID else None
         if revision is None:
-            raise Refused("This text is no text of this post.")
+            raise Refused("This revision belongs to another post.")
         words = {name: data[name] for name in ("owner", "expected_result", "rollback_note")}
         words["ends_withdrawal"] = data["was_withdrawn"]
         words["despite_rollback"] = "despite_rollback" in request.POST
@@ -242,7 +242,7 @@ class ReleasesView(View):
         return f"Cancelled: {cancel_schedule(plan, by=request.user)}."
 
     def _roll_back(self, request, post, typed):
-        to = row_of(post.revisions, request.POST.get("to"), "This text is no text of this post.")
+        to = row_of(post.revisions, request.POST.get("to"), "This revision belongs to another post.")
         live = request.POST.get("live", "")
         release = roll_back(
             post,

@@ -54,7 +54,7 @@ VIEWS = (
     ("Look-alikes", QueueView(reason=weights.TWIN)),
     ("Unknown origin", QueueView(reason=weights.ORIGIN)),
 )
-WHOSE = (("me", "Mine"), ("nobody", "Nobody's"), ("held", "Held right now"))
+WHOSE = (("me", "Mine"), ("nobody", "Unassigned"), ("held", "Being reviewed"))
 
 
 def page_urls(site):
@@ -322,7 +322,7 @@ class BeginBulk(DeskView):
             if number_in(number) and len(fingerprint) == 64:
                 choices.append((int(number), fingerprint))
         if matching is None and not choices:
-            self.say("Tick rows first, or take all that match.", messages.WARNING)
+            self.say("Select rows first, or select all matching posts.", messages.WARNING)
             return self.back()
         try:
             run = begin_bulk(act, by=request.user, entries=matching, choices=choices, query=view.query())

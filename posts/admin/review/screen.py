@@ -166,7 +166,7 @@ class ReviewScreen(DeskReview):
     def post(self, request, post_id):
         post, act = find_post(post_id), request.POST.get("act", "")
         if act not in ACTS:
-            raise Http404("There is no such act.")
+            raise Http404("Unknown action.")
         typed = typed_words(request)
         try:
             return ACTS[act](self, post, typed)
@@ -284,7 +284,7 @@ class ReviewScreen(DeskReview):
 
     def let_go(self, post, typed):
         let_go(post, by=self.request.user)
-        return self.back(post, "Nobody holds it now.")
+        return self.back(post, "Nobody is reviewing it now.")
 
     def flag(self, post, typed):
         flag_post(
