@@ -113,6 +113,30 @@ def records(*lines):
         ("draft: [true]", "draft"),
         ("draft: {until: done}", "unknown"),
         ('draft: "{{ env }}"', "unknown"),
+        ("saveAsDraft: true", "draft"),
+        ("ignorePost: true", "unpublished"),
+        ("ignored: true", "unpublished"),
+        ("no_publish: true", "unpublished"),
+        ("publishable: false", "unpublished"),
+        ("active: false", "unpublished"),
+        ("is_live: no", "unpublished"),
+        ("publication_state: draft", "draft"),
+        ("restricted: true", "private"),
+        ("access: {site.login: true}", "members"),
+        ("privacy: {view: anyone_with_link}", "unknown"),
+        ("passwd: words", "password"),
+        ("hideInList: true", "hidden"),
+        ("hide: all", "hidden"),
+        ("routable: false", "not_rendered"),
+        ("permalink: {build: false}", "not_rendered"),
+        ("permalink: 'false'", "not_rendered"),
+        ("page: {published: false}", "unpublished"),
+        ("blog:\n  draft: true", "draft"),
+        ("\u200bdraft: true", "draft"),
+        ("\u00a0draft: true", "draft"),
+        ("Published?: No", "unpublished"),
+        ("defaults: &all\n  draft: true\n<<: *all", "draft"),
+        ("<<: [{draft: true}, {draft: false}]", "draft"),
     ],
 )
 def test_a_key_that_says_that_nobody_is_to_see_a_text_holds_it(tmp_path, client, head, reason):
@@ -133,7 +157,11 @@ def test_a_key_that_says_that_nobody_is_to_see_a_text_holds_it(tmp_path, client,
         "password: false", "build: {render: always, list: local}", "render: true", "layout: post", "type: review",
         "layout: archive", "state: Bavaria", "access: read only", "audience: developers", "noindex: true",
         "sitemap: false", "date: {created: 2020-02-18}", "params: {toc: true}", "extra: {draft: false}",
-        "unlisted: false", "listed: true", "exclude: [a, b]", "output: html_document",
+        "unlisted: false", "listed: true", "exclude: [a, b]", "output: html_document", "privacy: {view: public}",
+        "eleventyExcludeFromCollections: [feed]", "active: true", "live:", "live: at the fair", "ignored: [a, b]",
+        "sidebar: {hidden: true}", "search: {exclude: true}", "layout: {title: {visible: false}}",
+        "access: {site.login: false}",
+        "page: {draft: false}", "<<: {draft: true}\ndraft: false", "hide: never", "permalink: {build: /there/}",
     ],
 )  # fmt: skip
 def test_a_head_that_says_nothing_of_the_kind_leaves_the_text_to_be_seen(tmp_path, client, head):
@@ -160,7 +188,11 @@ def test_the_table_counts_in_every_language_of_heads(tmp_path, text, reason):
     assert (post.title, reasons(post)) == ("T", [reason])
 
 
-@pytest.mark.parametrize("path", ["_drafts/a.md", "drafts/2020/a.md", "blog/private/a.md", "_part.md"])
+@pytest.mark.parametrize(
+    "path",
+    ["_drafts/a.md", "drafts/2020/a.md", "blog/private/a.md", "_part.md", "WIP/a.md", "2.mills.draft.md",
+     "draft_Mills-5d0a.md", "[draft] Mills.md"],
+)  # fmt: skip
 def test_a_place_that_generators_do_not_publish_holds_a_text(tmp_path, path):
     assert read_text(tmp_path, "Text.", path=path).held
 
@@ -232,6 +264,8 @@ def test_the_documentation_shows_the_table_that_the_code_reads():
         "---\ntitle: T\ndraft: true\n...\nText.",
         "----\ntitle: T\ndraft: true\n----\nText.",
         "title: T\ndraft: true\n---\nText.",
+        "title: T\ntags:\n- a\n- b\ndraft: true\n---\nText.",
+        "title: T\ndraft: true\nis_page: false\nclass_name: \n___\nText.",
         "Title: T\nStatus: draft\n\nText.",
         "Title: T\nDate: 2020-05-01\nStatus: draft\nTags: a, b\n\nText.",
     ],
@@ -282,6 +316,17 @@ def test_a_head_that_has_no_end_or_can_not_be_read_is_refused_with_its_line(text
         ("#+TITLE: x\n#+DRAFT: true\n\nText.", 2),
         ("// draft: true\nText.", 1),
         ("status = draft\n\nText.", 1),
+        ("title: x\ntags:\n- [a\ndraft: true\n---\nText.", 4),
+        ("# A page\n\nStatus: Draft\nOwner: Ada\n\nText.", 3),
+        ("# A page\n\n**Status:** Draft\n\nText.", 3),
+        ("# A page\n\nPublished: No\n\nText.", 3),
+        ("# A page\n\n---\ndraft: true\n---\n\nText.", 4),
+        ("title:: A page\npublic:: false\n\n- Text.", 2),
+        ("---\ntitle：A page\ndraft：true\n---\nText.", 3),
+        ("---\ndraft:true\n---\nText.", 2),
+        ("[//]: # (made by hand)\n\n---\ntitle: x\ndraft: true\n---\nText.", 5),
+        ("{% comment %} by hand {% endcomment %}\n---\ndraft: true\n---\nText.", 3),
+        ("export const metadata = { title: 'x', published: false };\n\nText.", 1),
     ],
 )
 def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_line(tmp_path, client, text, line):
@@ -300,7 +345,13 @@ def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_l
         "---\n\nA text that begins with a rule.\n\n---\n\nAnd has another.",
         "---\nA text right below a rule.\n\nMore.",
         "---\nNote: a text right below a rule.\n\nMore.",
-        "# A heading\n\nstatus: draft\n\nMore.",
+        "# A heading\n\nStatus: Accepted\nDate: 2020-01-01\n\nMore.",
+        "# A heading\n\nStatus: nothing of it is ready.\n\nMore.",
+        "# A heading\n\nPublic: yes\n\nMore.",
+        "# A heading\n\nDraft: true is what\nour heads say.\n\nMore.",
+        "Mills\n=====\n\nMore.",
+        "Title: of nothing\nMore\n---\n\nMore.",
+        "**Note:** mills.\n\nMore.",
         "{{ template }}\n\nMore.",
         "{: .no_toc }\nMore.",
         "<!-- a comment -->\n\nMore.",

@@ -46,7 +46,8 @@ def read_date(text, *, order=""):
 
     order: "day-first" or "month-first", what 02/03/2021 is. Raises UnreadableDate.
     """
-    text = text.strip()
+    # A note of Obsidian's may link to its day.
+    text = text.strip().removeprefix("[[").removesuffix("]]").strip()
     if text.lower() in _TO_FIND_OUT or "{{" in text or "{%" in text or "<%" in text:
         return None, None
     if re.fullmatch(r"\d{10}|\d{13}", text):

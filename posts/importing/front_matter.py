@@ -15,7 +15,7 @@ from itertools import takewhile
 
 import yaml
 
-from posts.importing.publication import MAX_DETAIL, Hold, plain_key, rule_of
+from posts.importing.publication import MAX_DETAIL, Hold, hold_of, plain_key, rule_of
 from posts.models.post_hold import HoldReason
 
 MAX_BYTES = 128 * 1024
@@ -42,12 +42,22 @@ _STRONG_KEYS = {"title", "date", "slug", "tags", "category", "categories", "perm
 # Words after a key that stands alone, for it to be a head: a text may begin with “Status: …” and go on.
 _WORDS_ALONE = 3
 _PLAIN_LINE = re.compile(r" {0,3}(?:\.\. )?([A-Za-z][\w-]{0,40}):(?:[ \t]+(.*)|)")
+# A key may be marked as strong; Logseq writes two colons, and some keyboards a wide one. Without a space between, only
+# yes and no are values, for `https:` is no key.
 _KEY_LINE = re.compile(
-    r"\s*(?:\.\.\s|:|#\+|//\s*|[%;@>{,-]\s*)?(?:(?:export\s+)?(?:const|let|var)\s+)?"
-    r"[\"']?([A-Za-z_][\w.-]{0,40})[\"']?\s*(?::=|[:=])(?:\s+(.*)|(?=[\"'\[{])(.*)|)$"
+    r"[\s\u200b\ufeff]*(?:\.\.\s|:|#\+|//\s*|[%;@>{,-]\s*)?(?:(?:export\s+)?(?:const|let|var)\s+)?"
+    r"[\"'*_]{0,2}([A-Za-z_][\w.-]{0,40}?)[\"'*_]{0,2}\s*(?:：\s*(.*)|(?::=|::|[:=])[*_]{0,2}"
+    r"(?:\s+(.*)|(?=[\"'\[{]|(?:true|false|yes|no)\b)(.*)|))$",
+    re.IGNORECASE,
 )
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+\S.*")
+# Where a head without a fence before it ends: Hexo's and Bear's ways.
+_END_ALONE = re.compile(r"-{3,}|_{3,}")
+# An object of JavaScript on one line, whose members are keys as well.
+_EXPORTED = re.compile(r"\s*export\s+(?:const|let|var)\s+\w+[^={]*=\s*\{(.+)")
 # Lines of a head that are no keys: items of a list, deeper levels, brackets, comments, the beginning of an object.
 _NO_KEY = re.compile(r"\s*(?:-\s.*|[\[\]{}()]+[;,]?|#.*|export\b.*[={]|import\b.*)|\s{2,}\S.*")
+_BEFORE_KEYS = ("<!--", "-->", "```", "~~~", "import ", "[//]:", "[comment]:", "{%", "{#", "{/*", "%%")
 _MAX_HEAD_LINES = 60
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -102,7 +112,10 @@ def split_front_matter(text):
         lead, rest = lead + rest[: comment.end()], rest[comment.end() :]
     rest = rest[blank:]
     line = _line_of(text, rest, 0)
-    head = _json_head(rest, line) if rest.startswith("{") else _fenced_head(rest, line) or _plain_head(rest)
+    if rest.startswith("{"):
+        head = _json_head(rest, line)
+    else:
+        head = _fenced_head(rest, line) or _plain_head(rest) or _head_with_an_end(rest, line)
     if head is None:
         return _with_unread(FrontMatter(body=text), text)
     return _with_unread(_at_its_end(head, lead + head.body if lead.strip() else head.body), text)
@@ -226,7 +239,7 @@ def _plain_head(text):
         line, at = (match[1] if match[1] is not None else match[2]), match.end()
         if count > _MAX_HEAD_LINES:
             return None
-        if not line.strip() or line.rstrip() in ("---", "...", ";;;"):
+        if not line.strip() or line.rstrip() in ("---", "...", ";;;", "___"):
             end = at
             break
         if found := _PLAIN_LINE.fullmatch(line.rstrip()):
@@ -250,6 +263,23 @@ def _plain_head(text):
     return FrontMatter(said, said.copy(), text[end:])
 
 
+def _head_with_an_end(text, line):
+    """The FrontMatter of YAML without a fence before it, which Hexo reads; None if a text begins there."""
+    lines = text.split("\n", _MAX_HEAD_LINES)[:_MAX_HEAD_LINES]
+    end = next((number for number, text in enumerate(lines) if _END_ALONE.fullmatch(text.rstrip())), 0)
+    if not end or not _PLAIN_LINE.fullmatch(lines[0].rstrip()) or not all(map(_is_of_head, lines[:end])):
+        return None
+    try:
+        values, words = read_yaml("\n".join(lines[:end]), first_line=line, repeated=(repeated := []))
+    except FrontMatterRefused:
+        # Held, if it says something that counts.
+        return None
+    if not isinstance(values, dict) or not {plain_key(key) for key in values} & _STRONG_KEYS:
+        return None
+    body = "\n".join(text.split("\n", end + 1)[end + 1 :])
+    return FrontMatter(values, words, body, repeated=tuple(repeated))
+
+
 def _plain_value(key, lines):
     if plain_key(key) in ("author", "authors"):
         names = "\n".join(lines)
@@ -262,33 +292,56 @@ def _with_unread(head, text):
     has_head = bool(head.values)
     before = text.count("\n") - head.body.count("\n")
     lines = head.body.split("\n")
-    start = 0
-    while start < len(lines) and _is_before_head(lines[start], has_head):
+    start = heading = 0
+    while start < len(lines) and _is_before_head(lines[start], has_head, heading):
+        heading = heading or start + 1 if _HEADING.fullmatch(lines[start]) else heading
         start += 1
     is_fenced = any(_FENCE.fullmatch(line.strip()) for line in lines[:start])
-    if has_head and not is_fenced:
+    if has_head and (heading or not is_fenced):
         return head
     block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), _block(lines[start:])))
-    found = [(number, match) for number, line in enumerate(block) if (match := _KEY_LINE.match(line))]
+    found = [(number, match) for number, line in enumerate(block) for match in _key_lines(line)]
     neutral = sum(bool(_NO_KEY.match(line)) for line in block)
     if 2 * len(found) < len(block) - neutral:
         return head
+    if heading and not is_fenced and len({number for number, _ in found}) < len(block):
+        return head
     for number, match in found:
         rule = rule_of(match[1])
-        value = match[2] or match[3] or ""
+        value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
         is_short = len(value.split()) <= _WORDS_ALONE or len(found) > 1
-        if rule and not rule.ignores_unknown and is_short:
-            head.unread_line, head.unread = before + start + number + 1, block[number].strip()
-            break
+        if not rule or rule.ignores_unknown or not is_short:
+            continue
+        if heading and not _is_surely_held(match[1], value):
+            # Below its heading a text may well begin with “Status: …”.
+            continue
+        head.unread_line, head.unread = before + start + number + 1, block[number].strip()
+        break
     return head
 
 
-def _is_before_head(line, has_head):
-    """Whether a line may stand before the first key of a head: blank, a fence, a comment, code, an import."""
+def _key_lines(line):
+    """The matches of the keys of a line: one, or those of an object on one line."""
+    exported = _EXPORTED.match(line)
+    parts = exported[1].split(",") if exported else [line]
+    return [match for part in parts if (match := _KEY_LINE.match(part))]
+
+
+def _is_surely_held(key, value):
+    hold = hold_of(key, value, value)
+    return bool(hold) and hold.reason != HoldReason.UNKNOWN
+
+
+def _is_before_head(line, has_head, heading):
+    """Whether a line may stand before the first key of a head: blank, fence, comment, code, import, heading."""
+    is_heading = bool(_HEADING.fullmatch(line))
     line = line.strip("\ufeff \t")
     if not line or _FENCE.fullmatch(line):
         return True
-    return not has_head and line.startswith(("<!--", "```", "~~~", "import ", "-->"))
+    if is_heading:
+        # The title of a page of Notion's, with its properties below.
+        return not has_head and not heading
+    return not has_head and line.startswith(_BEFORE_KEYS)
 
 
 def _json(head, line, repeated):
@@ -419,6 +472,8 @@ class _YAML:
             self.open.append([empty, empty.copy(), None, event.anchor, self.count])
         elif isinstance(event, yaml.CollectionEndEvent):
             typed, words, _, anchor, before = self.open.pop()
+            if isinstance(typed, dict) and "<<" in typed:
+                typed, words = _merged(typed), _merged(words)
             if anchor:
                 self.anchors[anchor] = ((typed, words), self.count - before + 1)
             self._add(event, (typed, words))
@@ -468,6 +523,17 @@ class _YAML:
                 self.repeated.append(name)
             typed[name], words[name] = pair
             holder[2] = None
+
+
+def _merged(values):
+    """`values` with what stands under the key <<, an object or a list of them, where they lack it (YAML 1.1)."""
+    own = {key: value for key, value in values.items() if key != "<<"}
+    others = values["<<"] if isinstance(values["<<"], list) else [values["<<"]]
+    if not all(isinstance(other, dict) for other in others):
+        return values
+    for other in others:
+        own = own | {key: value for key, value in other.items() if key not in own}
+    return own
 
 
 def plain_scalar(text):

@@ -247,7 +247,7 @@ class Fields:
             for key, value in inner.items():
                 own = f"{name}.{key}"
                 rule = publication.rule_of(own)
-                if rule is None and plain_key(name) in publication.WRAPPERS:
+                if rule is None and publication.is_wrapper(name):
                     rule = publication.rule_of(key)
                 if rule and self.mapping.asked_target(own) in (None, *PUBLICATION):
                     self.hold(self._hold_of(own, value, words[name][key], rule))
@@ -381,7 +381,10 @@ class Fields:
         return False
 
     def _take_address(self, target, value, words, key):
-        if value is False:
+        if isinstance(words, dict) and "build" in words:
+            # Eleventy, where a page is made in several ways.
+            self._take_address(target, value["build"], words["build"], f"{key}.build")
+        elif words == "false":
             # Eleventy writes no page then.
             self.hold(Hold(HoldReason.NOT_RENDERED, f"{key}: false"))
         elif isinstance(words, str):

@@ -24,6 +24,8 @@ MEANINGS = (PUBLIC, *(reason.value for reason in HoldReason if reason not in Hol
 MISSING = "missing"
 YES = ("true", "yes", "on", "y", "t", "1")
 NO = ("false", "no", "off", "n", "f", "0")
+# Yes and no of what is to be kept away: “hide: always”.
+EVER = ("all", "always", "everyone", "anyone")
 NOTHING = ("", "none", "null", "nil", "~", "undefined")
 MAX_DETAIL = 200
 
@@ -83,39 +85,48 @@ _HELD_IF = {
 }
 
 TABLE = (
-    Rule(IF_YES, HoldReason.DRAFT, ("draft", "isDraft", "inDraft", "wip"),
+    Rule(IF_YES, HoldReason.DRAFT, ("draft", "isDraft", "inDraft", "saveAsDraft", "wip"),
          "Hugo, Zola, Astro, Eleventy, MkDocs Material, Docusaurus, Quartz, Hashnode"),
     Rule(IF_NO, HoldReason.UNPUBLISHED,
-         ("published", "publish", "isPublished", "public", "isPublic", "dg-publish", "enabled"),
+         ("published", "publish", "isPublished", "public", "isPublic", "dg-publish", "enabled", "publishable",
+          "readyToPublish", "shouldPublish"),
          "Jekyll, Hexo, dev.to, VuePress, Obsidian Publish, Quartz, digital gardens, Gatsby starters"),
-    Rule(IF_YES, HoldReason.UNPUBLISHED, ("unpublished", "unpublish", "archived", "isArchived", "trashed"),
+    Rule(IF_NO, HoldReason.UNPUBLISHED, ("active", "isActive", "live", "isLive", "online"),
+         "content managers", ignores_unknown=True),
+    Rule(IF_YES, HoldReason.UNPUBLISHED,
+         ("unpublished", "unpublish", "noPublish", "doNotPublish", "dontPublish", "archived", "isArchived", "trashed"),
          "themes of many generators"),
-    Rule(IF_YES, HoldReason.UNPUBLISHED, ("skip", "ignore", "exclude", "excluded", "disabled", "deleted"),
-         "plugins of many generators", ignores_unknown=True),
-    Rule(BY_WORD, HoldReason.DRAFT, ("status", "post_status", "publication_status", "publishStatus"),
+    Rule(IF_YES, HoldReason.UNPUBLISHED,
+         ("skip", "ignore", "ignored", "ignorePost", "exclude", "excluded", "disabled", "deleted"),
+         "Middleman, Hashnode, plugins of many generators", ignores_unknown=True),
+    Rule(BY_WORD, HoldReason.DRAFT,
+         ("status", "post_status", "publication_status", "publishStatus", "publishedStatus", "contentStatus",
+          "publicationState", "publishState", "publishedState"),
          "Pelican, Nikola, Ghost, WordPress, MkDocs Material"),
-    Rule(BY_WORD, HoldReason.PRIVATE, ("visibility", "privacy"), "Ghost, WordPress, Medium"),
+    Rule(BY_WORD, HoldReason.PRIVATE, ("visibility", "privacy", "privacy.view"), "Ghost, WordPress, Medium, ReadMe"),
     Rule(BY_WORD, HoldReason.DRAFT, ("state", "stage", "workflow", "access"), "content managers", ignores_unknown=True),
     Rule(BY_WORD, HoldReason.DRAFT, ("layout", "type", "audience"), "Hexo, Substack", ignores_unknown=True,
          only=("draft", "drafts", "private", "unpublished", "unlisted", "hidden", "internal", "members", "paid",
                "subscribers", "only paid", "only free", "founding")),
-    Rule(IF_YES, HoldReason.PRIVATE, ("private", "isPrivate", "secret", "confidential", "internal", "internalOnly"),
+    Rule(IF_YES, HoldReason.PRIVATE,
+         ("private", "isPrivate", "secret", "confidential", "internal", "internalOnly", "restricted"),
          "Hugo themes, digital gardens, Obsidian publishers"),
     Rule(IF_YES, HoldReason.MEMBERS,
          ("premium", "isPremium", "paid", "paidOnly", "membersOnly", "memberOnly", "subscribersOnly", "paywall",
-          "paywalled", "requiresLogin", "loginRequired", "emailOnly"), "Ghost, membership plugins"),
+          "paywalled", "requiresLogin", "loginRequired", "access.site.login", "emailOnly"),
+         "Ghost, Grav, membership plugins"),
     Rule(IF_ANY, HoldReason.PASSWORD,
-         ("password", "passwords", "passphrase", "passcode", "post_password", "pagePassword"),
+         ("password", "passwords", "passwd", "passphrase", "passcode", "post_password", "pagePassword"),
          "Hexo (hexo-blog-encrypt), VuePress Theme Hope, WordPress"),
     Rule(IF_YES, HoldReason.PASSWORD, ("protected", "encrypt", "encrypted", "passwordProtected"),
          "encrypting plugins"),
     Rule(IF_YES, HoldReason.HIDDEN,
          ("hidden", "hide", "isHidden", "unlisted", "isUnlisted", "dg-hide", "_hidden", "invisible",
-          "eleventyExcludeFromCollections", "excludeFromCollections"),
-         "Docusaurus, Eleventy, Hexo (hexo-hide-posts), Jekyll themes, digital gardens, Lektor"),
+          "hideInList", "eleventyExcludeFromCollections", "excludeFromCollections"),
+         "Docusaurus, Eleventy, Hexo (hexo-hide-posts), Gridea, Jekyll themes, digital gardens, Lektor"),
     Rule(IF_NO, HoldReason.HIDDEN, ("listed", "visible", "isVisible", "_discoverable", "build.list", "_build.list"),
          "Hugo, Lektor, themes"),
-    Rule(IF_NO, HoldReason.NOT_RENDERED, ("render", "build.render", "_build.render"), "Hugo, Zola"),
+    Rule(IF_NO, HoldReason.NOT_RENDERED, ("render", "routable", "build.render", "_build.render"), "Hugo, Zola, Grav"),
     Rule(IF_YES, HoldReason.NOT_RENDERED, ("headless", "norender"), "Hugo"),
     Rule(BEFORE, HoldReason.SCHEDULED,
          ("date", "date.created", "created", "created_at", "publishDate", "publish_date", "pubDate", "published_date",
@@ -131,6 +142,10 @@ TABLE = (
 )  # fmt: skip
 # Folders whose files generators do not publish, and the beginning of a file's name that says the same.
 FOLDERS = {
+    "_draft": HoldReason.DRAFT,
+    "draft": HoldReason.DRAFT,
+    "_wip": HoldReason.DRAFT,
+    "wip": HoldReason.DRAFT,
     "_drafts": HoldReason.DRAFT,
     "drafts": HoldReason.DRAFT,
     "_unpublished": HoldReason.UNPUBLISHED,
@@ -138,10 +153,14 @@ FOLDERS = {
     "_private": HoldReason.PRIVATE,
     "private": HoldReason.PRIVATE,
 }
+# Names of files that say the same: what Nuxt Content, exports of Medium and Blot call a draft.
+_DRAFT_NAME = re.compile(r"draft_.*|\[draft\].*|.*\.draft\.\w+", re.IGNORECASE | re.DOTALL)
 # Objects that hold keys of the site's own, in which the table counts as well.
-WRAPPERS = ("params", "extra", "custom", "frontmatter", "metadata", "meta")
-# Lists under these keys name parts of a page that the theme leaves away; the page is public.
-_NAMES_PARTS = {"hide", "hidden"}
+WRAPPERS = ("params", "extra", "custom", "frontmatter", "metadata", "meta", "page", "post", "blog", "publishing",
+            "eleventyComputed")  # fmt: skip
+# Lists under these keys name parts of a page that the theme leaves away, or lists of posts that leave the page away;
+# the page is public.
+_NAMES_PARTS = {"hide", "hidden", "eleventyexcludefromcollections", "excludefromcollections"}
 _PARTS = ("navigation", "toc", "footer", "tags", "path", "feedback", "title", "sidebar", "nav", "header")
 
 
@@ -153,8 +172,11 @@ class Hold(NamedTuple):
 
 
 def plain_key(key):
-    """A key in the spelling by which it is found: Publish-Date, publish_date and publishDate are one."""
-    return re.sub(r"[-_ ]", "", key).lower()
+    """A key in the spelling by which it is found: Publish-Date, publish_date and publishDate are one.
+
+    What nobody sees, such as a space that does not break, makes no other key of it; nor does a question mark.
+    """
+    return re.sub(r"[-_?\s\u200b-\u200f\u2060\ufeff]", "", key).lower()
 
 
 @cache
@@ -172,6 +194,11 @@ def rule_of(key):
     return _rules().get(plain_key(key))
 
 
+def is_wrapper(key):
+    """Whether an object under this key holds keys of the table."""
+    return plain_key(key) in map(plain_key, WRAPPERS)
+
+
 def plain_keys():
     """The keys of the table that stand in no object, as the generators spell them."""
     return [key for rule in TABLE for key in rule.keys if "." not in key]
@@ -185,6 +212,8 @@ def hold_of_path(folders, name):
     if name.startswith("_"):
         # Parts of pages: Astro, Docusaurus and Jekyll make no page of them.
         return Hold(HoldReason.NOT_RENDERED, name[:MAX_DETAIL])
+    if _DRAFT_NAME.fullmatch(name):
+        return Hold(HoldReason.DRAFT, name[:MAX_DETAIL])
     return None
 
 
@@ -205,7 +234,9 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
         holds = [hold_of(key, item, item, rule=rule, values=values, dates=dates) for item in words]
         return next((hold for hold in holds if hold), None)
     if isinstance(words, dict):
-        return None if rule.ignores_unknown else Hold(HoldReason.UNKNOWN, shown)
+        # Of an object of which the table has keys, those are asked.
+        is_known = rule.ignores_unknown or any(rule_of(f"{key}.{inner}") for inner in words)
+        return None if is_known else Hold(HoldReason.UNKNOWN, shown)
     word = _plain_word("" if words is None else words)
     if word in meanings:
         return None if meanings[word] == PUBLIC else Hold(meanings[word], shown)
@@ -303,7 +334,9 @@ def _reason(rule, key, word, words, dates):
     if rule.holds in (BEFORE, AFTER):
         return _reason_of_moment(rule, word, words, dates)
     if word in NOTHING:
-        return HoldReason.UNKNOWN if rule.holds == IF_NO else None
+        return HoldReason.UNKNOWN if rule.holds == IF_NO and not rule.ignores_unknown else None
+    if rule.holds == IF_YES and word in (*EVER, "never"):
+        return rule.reason if word in EVER else None
     if rule.holds != BY_WORD:
         if word in YES + NO:
             return rule.reason if (word in YES) == (rule.holds == IF_YES) else None
@@ -318,7 +351,7 @@ def _reason(rule, key, word, words, dates):
     reason = _reasons_of_words().get(word)
     if reason is not None:
         return None if reason == PUBLIC else rule.reason if rule.reason == HoldReason.HIDDEN else reason
-    if rule.holds == IF_NO:
+    if rule.holds == IF_NO and not rule.ignores_unknown:
         # `published` and `publish` may hold the day.
         return _reason_of_moment(rule_of("publishDate"), word, words, dates)
     return None if rule.ignores_unknown else HoldReason.UNKNOWN
