@@ -39,6 +39,23 @@ def page(batch, name="change", *arguments):
     return reverse(f"admin:posts_importbatch_{name}", args=[batch.pk, *arguments])
 
 
+def test_a_finished_import_of_an_archive_is_at_its_end_and_a_rehearsal_holds_nothing_yet(client, staff, folders):
+    client.force_login(staff)
+    archive = zip_of(folders / "blog.zip", {"draft.md": "---\ntitle: Not yet\ndraft: true\n---\nText."})
+    with open(archive, "rb") as upload:
+        client.post(NEW, {"upload": upload, "site": "https://old.example/"})
+    batch = ImportBatch.objects.get()
+    client.post(page(batch, "act", "rehearse"))
+    run_waiting_jobs()
+    text = client.get(page(batch)).content.decode()
+    assert "1 would come in held: Draft." in text and "came in held" not in text
+    client.post(page(batch, "act", "start"))
+    run_waiting_jobs()
+    text = client.get(page(batch)).content.decode()
+    assert client.get(page(batch, "progress")).json()["percent"] == 100
+    assert '<strong data-progress="rows">1</strong> row, ' in text
+
+
 def test_a_file_is_uploaded_rehearsed_imported_and_rolled_back(client, staff, folders):
     client.force_login(staff)
     known = RecordFactory()

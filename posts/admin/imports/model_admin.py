@@ -57,7 +57,7 @@ class ImportForm(forms.Form):
     """A file by upload or from the server's folder."""
 
     upload = forms.FileField(
-        label="A file of yours",
+        label="Your file",
         required=False,
         help_text=f"{FORMATS}; at most {MAX_UPLOAD_BYTES >> 20} MB.",
     )
@@ -66,15 +66,15 @@ class ImportForm(forms.Form):
         label="Site",
         required=False,
         max_length=200,
-        help_text="The site that the posts come from: its address, such as https://old.example.org/, or a name. Posts "
-        "are known again by it. Needed where the file does not say it.",
+        help_text="The address of the site that the posts come from, such as https://old.example.org/, or a name "
+        "for it. Needed where the file does not say it. Give the same one each time, so that posts are updated.",
     )
     mapping = forms.CharField(
         label="Mapping",
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
-        help_text="YAML, for formats of other systems: site: https://old.example.org/ and fields: that become ours. "
+        help_text="YAML for files of other systems: site, which fields become which of ours, what unknown values mean. "
         "A rehearsal shows what it does.",
     )
     origin = forms.ChoiceField(
@@ -82,10 +82,10 @@ class ImportForm(forms.Form):
         choices=[(Origin.NOT_STATED, Origin.NOT_STATED.label), *Origin.choices[:-1]],
         initial=Origin.NOT_STATED,
         required=False,
-        help_text="Readers are told, on every page. You can change it later.",
+        help_text="The page of each post says so to readers. You can change it later.",
     )
     only_new = forms.BooleanField(
-        label="Only new posts", required=False, help_text="Leaves posts alone that are here already."
+        label="Only new posts", required=False, help_text="Posts that are here already stay as they are."
     )
 
     def __init__(self, *arguments, **options):
@@ -501,7 +501,9 @@ def progress_of(batch):
     """How far an import is: state, rows, per cent of the source, rows a second and seconds left (None: not known)."""
     percent = rate = left = None
     if batch.source_bytes and batch.state != State.WAITING:
-        percent = min(100, batch.bytes_read * 100 // batch.source_bytes)
+        # What ends an archive is never read, so that the place reached says less than the state.
+        is_read = batch.state == State.FINISHED
+        percent = 100 if is_read else min(100, batch.bytes_read * 100 // batch.source_bytes)
     if batch.rows and batch.seconds:
         rate = round(batch.rows / batch.seconds)
         if batch.state == State.RUNNING and batch.bytes_read:
