@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from posts.content_checks import check, findings, registered_checks, results, stopping_findings
 from posts.content_checks.code import syntax_problem
-from posts.content_checks.registry import MAX_TOLD, checks_key
+from posts.content_checks.registry import MAX_TOLD, Check, _checks, checks_key
 from posts.content_checks.scan import scan_new_texts
 from posts.content_checks.stored import TEXT_REPEATS, check_revisions, results_of, results_of_post
 from posts.content_checks.tasks import read_new_texts
 from posts.models import CheckResult, Post, Revision
-from posts.operations import Refused
+from posts.operations import Refused, decide_many
 from posts.related.near_duplicates import sketch_posts
 from posts.synthesis.plants import synthesize_planted
-from tests.factories import RecordFactory, approve, import_records, make_post
+from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 IMAGE = {
     "url": "https://placehold.co/1",
@@ -441,6 +441,73 @@ def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, revie
     assert "code-syntax</span>" not in review and "2 could not read everything" in review
     sketch_posts([post.pk])
     assert "; 1 could not read everything" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
+
+
+def register(monkeypatch, severity, function):
+    """Add the check `own-rule`, as a module of EXTRA_CHECKS does, for one test."""
+    monkeypatch.setitem(_checks, "own-rule", Check("own-rule", severity, function))
+
+
+def broken(text):
+    yield "The title is no question.", "/title"
+    raise RecursionError("deep")
+
+
+def broken_before_it_yields(text):
+    raise KeyError(text.record["title"])
+
+
+@pytest.mark.parametrize("function", [broken, broken_before_it_yields, lambda text: [("no pointer",)], lambda text: 1])
+@pytest.mark.parametrize("severity", ["stops", "advises"])
+def test_a_check_that_fails_is_logged_and_takes_no_other_check_with_it(monkeypatch, caplog, severity, function):
+    sound, record = results(SOUND), SOUND | {"body": "Words.\n\n![](image:9)"}
+    others = results(record)
+    register(monkeypatch, severity, function)
+    found, unread = results(record)
+    assert [finding for finding in found if finding.check != "own-rule"] == others[0] and others[0]
+    (gap,) = [gap for gap in unread if gap.check == "own-rule"]
+    assert gap.message.startswith("Not checked: the check failed.") and gap.failed
+    assert ("can prevent an approval" in gap.message) is (severity == "stops")
+    assert "own-rule" in {finding.check for finding in found} or function is not broken
+    (line,) = [row for row in caplog.records if row.name == "posts.checks"]
+    assert line.getMessage() == "The check own-rule failed." and line.exc_info and line.levelname == "ERROR"
+    monkeypatch.undo()
+    assert results(SOUND) == sound
+
+
+@pytest.mark.django_db
+def test_a_required_check_that_fails_leaves_the_decision_to_a_reviewer_who_is_told(client, reviewer, monkeypatch):
+    post = make_post()
+    register(monkeypatch, "stops", broken_before_it_yields)
+    client.force_login(reviewer)
+    review = " ".join(client.get(reverse("admin:review", args=[post.pk])).content.decode().split())
+    form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    for page in (review, form):
+        assert "Not checked: the check failed. The error is in the log of the site." in page
+    assert "1 required check failed with an error</a>: check own-rule yourself." in review
+    assert "own-rule</span>" not in review
+    assert "1 required check could not be run" in form and "No required check fails." not in form
+    (refused,) = decide_many([(post.pk, post.head_revision.fingerprint)], by=person(), outcome="approved")
+    assert refused.obstacles == ("Required checks failed with an error: own-rule. Approve it individually.",)
+    assert approve(post).is_live
+
+
+@pytest.mark.django_db
+def test_an_advising_check_that_fails_refuses_nothing_in_bulk(monkeypatch):
+    post = make_post()
+    register(monkeypatch, "advises", broken_before_it_yields)
+    decide_many([(post.pk, post.head_revision.fingerprint)], by=person(), outcome="approved")
+    assert Post.objects.get().is_live
+
+
+@pytest.mark.django_db
+def test_a_check_that_failed_in_the_background_is_asked_again_once_it_is_repaired(monkeypatch):
+    post = make_post()
+    register(monkeypatch, "stops", broken_before_it_yields)
+    assert check_revisions([post.head_revision_id]) == 1
+    assert [gap.check for gap in results_of(post.head_revision)[1] if gap.failed] == ["own-rule"]
+    register(monkeypatch, "stops", lambda text: [])
+    assert not any(gap.failed for gap in results_of(post.head_revision)[1])
 
 
 def test_a_foreign_image_is_named_by_its_host_and_by_what_allows_it():

@@ -15,10 +15,22 @@ from posts.content_checks.registry import (
     Finding,
     Unread,
     check,
+    failed_required,
     findings,
     registered_checks,
     results,
     stopping_findings,
+    stopping_results,
 )
 
-__all__ = ["Finding", "Unread", "check", "findings", "registered_checks", "results", "stopping_findings"]
+__all__ = [
+    "Finding",
+    "Unread",
+    "check",
+    "failed_required",
+    "findings",
+    "registered_checks",
+    "results",
+    "stopping_findings",
+    "stopping_results",
+]

@@ -1,17 +1,22 @@
 """Which checks there are, and how a text goes through all of them."""
 
 import hashlib
+import logging
 from dataclasses import dataclass, replace
 
 from django.conf import settings
 
 from posts.content_checks.text import CheckedText
 
+logger = logging.getLogger("posts.checks")
+
 SEVERITIES = ("stops", "advises")
 # Raise it when a check of ours says something else about the same text: what is stored is then found anew.
 CHECKS_VERSION = 4
 # Of one check no more than this many findings are told; a text that breaks everything needs no list of it.
 MAX_TOLD = 20
+FAILED = "Not checked: the check failed. The error is in the log of the site."
+FAILED_STOPPING = f"{FAILED} This check can prevent an approval. Check its point yourself before you approve."
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Unread:
-    """What a check did not read, in words that say how much of what: no fault of the text, and no tick either."""
+    """What a check did not read, in words that say how much of what: no fault of the text, and no tick either.
+
+    failed: the check raised an error, so that it may find something in the text once it is repaired.
+    """
 
     message: str
     check: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,18 +61,23 @@ class Check:
 
     def results(self, text):
         """([Finding], [Unread]) of a CheckedText; of findings MAX_TOLD at the most and one that says how many are
-        left."""
+        left. An error in the function is logged, and what it found before stays."""
         text.blocks_were_asked_for = False
         found, unread = [], []
-        for said in self.function(text):
-            if isinstance(said, Unread):
-                unread.append(replace(said, check=self.id))
-                continue
-            message, pointer, count = (*said, 1)[:3]
-            found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
-        if text.blocks_were_asked_for and text.unparsed_fields:
-            fields = " and ".join(text.unparsed_fields)
-            unread.append(Unread(f"Not read: {fields}. Too long or too complex.", self.id))
+        try:
+            for said in self.function(text):
+                if isinstance(said, Unread):
+                    unread.append(replace(said, check=self.id))
+                    continue
+                message, pointer, count = (*said, 1)[:3]
+                found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
+            if text.blocks_were_asked_for and text.unparsed_fields:
+                fields = " and ".join(text.unparsed_fields)
+                unread.append(Unread(f"Not read: {fields}. Too long or too complex.", self.id))
+        except Exception:
+            # One check, perhaps a site's own, must not take the review screen and the other checks with it.
+            logger.exception("The check %s failed.", self.id)
+            unread.append(Unread(FAILED_STOPPING if self.severity == "stops" else FAILED, self.id, failed=True))
         if len(found) > MAX_TOLD:
             left = sum(finding.count for finding in found[MAX_TOLD:])
             more = Finding(self.id, f"And {left:,} more of this kind.", self.severity == "stops", "", left)
@@ -100,13 +114,18 @@ def registered_checks():
 
 def results(record):
     """([Finding], [Unread]) of a record dict: what stops an approval first, else check by check."""
+    found, unread = _results_of_checks(record, _checks.values())
+    return sorted(found, key=lambda finding: not finding.stops), unread
+
+
+def _results_of_checks(record, checks):
     text = CheckedText(record)
     found, unread = [], []
-    for check in _checks.values():
+    for check in checks:
         findings, gaps = check.results(text)
         found += findings
         unread += gaps
-    return sorted(found, key=lambda finding: not finding.stops), unread
+    return found, unread
 
 
 def findings(record):
@@ -114,11 +133,19 @@ def findings(record):
     return results(record)[0]
 
 
+def stopping_results(record):
+    """([Finding], [Unread]) of the checks that refuse an approval."""
+    return _results_of_checks(record, [check for check in _checks.values() if check.severity == "stops"])
+
+
+def failed_required(unread):
+    """The ids of the checks among these [Unread] that failed and can refuse an approval."""
+    return [gap.check for gap in unread if gap.failed and _checks[gap.check].severity == "stops"]
+
+
 def stopping_findings(record):
     """The findings that refuse an approval."""
-    text = CheckedText(record)
-    stopping = (check for check in _checks.values() if check.severity == "stops")
-    return [finding for check in stopping for finding in check.results(text)[0]]
+    return stopping_results(record)[0]
 
 
 def checks_key():

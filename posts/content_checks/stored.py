@@ -13,9 +13,12 @@ _MAX_COUNT = 32_767
 
 
 def results_of(revision):
-    """([Finding], [Unread]) of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask."""
+    """([Finding], [Unread]) of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask.
+
+    A check that failed in the background is asked again: it may have been repaired since.
+    """
     stored = CheckResult.objects.filter(fingerprint=revision.fingerprint, checks_key=checks_key()).first()
-    if stored is None:
+    if stored is None or any(result.get("failed") for result in stored.findings):
         return results(revision.snapshot)
     found = [Finding(**finding) for finding in stored.findings if "stops" in finding]
     return found, [Unread(**unread) for unread in stored.findings if "stops" not in unread]

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from posts.audit.log import note_audit
-from posts.content_checks import stopping_findings
+from posts.content_checks import failed_required, stopping_results
 from posts.errors import LONG_WORDS, HeadMoved, PageMoved, Refused, checked_words, require_person
 from posts.listing.refresh import refresh_listing
 from posts.models import Post, Review, Revision
@@ -89,7 +89,11 @@ def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, i
     seen = set() if is_bulk else set(flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
-    obstacles += [finding.message for finding in stopping_findings(revision.snapshot)]
+    found, unread = stopping_results(revision.snapshot)
+    obstacles += [finding.message for finding in found]
+    # Whoever approves in bulk saw no screen that says which checks failed.
+    if is_bulk and (failed := failed_required(unread)):
+        obstacles.append(f"Required checks failed with an error: {', '.join(failed)}. Approve it individually.")
     # An approval in bulk claims nothing about the points of the checklist, and opens no index.
     unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
     if unticked and not is_bulk:

@@ -10,7 +10,7 @@ from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.posts.parts import last_entries, plans_of
 from posts.admin.posts.record_form import placed_images
 from posts.admin.review.state import approving_does, review_state
-from posts.content_checks import findings, results
+from posts.content_checks import failed_required, findings, results
 from posts.content_checks.stored import repeated_posts, uncompared
 from posts.models import HoldReason, PostHold, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -97,6 +97,7 @@ def form_context(post, form, images, checklist):
         "stopping": [(finding, _anchor(finding)) for finding in found if finding.stops],
         "advising": [(finding, _anchor(finding)) for finding in found if not finding.stops],
         "unread": unread,
+        "failed_required": failed_required(unread),
     }
 
 

@@ -10,7 +10,7 @@ from posts.admin.lists import status_badge
 from posts.admin.posts.compare import comparison_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, review_state
-from posts.content_checks import registered_checks
+from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.stored import results_of_post
 from posts.diff import default_pair
 from posts.models import Post, QueueEntry, Review, ReviewFlag
@@ -94,6 +94,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "advising": [finding for finding in found if not finding.stops],
         "unread": unread,
         "partly": len(partly),
+        "failed_required": failed_required(unread),
         "fine": [name for name in registered_checks() if name not in told | partly],
         "links": _links(head.snapshot),
         "images": _images(head.snapshot),
