@@ -15,7 +15,7 @@ from django.urls import reverse
 from posts.export.csv import csv_lines, safe_cell
 from posts.models import AuditEntry
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
-from posts.operations import record_revision, restore_revision, roll_back
+from posts.operations import decide, record_revision, restore_revision, roll_back
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +110,56 @@ def test_the_trail_stands_on_the_page_of_the_post_and_as_a_filtered_list(client)
     assert {entry.post_id for entry in listed.context["cl"].result_list} == {post.pk, other.pk}
 
 
+def test_no_page_of_the_trail_shows_how_an_action_is_stored(client):
+    post = make_post()
+    decide(post, by=person(), outcome="changes_requested", fingerprint=post.head_revision.fingerprint,
+           reason_code="facts")  # fmt: skip
+    (entry,) = AuditEntry.objects.filter(post=post, action="changes_requested")
+    assert entry.detail == "Facts are wrong or unproven"
+    client.force_login(person("Editors"))
+    pages = [
+        (reverse("admin:posts_post_change", args=[post.pk]), "<td>changes requested</td>"),
+        (reverse("admin:posts_auditentry_changelist"), "changes requested</td>"),
+        (reverse("admin:posts_auditentry_changelist"), "?action=changes_requested"),
+        (reverse("admin:posts_auditentry_change", args=[entry.pk]), "changes requested"),
+    ]
+    for address, words in pages:
+        page = client.get(address).content.decode()
+        assert words in page
+        assert "changes_requested" not in page.replace("?action=changes_requested", "").replace(
+            'value="changes_requested"', ""
+        )
+    found = client.get(reverse("admin:posts_auditentry_changelist"), {"action": "changes_requested"})
+    assert [row.pk for row in found.context["cl"].result_list] == [entry.pk]
+
+
+def test_a_deleted_account_or_group_leaves_who_deleted_it(client, superuser):
+    account, group = User.objects.create_user("gone"), Group.objects.create(name="Passing")
+    others = [User.objects.create_user(f"gone{number}") for number in range(2)]
+    client.force_login(superuser)
+    client.post(reverse("admin:auth_user_delete", args=[account.pk]), {"post": "yes"})
+    client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"})
+    client.post(
+        reverse("admin:auth_user_changelist"),
+        {"action": "delete_selected", "_selected_action": [one.pk for one in others], "post": "yes"},
+    )
+    assert not User.objects.filter(username__startswith="gone").exists() and not Group.objects.filter(name="Passing")
+    assert set(actions(made_by=superuser)) == {
+        ("account deleted", "gone"),
+        ("group deleted", "Passing"),
+        ("account deleted", "gone0"),
+        ("account deleted", "gone1"),
+    }
+
+
+def test_who_deletes_their_own_account_is_named_by_the_entry(client):
+    alone = User.objects.create_superuser("alone")
+    client.force_login(alone)
+    assert client.post(reverse("admin:auth_user_delete", args=[alone.pk]), {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(username="alone").exists()
+    assert ("account deleted", "alone") in actions(made_by=None)
+
+
 def test_the_list_is_taken_along_as_csv_in_which_nothing_runs(client):
     post = make_post(released=True)
     make_post(released=True)
@@ -197,6 +247,9 @@ def test_every_entry_that_names_no_post_and_comes_of_an_account_is_one_about_acc
     )
     client.post(reverse("admin:logout"))
     editor.groups.clear()
+    client.force_login(superuser)
+    client.post(reverse("admin:auth_user_delete", args=[User.objects.get(username="new").pk]), {"post": "yes"})
+    client.post(reverse("admin:auth_group_delete", args=[Group.objects.get(name="Staff").pk]), {"post": "yes"})
     done = set(AuditEntry.objects.filter(post=None).values_list("action", flat=True))
     assert len(done) >= 6 and done <= set(ACCOUNT_ACTIONS)
 

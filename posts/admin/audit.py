@@ -5,7 +5,7 @@ from django.contrib import admin
 from posts.admin.csv_lists import CSVList
 from posts.admin.records import ReadOnlyAdmin
 from posts.models import AuditEntry
-from posts.models.audit_entry import ACCOUNT_ACTIONS
+from posts.models.audit_entry import ACCOUNT_ACTIONS, words_of_action
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -15,7 +15,7 @@ class ActionFilter(admin.SimpleListFilter):
     def lookups(self, request, model_admin):
         """The actions that have entries and that this person may see."""
         hidden = () if request.user.has_perm("posts.export_posts") else ACCOUNT_ACTIONS
-        return [(action, action) for action in AuditEntry.objects.actions() if action not in hidden]
+        return [(action, words_of_action(action)) for action in AuditEntry.objects.actions() if action not in hidden]
 
     def queryset(self, request, queryset):
         return queryset.filter(action=self.value()) if self.value() else queryset
@@ -23,8 +23,10 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
-    list_display = ["made_at", "action", "post_link", "made_by", "detail", "short_fingerprint"]
+    list_display = ["made_at", "what", "post_link", "made_by", "detail", "short_fingerprint"]
     list_filter = [ActionFilter]
+    fields = ["post", "revision", "what", "fingerprint", "fingerprint_before", "detail", "made_by", "made_at",
+              "request_id"]  # fmt: skip
     list_select_related = ["post", "made_by"]
     ordering = ["-pk"]
     deferred = ("post__body", "post__intro")

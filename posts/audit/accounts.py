@@ -9,7 +9,7 @@ import contextvars
 from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group
-from django.db.models.signals import m2m_changed, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from posts.audit.log import note_audit
 
@@ -72,6 +72,16 @@ def _rights_after(sender, instance, created, **signal):
         note_audit("rights changed", by=_person(), detail=f"{instance}: {', '.join(changed)}")
 
 
+def _deleted(sender, instance, **signal):
+    if _request.get() is None:
+        return
+    person, kind = _person(), "group" if sender is Group else "account"
+    if person == instance:
+        # The entry can't name an account that is gone; its detail does.
+        person = None
+    note_audit(f"{kind} deleted", by=person, detail=str(instance))
+
+
 def _password_after(sender, instance, raw, **signal):
     before = instance._account_before
     if raw or before is None or instance.password == before["password"]:
@@ -106,5 +116,7 @@ def connect():
     pre_save.connect(_account_before, sender=user_model, dispatch_uid="trail before")
     post_save.connect(_rights_after, sender=user_model, dispatch_uid="trail after")
     post_save.connect(_password_after, sender=user_model, dispatch_uid="trail password")
+    for model in (user_model, Group):
+        post_delete.connect(_deleted, sender=model, dispatch_uid=f"trail deleted {model.__name__}")
     for through in (user_model.groups.through, user_model.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_given_or_taken, sender=through, dispatch_uid=f"trail {through.__name__}")

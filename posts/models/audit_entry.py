@@ -16,11 +16,18 @@ ACCOUNT_ACTIONS = (
     "signed out",
     "sign-in failed",
     "account created",
+    "account deleted",
+    "group deleted",
     "rights changed",
     "password changed",
     "password set",
     "password disabled",
 )
+
+
+def words_of_action(action):
+    """changes_requested → changes requested; most actions are words as they are stored."""
+    return action.replace("_", " ")
 
 
 class AuditQuerySet(models.QuerySet):
@@ -77,7 +84,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
 
     def __str__(self):
-        return f"{self.action} by {self.made_by or 'the import'}"
+        return f"{self.what} by {self.made_by or 'the import'}"
 
     def save(self, *args, **options):
         """Add the entry; one that stands already is never written again."""
@@ -87,3 +94,8 @@ class AuditEntry(models.Model):
 
     def delete(self, *args, **options):
         raise AuditTrailIsAppendOnly("Entries of the audit trail are never deleted.")
+
+    @property
+    def what(self):
+        """The action in words for people: some are stored as the key of what was decided."""
+        return words_of_action(self.action)

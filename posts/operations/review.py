@@ -191,7 +191,9 @@ def decide(
     post.awaits_review = False
     post.save(update_fields=["awaits_review"])
     refresh_queue(post)
-    note_audit("approved", post=post, by=by, revision=subject, detail=comment or reason_code or own_text_reason)
+    note_audit(
+        "approved", post=post, by=by, revision=subject, detail=comment or _reason(reason_code) or own_text_reason
+    )
     if confirms:
         _confirm(post, by=by)
     elif release:
@@ -322,8 +324,13 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spen
     post.awaits_review = False
     post.save(update_fields=["awaits_review"])
     refresh_queue(post)
-    note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or reason_code)
+    note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or _reason(reason_code))
     return review
+
+
+def _reason(code):
+    """A reason as people chose it from the list; empty without one."""
+    return str(Review.ReasonCode(code).label) if code else ""
 
 
 def _note_review(
