@@ -11,12 +11,13 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from posts.operations.roll_back_batch import roll_back_batch
 
 from posts.export.csv import csv_lines, safe_cell
-from posts.models import AuditEntry
+from posts.models import AuditEntry, Post
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
 from posts.operations import decide, record_revision, restore_revision, roll_back
-from tests.factories import approve, make_post, person
+from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough pass phrase"
@@ -301,6 +302,15 @@ def test_a_restored_text_is_called_restored_and_not_saved():
     record_revision(post, {**post.working_record(), "summary": "Second."}, by=by)
     restore_revision(first, by=by)
     assert [action for action, _ in actions(made_by=by)] == ["saved", "restored"]
+
+
+def test_a_text_that_the_roll_back_of_an_import_restores_is_called_restored():
+    record = RecordFactory()
+    import_records(record)
+    batch = import_records({**record, "summary": "Second."})
+    by = person("Staff")
+    roll_back_batch(batch, by=by)
+    assert actions(post=Post.objects.get(), made_by=by) == [("restored", f"Import {batch.pk} rolled back.")]
 
 
 def test_the_list_asks_as_many_questions_for_twenty_kinds_of_entries_as_for_one(client, superuser):

@@ -438,9 +438,29 @@ def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, revie
         assert "3 of 4 code blocks not checked (bash, sql, dockerfile)." in page
         assert "Not compared with other posts yet." in page
         assert page.index("The text places image 9") < page.index("Advice</h") < page.index("claims 90 minutes")
+        # What is advice is said once, and not among what prevents an approval.
+        assert page.count("claims 90 minutes") == 1
+    assert "2 not read in full" in review
     assert "code-syntax</span>" not in review and "2 could not read everything" in review
     sketch_posts([post.pk])
     assert "; 1 could not read everything" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
+
+
+@pytest.mark.django_db
+def test_a_bulk_approval_and_a_release_name_what_prevents_them_and_no_advice(client):
+    advised, stopped = make_post(reading_time=90), make_post(reading_time=90, body="Words.\n\n![](image:9)")
+    client.force_login(person())
+    chosen = {"action": "approve_in_bulk", "_selected_action": [advised.pk, stopped.pk]}
+    preview = client.post(reverse("admin:posts_post_changelist"), chosen).content.decode()
+    assert "2 chosen: 1 will be approved, 1 refused." in preview
+    assert "The text places image 9" in preview and "claims 90 minutes" not in preview
+    choices = [f"{post.pk}:{post.head_revision.fingerprint}" for post in (advised, stopped)]
+    begun = client.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": choices}, follow=True)
+    assert "The text places image 9" in begun.content.decode() and "claims 90 minutes" not in begun.content.decode()
+    approve(advised, release=False)
+    release = client.get(reverse("admin:posts_post_releases", args=[advised.pk])).content.decode()
+    assert "Release 1.0.0" in release and "claims 90 minutes" not in release
+    assert "A release is not possible yet" not in release
 
 
 def register(monkeypatch, severity, function):

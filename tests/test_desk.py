@@ -217,6 +217,17 @@ def test_after_any_acts_the_numbers_of_the_desk_agree_with_each_other(client, re
             assert came - decided + other == change == waiting - before
 
 
+def test_what_came_and_was_decided_before_the_backlog_was_noted_belongs_to_today(client, reviewer):
+    make_post()
+    midnight = start_of(timezone.localdate())
+    Post.objects.update(created_at=midnight - timedelta(days=1))
+    ImportBatch.objects.update(started_at=midnight - timedelta(days=1))
+    import_records(*[RecordFactory() for _ in range(3)])
+    turn_down(Post.objects.first(), by=reviewer)
+    note_waiting_at_midnight(now=midnight + timedelta(minutes=20))
+    assert backlog(client, reviewer) == (3, 3, 1, 0, 2)
+
+
 def test_where_nobody_noted_the_backlog_of_midnight_the_desk_claims_no_growth(client, reviewer):
     make_post()
     Post.objects.update(created_at=timezone.now() - timedelta(days=3))

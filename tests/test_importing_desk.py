@@ -72,7 +72,7 @@ def test_a_file_is_uploaded_rehearsed_imported_and_rolled_back(client, staff, fo
     run_waiting_jobs()
     assert Post.objects.count() == 1
     text = client.get(page(batch)).content.decode()
-    assert "Importing would give" in text and "/title" in text
+    assert "Importing would give" in text and "refused; title is missing. Add it." in text
     client.post(page(batch, "act", "start"))
     client.post(page(batch, "act", "start"))
     assert "Import posts: waiting" in client.get(page(batch)).content.decode()

@@ -46,6 +46,10 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         """The entries that this person may see, in the list, in the download and one by one."""
         return super().get_queryset(request).visible_to(request.user)
 
+    @admin.display(description="Action")
+    def what(self, entry):
+        return entry.what
+
     @admin.display(description="Fingerprint")
     def short_fingerprint(self, entry):
         return entry.fingerprint[:12] or "–"
