@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from posts.operations.roll_back_batch import roll_back_batch
 
 from posts.export.csv import csv_lines, safe_cell
+from posts.importing.rollback import roll_back_batch
 from posts.models import AuditEntry, Post
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
 from posts.operations import decide, record_revision, restore_revision, roll_back

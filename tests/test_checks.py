@@ -489,7 +489,7 @@ def test_a_check_that_fails_is_logged_and_takes_no_other_check_with_it(monkeypat
     assert gap.message.startswith("Not checked: the check failed.") and gap.failed
     assert ("can prevent an approval" in gap.message) is (severity == "stops")
     assert "own-rule" in {finding.check for finding in found} or function is not broken
-    (line,) = [row for row in caplog.records if row.name == "posts.checks"]
+    (line,) = [row for row in caplog.records if row.name == "posts.content_checks"]
     assert line.getMessage() == "The check own-rule failed." and line.exc_info and line.levelname == "ERROR"
     monkeypatch.undo()
     assert results(SOUND) == sound

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from posts.content_checks.text import CheckedText
 
-logger = logging.getLogger("posts.checks")
+logger = logging.getLogger("posts.content_checks")
 
 SEVERITIES = ("stops", "advises")
 # Raise it when a check of ours says something else about the same text: what is stored is then found anew.
