@@ -256,7 +256,7 @@ def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):
     assert "You wrote part of 1.0.2: approving it is kept" in client.get(screen).content.decode()
     sent = {"act": "approve", "fingerprint": fresh(post).head_revision.fingerprint}
     said = client.post(screen, sent, follow=True).content.decode()
-    missing = f"A decision by somebody other than {anna} about the changes of {anna} is missing."
+    missing = f"{anna} has approved, and wrote part of it. Another reviewer must approve it too."
     assert missing in said
     client.force_login(boris)
     assert missing in client.get(screen).content.decode()
@@ -271,7 +271,7 @@ def test_the_command_says_whose_decision_is_missing():
     options = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", "stdout": out}
     call_command("decide_post", post.source_id, user=anna.username, **options)
     assert "1.0.2 approved in part; index: no approved text is released." in out.getvalue()
-    assert f"other than {anna}" in out.getvalue()
+    assert f"{anna} has approved, and wrote part of it." in out.getvalue()
     with pytest.raises(CommandError, match="You have approved"):
         call_command("decide_post", post.source_id, user=anna.username, **options)
     call_command("decide_post", post.source_id, user=boris.username, **options)

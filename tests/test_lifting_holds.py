@@ -117,6 +117,22 @@ def test_staff_lift_a_reason_from_the_page_of_the_import(batch, client):
     assert "Draft (draft: true)" in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
 
 
+def test_a_reviewer_sees_what_holds_a_post_before_an_approval_ends_it(batch, client):
+    client.force_login(person("Reviewers"))
+    post = Post.objects.get(slug="three")
+    for page in ("admin:review", "admin:posts_post_change"):
+        html = client.get(reverse(page, args=[post.pk])).content.decode()
+        assert "Its source holds it back (Draft (draft: true)); approving ends that." in html
+    screen = client.get(reverse("admin:review", args=[post.pk])).content.decode()
+    assert "Held back by its source" in screen
+    shown = Post.objects.get(slug="four")
+    assert "back" not in words_of_bar(client.get(reverse("admin:review", args=[shown.pk])).content.decode())
+
+
+def words_of_bar(html):
+    return html.split('id="review-state"')[1].split("</p>")[0]
+
+
 def test_people_without_the_right_see_the_numbers_and_lift_nothing(batch, client):
     client.force_login(person("Reviewers"))
     address = reverse("admin:posts_importbatch_hold", args=[batch.pk, "unknown"])

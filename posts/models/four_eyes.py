@@ -181,7 +181,7 @@ def missing_decision(eyes):
     if not unread:
         return ""
     name = names_of(unread)
-    return f"{name} has approved. A decision by somebody other than {name} about the changes of {name} is missing."
+    return f"{name} has approved, and wrote part of it. Another reviewer must approve it too."
 
 
 def unread_obstacles(revision, eyes):

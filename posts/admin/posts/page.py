@@ -9,10 +9,10 @@ from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.posts.parts import last_entries, plans_of
 from posts.admin.posts.record_form import placed_images
-from posts.admin.review.state import approving_does, review_state
+from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
 from posts.content_checks.stored import repeated_posts, uncompared
-from posts.models import HoldReason, PostHold, Revision
+from posts.models import Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import approval_obstacles
 from posts.operations.release import release_obstacles, rollback_target, standing_approval
@@ -101,11 +101,6 @@ def form_context(post, form, images, checklist):
     }
 
 
-def holds_of(post):
-    """The reasons that hold a held post; one that says so where none was recorded."""
-    return list(post.holds.filter(lifted_at=None).order_by("pk")) or [PostHold(reason=HoldReason.NOT_RECORDED)]
-
-
 def _row_errors(rows, label):
     if not rows.is_bound:
         return []
@@ -151,7 +146,7 @@ def desk_context(post, user, panel):
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
     is_open = can_be_decided(post)
-    eyes = eyes_on(post, head)
+    eyes, holds = eyes_on(post, head), holds_of(post)
     back = rollback_target(post) if post.is_live and may["release"] else None
     releasable = may["release"] and not release_obstacles(post, head)
     revisions = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
@@ -177,12 +172,12 @@ def desk_context(post, user, panel):
         "head_badge": status_badge(head),
         "flags": flags,
         "index_obstacles": post.index_obstacles,
-        "holds": holds_of(post) if post.held else [],
+        "holds": holds,
         "may": may,
         "decision": decision,
         "obstacles": _obstacles(post, user, flags) if is_open and may["decide"] else [],
         "can_decide": may["decide"] and is_open,
-        "approving": approving_does(post, eyes, by=user) if may["decide"] and is_open else "",
+        "approving": approving_does(post, eyes, by=user, holds=holds) if may["decide"] and is_open else "",
         "missing_decision": missing_decision(eyes) if is_open else "",
         "review_state": review_state(post),
         "can_submit": may["submit"]

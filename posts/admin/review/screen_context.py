@@ -9,7 +9,7 @@ from django.utils import timezone
 from posts.admin.lists import status_badge
 from posts.admin.posts.compare import comparison_context
 from posts.admin.review.decisions import review_address
-from posts.admin.review.state import approving_does, review_state
+from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.stored import results_of_post
 from posts.diff import default_pair
@@ -81,6 +81,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     eyes = eyes_on(post, head)
     obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found) if may_decide and is_due else []
     standing = held_by_another(entry, by=by, now=now) if entry else None
+    holds = holds_of(post)
     return {
         **_head(post, entry, by=by, now=now),
         **_paper(post),
@@ -88,6 +89,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "head": head,
         "standing": standing,
         "flags": flags,
+        "holds": holds,
         "flags_seen": ",".join(str(flag.pk) for flag in flags),
         "reports": list(post.reader_reports.filter(answered_at=None)[:20]),
         "stopping": [finding for finding in found if finding.stops],
@@ -104,7 +106,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "is_due": is_due,
         "confirms": repeats_live(post),
         "missing_decision": missing_decision(eyes) if is_due else "",
-        "approving": approving_does(post, eyes, by=by) if may_decide and is_due else "",
+        "approving": approving_does(post, eyes, by=by, holds=holds) if may_decide and is_due else "",
         "review_state": review_state(post),
         "can_decide": may_decide and is_due and not standing,
         "may_decide": may_decide,
@@ -135,7 +137,7 @@ def _says(post, flags, what):
     elif what == "is rejected":
         readers = "readers see no page from then on"
     else:
-        readers = "readers go on seeing it, marked as not reviewed"
+        readers = "readers go on seeing it, marked as not approved"
     count = len(flags)
     kept = f"; {count} flag{'s stay' if count > 1 else ' stays'} open" if flags else ""
     return f"{post.head_revision.version} {what}; {readers}{kept}."
@@ -302,4 +304,4 @@ def outcome_words(post, review):
         return f"Readers keep {post.live_revision.version}."
     if review.outcome == Review.Outcome.REJECTED:
         return "Readers see no page." if post.visible_revision is None else "Readers see an unreviewed text."
-    return f"Readers see {version} marked as not reviewed." if post.visible_revision else "Readers see no page."
+    return f"Readers see {version} marked as not approved." if post.visible_revision else "Readers see no page."

@@ -3,7 +3,7 @@ the badge beside it."""
 
 import copy
 
-from posts.models import Revision
+from posts.models import HoldReason, PostHold, Revision
 from posts.models.four_eyes import PART, weight_of
 from posts.operations.review import asks_for_confirmation, repeats_live
 from posts.operations.rolled_back import rolled_back_import
@@ -47,8 +47,15 @@ def nothing_to_release(post):
     return f"The approval of {head.version} was revoked."
 
 
-def approving_does(post, eyes, *, by):
-    """What an approval of the proposed text by `by` would do, in a sentence or two."""
+def holds_of(post):
+    """The reasons that hold `post`; one that says so where none was recorded, none where it is not held."""
+    if not post.held:
+        return []
+    return list(post.holds.filter(lifted_at=None).order_by("pk")) or [PostHold(reason=HoldReason.NOT_RECORDED)]
+
+
+def approving_does(post, eyes, *, by, holds):
+    """What an approval of the proposed text by `by` would do, in a few sentences. holds: what holds_of() gives."""
     head = post.head_revision
     if weight_of(eyes, by=by) == PART:
         return f"You wrote part of {head.version}: approving it is kept, and another person has to decide as well."
@@ -58,9 +65,10 @@ def approving_does(post, eyes, *, by):
     engines = f"Search engines stay away: {', '.join(closed)}." if closed else ""
     if confirms:
         return f"Approving confirms {head.version}, which readers see. {engines}".strip()
+    held = f" Its source holds it back ({', '.join(map(str, holds))}); approving ends that." if holds else ""
     if closed:
-        return f"Approving puts {head.version} before readers now. {engines}"
-    return f"Approving puts {head.version} before readers now and opens it to search engines."
+        return f"Approving puts {head.version} before readers now. {engines}{held}"
+    return f"Approving puts {head.version} before readers now and opens it to search engines.{held}"
 
 
 def closed_after(post, approval, *, keeps_hold=False):
