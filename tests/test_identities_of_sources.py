@@ -56,7 +56,8 @@ def test_two_sites_on_a_machine_of_their_own_do_not_overwrite_each_other(tmp_pat
     other = write_export(tmp_path / "b.xml", local(8080), "Site B")
     with pytest.raises(CommandError, match="1 row"):
         call_command("import_posts", other, format="wxr")
-    assert "nothing was overwritten" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "nothing was overwritten" in said and "--site localhost:8080 (Site in the form" in said
     assert [title for _, title in titles()] == ["Site A"]
     call_command("import_posts", other, format="wxr", site="b")
     write_export(tmp_path / "a.xml", local(8080), "Site A, changed")
@@ -85,6 +86,39 @@ def test_two_sources_of_one_name_do_not_overwrite_each_other(tmp_path, kind):
     # What is stated is taken at its word.
     if kind != "file":
         assert outcomes(import_markdown(source("three", "Of one, moved"), mapping="site: posts")) == {"updated": 1}
+
+
+def test_the_refusal_says_what_to_type_and_that_brings_the_moved_source_up_to_date(tmp_path):
+    for place, words in (("one", "Before."), ("two", "After.")):
+        folder_of(tmp_path / place / "my posts", {"a.md": f"---\ntitle: A\nuuid: 5\n---\n{words}"})
+    fields = "fields: {uuid: id}"
+    assert outcomes(import_markdown(tmp_path / "one" / "my posts", mapping=fields)) == {"created": 1}
+    batch = import_markdown(tmp_path / "two" / "my posts", mapping=fields)
+    assert "--site 'my posts'" in batch.issues.get().problems[0][1]
+    stated = f"site: my posts\n{fields}"
+    assert outcomes(import_markdown(tmp_path / "two" / "my posts", mapping=stated)) == {"updated": 1}
+
+
+def test_archives_that_have_another_name_each_time_say_that_their_posts_come_twice_without_a_site(tmp_path):
+    files = {"a.md": "---\ntitle: A\n---\nText."}
+    first, second = (zip_of(tmp_path / f"posts-2026-{month}.zip", files) for month in (11, 12))
+    for source in (first, second):
+        batch = import_markdown(source)
+        assert outcomes(batch) == {"created": 1}
+        assert any("State --site" in warning for warning in batch.breakdown["warnings"])
+    for source, outcome in ((first, "created"), (second, "unchanged")):
+        batch = import_markdown(source, mapping="site: blog")
+        assert outcomes(batch) == {outcome: 1} and not batch.breakdown["warnings"]
+    in_a_folder = zip_of(tmp_path / "other.zip", {"notes/a.md": "---\ntitle: A\n---\nText."})
+    assert not import_markdown(in_a_folder).breakdown["warnings"]
+
+
+def test_json_lines_take_no_site_that_would_keep_nothing_apart(tmp_path):
+    path = tmp_path / "posts.jsonl"
+    path.write_text('{"source_id": "1", "title": "T", "body": "Text."}')
+    with pytest.raises(CommandError, match="begin each source_id with the name of its source"):
+        call_command("import_posts", path, site="a.example")
+    assert not Post.objects.exists()
 
 
 def test_the_same_text_from_another_place_changes_nothing_and_is_not_refused(tmp_path):

@@ -1,6 +1,7 @@
 """What becomes of each row of a chunk: created, updated, unchanged, conflict, duplicate, skipped or refused."""
 
 import hashlib
+import shlex
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -136,10 +137,10 @@ def validated(batch, rows, known, *, only_new=False):
     return incoming, refused
 
 
-def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, names_its_site=True):
+def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, unstated_site=None):
     """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them.
 
-    names_its_site: as the reader says; without it, no post that came from another place is changed.
+    unstated_site: as the reader says; unless None, no post that came from another place is changed.
     """
     decisions = Decisions(batch, issues=list(refused))
     refusals = {issue.line: issue for issue in refused}
@@ -172,8 +173,9 @@ def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=T
             new.append(item)
         elif only_new:
             decisions.skip(item.row, KNOWN_ALREADY)
-        elif not names_its_site and _is_of_another_source(batch, item, post):
-            issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[["", _another_source(post)]])
+        elif unstated_site is not None and _is_of_another_source(batch, item, post):
+            problem = ["", _another_source(post, unstated_site)]
+            issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[problem])
             decisions.issues.append(issue)
             decisions.refuse(item.row, issue)
         else:
@@ -249,13 +251,16 @@ def _is_of_another_source(batch, incoming, post):
     return not before or before != batch.source_path
 
 
-def _another_source(post):
-    site, sign, _ = post.source_id.partition(":")
-    same = f" Give “site: {site}” if it is the same site, and" if sign else " Give"
-    return (
-        f"has the identity of a post that {post.last_batch.source_name if post.last_batch else 'this site'} brought; "
-        f"nothing was overwritten.{same} another name as “site” if it is not."
-    )
+def _another_source(post, site):
+    if site:
+        rest = (
+            f"Name the site if it is the same one: --site {shlex.quote(site)} (Site in the form, “site” in a mapping "
+            "file). Give another name if it is not."
+        )
+    else:
+        rest = "If it is another site, name it: --site NAME (Site in the form, “site” in a mapping file)."
+    source = post.last_batch.source_name if post.last_batch else "this site"
+    return f"has the identity of a post that {source} brought; nothing was overwritten. {rest}"
 
 
 def _recorded_holds(posts):

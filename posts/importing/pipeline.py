@@ -321,7 +321,7 @@ class _Run:
                 self.seen,
                 only_new=self.only_new,
                 lock=not self.dry_run,
-                names_its_site=self.reader.names_its_site,
+                unstated_site=self.reader.unstated_site,
             )
             columns = self._columns_after(decisions, chunk)
             if not self.dry_run:

@@ -48,10 +48,12 @@ class EntryUnreadable(Exception):
 
 
 class Entries:
-    """The entries of a source. name: what the source is called where paths begin; position(): bytes read of it."""
+    """The entries of a source. name: what the source is called where paths begin; is_named_by_file: that is the name of
+    the archive, for it has no folder that everything stands in; position(): bytes read of it."""
 
-    def __init__(self, name, entries, position=lambda: 0):
+    def __init__(self, name, entries, position=lambda: 0, *, is_named_by_file=False):
         self.name, self._entries, self.position = name, entries, position
+        self.is_named_by_file = is_named_by_file
 
     def __iter__(self):
         return iter(self._entries)
@@ -83,11 +85,12 @@ def open_entries(source, *, is_text, passes_by=lambda path: False):
             infos = [info for info in archive.infolist() if not info.is_dir()]
             top = _common_folder([info.filename for info in infos])
             entries = _zip_entries(archive, infos, top, is_text)
-            yield Entries(top or stem, entries, file.tell)
+            yield Entries(top or stem, entries, file.tell, is_named_by_file=not top)
         elif _is_tar(file):
             top = _checked_tar(file, source.name)
             file.seek(0)
-            yield Entries(top or stem, _tar_entries(_Unpacked(file, source.name), top), file.tell)
+            entries = _tar_entries(_Unpacked(file, source.name), top)
+            yield Entries(top or stem, entries, file.tell, is_named_by_file=not top)
         elif is_text(source.name):
             size = os.fstat(file.fileno()).st_size
             yield Entries("", [Entry(os.path.basename(source.name), size, read=file.read)], file.tell)

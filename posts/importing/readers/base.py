@@ -68,10 +68,10 @@ class Reader:
         self.stream = HashedStream(source.stream)
 
     @property
-    def names_its_site(self):
-        """Whether its identities are those of one site and of no other. If not, what it was called by chance (a folder,
-        a host of every developer) must not lead to a post that another source brought."""
-        return True
+    def unstated_site(self):
+        """None if its identities are those of one site and of no other. Else what it is called by chance (a folder, a
+        host of every developer), which must not lead to a post that another source brought; "" if not even that."""
+        return None
 
     def position(self):
         """Bytes of the source's size that were read, for the progress."""

@@ -28,6 +28,15 @@ class JsonLinesReader(Reader):
     format = "jsonl"
     label = "JSON Lines, or a JSON list of records (gzipped or not)"
 
+    def __init__(self, source, mapping=None):
+        super().__init__(source, mapping)
+        if mapping:
+            # Nobody is to believe that two sources were kept apart.
+            raise SourceUnreadable(
+                f"{source.name} is JSON Lines, whose posts name themselves: begin each source_id with the name of its "
+                "source, and import it without a site and without a mapping file."
+            )
+
     def rows(self):
         number, is_begun = 0, False
         while line := self.stream.readline(MAX_RECORD_BYTES + 2):

@@ -48,6 +48,10 @@ RELATIVE_LINKS = "links with relative addresses stayed as they were; “site” 
 LINKS_TO_FILES = "links to other files of the source stayed as they were"
 HTML_CONVERTED = "HTML was made Markdown"
 TAGS_AS_TEXT = "HTML tags that readers see as text"
+NAMED_BY_ARCHIVE = (
+    "its site has the name of the archive, for none was stated; from an archive of another name it would come a second "
+    "time. State --site (Site in the form)"
+)
 TEMPLATE_TITLE = (
     "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
 )
@@ -118,10 +122,11 @@ class MarkdownReader(Reader):
         super().__init__(source, mapping)
         self._context = dump_json([READER_VERSION, self.mapping.to_dict()])
         self._digest, self._offset, self._position = hashlib.sha256(), 0, lambda: 0
+        self.site, self._is_named_by_file = "", False
 
     @property
-    def names_its_site(self):
-        return bool(self.mapping.site)
+    def unstated_site(self):
+        return None if self.mapping.site else self.site
 
     def mark(self):
         return self._offset, self._digest.hexdigest()
@@ -136,6 +141,7 @@ class MarkdownReader(Reader):
     def _rows(self):
         with open_entries(self.source, is_text=is_markdown, passes_by=_is_other_folder) as entries:
             self.site = self.mapping.site_name or entries.name
+            self._is_named_by_file = not self.mapping.site and entries.is_named_by_file
             # A folder has no size to compare with; of an archive, how much of it was read is known.
             self._position = entries.position
             try:
@@ -250,6 +256,8 @@ class MarkdownReader(Reader):
             row.record["payload"] = fields.payload
         if head.repeated:
             fields.warnings.append(SAME_KEY_TWICE)
+        if self._is_named_by_file:
+            fields.warnings.append(NAMED_BY_ARCHIVE)
         if head.unread_line:
             fields.warnings.append(
                 f"line {head.unread_line} looks like front matter and was not read; the post is held"

@@ -65,8 +65,9 @@ class WxrReader(Reader):
         self._site = None
 
     @property
-    def names_its_site(self):
-        return bool(self.mapping.site) or (self._site is not None and not self._site.is_anywhere)
+    def unstated_site(self):
+        is_stated = self.mapping.site or (self._site is not None and not self._site.is_anywhere)
+        return None if is_stated else self._site.name if self._site else ""
 
     def position(self):
         """The whole source is read before the first row: how far it is, the rows say."""
