@@ -47,7 +47,7 @@ def reading_minutes(words):
 def claim_reading_time(text):
     claim = text.record.get("reading_time")
     if claim is not None and not text.has_words:
-        yield Unread("The words of this script can't be counted, so the claimed reading time is not compared.")
+        yield Unread("The script puts no spaces between words, so the claimed reading time was not compared.")
         return
     minutes = reading_minutes(text.word_count)
     # Two minutes or half of it are a matter of opinion.
@@ -63,7 +63,7 @@ def claim_paragraphs(text):
     claim = text.record.get("payload", {}).get("paragraphs")
     if type(claim) is not int:
         if claim is not None:
-            yield Unread("The claimed number of paragraphs is no whole number, so it is not compared.")
+            yield Unread("The claimed number of paragraphs is not a whole number, so it was not compared.")
         return
     if not text.is_parsed:
         yield Unread("The paragraphs were not counted: the text is too long or too complex.")
@@ -84,7 +84,7 @@ def claim_paragraphs(text):
 def claim_tools(text):
     listed = text.record.get("tools", ())
     if listed and not text.has_words:
-        yield Unread("The tools are not looked for: the words of this script are not set apart.")
+        yield Unread("The script puts no spaces between words, so the tools were not looked for.")
         return
     tools = [tool for tool in listed[:MAX_TOOLS] if spaced_words(tool).strip()]
     if len(tools) < len(listed):

@@ -49,8 +49,8 @@ def code_syntax(text):
         if problem:
             line, says = problem
             yield (
-                f"Code block {number} is no valid {_LANGUAGES[language]}: {says}"
-                f"{f' (line {line} of it)' if line else ''}. Mend it, or name its language as text.",
+                f"Code block {number} is not valid {_LANGUAGES[language]}: {says}"
+                f"{f' (line {line} of it)' if line else ''}. Fix it, or set its language to text.",
                 f"/{field}",
             )
     if unread:
@@ -76,7 +76,7 @@ def _problem_of(code, language):
     try:
         return syntax_problem(_LANGUAGES[language], code)
     except (ValueError, RecursionError, MemoryError):
-        raise NotRead(f"{language}: its parser gave up") from None
+        raise NotRead(f"{language}: the parser failed") from None
 
 
 def syntax_problem(name, code):

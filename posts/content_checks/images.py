@@ -42,17 +42,20 @@ def dead_placement(text):
             number = int(match[1])
             if number > len(text.images):
                 yield (
-                    f"The text places image {number}, and there are {len(text.images)}. Add it or take the place out.",
+                    f"The text places image {number}, and there are {len(text.images)}. Add it, or remove its place.",
                     f"/{field}",
                 )
             elif number in placed:
-                yield f"Image {number} is placed twice; readers see its words only there. Take one out.", f"/{field}"
+                yield (
+                    f"Image {number} is placed twice; the second place shows no image. Remove one.",
+                    f"/{field}",
+                )
             placed.add(number)
         if block.kind == "paragraph" and block.placed == "checklist":
             if not text.record.get("checklist"):
-                yield "The text places a checklist, and there is none. Add points or take the place out.", f"/{field}"
+                yield "The text places a checklist, and there is none. Add points, or remove its place.", f"/{field}"
             elif checklist_placed:
-                yield "The checklist is placed twice; readers see the word [checklist]. Take one out.", f"/{field}"
+                yield "The checklist is placed twice; readers see the word [checklist]. Remove one place.", f"/{field}"
             checklist_placed = True
 
 

@@ -26,7 +26,7 @@ def heading_skip(text):
 def thin_section(text):
     """A heading with next to nothing below it."""
     if not text.has_words:
-        yield Unread("The words of this script can't be counted, so the length of sections is not checked.")
+        yield Unread("The script puts no spaces between words, so the length of sections was not checked.")
         return
     for title, field, count in _sections(text):
         if count < MIN_SECTION_WORDS:

@@ -76,8 +76,8 @@ WEIGHTS = {
             1,
             100,
             "for each percent",
-            "People rejected this generator's texts or sent them back clearly more often in 90 days than others: the "
-            "percents by which its share lies above theirs. Fewer than eight decisions on either side say nothing.",
+            "In the last 90 days people rejected posts of this generator, or asked for edits, clearly more often than "
+            "for other posts. The points say by how many percent. Both sides need eight decisions or more.",
         ),
         Weight(
             CHANGED,
