@@ -114,7 +114,7 @@ def test_the_same_click_twice_is_one_flag():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"reason": "source"}, "none of the list"),
+        ({"reason": "source"}, "Choose a reason from the list"),
         ({"note": "x" * 501}, "at most 500 characters; this is 501"),
         ({"note": "a\x00"}, "characters that can't be kept"),
     ],

@@ -259,7 +259,7 @@ def test_a_decision_is_a_persons():
     ("said", "words"),
     [
         ({"outcome": "published"}, "Choose what you decide"),
-        ({"outcome": "rejected", "reason_code": "mood"}, "This reason is none of the list"),
+        ({"outcome": "rejected", "reason_code": "mood"}, "Choose a reason from the list"),
         ({"outcome": "rejected", "comment": "a\x00b"}, "characters that can't be kept"),
         ({"outcome": "rejected", "comment": "x" * 10_001}, "at most 10,000 characters; this is 10,001"),
     ],

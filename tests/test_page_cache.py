@@ -312,12 +312,12 @@ def import_taken_back(post):
     ("before", "act", "status", "has"),
     [
         (None, flagged, 200, 'content="noindex"'),
-        (None, withdrawn, 410, "was taken back on purpose"),
+        (None, withdrawn, 410, "has been withdrawn"),
         (None, edited_and_approved, 200, "A better title"),
         (edited_and_approved, rolled_back, 200, "Retries"),
         (None, switched_off, 200, 'content="noindex"'),
         (None, moved, 301, ""),
-        (None, import_taken_back, 410, "was taken back on purpose"),
+        (None, import_taken_back, 410, "has been withdrawn"),
     ],
 )
 def test_a_page_follows_what_was_done_to_its_post(site, before, act, status, has):

@@ -281,7 +281,7 @@ def test_a_decision_from_before_there_was_a_way_back_is_refused_in_words():
     reviewer = person()
     review = decided(make_post(), by=reviewer)
     Review.objects.update(way_back=None)
-    with pytest.raises(Refused, match="older than taking back"):
+    with pytest.raises(Refused, match="made before undo existed"):
         undo_decision(review, by=reviewer)
 
 

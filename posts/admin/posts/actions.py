@@ -109,7 +109,7 @@ def _clear_flag(request, post, panel):
     number = number_in(request.POST.get("flag", ""))
     flag = post.review_flags.filter(pk=number).first() if number else None
     if flag is None:
-        raise Refused("This flag is no flag of this post.")
+        raise Refused("This flag belongs to another post.")
     clear_flag(flag, by=request.user, note=_why(request))
     return "The flag is cleared."
 

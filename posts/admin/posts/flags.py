@@ -119,12 +119,12 @@ class FlagView(View):
         return f"Flagged: {post.title}. Search engines stay away until a person answers."
 
     def _clear(self, request, post):
-        flag = row_of(post.review_flags, request.POST.get("flag"), "This flag is no flag of this post.")
+        flag = row_of(post.review_flags, request.POST.get("flag"), "This flag belongs to another post.")
         clear_flag(flag, by=request.user, note=request.POST.get("why", ""))
         return "The flag is cleared."
 
     def _answer(self, request, post):
-        report = row_of(post.reader_reports, request.POST.get("report"), "This report is no report about this post.")
+        report = row_of(post.reader_reports, request.POST.get("report"), "This report belongs to another post.")
         answer_report(report, by=request.user, answer=request.POST.get("why", ""))
         return "The report is answered."
 

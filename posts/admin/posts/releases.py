@@ -238,7 +238,7 @@ class ReleasesView(View):
         )
 
     def _cancel(self, request, post, typed):
-        plan = row_of(post.scheduled_releases, request.POST.get("plan"), "This plan is no plan of this post.")
+        plan = row_of(post.scheduled_releases, request.POST.get("plan"), "This plan belongs to another post.")
         return f"Cancelled: {cancel_schedule(plan, by=request.user)}."
 
     def _roll_back(self, request, post, typed):
@@ -259,7 +259,7 @@ class ReleasesView(View):
         return "Withdrawn: the page answers 410 until a release."
 
     def _observe(self, request, post, typed):
-        release = row_of(post.releases, request.POST.get("release"), "This release is no release of this post.")
+        release = row_of(post.releases, request.POST.get("release"), "This release belongs to another post.")
         note_observed_result(release, by=request.user, observed_result=request.POST.get("observed_result", ""))
         return "Kept what came of it."
 
