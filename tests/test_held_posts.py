@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
 from posts.importing import publication
@@ -15,6 +16,7 @@ from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_posts
 from posts.importing.repair import repair_row
 from posts.models import HoldReason, Post, PostHold
+from posts.operations import record_revision
 from tests.factories import make_post, person
 from tests.markdown_sources import folder_of, import_markdown, outcomes
 from tests.test_wxr_reader import HEAD as WXR_HEAD
@@ -335,6 +337,16 @@ def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_l
     assert client.get(post.get_absolute_url()).status_code == 404
     (warning,) = post.first_batch.breakdown["warnings"]
     assert f"line {line} looks like front matter" in warning
+
+
+def test_the_reviewer_is_told_of_a_head_that_was_not_read_while_it_stands_in_the_text(tmp_path, client):
+    post = read_text(tmp_path, "# A page\n\nStatus: Draft\n\nText.")
+    client.force_login(person("Reviewers"))
+    screen = reverse("admin:review", args=[post.pk])
+    said = "look like front matter and were not read (“Status: Draft”)"
+    assert said in client.get(screen).content.decode()
+    record_revision(post, {**post.working_record(), "body": "Text."}, by=person("Editors"))
+    assert said not in client.get(screen).content.decode()
 
 
 @pytest.mark.parametrize(
