@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
 from posts.importing import publication
@@ -15,6 +16,7 @@ from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_posts
 from posts.importing.repair import repair_row
 from posts.models import HoldReason, Post, PostHold
+from posts.operations import record_revision
 from tests.factories import make_post, person
 from tests.markdown_sources import folder_of, import_markdown, outcomes
 from tests.test_wxr_reader import HEAD as WXR_HEAD
@@ -129,6 +131,8 @@ def records(*lines):
         ("hide: all", "hidden"),
         ("routable: false", "not_rendered"),
         ("permalink: {build: false}", "not_rendered"),
+        (f"date: [{LATER}]", "scheduled"),
+        ("date: [2020-01-01, 2020-02-02]", "unknown"),
         ("permalink: 'false'", "not_rendered"),
         ("page: {published: false}", "unpublished"),
         ("blog:\n  draft: true", "draft"),
@@ -157,6 +161,7 @@ def test_a_key_that_says_that_nobody_is_to_see_a_text_holds_it(tmp_path, client,
         "password: false", "build: {render: always, list: local}", "render: true", "layout: post", "type: review",
         "layout: archive", "state: Bavaria", "access: read only", "audience: developers", "noindex: true",
         "sitemap: false", "date: {created: 2020-02-18}", "params: {toc: true}", "extra: {draft: false}",
+        "params: {hide: [toc]}",
         "unlisted: false", "listed: true", "exclude: [a, b]", "output: html_document", "privacy: {view: public}",
         "eleventyExcludeFromCollections: [feed]", "active: true", "live:", "live: at the fair", "ignored: [a, b]",
         "sidebar: {hidden: true}", "search: {exclude: true}", "layout: {title: {visible: false}}",
@@ -265,6 +270,7 @@ def test_the_documentation_shows_the_table_that_the_code_reads():
         "----\ntitle: T\ndraft: true\n----\nText.",
         "title: T\ndraft: true\n---\nText.",
         "title: T\ntags:\n- a\n- b\ndraft: true\n---\nText.",
+        "title: T\ntags: [a]\ncategories:\n  - [b, c]\ndraft: true\n\n---\n\nText.",
         "title: T\ndraft: true\nis_page: false\nclass_name: \n___\nText.",
         "Title: T\nStatus: draft\n\nText.",
         "Title: T\nDate: 2020-05-01\nStatus: draft\nTags: a, b\n\nText.",
@@ -327,6 +333,12 @@ def test_a_head_that_has_no_end_or_can_not_be_read_is_refused_with_its_line(text
         ("[//]: # (made by hand)\n\n---\ntitle: x\ndraft: true\n---\nText.", 5),
         ("{% comment %} by hand {% endcomment %}\n---\ndraft: true\n---\nText.", 3),
         ("export const metadata = { title: 'x', published: false };\n\nText.", 1),
+        ("export default {title: 'x', draft: true}\n\nText.", 1),
+        ("'use client'\n\n---\ntitle: x\ndraft: true\n---\nText.", 5),
+        ("%YAML 1.2\n---\ntitle: x\ndraft: true\n---\nText.", 4),
+        ("\u00a0---\ntitle: x\ndraft: true\n---\nText.", 3),
+        ("\x0c---\ntitle: x\ndraft: true\n---\nText.", 3),
+        ("--\ntitle: x\ndraft: true\n--\nText.", 3),
     ],
 )
 def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_line(tmp_path, client, text, line):
@@ -335,6 +347,16 @@ def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_l
     assert client.get(post.get_absolute_url()).status_code == 404
     (warning,) = post.first_batch.breakdown["warnings"]
     assert f"line {line} looks like front matter" in warning
+
+
+def test_the_reviewer_is_told_of_a_head_that_was_not_read_while_it_stands_in_the_text(tmp_path, client):
+    post = read_text(tmp_path, "# A page\n\nStatus: Draft\n\nText.")
+    client.force_login(person("Reviewers"))
+    screen = reverse("admin:review", args=[post.pk])
+    said = "look like front matter and were not read (“Status: Draft”)"
+    assert said in client.get(screen).content.decode()
+    record_revision(post, {**post.working_record(), "body": "Text."}, by=person("Editors"))
+    assert said not in client.get(screen).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -352,6 +374,9 @@ def test_what_looks_like_a_head_and_is_none_holds_the_text_and_is_named_by_its_l
         "Mills\n=====\n\nMore.",
         "Title: of nothing\nMore\n---\n\nMore.",
         "**Note:** mills.\n\nMore.",
+        "**Published:** 2020-01-01\n\nMore.",
+        "*Published: May 5, 2020*\n\nMore.",
+        "Words.\n\n---\n\nMore: words.\n\n---\n\nAnd more.",
         "{{ template }}\n\nMore.",
         "{: .no_toc }\nMore.",
         "<!-- a comment -->\n\nMore.",

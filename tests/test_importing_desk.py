@@ -39,6 +39,17 @@ def page(batch, name="change", *arguments):
     return reverse(f"admin:posts_importbatch_{name}", args=[batch.pk, *arguments])
 
 
+def test_a_generator_is_suggested_only_where_no_machine_is_declared(client, staff, folders):
+    client.force_login(staff)
+    import_records(RecordFactory(payload={"generator": "writer-9"}))
+    batch = ImportBatch.objects.get()
+    suggestion = "declare a trained model or a fixed algorithm"
+    assert suggestion in client.get(page(batch)).content.decode()
+    ImportBatch.objects.update(origin="trained_model")
+    text = client.get(page(batch)).content.decode()
+    assert "writer-9" in text and suggestion not in text
+
+
 def test_a_finished_import_of_an_archive_is_at_its_end_and_a_rehearsal_holds_nothing_yet(client, staff, folders):
     client.force_login(staff)
     archive = zip_of(folders / "blog.zip", {"draft.md": "---\ntitle: Not yet\ndraft: true\n---\nText."})
@@ -54,6 +65,9 @@ def test_a_finished_import_of_an_archive_is_at_its_end_and_a_rehearsal_holds_not
     text = client.get(page(batch)).content.decode()
     assert client.get(page(batch, "progress")).json()["percent"] == 100
     assert '<strong data-progress="rows">1</strong> row, ' in text
+    client.post(page(batch, "act", "roll-back"), {"why": "Wrong file."})
+    run_waiting_jobs()
+    assert client.get(page(batch, "progress")).json()["percent"] is None, "nothing of the file is being read"
 
 
 def test_a_file_is_uploaded_rehearsed_imported_and_rolled_back(client, staff, folders):

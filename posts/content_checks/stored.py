@@ -3,12 +3,14 @@
 from dataclasses import asdict
 
 from posts.content_checks.registry import Finding, Unread, checks_key, results
-from posts.models import CheckResult, Revision, TextSketch
+from posts.models import CheckResult, HoldReason, Revision, TextSketch
 from posts.related.near_duplicates import twins_of
 
 CHUNK = 200
 # No check of one record: it takes all other posts to find it.
 TEXT_REPEATS = "text-repeats"
+# Nor is this: an import saw the whole file.
+UNREAD_HEAD = "unread-head"
 _MAX_COUNT = 32_767
 
 
@@ -25,10 +27,28 @@ def results_of(revision):
 
 
 def results_of_post(post):
-    """([Finding], [Unread]) of the proposed text of a post: results_of(), and what other posts it repeats, as last
-    compared."""
+    """([Finding], [Unread]) of the proposed text of a post: results_of(), and what is known of the post beside it."""
     found, unread = results_of(post.head_revision)
-    return [*found, *repeated_posts(post)], [*unread, *uncompared(post)]
+    return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
+
+
+def findings_beside_text(post):
+    """[Finding] that no check of one record makes: the head that an import did not read, and the posts that the
+    proposed text repeats, as last compared."""
+    return [*_unread_head(post), *repeated_posts(post)]
+
+
+def _unread_head(post):
+    """A Finding while the line by which an import knew a head that it could not read stands in the proposed text."""
+    details = post.holds.filter(reason=HoldReason.UNREAD).values_list("detail", flat=True)
+    line = "".join(details).partition(": ")[2]
+    if not line or line not in post.head_revision.snapshot.get("body", ""):
+        return []
+    message = (
+        f"The text begins with lines that look like front matter and were not read (“{line[:80]}”). Fill in the fields "
+        "that they are about, and delete them from the text."
+    )
+    return [Finding(UNREAD_HEAD, message, stops=False, pointer="/body")]
 
 
 def uncompared(post):

@@ -54,11 +54,13 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+\S.*")
 # Where a head without a fence before it ends: Hexo's and Bear's ways.
 _END_ALONE = re.compile(r"-{3,}|_{3,}")
 # An object of JavaScript on one line, whose members are keys as well.
-_EXPORTED = re.compile(r"\s*export\s+(?:const|let|var)\s+\w+[^={]*=\s*\{(.+)")
+_EXPORTED = re.compile(r"\s*export\s+(?:default\s*|(?:const|let|var)\s+\w+[^={]*=\s*)\{(.+)")
 # Lines of a head that are no keys: items of a list, deeper levels, brackets, comments, the beginning of an object.
 _NO_KEY = re.compile(r"\s*(?:-\s.*|[\[\]{}()]+[;,]?|#.*|export\b.*[={]|import\b.*)|\s{2,}\S.*")
 _BEFORE_KEYS = ("<!--", "-->", "```", "~~~", "import ", "[//]:", "[comment]:", "{%", "{#", "{/*", "%%")
 _MAX_HEAD_LINES = 60
+# A fence that low down may still begin a head.
+_MAX_LINES_BEFORE = 10
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -267,7 +269,11 @@ def _head_with_an_end(text, line):
     """The FrontMatter of YAML without a fence before it, which Hexo reads; None if a text begins there."""
     lines = text.split("\n", _MAX_HEAD_LINES)[:_MAX_HEAD_LINES]
     end = next((number for number, text in enumerate(lines) if _END_ALONE.fullmatch(text.rstrip())), 0)
-    if not end or not _PLAIN_LINE.fullmatch(lines[0].rstrip()) or not all(map(_is_of_head, lines[:end])):
+    if (
+        not end
+        or not _PLAIN_LINE.fullmatch(lines[0].rstrip())
+        or not all(map(_is_of_head, filter(str.strip, lines[:end])))
+    ):
         return None
     try:
         values, words = read_yaml("\n".join(lines[:end]), first_line=line, repeated=(repeated := []))
@@ -299,25 +305,46 @@ def _with_unread(head, text):
     is_fenced = any(_FENCE.fullmatch(line.strip()) for line in lines[:start])
     if has_head and (heading or not is_fenced):
         return head
+    found = _unread_line(lines, start, is_fenced=is_fenced, has_heading=bool(heading))
+    if not found and not has_head and (start := _fence_below_other_lines(lines)):
+        found = _unread_line(lines, start, is_fenced=True)
+    if found:
+        head.unread_line, head.unread = before + found, lines[found - 1].strip()
+    return head
+
+
+def _unread_line(lines, start, *, is_fenced, has_heading=False):
+    """The number of the line, from 1, that says in what looks like a head from `start` on whether a text is public."""
+    start = next((number for number in range(start, len(lines)) if lines[number].strip()), start)
     block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), _block(lines[start:])))
     found = [(number, match) for number, line in enumerate(block) for match in _key_lines(line)]
     neutral = sum(bool(_NO_KEY.match(line)) for line in block)
     if 2 * len(found) < len(block) - neutral:
-        return head
-    if heading and not is_fenced and len({number for number, _ in found}) < len(block):
-        return head
+        return 0
+    if has_heading and not is_fenced and len({number for number, _ in found}) < len(block):
+        return 0
     for number, match in found:
         rule = rule_of(match[1])
         value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
         is_short = len(value.split()) <= _WORDS_ALONE or len(found) > 1
         if not rule or rule.ignores_unknown or not is_short:
             continue
-        if heading and not _is_surely_held(match[1], value):
-            # Below its heading a text may well begin with “Status: …”.
-            continue
-        head.unread_line, head.unread = before + start + number + 1, block[number].strip()
-        break
-    return head
+        # Below its heading a text may well begin with “Status: …”, and anywhere with “Published: 4 May 2020”.
+        hold = hold_of(match[1], value, value)
+        is_unsure = hold is None or (has_heading and hold.reason == HoldReason.UNKNOWN)
+        if (is_fenced and not has_heading) or not is_unsure:
+            return start + number + 1
+    return 0
+
+
+def _fence_below_other_lines(lines):
+    """The index of the first key of a fenced head below lines that are none of it, such as `'use client'`; else 0."""
+    for number, line in enumerate(lines[:_MAX_LINES_BEFORE], 1):
+        if _FENCE.fullmatch(line.strip()):
+            block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), lines[number:]))
+            has_end = number + len(block) < len(lines)
+            return number if block and has_end and len(block) <= _MAX_HEAD_LINES and _begins_like_a_head(block) else 0
+    return 0
 
 
 def _key_lines(line):
@@ -327,16 +354,12 @@ def _key_lines(line):
     return [match for part in parts if (match := _KEY_LINE.match(part))]
 
 
-def _is_surely_held(key, value):
-    hold = hold_of(key, value, value)
-    return bool(hold) and hold.reason != HoldReason.UNKNOWN
-
-
 def _is_before_head(line, has_head, heading):
     """Whether a line may stand before the first key of a head: blank, fence, comment, code, import, heading."""
     is_heading = bool(_HEADING.fullmatch(line))
     line = line.strip("\ufeff \t")
-    if not line or _FENCE.fullmatch(line):
+    if not re.search(r"\w", line):
+        # Blank, or a rule of any signs.
         return True
     if is_heading:
         # The title of a page of Notion's, with its properties below.

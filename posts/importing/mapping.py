@@ -324,6 +324,10 @@ class Fields:
     def _take_published_on(self, target, value, words, key):
         if isinstance(words, dict):
             return self._take_day_of_object(words, key)
+        if isinstance(words, list) and words:
+            if len(words) == 1 and isinstance(words[0], str):
+                return self._take_published_on(target, words[0], words[0], key) and False
+            self.hold(Hold(HoldReason.UNKNOWN, f"{key}: {words}"[: publication.MAX_DETAIL]))
         if not isinstance(words, str) or not words.strip() or isinstance(value, bool):
             return False
         if "published_on" in self.record:

@@ -228,8 +228,9 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
         return None
     meanings = meanings_of(values, key)
     shown = _shown(key, words)
+    own_name = plain_key(key).rpartition(".")[2]
     if isinstance(words, list):
-        if plain_key(key) in _NAMES_PARTS:
+        if own_name in _NAMES_PARTS:
             return None
         holds = [hold_of(key, item, item, rule=rule, values=values, dates=dates) for item in words]
         return next((hold for hold in holds if hold), None)
@@ -240,7 +241,7 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
     word = _plain_word("" if words is None else words)
     if word in meanings:
         return None if meanings[word] == PUBLIC else Hold(meanings[word], shown)
-    reason = _reason(rule, plain_key(key), word, words or "", dates)
+    reason = _reason(rule, own_name, word, words or "", dates)
     if reason is None:
         return None
     # A password is nobody's business here.

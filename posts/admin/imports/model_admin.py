@@ -33,6 +33,7 @@ from posts.importing.uploads import (
     store_upload,
 )
 from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin
+from posts.models.authorship import MACHINES
 from posts.models.import_batch import COUNTS
 from posts.operations import HeadMoved, NotAllowed, Refused
 from posts.operations.lift_hold import held_by_reason, plan_lift
@@ -233,6 +234,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
                 "rehearsal": rehearsal_rows(batch.rehearsal),
                 "origins": Origin.choices,
                 "generators": named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
+                "is_by_machine": batch.origin in MACHINES,
                 "opened": approved_posts_of(batch).approved()[:1001].count(),
                 "kept": kept[:50],
                 "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
@@ -500,7 +502,7 @@ def from_text(text, like, label):
 def progress_of(batch):
     """How far an import is: state, rows, per cent of the source, rows a second and seconds left (None: not known)."""
     percent = rate = left = None
-    if batch.source_bytes and batch.state != State.WAITING:
+    if batch.source_bytes and batch.state in (State.RUNNING, State.STOPPED, State.FINISHED):
         # What ends an archive is never read, so that the place reached says less than the state.
         is_read = batch.state == State.FINISHED
         percent = 100 if is_read else min(100, batch.bytes_read * 100 // batch.source_bytes)

@@ -11,7 +11,7 @@ from posts.admin.posts.parts import last_entries, plans_of
 from posts.admin.posts.record_form import placed_images
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
-from posts.content_checks.stored import repeated_posts, uncompared
+from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import approval_obstacles
@@ -72,7 +72,7 @@ def form_context(post, form, images, checklist):
     """What the template of the form needs: the parts with fields and errors, the rows of images and checklist."""
     found, unread = results(form.opened) if post else ([], [])
     if post:
-        found, unread = [*found, *repeated_posts(post)], [*unread, *uncompared(post)]
+        found, unread = [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
     parts = [Part(name, label, fields) for name, label, fields in form.parts()]
     by_id = {part.id: part for part in parts}
     for part in parts:
