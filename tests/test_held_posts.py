@@ -432,6 +432,10 @@ def test_what_names_the_address_of_a_text_there_leads_to_it_here(tmp_path, clien
         ({"status": "future", "post_date": f"{LATER} 00:00:00"}, "scheduled"),
         ({"status": "done"}, "unknown"),
         ({"post_password": "words"}, "password"),
+        ({"meta": [("_jetpack_newsletter_access", "paid_subscribers")]}, "members"),
+        ({"meta": [("_jetpack_newsletter_access", "subscribers")]}, "members"),
+        ({"meta": [("_jetpack_newsletter_access", "everybody")]}, None),
+        ({"is_sticky": "1"}, None),
     ],
 )
 def test_a_wordpress_post_is_held_for_the_reason_that_wordpress_gives(client, fields, reason):

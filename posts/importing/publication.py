@@ -33,8 +33,8 @@ MAX_DETAIL = 200
 WORDS = {
     PUBLIC: (
         "published", "publish", "public", "live", "released", "final", "finished", "complete", "completed", "done",
-        "active", "posted", "visible", "listed", "open", "everyone", "anyone", "all", "always", "local", "new",
-        "deprecated", "featured", "stable", "updated", "evergreen", "budding", "seedling", "sapling",
+        "active", "posted", "visible", "listed", "open", "everyone", "everybody", "anyone", "all", "always", "local",
+        "new", "deprecated", "featured", "stable", "updated", "evergreen", "budding", "seedling", "sapling",
     ),
     HoldReason.DRAFT: (
         "draft", "drafts", "drafted", "wip", "work in progress", "idea", "pending", "review", "in review",
@@ -52,7 +52,8 @@ WORDS = {
     ),
     HoldReason.MEMBERS: (
         "members", "member", "members only", "membership", "subscribers", "subscriber", "subscribers only", "paid",
-        "paid members", "paid members only", "only paid", "only free", "founding", "premium", "paywall", "paywalled",
+        "paid members", "paid members only", "paid subscribers", "paid subscribers all tiers", "only paid", "only free",
+        "founding", "premium", "paywall", "paywalled",
         "tiers", "filter", "patrons", "sponsors", "supporters", "customers", "sent", "email only", "logged in",
         "registered", "users",
     ),
@@ -103,7 +104,8 @@ TABLE = (
          ("status", "post_status", "publication_status", "publishStatus", "publishedStatus", "contentStatus",
           "publicationState", "publishState", "publishedState"),
          "Pelican, Nikola, Ghost, WordPress, MkDocs Material"),
-    Rule(BY_WORD, HoldReason.PRIVATE, ("visibility", "privacy", "privacy.view"), "Ghost, WordPress, Medium, ReadMe"),
+    Rule(BY_WORD, HoldReason.PRIVATE, ("visibility", "privacy", "privacy.view", "_jetpack_newsletter_access"),
+         "Ghost, WordPress (Jetpack), Medium, ReadMe"),
     Rule(BY_WORD, HoldReason.DRAFT, ("state", "stage", "workflow", "access"), "content managers", ignores_unknown=True),
     Rule(BY_WORD, HoldReason.DRAFT, ("layout", "type", "audience"), "Hexo, Substack", ignores_unknown=True,
          only=("draft", "drafts", "private", "unpublished", "unlisted", "hidden", "internal", "members", "paid",

@@ -38,6 +38,8 @@ DEFAULT_FIELDS = {
          "seopresstitlesdesc"], "summary",
     ),
     **dict.fromkeys(["postviewscount", "views"], "view_count"),
+    # Jetpack's word for whether a post is for everybody.
+    "jetpacknewsletteraccess": "held",
     # What WordPress notes for itself: who edits now, what an embed looked like, which template drew the page.
     **dict.fromkeys(
         ["postmodified", "editlock", "editlast", "pingme", "encloseme", "thumbnailid", "wpattachedfile",
