@@ -415,7 +415,7 @@ def test_no_state_of_the_screen_has_an_accessibility_violation_or_scrolls_sidewa
             assert violations(page) == [], f"{name} {panel}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     watched.open(reverse("admin:review_start") + "?view=days%3D9000")
-    assert "the last of this view" in page.locator("h1").inner_text()
+    assert "the end of this list" in page.locator("h1").inner_text()
     assert violations(page) == []
     changed = shown["changed"][0]
     for kind, address in [
