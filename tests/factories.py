@@ -40,6 +40,11 @@ def import_records(*records, **options):
     return import_posts(io.BytesIO(lines.encode()), name="test.jsonl", **options)
 
 
+def fresh(post):
+    """The post as the database has it now, with its texts."""
+    return Post.objects.with_texts().get(pk=post.pk)
+
+
 def approve(post, *, by=None, **options):
     """Approve what is proposed, all boxes ticked and all open flags read; return the post as it is then."""
     post = Post.objects.get(pk=post.pk)

@@ -32,13 +32,9 @@ from posts.operations import (
 )
 from posts.operations.schedule import run_due, schedule_release
 from posts.records.schema import parse_record
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(post):
-    return Post.objects.with_texts().get(pk=post.pk)
 
 
 def write(post, by, text):

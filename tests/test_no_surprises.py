@@ -21,13 +21,9 @@ from posts.operations import (
     undo_decision,
 )
 from posts.operations.schedule import run_due, schedule_release
-from tests.factories import approve, make_post, person
+from tests.factories import approve, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(post):
-    return Post.objects.with_texts().get(pk=post.pk)
 
 
 def edit(post, **changes):

@@ -18,13 +18,9 @@ from posts.operations import (
     submit_revision,
     withdraw_post,
 )
-from tests.factories import RecordFactory, approve, make_post, person
+from tests.factories import RecordFactory, approve, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(post):
-    return Post.objects.get(pk=post.pk)
 
 
 def edit(post, by=None, **changes):

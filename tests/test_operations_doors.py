@@ -22,13 +22,9 @@ from posts.operations import (
     release_revision,
     withdraw_post,
 )
-from tests.factories import approve, import_records, make_post, person
+from tests.factories import approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def fresh(post):
-    return Post.objects.get(pk=post.pk)
 
 
 def edit(post, by=None, **changes):

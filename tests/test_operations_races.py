@@ -22,7 +22,7 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOGETHER = 50
@@ -44,10 +44,6 @@ def at_once(acts):
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
-
-
-def fresh(post):
-    return Post.objects.get(pk=post.pk)
 
 
 def done(results):

@@ -29,14 +29,10 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.schedule import moment_in_zone
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 HOUR = datetime.timedelta(hours=1)
-
-
-def fresh(post):
-    return Post.objects.get(pk=post.pk)
 
 
 def edit(post, **changes):

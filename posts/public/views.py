@@ -273,7 +273,8 @@ def forbidden(request, exception=None):
 
 def csrf_failure(request, reason=""):
     """A form without our own token: from another site, or from before a login or a long pause."""
-    return forbidden(request, "This form has expired. Reload the page and send it again.")
+    context = {"title": "This form has expired", "reason": "Go back, reload the page and send the form again."}
+    return render(request, "403.html", context, status=403)
 
 
 def not_found(request, exception=None):
