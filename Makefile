@@ -54,9 +54,12 @@ bench-pages: venv-dev
 check: lint test-sqlite ## all that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
 
-lint: venv-dev ## look at format, code, the order of packages and missing migrations, without changing anything
+lint: venv-dev ## look at format, code, templates, scripts, style sheets and missing migrations, without changing anything
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m ruff check .
+	@.venv/bin/djlint --lint --quiet --profile django templates/admin
+	@.venv/bin/djlint --lint --quiet --profile jinja templates/public
+	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
 

@@ -97,12 +97,14 @@ if (screenRoot) {
   const tabs = all("[data-tab]");
   const marks = all("[data-mark]");
   let mark = -1;
-  tabs.forEach((tab) => tab.addEventListener("click", () => choose(tabs, tab)));
-  marks.forEach((link, index) => link.addEventListener("click", () => {
-    mark = index;
-    choose(marks, link);
-    choose(tabs, tabs.find((tab) => tab.href === link.href.split("#")[0]));
-  }));
+  tabs.forEach((tab) => { tab.addEventListener("click", () => choose(tabs, tab)); });
+  marks.forEach((link, index) => {
+    link.addEventListener("click", () => {
+      mark = index;
+      choose(marks, link);
+      choose(tabs, tabs.find((tab) => tab.href === link.href.split("#")[0]));
+    });
+  });
   const goToMark = (step) => {
     if (!marks.length) return;
     const next = mark < 0 ? (step > 0 ? 0 : marks.length - 1) : (mark + step + marks.length) % marks.length;
@@ -156,38 +158,30 @@ if (screenRoot) {
   const isTyping = (target) => target.closest?.("textarea, select, dialog, [contenteditable]")
     || target.matches?.("input:not([type=checkbox], [type=radio])");
 
+  // What a key does here and now; nothing when it belongs to the browser.
+  const withControl = (key, panel) => {
+    const send = key === "Enter" && panel?.dataset.panel !== "keys" && panel?.querySelector("button[value]");
+    return send && (() => send.click());
+  };
+  const alone = (key, target, panel) => {
+    if (isTyping(target)) return null;
+    // In a box that is ticked, Enter would send the form.
+    if (key === "Enter" && target.matches?.("input")) return () => {};
+    if (/^[1-9]$/.test(key)) return () => (panel ? chooseReason(panel, key) : tickPoint(key));
+    return panel && inPanel[panel.dataset.panel] !== key ? null : single[key];
+  };
+  const actionOf = (event, panel) => {
+    if (event.isComposing) return null;
+    if (event.key === "Escape") return panel && (() => close(panel));
+    if (!keysOn || event.repeat || event.altKey || event.metaKey) return null;
+    return event.ctrlKey ? withControl(event.key, panel) : alone(event.key, event.target, panel);
+  };
+
   addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    const panel = openPanel();
-    if (event.key === "Escape" && panel) {
-      event.preventDefault();
-      close(panel);
-      return;
-    }
-    if (!keysOn || event.repeat || event.altKey || event.metaKey) return;
-    if (event.ctrlKey) {
-      const send = event.key === "Enter" && panel?.querySelector("button[value]");
-      if (send && panel.dataset.panel !== "keys") {
-        event.preventDefault();
-        send.click();
-      }
-      return;
-    }
-    if (isTyping(event.target)) return;
-    if (event.key === "Enter" && event.target.matches?.("input")) {
-      event.preventDefault();
-      return;
-    }
-    if (/^[1-9]$/.test(event.key)) {
-      event.preventDefault();
-      if (panel) chooseReason(panel, event.key);
-      else tickPoint(event.key);
-      return;
-    }
-    const act = single[event.key];
-    if (!act || (panel && inPanel[panel.dataset.panel] !== event.key)) return;
+    const action = actionOf(event, openPanel());
+    if (!action) return;
     event.preventDefault();
-    act();
+    action();
   });
 
   // A sandboxed frame swallows keys. After a click into it the page takes the focus back; whoever went there by Tab
