@@ -96,10 +96,13 @@ class ReviewMachine(RuleBasedStateMachine):
         steps_taken += 1
         before = self.state()
         entries = AuditEntry.objects.count()
+        refusal = None
         try:
             with transaction.atomic():
                 result = operation(**said)
-        except (Refused, PermissionDenied) as refusal:
+        except (Refused, PermissionDenied) as error:
+            refusal = error
+        if refusal:
             assert self.state() == before, f"a refusal changed something: {refusal}"
             return None
         if self.state() != before:

@@ -421,10 +421,8 @@ def _style_labels(pieces, budget):
         if not piece.is_kept or piece.old == piece.new:
             continue
         old, new = piece.old, piece.new
-        for name in sorted(new.formats - old.formats):
-            labels.append(Label("format", f"now {name}", piece.text))
-        for name in sorted(old.formats - new.formats):
-            labels.append(Label("format", f"no longer {name}", piece.text))
+        labels += [Label("format", f"now {name}", piece.text) for name in sorted(new.formats - old.formats)]
+        labels += [Label("format", f"no longer {name}", piece.text) for name in sorted(old.formats - new.formats)]
         if old.address != new.address:
             labels.append(_address_label(piece, budget))
     # A link over words of two formats is two pieces, and one change.

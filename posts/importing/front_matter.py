@@ -155,15 +155,18 @@ def _fenced_head(text, line):
     head, body = "\n".join(lines[:end]), "\n".join(lines[end + 1 :])
     if len(head.encode(errors="surrogatepass")) > MAX_BYTES:
         raise FrontMatterRefused(f"The front matter is longer than {MAX_BYTES:,} bytes.")
+    if kind == "YAML":
+        return None if len(signs) > 3 and not _begins_like_a_head(lines[:end]) else _yaml_head(head, line, body)
     if kind == "TOML":
         return FrontMatter(*_toml(head, line), body)
-    if kind == "JSON":
-        # Hexo writes the members of the object alone.
-        whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
-        values = _json(whole, line, repeated := [])
-        return FrontMatter(*_both(values), body, repeated=tuple(repeated))
-    if len(signs) > 3 and not _begins_like_a_head(lines[:end]):
-        return None
+    # Hexo writes the members of the object alone.
+    whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
+    values = _json(whole, line, repeated := [])
+    return FrontMatter(*_both(values), body, repeated=tuple(repeated))
+
+
+def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
+    """Return the FrontMatter of YAML whose fence stands on `line`; None if it is a text between two rules."""
     values, words = read_yaml(head, first_line=line + 1, repeated=(repeated := []))
     if isinstance(values, dict):
         return FrontMatter(values, words, body, repeated=tuple(repeated))
@@ -251,18 +254,24 @@ def _plain_head(text):
             values[key].append(line.strip())
         else:
             return None
-    names = {plain_key(key) for key in values}
-    stated = {name for name in names if (rule := rule_of(name)) and not rule.ignores_unknown}
-    first = plain_key(next(iter(values), ""))
-    is_head = first in _PLAIN_KEYS | stated and names & _STRONG_KEYS | stated and (
-        names <= _PLAIN_KEYS | stated or len(names & (_PLAIN_KEYS | stated)) > 1
-    )  # fmt: skip
-    if not is_head:
-        return None
-    if len(values) == 1 and first != "title" and len(" ".join(values[key]).split()) > _WORDS_ALONE:
+    if not _are_of_head(values):
         return None
     said = {key: _plain_value(key, lines) for key, lines in values.items()}
     return FrontMatter(said, said.copy(), text[end:])
+
+
+def _are_of_head(values: dict[str, list[str]]) -> bool:
+    """Whether {key: lines} without fences are a head, and no text that begins with a colon in its first line."""
+    names = {plain_key(key) for key in values}
+    stated = {name for name in names if (rule := rule_of(name)) and not rule.ignores_unknown}
+    known = _PLAIN_KEYS | stated
+    first, lines = next(iter(values.items()), ("", []))
+    first = plain_key(first)
+    if first not in known or not names & (_STRONG_KEYS | stated):
+        return False
+    if not names <= known and len(names & known) <= 1:
+        return False
+    return len(values) > 1 or first == "title" or len(" ".join(lines).split()) <= _WORDS_ALONE
 
 
 def _head_with_an_end(text, line):
@@ -324,17 +333,22 @@ def _unread_line(lines, start, *, is_fenced, has_heading=False):
     if has_heading and not is_fenced and len({number for number, _ in found}) < len(block):
         return 0
     for number, match in found:
-        rule = rule_of(match[1])
-        value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
-        is_short = len(value.split()) <= _WORDS_ALONE or len(found) > 1
-        if not rule or rule.ignores_unknown or not is_short:
-            continue
-        # Below its heading a text may well begin with “Status: …”, and anywhere with “Published: 4 May 2020”.
-        hold = hold_of(match[1], value, value)
-        is_unsure = hold is None or (has_heading and hold.reason == HoldReason.UNKNOWN)
-        if (is_fenced and not has_heading) or not is_unsure:
+        if _says_whether_public(match, is_alone=len(found) == 1, is_fenced=is_fenced, has_heading=has_heading):
             return start + number + 1
     return 0
+
+
+def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, has_heading: bool) -> bool:
+    """Whether a line of a key (a match of _KEY_LINE) says that a text is public or not."""
+    rule = rule_of(match[1])
+    value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
+    if not rule or rule.ignores_unknown or (is_alone and len(value.split()) > _WORDS_ALONE):
+        return False
+    if is_fenced and not has_heading:
+        return True
+    # Below its heading a text may well begin with “Status: …”, and anywhere with “Published: 4 May 2020”.
+    hold = hold_of(match[1], value, value)
+    return hold is not None and not (has_heading and hold.reason == HoldReason.UNKNOWN)
 
 
 def _fence_below_other_lines(lines):
@@ -468,38 +482,50 @@ class _YAML:
     def refuse(self, event, reason):
         raise FrontMatterRefused(f"The front matter {reason} (line {event.start_mark.line + self.first_line}).")
 
-    def take(self, event):
-        if isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self.refuse(event, "holds more than one document")
-        elif isinstance(event, yaml.ScalarEvent):
-            self._check_tag(event, "str")
-            self._note(event, self._scalar(event), event.anchor)
-        elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                self.refuse(event, f"uses *{event.anchor}, which stands nowhere")
-            if self.anchors[event.anchor] is None:
-                self.refuse(event, f"has *{event.anchor} inside itself")
-            pair, size = self.anchors[event.anchor]
-            self._grow(event, size)
-            self._add(event, pair)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._check_tag(event, "seq" if isinstance(event, yaml.SequenceStartEvent) else "map")
-            self._grow(event, 1)
-            if len(self.open) >= MAX_DEPTH:
-                self.refuse(event, f"nests deeper than {MAX_DEPTH} levels")
-            empty = [] if isinstance(event, yaml.SequenceStartEvent) else {}
-            if event.anchor:
-                self.anchors[event.anchor] = None
-            self.open.append([empty, empty.copy(), None, event.anchor, self.count])
-        elif isinstance(event, yaml.CollectionEndEvent):
-            typed, words, _, anchor, before = self.open.pop()
-            if isinstance(typed, dict) and "<<" in typed:
-                typed, words = _merged(typed), _merged(words)
-            if anchor:
-                self.anchors[anchor] = ((typed, words), self.count - before + 1)
-            self._add(event, (typed, words))
+    def take(self, event: yaml.Event) -> None:
+        """Take the next event of the parser. Raises FrontMatterRefused."""
+        match event:
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self.refuse(event, "holds more than one document")
+            case yaml.ScalarEvent():
+                self._check_tag(event, "str")
+                self._note(event, self._scalar(event), event.anchor)
+            case yaml.AliasEvent():
+                self._repeat(event)
+            case yaml.CollectionStartEvent():
+                self._begin(event)
+            case yaml.CollectionEndEvent():
+                self._end(event)
+
+    def _repeat(self, event: yaml.AliasEvent) -> None:
+        if event.anchor not in self.anchors:
+            self.refuse(event, f"uses *{event.anchor}, which stands nowhere")
+        if self.anchors[event.anchor] is None:
+            self.refuse(event, f"has *{event.anchor} inside itself")
+        pair, size = self.anchors[event.anchor]
+        self._grow(event, size)
+        self._add(event, pair)
+
+    def _begin(self, event: yaml.CollectionStartEvent) -> None:
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        self._check_tag(event, "seq" if is_list else "map")
+        self._grow(event, 1)
+        if len(self.open) >= MAX_DEPTH:
+            self.refuse(event, f"nests deeper than {MAX_DEPTH} levels")
+        empty = [] if is_list else {}
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        self.open.append([empty, empty.copy(), None, event.anchor, self.count])
+
+    def _end(self, event: yaml.CollectionEndEvent) -> None:
+        typed, words, _, anchor, before = self.open.pop()
+        if isinstance(typed, dict) and "<<" in typed:
+            typed, words = _merged(typed), _merged(words)
+        if anchor:
+            self.anchors[anchor] = ((typed, words), self.count - before + 1)
+        self._add(event, (typed, words))
 
     def _check_tag(self, event, plain):
         if event.tag and event.tag not in ("!", f"tag:yaml.org,2002:{plain}"):

@@ -340,17 +340,20 @@ def _reason(rule, key, word, words, dates):
         return HoldReason.UNKNOWN if rule.holds == IF_NO and not rule.ignores_unknown else None
     if rule.holds == IF_YES and word in (*EVER, "never"):
         return rule.reason if word in EVER else None
+    if word in YES + NO:
+        return _reason_of_yes_or_no(rule, word)
+    if (key in _NAMES_PARTS and word in _PARTS) or (rule.only and word not in rule.only):
+        return None
+    return _reason_of_word(rule, word, words, dates)
+
+
+def _reason_of_yes_or_no(rule: "Rule", word: str) -> HoldReason | None:
     if rule.holds != BY_WORD:
-        if word in YES + NO:
-            return rule.reason if (word in YES) == (rule.holds == IF_YES) else None
-    elif word in YES:
-        return None
-    elif word in NO:
-        return None if rule.ignores_unknown else HoldReason.UNPUBLISHED
-    if key in _NAMES_PARTS and word in _PARTS:
-        return None
-    if rule.only and word not in rule.only:
-        return None
+        return rule.reason if (word in YES) == (rule.holds == IF_YES) else None
+    return None if word in YES or rule.ignores_unknown else HoldReason.UNPUBLISHED
+
+
+def _reason_of_word(rule: "Rule", word: str, words: object, dates: str) -> HoldReason | None:
     reason = _reasons_of_words().get(word)
     if reason is not None:
         return None if reason == PUBLIC else rule.reason if rule.reason == HoldReason.HIDDEN else reason

@@ -2,6 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
+
+from markdown_it.token import Token
 
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
@@ -143,48 +146,63 @@ class _Reader:
         self.row = None
         self.notes = []
 
-    def read(self):
-        """Returns what blocks_of() promises."""
-        for index, token in enumerate(self.tokens):
-            kind = token.type
-            if kind in ("bullet_list_open", "ordered_list_open"):
-                self.lists_seen += 1
-                first = int(token.attrGet("start") or 1) if kind == "ordered_list_open" else 1
-                name = "ordered" if kind == "ordered_list_open" else "bullet"
-                self.lists.append([name, first - 1, self.lists_seen, first])
-            elif kind in ("bullet_list_close", "ordered_list_close"):
-                self.lists.pop()
-            elif kind == "list_item_open":
-                self.lists[-1][1] += 1
-            elif kind == "blockquote_open":
-                self.quotes += 1
-            elif kind == "blockquote_close":
-                self.quotes -= 1
-            elif kind == "tr_open":
-                self.row = ([], [], token.map, self.tokens[index - 1].type == "thead_open")
-            elif kind == "tr_close":
-                self._add("row", "table head" if self.row[3] else "table row", *self.row[:3])
-                self.row = None
-            elif kind in ("fence", "code_block"):
-                lines = token.content.splitlines(keepends=True)
-                language = read_code_head(token.info).language
-                setting = f"code, {language}" if language else "code"
-                self._add("code", setting, lines, [PLAIN] * len(lines), token.map, language=language)
-            elif kind == "comment":
-                words = split_words(token.content)
-                self._add("comment", "comment, not shown to readers", words, [COMMENT] * len(words), token.map)
-            elif kind == "note_open":
-                self.notes.append(token.meta["label"])
-            elif kind == "note_close":
-                self.notes.pop()
-            elif kind == "hr":
-                self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
-            elif kind == "inline":
-                self._add_inline(token, self.tokens[index - 1])
+    def read(self) -> tuple[list[Block], list[str]]:
+        """Return what blocks_of() promises."""
+        before = None
+        for token in self.tokens:
+            if take := self._TAKE.get(token.type):
+                take(self, token, before)
+            before = token
         loose = [line for line, is_covered in zip(self.lines, self.covered, strict=True) if line and not is_covered]
         return self.blocks, [line for line in loose if line.strip(" >")]
 
-    def _add_inline(self, token, opened):
+    # One method for each type of token that counts; `before` is the token before it.
+
+    def _open_list(self, token: Token, before: Token) -> None:
+        is_numbered = token.type == "ordered_list_open"
+        first = int(token.attrGet("start") or 1) if is_numbered else 1
+        self.lists_seen += 1
+        self.lists.append(["ordered" if is_numbered else "bullet", first - 1, self.lists_seen, first])
+
+    def _close_list(self, token: Token, before: Token) -> None:
+        self.lists.pop()
+
+    def _open_item(self, token: Token, before: Token) -> None:
+        self.lists[-1][1] += 1
+
+    def _open_quote(self, token: Token, before: Token) -> None:
+        self.quotes += 1
+
+    def _close_quote(self, token: Token, before: Token) -> None:
+        self.quotes -= 1
+
+    def _open_row(self, token: Token, before: Token) -> None:
+        self.row = ([], [], token.map, before.type == "thead_open")
+
+    def _close_row(self, token: Token, before: Token) -> None:
+        self._add("row", "table head" if self.row[3] else "table row", *self.row[:3])
+        self.row = None
+
+    def _add_code(self, token: Token, before: Token) -> None:
+        lines = token.content.splitlines(keepends=True)
+        language = read_code_head(token.info).language
+        setting = f"code, {language}" if language else "code"
+        self._add("code", setting, lines, [PLAIN] * len(lines), token.map, language=language)
+
+    def _add_comment(self, token: Token, before: Token) -> None:
+        words = split_words(token.content)
+        self._add("comment", "comment, not shown to readers", words, [COMMENT] * len(words), token.map)
+
+    def _open_note(self, token: Token, before: Token) -> None:
+        self.notes.append(token.meta["label"])
+
+    def _close_note(self, token: Token, before: Token) -> None:
+        self.notes.pop()
+
+    def _add_rule(self, token: Token, before: Token) -> None:
+        self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
+
+    def _add_inline(self, token: Token, opened: Token) -> None:
         tokens, styles = inline_tokens(token.children)
         if self.row is not None:
             if self.row[0]:
@@ -210,6 +228,25 @@ class _Reader:
             elif token.content.strip() == "[checklist]":
                 placed = "checklist"
             self._add("paragraph", "paragraph", tokens, styles, opened.map, placed=placed)
+
+    _TAKE: ClassVar = {
+        "bullet_list_open": _open_list,
+        "ordered_list_open": _open_list,
+        "bullet_list_close": _close_list,
+        "ordered_list_close": _close_list,
+        "list_item_open": _open_item,
+        "blockquote_open": _open_quote,
+        "blockquote_close": _close_quote,
+        "tr_open": _open_row,
+        "tr_close": _close_row,
+        "fence": _add_code,
+        "code_block": _add_code,
+        "comment": _add_comment,
+        "note_open": _open_note,
+        "note_close": _close_note,
+        "hr": _add_rule,
+        "inline": _add_inline,
+    }
 
     def _add(self, kind, setting, tokens, styles, lines, **more):
         start, end = lines

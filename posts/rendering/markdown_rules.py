@@ -495,8 +495,9 @@ def _with_linked_pictures(children):
             if not str(child.attrGet("src") or "").startswith("image:"):
                 waiting.append(child)
         elif child.type == "link_close" and not depth and waiting:
-            for picture in waiting:
-                made.append(Token("picture_address", "", 0, attrs={"src": str(picture.attrGet("src") or "")}))
+            made += [
+                Token("picture_address", "", 0, attrs={"src": str(picture.attrGet("src") or "")}) for picture in waiting
+            ]
             waiting = []
     return made
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -98,32 +99,16 @@ class QueueView:
     def entries(self, *, by, now=None):
         """The QueueEntries that it shows to the person `by`, without order."""
         now = now or timezone.now()
-        entries = QueueEntry.objects.all()
-        if self.reason == GENERATOR:
-            entries = entries.filter(generator_points__gt=0)
-        elif self.reason == WAITING:
-            entries = entries.filter(age_points__gt=0)
-        elif self.reason:
-            entries = entries.filter(_has(QueueLabel.Kind.REASON, self.reason))
-        if self.state:
-            entries = entries.filter(STATES[self.state][1])
-        if self.stack:
-            entries = entries.filter(_has(QueueLabel.Kind.STACK, self.stack))
-        if self.generator:
-            entries = entries.filter(generator=self.generator)
-        if self.batch:
-            entries = entries.filter(batch=self.batch)
-        if self.days:
-            entries = entries.filter(waiting_since__lte=now - timedelta(days=self.days))
-        if self.whose == "me":
-            entries = entries.filter(assigned_to=by)
-        elif self.whose == "nobody":
-            entries = entries.filter(assigned_to=None)
-        elif self.whose == "held":
-            entries = entries.filter(held_by__isnull=False, held_until__gt=now)
-        elif self.whose:
-            entries = entries.filter(assigned_to=int(self.whose))
-        return entries
+        conditions = [
+            self.reason and _condition_of_reason(self.reason),
+            self.state and STATES[self.state][1],
+            self.stack and _has(QueueLabel.Kind.STACK, self.stack),
+            self.generator and Q(generator=self.generator),
+            self.batch and Q(batch=self.batch),
+            self.days and Q(waiting_since__lte=now - timedelta(days=self.days)),
+            self.whose and _condition_of_person(self.whose, by, now),
+        ]
+        return QueueEntry.objects.filter(*filter(None, conditions))
 
     def countable(self, *, by, now=None):
         """Rows to count in place of entries(): as many, and for a reason or a stack alone one walk over an index."""
@@ -132,6 +117,18 @@ class QueueView:
         if self.stack and self == QueueView(stack=self.stack):
             return _labels(QueueLabel.Kind.STACK, self.stack)
         return self.entries(by=by, now=now)
+
+
+def _condition_of_reason(reason: str) -> Q | Exists:
+    columns = {GENERATOR: "generator_points", WAITING: "age_points"}
+    return Q((f"{columns[reason]}__gt", 0)) if reason in columns else _has(QueueLabel.Kind.REASON, reason)
+
+
+def _condition_of_person(whose: str, by: User, now: datetime) -> Q:
+    """Return the condition that a post is assigned to somebody, or claimed at this moment ("held")."""
+    if whose == "held":
+        return Q(held_by__isnull=False, held_until__gt=now)
+    return Q(assigned_to={"me": by, "nobody": None}[whose] if whose in ("me", "nobody") else int(whose))
 
 
 def _labels(kind, name):

@@ -7,6 +7,7 @@ the days and puts right whatever else may have gone wrong.
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -77,6 +78,11 @@ class Facts:
     is_back: bool = False
     approved_in_part_by: str = ""
     submitted_at: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the proposed text."""
+        return self.post["head_revision__fingerprint"]
 
 
 def reasons_of(facts):
@@ -309,50 +315,74 @@ def _write_labels(known, labels):
     )
 
 
-def _facts(ids, *, from_record):
+def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
+    """Return the Facts of those posts among `ids` that wait, by primary key, in as many queries for one as for many."""
     columns = COLUMNS if from_record else [*COLUMNS, "intro", "body"]
     posts = Post.objects.waiting().filter(pk__in=ids, head_revision__isnull=False).order_by().values(*columns)
     facts = {post["pk"]: Facts(post) for post in posts}
-    for pk, reason in (
-        ReviewFlag.objects.filter(post__in=facts, cleared_at=None).order_by().values_list("post_id", "reason")
-    ):
+    flags = ReviewFlag.objects.filter(post__in=facts, cleared_at=None).order_by()
+    for pk, reason in flags.values_list("post_id", "reason"):
         facts[pk].flags[reason] += 1
-    if from_record:
-        return facts
+    if not from_record:
+        _note_checks(facts)
+        _note_twins(facts)
+        _note_reports(facts)
+        _note_decisions(facts)
+        _note_submissions(facts)
+    return facts
+
+
+def _note_checks(facts: dict[int, Facts]) -> None:
+    """Note the results of the checks of each proposed text."""
     by_fingerprint = defaultdict(list)
     for fact in facts.values():
-        by_fingerprint[fact.post["head_revision__fingerprint"]].append(fact)
+        by_fingerprint[fact.fingerprint].append(fact)
     results = CheckResult.objects.filter(fingerprint__in=by_fingerprint, checks_key=checks_key()).values(
         "fingerprint", "stops", "broken_code", "contradicted_claims", "unsourced_images"
     )
     for result in results:
         for fact in by_fingerprint[result["fingerprint"]]:
             fact.checks = result
+
+
+def _note_twins(facts: dict[int, Facts]) -> None:
+    """Note whether each proposed text was compared with the others, and its nearest near-duplicate."""
     for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
-        facts[pk].is_compared = fingerprint == facts[pk].post["head_revision__fingerprint"]
+        facts[pk].is_compared = fingerprint == facts[pk].fingerprint
     twins = TextTwin.objects.filter(post__in=facts).order_by("similarity", "-twin_id")
     for pk, similarity, twin in twins.values_list("post_id", "similarity", "twin_id"):
         if facts[pk].is_compared:
             facts[pk].twin = (similarity, twin)
+
+
+def _note_reports(facts: dict[int, Facts]) -> None:
+    """Note how many open reports of readers each post has."""
     reports = ReaderReport.objects.filter(post__in=facts, answered_at=None).order_by().values_list("post_id")
     for pk, count in reports.annotate(Count("pk")):
         facts[pk].reports = count
+
+
+def _note_decisions(facts: dict[int, Facts]) -> None:
+    """Note what people have decided about each post before: whether it was turned down, or approved in part."""
     decided = Review.objects.filter(revision__post__in=facts, undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
     rows = decided.order_by().values_list("revision__post_id", "outcome", "fingerprint").distinct()
-    in_part = set()
+    in_part = {}
     for pk, outcome, fingerprint in rows:
         if outcome != Review.Outcome.APPROVED_IN_PART:
             facts[pk].is_back = True
-        elif fingerprint == facts[pk].post["head_revision__fingerprint"]:
-            in_part.add(pk)
+        elif fingerprint == facts[pk].fingerprint:
+            in_part[pk] = facts[pk]
     if in_part:
-        _note_approvals_in_part({pk: facts[pk] for pk in in_part})
+        _note_approvals_in_part(in_part)
+
+
+def _note_submissions(facts: dict[int, Facts]) -> None:
+    """Note when the proposed text of each post that a person submitted was submitted."""
     typed = [pk for pk, fact in facts.items() if fact.post["head_revision__status"] == Revision.Status.IN_REVIEW]
     submitted = AuditEntry.objects.filter(post__in=typed, action="submitted").order_by().values_list("post_id")
     for pk, moment in submitted.annotate(Max("made_at")):
         if moment > facts[pk].post["head_revision__created_at"]:
             facts[pk].submitted_at = moment
-    return facts
 
 
 def _note_approvals_in_part(facts):
@@ -360,7 +390,7 @@ def _note_approvals_in_part(facts):
     about = defaultdict(list)
     decisions = Review.objects.filter(revision__post__in=facts, undone_at=None).select_related("revision", "reviewer")
     for decision in decisions.defer("revision__snapshot").order_by("pk"):
-        if decision.fingerprint == facts[decision.revision.post_id].post["head_revision__fingerprint"]:
+        if decision.fingerprint == facts[decision.revision.post_id].fingerprint:
             about[decision.revision.post_id].append(decision)
     for pk, found in about.items():
         readers, *_ = readers_of(found)

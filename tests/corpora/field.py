@@ -125,9 +125,11 @@ class Outcome:
 
     def wrong(self):
         """What is not as expected.toml says, in sentences."""
-        expected = self.expected
-        if not expected:
-            return
+        if self.expected:
+            yield from self._wrong_report(self.expected)
+            yield from self._wrong_posts(self.expected.get("post", []))
+
+    def _wrong_report(self, expected):
         if (words := expected.get("error", "")) not in self.error or bool(words) != bool(self.error):
             yield f"error {self.error!r}, and not {words!r}"
         for words in expected.get("report", []):
@@ -142,7 +144,8 @@ class Outcome:
         for words in reasons:
             if not any(words in reason for reason in self.refused):
                 yield f"nothing was refused with {words!r}: {self.refused}"
-        wanted = expected.get("post", [])
+
+    def _wrong_posts(self, wanted):
         if len(wanted) != len(self.posts):
             yield f"{len(self.posts)} posts, and not {len(wanted)}"
         for of_post in wanted:
@@ -183,34 +186,34 @@ class Shown:
         if self.post.held != is_held or (self.status == 200) == is_held:
             yield f"held: {self.post.held} and GET {self.status}, and not held: {is_held}"
         if "images" in expected:
-            images = self.record.get("image_sources", [])
-            if len(images) != len(expected["images"]):
-                yield f"{len(images)} images, and not {len(expected['images'])}"
-            for image, wanted in zip(images, expected["images"], strict=False):
-                if wrong := [name for name, value in wanted.items() if image.get(name) != value]:
-                    yield f"the image {image} differs in {', '.join(wrong)}"
+            yield from self._wrong_images(expected["images"])
+        yield from self._wrong_findings(expected)
+        yield from self._wrong_page(expected)
+
+    def _wrong_images(self, expected):
+        images = self.record.get("image_sources", [])
+        if len(images) != len(expected):
+            yield f"{len(images)} images, and not {len(expected)}"
+        for image, wanted in zip(images, expected, strict=False):
+            if wrong := [name for name, value in wanted.items() if image.get(name) != value]:
+                yield f"the image {image} differs in {', '.join(wrong)}"
+
+    def _wrong_findings(self, expected):
         checks = {finding.check for finding in self.findings}
         for check in expected.get("findings", []):
             if check not in checks:
                 yield f"no finding {check}"
         for start in expected.get("no_findings", []):
             yield from (f"the finding {check}" for check in sorted(checks) if check.startswith(start))
+
+    def _wrong_page(self, expected):
         for address in expected.get("addresses", []):
             response = self.client.get(address)
             if response.get("Location", "") != self.post.get_absolute_url():
                 yield f"{address} answers {response.status_code} and leads to {response.get('Location')!r}"
-        for words in expected.get("shows", []):
-            if words not in self.words:
-                yield f"the page does not show {words!r}"
-        for words in expected.get("lacks", []):
-            if words in self.words:
-                yield f"the page shows {words!r}"
-        for piece in expected.get("html", []):
-            if piece not in self.html:
-                yield f"the page has no {piece!r}"
-        for piece in expected.get("no_html", []):
-            if piece in self.html:
-                yield f"the page has {piece!r}"
+        for place, wanted, unwanted in ((self.words, "shows", "lacks"), (self.html, "html", "no_html")):
+            yield from (f"the page has no {part!r}" for part in expected.get(wanted, []) if part not in place)
+            yield from (f"the page has {part!r}" for part in expected.get(unwanted, []) if part in place)
         if expected.get("links_within"):
             places = {html.unescape(place) for place in re.findall(r'\sid="([^"]*)"', self.html)}
             links = {unquote(html.unescape(link)) for link in re.findall(r'href="#([^"]*)"', self.html)}

@@ -321,37 +321,61 @@ def _visit_site(tally, browser, site, payloads, posts, several):
             print(f"\r{sum(visits.values()):,} pages", end="", file=sys.stderr, flush=True)
         watch.visit(site + address, then)
 
+    _visit_posts(partial(visit, public), partial(visit, desk), posts, several)
+    _ask(partial(visit, public), partial(visit, desk), payloads)
+    _visit_lists(partial(visit, desk))
+    _visit_approved(partial(visit, public), partial(visit, desk), posts)
+    _tell(tally, visits, public, desk)
+
+
+def _visit_posts(read, work, posts, several):
+    """Visit the pages of each post; read: as a reader; work: as somebody on the desk."""
     for post in posts:
-        visit(public, "article", post.get_absolute_url())
-        visit(public, "JSON of the record", reverse("posts:record", args=[post.slug]))
+        read("article", post.get_absolute_url())
+        read("JSON of the record", reverse("posts:record", args=[post.slug]))
     for post in several:
-        visit(desk, "preview", reverse("admin:posts_post_preview", args=[post.pk]))
+        work("preview", reverse("admin:posts_post_preview", args=[post.pk]))
         form = reverse("admin:posts_post_change", args=[post.pk])
-        visit(desk, "form, then with errors, then a conflict", form, _send_wrong_and_stale)
-        visit(desk, "revision", reverse("admin:posts_revision_change", args=[post.head_revision_id]))
+        work("form, then with errors, then a conflict", form, _send_wrong_and_stale)
+        work("revision", reverse("admin:posts_revision_change", args=[post.head_revision_id]))
+
+
+def _ask(read, work, payloads):
+    """Send each payload in addresses, questions and forms."""
     for payload in payloads:
         raw = quote(payload.encode("utf-8", "replace"), safe="")[:2000]
-        visit(public, "address that is not there, and question", f"/posts/{raw}/?q={raw}&page={raw}")
-        visit(desk, "question to the list of posts", f"{reverse('admin:posts_post_changelist')}?q={raw}")
+        read("address that is not there, and question", f"/posts/{raw}/?q={raw}&page={raw}")
+        work("question to the list of posts", f"{reverse('admin:posts_post_changelist')}?q={raw}")
     for start in range(0, len(payloads), TOGETHER):
         names = payloads[start : start + TOGETHER]
-        visit(public, f"{TOGETHER} names at the login", reverse("admin:login"), partial(_log_in, names=names))
+        read(f"{TOGETHER} names at the login", reverse("admin:login"), partial(_log_in, names=names))
+
+
+def _visit_lists(work):
+    """Visit what the import refused, and every page of the lists."""
     for issue in ImportIssue.objects.filter(line=1).values_list("pk", flat=True):
-        visit(desk, "refused row", reverse("admin:posts_importissue_change", args=[issue]))
+        work("refused row", reverse("admin:posts_importissue_change", args=[issue]))
     for name in ("post", "revision", "importissue", "importbatch", "auditentry"):
         for number in range(1, (_rows(name) - 1) // 50 + 2):
-            visit(desk, "lists of the desk", f"{reverse(f'admin:posts_{name}_changelist')}?p={number}")
+            work("lists of the desk", f"{reverse(f'admin:posts_{name}_changelist')}?p={number}")
+
+
+def _visit_approved(read, work, posts):
+    """Approve all posts, a few at a time, and visit the pages that name them."""
     reviewer = person()
     for start in range(0, len(posts), APPROVED_AT_ONCE):
         for post in posts[start : start + APPROVED_AT_ONCE]:
             approve(post, by=reviewer)
         for address in ("/", "/feed/", "/sitemap.xml", posts[start].get_absolute_url()):
-            visit(public, "home, feed, sitemap, similar posts", address)
-        visit(desk, "first page of the desk", reverse("admin:index"))
+            read("home, feed, sitemap, similar posts", address)
+        work("first page of the desk", reverse("admin:index"))
     for name in ("release", "review"):
         for number in range(1, (len(posts) - 1) // 50 + 2):
-            visit(desk, "lists of the desk", f"{reverse(f'admin:posts_{name}_changelist')}?p={number}")
+            work("lists of the desk", f"{reverse(f'admin:posts_{name}_changelist')}?p={number}")
 
+
+def _tell(tally, visits, public, desk):
+    """Write into `tally` what both browsers saw."""
     tally.count("pages visited", sum(visits.values()))
     tally.lines += [f"  {place}: {number:,}" for place, number in visits.items()]
     ran, foreign, violations = (

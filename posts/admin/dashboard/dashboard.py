@@ -176,10 +176,10 @@ def site_signs(person, now):
     refused = ScheduledRelease.objects.filter(
         state=ScheduledRelease.State.REFUSED, settled_at__gt=now - REFUSED_PLANS
     ).order_by("-settled_at")
-    for plan in refused.select_related("post")[:3]:
-        signs.append(
-            Sign("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
-        )
+    signs += [
+        Sign("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
+        for plan in refused.select_related("post")[:3]
+    ]
     if not settings.INDEXING:
         signs.append(Sign("warns", "Search engines: closed", "The whole site is switched off for them."))
     order = ["stops", "warns", "fine"]

@@ -206,10 +206,9 @@ def _obstacles(post, eyes, *, by, flags, found):
         count = len(failing)
         words = "1 required check fails" if count == 1 else f"{count} required checks fail"
         kinds.append(("check", words, "checks"))
-    for words in said:
-        if words not in stops:
-            kinds.append(("own" if words in own else "state", words.rstrip("."), "history"))
-    return kinds
+    return kinds + [
+        ("own" if words in own else "state", words.rstrip("."), "history") for words in said if words not in stops
+    ]
 
 
 def _links(snapshot):

@@ -308,10 +308,11 @@ class _Converter:
         # A first row of one wide cell is no head of columns: it says what the table is about.
         while len(rows) > 1 and len(rows[0]) == 1 and _columns_of(rows[0][0]) > 1:
             blocks += self._blocks(rows.pop(0)[0].children, href)
-        rows = [
-            [part for cell in row for part in (cell, *(Element("td") for _ in range(_columns_of(cell) - 1)))]
-            for row in rows
-        ]
+        lines = self._table_lines([_as_wide_as_shown(row) for row in rows], href)
+        return [*blocks, ("table", "\n".join(lines))] if lines else blocks
+
+    def _table_lines(self, rows: list[list[Element]], href: str) -> list[str]:
+        """Return the lines of a Markdown table; none if no cell holds a word."""
         width = min(max(map(len, rows)), MAX_COLUMNS)
         lines = []
         for row in rows:
@@ -321,10 +322,9 @@ class _Converter:
             words += [""] * (width - len(words))
             if any(words):
                 lines.append(f"| {' | '.join(words)} |")
-        if not lines:
-            return blocks
-        lines.insert(1, f"|{' --- |' * width}")
-        return [*blocks, ("table", "\n".join(lines))]
+        if lines:
+            lines.insert(1, f"|{' --- |' * width}")
+        return lines
 
     def _figure(self, element, href):
         captions = [child for child in element.children if _is_caption(child)]
@@ -412,24 +412,27 @@ class _Converter:
             self.is_fallback = before
             return pieces
         mark = _EMPHASIS.get(tag)
-        if mark in self.marks:
-            # What is bold already gets no bolder.
-            mark = None
-        self.marks += [mark] if mark else []
-        pieces = self._inline(element.children)
-        if mark:
+        # What is bold already gets no bolder.
+        if mark and mark not in self.marks:
+            self.marks.append(mark)
+            pieces = self._inline(element.children)
             self.marks.pop()
             return _marked(pieces, ("open", mark), ("close", mark))
-        if tag in BLOCKS:
-            return [("text", " "), *pieces, ("text", " ")]
-        if tag == "a":
-            return self._linked(pieces, self._address(element.attributes.get("href", "")), element)
-        if tag in ("sup", "sub"):
-            return _shifted(pieces, _RAISED if tag == "sup" else _LOWERED)
-        if tag in ("abbr", "acronym"):
-            return [*pieces, *self._explained(element)]
-        if tag == "q":
-            return [("text", "“"), *pieces, ("text", "”")]
+        return self._around(element, self._inline(element.children))
+
+    def _around(self, element: Element, pieces: list) -> list:
+        """Return the pieces of what is in an element with what the element itself adds to them."""
+        match element.tag:
+            case tag if tag in BLOCKS:
+                return [("text", " "), *pieces, ("text", " ")]
+            case "a":
+                return self._linked(pieces, self._address(element.attributes.get("href", "")), element)
+            case "sup" | "sub":
+                return _shifted(pieces, _RAISED if element.tag == "sup" else _LOWERED)
+            case "abbr" | "acronym":
+                return [*pieces, *self._explained(element)]
+            case "q":
+                return [("text", "“"), *pieces, ("text", "”")]
         return pieces
 
     def _explained(self, element):
@@ -574,6 +577,11 @@ def _rows_of(table):
         elif child.tag not in ("colgroup", "col"):
             rows.append([_cell(child)])
     return [row for row in rows if row], captions
+
+
+def _as_wide_as_shown(row: list[Element]) -> list[Element]:
+    """Return the cells of a row, with empty ones behind each that spans several columns."""
+    return [part for cell in row for part in (cell, *(Element("td") for _ in range(_columns_of(cell) - 1)))]
 
 
 def _columns_of(cell):
@@ -742,33 +750,35 @@ def _merged(pieces):
     """Pieces with neighbouring texts as one, one space for many, none at the ends of lines, no break at the ends."""
     merged = []
     for piece in pieces:
-        kind = piece[0]
-        if kind in ("image", "paragraph") or piece == ("text", ""):
-            continue
-        if kind == "text":
-            words = piece[1]
-            if words[0] == " " and _ends_with_space(merged):
-                words = words[1:]
-            if merged and merged[-1][0] == "text":
-                merged[-1][1].append(words)
-            elif words:
-                merged.append(("text", [words]))
-        elif kind == "break":
-            _strip_end(merged)
-            if merged and merged[-1][0] != "break":
-                merged.append(piece)
-        elif kind == "open" and merged and merged[-1] == ("close", piece[1]):
-            # Two of a kind side by side are one.
-            merged.pop()
-        elif kind == "code" and merged and merged[-1][0] == "code":
-            merged += _code_span(merged.pop()[2] + piece[2])
-        else:
-            merged.append(piece)
+        if piece[0] not in ("image", "paragraph") and piece != ("text", ""):
+            _append(merged, piece)
     _strip_end(merged)
     while merged and merged[-1][0] == "break":
         merged.pop()
         _strip_end(merged)
     return [("text", "".join(piece[1])) if piece[0] == "text" else piece for piece in merged]
+
+
+def _append(merged: list, piece: tuple) -> None:
+    """Add a piece to those of a line; texts in it are lists of words until the line is whole."""
+    kind, last = piece[0], merged[-1] if merged else ("", "")
+    if kind == "text":
+        words = piece[1][1:] if piece[1][0] == " " and _ends_with_space(merged) else piece[1]
+        if last[0] == "text":
+            last[1].append(words)
+        elif words:
+            merged.append(("text", [words]))
+    elif kind == "break":
+        _strip_end(merged)
+        if merged and merged[-1][0] != "break":
+            merged.append(piece)
+    elif kind == "open" and last == ("close", piece[1]):
+        # Two of a kind side by side are one.
+        merged.pop()
+    elif kind == "code" and last[0] == "code":
+        merged += _code_span(merged.pop()[2] + piece[2])
+    else:
+        merged.append(piece)
 
 
 def _ends_with_space(merged):

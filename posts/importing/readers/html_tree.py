@@ -67,10 +67,13 @@ class Element:
 
     def text(self):
         """Its text as it stands there; a line break is one."""
-        parts = []
-        for child in self.children:
-            parts.append(child if isinstance(child, str) else "\n" if child.tag == "br" else child.text())
-        return "".join(parts)
+        return "".join(map(_text_of, self.children))
+
+
+def _text_of(node: "str | Element") -> str:
+    if isinstance(node, str):
+        return node
+    return "\n" if node.tag == "br" else node.text()
 
 
 def parse_html(text):
@@ -117,20 +120,13 @@ def _tokens(text):
             yield "text", html.unescape(text[place:found]), None
             place = found
             continue
-        if text.startswith("<!--", place):
-            end = text.find("-->", place + 4)
-            # A comment without an end hides the rest from a browser; the words are kept.
-            place = end + 3 if end >= 0 else place + 4
+        if text.startswith(("<!", "<?"), place):
+            end = _end_of_unshown(text, place)
             if end < 0:
+                # Without an end it hides the rest from a browser; the words are kept.
                 yield "text", html.unescape(text[place:].replace("<!--", "")), None
                 return
-            continue
-        if text.startswith(("<!", "<?"), place):
-            end = text.find(">", place)
-            if end < 0:
-                yield "text", html.unescape(text[place:]), None
-                return
-            place = end + 1
+            place = end
             continue
         tag, attributes, end = _tag(text, place)
         if not tag:
@@ -152,6 +148,12 @@ def _tokens(text):
                 if tag in _SHOWN_RAW:
                     yield "text", html.unescape(raw), None
                 yield "end", tag, None
+
+
+def _end_of_unshown(text: str, place: int) -> int:
+    """Return where the comment or declaration at `place` ends; -1 if it has no end."""
+    sign, end = ("-->", text.find("-->", place + 4)) if text.startswith("<!--", place) else (">", text.find(">", place))
+    return end + len(sign) if end >= 0 else -1
 
 
 def _tag(text, place):

@@ -119,7 +119,16 @@ class Command(BaseCommand):
         )
         for reason, count in batch.skip_reasons.items():
             self.stdout.write(f"  {count:,} skipped: {one_line(reason)}.")
-        breakdown = batch.breakdown
+        self.show_breakdown(batch.breakdown)
+        self.show_origin(batch)
+        if batch.conflict:
+            self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
+        if batch.refused:
+            kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
+            raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
+
+    def show_breakdown(self, breakdown: dict) -> None:
+        """Show what became of the rows by kind and reason, and what was held."""
         for reason, count in breakdown.get("refusals", {}).items():
             self.stdout.write(f"  {count:,} refused: {one_line(reason)}")
         for kind, numbers in breakdown.get("kinds", {}).items():
@@ -138,12 +147,6 @@ class Command(BaseCommand):
             self.stdout.write(f"    {one_line(value)}: {count:,}")
         for warning, count in breakdown.get("warnings", {}).items():
             self.stdout.write(f"  {count:,} × {one_line(warning)}.")
-        self.show_origin(batch)
-        if batch.conflict:
-            self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
-        if batch.refused:
-            kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
-            raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
 
     def show_origin(self, batch):
         """Who wrote the posts as far as anybody said so, and what the records name."""
