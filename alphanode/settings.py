@@ -256,7 +256,7 @@ def _database(url):
     options["connect_timeout"] = 2
     # A machine that is gone, or a firewall that forgot the connection, is noticed within half a minute.
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-    # The statements of the busiest pages (posts.db.prepared), and no others, are planned once for each connection.
+    # Only the statements of the busiest pages (posts.db.prepared_query) are planned once for each connection.
     options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":

@@ -147,7 +147,7 @@ def fill(*, listed, waiting, texts, say=print):
 
     from posts.listing.site_stats import store_figures
     from posts.models import Post, StaleNeighbours
-    from posts.related.similar import find_stale_neighbours, mark_all_stale
+    from posts.related.related_posts import find_stale_neighbours, mark_all_stale
     from posts.review_queue.ranking import rank_queue
 
     if Post.objects.exists():

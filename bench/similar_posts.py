@@ -106,7 +106,7 @@ def main():
         from django.db import connection
 
         from posts.models import StaleNeighbours
-        from posts.related.similar import find_stale_neighbours, mark_all_stale
+        from posts.related.related_posts import find_stale_neighbours, mark_all_stale
 
         settings.DEBUG = False
         logging.disable(logging.INFO)

@@ -4,7 +4,7 @@ from django.urls import get_resolver, reverse
 
 from posts.models import Post, Term
 from posts.operations import withdraw_post
-from posts.related.similar import find_stale_neighbours
+from posts.related.related_posts import find_stale_neighbours
 from tests.factories import approve, make_post, person
 
 IMAGES = [

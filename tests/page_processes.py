@@ -35,7 +35,7 @@ from posts.operations import (
 )
 from posts.operations.release import releasable_revision
 from posts.public.sitemaps import URLS_PER_FILE
-from posts.related.similar import find_stale_neighbours
+from posts.related.related_posts import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS

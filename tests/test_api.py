@@ -14,7 +14,7 @@ from posts.operations import change_slug, flag_post, record_revision, withdraw_p
 from posts.public.api.parameters import KINDS
 from posts.records.schema import FIELDS
 from tests.factories import approve, make_post, person
-from tests.test_pages import FULL_RECORD, full_post
+from tests.test_public_pages import FULL_RECORD, full_post
 
 pytestmark = pytest.mark.django_db
 

@@ -28,7 +28,7 @@ from posts.page_cache.page import Page
 from posts.page_cache.shared import deployment_name
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.near_duplicates import sketch_posts
-from posts.related.similar import find_stale_neighbours
+from posts.related.related_posts import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
 from tests.waiting import PATIENT_SECONDS, wait_until

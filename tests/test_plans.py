@@ -12,7 +12,7 @@ from posts.listing.site_stats import store_figures
 from posts.models import Post, SketchBand, Term, TextTwin
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.near_duplicates import sketch_posts
-from posts.related.similar import find_stale_neighbours
+from posts.related.related_posts import find_stale_neighbours
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.long_tables import lengthen
 

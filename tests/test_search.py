@@ -21,8 +21,8 @@ from posts.search.spelling import distance, near_words
 from posts.search.tokens import WORD, hits_in, stem_of, words_in
 from tests.every_page import make_every_page
 from tests.factories import approve, make_post, person
-from tests.test_lists import released, slugs_on
-from tests.test_pages import words_of
+from tests.test_public_lists import released, slugs_on
+from tests.test_public_pages import words_of
 
 pytestmark = pytest.mark.django_db
 

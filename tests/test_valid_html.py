@@ -61,7 +61,7 @@ def test_every_page_type_is_valid(tmp_path, settings):
         write(tmp_path, "report sent", client.post(report, {"reason": "facts", "note": "Look."}, follow=True))
         write(tmp_path, "400", client.get("/", headers={"host": "not a host"}))
         write(tmp_path, "403", Client(enforce_csrf_checks=True).post(report, {"reason": "facts"}))
-        settings.ROOT_URLCONF = "tests.test_pages"
+        settings.ROOT_URLCONF = "tests.test_public_pages"
         write(tmp_path, "500", client.get("/broken/"))
     assert len(list(tmp_path.iterdir())) == len(pages) + 6
     assert errors_in(tmp_path) == {}

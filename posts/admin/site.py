@@ -45,11 +45,11 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self):
         """Before the addresses of the records: those of pages that no ModelAdmin holds."""
         # Here and not above: their models can't be read before this site stands.
-        from posts.admin.posts import compare, flags, releases
+        from posts.admin.posts import diff, flags, releases
         from posts.admin.review import queue, screen
 
         pages = [path for module in (releases, flags, queue, screen) for path in module.page_urls(self)]
-        return [*compare.compare_urls(self), *pages, *super().get_urls()]
+        return [*diff.compare_urls(self), *pages, *super().get_urls()]
 
     def _places(self, request):
         if not self.has_permission(request):

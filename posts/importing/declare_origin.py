@@ -5,7 +5,7 @@ from posts.db.change_log import LISTS, SWITCHES, note_changes
 from posts.errors import require
 from posts.listing.site_stats import store_figures
 from posts.models import ImportBatch, Origin
-from posts.operations.patience import patience
+from posts.operations.timeouts import patience
 
 
 @transaction.atomic

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.errors import require
-from posts.importing.decisions import decide_chunk, known_line_hashes, validated
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
+from posts.importing.plan import decide_chunk, known_line_hashes, validated
 from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source

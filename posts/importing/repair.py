@@ -4,9 +4,9 @@ from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.errors import Refused, require
-from posts.importing.decisions import decide_chunk, validated
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import busy_message, write_decisions
+from posts.importing.plan import decide_chunk, validated
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue

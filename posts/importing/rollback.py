@@ -13,8 +13,8 @@ from posts.importing.pipeline import CHUNK_ROWS, busy_message
 from posts.importing.writers import writer_for
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
-from posts.operations.patience import patience
 from posts.operations.release import move_back, revoke_approvals, rollback_target
+from posts.operations.timeouts import patience
 from posts.review_queue.ranking import admit_posts
 
 COUNTS = ("withdrawn", "set_back", "kept", "approved_since")

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef
 
-from posts.db.prepared import Prepared, planned_rows
+from posts.db.prepared_query import Prepared, planned_rows
 from posts.models import ListedText, PostTerm, Term
 from posts.page_cache.shared_cache import keep, recall
 

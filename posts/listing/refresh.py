@@ -10,7 +10,7 @@ from posts.listing.terms import terms_of
 from posts.models import ListedText, Neighbour, PostTerm, Revision, Term
 from posts.models.authorship import MACHINES
 from posts.models.post import generator_of
-from posts.related.similar import mark_stale
+from posts.related.related_posts import mark_stale
 from posts.rendering.images import picture_addresses
 from posts.search import forget_texts, index_texts
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Case, F, When
 from django.db.models.functions import Coalesce
 
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.listing.publication_date import first_day
 from posts.models import Post
 from posts.models.authorship import MACHINES

@@ -5,7 +5,7 @@ from posts.models.post import Post
 
 
 class Neighbour(models.Model):
-    """A listed post that a reader of another one may go on to, found in the background (posts.related.similar)."""
+    """A related post of a listed one, found in the background (posts.related.related_posts)."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="neighbours")
     neighbour = models.ForeignKey(Post, models.CASCADE, related_name="+")

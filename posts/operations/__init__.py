@@ -5,13 +5,13 @@ from posts.operations.assign import assign_post
 from posts.operations.bulk import begin_bulk, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
 from posts.operations.claim import claim_post, let_go
-from posts.operations.desk import forget_view, save_view, switch_keys
 from posts.operations.flag import clear_flag, flag_post, raise_rule_flag
 from posts.operations.record_revision import create_post, record_revision, submit_revision
 from posts.operations.release import note_observed_result, release_revision, roll_back, withdraw_post
 from posts.operations.report import TooManyReports, answer_report, report_problem
 from posts.operations.restore import restore_revision
 from posts.operations.review import approval_obstacles, confirm_live, decide, decide_many
+from posts.operations.saved_views import forget_view, save_view, switch_keys
 from posts.operations.schedule import cancel_schedule, run_due, schedule_release
 from posts.operations.undo import undo_decision
 from posts.review_queue.claims import HeldByAnother

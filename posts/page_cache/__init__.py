@@ -15,9 +15,9 @@ from urllib.parse import quote, unquote_plus
 
 from posts.logs import log_hit, request_id_for
 from posts.page_cache.freshness import Freshness
-from posts.page_cache.marks import ANYTHING, Mark, mark_page
 from posts.page_cache.memory import Memory
 from posts.page_cache.page import Page
+from posts.page_cache.policy import ANYTHING, Mark, mark_page
 
 __all__ = ["ANYTHING", "Freshness", "Mark", "PageCache", "mark_page"]
 

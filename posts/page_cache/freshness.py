@@ -5,7 +5,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from posts.page_cache.marks import ANYTHING
+from posts.page_cache.policy import ANYTHING
 
 logger = logging.getLogger("posts.page_cache")
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.listing.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_along, rarest_first
 from posts.listing.site_stats import FIGURES_SECONDS, site_figures
 from posts.listing.summaries import read_lines

@@ -14,14 +14,14 @@ from django.db import connection
 from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Cast
 
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.listing.publication_date import place_in_lists
 from posts.listing.summaries import Line, with_lines
 from posts.listing.terms import stacks_of, terms_of
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.models.fields import OrderedJSONField
 from posts.public.term_links import slugs_of_terms
-from posts.related.similar import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
+from posts.related.related_posts import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 
 # Looked at for a text whose neighbours are not kept.
 LOOKED_AT = 3 * SHOWN
@@ -74,8 +74,8 @@ class WayOn:
 def way_on(post, record, *, is_listed):
     """The WayOn from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
 
-    A listed post has the neighbours that the background keeps for it (posts.related.similar). Any other text, and one
-    that was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone.
+    A listed post has those that the background keeps for it (posts.related.related_posts). Any other text, and one that
+    was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone.
     Every post named is listed at this moment, and none is a near-duplicate.
     """
     all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))

@@ -15,7 +15,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
-from posts.db.prepared import planned_rows
+from posts.db.prepared_query import planned_rows
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
 from posts.models.term import INDEXABLE_FROM

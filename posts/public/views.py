@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from posts.db.change_log import LISTS, keys_of_post, stack_key
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.listing.article_html import hosts_key, rendered_article, with_stored_article
 from posts.listing.facets import most_used
 from posts.listing.site_stats import FIGURES_SECONDS, site_figures

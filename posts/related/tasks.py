@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
-from posts.related.similar import find_stale_neighbours
+from posts.related.related_posts import find_stale_neighbours
 
 
 @job("find similar posts", every=timedelta(seconds=20))

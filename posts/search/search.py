@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.db import connection
 
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.models import ListedText
 from posts.search.backends import engine_for
 from posts.search.query_parser import MAX_WORDS, Query, read_query

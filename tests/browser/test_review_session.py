@@ -9,7 +9,7 @@ from django.urls import reverse
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.operations import decide, flag_post, record_revision, report_problem, submit_revision
 from posts.operations.claim import claim_post
-from posts.operations.desk import switch_keys
+from posts.operations.saved_views import switch_keys
 from tests.browser.axe import violations
 from tests.factories import RecordFactory, import_records, make_post, person
 

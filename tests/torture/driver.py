@@ -75,7 +75,7 @@ def watch(events):
 def plant(mutant):
     """Move the checkpoint out of the chunk's transaction."""
     from posts.importing import pipeline
-    from posts.importing.decisions import decide_chunk
+    from posts.importing.plan import decide_chunk
 
     move, write = pipeline.move_checkpoint, pipeline._Run._write
     pipeline.move_checkpoint = lambda batch, columns: None

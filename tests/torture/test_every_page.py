@@ -110,7 +110,7 @@ def pages(browser_page, settings):
     """{name: address} of every page type that a reader can come to, with an article in each state that shows one."""
     settings.DEBUG = False
     # The site, and addresses that break on purpose.
-    settings.ROOT_URLCONF = "tests.test_pages"
+    settings.ROOT_URLCONF = "tests.test_public_pages"
     pages = {name: address for name, (address, _) in make_every_page(kinds=Term.Kind.values).items()}
     asked = full_post()
     decide(

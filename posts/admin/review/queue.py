@@ -28,8 +28,8 @@ from posts.operations import (
 )
 from posts.operations.assign import reviewers
 from posts.operations.bulk import right_for
-from posts.operations.desk import keys_are_on
 from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
+from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import undo_decision
 from posts.review_queue import weights
 from posts.review_queue.counts import capped_counts, said_count, short_count
@@ -217,7 +217,7 @@ class PointsPage(DeskView):
     title = "What the points mean"
 
     def get(self, request):
-        return self.page("points", weights=[WEIGHTS[code] for code in weights.CODES])
+        return self.page("risk_score", weights=[WEIGHTS[code] for code in weights.CODES])
 
 
 class Claim(DeskView):

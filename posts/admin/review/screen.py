@@ -20,7 +20,7 @@ from django.views import View
 
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
-from posts.admin.posts.compare import comparison_context
+from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.screen_context import neighbours, screen_context, undo_context
 from posts.diff import default_pair
@@ -28,7 +28,7 @@ from posts.models import QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
 from posts.operations.claim import claim_post, let_go
-from posts.operations.desk import keys_are_on, switch_keys
+from posts.operations.saved_views import keys_are_on, switch_keys
 from posts.review_queue.claims import held_by_another
 from posts.review_queue.order import Place, QueueView, next_item, place_of
 

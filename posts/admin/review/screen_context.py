@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.lists import status_badge
-from posts.admin.posts.compare import comparison_context
+from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
@@ -16,8 +16,8 @@ from posts.diff import default_pair
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision, own_text_obstacles
 from posts.operations import approval_obstacles
-from posts.operations.desk import keys_are_on
 from posts.operations.review import can_be_decided, repeats_live
+from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
 from posts.rendering.blocks import blocks_of
 from posts.rendering.images import is_allowed_image_url

@@ -1,7 +1,7 @@
 import time
 
 from posts.management.base import BaseCommand
-from posts.related.similar import find_stale_neighbours, mark_all_stale
+from posts.related.related_posts import find_stale_neighbours, mark_all_stale
 
 
 class Command(BaseCommand):

@@ -18,7 +18,7 @@ from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
 from posts.review_queue.ranking import rank_queue
 from posts.review_queue.weights import WEIGHTS
 from tests.factories import make_post, person
-from tests.test_queue import again, turn_down
+from tests.test_review_queue import again, turn_down
 
 pytestmark = pytest.mark.django_db
 QUEUE = "admin:queue"

@@ -13,7 +13,7 @@ from posts.jobs import Interrupted, registered_jobs
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.public.related import way_on
-from posts.related.similar import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
+from posts.related.related_posts import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from posts.review_queue.ranking import rank_queue
 from tests.browser.axe import violations
 from tests.browser.test_admin_pages import sign_in
 from tests.factories import make_post, person
-from tests.test_queue import turn_down
+from tests.test_review_queue import turn_down
 
 pytestmark = pytest.mark.browser
 QUEUE = "/admin/queue/"

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from django.db import connection
 
-from posts.db.prepared import Prepared
+from posts.db.prepared_query import Prepared
 from posts.models import Post
 from tests.factories import make_post
 

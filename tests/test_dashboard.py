@@ -25,9 +25,9 @@ from posts.review_queue.counts import (
 )
 from posts.review_queue.ranking import rank_queue
 from tests.factories import RecordFactory, approve, import_records, make_post, person
-from tests.test_queue import turn_down
-from tests.test_queue_pages import words_of
-from tests.test_site_figures import random_act
+from tests.test_review_queue import turn_down
+from tests.test_review_queue_pages import words_of
+from tests.test_site_stats import random_act
 
 pytestmark = pytest.mark.django_db
 

@@ -41,7 +41,7 @@ def bound(view, site):
 
 
 def comparison_context(post, old, new):
-    """What the partials under admin/posts/compare/ take: `comparison`, `old`, `new` (Revision) and `post`.
+    """What the partials under admin/posts/diff/ take: `comparison`, `old`, `new` (Revision) and `post`.
 
     The review screen includes _marks.html, _sides.html and _summary.html with it.
     """
@@ -109,7 +109,7 @@ def compare_view(request, pk, site):
             "restore_warning": rolled_back_warning(old, standing_approval(old)),
             "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
         }
-    response = TemplateResponse(request, "admin/posts/compare/compare.html", context)
+    response = TemplateResponse(request, "admin/posts/diff/diff.html", context)
     # This page frames previews of its own post, and nothing else.
     response.page_kind = "framing"
     return response
@@ -123,7 +123,7 @@ def marked_view(request, pk, site):
         raise Http404("This post has one text; there is nothing to compare it with.")
     context = comparison_context(post, *pair)
     context["marked"] = marked_html(context["comparison"], pair[1].snapshot)
-    response = TemplateResponse(request, "admin/posts/compare/paper.html", context)
+    response = TemplateResponse(request, "admin/posts/diff/marked.html", context)
     response.page_kind = "preview"
     return response
 
