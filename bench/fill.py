@@ -145,9 +145,9 @@ def fill(*, listed, waiting, texts, say=print):
     from django.db import connection
     from django.utils import timezone
 
-    from posts.listing.site_stats import store_figures
+    from posts.listing.site_stats import store_site_stats
     from posts.models import Post, StaleNeighbours
-    from posts.related.related_posts import find_stale_neighbours, mark_all_stale
+    from posts.related.related_posts import find_stale_related_posts, mark_all_stale
     from posts.review_queue.ranking import rank_queue
 
     if Post.objects.exists():
@@ -166,10 +166,10 @@ def fill(*, listed, waiting, texts, say=print):
     # Once for each: that they appeared one after the other is no concern of a site that is filled at once.
     StaleNeighbours.objects.all().delete()
     mark_all_stale()
-    told("similar posts found for", find_stale_neighbours())
+    told("similar posts found for", find_stale_related_posts())
     told("more that wait", bring_in(records(waiting, min(waiting, texts), first=5_000_000), "bench, waiting"))
     rank_queue()
-    store_figures()
+    store_site_stats()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     told("ready", Post.objects.count())

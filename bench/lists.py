@@ -251,7 +251,7 @@ def main():
         from django.utils import timezone
 
         from posts.listing.rebuild import _name_terms
-        from posts.listing.site_stats import store_figures
+        from posts.listing.site_stats import store_site_stats
         from posts.search.index import _learn
 
         settings.DEBUG = False
@@ -264,7 +264,7 @@ def main():
         _learn({"kubernetes", "postgresql", "django", "queue", "worker"})
         _name_terms()
         began = time.perf_counter()
-        store_figures()
+        store_site_stats()
         counted = time.perf_counter() - began
         print(
             f"{connection.display_name}: {arguments.count:,} posts are listed (filled in {seconds:.0f} s, "

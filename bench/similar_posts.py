@@ -61,17 +61,17 @@ def page_cost(visits):
     from django.test.utils import CaptureQueriesContext
 
     from posts.models import Post
-    from posts.public.related import way_on
+    from posts.public.related import related_posts
 
     newest = Post.objects.latest("pk").pk
     posts = Post.objects.with_texts().filter(pk__in=range(1, newest + 1, max(1, newest // visits)))
     times = []
     for post in posts:
         began = time.perf_counter()
-        way_on(post, post.live_revision.snapshot, is_listed=True)
+        related_posts(post, post.live_revision.snapshot, is_listed=True)
         times.append((time.perf_counter() - began) * 1000)
     with CaptureQueriesContext(connection) as captured:
-        way_on(post, post.live_revision.snapshot, is_listed=True)
+        related_posts(post, post.live_revision.snapshot, is_listed=True)
     times.sort()
     return statistics.median(times), times[round(len(times) * 0.95) - 1], captured
 
@@ -106,7 +106,7 @@ def main():
         from django.db import connection
 
         from posts.models import StaleNeighbours
-        from posts.related.related_posts import find_stale_neighbours, mark_all_stale
+        from posts.related.related_posts import find_stale_related_posts, mark_all_stale
 
         settings.DEBUG = False
         logging.disable(logging.INFO)
@@ -121,7 +121,7 @@ def main():
         for what in ("found for the first time", "found again, nothing changed"):
             mark_all_stale()
             began, worked = time.perf_counter(), time.process_time()
-            found = find_stale_neighbours()
+            found = find_stale_related_posts()
             wall, work = time.perf_counter() - began, time.process_time() - worked
             print(f"{what:30}{found / wall:8,.0f} posts/s   ({work / found * 1000:.2f} ms work of the process a post)")
         p50, p95, captured = page_cost(arguments.visits)

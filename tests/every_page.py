@@ -4,7 +4,7 @@ from django.urls import get_resolver, reverse
 
 from posts.models import Post, Term
 from posts.operations import withdraw_post
-from posts.related.related_posts import find_stale_neighbours
+from posts.related.related_posts import find_stale_related_posts
 from tests.factories import approve, make_post, person
 
 IMAGES = [
@@ -77,7 +77,7 @@ def make_every_page(*, kinds=("stack",)):
     hostile = make_post(released=True, title=HOSTILE, topic=HOSTILE, stack=[HOSTILE], tools=[HOSTILE], notes=[HOSTILE])
     for number in range(4):
         make_post(released=True, language="en", tags=["queues"], title=f"Draining in {number} steps")
-    find_stale_neighbours()
+    find_stale_related_posts()
     articles = {
         "waiting": waiting,
         "approved": approved,

@@ -35,7 +35,7 @@ from posts.operations import (
 )
 from posts.operations.release import releasable_revision
 from posts.public.sitemaps import URLS_PER_FILE
-from posts.related.related_posts import find_stale_neighbours
+from posts.related.related_posts import find_stale_related_posts
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS
@@ -53,7 +53,7 @@ SETTINGS = {
     "LOG_LEVEL": "WARNING",
 }
 # What waits for a person must not run dry: approvals come more often than others.
-ACTS = (
+ACTIONS = (
     "edit bring_in approve approve approve reject flag clear withdraw release go_back move switch switch take_back"
     " undo_import settle"
 ).split()
@@ -206,7 +206,7 @@ class RandomChanges:
 
     def step(self):
         """Do one thing; return its name, or None where it was refused."""
-        act = getattr(self, self.chance.choice(ACTS))
+        act = getattr(self, self.chance.choice(ACTIONS))
         post = Post.objects.with_texts().get(source_id=self.chance.choice(self.sources))
         try:
             changed = act(post)
@@ -272,7 +272,7 @@ class RandomChanges:
     def settle(self, post):
         """What the background does afterwards."""
         follow_batch_switch(post.last_batch)
-        return find_stale_neighbours()
+        return find_stale_related_posts()
 
     def take_back(self, post):
         review = Review.objects.order_by("pk").last()

@@ -19,8 +19,8 @@ from posts.operations import (
     confirm_live,
     decide,
     decide_many,
+    flag_by_check,
     flag_post,
-    raise_rule_flag,
     record_revision,
     release_revision,
     report_problem,
@@ -299,7 +299,7 @@ class ReviewMachine(RuleBasedStateMachine):
         text = post.live_revision if on_live and post.live_revision else post.head_revision
         answered = post.review_flags.filter(rule="twins", fingerprint=text.fingerprint, cleared_at__isnull=False)
         was_answered = answered.exists()
-        raised = self.act(raise_rule_flag, post=post, rule="twins", fingerprint=text.fingerprint)
+        raised = self.act(flag_by_check, post=post, rule="twins", fingerprint=text.fingerprint)
         assert not (was_answered and raised), "a rule asked again what a person had answered"
 
     @rule(number=posts)

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from posts.admin.posts.actions import ACTS
+from posts.admin.posts.actions import ACTIONS
 from posts.models import AuditEntry, Post, Review, Revision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -290,7 +290,7 @@ MAY = {
 @pytest.mark.parametrize("act", MAY)
 def test_each_act_is_for_its_groups_and_by_post_only(client, act, group):
     post = make_post(released=True, flagged=True)
-    assert set(MAY) == set(ACTS)
+    assert set(MAY) == set(ACTIONS)
     if group:
         client.force_login(person(group))
         assert client.get(address(post, act)).status_code == 405

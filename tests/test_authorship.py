@@ -21,7 +21,7 @@ from posts.importing.repair import repair_row
 from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import open_source
 from posts.listing.rebuild import rebuild_lists
-from posts.listing.site_stats import SiteFigures, count_figures, site_figures, store_figures
+from posts.listing.site_stats import SiteStats, count_site_stats, site_stats, store_site_stats
 from posts.models import AuditEntry, ImportBatch, ListedText, Origin, PageChange, Post, SiteFigure, Term
 from posts.models.authorship import TYPED, WRITERS, Writing, writing_of
 from posts.operations import (
@@ -216,7 +216,7 @@ def test_readers_who_were_led_back_see_who_wrote_the_text_before(client):
 def test_a_declaration_changes_every_surface_at_once_and_no_approval(client):
     post = made("not_stated", is_edited=False, state="approved")
     batch, approval = post.first_batch, post.live_approval_id
-    store_figures()
+    store_site_stats()
     before = shown(client, post)
     byline = "<span>By <bdi>Jane Doe</bdi></span>"
     assert byline in before["articles"]
@@ -348,18 +348,18 @@ def test_the_numbers_of_the_site_tell_who_wrote_the_posts():
         make_post(origin=origin, released=True)
     approve(create_post(RecordFactory(), by=person("Editors")))
     create_post(RecordFactory(), by=person("Editors"))
-    figures = site_figures()
+    figures = site_stats()
     assert figures.origins == [*([origin, 1, 1] for origin in Origin.values), [TYPED, 1, 0]]
     # As a version of the site leaves it that keeps no import with a listed text.
     ListedText.objects.update(source_batch=None)
-    assert [row for row in count_figures().origins if row[1]] == [["not_stated", 4, 1], [TYPED, 1, 0]]
+    assert [row for row in count_site_stats().origins if row[1]] == [["not_stated", 4, 1], [TYPED, 1, 0]]
     rebuild_lists()
-    assert count_figures().origins == figures.origins
+    assert count_site_stats().origins == figures.origins
 
 
 def test_the_home_page_claims_machines_only_where_all_articles_are_theirs(client):
     def claim():
-        store_figures()
+        store_site_stats()
         return re.search(r'home-title">\s*Technical articles, (.*?) <span', client.get("/").content.decode())[1]
 
     assert claim() == "reviewed by"
@@ -367,7 +367,7 @@ def test_the_home_page_claims_machines_only_where_all_articles_are_theirs(client
     assert claim() == "written by machines and reviewed by"
     make_post(released=True, origin="people")
     assert claim() == "reviewed by"
-    assert SiteFigures(counted_at=None).listed_origins == set()
+    assert SiteStats(counted_at=None).listed_origins == set()
 
 
 def listed_titles(client, address):

@@ -17,7 +17,7 @@ from posts.content_checks import check, findings, registered_checks, results, st
 from posts.content_checks.code import syntax_problem
 from posts.content_checks.registry import MAX_TOLD, Check, _checks, checks_key
 from posts.content_checks.scan import scan_new_texts
-from posts.content_checks.stored import TEXT_REPEATS, UNREAD_HEAD, check_revisions, results_of, results_of_post
+from posts.content_checks.stored import NEAR_DUPLICATES, UNREAD_HEAD, check_revisions, results_of, results_of_post
 from posts.content_checks.tasks import read_new_texts
 from posts.models import CheckResult, Post, Revision
 from posts.operations import Refused, decide_many
@@ -204,7 +204,7 @@ def test_a_hostile_text_goes_through_all_checks(name):
 def test_every_check_is_documented_with_its_severity_and_no_other():
     rows = re.findall(r"^\| `([a-z-]+)` \| (stops|advises) \|", Path("docs/checks.md").read_text(), re.MULTILINE)
     registered = {check.id: check.severity for check in registered_checks().values()}
-    assert dict(rows) == registered | {TEXT_REPEATS: "advises", UNREAD_HEAD: "advises"}
+    assert dict(rows) == registered | {NEAR_DUPLICATES: "advises", UNREAD_HEAD: "advises"}
     assert len(rows) == len(dict(rows))
 
 
@@ -321,7 +321,7 @@ def test_a_scan_that_is_stopped_goes_on_where_it_was(monkeypatch):
     monkeypatch.setattr("posts.content_checks.scan.CHUNK", 2)
     import_records(*(RecordFactory() for _ in range(5)))
     with pytest.raises(Stopped):
-        scan_new_texts(between=stop)
+        scan_new_texts(on_checkpoint=stop)
     assert CheckResult.objects.count() == 2
     assert scan_new_texts() == (3, 3)
     assert Post.objects.filter(sketch__isnull=False).count() == 5

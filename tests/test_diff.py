@@ -73,8 +73,8 @@ def canonical(record):
 
 def sides(change):
     """Both texts as the rows of a TextChange tell them: [text of a block] in the order of each."""
-    old = ["".join(p.text for p in row.old_pieces) for row in change.rows if row.old and row.old.place]
-    new = ["".join(p.text for p in row.new_pieces) for row in change.rows if row.new and row.new.place]
+    old = ["".join(p.text for p in row.old_segments) for row in change.rows if row.old and row.old.place]
+    new = ["".join(p.text for p in row.new_segments) for row in change.rows if row.new and row.new.place]
     return old, new
 
 
@@ -169,8 +169,8 @@ def test_every_kind_of_change_is_named(old, new, what):
 def test_a_changed_address_shows_both_addresses():
     label = compared("The [rule](https://a.example/x).", "The [rule](https://a.example/y).").texts[2].rows[0].labels[0]
     assert label.text == "rule"
-    assert "".join(p.text for p in label.pieces if not p.is_added) == "https://a.example/x"
-    assert "".join(p.text for p in label.pieces if not p.is_removed) == "https://a.example/y"
+    assert "".join(p.text for p in label.segments if not p.is_added) == "https://a.example/x"
+    assert "".join(p.text for p in label.segments if not p.is_removed) == "https://a.example/y"
 
 
 def test_an_item_that_moved_is_one_mark_with_two_places():
@@ -185,7 +185,7 @@ def test_a_sentence_written_anew_reads_as_out_and_in_without_crumbs():
         "Most teams notice this only when customers complain. A stale lock is worse than a lost job, for years.",
         "In our measurements of this a few deploys left locks. A stale lock is worse than a lost job, for years.",
     ).texts[2].rows[0]  # fmt: skip
-    assert [piece.sign for piece in row.pieces] == ["-", "+", " "]
+    assert [segment.sign for segment in row.segments] == ["-", "+", " "]
 
 
 def test_images_name_what_changed_about_them():
@@ -271,7 +271,7 @@ def test_hostile_texts_of_a_mebibyte_are_shown_whole_where_word_by_word_would_ta
     comparison = compared(old, new)
     assert not comparison.is_empty
     body = comparison.texts[2]
-    told = "".join("".join(p.text for p in row.old_pieces) for row in body.rows if row.old)
+    told = "".join("".join(p.text for p in row.old_segments) for row in body.rows if row.old)
     assert "".join(told.split()) == "".join("".join(block.text for block in blocks_of(old)[0]).split())
 
 

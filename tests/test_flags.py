@@ -8,7 +8,7 @@ from django.utils.dateparse import parse_datetime
 from lxml import etree
 
 from posts.models import Post, ReviewFlag
-from posts.operations import Refused, clear_flag, flag_post, raise_rule_flag, record_revision, report_problem
+from posts.operations import Refused, clear_flag, flag_by_check, flag_post, record_revision, report_problem
 from posts.rendering.dates import day
 from tests.factories import approve, make_post, person
 
@@ -128,25 +128,25 @@ def test_a_flag_that_makes_no_sense_is_refused(said, words):
 def test_a_rule_asks_once_about_one_text_and_again_about_another():
     post = make_post(released=True, summary="First.")
     found = {"rule": "repeats", "fingerprint": post.live_revision.fingerprint, "note": "Like post 7."}
-    flag = raise_rule_flag(post, **found)
+    flag = flag_by_check(post, **found)
     assert str(flag) == "A check found something: Like post 7." and not Post.objects.indexable().exists()
-    assert raise_rule_flag(post, **found) is None
+    assert flag_by_check(post, **found) is None
     approve(post)
     assert Post.objects.indexable().exists()
-    assert raise_rule_flag(post, **found) is None
-    assert raise_rule_flag(post, **{**found, "rule": "other"}) is not None
+    assert flag_by_check(post, **found) is None
+    assert flag_by_check(post, **{**found, "rule": "other"}) is not None
     clear_flag(ReviewFlag.objects.get(rule="other"), by=person("Staff"), note="Looked.")
-    assert raise_rule_flag(post, **{**found, "rule": "other"}) is None
+    assert flag_by_check(post, **{**found, "rule": "other"}) is None
     record_revision(post, {**post.working_record(), "summary": "Second."}, by=person("Editors"))
     head = Post.objects.get().head_revision.fingerprint
-    assert raise_rule_flag(post, **{**found, "fingerprint": head}) is not None
+    assert flag_by_check(post, **{**found, "fingerprint": head}) is not None
 
 
 def test_a_rule_that_read_a_text_of_the_past_says_nothing():
     post = make_post(summary="First.")
     old = post.head_revision.fingerprint
     record_revision(post, {**post.working_record(), "summary": "Second."}, by=person("Editors"))
-    assert raise_rule_flag(post, rule="repeats", fingerprint=old) is None
+    assert flag_by_check(post, rule="repeats", fingerprint=old) is None
     assert not ReviewFlag.objects.exists()
 
 

@@ -20,7 +20,7 @@ from posts.rendering.markdown import (
     MAX_BRACKETS,
     MAX_COLOURED,
     MAX_DEPTH,
-    MAX_SIGNS,
+    MAX_SPECIAL_CHARACTERS,
     MAX_TEXT,
     TAGS,
     render_text,
@@ -168,8 +168,8 @@ def test_a_text_may_nest_and_one_that_nests_too_deep_stands_as_it_was_written(ma
     ("body", "reason"),
     [
         ("[" * (MAX_BRACKETS + 1), "opening brackets"),
-        ("&" * (MAX_SIGNS + 1), "signs that might mean something"),
-        ("*a*\n" * (MAX_SIGNS // 3 + 2), "signs that might mean something"),
+        ("&" * (MAX_SPECIAL_CHARACTERS + 1), "signs that might mean something"),
+        ("*a*\n" * (MAX_SPECIAL_CHARACTERS // 3 + 2), "signs that might mean something"),
         (f"[a]: /{'x' * 9000}\n\n" + "[a]" * 1000, "long address"),
         ("a" * (MAX_TEXT + 1), "longer than"),
     ],
@@ -179,7 +179,7 @@ def test_a_text_that_would_cost_minutes_stands_as_it_was_written(body, reason):
     assert AS_WRITTEN in shown and reason in shown and html.escape(body) in shown
 
 
-@pytest.mark.parametrize("code", ["[" * (MAX_BRACKETS + 1), "&" * (MAX_SIGNS + 1)])
+@pytest.mark.parametrize("code", ["[" * (MAX_BRACKETS + 1), "&" * (MAX_SPECIAL_CHARACTERS + 1)])
 def test_brackets_and_signs_inside_code_cost_nothing_and_are_counted_nowhere(code):
     assert AS_WRITTEN not in render_text({"body": f"```\n{code}\n```"}).html
 

@@ -22,10 +22,10 @@ from posts.related.near_duplicates import (
     SketchedText,
     band_keys,
     jaccard,
+    near_duplicate_counts,
+    near_duplicates_of,
     signature_of,
     sketch_posts,
-    twin_counts,
-    twins_of,
 )
 from tests.factories import RecordFactory, import_records, make_post, person
 
@@ -84,11 +84,11 @@ def test_twins_are_seen_from_both_sides_with_their_exact_similarity():
     words = text(1).split()
     first, second, third = posts_of(" ".join(words), " ".join([*words[:-2], "other", "words"]), text(2))
     assert sketch_posts([first, second, third]) == 3
-    twin = twins_of(Post.objects.get(pk=first))[0]
+    twin = near_duplicates_of(Post.objects.get(pk=first))[0]
     assert twin.twin_id == second and twin.similarity == pytest.approx(114 / 118)
-    assert [t.twin_id for t in twins_of(Post.objects.get(pk=second))] == [first]
-    assert twins_of(Post.objects.get(pk=third)) == []
-    assert twin_counts([first, second, third]) == {first: (1, twin.similarity), second: (1, twin.similarity)}
+    assert [t.twin_id for t in near_duplicates_of(Post.objects.get(pk=second))] == [first]
+    assert near_duplicates_of(Post.objects.get(pk=third)) == []
+    assert near_duplicate_counts([first, second, third]) == {first: (1, twin.similarity), second: (1, twin.similarity)}
 
 
 @pytest.mark.django_db

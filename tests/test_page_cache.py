@@ -22,13 +22,13 @@ from posts.importing.rollback import roll_back_batch
 from posts.logs import json_formatter
 from posts.models import Post
 from posts.operations import change_slug, flag_post, record_revision, roll_back, withdraw_post
-from posts.page_cache import Freshness, PageCache, mark_page, part_read, shared_cache
+from posts.page_cache import Freshness, PageCache, cache_page, part_read, shared_cache
 from posts.page_cache.memory import Memory
 from posts.page_cache.page import Page
 from posts.page_cache.shared import deployment_name
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.near_duplicates import sketch_posts
-from posts.related.related_posts import find_stale_neighbours
+from posts.related.related_posts import find_stale_related_posts
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.page_processes import read_while_changing
 from tests.waiting import PATIENT_SECONDS, wait_until
@@ -71,7 +71,7 @@ class Small:
     def __init__(self, answer=None, **options):
         self.clock, self.made = Clock(), 0
         self.log = Log(self.clock)
-        self.answer = answer or (lambda environ: mark_page(page(f"<p>{self.made}"), keys=["a"]))
+        self.answer = answer or (lambda environ: cache_page(page(f"<p>{self.made}"), keys=["a"]))
         cache = PageCache(
             self.application, freshness=self.log.freshness, clock=self.clock, **{"max_bytes": 1_000_000} | options
         )
@@ -187,7 +187,7 @@ def test_what_stands_in_the_query_makes_no_second_copy_of_an_article(site):
 
 def test_a_page_that_reads_its_query_is_kept_for_each_part_that_it_reads():
     def answer(environ):
-        return mark_page(page(environ["QUERY_STRING"]), keys=["a"], takes=["q", "page"])
+        return cache_page(page(environ["QUERY_STRING"]), keys=["a"], vary_on=["q", "page"])
 
     small = Small(answer)
     assert small.get("/search/?q=a&utm=1").text == "q=a&utm=1"
@@ -198,7 +198,7 @@ def test_a_page_that_reads_its_query_is_kept_for_each_part_that_it_reads():
 
 
 def test_a_name_behind_percent_signs_makes_no_page_for_others():
-    small = Small(lambda environ: mark_page(page(environ["QUERY_STRING"]), keys=["a"], takes=["q"]))
+    small = Small(lambda environ: cache_page(page(environ["QUERY_STRING"]), keys=["a"], vary_on=["q"]))
     small.get("/search/?q=a")
     assert small.get("/search/?%71=evil").text == "%71=evil"
     assert small.get("/search/").text == ""
@@ -215,7 +215,7 @@ def test_the_part_of_a_query_that_is_read_reads_the_same(pairs):
 
 
 def test_a_page_that_says_nothing_of_its_query_is_kept_for_each_query():
-    small = Small(lambda environ: mark_page(page(environ["QUERY_STRING"]), keys=["a"]))
+    small = Small(lambda environ: cache_page(page(environ["QUERY_STRING"]), keys=["a"]))
     assert [small.get(f"/?{query}").text for query in ("a", "b", "")] == ["a", "b", ""]
     assert [small.get(f"/?{query}").text for query in ("a", "b", "")] == ["a", "b", ""]
     assert small.made == 3
@@ -225,11 +225,11 @@ def test_a_page_that_says_nothing_of_its_query_is_kept_for_each_query():
     "response",
     [
         lambda: page(),
-        lambda: mark_page(page(Set_Cookie="a=b")),
-        lambda: mark_page(page(Vary="Cookie")),
-        lambda: mark_page(page(Vary="Accept-Language")),
-        lambda: mark_page(page(Cache_Control="private, no-store")),
-        lambda: mark_page(HttpResponse("x", status=404)),
+        lambda: cache_page(page(Set_Cookie="a=b")),
+        lambda: cache_page(page(Vary="Cookie")),
+        lambda: cache_page(page(Vary="Accept-Language")),
+        lambda: cache_page(page(Cache_Control="private, no-store")),
+        lambda: cache_page(HttpResponse("x", status=404)),
     ],
     ids=["unmarked", "cookie", "for one reader", "by language", "private", "not found"],
 )
@@ -243,7 +243,7 @@ def test_what_is_not_one_whole_page_for_everybody_is_passed_on_as_it_is(response
 
 def streamed(size):
     parts = (b"%d," % number for number in range(size))
-    return mark_page(StreamingHttpResponse(parts, headers={"Cache-Control": "public", "Content-Type": "text/xml"}))
+    return cache_page(StreamingHttpResponse(parts, headers={"Cache-Control": "public", "Content-Type": "text/xml"}))
 
 
 def test_a_page_that_is_streamed_is_kept_like_any_other():
@@ -364,7 +364,7 @@ def test_an_article_follows_a_similar_post(site):
 @with_posts
 def test_a_similar_post_that_comes_back_is_shown_again(site):
     post, similar = make_post(released=True, slug="one"), make_post(released=True, slug="two")
-    find_stale_neighbours()
+    find_stale_related_posts()
     flagged(similar)
     assert "/posts/two/" not in site.later().get(post.get_absolute_url()).text
     assert site.get(post.get_absolute_url()).is_hit
@@ -375,7 +375,7 @@ def test_a_similar_post_that_comes_back_is_shown_again(site):
 @with_posts
 def test_a_similar_post_whose_import_is_opened_again_is_shown_again(site):
     post, similar = make_post(released=True, slug="one"), make_post(released=True, slug="two")
-    find_stale_neighbours()
+    find_stale_related_posts()
     switched_off(similar)
     assert "/posts/two/" not in site.get(post.get_absolute_url()).text
     assert site.get(post.get_absolute_url()).is_hit
@@ -409,7 +409,7 @@ def test_a_similar_post_that_turns_out_to_be_a_near_duplicate_is_shown_no_more(s
     text = " ".join(f"Sentence {number} is about retries." for number in range(60))
     stacks = {"one": ["Go services"], "two": ["Rust workers"]}
     post, _ = (make_post(released=True, slug=slug, title=slug, body=text, stack=stacks[slug]) for slug in stacks)
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert "/posts/two/" in site.get(post.get_absolute_url()).text
     assert site.get(post.get_absolute_url()).is_hit
     sketch_posts(list(Post.objects.values_list("pk", flat=True)))
@@ -421,7 +421,7 @@ def test_a_similar_post_that_turns_out_to_be_a_near_duplicate_is_shown_no_more(s
 def test_an_article_that_nobody_has_asked_for_takes_two_queries(site, state):
     others = [make_post(released=True) for _ in range(3)]
     post = make_post(checklist=["Read the log", "Stop the worker"], **state)
-    find_stale_neighbours()
+    find_stale_related_posts()
     # What only the first page of a process asks for.
     site.get(others[0].get_absolute_url())
     with CaptureQueriesContext(connection) as queries:
@@ -467,7 +467,7 @@ def test_a_page_whose_change_was_learned_while_it_was_rendered_is_not_kept():
         response = answer(environ)
         small.log.note("a")
         small.later()
-        assert small.log.freshness.moment() is not None
+        assert small.log.freshness.current() is not None
         return response
 
     small.answer = changed_and_learned
@@ -479,7 +479,7 @@ def test_a_page_whose_change_was_learned_while_it_was_rendered_is_not_kept():
 
 def test_a_change_of_something_else_ends_no_page_but_one_that_named_nothing():
     small = Small(
-        lambda environ: mark_page(page(f"<p>{small.made}"), keys=["a"] if environ["PATH_INFO"] == "/named/" else None)
+        lambda environ: cache_page(page(f"<p>{small.made}"), keys=["a"] if environ["PATH_INFO"] == "/named/" else None)
     )
     small.get("/named/")
     small.get("/unnamed/")
@@ -573,7 +573,7 @@ def test_a_database_that_went_back_ends_every_page_for_good():
 
 
 def test_a_page_is_kept_no_longer_than_its_view_said():
-    small = Small(lambda environ: mark_page(page(f"<p>{small.made}"), keys=(), seconds=60))
+    small = Small(lambda environ: cache_page(page(f"<p>{small.made}"), keys=(), seconds=60))
     small.get("/")
     assert small.later(59).get("/").is_hit
     assert not small.later(2).get("/").is_hit
@@ -600,7 +600,7 @@ def test_a_page_is_kept_no_longer_than_its_view_said():
 )
 def test_a_page_travels_in_the_encoding_that_the_client_prefers(accepted, encoding):
     text = "<p>" + "A worker that stops leaves a job half done. " * 100
-    small = Small(lambda environ: mark_page(page(text), keys=()))
+    small = Small(lambda environ: cache_page(page(text), keys=()))
     for is_hit in (False, True):
         answer = small.get("/", accept_encoding=accepted)
         assert answer.is_hit is is_hit
@@ -613,7 +613,7 @@ def test_a_page_travels_in_the_encoding_that_the_client_prefers(accepted, encodi
 
 def test_every_encoding_of_a_page_can_be_had_after_any_other():
     text = "words and words " * 200
-    small = Small(lambda environ: mark_page(page(text), keys=()))
+    small = Small(lambda environ: cache_page(page(text), keys=()))
     sizes = {}
     for accepted in ("br", "", "gzip", "br", "", "gzip"):
         answer = small.get("/", accept_encoding=accepted)
@@ -626,7 +626,7 @@ def test_every_encoding_of_a_page_can_be_had_after_any_other():
 
 @pytest.mark.parametrize(("kind", "text"), [("image/png", "x" * 5000), ("text/html", "short")])
 def test_what_gains_nothing_is_not_compressed(kind, text):
-    small = Small(lambda environ: mark_page(page(text, Content_Type=kind), keys=()))
+    small = Small(lambda environ: cache_page(page(text, Content_Type=kind), keys=()))
     assert "content-encoding" not in small.get("/", accept_encoding="br").headers
 
 
@@ -657,7 +657,7 @@ def test_a_question_whether_a_page_changed_leaves_the_page_for_others(site):
 
 def test_a_page_with_a_date_is_compared_by_it():
     changed = http_date(1_700_000_000)
-    small = Small(lambda environ: mark_page(page("x", Last_Modified=changed), keys=()))
+    small = Small(lambda environ: cache_page(page("x", Last_Modified=changed), keys=()))
     small.get("/")
     assert small.get("/", if_modified_since=changed).status == 304
     assert small.get("/", if_modified_since=http_date(1_600_000_000)).status == 200
@@ -668,7 +668,7 @@ def test_what_is_no_page_after_all_is_compared_by_its_view():
     def answer(environ):
         if environ.get("HTTP_IF_NONE_MATCH") == '"v1"':
             return HttpResponse(status=304)
-        return mark_page(page("a", ETag='"v1"', Cache_Control="private"))
+        return cache_page(page("a", ETag='"v1"', Cache_Control="private"))
 
     small = Small(answer)
     assert small.get("/", if_none_match='"v1"').status == 304
@@ -723,7 +723,7 @@ def test_memory_is_bounded_and_lets_go_of_what_nobody_asks_for():
 
 
 def test_a_page_that_finds_no_room_is_sent_all_the_same():
-    small = Small(lambda environ: mark_page(page("x" * 50_000), keys=()), max_bytes=200_000)
+    small = Small(lambda environ: cache_page(page("x" * 50_000), keys=()), max_bytes=200_000)
     for count in (1, 2):
         assert len(small.get("/").body) == 50_000
         assert small.made == count
@@ -850,8 +850,8 @@ def test_a_cache_that_hangs_is_asked_once_and_then_left_alone(shared, monkeypatc
 def test_a_folder_that_takes_no_more_files_keeps_nothing_and_breaks_nothing(shared, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     shared()
-    shared_cache.keep("key", "value", 60)
-    assert shared_cache.recall("key") is None
+    shared_cache.cache_set("key", "value", 60)
+    assert shared_cache.cache_get("key") is None
 
 
 @with_posts

@@ -264,7 +264,7 @@ MATRIX = {
         ),
     ],
     "admin/queue/": [get(DESK)],
-    "admin/queue/points/": [get(DESK)],
+    "admin/queue/risk-score/": [get(DESK)],
     "admin/queue/keys/": [get(DESK), post("302 302 302 302 302 302", {"keys": "off"})],
     "admin/queue/views/": [
         get("302 302 405 405 405 405"),

@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from posts.listing.site_stats import store_figures
+from posts.listing.site_stats import store_site_stats
 from posts.models import Post, SketchBand, Term, TextTwin
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.near_duplicates import sketch_posts
-from posts.related.related_posts import find_stale_neighbours
+from posts.related.related_posts import find_stale_related_posts
 from tests.factories import RecordFactory, approve, import_records, person
 from tests.long_tables import lengthen
 
@@ -79,9 +79,9 @@ def test_what_a_page_reads_does_not_grow_with_the_site(client):
     reviewer = person()
     for post in posts:
         approve(post, by=reviewer)
-    find_stale_neighbours()
+    find_stale_related_posts()
     sketch_posts([post.pk for post in posts])
-    store_figures()
+    store_site_stats()
     lengthen()
     older = re.search("older=[0-9-]+", client.get("/articles/").content.decode())[0]
     names = {"slug": posts[9].slug, "waiting": waiting.slug, "older": older, "newer": older.replace("older", "newer")}

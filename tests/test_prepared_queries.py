@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from django.db import connection
 
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.models import Post
 from tests.factories import make_post
 
@@ -27,7 +27,7 @@ def seen(post):
 def test_a_prepared_query_gives_the_posts_of_its_queryset_for_one_value_after_the_other():
     posts = [make_post(released=True), make_post(), make_post(released=True, flagged=True)]
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(lambda slug: queryset.filter(slug=slug), slug=str)
+    prepared = PreparedQuery(lambda slug: queryset.filter(slug=slug), slug=str)
     for post in [*posts, *posts]:
         assert seen(prepared.first(slug=post.slug)) == seen(queryset.get(slug=post.slug))
     assert prepared.first(slug="no-post-has-this") is None
@@ -37,7 +37,7 @@ def test_a_prepared_query_gives_the_posts_of_its_queryset_for_one_value_after_th
 def test_a_prepared_query_is_one_query_and_the_same_statement_as_its_queryset(django_assert_num_queries):
     post = make_post(released=True)
     queryset = Post.objects.for_its_page()
-    prepared = Prepared(lambda slug: queryset.filter(slug=slug), slug=str)
+    prepared = PreparedQuery(lambda slug: queryset.filter(slug=slug), slug=str)
     with django_assert_num_queries(2) as asked:
         prepared.first(slug=post.slug)
         list(queryset.filter(slug=post.slug))
@@ -54,7 +54,7 @@ def test_a_prepared_query_takes_numbers_and_moments_in_any_number_of_places():
         later = Post.objects.filter(first_published_at__gte=moment).exclude(pk=pk)
         return later.filter(pk__gt=pk).order_by("pk")
 
-    prepared = Prepared(around, pk=int, moment=datetime)
+    prepared = PreparedQuery(around, pk=int, moment=datetime)
     assert prepared.objects(pk=middle.pk, moment=middle.first_published_at) == [posts[2]]
     assert prepared.objects(pk=posts[0].pk, moment=posts[0].first_published_at) == posts[1:]
     with pytest.raises(ValueError, match="takes moment, pk"):
@@ -64,13 +64,13 @@ def test_a_prepared_query_takes_numbers_and_moments_in_any_number_of_places():
 @pytest.mark.django_db
 def test_a_query_without_a_place_for_its_value_can_not_be_prepared():
     with pytest.raises(ValueError, match="each of its values"):
-        Prepared(lambda slug: Post.objects.filter(slug="fixed"), slug=str)
+        PreparedQuery(lambda slug: Post.objects.filter(slug="fixed"), slug=str)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_share_what_was_prepared_and_not_its_connection():
     post = make_post(released=True)
-    prepared = Prepared(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
+    prepared = PreparedQuery(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
     found = []
 
     def ask():
@@ -92,7 +92,7 @@ def test_threads_share_what_was_prepared_and_not_its_connection():
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_postgresql_plans_a_prepared_query_once_for_a_connection_unless_it_is_told_not_to(is_kept, monkeypatch):
     post = make_post(released=True)
-    prepared = Prepared(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
+    prepared = PreparedQuery(lambda slug: Post.objects.for_its_page().filter(slug=slug), slug=str)
     if not is_kept:
         monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     found = "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"

@@ -13,7 +13,7 @@ from django.urls import path
 
 from alphanode.urls import *  # noqa: F403 (the site's own addresses and error pages, for the tests of errors)
 from alphanode.urls import urlpatterns as site_addresses
-from posts.listing.site_stats import store_figures
+from posts.listing.site_stats import store_site_stats
 from posts.models import Post
 from posts.operations import flag_post, record_revision, roll_back
 from posts.public.sitemaps import URLS_PER_FILE
@@ -250,7 +250,7 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
     from django.core.cache import cache
 
     posts = [make_post(released=True) for _ in range(2)]
-    store_figures()
+    store_site_stats()
     addresses = [page.format(post=posts[0].get_absolute_url(), slug=posts[0].slug) for page in PAGES]
     few = [_queries(client, address) for address in addresses]
     reviewer = person()
@@ -258,7 +258,7 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
     for post in Post.objects.filter(live_revision=None):
         approve(post, by=reviewer)
     cache.clear()
-    store_figures()
+    store_site_stats()
     assert [_queries(client, address) for address in addresses] == few
     assert dict(zip(PAGES, few, strict=True)) == {
         "/": 5,

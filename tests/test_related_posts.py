@@ -12,8 +12,8 @@ from posts.importing.index_switch import switch_batch_index
 from posts.jobs import Interrupted, registered_jobs
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, TextTwin
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
-from posts.public.related import way_on
-from posts.related.related_posts import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_neighbours, told_apart
+from posts.public.related import related_posts
+from posts.related.related_posts import CHUNK, KEPT, MOST_OF_A_STACK, SHOWN, find_stale_related_posts, told_apart
 from tests.factories import approve, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def test_what_shares_rare_things_stands_before_what_shares_common_ones(client, r
     release(**about("Same topic", stack=["Rust"], topic="Idle  Pools"))
     release(**about("Same tool and stack", stack=["Go"], tools=["Delve"]))
     release(**about("Nothing in common", stack=["Perl"]))
-    find_stale_neighbours()
+    find_stale_related_posts()
     shown = similar_on(page_of(client, post))
     assert shown[:2] == [("Same tool and stack", "Shares delve and Go"), ("Same topic", "Shares idle pools")]
     assert {title for title, _ in shown[2:]} <= {"Same stack", *(f"Also Go {number}" for number in range(4))}
@@ -72,14 +72,14 @@ def test_a_post_never_leads_to_itself_nor_to_what_repeats_it_or_another(client, 
     for one, two in ((post, repeated), (other, again)):
         TextTwin.objects.create(post=one, twin=two, similarity=0.9)
         TextTwin.objects.create(post=two, twin=one, similarity=0.9)
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, post) == ["Repeats one"]
     assert titles_on(client, other) == ["Repeats mine"]
 
 
 def test_a_near_duplicate_leaves_the_page_as_soon_as_it_is_known(client, release):
     post, other = release(title="Mine"), release(title="The other")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, post) == ["The other"]
     TextTwin.objects.create(post=post, twin=other, similarity=0.8)
     assert titles_on(client, post) == []
@@ -93,14 +93,14 @@ def test_no_more_than_three_of_one_stack_are_shown(client, release, is_kept):
     for stack in ("Rust", "Python", "Ruby"):
         release(**about(f"In {stack}", stack=[stack, "backend"], topic="retries"))
     if is_kept:
-        find_stale_neighbours()
+        find_stale_related_posts()
     shown = titles_on(client, post)
     assert len(shown) == SHOWN and sorted(shown)[3:] == ["In Python", "In Ruby", "In Rust"]
 
 
 def test_what_everybody_has_is_no_reason(client, release):
     posts = [release(**about(f"Post {number}", tools=["Git", f"tool {number // 2}"])) for number in range(24)]
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert similar_on(page_of(client, posts[0])) == [("Post 1", "Shares tool 0 and Git")]
 
 
@@ -113,13 +113,13 @@ def test_a_title_is_shown_once(client, release):
     post = release(title="Mine")
     for _ in range(3):
         release(title="One title")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, post) == ["One title"]
 
 
 def test_an_unreviewed_text_leads_to_approved_ones_and_no_post_to_it(client, release):
     approved, waiting = release(title="Approved"), make_post(title="Waiting")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, waiting) == ["Approved"]
     assert titles_on(client, approved) == []
     assert not Neighbour.objects.exists()
@@ -148,11 +148,11 @@ def _take_away_by_switch(post):
 @pytest.mark.parametrize("take_away", [_take_away_by_flag, _take_away_by_withdrawal, _take_away_by_switch])
 def test_what_is_taken_away_is_named_nowhere_at_once_and_another_takes_its_place(client, release, take_away):
     posts = [release(title=f"Post {number:02}", stack=[f"stack {number}"]) for number in range(KEPT + 3)]
-    find_stale_neighbours()
+    find_stale_related_posts()
     gone = next(other for other in posts[1:] if other.title in titles_on(client, posts[0]))
     take_away(gone)
     assert gone.title not in page_of(client, posts[0]) and len(titles_on(client, posts[0])) == SHOWN
-    find_stale_neighbours()
+    find_stale_related_posts()
     if take_away is not _take_away_by_switch:
         assert Neighbour.objects.filter(post=posts[0]).count() == KEPT
         assert not Neighbour.objects.filter(neighbour=gone).exists()
@@ -160,22 +160,22 @@ def test_what_is_taken_away_is_named_nowhere_at_once_and_another_takes_its_place
 
 def test_a_release_reaches_the_pages_beside_it_in_the_background(client, release):
     post = release(title="Mine")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, post) == []
     release(title="Newer")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert list(Neighbour.objects.filter(post=post).values_list("neighbour__title", flat=True)) == ["Newer"]
     assert not StaleNeighbours.objects.exists()
 
 
 def test_another_text_of_a_post_changes_why_it_is_shown(client, release, reviewer_for_all):
     post, other = release(title="Mine", tools=["pgx"]), release(title="The other", tools=["pgx"])
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert "pgx" in similar_on(page_of(client, post))[0][1]
     record_revision(other, other.working_record() | {"tools": ["sqlx"]}, by=person("Editors"))
     assert "pgx" in similar_on(page_of(client, post))[0][1], "nobody has approved it yet"
     approve(other, by=reviewer_for_all)
-    find_stale_neighbours()
+    find_stale_related_posts()
     [(title, why)] = similar_on(page_of(client, post))
     assert title == "The other" and "pgx" not in why
 
@@ -198,11 +198,11 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(release):
         raise Interrupted
 
     with pytest.raises(Interrupted):
-        find_stale_neighbours(between=stop)
+        find_stale_related_posts(on_checkpoint=stop)
     assert Neighbour.objects.count() == 6
     assert not StaleNeighbours.objects.filter(pk__in=waiting).exists()
     assert StaleNeighbours.objects.count() == 3 + 450 - CHUNK[connection.vendor]
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert not StaleNeighbours.objects.exists()
 
 
@@ -211,13 +211,13 @@ def test_posts_released_together_are_looked_at_twice_at_most(release, monkeypatc
     for _ in range(6):
         release()
     # All stand beside each other: the last one alone finds nobody who waits anyway.
-    assert find_stale_neighbours() <= 12
+    assert find_stale_related_posts() <= 12
     assert Neighbour.objects.values("post").distinct().count() == 6
 
 
 def test_a_command_finds_those_of_all_posts_anew(release, capsys):
     release(), release()
-    find_stale_neighbours()
+    find_stale_related_posts()
     Neighbour.objects.all().delete()
     call_command("find_similar")
     assert capsys.readouterr().out.startswith("0 posts in")
@@ -228,7 +228,7 @@ def test_a_command_finds_those_of_all_posts_anew(release, capsys):
 
 def test_what_has_not_changed_is_not_written_again(release):
     release(), release()
-    find_stale_neighbours()
+    find_stale_related_posts()
     before = set(Neighbour.objects.values_list("pk", flat=True))
     call_command("find_similar", all=True)
     assert set(Neighbour.objects.values_list("pk", flat=True)) == before
@@ -239,13 +239,13 @@ def test_the_way_on_is_one_query_however_many_posts_there_are(release, django_as
     for count in (1, 12):
         for _ in range(count):
             release()
-        find_stale_neighbours()
+        find_stale_related_posts()
         post = Post.objects.with_texts().get(pk=post.pk)
         with django_assert_num_queries(1):
-            way_on(post, post.live_revision.snapshot, is_listed=True)
+            related_posts(post, post.live_revision.snapshot, is_listed=True)
     waiting = Post.objects.with_texts().get(pk=make_post().pk)
     with django_assert_num_queries(1):
-        way_on(waiting, waiting.head_revision.snapshot, is_listed=False)
+        related_posts(waiting, waiting.head_revision.snapshot, is_listed=False)
 
 
 def test_finding_costs_the_same_queries_for_two_posts_and_for_forty(release):
@@ -283,7 +283,7 @@ def test_a_post_leads_to_the_one_before_and_after_it_on_its_stack(client, releas
         assert in_stack_on(client, second) == {"prev": first.get_absolute_url(), "next": third.get_absolute_url()}
         assert in_stack_on(client, third) == {"prev": second.get_absolute_url()}
         assert in_stack_on(client, elsewhere) is None
-        find_stale_neighbours()
+        find_stale_related_posts()
     change_slug(third, by=person(), slug="moved-on")
     assert in_stack_on(client, second)["next"] == "/posts/moved-on/"
     withdraw_post(second, by=person())
@@ -310,7 +310,7 @@ def test_an_unreviewed_text_has_no_place_on_its_stack(client, release):
 
 def test_nothing_is_named_where_the_site_is_closed_to_search_engines(client, release):
     post, _ = release(title="Mine"), release(title="The other")
-    find_stale_neighbours()
+    find_stale_related_posts()
     assert titles_on(client, post) == ["The other"]
     with override_settings(INDEXING=False):
         assert titles_on(client, post) == [] and in_stack_on(client, post) is None
@@ -320,7 +320,7 @@ def test_names_of_a_record_are_text_in_the_reason(client, release):
     hostile = '<img src=x onerror="alert(1)">'
     post = release(tools=[hostile], stack=[hostile], title=hostile)
     release(tools=[hostile], stack=[hostile], title=f"Other {hostile}")
-    find_stale_neighbours()
+    find_stale_related_posts()
     page = page_of(client, post)
     assert hostile not in page and similar_on(page)[0][0] == f"Other {hostile}"
     assert "&lt;img src=x" in page.split('class="similar"')[1]
@@ -329,6 +329,6 @@ def test_names_of_a_record_are_text_in_the_reason(client, release):
 def test_a_record_without_any_subject_has_no_way_on(client, release):
     post = release(**about("Mine"))
     release(**about("The other"))
-    find_stale_neighbours()
+    find_stale_related_posts()
     page = page_of(client, post)
     assert similar_on(page) == [] and "No approved post shares" in page

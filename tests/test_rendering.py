@@ -7,7 +7,7 @@ import pytest
 
 from posts.rendering.images import contrast, drawn_image, is_allowed_image_url
 from posts.rendering.markdown import MAX_DEPTH, render_text, sanitize
-from posts.rendering.placeholders import plate_svg
+from posts.rendering.placeholders import placeholder_svg
 from tests.factories import make_post
 
 HOSTS = ("images.unsplash.com", "dummyimage.com", "placehold.co")
@@ -163,8 +163,8 @@ def test_an_address_on_an_allowed_host_is_allowed(url):
 
 
 def test_a_plate_is_the_same_for_the_same_caption_and_holds_none_of_it():
-    assert plate_svg("a caption") == plate_svg("a caption") != plate_svg("another caption")
-    assert re.fullmatch(r'[-a-zA-Z0-9_ ="<>/.]+', plate_svg('"><script>'))
+    assert placeholder_svg("a caption") == placeholder_svg("a caption") != placeholder_svg("another caption")
+    assert re.fullmatch(r'[-a-zA-Z0-9_ ="<>/.]+', placeholder_svg('"><script>'))
 
 
 TORTURE = {

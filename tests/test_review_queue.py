@@ -11,7 +11,7 @@ from django.utils import timezone
 from posts.content_checks.scan import scan_new_texts
 from posts.models import AuditEntry, BulkRow, BulkRun, Post, QueueEntry, QueueFigure, QueueLabel
 from posts.operations import (
-    HeldByAnother,
+    ClaimedByAnother,
     NotAllowed,
     Refused,
     answer_report,
@@ -24,7 +24,6 @@ from posts.operations import (
     create_post,
     decide,
     flag_post,
-    let_go,
     look_at_rows,
     record_revision,
     report_problem,
@@ -32,6 +31,7 @@ from posts.operations import (
     roll_back,
     save_view,
     submit_revision,
+    unclaim,
     undo_decision,
     withdraw_post,
 )
@@ -320,16 +320,16 @@ def test_claiming_keeps_others_away_until_it_ends_or_is_taken_over():
     now = timezone.now()
     entry = claim_post(post, by=mira, now=now)
     assert entry.held_until == now + timedelta(minutes=15)
-    with pytest.raises(HeldByAnother, match=f"{mira.username} holds this until"):
+    with pytest.raises(ClaimedByAnother, match=f"{mira.username} holds this until"):
         claim_post(post, by=ines, now=now)
     assert next_item(QueueView(), by=ines, now=now) is None
     assert next_item(QueueView(), by=mira, now=now).pk == post.pk
     assert next_item(QueueView(), by=ines, now=now + timedelta(minutes=16)).pk == post.pk
     claim_post(post, by=ines, take_over=True, now=now)
-    with pytest.raises(HeldByAnother, match="holds this"):
-        let_go(post, by=mira)
+    with pytest.raises(ClaimedByAnother, match="holds this"):
+        unclaim(post, by=mira)
     claim_post(post, by=ines)
-    let_go(post, by=ines)
+    unclaim(post, by=ines)
     trail = list(AuditEntry.objects.filter(post=post).order_by("pk").values_list("action", "made_by", "detail"))
     assert trail[-3:] == [
         ("claimed", mira.pk, ""),
@@ -446,7 +446,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was():
     by, posts = person(), [make_post() for _ in range(3)]
     run = begin_bulk("reject", by=by, choices=[(post.pk, post.head_revision.fingerprint) for post in posts])
     with pytest.raises(CutOff):
-        look_at_rows(run, between=cut)
+        look_at_rows(run, on_checkpoint=cut)
     run = confirm_bulk(look_at_rows(run), by=by, comment="No.")
     BulkRow.objects.filter(post=posts[0]).update(outcome="done")
     run = carry_out(run)

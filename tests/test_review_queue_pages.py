@@ -227,7 +227,7 @@ def test_a_bulk_act_without_rows_or_with_nonsense_changes_nothing(desk):
 
 
 def test_the_page_of_the_points_is_the_table_of_the_code(desk):
-    page = html.unescape(words_of(desk.get(reverse("admin:queue_points"))))
+    page = html.unescape(words_of(desk.get(reverse("admin:queue_risk_score"))))
     for weight in WEIGHTS.values():
         assert f"{weight.label} {weight.table_points} {weight.why}" in page
     assert "Repeats another post 30 to 60 " in page

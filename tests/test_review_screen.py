@@ -325,7 +325,7 @@ def test_nobody_claims_by_looking_and_a_hold_can_be_ended(desk):
     assert QueueEntry.objects.get().held_by is None
     send(desk, post, "claim")
     assert QueueEntry.objects.get().held_by == desk.person
-    send(desk, post, "let_go")
+    send(desk, post, "unclaim")
     assert QueueEntry.objects.get().held_by is None
 
 
@@ -337,7 +337,7 @@ def test_who_may_not_decide_reads_everything_and_decides_nothing(client, group):
     assert "Reviewers decide about this text." in words_of(page)
     assert "data-approve" not in page.content.decode()
     data = form_of(page)
-    for act in ("approve", "approve_later", "edits", "reject", "claim", "take_over", "let_go"):
+    for act in ("approve", "approve_later", "edits", "reject", "claim", "take_over", "unclaim"):
         answer = client.post(address_of(post), data | {"act": act, "ticks": POINTS, "edits-reason_code": "facts"})
         assert answer.status_code == 403, act
     assert not Review.objects.exists() and QueueEntry.objects.get().held_by is None

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.importing.rollback import roll_back_batch
-from posts.listing.site_stats import STATES, count_figures, site_figures, store_figures
+from posts.listing.site_stats import STATES, count_site_stats, site_stats, store_site_stats
 from posts.models import Post, Revision, SiteFigure
 from posts.operations import (
     Refused,
@@ -43,7 +43,7 @@ def state_of(post):
 
 def check_figures():
     """Compare the figures of the site with what each post says of itself."""
-    figures, posts = count_figures(), list(Post.objects.with_texts())
+    figures, posts = count_site_stats(), list(Post.objects.with_texts())
     expected = Counter(state_of(post) for post in posts)
     assert {state: getattr(figures, state) for state in STATES} == {state: expected[state] for state in STATES}
     assert figures.total == len(posts)
@@ -87,7 +87,7 @@ def test_a_live_article_counts_once_whatever_becomes_of_its_newer_text(client, o
 def test_a_site_that_is_switched_off_lists_nothing_and_still_adds_up(settings):
     posts_in_every_state.fill()
     settings.INDEXING = False
-    figures = count_figures()
+    figures = count_site_stats()
     assert figures.listed == 0 < figures.unlisted and figures.total == Post.objects.count()
     check_figures()
 
@@ -158,7 +158,7 @@ def test_after_any_acts_every_post_stands_in_one_row(seed):
 def test_figures_that_another_version_of_the_site_stored_are_not_read():
     make_post(released=True)
     SiteFigure.objects.create(name="site", value={"approved": 9, "unheard_of": 1}, counted_at=timezone.now())
-    assert site_figures().listed == 1
-    store_figures()
+    assert site_stats().listed == 1
+    store_site_stats()
     make_post(released=True)
-    assert site_figures().listed == site_figures().total == 1
+    assert site_stats().listed == site_stats().total == 1

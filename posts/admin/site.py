@@ -10,7 +10,7 @@ from posts.review_queue.counts import short_count, waiting_count
 
 
 @dataclass(frozen=True)
-class Place:
+class NavItem:
     """A place of the header: `name` of its address; it is also where every address is whose name starts with `prefix`,
     or with one of them."""
 
@@ -21,13 +21,13 @@ class Place:
 
 
 PLACES = (
-    Place("Desk", "index"),
-    Place("Queue", "queue", "posts.view_post", ("queue_", "review")),
-    Place("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
-    Place("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
-    Place("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
-    Place("Jobs", "posts_job_changelist", "posts.view_job", "posts_job_"),
-    Place("Audit trail", "posts_auditentry_changelist", "posts.view_auditentry", "posts_auditentry_"),
+    NavItem("Desk", "index"),
+    NavItem("Queue", "queue", "posts.view_post", ("queue_", "review")),
+    NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
+    NavItem("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
+    NavItem("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
+    NavItem("Jobs", "posts_job_changelist", "posts.view_job", "posts_job_"),
+    NavItem("Audit trail", "posts_auditentry_changelist", "posts.view_auditentry", "posts_auditentry_"),
 )
 
 
@@ -40,7 +40,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
     def each_context(self, request):
         """Adds the places of the header, those that this person may enter, and the person's role."""
-        return super().each_context(request) | {"places": self._places(request), "person_role": self._role(request)}
+        return super().each_context(request) | {"places": self._nav_items(request), "person_role": self._role(request)}
 
     def get_urls(self):
         """Before the addresses of the records: those of pages that no ModelAdmin holds."""
@@ -49,9 +49,9 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin.review import queue, screen
 
         pages = [path for module in (releases, flags, queue, screen) for path in module.page_urls(self)]
-        return [*diff.compare_urls(self), *pages, *super().get_urls()]
+        return [*diff.diff_urls(self), *pages, *super().get_urls()]
 
-    def _places(self, request):
+    def _nav_items(self, request):
         if not self.has_permission(request):
             return []
         here = (request.resolver_match.url_name or "") if request.resolver_match else ""
@@ -84,6 +84,6 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def index(self, request, extra_context=None):
         """The desk: what waits, what came in, what went out."""
         # Its modules use this site's records, which are registered once the site stands.
-        from posts.admin.dashboard.dashboard import desk_context
+        from posts.admin.dashboard.dashboard import dashboard_context
 
-        return super().index(request, desk_context(request) | (extra_context or {}))
+        return super().index(request, dashboard_context(request) | (extra_context or {}))

@@ -19,10 +19,10 @@ OVERLAP = 1_000
 OVERLAP_TIME = timedelta(minutes=2)
 
 
-def scan_new_texts(*, from_start=False, between=lambda: None):
+def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
     """Store findings and twins of every text that is newer than the last one seen; return (texts checked, sketched).
 
-    Works in sets of CHUNK; stopped anywhere, it goes on where it was. between: called between two sets, and may raise.
+    Works in sets of CHUNK; stopped anywhere, it goes on where it was. on_checkpoint: called between two sets, and may raise.
     from_start reads all texts again for which nothing is stored, as after a change of the checks.
     """
     scan, _ = TextScan.objects.get_or_create(name="texts")
@@ -38,7 +38,7 @@ def scan_new_texts(*, from_start=False, between=lambda: None):
         after = ids[-1]
         with transaction.atomic():
             TextScan.objects.filter(name="texts", revision_id__lt=after).update(revision_id=after)
-        between()
+        on_checkpoint()
 
 
 def _begin(seen):

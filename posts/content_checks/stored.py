@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 from posts.content_checks.registry import Finding, Unread, checks_key, results
 from posts.models import CheckResult, HoldReason, Revision, TextSketch
-from posts.related.near_duplicates import twins_of
+from posts.related.near_duplicates import near_duplicates_of
 
 CHUNK = 200
 # No check of one record: it takes all other posts to find it.
-TEXT_REPEATS = "text-repeats"
+NEAR_DUPLICATES = "text-repeats"
 # Nor is this: an import saw the whole file.
 UNREAD_HEAD = "unread-head"
 _MAX_COUNT = 32_767
@@ -35,7 +35,7 @@ def results_of_post(post):
 def findings_beside_text(post):
     """[Finding] that no check of one record makes: the head that an import did not read, and the posts that the
     proposed text repeats, as last compared."""
-    return [*_unread_head(post), *repeated_posts(post)]
+    return [*_unread_head(post), *near_duplicate_findings(post)]
 
 
 def _unread_head(post):
@@ -55,21 +55,21 @@ def uncompared(post):
     """[Unread] while the background has not compared the proposed text with other posts."""
     if TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
         return []
-    return [Unread("Not compared with other posts yet.", TEXT_REPEATS)]
+    return [Unread("Not compared with other posts yet.", NEAR_DUPLICATES)]
 
 
-def repeated_posts(post):
+def near_duplicate_findings(post):
     """A Finding for each post whose text this one repeats; made in the background, so none for a text just saved."""
     if uncompared(post):
         return []
     return [
         Finding(
-            TEXT_REPEATS,
+            NEAR_DUPLICATES,
             f"The text repeats “{twin.twin.title[:80]}” ({twin.twin.source_id}), {twin.similarity:.2f} of 1. "
             "Compare the two, and keep one.",
             stops=False,
         )
-        for twin in twins_of(post, limit=5)
+        for twin in near_duplicates_of(post, limit=5)
     ]
 
 

@@ -10,4 +10,4 @@ from posts.jobs.registry import job
 @job("read new texts", every=timedelta(seconds=30))
 def read_new_texts():
     """Run the checks on texts that came in since the last time, and compare them with all others."""
-    scan_new_texts(between=stop_if_asked)
+    scan_new_texts(on_checkpoint=stop_if_asked)

@@ -22,7 +22,7 @@ _MARKS = {
 }
 
 
-class Prepared:
+class PreparedQuery:
     """A queryset in which some values change from call to call.
 
     make: gives the queryset for its values, by name; kinds: name=str, int, datetime, or list for the values of an

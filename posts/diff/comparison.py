@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from posts.diff.images import compare_images
 from posts.diff.sequences import Budget
-from posts.diff.texts import ADDED, KEPT, REMOVED, Piece, TextChange, compare_items, compare_text, words_of
+from posts.diff.texts import ADDED, KEPT, REMOVED, Segment, TextChange, compare_items, compare_text, words_of
 from posts.diff.values import compare_values
 
 TEXTS = (("title", "Title", False), ("intro", "Intro", True), ("body", "Body", True))
@@ -16,12 +16,12 @@ LEFT_OUT = ("source_id", "slug", "checklist", "image_sources", *(key for key, _,
 
 @dataclass(frozen=True)
 class Mark:
-    """One numbered place: where (a field's label or a path), what in words, and what stands there as pieces."""
+    """One numbered place: where (a field's label or a path), what in words, and what stands there as segments."""
 
     number: int
     where: str
     what: str
-    pieces: tuple
+    segments: tuple
     in_record: bool
 
 
@@ -95,10 +95,12 @@ class Comparison:
         for text in self.texts:
             for row in text.rows:
                 if row.mark and row.kind != "stood":
-                    pieces = row.pieces or (row.labels[0].pieces if row.labels else ())
-                    marks[row.mark] = Mark(row.mark, text.label, row.what, _excerpt(pieces), in_record=False)
+                    segments = row.segments or (row.labels[0].segments if row.labels else ())
+                    marks[row.mark] = Mark(row.mark, text.label, row.what, _excerpt(segments), in_record=False)
         for change in self.record:
-            marks[change.mark] = Mark(change.mark, change.pointer, change.what, _excerpt(change.pieces), in_record=True)
+            marks[change.mark] = Mark(
+                change.mark, change.pointer, change.what, _excerpt(change.segments), in_record=True
+            )
         return [marks[number] for number in sorted(marks)]
 
 
@@ -123,10 +125,10 @@ def compare_records(old, new):
     )
     _number(texts, record)
     rows = [row for text in texts for row in text.rows]
-    added, removed = (sum(words_of(row.pieces, sign) for row in rows) for sign in (ADDED, REMOVED))
+    added, removed = (sum(words_of(row.segments, sign) for row in rows) for sign in (ADDED, REMOVED))
     # A block that moved stands in two rows.
     kept_old, kept_new = (
-        sum(words_of(row.pieces, KEPT) for row in rows if row.kind != kind) for kind in ("moved", "stood")
+        sum(words_of(row.segments, KEPT) for row in rows if row.kind != kind) for kind in ("moved", "stood")
     )
     return Comparison(
         texts=texts,
@@ -159,15 +161,15 @@ def _number(texts, record):
         change.mark = number
 
 
-def _excerpt(pieces, limit=90):
-    """The changed pieces, or the first if none changed, `limit` characters together at the most."""
-    chosen = [piece for piece in pieces if not piece.is_kept and piece.text.strip()] or list(pieces)
+def _excerpt(segments, limit=90):
+    """The changed segments, or the first if none changed, `limit` characters together at the most."""
+    chosen = [segment for segment in segments if not segment.is_kept and segment.text.strip()] or list(segments)
     result, left = [], limit
-    for piece in chosen[:4]:
-        text = piece.text.strip()
+    for segment in chosen[:4]:
+        text = segment.text.strip()
         if len(text) > left:
             text = text[: max(left - 1, 0)].rstrip() + "…"
-        result.append(Piece(piece.sign, text, piece.old, piece.new))
+        result.append(Segment(segment.sign, text, segment.old, segment.new))
         left -= len(text)
         if left <= 1:
             break

@@ -1,4 +1,4 @@
-"""The paper with its changes marked: the newer text as HTML, what came in `ins`, what went in `del`, marks numbered.
+"""The preview with its changes marked: the newer text as HTML, what came in `ins`, what went in `del`, marks numbered.
 
 The comparison's rows become HTML here with every text escaped, and all of it leaves through the sanitizer of
 posts.rendering.markdown, the one door.
@@ -20,10 +20,10 @@ def marked_html(comparison, record):
 
     Every changed block stands in a frame with the id "mark-N" and its number. Raises nothing that a text can cause.
     """
-    return _Paper(comparison, record).html()
+    return _MarkedText(comparison, record).html()
 
 
-class _Paper:
+class _MarkedText:
     def __init__(self, comparison, record):
         self.texts = {text.key: text for text in comparison.texts}
         self.images = record.get("image_sources", [])
@@ -142,44 +142,44 @@ class _Paper:
         return inner if tag == "div" else f"<{tag}{deep}>{inner}</{tag}>"
 
     def _text(self, row):
-        return "".join(piece_html(piece) for piece in row.pieces)
+        return "".join(segment_html(segment) for segment in row.segments)
 
     def _lines(self, row):
         if not row.mark:
             return escape(row.new.text)
         lines = []
-        for piece in row.pieces:
-            for line in piece.text.splitlines():
+        for segment in row.segments:
+            for line in segment.text.splitlines():
                 text = escape(line) or " "
-                if piece.is_kept:
+                if segment.is_kept:
                     lines.append(f'<span class="line">{text}\n</span>')
                 else:
-                    tag, words = ("ins", "added") if piece.is_added else ("del", "removed")
+                    tag, words = ("ins", "added") if segment.is_added else ("del", "removed")
                     lines.append(f'<{tag} class="line"><span class="hidden-text">{words}: </span>{text}\n</{tag}>')
         return "".join(lines)
 
 
-def piece_html(piece):
-    """A Piece as HTML: escaped text in the tags of its formats, inside `ins` or `del` with a hidden word."""
-    style = piece.style
-    html = escape(piece.text).replace("\n", "<br>\n")
+def segment_html(segment):
+    """A Segment as HTML: escaped text in the tags of its formats, inside `ins` or `del` with a hidden word."""
+    style = segment.style
+    html = escape(segment.text).replace("\n", "<br>\n")
     if style.is_image:
         html = f"{html} ({escape(style.address)})"
     for name in sorted(style.formats):
         html = f"<{_TAGS[name]}>{html}</{_TAGS[name]}>"
     if style.address and not style.is_image:
         html = f'<a href="{escape(style.address.split(" “")[0])}">{html}</a>'
-    if piece.is_kept:
+    if segment.is_kept:
         return html
-    tag, words = ("ins", "added") if piece.is_added else ("del", "removed")
+    tag, words = ("ins", "added") if segment.is_added else ("del", "removed")
     return f'<{tag}><span class="hidden-text">{words}: </span>{html}<span class="hidden-text"> (end)</span></{tag}>'
 
 
 def label_html(label):
     """A Label as HTML: what changed, about which words, and how."""
     about = f" {escape(label.text.strip()[:80])}" if label.text.strip() else ""
-    pieces = "".join(piece_html(piece) for piece in label.pieces)
-    return _change_label(label.says, f"{about}{': ' if pieces else ''}{pieces}")
+    segments = "".join(segment_html(segment) for segment in label.segments)
+    return _change_label(label.says, f"{about}{': ' if segments else ''}{segments}")
 
 
 def _change_label(says, html):

@@ -1,7 +1,7 @@
 """The images of two records: which moved, and what changed about one: its file, words, credit or licence."""
 
 from posts.diff.sequences import longest_increasing
-from posts.diff.texts import ADDED, KEPT, REMOVED, Label, Row, TextChange, whole, word_pieces
+from posts.diff.texts import ADDED, KEPT, REMOVED, Label, Row, TextChange, whole, word_segments
 from posts.diff.values import compare_values, dumped
 from posts.rendering.blocks import plain_block
 
@@ -23,13 +23,13 @@ def compare_images(old, new, budget):
             rows.append(Row("added", None, block, whole(block, ADDED)))
             continue
         old_block = _block(old[before], before)
-        labels, pieces = _labels(old[before], image, budget), whole(block, KEPT)
+        labels, segments = _labels(old[before], image, budget), whole(block, KEPT)
         if image.get("caption", "") != old[before].get("caption", ""):
-            pieces = tuple(word_pieces(old_block.text, block.text, budget))
+            segments = tuple(word_segments(old_block.text, block.text, budget))
         if j not in stays:
             says = f"moved from {before + 1} to {j + 1}"
             labels = (Label("moved", says), *labels)
-        rows.append(Row("changed" if labels else "equal", old_block, block, pieces, labels))
+        rows.append(Row("changed" if labels else "equal", old_block, block, segments, labels))
     rows += [Row("removed", block, None, whole(block, REMOVED)) for block in (_block(old[i], i) for i in gone)]
     return TextChange("image_sources", "Images", rows)
 
@@ -66,5 +66,5 @@ def _labels(old, new, budget):
         if name == "caption":
             labels.append(Label("caption", "caption"))
         else:
-            labels.append(Label("image" if name == "url" else "field", _SAID.get(name, name), pieces=change.pieces))
+            labels.append(Label("image" if name == "url" else "field", _SAID.get(name, name), segments=change.segments))
     return tuple(labels)

@@ -26,7 +26,7 @@ KEPT, REMOVED, ADDED = " ", "-", "+"
 
 
 @dataclass(frozen=True)
-class Piece:
+class Segment:
     """A run of text that was kept, removed or added, with how it stood before and how it stands now."""
 
     sign: str
@@ -54,12 +54,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Label:
-    """A change that has no words of its own: `says` what ("link goes elsewhere"), about which `text`, as pieces."""
+    """A change that has no words of its own: `says` what ("link goes elsewhere"), about which `text`, as segments."""
 
     kind: str
     says: str
     text: str = ""
-    pieces: tuple = ()
+    segments: tuple = ()
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Row:
     kind: str
     old: Block | None
     new: Block | None
-    pieces: tuple
+    segments: tuple
     labels: tuple = ()
     mark: int = 0
     from_place: int = 0
@@ -88,29 +88,29 @@ class Row:
         return self.block.is_code
 
     @property
-    def old_pieces(self):
+    def old_segments(self):
         """What stands on the older side."""
-        return [piece for piece in self.pieces if not piece.is_added]
+        return [segment for segment in self.segments if not segment.is_added]
 
     @property
-    def new_pieces(self):
+    def new_segments(self):
         """What stands on the newer side."""
-        return [piece for piece in self.pieces if not piece.is_removed]
+        return [segment for segment in self.segments if not segment.is_removed]
 
     @property
     def old_lines(self):
         """[(sign, line)] of code on the older side."""
-        return _lines(self.old_pieces)
+        return _lines(self.old_segments)
 
     @property
     def new_lines(self):
         """[(sign, line)] of code on the newer side."""
-        return _lines(self.new_pieces)
+        return _lines(self.new_segments)
 
     @property
     def lines(self):
         """[(sign, line)] of code in one column."""
-        return _lines(self.pieces)
+        return _lines(self.segments)
 
     @property
     def what(self):
@@ -121,7 +121,7 @@ class Row:
             return f"stood here, moves to {self.to_place}"
         if name := {"added": "new", "removed": "taken out", "whole": "written anew"}.get(self.kind):
             return ", ".join([f"{'code' if self.is_code else self.block.setting} {name}", *self._said])
-        said = ["code" if self.is_code else "words"] if any(not piece.is_kept for piece in self.pieces) else []
+        said = ["code" if self.is_code else "words"] if any(not segment.is_kept for segment in self.segments) else []
         return ", ".join([*said, *self._said])
 
     @property
@@ -129,8 +129,8 @@ class Row:
         return dict.fromkeys(label.says for label in self.labels)
 
 
-def _lines(pieces):
-    return [(piece.sign, line) for piece in pieces for line in piece.text.splitlines()]
+def _lines(segments):
+    return [(segment.sign, line) for segment in segments for line in segment.text.splitlines()]
 
 
 @dataclass
@@ -161,8 +161,8 @@ def compare_text(key, label, old, new, budget, *, is_markdown=True):
     change = TextChange(key, label, _rows(before, after, budget))
     if loose[0] != loose[1]:
         old_text, new_text = "\n".join(loose[0]), "\n".join(loose[1])
-        pieces = line_pieces(old_text, new_text, budget)
-        label = Label("source", "lines that readers do not see", pieces=tuple(pieces))
+        segments = line_segments(old_text, new_text, budget)
+        label = Label("source", "lines that readers do not see", segments=tuple(segments))
         change.rows.append(_source_row(label))
     if old != new and not change.is_changed:
         # Nothing that is read differs: blank lines, or a way of writing that no block shows.
@@ -284,7 +284,7 @@ def _kept(block):
 
 
 def whole(block, sign):
-    """All of a block as pieces of one sign."""
+    """All of a block as segments of one sign."""
     return tuple(_runs((sign, text, style, style) for text, style in zip(block.tokens, block.styles, strict=True)))
 
 
@@ -292,12 +292,12 @@ def _pair_row(old, new, budget, followed):
     """Two blocks side by side. followed: so were the two before them, with nothing between."""
     labels = _side_labels(old, new, budget, followed=followed)
     if old.tokens == new.tokens:
-        pieces = _kept_runs(old, new)
-        return Row("changed" if labels else "equal", old, new, pieces, labels)
-    pieces = _changed_pieces(old, new, budget)
-    if pieces is None:
+        segments = _kept_runs(old, new)
+        return Row("changed" if labels else "equal", old, new, segments, labels)
+    segments = _changed_segments(old, new, budget)
+    if segments is None:
         return Row("whole", old, new, (*whole(old, REMOVED), *whole(new, ADDED)), labels)
-    return Row("changed", old, new, pieces, (*labels, *_style_labels(pieces, budget)))
+    return Row("changed", old, new, segments, (*labels, *_style_labels(segments, budget)))
 
 
 def _kept_runs(old, new):
@@ -306,8 +306,8 @@ def _kept_runs(old, new):
     )
 
 
-def _changed_pieces(old, new, budget):
-    """The pieces of two blocks with other words; None when more than half changed or it would cost too much."""
+def _changed_segments(old, new, budget):
+    """The segments of two blocks with other words; None when more than half changed or it would cost too much."""
     if old.is_code != new.is_code:
         return None
     if max(len(old.tokens), len(new.tokens)) > MAX_TOKENS:
@@ -382,16 +382,16 @@ def _sorted_edits(signed):
 
 
 def _runs(signed):
-    """Neighbours of one sign and one style as one Piece."""
+    """Neighbours of one sign and one style as one Segment."""
     current, texts = None, []
     for sign, text, old, new in signed:
         if (sign, old, new) != current:
             if texts:
-                yield Piece(current[0], "".join(texts), *current[1:])
+                yield Segment(current[0], "".join(texts), *current[1:])
             current, texts = (sign, old, new), []
         texts.append(text)
     if texts:
-        yield Piece(current[0], "".join(texts), *current[1:])
+        yield Segment(current[0], "".join(texts), *current[1:])
 
 
 def _side_labels(old, new, budget, *, followed):
@@ -407,60 +407,60 @@ def _side_labels(old, new, budget, *, followed):
     if old.tokens == new.tokens:
         labels += _style_labels(_kept_runs(old, new), budget)
         if not labels and old.source != new.source:
-            pieces = tuple(line_pieces(old.source, new.source, budget))
-            labels.append(Label("source", "written differently, reads the same", pieces=pieces))
+            segments = tuple(line_segments(old.source, new.source, budget))
+            labels.append(Label("source", "written differently, reads the same", segments=segments))
         if not labels and followed and old.loose != new.loose:
             labels.append(Label("source", f"blank lines before it {old.loose} → {new.loose}"))
     return tuple(labels)
 
 
-def _style_labels(pieces, budget):
-    """Labels for the kept pieces that stand otherwise than before."""
+def _style_labels(segments, budget):
+    """Labels for the kept segments that stand otherwise than before."""
     labels = []
-    for piece in pieces:
-        if not piece.is_kept or piece.old == piece.new:
+    for segment in segments:
+        if not segment.is_kept or segment.old == segment.new:
             continue
-        old, new = piece.old, piece.new
-        labels += [Label("format", f"now {name}", piece.text) for name in sorted(new.formats - old.formats)]
-        labels += [Label("format", f"no longer {name}", piece.text) for name in sorted(old.formats - new.formats)]
+        old, new = segment.old, segment.new
+        labels += [Label("format", f"now {name}", segment.text) for name in sorted(new.formats - old.formats)]
+        labels += [Label("format", f"no longer {name}", segment.text) for name in sorted(old.formats - new.formats)]
         if old.address != new.address:
-            labels.append(_address_label(piece, budget))
-    # A link over words of two formats is two pieces, and one change.
+            labels.append(_address_label(segment, budget))
+    # A link over words of two formats is two segments, and one change.
     return list(dict.fromkeys(labels))
 
 
-def _address_label(piece, budget):
-    old, new = piece.old, piece.new
+def _address_label(segment, budget):
+    old, new = segment.old, segment.new
     if new.is_image:
-        return Label("image", "other image here", piece.text, tuple(word_pieces(old.address, new.address, budget)))
+        return Label("image", "other image here", segment.text, tuple(word_segments(old.address, new.address, budget)))
     if not old.address:
-        return Label("link", "now a link", piece.text, (Piece(ADDED, new.address),))
+        return Label("link", "now a link", segment.text, (Segment(ADDED, new.address),))
     if not new.address:
-        return Label("link", "no longer a link", piece.text, (Piece(REMOVED, old.address),))
-    return Label("link", "link goes elsewhere", piece.text, tuple(word_pieces(old.address, new.address, budget)))
+        return Label("link", "no longer a link", segment.text, (Segment(REMOVED, old.address),))
+    return Label("link", "link goes elsewhere", segment.text, tuple(word_segments(old.address, new.address, budget)))
 
 
-def word_pieces(old, new, budget):
-    """[Piece] between two short texts without Markdown."""
+def word_segments(old, new, budget):
+    """[Segment] between two short texts without Markdown."""
     old_block, new_block = line_block(old), line_block(new)
     if not old_block or not new_block:
-        return [piece for block, sign in ((old_block, REMOVED), (new_block, ADDED)) if block
-                for piece in whole(block[0], sign)]  # fmt: skip
+        return [segment for block, sign in ((old_block, REMOVED), (new_block, ADDED)) if block
+                for segment in whole(block[0], sign)]  # fmt: skip
     if old == new:
         return list(_kept(new_block[0]))
-    pieces = _changed_pieces(old_block[0], new_block[0], budget)
-    return list(pieces or (*whole(old_block[0], REMOVED), *whole(new_block[0], ADDED)))
+    segments = _changed_segments(old_block[0], new_block[0], budget)
+    return list(segments or (*whole(old_block[0], REMOVED), *whole(new_block[0], ADDED)))
 
 
-def line_pieces(old, new, budget):
-    """[Piece] between two texts by whole lines."""
+def line_segments(old, new, budget):
+    """[Segment] between two texts by whole lines."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     old_block = Block("code", "", tuple(before), (PLAIN,) * len(before), old, 0, 0)
     new_block = Block("code", "", tuple(after), (PLAIN,) * len(after), new, 0, 0)
-    pieces = _changed_pieces(old_block, new_block, budget)
-    return list(pieces or (*whole(old_block, REMOVED), *whole(new_block, ADDED)))
+    segments = _changed_segments(old_block, new_block, budget)
+    return list(segments or (*whole(old_block, REMOVED), *whole(new_block, ADDED)))
 
 
-def words_of(pieces, sign):
-    """How many words the pieces of one sign have."""
-    return sum(words_in(piece.text) for piece in pieces if piece.sign == sign)
+def words_of(segments, sign):
+    """How many words the segments of one sign have."""
+    return sum(words_in(segment.text) for segment in segments if segment.sign == sign)

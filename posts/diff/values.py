@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from posts.diff.sequences import anchored_pairs
-from posts.diff.texts import ADDED, REMOVED, Piece, word_pieces
+from posts.diff.texts import ADDED, REMOVED, Segment, word_segments
 
 CLAIMS = ("score", "revision", "flags", "hash", "view_count", "reading_time")
 
@@ -16,7 +16,7 @@ class ValueChange:
 
     pointer: str
     kind: str
-    pieces: tuple
+    segments: tuple
     from_place: int = 0
     to_place: int = 0
     mark: int = 0
@@ -27,12 +27,12 @@ class ValueChange:
         return self.pointer.split("/")[1] in CLAIMS
 
     @property
-    def old_pieces(self):
-        return [piece for piece in self.pieces if not piece.is_added]
+    def old_segments(self):
+        return [segment for segment in self.segments if not segment.is_added]
 
     @property
-    def new_pieces(self):
-        return [piece for piece in self.pieces if not piece.is_removed]
+    def new_segments(self):
+        return [segment for segment in self.segments if not segment.is_removed]
 
     @property
     def what(self):
@@ -53,7 +53,7 @@ def compare_values(old, new, budget, pointer="", *, ordered_at=()):
         return _objects(old, new, budget, pointer, ordered_at)
     if isinstance(old, list) and isinstance(new, list):
         return _lists(old, new, budget, pointer, ordered_at)
-    return [ValueChange(pointer, "changed", tuple(word_pieces(shown(old), shown(new), budget)))]
+    return [ValueChange(pointer, "changed", tuple(word_segments(shown(old), shown(new), budget)))]
 
 
 def _objects(old, new, budget, pointer, ordered_at):
@@ -78,7 +78,7 @@ def _moves(now, before, budget):
     kept = {j for _, j in anchored_pairs(before, keys, budget)}
     place = {key: number for number, key in enumerate(before, 1)}
     return [
-        ValueChange(at, "moved", (Piece(" ", key),), place[key], number)
+        ValueChange(at, "moved", (Segment(" ", key),), place[key], number)
         for number, (key, at) in enumerate(now, 1)
         if number - 1 not in kept
     ]
@@ -98,8 +98,8 @@ def _lists(old, new, budget, pointer, ordered_at):
         if waiting[new_items[j]]:
             i = waiting[new_items[j]].pop(0)
             moved.add(i)
-            piece = Piece(" ", shown(new[j]))
-            changes[j] = [ValueChange(f"{pointer}/{j}", "moved", (piece,), i + 1, j + 1)]
+            segment = Segment(" ", shown(new[j]))
+            changes[j] = [ValueChange(f"{pointer}/{j}", "moved", (segment,), i + 1, j + 1)]
     gone = [i for i in gone if i not in moved]
     come = [j for j in come if j not in changes]
     partners = _partners(old, new, gone, come)
@@ -141,7 +141,7 @@ def _name(item):
 
 def _only(value, kind, pointer):
     sign = ADDED if kind == "added" else REMOVED
-    return [ValueChange(pointer, kind, (Piece(sign, shown(value)),))]
+    return [ValueChange(pointer, kind, (Segment(sign, shown(value)),))]
 
 
 def dumped(value):

@@ -3,9 +3,9 @@ from django.db import transaction
 from posts.audit.log import note_audit
 from posts.db.change_log import LISTS, SWITCHES, note_changes
 from posts.errors import require
-from posts.listing.site_stats import store_figures
+from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Origin
-from posts.operations.timeouts import patience
+from posts.operations.timeouts import long_statement_timeout
 
 
 @transaction.atomic
@@ -22,8 +22,8 @@ def declare_origin(batch, origin, *, by):
         batch.origin = origin
         batch.save(update_fields=["origin"])
         note_changes([SWITCHES, LISTS])
-        with patience():
-            store_figures()
+        with long_statement_timeout():
+            store_site_stats()
         detail = f"{batch}: {before.label.lower()} → {origin.label.lower()}"
         note_audit("origin of an import declared", post=None, by=by, detail=detail)
     return batch

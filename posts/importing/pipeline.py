@@ -15,7 +15,7 @@ from posts.audit.log import note_audit
 from posts.errors import require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
-from posts.importing.plan import decide_chunk, known_line_hashes, validated
+from posts.importing.plan import known_line_hashes, plan_chunk, validated
 from posts.importing.readers import READERS
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
@@ -301,19 +301,19 @@ class _Run:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self.shield():
-                    decisions, first_lines, columns = self._write(chunk, incoming, refused)
+                    plan, first_lines, columns = self._write(chunk, incoming, refused)
                 break
             except (IntegrityError, OperationalError) as error:
                 if attempt == ATTEMPTS or not _may_pass(error):
                     raise
         self._set(**columns)
         self.seen.add(first_lines)
-        for issue in decisions.issues if self.on_issue else ():
+        for issue in plan.issues if self.on_issue else ():
             self.on_issue(issue)
 
     def _write(self, chunk, incoming, refused):
         with transaction.atomic() if not self.dry_run else contextlib.nullcontext():
-            decisions, first_lines = decide_chunk(
+            plan, first_lines = plan_chunk(
                 self.batch,
                 chunk.rows,
                 incoming,
@@ -323,22 +323,22 @@ class _Run:
                 lock=not self.dry_run,
                 unstated_site=self.reader.unstated_site,
             )
-            columns = self._columns_after(decisions, chunk)
+            columns = self._columns_after(plan, chunk)
             if not self.dry_run:
-                write_decisions(decisions)
+                write_plan(plan)
                 move_checkpoint(self.batch, columns)
-        return decisions, first_lines, columns
+        return plan, first_lines, columns
 
-    def _columns_after(self, decisions, chunk):
+    def _columns_after(self, plan, chunk):
         batch = self.batch
-        columns = {count: getattr(batch, count) + decisions.counts[count] for count in COUNTS}
-        if decisions.skip_reasons:
+        columns = {count: getattr(batch, count) + plan.counts[count] for count in COUNTS}
+        if plan.skip_reasons:
             before = batch.skip_reasons
             columns["skip_reasons"] = before | {
-                reason: before.get(reason, 0) + count for reason, count in decisions.skip_reasons.items()
+                reason: before.get(reason, 0) + count for reason, count in plan.skip_reasons.items()
             }
         return columns | {
-            "breakdown": merged_breakdown(batch.breakdown, decisions.breakdown),
+            "breakdown": merged_breakdown(batch.breakdown, plan.breakdown),
             "checkpoint_line": chunk.rows[-1].line,
             "checkpoint_offset": chunk.mark[0],
             "checkpoint_sha256": chunk.mark[1],
@@ -442,16 +442,16 @@ def _bulk_settings():
                 cursor.execute(f"{write} {name} = {value}")
 
 
-def write_decisions(decisions):
+def write_plan(plan):
     """Write what a chunk does, in the caller's transaction."""
-    writer_for(connection).write(decisions)
-    conflicts = [issue.post_id for issue in decisions.issues if issue.kind == ImportIssue.Kind.CONFLICT]
+    writer_for(connection).write(plan)
+    conflicts = [issue.post_id for issue in plan.issues if issue.kind == ImportIssue.Kind.CONFLICT]
     if conflicts:
         # A person settles the newest text that came, once.
         ImportIssue.objects.filter(
             post__in=conflicts, kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN
         ).update(resolution=ImportIssue.Resolution.OVERTAKEN, resolved_at=timezone.now())
-    ImportIssue.objects.bulk_create(decisions.issues)
+    ImportIssue.objects.bulk_create(plan.issues)
 
 
 def move_checkpoint(batch, columns):

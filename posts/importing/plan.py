@@ -43,7 +43,7 @@ class Incoming:
 
 
 @dataclass
-class Decisions:
+class ChunkPlan:
     """What a chunk will do; a writer turns it into sets of rows."""
 
     batch: ImportBatch
@@ -137,52 +137,52 @@ def validated(batch, rows, known, *, only_new=False):
     return incoming, refused
 
 
-def decide_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, unstated_site=None):
-    """(Decisions, {source_id: line} met for the first time), inside the transaction that will write them.
+def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, unstated_site=None):
+    """(ChunkPlan, {source_id: line} met for the first time), inside the transaction that will write them.
 
     unstated_site: as the reader says; unless None, no post that came from another place is changed.
     """
-    decisions = Decisions(batch, issues=list(refused))
+    plan = ChunkPlan(batch, issues=list(refused))
     refusals = {issue.line: issue for issue in refused}
     for row in rows:
         if row.skip_reason:
-            decisions.skip(row, row.skip_reason)
+            plan.skip(row, row.skip_reason)
         elif row.line in refusals:
-            decisions.refuse(row, refusals[row.line])
+            plan.refuse(row, refusals[row.line])
     first_lines, fresh = {}, []
     earlier = seen.first_lines({item.source_id for item in incoming})
     for item in incoming:
         if first := earlier.get(item.source_id) or first_lines.get(item.source_id):
-            decisions.count("duplicate", item.row)
-            decisions.issues.append(issue_of(batch, ImportIssue.Kind.DUPLICATE, item.row, first_line=first))
+            plan.count("duplicate", item.row)
+            plan.issues.append(issue_of(batch, ImportIssue.Kind.DUPLICATE, item.row, first_line=first))
             continue
         first_lines[item.source_id] = item.row.line
         if item.settled == "skipped":
-            decisions.skip(item.row, KNOWN_ALREADY)
+            plan.skip(item.row, KNOWN_ALREADY)
         elif item.settled:
-            decisions.count(item.settled, item.row)
+            plan.count(item.settled, item.row)
         else:
             fresh.append(item)
     posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
     recorded = _recorded_holds(posts.values())
     new = []
     for item in fresh:
-        decisions.name_generator(item.record)
+        plan.name_generator(item.record)
         post = posts.get(item.source_id)
         if post is None:
             new.append(item)
         elif only_new:
-            decisions.skip(item.row, KNOWN_ALREADY)
+            plan.skip(item.row, KNOWN_ALREADY)
         elif unstated_site is not None and _is_of_another_source(batch, item, post):
             problem = ["", _another_source(post, unstated_site)]
             issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[problem])
-            decisions.issues.append(issue)
-            decisions.refuse(item.row, issue)
+            plan.issues.append(issue)
+            plan.refuse(item.row, issue)
         else:
-            _decide_known(decisions, item, post)
-            _follow_source(decisions, item, post, recorded.get(post.pk, {}))
-    _decide_new(decisions, new)
-    return decisions, first_lines
+            _plan_known(plan, item, post)
+            _follow_source(plan, item, post, recorded.get(post.pk, {}))
+    _plan_new(plan, new)
+    return plan, first_lines
 
 
 def locked_posts(source_ids, *, lock=True):
@@ -212,26 +212,26 @@ def locked_posts(source_ids, *, lock=True):
     return {post.source_id: post for post in posts}
 
 
-def _decide_known(decisions, incoming, post):
+def _plan_known(plan, incoming, post):
     """Against the text of the post's last import: a person's edit since then is never overwritten."""
     head = post.head_revision
     if incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
-        decisions.count("unchanged", incoming.row)
-        decisions.refreshed.append((incoming, post))
+        plan.count("unchanged", incoming.row)
+        plan.refreshed.append((incoming, post))
     elif head.fingerprint == post.import_fingerprint:
         claimed = claimed_version(incoming.record)
         is_ahead = claimed and version_parts(claimed) > (version_parts(head.version) or (0,))
-        decisions.count("updated", incoming.row)
-        decisions.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
+        plan.count("updated", incoming.row)
+        plan.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
     else:
-        decisions.count("conflict", incoming.row)
+        plan.count("conflict", incoming.row)
         problem = [
             "",
             f"A person changed this post since its last import (now {head.version}); nothing was overwritten.",
         ]
-        decisions.issues.append(
+        plan.issues.append(
             issue_of(
-                decisions.batch,
+                plan.batch,
                 ImportIssue.Kind.CONFLICT,
                 incoming.row,
                 problems=[problem],
@@ -272,7 +272,7 @@ def _recorded_holds(posts):
     return recorded
 
 
-def _follow_source(decisions, incoming, post, recorded):
+def _follow_source(plan, incoming, post, recorded):
     """Hold what its source no longer shows and free what it shows now, as long as nobody released it here.
 
     A reason that staff lifted does not hold the post again, and one that was never recorded is nobody's to take away.
@@ -281,35 +281,35 @@ def _follow_source(decisions, incoming, post, recorded):
     reasons = {hold.reason for hold in incoming.holds}
     standing = {reason for reason, hold in recorded.items() if hold.lifted_at is None}
     if reasons:
-        decisions.note_values(incoming)
+        plan.note_values(incoming)
     if post.live_revision_id or post.first_published_at:
         if reasons - set(recorded):
-            decisions.warn(RELEASED_HERE)
-            decisions.holds.append((post, incoming.holds, post.held))
+            plan.warn(RELEASED_HERE)
+            plan.holds.append((post, incoming.holds, post.held))
         return
     lifted = set(recorded) - standing
     if reasons - lifted:
         if not post.held:
-            decisions.hold(incoming, post)
+            plan.hold(incoming, post)
         if not post.held or reasons - lifted != standing:
-            decisions.holds.append((post, incoming.holds, True))
+            plan.holds.append((post, incoming.holds, True))
     elif post.held and standing and post.head_revision.fingerprint in (post.import_fingerprint, incoming.fingerprint):
-        decisions.warn(FREED_NOW)
-        decisions.holds.append((post, incoming.holds, False))
+        plan.warn(FREED_NOW)
+        plan.holds.append((post, incoming.holds, False))
 
 
-def _decide_new(decisions, new):
+def _plan_new(plan, new):
     # In one order in every process: two that insert the same identities wait for each other, never in a circle.
     new = sorted(new, key=lambda item: item.source_id)
     slugs = free_slugs([item.record for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
         version = claimed_version(item.record) or FIRST_VERSION
-        decisions.created.append((item, slug, version, former_slugs))
-        decisions.count("created", item.row)
+        plan.created.append((item, slug, version, former_slugs))
+        plan.count("created", item.row)
         if item.holds:
-            decisions.hold(item)
-            decisions.note_values(item)
+            plan.hold(item)
+            plan.note_values(item)
 
 
 def issue_of(batch, kind, row, **columns):

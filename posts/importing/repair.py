@@ -5,8 +5,8 @@ from django.utils import timezone
 from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
-from posts.importing.pipeline import busy_message, write_decisions
-from posts.importing.plan import decide_chunk, validated
+from posts.importing.pipeline import busy_message, write_plan
+from posts.importing.plan import plan_chunk, validated
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
@@ -42,10 +42,10 @@ def _bring_in(issue, raw, by):
         raise Refused(f"Import {batch.pk} was rolled back. Import the mended row as a file of its own.")
     row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
     incoming, refused = validated(batch, [row], {})
-    decisions, _ = decide_chunk(batch, [row], incoming, refused, _NothingSeen())
-    decisions.author_id = by.pk if by else None
-    write_decisions(decisions)
-    became = next(count for count in COUNTS if decisions.counts[count])
+    plan, _ = plan_chunk(batch, [row], incoming, refused, _NothingSeen())
+    plan.author_id = by.pk if by else None
+    write_plan(plan)
+    became = next(count for count in COUNTS if plan.counts[count])
     _close(issue, ImportIssue.Resolution.REPAIRED, by)
     ImportBatch.objects.filter(pk=batch.pk).update(**{issue.kind: F(issue.kind) - 1, became: F(became) + 1})
     note_audit("row repaired", post=None, by=by, detail=f"{batch}, line {issue.line}: {became}")

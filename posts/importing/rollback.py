@@ -14,7 +14,7 @@ from posts.importing.writers import writer_for
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
 from posts.operations.release import move_back, revoke_approvals, rollback_target
-from posts.operations.timeouts import patience
+from posts.operations.timeouts import long_statement_timeout
 from posts.review_queue.ranking import admit_posts
 
 COUNTS = ("withdrawn", "set_back", "kept", "approved_since")
@@ -35,7 +35,7 @@ def plan_rollback(batch):
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
-    with patience():
+    with long_statement_timeout():
         counts = of_batch.aggregate(
             withdraws=Count("pk", filter=is_head & is_created & Q(post__withdrawn_at=None)),
             sets_back=Count("pk", filter=is_head & ~is_created),

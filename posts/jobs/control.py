@@ -14,7 +14,7 @@ class Interrupted(BaseException):
 
 
 class CutShort(Interrupted):
-    """The worker had no more patience: the job neither ended nor asked whether to stop."""
+    """The worker had no more long_statement_timeout: the job neither ended nor asked whether to stop."""
 
 
 def job_should_stop():

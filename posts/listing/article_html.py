@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
 from posts.models import RenderedArticle
-from posts.page_cache.shared_cache import keep, recall
+from posts.page_cache.shared_cache import cache_get, cache_set
 from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
 
 CACHE_SECONDS = 3600
@@ -56,11 +56,11 @@ def rendered_article(revision, *, stored_html=None, stored_contents=None):
         html, contents = stored_html, stored_contents
     else:
         key = "article:{fingerprint}:{renderer_version}:{hosts_key}".format(**_key(revision))
-        match recall(key):
+        match cache_get(key):
             case [str() as html, list() as contents]:
                 pass
             case _:
                 html, contents = rendered_fields(revision).values()
-                keep(key, (html, contents), CACHE_SECONDS)
+                cache_set(key, (html, contents), CACHE_SECONDS)
     # The HTML left the sanitizer when it was stored; nothing else writes these places.
     return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

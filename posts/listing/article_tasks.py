@@ -10,10 +10,10 @@ from posts.listing.rebuild_articles import forget_other_articles, rebuild_articl
 @job("bring stored articles up to date", every=timedelta(minutes=1), attempts=5)
 def bring_articles_up_to_date():
     """Render live texts anew, so that readers wait for none of it; half a minute at a time, since others wait too."""
-    rebuild_articles(between=stop_if_asked)
+    rebuild_articles(on_checkpoint=stop_if_asked)
 
 
 @job("forget old articles", every=timedelta(days=1))
 def forget_old_articles():
     """Delete what was rendered otherwise than today."""
-    forget_other_articles(between=stop_if_asked)
+    forget_other_articles(on_checkpoint=stop_if_asked)

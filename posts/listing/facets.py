@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef
 
-from posts.db.prepared_query import Prepared, planned_rows
+from posts.db.prepared_query import PreparedQuery, planned_rows
 from posts.models import ListedText, PostTerm, Term
-from posts.page_cache.shared_cache import keep, recall
+from posts.page_cache.shared_cache import cache_get, cache_set
 
 Kind = Term.Kind
 # The kinds that a form offers, in its order. A text has one level and one language, so those exclude each other.
@@ -141,13 +141,13 @@ def _counts(terms):
     key = "-".join(f"{term.pk}.{term.listed_count}" for term in sorted(terms, key=lambda term: term.pk))
 
     key = f"facets:{latest}:{key}"
-    match recall(key):
+    match cache_get(key):
         case [dict() as counts, int() as found]:
             return counts, found
     rows = places_with(terms).order_by("-published_at", "-post_id").values_list("post_id", flat=True)
     posts = list(rows[: SAMPLE + 1])
     counted = _count(posts[:SAMPLE]), len(posts)
-    keep(key, counted, CACHE_SECONDS)
+    cache_set(key, counted, CACHE_SECONDS)
     return counted
 
 
@@ -185,12 +185,12 @@ def _count_query(vendor):
         rows = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
         return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
 
-    return Prepared(counted, posts=list)
+    return PreparedQuery(counted, posts=list)
 
 
 @lru_cache(maxsize=2)
 def _terms_query(vendor):
-    return Prepared(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
+    return PreparedQuery(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
 
 
 def _groups(counts, main, selection, counts_without, known=()):

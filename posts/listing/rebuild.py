@@ -7,7 +7,7 @@ from posts.db.change_log import LISTS, note_changes
 from posts.listing.refresh import refresh_listings, taken_addresses
 from posts.listing.term_slugs import free_term_slugs
 from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
-from posts.search import forget_strays
+from posts.search import forget_orphans
 
 CHUNK = 200
 TERMS_CHUNK = 500
@@ -16,13 +16,13 @@ LISTS_VERSION = 4
 _NAME = "lists"
 
 
-def rebuild_lists(*, from_start=True, between=lambda: None):
+def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
     """Write anew what lists and search keep of every post that may be listed, and drop what they keep of others;
     return how many posts were looked at. Works in sets while the site is in use; readers find what was there before.
 
     from_start: else it goes on where a stopped one was, and does nothing where lists stand already as LISTS_VERSION and
     settings.LIST_ORDER want them.
-    between() is called between two sets, and may raise.
+    on_checkpoint() is called between two sets, and may raise.
     """
     after = 0
     if not from_start:
@@ -40,10 +40,10 @@ def rebuild_lists(*, from_start=True, between=lambda: None):
             after = found[-1]
             _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": after})
         count += len(found)
-        between()
-    forget_strays()
+        on_checkpoint()
+    forget_orphans()
     _name_terms()
-    _count_terms(between)
+    _count_terms(on_checkpoint)
     _note({"version": LISTS_VERSION, "order": settings.LIST_ORDER})
     return count
 
@@ -73,7 +73,7 @@ def _name_terms():
             note_changes([LISTS])
 
 
-def _count_terms(between):
+def _count_terms(on_checkpoint):
     """Count the posts of each term again, so that a count that went astray is right from now on."""
     after = 0
     while ids := list(Term.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:TERMS_CHUNK]):
@@ -92,4 +92,4 @@ def _count_terms(between):
             if astray:
                 note_changes([LISTS])
         after = ids[-1]
-        between()
+        on_checkpoint()

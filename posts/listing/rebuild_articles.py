@@ -14,11 +14,11 @@ KEPT = timedelta(days=1)
 _NAME = "articles"
 
 
-def rebuild_articles(*, seconds=30, between=lambda: None):
+def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
     """Store the HTML of every live text that is not stored under what it depends on now; return how many were rendered.
 
     A call works for about `seconds`, in sets that are rendered before anything is locked, and the next one goes on;
-    once all is done, one costs two short queries. between() is called between two sets, and may raise.
+    once all is done, one costs two short queries. on_checkpoint() is called between two sets, and may raise.
     """
     value, newest = _state(), RenderedArticle.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if value["key"] != rendering_key() or (value["stored_at"] and _others().filter(pk__gt=value["newest"]).exists()):
@@ -35,14 +35,14 @@ def rebuild_articles(*, seconds=30, between=lambda: None):
         count += _store_missing([post.live_revision for post in posts])
         value["after"] = posts[-1].pk
         _note(value)
-        between()
+        on_checkpoint()
         if time.monotonic() > ends:
             return count
     _note(value | {"stored_at": timezone.now().isoformat()})
     return count
 
 
-def forget_other_articles(*, between=lambda: None):
+def forget_other_articles(*, on_checkpoint=lambda: None):
     """Delete what is stored under anything else than it depends on now, a day after all was stored anew; return how
     many rows that were."""
     value = _state()
@@ -51,7 +51,7 @@ def forget_other_articles(*, between=lambda: None):
         return 0
     others, count = _others().filter(created_at__lt=stored_at).order_by("pk").values_list("pk", flat=True), 0
     while found := list(others[: 10 * CHUNK]):
-        between()
+        on_checkpoint()
         count += RenderedArticle.objects.filter(pk__in=found).delete()[0]
     return count
 

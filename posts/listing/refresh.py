@@ -4,7 +4,7 @@ from django.db.models import F
 
 from posts.db.change_log import LISTS, note_changes, post_key, stack_key
 from posts.listing.publication_date import place_in_lists
-from posts.listing.summaries import record_of_line
+from posts.listing.summaries import record_of_summary
 from posts.listing.term_slugs import free_term_slugs
 from posts.listing.terms import terms_of
 from posts.models import ListedText, Neighbour, PostTerm, Revision, Term
@@ -78,7 +78,7 @@ def _refresh_texts(posts, is_now, sources, *, anew):
                 generator=generator_of(record.get("payload", {})),
                 changed_at=post.last_published_at,
                 pictures=picture_addresses(record),
-                line=record_of_line(record),
+                line=record_of_summary(record),
                 source_batch_id=sources[post.live_revision_id][0],
             )
         was = old.get(post.pk)

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFigure
 from posts.models.authorship import TYPED, WRITERS
-from posts.page_cache.shared_cache import keep, recall
+from posts.page_cache.shared_cache import cache_get, cache_set
 
 # Another name where versions of the site that run side by side count other things.
 NAME = "states and origins"
 GENERATORS_SHOWN = 20
 # Older figures mean that no background job runs: then the page counts by itself, and keeps that for a minute.
 STALE_AFTER = timedelta(minutes=15)
-FIGURES_SECONDS = 60
+STATS_SECONDS = 60
 
 
 # The states of a post, one for each post: their counts add up to all posts.
@@ -26,7 +26,7 @@ STATES = ("listed", "unlisted", "flagged", "waiting", "sent_back", "rejected", "
 
 
 @dataclass(frozen=True)
-class SiteFigures:
+class SiteStats:
     """How many posts are in each of STATES.
 
     listed, unlisted, flagged: readers see an approved text; lists name it, or do not, or a flag is open. waiting,
@@ -72,16 +72,16 @@ class SiteFigures:
         return (self.counted_at - self.median_review).days if self.median_review else None
 
 
-def store_figures():
+def store_site_stats():
     """Count everything and keep it for the pages that show it."""
-    value = asdict(count_figures())
+    value = asdict(count_site_stats())
     counted_at, median = value.pop("counted_at"), value["median_review"]
     value["median_review"] = median.isoformat() if median else None
     SiteFigure.objects.update_or_create(name=NAME, defaults={"value": value, "counted_at": counted_at})
 
 
-def count_figures():
-    """The SiteFigures of this moment. Each count walks an index or a narrow table."""
+def count_site_stats():
+    """The SiteStats of this moment. Each count walks an index or a narrow table."""
     counted = _counts()
     # By the site's own switch nothing is listed, whatever rows there are.
     listed = (
@@ -92,7 +92,7 @@ def count_figures():
     waiting = counted["waiting"] - counted["newer_waiting"]
     settled = counted["live"] + waiting + counted["sent_back"] + counted["rejected"] + counted["withdrawn"]
     reviews = ListedText.objects.order_by("-reviewed_at", "-post").values_list("reviewed_at", flat=True)
-    return SiteFigures(
+    return SiteStats(
         counted_at=timezone.now(),
         listed=listed,
         unlisted=counted["live"] - counted["flagged"] - listed,
@@ -165,16 +165,16 @@ def _generators():
     return sorted(found.values(), key=lambda row: (-row[1] - row[2], row[0]))[:GENERATORS_SHOWN]
 
 
-def site_figures():
-    """The SiteFigures as the background job left them; counted here, and not written, where none runs."""
+def site_stats():
+    """The SiteStats as the background job left them; counted here, and not written, where none runs."""
     row = SiteFigure.objects.filter(name=NAME).first()
     if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
         value = dict(row.value)
         if median := value.get("median_review"):
             value["median_review"] = datetime.fromisoformat(median)
-        return SiteFigures(counted_at=row.counted_at, **value)
-    figures = recall("site-figures")
-    if not isinstance(figures, SiteFigures):
-        figures = count_figures()
-        keep("site-figures", figures, FIGURES_SECONDS)
+        return SiteStats(counted_at=row.counted_at, **value)
+    figures = cache_get("site-figures")
+    if not isinstance(figures, SiteStats):
+        figures = count_site_stats()
+        cache_set("site-figures", figures, STATS_SECONDS)
     return figures

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Case, F, When
 from django.db.models.functions import Coalesce
 
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.listing.publication_date import first_day
 from posts.models import Post
 from posts.models.authorship import MACHINES
@@ -24,7 +24,7 @@ _FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
 MAX_AUTHORS = 3
 
 
-class Line(NamedTuple):
+class PostSummary(NamedTuple):
     """What a line about a listed post reads."""
 
     pk: int
@@ -33,7 +33,7 @@ class Line(NamedTuple):
     released_at: datetime
     approved_at: datetime
     origin: str | None  # of the import whose text it is
-    record: dict  # of its live text: what record_of_line leaves of it, or the whole
+    record: dict  # of its live text: what record_of_summary leaves of it, or the whole
 
     @property
     def address(self):
@@ -51,25 +51,25 @@ class Line(NamedTuple):
         return first_day(self.record, self.released_at)
 
 
-def record_of_line(record):
+def record_of_summary(record):
     """What lines read of a record dict: itself without all that is long."""
     line = {name: record[name] for name in _FIELDS if name in record}
     if "authors" in record:
         line["authors"] = record["authors"][:MAX_AUTHORS]
     if "summary" in record:
         line["summary"] = " ".join(record["summary"].split())[:MAX_SUMMARY]
-    if (words := plate_words(record)) != record["title"]:
+    if (words := placeholder_words(record)) != record["title"]:
         line["image_sources"] = [{"caption": words}]
     return line
 
 
-def plate_words(record):
+def placeholder_words(record):
     """What the drawing of a post on a list is drawn from: the caption of its first picture, else its title."""
     return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
 
 
-def with_lines(posts, *more, are_whole=False):
-    """The rows of listed `posts` (a queryset) that Line takes, followed by the annotations named in `more`.
+def with_summaries(posts, *more, are_whole=False):
+    """The rows of listed `posts` (a queryset) that PostSummary takes, followed by the annotations named in `more`.
 
     are_whole: with whole records. Those stand in also where a version of the site released a text that knew no lines.
     """
@@ -89,15 +89,15 @@ def with_lines(posts, *more, are_whole=False):
     return posts.values_list(*columns, *more)
 
 
-def read_lines(keys, *, are_whole=False):
-    """{primary key: Line} of those posts among `keys` that may be named now; are_whole: with whole records."""
+def read_summaries(keys, *, are_whole=False):
+    """{primary key: PostSummary} of those posts among `keys` that may be named now; are_whole: with whole records."""
     if not keys or not settings.INDEXING:
         return {}
-    return {row[0]: Line(*row) for row in _query(connection.vendor, are_whole).rows(keys=list(keys))}
+    return {row[0]: PostSummary(*row) for row in _query(connection.vendor, are_whole).rows(keys=list(keys))}
 
 
 @lru_cache(maxsize=4)
 def _query(vendor, are_whole):
-    return Prepared(
-        lambda keys: with_lines(Post.objects.listed().filter(pk__among=keys), are_whole=are_whole), keys=list
+    return PreparedQuery(
+        lambda keys: with_summaries(Post.objects.listed().filter(pk__among=keys), are_whole=are_whole), keys=list
     )

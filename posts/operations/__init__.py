@@ -4,8 +4,8 @@ from posts.errors import HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post
 from posts.operations.bulk import begin_bulk, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
-from posts.operations.claim import claim_post, let_go
-from posts.operations.flag import clear_flag, flag_post, raise_rule_flag
+from posts.operations.claim import claim_post, unclaim
+from posts.operations.flag import clear_flag, flag_by_check, flag_post
 from posts.operations.record_revision import create_post, record_revision, submit_revision
 from posts.operations.release import note_observed_result, release_revision, roll_back, withdraw_post
 from posts.operations.report import TooManyReports, answer_report, report_problem
@@ -14,11 +14,11 @@ from posts.operations.review import approval_obstacles, confirm_live, decide, de
 from posts.operations.saved_views import forget_view, save_view, switch_keys
 from posts.operations.schedule import cancel_schedule, run_due, schedule_release
 from posts.operations.undo import undo_decision
-from posts.review_queue.claims import HeldByAnother
+from posts.review_queue.claims import ClaimedByAnother
 
 __all__ = [
+    "ClaimedByAnother",
     "HeadMoved",
-    "HeldByAnother",
     "NotAllowed",
     "PageMoved",
     "Refused",
@@ -37,12 +37,11 @@ __all__ = [
     "create_post",
     "decide",
     "decide_many",
+    "flag_by_check",
     "flag_post",
     "forget_view",
-    "let_go",
     "look_at_rows",
     "note_observed_result",
-    "raise_rule_flag",
     "record_revision",
     "release_revision",
     "report_problem",
@@ -53,6 +52,7 @@ __all__ = [
     "schedule_release",
     "submit_revision",
     "switch_keys",
+    "unclaim",
     "undo_decision",
     "withdraw_post",
 ]

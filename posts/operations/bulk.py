@@ -7,7 +7,7 @@ from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
 from posts.operations.flag import flag_post
 from posts.operations.review import approval_obstacles, decide
-from posts.review_queue.claims import held_by_another
+from posts.review_queue.claims import claimed_by_another
 
 OUTCOMES = {
     BulkRun.Act.APPROVE: Review.Outcome.APPROVED,
@@ -49,7 +49,7 @@ def begin_bulk(act, *, by, entries=None, choices=(), query=""):
     return run
 
 
-def look_at_rows(run, *, between=lambda: None):
+def look_at_rows(run, *, on_checkpoint=lambda: None):
     """Find out what each row of a run would get, and write it down; nothing else changes. Stopped anywhere, it goes on
     with the rows that nobody has looked at; return the run, which is ready then."""
     while rows := list(run.rows.filter(outcome=BulkRow.Outcome.OPEN)[:CHUNK]):
@@ -60,7 +60,7 @@ def look_at_rows(run, *, between=lambda: None):
             row.outcome = BulkRow.Outcome.WILL_REFUSE if obstacles else BulkRow.Outcome.PASSES
             _say(row, obstacles)
         BulkRow.objects.bulk_update(rows, ["outcome", "obstacle", "said"], batch_size=200)
-        between()
+        on_checkpoint()
     BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.PREPARING).update(state=BulkRun.State.READY)
     return BulkRun.objects.get(pk=run.pk)
 
@@ -69,7 +69,7 @@ def _obstacles(run, row, post, entry):
     """What would stand in the way of the act of `run` on `post`, in words, by the rules of the operation itself."""
     if post.head_revision.fingerprint != row.fingerprint:
         return HeadMoved(post).obstacles
-    if run.act in OUTCOMES and entry and (standing := held_by_another(entry, by=run.made_by)):
+    if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
         return standing.obstacles
     if run.act == BulkRun.Act.APPROVE:
         return approval_obstacles(post, by=run.made_by, is_bulk=True)
@@ -107,14 +107,14 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
     return run
 
 
-def carry_out(run, *, between=lambda: None):
+def carry_out(run, *, on_checkpoint=lambda: None):
     """Do what a confirmed run says, row by row through the operation itself, each a transaction of its own with its
     outcome; return the run. Stopped anywhere, it goes on with the rows that have no outcome."""
     todo = run.rows.filter(outcome=BulkRow.Outcome.PASSES)
     while rows := list(todo[:50]):
         for row in rows:
             _carry_out_row(run, row)
-        between()
+        on_checkpoint()
     BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.RUNNING).update(
         state=BulkRun.State.DONE, finished_at=timezone.now()
     )
@@ -132,7 +132,7 @@ def _carry_out_row(run, row):
     try:
         with transaction.atomic():
             entry = QueueEntry.objects.select_related("held_by").filter(pk=row.post_id).first()
-            if run.act in OUTCOMES and entry and (standing := held_by_another(entry, by=run.made_by)):
+            if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
                 raise standing
             _act(run, row, post, reason_code=run.reason_code, to=run.assignee)
     except (Refused, NotAllowed) as refusal:

@@ -5,20 +5,20 @@ from posts.audit.log import note_audit
 from posts.errors import Refused, require_person
 from posts.models import QueueEntry
 from posts.operations.base import locked
-from posts.review_queue.claims import HOLD, held_by_another
+from posts.review_queue.claims import HOLD, claimed_by_another
 
 
 @transaction.atomic
 def claim_post(post, *, by, take_over=False, now=None):
     """Let `by` hold a waiting post for HOLD from now; return its QueueEntry. Others see who holds it.
 
-    Claiming what is one's own already makes it last longer and is not noted again. Raises HeldByAnother unless
+    Claiming what is one's own already makes it last longer and is not noted again. Raises ClaimedByAnother unless
     `take_over`, Refused for a post that does not wait.
     """
     require_person(by, "review_post")
     now = now or timezone.now()
     entry = waiting_entry(post)
-    standing = held_by_another(entry, by=by, now=now)
+    standing = claimed_by_another(entry, by=by, now=now)
     if standing and not take_over:
         raise standing
     was_mine = entry.held_by_id == by.pk and entry.held_until > now
@@ -32,11 +32,11 @@ def claim_post(post, *, by, take_over=False, now=None):
 
 
 @transaction.atomic
-def let_go(post, *, by):
+def unclaim(post, *, by):
     """End the hold of `by` on a post; return its QueueEntry. Refused when it is somebody else's by now."""
     require_person(by, "review_post")
     entry = waiting_entry(post)
-    if standing := held_by_another(entry, by=by):
+    if standing := claimed_by_another(entry, by=by):
         raise standing
     if entry.held_by_id == by.pk:
         entry.held_by = entry.held_until = None

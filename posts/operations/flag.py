@@ -28,7 +28,7 @@ def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
 
 
 @transaction.atomic
-def raise_rule_flag(post, *, rule, fingerprint, note="", by=None):
+def flag_by_check(post, *, rule, fingerprint, note="", by=None):
     """Flag `post` because the check `rule` (its id) found something in the text with `fingerprint`; return the flag.
 
     Returns None, and flags nothing, where the check has its answer: its flag about this text is open or was

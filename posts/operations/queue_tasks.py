@@ -13,26 +13,26 @@ from posts.review_queue.ranking import rank_queue, rank_read_texts
 @job("rank new texts", every=timedelta(seconds=15))
 def rank_new_texts():
     """Complete the reasons of texts that were read since the last time."""
-    rank_read_texts(between=stop_if_asked)
+    rank_read_texts(on_checkpoint=stop_if_asked)
 
 
 @job("look over the queue", every=timedelta(minutes=10))
 def look_over_queue():
     """Count the days and what people decided about each generator, and put right what is out of step."""
-    rank_queue(between=stop_if_asked)
+    rank_queue(on_checkpoint=stop_if_asked)
 
 
 @job("look at posts for a bulk act")
 def prepare_bulk(run_id):
     """Find out what each post of a BulkRun would get."""
-    look_at_rows(BulkRun.objects.select_related("made_by").get(pk=run_id), between=stop_if_asked)
+    look_at_rows(BulkRun.objects.select_related("made_by").get(pk=run_id), on_checkpoint=stop_if_asked)
 
 
 @job("bulk act")
 def carry_out_bulk(run_id):
     """Do what a person has confirmed, post by post."""
     run = BulkRun.objects.select_related("made_by", "assignee").get(pk=run_id)
-    carry_out(run, between=stop_if_asked)
+    carry_out(run, on_checkpoint=stop_if_asked)
 
 
 @job("note the backlog", every=timedelta(minutes=1))

@@ -15,7 +15,7 @@ from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state
 from posts.review_queue.ranking import refresh_queue
 
 
-def standing_approval(revision):
+def active_approval(revision):
     """The approval of exactly this text of its post that was not revoked, a single decision before a bulk one; or
     None. Two revisions with one fingerprint share it: the words are the same."""
     return (
@@ -36,7 +36,7 @@ def release_obstacles(post, revision):
     obstacles = []
     if revision.post_id != post.pk:
         obstacles.append("This text belongs to another post.")
-    if revision.status != Revision.Status.APPROVED or standing_approval(revision) is None:
+    if revision.status != Revision.Status.APPROVED or active_approval(revision) is None:
         obstacles.append(f"{revision.version} is not approved.")
     else:
         obstacles += unread_obstacles(revision, eyes_on(post, revision))
@@ -54,7 +54,7 @@ def releasable_revision(post):
     texts = post.revisions.filter(status=Revision.Status.APPROVED).order_by("-number")
     if post.is_live:
         texts = texts.filter(number__gt=post.live_revision.number).exclude(fingerprint=post.live_revision.fingerprint)
-    return next((text for text in texts[:20] if standing_approval(text)), None)
+    return next((text for text in texts[:20] if active_approval(text)), None)
 
 
 @transaction.atomic
@@ -84,7 +84,7 @@ def release_revision(
     obstacles = release_obstacles(post, revision)
     if post.withdrawn_at and not ends_withdrawal:
         obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
-    approval = standing_approval(revision)
+    approval = active_approval(revision)
     obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
     if obstacles:
         raise Refused(*obstacles)
@@ -171,7 +171,7 @@ def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_liv
             raise Refused(f"{to.version} is no earlier approved text of this post.")
     if not targets:
         raise Refused("No earlier approved text exists. Withdraw the post instead.")
-    approval = standing_approval(targets[0])
+    approval = active_approval(targets[0])
     if obstacles := rolled_back_obstacles(targets[0], approval, despite_rollback=despite_rollback):
         raise Refused(*obstacles)
     return move_back(post, targets[0], by=by, why=why)
@@ -188,7 +188,7 @@ def move_back(post, target, *, by, why, is_listed_later=False):
     release = _move_live(
         post,
         target,
-        standing_approval(target),
+        active_approval(target),
         step="set back" if post.withdrawn_at else "roll back",
         kind=Release.Kind.ROLLED_BACK,
         by=by,

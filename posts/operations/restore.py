@@ -5,7 +5,7 @@ from posts.models import Revision
 from posts.models.claims import claims_today, with_claims
 from posts.operations.base import locked
 from posts.operations.record_revision import record_revision
-from posts.operations.release import standing_approval
+from posts.operations.release import active_approval
 from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import first_status
 from posts.records.schema import RecordRefused
@@ -27,7 +27,7 @@ def restore_revision(revision, *, by, why="", despite_rollback=False, expected_h
     revision = Revision.objects.get(pk=revision.pk)
     if revision.fingerprint == post.head_revision.fingerprint:
         raise Refused(f"The working copy is the text of {revision.version} already.")
-    approval = standing_approval(revision)
+    approval = active_approval(revision)
     if obstacles := rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback):
         raise Refused(*obstacles)
     try:

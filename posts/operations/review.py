@@ -11,10 +11,10 @@ from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
 from posts.operations.base import locked
 from posts.operations.flag import clear_open_flags
-from posts.operations.release import make_live, standing_approval
+from posts.operations.release import active_approval, make_live
 from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
-from posts.operations.undo import keep_way_back, standing_of
+from posts.operations.undo import state_of, store_undo_data
 from posts.review_queue.ranking import refresh_queue
 
 STEPS = {
@@ -141,7 +141,7 @@ def decide(
     revision = post.head_revision
     if revision.fingerprint != fingerprint:
         raise HeadMoved(post)
-    before = standing_of(post)
+    before = state_of(post)
     if outcome != Review.Outcome.APPROVED:
         review = _turn_down(
             post,
@@ -152,7 +152,7 @@ def decide(
             is_bulk=is_bulk,
             seconds_spent=seconds_spent,
         )
-        keep_way_back(review, post=post, before=before)
+        store_undo_data(review, post=post, before=before)
         return review
     if obstacles := approval_obstacles(
         post,
@@ -171,7 +171,7 @@ def decide(
     subject = post.live_revision if confirms else revision
     if _is_part(post, subject, by=by, own_text_reason=own_text_reason):
         review = _approve_in_part(post, subject, by=by, comment=comment, ticks=ticks, seconds_spent=seconds_spent)
-        keep_way_back(review, post=post, before=before)
+        store_undo_data(review, post=post, before=before)
         return review
     review = _note_review(
         post,
@@ -210,7 +210,7 @@ def decide(
     elif post.live_revision_id is None:
         # With another text on the page the flags may be about that one; they stay open until somebody answers.
         clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
-    keep_way_back(review, post=post, before=before)
+    store_undo_data(review, post=post, before=before)
     return review
 
 
@@ -241,10 +241,10 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
         raise PageMoved(post)
     if obstacles := confirm_obstacles(post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason):
         raise Refused(*obstacles)
-    before = standing_of(post)
+    before = state_of(post)
     if _is_part(post, post.live_revision, by=by, own_text_reason=own_text_reason):
         review = _approve_in_part(post, post.live_revision, by=by, comment=comment, ticks=ticks)
-        keep_way_back(review, post=post, before=before)
+        store_undo_data(review, post=post, before=before)
         return review
     review = _note_review(
         post,
@@ -257,13 +257,13 @@ def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", 
     )
     note_audit("confirmed", post=post, by=by, revision=post.live_revision, detail=comment or own_text_reason)
     _confirm(post, by=by)
-    keep_way_back(review, post=post, before=before)
+    store_undo_data(review, post=post, before=before)
     return review
 
 
 def _confirm(post, *, by):
     clear_open_flags(post, by=by, note=f"Answered by the approval of {post.live_revision.version}.")
-    post.live_approval = standing_approval(post.live_revision)
+    post.live_approval = active_approval(post.live_revision)
     post.closed_until_decided = rolled_back_import(post.live_revision, post.live_approval) is not None
     post.save(update_fields=["live_approval", "closed_until_decided"])
     refresh_listing(post)

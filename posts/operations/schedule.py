@@ -9,7 +9,7 @@ from posts.audit.log import note_audit
 from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
 from posts.models import Release, ScheduledRelease
 from posts.operations.base import locked
-from posts.operations.release import release_obstacles, release_revision, standing_approval, withdraw_post
+from posts.operations.release import active_approval, release_obstacles, release_revision, withdraw_post
 from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle
 
@@ -69,7 +69,7 @@ def schedule_release(
         obstacles.append(f"“{waiting}” is planned already. Cancel it first.")
     if kind == ScheduledRelease.Kind.RELEASE:
         obstacles += release_obstacles(post, revision)
-        approval = standing_approval(revision)
+        approval = active_approval(revision)
         obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
         if post.withdrawn_at and not ends_withdrawal:
             obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")

@@ -4,7 +4,7 @@ from django.db import connection, transaction
 
 
 @contextlib.contextmanager
-def patience():
+def long_statement_timeout():
     """More time for the database than a web process has otherwise, for what looks at all posts of a large import or of
     the site. On SQLite nothing has to be asked for, and a transaction would take the place of a writer."""
     if connection.vendor != "postgresql":

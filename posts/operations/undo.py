@@ -31,7 +31,7 @@ _COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held", "cl
 _MISSING = {"closed_until_decided": False}
 
 
-def standing_of(post):
+def state_of(post):
     """How a locked `post` stands, as a dict that JSON can hold: what a decision may change, and its open flags."""
     moments = {name: value.isoformat() if (value := getattr(post, name)) else None for name in _MOMENTS}
     return {
@@ -51,9 +51,9 @@ def _place_in_queue(post):
     return entry and [entry[0].isoformat(), entry[1]]
 
 
-def keep_way_back(review, *, post, before):
+def store_undo_data(review, *, post, before):
     """Note beside a decision just made how `post` stood `before` it and how it stands now."""
-    review.way_back = {"before": before, "after": standing_of(post)}
+    review.way_back = {"before": before, "after": state_of(post)}
     review.save(update_fields=["way_back"])
 
 
@@ -80,7 +80,7 @@ def undo_obstacles(review, post, *, now=None):
         obstacles.append(f"{post.head_revision.version} was saved since.")
     elif post.head_revision.status != after["head_status"] or post.awaits_review != after["awaits_review"]:
         obstacles.append(f"{post.head_revision.version} is {post.head_revision.get_status_display().lower()} by now.")
-    now_stands = {name: value for name, value in standing_of(post).items() if name not in _ELSEWHERE}
+    now_stands = {name: value for name, value in state_of(post).items() if name not in _ELSEWHERE}
     if any(now_stands[name] != after[name] for name in now_stands if not name.startswith("head_")):
         obstacles.append("What readers see was changed since.")
     plans = post.scheduled_releases.filter(state="waiting", revision=review.revision_id)

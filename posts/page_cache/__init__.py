@@ -1,6 +1,6 @@
 """Public pages, kept as they were sent and answered before Django's machinery starts.
 
-A view marks a page that is the same for everybody (`mark_page`); the first who asks for it gets it from Django, the
+A view marks a page that is the same for everybody (`cache_page`); the first who asks for it gets it from Django, the
 others from this process's memory or from the cache that processes share (CACHE_URL), in the encoding they take, or as
 "not modified". Nobody who carries a session gets or leaves a page here.
 
@@ -17,9 +17,9 @@ from posts.logs import log_hit, request_id_for
 from posts.page_cache.freshness import Freshness
 from posts.page_cache.memory import Memory
 from posts.page_cache.page import Page
-from posts.page_cache.policy import ANYTHING, Mark, mark_page
+from posts.page_cache.policy import ANYTHING, CachePolicy, cache_page
 
-__all__ = ["ANYTHING", "Freshness", "Mark", "PageCache", "mark_page"]
+__all__ = ["ANYTHING", "CachePolicy", "Freshness", "PageCache", "cache_page"]
 
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
 # A page that is streamed is kept all the same up to so many bytes: a file of the sitemap has half a million, and where
@@ -66,7 +66,7 @@ class PageCache:
         began = self._clock()
         address = self._address(environ)
         # Asked before anything is rendered: what changes from here on is not in the page for sure.
-        moment = self._freshness.moment() if address else None
+        moment = self._freshness.current() if address else None
         if moment is None:
             return self._application(environ, start_response)
         if (page := self._kept(address, moment)) is not None:
@@ -103,15 +103,15 @@ class PageCache:
         now = self._clock()
         page = self._memory.get(address)
         if page is not None and now < page.expires_at:
-            if page.true_in == moment.generation or self._freshness.is_true(page):
-                page.true_in = moment.generation
+            if page.fresh_in == moment.generation or self._freshness.is_fresh(page):
+                page.fresh_in = moment.generation
                 return page
         elif page is not None:
             self._memory.forget(address)
         if self._shared is not None and (found := self._shared.get(address)) is not None:
             page, seconds = found
-            if self._freshness.is_true_everywhere(page):
-                page.expires_at, page.true_in = now + seconds, moment.generation
+            if self._freshness.is_fresh_everywhere(page):
+                page.expires_at, page.fresh_in = now + seconds, moment.generation
                 self._memory.put(address, page)
                 return page
         return None
@@ -123,9 +123,9 @@ class PageCache:
         inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
         response = self._application(inner, lambda *start: sent.append(start))
         (status, headers, *_) = sent[0]
-        mark = getattr(response, "page_mark", None)
-        if mark is None or not _may_be_kept(status, headers, response):
-            if mark is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
+        policy = getattr(response, "cache_policy", None)
+        if policy is None or not _may_be_cached(status, headers, response):
+            if policy is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
                 # Nothing to keep after all, and only Django can say whether the client has it.
                 response.close()
                 return self._application(environ, start_response)
@@ -137,16 +137,16 @@ class PageCache:
             return _rest(parts, response)
         body = b"".join(parts)
         response.close()
-        page = Page.of(headers, body, mark=mark, moment=moment)
+        page = Page.of(headers, body, policy=policy, moment=moment)
         request_id = next((value for name, value in headers if name.lower() == "x-request-id"), "")
-        page.expires_at = self._clock() + mark.seconds
+        page.expires_at = self._clock() + policy.seconds
         encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        if mark.takes is not None:
-            address = self._learn(address, mark.takes)
+        if policy.vary_on is not None:
+            address = self._learn(address, policy.vary_on)
         # Not if it changed while it was rendered: the next one asks again.
-        is_stored = self._freshness.is_true(page) and self._memory.put(address, page)
+        is_stored = self._freshness.is_fresh(page) and self._memory.put(address, page)
         if is_stored and self._shared is not None:
-            self._shared.put(address, page, mark.seconds)
+            self._shared.put(address, page, policy.seconds)
         told = f"AlphaNode; fwd=uri-miss{'; stored' if is_stored else ''}"
         return _send(page, encoding, made, environ, start_response, request_id, told)[1]
 
@@ -206,7 +206,7 @@ def part_read(query, takes):
     return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
 
 
-def _may_be_kept(status, headers, response):
+def _may_be_cached(status, headers, response):
     """Whether an answer that a view marked is whole, good, and the same for everybody."""
     if not status.startswith("200 "):
         return False

@@ -18,7 +18,7 @@ WAIT_SECONDS = 0.2
 MAX_KEYS = 50_000
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """How much was known when a page was begun."""
 
     generation: int  # of this process: counts the looks that brought something new
@@ -48,10 +48,10 @@ class Freshness:
         self._told = set()  # numbers of rows that the next look may bring again
         # key → when it changed for the last time, by generation and by position; before the floor nothing is known.
         self._changed_in, self._changed_at = {}, {}
-        self._floor = Moment(0, 0)
+        self._floor = Snapshot(0, 0)
 
-    def moment(self):
-        """The Moment of a page that is rendered from now on, or None when the log can't be asked: then nothing that
+    def current(self):
+        """The Snapshot of a page that is rendered from now on, or None when the log can't be asked: then nothing that
         was kept may be shown, and nothing be kept."""
         now = self._clock()
         age = now - self._looked_at
@@ -66,14 +66,14 @@ class Freshness:
                 self._lock.release()
         return self._moment if self._clock() - self._looked_at < GOOD_FOR_SECONDS else None
 
-    def is_true(self, page):
-        """Whether nothing that `page` of this process shows has changed since the generation `page.true_in`."""
+    def is_fresh(self, page):
+        """Whether nothing that `page` of this process shows has changed since the generation `page.fresh_in`."""
         changed = self._changed_in
-        return self._floor.generation <= page.true_in and not any(
-            changed.get(key, -1) > page.true_in for key in page.keys
+        return self._floor.generation <= page.fresh_in and not any(
+            changed.get(key, -1) > page.fresh_in for key in page.keys
         )
 
-    def is_true_everywhere(self, page):
+    def is_fresh_everywhere(self, page):
         """Whether the same is sure of a `page` that was begun at the horizon `page.position`, in whatever process."""
         changed = self._changed_at
         return self._floor.horizon <= page.position <= self._moment.horizon and not any(
@@ -85,7 +85,7 @@ class Freshness:
         try:
             if self._moment is None:
                 self._from = self._begin()
-                self._floor = Moment(0, self._from)
+                self._floor = Snapshot(0, self._from)
             changes = self._look(self._from)
         except Exception as error:
             # Whatever keeps the log from being read, the view will meet it too and say it in its own way.
@@ -95,9 +95,9 @@ class Freshness:
             self._look_after = self._clock() + LOOK_AGAIN_SECONDS
             return
         self._is_deaf = False
-        generation = self._take(changes, self._moment or Moment(0, changes.horizon))
+        generation = self._take(changes, self._moment or Snapshot(0, changes.horizon))
         # Last, and both at once: a request beside this one may know more than its moment says, never less.
-        self._moment = Moment(generation, changes.horizon)
+        self._moment = Snapshot(generation, changes.horizon)
         self._from = changes.horizon
         self._looked_at = asked_at
 
@@ -107,17 +107,17 @@ class Freshness:
         if changes.horizon < before.horizon:
             # The database is another one than before, restored from a copy: positions mean nothing across that.
             logger.warning("The log of changes went back; pages are kept again when this process is started anew.")
-            return self._start_anew(Moment(float("inf"), float("inf")), generation + 1)
+            return self._start_anew(Snapshot(float("inf"), float("inf")), generation + 1)
         if changes.rows is None:
             # Too many at once: nothing begun before this look is known to be true.
             self._told = set()
-            return self._start_anew(Moment(generation + 1, changes.newest + 1), generation + 1)
+            return self._start_anew(Snapshot(generation + 1, changes.newest + 1), generation + 1)
         new = [row for row in changes.rows if row[0] not in self._told]
         self._told = {number for number, position, _ in changes.rows if position >= changes.horizon}
         if not new:
             return generation
         if len(self._changed_in) > MAX_KEYS:
-            self._start_anew(Moment(generation + 1, changes.horizon), generation + 1)
+            self._start_anew(Snapshot(generation + 1, changes.horizon), generation + 1)
         for _, position, keys in new:
             for key in (*keys, ANYTHING):
                 self._changed_at[key] = max(position, self._changed_at.get(key, 0))
@@ -125,6 +125,6 @@ class Freshness:
         return generation + 1
 
     def _start_anew(self, floor, generation):
-        self._floor = Moment(max(floor.generation, self._floor.generation), max(floor.horizon, self._floor.horizon))
+        self._floor = Snapshot(max(floor.generation, self._floor.generation), max(floor.horizon, self._floor.horizon))
         self._changed_in, self._changed_at = {}, {}
         return generation

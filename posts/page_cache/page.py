@@ -26,11 +26,11 @@ class Page:
     route: str
     last_modified: str = ""
     expires_at: float = 0.0  # on the clock of this process
-    true_in: int = field(default=-1, compare=False)  # the latest generation of knowledge that it was true in
+    fresh_in: int = field(default=-1, compare=False)  # the latest generation of knowledge that it was true in
 
     @classmethod
-    def of(cls, headers, body, *, mark, moment):
-        """The Page of a Django response: its headers (pairs) and its whole body, begun at a Moment."""
+    def of(cls, headers, body, *, policy, moment):
+        """The Page of a Django response: its headers (pairs) and its whole body, begun at a Snapshot."""
         kept, etag, last_modified = [], "", ""
         for name, value in headers:
             lower = name.lower()
@@ -43,7 +43,9 @@ class Page:
         kept.append(("Vary", "Accept-Encoding"))
         etag = etag or f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         bodies = {PLAIN: body}
-        return cls(kept, etag, bodies, mark.keys, moment.horizon, mark.route, last_modified, true_in=moment.generation)
+        return cls(
+            kept, etag, bodies, policy.keys, moment.horizon, policy.route, last_modified, fresh_in=moment.generation
+        )
 
     @property
     def size(self):

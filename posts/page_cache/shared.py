@@ -5,7 +5,7 @@ import hashlib
 from django.conf import settings
 
 from posts.page_cache.page import Page
-from posts.page_cache.shared_cache import keep, recall
+from posts.page_cache.shared_cache import cache_get, cache_set
 
 # What stands on pages beside posts; another value makes other pages.
 _SETTINGS = (
@@ -24,12 +24,12 @@ class SharedPages:
 
     def get(self, address):
         """(Page, seconds that this process may keep it) or None."""
-        page = Page.from_plain(recall(self._key(address)))
+        page = Page.from_plain(cache_get(self._key(address)))
         return (page, SECONDS) if page else None
 
     def put(self, address, page, seconds):
         """Keep `page` for the others."""
-        keep(self._key(address), page.to_plain(), seconds)
+        cache_set(self._key(address), page.to_plain(), seconds)
 
     def _key(self, address):
         return "page:" + hashlib.sha256(f"{self._name} {address!r}".encode()).hexdigest()

@@ -17,12 +17,12 @@ _clock = time.monotonic
 _silent_until = 0.0
 
 
-def recall(key):
+def cache_get(key):
     """What was kept under `key`, or None: nothing was, it ran out, or the cache is down."""
     return _ask(lambda: cache.get(key))
 
 
-def keep(key, value, seconds):
+def cache_set(key, value, seconds):
     """Keep `value` for that long, if the cache can."""
     _ask(lambda: cache.set(key, value, seconds))
 

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.listing.facets import FORM_KINDS, SAMPLE, Selection, list_groups, places_along, rarest_first
-from posts.listing.site_stats import FIGURES_SECONDS, site_figures
-from posts.listing.summaries import read_lines
+from posts.listing.site_stats import STATS_SECONDS, site_stats
+from posts.listing.summaries import read_summaries
 from posts.models import Post, Term
 from posts.public.views import public, respond
 
@@ -79,13 +79,13 @@ def _place(line):
 
 
 def _walk(terms, start, *, backwards=False):
-    """(at most PAGE Lines from the Place `start` on, whether there are more)."""
+    """(at most PAGE summaries from the Place `start` on, whether there are more)."""
     listed, lines = [], {}
     for reach in REACHES:
         step = _step(rarest_first(terms), start, backwards, reach)
         keys = [place.post_id for place in step]
         if reach == REACHES[0]:
-            found = lines = read_lines(keys)
+            found = lines = read_summaries(keys)
         else:
             found = set(Post.objects.listed().filter(pk__among=keys).values_list("pk", flat=True))
         listed += [key for key in keys if key in found]
@@ -93,7 +93,7 @@ def _walk(terms, start, *, backwards=False):
             break
         start = step[-1]
     shown = listed[:PAGE]
-    lines |= read_lines([pk for pk in shown if pk not in lines])
+    lines |= read_summaries([pk for pk in shown if pk not in lines])
     return [lines[pk] for pk in shown if pk in lines], len(listed) > PAGE
 
 
@@ -119,7 +119,7 @@ def _step_query(vendor, number, backwards, reach):
         return rows.values_list("published_at", "post_id")[:reach]
 
     place = {} if backwards is None else {"published_at": datetime, "post_id": int}
-    return Prepared(step, **dict.fromkeys(_named(range(number)), int), **place)
+    return PreparedQuery(step, **dict.fromkeys(_named(range(number)), int), **place)
 
 
 def list_rows(places, start, backwards=False):
@@ -152,7 +152,7 @@ def _list_response(request, *, main=None, title, address):
     elif main:
         found = main.listed_count
     else:
-        found = site_figures().listed
+        found = site_stats().listed
     context = {
         "title": title,
         "term": main,
@@ -168,8 +168,8 @@ def _list_response(request, *, main=None, title, address):
         "is_indexable": (main.is_indexable if main else bool(page.lines)) and not TAKES & request.GET.keys(),
     }
     # The number of all articles is counted in the background and changes without being noted.
-    seconds = None if main else FIGURES_SECONDS
-    return respond(request, "posts/list.html", context, takes=TAKES, seconds=seconds)
+    seconds = None if main else STATS_SECONDS
+    return respond(request, "posts/list.html", context, vary_on=TAKES, seconds=seconds)
 
 
 @public
@@ -208,7 +208,7 @@ def kind(request, kinds):
         "is_first": last is None,
         "is_indexable": bool(shown) and "after" not in request.GET,
     }
-    return respond(request, "posts/kind.html", context, takes=["after"])
+    return respond(request, "posts/kind.html", context, vary_on=["after"])
 
 
 class _TermPlace(NamedTuple):

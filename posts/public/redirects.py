@@ -18,11 +18,11 @@ class FormerPaths:
         response = self.get_response(request)
         is_missing = response.status_code == 404 and request.method in ("GET", "HEAD")
         if is_missing and not request.path.startswith(settings.STATIC_URL):
-            return led_on(request.path) or response
+            return redirect_former_address(request.path) or response
         return response
 
 
-def led_on(path):
+def redirect_former_address(path):
     """The redirect that an address of an old site gets, or None."""
     if (path := former_path(path)) is None:
         return None

@@ -14,9 +14,9 @@ from django.db import connection
 from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Cast
 
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.listing.publication_date import place_in_lists
-from posts.listing.summaries import Line, with_lines
+from posts.listing.summaries import PostSummary, with_summaries
 from posts.listing.terms import stacks_of, terms_of
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.models.fields import OrderedJSONField
@@ -30,18 +30,18 @@ MAX_TERMS = 1000
 
 
 @dataclass(frozen=True)
-class SimilarPost:
+class RelatedPost:
     """A line about a listed post and the names of what it shares, rarest first."""
 
-    line: Line
+    line: PostSummary
     shared: list[str]
 
 
 class _Found(NamedTuple):
     """A listed post that may stand on the page."""
 
-    line: Line
-    is_twin: bool
+    line: PostSummary
+    is_near_duplicate: bool
     rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
     shared: list | None  # the names of what both are about, where these are kept
     term_slugs: str | None = None  # of the terms of a text in no list, for address_finder; the same in each row
@@ -49,30 +49,30 @@ class _Found(NamedTuple):
     @classmethod
     def of(cls, row):
         """The _Found of a row of _rows."""
-        return cls(Line(*row[: len(Line._fields)]), *row[len(Line._fields) :])
+        return cls(PostSummary(*row[: len(PostSummary._fields)]), *row[len(PostSummary._fields) :])
 
 
 @dataclass(frozen=True)
-class WayOn:
+class RelatedPosts:
     """What stands below an article: the similar posts, best first, and what was released before and after it on the
     same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones.
     term_slugs: of the terms of an article in no list, for address_finder."""
 
-    similar: list[SimilarPost] = field(default_factory=list)
+    similar: list[RelatedPost] = field(default_factory=list)
     are_kept: bool = False
     term_slugs: str | None = None
     stack: str = ""
-    earlier: Line | None = None
-    later: Line | None = None
+    earlier: PostSummary | None = None
+    later: PostSummary | None = None
 
     @property
     def lines(self):
-        """The Lines of all posts that are named."""
+        """The summaries of all posts that are named."""
         return [*(similar.line for similar in self.similar), *filter(None, (self.earlier, self.later))]
 
 
-def way_on(post, record, *, is_listed):
-    """The WayOn from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
+def related_posts(post, record, *, is_listed):
+    """The RelatedPosts from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
 
     A listed post has those that the background keeps for it (posts.related.related_posts). Any other text, and one that
     was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone.
@@ -91,7 +91,7 @@ def way_on(post, record, *, is_listed):
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
     on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
     place = (at, post.pk)
-    return WayOn(
+    return RelatedPosts(
         similar=_shown(ranked, terms),
         are_kept=are_kept,
         term_slugs=next((one.term_slugs for one in found), None),
@@ -132,9 +132,9 @@ def _among(keys):
 def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
     """The rows that _Found.of takes, of the listed posts of the querysets of keys; more: what comes last in each."""
     posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
-    is_twin = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
-    more = {"is_twin": is_twin, "rank": rank, "shared": shared, **more}
-    return with_lines(posts.annotate(**more), *more, are_whole=are_whole)
+    is_near_duplicate = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
+    more = {"is_near_duplicate": is_near_duplicate, "rank": rank, "shared": shared, **more}
+    return with_summaries(posts.annotate(**more), *more, are_whole=are_whole)
 
 
 def _read_kept(post, stack, at):
@@ -148,12 +148,12 @@ def _read_kept(post, stack, at):
 def _kept_query(vendor, kind, is_open):
     """The Prepared query of _read_kept; what its SQL depends on are the arguments."""
     if kind is None:
-        return Prepared(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
+        return PreparedQuery(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
 
     def kept(pk, stack, at):
         return _kept(SimpleNamespace(pk=pk), _around(pk, (kind, stack), at))
 
-    return Prepared(kept, pk=int, stack=str, at=datetime)
+    return PreparedQuery(kept, pk=int, stack=str, at=datetime)
 
 
 def _kept(post, around):
@@ -205,16 +205,16 @@ def _compared(post, pairs, around, **more):
 
 
 def _shown(ranked, terms):
-    """[SimilarPost] of at most SHOWN [_Found]: no near-duplicate, no title twice, not too many of one stack."""
+    """[RelatedPost] of at most SHOWN [_Found]: no near-duplicate, no title twice, not too many of one stack."""
     shown, stacks, titles = [], Counter(), set()
     for found in ranked:
         record = found.line.record
         stack = next(iter(stacks_of(record)), None)
-        if found.is_twin or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
+        if found.is_near_duplicate or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
             continue
         titles.add(record["title"])
         stacks[stack] += 1
-        shown.append(SimilarPost(found.line, (found.shared or _shared(terms, record))[:MAX_SHARED]))
+        shown.append(RelatedPost(found.line, (found.shared or _shared(terms, record))[:MAX_SHARED]))
         if len(shown) == SHOWN:
             break
     return shown

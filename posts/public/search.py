@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from posts.listing.facets import FORM_KINDS, Selection, search_groups
-from posts.listing.summaries import read_lines
+from posts.listing.summaries import read_summaries
 from posts.public.views import public, respond
 from posts.search import other_spelling, search_posts
 from posts.search.snippets import marked, snippet
@@ -24,7 +24,7 @@ def search(request):
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
-    lines = read_lines(shown, are_whole=True)
+    lines = read_summaries(shown, are_whole=True)
     stems = hits.query.stems
     rows = [
         (line, marked(line.record["title"], stems), snippet(line.record, stems))
@@ -46,7 +46,7 @@ def search(request):
         "next": number + 1 if number < last else None,
         "is_indexable": False,
     }
-    return respond(request, "posts/search.html", context, takes=TAKES)
+    return respond(request, "posts/search.html", context, vary_on=TAKES)
 
 
 def _search(typed, selection):

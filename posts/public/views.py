@@ -14,21 +14,21 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from posts.db.change_log import LISTS, keys_of_post, stack_key
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.listing.article_html import hosts_key, rendered_article, with_stored_article
 from posts.listing.facets import most_used
-from posts.listing.site_stats import FIGURES_SECONDS, site_figures
-from posts.listing.summaries import plate_words, read_lines
+from posts.listing.site_stats import STATS_SECONDS, site_stats
+from posts.listing.summaries import placeholder_words, read_summaries
 from posts.models import FormerSlug, ListedText, Post, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
 from posts.outages import unavailable
-from posts.page_cache import mark_page
+from posts.page_cache import cache_page
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
 from posts.public.json_ld import MAX_AUTHORS, article_head
 from posts.public.meta_box import meta_box
 from posts.public.record_json import record_of, review_of
-from posts.public.related import way_on
+from posts.public.related import related_posts
 from posts.public.term_links import address_finder, with_term_slugs
 from posts.records.verify_command import check_command
 from posts.reverse import address
@@ -48,24 +48,24 @@ def public(view):
         response = view(request, *args, **kwargs)
         shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
         response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
-        return mark_page(response, route=request.resolver_match.view_name if request.resolver_match else "")
+        return cache_page(response, route=request.resolver_match.view_name if request.resolver_match else "")
 
     return wrapped
 
 
-def respond(request, template, context, *, takes=(), seconds=None):
+def respond(request, template, context, *, vary_on=(), seconds=None):
     """A page of lists, which ends in caches with every change of one and says the same about search engines in its
-    head and in its headers: context["is_indexable"]; takes, seconds: as mark_page has them."""
+    head and in its headers: context["is_indexable"]; vary_on, seconds: as cache_page has them."""
     response = render(request, template, context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    return mark_page(response, keys=[LISTS], takes=takes, seconds=seconds)
+    return cache_page(response, keys=[LISTS], vary_on=vary_on, seconds=seconds)
 
 
 @public
 def home(request):
     """What is new, what was reviewed lately, and ways in."""
-    figures = site_figures()
+    figures = site_stats()
     newest, reviewed = _home_posts()
     known = figures.approved + figures.waiting
     context = {
@@ -73,24 +73,24 @@ def home(request):
         "claim": site_claim(figures.listed_origins),
         "approved_percent": 100 * figures.approved / known if known else 0,
         "lead": newest[0] if newest else None,
-        "lead_words": plate_words(newest[0].record) if newest else "",
+        "lead_words": placeholder_words(newest[0].record) if newest else "",
         "newest": newest[1:],
         "reviewed": reviewed,
         "ways": _ways_in(),
         "is_indexable": settings.INDEXING,
     }
-    return respond(request, "posts/home.html", context, seconds=FIGURES_SECONDS)
+    return respond(request, "posts/home.html", context, seconds=STATS_SECONDS)
 
 
 def _home_posts():
-    """(Lines of the newest listed posts, of those reviewed lately that are none of them), by two walks and a look."""
+    """Return summaries (newest posts, posts reviewed lately that are not among them): two index walks, one lookup."""
     # Some may be listed no more where an import was switched off a moment ago.
     reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
     newest, reviewed = (
         list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
         for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
     )
-    lines = read_lines({*newest, *reviewed})
+    lines = read_summaries({*newest, *reviewed})
     newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
     reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
     return [[lines[pk] for pk in keys] for keys in (newest, reviewed)]
@@ -110,7 +110,7 @@ def _ways_in():
 @public
 def how(request):
     """How this site is made: what people decided, what waits, and who wrote it, by the numbers of the database."""
-    figures = site_figures()
+    figures = site_stats()
     rows = [
         ("Approved by a person and listed", figures.listed, "approved"),
         ("Approved, and not listed", figures.unlisted, "approved"),
@@ -123,14 +123,14 @@ def how(request):
     ]
     origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
     context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
-    return respond(request, "posts/how.html", context, seconds=FIGURES_SECONDS)
+    return respond(request, "posts/how.html", context, seconds=STATS_SECONDS)
 
 
 @lru_cache(maxsize=8)
 def _page_query(vendor, hosts):
     """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
     posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
-    return Prepared(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
+    return PreparedQuery(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
 def find_page(slug):
@@ -163,10 +163,10 @@ def detail(request, slug):
     response = render(request, "posts/detail.html", context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    way_on = context["way_on"]
+    related_posts = context["related_posts"]
     # Whoever keeps similar posts says when they change; others are found when they are asked for, among all listed.
-    keys = {stack_key(way_on.stack)} if way_on.are_kept else {LISTS}
-    return mark_page(response, keys=keys.union(*map(keys_of_post, [post, *way_on.lines])), takes=())
+    keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
+    return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
 
 
 def article_context(post, revision, *, is_preview=False):
@@ -182,7 +182,7 @@ def article_context(post, revision, *, is_preview=False):
     disclosure = disclosure_of(post, revision)
     is_listed = post.is_indexable and is_live
     is_indexable = is_listed and not is_preview
-    way = way_on(post, revision.snapshot, is_listed=is_listed)
+    way = related_posts(post, revision.snapshot, is_listed=is_listed)
     address_of = address_finder(getattr(post, "term_slugs", None) if is_listed else way.term_slugs)
     bands, folds = meta_box(with_own_answer(record, post), address_of)
     stack = next(iter(record.get("stack", ())), "")
@@ -208,7 +208,7 @@ def article_context(post, revision, *, is_preview=False):
         "folds": folds,
         "claims_are_ours": are_ours,
         "authors": [(name, address_of("authors", name)) for name in disclosure.authors[:MAX_AUTHORS]],
-        "way_on": way,
+        "related_posts": way,
         "is_indexable": is_indexable,
         "is_preview": is_preview,
     }
@@ -229,7 +229,7 @@ def record(request, slug):
     )
     if not post.is_indexable:
         response.headers["X-Robots-Tag"] = "noindex"
-    return mark_page(response, keys=keys_of_post(post), takes=())
+    return cache_page(response, keys=keys_of_post(post), vary_on=())
 
 
 @public
@@ -260,7 +260,7 @@ def security_txt(request):
 
 def _text_file(lines):
     response = HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
-    return mark_page(response, keys=(), takes=())
+    return cache_page(response, keys=(), vary_on=())
 
 
 def bad_request(request, exception=None):

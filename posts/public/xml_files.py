@@ -3,7 +3,7 @@
 import re
 
 from posts.db.change_log import LISTS
-from posts.page_cache import mark_page
+from posts.page_cache import cache_page
 
 # All that no document of XML 1.0 may hold, escaped or not (its production Char); records may hold some of it.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -13,7 +13,7 @@ def as_machine_file(response):
     """A file that programs read: nothing in it runs, caches keep it for minutes, other sites may show it. It names
     listed posts, and nothing in a query changes it."""
     response.page_kind = "machine"
-    return mark_page(response, keys=[LISTS], takes=())
+    return cache_page(response, keys=[LISTS], vary_on=())
 
 
 def xml_text(text):

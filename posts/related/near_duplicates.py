@@ -128,8 +128,9 @@ def _agreement(one, other):
 
 
 def sketch_posts(ids):
-    """Bring sketches and twins of the posts with these primary keys in step with their proposed texts; return how many
-    texts were new.
+    """Bring sketches and near-duplicates of the posts with these keys in step with their proposed texts.
+
+    Returns how many texts were new.
 
     Works in sets, each one transaction of BATCH_CHARACTERS at the most; run again, it does nothing for what is
     sketched already.
@@ -183,7 +184,7 @@ def _stale(posts):
 def _resketch(heads, before):
     if before:
         pairs = TextTwin.objects.filter(post__in=before).values_list("post", "twin")
-        _note_twins(chain.from_iterable(pairs))
+        _note_near_duplicates(chain.from_iterable(pairs))
         SketchBand.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(twin__in=before).delete()
@@ -192,7 +193,7 @@ def _resketch(heads, before):
 
 
 def _sketch_batch(texts, heads, before):
-    """Write sketches, bands and twins of {post pk: SketchedText}."""
+    """Write sketches, bands and near-duplicates of {post pk: SketchedText}."""
     _count_paragraphs({pk: (before.get(pk, ()), texts[pk].counted) for pk in texts})
     boilerplate = _boilerplate(texts.values())
     shingles = {pk: text.shingles(boilerplate) for pk, text in texts.items()}
@@ -211,7 +212,7 @@ def _sketch_batch(texts, heads, before):
         update_fields=["fingerprint", "signature", "paragraphs"],
         unique_fields=["post"],
     )
-    _store_twins(_candidates(signatures), shingles, signatures)
+    _store_near_duplicates(_candidates(signatures), shingles, signatures)
 
 
 def _batches(ids):
@@ -303,20 +304,20 @@ def _insert_bands(rows):
             cursor.executemany(f"INSERT INTO {table} (key, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)  # noqa: S608
 
 
-def _store_twins(pairs, shingles, signatures):
-    """Measure candidate pairs exactly and store those that are twins, from both sides."""
+def _store_near_duplicates(pairs, shingles, signatures):
+    """Measure candidate pairs exactly and store those that are near-duplicates, from both sides."""
     foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
     known = {
         pk: struct.unpack(f"<{NUMBERS}I", bytes(signature))
         for pk, signature in TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
     } | signatures
     likely = [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
-    twins = []
+    near_duplicates = []
 
     def measure(a, b, one, other):
         if (similarity := jaccard(one, other)) >= MIN_SIMILARITY:
-            twins.append(TextTwin(post_id=a, twin_id=b, similarity=similarity))
-            twins.append(TextTwin(post_id=b, twin_id=a, similarity=similarity))
+            near_duplicates.append(TextTwin(post_id=a, twin_id=b, similarity=similarity))
+            near_duplicates.append(TextTwin(post_id=b, twin_id=a, similarity=similarity))
 
     partners = defaultdict(list)
     for a, b in likely:
@@ -330,26 +331,26 @@ def _store_twins(pairs, shingles, signatures):
             other = text.shingles(boilerplate)
             for mine in partners[pk]:
                 measure(mine, pk, shingles[mine], other)
-    TextTwin.objects.bulk_create(twins, ignore_conflicts=True, batch_size=1000)
-    _note_twins(twin.post_id for twin in twins)
+    TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
+    _note_near_duplicates(twin.post_id for twin in near_duplicates)
 
 
-def _note_twins(posts):
+def _note_near_duplicates(posts):
     """Say that listed ones among `posts` change: an article names no similar post that is its near-duplicate."""
     listed = ListedText.objects.filter(post__in=set(posts)).values_list("post", flat=True)
     note_changes(map(post_key, listed))
 
 
-def twins_of(post, limit=10):
+def near_duplicates_of(post, limit=10):
     """[TextTwin] of a post, the most alike first, with their posts; at most `limit`. An index walk.
 
     As the background last saw the texts: empty for a post that it has not read yet.
     """
-    twins = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
-    return list(twins.order_by("-similarity", "twin")[:limit])
+    near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
+    return list(near_duplicates.order_by("-similarity", "twin")[:limit])
 
 
-def twin_counts(posts):
-    """{post pk: (how many twins, the highest similarity)} of a page of posts, in one query."""
+def near_duplicate_counts(posts):
+    """{post pk: (how many near_duplicates, the highest similarity)} of a page of posts, in one query."""
     rows = TextTwin.objects.filter(post__in=posts).values_list("post").annotate(Count("pk"), Max("similarity"))
     return {pk: (count, highest) for pk, count, highest in rows.order_by()}

@@ -53,10 +53,10 @@ def mark_stale(post_ids, *, spreads=True):
     StaleNeighbours.objects.bulk_create([StaleNeighbours(post_id=pk, spreads=spreads) for pk in post_ids])
 
 
-def mark_all_stale(*, between=lambda: None):
+def mark_all_stale(*, on_checkpoint=lambda: None):
     """Note that the neighbours of every listed post must be found anew; return how many that are.
 
-    In sets by key; stopped anywhere and called again, it only notes some posts twice. between: called after each set.
+    In sets by key; stopped anywhere and called again, it only notes some posts twice. on_checkpoint: called after each set.
     """
     last = count = 0
     while True:
@@ -66,13 +66,13 @@ def mark_all_stale(*, between=lambda: None):
             return count
         mark_stale(ids, spreads=False)
         last, count = ids[-1], count + len(ids)
-        between()
+        on_checkpoint()
 
 
-def find_stale_neighbours(*, between=lambda: None):
+def find_stale_related_posts(*, on_checkpoint=lambda: None):
     """Find the neighbours of all posts that wait for it; return how many posts that were.
 
-    In sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. between: called between two sets,
+    In sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. on_checkpoint: called between two sets,
     and may raise.
     """
     total, found = None, 0
@@ -80,7 +80,7 @@ def find_stale_neighbours(*, between=lambda: None):
         if total is None:
             total = Post.objects.approved().count()
         found += _find_set(total)
-        between()
+        on_checkpoint()
     return found
 
 
@@ -92,7 +92,7 @@ def _find_set(total):
     waiting = StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")
     rows = list(waiting[: CHUNK[connection.vendor]])
     ids = sorted({post for _, post, _ in rows})
-    found = neighbours_of(ids, total=total)
+    found = related_posts_of(ids, total=total)
     before = defaultdict(list)
     kept = Neighbour.objects.filter(post__in=ids).order_by("post", "rank")
     for post, neighbour, shared in kept.values_list("post_id", "neighbour_id", "shared"):
@@ -122,7 +122,7 @@ def _write(posts, found):
     )
 
 
-def neighbours_of(posts, *, total):
+def related_posts_of(posts, *, total):
     """{post: [(neighbour, names of what both are about)]} of a list of post keys, most similar first, KEPT at the most.
 
     total: the number of listed posts. Nothing for a post that is not listed. Writes nothing.
@@ -133,8 +133,8 @@ def neighbours_of(posts, *, total):
     compared = {post: _compared(post, about, newest) for post in posts}
     about.learn({other for others in compared.values() for other in others})
     weighed = {post: _weighed(post, others, about) for post, others in compared.items()}
-    twins = _twins_of({*posts, *(other for others in weighed.values() for _, other in others)})
-    return {post: _chosen(post, weighed[post], about, twins) for post in posts}
+    near_duplicates = _near_duplicates_of({*posts, *(other for others in weighed.values() for _, other in others)})
+    return {post: _chosen(post, weighed[post], about, near_duplicates) for post in posts}
 
 
 @dataclass(frozen=True)
@@ -228,25 +228,25 @@ def _weighed(post, others, about):
     return sorted(found, reverse=True)
 
 
-def _twins_of(posts):
+def _near_duplicates_of(posts):
     """{post: set of its near-duplicates}."""
-    twins, posts = defaultdict(set), sorted(posts)
+    near_duplicates, posts = defaultdict(set), sorted(posts)
     for at in range(0, len(posts), MAX_KEYS):
         rows = TextTwin.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
         for post, twin in rows.values_list("post_id", "twin_id"):
-            twins[post].add(twin)
-    return twins
+            near_duplicates[post].add(twin)
+    return near_duplicates
 
 
-def _chosen(post, weighed, about, twins):
+def _chosen(post, weighed, about, near_duplicates):
     """[(neighbour, shared names)] of `post`: no near-duplicate of it or of another, not too many of one stack."""
-    chosen, stacks, repeated = [], Counter(), set(twins[post])
+    chosen, stacks, repeated = [], Counter(), set(near_duplicates[post])
     for _, other in weighed:
         stack = about.stack.get(other)
         if other in repeated or (stack is not None and stacks[stack] == MOST_OF_A_STACK):
             continue
         stacks[stack] += 1
-        repeated |= twins[other]
+        repeated |= near_duplicates[other]
         chosen.append((other, _shared_names(about.of[post], about.of[other])))
         if len(chosen) == KEPT:
             break

@@ -12,7 +12,7 @@ from posts.rendering.markdown import TextTooCostly, markdown_tokens
 # A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
 # two of them would keep a person waiting (50,000 brackets take seconds, and no article has them).
 MAX_PARSED = 100_000
-MAX_SIGNS = 10_000
+MAX_SPECIAL_CHARACTERS = 10_000
 # More blocks of source than this are taken together.
 MAX_SOURCE_BLOCKS = 2_000
 _SIGN = re.compile(r"[\[\]<>*_`!~]")
@@ -107,7 +107,7 @@ def blocks_of(text):
 
     Too long to be parsed or nested too deep, it comes as blocks of its source between blank lines.
     """
-    if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SIGNS:
+    if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SPECIAL_CHARACTERS:
         try:
             return _Reader(text, markdown_tokens(text)).read()
         except TextTooCostly:

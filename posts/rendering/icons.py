@@ -4,29 +4,31 @@ from functools import cache, lru_cache
 
 from django.utils.html import format_html
 
-from posts.rendering.placeholders import plate_svg, tint_of
+from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # What templates draw; the meta box draws its own.
-__all__ = ["plate", "ratio_line", "share_bar", "sign"]
+__all__ = ["placeholder", "ratio_line", "share_bar", "status_icon"]
 
 # A square is a machine, a disc a person, the line between them the review; dashed is open.
-_SIGN = (
-    '<svg class="sign sign--{}" viewBox="0 0 33 14" width="33" height="14" aria-hidden="true" focusable="false">'
-    '<path class="sign__square" d="M0 2h10v10H0z"/><path class="sign__line" d="M10 7h9.5"/>'
-    '<circle class="sign__disc" cx="25.5" cy="7" r="6"/><path class="sign__tick" d="M22.8 7.2l2 2 3.4-4"/></svg>'
+_STATUS_ICON = (
+    '<svg class="status-icon status-icon--{}" viewBox="0 0 33 14" width="33" height="14" aria-hidden="true" '
+    'focusable="false">'
+    '<path class="status-icon__square" d="M0 2h10v10H0z"/><path class="status-icon__line" d="M10 7h9.5"/>'
+    '<circle class="status-icon__disc" cx="25.5" cy="7" r="6"/>'
+    '<path class="status-icon__tick" d="M22.8 7.2l2 2 3.4-4"/></svg>'
 )
 LEVELS = {"beginner": 1, "intermediate": 2, "advanced": 3}
 
 
 @cache
-def sign(state):
+def status_icon(state):
     """The sign of a review ("approved", "flagged" or "open") or the site's own ("mark"); words stand beside it."""
-    return format_html(_SIGN, state)
+    return format_html(_STATUS_ICON, state)
 
 
-def plate(words):
+def placeholder(words):
     """The drawing for `words`, alone, in its frame."""
-    return format_html('<div class="plate-frame tint-{}">{}</div>', tint_of(words), plate_svg(words))
+    return format_html('<div class="placeholder-frame tint-{}">{}</div>', tint_of(words), placeholder_svg(words))
 
 
 def score_bar(value):

@@ -24,7 +24,7 @@ from posts.rendering.code_heads import read_code_head
 from posts.rendering.heading_names import Targets, plain_name
 from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
 from posts.rendering.markdown_rules import add_rules, note_key
-from posts.rendering.placeholders import plate_svg, tint_of
+from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
 RENDERER_VERSION = 6
@@ -35,7 +35,7 @@ MAX_TEXT = 1024 * 1024
 MAX_BRACKETS = 10_000
 # The parser halts at each sign that might mean something and asks all its rules there: a million signs take a quarter
 # of a minute. A mebibyte of prose, its ends of lines among them, has half as many as this.
-MAX_SIGNS = 200_000
+MAX_SPECIAL_CHARACTERS = 200_000
 # A long address defined once and used at every turn multiplies the text.
 MAX_REFERENCED = 8 * MAX_TEXT
 # The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
@@ -223,8 +223,8 @@ def _refuse_costly(state):
     brackets = sum(text.count("[") for text in inline)
     if brackets > MAX_BRACKETS:
         raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
-    if sum(map(len, inline)) > MAX_SIGNS and _signs(inline) > MAX_SIGNS:
-        raise TextTooCostly(f"it has more than {MAX_SIGNS:,} signs that might mean something in Markdown")
+    if sum(map(len, inline)) > MAX_SPECIAL_CHARACTERS and _signs(inline) > MAX_SPECIAL_CHARACTERS:
+        raise TextTooCostly(f"it has more than {MAX_SPECIAL_CHARACTERS:,} signs that might mean something in Markdown")
     references = state.env.get("references", {}).values()
     longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
     if brackets * longest > MAX_REFERENCED:
@@ -568,7 +568,7 @@ def checklist_html(items):
 
 
 def figure_html(image, number, hosts):
-    """A figure with its frame reserved: plate, caption on the plate, picture over both; then caption and credit.
+    """Return a figure with its frame reserved: placeholder with caption, picture over both; then caption and credit.
 
     image: an image of a record; number: its place among them, from 1; hosts: those that pictures may come from.
     """
@@ -582,7 +582,7 @@ def figure_html(image, number, hosts):
             '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>'
             '<img src="{}" alt="{}" width="1200" height="630" loading="lazy" decoding="async" '
             'referrerpolicy="no-referrer"></div>',
-            plate_svg(caption or url),
+            placeholder_svg(caption or url),
             caption or alt,
             url,
             alt,
@@ -636,7 +636,7 @@ def render_text(record, *, image_hosts=None):
     """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
 
     image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
-    MAX_TEXT, MAX_BRACKETS, MAX_SIGNS or MAX_REFERENCED) stands as it was written.
+    MAX_TEXT, MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) stands as it was written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

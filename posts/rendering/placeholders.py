@@ -20,7 +20,7 @@ def tint_of(caption):
     return hashlib.sha256(caption.encode()).digest()[0] % TINTS
 
 
-def plate_svg(caption):
+def placeholder_svg(caption):
     """An SVG of 1200 × 630 units: seven tracks of bars on a grid of 50, one bar in ink, links to the bar below.
 
     Only numbers from the digest reach the markup, never the caption itself. Colours are classes.
@@ -43,10 +43,10 @@ def plate_svg(caption):
         above = first, length
     rules = "".join(f"M0 {60 + track * _TRACK_HEIGHT}h{WIDTH}" for track in range(TRACKS))
     return format_html(
-        '<svg class="plate" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
-        'focusable="false"><path class="plate__rule" d="{}"/><path class="plate__bar" d="{}"/>'
-        '<path class="plate__bar plate__bar--pale" d="{}"/><path class="plate__paper" d="{}"/>'
-        '<path class="plate__link" d="{}"/><path class="plate__ink" d="{}"/></svg>',
+        '<svg class="placeholder" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
+        'focusable="false"><path class="placeholder__rule" d="{}"/><path class="placeholder__bar" d="{}"/>'
+        '<path class="placeholder__bar placeholder__bar--pale" d="{}"/><path class="placeholder__paper" d="{}"/>'
+        '<path class="placeholder__link" d="{}"/><path class="placeholder__ink" d="{}"/></svg>',
         WIDTH,
         HEIGHT,
         rules,

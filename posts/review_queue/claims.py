@@ -9,7 +9,7 @@ from posts.errors import Refused
 HOLD = timedelta(minutes=15)
 
 
-class HeldByAnother(Refused):
+class ClaimedByAnother(Refused):
     """Somebody else reads this post now; `holder` until `until`."""
 
     def __init__(self, holder, until):
@@ -18,8 +18,8 @@ class HeldByAnother(Refused):
         super().__init__(f"{holder.get_short_name() or holder.get_username()} holds this until {at:%H:%M}.")
 
 
-def held_by_another(entry, *, by, now=None):
-    """The HeldByAnother that keeps `by` from a QueueEntry (with held_by), or None: to be said, or raised."""
+def claimed_by_another(entry, *, by, now=None):
+    """The ClaimedByAnother that keeps `by` from a QueueEntry (with held_by), or None: to be said, or raised."""
     if entry.held_by_id in (None, by.pk) or entry.held_until <= (now or timezone.now()):
         return None
-    return HeldByAnother(entry.held_by, entry.held_until)
+    return ClaimedByAnother(entry.held_by, entry.held_until)

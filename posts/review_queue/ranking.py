@@ -325,7 +325,7 @@ def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
         facts[pk].flags[reason] += 1
     if not from_record:
         _note_checks(facts)
-        _note_twins(facts)
+        _note_near_duplicates(facts)
         _note_reports(facts)
         _note_decisions(facts)
         _note_submissions(facts)
@@ -345,7 +345,7 @@ def _note_checks(facts: dict[int, Facts]) -> None:
             fact.checks = result
 
 
-def _note_twins(facts: dict[int, Facts]) -> None:
+def _note_near_duplicates(facts: dict[int, Facts]) -> None:
     """Note whether each proposed text was compared with the others, and its nearest near-duplicate."""
     for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
         facts[pk].is_compared = fingerprint == facts[pk].fingerprint
@@ -398,27 +398,27 @@ def _note_approvals_in_part(facts):
         facts[pk].approved_in_part_by = ", ".join(names)
 
 
-def rank_queue(*, now=None, everything=False, between=lambda: None):
+def rank_queue(*, now=None, everything=False, on_checkpoint=lambda: None):
     """Put right all that the queue says: posts that should stand in it or not, texts that were read since, days, and
     generators; return how many posts were ranked. It looks at every waiting post.
 
-    everything: rank all of it anew, as after a change of the weights. between: called between two sets, and may
+    everything: rank all of it anew, as after a change of the weights. on_checkpoint: called between two sets, and may
     raise; stopped anywhere, the next run finds the rest.
     """
     now = now or timezone.now()
     waiting = Post.objects.waiting().filter(head_revision__isnull=False)
     entry = QueueEntry.objects.filter(pk=OuterRef("pk"))
-    ranked = _sweep(waiting.filter(~Exists(entry)), now, between)
-    _sweep(QueueEntry.objects.exclude(post__awaits_review=True, post__withdrawn_at=None), now, between)
-    ranked += _sweep(QueueEntry.objects.exclude(fingerprint=F("post__head_revision__fingerprint")), now, between)
+    ranked = _sweep(waiting.filter(~Exists(entry)), now, on_checkpoint)
+    _sweep(QueueEntry.objects.exclude(post__awaits_review=True, post__withdrawn_at=None), now, on_checkpoint)
+    ranked += _sweep(QueueEntry.objects.exclude(fingerprint=F("post__head_revision__fingerprint")), now, on_checkpoint)
     if everything:
-        ranked += _sweep(QueueEntry.objects.all(), now, between)
+        ranked += _sweep(QueueEntry.objects.all(), now, on_checkpoint)
     _count_days(now)
     _count_generators(now)
-    return ranked + rank_read_texts(now=now, between=between, always_count=True)
+    return ranked + rank_read_texts(now=now, on_checkpoint=on_checkpoint, always_count=True)
 
 
-def rank_read_texts(*, now=None, between=lambda: None, always_count=False):
+def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False):
     """Complete the reasons of texts that the checks and the comparison have read since; return how many.
 
     Looks at nothing else, so it may run every few seconds.
@@ -426,24 +426,24 @@ def rank_read_texts(*, now=None, between=lambda: None, always_count=False):
     now = now or timezone.now()
     read = CheckResult.objects.filter(fingerprint=OuterRef("fingerprint"), checks_key=checks_key())
     compared = TextSketch.objects.filter(post=OuterRef("pk"), fingerprint=OuterRef("fingerprint"))
-    ranked = _sweep(QueueEntry.objects.filter(Exists(read), Exists(compared), is_complete=False), now, between)
-    ranked += _rank_new_twins(now, between)
+    ranked = _sweep(QueueEntry.objects.filter(Exists(read), Exists(compared), is_complete=False), now, on_checkpoint)
+    ranked += _rank_new_near_duplicates(now, on_checkpoint)
     if ranked or always_count:
         _count_choices()
     return ranked
 
 
-def _sweep(rows, now, between):
+def _sweep(rows, now, on_checkpoint):
     """Rank what `rows` finds, set by set in the order of the numbers: none is looked at twice."""
     after, ranked = 0, 0
     while ids := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         ranked += rank_posts(ids, now=now)
         after = ids[-1]
-        between()
+        on_checkpoint()
     return ranked
 
 
-def _rank_new_twins(now, between):
+def _rank_new_near_duplicates(now, on_checkpoint):
     """Rank the posts of pairs found since the last time: the older of two was complete before the newer one came."""
     scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
     after, ranked = scan.revision_id, 0
@@ -451,7 +451,7 @@ def _rank_new_twins(now, between):
         ranked += rank_posts({post for _, post in rows}, now=now)
         after = rows[-1][0]
         TextScan.objects.filter(pk=scan.pk).update(revision_id=after)
-        between()
+        on_checkpoint()
     return ranked
 
 
@@ -470,7 +470,7 @@ def _count_generators(now):
     """Store what each generator's decisions are worth by now, and give its posts those points."""
     points_of = generator_points(generator_record(now=now))
     figures = [QueueFigure(kind=POINTS, name=generator, count=points) for generator, points in points_of.items()]
-    _store_figures(figures, kinds=[POINTS])
+    _store_counts(figures, kinds=[POINTS])
     given = QueueEntry.objects.exclude(generator="").order_by().values_list("generator", "generator_points").distinct()
     for generator, points in list(given):
         worth = points_of.get(generator, 0)
@@ -491,10 +491,10 @@ def _count_choices():
         for kind, rows in [(STACKS, stacks), (GENERATORS, generators), (BATCHES, batches)]
         for name, count in rows.annotate(count=Count("*")).order_by("-count")[:MAX_CHOICES]
     ]
-    _store_figures(figures, kinds=[STACKS, GENERATORS, BATCHES])
+    _store_counts(figures, kinds=[STACKS, GENERATORS, BATCHES])
 
 
-def _store_figures(figures, *, kinds):
+def _store_counts(figures, *, kinds):
     standing = {(figure.kind, str(figure.name)) for figure in figures}
     for kind, name in list(QueueFigure.objects.filter(kind__in=kinds).values_list("kind", "name")):
         if (kind, name) not in standing:

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from posts.models import QueueEntry
 from posts.review_queue import weights
-from posts.review_queue.claims import held_by_another
+from posts.review_queue.claims import claimed_by_another
 from posts.review_queue.order import Place
 from posts.review_queue.weights import WEIGHTS
 
@@ -98,7 +98,7 @@ def rows_of(entries, *, by, now=None):
                 strip=strip,
                 days=max(0, (now - entry.waiting_since).days),
                 is_mine=entry.held_by_id == by.pk and entry.held_until > now,
-                standing=held_by_another(entry, by=by, now=now),
+                standing=claimed_by_another(entry, by=by, now=now),
             )
         )
     return rows

@@ -1,6 +1,6 @@
 """Search over the live texts that are listed: one function for both engines."""
 
-from posts.search.index import forget_strays, forget_texts, index_texts
+from posts.search.index import forget_orphans, forget_texts, index_texts
 from posts.search.search import CAP, Hits, other_spelling, search_posts
 
-__all__ = ["CAP", "Hits", "forget_strays", "forget_texts", "index_texts", "other_spelling", "search_posts"]
+__all__ = ["CAP", "Hits", "forget_orphans", "forget_texts", "index_texts", "other_spelling", "search_posts"]

@@ -56,11 +56,11 @@ def forget_texts(numbers):
             engine_for(connection).forget(cursor, numbers)
 
 
-def forget_strays():
+def forget_orphans():
     """Take out what is left of texts whose rows went without a word to search. A number is given once, so a stray one
     never comes to be needed."""
     with connection.cursor() as cursor:
-        numbers = engine_for(connection).strays(cursor)
+        numbers = engine_for(connection).orphans(cursor)
     for first in range(0, len(numbers), 500):
         forget_texts(numbers[first : first + 500])
 

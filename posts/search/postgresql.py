@@ -40,7 +40,7 @@ def forget(cursor, numbers):
     cursor.execute("DELETE FROM posts_search WHERE id = ANY(%s)", [list(numbers)])
 
 
-def strays(cursor):
+def orphans(cursor):
     """The numbers that something stands under and that are no listed text's."""
     cursor.execute("SELECT id FROM posts_search WHERE id NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]

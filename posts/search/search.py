@@ -7,7 +7,7 @@ from itertools import islice
 
 from django.db import connection
 
-from posts.db.prepared_query import Prepared
+from posts.db.prepared_query import PreparedQuery
 from posts.models import ListedText
 from posts.search.backends import engine_for
 from posts.search.query_parser import MAX_WORDS, Query, read_query
@@ -54,7 +54,7 @@ def _found(query, terms):
 
 @lru_cache(maxsize=2)
 def _posts_query(vendor):
-    return Prepared(
+    return PreparedQuery(
         lambda numbers: ListedText.objects.filter(pk__among=numbers).values_list("pk", "post_id"), numbers=list
     )
 

@@ -26,7 +26,7 @@ def forget(cursor, numbers):
     cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
 
 
-def strays(cursor):
+def orphans(cursor):
     """The numbers that something stands under and that are no listed text's."""
     cursor.execute("SELECT rowid FROM posts_search WHERE rowid NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]

@@ -12,8 +12,8 @@ from posts.synthesis.chance import Chance
 from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
 
 DEFAULT_SHARE = 0.05
-TWIN_REACH = 40  # a twin's original is at most so many seeds before it
-TWIN_SIMILARITIES = (0.95, 0.9, 0.8)
+NEAR_DUPLICATE_REACH = 40  # a twin's original is at most so many seeds before it
+NEAR_DUPLICATE_SIMILARITIES = (0.95, 0.9, 0.8)
 SHINGLE_WORDS = 5
 FOREIGN_HOSTS = ("images.example.net", "cdn.pictures.example", "203.0.113.7", "images.unsplash.com.example.org")
 
@@ -69,7 +69,7 @@ def synthesize_planted(seed, plan):
     chance = Chance(seed, kind)
     if kind == "twin":
         original = _original_of(seed, plan)
-        similarity = chance.pick(TWIN_SIMILARITIES)
+        similarity = chance.pick(NEAR_DUPLICATE_SIMILARITIES)
         record = _twin(compose(seed), compose(original), similarity, chance)
         plant = Plant(source_id_of(seed), kind, f"{similarity} alike", source_id_of(original), similarity)
     else:
@@ -173,9 +173,9 @@ _BEFORE_SENTENCE = re.compile(
 
 
 def _original_of(seed, plan):
-    """The nearest seed before this one that holds nothing planted, or None; TWIN_REACH seeds are looked at."""
+    """Return the nearest of the NEAR_DUPLICATE_REACH seeds before this one that holds nothing planted, or None."""
     share = sum(plan.values())
-    for earlier in range(seed - 1, max(seed - 1 - TWIN_REACH, -1), -1):
+    for earlier in range(seed - 1, max(seed - 1 - NEAR_DUPLICATE_REACH, -1), -1):
         if Chance(earlier, "plan").below(10**6) / 10**6 >= share:
             return earlier
     return None

@@ -426,7 +426,7 @@ FLICKR_CAPTIONS = (
     "{Seen}: a picture that changes with its number, and not with the text.",
     "On {phrase}: {seen}, from a public pool of photographs.",
 )
-PLATE_CAPTIONS = (
+PLACEHOLDER_CAPTIONS = (
     "The {metric} in two numbers: {before} before, {after} after.",
     "{before} before the change and {after} after it: the {metric}.",
     "The figure to remember: the {metric} went from {before} to {after}.",

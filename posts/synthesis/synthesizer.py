@@ -29,7 +29,7 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _FIRST_DAY = date(2025, 1, 6)
 _STATUSES = ("drafted", "drafted", "drafted", "in review", "reviewed")
 _DIFFICULTIES = ("beginner", "intermediate", "intermediate", "advanced")
-_PLATE_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d12/ffffff", "f3f4f6/111827")
+_PLACEHOLDER_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d12/ffffff", "f3f4f6/111827")
 
 
 def synthesize_record(seed):
@@ -157,8 +157,8 @@ def _images(article, subject, chance):
     captions = chance.some(prose.PHOTO_CAPTIONS, 3)
     photos = chance.some(prose.PHOTOS, chance.between(1, min(3, count - 1)))
     images = [_photo(photo, caption, article) for photo, caption in zip(photos, captions, strict=False)]
-    others = [(_figure_plate, figure) for figure in article.figures]
-    others += [(_rule_plate, subject.family.action)]
+    others = [(_figure_placeholder, figure) for figure in article.figures]
+    others += [(_rule_placeholder, subject.family.action)]
     others += [(_flickr, pool) for pool in chance.some(prose.FLICKR_POOLS, 3)]
     return images + [draw(what, article, chance) for draw, what in chance.some(others, count - len(images))]
 
@@ -186,24 +186,24 @@ def _flickr(pool, article, chance):
     }
 
 
-def _figure_plate(figure, article, chance):
+def _figure_placeholder(figure, article, chance):
     name, before, after = figure
     words = chance.pick(
         (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
     )
-    caption = chance.pick(prose.PLATE_CAPTIONS).format(metric=name, before=before, after=after)
-    return _plate(words, caption, chance)
+    caption = chance.pick(prose.PLACEHOLDER_CAPTIONS).format(metric=name, before=before, after=after)
+    return _placeholder(words, caption, chance)
 
 
-def _rule_plate(action, article, chance):
+def _rule_placeholder(action, article, chance):
     caption = chance.pick(prose.RULE_CAPTIONS).format(action=action, phrase=article.slots["phrase"])
-    return _plate(capital(action), caption, chance)
+    return _placeholder(capital(action), caption, chance)
 
 
-def _plate(words, caption, chance):
+def _placeholder(words, caption, chance):
     if chance.one_in(2):
         source = "dummyimage.com"
-        url = f"https://dummyimage.com/1200x630/{chance.pick(_PLATE_COLOURS)}.png&text={quote_plus(words)}"
+        url = f"https://dummyimage.com/1200x630/{chance.pick(_PLACEHOLDER_COLOURS)}.png&text={quote_plus(words)}"
     else:
         source = "placehold.co"
         url = f"https://placehold.co/1200x630/png?text={quote_plus(words)}"

@@ -4,11 +4,11 @@ from django import template
 from django.utils.html import format_html
 
 from posts.rendering.dates import day
-from posts.rendering.icons import sign
+from posts.rendering.icons import status_icon
 
 register = template.Library()
 register.filter("day", day)
-register.simple_tag(sign)
+register.simple_tag(status_icon)
 
 
 @register.simple_tag

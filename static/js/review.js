@@ -9,7 +9,7 @@ if (screenRoot) {
   const all = (selector) => [...document.querySelectorAll(selector)];
   const approve = find("[data-approve]");
   const panels = all("[data-panel]");
-  const frame = find("#paper");
+  const frame = find("#preview");
   const title = find("#review-title");
   // So long after an item appears `a` is deaf: a double press must not approve a text that nobody has read.
   const GUARD_MS = 600;
@@ -55,7 +55,7 @@ if (screenRoot) {
     }
     find("[data-shut]").hidden = !isShut;
     find("[data-ready]").hidden = isShut;
-    find("[data-shut-sign]").hidden = !isShut;
+    find("[data-shut-icon]").hidden = !isShut;
     approve.classList.toggle("is-shut", isShut);
     if (isShut) approve.setAttribute("aria-disabled", "true");
     else approve.removeAttribute("aria-disabled");

@@ -102,10 +102,10 @@ def test_a_comparison_is_chosen_and_an_older_text_restored_without_javascript(br
     page = watched.page
     assert "Compare 1.0.0 with 1.1.0" in page.locator("h1").inner_text()
     page.select_option("select[name=old]", "2")
-    watched.follow(".compare-choose button")
-    assert "Nothing differs" in page.locator(".compare-summary").inner_text()
+    watched.follow(".diff-choose button")
+    assert "Nothing differs" in page.locator(".diff-summary").inner_text()
     page.select_option("select[name=old]", "1")
-    watched.follow(".compare-choose button")
+    watched.follow(".diff-choose button")
     watched.follow("button:has-text('Restore 1.0.0 as a new revision')")
     assert "Restored 1.0.0 as 1.1.1" in page.locator("body").inner_text()
 

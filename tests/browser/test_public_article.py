@@ -191,7 +191,7 @@ def test_forced_colours_and_reduced_motion_are_a_readers_own(browser_page):
     page = watched.page
     assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    square = page.locator(".status-line .sign__square").first.evaluate("(e) => getComputedStyle(e).fill")
+    square = page.locator(".status-line .status-icon__square").first.evaluate("(e) => getComputedStyle(e).fill")
     assert square != canvas
     page.get_by_text("How this was made").first.click()
     for step in page.locator(".trail__step").all():

@@ -50,7 +50,7 @@ def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(br
     watched = browser_page(width, java_script_enabled=False)
     page = watched.page
     watched.open("/stacks/go-services/")
-    assert page.locator(".log__item").count() == 4
+    assert page.locator(".post-list__item").count() == 4
     if width == 390:
         page.locator(".filters summary").focus()
         page.keyboard.press("Enter")
@@ -59,7 +59,7 @@ def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(br
     page.get_by_role("button", name="Show articles").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**difficulty=advanced**")
-    assert page.locator(".log__item").count() == 2
+    assert page.locator(".post-list__item").count() == 2
     assert "2 approved articles, Advanced" in page.locator(".list-says").inner_text()
     if width == 390:
         watched.follow(page.get_by_role("link", name="Search", exact=True).first)
@@ -69,5 +69,5 @@ def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(br
     field.fill("herons")
     field.press("Enter")
     page.wait_for_url("**/search/?q=herons")
-    assert page.locator(".log__item").count() == 3
+    assert page.locator(".post-list__item").count() == 3
     assert page.locator("mark").first.inner_text() == "heron"

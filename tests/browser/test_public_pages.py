@@ -59,7 +59,7 @@ def test_a_figure_whose_picture_does_not_come_shows_its_drawing_and_its_words(br
     assert figure.locator("img").evaluate("img => img.naturalWidth") == 0
     box = frame.bounding_box()
     assert abs(box["width"] / box["height"] - 1200 / 630) < 0.01
-    assert figure.locator("svg.plate").is_visible()
+    assert figure.locator("svg.placeholder").is_visible()
     assert "A queue that drains" in figure.locator(".figure__notch").inner_text()
     # The browser's own sign of a broken picture stands in the picture's corner: outside of the frame it can't be seen.
     with_picture = frame.screenshot()

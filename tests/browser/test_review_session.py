@@ -306,7 +306,7 @@ def test_after_a_decision_the_title_has_the_focus_and_one_live_region_says_what_
 def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that_they_rest(browser_page):
     post = changed_post()
     page = opened(browser_page, post)
-    frame = page.frame_locator("#paper")
+    frame = page.frame_locator("#preview")
     frame.locator("#mark-1").wait_for(state="attached")
     frame.locator("h1").click()
     page.wait_for_function("document.activeElement.id === 'review-title'")
@@ -321,7 +321,7 @@ def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that
     page.locator(".review-tabs a").last.focus()
     page.keyboard.press("Tab")
     page.wait_for_selector("[data-resting]:not([hidden])")
-    assert page.evaluate("document.activeElement.id") == "paper"
+    assert page.evaluate("document.activeElement.id") == "preview"
 
 
 def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
@@ -331,8 +331,8 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
     watched.open(reverse("admin:review", args=[post.pk]))
     page = watched.page
     page.wait_for_selector("[data-awake]")
-    assert page.locator("#paper").get_attribute("sandbox") == ""
-    paper = page.locator("#paper").element_handle().content_frame()
+    assert page.locator("#preview").get_attribute("sandbox") == ""
+    paper = page.locator("#preview").element_handle().content_frame()
 
     def show(tab):
         """Click a tab, and wait until the paper is what it names."""
@@ -348,7 +348,7 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
             "href => [...document.querySelectorAll('[data-tab][aria-current]')].map(one => one.href).join() === href",
             arg=tab.evaluate("tab => tab.href"),
         )
-        page.frame_locator("#paper").locator("h1").first.wait_for()
+        page.frame_locator("#preview").locator("h1").first.wait_for()
         seen.append(name)
     assert seen == [
         "Changes marked",
@@ -359,16 +359,16 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
     ]
     # A link of the text leads nowhere from here; its address stands beside the paper in full.
     show(page.get_by_role("link", name="As readers will see it"))
-    link = page.frame_locator("#paper").get_by_role("link", name="the rules")
+    link = page.frame_locator("#preview").get_by_role("link", name="the rules")
     link.click(force=True)
-    page.frame_locator("#paper").locator("h1").first.wait_for()
+    page.frame_locator("#preview").locator("h1").first.wait_for()
     assert paper.url == watched.origin + reverse("admin:posts_revision_preview", args=[post.head_revision_id])
     page.locator("#addresses summary").click()
     assert "https://docs.example.org/rules" in page.locator("#addresses").inner_text()
     page.keyboard.press("n")
     page.keyboard.press("n")
     page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('2')")
-    page.frame_locator("#paper").locator("#mark-2").wait_for()
+    page.frame_locator("#preview").locator("#mark-2").wait_for()
     page.keyboard.press("p")
     page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('1')")
     assert complaints(watched) == []
@@ -435,7 +435,7 @@ def test_the_bar_never_moves_and_nothing_hides_behind_it_on_a_wide_screen(browse
             page.locator(f"#panel-{panel} > summary").click()
         boxes.append(page.locator(".review-buttons").bounding_box())
         paper, box = (
-            page.locator("#paper").bounding_box(),
+            page.locator("#preview").bounding_box(),
             page.locator(f"#panel-{panel or 'edits'} .review-panel__box"),
         )
         if panel:

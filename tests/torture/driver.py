@@ -75,14 +75,14 @@ def watch(events):
 def plant(mutant):
     """Move the checkpoint out of the chunk's transaction."""
     from posts.importing import pipeline
-    from posts.importing.plan import decide_chunk
+    from posts.importing.plan import plan_chunk
 
     move, write = pipeline.move_checkpoint, pipeline._Run._write
     pipeline.move_checkpoint = lambda batch, columns: None
 
     def early(self, chunk, incoming, refused):
         with transaction.atomic():
-            decisions, _ = decide_chunk(self.batch, chunk.rows, incoming, refused, self.seen)
+            decisions, _ = plan_chunk(self.batch, chunk.rows, incoming, refused, self.seen)
             move(self.batch, self._columns_after(decisions, chunk))
         return write(self, chunk, incoming, refused)
 

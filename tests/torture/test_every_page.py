@@ -40,7 +40,7 @@ CUT_ON_PAPER = """() => {
     const cut = [...document.querySelectorAll("main *")].filter((element) => {
         const style = getComputedStyle(element);
         return style.display !== "inline" && style.overflowX !== "visible" && element.clientWidth > 1
-            && element.scrollWidth > element.clientWidth + 1 && !element.closest(".figure__frame, .plate-frame");
+            && element.scrollWidth > element.clientWidth + 1 && !element.closest(".figure__frame, .placeholder-frame");
     });
     const folded = [...document.querySelectorAll("main details > :not(summary)")].filter(
         (element) => !element.closest(".contents, .filters") && !element.checkVisibility()
@@ -154,7 +154,7 @@ def desk(pages, superuser):
     at = {
         name: reverse(f"admin:{name}")
         for name in (
-            "index", "password_change", "queue", "queue_points", "queue_keys", "posts_post_add",
+            "index", "password_change", "queue", "queue_risk_score", "queue_keys", "posts_post_add",
             "posts_importbatch_new", "auth_user_add",
         )
     }  # fmt: skip

@@ -31,7 +31,7 @@ REFUSED_PLANS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Sign:
+class SiteStatus:
     """A line of the state of the site: how bad (stops, warns, fine), in words, with more of it and a link."""
 
     kind: str
@@ -40,7 +40,7 @@ class Sign:
     address: str = ""
 
     @property
-    def sign(self):
+    def icon(self):
         return {"stops": "✕", "warns": "!", "fine": "✓"}[self.kind]
 
 
@@ -63,7 +63,7 @@ class GeneratorRate:
         return round(100 * self.approved / self.decided)
 
 
-def desk_context(request):
+def dashboard_context(request):
     """Everything that admin/index.html shows beside the frame. The number of queries is fixed."""
     person = request.user
     if not person.has_perm("posts.view_post"):
@@ -95,7 +95,7 @@ def desk_context(request):
         "last_decision": None if waiting else Review.objects.select_related("reviewer").order_by("-pk").first(),
         "start": _start(person, now),
         "chart": day_chart(came_in, decided),
-        "signs": site_signs(person, now),
+        "statuses": site_statuses(person, now),
         "reasons": _reasons(),
         "generators": generator_rates(now),
         "mine": mine,
@@ -150,9 +150,9 @@ def _my_day(person, today):
     }
 
 
-def site_signs(person, now):
-    """[Sign] of the state of the site, the worst first."""
-    signs = []
+def site_statuses(person, now):
+    """[SiteStatus] of the state of the site, the worst first."""
+    statuses = []
     if person.has_perm("posts.view_job"):
         jobs = reverse("admin:posts_job_changelist")
         overview = jobs_overview()
@@ -160,27 +160,31 @@ def site_signs(person, now):
         late = [job for job in overview if job.is_overdue and not job.has_failed]
         for job in failed:
             at = timezone.localtime(job.job.last_failure_at)
-            signs.append(
-                Sign("stops", f"“{job.definition.name}” failed", f"{at:%d %b %H:%M}: {job.job.last_failure}", jobs)
+            statuses.append(
+                SiteStatus(
+                    "stops", f"“{job.definition.name}” failed", f"{at:%d %b %H:%M}: {job.job.last_failure}", jobs
+                )
             )
         if late:
             names = ", ".join(job.definition.name for job in late)
-            signs.append(Sign("warns", f"{len(late)} jobs are overdue", names, jobs))
+            statuses.append(SiteStatus("warns", f"{len(late)} jobs are overdue", names, jobs))
         if workers := living_workers():
             seen = timezone.localtime(max(worker.seen_at for worker in workers))
-            signs.append(Sign("fine", "Workers answer", f"{len(workers)}, last sign of life {seen:%H:%M:%S}", jobs))
+            statuses.append(
+                SiteStatus("fine", "Workers answer", f"{len(workers)}, last sign of life {seen:%H:%M:%S}", jobs)
+            )
         else:
-            signs.append(Sign("stops", "No background worker is running", "Jobs are not processed.", jobs))
+            statuses.append(SiteStatus("stops", "No background worker is running", "Jobs are not processed.", jobs))
         if not failed and not late:
-            signs.append(Sign("fine", "No job has failed", "", jobs))
+            statuses.append(SiteStatus("fine", "No job has failed", "", jobs))
     refused = ScheduledRelease.objects.filter(
         state=ScheduledRelease.State.REFUSED, settled_at__gt=now - REFUSED_PLANS
     ).order_by("-settled_at")
-    signs += [
-        Sign("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
+    statuses += [
+        SiteStatus("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
         for plan in refused.select_related("post")[:3]
     ]
     if not settings.INDEXING:
-        signs.append(Sign("warns", "Search engines: closed", "The whole site is switched off for them."))
+        statuses.append(SiteStatus("warns", "Search engines: closed", "The whole site is switched off for them."))
     order = ["stops", "warns", "fine"]
-    return sorted(signs, key=lambda sign: order.index(sign.kind))
+    return sorted(statuses, key=lambda status: order.index(status.kind))

@@ -287,10 +287,10 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         batch = self._find(request, object_id)
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
-        if act not in self.ACTS:
+        if act not in self.ACTIONS:
             raise Http404("Unknown action.")
         try:
-            self.message_user(request, self.ACTS[act](self, request, batch), messages.SUCCESS)
+            self.message_user(request, self.ACTIONS[act](self, request, batch), messages.SUCCESS)
         except Refused as refusal:
             self.message_user(request, str(refusal), messages.WARNING)
         return HttpResponseRedirect(self._address(batch))
@@ -339,7 +339,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         begin_lifting(batch, reason, by=request.user, why=typed_text(request, "why"))
         return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue; a worker takes it up."
 
-    ACTS = {
+    ACTIONS = {
         "start": _start,
         "lift": _lift,
         "rehearse": _rehearse,
@@ -374,9 +374,9 @@ class ImportIssueAdmin(ReadOnlyAdmin):
             return self.render_issue(request, issue)
         act = request.POST.get("act", "")
         try:
-            if act not in self.ACTS:
+            if act not in self.ACTIONS:
                 raise Refused("Choose what becomes of this row.")
-            message = self.ACTS[act](self, request, issue)
+            message = self.ACTIONS[act](self, request, issue)
         except RecordRefused as refusal:
             return self.render_issue(request, issue, problems=refusal.problems, status=422)
         except HeadMoved as moved:
@@ -466,7 +466,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         leave_row_out(issue, by=request.user)
         return f"Line {issue.line} is left out."
 
-    ACTS = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
+    ACTIONS = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
 
 
 # What no person chooses: identity and address don't change, the claims come with the text.

@@ -29,12 +29,12 @@ from posts.operations import (
 APPROVE_LATER = "approved_later"
 
 
-class PostActs:
+class PostActions:
     """The part of PostAdmin that acts on one post."""
 
     def act_view(self, request, object_id, act):
         """One act, by POST only. A refusal shows the page again with what was typed and why it is refused."""
-        if act not in ACTS:
+        if act not in ACTIONS:
             raise Http404("Unknown action.")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -43,7 +43,7 @@ class PostActs:
         post = find_post(object_id)
         panel = {"act": act, "typed": request.POST}
         try:
-            message = ACTS[act](request, post, panel)
+            message = ACTIONS[act](request, post, panel)
         except HeadMoved as moved:
             self.message_user(request, str(moved), messages.ERROR)
             panel["stale"] = both_texts(moved.post, request.POST.get("fingerprint", ""))
@@ -173,7 +173,7 @@ def _why(request):
 
 
 # Each takes (request, post, panel), returns what to say, and raises Refused; `panel` keeps its form for the page.
-ACTS = {
+ACTIONS = {
     "decide": _decide,
     "flag": _flag,
     "clear-flag": _clear_flag,

@@ -1,4 +1,4 @@
-"""Any two texts of a post beside each other, and the paper with its changes marked."""
+"""Any two texts of a post beside each other, and the preview with its changes marked."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from posts.diff import changes_since_import, compare_records, default_pair
 from posts.diff.html import marked_html
 from posts.models import Post, Revision
-from posts.operations.release import standing_approval
+from posts.operations.release import active_approval
 from posts.operations.rolled_back import rolled_back_warning
 from posts.public.views import article_context
 
@@ -19,7 +19,7 @@ MAX_CHOICES = 200
 MAX_NUMBER = 2**31 - 1
 
 
-def compare_urls(site):
+def diff_urls(site):
     """The addresses of these pages on an AdminSite."""
     pages = [
         ("posts/post/<int:pk>/compare/", compare_view, "posts_post_compare"),
@@ -106,7 +106,7 @@ def compare_view(request, pk, site):
             "since_import": changes_since_import(post),
             "may_restore": request.user.has_perm("posts.restore_post")
             and old.fingerprint != post.head_revision.fingerprint,
-            "restore_warning": rolled_back_warning(old, standing_approval(old)),
+            "restore_warning": rolled_back_warning(old, active_approval(old)),
             "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
         }
     response = TemplateResponse(request, "admin/posts/diff/diff.html", context)
@@ -116,7 +116,7 @@ def compare_view(request, pk, site):
 
 
 def marked_view(request, pk, site):
-    """The paper with its changes marked, for a sandboxed frame."""
+    """The preview with its changes marked, for a sandboxed frame."""
     post = _post(pk)
     pair = _pair(request, post)
     if pair is None:
@@ -139,7 +139,7 @@ def preview_view(request, pk, site):
     return response
 
 
-def compare_address(post, old=None, new=None, name="compare"):
+def diff_address(post, old=None, new=None, name="compare"):
     """The address of a comparison (`name`: compare or marked) of two Revisions, or of the default pair."""
     address = reverse(f"admin:posts_post_{name}", args=[post.pk])
     return f"{address}?old={old.number}&new={new.number}" if old and new else address

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
-from posts.admin.posts.page import desk_context, form_context
+from posts.admin.posts.page import form_context, post_context
 from posts.admin.posts.record_form import record_forms
 from posts.models import Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
@@ -118,6 +118,6 @@ class PostEdit:
             "post": post,
             "may_edit": may_edit,
             **form_context(post, *forms),
-            **(desk_context(post, request.user, panel or {}) if post else {}),
+            **(post_context(post, request.user, panel or {}) if post else {}),
         }
         return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)

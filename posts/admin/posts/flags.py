@@ -54,7 +54,7 @@ class FlagView(View):
 
     def post(self, request, pk):
         post = find_post(pk)
-        act = self.ACTS.get(request.POST.get("act") or "flag")
+        act = self.ACTIONS.get(request.POST.get("act") or "flag")
         if act is None:
             raise Http404("Unknown action.")
         try:
@@ -144,7 +144,7 @@ class FlagView(View):
             return f"{review.revision.version} is approved in part. {missing}"
         return f"Confirmed: {review.revision.version} stays as it is, and every flag is answered."
 
-    ACTS = {"flag": _flag, "clear": _clear, "answer": _answer, "confirm": _confirm}
+    ACTIONS = {"flag": _flag, "clear": _clear, "answer": _answer, "confirm": _confirm}
 
 
 @admin.register(ReviewFlag)

@@ -8,7 +8,7 @@ from django.urls import path
 
 from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
-from posts.admin.posts.actions import PostActs
+from posts.admin.posts.actions import PostActions
 from posts.admin.posts.conflict import PostConflict
 from posts.admin.posts.edit import PostEdit, post_address
 from posts.admin.posts.exports import ExportActions
@@ -20,7 +20,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActs, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActions, admin.ModelAdmin):
     """Every change of a post goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]

@@ -15,7 +15,7 @@ from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import approval_obstacles
-from posts.operations.release import release_obstacles, rollback_target, standing_approval
+from posts.operations.release import active_approval, release_obstacles, rollback_target
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
 from posts.records.versions import BUMPS, next_version
@@ -140,7 +140,7 @@ def _image_rows(form, images, found):
     return rows
 
 
-def desk_context(post, user, panel):
+def post_context(post, user, panel):
     """What the page of a post shows beside the form, and what `user` may do with the post."""
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
@@ -184,9 +184,9 @@ def desk_context(post, user, panel):
         and not post.awaits_review
         and head.status not in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED),
         "can_release": releasable,
-        "release_warning": rolled_back_warning(head, standing_approval(head)) if releasable else "",
+        "release_warning": rolled_back_warning(head, active_approval(head)) if releasable else "",
         "rollback_to": back,
-        "back_warning": rolled_back_warning(back, standing_approval(back)) if back else "",
+        "back_warning": rolled_back_warning(back, active_approval(back)) if back else "",
         "typed": panel.get("typed", {}),
         "refused_act": panel.get("act", ""),
         "flag_form": panel.get("flag") or FlagForm(prefix="flag"),
@@ -206,7 +206,7 @@ def _warn_of_rolled_back(post, revisions):
     """Give each of `revisions` the warning that restoring it asks to confirm; most posts have none."""
     has_any = post.revisions.filter(batch__state__in=ROLLED_BACK_STATES).exists()
     for revision in revisions:
-        revision.warning = rolled_back_warning(revision, standing_approval(revision)) if has_any else ""
+        revision.warning = rolled_back_warning(revision, active_approval(revision)) if has_any else ""
 
 
 def _obstacles(post, user, flags):

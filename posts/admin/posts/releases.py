@@ -30,7 +30,7 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
-from posts.operations.release import releasable_revision, release_obstacles, rollback_targets, standing_approval
+from posts.operations.release import active_approval, releasable_revision, release_obstacles, rollback_targets
 from posts.operations.rolled_back import rolled_back_warning
 from posts.operations.schedule import moment_in_zone
 
@@ -138,7 +138,7 @@ class ReleasesView(View):
 
     def post(self, request, pk):
         post = find_post(pk)
-        act = self.ACTS.get(request.POST.get("act", ""))
+        act = self.ACTIONS.get(request.POST.get("act", ""))
         if act is None:
             raise Http404("Unknown action.")
         typed = {}
@@ -156,10 +156,10 @@ class ReleasesView(View):
         """The page; `typed`: bound forms that were refused, by name, so that nothing typed is lost."""
         user, typed = request.user, typed or {}
         revision = releasable_revision(post)
-        approval = standing_approval(revision) if revision else None
+        approval = active_approval(revision) if revision else None
         targets = rollback_targets(post) if post.is_live else []
         target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
-        target_approval = standing_approval(target) if target else None
+        target_approval = active_approval(target) if target else None
         last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
         context = {
             **self.admin_site.each_context(request),
@@ -263,7 +263,7 @@ class ReleasesView(View):
         note_observed_result(release, by=request.user, observed_result=request.POST.get("observed_result", ""))
         return "Kept what came of it."
 
-    ACTS = {
+    ACTIONS = {
         "release": _release,
         "take-down": _take_down,
         "cancel": _cancel,

@@ -21,10 +21,10 @@ from posts.operations import (
     claim_post,
     confirm_bulk,
     forget_view,
-    let_go,
     look_at_rows,
     save_view,
     switch_keys,
+    unclaim,
 )
 from posts.operations.assign import reviewers
 from posts.operations.bulk import right_for
@@ -61,7 +61,7 @@ def page_urls(site):
     """The addresses of this module, for AdminSite.get_urls."""
     pages = [
         ("queue/", QueuePage, "queue"),
-        ("queue/points/", PointsPage, "queue_points"),
+        ("queue/risk-score/", RiskScorePage, "queue_risk_score"),
         ("queue/claim/", Claim, "queue_claim"),
         ("queue/views/", Views, "queue_views"),
         ("queue/keys/", KeysPage, "queue_keys"),
@@ -154,7 +154,7 @@ class QueuePage(DeskView):
             may_decide=person.has_perm("posts.review_post"),
             may_flag=person.has_perm("posts.flag_post"),
             act_buttons=[
-                (act.value, label) for act, label in ACTS.items() if person.has_perm(f"posts.{right_for(act)}")
+                (act.value, label) for act, label in ACTIONS.items() if person.has_perm(f"posts.{right_for(act)}")
             ],
         )
 
@@ -210,7 +210,7 @@ class QueuePage(DeskView):
         ]
 
 
-class PointsPage(DeskView):
+class RiskScorePage(DeskView):
     """The table of weights, from the code that ranks."""
 
     http_method_names = ["get", "head"]
@@ -233,7 +233,7 @@ class Claim(DeskView):
             raise Http404("No post has this number.")
         try:
             if act == "let-go":
-                let_go(post, by=request.user)
+                unclaim(post, by=request.user)
             else:
                 entry = claim_post(post, by=request.user, take_over=act == "take-over")
                 until = timezone.localtime(entry.held_until)
@@ -298,7 +298,7 @@ class Undo(DeskView):
 
 
 # The order of the buttons is the same everywhere.
-ACTS = {
+ACTIONS = {
     BulkRun.Act.APPROVE: "Approve…",
     BulkRun.Act.EDITS: "Ask for edits…",
     BulkRun.Act.REJECT: "Reject…",

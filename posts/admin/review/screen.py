@@ -22,14 +22,14 @@ from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
 from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
-from posts.admin.review.screen_context import neighbours, screen_context, undo_context
+from posts.admin.review.screen_context import neighbouring_items, screen_context, undo_context
 from posts.diff import default_pair
 from posts.models import QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
-from posts.operations.claim import claim_post, let_go
+from posts.operations.claim import claim_post, unclaim
 from posts.operations.saved_views import keys_are_on, switch_keys
-from posts.review_queue.claims import held_by_another
+from posts.review_queue.claims import claimed_by_another
 from posts.review_queue.order import Place, QueueView, next_item, place_of
 
 KEPT = "review_kept"
@@ -149,7 +149,7 @@ class ReviewStart(DeskReview):
         view, place = view_in(request.GET), Place.parse(request.GET.get("after", ""))
         if (item := next_item(view, place, by=request.user)) is not None:
             return HttpResponseRedirect(review_address(item.pk, view))
-        around = neighbours(None, view=view, place=None, by=request.user) | undo_context(request.user)
+        around = neighbouring_items(None, view=view, place=None, by=request.user) | undo_context(request.user)
         return self.page("admin/review/end.html", title="Review", keys_on=keys_are_on(request.user), **around)
 
 
@@ -165,11 +165,11 @@ class ReviewScreen(DeskReview):
 
     def post(self, request, post_id):
         post, act = find_post(post_id), request.POST.get("act", "")
-        if act not in ACTS:
+        if act not in ACTIONS:
             raise Http404("Unknown action.")
         typed = typed_words(request)
         try:
-            return ACTS[act](self, post, typed)
+            return ACTIONS[act](self, post, typed)
         except HeadMoved:
             return self.screen(find_post(post_id), typed=typed, status=409)
         except Refused as refusal:
@@ -237,7 +237,7 @@ class ReviewScreen(DeskReview):
         outcome, release = DECISIONS[self.request.POST["act"]]
         place = self.place_of(post)
         entry = QueueEntry.objects.select_related("held_by").filter(pk=post.pk).first()
-        if entry and (standing := held_by_another(entry, by=self.request.user)):
+        if entry and (standing := claimed_by_another(entry, by=self.request.user)):
             raise standing
         review = decide(
             post,
@@ -267,7 +267,7 @@ class ReviewScreen(DeskReview):
         place = self.place_of(post)
         # It may be somebody else's, or wait no longer; either way this person does not hold it.
         with suppress(Refused, PermissionDenied):
-            let_go(post, by=self.request.user)
+            unclaim(post, by=self.request.user)
         return self.onward(place, "Skipped, nothing decided.")
 
     def stay(self, post, typed):
@@ -282,8 +282,8 @@ class ReviewScreen(DeskReview):
         claim_post(post, by=self.request.user, take_over=True)
         return self.back(post, "You hold it now.")
 
-    def let_go(self, post, typed):
-        let_go(post, by=self.request.user)
+    def unclaim(self, post, typed):
+        unclaim(post, by=self.request.user)
         return self.back(post, "Nobody is reviewing it now.")
 
     def flag(self, post, typed):
@@ -299,13 +299,13 @@ class ReviewScreen(DeskReview):
         return self.back(post, f"The keys are switched {'off' if off else 'on'} for your account.")
 
 
-ACTS = {
+ACTIONS = {
     **dict.fromkeys(DECISIONS, ReviewScreen.decision),
     "skip": ReviewScreen.skip,
     "stay": ReviewScreen.stay,
     "claim": ReviewScreen.claim,
     "take_over": ReviewScreen.take_over,
-    "let_go": ReviewScreen.let_go,
+    "unclaim": ReviewScreen.unclaim,
     "flag": ReviewScreen.flag,
     "keys_off": ReviewScreen.keys,
     "keys_on": ReviewScreen.keys,

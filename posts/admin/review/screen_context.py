@@ -21,12 +21,12 @@ from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
 from posts.rendering.blocks import blocks_of
 from posts.rendering.images import is_allowed_image_url
-from posts.review_queue.claims import HOLD, held_by_another
+from posts.review_queue.claims import HOLD, claimed_by_another
 from posts.review_queue.counts import capped_counts, decisions_of, short_count, start_of
 from posts.review_queue.order import before, next_item, place_of, previous_item
 from posts.review_queue.rows import reasons_of_entry
 
-FRAME = "paper"
+FRAME = "preview"
 HISTORY_LENGTH = 8
 MARKS_OPEN = 40
 LINKS_SHOWN = 200
@@ -42,7 +42,7 @@ EVIDENCE = {
 
 @dataclass(frozen=True)
 class Tab:
-    """A way to look at the paper: a link into the frame."""
+    """A way to look at the preview: a link into the frame."""
 
     label: str
     address: str
@@ -80,11 +80,11 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     is_due = can_be_decided(post)
     eyes = eyes_on(post, head)
     obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found) if may_decide and is_due else []
-    standing = held_by_another(entry, by=by, now=now) if entry else None
+    standing = claimed_by_another(entry, by=by, now=now) if entry else None
     holds = holds_of(post)
     return {
         **_head(post, entry, by=by, now=now),
-        **_paper(post),
+        **_preview(post),
         "post": post,
         "head": head,
         "standing": standing,
@@ -123,7 +123,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "keys_on": keys_are_on(by),
         "says_edits": _says(post, flags, "goes back to the editors"),
         "says_reject": _says(post, flags, "is rejected"),
-        **neighbours(post, view=view, place=place, by=by, now=now),
+        **neighbouring_items(post, view=view, place=place, by=by, now=now),
         **undo_context(by, now=now),
     }
 
@@ -156,7 +156,7 @@ def _head(post, entry, *, by, now):
     }  # fmt: skip
 
 
-def _paper(post):
+def _preview(post):
     """The tabs, what the frame opens with, and the comparison with its numbered marks, if there is one."""
     head, pair = post.head_revision, default_pair(post)
     preview = reverse("admin:posts_revision_preview", args=[head.pk])
@@ -238,7 +238,7 @@ def _history(post):
     return [(text, decided.get(text.pk, [])) for text in texts]
 
 
-def neighbours(post, *, view, place, by, now=None):
+def neighbouring_items(post, *, view, place, by, now=None):
     """The items before and after a place of the queue, how far into it that is, and what was decided today."""
     now = now or timezone.now()
     following = next_item(view, place, by=by, now=now)

@@ -28,7 +28,7 @@ _MAKES_A_PASSAGE = (BLOCKS & _CONVERTED) - {"details", "summary"} | {"img"}
 _TAG = re.compile(r"""<(/?)([A-Za-z][\w:.-]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
 _TAG_LINE = re.compile(r"^ {0,3}</?[A-Za-z]", re.MULTILINE)
 _COMPONENT = re.compile(r"\bclassName\s*=|=\s*\{|\{\.\.\.|\bmarkdown\s*=|\{[{%]")
-_MARKDOWN_SIGNS = re.compile(r"[*_`]|\]\s*[(\[]|^\s*(?:[-+>#]|\d+[.)])\s", re.MULTILINE)
+_MARKDOWN_CHARACTERS = re.compile(r"[*_`]|\]\s*[(\[]|^\s*(?:[-+>#]|\d+[.)])\s", re.MULTILINE)
 _PLACED = re.compile(r"!\[\]\(image:(\d+)\)")
 _FENCE = re.compile(r"`{3,}")
 MAX_NESTING = 100
@@ -105,7 +105,7 @@ class _Rewriter:
         if block.type in ("html_block", "code_block") or found.is_in_pre:
             return True
         source = "\n".join(self.lines[slice(*block.map)])
-        return block.type == "paragraph_open" and not _MARKDOWN_SIGNS.search(_TAG.sub("", source))
+        return block.type == "paragraph_open" and not _MARKDOWN_CHARACTERS.search(_TAG.sub("", source))
 
     def _markdown(self, html):
         comments, rest = _split_comments(html)

@@ -54,7 +54,7 @@ _PUBLIC = ("publish",)
 _NO_POSTS = {"trash": "in WordPress's trash", "auto-draft": "an automatic draft, never saved by a person",
              "inherit": "a former revision"}  # fmt: skip
 FORBIDDEN_CHARACTERS = "characters that XML forbids"
-FORBIDDEN_SIGNS = "signs that XML forbids where they stood, such as a bare “&”, came in as text"
+FORBIDDEN_BYTES = "signs that XML forbids where they stood, such as a bare “&”, came in as text"
 _PARTS = {
     "attachment": "an attachment; posts name it among their images",
     "wp_block": "a reusable block; its words are in the posts that show it",
@@ -178,7 +178,7 @@ class _Article:
         self.fields = Fields(site.mapping)
         self.images = []
         if item["replaced"]:
-            self.fields.warnings.append(FORBIDDEN_SIGNS)
+            self.fields.warnings.append(FORBIDDEN_BYTES)
         self.used = set()  # attachments that are among the images, by their number
 
     def row(self, start, holds):

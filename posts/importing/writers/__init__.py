@@ -1,4 +1,4 @@
-"""Writers put the decisions of a chunk into the database in sets; one module per engine behind one interface."""
+"""Writers put the plan of a chunk into the database in sets; one module per engine behind one interface."""
 
 from posts.importing.writers.postgresql import PostgreSQLWriter
 from posts.importing.writers.sqlite import SQLiteWriter

@@ -1,4 +1,4 @@
-"""What both writers share: which rows of which tables a decision means."""
+"""What both writers share: which rows of which tables a plan means."""
 
 from django.utils import timezone
 
@@ -12,23 +12,23 @@ from posts.review_queue.ranking import admit_new_posts, admit_posts
 
 
 class BatchWriter:
-    """Turns Decisions into rows. Subclasses say how ids are taken and how sets reach the engine."""
+    """Turns ChunkPlan into rows. Subclasses say how ids are taken and how sets reach the engine."""
 
     def __init__(self, connection):
         self.connection = connection
 
-    def write(self, decisions):
+    def write(self, plan):
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
-        self.batch_id, self.author_id = decisions.batch.pk, decisions.author_id
-        if decisions.created:
-            self._write_created(decisions.created)
-        if decisions.updated:
-            self._write_updated(decisions.updated)
-        self._note_pages(decisions)
-        if decisions.holds:
-            self._write_holds(decisions.holds)
-        if decisions.refreshed:
+        self.batch_id, self.author_id = plan.batch.pk, plan.author_id
+        if plan.created:
+            self._write_created(plan.created)
+        if plan.updated:
+            self._write_updated(plan.updated)
+        self._note_pages(plan)
+        if plan.holds:
+            self._write_holds(plan.holds)
+        if plan.refreshed:
             names = {
                 "view_count",
                 "claimed_revision",
@@ -37,15 +37,15 @@ class BatchWriter:
                 "import_fingerprint",
                 "import_line_hash",
             }
-            self._update(Post, names, [self._refreshed(*item) for item in decisions.refreshed])
+            self._update(Post, names, [self._refreshed(*item) for item in plan.refreshed])
 
-    def _note_pages(self, decisions):
+    def _note_pages(self, plan):
         """Say which pages show something else now. A new post has none yet, and stands in no list. Newer claims about
         words that stay show only where nobody has approved any: readers see the others as they were approved."""
-        posts = [post for _, post, _ in decisions.updated]
+        posts = [post for _, post, _ in plan.updated]
         are_listed = any(post.live_revision_id for post in posts)
-        posts += [post for _, post in decisions.refreshed if not post.live_revision_id]
-        posts += [post for post, *_ in decisions.holds]
+        posts += [post for _, post in plan.refreshed if not post.live_revision_id]
+        posts += [post for post, *_ in plan.holds]
         note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):

@@ -1,7 +1,7 @@
 import time
 
 from posts.management.base import BaseCommand
-from posts.related.related_posts import find_stale_neighbours, mark_all_stale
+from posts.related.related_posts import find_stale_related_posts, mark_all_stale
 
 
 class Command(BaseCommand):
@@ -14,6 +14,6 @@ class Command(BaseCommand):
         started = time.perf_counter()
         if options["all"]:
             mark_all_stale()
-        found = find_stale_neighbours()
+        found = find_stale_related_posts()
         seconds = time.perf_counter() - started
         self.stdout.write(f"{found:,} posts in {seconds:.1f} s ({found / seconds:,.0f} posts/s).")

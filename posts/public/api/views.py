@@ -5,7 +5,7 @@ from django.http import HttpResponsePermanentRedirect, JsonResponse
 from django.urls import reverse
 
 from posts.db.change_log import LISTS, keys_of_post
-from posts.page_cache import mark_page
+from posts.page_cache import cache_page
 from posts.public.api.openapi import openapi_document
 from posts.public.api.parameters import BadParameter, selected, selection_from
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
@@ -36,7 +36,7 @@ def index(request):
             "record_schema_version": SCHEMA_VERSION,
         }
     )
-    return mark_page(response, keys=(), takes=())
+    return cache_page(response, keys=(), vary_on=())
 
 
 @api
@@ -54,7 +54,7 @@ def posts(request):
         following = f"{settings.SITE_URL}{reverse('posts:api-posts')}?{query.urlencode()}"
     items = [post_item(post, post.live_revision, SUMMARY_FIELDS) for post in found]
     # Whatever stands in the query counts: what can't be read is refused.
-    return mark_page(_answer({"posts": items, "next": following}), keys={LISTS}.union(*map(keys_of_post, found)))
+    return cache_page(_answer({"posts": items, "next": following}), keys={LISTS}.union(*map(keys_of_post, found)))
 
 
 @api
@@ -71,13 +71,13 @@ def post(request, slug):
     response = _answer(item)
     if not item["review"]["indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    return mark_page(response, keys=keys_of_post(found), takes=())
+    return cache_page(response, keys=keys_of_post(found), vary_on=())
 
 
 @api
 def openapi(request):
     """This API, described for programs."""
-    return mark_page(_answer(openapi_document()), keys=(), takes=())
+    return cache_page(_answer(openapi_document()), keys=(), vary_on=())
 
 
 def _answer(content):
