@@ -22,7 +22,7 @@ OVERLAP_TIME = timedelta(minutes=2)
 def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
     """Store findings and twins of every text that is newer than the last one seen; return (texts checked, sketched).
 
-    Works in sets of CHUNK; stopped anywhere, it goes on where it was. on_checkpoint: called between two sets, and may raise.
+    Works in sets of CHUNK; stopped anywhere, it goes on where it was. on_checkpoint: called between sets, may raise.
     from_start reads all texts again for which nothing is stored, as after a change of the checks.
     """
     scan, _ = TextScan.objects.get_or_create(name="texts")

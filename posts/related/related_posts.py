@@ -54,9 +54,10 @@ def mark_stale(post_ids, *, spreads=True):
 
 
 def mark_all_stale(*, on_checkpoint=lambda: None):
-    """Note that the neighbours of every listed post must be found anew; return how many that are.
+    """Note that the related posts of every listed post must be found again; return how many posts that are.
 
-    In sets by key; stopped anywhere and called again, it only notes some posts twice. on_checkpoint: called after each set.
+    Works in sets by key; stopped anywhere and called again, it only notes some posts twice. on_checkpoint: called
+    after each set.
     """
     last = count = 0
     while True:
@@ -70,10 +71,10 @@ def mark_all_stale(*, on_checkpoint=lambda: None):
 
 
 def find_stale_related_posts(*, on_checkpoint=lambda: None):
-    """Find the neighbours of all posts that wait for it; return how many posts that were.
+    """Find the related posts of all posts that are noted as stale; return how many posts that were.
 
-    In sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. on_checkpoint: called between two sets,
-    and may raise.
+    Works in sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. on_checkpoint: called between
+    sets, may raise.
     """
     total, found = None, 0
     while StaleNeighbours.objects.exists():
