@@ -60,8 +60,8 @@ class RequestLogMiddleware:
         if not request.headers.get("X-Forwarded-For"):
             self.misses_address = True
             logger.warning(
-                "BEHIND_PROXY is on, and a request came without X-Forwarded-For. Set it in the proxy as README.md shows"
-                " it: without it readers' reports are counted for each article alone, not for each reader."
+                "BEHIND_PROXY is on, but a request came without X-Forwarded-For. Set this header in the proxy as "
+                "docs/operations.md shows. Until then reports are counted for each article, not for each reader."
             )
 
 

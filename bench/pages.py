@@ -65,7 +65,7 @@ def work_of_family(pid):
 
 @contextlib.contextmanager
 def serving(environment):
-    """A gunicorn as the README starts it, with the site in production settings; yields (port, pid)."""
+    """A gunicorn as docs/operations.md starts it, with the site in production settings; yields (port, pid)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The site behind a real nginx with the very block that README.md shows."""
+"""The site behind a real nginx with the very block that docs/operations.md shows."""
 
 import http.client
 import os
@@ -37,9 +37,9 @@ http {{
 """
 
 
-def readme_block():
-    """The lines of the README between "With nginx:" and the next sentence."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def documented_block():
+    """Return the lines of docs/operations.md between "With nginx:" and the next sentence."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     return textwrap.dedent(re.search(r"With nginx:\n\n((?:    .*\n|\n)+)", text)[1])
 
 
@@ -70,7 +70,7 @@ class Proxy:
 def proxy(tmp_path):
     with serving(1, BEHIND_PROXY="on", IMPORT_UPLOAD_DIR=str(tmp_path / "uploads")) as (site,):
         port = free_port()
-        block = readme_block()
+        block = documented_block()
         assert block.count("http://127.0.0.1:8000") == 2
         block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
         # Its workers are another person than root otherwise, whom the folder of the test keeps out.

@@ -315,7 +315,7 @@ def test_what_no_format_can_hold_is_refused_at_the_door(words, field):
 
 
 def test_the_site_sends_no_mail():
-    """Nothing has to escape words for a mail; who adds one adds its line to docs/machines.md and its test here."""
+    """Nothing has to escape words for a mail; who adds one adds its line to docs/api.md and its test here."""
     sources = [
         path.read_text(encoding="utf-8") for folder in ("posts", "alphanode") for path in Path(folder).rglob("*.py")
     ]
