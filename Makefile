@@ -61,6 +61,8 @@ lint: venv-dev ## look at format, code, templates, scripts, style sheets and mis
 	@.venv/bin/djlint --lint --quiet --profile jinja templates/public
 	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
+	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }
+	@$(VENV_PYTHON) scripts/untyped.py
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
 
 format: venv-dev ## put all code into its format

@@ -13,10 +13,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+
+# A post as a dict, as json.loads gives it: the keys of the schema and whatever else it carries.
+RecordDict = dict[str, Any]
 
 SCHEMA_VERSION = 1
 # Raised when the same content would hash differently; revisions keep the version that they were hashed with.
@@ -56,11 +59,11 @@ class Problem:
     pointer: str
     message: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return problem_sentence(self.pointer, self.message)
 
 
-def problem_sentence(pointer, message, *, numbers=True):
+def problem_sentence(pointer: str, message: str, *, numbers: bool = True) -> str:
     """What is wrong as a sentence that names the field: "title is missing. Add it."
 
     numbers: also which item of a list it is about; without them, rows with the same problem say the same.
@@ -83,14 +86,14 @@ class RecordRefused(ValueError):
     count: of all problems, where `problems` has only a part of them.
     """
 
-    def __init__(self, problems, count=0):
+    def __init__(self, problems: list[Problem], count: int = 0) -> None:
         self.problems = problems[:MAX_PROBLEMS]
         if more := max(count, len(problems)) - len(self.problems):
             self.problems.append(Problem("", f"has {more:,} more {'problem' if more == 1 else 'problems'}."))
         super().__init__("; ".join(map(str, self.problems)))
 
 
-def canonical_text(text):
+def canonical_text(text: str) -> str:
     """Return `text` in NFC with LF line ends and without trailing white space; refuse NUL and lone surrogates."""
     if "\x00" in text:
         raise PydanticCustomError("text_nul", "holds a NUL character (\\u0000). Take it out.")
@@ -109,7 +112,7 @@ def canonical_text(text):
     return text.rstrip()
 
 
-def _line(text):
+def _line(text: str) -> str:
     """A text of one line: titles, names, references. Direction overrides could make it read as something else."""
     text = canonical_text(text)
     if "\n" in text:
@@ -117,23 +120,23 @@ def _line(text):
     return text if text.isascii() else _BIDI_CONTROLS.sub("", text)
 
 
-def _filled(text):
+def _filled(text: str) -> str:
     if not text:
         raise PydanticCustomError("text_empty", "is empty. Write a text, or leave the item out.")
     return text
 
 
-def _item(text):
+def _item(text: str) -> str:
     return _filled(canonical_text(text))
 
 
-def _source_id(text):
+def _source_id(text: str) -> str:
     if not text.isprintable() or text != text.strip():
         raise PydanticCustomError("source_id", "may hold no control characters and no spaces around it.")
     return text
 
 
-def _slug(text):
+def _slug(text: str) -> str:
     if text and not _SLUG.fullmatch(text):
         raise PydanticCustomError(
             "slug", "takes small letters a–z, digits and single hyphens, for example safe-job-retries."
@@ -141,7 +144,7 @@ def _slug(text):
     return text
 
 
-def _image_url(url):
+def _image_url(url: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise PydanticCustomError("image_url", "takes only http and https addresses, for example https://host/a.jpg.")
     if not url.isprintable() or " " in url:
@@ -149,7 +152,7 @@ def _image_url(url):
     return url
 
 
-def _day(text):
+def _day(text: str) -> str:
     """A day, or a moment of ISO 8601 as the day that it is where it was written."""
     if text:
         try:
@@ -164,12 +167,12 @@ def _day(text):
     return text
 
 
-def is_digest(text):
+def is_digest(text: str) -> bool:
     """Whether `text` can be the `hash` of a record: nothing but a digest, with the name of its algorithm at most."""
     return len(text) <= MAX_DIGEST and _DIGEST.fullmatch(text) is not None
 
 
-def _digest(text):
+def _digest(text: str) -> str:
     if not is_digest(text):
         raise PydanticCustomError(
             "digest", "takes a digest: only letters, digits and : + / = _ -, for example sha256:9f86d081884c7d65."
@@ -177,11 +180,11 @@ def _digest(text):
     return text
 
 
-def _flag(value):
+def _flag(value: bool | int) -> int:
     return int(value)
 
 
-def canonical_json(value, depth=1):
+def canonical_json(value: Any, depth: int = 1) -> Any:
     """Return any JSON value with canonical text in keys and values; refuse what no engine stores alike.
 
     depth: how deep `value` stands in the record, 1 for a value at its top; at most MAX_DEPTH.
@@ -208,14 +211,14 @@ def canonical_json(value, depth=1):
     raise PydanticCustomError("not_json", "is no JSON value.")
 
 
-def _canonical_object(value, depth):
+def _canonical_object(value: dict[str, Any], depth: int) -> dict[str, Any]:
     result = {_canonical_member(key, key, depth): _canonical_member(key, item, depth) for key, item in value.items()}
     if len(result) < len(value):
         raise PydanticCustomError("same_key", "has two keys that are the same text. Rename one.")
     return result
 
 
-def _canonical_member(key, value, depth):
+def _canonical_member(key: str | int, value: Any, depth: int) -> Any:
     """One item of a list or object; a refusal gains the way that leads to it."""
     try:
         return canonical_json(value, depth + 1)
@@ -234,7 +237,7 @@ Score = Annotated[int | float, Field(ge=0, le=100)]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 
 
-def _is_empty(value):
+def _is_empty(value: Any) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
@@ -245,12 +248,12 @@ class _Part(BaseModel):
     depth_in_record: ClassVar[int] = 2
 
     @model_validator(mode="after")
-    def _canonical_extra(self):
+    def _canonical_extra(self) -> Self:
         if extra := self.__pydantic_extra__:
             self.__pydantic_extra__ = _canonical_object(extra, self.depth_in_record)
         return self
 
-    def to_dict(self):
+    def to_dict(self) -> RecordDict:
         """The object as a dict in the schema's order: empty known keys left out, unknown keys after the known."""
         result = {}
         for name, value in self.__dict__.items():
@@ -373,7 +376,7 @@ class Record(_Part):
 FIELDS = tuple(Record.model_fields)
 
 
-def parse_record(line):
+def parse_record(line: bytes) -> Record:
     """Return the Record in `line` (bytes of one JSON object, UTF-8); RecordRefused names all its problems."""
     if len(line) > MAX_RECORD_BYTES:
         raise RecordRefused([Problem("", f"is {len(line):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
@@ -383,7 +386,7 @@ def parse_record(line):
         raise _refused(error, line) from None
 
 
-def repeats_a_key(line, record):
+def repeats_a_key(line: bytes, record: RecordDict) -> bool:
     """Whether an object in a JSON text has a key twice, with equal values; RecordRefused if they differ.
 
     record: what came of the text. Only where more keys seem to end than came in, as beside code that shows JSON, is
@@ -393,9 +396,9 @@ def repeats_a_key(line, record):
         return False
     is_repeated = False
 
-    def of_pairs(pairs):
+    def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal is_repeated
-        made = {}
+        made: dict[str, Any] = {}
         for key, value in pairs:
             if key in made:
                 is_repeated = True
@@ -409,14 +412,14 @@ def repeats_a_key(line, record):
     return is_repeated
 
 
-def _keys_in(value):
-    """How many keys all objects in a JSON value have."""
-    if type(value) is dict:
-        return len(value) + sum(_keys_in(item) for item in value.values() if type(item) in (dict, list))
-    return sum(_keys_in(item) for item in value if type(item) in (dict, list))
+def _keys_in(value: dict[str, Any] | list[Any]) -> int:
+    """Return how many keys all objects in a JSON value have."""
+    items = value.values() if isinstance(value, dict) else value
+    own = len(value) if isinstance(value, dict) else 0
+    return own + sum(_keys_in(item) for item in items if isinstance(item, (dict, list)))
 
 
-def validate_record(data):
+def validate_record(data: RecordDict) -> Record:
     """Return the Record in `data` (a dict, as json.loads gives it); RecordRefused names all its problems."""
     try:
         record = Record.model_validate(data)
@@ -428,7 +431,7 @@ def validate_record(data):
     return record
 
 
-def canonical_bytes(record):
+def canonical_bytes(record: RecordDict) -> bytes:
     """The bytes that are hashed: JSON of a canonical record dict, keys sorted, without what makes claims or counts.
 
     `ai_outline` goes in as ordered pairs, since its order is content. Source of the idea: RFC 8785.
@@ -444,18 +447,18 @@ def canonical_bytes(record):
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def fingerprint_of(record):
+def fingerprint_of(record: RecordDict) -> str:
     """SHA-256 (64 hex digits) of a record dict as Record.to_dict() gives it."""
     return hashlib.sha256(canonical_bytes(record)).hexdigest()
 
 
-def version_parts(version):
+def version_parts(version: Any) -> tuple[int, int, int] | None:
     """(major, minor, patch) of a plain semantic version, or None when `version` is none."""
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
-    return tuple(map(int, match.groups())) if match else None
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def record_json_schema():
+def record_json_schema() -> dict[str, Any]:
     """The record as a JSON Schema (2020-12)."""
     schema = Record.model_json_schema()
     return {
@@ -483,7 +486,7 @@ _MESSAGES = {
 }
 
 
-def _where(reason, line):
+def _where(reason: str, line: bytes) -> str:
     """What a parser says, with the place as a person counts it: the character, and the line if there are several."""
     match = _JSON_PLACE.search(reason)
     if match is None:
@@ -495,7 +498,7 @@ def _where(reason, line):
     return f"{reason[: match.start()]} ({of_record}character {column:,})"
 
 
-def _refused(error, line=b"", data=None):
+def _refused(error: ValidationError, line: bytes = b"", data: RecordDict | None = None) -> RecordRefused:
     """The RecordRefused for pydantic's error about a line of JSON, or about the value that one holds."""
     count = error.error_count()
     if count <= MANY_PROBLEMS:
@@ -509,15 +512,15 @@ def _refused(error, line=b"", data=None):
     return RecordRefused([Problem("", message)])
 
 
-def _beginning_of(value):
+def _beginning_of(value: Any) -> Any:
     if type(value) is list:
         return value[:LOOKED_AT]
     return dict(list(value.items())[:LOOKED_AT]) if type(value) is dict else value
 
 
-def _problems(error, line=b""):
+def _problems(error: ValidationError, line: bytes = b"") -> list[Problem]:
     """pydantic's errors as Problems: where, and what an author should write instead."""
-    problems = {}
+    problems: dict[str, Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         kind, limits = item["type"], item.get("ctx", {})
         # Branches of a union add their own names to the path; they mean nothing to an author.

@@ -19,7 +19,7 @@ print(hashlib.sha256(form.encode()).hexdigest())
 '"""
 
 
-def check_command(address):
+def check_command(address: str) -> str:
     """A command for a shell that reads the record at `address` (of this site) and prints the fingerprint of its text:
     what posts.records.schema.fingerprint_of does, in a few lines that a reader can check."""
     outside = ", ".join(f'"{key}"' for key in sorted(OUTSIDE_FINGERPRINT))

@@ -1,6 +1,6 @@
 """Version numbers of revisions."""
 
-from posts.records.schema import version_parts
+from posts.records.schema import RecordDict, version_parts
 
 FIRST_VERSION = "1.0.0"
 
@@ -8,7 +8,7 @@ FIRST_VERSION = "1.0.0"
 BUMPS = ("patch", "minor", "major")
 
 
-def next_version(version, bump="patch"):
+def next_version(version: str | None, bump: str = "patch") -> str:
     """The version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
     parts = version_parts(version)
     if parts is None:
@@ -21,7 +21,7 @@ def next_version(version, bump="patch"):
     }[bump]
 
 
-def claimed_version(record):
+def claimed_version(record: RecordDict) -> str | None:
     """The version that a record claims if it is a plain semantic version, else None."""
-    version = record.get("revision", {}).get("version")
+    version: str | None = record.get("revision", {}).get("version")
     return version if version_parts(version) else None
