@@ -1,10 +1,20 @@
 """Puts a job into the queue: a row of django-tasks-db and our row beside it, in the caller's transaction."""
 
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django_tasks.base import Task
 from django_tasks.exceptions import InvalidTaskError
 from django_tasks_db.backend import DatabaseBackend
 
 from posts.jobs.registry import definition_of
+
+if TYPE_CHECKING:
+    from django_tasks_db.models import DBTaskResult
+
+    from posts.models import JobRun
 
 LOOKS = 5
 
@@ -12,7 +22,15 @@ LOOKS = 5
 class JobBackend(DatabaseBackend):
     """The database backend of django-tasks, with a JobRun for every task."""
 
-    def _task_to_db_task(self, task, args, kwargs, *, key="", by=None):
+    def _task_to_db_task(  # type: ignore[override]  # a run has a key and who asked for it
+        self,
+        task: Task[..., Any],
+        args: Any,
+        kwargs: Any,
+        *,
+        key: str = "",
+        by: User | None = None,
+    ) -> "DBTaskResult[..., Any]":
         from posts.models import JobRun
 
         definition = definition_of(task.module_path)
@@ -21,12 +39,20 @@ class JobBackend(DatabaseBackend):
         if args:
             raise InvalidTaskError("A job takes keyword arguments alone: the page of jobs shows them by name.")
         with transaction.atomic():
-            db_task = super()._task_to_db_task(task, args, kwargs)
+            db_task = super()._task_to_db_task(task, args, kwargs)  # type: ignore[arg-type]  # of django-tasks, not Django
             JobRun.objects.create(task=db_task, job_name=definition.name, key=key, requested_by=by)
         return db_task
 
 
-def enqueue_once(task, /, *, key, run_after=None, by=None, **arguments):
+def enqueue_once(
+    task: Task[..., Any],
+    /,
+    *,
+    key: str,
+    run_after: datetime | None = None,
+    by: User | None = None,
+    **arguments: Any,
+) -> "JobRun":
     """Ask for a run of the job `task` with these arguments; return its JobRun.
 
     While a run of the same job and key waits or runs, asking again is asking for that one: it is returned as it is,
@@ -41,15 +67,22 @@ def enqueue_once(task, /, *, key, run_after=None, by=None, **arguments):
         task = task.using(run_after=run_after)
     backend = task.get_backend()
     backend.validate_task(task)
-    name = definition_of(task.module_path).name
-    # Again if the run that stood in the way ended between the look and the attempt.
-    for look in range(LOOKS):
-        if waiting := JobRun.objects.open().select_related("task").filter(job_name=name, key=key).first():
-            return waiting
+    definition = definition_of(task.module_path)
+    if not isinstance(backend, JobBackend) or definition is None:
+        raise InvalidTaskError(f"{task.module_path} is no registered job. Register it with posts.jobs.job.")
+    waiting = JobRun.objects.open().select_related("task").filter(job_name=definition.name, key=key)
+    looks = 0
+    while True:
+        if run := waiting.first():
+            return run
+        looks += 1
         try:
             with transaction.atomic():
-                return backend._task_to_db_task(task, (), arguments, key=key, by=by).run
+                made: JobRun = backend._task_to_db_task(task, (), arguments, key=key, by=by).run
         except IntegrityError:
-            # PostgreSQL waited for the end of the transaction in the way, so the next look sees what it left.
-            if look == LOOKS - 1:
+            # The run in the way may have ended between the look and the attempt. PostgreSQL waited for the end of its
+            # transaction, so the next look sees what it left.
+            if looks == LOOKS:
                 raise
+        else:
+            return made

@@ -1,9 +1,10 @@
 """What a running job can know of its worker."""
 
 import contextvars
+from collections.abc import Callable
 
 # A function without arguments that says whether the job that runs now should end; set by the worker.
-should_stop = contextvars.ContextVar("should_stop", default=None)
+should_stop: contextvars.ContextVar[Callable[[], bool] | None] = contextvars.ContextVar("should_stop", default=None)
 
 
 class Interrupted(BaseException):
@@ -14,16 +15,16 @@ class Interrupted(BaseException):
 
 
 class CutShort(Interrupted):
-    """The worker had no more long_statement_timeout: the job neither ended nor asked whether to stop."""
+    """The worker waits no longer: the job neither ended nor asked whether to stop."""
 
 
-def job_should_stop():
+def job_should_stop() -> bool:
     """Whether the worker was told to end or has lost its claim to this job; False outside of a job."""
     asked = should_stop.get()
     return asked is not None and asked()
 
 
-def stop_if_asked():
+def stop_if_asked() -> None:
     """Raise Interrupted if the job should stop. Call it between two chunks, where all that was done is committed."""
     if job_should_stop():
         raise Interrupted

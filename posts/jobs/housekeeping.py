@@ -16,13 +16,13 @@ CHUNK = 500
 
 
 @job("forget old sessions", every=timedelta(days=1))
-def forget_old_sessions():
+def forget_old_sessions() -> None:
     """Delete the sessions that have run out."""
     call_command("clearsessions")
 
 
 @job("forget old job runs", every=timedelta(days=1))
-def forget_old_job_runs():
+def forget_old_job_runs() -> None:
     """Delete runs that ended well two weeks ago, or failed sixty days ago, and workers that were not heard of since."""
     for finished, kept in [
         (DBTaskResult.objects.successful(), KEPT_AFTER_SUCCESS),
@@ -36,7 +36,7 @@ def forget_old_job_runs():
 
 
 @job("forget old page changes", every=timedelta(days=1))
-def forget_old_page_changes():
+def forget_old_page_changes() -> None:
     """Delete what the log of changed pages says of yesterday and before; no cache keeps a page for nearly as long.
 
     The newest line stays: positions go on from it.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, Count, F, Min, Q, When
 from django_tasks_db.models import get_date_max
@@ -27,24 +28,24 @@ class JobOverview:
     now: datetime
 
     @property
-    def next_run_at(self):
+    def next_run_at(self) -> datetime | None:
         """When it runs next; None if nobody has asked for it."""
         return self.due_at or self.job.next_run_at
 
     @property
-    def is_overdue(self):
+    def is_overdue(self) -> bool:
         """Whether something should have happened that did not."""
         waits_long = self.due_at is not None and self.now - self.due_at > LONGEST_WAIT
         return waits_long or self.job.is_overdue(every=self.definition.every, now=self.now)
 
     @property
-    def has_failed(self):
+    def has_failed(self) -> bool:
         """Whether the last attempt that ended was a failure."""
         failed, done = self.job.last_failure_at, self.job.last_success_at
         return failed is not None and (done is None or done < failed)
 
 
-def jobs_overview():
+def jobs_overview() -> list[JobOverview]:
     """A JobOverview for every registered job, by name."""
     of_now = Q(task__run_after=get_date_max())
     counts = {
@@ -63,7 +64,7 @@ def jobs_overview():
         )
     }
     now, rows = database_now(), Job.objects.in_bulk()
-    nothing = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
+    nothing: dict[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
         JobOverview(
             definition=definition,
@@ -76,7 +77,7 @@ def jobs_overview():
     ]
 
 
-def startable_jobs():
+def startable_jobs() -> set[str]:
     """The names of jobs that `run_job` has something to start of: one without a period repeats its newest run."""
     jobs = registered_jobs()
     asked_for = [name for name, definition in jobs.items() if definition.every is None]
@@ -84,6 +85,6 @@ def startable_jobs():
     return {*jobs.keys() - asked_for, *runs}
 
 
-def living_workers():
+def living_workers() -> list[JobWorker]:
     """The workers that were heard of within a minute, oldest first."""
     return list(JobWorker.objects.filter(seen_at__gt=database_now() - JobWorker.SILENT_AFTER))

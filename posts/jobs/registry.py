@@ -1,7 +1,9 @@
 """What jobs there are, and how each is run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django_tasks import task
 from django_tasks.base import Task
@@ -15,15 +17,16 @@ class JobDefinition:
     """How one job is run; `job` explains the fields."""
 
     name: str
-    task: Task
+    task: Task[..., Any]
     attempts: int
     backoff: timedelta
     lease: timedelta
     every: timedelta | None
 
-    def delay_after(self, failures):
+    def delay_after(self, failures: int) -> timedelta:
         """How long to wait after that many failures: the backoff, doubled each time."""
-        return min(self.backoff * 2 ** (failures - 1), LONGEST_BACKOFF)
+        doubled: timedelta = self.backoff * 2 ** (failures - 1)
+        return min(doubled, LONGEST_BACKOFF)
 
 
 # Where the functions of jobs stood before, for runs that were queued by the release before this one.
@@ -47,10 +50,12 @@ FORMER_PATHS = {
     "posts.jobs.texts.read_new_texts": "posts.content_checks.tasks.read_new_texts",
 }
 
-_definitions = {}
+_definitions: dict[str, JobDefinition] = {}
 
 
-def job(name, *, attempts=3, backoff_seconds=30, lease_seconds=60, every=None):
+def job(
+    name: str, *, attempts: int = 3, backoff_seconds: int = 30, lease_seconds: int = 60, every: timedelta | None = None
+) -> Callable[[Callable[..., Any]], Task[..., Any]]:
     """Register a function as the background job `name` (words for people, 60 characters at most); return its Task.
 
     attempts: how often it is tried before it counts as failed.
@@ -65,7 +70,7 @@ def job(name, *, attempts=3, backoff_seconds=30, lease_seconds=60, every=None):
     if attempts < 1 or backoff_seconds < 0 or lease_seconds < 1 or not 1 <= len(name) <= 60:
         raise ValueError(f"The job “{name}” is registered with numbers that make no sense.")
 
-    def registered(function):
+    def registered(function: Callable[..., Any]) -> Task[..., Any]:
         if name in _definitions:
             raise ValueError(f"Two jobs are named “{name}”.")
         definition = JobDefinition(
@@ -82,18 +87,18 @@ def job(name, *, attempts=3, backoff_seconds=30, lease_seconds=60, every=None):
     return registered
 
 
-def registered_jobs():
+def registered_jobs() -> dict[str, JobDefinition]:
     """Every JobDefinition, by the name of the job."""
     return dict(sorted(_definitions.items()))
 
 
-def definition_of(task_path):
+def definition_of(task_path: str) -> JobDefinition | None:
     """The JobDefinition whose function stands at `task_path`, or None: a queue outlives the code that filled it."""
     path = FORMER_PATHS.get(task_path, task_path)
     return next((known for known in _definitions.values() if known.task.module_path == path), None)
 
 
-def known_paths():
+def known_paths() -> set[str]:
     """Every path, of now or before, under which a run of a registered job may be queued."""
     paths = {known.task.module_path for known in _definitions.values()}
     return paths | {former for former, path in FORMER_PATHS.items() if path in paths}

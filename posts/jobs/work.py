@@ -4,13 +4,16 @@ All moments are the database's: workers on several machines must agree on them, 
 """
 
 import contextlib
+import contextvars
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
@@ -29,6 +32,8 @@ MOST_LOSSES = 20
 # The key of the runs that `tick` asks for.
 PERIODIC = "every"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -38,16 +43,16 @@ class Claim:
     definition: JobDefinition
     attempt: int
 
-    def held(self):
+    def held(self) -> "QuerySet[JobRun]":
         """The run as a queryset: empty once another worker was given it."""
         return JobRun.objects.filter(pk=self.run.pk, attempt=self.attempt, leased_until__isnull=False)
 
-    def renew(self):
+    def renew(self) -> bool:
         """Hold it for another lease; return whether it is still ours."""
         return bool(self.held().update(leased_until=Now() + self.definition.lease))
 
 
-def database_now():
+def database_now() -> datetime:
     """The database's clock, as an aware datetime."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_TIMESTAMP")
@@ -56,7 +61,7 @@ def database_now():
     return datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
 
 
-def claim_next(worker):
+def claim_next(worker: str) -> Claim | None:
     """Take the run whose turn it is for `worker`; return a Claim, or None if nothing is due.
 
     A run of a job that this process does not know waits for a worker that does: old and new code work side by side
@@ -75,9 +80,9 @@ def claim_next(worker):
         return None
     with transaction.atomic():
         task = due.select_for_update(skip_locked=True, of=("self",)).first()
-        if task is None:
+        definition = definition_of(task.task_path) if task else None
+        if task is None or definition is None:
             return None
-        definition = definition_of(task.task_path)
         DBTaskResult.objects.filter(pk=task.pk).update(
             status=TaskResultStatus.RUNNING, started_at=Now(), worker_ids=[*task.worker_ids, worker][-MOST_LOSSES:]
         )
@@ -88,7 +93,7 @@ def claim_next(worker):
     return Claim(run, definition, run.attempt)
 
 
-def perform(claim, *, should_stop=lambda: False):
+def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
     """Run the job of `claim`; return a function without arguments that settles how it ended in the database.
 
     Settling is apart so that a worker can say it again when the database is away at that moment. should_stop: a
@@ -117,7 +122,7 @@ def perform(claim, *, should_stop=lambda: False):
         return partial(settle_success, claim)
 
 
-def run_waiting_jobs():
+def run_waiting_jobs() -> int:
     """Run everything that is due in this process, without a worker; return how many runs that were."""
     count = 0
     while claim := claim_next("no worker"):
@@ -127,7 +132,7 @@ def run_waiting_jobs():
 
 
 @contextlib.contextmanager
-def _set(variable, value):
+def _set(variable: contextvars.ContextVar[T], value: T) -> Iterator[None]:
     token = variable.set(value)
     try:
         yield
@@ -135,18 +140,18 @@ def _set(variable, value):
         variable.reset(token)
 
 
-def _is_connected():
+def _is_connected() -> bool:
     return connection.connection is not None and connection.is_usable()
 
 
-def words_for(error):
+def words_for(error: BaseException) -> str:
     """An error in one line for people, without what the database can't hold; its traceback stands in the log."""
     line = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
     return line.replace("\0", "").encode(errors="replace").decode()[:500]
 
 
 @transaction.atomic
-def settle_success(claim):
+def settle_success(claim: Claim) -> bool:
     """Write down that the run is done. False if another worker was given it meanwhile: that one settles it."""
     if not claim.held().update(finished_at=Now(), leased_until=None, error=""):
         return _lost(claim)
@@ -156,7 +161,7 @@ def settle_success(claim):
 
 
 @transaction.atomic
-def settle_failure(claim, words):
+def settle_failure(claim: Claim, words: str) -> bool:
     """Write down that the attempt failed, and let it be tried again or end. False as for `settle_success`."""
     if not claim.held().update(failures=F("failures") + 1, leased_until=None, error=words):
         return _lost(claim)
@@ -171,7 +176,7 @@ def settle_failure(claim, words):
 
 
 @transaction.atomic
-def put_back(claim):
+def put_back(claim: Claim) -> bool:
     """Let the run wait for its turn again, as if it had not been started. False as for `settle_success`."""
     if not claim.held().update(leased_until=None, worker=""):
         return _lost(claim)
@@ -179,26 +184,26 @@ def put_back(claim):
     return True
 
 
-def _lost(claim):
+def _lost(claim: Claim) -> bool:
     logger.warning("the claim to a job was lost: another worker has it now", extra={"job": claim.definition.name})
     return False
 
 
-def _queued(run):
+def _queued(run: JobRun) -> "QuerySet[DBTaskResult[..., Any]]":
     return DBTaskResult.objects.filter(pk=run.pk)
 
 
-def _end(run):
+def _end(run: JobRun) -> None:
     JobRun.objects.filter(pk=run.pk).update(finished_at=Now(), leased_until=None)
     _queued(run).update(status=TaskResultStatus.FAILED, finished_at=Now())
 
 
-def _row_of(name):
+def _row_of(name: str) -> "QuerySet[Job]":
     Job.objects.bulk_create([Job(name=name)], ignore_conflicts=True)
     return Job.objects.filter(name=name)
 
 
-def reap(*, everything=False):
+def reap(*, everything: bool = False) -> int:
     """Give back what dead workers left behind, to be run at once; return how many runs that were.
 
     A worker is dead to a run when its lease has run out; with `everything`, whatever the lease says: for a worker
@@ -224,7 +229,7 @@ def reap(*, everything=False):
     return len(runs)
 
 
-def tick():
+def tick() -> list[str]:
     """Ask for a run of every periodic job whose time has come; return their names.
 
     Any number of workers may tick at once: who moves the row of the job on is who asks, and both happen or neither.
@@ -234,7 +239,7 @@ def tick():
     if missing := [Job(name=name) for name in definitions if name not in rows]:
         Job.objects.bulk_create(missing, ignore_conflicts=True)
         rows = {row.name: row for row in Job.objects.filter(name__in=definitions)}
-    now, asked = database_now(), []
+    now, asked = database_now(), list[str]()
     for name, definition in definitions.items():
         found, every = rows[name].next_run_at, definition.every
         if every is None:

@@ -8,12 +8,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
 from django.db.models.functions import Now
 
 from posts.jobs import control
-from posts.jobs.work import claim_next, perform, reap, tick
+from posts.jobs.work import Claim, claim_next, perform, reap, tick
 from posts.models import Job, JobWorker
 from posts.outages import AWAY, first_line, outage_of
 
@@ -35,7 +37,7 @@ class WorkerRunsAlready(Unready):
 
 
 @contextlib.contextmanager
-def only_worker_of_sqlite():
+def only_worker_of_sqlite() -> Iterator[None]:
     """Hold the one place for a worker of a SQLite file until the end; on PostgreSQL any number has room."""
     if connection.vendor != "sqlite":
         yield
@@ -56,32 +58,32 @@ def only_worker_of_sqlite():
 class Worker:
     """Runs jobs in this process, in its main thread, until it is told to stop."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"[-100:]
         self.is_stopping = False
-        self._claim = None
+        self._claim: Claim | None = None
         self._has_lost_claim = False
         self._is_prepared = False
-        self._settle = None
+        self._settle: Callable[[], bool] | None = None
         self._next_tick = 0.0
         self._ended = threading.Event()
 
-    def listen_to_signals(self):
+    def listen_to_signals(self) -> None:
         """From now on SIGTERM and SIGINT mean: end soon; the second one: end now."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGALRM, self._on_alarm)
 
-    def _on_signal(self, number, frame):
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.01 if self.is_stopping else GRACE_SECONDS)
         self.is_stopping = True
 
-    def _on_alarm(self, number, frame):
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
         # Only in the middle of a job's own code: what the worker itself writes is short and must not be torn.
         if control.should_stop.get() is not None:
             raise control.CutShort
 
-    def run(self, *, until_idle=False):
+    def run(self, *, until_idle: bool = False) -> None:
         """Work until a signal, or with `until_idle` until nothing is due. Raises Unready."""
         with only_worker_of_sqlite():
             logger.info("worker started", extra={"worker": self.name})
@@ -97,7 +99,7 @@ class Worker:
                 connections.close_all()
             logger.info("worker ended", extra={"worker": self.name})
 
-    def _loop(self, until_idle):
+    def _loop(self, until_idle: bool) -> None:
         misses = 0
         while not self.is_stopping:
             try:
@@ -119,12 +121,11 @@ class Worker:
                 return
             time.sleep(POLL_SECONDS)
 
-    def step(self):
+    def step(self) -> bool:
         """One turn: settle what is unsettled, look at the clock, run one job. Return whether there was one."""
         if not self._is_prepared:
             self._prepare()
-        if self._settle:
-            self._say_how_it_ended()
+        self._say_how_it_ended()
         if time.monotonic() >= self._next_tick:
             reap()
             tick()
@@ -142,7 +143,7 @@ class Worker:
         self._say_how_it_ended()
         return True
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         if Job._meta.db_table not in connection.introspection.table_names():
             raise Unready("The database is not up to date. Run first: manage.py migrate")
         JobWorker.objects.get_or_create(name=self.name)
@@ -151,14 +152,15 @@ class Worker:
             reap(everything=True)
         self._is_prepared = True
 
-    def _say_how_it_ended(self):
-        self._settle()
+    def _say_how_it_ended(self) -> None:
+        if self._settle:
+            self._settle()
         self._settle = None
 
-    def _should_stop(self):
+    def _should_stop(self) -> bool:
         return self.is_stopping or self._has_lost_claim
 
-    def _beat(self):
+    def _beat(self) -> None:
         """Renew the claim to the run that is on, and say that this worker lives. In a thread of its own."""
         try:
             while not self._ended.wait(BEAT_SECONDS):
