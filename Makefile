@@ -19,13 +19,13 @@ help: ## list the commands
 run: venv ## set everything up and serve the site with demo posts on 127.0.0.1:8000 (PORT=8001 for another)
 	@PYTHONUTF8=1 exec $(VENV_PYTHON) scripts/run.py "$(PORT)"
 
-test: venv-dev ## run all tests on SQLite, then on a PostgreSQL that is started for them
+test: venv-dev ## run all tests on SQLite, then on PostgreSQL those that depend on the engine
 	@$(CLEAN) sh scripts/test.sh $(VENV_PYTHON) $(SPREAD) $(ARGS)
 
 test-sqlite: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
-test-postgres: venv-dev
+test-postgres: venv-dev ## run all tests on PostgreSQL, which is started for them
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
 test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.emptied import mend_emptied_databases
+from tests.engines import depends_on_engine
 
 mend_emptied_databases()
 # The same examples in every run, so that a change alone makes a test fail; `make torture` looks for new ones.
@@ -77,12 +78,33 @@ LONG_FILES = """
 HEAVY_LIMIT = 6 * 3600
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--second-engine",
+        action="store_true",
+        help="leave out the tests whose result does not depend on the database engine: another engine's run has them",
+    )
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("second_engine"):
+        left_out = [item for item in items if not depends_on_engine(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if depends_on_engine(item)]
+        config.left_out = len(left_out)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["left_out"] = len(left_out)
     for item in items:
         if item.get_closest_marker("torture"):
             item.add_marker(pytest.mark.timeout(HEAVY_LIMIT))
     items.sort(key=lambda item: [*LONG_FILES, item.path.stem].index(item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take over how many tests a process left out: all processes collect the same ones."""
+    node.config.left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,12 +134,16 @@ def pytest_collection_finish():
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Adds a line to the file that TEST_SUMMARY names, for a run over several engines; one for all its processes."""
+    """Say which tests were left out; add a line to the file that TEST_SUMMARY names, for a run over several engines."""
+    once = ""
+    if left_out := getattr(config, "left_out", 0):
+        once = f"; {left_out:,} tests whose result does not depend on the engine ran once, on SQLite"
+        terminalreporter.write_line(f"{connection.display_name}{once}.")
     if (path := os.environ.get("TEST_SUMMARY")) and not hasattr(config, "workerinput"):
         counts = {name: len(terminalreporter.stats.get(name, ())) for name in ("passed", "failed", "error", "skipped")}
         said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in ("passed", "failed"))
         with open(path, "a", encoding="utf-8") as summary:
-            summary.write(f"{connection.display_name}: {said}\n")
+            summary.write(f"{connection.display_name}: {said}{once}\n")
 
 
 def pytest_unconfigure(config):
