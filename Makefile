@@ -11,7 +11,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # Many images of containers forbid Python to keep what it compiled: each of the hundreds of processes would do it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora torture bench bench-imports bench-pages check lint format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora torture bench bench-imports bench-pages check lint strings format lock venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -64,6 +64,9 @@ lint: venv-dev ## look at format, code, templates, scripts, style sheets and mis
 	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }
 	@$(VENV_PYTHON) scripts/untyped.py
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
+
+strings: ## print every string that a person can see, as file:line: text (ARGS=posts/admin for a part)
+	@$(PYTHON) scripts/list_strings.py $(ARGS)
 
 format: venv-dev ## put all code into its format
 	@$(VENV_PYTHON) -m ruff format .

@@ -362,7 +362,7 @@ LOGGING = {
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         # Its DEBUG lines hold the texts of posts.
         "django.db.backends": {"level": "INFO"},
-        # alphanode.postgresql says once that the database is away, not at each try.
+        # alphanode.postgresql says once that the database can't be reached, not at each try.
         "psycopg.pool": {"level": "ERROR"},
         "markdown_it": {"level": "WARNING"},
     },

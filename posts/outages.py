@@ -29,7 +29,7 @@ class Outage:
 AWAY = Outage(
     "The site is not available at the moment",
     "We can't reach our database. Try again in a minute.",
-    "the database is away",
+    "the database can't be reached",
 )
 BUSY = Outage("The site is busy at the moment", "Try again in a minute.", "the database is busy")
 READ_ONLY = Outage(
@@ -40,7 +40,7 @@ READ_ONLY = Outage(
 FULL = Outage(
     "The site can't save anything at the moment",
     "You can read, but nothing can be saved. Try again later.",
-    "the database has no room left",
+    "the database has no space left",
 )
 # PostgreSQL's manual, appendix "Error Codes".
 _BY_CODE = {

@@ -109,8 +109,8 @@ PLANTED = {
         "bulk", "api", lambda response: response.headers.pop("X-Robots-Tag"), "X-Robots-Tag of the API says open",
     ),
     "JSON-LD": ("bulk", "", _replace("</head>", LD), "JSON-LD says reviewedBy"),
-    "JSON-LD broken": ("listed", "", _replace("</head>", BROKEN_LD), "JSON-LD is no JSON"),
-    "JSON-LD silent": ("listed", "", _replace("lastReviewed", "x"), "JSON-LD is without lastReviewed"),
+    "JSON-LD broken": ("listed", "", _replace("</head>", BROKEN_LD), "JSON-LD is not valid JSON"),
+    "JSON-LD silent": ("listed", "", _replace("lastReviewed", "x"), "JSON-LD lacks lastReviewed"),
     "page open": ("rejected", "", lambda response: setattr(response, "status_code", 200), "the page answers 200"),
     "page gone": ("listed", "", lambda response: setattr(response, "status_code", 404), "the page answers 404"),
 }  # fmt: skip
@@ -176,7 +176,7 @@ def test_a_sitemap_that_forgets_a_post_or_names_a_stranger_is_named(tampered):
     error, found = audit()
     assert error == "2 mismatch(es) in 15 post(s)."
     assert f"/posts/{slug}/: the sitemap says closed, the rule open." in found
-    assert "/posts/stranger/: the sitemap names it; no such post exists." in found
+    assert "/posts/stranger/: the sitemap names a post that does not exist." in found
 
 
 @pytest.mark.django_db
@@ -193,14 +193,14 @@ def test_every_page_of_the_list_of_the_api_is_read(monkeypatch):
 def test_a_list_that_is_no_json_is_named(address, tampered):
     tampered(lambda path, response: setattr(response, "content", b"[1]") if path == address else None)
     error, found = audit()
-    assert error and "answers 200 and no list in JSON" in found
+    assert error and "answers 200, but not with a JSON list" in found
 
 
 @pytest.mark.django_db
 def test_a_file_that_is_no_xml_is_named(tampered):
     tampered(lambda path, response: setattr(response, "content", b"<html>") if path == "/feed/" else None)
     error, found = audit()
-    assert error and "/feed/: answers 200 and no XML" in found
+    assert error and "/feed/: answers 200, but not with XML" in found
 
 
 def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered):

@@ -380,7 +380,7 @@ def test_an_article_says_when_it_was_first_published_and_when_it_was_approved_he
     today = day(post.live_approval.created_at)
     assert f'<time datetime="2019-04-02">2 April 2019</time>, approved here on {today}' in html
     assert '<a href="/authors/jane-doe/" rel="author"><bdi>Jane Doe</bdi></a> and ' in html
-    assert "<bdi>Álvaro &lt;b&gt;</bdi>" in html and "as its source says" not in html
+    assert "<bdi>Álvaro &lt;b&gt;</bdi>" in html and "according to its source" not in html
     assert 'property="article:published_time" content="2019-04-02T00:00:00' in html
     assert '"datePublished":"2019-04-02"' in html
     (entry,) = feedparser.parse(client.get("/feed/").content).entries
@@ -403,7 +403,7 @@ def test_a_day_that_is_none_or_still_to_come_is_no_first_publication(client, pub
 
 def test_where_nobody_stated_who_wrote_it_the_by_line_is_the_sources_word(client):
     post = make_post(released=True, authors=["Jane Doe"])
-    assert "Jane Doe</bdi></a>, as its source says" in client.get(post.get_absolute_url()).content.decode()
+    assert "Jane Doe</bdi></a>, according to its source" in client.get(post.get_absolute_url()).content.decode()
 
 
 def test_an_author_has_a_list_like_a_tag_has(client):

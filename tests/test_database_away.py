@@ -112,7 +112,7 @@ def test_pages_say_that_the_site_is_not_available_and_come_back(database, web, b
         assert (status, headers["Content-Type"], headers["Retry-After"]) == (503, "application/problem+json", "10")
         assert json.loads(page)["status"] == 503
     assert "Traceback" not in web.log() and '"level": "error"' not in web.log()
-    assert len(re.findall("The database is away", web.log())) == 1
+    assert len(re.findall("The database can't be reached", web.log())) == 1
     database.start() if broken is stopped else database.thaw()
     wait_until(web.is_up)
     assert web.ask("/articles/")[0] == 200
@@ -121,7 +121,7 @@ def test_pages_say_that_the_site_is_not_available_and_come_back(database, web, b
 @pytest.mark.parametrize("broken", [stopped, frozen])
 def test_a_probe_is_answered_without_the_database(database, web, broken):
     broken(database)
-    # The first question of a process, before anybody knows that the database is away.
+    # The first question of a process, before anybody knows that the database can't be reached.
     assert web.ask("/healthz")[:3:2] == (200, "ok")
     assert web.log() == ""
     # And while others wait for it, more of them than the process has threads.
@@ -204,4 +204,4 @@ def test_a_command_without_its_database_ends_with_one_line(database, typed):
     finally:
         database.start()
     assert process.returncode == 74 and "Traceback" not in said
-    assert said.splitlines()[-1].startswith("Stopped: the database is away (connection"), said
+    assert said.splitlines()[-1].startswith("Stopped: the database can't be reached (connection"), said

@@ -49,7 +49,7 @@ def test_a_flag_raised_here_is_the_answer_of_the_site_on_every_surface(client, s
         assert (review["needs_human_review"], review["flagged_at"]) == (False, None)
     flag = flag_post(post, by=superuser, note="Look.")
     on = day(flag.raised_at)
-    assert sheet(client, post) == f"yes, asked here on {on}"
+    assert sheet(client, post) == f"yes, flagged here on {on}"
     for address in addresses:
         review = client.get(address).json()["review"]
         assert review["needs_human_review"] is True
@@ -60,7 +60,7 @@ def test_a_flag_raised_here_is_the_answer_of_the_site_on_every_surface(client, s
         assert f"/posts/{post.slug}/" not in client.get(reverse(name)).content.decode()
     client.force_login(superuser)
     preview = client.get(reverse("admin:posts_post_preview", args=[post.pk])).content.decode()
-    assert f"yes, asked here on {on}" in preview
+    assert f"yes, flagged here on {on}" in preview
     client.logout()
     clear_flag(flag, by=superuser, note="Looked.")
     assert sheet(client, post) == claim

@@ -207,13 +207,13 @@ def test_the_public_page_says_that_one_author_approved_and_another_reviewer_is_m
     def review():
         return client.get(f"{address.rstrip('/')}.json").json()["review"]["disclosure"]
 
-    assert "No person has reviewed this text yet." in client.get(address).content.decode()
+    assert "Nobody has reviewed this article yet." in client.get(address).content.decode()
     approve(post, by=anna)
     page = client.get(address).content.decode()
-    assert "One of its authors approved this text" in page and "another reviewer has not decided yet" in page
-    assert "waits for another reviewer" in page and "Waits for another person" in page
+    assert "One of its authors approved this article" in page and "another reviewer has not decided yet" in page
+    assert "needs another reviewer" in page and "Pending: another person must decide" in page
     assert "No person" not in page and "no person" not in page
-    assert "One of its authors approved this text" in review()
+    assert "One of its authors approved this article" in review()
     client.force_login(boris)
     assert (
         "One of its authors approved"
@@ -236,13 +236,13 @@ def test_the_public_page_of_a_text_that_is_submitted_again_says_what_a_reviewer_
     post = make_post()
     decide(post, by=person(), outcome="changes_requested", fingerprint=post.head_revision.fingerprint, comment="Why?")
     assert (
-        "A reviewer asked for changes</strong>; this text is not"
+        "A reviewer asked for changes</strong>; this version is not"
         in client.get(post.get_absolute_url()).content.decode()
     )
     submit_revision(fresh(post), by=person("Editors"))
     page = client.get(post.get_absolute_url()).content.decode()
-    assert "A reviewer asked for changes" in page and "it waits for another decision" in page
-    assert "No person has reviewed" not in page
+    assert "A reviewer asked for changes" in page and "it needs another decision" in page
+    assert "Nobody has reviewed" not in page
 
 
 def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):

@@ -468,7 +468,7 @@ def test_a_worker_outlives_its_connections(worker, path):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    assert wait_for(process, "the database is away")["level"] == "warning"
+    assert wait_for(process, "the database can't be reached")["level"] == "warning"
     wait_for(process, "the database is back")
     enqueue_once(sample_jobs.note, key="a", path=path, line="after")
     wait_for_job(process, "job done", "test: note")

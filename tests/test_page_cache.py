@@ -118,7 +118,7 @@ def test_a_page_that_nobody_reviewed_is_kept_with_its_notice(site):
     kept = site.get(path)
     assert kept.is_hit
     assert kept.headers["x-robots-tag"] == "noindex"
-    assert "No person has reviewed this text yet." in kept.text
+    assert "Nobody has reviewed this article yet." in kept.text
 
 
 @with_posts

@@ -131,7 +131,7 @@ def page_of(client, post):
 
 def test_an_article_shows_every_leaf_of_its_record_in_the_order_of_the_record(client):
     text = words_of(page_of(client, full_post()))
-    article, sheet = text.split("End of a text", 1)
+    article, sheet = text.split("End of an article", 1)
     wanted = ["Queues that drain", "Work stops", "A drained queue", "A drained queue. Image source: unsplash"]
     wanted += ["A signal comes", "Steps to take", "stop the intake", "wait for the last job"]
     assert_in_order(article, [*wanted, "Leave in order. Image source: placehold.co", "Watch it."])
@@ -149,7 +149,7 @@ def test_claims_stand_as_imported_until_the_first_decision_here_and_ours_after_i
     assert "as it was imported" in sheet and "status drafted" in sheet and "last reviewed 2026-02-03" in sheet
     approve(post)
     sheet = words_of(page_of(client, post)).split("AlphaNode post meta")[-1]
-    assert "revision as decided here" in sheet and "status approved" in sheet and "2026-02-03" not in sheet
+    assert "revision as set here" in sheet and "status approved" in sheet and "2026-02-03" not in sheet
 
 
 def edited(post, words, by):
@@ -175,11 +175,16 @@ def test_what_is_empty_leaves_no_row(client):
     [
         (
             lambda: make_post(),
-            "No person has reviewed this text yet.",
-            "End of a text that no person has reviewed",
+            "Nobody has reviewed this article yet.",
+            "End of an article that nobody has reviewed",
             True,
         ),
-        (lambda: make_post(released=True), "Read and approved by a reviewer on", "Approved as it stands here", False),
+        (
+            lambda: make_post(released=True),
+            "Read and approved by a reviewer on",
+            "Approved exactly as shown here",
+            False,
+        ),
         (
             lambda: make_post(released=True, flagged=True),
             "Approved by a reviewer on",
@@ -189,7 +194,7 @@ def test_what_is_empty_leaves_no_row(client):
         (
             lambda: approve(make_post(), is_bulk=True),
             "Approved together with others on",
-            "no person has reviewed individually",
+            "nobody has reviewed individually",
             True,
         ),
     ],
@@ -306,7 +311,7 @@ def test_the_home_page_counts_what_is_approved_and_what_waits(client):
         make_post()
     make_post(released=True)
     text = words_of(client.get("/").content.decode())
-    assert "approved by a reviewer 1" in text and "still waiting for one 3" in text
+    assert "approved by a reviewer 1" in text and "pending review 3" in text
 
 
 def test_the_home_page_of_an_empty_site_says_so(client):
@@ -348,7 +353,7 @@ urlpatterns = [
         ("/posts/nothing-here/", 404, "Page not found"),
         ("/posts/withdrawn/", 410, "This article was withdrawn"),
         ("/refused/", 403, "You don’t have permission to do that"),
-        ("/broken/", 500, "Something broke on our side"),
+        ("/broken/", 500, "Something went wrong on our side"),
         ("/senseless/", 400, "Bad request"),
         ("/bad-host/", 400, "Bad request"),
     ],

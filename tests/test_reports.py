@@ -24,7 +24,7 @@ def test_a_reader_reports_a_problem_and_it_waits_for_a_person(client):
     page = client.get(address(post))
     assert page.headers["Cache-Control"] == "private, no-store" and page.headers["X-Robots-Tag"] == "noindex"
     page = client.post(address(post), {"reason": "facts", "note": " The figure is <b>wrong</b>. "}, follow=True)
-    assert "It is noted." in page.content.decode()
+    assert "Thank you." in page.content.decode()
     report = ReaderReport.objects.get()
     assert (report.note, report.fingerprint) == ("The figure is <b>wrong</b>.", post.live_revision.fingerprint)
     assert list(Post.objects.reported()) == [post]

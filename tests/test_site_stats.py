@@ -81,7 +81,7 @@ def test_a_live_article_counts_once_whatever_becomes_of_its_newer_text(client, o
     check_figures()
     rows, total, page = rows_of(client)
     assert sum(rows.values()) == total == 1 and rows["Approved by a person and listed"] == 1
-    assert ("1 has a newer text that waits" in " ".join(page.split())) is (outcome is None)
+    assert ("1 has a newer version that is pending" in " ".join(page.split())) is (outcome is None)
 
 
 def test_a_site_that_is_switched_off_lists_nothing_and_still_adds_up(settings):

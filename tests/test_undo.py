@@ -160,7 +160,7 @@ def test_the_page_its_header_and_the_sitemap_follow_at_once(client):
     assert address in client.get(f"/sitemaps/articles-{post.pk // URLS_PER_FILE}.xml").getvalue().decode()
     undo_decision(review, by=reviewer)
     page = client.get(address)
-    assert "noindex" in page.headers["X-Robots-Tag"] and "No person has reviewed" in page.content.decode()
+    assert "noindex" in page.headers["X-Robots-Tag"] and "Nobody has reviewed" in page.content.decode()
     assert address not in client.get(f"/sitemaps/articles-{post.pk // URLS_PER_FILE}.xml").getvalue().decode()
 
 

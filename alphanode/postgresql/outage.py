@@ -24,11 +24,11 @@ class DatabaseAway(psycopg.OperationalError):
     is_logged = True
 
     def __init__(self):
-        super().__init__("the database is away")
+        super().__init__("the database can't be reached")
 
 
 class Outage:
-    """Whether the database is away. clock() → seconds."""
+    """Whether the database can't be reached. clock() → seconds."""
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock
@@ -69,7 +69,9 @@ class Outage:
             is_news = self._try_after is None
             self._try_after, self._is_tried = self._clock() + TRY_AGAIN_SECONDS, False
         if is_news:
-            logger.warning("The database is away (%s). Pages that need it answer 503 until it is back.", reason)
+            logger.warning(
+                "The database can't be reached (%s). Pages that need it answer 503 until it is back.", reason
+            )
 
     def came_back(self):
         """The database answered."""

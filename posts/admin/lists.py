@@ -71,5 +71,5 @@ class SaneLookups:
     def changelist_view(self, request, extra_context=None):
         """Refuses a NUL in the address with 400: PostgreSQL takes none, not even to look for."""
         if "%00" in request.META.get("QUERY_STRING", ""):
-            raise BadRequest("The address holds a NUL character.")
+            raise BadRequest("The address contains a NUL character.")
         return super().changelist_view(request, extra_context)

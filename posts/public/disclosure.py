@@ -10,9 +10,9 @@ from posts.rendering.dates import day, in_site_zone
 
 # What a reviewer said of a text that waits for a decision once more.
 EARLIER = {
-    Review.Outcome.APPROVED: "A reviewer approved this text",
+    Review.Outcome.APPROVED: "A reviewer approved this article",
     Review.Outcome.CHANGES_REQUESTED: "A reviewer asked for changes",
-    Review.Outcome.REJECTED: "A reviewer rejected this text",
+    Review.Outcome.REJECTED: "A reviewer rejected this article",
 }
 
 
@@ -89,35 +89,36 @@ def disclosure_of(post, revision):
 def _decision(post, revision, approval):
     """(the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
     if approval is None:
-        unapproved = "End of a text that is not approved"
+        unapproved = "End of an article that is not approved"
         if revision.status == revision.Status.CHANGES_REQUESTED:
-            return "A reviewer asked for changes", "; this text is not approved.", "open", unapproved
+            return "A reviewer asked for changes", "; this version is not approved.", "open", unapproved
         if revision.status == revision.Status.APPROVED:
-            return "Approved by a reviewer", ", but not released yet.", "open", "End of a text that waits for release"
+            ending = "End of an article that is approved but not released"
+            return "Approved by a reviewer", ", but not released yet.", "open", ending
         said, since = _last_decision(post)
         if said == Review.Outcome.APPROVED_IN_PART:
             rest = f" on {day(since)}; another reviewer has not decided yet. Check it before you rely on it."
-            ending = "End of a text that waits for another reviewer"
-            return "One of its authors approved this text", rest, "open", ending
+            ending = "End of an article that needs another reviewer"
+            return "One of its authors approved this article", rest, "open", ending
         if said in EARLIER:
-            rest = f" on {day(since)}; it waits for another decision. Check it before you rely on it."
+            rest = f" on {day(since)}; it needs another decision. Check it before you rely on it."
             return EARLIER[said], rest, "open", unapproved
-        unread = "End of a text that no person has reviewed"
-        return "No person has reviewed this text yet.", " Check it before you rely on it.", "open", unread
+        unread = "End of an article that nobody has reviewed"
+        return "Nobody has reviewed this article yet.", " Check it before you rely on it.", "open", unread
     on = day(approval.created_at)
     if approval.is_bulk:
         if _last_decision(post)[0] == Review.Outcome.APPROVED_IN_PART:
             rest = f" on {on}; only one of its authors has reviewed it individually."
-            ending = "End of a text that only one of its authors has reviewed individually"
+            ending = "End of an article that only one of its authors has reviewed individually"
             return "Approved together with others", rest, "open", ending
-        ending = "End of a text that no person has reviewed individually"
+        ending = "End of an article that nobody has reviewed individually"
         return "Approved together with others", f" on {on}; nobody has reviewed it individually.", "open", ending
     if post.needs_human_review or post.closed_until_decided:
         flagged_at = getattr(post, "flagged_at", None)
         since = f" on {day(flagged_at)}" if flagged_at else ""
         rest = f" on {on}; flagged{since} for another review."
         return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
-    return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved as it stands here, {on}"
+    return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved exactly as shown here, {on}"
 
 
 def _last_decision(post):
@@ -143,13 +144,13 @@ def _steps(post, revision, approval, writing):
         steps.append(Step("Approved", True, approval.created_at, who))
         steps.append(Step("Released", True, post.last_published_at, f"Version {revision.version}"))
         if post.needs_human_review:
-            steps.append(Step("Second look", True, getattr(post, "flagged_at", None), "Asked for", is_done=False))
+            steps.append(Step("Another review", True, getattr(post, "flagged_at", None), "Requested", is_done=False))
     else:
         said, since = _last_decision(post)
         if said == Review.Outcome.APPROVED_IN_PART:
             steps.append(Step("Approved in part", True, since, "One of its authors"))
         waits_for = "another person" if said else "a person"
-        steps.append(Step("Review", True, None, f"Waits for {waits_for}", is_done=False))
+        steps.append(Step("Review", True, None, f"Pending: {waits_for} must decide", is_done=False))
         steps.append(Step("Release", True, None, "After approval", is_done=False))
     return steps
 
@@ -158,7 +159,7 @@ def with_own_answer(record, post):
     """`record` as the meta box shows it: where this site asks for a person, its word stands in place of the claim."""
     if not (post.needs_human_review and getattr(post, "flagged_at", None)):
         return record
-    answer = f"yes, asked here on {day(post.flagged_at)}"
+    answer = f"yes, flagged here on {day(post.flagged_at)}"
     return record | {"flags": record.get("flags", {}) | {"needs_human_review": answer}}
 
 

@@ -19,7 +19,7 @@ from posts.public.xml_files import as_machine_file, xml_text
 from posts.rendering.images import loaded_pictures, picture_addresses
 
 FEED_POSTS = 30
-ABOUT = "Technical articles that people approved, one by one."
+ABOUT = "Technical articles, each approved by a person."
 
 
 @public

@@ -64,7 +64,8 @@ def audit_indexing(fetch):
             named.pop(post.slug, None)
     for slug, surfaces in named.items():
         for surface in sorted(surfaces):
-            report.mismatches.append((reverse("posts:detail", args=[slug]), f"{surface} names it; no such post exists"))
+            address = reverse("posts:detail", args=[slug])
+            report.mismatches.append((address, f"{surface} names a post that does not exist"))
     return report
 
 
@@ -106,9 +107,9 @@ def _json_ld_problems(page, is_listed):
     """A person's review is claimed of listed texts, whole, and of no others."""
     claimed = page.claimed_reviews()
     if None in claimed:
-        return ["JSON-LD is no JSON"]
+        return ["JSON-LD is not valid JSON"]
     if is_listed:
-        return [f"JSON-LD is without {key}" for key in sorted(REVIEW_CLAIMS - claimed)]
+        return [f"JSON-LD lacks {key}" for key in sorted(REVIEW_CLAIMS - claimed)]
     return [f"JSON-LD says {key}; the rule says closed" for key in sorted(claimed)]
 
 
@@ -189,7 +190,7 @@ def _tree(answer, address, report):
         # Our own site's files, or those of the site that the operator named.
         return ElementTree.fromstring(answer.body)  # noqa: S314
     except ElementTree.ParseError:
-        report.mismatches.append((address, f"answers {answer.status} and no XML"))
+        report.mismatches.append((address, f"answers {answer.status}, but not with XML"))
         return None
 
 
@@ -222,7 +223,7 @@ def _links_of_json(fetch, address, report):
             paths = [urlsplit(item["url"]).path for item in page.get("items") or page.get("posts") or ()]
             following = urlsplit(page.get("next") or "")
         except (ValueError, KeyError, TypeError, AttributeError):
-            report.mismatches.append((address, f"answers {answer.status} and no list in JSON"))
+            report.mismatches.append((address, f"answers {answer.status}, but not with a JSON list"))
             return
         yield from paths
         address = f"{following.path}?{following.query}" if following.path else ""

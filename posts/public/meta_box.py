@@ -20,7 +20,7 @@ _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
 BANDS = (
     ("Subject", "", ("topic", "summary", "ai_outline", "ai_brief")),
     ("Built with", "", ("stack", "tools", "code_language")),
-    ("For whom", "", ("difficulty", "reading_time", "view_count")),
+    ("Audience", "", ("difficulty", "reading_time", "view_count")),
     ("Score", "0 to 100, as the record states them", ("score",)),
     ("Record", "as it was imported", ("revision", "reference", "hash", "flags")),
     ("Checks", "for the reviewer", ("checklist",)),

@@ -113,10 +113,10 @@ def how(request):
     figures = site_stats()
     rows = [
         ("Approved by a person and listed", figures.listed, "approved"),
-        ("Approved, and not listed", figures.unlisted, "approved"),
-        ("Approved, and flagged for another review", figures.flagged, "flagged"),
-        ("Waiting for a person", figures.waiting, "open"),
-        ("Sent back for edits", figures.sent_back, "open"),
+        ("Approved, not listed", figures.unlisted, "approved"),
+        ("Approved, flagged for another review", figures.flagged, "flagged"),
+        ("Pending review", figures.waiting, "open"),
+        ("Changes requested", figures.sent_back, "open"),
         ("Rejected", figures.rejected, "open"),
         ("Not released: drafts, and articles approved for later", figures.unreleased, "open"),
         ("Withdrawn", figures.withdrawn, "open"),

@@ -23,7 +23,7 @@ async function refresh() {
       if (cell) cell.textContent = number.format(count);
     }
     if (!progress.is_moving) {
-      show("ended", `${progress.state}. Show again for the report.`);
+      show("ended", `${progress.state}. Reload the page for the report.`);
       return;
     }
   } catch {

@@ -21,7 +21,7 @@
     const words = document.querySelector("[data-chosen]");
     if (!words) return;
     const count = rows().filter((row) => tickOf(row).checked).length;
-    words.textContent = count ? `${count} chosen of ${rows().length} on this page.` : "Tick rows to act on several.";
+    words.textContent = count ? `${count} of ${rows().length} on this page selected.` : "Select posts to act on several at once.";
   }
 
   const keys = {

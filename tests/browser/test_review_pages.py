@@ -109,7 +109,7 @@ def test_without_javascript_a_reviewer_plans_rolls_back_and_answers(browser_page
     watched.follow(page.get_by_role("link", name="Report a problem"))
     page.get_by_label("Code does not work").check()
     watched.follow(page.get_by_role("button", name="Send the report"))
-    assert "It is noted." in page.content()
+    assert "Thank you." in page.content()
     watched.open(reverse("admin:posts_post_changelist"))
     watched.follow(page.get_by_role("button", name=f"Flag {post.title}"))
     assert "Flagged:" in page.content() and Post.objects.get().needs_human_review

@@ -22,9 +22,10 @@ def openapi_document():
         "info": {
             "title": f"{settings.SITE_NAME} API",
             "version": posts.__version__,
-            "summary": "Articles, with who wrote each and what people decided about it.",
-            "description": "Read-only. Answers carry an ETag: a request with If-None-Match gets 304 while nothing "
-            "changed. The list holds what search engines may keep: texts that a person approved one by one.",
+            "summary": "Articles, with who wrote them and how they were reviewed.",
+            "description": "Read-only. Responses carry an ETag: a request with If-None-Match gets 304 while nothing "
+            "has changed. The list holds the posts that search engines may index: those that a person has "
+            "approved individually.",
             **({"contact": {"email": settings.SITE_CONTACT}} if settings.SITE_CONTACT else {}),
         },
         "servers": [{"url": settings.SITE_URL}],
@@ -37,16 +38,16 @@ def openapi_document():
 
 
 def _list_operation():
-    order = "Newest first; with reviewed_since by the time of approval, oldest first, so that a later call can go on."
+    order = "Newest first. With reviewed_since: by time of approval, oldest first, so that a later call can continue."
     return {
         "operationId": "listPosts",
         "summary": "Listed posts, a page at a time",
-        "description": f"{order} Several parameters narrow the list together. The order of pages is stable.",
+        "description": f"{order} Parameters can be combined. The order of pages is stable.",
         "parameters": _parameters(),
         "responses": {
             "200": _response("A page of posts", "#/components/schemas/PostPage"),
-            "304": {"description": "Nothing changed since the answer with that ETag"},
-            "400": _problem("A parameter can't be read"),
+            "304": {"description": "Nothing has changed since the response with that ETag"},
+            "400": _problem("A parameter is invalid"),
         },
     }
 
@@ -54,23 +55,23 @@ def _list_operation():
 def _post_operation():
     return {
         "operationId": "getPost",
-        "summary": "The text that stands at an address",
-        "description": "Texts that nobody has reviewed are here too where the site shows them; review.indexable and "
-        "review.disclosure say so, and the answer carries X-Robots-Tag: noindex.",
+        "summary": "The post at an address",
+        "description": "Includes posts that nobody has reviewed, if the site shows them: review.indexable and "
+        "review.disclosure say so, and the response carries X-Robots-Tag: noindex.",
         "parameters": [
             {
                 "name": "slug",
                 "in": "path",
                 "required": True,
-                "description": "The post's place in its address; a former one leads to the present one.",
+                "description": "The slug in the post's address. A former slug redirects to the present one.",
                 "schema": {"type": "string"},
             }
         ],
         "responses": {
             "200": _response("The post", "#/components/schemas/Post"),
-            "301": {"description": "The post has another address now"},
-            "304": {"description": "Nothing changed since the answer with that ETag"},
-            "404": _problem("There is no such post"),
+            "301": {"description": "The post has moved to another address"},
+            "304": {"description": "Nothing has changed since the response with that ETag"},
+            "404": _problem("Post not found"),
             "410": _problem("The post was withdrawn"),
         },
     }
@@ -80,14 +81,14 @@ def _parameters():
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     since = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
     found = [
-        ("limit", "How many posts a page holds at most.", limit),
-        ("cursor", "Where a page begins: what stands in the address of next.", {"type": "string"}),
-        ("reviewed_since", "Only texts approved at this time or later; a day begins at midnight UTC.", since),
+        ("limit", "The maximum number of posts on a page.", limit),
+        ("cursor", "Where the page begins. Copy it from the next link of the previous response.", {"type": "string"}),
+        ("reviewed_since", "Only posts approved at this time or later. A day begins at midnight UTC.", since),
     ]
     found += [
         (
             name,
-            f"Only posts of this {kind.label.lower()}: its place in the address of its list.",
+            f"Only posts of this {kind.label.lower()}: the slug in the address of its list.",
             {"type": "string"},
         )
         for name, kind in KINDS.items()
@@ -111,10 +112,10 @@ def _schemas():
         "Record": _object(
             {key: properties[key] for key in FIELDS},
             required=("source_id", "title", "slug", "body"),
-            description="The whole record of a text. What it says of its own review is a claim; review has the facts.",
+            description="The complete record. What it says about its own review is a claim; review has the facts.",
         ),
         "RecordSummary": _object(
-            summary, required=("source_id", "title", "slug"), description="What a list says of a record."
+            summary, required=("source_id", "title", "slug"), description="The part of the record that lists show."
         ),
         "Review": _review_schema(),
         "Post": _post_schema("Record"),
@@ -148,7 +149,7 @@ def _post_schema(record):
             "url": {"type": "string", "format": "uri", "description": "The page."},
             "api_url": {"type": "string", "format": "uri"},
             "published_at": {**moment, "description": "When the post first went live; null before that."},
-            "changed_at": {**moment, "description": "When the live text last changed."},
+            "changed_at": {**moment, "description": "When the live revision last changed."},
             "record": {"$ref": f"#/components/schemas/{record}"},
             "review": {"$ref": "#/components/schemas/Review"},
         }
@@ -163,40 +164,44 @@ def _review_schema():
                 "pattern": "^[0-9a-f]{64}$",
                 "description": "SHA-256 of the canonical record.",
             },
-            "canonical_version": {"type": "integer", "description": "Which canonical form was hashed."},
+            "canonical_version": {
+                "type": "integer",
+                "description": "The version of the canonical form that was hashed.",
+            },
             "version": {"type": "string"},
             "status": {"enum": Revision.Status.values},
             "approved_at": {"type": ["string", "null"], "format": "date-time"},
-            "disclosure": {"type": "string", "description": "Who wrote and who read the text, in a sentence."},
+            "disclosure": {"type": "string", "description": "Who wrote and who reviewed the post, in a sentence."},
             "needs_human_review": {
                 "type": "boolean",
-                "description": "Whether a person is asked to look at the text. What record.flags says is a claim.",
+                "description": "Whether the post is flagged for human review. What record.flags says is a claim.",
             },
             "flagged_at": {
                 "type": ["string", "null"],
                 "format": "date-time",
-                "description": "Since when a person or a check of this site asks for that; null where only the record "
-                "does, or nobody.",
+                "description": "When a person or a check of this site flagged it; null if only the record asks for a "
+                "review, or if nobody does.",
             },
             "digital_source_type": {
                 "enum": [*SOURCE_TYPES, None],
-                "description": "How the text was made, in the terms of the IPTC; null where nobody stated it.",
+                "description": "How the text was made, as an IPTC digital source type; null if nobody stated it.",
             },
             "origin": {
                 "enum": list(WRITERS),
-                "description": "Who wrote the text, as declared by who ran its import; this_site: typed in the editor "
-                "of the site.",
+                "description": "Who wrote the post, as declared by the person who ran its import; this_site: written "
+                "in this site's editor.",
             },
             "edited_by_people": {
                 "type": "boolean",
-                "description": "Whether a person changed the text on this site since it was imported.",
+                "description": "Whether a person has changed the post on this site since its import.",
             },
             "indexable": {
                 "type": "boolean",
-                "description": "Whether a person approved exactly this text by itself, with nothing against it.",
+                "description": "Whether search engines may index the post: a person approved exactly this revision "
+                "individually, and nothing closes it.",
             },
         },
-        description="What people decided about the text.",
+        description="The decisions of reviewers about this revision.",
     )
 
 

@@ -41,12 +41,12 @@ class Selection:
 
 def _limit(value):
     if not re.fullmatch("[0-9]{1,3}", value) or not 1 <= int(value) <= MAX_LIMIT:
-        raise BadParameter(f"limit takes a whole number from 1 to {MAX_LIMIT}.")
+        raise BadParameter(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     return int(value)
 
 
 def _since(value):
-    words = "reviewed_since takes a day or a moment with its zone: 2026-05-18 or 2026-05-18T09:30:00Z."
+    words = "reviewed_since must be a day or a timestamp with a time zone: 2026-05-18 or 2026-05-18T09:30:00Z."
     try:
         moment = (
             parse_datetime(value) if "T" in value.upper() else datetime.combine(date.fromisoformat(value), time(), UTC)
@@ -58,7 +58,7 @@ def _since(value):
 
 
 def _after(value):
-    return Place.parse(value) or _refuse("cursor takes what an answer gave as next.")
+    return Place.parse(value) or _refuse("cursor must be copied from the next link of a previous response.")
 
 
 def _refuse(words):
@@ -70,11 +70,11 @@ def selection_from(parameters):
     known = ["limit", "cursor", "reviewed_since", *KINDS]
     for name, values in parameters.lists():
         if name not in known:
-            raise BadParameter(f"There is no such parameter. There are: {', '.join(known)}.")
+            raise BadParameter(f"Unknown parameter. The parameters are: {', '.join(known)}.")
         if len(values) > 1:
-            raise BadParameter(f"{name} stands there {len(values)} times; it takes one value.")
+            raise BadParameter(f"{name} is given {len(values)} times; give it once.")
         if "\x00" in values[0]:
-            raise BadParameter(f"{name} holds a NUL character.")
+            raise BadParameter(f"{name} contains a NUL character.")
     given = parameters.dict()
     return Selection(
         limit=_limit(given["limit"]) if "limit" in given else DEFAULT_LIMIT,

@@ -45,7 +45,7 @@ def posts(request):
     try:
         selection = selection_from(request.GET)
     except BadParameter as refusal:
-        return _problem(400, "This request can't be read", str(refusal))
+        return _problem(400, "Invalid request", str(refusal))
     found, place = selected(selection)
     following = None
     if place:
@@ -64,9 +64,9 @@ def post(request, slug):
     if answer is HttpResponsePermanentRedirect:
         return answer(reverse("posts:api-post", args=[found.slug]))
     if answer is gone:
-        return _problem(410, "This article was withdrawn", "It will not return unless a person releases it again.")
+        return _problem(410, "This article was withdrawn", "It was published here and has been withdrawn.")
     if answer:
-        return _problem(404, "There is no such post", "Ask the list for the posts that there are.")
+        return _problem(404, "Post not found", "No post has this address. Use the list to find posts.")
     item = post_item(found, found.visible_revision)
     response = _answer(item)
     if not item["review"]["indexable"]:
