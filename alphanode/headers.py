@@ -1,8 +1,8 @@
 """The security headers of every kind of response, in one table.
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
-it, shown on the desk), `framing` (a page of the desk that frames such previews), `static` (files), `machine` (feeds
-and sitemaps). The middleware tells static files and the desk by their path; a view names any other kind by
+it, shown in the admin), `framing` (an admin page that frames such previews), `static` (files), `machine` (feeds and
+sitemaps). The middleware recognises static files and the admin by their path; a view names any other kind in
 `response.page_kind`.
 """
 
@@ -31,8 +31,10 @@ PERMISSIONS_POLICY = ", ".join(
 
 
 def content_security_policy(*, images="'self'", framed_by="'none'", frames="'none'"):
-    """The policy of a page. images: sources besides the allowed hosts; framed_by: who may frame the page; frames:
-    what the page itself may frame."""
+    """Return the policy of a page.
+
+    images: sources besides the allowed hosts. framed_by: who may frame the page. frames: what the page may frame.
+    """
     # The hosts come from the setting that the check of picture addresses reads too: one list, two nets.
     directives = {
         "default-src": "'none'",
@@ -57,7 +59,7 @@ def content_security_policy(*, images="'self'", framed_by="'none'", frames="'non
 
 
 def header_table():
-    """Kind → {header: value}; None takes a header away that Django sets on everything."""
+    """Return kind → {header: value}; None removes a header that Django sets everywhere."""
     page = {
         "Content-Security-Policy": content_security_policy(),
         "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""What every response gets: an id, a line in the log, and its security headers."""
+"""What every response gets: a request id, a line in the log, and security headers."""
 
 import logging
 import time
@@ -21,8 +21,8 @@ METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 class RequestLogMiddleware:
     """Gives each request an id (also in the response) and one line in the log, without query values.
 
-    An id that came in is taken over only behind a proxy, which sets it itself: anybody else could write what they
-    like into the log. Probes of /healthz are no visits and get no line.
+    An incoming id is used only behind a proxy, which sets it itself; otherwise anybody could write into the log.
+    Requests for /healthz are not logged.
     """
 
     def __init__(self, get_response):
@@ -54,7 +54,7 @@ class RequestLogMiddleware:
             request_id.reset(token)
 
     def _look_for_address(self, request):
-        """Say once that the proxy keeps the addresses of readers to itself. Probes come without it."""
+        """Warn once if the proxy doesn't send readers' addresses. Health probes have none."""
         if self.misses_address or not settings.BEHIND_PROXY or request.path_info == HEALTH_PATH:
             return
         if not request.headers.get("X-Forwarded-For"):
@@ -66,7 +66,7 @@ class RequestLogMiddleware:
 
 
 class HeadersMiddleware:
-    """Sets the headers of alphanode.headers on everything that leaves, errors and files too."""
+    """Sets the headers of alphanode.headers on every response, including errors and files."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -87,7 +87,7 @@ class HeadersMiddleware:
         return response
 
     def kind_of(self, request, response):
-        """The key of the table for `response`; an error in place of a file is a page."""
+        """Return the kind of `response` in the table; an error in place of a file counts as a page."""
         if request.path_info.startswith(self.desk):
             return getattr(response, "page_kind", "desk")
         if request.path_info.startswith(settings.STATIC_URL) and response.status_code in (200, 206, 304):
@@ -96,7 +96,7 @@ class HeadersMiddleware:
 
 
 class HealthMiddleware:
-    """Answers /healthz before hosts, sessions and databases matter: this process answers, whatever else is broken."""
+    """Answers /healthz before hosts, sessions and databases are used: the process itself is alive."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -108,8 +108,10 @@ class HealthMiddleware:
 
 
 class OutageMiddleware:
-    """Answers 503 where a view met a database that is away, busy or read-only. What other middleware meets ends in
-    posts.public.views.server_error, which asks the same."""
+    """Answers 503 if a view finds the database away, busy or read-only.
+
+    For other middleware posts.public.views.server_error does the same.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -122,7 +124,7 @@ class OutageMiddleware:
 
 
 class MethodsMiddleware:
-    """Refuses TRACE and every method that no page has."""
+    """Refuses TRACE and every method that no page accepts."""
 
     def __init__(self, get_response):
         self.get_response = get_response

@@ -1,6 +1,6 @@
-"""Settings. What differs between places comes from the environment; .env.example explains every name.
+"""Settings. What differs between sites comes from the environment; docs/settings.md explains every name.
 
-A value that makes no sense stops the start with one line that names it, so that no typing mistake opens a door.
+An invalid value stops the start with one line that names the setting, so that a typing mistake can't open a site.
 """
 
 import difflib
@@ -21,7 +21,7 @@ VAR_DIR = BASE_DIR / "var"
 
 
 def _refuse_unknown_names(path, example):
-    """A misspelled name in the file would leave the setting at its default in silence."""
+    """Refuse a misspelled name in the file, which would silently leave a setting at its default."""
     if not path.exists() or not example.exists():
         return
     assigned = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
@@ -41,7 +41,7 @@ if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
 
 
 def _text(name, default=""):
-    """A setting as it stands in the environment; empty counts as not set. (env.str follows a leading "$".)"""
+    """Return a setting as text; empty counts as not set. (env.str would expand a leading "$".)"""
     return os.environ.get(name, "").strip() or default
 
 
@@ -106,7 +106,7 @@ if "*" in ALLOWED_HOSTS and not DEBUG:
 
 
 def _is_of_this_network(host):
-    """Whether a host name can only mean this machine or one beside it."""
+    """Return whether a host name can only mean this machine or its own network."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -213,7 +213,10 @@ TEMPLATES = [
 
 
 def _sqlite_file(url):
-    """The path of sqlite:///path (from the project's folder) or sqlite:////path; the file is its owner's alone."""
+    """Return the path of sqlite:///path (in the project's folder) or sqlite:////path.
+
+    Creates the file, readable only by its owner.
+    """
     path = BASE_DIR / env.db_url_config(url)["NAME"] if url else VAR_DIR / "alphanode.sqlite3"
     if path.name == ":memory:":
         raise ImproperlyConfigured("DATABASE_URL names no file; a database in memory is gone with its process.")
@@ -325,7 +328,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 
 def WHITENOISE_ADD_HEADERS_FUNCTION(headers, path, url):
-    """A file with a hash in its name never changes; a year is what caches take for always."""
+    """Let caches keep files with a hash in their name for a year, the longest they honour."""
     if "immutable" in headers["Cache-Control"]:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
 

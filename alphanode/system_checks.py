@@ -1,4 +1,4 @@
-"""What `migrate` asks of the database before it touches it, so that every start of a new version asks it too."""
+"""Checks that `migrate` runs on the database before it changes anything, on every new version."""
 
 from django.core.checks import Error, Tags, register
 from django.db import DatabaseError, connections
@@ -6,7 +6,7 @@ from django.db import DatabaseError, connections
 
 @register(Tags.database)
 def sqlite_file_is_whole(app_configs, databases, **kwargs):
-    """An Error for each SQLite file that PRAGMA quick_check finds damaged."""
+    """Return an Error for each SQLite file that PRAGMA quick_check finds damaged."""
     found = []
     for alias in databases or ():
         if connections[alias].vendor != "sqlite":

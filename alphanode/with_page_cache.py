@@ -1,4 +1,4 @@
-"""The page cache of this site, as its settings say."""
+"""The page cache of this site, from its settings."""
 
 import time
 from functools import wraps
@@ -14,7 +14,10 @@ from posts.page_cache.shared import SharedPages
 
 
 def with_page_cache(application, *, clock=time.monotonic):
-    """Django's WSGI application behind the page cache, or as it is where PAGE_CACHE_MB is 0. Django is set up."""
+    """Return Django's WSGI application behind the page cache, or alone if PAGE_CACHE_MB is 0.
+
+    Django must be set up.
+    """
     if not settings.PAGE_CACHE_MB:
         return application
     # Memory of this process twice over would gain nothing.
@@ -33,7 +36,7 @@ def with_page_cache(application, *, clock=time.monotonic):
 
 
 def _between_requests(ask):
-    """`ask`, a query outside of any request: its connection goes back at once, as at the end of one."""
+    """Return `ask`, a query outside of requests, so that it gives its connection back at once."""
 
     @wraps(ask)
     def asked(*arguments):

@@ -1,1 +1,1 @@
-"""How dates are written where no template says it, by language."""
+"""The formats of dates that no template sets, by language."""

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL engine, for web processes that never wait long for a server that is away or hangs."""
+"""Django's PostgreSQL engine for web processes: they never wait long for a server that is away or hangs."""

@@ -1,8 +1,8 @@
-"""The engine itself. Only connections of a pool are treated in another way than Django's: those of web processes.
+"""The database engine. It differs from Django's only for pooled connections, those of web processes.
 
-Settings of the server end a statement that takes too long, and those of the network a connection to a machine that is
-gone. Neither helps against a server that is there and does not answer: its system goes on acknowledging what arrives.
-So the client counts the seconds itself, and hangs up.
+Server settings end statements that take too long, and network settings end connections to machines that are gone.
+Neither helps if the server is there and does not answer, because its system still acknowledges packets. So the client
+counts the seconds and closes the connection.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ _this_thread = threading.local()
 
 
 class Connection(psycopg.Connection):
-    """A connection that hangs up when the server does not answer in time."""
+    """A connection that closes if the server does not answer in time."""
 
     @classmethod
     def connect(cls, *arguments, **options):
-        """As it always is; what kept it from connecting is remembered for the log."""
+        """Connect as psycopg does, and remember a failure for the log."""
         try:
             return super().connect(*arguments, **options)
         except psycopg.Error as error:
@@ -55,7 +55,7 @@ POOL = {"connection_class": Connection, "timeout": ASK_POOL_SECONDS, "reconnect_
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, with an end to waiting."""
+    """Django's wrapper with a limit on waiting."""
 
     def __init__(self, settings_dict, *arguments, **options):
         if pool := settings_dict["OPTIONS"].get("pool"):
@@ -63,8 +63,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(settings_dict, *arguments, **options)
 
     def get_new_connection(self, conn_params):
-        """A connection of the pool within WAIT_SECONDS, or psycopg.OperationalError; at once while the database is
-        known to be away."""
+        """Return a pooled connection within WAIT_SECONDS, or raise psycopg.OperationalError.
+
+        It raises at once while the database is known to be away.
+        """
         if not self.pool:
             return super().get_new_connection(conn_params)
         seconds = outage.seconds_to_wait()
@@ -95,7 +97,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                         raise
 
     def _asked_once(self, conn_params, until):
-        """The pool looks whether a connection still answers before it gives it away; that look has an end too."""
+        """Return a pooled connection, with a limit on the pool's check that it still answers."""
         _this_thread.until = min(until, time.monotonic() + ASK_POOL_SECONDS)
         try:
             return super().get_new_connection(conn_params)

@@ -1,4 +1,4 @@
-"""What differs between two texts of a post, whole: words, links, images, code, format, order, and the record."""
+"""Everything that differs between two texts of a post: words, links, images, code, format, order, record."""
 
 from posts.diff.comparison import Comparison, changes_since_import, compare_records, default_pair
 

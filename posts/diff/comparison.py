@@ -1,4 +1,4 @@
-"""Two records as one Comparison: the texts first, in reading order, then everything else by path; marks numbered."""
+"""Two records as one Comparison: texts in reading order, then all other values by path, with numbered marks."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ LEFT_OUT = ("source_id", "slug", "checklist", "image_sources", *(key for key, _,
 
 @dataclass(frozen=True)
 class Mark:
-    """One numbered place: where (a field's label or a path), what in words, and what stands there as segments."""
+    """One numbered difference: where (a field's label or a path), what in words, and its segments."""
 
     number: int
     where: str
@@ -27,8 +27,11 @@ class Mark:
 
 @dataclass
 class Comparison:
-    """texts: [TextChange] of title, intro, body, images and checklist; record: [ValueChange] of the rest; is_capped:
-    something was too different or too long to be compared word by word, and is shown whole."""
+    """The differences between two records.
+
+    texts: [TextChange] of title, intro, body, images and checklist. record: [ValueChange] of the rest. is_capped:
+    something was too long or too different to compare word by word and is shown whole.
+    """
 
     texts: list[TextChange]
     record: list = field(default_factory=list)
@@ -44,7 +47,7 @@ class Comparison:
 
     @property
     def folded(self):
-        """[(is_equal, [Row])] of all texts: neighbours that are equal in one part, every other row in its own."""
+        """[(is_equal, [Row])] of all texts: neighbouring equal rows in one part, every other row in its own."""
         parts = []
         for row in (row for text in self.texts for row in text.rows):
             if row.kind == "equal" and parts and parts[-1][0]:
@@ -70,7 +73,7 @@ class Comparison:
 
     @property
     def is_shortened(self):
-        """Whether a page shows the first places only."""
+        """Whether a page shows only the first differences."""
         return len(self.folded) > MAX_SHOWN or len(self.record) > MAX_SHOWN
 
     @property
@@ -79,13 +82,13 @@ class Comparison:
 
     @property
     def share(self):
-        """Words that came or went, as a part of all words of both texts: 0 for none, 1 for another text."""
+        """Added and removed words as a share of all words in both texts: 0 if equal, 1 if all differ."""
         total = self.words_old + self.words_new
         return (self.words_in + self.words_out) / total if total else 0.0
 
     @property
     def percent(self):
-        """`share` in whole per cent; what changed at all is at least 1."""
+        """`share` in whole per cent, at least 1 if anything changed."""
         return max(1, round(self.share * 100)) if self.words_in or self.words_out else 0
 
     @property
@@ -105,11 +108,11 @@ class Comparison:
 
 
 def compare_records(old, new):
-    """The Comparison of two record dicts.
+    """Return the Comparison of two record dicts.
 
-    It is empty only when the two are the same record but for `source_id` and `slug`. From its rows both texts can be
-    read again: what was kept and removed is the older one, what was kept and added the newer one. The cost is
-    bounded (posts.diff.sequences); what goes beyond is shown whole.
+    It is empty only if the two are the same record except for `source_id` and `slug`. Both texts can be rebuilt from
+    its rows: kept and removed segments make the older one, kept and added ones the newer one. The cost is bounded
+    (posts.diff.sequences); what exceeds it is shown whole.
     """
     budget = Budget()
     texts = [
@@ -162,7 +165,7 @@ def _number(texts, record):
 
 
 def _excerpt(segments, limit=90):
-    """The changed segments, or the first if none changed, `limit` characters together at the most."""
+    """Return the changed segments, or the first if none changed, with `limit` characters at most."""
     chosen = [segment for segment in segments if not segment.is_kept and segment.text.strip()] or list(segments)
     result, left = [], limit
     for segment in chosen[:4]:
@@ -177,8 +180,11 @@ def _excerpt(segments, limit=90):
 
 
 def default_pair(post):
-    """(older, newer) Revision to compare: the proposed text against what readers see; if that is the same text or
-    nothing is live, against the last import before it, else the text before it; None for a post of one text."""
+    """Return the (older, newer) Revisions to compare by default; None if a post has only one.
+
+    The newer one is the proposed text. The older one is the live text; if that is the same or missing, the last
+    import before it, else the text before it.
+    """
     head = post.head_revision
     if post.live_revision_id and post.live_revision_id != head.pk:
         return post.live_revision, head
@@ -189,7 +195,7 @@ def default_pair(post):
 
 @dataclass(frozen=True)
 class SinceImport:
-    """What people changed: the imported Revision, the Comparison with the head, and [(person, saves)]."""
+    """What people changed since the import: the imported Revision, the Comparison, and [(person, saves)]."""
 
     imported: object
     comparison: Comparison
@@ -197,7 +203,7 @@ class SinceImport:
 
 
 def changes_since_import(post):
-    """The SinceImport of a post whose newest text is by a person; None if no import brought it or nobody changed it."""
+    """Return the SinceImport of a post; None if no import brought it or nobody changed it."""
     imported = post.revisions.filter(batch__isnull=False).order_by("-number").first()
     if imported is None or imported.pk == post.head_revision_id:
         return None

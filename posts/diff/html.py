@@ -1,7 +1,6 @@
-"""The preview with its changes marked: the newer text as HTML, what came in `ins`, what went in `del`, marks numbered.
+"""The newer text as HTML with its changes marked: additions in `ins`, removals in `del`, marks numbered.
 
-The comparison's rows become HTML here with every text escaped, and all of it leaves through the sanitizer of
-posts.rendering.markdown, the one door.
+Every text is escaped, and the whole goes through the sanitizer of posts.rendering.markdown.
 """
 
 from django.conf import settings
@@ -16,9 +15,9 @@ _TAGS = {
 
 
 def marked_html(comparison, record):
-    """The texts of a Comparison as HTML of one article; `record` is the newer record dict, whose images are placed.
+    """Return the texts of a Comparison as HTML of one article. record: the newer record dict, for images.
 
-    Every changed block stands in a frame with the id "mark-N" and its number. Raises nothing that a text can cause.
+    Every changed block has a frame with the id "mark-N" and its number. No text can make it raise.
     """
     return _MarkedText(comparison, record).html()
 
@@ -33,7 +32,7 @@ class _MarkedText:
         self.parts, self.pending, self.framed = [], [], set()
 
     def html(self):
-        """What marked_html() promises."""
+        """Return the result of marked_html()."""
         if self.texts["title"].is_changed:
             self._add_rows(self.texts["title"].rows)
         for key in ("intro", "body"):
@@ -82,7 +81,7 @@ class _MarkedText:
             self.pending.append("</tbody></table>" if container[0] == "table" else f"</{container[0]}>")
 
     def _place(self, row, placed):
-        """Put the image or the checklist that a block places where it stands; False if there is none."""
+        """Add the image or checklist that a block places; return False if there is none."""
         number = placed.removeprefix("image:")
         if placed == "checklist" and not self.checklist_placed and self.texts["checklist"].rows:
             self.checklist_placed = True
@@ -122,7 +121,7 @@ class _MarkedText:
         return self._framed(row, f"<{tag}>{self._text(row)}</{tag}>")
 
     def _framed(self, row, inner, tag="div", depth=0):
-        """A changed block in its frame with number and labels; an equal one as it is."""
+        """Return a changed block in its frame with number and labels; an equal one as it is."""
         deep = f' class="depth-{min(depth, 4)}"' if tag == "li" and depth > 1 else ""
         if row.mark:
             if row.kind == "stood":
@@ -160,7 +159,7 @@ class _MarkedText:
 
 
 def segment_html(segment):
-    """A Segment as HTML: escaped text in the tags of its formats, inside `ins` or `del` with a hidden word."""
+    """Return a Segment as HTML: escaped text in its formats, inside `ins` or `del` with a hidden word."""
     style = segment.style
     html = escape(segment.text).replace("\n", "<br>\n")
     if style.is_image:
@@ -176,7 +175,7 @@ def segment_html(segment):
 
 
 def label_html(label):
-    """A Label as HTML: what changed, about which words, and how."""
+    """Return a Label as HTML: what changed, in which words, and how."""
     about = f" {escape(label.text.strip()[:80])}" if label.text.strip() else ""
     segments = "".join(segment_html(segment) for segment in label.segments)
     return _change_label(label.says, f"{about}{': ' if segments else ''}{segments}")

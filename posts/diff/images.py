@@ -1,4 +1,4 @@
-"""The images of two records: which moved, and what changed about one: its file, words, credit or licence."""
+"""The images of two records: which moved, and whether file, words, credit or licence changed."""
 
 from posts.diff.sequences import longest_increasing
 from posts.diff.texts import ADDED, KEPT, REMOVED, Label, Row, TextChange, whole, word_segments
@@ -9,7 +9,7 @@ _SAID = {"url": "other image file", "alt": "alt text", "source": "image source",
 
 
 def compare_images(old, new, budget):
-    """The TextChange between two `image_sources` lists; an image is a row with its caption as text."""
+    """Return the TextChange between two `image_sources` lists; each image is a row with its caption as text."""
     partners = _partners(old, new)
     in_order = sorted(partners.items())
     run = longest_increasing([i for _, i in in_order])
@@ -40,7 +40,7 @@ def _block(image, index):
 
 
 def _partners(old, new):
-    """{index in new: index in old}: the same object, else the same file, else the same caption, else the same place."""
+    """Return {index in new: index in old}: the same object, else file, else caption, else position."""
     partners, free = {}, dict(enumerate(old))
     keys = [
         lambda image, index: dumped(image),

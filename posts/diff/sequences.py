@@ -1,4 +1,4 @@
-"""What two sequences share, at a bounded cost: texts are hostile, and a comparison may not hang the desk."""
+"""The common items of two sequences at a bounded cost. Texts are hostile, and no comparison may hang."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -9,14 +9,14 @@ MAX_EDITS = 1_000
 
 
 class Budget:
-    """The steps that one comparison may still take; `ran_out` says that something was shown whole because of it."""
+    """The steps that one comparison may still use. `ran_out`: something is shown whole because they ran out."""
 
     def __init__(self, steps=MAX_STEPS):
         self.steps = steps
         self.ran_out = False
 
     def take(self, steps):
-        """Take `steps`; False, and nothing taken, when fewer are left."""
+        """Use `steps` and return True; if fewer are left, use none and return False."""
         if steps > self.steps:
             self.ran_out = True
             return False
@@ -25,10 +25,10 @@ class Budget:
 
 
 def kept_pairs(old, new, budget, max_edits=MAX_EDITS):
-    """[(i, j)] of the items that a shortest edit script keeps, in order; None when it would take too many edits.
+    """Return [(i, j)] of the items that a shortest edit script keeps, in order; None over `max_edits`.
 
     Source: E. W. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986 (the greedy forward search), after
-    the common beginning and end are taken off.
+    the common prefix and suffix are removed.
     """
     start, old_end, new_end = 0, len(old), len(new)
     while start < old_end and start < new_end and old[start] == new[start]:
@@ -100,10 +100,10 @@ def _walk_back(trail, x, y):
 
 
 def anchored_pairs(old, new, budget):
-    """[(i, j)] of equal items in order, for long sequences: items that are unique on both sides hold the rest in place.
+    """Return [(i, j)] of equal items in order, for long sequences, anchored at items unique on both sides.
 
-    Between two of them kept_pairs() looks closer; where that would cost too much nothing is kept.
-    Source: the patience diff of B. Cohen, 2003: unique items, then their longest increasing run.
+    kept_pairs() compares what is between two anchors; if that costs too much, nothing between them is kept. Source:
+    the patience diff of B. Cohen, 2003: unique items, then their longest increasing run.
     """
     pairs, last = [], (-1, -1)
     for i, j in [*_unique_run(old, new), (len(old), len(new))]:
@@ -123,7 +123,7 @@ def _unique_run(old, new):
 
 
 def longest_increasing(numbers):
-    """Indexes of a longest strictly increasing run of `numbers`.
+    """Return the indexes of a longest strictly increasing run of `numbers`.
 
     Source: M. L. Fredman, "On computing the length of longest increasing subsequences", 1975 (patience sorting).
     """

@@ -1,4 +1,4 @@
-"""Two texts block by block, and the words inside the blocks that changed."""
+"""Two texts block by block, and word by word in changed blocks."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ KEPT, REMOVED, ADDED = " ", "-", "+"
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of text that was kept, removed or added, with how it stood before and how it stands now."""
+    """A run of text that was kept, removed or added, with its old and new style."""
 
     sign: str
     text: str
@@ -48,13 +48,13 @@ class Segment:
 
     @property
     def style(self):
-        """How the run stands where it is shown."""
+        """The style in which the run is shown."""
         return self.old if self.is_removed else self.new
 
 
 @dataclass(frozen=True)
 class Label:
-    """A change that has no words of its own: `says` what ("link goes elsewhere"), about which `text`, as segments."""
+    """A change without words of its own: what it `says` ("link goes elsewhere"), about which `text`, as segments."""
 
     kind: str
     says: str
@@ -64,9 +64,9 @@ class Label:
 
 @dataclass
 class Row:
-    """A block beside its other self. kind: equal, changed, whole (out and in), added, removed, moved or stood.
+    """A block beside its counterpart. kind: equal, changed, whole (removed and added), added, removed, moved or stood.
 
-    `moved` is the new place of a block and `stood` its old one; `from_place` and `to_place` number them.
+    `moved` is the new position of a block, `stood` its old one; `from_place` and `to_place` number them.
     """
 
     kind: str
@@ -89,12 +89,12 @@ class Row:
 
     @property
     def old_segments(self):
-        """What stands on the older side."""
+        """The older side."""
         return [segment for segment in self.segments if not segment.is_added]
 
     @property
     def new_segments(self):
-        """What stands on the newer side."""
+        """The newer side."""
         return [segment for segment in self.segments if not segment.is_removed]
 
     @property
@@ -135,7 +135,7 @@ def _lines(segments):
 
 @dataclass
 class TextChange:
-    """One text of the record: its rows in the order of the newer text, what was removed standing where it stood."""
+    """One text of the record: rows in the order of the newer text, with removed rows at their old position."""
 
     key: str
     label: str
@@ -147,7 +147,7 @@ class TextChange:
 
 
 def compare_text(key, label, old, new, budget, *, is_markdown=True):
-    """The TextChange between two texts; `old` and `new` differ by no character when all its rows are equal."""
+    """Return the TextChange between two texts. If all rows are equal, the texts are identical."""
     if not is_markdown:
         before, after, loose = line_block(old, label.lower()), line_block(new, label.lower()), ([], [])
     elif old == new:
@@ -172,7 +172,7 @@ def compare_text(key, label, old, new, budget, *, is_markdown=True):
 
 
 def compare_items(key, label, old, new, budget):
-    """The TextChange between two lists of plain texts; what only stands elsewhere is a move."""
+    """Return the TextChange between two lists of plain texts; an item at another position has moved."""
     return TextChange(key, label, _rows(item_blocks(old), item_blocks(new), budget))
 
 
@@ -182,7 +182,7 @@ def _source_row(label):
 
 
 def _rows(old, new, budget):
-    """The rows of two runs of blocks."""
+    """Return the rows of two lists of blocks."""
     old_texts, new_texts = [block.text for block in old], [block.text for block in new]
     pairs = dict(anchored_pairs(old_texts, new_texts, budget))
     taken = set(pairs.values())
@@ -223,7 +223,7 @@ def _rows(old, new, budget):
 
 
 def _with_similar(old, new, pairs, moves, moved, budget):
-    """All (i, j) that stand side by side: the equal ones, and in the gaps between them the similar ones."""
+    """Return all (i, j) shown side by side: equal blocks, and in the gaps between them similar ones."""
     spine, i, j = [], 0, 0
     for next_i, next_j in [*sorted(pairs.items()), (len(old), len(new))]:
         gone = [index for index in range(i, next_i) if index not in moves]
@@ -236,7 +236,7 @@ def _with_similar(old, new, pairs, moves, moved, budget):
 
 
 def _similar(old, new, gone, come, budget):
-    """[(i, j)] in order, the pairing of a gap that shares the most words."""
+    """Return [(i, j)] in order: the pairing of a gap that shares the most words."""
     if not gone or not come:
         return []
     if len(gone) == len(come) == 1:
@@ -270,7 +270,7 @@ def _bag(block):
 
 
 def _shared(one, other):
-    """The part of the words of two bags that is in both, 0 to 1 (Dice 1945 over multisets)."""
+    """Return the share of the words of two bags that both have, 0 to 1 (Dice 1945 over multisets)."""
     total = one.total() + other.total()
     return 2 * sum(min(count, other[word]) for word, count in one.items()) / total if total else 0.0
 
@@ -284,12 +284,12 @@ def _kept(block):
 
 
 def whole(block, sign):
-    """All of a block as segments of one sign."""
+    """Return all of a block as segments of one sign."""
     return tuple(_runs((sign, text, style, style) for text, style in zip(block.tokens, block.styles, strict=True)))
 
 
 def _pair_row(old, new, budget, followed):
-    """Two blocks side by side. followed: so were the two before them, with nothing between."""
+    """Return two blocks as a Row. followed: the two blocks before them are a pair too, with nothing between."""
     labels = _side_labels(old, new, budget, followed=followed)
     if old.tokens == new.tokens:
         segments = _kept_runs(old, new)
@@ -307,7 +307,7 @@ def _kept_runs(old, new):
 
 
 def _changed_segments(old, new, budget):
-    """The segments of two blocks with other words; None when more than half changed or it would cost too much."""
+    """Return the segments of two changed blocks; None if over half changed or it would cost too much."""
     if old.is_code != new.is_code:
         return None
     if max(len(old.tokens), len(new.tokens)) > MAX_TOKENS:
@@ -337,10 +337,10 @@ def _signed(old, new, pairs):
 
 
 def _readable(signed):
-    """The same edits with kept crumbs between them given up: a sentence written anew reads as out and in.
+    """Return the edits without tiny kept segments between them: a rewritten sentence becomes out and in.
 
-    Source: the semantic clean-up of N. Fraser, "Writing: Diff Strategies", 2006: what is kept must be longer than
-    what changed on each side of it.
+    Source: the semantic clean-up of N. Fraser, "Writing: Diff Strategies", 2006: a kept segment must be longer than
+    the changes on each side of it.
     """
     signed = _without_crumbs(signed, lambda text, left, right: not text.strip())
     return _without_crumbs(signed, lambda text, left, right: len(text) * 2 <= min(left, right))
@@ -368,7 +368,7 @@ def _without_crumbs(signed, is_crumb):
 
 
 def _sorted_edits(signed):
-    """Between two kept runs all that is out stands before all that is in."""
+    """Return edits with all removals before all additions between two kept segments."""
     result, removed, added = [], [], []
     for item in [*signed, None]:
         if item is None or item[0] == KEPT:
@@ -382,7 +382,7 @@ def _sorted_edits(signed):
 
 
 def _runs(signed):
-    """Neighbours of one sign and one style as one Segment."""
+    """Return neighbours of one sign and one style joined to one Segment."""
     current, texts = None, []
     for sign, text, old, new in signed:
         if (sign, old, new) != current:
@@ -395,7 +395,7 @@ def _runs(signed):
 
 
 def _side_labels(old, new, budget, *, followed):
-    """What differs between two blocks but their words."""
+    """Return Labels for all that differs between two blocks except their words."""
     labels = []
     if old.kind == new.kind == "heading" and old.level != new.level:
         labels.append(Label("level", f"heading level {old.level} → {new.level}"))
@@ -415,7 +415,7 @@ def _side_labels(old, new, budget, *, followed):
 
 
 def _style_labels(segments, budget):
-    """Labels for the kept segments that stand otherwise than before."""
+    """Return Labels for the kept segments whose style changed."""
     labels = []
     for segment in segments:
         if not segment.is_kept or segment.old == segment.new:
@@ -441,7 +441,7 @@ def _address_label(segment, budget):
 
 
 def word_segments(old, new, budget):
-    """[Segment] between two short texts without Markdown."""
+    """Return the [Segment] between two short texts without Markdown."""
     old_block, new_block = line_block(old), line_block(new)
     if not old_block or not new_block:
         return [segment for block, sign in ((old_block, REMOVED), (new_block, ADDED)) if block
@@ -453,7 +453,7 @@ def word_segments(old, new, budget):
 
 
 def line_segments(old, new, budget):
-    """[Segment] between two texts by whole lines."""
+    """Return the [Segment] between two texts, by whole lines."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     old_block = Block("code", "", tuple(before), (PLAIN,) * len(before), old, 0, 0)
     new_block = Block("code", "", tuple(after), (PLAIN,) * len(after), new, 0, 0)
@@ -462,5 +462,5 @@ def line_segments(old, new, budget):
 
 
 def words_of(segments, sign):
-    """How many words the segments of one sign have."""
+    """Return the number of words in the segments of one sign."""
     return sum(words_in(segment.text) for segment in segments if segment.sign == sign)

@@ -1,4 +1,4 @@
-"""Two JSON values by path: what is new, gone, other, and what only stands elsewhere in its list."""
+"""Two JSON values by path: what was added, removed, changed, or moved within its list."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ CLAIMS = ("score", "revision", "flags", "hash", "view_count", "reading_time")
 
 @dataclass
 class ValueChange:
-    """One change at `pointer` (RFC 6901). kind: added, removed, changed, moved; `from_place` counts from 1."""
+    """One change at `pointer` (RFC 6901). kind: added, removed, changed, moved. `from_place` counts from 1."""
 
     pointer: str
     kind: str
@@ -23,7 +23,7 @@ class ValueChange:
 
     @property
     def is_claim(self):
-        """Whether the record says this of itself."""
+        """Whether the value is a claim of the record about itself."""
         return self.pointer.split("/")[1] in CLAIMS
 
     @property
@@ -43,9 +43,9 @@ class ValueChange:
 
 
 def compare_values(old, new, budget, pointer="", *, ordered_at=()):
-    """[ValueChange] between two JSON values; empty only when they are the same JSON.
+    """Return the [ValueChange] between two JSON values; empty only if they are the same JSON.
 
-    ordered_at: pointers of objects whose order of keys is content.
+    ordered_at: pointers of objects whose key order is content.
     """
     if json.dumps(old) == json.dumps(new):
         return []
@@ -115,7 +115,7 @@ def _lists(old, new, budget, pointer, ordered_at):
 
 
 def _partners(old, new, gone, come):
-    """{j: i}: items that are the same thing with other words: objects of one name, else neighbours in order."""
+    """Return {j: i}: changed items that are the same thing: objects with one name, else neighbours in order."""
     partners, names = {}, {}
     for i in gone:
         if (name := _name(old[i])) is not None:
@@ -131,7 +131,7 @@ def _partners(old, new, gone, come):
 
 
 def _name(item):
-    """What makes an object of a list itself: its address, name or caption."""
+    """Return what identifies an object in a list: its address, name or caption."""
     if isinstance(item, dict):
         for key in ("url", "name", "caption"):
             if isinstance(item.get(key), str):
@@ -145,15 +145,15 @@ def _only(value, kind, pointer):
 
 
 def dumped(value):
-    """JSON that is equal for equal values alone: 1, 1.0 and true are three."""
+    """Return JSON text that is equal only for equal values: 1, 1.0 and true differ."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def shown(value):
-    """A JSON value as a person reads it."""
+    """Return a JSON value as text for people."""
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
 def escaped(key):
-    """A key inside a JSON Pointer."""
+    """Return a key escaped for a JSON Pointer."""
     return str(key).replace("~", "~0").replace("/", "~1")

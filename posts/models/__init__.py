@@ -1,4 +1,4 @@
-"""The models; everyone imports them from here."""
+"""The models. Import them from here."""
 
 from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun

@@ -26,19 +26,19 @@ ACCOUNT_ACTIONS = (
 
 
 def words_of_action(action):
-    """changes_requested → changes requested; most actions are words as they are stored."""
+    """Return an action in words: changes_requested → changes requested."""
     return action.replace("_", " ")
 
 
 class AuditQuerySet(models.QuerySet):
-    """Entries are read and added; nothing in the product changes or deletes one."""
+    """Audit entries. The product only reads and adds them."""
 
     def visible_to(self, user):
-        """The entries that `user`, who may see the trail, may see: those about accounts need the right to export."""
+        """Filter to what `user` may see: entries about accounts need the right to export."""
         return self if user.has_perm("posts.export_posts") else self.exclude(action__in=ACCOUNT_ACTIONS)
 
     def actions(self):
-        """Every action that has an entry, in order: one look at the index for each, in one query."""
+        """Return every action that has an entry, in order, with one index lookup each in one query."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         # Only the table's own name is put in.
         least = f"SELECT MIN(action) FROM {table}"  # noqa: S608
@@ -87,7 +87,7 @@ class AuditEntry(models.Model):
         return f"{self.what} by {self.made_by or 'the import'}"
 
     def save(self, *args, **options):
-        """Add the entry; one that stands already is never written again."""
+        """Add the entry; refuse to change an existing one."""
         if self.pk is not None:
             raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")
         super().save(*args, **options)
@@ -97,5 +97,5 @@ class AuditEntry(models.Model):
 
     @property
     def what(self):
-        """The action in words for people: some are stored as the key of what was decided."""
+        """The action in words for people."""
         return words_of_action(self.action)

@@ -1,5 +1,7 @@
-"""Who wrote a text, in words and in the terms of the IPTC: the one place that says it. Pages, JSON, feeds and the API
-repeat what stands here; no key of a record changes it."""
+"""Who wrote a text, in words and in the terms of the IPTC.
+
+Pages, JSON, feeds and the API all take it from here. No key of a record changes it.
+"""
 
 from typing import NamedTuple
 
@@ -34,19 +36,19 @@ SOURCE_TYPES = tuple(sorted({_SOURCE_TYPES + term for _, term in _TABLE.values()
 
 
 class Writing(NamedTuple):
-    """Who wrote a text: one of WRITERS, and whether a person changed it on this site since."""
+    """Who wrote a text (one of WRITERS), and whether a person changed it on this site."""
 
     origin: str
     is_edited: bool
 
     @property
     def sentence(self):
-        """Who wrote it, in a sentence for readers."""
+        """A sentence for readers that says who wrote the text."""
         return _TABLE[self.origin, self.is_edited][0]
 
     @property
     def source_type(self):
-        """The address of the IPTC's term, or "" where nobody stated how the text was made."""
+        """The address of the IPTC term, or "" if nobody stated how the text was made."""
         term = _TABLE[self.origin, self.is_edited][1]
         return _SOURCE_TYPES + term if term else ""
 
@@ -60,7 +62,10 @@ class Writing(NamedTuple):
 
 
 def writing_of(post, revision):
-    """The Writing of `revision`; a query of its own, unless `post` was read with that of the text at its address."""
+    """Return the Writing of `revision`.
+
+    Needs a query, unless `post` was read with_writing() and `revision` is the one at its address.
+    """
     written = getattr(post, "written", None)
     if written is None or revision.pk != (post.live_revision_id or post.head_revision_id):
         written = Revision.objects.filter(pk=revision.pk).written().get()
@@ -68,18 +73,18 @@ def writing_of(post, revision):
 
 
 def writing_from(written):
-    """The Writing that RevisionQuerySet.written gives as text."""
+    """Return the Writing from a text of RevisionQuerySet.written()."""
     origin = written.removesuffix(Revision.EDITED)
     return Writing(origin or TYPED, written != origin)
 
 
 def shown_authors(writing, record):
-    """The names that stand as the authors of a text: those of its record, unless a machine wrote it."""
+    """Return the names shown as authors: those of the record, or none if a machine wrote the text."""
     return [] if writing.is_by_machine else list(dict.fromkeys(record.get("authors", ())))
 
 
 def site_claim(origins):
-    """What the home page and the feeds say of the articles here, by the origins (WRITERS) that they have."""
+    """Return what home page and feeds say of all articles, from the origins (WRITERS) that they have."""
     origins = set(origins)
     if origins and origins <= MACHINES:
         return "written by machines and reviewed by"

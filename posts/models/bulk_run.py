@@ -8,8 +8,10 @@ from posts.models.review import Review
 
 
 class BulkRun(models.Model):
-    """One act on many waiting posts: first what each would get, then what each got. Nothing happens before the
-    person who asked has seen the first and said so."""
+    """One bulk action on many pending posts: first a preview of each outcome, then the outcomes.
+
+    Nothing changes before the person who started it has seen the preview and confirmed it.
+    """
 
     class Act(models.TextChoices):
         APPROVE = "approve", "Approve"
@@ -43,7 +45,7 @@ class BulkRun(models.Model):
 
 
 class BulkRow(models.Model):
-    """One post of a BulkRun, with the text that the person meant."""
+    """One post of a BulkRun, with the revision that the person meant."""
 
     class Outcome(models.TextChoices):
         OPEN = "open", "Not looked at yet"

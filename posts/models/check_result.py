@@ -5,7 +5,7 @@ from posts.models.fields import OrderedJSONField
 
 
 class CheckResult(models.Model):
-    """What the checks found in one text, kept under everything that it depends on; computed in the background."""
+    """The findings in one text, stored under everything that they depend on; computed in the background."""
 
     fingerprint = models.CharField(max_length=64)
     checks_key = models.CharField(max_length=16, help_text="Which checks, in which version, with which image hosts.")

@@ -4,7 +4,7 @@ from posts.models.post import Post
 
 
 class ChecklistItem(models.Model):
-    """One point that a reviewer ticks and a reader can follow."""
+    """One item of the post's checklist, which readers can follow."""
 
     # The constraint below is its index too.
     post = models.ForeignKey(Post, models.CASCADE, related_name="checklist_items", db_index=False)

@@ -22,5 +22,5 @@ class OrderedJSONField(models.TextField):
 
 
 def dump_json(value):
-    """`value` as compact JSON text, keys in their own order."""
+    """Return `value` as compact JSON text, with keys in their own order."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

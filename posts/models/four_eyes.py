@@ -1,7 +1,7 @@
 """Four eyes: every person's change since the last import or approval needs a reviewer other than its author.
 
-Who wrote what a text holds follows from the chain of texts of its post alone; who has read it, from the decisions about
-exactly this text. The first half is a pure function, so that tests can try any chain.
+The authors of a text follow from the texts of its post, its readers from the decisions about exactly this text. The
+first half is a pure function, so that tests can try any chain of texts.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ from posts.models import ImportIssue, Origin, Review
 
 @dataclass(frozen=True)
 class Text:
-    """One text of a chain. authors: the people whose change it is (none: a program's); is_import: whether an import
-    brought it, whose text replaces the one before instead of building on it."""
+    """One text of a chain.
+
+    authors: the people who made this change, none for a program. is_import: an import brought it; it replaces the
+    text before instead of building on it.
+    """
 
     fingerprint: str
     authors: frozenset = frozenset()
@@ -23,10 +26,10 @@ class Text:
 
 
 def surviving_authors(texts, approved=frozenset()):
-    """The people whose changes the last of `texts` (Text, the oldest first) holds and no approval covers.
+    """Return the people whose changes the last of `texts` (oldest first) holds without an approval.
 
-    approved: fingerprints of the texts that an approval stands for. A text that comes back, restored or typed again,
-    brings along the authors it had; whoever brings it back is no author of it.
+    approved: fingerprints of approved texts. A text that is restored or typed again has its former authors; the
+    person who brings it back is not one of them.
     """
     known, authors = {}, frozenset()
     for text in texts:
@@ -41,7 +44,7 @@ def surviving_authors(texts, approved=frozenset()):
 
 
 def unread_authors(authors, readers):
-    """Those of `authors` whose changes nobody but themselves has read; readers: who approved this very text."""
+    """Return those of `authors` whose changes only they have read. readers: who approved this very text."""
     return frozenset(author for author in authors if not set(readers) - {author})
 
 
@@ -49,8 +52,8 @@ def unread_authors(authors, readers):
 class Eyes:
     """Who wrote a text and who has read it, as primary keys of accounts.
 
-    readers: who approved it in part and counts towards the next decision. approvers: who stands behind approvals of it
-    that nobody revoked. is_excused: whether one of those is a superuser's with a reason.
+    readers: who approved it in part and counts towards the next decision. approvers: who made the approvals that are
+    not revoked. is_excused: one of those is a superuser's with a reason.
     """
 
     authors: frozenset
@@ -59,19 +62,19 @@ class Eyes:
     is_excused: bool = False
 
     def is_enough(self, by):
-        """Whether an approval by `by` leaves nobody's change read by its author alone."""
+        """Return whether, with an approval by `by`, somebody other than its author has read every change."""
         return not unread_authors(self.authors, self.readers | {by.pk})
 
     @property
     def unread_by_approvers(self):
-        """The authors whose changes those who approved it have not read."""
+        """The authors whose changes the approvers have not read."""
         return frozenset() if self.is_excused else unread_authors(self.authors, self.approvers)
 
 
 def eyes_on(post, revision):
-    """The Eyes of `revision`, a text of `post`, in two queries.
+    """Return the Eyes of `revision` of `post`, in two queries.
 
-    Its own approval is no second pair of eyes for it: it is what is being decided.
+    Its own approval doesn't count as a second reader: it is what is being decided.
     """
     texts = post.revisions.filter(number__lte=revision.number).order_by("number")
     taken = ImportIssue.objects.filter(
@@ -108,10 +111,10 @@ def _people(*keys):
 
 
 def readers_of(decisions):
-    """(readers, approvers, is_excused) by the decisions about one text, the oldest first.
+    """Return (readers, approvers, is_excused) from the decisions about one text, oldest first.
 
-    An approval in part counts until the next whole decision: an approval takes it along, edits asked for, a rejection
-    or a roll-back end it.
+    An approval in part counts until the next full decision: an approval includes it; a request for changes, a
+    rejection or a roll-back ends it.
     """
     parts, approvers, is_excused = [], set(), False
     for decision in decisions:
@@ -131,10 +134,10 @@ WHOLE, PART, NONE = "whole", "part", "none"
 
 
 def weight_of(eyes, *, by, own_text_reason="", is_bulk=False):
-    """What an approval by `by` is worth: WHOLE, PART (it is kept, and another decision is missing) or NONE.
+    """Return what an approval by `by` is worth: WHOLE, PART (kept, another decision is missing) or NONE.
 
-    An approval in part takes a second reviewer among the authors, who has to read it as well; anybody who wrote none of
-    the text decides alone. In bulk nobody decides about a text that they wrote a part of.
+    An approval in part needs a second reviewer among the authors, who has to read the text too. A person who wrote
+    none of the text decides alone. A bulk approval never covers a text that the person wrote a part of.
     """
     if by.is_superuser and own_text_reason.strip():
         return WHOLE
@@ -148,7 +151,7 @@ def weight_of(eyes, *, by, own_text_reason="", is_bulk=False):
 
 
 def reviewers_among(people):
-    """The accounts with these primary keys that may decide about texts."""
+    """Return the accounts with these primary keys that may decide."""
     return (
         get_user_model()
         .objects.with_perm("posts.review_post", backend="django.contrib.auth.backends.ModelBackend")
@@ -157,7 +160,10 @@ def reviewers_among(people):
 
 
 def own_text_obstacles(revision, eyes, *, by, own_text_reason="", is_bulk=False):
-    """Why `by` may not approve a text that they wrote or have approved in part already, in words; empty if they may."""
+    """Return in words why `by` may not approve a text of their own, or one they approved in part.
+
+    Empty if they may.
+    """
     if weight_of(eyes, by=by, own_text_reason=own_text_reason, is_bulk=is_bulk) != NONE:
         return []
     hint = " Give the reason why you approve it all the same." if by.is_superuser and not is_bulk else ""
@@ -170,13 +176,13 @@ def own_text_obstacles(revision, eyes, *, by, own_text_reason="", is_bulk=False)
 
 
 def names_of(people):
-    """The names of accounts, by their primary keys, as one text: "anna, boris"."""
+    """Return the names of accounts, given by primary key, as one text: "anna, boris"."""
     names = get_user_model().objects.filter(pk__in=people).order_by("username")
     return ", ".join(map(str, names))
 
 
 def missing_decision(eyes):
-    """Whose decision is missing where a text is approved in part, in words; "" where it is not."""
+    """Return in words whose decision is missing after an approval in part; "" if none is."""
     unread = unread_authors(eyes.authors, eyes.readers) if eyes.readers else ()
     if not unread:
         return ""
@@ -185,7 +191,7 @@ def missing_decision(eyes):
 
 
 def unread_obstacles(revision, eyes):
-    """Why an approved `revision` may not be released: changes that nobody but their author approved."""
+    """Return why an approved `revision` may not be released: changes that only their author approved."""
     if not (unread := eyes.unread_by_approvers):
         return []
     name = names_of(unread)

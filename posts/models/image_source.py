@@ -6,7 +6,7 @@ from posts.models.post import Post
 
 
 class ImageSource(models.Model):
-    """An image of the working copy, where it is from and what stands under it."""
+    """An image of the working copy, with its source and caption."""
 
     # The constraint below is its index too.
     post = models.ForeignKey(Post, models.CASCADE, related_name="images", db_index=False)
@@ -47,7 +47,7 @@ _KNOWN = {"source", "url", "caption", "alt", "licence", "width", "height"}
 
 
 def image_columns(image):
-    """The columns of ImageSource (name → value) that hold one canonical `image_sources` object."""
+    """Return the columns of ImageSource (name → value) for one canonical `image_sources` object."""
     return {
         "source": image.get("source", ""),
         "url": image["url"],

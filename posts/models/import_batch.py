@@ -10,8 +10,10 @@ COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "skipped",
 
 
 class ImportBatch(models.Model):
-    """One import of one source, over as many attempts as it takes: where it came from, how far it is, and what became
-    of each row. `checkpoint_*` say how much of the source is in for good; they move with the rows they speak of."""
+    """One import of one source over all its attempts: its origin, its progress and the outcome of each row.
+
+    `checkpoint_*` say how much of the source is committed; they change in the transaction of the rows.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -74,10 +76,10 @@ class ImportBatch(models.Model):
 
     @property
     def rows(self):
-        """How many rows are accounted for: each is exactly one of COUNTS."""
+        """The number of rows accounted for: each is in exactly one of COUNTS."""
         return sum(getattr(self, count) for count in COUNTS)
 
     @property
     def can_resume(self):
-        """Whether it began and was not brought to its end. (Running: its process may have been killed.)"""
+        """Whether it has started and not finished. (If it says running, its process may be dead.)"""
         return self.state in (self.State.STOPPED, self.State.RUNNING)

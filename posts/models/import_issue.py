@@ -9,8 +9,10 @@ from posts.models.post import Post
 
 
 class ImportIssue(models.Model):
-    """A row that an import did not take as it came, kept whole, with the reason, for a person to mend; or a post that
-    the roll-back of the import did not treat like the others, with the reason."""
+    """A row that an import refused, kept whole with the reason, for a person to fix.
+
+    Or a post that the roll-back of the import treated as an exception, with the reason.
+    """
 
     class Kind(models.TextChoices):
         REFUSED = "refused", "Refused"

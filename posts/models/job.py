@@ -6,9 +6,9 @@ from django.db.models.functions import Now
 
 
 class Job(models.Model):
-    """What is known of one registered job between its runs; posts.jobs.registry says what the job does and how often.
+    """What is known of one registered job between runs. posts.jobs.registry says what it does and how often.
 
-    Rows come and go with the code: the worker makes one for every job that it knows.
+    The worker creates a row for every job in the code and deletes the others.
     """
 
     name = models.CharField(max_length=60, primary_key=True)
@@ -28,22 +28,22 @@ class Job(models.Model):
         return self.name
 
     def is_overdue(self, *, every, now):
-        """Whether a job has not succeeded for two of its periods; every: its period, None if it has none."""
+        """Return whether a job has not succeeded for two of its periods. every: its period or None."""
         return every is not None and now - (self.last_success_at or self.first_seen_at) > 2 * every
 
 
 class JobRunQuerySet(models.QuerySet):
     def open(self):
-        """Runs that wait or run."""
+        """Filter to runs that are waiting or running."""
         return self.filter(finished_at=None)
 
 
 class JobRun(models.Model):
-    """One run of a job that somebody or something asked for, with all its attempts.
+    """One requested run of a job, with all its attempts.
 
-    The queue itself is the table of django-tasks-db: state, arguments, not before when. This row beside it holds what
-    that one lacks: the key that keeps a second one out, the lease of the worker, how often it was tried, and why it
-    failed in words for people.
+    The queue itself is the table of django-tasks-db: state, arguments, not before when. This row adds what that table
+    lacks: the key that prevents a second run, the lease of the worker, the number of attempts, and the failure in
+    words for people.
     """
 
     task = models.OneToOneField(
@@ -85,7 +85,7 @@ class JobRun(models.Model):
 
     @property
     def arguments(self):
-        """The keyword arguments that the job gets, as a dict."""
+        """The keyword arguments of the job, as a dict."""
         return self.task.args_kwargs["kwargs"]
 
     @property
@@ -95,7 +95,7 @@ class JobRun(models.Model):
 
 
 class JobWorker(models.Model):
-    """A worker process that said it is alive; the page of jobs shows them, nothing depends on them."""
+    """A worker process that reported itself alive. The page of jobs shows it; nothing depends on it."""
 
     SILENT_AFTER = timedelta(minutes=1)
 

@@ -14,11 +14,14 @@ URLS_PER_FILE = 1_000
 
 
 class ListedTextQuerySet(models.QuerySet):
-    """Rows of what lists, files and feeds name."""
+    """Rows of the posts that lists, files and feeds name."""
 
     def listed(self):
-        """The rows of posts that may be named now. Whether a text earns it was decided when its row was written; what
-        can change without it, the switches of the site and of imports, is asked here."""
+        """Filter to the posts that may be listed now.
+
+        The row itself says that the text qualified when it was written. The switches of the site and of imports
+        change without it, so they are checked here.
+        """
         if not settings.INDEXING:
             return self.none()
         # The marks of the post once more, for a version of the site that ran beside this one and knew no rows.
@@ -31,11 +34,11 @@ class ListedTextQuerySet(models.QuerySet):
 
 
 class ListedText(models.Model):
-    """A post that lists and search may name, with the live text that they name it for.
+    """A post that lists and search may name, with its live text.
 
-    Search keeps the words of the text under this row's number (posts/search); a text that is listed anew gets a new
-    one, so that the largest numbers are the latest decisions. Files for search engines and lines of lists read nothing
-    else of a text; what counts all listed posts reads an index alone.
+    Search keeps the words of the text under this row's primary key (posts/search). A text that is listed again gets a
+    new row, so that the largest keys are the latest decisions. Sitemaps and summary lines read nothing else of a
+    text, and the count of listed posts is an index scan.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, related_name="listed_text")
@@ -70,8 +73,10 @@ class ListedText(models.Model):
 
 
 class SpellingKey(models.Model):
-    """A word of a title or a term, under itself and under what is left of it without one of its letters: two words
-    that share a key are at most two slips apart."""
+    """A word of a title or term, stored under itself and under itself without any one of its letters.
+
+    Two words that share a key are at most two typing mistakes apart.
+    """
 
     key = models.CharField(max_length=40)
     word = models.CharField(max_length=40)
@@ -85,7 +90,7 @@ class SpellingKey(models.Model):
 
 
 class SiteFigure(models.Model):
-    """Figures about the whole site that a page shows and a background job counts."""
+    """Statistics about the whole site, counted by a background job."""
 
     name = models.CharField(max_length=40, primary_key=True)
     value = OrderedJSONField(default=dict, db_default={})

@@ -1,4 +1,4 @@
-"""A lookup for many values at once."""
+"""A lookup for many values in one parameter."""
 
 import json
 
@@ -9,10 +9,10 @@ from django.db.models import BigAutoField, CharField, ForeignKey, Lookup
 @CharField.register_lookup
 @ForeignKey.register_lookup
 class Among(Lookup):
-    """`source_id__among=[…]`: what __in says, with the whole list as one parameter.
+    """`source_id__among=[…]`: the same as __in, with the whole list as one parameter.
 
-    An import asks for a thousand texts at a time; taking each through Django and the driver costs more than the answer.
-    And the statement is the same for any number of them.
+    An import looks up a thousand texts at a time. Passing each as a parameter costs more than the query, and the
+    statement would differ with the number of values.
     """
 
     lookup_name = "among"
@@ -29,7 +29,7 @@ class Among(Lookup):
 
 
 def list_parameter(values, connection):
-    """A list as the one parameter that it is for the engine of `connection`."""
+    """Return a list as one query parameter for the engine of `connection`."""
     values = list(values)
     if connection.vendor == "sqlite":
         return json.dumps(values)

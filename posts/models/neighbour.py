@@ -24,8 +24,10 @@ class Neighbour(models.Model):
 
 
 class StaleNeighbours(models.Model):
-    """A post whose neighbours must be found anew. It may stand here more than once: whoever writes a row waits for
-    nobody."""
+    """A post whose related posts must be found again.
+
+    A post may have several rows, so that writers never wait for each other.
+    """
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="+")
     spreads = models.BooleanField(help_text="Whether the posts beside it must be looked at as well.")

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Origin(models.TextChoices):
-    """Who wrote the posts of an import, as declared by whoever runs it. A record's own word never sets it."""
+    """Who wrote the posts of an import, as declared by the person who runs it. No record can set it."""
 
     TRAINED_MODEL = "trained_model", "A trained model"
     FIXED_ALGORITHM = "fixed_algorithm", "A fixed algorithm"
@@ -25,12 +25,12 @@ _SPELLINGS = {
 
 
 def spoken(origin):
-    """An origin as commands take it: trained-model."""
+    """Return an origin as commands spell it: trained-model."""
     return origin.replace("_", "-")
 
 
 def origin_from(text):
-    """The Origin that somebody typed, in any of its spellings; ValueError says which there are."""
+    """Return the Origin for any of its spellings; ValueError lists the choices."""
     word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
     if word in Origin.values:
         return Origin(word)

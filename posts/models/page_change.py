@@ -3,9 +3,9 @@ from django.db.models.functions import Now
 
 
 class PageChange(models.Model):
-    """One line of the log that caches of rendered pages read: what a transaction changed of what pages show.
+    """One row of the change log: a key that a transaction changed and that cached pages depend on.
 
-    `position` orders it as posts.db.change_log explains; written and read there alone.
+    `position` orders the rows as posts.db.change_log explains. Only that module reads and writes them.
     """
 
     position = models.BigIntegerField(db_index=True)

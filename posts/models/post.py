@@ -34,11 +34,14 @@ _WORKING_TEXTS = (
 
 
 class PostQuerySet(models.QuerySet):
-    """Who may see a post and where it may be named. Each rule has its Python twin on Post."""
+    """Who may see a post, and where it may be listed. Each rule has its Python twin on Post."""
 
     def visible(self):
-        """Posts that answer at their address: a live text or, where the site allows it, the newest text of an
-        imported post that was never released and that nobody held, rejected or withdrew."""
+        """Filter to posts that have a page.
+
+        That is a live revision or, where the site allows it, the newest revision of an imported post that was never
+        released, held, rejected or withdrawn.
+        """
         shown = Q(live_revision__isnull=False)
         if settings.UNREVIEWED_POSTS == "unlisted":
             shown |= Q(
@@ -51,11 +54,11 @@ class PostQuerySet(models.QuerySet):
         return self.filter(shown, withdrawn_at__isnull=True)
 
     def indexable(self):
-        """Posts whose live text a person approved, one by one and exactly as it stands, with nothing against it."""
+        """Filter to posts whose live text a person approved individually, without any obstacle."""
         return self.listable() if settings.INDEXING else self.none()
 
     def listable(self):
-        """Posts that may be indexed as far as they themselves go: those that are, once the site's switch is on."""
+        """Filter to posts that would be indexable if the site's own switch is on."""
         closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(
             live_revision__isnull=False,
@@ -76,8 +79,10 @@ class PostQuerySet(models.QuerySet):
     listed = indexable
 
     def approved(self):
-        """Posts with an approved text that nothing is held against: those of the index post_listed_newest, which can be
-        counted without a look at any row. Listed ones are among them; ask listed() what may be named."""
+        """Filter to posts with an approved text and no obstacle, by the index post_listed_newest.
+
+        They can be counted without reading a row. Listed posts are a subset; use listed() to know what may be named.
+        """
         return self.filter(
             live_approval__isnull=False,
             needs_human_review=False,
@@ -88,7 +93,7 @@ class PostQuerySet(models.QuerySet):
         )
 
     def approved_in_bulk(self):
-        """Posts whose live text stays closed because it was approved in bulk only: nobody has read it by itself."""
+        """Filter to posts that are closed because their live text was approved in bulk only."""
         return self.filter(
             live_revision__isnull=False,
             live_approval__is_bulk=True,
@@ -97,28 +102,32 @@ class PostQuerySet(models.QuerySet):
         )
 
     def waiting(self):
-        """The review queue: newest texts that nobody decided on, imported or submitted."""
+        """Filter to the review queue: newest texts, imported or submitted, without a decision."""
         return self.filter(withdrawn_at__isnull=True, awaits_review=True)
 
     def reported(self):
-        """Posts that readers have reported and nobody has answered yet: a reason to look, whatever their state."""
+        """Filter to posts with unanswered reader reports, whatever their state."""
         reports = self.model._meta.get_field("reader_reports").related_model.objects
         return self.filter(Exists(reports.filter(post=OuterRef("pk"), answered_at=None)))
 
     def with_texts(self):
-        """With the rows that visible_revision, is_indexable and the disclosure line read, in the same query."""
+        """Select the rows that visible_revision, is_indexable and the disclosure line need."""
         return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
 
     def with_flagged_at(self):
-        """With the moment since when this site asks for a second look (`flagged_at`), in the same query; None where
-        nobody here does. That a source asks for a person is a claim of its record."""
+        """Annotate `flagged_at`: when this site asked for human review, or None.
+
+        A flag that only the source asked for doesn't count: it is a claim of the record.
+        """
         flags = self.model._meta.get_field("review_flags").related_model
         here = flags.objects.filter(post=OuterRef("pk"), cleared_at=None).exclude(reason=flags.Reason.SOURCE)
         return self.annotate(flagged_at=Subquery(here.order_by("raised_at").values("raised_at")[:1]))
 
     def with_last_decision(self, about=None):
-        """With the newest decision about the text at the address that was not undone (`last_outcome`,
-        `last_decided_at`), in the same query; about: the fingerprint of another text, or the expression for it."""
+        """Annotate `last_outcome` and `last_decided_at` of the newest decision that was not undone.
+
+        about: the fingerprint of the text, or an expression for it; by default the text at the post's address.
+        """
         about = about or Coalesce(OuterRef("live_revision__fingerprint"), OuterRef("head_revision__fingerprint"))
         decisions = Review.objects.filter(revision__post=OuterRef("pk"), fingerprint=about, undone_at=None)
         newest = decisions.order_by("-pk")
@@ -128,29 +137,32 @@ class PostQuerySet(models.QuerySet):
         )
 
     def for_its_page(self):
-        """With what the page of a post shows, in the same query: nothing of the working copy, and of the proposed text
-        only where it is the one that stands there. Anything else would be a query of its own."""
+        """Select what the page of a post shows, in one query.
+
+        Nothing of the working copy, and the proposed text only if readers see it. Any other field would need another
+        query.
+        """
         proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
         return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
 
     def with_live_texts(self):
-        """With the rows that is_listed and the disclosure line read of a live text, and without the working copy."""
+        """Select what is_listed and the disclosure line need of a live text, without the working copy."""
         posts = self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
         return posts.with_writing()
 
     def with_writing(self):
-        """With who wrote the text at the address (`written`, for posts.models.authorship), in the same query."""
+        """Annotate `written`: who wrote the text at the address (see posts.models.authorship)."""
         shown = Revision.objects.filter(pk=OuterRef("shown_revision")).written()
         return self.annotate(shown_revision=Coalesce("live_revision", "head_revision"), written=Subquery(shown))
 
     def listed_in_order(self, keys):
-        """The listed posts among a sequence of primary keys, as a list in its order, with their live texts."""
+        """Return the listed posts among primary keys as a list, in that order, with live texts."""
         posts = self.with_live_texts().in_bulk(list(keys))
         return [posts[key] for key in keys if key in posts and posts[key].is_listed]
 
 
 class Post(models.Model):
-    """The working copy of a post, and pointers to the text that is proposed and the text that readers see."""
+    """The working copy of a post, with pointers to the proposed and the live revision."""
 
     source_id = models.CharField(
         max_length=200, unique=True, help_text="The identity of the post in imports and exports; never changes."
@@ -271,7 +283,7 @@ class Post(models.Model):
 
     @property
     def visible_revision(self):
-        """The Revision that stands at the post's address, or None. The Python twin of PostQuerySet.visible."""
+        """The Revision at the post's address, or None. The Python twin of PostQuerySet.visible."""
         if self.withdrawn_at:
             return None
         if self.live_revision_id:
@@ -290,12 +302,12 @@ class Post(models.Model):
 
     @property
     def index_obstacles(self):
-        """Why search engines are kept away, in words, all of them; empty when the post is indexable."""
+        """All reasons in words why the post is closed to search engines; empty if it is indexable."""
         return self.list_obstacles + self.site_switches()
 
     @property
     def list_obstacles(self):
-        """The same without the site's own switch."""
+        """The same as index_obstacles, without the site's own switch."""
         approval = self.live_approval if self.live_approval_id else None
         reasons = []
         if self.withdrawn_at:
@@ -322,7 +334,7 @@ class Post(models.Model):
         return reasons + self.import_switches(self.live_revision if self.live_revision_id else None)
 
     def import_switches(self, revision):
-        """Which switches of imports would keep search engines away while `revision` (or None) is live, in words."""
+        """Return in words which imports would close the post while `revision` (or None) is live."""
         # The import that brought the live text counts too: a later one that proposes another opens nothing.
         batches = {self.last_batch} | ({revision.batch} if revision else set())
         closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
@@ -330,7 +342,7 @@ class Post(models.Model):
 
     @staticmethod
     def site_switches():
-        """Whether the site's own switch keeps search engines away, in words."""
+        """Return in words whether the site's own switch closes it to search engines."""
         return [] if settings.INDEXING else ["the site is switched off"]
 
     @property
@@ -346,7 +358,10 @@ class Post(models.Model):
         return not self.list_obstacles
 
     def working_record(self):
-        """The working copy as a record dict, in the schema's order (two queries for images and checklist)."""
+        """Return the working copy as a record dict in the schema's order.
+
+        Needs two queries, for images and checklist.
+        """
         values = {
             "source_id": self.source_id,
             "reference": self.reference,
@@ -383,7 +398,7 @@ class Post(models.Model):
         return {key: value for key, value in values.items() if value not in (None, "", [], {})} | self.extra
 
     def take_record(self, record):
-        """Set the working copy's own columns from a canonical record dict; identity and address stay."""
+        """Set the columns of the working copy from a canonical record dict; identity and address stay."""
         for column, value in post_columns(record).items():
             setattr(self, column, value)
 
@@ -398,7 +413,7 @@ _KNOWN = {*TEXT_KEYS, *OBJECT_KEYS, *LIST_KEYS, *NUMBER_KEYS, *_ELSEWHERE, "revi
 
 
 def post_columns(record):
-    """The columns of Post (name → Python value) that hold a canonical record dict."""
+    """Return the columns of Post (name → Python value) for a canonical record dict."""
     get = record.get
     columns = {key: get(key, "") for key in TEXT_KEYS}
     columns |= {key: get(key, {}) for key in OBJECT_KEYS}
@@ -414,11 +429,11 @@ def post_columns(record):
 
 
 def generator_of(payload):
-    """The generator that a payload names, in one line of at most 200 characters; "" if it names none."""
+    """Return the generator that a payload names, as one line of at most 200 characters, or ""."""
     name = payload.get("generator", "")
     return " ".join(name.split())[:200] if isinstance(name, str) else ""
 
 
 def title_key(title):
-    """What the admin's search by the beginning of a title compares: case folded, 100 characters."""
+    """Return the form in which the admin searches the beginning of a title: case folded, 100 characters."""
     return title.casefold()[:100]

@@ -24,13 +24,15 @@ class HoldReason(models.TextChoices):
 
     @classmethod
     def not_of_a_value(cls):
-        """Reasons that no value of a key means."""
+        """Return the reasons that no value of a key means."""
         return (cls.UNKNOWN, cls.UNREAD, cls.NOT_RECORDED)
 
 
 class PostHold(models.Model):
-    """One reason why a post came in held, as its source said it. `Post.held` alone decides; a held post without rows
-    came in before reasons were recorded. A lifted reason stays, so that the next import does not hold the post again.
+    """One reason why a post came in held, as its source said it.
+
+    Only `Post.held` decides. A held post without rows came in before reasons were recorded. A lifted reason stays, so
+    that the next import doesn't hold the post again.
     """
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="holds", db_index=False)

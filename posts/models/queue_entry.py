@@ -10,10 +10,10 @@ from posts.models.revision import Revision
 
 
 class QueueEntry(models.Model):
-    """A post that waits for a person: its points with their reasons, and what a row of the queue says about it.
+    """A pending post: its risk score with reasons, and what its row in the queue shows.
 
-    Written by posts.review_queue.ranking alone, but for who it is assigned to and who holds it. A post leaves the queue
-    by losing this row; the order of the queue is one walk over an index of it.
+    Only posts.review_queue.ranking writes it, except for assignments and claims. Deleting the row takes the post off
+    the queue. The order of the queue is one index scan.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="queue_entry")
@@ -67,7 +67,7 @@ class QueueEntry(models.Model):
 
 
 class QueueLabel(models.Model):
-    """What the queue is narrowed by and a post has several of: a reason for waiting, an entry of its stack."""
+    """A value of which a post has several and by which the queue is filtered: a risk reason, a stack entry."""
 
     class Kind(models.TextChoices):
         REASON = "reason", "Reason"
@@ -86,8 +86,11 @@ class QueueLabel(models.Model):
 
 
 class QueueFigure(models.Model):
-    """A number that the background counts: how many waiting posts have a stack entry or a generator (for the choices
-    of the filters, not as a number to rely on), and the points that a generator's decisions are worth."""
+    """A number that the background counts.
+
+    Either pending posts by stack entry or generator (for the filter choices, approximate), or the risk score from a
+    generator's decisions.
+    """
 
     pk = models.CompositePrimaryKey("kind", "name")
     kind = models.CharField(max_length=10)

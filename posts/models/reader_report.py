@@ -7,9 +7,9 @@ from posts.models.post import Post
 
 
 class ReaderReport(models.Model):
-    """What a reader says is wrong with a page: a reason for a person to look, and nothing more.
+    """A reader's report about a page. It gives a person a reason to look, and changes nothing else.
 
-    Anybody may write one, so it never changes what may be indexed. Nothing about the reader is kept.
+    Anybody can send one, so it never affects indexing. It stores nothing about the reader.
     """
 
     class Reason(models.TextChoices):
@@ -40,7 +40,7 @@ class ReaderReport(models.Model):
 
 
 class ReportTally(models.Model):
-    """How many reports came today from one address or about one post. The key is a hash that lives for a day."""
+    """The number of today's reports from one address or about one post. The key is a hash that expires daily."""
 
     day = models.DateField()
     key = models.CharField(max_length=64)

@@ -8,7 +8,7 @@ from posts.models.revision import Revision
 
 
 class Release(models.Model):
-    """A moment when what readers see changed, with the owner, the expected result and the way back in one place."""
+    """A change of what readers see, with its owner, expected result and rollback note."""
 
     class Kind(models.TextChoices):
         RELEASED = "released", "Released"

@@ -5,7 +5,7 @@ from posts.models.fields import OrderedJSONField
 
 
 class RenderedArticle(models.Model):
-    """The HTML of a released text, kept under everything that it depends on."""
+    """The HTML of a released text, stored under everything that it depends on."""
 
     fingerprint = models.CharField(max_length=64)
     renderer_version = models.PositiveIntegerField()

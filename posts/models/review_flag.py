@@ -8,7 +8,7 @@ from posts.models.post import Post
 
 
 class ReviewFlag(models.Model):
-    """Why a person has to look at a post. Post.needs_human_review says whether one is open."""
+    """Why a person has to look at a post. Post.needs_human_review says whether a flag is open."""
 
     class Reason(models.TextChoices):
         STAFF = "staff", "Staff ask for a person"

@@ -12,13 +12,14 @@ models.CharField.register_lookup(Length)
 
 
 class RevisionQuerySet(models.QuerySet):
-    """Where the words of a text came from."""
+    """Revisions, and where their texts came from."""
 
     def with_source(self):
-        """Each with `source_batch`, the import whose text it is (None: typed on this site), that one's `origin`, and
-        `is_edited`, whether a person changed the text since.
+        """Annotate `source_batch`, its `origin`, and `is_edited`.
 
-        Equal bytes have an equal source: a restored text is what it was. Else it is the newest import below.
+        source_batch: the import that brought the text, None if it was typed on this site. is_edited: a person changed
+        the text since. Equal bytes have an equal source, so a restored text keeps its own. Otherwise it is the newest
+        import below.
         """
         rows = Revision.objects.filter(post=OuterRef("post"))
         equal = rows.filter(fingerprint=OuterRef("fingerprint"), number__lte=OuterRef("number"))
@@ -40,7 +41,7 @@ class RevisionQuerySet(models.QuerySet):
         )
 
     def written(self):
-        """The origin of each as text, "" for what was typed here, with Revision.EDITED behind it if it was edited."""
+        """Return the origin of each as text: "" if typed here, with Revision.EDITED added if edited."""
         origin = Coalesce("origin", Value(""))
         edited = Concat(origin, Value(Revision.EDITED))
         written = Case(When(is_edited=True, then=edited), default=origin, output_field=models.CharField())
@@ -48,7 +49,7 @@ class RevisionQuerySet(models.QuerySet):
 
 
 class Revision(models.Model):
-    """An immutable snapshot of a post's record. Only its status ever changes, and only by a review operation."""
+    """An immutable snapshot of a post's record. Only review operations change its status."""
 
     class Status(models.TextChoices):
         DRAFTED = "drafted", "Drafted"

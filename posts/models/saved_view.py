@@ -3,7 +3,7 @@ from django.db import models
 
 
 class SavedView(models.Model):
-    """A filter of the queue under a name that its owner gave it."""
+    """A filter of the queue, saved under a name."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
     name = models.CharField(max_length=60)
@@ -19,7 +19,7 @@ class SavedView(models.Model):
 
 
 class DeskPreference(models.Model):
-    """How somebody wants the desk; without a row everything is as it comes."""
+    """A person's preferences for the admin; without a row the defaults apply."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="desk_preference"

@@ -11,7 +11,7 @@ from posts.models.revision import Revision
 
 
 class ScheduledRelease(models.Model):
-    """A release or a withdrawal that somebody planned for a moment. What was refused when its time came stays."""
+    """A planned release or withdrawal. A refused plan stays in the log."""
 
     class Kind(models.TextChoices):
         RELEASE = "release", "Release"
@@ -76,7 +76,7 @@ class ScheduledRelease(models.Model):
 
     @property
     def moment(self):
-        """The planned moment in the zone in which it was typed: "20 Nov 2026 08:00, Europe/Zagreb (UTC+01:00)"."""
+        """The planned time in the zone in which it was typed: "20 Nov 2026 08:00, Europe/Zagreb (UTC+01:00)"."""
         local = self.due_at.astimezone(ZoneInfo(self.zone))
         offset = f"{local:%z}"
         return f"{local.day} {local:%b %Y %H:%M}, {self.zone} (UTC{offset[:3]}:{offset[3:]})"

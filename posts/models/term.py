@@ -11,14 +11,14 @@ INDEXABLE_FROM = 3
 
 
 class TermQuerySet(models.QuerySet):
-    """Which terms have a list, and which list may be indexed. Each rule has its Python twin on Term."""
+    """Terms that have a list, and lists that may be indexed. Each rule has its Python twin on Term."""
 
     def with_list(self):
-        """Terms whose list names at least one post."""
+        """Filter to terms whose list names at least one post."""
         return self.filter(listed_count__gt=0).exclude(slug="") if settings.INDEXING else self.none()
 
     def indexable(self):
-        """Terms whose list search engines may keep: it names INDEXABLE_FROM posts or more."""
+        """Filter to terms whose list search engines may index: INDEXABLE_FROM posts or more."""
         return self.with_list().filter(listed_count__gte=INDEXABLE_FROM)
 
     def most_used_first(self):
@@ -26,7 +26,7 @@ class TermQuerySet(models.QuerySet):
 
 
 class Term(models.Model):
-    """Something that listed posts share: a stack, a tool, a topic, a level. Each has a list of its own."""
+    """What listed posts have in common: a stack, tool, topic, level and so on. Each has its own list."""
 
     class Kind(models.TextChoices):
         STACK = "stack", "Stack"
@@ -91,17 +91,17 @@ class Term(models.Model):
 
     @property
     def label(self):
-        """Its name as pages write it: levels and languages of code begin with a capital, as in the facts of a post."""
+        """Its name on pages. Levels and languages of code get a capital letter."""
         return capfirst(self.name) if self.kind in (self.Kind.DIFFICULTY, self.Kind.CODE) else self.name
 
     @property
     def plural(self):
-        """The word of its kind in addresses: stacks."""
+        """The word for its kind in addresses: stacks."""
         return self.PLURALS[self.kind]
 
     @property
     def plural_label(self):
-        """The word of its kind on pages: Stacks."""
+        """The word for its kind on pages: Stacks."""
         return self.plural.replace("-", " ").capitalize()
 
     @property
@@ -116,7 +116,7 @@ class Term(models.Model):
 
 
 class PostTerm(models.Model):
-    """A term of a listed live text. The date stands beside the pair, so a list page is one index walk."""
+    """A term of a listed live text. It repeats the date, so that a list page is one index scan."""
 
     term = models.ForeignKey(Term, models.CASCADE, related_name="post_terms")
     post = models.ForeignKey(Post, models.CASCADE, related_name="post_terms")

@@ -21,7 +21,7 @@ class TextSketch(models.Model):
 
 
 class SketchBand(models.Model):
-    """A part of a signature as one number: texts that share one may be near-duplicates."""
+    """A part of a signature as one number. Texts that share one may be near-duplicates."""
 
     pk = models.CompositePrimaryKey("key", "post_id")
     key = models.BigIntegerField()
@@ -35,7 +35,7 @@ class SketchBand(models.Model):
 
 
 class ParagraphCount(models.Model):
-    """In how many posts a paragraph stands: one that stands in many is boilerplate."""
+    """The number of posts that contain a paragraph. A frequent paragraph is boilerplate."""
 
     key = models.BigIntegerField(primary_key=True)
     posts = models.PositiveIntegerField()
@@ -48,7 +48,7 @@ class ParagraphCount(models.Model):
 
 
 class TextTwin(models.Model):
-    """Two posts whose proposed texts repeat each other; each pair stands here once from either side."""
+    """Two posts with near-duplicate proposed texts. Each pair has two rows, one in each direction."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="twins")
     twin = models.ForeignKey(Post, models.CASCADE, related_name="+")
@@ -68,7 +68,7 @@ class TextTwin(models.Model):
 
 
 class TextScan(models.Model):
-    """How far the background has read: the newest Revision that a kind of work has seen."""
+    """The newest Revision that a kind of background work has read."""
 
     name = models.CharField(max_length=40, primary_key=True)
     revision_id = models.BigIntegerField(default=0, db_default=0)

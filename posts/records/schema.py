@@ -1,9 +1,9 @@
-"""The record: one schema for import, export, snapshots inside revisions, the API and the admin's checks.
+"""The record: one schema for imports, exports, snapshots inside revisions, the API and the admin's checks.
 
-A record is one post as a JSON object. Known keys are typed and checked; unknown keys, at the top and inside
-objects, are kept as they came and stand after the known ones. Text is made canonical at the door, so that what is
-stored is what is hashed: Unicode NFC (UAX #15), LF line ends, no white space at the end of a text or of a line
-(two spaces that make a hard line break in Markdown stay).
+A record is one post as a JSON object. Known keys are typed and checked. Unknown keys, at the top and inside objects,
+are kept and come after the known ones. Text is made canonical on input, so that what is stored is what is hashed:
+Unicode NFC (UAX #15), LF line ends, no white space at the end of a text or of a line. The two spaces that make a hard
+line break in Markdown stay.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: `pointer` is a JSON Pointer (RFC 6901, "" is the whole record)."""
+    """One problem to fix: `pointer` is a JSON Pointer (RFC 6901, "" is the whole record)."""
 
     pointer: str
     message: str
@@ -64,9 +64,10 @@ class Problem:
 
 
 def problem_sentence(pointer: str, message: str, *, numbers: bool = True) -> str:
-    """What is wrong as a sentence that names the field: "title is missing. Add it."
+    """Return a problem as a sentence that names the field: "title is missing. Add it."
 
-    numbers: also which item of a list it is about; without them, rows with the same problem say the same.
+    numbers: also say which item of a list the problem is about. Without them, rows with the same problem get the same
+    sentence.
     """
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
     places = [int(part) + 1 for part in parts if part.isdecimal()]
@@ -80,10 +81,10 @@ def problem_sentence(pointer: str, message: str, *, numbers: bool = True) -> str
 
 
 class RecordRefused(ValueError):
-    """The input is no acceptable record; `problems` names what is wrong, not only the first: MAX_PROBLEMS of them, and
-    how many more there are.
+    """The input is not an acceptable record.
 
-    count: of all problems, where `problems` has only a part of them.
+    problems: what is wrong, MAX_PROBLEMS of them at most, then how many more there are. count: the number of all
+    problems, if `problems` has only some.
     """
 
     def __init__(self, problems: list[Problem], count: int = 0) -> None:
@@ -113,7 +114,10 @@ def canonical_text(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text of one line: titles, names, references. Direction overrides could make it read as something else."""
+    """Return a title, name or reference as one canonical line without direction overrides.
+
+    An override could make the text read as something else.
+    """
     text = canonical_text(text)
     if "\n" in text:
         text = " ".join(text.split())
@@ -153,7 +157,7 @@ def _image_url(url: str) -> str:
 
 
 def _day(text: str) -> str:
-    """A day, or a moment of ISO 8601 as the day that it is where it was written."""
+    """Return a day, or the local day of an ISO 8601 timestamp."""
     if text:
         try:
             if _MOMENT.fullmatch(text):
@@ -168,7 +172,7 @@ def _day(text: str) -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Whether `text` can be the `hash` of a record: nothing but a digest, with the name of its algorithm at most."""
+    """Return whether `text` can be the `hash` of a record: a digest, with the name of its algorithm at most."""
     return len(text) <= MAX_DIGEST and _DIGEST.fullmatch(text) is not None
 
 
@@ -185,9 +189,9 @@ def _flag(value: bool | int) -> int:
 
 
 def canonical_json(value: Any, depth: int = 1) -> Any:
-    """Return any JSON value with canonical text in keys and values; refuse what no engine stores alike.
+    """Return a JSON value with canonical text in keys and values; refuse what the engines store differently.
 
-    depth: how deep `value` stands in the record, 1 for a value at its top; at most MAX_DEPTH.
+    depth: how deep `value` is nested in the record, 1 for a value at the top; at most MAX_DEPTH.
     """
     kind = type(value)
     if kind is str:
@@ -219,7 +223,7 @@ def _canonical_object(value: dict[str, Any], depth: int) -> dict[str, Any]:
 
 
 def _canonical_member(key: str | int, value: Any, depth: int) -> Any:
-    """One item of a list or object; a refusal gains the way that leads to it."""
+    """Return one canonical item of a list or object; add its key to the path of a refusal."""
     try:
         return canonical_json(value, depth + 1)
     except PydanticCustomError as error:
@@ -242,7 +246,7 @@ def _is_empty(value: Any) -> bool:
 
 
 class _Part(BaseModel):
-    """Typed keys in the schema's order, then whatever else the object carries."""
+    """Typed keys in the schema's order, then the unknown keys of the object."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     depth_in_record: ClassVar[int] = 2
@@ -254,7 +258,7 @@ class _Part(BaseModel):
         return self
 
     def to_dict(self) -> RecordDict:
-        """The object as a dict in the schema's order: empty known keys left out, unknown keys after the known."""
+        """Return a dict in the schema's order, without empty known keys and with unknown keys at the end."""
         result = {}
         for name, value in self.__dict__.items():
             if not value and _is_empty(value):
@@ -272,7 +276,7 @@ class _Part(BaseModel):
 
 
 class Scores(_Part):
-    """The generator's own marks."""
+    """The generator's own scores."""
 
     quality: Score | None = None
     freshness: Score | None = None
@@ -281,7 +285,7 @@ class Scores(_Part):
 
 
 class RevisionClaim(_Part):
-    """What the record says of its own review: shown as a claim, opens no gate."""
+    """What the record says of its own review. It is shown as a claim and makes nothing indexable."""
 
     status: ShortLine | None = None
     version: ShortLine | None = None
@@ -306,7 +310,7 @@ class Entity(_Part):
 
 
 class ImageRecord(_Part):
-    """An image, where it is from, and what stands under it."""
+    """An image with its source and its caption."""
 
     depth_in_record: ClassVar[int] = 3
     source: MediumLine | None = None
@@ -319,7 +323,7 @@ class ImageRecord(_Part):
 
 
 class Record(_Part):
-    """One post as it is exchanged. The order of the fields is the order in which the meta box shows them."""
+    """One post in the format of imports and exports. The meta box shows the fields in this order."""
 
     depth_in_record: ClassVar[int] = 1
     source_id: Annotated[
@@ -387,10 +391,10 @@ def parse_record(line: bytes) -> Record:
 
 
 def repeats_a_key(line: bytes, record: RecordDict) -> bool:
-    """Whether an object in a JSON text has a key twice, with equal values; RecordRefused if they differ.
+    """Return whether an object in a JSON text has a key twice with equal values.
 
-    record: what came of the text. Only where more keys seem to end than came in, as beside code that shows JSON, is
-    the text read a second time.
+    RecordRefused if the values differ. record: the parsed text. The text is read a second time only if it seems to
+    have more keys than the parsed record, as code that shows JSON does.
     """
     if sum(map(line.count, _KEY_ENDS)) <= _keys_in(record):
         return False
@@ -413,7 +417,7 @@ def repeats_a_key(line: bytes, record: RecordDict) -> bool:
 
 
 def _keys_in(value: dict[str, Any] | list[Any]) -> int:
-    """Return how many keys all objects in a JSON value have."""
+    """Return the number of keys of all objects in a JSON value."""
     items = value.values() if isinstance(value, dict) else value
     own = len(value) if isinstance(value, dict) else 0
     return own + sum(_keys_in(item) for item in items if isinstance(item, (dict, list)))
@@ -432,9 +436,9 @@ def validate_record(data: RecordDict) -> Record:
 
 
 def canonical_bytes(record: RecordDict) -> bytes:
-    """The bytes that are hashed: JSON of a canonical record dict, keys sorted, without what makes claims or counts.
+    """Return the bytes that are hashed: the record as JSON with sorted keys, without claims and counts.
 
-    `ai_outline` goes in as ordered pairs, since its order is content. Source of the idea: RFC 8785.
+    `ai_outline` is hashed as ordered pairs, because its order is content. Source of the idea: RFC 8785.
     """
     content = {key: value for key, value in record.items() if key not in OUTSIDE_FINGERPRINT}
     if "ai_outline" in content:
@@ -448,18 +452,18 @@ def canonical_bytes(record: RecordDict) -> bytes:
 
 
 def fingerprint_of(record: RecordDict) -> str:
-    """SHA-256 (64 hex digits) of a record dict as Record.to_dict() gives it."""
+    """Return the SHA-256 (64 hex digits) of a record dict as Record.to_dict() returns it."""
     return hashlib.sha256(canonical_bytes(record)).hexdigest()
 
 
 def version_parts(version: Any) -> tuple[int, int, int] | None:
-    """(major, minor, patch) of a plain semantic version, or None when `version` is none."""
+    """Return (major, minor, patch) of a plain semantic version, or None for any other text."""
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def record_json_schema() -> dict[str, Any]:
-    """The record as a JSON Schema (2020-12)."""
+    """Return the format of a record as a JSON Schema (2020-12)."""
     schema = Record.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -487,7 +491,7 @@ _MESSAGES = {
 
 
 def _where(reason: str, line: bytes) -> str:
-    """What a parser says, with the place as a person counts it: the character, and the line if there are several."""
+    """Return a parser's message with the position: the character, and the line if there are several."""
     match = _JSON_PLACE.search(reason)
     if match is None:
         return reason
@@ -499,7 +503,7 @@ def _where(reason: str, line: bytes) -> str:
 
 
 def _refused(error: ValidationError, line: bytes = b"", data: RecordDict | None = None) -> RecordRefused:
-    """The RecordRefused for pydantic's error about a line of JSON, or about the value that one holds."""
+    """Return the RecordRefused for pydantic's error about a line of JSON, or about a parsed value."""
     count = error.error_count()
     if count <= MANY_PROBLEMS:
         return RecordRefused(_problems(error, line))
@@ -519,7 +523,7 @@ def _beginning_of(value: Any) -> Any:
 
 
 def _problems(error: ValidationError, line: bytes = b"") -> list[Problem]:
-    """pydantic's errors as Problems: where, and what an author should write instead."""
+    """Return pydantic's errors as Problems, in words for authors."""
     problems: dict[str, Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         kind, limits = item["type"], item.get("ctx", {})

@@ -1,4 +1,4 @@
-"""How a reader computes the fingerprint of a text with nothing of ours but its record."""
+"""The command with which a reader computes a fingerprint from the record alone, without our code."""
 
 from posts.records.schema import OUTSIDE_FINGERPRINT
 
@@ -20,7 +20,9 @@ print(hashlib.sha256(form.encode()).hexdigest())
 
 
 def check_command(address: str) -> str:
-    """A command for a shell that reads the record at `address` (of this site) and prints the fingerprint of its text:
-    what posts.records.schema.fingerprint_of does, in a few lines that a reader can check."""
+    """Return a shell command that reads the record at `address` and prints its fingerprint.
+
+    It does in a few readable lines what posts.records.schema.fingerprint_of does.
+    """
     outside = ", ".join(f'"{key}"' for key in sorted(OUTSIDE_FINGERPRINT))
     return _COMMAND.format(address=address.replace("'", "%27").replace('"', "%22"), outside=outside)

@@ -9,7 +9,7 @@ BUMPS = ("patch", "minor", "major")
 
 
 def next_version(version: str | None, bump: str = "patch") -> str:
-    """The version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
+    """Return the version after `version` ("1.4.7" → "1.4.8", "1.5.0" or "2.0.0"); FIRST_VERSION after none."""
     parts = version_parts(version)
     if parts is None:
         return FIRST_VERSION
@@ -22,6 +22,6 @@ def next_version(version: str | None, bump: str = "patch") -> str:
 
 
 def claimed_version(record: RecordDict) -> str | None:
-    """The version that a record claims if it is a plain semantic version, else None."""
+    """Return the version that a record claims if it is a plain semantic version, else None."""
     version: str | None = record.get("revision", {}).get("version")
     return version if version_parts(version) else None

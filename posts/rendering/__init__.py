@@ -1,1 +1,1 @@
-"""Text to safe HTML, without the database."""
+"""Texts become safe HTML, without the database."""

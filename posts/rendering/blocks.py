@@ -1,4 +1,4 @@
-"""A Markdown text as a flat run of blocks with styled words: what two texts are aligned and compared by."""
+"""A Markdown text as a flat list of blocks with styled words, for comparisons and checks."""
 
 import re
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _FORMATS = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a run of text stands: formats (bold, italic, struck, code, comment…), and where it leads."""
+    """The format of a run of text: bold, italic, struck, code, comment and so on, and the target of its link."""
 
     formats: frozenset = frozenset()
     address: str = ""
@@ -45,10 +45,10 @@ NOTE_MARK = Style(frozenset(["note"]))
 class Block:
     """A paragraph, heading, list item, table row or piece of code.
 
-    setting: what it is, in words ("heading 3", "numbered item"); tokens: its text in words, spaces and signs, for
-    code in lines with their ends; styles: one Style a token; place: its number in its list, or in the text;
-    source: its lines as written; loose: how many blank or unread lines stand before it; placed: the address of the
-    image that it is or places, or "checklist".
+    setting: what it is, in words ("heading 3", "numbered item"). tokens: its text in words, spaces and other
+    characters; for code, in lines with their ends. styles: one Style for each token. place: its number in its list or
+    in the text. source: its lines as written. loose: the number of blank or unread lines before it. placed: the
+    address of the image that it is or places, or "checklist".
     """
 
     kind: str
@@ -74,28 +74,28 @@ class Block:
 
 
 def words_in(text):
-    """How many words a text has."""
+    """Return the number of words in a text."""
     return len(_WORD.findall(text))
 
 
 def split_words(text):
-    """`text` in words, runs of white space and single signs; joined they are the text again."""
+    """Return `text` as words, runs of white space and single characters; joined they are `text` again."""
     return _TOKEN.findall(text)
 
 
 def plain_block(text, *, kind="paragraph", setting="text", place=1, **more):
-    """A text without Markdown as one Block."""
+    """Return a text without Markdown as one Block."""
     tokens = tuple(split_words(text))
     return Block(kind, setting, tokens, (PLAIN,) * len(tokens), text, place, 0, **more)
 
 
 def line_block(text, setting="text"):
-    """A text of one line or without Markdown as one Block, or none when it is empty."""
+    """Return a text of one line or without Markdown as a list of one Block; an empty list for an empty text."""
     return [plain_block(text, setting=setting)] if text else []
 
 
 def item_blocks(items):
-    """The points of a checklist as Blocks."""
+    """Return the items of a checklist as Blocks."""
     return [
         plain_block(text, kind="item", setting="point", place=number, depth=1, list_number=1)
         for number, text in enumerate(items, 1)
@@ -103,9 +103,9 @@ def item_blocks(items):
 
 
 def blocks_of(text):
-    """([Block], [line]) of a Markdown text: its blocks, and the lines with words that belong to none of them.
+    """Return ([Block], [line]) of a Markdown text: its blocks, and the lines with words that are in no block.
 
-    Too long to be parsed or nested too deep, it comes as blocks of its source between blank lines.
+    A text that is too long or nested too deeply to parse becomes blocks of its source between blank lines.
     """
     if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SPECIAL_CHARACTERS:
         try:
@@ -116,7 +116,7 @@ def blocks_of(text):
 
 
 def source_blocks(text):
-    """A text as blocks of its source between blank lines, unread."""
+    """Return a text as unparsed blocks of its source, split at blank lines."""
     parts = [part for part in re.split(r"\n{2,}", text) if part]
     together = len(parts) // MAX_SOURCE_BLOCKS + 1
     parts = ["\n\n".join(parts[at : at + together]) for at in range(0, len(parts), together)]
@@ -124,7 +124,7 @@ def source_blocks(text):
 
 
 def comments_in(block):
-    """The words of the HTML comments in a Block."""
+    """Return the words of the HTML comments in a Block."""
     runs = [[]]
     for token, style in zip(block.tokens, block.styles, strict=True):
         if style != COMMENT:
@@ -136,7 +136,7 @@ def comments_in(block):
 
 
 class _Reader:
-    """Walks the tokens of markdown-it once, with the containers that are open."""
+    """Walks the tokens of markdown-it once and keeps the open containers."""
 
     def __init__(self, text, tokens):
         self.lines = text.split("\n")
@@ -147,7 +147,7 @@ class _Reader:
         self.notes = []
 
     def read(self) -> tuple[list[Block], list[str]]:
-        """Return what blocks_of() promises."""
+        """Return the result of blocks_of()."""
         before = None
         for token in self.tokens:
             if take := self._TAKE.get(token.type):
@@ -278,7 +278,7 @@ class _Reader:
 
 
 def inline_tokens(children):
-    """([text], [Style]) of the inline children of a token: words, spaces and signs with how each stands."""
+    """Return ([text], [Style]) of the inline children of a token."""
     texts, styles, formats, address = [], [], [], ""
     for child in children or ():
         kind = child.type

@@ -1,4 +1,4 @@
-"""The line behind a fence, in the ways of many tools: which language, which file, and what else is none of the head."""
+"""The info string of a code fence in the ways of many tools: its language and its file name."""
 
 import re
 from dataclasses import dataclass
@@ -37,7 +37,10 @@ _FILES = ("dockerfile", "makefile", "jenkinsfile", "caddyfile", "procfile", "gem
 
 @dataclass(frozen=True)
 class CodeHead:
-    """language: as Pygments may know it, in small letters; name: what to show in place of Pygments' name for it."""
+    """The head of a code block.
+
+    language: as Pygments may know it, in lower case. name: what to show in place of Pygments' name for it.
+    """
 
     language: str = ""
     name: str = ""
@@ -45,7 +48,7 @@ class CodeHead:
 
 
 def read_code_head(info):
-    """The CodeHead of a fence, such as `js title="a.js" {1,3}`, `rust,should_panic`, `{.python}`, `go a.go`."""
+    """Return the CodeHead of an info string: `js title="a.js" {1,3}`, `rust,should_panic`, `{.python}`, `go a.go`."""
     info = info.strip()[:MAX_READ]
     if info.startswith("{"):
         found = _CLASS.match(info)
@@ -70,7 +73,7 @@ def read_code_head(info):
 
 
 def _file_in(rest):
-    """The name of a file among words that are none of the attributes; words without any attribute are one."""
+    """Return the file name among words that are not attributes; without any attribute, all words are the name."""
     group = _GROUP.search(rest)
     if group and re.search("[A-Za-z]", group[1]):
         # VitePress names the tab of a group so.

@@ -1,6 +1,6 @@
-"""Characters that nobody sees: what browsers call an error, and what a terminal takes for a command.
+"""Invisible characters: those that are errors in HTML, and those that a terminal would obey.
 
-A record keeps them, since its fingerprint is that of its bytes; they are dealt with where a text goes out.
+A record keeps them, because its fingerprint covers its bytes. They are removed or escaped on output.
 """
 
 import re
@@ -17,15 +17,18 @@ _NOT_TERMINAL = re.compile(
 
 
 def html_text(html):
-    """A page of HTML without the characters that none should hold; what parts words becomes a space."""
+    """Return a page of HTML without the characters that HTML forbids; separators become spaces."""
     return _NOT_HTML.sub(lambda sign: " " if sign[0] in _SPACES else "", html)
 
 
 def terminal_text(text):
-    """`text` with everything that a terminal could obey written out: \\x1b, \\u202e. Line ends and tabs stay."""
+    """Return `text` with every character that a terminal could obey escaped: \x1b, \u202e.
+
+    Line ends and tabs stay.
+    """
     return _NOT_TERMINAL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def one_line(text):
-    """The same as one line: a name of somebody else's choice begins no line of ours."""
+    """Return `text` escaped for a terminal and on one line, so that a foreign name can't start a line of ours."""
     return terminal_text(text).replace("\n", "\\n")

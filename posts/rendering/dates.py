@@ -6,13 +6,16 @@ from django.utils import timezone
 
 
 def in_site_zone(moment):
-    """An aware moment in the site's zone. A page says twenty of them, and Django's localtime() looks each time whether
-    the thread has a zone of its own, which none has."""
+    """Return an aware datetime in the site's time zone.
+
+    Django's localtime() looks for a time zone of the thread each time; no thread here has one, and a page has twenty
+    dates.
+    """
     return moment.astimezone(timezone.get_default_timezone())
 
 
 def day(moment):
-    """A moment as a day in the site's zone, or a date: 18 May 2026; nothing for None."""
+    """Return a datetime in the site's zone, or a date, as "18 May 2026"; "" for None."""
     if not moment:
         return ""
     if isinstance(moment, datetime):

@@ -1,4 +1,4 @@
-"""The names that site generators give headings, by which links within an article were written.
+"""The ids that site generators give headings, by which links within an article were written.
 
 github: GitHub, Astro, Docusaurus, Hugo and Jekyll (https://github.com/Flet/github-slugger); kramdown's own
 (https://kramdown.gettalong.org/converter/html.html#auto-ids); Python-Markdown, so MkDocs
@@ -14,25 +14,25 @@ _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
 def plain_name(words):
-    """Letters, marks and digits of any script in small letters, a hyphen for all else: what our own ids are made of."""
+    """Return letters, marks and digits of any script in lower case, with hyphens for all else: our own ids."""
     text = unicodedata.normalize("NFC", words).lower()
     name = "".join(character if _is_letter(character) else "-" for character in text)
     return re.sub("-+", "-", name).strip("-")[:MAX_LENGTH].strip("-")
 
 
 class Targets:
-    """Finds the heading that a link within an article means."""
+    """Finds the heading that a link within an article leads to."""
 
     def __init__(self):
         self._given, self._named, self._alike = {}, [{} for _ in _NAMES], {}
         self._counts = [{} for _ in _NAMES]
 
     def add_given(self, name, identifier):
-        """Note a name that the author gave."""
+        """Add an id that the author gave."""
         self._given.setdefault(name, identifier)
 
     def add_heading(self, words, identifier):
-        """Note the names that generators would give the next heading."""
+        """Add the ids that generators would give the next heading."""
         for (make, numbered), known, counts in zip(_NAMES, self._named, self._counts, strict=True):
             name = make(words)
             count = counts.get(name, 0)
@@ -42,7 +42,7 @@ class Targets:
             self._alike.setdefault(key, identifier)
 
     def find(self, fragment):
-        """The id that a fragment leads to, or None. What the author named comes first, then the generators' names."""
+        """Return the id that a fragment leads to, or None. Ids given by the author come before generated ones."""
         for name in dict.fromkeys((fragment, unquote(fragment))):
             name = unicodedata.normalize("NFC", name)
             for known in (self._given, *self._named):
@@ -81,7 +81,7 @@ def _vuepress(words):
 
 
 def _likenesses(words):
-    """Names in which neither case nor signs count, then neither accents: for the many generators that differ there."""
+    """Return looser names: without case and punctuation, then without accents, where generators differ."""
     text = unicodedata.normalize("NFKC", words).casefold()
     ascii_text = "".join(char for char in unicodedata.normalize("NFKD", text) if unicodedata.category(char) != "Mn")
     return dict.fromkeys(filter(None, map(plain_name, (text, ascii_text, text.translate(_GERMAN)))))

@@ -1,4 +1,4 @@
-"""The small drawings of the pages as SVG: no colours and no sizes in style attributes, which the policy forbids."""
+"""The icons of the pages as SVG, without style attributes, which the Content-Security-Policy forbids."""
 
 from functools import cache, lru_cache
 
@@ -22,17 +22,20 @@ LEVELS = {"beginner": 1, "intermediate": 2, "advanced": 3}
 
 @cache
 def status_icon(state):
-    """The sign of a review ("approved", "flagged" or "open") or the site's own ("mark"); words stand beside it."""
+    """Return the icon of a review status ("approved", "flagged", "open") or of the site ("mark").
+
+    The page has words beside it.
+    """
     return format_html(_STATUS_ICON, state)
 
 
 def placeholder(words):
-    """The drawing for `words`, alone, in its frame."""
+    """Return the placeholder image for `words` in its frame."""
     return format_html('<div class="placeholder-frame tint-{}">{}</div>', tint_of(words), placeholder_svg(words))
 
 
 def score_bar(value):
-    """Ten squares, filled to `value` of 100, as one path; the number stands beside it."""
+    """Return ten squares, filled to `value` of 100, as one path. The page has the number beside it."""
     try:
         filled = max(0.0, min(100.0, float(value)))
     except ValueError:
@@ -55,7 +58,7 @@ def _score_bar(filled):
 
 
 def level_squares(difficulty):
-    """The level as filled squares, for the three levels that everybody uses; nothing for other words."""
+    """Return the level as filled squares for the three known levels; "" for other words."""
     level = LEVELS.get(str(difficulty).strip().lower())
     return _level_squares(level) if level else ""
 
@@ -74,7 +77,7 @@ def _level_squares(level):
 
 @lru_cache(maxsize=128)
 def share_bar(percent):
-    """A thin bar of `percent` (0–100) of its width."""
+    """Return a thin bar, filled to `percent` (0–100)."""
     return format_html(
         '<svg class="share-bar" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         '<path d="M0 0h{}v3H0z"/></svg>',
@@ -83,7 +86,7 @@ def share_bar(percent):
 
 
 def ratio_line(percent):
-    """The line of the home page: solid to `percent` (0–100) of its width, a disc, then dashed."""
+    """Return the line of the home page: solid to `percent` (0–100), a disc, then dashed."""
     # A disc at the very edge would be cut in half.
     at = min(99.3, max(0.7, float(percent)))
     return format_html(

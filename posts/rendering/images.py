@@ -1,4 +1,4 @@
-"""Which pictures a page may load, and which are drawn here instead."""
+"""Which images a page may load, and which are drawn here instead."""
 
 import re
 from dataclasses import dataclass
@@ -17,31 +17,34 @@ _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
 def is_allowed_image_url(url, hosts):
-    """Whether a page may load `url`: https, one of `hosts` exactly, and nothing that browsers read differently."""
+    """Return whether a page may load `url`: https, exactly one of `hosts`, read alike by all browsers."""
     return len(url) <= MAX_URL_LENGTH and _SANE.fullmatch(url) is not None and host_of(url) in hosts
 
 
 def picture_addresses(record):
-    """The addresses of a record dict's pictures that some site could load: [url], each once, in their order."""
+    """Return the addresses of a record's images that some site could load, in order, each once."""
     urls = dict.fromkeys(image["url"] for image in record.get("image_sources", ()))
     return [url for url in urls if is_allowed_image_url(url, {host_of(url)})]
 
 
 def loaded_pictures(urls):
-    """Those of picture_addresses that this site's pages load: from an allowed host, and not drawn here instead."""
+    """Return those of picture_addresses() that this site's pages load: allowed hosts, not drawn here."""
     hosts = set(settings.IMAGE_HOSTS) - DRAWN_HOSTS
     return [url for url in urls if host_of(url) in hosts]
 
 
 def host_of(url):
-    """What stands between // and the path of an address: user and port, where there are any, stay part of it."""
+    """Return the part of an address between // and the path, with its user and port if it has them."""
     start = url.find("//")
     return _HOST.match(url, start + 2)[0] if start >= 0 else ""
 
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """What an address of DRAWN_HOSTS asks for: its words, and colours as #rrggbb ("" when they can't be read)."""
+    """The image that an address of DRAWN_HOSTS asks for.
+
+    Its words, and its colours as #rrggbb ("" if they can't be read).
+    """
 
     words: str
     ground: str = ""
@@ -49,7 +52,7 @@ class DrawnImage:
 
 
 def drawn_image(url):
-    """The DrawnImage of an allowed address on one of DRAWN_HOSTS.
+    """Return the DrawnImage of an allowed address on one of DRAWN_HOSTS.
 
     Both hosts take /SIZE/GROUND/INK with colours of three or six hex digits, .png behind the last part or as a part of
     its own, and ?text=; dummyimage.com also takes &text= in the path. Colours count only as a pair that can be read.
@@ -70,7 +73,10 @@ def _six_digits(colour):
 
 
 def contrast(one, other):
-    """The contrast ratio of two colours #rrggbb, 1 to 21. Source: WCAG 2.2, definitions of contrast and luminance."""
+    """Return the contrast ratio of two colours #rrggbb, from 1 to 21.
+
+    Source: WCAG 2.2, definitions of contrast ratio and relative luminance.
+    """
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -1,8 +1,8 @@
-"""Markdown to safe HTML: the only door. Admin, import and pages all render through render_text().
+"""Markdown to safe HTML. Admin, import and pages all use render_text(); nothing else makes HTML from a text.
 
 markdown-it-py (CommonMark 0.31, tables, strikethrough, the rules of markdown_rules.py; other HTML stays text) →
-Pygments classes → nh3. Figures and the checklist go in afterwards, between the sanitized pieces: no body text can forge
-one. docs/markdown.md says what authors can write.
+Pygments classes → nh3. Figures and the checklist are added afterwards, between the sanitized parts, so that no body
+text can forge one. docs/markdown.md says what authors can write.
 """
 
 import re
@@ -105,12 +105,12 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 
 
 class TextTooCostly(ValueError):
-    """The text would take minutes or gigabytes to set, or lose words: it is shown as it was written instead."""
+    """Rendering the text would take minutes or gigabytes, or lose words. It is shown as written instead."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """An entry of the contents: level 2–6, the id on the page (prefixed), and its words."""
+    """An entry of the table of contents: level 2–6, prefixed id, and words."""
 
     level: int
     id: str
@@ -126,9 +126,9 @@ class RenderedText:
 
 
 def _code_block(code, info, env):
-    """A block of code with its head: `info` is the line after the fence, a language and perhaps a file's name.
+    """Return a block of code with its head; `info` is the fence's info string.
 
-    It has classes for colours where those cost little.
+    Code is coloured only where that is cheap.
     """
     code_head = read_code_head(info)
     file_name = code_head.file_name
@@ -216,7 +216,7 @@ def _markdown():
 
 
 def _refuse_costly(state):
-    """Between the blocks and their inner text: refuse what would nest, search or grow beyond all measure."""
+    """Refuse a text whose nesting, searches or size would cost too much, before its inline text is parsed."""
     if any(token.level > MAX_DEPTH for token in state.tokens):
         raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
     inline = [token.content for token in state.tokens if token.type == "inline"]
@@ -232,12 +232,12 @@ def _refuse_costly(state):
 
 
 def _signs(texts):
-    """How often the parser would halt within these texts."""
+    """Return how many characters in these texts the parser would stop at."""
     return sum(len(_MARKDOWN.inline.terminator_re.findall(text)) for text in texts)
 
 
 def _inline_image(token, env):
-    """An image inside running text: never loaded here; its words and its address stay."""
+    """Return an inline image as its alternative text and address; it is never loaded."""
     url = str(token.attrGet("src") or "")
     # The description as plain words, as CommonMark has it: links and emphasis in it are none here.
     words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
@@ -253,7 +253,7 @@ def _inline_image(token, env):
 
 
 def _note_mark(renderer, tokens, index, options, env):
-    """The raised number that leads to a note; without a note in the text, what was written."""
+    """Return the raised number that leads to a note; the text as written if the note is missing."""
     mark = tokens[index].meta
     if "number" not in mark:
         return escape(tokens[index].content)
@@ -265,7 +265,7 @@ def _note_mark(renderer, tokens, index, options, env):
 
 
 def _note_backs(renderer, tokens, index, options, env):
-    """The links from a note back to where the text refers to it."""
+    """Return the links from a note back to its references in the text."""
     number, times = tokens[index].meta["number"], tokens[index].meta["times"]
     return "".join(
         f' <a href="#{_back_id(number, time)}" aria-label="Back to where note {number} is referred to'
@@ -275,7 +275,7 @@ def _note_backs(renderer, tokens, index, options, env):
 
 
 def _back_id(number, time):
-    """The id of the place where a text refers to a note. No heading has an underscore in its id."""
+    """Return the id of a reference to a note. Heading ids have no underscore, so they can't collide."""
     return f"{ID_PREFIX}back_{number}{f'_{time}' if time > 1 else ''}"
 
 
@@ -283,9 +283,9 @@ _MARKDOWN = _markdown()
 
 
 def markdown_tokens(text, env=None):
-    """The block tokens of a Markdown text, as markdown-it gives them. env: what the renderer is to know later.
+    """Return the block tokens of a Markdown text from markdown-it. env: values for the renderer.
 
-    Raises TextTooCostly for a text that can't be laid out.
+    Raises TextTooCostly.
     """
     if len(text) > MAX_TEXT:
         raise TextTooCostly(f"it is longer than {MAX_TEXT:,} characters")
@@ -293,7 +293,7 @@ def markdown_tokens(text, env=None):
 
 
 class _Flow:
-    """Collects sanitized pieces and the figures and checklist between them."""
+    """Collects sanitized parts, with figures and the checklist between them."""
 
     def __init__(self, record, image_hosts):
         self.images = record.get("image_sources", [])
@@ -306,7 +306,7 @@ class _Flow:
         self.checklist_placed = False
 
     def add_markdown(self, text, *, lede=False):
-        """Read a text. It is written when all texts are read: a link may lead to a heading further down."""
+        """Parse a text. It is rendered after all texts are parsed, because links may lead to later headings."""
         try:
             tokens = markdown_tokens(text, self.env)
         except TextTooCostly as refusal:
@@ -342,7 +342,7 @@ class _Flow:
         self._add_sanitized(piece)
 
     def _placement(self, tokens, index):
-        """The image numbers (or "checklist") that a paragraph of its own places, else None."""
+        """Return the image numbers (or "checklist") that a paragraph places, else None."""
         token = tokens[index]
         if token.type != "paragraph_open" or token.level:
             return None
@@ -384,9 +384,9 @@ class _Flow:
             self.figures = []
 
     def _set_headings(self, tokens):
-        """Headings begin at h2, below the page's title, and get ids that no body can choose freely.
+        """Give headings levels from h2 down, below the page's title, and prefixed ids.
 
-        They go down one level at a time: a text that jumps would leave holes in the outline of the page.
+        Levels go down one at a time, so that the outline of the page has no gaps.
         """
         above = []
         for index, token in enumerate(tokens):
@@ -411,7 +411,7 @@ class _Flow:
                     self.targets.add_given(given, child.meta["id"])
 
     def _set_links(self, tokens):
-        """Links within the text lead to the ids that its headings got."""
+        """Point links within the text at the ids of their headings."""
         for token in tokens:
             for child in token.children or ():
                 address = str(child.attrGet("href") or "") if child.type == "link_open" else ""
@@ -431,7 +431,7 @@ class _Flow:
         return identifier
 
     def finish(self):
-        """The texts, and after them what they did not place, and the notes."""
+        """Return the texts, then the images and checklist that they don't place, then the notes."""
         notes = self.notes.tokens()
         self._set_headings(notes)
         checklist_id = self._free_id("Checklist") if self.checklist else ""
@@ -458,13 +458,13 @@ class _Flow:
 
 
 class _Notes:
-    """The notes of all texts of an article: numbered as the texts refer to them, then those that nothing refers to."""
+    """The notes of all texts of an article, numbered by first reference, then those without a reference."""
 
     def __init__(self):
         self.known, self.others, self.order = {}, [], []
 
     def take(self, tokens):
-        """The tokens without the notes among them; marks in what is left get their numbers."""
+        """Return the tokens without notes, and number the references in the rest."""
         if not any(token.type == "note_open" for token in tokens):
             self._number(tokens)
             return tokens
@@ -497,7 +497,7 @@ class _Notes:
                     child.meta |= {"number": note["number"], "time": note["times"]}
 
     def tokens(self):
-        """The tokens of a numbered list of all notes, [] if there are none."""
+        """Return the tokens of a numbered list of all notes; [] without notes."""
         # Notes refer to notes: the list grows while it is read.
         for note in self.order:
             self._number(note["tokens"])
@@ -519,7 +519,7 @@ class _Notes:
 
 
 def _with_backs(note):
-    """The tokens of a note with the links back at the end of its last paragraph, or below it."""
+    """Return the tokens of a note with the links back at the end of its last paragraph, or below it."""
     tokens = note["tokens"]
     if not note["times"]:
         return tokens
@@ -541,36 +541,36 @@ def _plain(inline):
 
 
 def sanitize(html):
-    """HTML with nothing left but the tags, attributes and address schemes that an article may have."""
+    """Return HTML with only the tags, attributes and address schemes that an article may have."""
     return mark_safe(_without_empty_links(_CLEANER.clean(html)))  # noqa: S308 (this is the door)
 
 
 def _without_empty_links(html):
-    """A link whose address was not allowed leads nowhere: it says nothing about how it would lead there either."""
+    """Return HTML without the other attributes of links whose address was removed."""
     return _EMPTY_LINK.sub(r"<a\1>", html)
 
 
 def sanitize_marked(html):
-    """Like sanitize(), for a text with changes marked: `ins`, `del` and the numbered frames around blocks stay."""
+    """Return HTML like sanitize(), and keep `ins`, `del` and the numbered frames of a marked text."""
     return mark_safe(_without_empty_links(_MARKED_CLEANER.clean(html)))  # noqa: S308 (this is the door)
 
 
 def as_written_html(text, reason):
-    """A text that can't be laid out, every character of it as it was written, under a line that says why."""
+    """Return a text that can't be rendered, exactly as written, below a line with the reason."""
     return format_html(
         '<p class="text-note">Shown as it was written: {}.</p><pre class="as-written">{}</pre>', reason, text
     )
 
 
 def checklist_html(items):
-    """The checklist as rows with empty boxes: a reader has done none of it."""
+    """Return the checklist as rows with empty boxes; readers have not done any of it."""
     return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
 
 
 def figure_html(image, number, hosts):
-    """Return a figure with its frame reserved: placeholder with caption, picture over both; then caption and credit.
+    """Return a figure with reserved space: placeholder, image over it, then caption and credit.
 
-    image: an image of a record; number: its place among them, from 1; hosts: those that pictures may come from.
+    image: an image of a record. number: its position among them, from 1. hosts: allowed image hosts.
     """
     url, caption = image["url"], image.get("caption", "")
     alt = image.get("alt") or caption or f"Image {number}"
@@ -604,7 +604,7 @@ def figure_html(image, number, hosts):
 
 
 def _drawn_frame(drawn, caption, alt):
-    """The frame of a picture that only shows words: they are set here, in the colours that the address asks for."""
+    """Return the frame of an image that only shows words, drawn here in the colours of its address."""
     # An address often cuts its words off; the caption then has them whole.
     words = caption if caption.lower().startswith(drawn.words.lower()) else drawn.words
     colours = format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else ""
@@ -633,10 +633,10 @@ def _credit(image, is_allowed):
 
 
 def render_text(record, *, image_hosts=None):
-    """The RenderedText of a record dict: intro, body, figures and checklist where they are placed, the rest after.
+    """Return the RenderedText of a record dict: intro, body, figures and checklist.
 
-    image_hosts: the hosts that pictures may be loaded from. A text that would cost too much to set (over MAX_DEPTH,
-    MAX_TEXT, MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) stands as it was written.
+    image_hosts: the hosts that images may be loaded from. A text that costs too much (over MAX_DEPTH, MAX_TEXT,
+    MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) is returned as written.
     """
     flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     if intro := record.get("intro"):

@@ -1,8 +1,7 @@
-"""The Markdown that authors write beyond CommonMark, as rules for markdown-it: notes, HTML, comments, ids of headings.
+"""What authors can write beyond CommonMark, as rules for markdown-it: notes, HTML, comments, heading ids.
 
-Each rule turns source into tokens. No token carries HTML of a text: markdown.py beside this alone writes HTML, and
-every tag here is one of a short list, opened and closed in pairs. Comments become tokens of their own, which readers
-never see.
+Each rule turns source into tokens. No token carries HTML of a text: only markdown.py writes HTML, and every tag here
+is from a short list, opened and closed in pairs. Comments become tokens of their own, which readers never see.
 """
 
 import html
@@ -47,7 +46,7 @@ _TASK = re.compile(r"\[([ xX])\](?=\s)")
 
 
 def add_rules(parser):
-    """Give a MarkdownIt the rules of this module."""
+    """Add the rules of this module to a MarkdownIt parser."""
     ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     block, inline = parser.block.ruler, parser.inline.ruler
     block.before("reference", "note", _note, {"alt": ["paragraph", "reference"]})
@@ -60,12 +59,12 @@ def add_rules(parser):
 
 
 def note_key(label):
-    """The form by which a mark and its note find each other."""
+    """Return the normal form of a label, by which a reference finds its note."""
     return " ".join(label.casefold().split())
 
 
 def shows_tags(token):
-    """Whether readers of a block token see tags as text."""
+    """Return whether readers of a block token see tags as text."""
     if token.type == "fence" and token.markup == "<":
         return bool(_RAW_START.match(token.content))
     return any(child.meta.get("is_tag") for child in token.children or ())
@@ -79,9 +78,9 @@ def _line(state, number):
 
 
 def _close_of(state, start, end, find, name):
-    """The line on which find(its text) says that a block which began at `start` ends; None if there is none.
+    """Return the line that closes the block begun at `start`, or None. find(line) recognises it.
 
-    A search in vain is kept, so that thousands of openings without an end are not searched for one each.
+    A failed search is remembered, so that thousands of unclosed blocks don't repeat it.
     """
     source, vain = state.env.get("unclosed", (None, None))
     if source is not state.src:
@@ -101,7 +100,7 @@ def _close_of(state, start, end, find, name):
 
 
 def _add_rest(state, text, number):
-    """What stands behind the end of a block on its last line, as a paragraph."""
+    """Add the text after the end of a block on its last line as a paragraph."""
     if not text.strip():
         return
     state.push("paragraph_open", "p", 1).map = [number, number + 1]
@@ -126,7 +125,7 @@ def _comment_block(state, start, end, silent):
 
 
 def _comment_end(text, inside, last=None):
-    """Where a comment ends whose words begin at `inside`; -1: nowhere."""
+    """Return the end of the comment whose words begin at `inside`, or -1."""
     for short in (">", "->"):
         # <!--> and <!---> are whole.
         if inside >= 4 and text.startswith(f"<!--{short}", inside - 4):
@@ -136,7 +135,7 @@ def _comment_end(text, inside, last=None):
 
 
 def _raw_block(state, start, end, silent):
-    """`pre` and what else holds text that is none of Markdown: a block of code."""
+    """Parse `pre` and other tags with literal content as a block of code."""
     if state.is_code_block(start) or not (opening := _RAW_START.match(_line(state, start))):
         return False
     name = opening[1].lower()
@@ -161,13 +160,13 @@ def _raw_block(state, start, end, silent):
 
 
 def _code_text(text):
-    """The characters that HTML of code shows."""
+    """Return the characters that HTML of code shows."""
     text = _CODE_TAGS.sub("", text)
     return html.unescape(_TAGS_IN_CODE.sub(lambda tag: "\n" if tag[0][1:3].lower() == "br" else "", text))
 
 
 def _details(state, start, end, silent):
-    """A fold: `details` around Markdown, its `summary` as the words to click on."""
+    """Parse `details` around Markdown as a disclosure with its `summary`."""
     line = _line(state, start)
     if state.is_code_block(start) or state.env.get("folds", 0) >= MAX_DETAILS_DEEP:
         return False
@@ -224,7 +223,7 @@ def _details(state, start, end, silent):
 
 
 def _add_summary(state, start, last, begin):
-    """Add the tokens of a `summary` that stands first in a fold; return where what follows it begins."""
+    """Add the tokens of a `summary` at the start of a disclosure; return the position after it."""
     found = _SUMMARY.match(state.src, begin, state.eMarks[min(last, start + 5)])
     words = " ".join(re.sub(r"</?h[1-6][^<>]*+>", " ", found[1]).split()) if found else ""
     after = found.end() if found else begin
@@ -237,7 +236,7 @@ def _add_summary(state, start, last, begin):
 
 
 def _note(state, start, end, silent):
-    """A note: `[^label]:` with its text, further paragraphs indented by four."""
+    """Parse a note: `[^label]:` with its text, and further paragraphs indented by four spaces."""
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
@@ -276,7 +275,7 @@ def _note(state, start, end, silent):
 
 
 def _note_mark(state, silent):
-    """`[^label]`, where a note of that label stands."""
+    """Parse `[^label]`, a reference to a note."""
     # Asked in silence, the parser looks for the end of a link around it: a mark must not keep that from being one.
     if silent or state.linkLevel or state.src[state.pos] != "[":
         return False
@@ -290,7 +289,7 @@ def _note_mark(state, silent):
 
 
 def _tag(state, silent):
-    """A comment, HTML code, or a tag; whether a tag has its other half is seen when all are there (_finish)."""
+    """Parse a comment, HTML code or a tag. _finish() pairs the tags once all are known."""
     begin, source = state.pos, state.src
     if source[begin] != "<":
         return False
@@ -321,7 +320,7 @@ def _tag(state, silent):
 
 
 def _inline_code(state, name):
-    """The text of a code element that begins at state.pos, which moves behind it; None if it is no such thing."""
+    """Return the text of a code element at state.pos and move behind it; None if there is none."""
     for closing in (f"</{name}>", f"</{name.upper()}>"):
         if state.html_terminator_last(closing) < state.pos:
             continue
@@ -349,7 +348,7 @@ def _push_code(state, name, code):
 
 
 def _finish(state):
-    """Pair the tags of each line of text, take ids off headings, mark pictures in links and tasks in lists."""
+    """Pair the tags of each text line, take ids off headings, mark linked images and tasks."""
     tokens = state.tokens
     for index, token in enumerate(tokens):
         if token.type != "inline":
@@ -365,7 +364,7 @@ def _finish(state):
 
 
 def _paired(children, parser):
-    """Children with tags of the list as tokens of their own, in pairs; every other tag is the text that it is."""
+    """Return children with allowed tags as paired tokens; every other tag stays text."""
     open_tags, closings = [], {}
     for number, child in enumerate(children):
         is_tag = child.type == "tag"
@@ -399,7 +398,7 @@ def _names(open_tags):
 
 
 def _unlink(open_tags):
-    """A link holds no link: one that was opened around another stays text."""
+    """Forget open links, since a link can't contain a link; an outer one stays text."""
     open_tags[:] = [pair for pair in open_tags if pair[0] != "a"]
 
 
@@ -412,7 +411,7 @@ def _may_open(tag, open_tags, parser):
 
 
 def attributes_of(tag):
-    """{name: value} of the attributes of a tag token, the first of each name."""
+    """Return {name: value} of the attributes of a tag token; the first of each name counts."""
     found = {}
     for match in _ATTRIBUTES.finditer(tag.meta["attributes"]):
         value = match[2] or ""
@@ -421,7 +420,7 @@ def attributes_of(tag):
 
 
 def _target(tag, parser):
-    """Where an `a` leads, if that is an address that Markdown takes."""
+    """Return the address of an `a` if Markdown accepts it."""
     address = attributes_of(tag).get("href", "").strip()
     address = parser.normalizeLink(address) if address else ""
     return address if address and parser.validateLink(address) else None
@@ -469,7 +468,7 @@ def _opened(child, name, parser):
 
 
 def _picture(child, parser):
-    """An `img` as the image that Markdown would write, if it is one of the web."""
+    """Return an `img` as a Markdown image token if its address is on the web."""
     if _RUNS.search(child.meta["attributes"]):
         return None
     values = attributes_of(child)
@@ -485,7 +484,7 @@ def _picture(child, parser):
 
 
 def _with_linked_pictures(children):
-    """A picture in a link lends the link its words; its own address follows the link."""
+    """Return children in which a linked image gives the link its words and its own link follows."""
     made, waiting, depth = [], [], 0
     for child in children:
         depth += child.nesting if child.type in ("link_open", "link_close") else 0
@@ -503,7 +502,7 @@ def _with_linked_pictures(children):
 
 
 def _take_id(heading, children):
-    """Take `{#id}` from the end of a heading and keep it with the heading."""
+    """Move `{#id}` from the end of a heading's text to the heading."""
     last = next((child for child in reversed(children) if child.type != "comment"), None)
     if last is not None and last.type == "text" and (found := _HEADING_ID.search(last.content)):
         heading.meta["id"] = found[1]
@@ -511,7 +510,7 @@ def _take_id(heading, children):
 
 
 def _mark_task(children):
-    """`[ ]` and `[x]` at the beginning of a list item are an empty box and a ticked one."""
+    """Turn `[ ]` and `[x]` at the start of a list item into an empty or ticked box."""
     first = children[0] if children else None
     if first is not None and first.type == "text" and (found := _TASK.match(first.content)):
         first.content = first.content[found.end() :]

@@ -1,4 +1,4 @@
-"""The drawing behind a picture: a trace from its caption's SHA-256, so that a missing picture still looks meant."""
+"""The placeholder image, drawn from the SHA-256 of a caption, so that a missing image still looks intended."""
 
 import hashlib
 
@@ -16,14 +16,14 @@ _INK_TRACKS = 4
 
 
 def tint_of(caption):
-    """Which of the five tints (0–4) a caption gets; the same caption always the same."""
+    """Return the tint (0–4) of a caption; the same caption always gets the same one."""
     return hashlib.sha256(caption.encode()).digest()[0] % TINTS
 
 
 def placeholder_svg(caption):
-    """An SVG of 1200 × 630 units: seven tracks of bars on a grid of 50, one bar in ink, links to the bar below.
+    """Return an SVG of 1200 × 630 units: seven rows of bars on a grid of 50, one bar in ink, linked.
 
-    Only numbers from the digest reach the markup, never the caption itself. Colours are classes.
+    Only numbers from the digest reach the markup, never the caption. Colours are classes.
     """
     digest = hashlib.sha256(caption.encode()).digest()
     ink_track = digest[1] % _INK_TRACKS
@@ -57,7 +57,7 @@ def placeholder_svg(caption):
 
 
 def _bars(four):
-    """Two or three bars of a track from four bytes: (start, length, tone), from left to right."""
+    """Return two or three bars of a row from four bytes: (start, length, tone), left to right."""
     start, length = four[0] % 9 * UNIT, (2 + four[1] % 6) * UNIT
     bars = [(start, length, _TONES[four[0] >> 5 & 3])]
     start += length + (four[2] % 4) * UNIT + 10

@@ -1,4 +1,4 @@
-"""Dates as the desk and the pages write them everywhere: 24 Nov 2026 23:14."""
+"""The format of dates on all pages: 24 Nov 2026 23:14."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"
