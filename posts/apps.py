@@ -23,7 +23,7 @@ class PostsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register what `migrate` asks of the database first, jobs, listeners, and checks that a site adds."""
+        """Register database checks, jobs, signal handlers, and the checks that a site adds."""
         import_module("alphanode.system_checks")
         import_module("posts.deploy_checks")
         for module in TASK_MODULES:
@@ -37,13 +37,13 @@ class PostsConfig(AppConfig):
 
 
 class AlphaNodeAdminConfig(admin_apps.AdminConfig):
-    """Django's admin with our own site in its place."""
+    """Django's admin with our own site."""
 
     default = False
     default_site = "posts.admin.site.AlphaNodeAdminSite"
 
     def ready(self):
-        """Register our models once the site stands: the package that holds both can't do it on import."""
+        """Register our models once the site exists; the package of both can't do it on import."""
         super().ready()
         for module in (
             "accounts",

@@ -1,4 +1,4 @@
-"""What `check --deploy` asks of the site as it runs."""
+"""What `check --deploy` asks of the running site."""
 
 from django.conf import settings
 from django.core.checks import Tags, Warning, register
@@ -9,7 +9,7 @@ from posts.operations.report import reports_lack_addresses
 
 @register(Tags.security, deploy=True)
 def proxy_sends_addresses(app_configs, **options):
-    """A Warning where a proxy lets readers' reports through without the reader's address."""
+    """Return a Warning if the proxy sent a reader's report today without the reader's address."""
     try:
         if not settings.BEHIND_PROXY or not reports_lack_addresses():
             return []

@@ -1,4 +1,4 @@
-"""Refusals: what an operation raises, in words that a person can act on."""
+"""Refusals: what an operation raises, in words that tell a person what to do."""
 
 from django.core.exceptions import PermissionDenied
 
@@ -9,7 +9,7 @@ LONG_WORDS = 10_000
 
 
 class Refused(Exception):
-    """The operation would break a rule. `obstacles` names all that stand in the way, not only the first."""
+    """The operation would break a rule. `obstacles` names all the reasons, not only the first."""
 
     def __init__(self, *obstacles):
         self.obstacles = obstacles
@@ -25,7 +25,7 @@ class HeadMoved(Refused):
 
 
 class PageMoved(Refused):
-    """What readers see changed meanwhile, so that the act would do something else than its form said."""
+    """What readers see changed meanwhile, so that the action would do something else than its form said."""
 
     def __init__(self, post):
         self.post = post
@@ -44,16 +44,16 @@ def require(by, permission):
 
 
 def require_person(by, permission):
-    """As `require`, and a program may not do it either: somebody has to answer for it."""
+    """Raise NotAllowed like require(), and also for a program: a person has to be responsible."""
     if by is None:
         raise NotAllowed("Only a person may do that, and it has to be said who.")
     require(by, permission)
 
 
 def checked_words(text, *, name, limit=SHORT_WORDS):
-    """`text` without white space around it; Refused when no database could keep it or it is over `limit` characters.
+    """Return `text` without surrounding white space; Refused if it can't be stored or exceeds `limit` characters.
 
-    Raw fields of a form and arguments of a command come through here, and both engines must say the same.
+    Raw form fields and command arguments come through here, so that both engines give the same answer.
     """
     text = text.strip()
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):

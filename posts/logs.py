@@ -1,4 +1,4 @@
-"""One JSON object a line on standard error, with the id of the request or of the background job in each."""
+"""The log: one JSON object a line on standard error, with the id of the request or background job."""
 
 import contextvars
 import json
@@ -26,12 +26,15 @@ def _add_ids(logger, method, event):
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record):
-        """The line of a record; log_hit has made its own."""
+        """Return the line of a record; log_hit() has made its own."""
         return getattr(record, "line", None) or super().format(record)
 
 
 def json_formatter():
-    """The formatter of the logging configuration; JSON escapes control characters, so no line can be forged."""
+    """Return the formatter of the logging configuration.
+
+    JSON escapes control characters, so nobody can forge a line.
+    """
     return _Formatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
@@ -51,12 +54,12 @@ def json_formatter():
 
 
 def request_id_for(sent):
-    """The id of a request: `sent` if that is a sane one (ask only a proxy of ours for it), else a new one."""
+    """Return `sent` if it is a well-formed request id, else a new one. Pass only ids from our proxy."""
     return sent if sent and _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def log_hit(identifier, **values):
-    """The line of a request with that id which no view saw, in the form of all others.
+    """Return the line of a request that no view saw, in the format of all others.
 
     values: method, path, route, status, ms.
     """

@@ -1,6 +1,6 @@
-"""What counts as a fault of the database that passes, and what a reader, a program and the log are told of it.
+"""Which database errors are temporary outages, and what readers, programs and the log are told.
 
-A statement that is wrong is none: that stays an error of ours, with all that the log can say about it.
+An invalid statement is not an outage: it stays an error of ours, with all details in the log.
 """
 
 import logging
@@ -19,7 +19,7 @@ API_PATH = "/api/"
 
 @dataclass(frozen=True)
 class Outage:
-    """title, text: for a reader; log: the beginning of a line of the log, or of a message of a command."""
+    """One kind of outage. title, text: for a reader. log: the start of a log line or of a command's message."""
 
     title: str
     text: str
@@ -58,7 +58,7 @@ _BY_SQLITE_CODE = {5: BUSY, 6: BUSY, 8: READ_ONLY, 10: AWAY, 13: FULL, 14: AWAY}
 
 
 def outage_of(error):
-    """The Outage that an exception speaks of, or None."""
+    """Return the Outage behind an exception, or None."""
     if not isinstance(error, Error):
         return None
     cause = error.__cause__ or error
@@ -71,7 +71,7 @@ def outage_of(error):
 
 
 def unavailable(request, error):
-    """The answer 503 to a request that met an Outage, and a line in the log; None for any other error."""
+    """Return a 503 answer for a request that met an Outage, and log it; None for any other error."""
     if (outage := outage_of(error)) is None:
         return None
     if not getattr(error.__cause__, "is_logged", False):
@@ -90,10 +90,10 @@ def unavailable(request, error):
 
 
 def is_for_programs(request):
-    """Whether a request asks for JSON."""
+    """Return whether a request asks for JSON."""
     return request.path_info.startswith(API_PATH) or request.path_info.endswith(".json")
 
 
 def first_line(error):
-    """The first line of an error's text, or nothing."""
+    """Return the first line of an error's text, or ""."""
     return str(error).strip().partition("\n")[0]

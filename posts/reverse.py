@@ -1,4 +1,4 @@
-"""Addresses of the site. A page names forty of them, and Django's reverse() looks through its patterns for each."""
+"""Fast reverse(). A page has forty addresses, and Django's reverse() searches its patterns for each."""
 
 import re
 from functools import lru_cache
@@ -11,7 +11,7 @@ _is_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
 
 def address(name, *parts):
-    """What reverse(name, args=parts) gives: the path of the view `name`."""
+    """Return reverse(name, args=parts): the path of the view `name`."""
     if parts and _is_plain(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
         return last.join(around)
     return _reversed(get_script_prefix(), name, *parts)
@@ -19,7 +19,7 @@ def address(name, *parts):
 
 @lru_cache(maxsize=256)
 def _around(prefix, name, *first):
-    """What stands before and after the last part of an address; None where that is one of a few words."""
+    """Return what is before and after the last part of an address; None if that part is one of a few words."""
     try:
         before, _, after = reverse(name, args=[*first, _LAST]).partition(_LAST)
     except NoReverseMatch:

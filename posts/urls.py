@@ -5,7 +5,7 @@ from posts.public.api import views as api
 
 
 class KindsConverter:
-    """The word of a kind of terms: stacks, tools…"""
+    """The plural word of a kind of terms: stacks, tools and so on."""
 
     regex = "|".join(lists.KINDS)
 

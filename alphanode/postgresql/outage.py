@@ -1,4 +1,4 @@
-"""What this process knows of a database that is away, so that its requests don't all wait for it one by one."""
+"""What this process knows about an outage of the database, so that requests don't all wait for it."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ TRY_SECONDS = 1.0
 
 
 class DatabaseAway(psycopg.OperationalError):
-    """The database is known to be away, and the log says so already; nobody waited to find out."""
+    """The database is known to be away. The log already says so."""
 
     is_logged = True
 
@@ -28,7 +28,7 @@ class DatabaseAway(psycopg.OperationalError):
 
 
 class Outage:
-    """Whether the database can't be reached. clock() → seconds."""
+    """Whether the database is away. clock() returns seconds."""
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock
@@ -39,8 +39,11 @@ class Outage:
         self.reason = ""  # why the last try to connect failed
 
     def seconds_to_wait(self):
-        """How long the caller may try to connect, after which it says `came_back` or `went_away`; raises DatabaseAway
-        where another one tries, or tried a moment ago."""
+        """Return the seconds for which the caller may try to connect.
+
+        The caller then calls `came_back` or `went_away`. Raises DatabaseAway if another caller is trying or has just
+        tried.
+        """
         with self._lock:
             if self._try_after is None:
                 return WAIT_SECONDS
@@ -51,8 +54,7 @@ class Outage:
 
     @contextlib.contextmanager
     def waiting(self):
-        """For what goes on when the first moment brought no connection; raises DatabaseAway where enough others
-        wait."""
+        """Hold a place among those that wait after a first failed attempt; DatabaseAway if enough others wait."""
         with self._lock:
             if self._waiting >= MOST_WAITING:
                 raise DatabaseAway
@@ -64,7 +66,7 @@ class Outage:
                 self._waiting -= 1
 
     def went_away(self, reason):
-        """From now on requests are refused at once, but for one in a while."""
+        """Refuse requests at once from now on, except one that tries from time to time."""
         with self._lock:
             is_news = self._try_after is None
             self._try_after, self._is_tried = self._clock() + TRY_AGAIN_SECONDS, False
@@ -74,7 +76,7 @@ class Outage:
             )
 
     def came_back(self):
-        """The database answered."""
+        """Note that the database answered."""
         if self._try_after is None:
             return
         with self._lock:

@@ -1,7 +1,7 @@
-"""Leaves in the audit trail who signed in, out or failed to, and whose rights or password changed by whose hand.
+"""Records in the audit trail sign-ins, failed sign-ins, and changed rights and passwords.
 
-Sign-ins and rights are noted when they come through the site's own pages: an operator with a shell writes the database
-anyway. A changed password is noted wherever it is saved, so that `manage.py changepassword` leaves a trace as well.
+Sign-ins and rights are recorded if they come through the site's own pages; an operator with a shell can write to the
+database anyway. A changed password is recorded wherever it is saved, also by `manage.py changepassword`.
 """
 
 import contextvars
@@ -18,7 +18,7 @@ RIGHTS = ("is_active", "is_staff", "is_superuser")
 
 
 class AccountTrailMiddleware:
-    """Remembers the request at hand, so that a changed right can be laid to the person who changed it."""
+    """Remembers the current request, so that a changed right is attributed to the person who made it."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -47,7 +47,7 @@ def _signed_out(sender, request, user, **signal):
 
 
 def _failed(sender, credentials, request=None, **signal):
-    """The name is kept only where such an account exists: people type passwords into the wrong field."""
+    """Record a failed sign-in. The name is kept only if such an account exists: people mistype passwords there."""
     if _request.get() is None:
         return
     name = str(credentials.get(get_user_model().USERNAME_FIELD) or "")
@@ -108,7 +108,7 @@ def _given_or_taken(sender, instance, action, reverse, model, pk_set, **signal):
 
 
 def connect():
-    """Listen from now on; called once when the apps are ready."""
+    """Connect the signal handlers. Called once when the apps are ready."""
     user_model = get_user_model()
     user_logged_in.connect(_signed_in, dispatch_uid="trail signed in")
     user_logged_out.connect(_signed_out, dispatch_uid="trail signed out")

@@ -3,9 +3,9 @@ from posts.models import AuditEntry
 
 
 def note_audit(action, *, post=None, by, revision=None, before=None, detail=""):
-    """Leave who did what, when, about which text; return the AuditEntry.
+    """Record who did what, when, about which text; return the AuditEntry.
 
-    revision: the text that it is about. before: the Revision that stood in its place until now, if one did.
+    revision: the text that it is about. before: the Revision that it replaced, if any.
     """
     return AuditEntry.objects.create(
         action=action,

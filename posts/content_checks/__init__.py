@@ -1,4 +1,4 @@
-"""What the site itself finds in a text before a person decides about it. docs/checks.md says what each check asks for.
+"""Checks of a text before a person decides about it. docs/checks.md describes each check.
 
 A check is a small function, registered under an id:
 

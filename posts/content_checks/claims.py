@@ -1,4 +1,4 @@
-"""What the record claims of its text, and the text contradicts."""
+"""Checks of the record's claims against its text."""
 
 import math
 
@@ -39,7 +39,7 @@ def claim_image_heavy(text):
 
 
 def reading_minutes(words):
-    """Minutes that a text of so many words takes, at least 1."""
+    """Return the reading time of a number of words in minutes, at least 1."""
     return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 

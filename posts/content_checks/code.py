@@ -1,4 +1,4 @@
-"""Code blocks that do not parse. Nothing is executed: the texts go through parsers alone."""
+"""Checks for code blocks that do not parse. Nothing is executed: the texts only go through parsers."""
 
 import ast
 import json
@@ -34,7 +34,7 @@ _warnings_lock = threading.Lock()
 
 @check("code-syntax", "advises")
 def code_syntax(text):
-    """Python, JSON, YAML and TOML blocks that their parser refuses."""
+    """Yield the Python, JSON, YAML and TOML blocks that their parser refuses."""
     number, unread = 0, {}
     for field, block in text.blocks:
         if not block.is_code:
@@ -60,11 +60,11 @@ def code_syntax(text):
 
 
 class NotRead(Exception):
-    """No parser read this code; the message is its language, and why if one could have."""
+    """No parser read this code. The message is its language, and the reason if a parser exists."""
 
 
 def _problem_of(code, language):
-    """syntax_problem() of a block by the name of its language."""
+    """Return syntax_problem() for a block, by the name of its language."""
     if not code.strip() or language in _NO_CODE:
         return None
     if language not in _LANGUAGES:
@@ -80,11 +80,11 @@ def _problem_of(code, language):
 
 
 def syntax_problem(name, code):
-    """(line or None, what its parser says) when `code` is no valid `name` (Python, JSON, YAML, TOML); else None.
+    """Return (line or None, the parser's message) if `code` is not valid `name`, else None.
 
-    Fragments pass: what only lacks its surroundings (an indented block, `return` outside of a function, JSON pairs
-    without braces), sessions with prompts by the lines that were typed, and templates with any word in their place, and
-    lines of dots. Raises ValueError, RecursionError or MemoryError where the parser does.
+    name: Python, JSON, YAML or TOML. Fragments pass: indented blocks, `return` outside of a function, JSON pairs
+    without braces, sessions with prompts (by their typed lines), templates (with any word in their place) and lines
+    of dots. Raises ValueError, RecursionError or MemoryError if the parser does.
     """
     if not code.strip():
         return None
@@ -144,12 +144,12 @@ def _python(code):
 
 
 def _indented(code):
-    """A block of a function or class that stands alone: its own first line may be indented less than the rest."""
+    """Return a block of a function or class as a whole function; its first line may be indented less."""
     return "async def fragment():\n" + textwrap.indent(code, "    ") + "\n    pass"
 
 
 def _parsed(code):
-    """The first SyntaxError of Python code as (line, words), or None."""
+    """Return the first SyntaxError of Python code as (line, message), or None."""
     try:
         with _warnings_lock, warnings.catch_warnings():
             # A wrong escape in somebody's text is no warning of this program.

@@ -1,4 +1,4 @@
-"""Images: where they are from, what is said about them, where they are placed."""
+"""Checks of images: their sources, their descriptions and their positions in the text."""
 
 import re
 
@@ -32,7 +32,7 @@ def image_host(text):
 
 @check("dead-placement", "stops")
 def dead_placement(text):
-    """Readers would see "(Image 7 does not exist)" or the bare word "[checklist]"."""
+    """Yield placements where readers would see "(Image 7 does not exist)" or the word "[checklist]"."""
     placed, checklist_placed = set(), False
     for field, block in text.blocks:
         for style in dict.fromkeys(style for style in block.styles if style.is_image):

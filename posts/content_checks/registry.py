@@ -1,4 +1,4 @@
-"""Which checks there are, and how a text goes through all of them."""
+"""The registered checks, and how a text goes through all of them."""
 
 import hashlib
 import logging
@@ -21,9 +21,9 @@ FAILED_STOPPING = f"{FAILED} This check can prevent an approval. Check its point
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding. `stops`: an approval is refused while it stands; else it only advises.
+    """One finding. `stops`: it prevents an approval while it exists; otherwise it is advice.
 
-    pointer: the JSON Pointer of what it is about; count: how many things it is about ("Images 1, 2 and 5": 3).
+    pointer: the JSON Pointer of the place. count: the number of things it is about ("Images 1, 2 and 5": 3).
     """
 
     check: str
@@ -34,16 +34,16 @@ class Finding:
 
     @property
     def place(self):
-        """The field that it is about ("flags.has_images"); "" where the message names the place."""
+        """The field that it is about ("flags.has_images"), or "" if the message names the place."""
         parts = [part for part in self.pointer.split("/")[1:] if not part.isdecimal()]
         return "" if parts[:1] == ["image_sources"] else ".".join(parts)
 
 
 @dataclass(frozen=True)
 class Unread:
-    """What a check did not read, in words that say how much of what: no fault of the text, and no tick either.
+    """What a check did not read, and how much of it. It is neither a fault of the text nor a pass.
 
-    failed: the check raised an error, so that it may find something in the text once it is repaired.
+    failed: the check raised an error, so it may find something once it is repaired.
     """
 
     message: str
@@ -53,15 +53,18 @@ class Unread:
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check: its id, whether it stops an approval, and the function."""
+    """A registered check: its id, whether it prevents an approval, and the function."""
 
     id: str
     severity: str
     function: object
 
     def results(self, text):
-        """([Finding], [Unread]) of a CheckedText; of findings MAX_TOLD at the most and one that says how many are
-        left. An error in the function is logged, and what it found before stays."""
+        """Return ([Finding], [Unread]) of a CheckedText.
+
+        At most MAX_TOLD findings, and one that says how many more there are. If the function raises, the error is
+        logged and its findings so far are kept.
+        """
         text.blocks_were_asked_for = False
         found, unread = [], []
         try:
@@ -91,9 +94,9 @@ _checks = {}
 def check(name, severity):
     """Register a function CheckedText → iterable of (message, JSON Pointer[, count]) as the check `name`.
 
-    severity: "stops" (an approval is refused while it finds something) or "advises". The message says what to do.
-    It yields an Unread for what it had to leave out; blocks that the text has none of are noted without that.
-    The function executes nothing of the text, and takes a time that grows no faster than the text does.
+    severity: "stops" (findings prevent an approval) or "advises". The message says what to do. The function yields an
+    Unread for what it had to leave out; missing blocks of an unparsed text are noted without it. It executes nothing
+    of the text, and its running time grows no faster than the text.
     """
     if severity not in SEVERITIES:
         raise ValueError(f"The check {name} has the severity “{severity}”; it takes stops or advises.")
@@ -108,12 +111,12 @@ def check(name, severity):
 
 
 def registered_checks():
-    """{id: Check} in the order in which their findings are shown."""
+    """Return {id: Check} in the order in which findings are shown."""
     return dict(_checks)
 
 
 def results(record):
-    """([Finding], [Unread]) of a record dict: what stops an approval first, else check by check."""
+    """Return ([Finding], [Unread]) of a record dict: findings that prevent an approval first, then by check."""
     found, unread = _results_of_checks(record, _checks.values())
     return sorted(found, key=lambda finding: not finding.stops), unread
 
@@ -129,26 +132,26 @@ def _results_of_checks(record, checks):
 
 
 def findings(record):
-    """Every Finding in a record dict, as results() has them."""
+    """Return every Finding in a record dict, in the order of results()."""
     return results(record)[0]
 
 
 def stopping_results(record):
-    """([Finding], [Unread]) of the checks that refuse an approval."""
+    """Return ([Finding], [Unread]) of the checks that can prevent an approval."""
     return _results_of_checks(record, [check for check in _checks.values() if check.severity == "stops"])
 
 
 def failed_required(unread):
-    """The ids of the checks among these [Unread] that failed and can refuse an approval."""
+    """Return the ids of the checks among these [Unread] that failed and can prevent an approval."""
     return [gap.check for gap in unread if gap.failed and _checks[gap.check].severity == "stops"]
 
 
 def stopping_findings(record):
-    """The findings that refuse an approval."""
+    """Return the findings that prevent an approval."""
     return stopping_results(record)[0]
 
 
 def checks_key():
-    """Sixteen hex digits for all that findings depend on beside the text: version, checks, allowed hosts."""
+    """Return sixteen hex digits for all that findings depend on besides the text: version, checks, allowed hosts."""
     parts = [str(CHECKS_VERSION), *(f"{check.id}:{check.severity}" for check in _checks.values())]
     return hashlib.sha256("\n".join([*parts, *sorted(settings.IMAGE_HOSTS)]).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""What generators, chat windows and template engines leave in a text: seen by readers, meant for nobody.
+"""Checks for residue: what generators, chat windows and template engines leave in a text by mistake.
 
-Code is never looked at, in blocks or in a line: an article about these things shows them there. What stands between
-quotation marks or in a quotation is what somebody else said.
+Code is never searched, in blocks or inline, because an article about these things shows them there. Quotations are
+somebody else's words and are not searched either.
 """
 
 import re
@@ -97,7 +97,7 @@ _MARKUP = (
 
 @check("residue-thoughts", "stops")
 def residue_thoughts(text):
-    """What a model wrote for itself, or the signs by which a program tells its turns apart."""
+    """Yield a model's notes to itself, and the markers between its turns."""
     yield from _told(
         text,
         _THOUGHTS,
@@ -109,27 +109,27 @@ def residue_thoughts(text):
 
 @check("residue-chat", "stops")
 def residue_chat(text):
-    """A model that speaks of itself, or to the person who asked it."""
+    """Yield sentences in which a model speaks of itself or to the person who asked it."""
     yield from _english_alone(text)
     yield from _told(text, _CHAT, "The text speaks as in a chat with a model", "Delete or rewrite this.")
 
 
 @check("residue-placeholder", "stops")
 def residue_placeholder(text):
-    """Places that were left for somebody to fill."""
+    """Yield places that somebody should have filled in."""
     yield from _english_alone(text)
     yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
 @check("residue-citation", "stops")
 def residue_citation(text):
-    """References that mean something only to the program that made them."""
+    """Yield references that only the program that made them understands."""
     yield from _told(text, _CITATION, "A reference leads nowhere outside the chat", "Name the source, or delete it.")
 
 
 @check("residue-whole-fence", "stops")
 def residue_whole_fence(text):
-    """An article that stands in a block of code as a whole, as chat windows give it to copy."""
+    """Yield an article that is one block of code as a whole, as chat windows offer it for copying."""
     for name in ("intro", "body"):
         blocks = [block for field, block in text.blocks if field == name]
         code = [block for block in blocks if _fence_of(block)]
@@ -149,7 +149,7 @@ def residue_whole_fence(text):
 
 @check("residue-open-fence", "stops")
 def residue_open_fence(text):
-    """A block of code that is never closed: what follows is shown as code."""
+    """Yield a block of code that is never closed, so that the rest of the text is shown as code."""
     for name in ("intro", "body"):
         last = next((block for field, block in reversed(text.blocks) if field == name), None)
         if last is not None and _is_open(last):
@@ -159,14 +159,14 @@ def residue_open_fence(text):
 
 @check("residue-closing", "advises")
 def residue_closing(text):
-    """The way in which chats end; people end articles like this too."""
+    """Yield endings that are usual in chats. People end articles like this too."""
     yield from _english_alone(text)
     yield from _told(text, _CLOSING, "The text says goodbye as a chat does", "Delete it, if no person wrote it.")
 
 
 @check("residue-markup", "advises")
 def residue_markup(text):
-    """Markup that readers see as text."""
+    """Yield markup that readers see as text."""
     for pattern, name in _MARKUP:
         yield from _told(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if it is meant.", False
@@ -174,15 +174,15 @@ def residue_markup(text):
 
 
 def _english_alone(text):
-    """An Unread where the phrases that are looked for are in another language than the text."""
+    """Yield an Unread if the text is in another language than the English phrases searched for."""
     if not text.is_english:
         yield Unread("Only English phrases are looked for, and this text is in another language.")
 
 
 def _told(text, pattern, what, to_do, own_words=True):
-    """A finding for each place with a match: the first of it in words, and how many there are.
+    """Yield one finding for each field with a match: the first match in words, and their number.
 
-    own_words: only in what the text says itself, not in what it quotes.
+    own_words: search only what the text says itself, without quotations.
     """
     for pointer, words, is_quoted in text.passages:
         if own_words:
@@ -195,7 +195,7 @@ def _told(text, pattern, what, to_do, own_words=True):
 
 
 def _is_open(block):
-    """Whether a fenced block has no line that closes it."""
+    """Return whether a fenced block has no closing line."""
     fence = _fence_of(block)
     if not fence:
         return False
@@ -204,13 +204,13 @@ def _is_open(block):
 
 
 def _fence_of(block):
-    """The signs that open a block of code; empty if it is none, or an indented one."""
+    """Return the characters that open a block of code; "" for an indented block or any other."""
     match = _FENCE.match(block.source) if block.is_code else None
     return match[1] if match else ""
 
 
 def _is_article(block):
-    """Whether a block of code holds Markdown or HTML of an article."""
+    """Return whether a block of code contains an article in Markdown or HTML."""
     language = block.language.lower()
     if language in _MARKDOWN:
         return True

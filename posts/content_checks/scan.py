@@ -1,6 +1,6 @@
-"""Reads the texts that came in since the last time, whatever door they came by: their findings and their twins.
+"""Reads new texts, whatever way they came in: stores their findings and their near-duplicates.
 
-Revisions are numbered as they are made and never change, so the newest number seen is all there is to keep.
+Revisions are numbered as they are made and never change, so the newest number seen is the whole checkpoint.
 """
 
 from datetime import timedelta
@@ -20,10 +20,10 @@ OVERLAP_TIME = timedelta(minutes=2)
 
 
 def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
-    """Store findings and twins of every text that is newer than the last one seen; return (texts checked, sketched).
+    """Store findings and near-duplicates of texts newer than the checkpoint; return (checked, sketched).
 
-    Works in sets of CHUNK; stopped anywhere, it goes on where it was. on_checkpoint: called between sets, may raise.
-    from_start reads all texts again for which nothing is stored, as after a change of the checks.
+    Works in sets of CHUNK; if stopped, it continues there. on_checkpoint: called between sets, may raise. from_start:
+    read all texts that have nothing stored, as after a change of the checks.
     """
     scan, _ = TextScan.objects.get_or_create(name="texts")
     after = 0 if from_start else _begin(scan.revision_id)
@@ -42,6 +42,6 @@ def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
 
 
 def _begin(seen):
-    """The number after which a scan begins that has seen all up to `seen`."""
+    """Return the number after which a scan starts that has seen everything up to `seen`."""
     settled = Revision.objects.filter(pk__lte=seen, created_at__lt=timezone.now() - OVERLAP_TIME).order_by("-pk")
     return max(0, min(seen - OVERLAP, settled.values_list("pk", flat=True).first() or 0))

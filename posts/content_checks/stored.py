@@ -1,4 +1,4 @@
-"""Findings kept per text, made in sets in the background: a queue asks for a hundred thousand of them at once."""
+"""Findings stored per text, computed in sets in the background: a queue reads a hundred thousand at once."""
 
 from dataclasses import asdict
 
@@ -15,9 +15,9 @@ _MAX_COUNT = 32_767
 
 
 def results_of(revision):
-    """([Finding], [Unread]) of a Revision: as stored, else computed on the spot. Writes nothing, so a GET may ask.
+    """Return ([Finding], [Unread]) of a Revision: stored, else computed now. Writes nothing, so a GET may call it.
 
-    A check that failed in the background is asked again: it may have been repaired since.
+    A check that failed in the background runs again: it may have been repaired since.
     """
     stored = CheckResult.objects.filter(fingerprint=revision.fingerprint, checks_key=checks_key()).first()
     if stored is None or any(result.get("failed") for result in stored.findings):
@@ -27,19 +27,21 @@ def results_of(revision):
 
 
 def results_of_post(post):
-    """([Finding], [Unread]) of the proposed text of a post: results_of(), and what is known of the post beside it."""
+    """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
     found, unread = results_of(post.head_revision)
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 
 def findings_beside_text(post):
-    """[Finding] that no check of one record makes: the head that an import did not read, and the posts that the
-    proposed text repeats, as last compared."""
+    """Return the [Finding] that no check of one record makes.
+
+    These are front matter that an import could not read, and near-duplicates from the last comparison.
+    """
     return [*_unread_head(post), *near_duplicate_findings(post)]
 
 
 def _unread_head(post):
-    """A Finding while the line by which an import knew a head that it could not read stands in the proposed text."""
+    """Return a Finding while the first line of unread front matter is still in the proposed text."""
     details = post.holds.filter(reason=HoldReason.UNREAD).values_list("detail", flat=True)
     line = "".join(details).partition(": ")[2]
     if not line or line not in post.head_revision.snapshot.get("body", ""):
@@ -52,14 +54,14 @@ def _unread_head(post):
 
 
 def uncompared(post):
-    """[Unread] while the background has not compared the proposed text with other posts."""
+    """Return [Unread] while the background has not compared the proposed text with other posts."""
     if TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
         return []
     return [Unread("Not compared with other posts yet.", NEAR_DUPLICATES)]
 
 
 def near_duplicate_findings(post):
-    """A Finding for each post whose text this one repeats; made in the background, so none for a text just saved."""
+    """Return a Finding for each near-duplicate; none for a text that was just saved."""
     if uncompared(post):
         return []
     return [
@@ -74,9 +76,9 @@ def near_duplicate_findings(post):
 
 
 def check_revisions(ids):
-    """Store the findings of the Revisions with these primary keys that have none; return how many were made.
+    """Store the findings of the Revisions with these primary keys that have none; return their number.
 
-    Works in sets of CHUNK, each its own transaction; run twice at once or again, it comes out the same.
+    Works in sets of CHUNK, each its own transaction. Running it twice, even at once, has the same result.
     """
     key, made = checks_key(), 0
     ids = list(ids)

@@ -1,4 +1,4 @@
-"""Headings and sections."""
+"""Checks of headings and sections."""
 
 from posts.content_checks.registry import Unread, check
 from posts.rendering.blocks import comments_in, words_in
@@ -9,7 +9,7 @@ MIN_SECTION_WORDS = 8
 
 @check("heading-skip", "advises")
 def heading_skip(text):
-    """A level that skips one is a hole in the outline: our pages close it, other readers of the record do not."""
+    """Yield headings that skip a level. Our pages correct this; other readers of the record don't."""
     last = 0
     for field, block in text.blocks:
         if block.kind == "heading":
@@ -24,7 +24,7 @@ def heading_skip(text):
 
 @check("thin-section", "advises")
 def thin_section(text):
-    """A heading with next to nothing below it."""
+    """Yield headings with almost nothing below them."""
     if not text.has_words:
         yield Unread("The script puts no spaces between words, so the length of sections was not checked.")
         return
@@ -35,7 +35,7 @@ def thin_section(text):
 
 
 def _sections(text):
-    """(heading, field, words) of each section that holds nothing but paragraphs."""
+    """Yield (heading, field, words) of each section that contains only paragraphs."""
     heading, words, is_full = None, 0, False
     for field, block in [*text.blocks, (None, None)]:
         if block is None or block.kind == "heading":
@@ -53,7 +53,7 @@ def _sections(text):
 
 @check("comment", "advises")
 def comment(text):
-    """HTML comments: the page leaves them out, the record that anybody may read has them."""
+    """Yield HTML comments: pages leave them out, but anybody can read them in the record."""
     for field, block in text.blocks:
         for words in comments_in(block):
             yield (
@@ -65,7 +65,7 @@ def comment(text):
 
 @check("not-taken-apart", "advises")
 def not_taken_apart(text):
-    """The checks of code, headings and places of images read blocks, and there are none of such a text."""
+    """Yield a finding for an unparsed text, which the checks of code, headings and images can't read."""
     if not text.is_parsed:
         yield (
             "The text is too long, too deep or has too many signs to be taken apart; its code, headings and places of "

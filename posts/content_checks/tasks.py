@@ -1,4 +1,4 @@
-"""The job that reads new texts: findings for the queue, and posts that repeat each other."""
+"""The job that reads new texts: findings for the queue, and near-duplicates."""
 
 from datetime import timedelta
 
@@ -9,5 +9,5 @@ from posts.jobs.registry import job
 
 @job("read new texts", every=timedelta(seconds=30))
 def read_new_texts():
-    """Run the checks on texts that came in since the last time, and compare them with all others."""
+    """Check texts that came in since the last run, and compare them with all others."""
     scan_new_texts(on_checkpoint=stop_if_asked)

@@ -1,4 +1,4 @@
-"""A record as the checks read it: its blocks, its words, its code, each made out once."""
+"""A record as the checks read it: its blocks, words and code, each computed once."""
 
 import re
 from functools import cached_property
@@ -16,19 +16,19 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 def spaced_words(text):
-    """The words of a text in small letters with one space before, between and after them: " node js "."""
+    """Return the words of a text in lower case with a space before, between and after them: " node js "."""
     return " ".join(["", *_WORD.findall(text.casefold()), ""])
 
 
 def _shown(token, style):
-    """What a token is in a passage: code is elsewhere, a comment is seen by no reader, a note's mark is a number."""
+    """Return a token as passages have it: code becomes "…", comments and note references are left out."""
     if "code" in style.formats:
         return "…"
     return "" if style.formats & {"comment", "note"} else token
 
 
 class CheckedText:
-    """`record` (a dict) with what several checks ask about it."""
+    """A `record` (a dict) with what several checks need of it."""
 
     def __init__(self, record):
         self.record = record
@@ -42,7 +42,7 @@ class CheckedText:
 
     @property
     def blocks(self):
-        """[(field, Block)] of intro and body. A text too long to be parsed comes as blocks of its source."""
+        """[(field, Block)] of intro and body. A text too long to parse comes as blocks of its source."""
         self.blocks_were_asked_for = True
         return self._blocks
 
@@ -52,7 +52,7 @@ class CheckedText:
 
     @cached_property
     def unparsed_fields(self):
-        """Those of intro and body that were too long or too complex to be taken apart."""
+        """Those of intro and body that were too long or too complex to parse."""
         return list(dict.fromkeys(field for field, block in self._blocks if block.kind == "source"))
 
     @property
@@ -68,8 +68,10 @@ class CheckedText:
 
     @cached_property
     def is_english(self):
-        """Whether phrases in English can be looked for: the record says so or names no language, and the letters are
-        Latin ones."""
+        """Whether English phrases can be searched for.
+
+        The record says English or names no language, and the letters are Latin.
+        """
         language = self.record.get("language", "").casefold()
         if language and not re.match(r"en(?:g|glish)?\b", language):
             return False
@@ -77,13 +79,16 @@ class CheckedText:
 
     @cached_property
     def has_words(self):
-        """False where most letters are of a script that puts no spaces between words, so that none can be counted."""
+        """False if most letters are of a script without spaces between words, which can't be counted."""
         return sum(bool(_UNSPACED.match(character)) for character in self._sample) <= len(self._sample) / 2
 
     @property
     def passages(self):
-        """[(JSON Pointer, words, whether it is a quotation)] of what readers see as text: each block that is no code,
-        with “…” for code in it, and the texts of one line. A text that was not taken apart has no blocks."""
+        """[(JSON Pointer, words, whether it is a quotation)] of what readers see as text.
+
+        Each block that is not code, with “…” for code in it, and the texts of one line. An unparsed text has no
+        blocks.
+        """
         self.blocks_were_asked_for = True
         return self._passages
 
@@ -104,10 +109,10 @@ class CheckedText:
 
     @cached_property
     def word_count(self):
-        """How many words intro and body have, code too."""
+        """The number of words of intro and body, including code."""
         return sum(words_in(self.record.get(field, "")) for field in ("intro", "body"))
 
     @cached_property
     def spaced_text(self):
-        """Title, intro and body as spaced_words(): a name stands in it when its spaced_words() do."""
+        """Title, intro and body as spaced_words(). A name is in it if its spaced_words() are."""
         return spaced_words("\n".join(self.record.get(field, "") for field in ("title", "intro", "body")))

@@ -1,1 +1,1 @@
-"""Tools for the database: prepared queries, the change log, walks along keys."""
+"""Database tools: prepared queries, the change log, keyset walks."""

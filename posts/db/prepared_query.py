@@ -1,5 +1,7 @@
-"""Queries whose SQL is made once, and on PostgreSQL planned once by each connection. For a page that is asked for a
-thousand times a second, writing and planning the statement takes ten times as long as answering it."""
+"""Queries whose SQL is compiled once, and on PostgreSQL planned once for each connection.
+
+For a page with a thousand requests a second, compiling and planning take ten times as long as the answer.
+"""
 
 import contextlib
 import copy
@@ -25,9 +27,9 @@ _MARKS = {
 class PreparedQuery:
     """A queryset in which some values change from call to call.
 
-    make: gives the queryset for its values, by name; kinds: name=str, int, datetime, or list for the values of an
-    `among`, as make takes them. Gives what the queryset itself would: objects with related ones and annotations, or the
-    rows of a values_list. The SQL is that of the engine and settings at hand when it is made.
+    make: returns the queryset for its values, by name. kinds: the type of each value, name=str, int, datetime, or
+    list for the values of an `among`. It returns what the queryset would: objects with related ones and annotations,
+    or the rows of a values_list. The SQL is that of the engine and settings when it is compiled.
     """
 
     def __init__(self, make, **kinds):
@@ -48,7 +50,7 @@ class PreparedQuery:
             raise ValueError("a prepared query needs each of its values among its parameters")
 
     def _adapted(self, values):
-        """The values as the lookups give them to the engine at hand."""
+        """Return the values in the form in which lookups pass them to this engine."""
         if values.keys() != self._kinds.keys():
             raise ValueError(f"this query takes {', '.join(sorted(self._kinds))}")
         connection, adapted = connections[self._alias], {}
@@ -61,7 +63,7 @@ class PreparedQuery:
         return adapted
 
     def _answered(self, values):
-        """A compiler that has asked, with what it was told. Threads share what was made, never the connection."""
+        """Return a compiler and the rows of its answer. Threads share the SQL, never the connection."""
         values = self._adapted(values)
         parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
         compiler = copy.copy(self._compiler)
@@ -70,12 +72,12 @@ class PreparedQuery:
         return compiler, [planned_rows(compiler.connection, self._sql, parameters)]
 
     def rows(self, **values):
-        """A list of the rows (tuples) of a values_list with these values."""
+        """Return a list of the rows (tuples) of a values_list with these values."""
         compiler, chunks = self._answered(values)
         return list(compiler.results_iter(chunks, tuple_expected=True))
 
     def objects(self, **values):
-        """A list of the objects with these values."""
+        """Return a list of the objects with these values."""
         compiler, chunks = self._answered(values)
         compiler.execute_sql = lambda **options: chunks
         # All that Django's own way from rows to objects asks of a queryset.
@@ -84,12 +86,12 @@ class PreparedQuery:
         return list(ModelIterable(ready))
 
     def first(self, **values):
-        """The first of `objects`, or None."""
+        """Return the first of objects(), or None."""
         return next(iter(self.objects(**values)), None)
 
 
 def planned_rows(connection, sql, parameters):
-    """The rows that a statement gives which is asked over and over with other values."""
+    """Return the rows of a statement that is asked repeatedly with different values."""
     with _cursor(connection) as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall()
@@ -97,7 +99,7 @@ def planned_rows(connection, sql, parameters):
 
 @contextlib.contextmanager
 def _cursor(connection):
-    """A cursor that has the engine keep the plans of its statements, where settings.DATABASES lets it."""
+    """Return a cursor that lets the engine keep query plans, if settings.DATABASES allows it."""
     if connection.vendor != "postgresql":  # SQLite's driver keeps them by itself
         with connection.cursor() as cursor:
             yield cursor
@@ -109,14 +111,14 @@ def _cursor(connection):
 
 
 class _PlanningCursor(ServerBindingCursor):
-    """Sends values apart from the statement, which the server then plans once and knows by a name."""
+    """Sends values separately from the statement, so that the server plans it once under a name."""
 
     def execute(self, query, params=None, **options):
         return super().execute(query, params, prepare=True, **options)
 
 
 class _LoggedCursor(_PlanningCursor):
-    """Keeps the statement with its values where Django's log of queries reads it."""
+    """Records the statement with its values for Django's query log."""
 
     def execute(self, query, params=None, **options):
         super().execute(query, params, **options)

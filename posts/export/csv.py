@@ -12,10 +12,9 @@ _UNSEEN = re.compile("[\\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202
 
 
 def safe_cell(value):
-    """`value` (text, number, bool, moment, list or None) as the text of a cell; one that a spreadsheet would run gets
-    an apostrophe before it.
+    """Return `value` (text, number, bool, datetime, list or None) as the text of a cell.
 
-    Source: OWASP, "CSV Injection".
+    A value that a spreadsheet would run as a formula gets an apostrophe before it. Source: OWASP, "CSV Injection".
     """
     if value is None:
         return ""
@@ -29,9 +28,9 @@ def safe_cell(value):
 
 
 def csv_lines(header, rows):
-    """Yield CSV (RFC 4180) line by line for an iterable of rows; nothing is held in memory.
+    """Yield CSV (RFC 4180) line by line for an iterable of rows, without holding them in memory.
 
-    It begins with a byte order mark: without one Excel reads UTF-8 as the letters of the machine's language.
+    It begins with a byte order mark, because without one Excel reads UTF-8 in the machine's own encoding.
     """
     line = io.StringIO()
     writer = csv.writer(line)

@@ -1,6 +1,6 @@
-"""Posts and decisions as JSON Lines or CSV: the way to other sites, to spreadsheets, and back to the generator.
+"""Posts and decisions as JSON Lines or CSV, for other sites, spreadsheets and the generator.
 
-Everything is read in small sets by key and handed on at once: flat in memory, and no query stays open while a slow
+Everything is read in small sets by key and passed on at once: memory stays flat, and no query stays open while a slow
 reader takes its time.
 """
 
@@ -39,10 +39,10 @@ CSV_COLUMNS = (
 
 
 def export_posts(stream, *, live=False):
-    """Write one record a line to a binary `stream`, in the order of identities; return how many.
+    """Write one record a line to a binary `stream`, in the order of source ids; return the number.
 
-    The proposed text of every post by default, with the claims and the view count of today; with `live` what readers
-    see, where that was released and is not withdrawn.
+    By default the proposed text of every post, with today's claims and view count. With `live`, what readers see:
+    released posts that are not withdrawn.
     """
     return _write(stream, json_lines(Post.objects.all(), live=live, key="source_id"))
 
@@ -62,7 +62,7 @@ def json_lines(posts, *, live=False, key="pk"):
 
 
 def posts_as_csv(posts):
-    """A queryset of posts as lines of CSV, a row of CSV_COLUMNS for each; no cell of it is run as a formula."""
+    """Yield a queryset of posts as lines of CSV, one row of CSV_COLUMNS each; no cell can run as a formula."""
     columns = (
         "source_id",
         "reference",
@@ -86,11 +86,11 @@ def posts_as_csv(posts):
 
 
 def export_reviews(stream):
-    """Write every decision, oldest first, as a line of JSON to a binary `stream`; return how many. Those that were
-    taken back are left out.
+    """Write every decision that was not undone, oldest first, as JSON Lines to a binary `stream`.
 
-    source_id, fingerprint, version, outcome (approved, approved_in_part, changes_requested, rejected), reason, comment,
-    is_bulk, decided_at and revoked_at (UTC, ISO 8601): what the generator can learn from, and no name of a person.
+    Returns their number. Fields: source_id, fingerprint, version, outcome (approved, approved_in_part,
+    changes_requested, rejected), reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601). The generator
+    can learn from these; no person is named.
     """
     columns = (
         "revision__post__source_id",
@@ -115,7 +115,7 @@ def export_reviews(stream):
 
 
 def json_line(value):
-    """`value` as one line of JSON (bytes): also for programs that end a line where Unicode lets one end."""
+    """Return `value` as one line of JSON (bytes), also for programs that split lines at Unicode line ends."""
     text = dump_json(value)
     if not text.isascii():
         text = text.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -123,7 +123,7 @@ def json_line(value):
 
 
 def issue_lines(batch, kind):
-    """Yield the open rows of one kind that an import kept, as they came (bytes, one a line)."""
+    """Yield the open rows of one kind that an import kept, unchanged (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
     for chunk in in_chunks(issues, ("raw",), "pk"):
         for (raw,) in chunk:
@@ -132,14 +132,14 @@ def issue_lines(batch, kind):
 
 
 def written_issues(stream, batch, kind):
-    """Write what issue_lines gives; return how many."""
+    """Write the result of issue_lines() to `stream`; return the number of rows."""
     return _write(stream, issue_lines(batch, kind))
 
 
 def write_to_file(output, write):
-    """Call `write` with a binary stream to the file `output` ("-": standard output); return what it returns.
+    """Call `write` with a binary stream to the file `output` ("-": standard output); return its result.
 
-    A file is written beside its place and renamed at the end: a reader never finds half of it. Raises OSError.
+    The file is written under another name and renamed at the end, so that nobody reads half of it. Raises OSError.
     """
     if output == "-":
         return write(sys.stdout.buffer)
@@ -156,7 +156,7 @@ def write_to_file(output, write):
 
 
 def in_chunks(rows, columns, key, size=CHUNK):
-    """Lists of tuples of `columns`, `size` rows each, walking the unique column `key`."""
+    """Yield lists of tuples of `columns`, `size` rows each, along the unique column `key`."""
     rows = rows.order_by(key).values_list(key, *columns)
     last = None
     while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:size]):

@@ -1,6 +1,7 @@
-"""Background jobs: registered functions that a worker process runs, again after a failure, once a period, one per key.
+"""Background jobs: registered functions that a worker process runs.
 
-A job is a function with keyword arguments that JSON can hold:
+A failed job is tried again. A job can run once a period, and once per key. It is a function with keyword arguments that
+JSON can hold:
 
     @job("rebuild similar posts", every=timedelta(hours=1))
     def rebuild_similar_posts():
@@ -10,9 +11,9 @@ A job is a function with keyword arguments that JSON can hold:
 
     enqueue_once(rebuild_similar_posts, key="all")
 
-Its module is named in TASK_MODULES of posts/apps.py. It may be run twice (a worker can die after the work and before it
-could say so): what it does must come out the same. Long jobs work in chunks, each one transaction that also moves a
-checkpoint of their own, with `stop_if_asked()` between two.
+Add its module to TASK_MODULES in posts/apps.py. A job may run twice, because a worker can die after the work and before
+it records the result; both runs together must have the same effect as one. Long jobs work in chunks, each one
+transaction that also moves a checkpoint of their own, with `stop_if_asked()` between two chunks.
 """
 
 from posts.jobs.backend import enqueue_once

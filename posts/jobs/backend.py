@@ -1,4 +1,4 @@
-"""Puts a job into the queue: a row of django-tasks-db and our row beside it, in the caller's transaction."""
+"""Adds a job to the queue: a row of django-tasks-db and our own row, in the caller's transaction."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -53,11 +53,11 @@ def enqueue_once(
     by: User | None = None,
     **arguments: Any,
 ) -> "JobRun":
-    """Ask for a run of the job `task` with these arguments; return its JobRun.
+    """Request a run of the job `task` with these arguments; return its JobRun.
 
-    While a run of the same job and key waits or runs, asking again is asking for that one: it is returned as it is,
-    with the arguments that it has. key: 1 to 200 characters. run_after: an aware datetime, not before then; by: the
-    person who asked. It is part of the caller's transaction: rolled back with it, seen by a worker after its commit.
+    If a run of the same job and key is waiting or running, return that one unchanged, with its own arguments. key: 1
+    to 200 characters. run_after: an aware datetime, the earliest start. by: the person who asked. The row is part of
+    the caller's transaction: a worker sees it after the commit.
     """
     from posts.models import JobRun
 

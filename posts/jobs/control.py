@@ -8,23 +8,23 @@ should_stop: contextvars.ContextVar[Callable[[], bool] | None] = contextvars.Con
 
 
 class Interrupted(BaseException):
-    """The job ends before its work is done, without having failed: it waits in the queue to go on.
+    """The job ends early without having failed, and waits in the queue to continue.
 
-    No Exception, so that code that survives everything (a bad row, a bad file) does not survive this.
+    It is not an Exception, so that code that catches every exception (a bad row, a bad file) does not catch this.
     """
 
 
 class CutShort(Interrupted):
-    """The worker waits no longer: the job neither ended nor asked whether to stop."""
+    """The worker stops waiting: the job neither ended nor asked whether to stop."""
 
 
 def job_should_stop() -> bool:
-    """Whether the worker was told to end or has lost its claim to this job; False outside of a job."""
+    """Return whether the worker was told to end or has lost this job; False outside of a job."""
     asked = should_stop.get()
     return asked is not None and asked()
 
 
 def stop_if_asked() -> None:
-    """Raise Interrupted if the job should stop. Call it between two chunks, where all that was done is committed."""
+    """Raise Interrupted if the job should stop. Call it between two chunks, when all work is committed."""
     if job_should_stop():
         raise Interrupted

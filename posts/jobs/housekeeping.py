@@ -1,4 +1,4 @@
-"""Jobs that keep the tables of sessions, of changed pages and of jobs themselves small."""
+"""Jobs that keep the tables of sessions, the change log and the jobs themselves small."""
 
 from datetime import timedelta
 
@@ -17,13 +17,13 @@ CHUNK = 500
 
 @job("forget old sessions", every=timedelta(days=1))
 def forget_old_sessions() -> None:
-    """Delete the sessions that have run out."""
+    """Delete expired sessions."""
     call_command("clearsessions")
 
 
 @job("forget old job runs", every=timedelta(days=1))
 def forget_old_job_runs() -> None:
-    """Delete runs that ended well two weeks ago, or failed sixty days ago, and workers that were not heard of since."""
+    """Delete runs that succeeded two weeks ago or failed sixty days ago, and workers silent since."""
     for finished, kept in [
         (DBTaskResult.objects.successful(), KEPT_AFTER_SUCCESS),
         (DBTaskResult.objects.failed(), KEPT_AFTER_FAILURE),
@@ -37,9 +37,9 @@ def forget_old_job_runs() -> None:
 
 @job("forget old page changes", every=timedelta(days=1))
 def forget_old_page_changes() -> None:
-    """Delete what the log of changed pages says of yesterday and before; no cache keeps a page for nearly as long.
+    """Delete rows of the change log older than a day; no cache keeps a page nearly as long.
 
-    The newest line stays: positions go on from it.
+    The newest row stays, because positions continue from it.
     """
     newest = PageChange.objects.order_by("-position").values_list("position", flat=True).first()
     old = PageChange.objects.filter(noted_at__lt=Now() - timedelta(days=1), position__lt=newest or 0)

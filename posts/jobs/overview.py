@@ -1,4 +1,4 @@
-"""How each job stands now, for pages that people watch. Reads only; the number of queries is fixed."""
+"""The state of each job, for pages that people watch. Reads only; the number of queries is fixed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class JobOverview:
-    """One registered job: what it left behind, what of it waits (due_at: the first moment) and runs."""
+    """One registered job: its last runs, what is waiting (due_at: the earliest start) and running."""
 
     definition: JobDefinition
     job: Job
@@ -29,24 +29,24 @@ class JobOverview:
 
     @property
     def next_run_at(self) -> datetime | None:
-        """When it runs next; None if nobody has asked for it."""
+        """When it runs next; None if no run is requested."""
         return self.due_at or self.job.next_run_at
 
     @property
     def is_overdue(self) -> bool:
-        """Whether something should have happened that did not."""
+        """Whether a run that was due has not happened."""
         waits_long = self.due_at is not None and self.now - self.due_at > LONGEST_WAIT
         return waits_long or self.job.is_overdue(every=self.definition.every, now=self.now)
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last attempt that ended was a failure."""
+        """Whether the last finished attempt failed."""
         failed, done = self.job.last_failure_at, self.job.last_success_at
         return failed is not None and (done is None or done < failed)
 
 
 def jobs_overview() -> list[JobOverview]:
-    """A JobOverview for every registered job, by name."""
+    """Return a JobOverview for every registered job, by name."""
     of_now = Q(task__run_after=get_date_max())
     counts = {
         counted["job_name"]: counted
@@ -78,7 +78,7 @@ def jobs_overview() -> list[JobOverview]:
 
 
 def startable_jobs() -> set[str]:
-    """The names of jobs that `run_job` has something to start of: one without a period repeats its newest run."""
+    """Return the names of jobs that can be started; one without a period repeats its newest run."""
     jobs = registered_jobs()
     asked_for = [name for name, definition in jobs.items() if definition.every is None]
     runs = JobRun.objects.filter(job_name__in=asked_for).order_by().values_list("job_name", flat=True).distinct()
@@ -86,5 +86,5 @@ def startable_jobs() -> set[str]:
 
 
 def living_workers() -> list[JobWorker]:
-    """The workers that were heard of within a minute, oldest first."""
+    """Return the workers that reported within a minute, oldest first."""
     return list(JobWorker.objects.filter(seen_at__gt=database_now() - JobWorker.SILENT_AFTER))

@@ -1,4 +1,4 @@
-"""What jobs there are, and how each is run."""
+"""The registered jobs, and how each runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LONGEST_BACKOFF = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class JobDefinition:
-    """How one job is run; `job` explains the fields."""
+    """How one job runs; `job` explains the fields."""
 
     name: str
     task: Task[..., Any]
@@ -24,7 +24,7 @@ class JobDefinition:
     every: timedelta | None
 
     def delay_after(self, failures: int) -> timedelta:
-        """How long to wait after that many failures: the backoff, doubled each time."""
+        """Return how long to wait after a number of failures: the backoff, doubled each time."""
         doubled: timedelta = self.backoff * 2 ** (failures - 1)
         return min(doubled, LONGEST_BACKOFF)
 
@@ -56,14 +56,16 @@ _definitions: dict[str, JobDefinition] = {}
 def job(
     name: str, *, attempts: int = 3, backoff_seconds: int = 30, lease_seconds: int = 60, every: timedelta | None = None
 ) -> Callable[[Callable[..., Any]], Task[..., Any]]:
-    """Register a function as the background job `name` (words for people, 60 characters at most); return its Task.
+    """Register a function as the background job `name` (words for people, at most 60 characters); return its Task.
 
     attempts: how often it is tried before it counts as failed.
-    backoff_seconds: the wait before the second try, doubled before each further one.
-    lease_seconds: a worker that has not renewed its claim for so long counts as dead, and another one takes over. A
-        worker renews it by itself while the function runs, whatever the function does.
-    every: a timedelta for a job that runs by itself, once a period; it must need no arguments. Periods that were
-        missed are caught up by one run.
+
+    backoff_seconds: the wait before the second attempt, doubled before each further one.
+
+    lease_seconds: a worker that has not renewed its lease for this long counts as dead, and another one takes over. A
+    worker renews it automatically while the function runs.
+
+    every: a timedelta for a periodic job, which must need no arguments. One run makes up for all missed periods.
     """
     if every is not None and every < timedelta(seconds=1):
         raise ValueError(f"every is {every}; a period is a second or longer.")
@@ -88,17 +90,17 @@ def job(
 
 
 def registered_jobs() -> dict[str, JobDefinition]:
-    """Every JobDefinition, by the name of the job."""
+    """Return every JobDefinition, by the name of the job."""
     return dict(sorted(_definitions.items()))
 
 
 def definition_of(task_path: str) -> JobDefinition | None:
-    """The JobDefinition whose function stands at `task_path`, or None: a queue outlives the code that filled it."""
+    """Return the JobDefinition of the function at `task_path`, or None: a queue outlives the code."""
     path = FORMER_PATHS.get(task_path, task_path)
     return next((known for known in _definitions.values() if known.task.module_path == path), None)
 
 
 def known_paths() -> set[str]:
-    """Every path, of now or before, under which a run of a registered job may be queued."""
+    """Return every path, current or former, under which a run of a registered job may be queued."""
     paths = {known.task.module_path for known in _definitions.values()}
     return paths | {former for former, path in FORMER_PATHS.items() if path in paths}

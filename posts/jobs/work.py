@@ -1,6 +1,6 @@
-"""The life of a run: claimed, run, settled; given back when its worker is lost; asked for by the clock.
+"""The life of a run: claimed, run, settled; given back if its worker dies; requested by the clock.
 
-All moments are the database's: workers on several machines must agree on them, and their clocks do not.
+All times are the database's: workers on several machines must agree, and their clocks don't.
 """
 
 import contextlib
@@ -44,16 +44,16 @@ class Claim:
     attempt: int
 
     def held(self) -> "QuerySet[JobRun]":
-        """The run as a queryset: empty once another worker was given it."""
+        """Return the run as a queryset, which is empty once another worker has it."""
         return JobRun.objects.filter(pk=self.run.pk, attempt=self.attempt, leased_until__isnull=False)
 
     def renew(self) -> bool:
-        """Hold it for another lease; return whether it is still ours."""
+        """Renew the lease; return whether the run is still ours."""
         return bool(self.held().update(leased_until=Now() + self.definition.lease))
 
 
 def database_now() -> datetime:
-    """The database's clock, as an aware datetime."""
+    """Return the database's clock, as an aware datetime."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_TIMESTAMP")
         (now,) = cursor.fetchone()
@@ -62,10 +62,10 @@ def database_now() -> datetime:
 
 
 def claim_next(worker: str) -> Claim | None:
-    """Take the run whose turn it is for `worker`; return a Claim, or None if nothing is due.
+    """Claim the next due run for `worker`; return a Claim, or None if nothing is due.
 
-    A run of a job that this process does not know waits for a worker that does: old and new code work side by side
-    while a release is brought out.
+    A run of a job that this process doesn't know waits for a worker that does, so that old and new code can work side
+    by side during an upgrade.
     """
     due = (
         DBTaskResult.objects.filter(Q(run_after=get_date_max()) | Q(run_after__lte=Now()))
@@ -94,10 +94,10 @@ def claim_next(worker: str) -> Claim | None:
 
 
 def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
-    """Run the job of `claim`; return a function without arguments that settles how it ended in the database.
+    """Run the job of `claim`; return a function that settles the outcome in the database.
 
-    Settling is apart so that a worker can say it again when the database is away at that moment. should_stop: a
-    function that tells the job whether to end early.
+    Settling is separate, so that a worker can repeat it if the database is away. should_stop: tells the job whether
+    to end early.
     """
     run, extra = claim.run, {"job": claim.definition.name, "attempt": claim.attempt}
     with _set(job_id, str(run.pk)):
@@ -123,7 +123,7 @@ def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) ->
 
 
 def run_waiting_jobs() -> int:
-    """Run everything that is due in this process, without a worker; return how many runs that were."""
+    """Run everything that is due in this process, without a worker; return the number of runs."""
     count = 0
     while claim := claim_next("no worker"):
         perform(claim)()
@@ -145,14 +145,17 @@ def _is_connected() -> bool:
 
 
 def words_for(error: BaseException) -> str:
-    """An error in one line for people, without what the database can't hold; its traceback stands in the log."""
+    """Return an error in one line for people, without characters that the database refuses.
+
+    The traceback is in the log.
+    """
     line = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
     return line.replace("\0", "").encode(errors="replace").decode()[:500]
 
 
 @transaction.atomic
 def settle_success(claim: Claim) -> bool:
-    """Write down that the run is done. False if another worker was given it meanwhile: that one settles it."""
+    """Record that the run succeeded. False if another worker has it: that one settles it."""
     if not claim.held().update(finished_at=Now(), leased_until=None, error=""):
         return _lost(claim)
     _queued(claim.run).update(status=TaskResultStatus.SUCCESSFUL, finished_at=Now())
@@ -162,7 +165,7 @@ def settle_success(claim: Claim) -> bool:
 
 @transaction.atomic
 def settle_failure(claim: Claim, words: str) -> bool:
-    """Write down that the attempt failed, and let it be tried again or end. False as for `settle_success`."""
+    """Record that the attempt failed, and let it be tried again or end. False as for settle_success()."""
     if not claim.held().update(failures=F("failures") + 1, leased_until=None, error=words):
         return _lost(claim)
     _row_of(claim.definition.name).update(last_failure_at=Now(), last_failure=words)
@@ -177,7 +180,7 @@ def settle_failure(claim: Claim, words: str) -> bool:
 
 @transaction.atomic
 def put_back(claim: Claim) -> bool:
-    """Let the run wait for its turn again, as if it had not been started. False as for `settle_success`."""
+    """Let the run wait again, as if it had not started. False as for settle_success()."""
     if not claim.held().update(leased_until=None, worker=""):
         return _lost(claim)
     _queued(claim.run).update(status=TaskResultStatus.READY, run_after=get_date_max(), started_at=None)
@@ -204,10 +207,10 @@ def _row_of(name: str) -> "QuerySet[Job]":
 
 
 def reap(*, everything: bool = False) -> int:
-    """Give back what dead workers left behind, to be run at once; return how many runs that were.
+    """Give back the runs of dead workers, to be run at once; return their number.
 
-    A worker is dead to a run when its lease has run out; with `everything`, whatever the lease says: for a worker
-    that knows itself to be the only one.
+    A worker is dead if its lease has expired. everything: ignore leases, for a worker that knows that it is the only
+    one.
     """
     left = JobRun.objects.open().filter(task__status=TaskResultStatus.RUNNING)
     if not everything:
@@ -230,9 +233,10 @@ def reap(*, everything: bool = False) -> int:
 
 
 def tick() -> list[str]:
-    """Ask for a run of every periodic job whose time has come; return their names.
+    """Request a run of every periodic job that is due; return their names.
 
-    Any number of workers may tick at once: who moves the row of the job on is who asks, and both happen or neither.
+    Any number of workers may call it at once: the one that updates the job's row makes the request, in one
+    transaction.
     """
     definitions = registered_jobs()
     rows = {row.name: row for row in Job.objects.filter(name__in=definitions)}

@@ -1,4 +1,4 @@
-"""A worker process: takes runs one after the other, watches the clock for periodic jobs and for dead workers."""
+"""A worker process: runs jobs one after the other, and watches for periodic jobs and dead workers."""
 
 import contextlib
 import fcntl
@@ -29,16 +29,16 @@ GRACE_SECONDS = 10
 
 
 class Unready(Exception):
-    """The worker can't begin, for a reason that a person has to put right."""
+    """The worker can't start, for a reason that a person has to fix."""
 
 
 class WorkerRunsAlready(Unready):
-    """SQLite has room for one worker: more of them only wait for each other."""
+    """SQLite supports one worker; a second one would only wait."""
 
 
 @contextlib.contextmanager
 def only_worker_of_sqlite() -> Iterator[None]:
-    """Hold the one place for a worker of a SQLite file until the end; on PostgreSQL any number has room."""
+    """Hold the only place for a worker of a SQLite file; on PostgreSQL do nothing."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -69,7 +69,7 @@ class Worker:
         self._ended = threading.Event()
 
     def listen_to_signals(self) -> None:
-        """From now on SIGTERM and SIGINT mean: end soon; the second one: end now."""
+        """Stop soon at the first SIGTERM or SIGINT, and at once at the second."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGALRM, self._on_alarm)
@@ -122,7 +122,7 @@ class Worker:
             time.sleep(POLL_SECONDS)
 
     def step(self) -> bool:
-        """One turn: settle what is unsettled, look at the clock, run one job. Return whether there was one."""
+        """Settle what is unsettled, check the clock, run one job. Return whether there was a job."""
         if not self._is_prepared:
             self._prepare()
         self._say_how_it_ended()
@@ -161,7 +161,7 @@ class Worker:
         return self.is_stopping or self._has_lost_claim
 
     def _beat(self) -> None:
-        """Renew the claim to the run that is on, and say that this worker lives. In a thread of its own."""
+        """Renew the lease of the current run and report this worker alive, in a thread of its own."""
         try:
             while not self._ended.wait(BEAT_SECONDS):
                 claim = self._claim

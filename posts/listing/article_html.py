@@ -1,5 +1,7 @@
-"""The HTML of a text: stored at release, cached before that, rendered once either way. What is stored is rendered anew
-in the background (posts/listing/rebuild_articles.py) when it would come out otherwise."""
+"""The HTML of a text: stored at release, cached before that, rendered once in either case.
+
+If a stored text would render differently now, the background renders it again (posts/listing/rebuild_articles.py).
+"""
 
 import hashlib
 
@@ -15,12 +17,12 @@ CACHE_SECONDS = 3600
 
 
 def hosts_key():
-    """Sixteen hex digits for the set of allowed image hosts, which decides what a rendered page loads."""
+    """Return sixteen hex digits for the set of allowed image hosts, which a rendered page depends on."""
     return hashlib.sha256(" ".join(sorted(settings.IMAGE_HOSTS)).encode()).hexdigest()[:16]
 
 
 def rendering_key():
-    """What the HTML of every text depends on, as fields of a RenderedArticle."""
+    """Return what the HTML of every text depends on, as fields of a RenderedArticle."""
     return {"renderer_version": RENDERER_VERSION, "hosts_key": hosts_key()}
 
 
@@ -29,18 +31,18 @@ def _key(revision):
 
 
 def store_article(revision):
-    """Keep the HTML of a released text, so that no reader waits for its rendering."""
+    """Store the HTML of a released text, so that no reader waits for its rendering."""
     RenderedArticle.objects.get_or_create(**_key(revision), defaults=rendered_fields(revision))
 
 
 def rendered_fields(revision):
-    """The fields of a RenderedArticle that are made of a text."""
+    """Return the fields of a RenderedArticle that are made from a text."""
     rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
     return {"html": str(rendered.html), "contents": [[h.level, h.id, h.text] for h in rendered.contents]}
 
 
 def with_stored_article(posts):
-    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text, in the same query."""
+    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text."""
     stored = RenderedArticle.objects.filter(fingerprint=OuterRef("live_revision__fingerprint"), **rendering_key())
     return posts.annotate(
         stored_html=Subquery(stored.values("html")[:1]), stored_contents=Subquery(stored.values("contents")[:1])
@@ -48,9 +50,9 @@ def with_stored_article(posts):
 
 
 def rendered_article(revision, *, stored_html=None, stored_contents=None):
-    """The RenderedText of `revision`: as stored if given, else from the cache, else rendered into the cache.
+    """Return the RenderedText of `revision`: stored if given, else cached, else rendered and cached.
 
-    Writes nothing to the database: a GET never takes SQLite's write lock.
+    Writes nothing to the database, so a GET never takes SQLite's write lock.
     """
     if stored_html is not None:
         html, contents = stored_html, stored_contents

@@ -1,4 +1,4 @@
-"""Jobs that follow a change of how articles are rendered, by a new version of the site or another IMAGE_HOSTS."""
+"""Jobs that follow a change of rendering, by a new version of the site or another IMAGE_HOSTS."""
 
 from datetime import timedelta
 
@@ -9,11 +9,11 @@ from posts.listing.rebuild_articles import forget_other_articles, rebuild_articl
 
 @job("bring stored articles up to date", every=timedelta(minutes=1), attempts=5)
 def bring_articles_up_to_date():
-    """Render live texts anew, so that readers wait for none of it; half a minute at a time, since others wait too."""
+    """Render live texts again in the background, half a minute at a time: other jobs wait too."""
     rebuild_articles(on_checkpoint=stop_if_asked)
 
 
 @job("forget old articles", every=timedelta(days=1))
 def forget_old_articles():
-    """Delete what was rendered otherwise than today."""
+    """Delete articles that were rendered differently from today."""
     forget_other_articles(on_checkpoint=stop_if_asked)

@@ -1,4 +1,4 @@
-"""Ways to narrow a list or a search by terms, with how many posts each way leads to."""
+"""Filters of a list or search by terms, with the number of posts behind each."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ LEVELS = {"beginner": 0, "intermediate": 1, "advanced": 2}
 
 @dataclass(frozen=True)
 class Option:
-    """A term to narrow by: how many posts have it, and whether it is chosen."""
+    """A term to filter by: the number of posts, and whether it is chosen."""
 
     term: Term
     count: int
@@ -54,14 +54,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """The terms that a reader narrows by. is_impossible: one of them names nothing."""
+    """The terms that a reader filters by. is_impossible: one of them does not exist."""
 
     terms: tuple = ()
     is_impossible: bool = False
 
     @classmethod
     def from_query(cls, query, *, main=None):
-        """The Selection of request.GET; main: the term whose list is narrowed, which is none of them."""
+        """Return the Selection of request.GET, without `main`, the term whose list is filtered."""
         wanted = [(str(kind), slug) for kind in FORM_KINDS for slug in query.getlist(kind) if slug]
         wanted = list(dict.fromkeys(wanted))[:MAX_CHOSEN]
         if not wanted:
@@ -82,22 +82,22 @@ class Selection:
         return urlencode([(term.kind, term.slug) for term in self.terms])
 
     def without(self, kind):
-        """The same without the terms of a kind."""
+        """Return the same selection without the terms of a kind."""
         return Selection(tuple(term for term in self.terms if term.kind != kind), self.is_impossible)
 
 
 def places_with(terms):
-    """The places (published_at, post_id) of the posts that have all `terms`: a walk along the rarest of them."""
+    """Return the places (published_at, post_id) of the posts with all `terms`, along the rarest of them."""
     return places_along(rarest_first(terms))
 
 
 def rarest_first(terms):
-    """The primary keys of Terms, in the order in which a walk takes them."""
+    """Return the primary keys of Terms in the order in which places_along() uses them."""
     return [term.pk for term in sorted(terms, key=lambda term: (term.listed_count, term.pk))]
 
 
 def places_along(keys):
-    """The places of the posts that have all terms with these primary keys: a walk along the first of them."""
+    """Return the places of the posts with all terms of these primary keys, along the first of them."""
     if not keys:
         return ListedText.objects.all()
     first, *others = keys
@@ -108,8 +108,11 @@ def places_along(keys):
 
 
 def list_groups(main, selection):
-    """(the Groups that narrow the list of the term `main` (None: all posts), how many posts were counted for them,
-    SAMPLE + 1 if there are more; 0 where the numbers of the terms themselves are known)."""
+    """Return (the Groups that filter the list of `main`, how many posts were counted for them).
+
+    main: a term, or None for all posts. The number is SAMPLE + 1 if there are more, and 0 if the terms' own counts
+    were used.
+    """
     terms = (*((main,) if main else ()), *selection.terms)
     if selection.is_impossible:
         return [], 0
@@ -121,7 +124,10 @@ def list_groups(main, selection):
 
 
 def search_groups(posts, selection, search):
-    """The Groups that narrow a search which found `posts`; search(Selection) → the posts that another one finds."""
+    """Return the Groups that filter a search which found `posts`.
+
+    search(Selection) returns the posts that the search finds with another selection.
+    """
     return _groups(_count(posts), None, selection, lambda kind: _count(search(selection.without(kind))))
 
 
@@ -130,10 +136,10 @@ def _without(terms, kind, main):
 
 
 def _counts(terms):
-    """({term id: posts}, how many posts there are) of the latest SAMPLE posts that have all `terms`.
+    """Return ({term id: posts}, number of posts) of the latest SAMPLE posts with all `terms`.
 
-    Kept in the cache until anything is listed or taken off a list of these terms: the former makes a new largest
-    number, the latter changes a count.
+    Cached until a post of these terms is listed or removed: the first makes a new largest number, the second changes
+    a count.
     """
     if not terms:
         return {term.pk: term.listed_count for term in most_used(OFFERED)}, 0
@@ -152,8 +158,10 @@ def _counts(terms):
 
 
 def most_used(numbers):
-    """The most used terms with a list; numbers: ((kind, how many of it), …). As many short walks along an index, in one
-    query."""
+    """Return the most used terms with a list, in one query of many short index scans.
+
+    numbers: ((kind, how many of it), …).
+    """
     names = [field.attname for field in Term._meta.concrete_fields]
     rows = planned_rows(connection, *_most_used_statement(numbers)) if settings.INDEXING else ()
     return [Term.from_db(connection.alias, names, row) for row in rows]
@@ -169,7 +177,7 @@ def _most_used_statement(numbers):
 
 
 def _count(posts):
-    """{term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
+    """Return {term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
     counts, of_kind = {}, Counter()
     for term, kind, found in _count_query(connection.vendor).rows(posts=list(posts)) if posts else ():
         of_kind[kind] += 1
@@ -194,7 +202,7 @@ def _terms_query(vendor):
 
 
 def _groups(counts, main, selection, counts_without, known=()):
-    """known: Terms that need not be read again."""
+    """Return the Groups for these counts. known: Terms that need not be read again."""
     chosen = {term.pk for term in selection.terms}
     groups = []
     wanted = dict(counts)

@@ -1,4 +1,4 @@
-"""When an article was first published: on the site that it came from if its record names an earlier day, else here."""
+"""When an article was first published: elsewhere if its record names an earlier day, else on this site."""
 
 import datetime
 
@@ -10,8 +10,10 @@ _EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def first_day(record, released_at):
-    """The day on which the record says its text was published first, as a date; None if it names none, or none before
-    the day of the release here (`released_at`, or None)."""
+    """Return the day of first publication that the record names, as a date, or None.
+
+    None also if the day is not before the release on this site (`released_at`, or None).
+    """
     try:
         day = datetime.date.fromisoformat(record.get("published_on", ""))
     except ValueError:
@@ -21,13 +23,13 @@ def first_day(record, released_at):
 
 
 def publication_moment(record, released_at):
-    """When the text of a released record was first published, for programs that take nothing but a moment."""
+    """Return when the text of a released record was first published, as an aware datetime."""
     day = first_day(record, released_at)
     return datetime.datetime.combine(day, datetime.time(), timezone.get_default_timezone()) if day else released_at
 
 
 def place_in_lists(record, released_at):
-    """The moment by which lists and feeds order a listed text: settings.LIST_ORDER says which."""
+    """Return the datetime by which lists and feeds order a listed text, as settings.LIST_ORDER says."""
     if settings.LIST_ORDER == "released":
         return released_at
     # A year before the first one can't be told in another zone.

@@ -17,12 +17,11 @@ _NAME = "lists"
 
 
 def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
-    """Write anew what lists and search keep of every post that may be listed, and drop what they keep of others;
-    return how many posts were looked at. Works in sets while the site is in use; readers find what was there before.
+    """Rewrite what lists and search store of every post that may be listed, and delete what they store of others.
 
-    from_start: else it goes on where a stopped one was, and does nothing where lists stand already as LISTS_VERSION and
-    settings.LIST_ORDER want them.
-    on_checkpoint() is called between two sets, and may raise.
+    Returns the number of posts looked at. Works in sets while the site is in use; readers find the old rows
+    meanwhile. from_start: otherwise it continues where it was stopped, and does nothing if lists are already as
+    LISTS_VERSION and settings.LIST_ORDER want them. on_checkpoint: called between sets, may raise.
     """
     after = 0
     if not from_start:
@@ -49,7 +48,7 @@ def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
 
 
 def _next_posts(after):
-    """The next CHUNK primary keys of posts that are listable or have a row of lists."""
+    """Return the next CHUNK primary keys of posts that are listable or have a row of lists."""
     rows = [
         Post.objects.listable().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK],
         ListedText.objects.filter(post__gt=after).order_by("post").values_list("post_id", flat=True)[:CHUNK],
@@ -63,7 +62,7 @@ def _note(value):
 
 
 def _name_terms():
-    """Give an address to terms that a release made that knew of none."""
+    """Give a slug to terms from a version of the site without slugs."""
     while terms := list(Term.objects.filter(slug="").order_by("pk")[:TERMS_CHUNK]):
         slugs = free_term_slugs({(term.kind, term.key): term.name for term in terms}, taken_addresses)
         for term in terms:
@@ -74,7 +73,7 @@ def _name_terms():
 
 
 def _count_terms(on_checkpoint):
-    """Count the posts of each term again, so that a count that went astray is right from now on."""
+    """Count the posts of each term again, so that a wrong count is corrected."""
     after = 0
     while ids := list(Term.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:TERMS_CHUNK]):
         with transaction.atomic():

@@ -15,10 +15,10 @@ _NAME = "articles"
 
 
 def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
-    """Store the HTML of every live text that is not stored under what it depends on now; return how many were rendered.
+    """Store the HTML of every live text that is missing or outdated; return how many were rendered.
 
-    A call works for about `seconds`, in sets that are rendered before anything is locked, and the next one goes on;
-    once all is done, one costs two short queries. on_checkpoint() is called between two sets, and may raise.
+    A call works for about `seconds`, in sets that are rendered before anything is locked, and the next call
+    continues. When all is done, a call costs two short queries. on_checkpoint: called between sets, may raise.
     """
     value, newest = _state(), RenderedArticle.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if value["key"] != rendering_key() or (value["stored_at"] and _others().filter(pk__gt=value["newest"]).exists()):
@@ -43,8 +43,7 @@ def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
 
 
 def forget_other_articles(*, on_checkpoint=lambda: None):
-    """Delete what is stored under anything else than it depends on now, a day after all was stored anew; return how
-    many rows that were."""
+    """Delete outdated articles a day after all were stored again; return the number of rows."""
     value = _state()
     stored_at = parse_datetime(value["stored_at"] or "")
     if value["key"] != rendering_key() or stored_at is None or stored_at > timezone.now() - KEPT:
@@ -61,8 +60,11 @@ def _others():
 
 
 def _state():
-    """What a call left. key: what it stored for; after: the post where it stopped; newest: the number of the newest row
-    when it began or last looked; stored_at: when all was stored."""
+    """Return what the last call left.
+
+    key: what it stored for. after: the post where it stopped. newest: the newest row when it began or last looked.
+    stored_at: when all was stored.
+    """
     state = SiteFigure.objects.filter(name=_NAME).first()
     return state.value if state else {"key": None, "after": 0, "newest": 0, "stored_at": None}
 

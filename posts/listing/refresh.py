@@ -19,20 +19,16 @@ _ANEW = ("line", "published_at", "source_batch_id")
 
 
 def refresh_listing(post):
-    """Bring what lists and search keep of `post` in step with whether it is listed and with what is live.
-
-    Every operation that can change either ends with this call.
-    """
+    """Update what lists and search store of `post`, from whether it is listed and what is live."""
     refresh_listings([post])
 
 
 def refresh_listings(posts, *, anew=False):
-    """refresh_listing of many posts in one step, whose terms are locked once and in one order.
+    """Call refresh_listing() for many posts in one step, which locks their terms once and in one order.
 
-    A transaction calls it once, at its end: one that comes back for more terms and a release that holds those could
-    wait for each other. The rows are those of `is_listable` posts: the site's own switch is asked when a page is read,
-    so that turning it touches no row.
-    anew: whether what search keeps is written again where the text is the same, as after a change of its code.
+    A transaction calls it once, at its end: two transactions that lock terms twice could wait for each other. Rows
+    are those of `is_listable` posts. The site's own switch is checked when a page is read, so that turning it changes
+    no row. anew: rewrite search documents even for unchanged texts, as after a change of the search code.
     """
     posts = list(posts)
     if not posts:
@@ -50,13 +46,13 @@ def refresh_listings(posts, *, anew=False):
 
 
 def _sources(revisions):
-    """{revision id: (the import whose text it is or None, that one's origin)} of primary keys of revisions."""
+    """Return {revision id: (the import that brought it or None, its origin)} of primary keys of revisions."""
     rows = Revision.objects.filter(pk__in=revisions).order_by().with_source()
     return {pk: (batch, origin) for pk, batch, origin in rows.values_list("pk", "source_batch", "origin")}
 
 
 def _terms_of_listed(post, sources):
-    """The terms of a listed post. The names in the record of a machine's text are not its authors."""
+    """Return the terms of a listed post. The names in a machine's record are not its authors."""
     terms = terms_of(post.live_revision.snapshot)
     if sources[post.live_revision_id][1] in MACHINES:
         return {(kind, key): name for (kind, key), name in terms.items() if kind != Term.Kind.AUTHOR}
@@ -64,7 +60,7 @@ def _terms_of_listed(post, sources):
 
 
 def _refresh_texts(posts, is_now, sources, *, anew):
-    """Bring the ListedTexts in step, and what search keeps under their numbers; is_now: {post id: term ids}."""
+    """Update the ListedTexts, and the search documents under their numbers. is_now: {post id: term ids}."""
     old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
     gone, new, again = [], [], []
     for post in posts:
@@ -105,7 +101,7 @@ def _moments(text):
 
 
 def _refresh_terms(posts, is_now):
-    """Bring the PostTerms in step; return {term id: how many posts more or fewer it has}."""
+    """Update the PostTerms; return {term id: change of its number of posts}."""
     old, places = defaultdict(dict), defaultdict(set)
     rows = PostTerm.objects.filter(post__in=is_now).values_list("post_id", "term_id", "pk", "published_at")
     for post_id, term_id, pk, published_at in rows:
@@ -130,10 +126,10 @@ def _refresh_terms(posts, is_now):
 
 
 def _count(steps):
-    """Add to the counts of terms ({primary key: how many posts more or fewer}); return their [(kind, key)].
+    """Add to the counts of terms ({primary key: change of its number of posts}); return their [(kind, key)].
 
-    Half of all posts share a level or a language, so releases at the same time meet here: the counts come last, and
-    are held from here to the end of the transaction only. The lock is the one that lets others refer to the row.
+    Half of all posts share a level or a language, so parallel releases meet here. Counts are locked last, and only
+    until the end of the transaction. The lock still allows references to the row.
     """
     steps = {term_id: step for term_id, step in steps.items() if step}
     terms = Term.objects.filter(pk__in=steps).order_by("pk").select_for_update(no_key=True)
@@ -145,7 +141,7 @@ def _count(steps):
 
 
 def _known_terms(names):
-    """{(kind, key): primary key} of `names` ({(kind, key): name}); terms that nobody has named yet are made."""
+    """Return {(kind, key): primary key} of `names` ({(kind, key): name}); create missing terms."""
     known = {}
     # In one order everywhere: two releases at once must not wait for each other's terms.
     while missing := {term: names[term] for term in sorted(names) if term not in known}:

@@ -1,4 +1,4 @@
-"""Figures about the whole site, for pages that must not count a million rows: a background job counts them."""
+"""Statistics about the whole site, counted by a background job: pages must not count a million rows."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -27,14 +27,13 @@ STATES = ("listed", "unlisted", "flagged", "waiting", "sent_back", "rejected", "
 
 @dataclass(frozen=True)
 class SiteStats:
-    """How many posts are in each of STATES.
+    """The number of posts in each of STATES.
 
-    listed, unlisted, flagged: readers see an approved text; lists name it, or do not, or a flag is open. waiting,
-    sent_back, rejected, unreleased (a draft, or approved for later): no text was released. withdrawn: whatever it was.
-    newer_waiting: those of the first three whose newer text waits for a person; they count once, where the live text
-    stands. median_review: the moment before which half of the standing reviews of listed posts were made, or None.
-    generators: [[name, listed posts, waiting posts]]; origins: the same by who wrote them (one of WRITERS), without
-    those that wrote none.
+    listed, unlisted, flagged: readers see an approved text, and lists name it, or don't, or a flag is open. waiting,
+    sent_back, rejected, unreleased (a draft, or approved for later): no text was released. withdrawn: whatever it was
+    before. newer_waiting: those of the first three whose newer text is pending review; each post counts once, by its
+    live text. median_review: the median time of the active reviews of listed posts, or None. generators: [[name,
+    listed posts, waiting posts]]. origins: the same by origin (one of WRITERS), without empty ones.
     """
 
     counted_at: datetime
@@ -63,7 +62,7 @@ class SiteStats:
 
     @property
     def approved(self):
-        """Posts that readers can count on: an approved text, and no flag."""
+        """Posts with an approved text and no flag."""
         return self.listed + self.unlisted
 
     @property
@@ -73,7 +72,7 @@ class SiteStats:
 
 
 def store_site_stats():
-    """Count everything and keep it for the pages that show it."""
+    """Count everything and store it for the pages that show it."""
     value = asdict(count_site_stats())
     counted_at, median = value.pop("counted_at"), value["median_review"]
     value["median_review"] = median.isoformat() if median else None
@@ -81,7 +80,7 @@ def store_site_stats():
 
 
 def count_site_stats():
-    """The SiteStats of this moment. Each count walks an index or a narrow table."""
+    """Return the current SiteStats. Each count scans an index or a narrow table."""
     counted = _counts()
     # By the site's own switch nothing is listed, whatever rows there are.
     listed = (
@@ -121,8 +120,7 @@ def _origins():
 
 
 def _counts():
-    """{name: count} of posts by one statement, so that no release between two of them makes the figures contradict
-    each other."""
+    """Return {name: count} of posts, by one statement, so that the counts can't contradict each other."""
     shown = Post.objects.filter(withdrawn_at=None)
     # Without a live text, and with nothing proposed: what somebody turned down stands as it was left.
     turned_down = Revision.objects.filter(
@@ -166,7 +164,7 @@ def _generators():
 
 
 def site_stats():
-    """The SiteStats as the background job left them; counted here, and not written, where none runs."""
+    """Return the SiteStats from the background job; without one, count now and store nothing."""
     row = SiteFigure.objects.filter(name=NAME).first()
     if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
         value = dict(row.value)

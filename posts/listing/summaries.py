@@ -1,5 +1,7 @@
-"""What lines about posts say, on lists, in search and beside an article: a page has up to fifty of them, and a whole
-record holds far more than any of them shows."""
+"""What summary lines say about posts, on lists, in search and beside an article.
+
+A page has up to fifty of them, and a whole record holds far more than they show.
+"""
 
 from datetime import datetime
 from functools import lru_cache
@@ -25,7 +27,7 @@ MAX_AUTHORS = 3
 
 
 class PostSummary(NamedTuple):
-    """What a line about a listed post reads."""
+    """What a summary line about a listed post needs."""
 
     pk: int
     slug: str
@@ -52,7 +54,7 @@ class PostSummary(NamedTuple):
 
 
 def record_of_summary(record):
-    """What lines read of a record dict: itself without all that is long."""
+    """Return a record dict without all that is long."""
     line = {name: record[name] for name in _FIELDS if name in record}
     if "authors" in record:
         line["authors"] = record["authors"][:MAX_AUTHORS]
@@ -64,14 +66,14 @@ def record_of_summary(record):
 
 
 def placeholder_words(record):
-    """What the drawing of a post on a list is drawn from: the caption of its first picture, else its title."""
+    """Return the words for a post's placeholder image: its first image's caption, else its title."""
     return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
 
 
 def with_summaries(posts, *more, are_whole=False):
-    """The rows of listed `posts` (a queryset) that PostSummary takes, followed by the annotations named in `more`.
+    """Return the rows of listed `posts` (a queryset) that PostSummary needs, then the annotations in `more`.
 
-    are_whole: with whole records. Those stand in also where a version of the site released a text that knew no lines.
+    are_whole: with whole records. They also serve texts released by a version of the site without summaries.
     """
     kept = Case(
         When(listed_text__line=None, then="live_revision__snapshot"),
@@ -90,7 +92,10 @@ def with_summaries(posts, *more, are_whole=False):
 
 
 def read_summaries(keys, *, are_whole=False):
-    """{primary key: PostSummary} of those posts among `keys` that may be named now; are_whole: with whole records."""
+    """Return {primary key: PostSummary} of those posts among `keys` that may be listed now.
+
+    are_whole: with whole records.
+    """
     if not keys or not settings.INDEXING:
         return {}
     return {row[0]: PostSummary(*row) for row in _query(connection.vendor, are_whole).rows(keys=list(keys))}

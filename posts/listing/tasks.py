@@ -1,4 +1,4 @@
-"""Jobs of the readers' lists: rows that a new release of the code wants otherwise, and figures about the site."""
+"""Jobs of the readers' lists: rows that new code needs, and statistics about the site."""
 
 from datetime import timedelta
 
@@ -10,11 +10,11 @@ from posts.listing.site_stats import store_site_stats
 
 @job("bring lists and search up to date", every=timedelta(minutes=1), attempts=5)
 def bring_lists_up_to_date():
-    """Write anew what lists and search keep, once after each change of what that is."""
+    """Rewrite what lists and search store, once after each change of their format."""
     rebuild_lists(from_start=False, on_checkpoint=stop_if_asked)
 
 
 @job("count the site", every=timedelta(minutes=1))
 def count_the_site():
-    """Count what the home page and “How this site is made” say of the whole site."""
+    """Count the statistics of the home page and of “How this site is made”."""
     store_site_stats()

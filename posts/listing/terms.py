@@ -1,4 +1,4 @@
-"""The terms that a post is listed under."""
+"""The terms under which a post is listed."""
 
 from posts.models import Term
 
@@ -14,17 +14,17 @@ _WORDS = {
 
 
 def term_key(kind, name):
-    """(kind, key) of a name as a record has it: what makes two spellings one term."""
+    """Return (kind, key) of a name in a record; spellings with one key are one term."""
     return str(kind), " ".join(name.split())[:300].casefold()[:300]
 
 
 def field_kind(field):
-    """The kind of the terms in a field of the record: tools → tool."""
+    """Return the kind of the terms in a field of the record: tools → tool."""
     return Term.Kind.ENTITY if field == "entities" else _LISTS.get(field) or _WORDS[field]
 
 
 def terms_of(record):
-    """{(kind, key): name} of what a record is about and how it is written."""
+    """Return {(kind, key): name} of what a record is about and how it is written."""
     found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]
     found += [(kind, record[field]) for field, kind in _WORDS.items() if record.get(field)]
     found += [(Term.Kind.ENTITY, entity["name"]) for entity in record.get("entities", ())]
@@ -35,5 +35,5 @@ def terms_of(record):
 
 
 def stacks_of(record):
-    """The (kind, key) of the stacks of a record, in its order."""
+    """Return the (kind, key) of the stacks of a record, in its order."""
     return [term_key(Term.Kind.STACK, name) for name in record.get("stack", ())]

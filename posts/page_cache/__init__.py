@@ -1,12 +1,12 @@
-"""Public pages, kept as they were sent and answered before Django's machinery starts.
+"""Public pages, cached as they were sent and answered before Django starts.
 
-A view marks a page that is the same for everybody (`cache_page`); the first who asks for it gets it from Django, the
-others from this process's memory or from the cache that processes share (CACHE_URL), in the encoding they take, or as
-"not modified". Nobody who carries a session gets or leaves a page here.
+A view marks a page that is the same for everybody with `cache_page`. Django answers the first request; later ones are
+answered from this process's memory or from the cache that processes share (CACHE_URL), in an accepted encoding, or as
+"not modified". Requests with a session neither read nor fill this cache.
 
-What a page shows has a version (posts.db.change_log): a process looks into the log of changes when it is
-asked, at most every 0.3 seconds, and never answers from what it last knew more than a second ago. With the log out of
-reach every page comes from Django; with the shared cache down each process has its own.
+A page depends on keys in the change log (posts.db.change_log). A process reads the log when a request arrives, at
+most every 0.3 seconds, and never answers from knowledge older than a second. If the log can't be read, every page
+comes from Django. If the shared cache is down, each process uses its own.
 """
 
 import re
@@ -34,9 +34,9 @@ MAX_ADDRESSES = 10_000
 class PageCache:
     """A WSGI application around Django's.
 
-    freshness: what is known of changes. max_bytes: of memory for pages. shared: None, or an object with get(key) and
-    put(key, page, seconds) that other processes see too. session_cookie: its name. untouched: beginnings of paths
-    that are none of its business. trusts_proxy: whether X-Forwarded-Proto and X-Request-ID are a proxy's own.
+    freshness: what is known of changes. max_bytes: memory for pages. shared: None, or an object with get(key) and
+    put(key, page, seconds) that other processes see too. session_cookie: its name. untouched: prefixes of paths that
+    are never cached. trusts_proxy: whether X-Forwarded-Proto and X-Request-ID come from a proxy.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class PageCache:
         return self._rendered(address, moment, environ, start_response)
 
     def _address(self, environ):
-        """What names the page that a request asks for; None where nothing is kept: another method, somebody signed in,
-        no host. Which hosts are ours is Django's to say: for another one it makes no page that could be kept."""
+        """Return the cache key of a request; None if it can't be cached: another method, a session, no host.
+
+        Django decides which hosts are valid: for others it returns no page that could be cached.
+        """
         path = environ["PATH_INFO"]
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
@@ -93,13 +95,13 @@ class PageCache:
         return scheme, host[1].lower(), path, self._read_part(path, environ.get("QUERY_STRING", ""))
 
     def _read_part(self, path, query):
-        """The part of a query that the page at `path` reads: the whole, as long as nobody knows better."""
+        """Return the part of a query that the page at `path` reads; all of it while that is unknown."""
         if not query or (takes := self._takes.get(path)) is None:
             return query
         return part_read(query, takes)
 
     def _kept(self, address, moment):
-        """A page that is still true, or None."""
+        """Return a cached page that is still fresh, or None."""
         now = self._clock()
         page = self._memory.get(address)
         if page is not None and now < page.expires_at:
@@ -117,7 +119,7 @@ class PageCache:
         return None
 
     def _rendered(self, address, moment, environ, start_response):
-        """The answer of Django, kept if it may be."""
+        """Return Django's answer, and cache it if allowed."""
         sent = []
         # A client's "only if it changed" is answered here: Django's "not modified" is nothing that could be kept.
         inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
@@ -151,7 +153,7 @@ class PageCache:
         return _send(page, encoding, made, environ, start_response, request_id, told)[1]
 
     def _learn(self, address, takes):
-        """Remember which part of the query counts at this path; return the address with that part alone."""
+        """Remember which part of the query counts at this path; return the address with only that part."""
         if len(self._takes) >= MAX_ADDRESSES:
             self._takes.clear()
         scheme, host, path, query = address
@@ -178,8 +180,10 @@ class PageCache:
 
 
 def _read(response, limit):
-    """(the parts of a response's body, whether these are all): of one that is streamed no more than about `limit` bytes
-    are held."""
+    """Return (the parts of a response's body, whether they are complete).
+
+    Of a streamed response, at most about `limit` bytes are read.
+    """
     if not response.streaming:
         return list(response), True
     parts, size = [], 0
@@ -192,7 +196,7 @@ def _read(response, limit):
 
 
 def _rest(parts, response):
-    """What was read of a response, then what is left of it."""
+    """Yield the parts already read of a response, then the rest of it."""
     try:
         yield from parts
         yield from response
@@ -201,13 +205,15 @@ def _rest(parts, response):
 
 
 def part_read(query, takes):
-    """The parts of a query string whose names are among `takes`, as they stand. A name is read as Django reads it:
-    one that hides behind percent signs must not fall out of the key of a page that it changes."""
+    """Return the parts of a query string whose names are in `takes`, unchanged.
+
+    Names are decoded as Django decodes them: an encoded name must not drop out of the key of a page that it changes.
+    """
     return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
 
 
 def _may_be_cached(status, headers, response):
-    """Whether an answer that a view marked is whole, good, and the same for everybody."""
+    """Return whether an answer marked by a view is complete, successful, and the same for everybody."""
     if not status.startswith("200 "):
         return False
     cache_control = ""

@@ -1,7 +1,7 @@
-"""Which encoding of a page a client gets, and how it is made.
+"""The encodings of pages: which one a client gets, and how it is made.
 
-Only pages that are the same for everybody are ever compressed: what holds a secret (the token of a form) beside words
-that a stranger chose would give the secret away by its length (Y. Gluck, N. Harris, A. Prado, "BREACH", 2013).
+Only pages that are the same for everybody are compressed. If a page held both a secret (the token of a form) and
+words that a stranger chose, its length would reveal the secret (Y. Gluck, N. Harris, A. Prado, "BREACH", 2013).
 """
 
 import gzip
@@ -24,14 +24,14 @@ _TEXT_ENDINGS = ("+xml", "+json", "javascript")
 
 
 def is_text(content_type):
-    """Whether compressing such content is worth it."""
+    """Return whether content of this type is worth compressing."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith(_TEXT) or kind.endswith(_TEXT_ENDINGS)
 
 
 @lru_cache(maxsize=512)
 def chosen_encoding(accepted):
-    """BROTLI, GZIP or PLAIN for an Accept-Encoding header (RFC 9110, section 12.5.3)."""
+    """Return BROTLI, GZIP or PLAIN for an Accept-Encoding header (RFC 9110, section 12.5.3)."""
     weights = {}
     for part in accepted.lower().split(","):
         name, _, weight = part.partition(";")
@@ -52,7 +52,7 @@ def _weight(parameter):
 
 
 def encoded(body, encoding):
-    """`body` (bytes) in an encoding; the same bytes for the same body at any time."""
+    """Return `body` (bytes) in an encoding; the same input always gives the same bytes."""
     if encoding == BROTLI:
         return brotli.compress(body, quality=BROTLI_QUALITY)
     if encoding == GZIP:
@@ -61,7 +61,7 @@ def encoded(body, encoding):
 
 
 def decoded(body, encoding):
-    """The bytes that `encoded` made `body` of."""
+    """Return the original bytes of a `body` from encoded()."""
     if encoding == BROTLI:
         return brotli.decompress(body)
     if encoding == GZIP:

@@ -1,4 +1,4 @@
-"""Whether a page that was rendered earlier still shows what is true."""
+"""Decides whether a cached page is still correct."""
 
 import logging
 import threading
@@ -19,21 +19,22 @@ MAX_KEYS = 50_000
 
 
 class Snapshot(NamedTuple):
-    """How much was known when a page was begun."""
+    """What was known when the rendering of a page began."""
 
     generation: int  # of this process: counts the looks that brought something new
     horizon: int  # of the log, which means the same in every process
 
 
 class Freshness:
-    """What this process knows of changes. It looks into the log when it is asked and its knowledge is too old: nobody
-    has to reach it, and no thread runs beside the requests.
+    """What this process knows of changes.
 
-    A page of this process is true as long as no look has brought a change of its keys that was not known when it was
-    begun. A page of another process is so for sure when all changes of its keys lie below the horizon of its beginning.
+    It reads the log on request if its knowledge is too old: nobody has to notify it, and no thread runs beside the
+    requests. A page of this process is fresh as long as no look into the log brought a change of its keys that was
+    unknown when the page was begun. A page from another process is fresh only if every change of its keys is below
+    the horizon at which it was begun.
 
-    look(position) → an object with `horizon`, `newest` and `rows`, as posts.db.change_log.Changes; begin() → the
-    position to look from at first; clock() → seconds.
+    look(position) returns an object with `horizon`, `newest` and `rows`, such as posts.db.change_log.Changes. begin()
+    returns the position to look from at first. clock() returns seconds.
     """
 
     def __init__(self, *, look, begin, clock=time.monotonic):
@@ -51,8 +52,10 @@ class Freshness:
         self._floor = Snapshot(0, 0)
 
     def current(self):
-        """The Snapshot of a page that is rendered from now on, or None when the log can't be asked: then nothing that
-        was kept may be shown, and nothing be kept."""
+        """Return the Snapshot for a page that is rendered now, or None if the log can't be read.
+
+        With None, no cached page may be shown and none stored.
+        """
         now = self._clock()
         age = now - self._looked_at
         if age < LOOK_AGAIN_SECONDS:
@@ -67,14 +70,14 @@ class Freshness:
         return self._moment if self._clock() - self._looked_at < GOOD_FOR_SECONDS else None
 
     def is_fresh(self, page):
-        """Whether nothing that `page` of this process shows has changed since the generation `page.fresh_in`."""
+        """Return whether nothing that this process's `page` shows has changed since `page.fresh_in`."""
         changed = self._changed_in
         return self._floor.generation <= page.fresh_in and not any(
             changed.get(key, -1) > page.fresh_in for key in page.keys
         )
 
     def is_fresh_everywhere(self, page):
-        """Whether the same is sure of a `page` that was begun at the horizon `page.position`, in whatever process."""
+        """Return whether the same is certain for a `page` begun at `page.position` in any process."""
         changed = self._changed_at
         return self._floor.horizon <= page.position <= self._moment.horizon and not any(
             changed.get(key, -1) >= page.position for key in page.keys
@@ -102,7 +105,7 @@ class Freshness:
         self._looked_at = asked_at
 
     def _take(self, changes, before):
-        """Learn what is new; return the generation of what is known then."""
+        """Add new changes; return the generation of what is then known."""
         generation = before.generation
         if changes.horizon < before.horizon:
             # The database is another one than before, restored from a copy: positions mean nothing across that.

@@ -1,4 +1,4 @@
-"""The pages that this process keeps, up to so many bytes."""
+"""The pages that this process caches, up to a number of bytes."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ MAX_PART = 8
 
 
 class Memory:
-    """Pages by key; when there is no room for a new one, those that nobody asked for longest go."""
+    """Pages by key. A new page displaces those that nobody asked for longest."""
 
     def __init__(self, max_bytes):
         self._max_bytes = max_bytes
@@ -21,7 +21,7 @@ class Memory:
         return len(self._pages)
 
     def get(self, key):
-        """The page at `key`, or None."""
+        """Return the page at `key`, or None."""
         with self._lock:
             page = self._pages.get(key)
             if page is not None:
@@ -29,7 +29,7 @@ class Memory:
             return page
 
     def put(self, key, page):
-        """Keep `page`, or its new size; whether there was room for it."""
+        """Store `page`, or its new size; return whether there was room for it."""
         size = page.size
         with self._lock:
             self._forget(key)
@@ -42,7 +42,7 @@ class Memory:
             return True
 
     def forget(self, key):
-        """Let go of the page at `key`, if there is one."""
+        """Remove the page at `key`, if there is one."""
         with self._lock:
             self._forget(key)
 

@@ -1,4 +1,4 @@
-"""A rendered page as it is kept, and the answer that a request for it gets."""
+"""A cached page, and the answer to a request for it."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Page:
 
     @classmethod
     def of(cls, headers, body, *, policy, moment):
-        """The Page of a Django response: its headers (pairs) and its whole body, begun at a Snapshot."""
+        """Return the Page of a Django response: headers (pairs) and whole body, begun at a Snapshot."""
         kept, etag, last_modified = [], "", ""
         for name, value in headers:
             lower = name.lower()
@@ -49,11 +49,11 @@ class Page:
 
     @property
     def size(self):
-        """About how many bytes of memory it takes."""
+        """The approximate number of bytes it uses in memory."""
         return OVERHEAD + sum(map(len, self.bodies.values())) + 60 * len(self.keys)
 
     def body(self, accepted):
-        """(encoding, bytes) for an Accept-Encoding header; makes the encoding if nobody asked for it before."""
+        """Return (encoding, bytes) for an Accept-Encoding header; encode the body for the first request."""
         encoding = chosen_encoding(accepted) if accepted else PLAIN
         if (made := self.bodies.get(encoding)) is not None:
             return encoding, made
@@ -69,7 +69,7 @@ class Page:
         return encoding, made
 
     def is_known(self, environ):
-        """Whether the client says that it has this very page already."""
+        """Return whether the client already has exactly this page."""
         if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
             return bool(self.etag) and (tags == self.etag or tags.strip() == "*" or self._is_among(tags))
         if self.last_modified and (since := environ.get("HTTP_IF_MODIFIED_SINCE")):
@@ -84,7 +84,7 @@ class Page:
         return any(tag.removeprefix("W/") == bare for tag in parse_etags(tags))
 
     def repeated_headers(self):
-        """The headers of an answer that says "not modified"."""
+        """Return the headers of a "not modified" answer."""
         kept = [(name, value) for name, value in self.headers if name.lower() in REPEATED]
         return [*kept, ("ETag", self.etag)]
 
@@ -92,7 +92,7 @@ class Page:
         return next((value for name, value in self.headers if name.lower() == wanted), "")
 
     def to_plain(self):
-        """The page as values that any cache can keep; `from_plain` reads them."""
+        """Return the page as values that any cache can store; from_plain() reads them."""
         return {
             "headers": self.headers,
             "etag": self.etag,
@@ -105,7 +105,7 @@ class Page:
 
     @classmethod
     def from_plain(cls, value):
-        """The Page that `to_plain` gave, or None for anything else: a cache holds what others put there."""
+        """Return the Page from to_plain(), or None for anything else: others can write to a shared cache."""
         try:
             page = cls(
                 headers=[(str(name), str(text)) for name, text in value["headers"]],

@@ -1,4 +1,4 @@
-"""How a view says that its page may be kept, and until when it is true."""
+"""How a view says that its page may be cached, and for how long."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ ANYTHING = "*"
 
 @dataclass(frozen=True)
 class CachePolicy:
-    """What the cache has to know of a page.
+    """What the cache needs to know about a page.
 
-    keys: what it shows; a change of one of them ends it. vary_on: the names of the query's parameters that it reads,
-    None for any. seconds: how long it may be shown at the most, for what changes without being noted. route: the name
-    of its address, for the log.
+    keys: what it shows; a change of one of them ends it. vary_on: the query parameters that it reads, None for any.
+    seconds: the longest time to show it, for changes that are not in the log. route: the name of its address, for the
+    log.
     """
 
     keys: frozenset = frozenset({ANYTHING})
@@ -22,10 +22,9 @@ class CachePolicy:
 
 
 def cache_page(response, *, keys=None, vary_on=None, seconds=None, route=None):
-    """Say that `response` is a page for everybody that the page cache may keep; what is not said keeps its value.
+    """Mark `response` as a page for everybody that may be cached; omitted values keep their defaults.
 
-    Without keys it ends with every change of anything. vary_on=() says that whatever stands in the query, the page is
-    the same.
+    Without keys, every change ends it. vary_on=() means that no query parameter changes the page.
     """
     policy = getattr(response, "cache_policy", CachePolicy())
     response.cache_policy = CachePolicy(

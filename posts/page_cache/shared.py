@@ -17,18 +17,18 @@ SECONDS = 300
 
 
 class SharedPages:
-    """Pages by address, for all processes that run the same code and templates with the same settings."""
+    """Pages by address, for all processes with the same code, templates and settings."""
 
     def __init__(self):
         self._name = deployment_name()
 
     def get(self, address):
-        """(Page, seconds that this process may keep it) or None."""
+        """Return (Page, seconds that this process may keep it), or None."""
         page = Page.from_plain(cache_get(self._key(address)))
         return (page, SECONDS) if page else None
 
     def put(self, address, page, seconds):
-        """Keep `page` for the others."""
+        """Store `page` for the other processes."""
         cache_set(self._key(address), page.to_plain(), seconds)
 
     def _key(self, address):
@@ -36,9 +36,10 @@ class SharedPages:
 
 
 def deployment_name():
-    """A name for what pages are made of beside posts: code, templates, names of static files, settings, database.
+    """Return a name for all that pages are made of besides posts.
 
-    Two releases that run side by side during a deployment don't show each other's pages.
+    That is code, templates, names of static files, settings and database. Two releases that run side by side during a
+    deployment don't show each other's pages.
     """
     digest = hashlib.sha256()
     files = sorted(

@@ -1,7 +1,7 @@
-"""The cache of CACHE_URL for callers that can do without it: an answer from it is a gift, its failure never an error.
+"""The cache of CACHE_URL for callers that can work without it; its failure is never an error.
 
-A cache that raises, or that takes longer than it could ever save, is left alone for a while; the caller then does
-the work itself. What comes out of it was written by whoever can write there, so callers check its shape.
+A cache that raises, or takes longer than it could save, is not asked for a while; the caller does the work itself.
+Anybody with access can write to it, so callers check what they read.
 """
 
 import logging
@@ -18,12 +18,12 @@ _silent_until = 0.0
 
 
 def cache_get(key):
-    """What was kept under `key`, or None: nothing was, it ran out, or the cache is down."""
+    """Return the value stored under `key`; None if there is none, it expired, or the cache is down."""
     return _ask(lambda: cache.get(key))
 
 
 def cache_set(key, value, seconds):
-    """Keep `value` for that long, if the cache can."""
+    """Store `value` for `seconds`, if the cache can."""
     _ask(lambda: cache.set(key, value, seconds))
 
 

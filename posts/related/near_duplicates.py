@@ -51,7 +51,7 @@ _EMPTY = 2**32 - 1
 
 
 class SketchedText:
-    """The words of a record by paragraph, ready to be shingled."""
+    """The words of a record by paragraph, ready for shingling."""
 
     def __init__(self, record):
         text = f"{record.get('intro', '')}\n\n{record['body']}".casefold()
@@ -69,7 +69,10 @@ class SketchedText:
         return {key for key in self.keys if key is not None}
 
     def shingles(self, boilerplate=frozenset()):
-        """The set of word shingles (tuples) without the paragraphs whose key is in `boilerplate`."""
+        """Return the set of word shingles (tuples) without the paragraphs in `boilerplate`.
+
+        Without enough shingles left, return those of the whole text.
+        """
         if boilerplate and not boilerplate.isdisjoint(self.keys):
             kept = [words for words, key in zip(self.paragraphs, self.keys, strict=True) if key not in boilerplate]
             shingles = _shingles(word for words in kept for word in words)
@@ -90,13 +93,13 @@ def _key(data):
 
 
 def jaccard(one, other):
-    """The Jaccard index of two sets, 0 to 1; 0 for two empty ones. Source: P. Jaccard, 1912."""
+    """Return the Jaccard index of two sets, 0 to 1; 0 for two empty ones. Source: P. Jaccard, 1912."""
     together = len(one & other)
     return together / (len(one) + len(other) - together) if together else 0.0
 
 
 def signature_of(shingles):
-    """NUMBERS numbers of 32 bits: two sets agree at a place with a probability that is their Jaccard index."""
+    """Return NUMBERS numbers of 32 bits; the probability that two sets agree at a place is their Jaccard index."""
     numbers = [_EMPTY] * NUMBERS
     for code in map(zlib.crc32, map(str.encode, map(" ".join, shingles))):
         # Fibonacci hashing (Knuth, vol. 3, 6.4): the high half says where, the low half is the number.
@@ -117,7 +120,7 @@ def signature_of(shingles):
 
 
 def band_keys(signature):
-    """BANDS numbers of 64 bits, one for each run of ROWS numbers of a signature."""
+    """Return BANDS numbers of 64 bits, one for each run of ROWS numbers of a signature."""
     return [
         _key(struct.pack(f"<{ROWS + 1}I", band, *signature[band * ROWS : (band + 1) * ROWS])) for band in range(BANDS)
     ]
@@ -128,12 +131,10 @@ def _agreement(one, other):
 
 
 def sketch_posts(ids):
-    """Bring sketches and near-duplicates of the posts with these keys in step with their proposed texts.
+    """Update sketches and near-duplicates of the posts with these keys; return how many texts were new.
 
-    Returns how many texts were new.
-
-    Works in sets, each one transaction of BATCH_CHARACTERS at the most; run again, it does nothing for what is
-    sketched already.
+    Works in sets, each one transaction of at most BATCH_CHARACTERS. Running it again does nothing for texts that have
+    a sketch.
     """
     ids, made = list(ids), 0
     for at in range(0, len(ids), CHUNK):
@@ -157,8 +158,10 @@ def _sketch_set(ids):
 
 
 def _parts(ids):
-    """`ids` in lists of BATCH_CHARACTERS of text or of one longer text: while a part is compared, SQLite has no place
-    for an editor's save."""
+    """Yield `ids` in lists of BATCH_CHARACTERS of text, or of one longer text.
+
+    While a part is compared, SQLite can't save anything else.
+    """
     part, size = [], 0
     lengths = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", Length("head_revision__snapshot"))
     for pk, length in lengths:
@@ -172,8 +175,7 @@ def _parts(ids):
 
 
 def _stale(posts):
-    """({post pk: fingerprint of its proposed text} where the sketch is of another text or missing,
-    {post pk: paragraph keys of that other text})."""
+    """Return ({post pk: fingerprint} of proposed texts without a sketch, {post pk: its old paragraph keys})."""
     heads = dict(posts.filter(head_revision__isnull=False).values_list("pk", "head_revision__fingerprint"))
     sketches = TextSketch.objects.filter(pk__in=heads).values_list("pk", "fingerprint", "paragraphs")
     before = {pk: _unpacked(paragraphs) for pk, fingerprint, paragraphs in sketches if heads[pk] != fingerprint}
@@ -216,7 +218,7 @@ def _sketch_batch(texts, heads, before):
 
 
 def _batches(ids):
-    """{post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
+    """Yield {post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
     texts, size = {}, 0
     rows = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "head_revision__snapshot")
     for pk, snapshot in rows.iterator(chunk_size=20):
@@ -235,7 +237,10 @@ def _unpacked(data):
 
 
 def _count_paragraphs(changes):
-    """changes: {post: (paragraph keys before, paragraph keys now)}; a post counts once for a paragraph."""
+    """Update the number of posts with each paragraph.
+
+    changes: {post: (paragraph keys before, paragraph keys now)}; a post counts once for a paragraph.
+    """
     steps = Counter()
     for old, new in changes.values():
         steps.update(set(new) - set(old))
@@ -275,7 +280,7 @@ def _boilerplate(texts):
 
 
 def _candidates(signatures):
-    """{(smaller pk, larger pk)} that share a band, among `signatures` and with what stands there; adds their bands."""
+    """Return {(smaller pk, larger pk)} that share a band, among `signatures` and stored ones; store their bands."""
     bands = defaultdict(list)
     for pk, signature in signatures.items():
         for key in band_keys(signature):
@@ -305,7 +310,7 @@ def _insert_bands(rows):
 
 
 def _store_near_duplicates(pairs, shingles, signatures):
-    """Measure candidate pairs exactly and store those that are near-duplicates, from both sides."""
+    """Measure candidate pairs exactly and store those that are near-duplicates, in both directions."""
     foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
     known = {
         pk: struct.unpack(f"<{NUMBERS}I", bytes(signature))
@@ -336,21 +341,21 @@ def _store_near_duplicates(pairs, shingles, signatures):
 
 
 def _note_near_duplicates(posts):
-    """Say that listed ones among `posts` change: an article names no similar post that is its near-duplicate."""
+    """Note that listed ones among `posts` change: no near-duplicate may be among their related posts."""
     listed = ListedText.objects.filter(post__in=set(posts)).values_list("post", flat=True)
     note_changes(map(post_key, listed))
 
 
 def near_duplicates_of(post, limit=10):
-    """[TextTwin] of a post, the most alike first, with their posts; at most `limit`. An index walk.
+    """Return at most `limit` [TextTwin] of a post with their posts, most similar first, by an index scan.
 
-    As the background last saw the texts: empty for a post that it has not read yet.
+    Empty for a post that the background has not compared yet.
     """
     near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
     return list(near_duplicates.order_by("-similarity", "twin")[:limit])
 
 
 def near_duplicate_counts(posts):
-    """{post pk: (how many near_duplicates, the highest similarity)} of a page of posts, in one query."""
+    """Return {post pk: (number of near-duplicates, highest similarity)} of a page of posts, in one query."""
     rows = TextTwin.objects.filter(post__in=posts).values_list("post").annotate(Count("pk"), Max("similarity"))
     return {pk: (count, highest) for pk, count, highest in rows.order_by()}

@@ -1,11 +1,11 @@
-"""Finds, for every listed post, the listed posts that a reader may go on to, and keeps them in sets.
+"""Finds the related posts of every listed post, and stores them in sets.
 
-Two posts are as similar as the terms they share (stack, tools, topic, entities, tags) are many and rare: the sum of
-what the shared ones weigh, over the geometric mean of what all terms of each weigh, where a term weighs the logarithm
-of (1 + listed posts / listed posts with it). Looked at are posts with one of the RAREST terms, at most NEWEST for
-each, and weighed with all of their terms are the BEST of these and the NEWEST_WEIGHED of every single term: the work
-for a post has a bound at any size of the site, and what shares a problem on another stack is found beside what shares
-all words of one stack.
+Two posts are as similar as the terms they share (stack, tools, topic, entities, tags) are many and rare. A term
+weighs the logarithm of (1 + listed posts / listed posts with it); similarity is the sum over the shared terms,
+divided by the geometric mean of what all terms of each post weigh. Candidates are posts with one of the RAREST terms,
+at most NEWEST for each. Weighed with all their terms are the BEST candidates and the NEWEST_WEIGHED of every single
+term. So the work for a post is bounded at any size of the site, and posts about the same problem on another stack are
+found beside posts with all words of one stack.
 
 Sources: K. Spärck Jones, "A statistical interpretation of term specificity and its application in retrieval", 1972
 (the weight); G. Salton, M. McGill, "Introduction to Modern Information Retrieval", 1983, ch. 4 (the cosine).
@@ -46,18 +46,18 @@ MARKED = 1_000
 
 
 def mark_stale(post_ids, *, spreads=True):
-    """Note, in the caller's transaction, that the neighbours of these posts must be found anew.
+    """Note, in the caller's transaction, that the related posts of these posts must be found again.
 
-    spreads: also those of the posts beside them, as after a change of what they are about.
+    spreads: also for their own related posts, as after a change of what they are about.
     """
     StaleNeighbours.objects.bulk_create([StaleNeighbours(post_id=pk, spreads=spreads) for pk in post_ids])
 
 
 def mark_all_stale(*, on_checkpoint=lambda: None):
-    """Note that the related posts of every listed post must be found again; return how many posts that are.
+    """Note that the related posts of every listed post must be found again; return the number of posts.
 
-    Works in sets by key; stopped anywhere and called again, it only notes some posts twice. on_checkpoint: called
-    after each set.
+    Works in sets by key. If it is stopped and called again, some posts are noted twice, which is harmless.
+    on_checkpoint: called after each set.
     """
     last = count = 0
     while True:
@@ -71,10 +71,10 @@ def mark_all_stale(*, on_checkpoint=lambda: None):
 
 
 def find_stale_related_posts(*, on_checkpoint=lambda: None):
-    """Find the related posts of all posts that are noted as stale; return how many posts that were.
+    """Find the related posts of all posts noted as stale; return the number of posts.
 
-    Works in sets of CHUNK, a transaction each; stopped anywhere, it goes on where it was. on_checkpoint: called between
-    sets, may raise.
+    Works in sets of CHUNK, a transaction each; if stopped, it continues there. on_checkpoint: called between sets,
+    may raise.
     """
     total, found = None, 0
     while StaleNeighbours.objects.exists():
@@ -124,9 +124,9 @@ def _write(posts, found):
 
 
 def related_posts_of(posts, *, total):
-    """{post: [(neighbour, names of what both are about)]} of a list of post keys, most similar first, KEPT at the most.
+    """Return {post: [(related post, names of shared terms)]}, most similar first, at most KEPT.
 
-    total: the number of listed posts. Nothing for a post that is not listed. Writes nothing.
+    posts: keys. total: the number of listed posts. Posts that are not listed have no entry. Writes nothing.
     """
     about = _Terms(total)
     about.learn(posts)
@@ -148,11 +148,11 @@ class _Term:
 
 
 class _Terms:
-    """What posts are about, as far as it was learned.
+    """What posts are about, as far as it was read.
 
-    known: {primary key: _Term}; of: {post: {key: (primary key, _Term)}}, where a name that stands in a post as a stack
-    and as an entity is one thing, the rarer of the two; stack: {post: key of the rarest of its stack}; length: {post:
-    the root of what all its terms weigh}.
+    known: {primary key: _Term}. of: {post: {key: (primary key, _Term)}}; a name that a post has as a stack and as an
+    entity is one term, the rarer of the two. stack: {post: key of its rarest stack}. length: {post: the root of what
+    all its terms weigh}.
     """
 
     def __init__(self, total):
@@ -185,13 +185,13 @@ class _Terms:
             self.length[post] = sqrt(sum(term.weight for _, term in self.of[post].values()))
 
     def rarest(self, post):
-        """The primary keys of the RAREST terms of `post` that other posts have too."""
+        """Return the primary keys of the RAREST terms of `post` that other posts have too."""
         shared = [(term.listed_count, pk) for pk, term in self.of[post].values() if term.listed_count > 1]
         return [pk for _, pk in heapq.nsmallest(RAREST, shared)]
 
 
 def _newest_with(terms, about):
-    """{term: the NEWEST posts with it}: in one query for what few posts have, by a walk each for the rest."""
+    """Return {term: the NEWEST posts with it}: one query for rare terms, one index scan for each other one."""
     newest = defaultdict(list)
     few = [term for term in terms if about.known[term].listed_count <= NEWEST]
     for term, post in PostTerm.objects.filter(term__in=few).order_by().values_list("term_id", "post_id"):
@@ -203,7 +203,7 @@ def _newest_with(terms, about):
 
 
 def _compared(post, about, newest):
-    """The posts that are weighed against `post`."""
+    """Return the posts to weigh against `post`."""
     terms = about.rarest(post)
     found = defaultdict(float)
     for term in terms:
@@ -218,7 +218,7 @@ def _compared(post, about, newest):
 
 
 def _weighed(post, others, about):
-    """[(similarity, other)] of those that are similar, the most similar first; of equal ones the later post."""
+    """Return [(similarity, other)] of the similar posts, most similar first; of equal ones the later post."""
     mine, length = about.of[post], about.length[post]
     common = max(ALWAYS_RARE, about.total * COMMON_SHARE)
     found = []
@@ -230,7 +230,7 @@ def _weighed(post, others, about):
 
 
 def _near_duplicates_of(posts):
-    """{post: set of its near-duplicates}."""
+    """Return {post: set of its near-duplicates}."""
     near_duplicates, posts = defaultdict(set), sorted(posts)
     for at in range(0, len(posts), MAX_KEYS):
         rows = TextTwin.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
@@ -240,7 +240,7 @@ def _near_duplicates_of(posts):
 
 
 def _chosen(post, weighed, about, near_duplicates):
-    """[(neighbour, shared names)] of `post`: no near-duplicate of it or of another, not too many of one stack."""
+    """Return [(related post, shared names)] of `post`, without near-duplicates and with few of one stack."""
     chosen, stacks, repeated = [], Counter(), set(near_duplicates[post])
     for _, other in weighed:
         stack = about.stack.get(other)
@@ -255,13 +255,13 @@ def _chosen(post, weighed, about, near_duplicates):
 
 
 def _shared_names(one, other):
-    """The names of what both are about, rarest first."""
+    """Return the names of what both are about, rarest first."""
     both = (one[key][1] for key in one.keys() & other.keys())
     return told_apart([term.name for term in sorted(both, key=lambda term: (-term.weight, term.key))])[:MAX_SHARED]
 
 
 def told_apart(names):
-    """A list of names without those that are said, as whole words, in another one: "Go" beside "Go services"."""
+    """Return names without those that are part of another one, as whole words: "Go" beside "Go services"."""
     padded = [f" {' '.join(_WORDS.findall(name.casefold()))} " for name in names]
     return [
         name

@@ -1,4 +1,4 @@
-"""The job that keeps similar posts in step with what is listed."""
+"""The job that keeps related posts up to date with what is listed."""
 
 from datetime import timedelta
 
@@ -9,5 +9,5 @@ from posts.related.related_posts import find_stale_related_posts
 
 @job("find similar posts", every=timedelta(seconds=20))
 def find_similar_posts():
-    """Find the neighbours of posts that were released, changed or taken away, and of those beside them."""
+    """Find the related posts of posts that were released, changed or withdrawn, and of their neighbours."""
     find_stale_related_posts(on_checkpoint=stop_if_asked)

@@ -1,1 +1,1 @@
-"""The review queue: which posts wait for a person, in which order, and why."""
+"""The review queue: which posts are pending review, in which order, and why."""

@@ -10,7 +10,7 @@ HOLD = timedelta(minutes=15)
 
 
 class ClaimedByAnother(Refused):
-    """Somebody else reads this post now; `holder` until `until`."""
+    """Somebody else is reviewing this post: `holder` until `until`."""
 
     def __init__(self, holder, until):
         self.holder, self.until = holder, until
@@ -19,7 +19,7 @@ class ClaimedByAnother(Refused):
 
 
 def claimed_by_another(entry, *, by, now=None):
-    """The ClaimedByAnother that keeps `by` from a QueueEntry (with held_by), or None: to be said, or raised."""
+    """Return the ClaimedByAnother that keeps `by` from a QueueEntry (with held_by), or None."""
     if entry.held_by_id in (None, by.pk) or entry.held_until <= (now or timezone.now()):
         return None
     return ClaimedByAnother(entry.held_by, entry.held_until)

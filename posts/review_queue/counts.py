@@ -1,5 +1,7 @@
-"""The numbers of queue and desk. Each is counted when asked for, up to COUNT_LIMIT, on an index: never stale, and at
-any size of the queue no longer than a page takes."""
+"""The counts of the queue and the dashboard.
+
+Each is counted on request, up to COUNT_LIMIT, on an index: never outdated, and fast at any size of the queue.
+"""
 
 from datetime import datetime, time, timedelta
 
@@ -20,7 +22,7 @@ NOTED_WITHIN = timedelta(minutes=30)
 
 
 def capped_counts(querysets):
-    """How many rows each queryset has, COUNT_LIMIT + 1 if more: a list of numbers, by one query."""
+    """Return the number of rows of each queryset, COUNT_LIMIT + 1 if more, by one query."""
     if not querysets:
         return []
     parts, params = [], []
@@ -35,22 +37,22 @@ def capped_counts(querysets):
 
 
 def said_count(count):
-    """A capped count in words: "4,812", or "more than 10,000"."""
+    """Return a capped count in words: "4,812", or "more than 10,000"."""
     return f"more than {COUNT_LIMIT:,}" if count > COUNT_LIMIT else f"{count:,}"
 
 
 def short_count(count):
-    """The same where there is little room: "4,812", or "10,000+"."""
+    """Return a capped count for narrow places: "4,812", or "10,000+"."""
     return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
 
 
 def waiting_count():
-    """How many posts wait, capped."""
+    """Return how many posts are pending review, capped."""
     return capped_counts([QueueEntry.objects.all()])[0]
 
 
 def reasons_for_waiting():
-    """[(Weight, capped count)] of the reasons that waiting posts have, the most frequent first, then by weight."""
+    """Return [(Weight, capped count)] of the risk reasons of pending posts, most frequent first."""
     by_label = QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON)
     rows = [
         QueueEntry.objects.filter(generator_points__gt=0)
@@ -65,13 +67,15 @@ def reasons_for_waiting():
 
 
 def days_until(today):
-    """The last DAYS days, `today` last, as dates."""
+    """Return the last DAYS days as dates, ending with `today`."""
     return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
 
 
 def came_in_by_day(today):
-    """{date: (texts that came in, number of the largest import or None)} of the last DAYS days: what imports that began
-    on the day brought, and what people submitted."""
+    """Return {date: (new texts, number of the largest import or None)} of the last DAYS days.
+
+    New texts are what imports begun on the day brought, and what people submitted.
+    """
     start = start_of(days_until(today)[0])
     came = {day: [0, None, 0] for day in days_until(today)}
     batches = ImportBatch.objects.filter(started_at__gte=start).order_by("pk")
@@ -89,7 +93,7 @@ def came_in_by_day(today):
 
 
 def decided_by_day(today):
-    """{date: decisions of people that stand} of the last DAYS days."""
+    """Return {date: decisions that were not undone} of the last DAYS days."""
     start = start_of(days_until(today)[0])
     decided = dict.fromkeys(days_until(today), 0)
     reviews = _whole_decisions().filter(created_at__gte=start)
@@ -100,7 +104,7 @@ def decided_by_day(today):
 
 
 def note_waiting_at_midnight(*, now=None):
-    """Keep how many posts waited when the day began, once a day; what came and was decided since is taken off."""
+    """Store once a day how many posts were pending at midnight, from today's count and changes."""
     now = now or timezone.now()
     today = timezone.localdate(now)
     is_late = now - start_of(today) > NOTED_WITHIN
@@ -112,7 +116,7 @@ def note_waiting_at_midnight(*, now=None):
 
 
 def waiting_at_midnight(today):
-    """How many posts waited when `today` began; None where nobody noted it."""
+    """Return how many posts were pending when `today` began; None if nobody noted it."""
     noted = SiteFigure.objects.filter(name=MIDNIGHT).values_list("value", flat=True).first()
     if noted and noted["day"] == str(today):
         return noted["count"]
@@ -122,10 +126,10 @@ def waiting_at_midnight(today):
 
 
 def change_of_backlog(waiting, *, came_in, decided, today):
-    """(change, other): by how much the backlog grew today, and the part of it that is neither what came in nor what was
-    decided, such as an import rolled back; came_in - decided + other = change. (None, None) where it is not known.
+    """Return (change, other): the growth of the backlog today, and its part from other causes.
 
-    waiting: how many posts wait now, capped.
+    Other causes are for example an import rolled back: came_in - decided + other = change. (None, None) if unknown.
+    waiting: how many posts are pending now, capped.
     """
     before = waiting_at_midnight(today)
     if before is None or waiting > COUNT_LIMIT:
@@ -135,16 +139,16 @@ def change_of_backlog(waiting, *, came_in, decided, today):
 
 
 def decisions_of(person, *, since):
-    """{outcome: how many} of one person's decisions since an aware moment."""
+    """Return {outcome: number} of one person's decisions since an aware datetime."""
     reviews = _whole_decisions().filter(reviewer=person, created_at__gte=since)
     return dict(reviews.values_list("outcome").annotate(Count("pk")))
 
 
 def _whole_decisions():
-    """The decisions that stand and end the review of a text: an approval in part leaves it waiting."""
+    """Return the decisions that end a review: not undone, and not approvals in part."""
     return Review.objects.filter(outcome__in=Review.CHOICES, undone_at=None).order_by()
 
 
 def start_of(day):
-    """The aware first moment of a date in the site's zone."""
+    """Return the start of a date in the site's time zone, as an aware datetime."""
     return timezone.make_aware(datetime.combine(day, time()))

@@ -1,4 +1,4 @@
-"""The order of the queue, and the ways to narrow it: most points first, then whoever waits longest, then by number."""
+"""The order of the queue and its filters: highest risk score first, then longest waiting, then by number."""
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ STATES = {
 
 
 class Place(NamedTuple):
-    """Where an entry stands in the order; it outlives the entry, so that the next one is found after a decision."""
+    """The position of an entry in the order. It outlives the entry, so that the next one is found after a decision."""
 
     points: int
     waiting_since: datetime
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text):
-        """The Place that str() wrote, or None for any other text."""
+        """Return the Place that str() wrote, or None for any other text."""
         try:
             points, since, post_id = text.split("~")
             place = cls(
@@ -52,11 +52,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class QueueView:
-    """One way to look at the queue: all fields empty is everything that waits.
+    """A filter of the queue; with all fields empty, everything that is pending.
 
     reason: a code of posts.review_queue.weights. state: a key of STATES. stack, generator: as the record names them.
-    batch: the number of an import. days: waiting so many days or more. whose: "me", "nobody", "held" (by anybody), or
-    the number of an account.
+    batch: the number of an import. days: pending for at least so many days. whose: "me", "nobody", "held" (claimed by
+    anybody), or the primary key of an account.
     """
 
     reason: str = ""
@@ -69,7 +69,7 @@ class QueueView:
 
     @classmethod
     def from_query(cls, query):
-        """The view that a query string, or a mapping such as request.GET, names; what makes no sense is left out."""
+        """Return the view of a query string or a mapping such as request.GET; invalid values are ignored."""
         given = dict(parse_qsl(query, max_num_fields=50)) if isinstance(query, str) else query.dict()
         values = {field.name: str(given.get(field.name, "")).replace("\x00", "").strip() for field in fields(cls)}
         whose = values["whose"]
@@ -84,20 +84,20 @@ class QueueView:
         )
 
     def query(self):
-        """The query string that names this view; "" for everything."""
+        """Return the query string that names this view; "" for everything."""
         return urlencode({field.name: value for field in fields(self) if (value := getattr(self, field.name))})
 
     @property
     def filters(self):
-        """How many of the fields narrow it."""
+        """The number of active filters."""
         return sum(bool(getattr(self, field.name)) for field in fields(self))
 
     def without(self, name):
-        """The same view without one of its filters."""
+        """Return the same view without one of its filters."""
         return replace(self, **{name: None if name in ("batch", "days") else ""})
 
     def entries(self, *, by, now=None):
-        """The QueueEntries that it shows to the person `by`, without order."""
+        """Return the QueueEntries that it shows to the person `by`, unordered."""
         now = now or timezone.now()
         conditions = [
             self.reason and _condition_of_reason(self.reason),
@@ -111,7 +111,7 @@ class QueueView:
         return QueueEntry.objects.filter(*filter(None, conditions))
 
     def countable(self, *, by, now=None):
-        """Rows to count in place of entries(): as many, and for a reason or a stack alone one walk over an index."""
+        """Return rows to count in place of entries(); for one reason or stack, by one index scan."""
         if self == QueueView(reason=self.reason) and self.reason not in ("", GENERATOR, WAITING):
             return _labels(QueueLabel.Kind.REASON, self.reason)
         if self.stack and self == QueueView(stack=self.stack):
@@ -146,7 +146,7 @@ def _number(text, most):
 
 
 def after(entries, place):
-    """`entries` that come after `place`, in order."""
+    """Return those of `entries` that come after `place`, in order."""
     return entries.filter(
         Q(points__lt=place.points)
         | Q(points=place.points, waiting_since__gt=place.waiting_since)
@@ -157,7 +157,7 @@ def after(entries, place):
 
 
 def before(entries, place):
-    """`entries` that come before `place`, the nearest first."""
+    """Return those of `entries` that come before `place`, nearest first."""
     return entries.filter(
         Q(points__gt=place.points)
         | Q(points=place.points, waiting_since__lt=place.waiting_since)
@@ -167,19 +167,21 @@ def before(entries, place):
 
 
 def place_of(post_id):
-    """The Place of a waiting post, or None for one that does not wait. Keep it before a decision takes the post out."""
+    """Return the Place of a pending post, or None. Call it before a decision takes the post off the queue."""
     row = QueueEntry.objects.filter(post=post_id).values_list("points", "waiting_since", "post_id").first()
     return Place(*row) if row else None
 
 
 def next_item(view, after_place=None, *, by, now=None):
-    """The QueueEntry (with its post) that `by` should read next in `view`: the first after `after_place` (None: from
-    the top) that nobody else holds; None at the end."""
+    """Return the QueueEntry (with its post) that `by` should review next in `view`; None at the end.
+
+    It is the first after `after_place` (None: from the top) that nobody else has claimed.
+    """
     return _free(after(view.entries(by=by, now=now), after_place) if after_place else _top(view, by, now), by, now)
 
 
 def previous_item(view, before_place, *, by, now=None):
-    """The QueueEntry (with its post) before `before_place` that nobody else holds, or None."""
+    """Return the QueueEntry (with its post) before `before_place` that nobody else has claimed, or None."""
     return _free(before(view.entries(by=by, now=now), before_place), by, now)
 
 

@@ -1,8 +1,8 @@
-"""Keeps the queue in step with the posts: who stands in it, with how many points, for which reasons.
+"""Keeps the queue up to date: which posts are in it, with which risk score, for which reasons.
 
-Operations call refresh_queue() for their one post, an import admit_new_posts() and admit_posts() for a chunk. In the
-background rank_read_texts() completes reasons when checks and comparisons have read a text, and rank_queue() counts
-the days and puts right whatever else may have gone wrong.
+Operations call refresh_queue() for their post, an import calls admit_new_posts() and admit_posts() for a chunk. In
+the background rank_read_texts() completes the reasons once checks and comparisons have read a text, and rank_queue()
+counts the days and corrects everything else.
 """
 
 import math
@@ -67,7 +67,7 @@ COLUMNS = [
 
 @dataclass
 class Facts:
-    """What is known of one waiting post when it is ranked."""
+    """What is known of one pending post when it is ranked."""
 
     post: dict
     flags: Counter = field(default_factory=Counter)
@@ -81,14 +81,14 @@ class Facts:
 
     @property
     def fingerprint(self) -> str:
-        """Of the proposed text."""
+        """The fingerprint of the proposed text."""
         return self.post["head_revision__fingerprint"]
 
 
 def reasons_of(facts):
-    """[{code, points, detail[, post]}] that lie in the text and its story, most points first.
+    """Return [{code, points, detail[, post]}] of the text and its history, most points first.
 
-    What lies in its generator and in the time it waits is kept beside them: it changes for many posts at once.
+    Points for its generator and its waiting time are stored separately, because they change for many posts at once.
     """
     found = []
 
@@ -136,12 +136,15 @@ def _unknown_origin(post):
 
 
 def age_points(waiting_since, now):
-    """Points for the time that a post waits, one for each whole day."""
+    """Return the points for waiting time, one for each whole day."""
     return WEIGHTS[weights.WAITING].points(max(0, (now - waiting_since).days))
 
 
 def generator_record(*, now=None):
-    """{generator: {outcome: how many}} of the decisions of GENERATOR_MEMORY that stand; "" for texts that name none."""
+    """Return {generator: {outcome: number}} of the decisions of GENERATOR_MEMORY that were not undone.
+
+    The key is "" for texts without a generator.
+    """
     reviews = Review.objects.filter(
         created_at__gt=(now or timezone.now()) - GENERATOR_MEMORY, revoked_at=None, undone_at=None
     )
@@ -153,13 +156,13 @@ def generator_record(*, now=None):
 
 
 def turned_down_of(outcomes):
-    """(turned down, decided) of {outcome: how many}."""
+    """Return (turned down, decided) of {outcome: number}."""
     turned_down = outcomes.get(Review.Outcome.REJECTED, 0) + outcomes.get(Review.Outcome.CHANGES_REQUESTED, 0)
     return turned_down, turned_down + outcomes.get(Review.Outcome.APPROVED, 0)
 
 
 def surely_at_least(part, whole):
-    """The share of which `part` of `whole` makes sure that it is at least that: the lower bound of Wilson's interval.
+    """Return the lower bound of Wilson's interval for the share of `part` in `whole`.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
@@ -170,11 +173,11 @@ def surely_at_least(part, whole):
 
 
 def generator_points(record):
-    """{generator: points} of those in {generator: {outcome: how many}} that are turned down more often than the others.
+    """Return {generator: points} of the generators that are turned down more often than the others.
 
-    A generator has points where the share of MIN_DECISIONS decisions or more that turned it down is surely larger than
-    that of the decisions about all other posts, MIN_DECISIONS or more too: the percents by which it is larger. A site
-    with one generator has nothing to compare it with, so no post has the reason.
+    A generator has points if its share of decisions that turned it down is surely larger than that among all other
+    posts, with at least MIN_DECISIONS decisions on both sides. The points are the percentage points of the
+    difference. A site with one generator can't compare, so no post has the reason.
     """
     of_all = [turned_down_of(outcomes) for outcomes in record.values()]
     all_down, all_decided = sum(down for down, _ in of_all), sum(decided for _, decided in of_all)
@@ -191,7 +194,7 @@ def generator_points(record):
 
 
 def refresh_queue(post):
-    """Bring the place of one `post`, which the caller has locked, in step with it. Operations end with this call."""
+    """Update the queue entry of one locked `post`."""
     if post.awaits_review and post.withdrawn_at is None:
         _rank([post.pk], now=timezone.now())
     else:
@@ -199,11 +202,11 @@ def refresh_queue(post):
 
 
 def admit_new_posts(new, *, insert):
-    """Put posts into the queue that an import has just created, in its transaction, with what the records alone say.
-    The checks, the comparison and the generators follow in the background.
+    """Add posts that an import has just created to the queue, with what their records alone say.
 
-    new: (columns of Post, columns of its Revision, whether it has the flag of its source) of each, so that nothing has
-    to be read; insert(model, rows, names): how the import's writer inserts a set of rows, dicts of these columns.
+    Checks, comparison and generators follow in the background. new: (columns of Post, columns of its Revision,
+    whether it has the flag of its source) of each, so that nothing is read. insert(model, rows, names): inserts a set
+    of rows (dicts of these columns), as the import's writer does.
     """
     facts = {}
     for post, head, is_flagged in new:
@@ -216,7 +219,7 @@ def admit_new_posts(new, *, insert):
 
 
 def admit_posts(ids):
-    """Bring posts that an import has just changed or taken back in step with the queue, as admit_new_posts does."""
+    """Update the queue for posts that an import has just changed or rolled back."""
     ids = list(ids)
     for at in range(0, len(ids), 1000):
         chunk = ids[at : at + 1000]
@@ -225,9 +228,9 @@ def admit_posts(ids):
 
 
 def rank_posts(ids, *, now=None):
-    """Rank the posts with these primary keys anew, in sets; return how many of them wait.
+    """Rank the posts with these primary keys again, in sets; return how many are pending.
 
-    Posts that somebody works on at the moment are left to him: their operation ends with the same.
+    Locked posts are skipped: the operation that holds the lock ranks them itself.
     """
     ids, ranked = sorted(ids), 0
     for at in range(0, len(ids), CHUNK):
@@ -241,8 +244,10 @@ def rank_posts(ids, *, now=None):
 
 
 def _rank(ids, *, now, from_record=False):
-    """Write the entries of those among `ids` that wait; return how many. from_record: ask for nothing that an import
-    hasn't written itself."""
+    """Write the entries of those among `ids` that are pending; return their number.
+
+    from_record: read only what an import has written itself.
+    """
     facts = _facts(ids, from_record=from_record)
     if not facts:
         return 0
@@ -260,8 +265,10 @@ def _rank(ids, *, now, from_record=False):
 
 
 def _entries(facts, since, now):
-    """(columns of a QueueEntry for each of `facts`, labels for all of them); since: {primary key: waiting since} of
-    those that stand in the queue."""
+    """Return (columns of a QueueEntry for each of `facts`, labels for all of them).
+
+    since: {primary key: waiting since} of those already in the queue.
+    """
     names = {fact.post["generator"] for fact in facts.values()}
     worth = dict(QueueFigure.objects.filter(kind=POINTS, name__in=names).values_list("name", "count"))
     entries, labels = [], []
@@ -299,7 +306,7 @@ def _entries(facts, since, now):
 
 
 def _write_labels(known, labels):
-    """Make `labels` (kind, name, post) the labels of their posts; `known` had some before."""
+    """Replace the labels of these posts by `labels` (kind, name, post); `known` had some before."""
     before = set()
     if known:
         before = set(QueueLabel.objects.filter(entry__in=known).values_list("kind", "name", "entry_id"))
@@ -316,7 +323,7 @@ def _write_labels(known, labels):
 
 
 def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
-    """Return the Facts of those posts among `ids` that wait, by primary key, in as many queries for one as for many."""
+    """Return {primary key: Facts} of those posts among `ids` that are pending, in a fixed number of queries."""
     columns = COLUMNS if from_record else [*COLUMNS, "intro", "body"]
     posts = Post.objects.waiting().filter(pk__in=ids, head_revision__isnull=False).order_by().values(*columns)
     facts = {post["pk"]: Facts(post) for post in posts}
@@ -333,7 +340,7 @@ def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
 
 
 def _note_checks(facts: dict[int, Facts]) -> None:
-    """Note the results of the checks of each proposed text."""
+    """Add the results of the checks of each proposed text."""
     by_fingerprint = defaultdict(list)
     for fact in facts.values():
         by_fingerprint[fact.fingerprint].append(fact)
@@ -346,7 +353,7 @@ def _note_checks(facts: dict[int, Facts]) -> None:
 
 
 def _note_near_duplicates(facts: dict[int, Facts]) -> None:
-    """Note whether each proposed text was compared with the others, and its nearest near-duplicate."""
+    """Add whether each proposed text was compared, and its nearest near-duplicate."""
     for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
         facts[pk].is_compared = fingerprint == facts[pk].fingerprint
     twins = TextTwin.objects.filter(post__in=facts).order_by("similarity", "-twin_id")
@@ -356,14 +363,14 @@ def _note_near_duplicates(facts: dict[int, Facts]) -> None:
 
 
 def _note_reports(facts: dict[int, Facts]) -> None:
-    """Note how many open reports of readers each post has."""
+    """Add the number of open reader reports of each post."""
     reports = ReaderReport.objects.filter(post__in=facts, answered_at=None).order_by().values_list("post_id")
     for pk, count in reports.annotate(Count("pk")):
         facts[pk].reports = count
 
 
 def _note_decisions(facts: dict[int, Facts]) -> None:
-    """Note what people have decided about each post before: whether it was turned down, or approved in part."""
+    """Add earlier decisions about each post: whether it was turned down, or approved in part."""
     decided = Review.objects.filter(revision__post__in=facts, undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
     rows = decided.order_by().values_list("revision__post_id", "outcome", "fingerprint").distinct()
     in_part = {}
@@ -377,7 +384,7 @@ def _note_decisions(facts: dict[int, Facts]) -> None:
 
 
 def _note_submissions(facts: dict[int, Facts]) -> None:
-    """Note when the proposed text of each post that a person submitted was submitted."""
+    """Add when a person submitted the proposed text of each post."""
     typed = [pk for pk, fact in facts.items() if fact.post["head_revision__status"] == Revision.Status.IN_REVIEW]
     submitted = AuditEntry.objects.filter(post__in=typed, action="submitted").order_by().values_list("post_id")
     for pk, moment in submitted.annotate(Max("made_at")):
@@ -386,7 +393,7 @@ def _note_submissions(facts: dict[int, Facts]) -> None:
 
 
 def _note_approvals_in_part(facts):
-    """Say of posts whose proposed text somebody approved in part who that was, where it still counts."""
+    """Add who approved the proposed text of each post in part, if that still counts."""
     about = defaultdict(list)
     decisions = Review.objects.filter(revision__post__in=facts, undone_at=None).select_related("revision", "reviewer")
     for decision in decisions.defer("revision__snapshot").order_by("pk"):
@@ -399,11 +406,10 @@ def _note_approvals_in_part(facts):
 
 
 def rank_queue(*, now=None, everything=False, on_checkpoint=lambda: None):
-    """Put right all that the queue says: posts that should stand in it or not, texts that were read since, days, and
-    generators; return how many posts were ranked. It looks at every waiting post.
+    """Correct the whole queue: missing and extra entries, new results, days and generators.
 
-    everything: rank all of it anew, as after a change of the weights. on_checkpoint: called between two sets, and may
-    raise; stopped anywhere, the next run finds the rest.
+    Returns how many posts were ranked; looks at every pending post. everything: rank all of them, as after a change
+    of the weights. on_checkpoint: called between sets, may raise; if stopped, the next run finds the rest.
     """
     now = now or timezone.now()
     waiting = Post.objects.waiting().filter(head_revision__isnull=False)
@@ -419,9 +425,9 @@ def rank_queue(*, now=None, everything=False, on_checkpoint=lambda: None):
 
 
 def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False):
-    """Complete the reasons of texts that the checks and the comparison have read since; return how many.
+    """Complete the reasons of texts that checks and comparison have read since; return their number.
 
-    Looks at nothing else, so it may run every few seconds.
+    Looks at nothing else, so it can run every few seconds.
     """
     now = now or timezone.now()
     read = CheckResult.objects.filter(fingerprint=OuterRef("fingerprint"), checks_key=checks_key())
@@ -434,7 +440,7 @@ def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False)
 
 
 def _sweep(rows, now, on_checkpoint):
-    """Rank what `rows` finds, set by set in the order of the numbers: none is looked at twice."""
+    """Rank what `rows` finds, set by set in the order of primary keys, each once."""
     after, ranked = 0, 0
     while ids := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         ranked += rank_posts(ids, now=now)
@@ -444,7 +450,7 @@ def _sweep(rows, now, on_checkpoint):
 
 
 def _rank_new_near_duplicates(now, on_checkpoint):
-    """Rank the posts of pairs found since the last time: the older of two was complete before the newer one came."""
+    """Rank the posts of newly found pairs: the older post was complete before the newer one came."""
     scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
     after, ranked = scan.revision_id, 0
     while rows := list(TextTwin.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "post_id")[:CHUNK]):
@@ -456,7 +462,7 @@ def _rank_new_near_duplicates(now, on_checkpoint):
 
 
 def _count_days(now):
-    """Give a point for each day that passed: one statement a day of waiting, whatever the number of posts."""
+    """Add a point for each day that passed: one statement a day of waiting, for any number of posts."""
     most = WEIGHTS[weights.WAITING].most
     for days in range(1, most + 1):
         aged = QueueEntry.objects.filter(age_points__lt=days, waiting_since__lte=now - timedelta(days=days))
@@ -467,7 +473,7 @@ def _count_days(now):
 
 @transaction.atomic
 def _count_generators(now):
-    """Store what each generator's decisions are worth by now, and give its posts those points."""
+    """Store the points of each generator, and give them to its posts."""
     points_of = generator_points(generator_record(now=now))
     figures = [QueueFigure(kind=POINTS, name=generator, count=points) for generator, points in points_of.items()]
     _store_counts(figures, kinds=[POINTS])
@@ -482,7 +488,7 @@ def _count_generators(now):
 
 @transaction.atomic
 def _count_choices():
-    """Store what the filters offer: the stacks, generators and imports that most waiting posts have."""
+    """Store the filter choices: the stacks, generators and imports that most pending posts have."""
     stacks = QueueLabel.objects.filter(kind=QueueLabel.Kind.STACK).order_by().values_list("name")
     generators = QueueEntry.objects.exclude(generator="").order_by().values_list("generator")
     batches = QueueEntry.objects.exclude(batch=None).order_by().values_list("batch")

@@ -1,4 +1,4 @@
-"""What a row of the queue says about a waiting post. Reads the stored entry; asks the database nothing."""
+"""What a row of the queue shows. It reads the stored entry and asks the database nothing."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ STRIP_AT_LEAST = 100
 
 @dataclass(frozen=True)
 class Reason:
-    """One part of the points, in words."""
+    """One part of the risk score, in words."""
 
     code: str
     label: str
@@ -32,7 +32,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the strip: where it begins and how wide it is, in pixels; every second has another tone."""
+    """A part of the bar: its start and width in pixels; every second one has another tone."""
 
     x: float
     width: float
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Row:
-    """A QueueEntry (with its post, and who holds it or has it) as one person sees it."""
+    """A QueueEntry (with its post, its claim and its assignment) as one person sees it."""
 
     entry: QueueEntry
     reasons: list
@@ -65,7 +65,7 @@ class Row:
 
 
 def reasons_of_entry(entry, *, now=None):
-    """[Reason] of a QueueEntry, most points first: those of its text, its generator and its age together."""
+    """Return the [Reason] of a QueueEntry, most points first: text, generator and age together."""
     days = max(0, ((now or timezone.now()) - entry.waiting_since).days)
     parts = [
         Reason(part["code"], WEIGHTS[part["code"]].label, part["points"], part["detail"], part.get("post"))
@@ -80,7 +80,7 @@ def reasons_of_entry(entry, *, now=None):
 
 
 def rows_of(entries, *, by, now=None):
-    """[Row] of a page of entries for the person `by`."""
+    """Return the [Row] of a page of entries for the person `by`."""
     now = now or timezone.now()
     top = max([STRIP_AT_LEAST, *(entry.points for entry in entries)])
     rows = []

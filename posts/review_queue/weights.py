@@ -1,12 +1,15 @@
-"""The one table of what each reason to look at a text is worth. The page "What the points mean" shows it as it is."""
+"""The one table of risk reasons and their points. A page of the admin shows it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One reason. each: points for one; most: what it may come to; least: what it begins with, where the points depend
-    on more than a count. The words are for the people at the desk."""
+    """One risk reason.
+
+    each: points for one. most: the maximum. least: the minimum, if points depend on more than a count. The words are
+    for reviewers.
+    """
 
     code: str
     label: str
@@ -17,12 +20,12 @@ class Weight:
     least: int | None = None
 
     def points(self, count=1):
-        """The points for `count` of it, a whole number from 0 to `most`."""
+        """Return the points for `count`, a whole number from 0 to `most`."""
         return min(self.most, max(0, round(self.each * count)))
 
     @property
     def table_points(self):
-        """The points as the table says them: "40", "30 to 60", or "15 each, 45 at most"."""
+        """The points as the table shows them: "40", "30 to 60", or "15 each, 45 at most"."""
         if self.least is not None:
             return f"{self.least} to {self.most}"
         return str(self.each) if self.each == self.most else f"{self.each} {self.counts}, {self.most} at most"

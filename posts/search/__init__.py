@@ -1,4 +1,4 @@
-"""Search over the live texts that are listed: one function for both engines."""
+"""Search over listed live texts: one function for both engines."""
 
 from posts.search.index import forget_orphans, forget_texts, index_texts
 from posts.search.search import CAP, Hits, other_spelling, search_posts

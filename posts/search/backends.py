@@ -4,5 +4,5 @@ ENGINES = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 def engine_for(connection):
-    """The module that searches on the engine of a database connection: write, forget, find."""
+    """Return the module that searches on the engine of a database connection: write, forget, find."""
     return ENGINES[connection.vendor]

@@ -1,4 +1,4 @@
-"""Keeps what search knows of listed texts. Called where a text is listed, in the same transaction."""
+"""Maintains the search index of listed texts, in the transaction that lists a text."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ MAX_WORDS = 40_000
 
 @dataclass(frozen=True)
 class Document:
-    """What search knows of a text: the stems of its words, and the numbers of its terms."""
+    """What search knows of a text: the stems of its words, and the primary keys of its terms."""
 
     title: list
     terms: list
@@ -26,7 +26,7 @@ class Document:
 
 
 def document_of(record, term_ids):
-    """The Document of a record with the terms `term_ids`."""
+    """Return the Document of a record with the terms `term_ids`."""
     names = _term_names(record)
     return Document(
         title=words_in(record["title"]),
@@ -38,7 +38,7 @@ def document_of(record, term_ids):
 
 
 def index_texts(texts):
-    """Make texts findable: [(number, record, term ids)]."""
+    """Add texts to the index: [(number, record, term ids)]."""
     if not texts:
         return
     with connection.cursor() as cursor:
@@ -49,7 +49,7 @@ def index_texts(texts):
 
 
 def forget_texts(numbers):
-    """Take texts out of search."""
+    """Remove texts from the index."""
     numbers = list(numbers)
     if numbers:
         with connection.cursor() as cursor:
@@ -57,8 +57,10 @@ def forget_texts(numbers):
 
 
 def forget_orphans():
-    """Take out what is left of texts whose rows went without a word to search. A number is given once, so a stray one
-    never comes to be needed."""
+    """Remove texts whose ListedText was deleted without telling the index.
+
+    A number is used once, so an orphan never collides with a new text.
+    """
     with connection.cursor() as cursor:
         numbers = engine_for(connection).orphans(cursor)
     for first in range(0, len(numbers), 500):
@@ -72,8 +74,10 @@ def _term_names(record):
 
 
 def _learn(words):
-    """Keep the spelling of new words. They stay when no text has them any more: a suggestion is tried before it is
-    made."""
+    """Store the spelling of new words.
+
+    Words stay after their last text is gone, because a suggestion is tried before it is made.
+    """
     words = sorted(words)
     # SQLite takes so many values in one statement.
     known = set()

@@ -1,5 +1,7 @@
-"""Search by tsvector and GIN (PostgreSQL manual, chapter "Full Text Search"). Words come ready as lexemes with their
-positions, so that no parser and no dictionary of the server has a say."""
+"""Search by tsvector and GIN (PostgreSQL manual, chapter "Full Text Search").
+
+Words arrive as lexemes with positions, so that no parser or dictionary of the server is involved.
+"""
 
 import json
 
@@ -20,7 +22,7 @@ WEIGHTS = "'{0.1, 0.2, 0.5, 1.0}'"
 
 
 def write(cursor, documents):
-    """Keep [(number, Document)]; what stood under a number is replaced."""
+    """Store [(number, Document)]; each replaces the document under its number."""
     cursor.executemany(
         "INSERT INTO posts_search (id, head, words) VALUES (%s, %s::tsvector, %s::tsvector) "
         "ON CONFLICT (id) DO UPDATE SET head = excluded.head, words = excluded.words",
@@ -36,19 +38,21 @@ def write(cursor, documents):
 
 
 def forget(cursor, numbers):
-    """Drop what stands under the numbers."""
+    """Delete the documents under these numbers."""
     cursor.execute("DELETE FROM posts_search WHERE id = ANY(%s)", [list(numbers)])
 
 
 def orphans(cursor):
-    """The numbers that something stands under and that are no listed text's."""
+    """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT id FROM posts_search WHERE id NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]
 
 
 def find(cursor, phrases, facets, *, limit, in_head=False):
-    """[(number, score)] of the latest `limit` texts that hold all phrases and have all facets; the larger the score,
-    the better. in_head: only where title and terms hold the phrases."""
+    """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
+
+    in_head: search only title and terms for the phrases.
+    """
     column = "head" if in_head else "words"
     words = " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
     wanted = " & ".join([words, *(_lexeme(FACET.format(facet)) for facet in facets)])
@@ -84,7 +88,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
 
 
 def _expected(cursor, column, wanted):
-    """(the largest number of a text, how many texts the planner expects to match)."""
+    """Return (the largest number of a text, how many matches the planner expects)."""
     matching = f"SELECT FROM posts_search WHERE {column} @@ %s::tsquery"
     cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {matching}", [wanted])  # noqa: S608
     (last,) = cursor.fetchone()

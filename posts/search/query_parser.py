@@ -1,4 +1,4 @@
-"""What somebody typed into the search field, read without ever failing."""
+"""Parses what somebody typed into the search field. It never fails."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ _CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 @dataclass(frozen=True)
 class Query:
-    """text: as it is shown again. phrases: tuples of stems, each to stand side by side; all must be found."""
+    """A parsed query.
+
+    text: as it is shown again. phrases: tuples of stems that must be next to each other; all must be found.
+    """
 
     text: str
     phrases: tuple = ()
@@ -27,8 +30,10 @@ class Query:
 
 
 def read_query(typed):
-    """The Query in `typed`: words, "words side by side", and words with signs within (node.js), which are that too.
-    Anything else, operators of other engines included, is a sign between words."""
+    """Return the Query in `typed`: words, "exact phrases", and words with punctuation inside (node.js), as phrases.
+
+    Everything else, such as operators of other search engines, separates words.
+    """
     text = " ".join(typed.replace("\x00", " ").split())[:MAX_LENGTH]
     chunks = [WORD.findall(quoted or single) for quoted, single in _CHUNK.findall(text)]
     said = [words for words in chunks if len(words) > 1 or (words and plain_word(words[0]) not in EMPTY_WORDS)]

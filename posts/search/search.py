@@ -1,4 +1,4 @@
-"""Finds listed texts, best first, at the same cost whatever the number of them."""
+"""Finds listed texts, best first, at the same cost for any number of texts."""
 
 import time
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MOST_TRIES, SUGGESTION_SECONDS = 5, 0.5
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search found. posts: primary keys, best first; is_capped: whether there may be more."""
+    """The result of a search. posts: primary keys, best first. is_capped: whether there may be more."""
 
     query: Query
     posts: tuple = ()
@@ -31,9 +31,9 @@ class Hits:
 
 
 def search_posts(typed, *, terms=()):
-    """The Hits of what somebody typed among the listed texts that have all `terms` (primary keys).
+    """Return the Hits of a typed query among the listed texts that have all `terms` (primary keys).
 
-    Reads words only: whoever shows a post asks PostQuerySet.listed whether it may be named.
+    It reads words only. Before showing a post, ask PostQuerySet.listed whether it may be listed.
     """
     query = read_query(typed)
     return Hits(query, *_found(query, terms)) if query else Hits(query)
@@ -60,10 +60,10 @@ def _posts_query(vendor):
 
 
 def other_spelling(query, *, terms=(), clock=time.monotonic):
-    """The text of a query that finds something where `query` finds nothing, with one word put right; or None.
+    """Return the text of a query with one word corrected that finds something; or None.
 
-    It looks at the words that a search looks at, and gives up after MOST_TRIES searches or SUGGESTION_SECONDS: a
-    suggestion is a courtesy. clock() → seconds.
+    It searches the words that the search itself uses, and gives up after MOST_TRIES searches or SUGGESTION_SECONDS: a
+    suggestion is optional. clock() returns seconds.
     """
     engine, end, tries = engine_for(connection), clock() + SUGGESTION_SECONDS, MOST_TRIES
     for typed in islice(WORD.finditer(query.text), MAX_WORDS):

@@ -1,4 +1,4 @@
-"""The text of a record as a reader sees it, without its Markdown, and the passage in it that answers a query."""
+"""The text of a record as readers see it, without Markdown, and the passage that answers a query."""
 
 import re
 from collections import deque
@@ -18,7 +18,7 @@ MAX_TEXT = 400_000
 
 
 def prose_of(record):
-    """The running text of a record, in one line."""
+    """Return the running text of a record, in one line."""
     return _plain(_without_code(record))
 
 
@@ -28,7 +28,7 @@ def _without_code(record):
 
 
 def _without_comments(text):
-    """Text without HTML comments, which no reader sees; one that does not end is text."""
+    """Return text without HTML comments, which no reader sees; an unclosed one is text."""
     parts, place = [], 0
     while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 2)) >= 0:
         parts += [text[place:start], " "]
@@ -37,7 +37,7 @@ def _without_comments(text):
 
 
 def _plain(text):
-    """Markdown in one line, without its marks."""
+    """Return Markdown in one line, without its markup."""
     text = _PLACED.sub(" ", text)
     text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
     # Signs by themselves go the quick way: one pattern for all of them takes ten times as long.
@@ -46,12 +46,12 @@ def _plain(text):
 
 
 def code_of(record):
-    """The code blocks of a record, one after the other."""
+    """Return the code blocks of a record, one after the other."""
     return "\n".join(block[2] for block in _FENCE.finditer(record.get("body", "")[:MAX_TEXT]))
 
 
 def marked(text, stems):
-    """`text` as [(words, whether they are a hit)], in order; hits are the words whose stem is in `stems`."""
+    """Return `text` as [(words, whether they are a hit)], in order; hits are the words with a stem in `stems`."""
     parts, at = [], 0
     for start, end, _ in hits_in(text, stems):
         parts += [(text[at:start], False), (text[start:end], True)]
@@ -61,8 +61,10 @@ def marked(text, stems):
 
 
 def snippet(record, stems):
-    """The passage of a record that holds the most different words of `stems`, as `marked` gives it; its summary, or
-    the beginning of its text, where none does."""
+    """Return the passage of a record with the most different `stems`, in the form of marked().
+
+    If none has any, return the summary or the beginning of the text.
+    """
     summary = " ".join(record.get("summary", "").split())
     best = _passage(summary, stems)
     # What the text can't better is not looked for there.
@@ -76,8 +78,11 @@ def snippet(record, stems):
 
 
 def _passage_of_text(text, stems):
-    """_passage of what readers see of Markdown: of the lines around the passage alone, unless its words stand where
-    nobody sees them, as in the address of a link."""
+    """Return the _passage() of what readers see of a Markdown text.
+
+    Only the lines around the passage are converted, unless its words are invisible there, as in the address of a
+    link.
+    """
     most, begin = _window(text, stems)
     start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
     end = text.find("\n", begin + 2 * SNIPPET_LENGTH)
@@ -86,7 +91,7 @@ def _passage_of_text(text, stems):
 
 
 def _passage(text, stems):
-    """(how many different stems, the first passage of about SNIPPET_LENGTH characters that holds so many)."""
+    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many)."""
     most, begin = _window(text, stems)
     begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
     end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
@@ -94,7 +99,7 @@ def _passage(text, stems):
 
 
 def _window(text, stems):
-    """(how many different stems, where the first words begin that stand close together and have so many)."""
+    """Return (how many different stems, the position of the first words close together that have that many)."""
     most, begin, hits = 0, 0, deque()
     for at, _, stem in hits_in(text, stems):
         hits.append((at, stem))

@@ -1,8 +1,9 @@
-"""Another spelling for a word that nothing is found for, out of the words of titles and terms.
+"""Suggests another spelling for a word without matches, from the words of titles and terms.
 
-Each word is kept under itself and under what is left without one of its letters; so is the word asked for. What shares
-a key is at most two slips apart, whatever the number of words: a letter missing, too many, another one, or two that
-changed places. Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in large dictionaries", 2007.
+Each word is stored under itself and under itself without any one letter; the word asked for is treated alike. Words
+that share a key are at most two typing mistakes apart (a letter missing, added, replaced, or swapped), and the cost
+doesn't depend on the number of words. Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in
+large dictionaries", 2007.
 """
 
 from posts.models import SpellingKey
@@ -13,18 +14,18 @@ MAX_LENGTH = 30
 
 
 def spelling_words(texts):
-    """The words of `texts` that a suggestion may consist of."""
+    """Return the words of `texts` that a suggestion may contain."""
     plain = {plain_word(word) for text in texts for word in WORD.findall(text)}
     return {word for word in plain if MIN_LENGTH <= len(word) <= MAX_LENGTH and word.isalpha()}
 
 
 def spelling_keys(word):
-    """The word itself, and what is left of it without one of its letters."""
+    """Return the word itself, and the word without any one of its letters."""
     return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
 
 
 def near_words(word, *, limit=3):
-    """The known words that `word` may be a slip of, the nearest first; `word` itself is none of them."""
+    """Return the known words that `word` may be a misspelling of, nearest first, without `word` itself."""
     if not MIN_LENGTH - 1 <= len(word) <= MAX_LENGTH + 1:
         return []
     found = SpellingKey.objects.filter(key__in=spelling_keys(word)).values_list("word", flat=True)
@@ -33,8 +34,11 @@ def near_words(word, *, limit=3):
 
 
 def distance(one, other):
-    """How many slips lead from one word to the other: a letter missing, too many, another one, or two neighbours that
-    changed places (optimal string alignment; F. J. Damerau, 1964)."""
+    """Return the number of typing mistakes between two words.
+
+    A mistake is a letter missing, added, replaced, or swapped with its neighbour (optimal string alignment; F. J.
+    Damerau, 1964).
+    """
     before, last = [], list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
         line = [row]

@@ -1,12 +1,14 @@
-"""Search by FTS5 (https://www.sqlite.org/fts5.html). The tokenizer takes the words apart at spaces and does no more:
-posts.search.tokens has done the rest."""
+"""Search by FTS5 (https://www.sqlite.org/fts5.html).
+
+The tokenizer only splits words at spaces; posts.search.tokens has done the rest.
+"""
 
 # How much a hit weighs in the title, the terms, the summary, the body; facets only narrow.
 WEIGHTS = "8, 4, 2, 1, 0"
 
 
 def write(cursor, documents):
-    """Keep [(number, Document)]; what stood under a number is replaced."""
+    """Store [(number, Document)]; each replaces the document under its number."""
     cursor.executemany(
         "INSERT OR REPLACE INTO posts_search (rowid, title, terms, summary, body, facets) "
         "VALUES (%s, %s, %s, %s, %s, %s)",
@@ -22,19 +24,21 @@ def write(cursor, documents):
 
 
 def forget(cursor, numbers):
-    """Drop what stands under the numbers."""
+    """Delete the documents under these numbers."""
     cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
 
 
 def orphans(cursor):
-    """The numbers that something stands under and that are no listed text's."""
+    """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT rowid FROM posts_search WHERE rowid NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]
 
 
 def find(cursor, phrases, facets, *, limit, in_head=False):
-    """[(number, score)] of the latest `limit` texts that hold all phrases and have all facets; the larger the score,
-    the better. in_head: only where title and terms hold the phrases."""
+    """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
+
+    in_head: search only title and terms for the phrases.
+    """
     columns = "title terms" if in_head else "title terms summary body"
     wanted = [f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"]
     wanted += [f"facets : {_quoted(facet)}" for facet in facets]

@@ -1,5 +1,7 @@
-"""What search takes for a word, and which words it takes for the same. Both engines are given nothing else, so that
-they find alike."""
+"""What search takes for a word, and which words it treats as the same.
+
+Both engines get nothing else, so that they find the same.
+"""
 
 import re
 import threading
@@ -23,7 +25,7 @@ _own = threading.local()
 
 
 def hits_in(text, stems):
-    """(start, end, stem) of each word of a text whose stem is one of `stems`, in order."""
+    """Yield (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
     if not stems:
         return
     # A stem begins as its words do, but for accents and such: most words need no look.
@@ -44,8 +46,10 @@ def hits_in(text, stems):
 
 @lru_cache(maxsize=1000)
 def _words_from(letters):
-    """The pattern of words that begin with one of `letters`, and of what follows any sign that is not ASCII: there a
-    word may begin in the middle of letters."""
+    """Return the pattern of words that begin with one of `letters`.
+
+    It also matches after any non-ASCII character, where a word may begin in the middle of letters.
+    """
     others = "".join(sign for sign in map(chr, range(128)) if sign.lower() not in letters)
     # With a set of characters at its very beginning a pattern runs through a text four times as fast; that they begin
     # a word is asked afterwards. The set is said by what is not in it, which takes the least time to compile.
@@ -54,21 +58,23 @@ def _words_from(letters):
 
 
 def words_in(text):
-    """The words of a text in their order, each as its stem."""
+    """Return the words of a text in order, each as its stem."""
     return [stem for word in WORD.findall(text) if (stem := stem_of(word))]
 
 
 @lru_cache(maxsize=100_000)
 def plain_word(word):
-    """A word without case, accents and compatibility forms; "" if nothing of it remains."""
+    """Return a word without case, accents and compatibility forms; "" if nothing remains."""
     folded = unicodedata.normalize("NFKD", word.casefold())
     return _SIGNS.sub("", "".join(sign for sign in folded if not unicodedata.combining(sign)))[:MAX_LENGTH]
 
 
 @lru_cache(maxsize=100_000)
 def stem_of(word):
-    """The stem of a word, the same for its forms: retry, retries, retrying. Only English is known; words of other
-    languages lose an ending here and there, the same in texts and in queries."""
+    """Return the stem of a word, the same for all its forms: retry, retries, retrying.
+
+    Only English is supported; words of other languages sometimes lose an ending, in texts and queries alike.
+    """
     plain = plain_word(word)
     if not (plain.isascii() and plain.isalpha() and len(plain) > 2):
         return plain

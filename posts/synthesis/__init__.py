@@ -1,4 +1,4 @@
-"""The synthesizer: records of technical articles from seeds, for trying out import, review and reading."""
+"""The demo generator: records of technical articles from seeds, for trying out import, review and reading."""
 
 from posts.synthesis.synthesizer import SYNTHESIZER_VERSION, synthesize_record
 

@@ -1,4 +1,4 @@
-"""The text of one synthesized post: a form (an order of sections), and what stands in each section."""
+"""The text of one generated post: a form (an order of sections), and the content of each section."""
 
 import json
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Subject:
 
 @dataclass
 class Article:
-    """The text, and what it names: figures as (name, before, after), the main one first; tools; a (part, type)."""
+    """The text and what it names: figures as (name, before, after), the main one first; tools; a (part, type)."""
 
     title: str
     intro: list
@@ -77,17 +77,17 @@ _FITTING = {
 
 
 def _problems_of(stack):
-    """The problems that `stack` has and that its examples can show in code."""
+    """Return the problems of `stack` that its examples can show in code."""
     return _FITTING[stack.name]
 
 
 def capital(text):
-    """`text` with a capital at its start, but for names that are written small."""
+    """Return `text` with a capital first letter, except for names that are written in lower case."""
     return text if text.startswith(SMALL_NAMES) else text[0].upper() + text[1:]
 
 
 class _Slots(dict):
-    """What fills the sentences. A number or a day is drawn anew wherever it stands."""
+    """The values for the slots in sentences. Numbers and days are drawn again for each use."""
 
     def __init__(self, chance, values):
         super().__init__(values)
@@ -161,14 +161,14 @@ class Writer:
         return capital(self.say(text))
 
     def _measured(self, metric):
-        """(name, before, after) of a metric, the figures with their unit."""
+        """Return (name, before, after) of a metric, with units."""
         before = self.chance.between(*metric.before)
         after = before * self.chance.between(*metric.left) // 100
         unit = f" {metric.unit}" if metric.unit else ""
         return self.say(metric.name), f"{before:,}{unit}", f"{after:,}{unit}"
 
     def introduction(self):
-        """One or two paragraphs: where we are, what is wrong, what this page does about it."""
+        """Return one or two paragraphs: the situation, the problem, what this page does about it."""
         chance = self.chance
         setting = self.sentence(chance.pick(self.subject.scenario.setting))
         promise = self.one(prose.PROMISES)
@@ -312,7 +312,7 @@ class Writer:
         return [f"{self.say(first)} {self.say(second)}"]
 
     def ending(self):
-        """The last paragraph; it names the tools and the notions that the text has not named yet."""
+        """Return the last paragraph, which names the tools and notions that the text has not named yet."""
         chance = self.chance
         texts = [self.sentence(chance.pick(self.subject.scenario.proof))] if chance.one_in(2) else []
         texts += [] if self.tools_named else [self.name_tools()]

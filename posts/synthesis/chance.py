@@ -1,4 +1,4 @@
-"""Chance that is the same on every machine and with every version of Python."""
+"""Random draws that are the same on every machine and with every version of Python."""
 
 import hashlib
 import struct
@@ -8,9 +8,9 @@ _UNPACK = struct.Struct(f"<{_DRAWS}I").unpack
 
 
 class Chance:
-    """A stream of draws from a seed: the output of SHAKE-256 (FIPS 202) over seed and stream, read as 32-bit numbers.
+    """A stream of draws from a seed: SHAKE-256 (FIPS 202) over seed and stream, read as 32-bit numbers.
 
-    `stream` separates several streams of one seed: what one of them draws doesn't move the others.
+    `stream` separates several streams of one seed: draws from one don't affect the others.
     """
 
     __slots__ = ("_next",)
@@ -19,11 +19,11 @@ class Chance:
         self._next = _numbers(f"{seed}/{stream}").__next__
 
     def below(self, limit):
-        """A whole number from 0 to limit - 1, for limits up to 2³². The bias is limit / 2³²: nothing that matters."""
+        """Return a whole number from 0 to limit - 1, for limits up to 2³². The bias of limit / 2³² is negligible."""
         return self._next() * limit >> 32
 
     def between(self, low, high):
-        """A whole number from low to high, both included."""
+        """Return a whole number from low to high, both included."""
         return low + (self._next() * (high - low + 1) >> 32)
 
     def one_in(self, times):
@@ -33,7 +33,7 @@ class Chance:
         return items[self._next() * len(items) >> 32]
 
     def some(self, items, count):
-        """`count` different items in an order of chance (fewer, if there are not as many)."""
+        """Return `count` different items in random order (fewer, if there are not as many)."""
         left, draw = list(items), self._next
         return [left.pop(draw() * len(left) >> 32) for _ in range(min(count, len(left)))]
 

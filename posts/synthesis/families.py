@@ -1,11 +1,11 @@
-"""What all problems of one family have in common: how it is measured, what goes wrong, what people ask about it."""
+"""What all problems of one family have in common: metrics, failures, and questions about them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that gets smaller. before: its range (whole numbers). left: the per cent of it that remain after."""
+    """A number that gets smaller. before: its range (whole numbers). left: the percentage of it that remains after."""
 
     name: str
     unit: str

@@ -1,4 +1,4 @@
-"""Synthesized records as JSON Lines: for a file, and as the stream that an import reads."""
+"""Generated records as JSON Lines: for a file, and as the stream that an import reads."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def as_line(record):
 
 
 def as_stream(lines):
-    """A binary stream of an iterable of lines; it holds one line and one buffer at a time."""
+    """Return a binary stream of an iterable of lines; it holds one line and one buffer at a time."""
     return io.BufferedReader(_Lines(lines), buffer_size=256 * 1024)
 
 

@@ -1,7 +1,6 @@
-"""Defects and edge cases on demand: for measuring what a review desk finds, and for trying out what pages survive.
+"""Planted defects and edge cases, for measuring the review queue and testing pages.
 
-What was planted stands in no record. It is a pure function of seed and plan, so that a measurement can ask for it
-again: planted(seed, plan).
+No record says what was planted. planted(seed, plan) is a pure function, so that a measurement can ask for it again.
 """
 
 import re
@@ -19,12 +18,12 @@ FOREIGN_HOSTS = ("images.example.net", "cdn.pictures.example", "203.0.113.7", "i
 
 
 class PlanRefused(ValueError):
-    """A plan names an unknown kind, or impossible shares; the message says what to write."""
+    """A plan names an unknown kind or impossible shares; the message says what to write."""
 
 
 @dataclass(frozen=True)
 class Plant:
-    """One planted case. kind: a key of KINDS. detail: what exactly; a twin also names `original` and `similarity`."""
+    """One planted case. kind: a key of KINDS. detail: what exactly; a twin also has `original` and `similarity`."""
 
     source_id: str
     kind: str
@@ -34,7 +33,7 @@ class Plant:
 
 
 def parse_plan(wishes):
-    """{kind: share} from texts such as "code" and "twin=0.1"; PlanRefused in words."""
+    """Return {kind: share} from texts such as "code" and "twin=0.1". Raises PlanRefused."""
     plan = {}
     for wish in wishes:
         kind, _, share = wish.partition("=")
@@ -52,7 +51,7 @@ def parse_plan(wishes):
 
 
 def kind_planted(seed, plan):
-    """The kind that `plan` plants into the post of `seed`, or None for an ordinary post."""
+    """Return the kind that `plan` plants into the post of `seed`, or None for an ordinary post."""
     draw, reached = Chance(seed, "plan").below(10**6) / 10**6, 0
     for kind, share in plan.items():
         reached += share
@@ -62,7 +61,7 @@ def kind_planted(seed, plan):
 
 
 def synthesize_planted(seed, plan):
-    """(record, Plant or None) of `seed` under `plan`, a dict {kind: share} as parse_plan() gives it."""
+    """Return (record, Plant or None) of `seed` under `plan`, a dict {kind: share} from parse_plan()."""
     kind = kind_planted(seed, plan)
     if kind is None:
         return synthesize_record(seed), None
@@ -84,12 +83,12 @@ def synthesize_planted(seed, plan):
 
 
 def planted(seed, plan):
-    """The Plant in the post of `seed` under `plan`, or None."""
+    """Return the Plant in the post of `seed` under `plan`, or None."""
     return synthesize_planted(seed, plan)[1]
 
 
 def similarity_of(one, other):
-    """Jaccard index of the sets of five-word shingles of two records' intros and bodies, 0 to 1."""
+    """Return the Jaccard index of the five-word shingles of two records' intros and bodies, 0 to 1."""
     one, other = _shingles(one["intro"] + " " + one["body"]), _shingles(other["intro"] + " " + other["body"])
     return len(one & other) / len(one | other)
 
@@ -103,7 +102,7 @@ def _shingles(text):
 
 
 def _broken_code(record, chance):
-    """Code that its language can't parse: Python and YAML in place, else one more block in JSON or TOML."""
+    """Plant code that does not parse: Python and YAML in place, else another block in JSON or TOML."""
     body = record["body"]
     if "```python\n" in body:
         block = body.index("```python\n")
@@ -131,7 +130,7 @@ def _broken_code(record, chance):
 
 
 def _contradicted_claims(record, chance):
-    """One claim that the text contradicts. The claims are stated already, and stay as they are but for this one."""
+    """Plant one claim that the text contradicts. The other claims stay true."""
     flags = record["flags"]
     match chance.below(5):
         case 0:
@@ -153,7 +152,7 @@ def _contradicted_claims(record, chance):
 
 
 def _foreign_images(record, chance):
-    """One to three pictures on hosts that are none of the four providers."""
+    """Plant one to three images on hosts outside the four providers."""
     count = chance.between(1, 3)
     for image in record["image_sources"][:count]:
         host = chance.pick(FOREIGN_HOSTS)
@@ -182,9 +181,9 @@ def _original_of(seed, plan):
 
 
 def _twin(record, original, similarity, chance):
-    """The words of `original` under the identity of `record`, with so many small changes that it is `similarity` alike.
+    """Plant the words of `original` under the identity of `record`, changed until they are `similarity` alike.
 
-    A phrase is put before sentences, one after the other in an order of chance, until the similarity is reached.
+    A phrase is put before sentences, one after the other in random order, until the similarity is reached.
     """
     own = {key: record[key] for key in ("source_id", "reference", "slug", "view_count", "score", "revision")}
     twin = {**original, **own}
@@ -216,7 +215,7 @@ def _no_images(record, chance):
 
 
 def _many_images(record, chance):
-    """As many pictures as a record takes; those that the text does not place follow it."""
+    """Plant the largest number of images; those that the text does not place follow it."""
     images = record["image_sources"]
     for number in range(len(images) + 1, 51):
         words = f"Plate {number} of 50"
@@ -235,7 +234,7 @@ def _many_images(record, chance):
 
 
 def _long_strings(record, chance):
-    """Texts at the limits of the schema, and words that no line can break."""
+    """Plant texts at the limits of the schema, and words that no line can break."""
     word = "incomprehensibilities"
     record["title"] = (record["title"] + ", " + " ".join([word] * 20))[:300].rstrip()
     record["summary"] = record["summary"] + " " + word * 400
@@ -258,7 +257,7 @@ _TITLES = (
 
 
 def _other_scripts(record, chance):
-    """A title in another script or direction, with the same words in the intro and a caption."""
+    """Plant a title in another script or direction, with the same words in the intro and a caption."""
     title = record["title"] = chance.pick(_TITLES)
     record["intro"] = f"{title}\n\n{record['intro']}"
     record["image_sources"][0]["caption"] = title
@@ -267,7 +266,7 @@ def _other_scripts(record, chance):
 
 
 def _sparse(record, chance):
-    """Every optional field that may be empty is left out."""
+    """Leave out every optional field."""
     for key in set(record) - {"source_id", "title", "body", "intro", "slug", "payload", "flags", "hash"}:
         del record[key]
     record["intro"] = re.sub(r"\n*!\[\]\(image:\d+\)", "", record["intro"])
@@ -289,7 +288,7 @@ def _unknown_keys(record, chance):
 
 
 def _skipped_headings(record, chance):
-    """Headings that jump from the second to the fifth level and begin with the first."""
+    """Plant headings that jump from the second to the fifth level and begin with the first."""
     lines, levels = [], iter("# |##### |## |#### |###### ".split("|"))
     for block in record["body"].split("\n\n"):
         if block.startswith("## "):
@@ -300,7 +299,7 @@ def _skipped_headings(record, chance):
 
 
 def _dead_placements(record, chance):
-    """Placements of pictures that do not exist or stand twice, and a second checklist."""
+    """Plant placements of images that do not exist or are placed twice, and a second checklist."""
     record["body"] += "\n\n![](image:99)\n\n![](image:1)\n\n![](image:0)\n\n[checklist]"
     return "dead placements"
 

@@ -1,7 +1,7 @@
-"""What synthesized posts help with: how a problem shows, where it comes from, what to do, what to tick off.
+"""The problems of generated posts: symptom, cause, steps, and checklist.
 
-{unit}, {stack}, {noun} and {nouns} are filled by the post: a piece of work, where it runs, and the kind of
-record that the example is about.
+The post fills in {unit}, {stack}, {noun} and {nouns}: a piece of work, where it runs, and the kind of record that the
+example is about.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The circumstances in which a synthesized post looks at its problem."""
+"""The circumstances in which a generated post looks at its problem."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""The examples of code in examples/*.md, told about any kind of record.
+"""The code examples in examples/*.md, adapted to any kind of record.
 
-A file begins with "# language"; each example is "## family: Title", a paragraph that introduces it, and a fenced
-block. They are written about invoices and read as well about bookings or refunds.
+A file begins with "# language". Each example is "## family: Title", a paragraph that introduces it, and a fenced
+block. They are written about invoices and also work for bookings or refunds.
 """
 
 import re
@@ -27,20 +27,20 @@ class Snippet:
 
 @cache
 def _written(name):
-    """{family: Snippet about invoices} of one file."""
+    """Return {family: Snippet about invoices} of one file."""
     text = (EXAMPLES / f"{name}.md").read_text(encoding="utf-8")
     return {match[1]: Snippet(match[1], match[2], match[3], match[4], match[5]) for match in _ENTRY.finditer(text)}
 
 
 @cache
 def families_of(names):
-    """The families that the files `names` have examples for, sorted."""
+    """Return the families that the files `names` have examples for, sorted."""
     return tuple(sorted({family for name in names for family in _written(name)}))
 
 
 @cache
 def snippet(names, family, noun):
-    """The example of `family` in the first of the files `names` that has one, told about `noun` ("booking")."""
+    """Return the example of `family` in the first of the files `names` that has one, about `noun` ("booking")."""
     found = next(written for name in names if (written := _written(name).get(family)))
     return Snippet(
         family, _about(found.title, noun), _about(found.words, noun), _about(found.code, noun), found.language

@@ -1,4 +1,4 @@
-"""The technologies that synthesized posts are about, with what only somebody who runs them would say."""
+"""The technologies of generated posts, with details that their operators would know."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """Seed → record. A pure function: the same seed and version give the same bytes on every machine.
 
-What a record claims of itself (flags, reading time, paragraphs, tools) is true of its text, and `hash` is the start of
-its fingerprint. Nothing here reads a clock, a locale, an environment or Python's own random numbers.
+Every claim of a record (flags, reading time, paragraphs, tools) is true of its text, and `hash` is the start of its
+fingerprint. Nothing here reads a clock, a locale, the environment or Python's own random numbers.
 """
 
 import math
@@ -33,7 +33,10 @@ _PLACEHOLDER_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d
 
 
 def synthesize_record(seed):
-    """The record of `seed` (0 to MAX_SEED) as a dict in the schema's order, canonical, with every field filled."""
+    """Return the record of `seed` (0 to MAX_SEED) as a canonical dict in the schema's order.
+
+    Every field is filled.
+    """
     record = compose(seed)
     state_claims(record)
     seal(record)
@@ -45,7 +48,7 @@ def source_id_of(seed):
 
 
 def compose(seed):
-    """The record of `seed` before its claims are stated and its hash is set."""
+    """Return the record of `seed` before its claims are stated and its hash is set."""
     chance = Chance(seed)
     subject = choose_subject(chance)
     article = Writer(subject, chance).article()
@@ -110,7 +113,7 @@ def compose(seed):
 
 
 def state_claims(record):
-    """Write into `record` what is true of its text: reading time, paragraphs, flags about images."""
+    """Write true claims about its text into `record`: reading time, paragraphs, image flags."""
     images = len(record.get("image_sources", ()))
     if "reading_time" in record:
         record["reading_time"] = reading_minutes(record)
@@ -120,18 +123,18 @@ def state_claims(record):
 
 
 def seal(record):
-    """Set `hash`: the first digits of the fingerprint, so that anybody can check the text against it."""
+    """Set `hash` to the first digits of the fingerprint, so that anybody can check the text against it."""
     record["hash"] = fingerprint_of(record)[:HASH_DIGITS]
 
 
 def reading_minutes(record):
-    """Minutes for intro and body with their code, at WORDS_A_MINUTE, rounded half up; at least one."""
+    """Return the reading time of intro and body with code, at WORDS_A_MINUTE, rounded half up, at least 1."""
     words = len(record.get("intro", "").split()) + len(record["body"].split())
     return max(1, math.floor(words / WORDS_A_MINUTE + 0.5))
 
 
 def paragraphs_in(body):
-    """How many blocks of a body are prose: no heading, list, table, quote, code, placed image or checklist."""
+    """Return the number of prose blocks of a body: no heading, list, table, quote, code, image, checklist."""
     return sum(not _STRUCTURE.match(block) for block in _FENCES.sub("", body).split("\n\n"))
 
 
@@ -140,19 +143,19 @@ def _slug(title):
 
 
 def _views(chance):
-    """Many posts are read seldom and a few often."""
+    """Return a view count; most posts are read rarely and a few often."""
     return chance.below(10 ** chance.between(2, 5))
 
 
 def _checklist(subject, chance):
-    """3–7 items in the order of the work; the last is about this stack alone."""
+    """Return 3–7 items in the order of the work; the last is about this stack alone."""
     items = subject.problem.checklist
     chosen = sorted(chance.some(range(len(items)), chance.between(2, 6)))
     return [*(items[index] for index in chosen), chance.pick(subject.stack.checks)]
 
 
 def _images(article, subject, chance):
-    """3–8 different pictures from the four providers: photographs first, then others in an order of chance."""
+    """Return 3–8 different images from the four providers: photographs first, then others in random order."""
     count = chance.between(3, 8)
     captions = chance.some(prose.PHOTO_CAPTIONS, 3)
     photos = chance.some(prose.PHOTOS, chance.between(1, min(3, count - 1)))
@@ -219,7 +222,7 @@ def _placeholder(words, caption, chance):
 
 
 def _place(images, article, chance):
-    """Put the pictures into the text: some after the intro, the others at the ends of sections, in their order."""
+    """Put the images into the text: some after the intro, the others at the ends of sections, in order."""
     first = chance.between(1, 2)
     article.intro += [f"![](image:{number})" for number in range(1, first + 1)]
     ends = sorted(chance.below(len(article.sections)) for _ in range(first, len(images)))

@@ -1,4 +1,4 @@
-"""Formatting only; what is true of a post is decided elsewhere."""
+"""Formatting only. Rules about posts are elsewhere."""
 
 from django import template
 from django.utils.html import format_html
@@ -13,7 +13,7 @@ register.simple_tag(status_icon)
 
 @register.simple_tag
 def decision_badge(decision):
-    """What a Review decided, as a sign and a word in a box."""
+    """Return the outcome of a Review as an icon and a word in a box."""
     sign = {"approved": "✓", "approved_in_part": "◐", "changes_requested": "↺", "rejected": "✕"}[decision.outcome]
     return format_html(
         '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>',
@@ -25,5 +25,5 @@ def decision_badge(decision):
 
 @register.filter
 def grouped(number):
-    """12460 → 12,460; anything else as it is."""
+    """Return 12460 as 12,460; anything else unchanged."""
     return f"{int(number):,}" if str(number).isdigit() else number
