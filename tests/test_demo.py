@@ -21,10 +21,14 @@ def demo(settings):
     return lambda: call_command("demo")
 
 
-def test_demo_fills_an_empty_site_once_and_reaches_every_state(demo, client):
+# What its operations do on each engine is seen where they are tested.
+@pytest.mark.once
+def test_demo_fills_a_site_once_and_reaches_every_state(demo, client):
+    # An interrupted start left some of the posts: it goes on from there.
+    import_records(*islice(demo_records(), 120))
     demo()
     assert Post.objects.count() == 200
-    assert ImportBatch.objects.get().origin == "fixed_algorithm"
+    assert ImportBatch.objects.latest("pk").origin == "fixed_algorithm"
     assert {user.username for user in User.objects.all()} == {"editor", "reviewer", "staff", "admin"}
 
     assert set(Revision.objects.values_list("status", flat=True)) == set(Revision.Status)
@@ -49,11 +53,11 @@ def test_demo_fills_an_empty_site_once_and_reaches_every_state(demo, client):
 
     # Again it changes nothing.
     before = list(Post.objects.order_by("pk").values_list("pk", "head_revision", "live_revision", "changed_at"))
-    entries = AuditEntry.objects.count()
+    entries, batches = AuditEntry.objects.count(), ImportBatch.objects.count()
     demo()
     assert list(Post.objects.order_by("pk").values_list("pk", "head_revision", "live_revision", "changed_at")) == before
     assert AuditEntry.objects.count() == entries
-    assert ImportBatch.objects.count() == 1
+    assert ImportBatch.objects.count() == batches
 
 
 def test_demo_leaves_a_site_with_posts_of_its_own_alone(demo):
@@ -61,13 +65,6 @@ def test_demo_leaves_a_site_with_posts_of_its_own_alone(demo):
     demo()
     assert Post.objects.count() == 1
     assert User.objects.filter(username="reviewer").exists()
-
-
-def test_demo_goes_on_where_an_interrupted_start_left_only_some_posts(demo):
-    import_records(*islice(demo_records(), 120))
-    demo()
-    assert Post.objects.count() == 200
-    assert Post.objects.listed().count() > 80
 
 
 def test_demo_refuses_where_debug_is_off(settings):

@@ -22,7 +22,8 @@ from tests.markdown_sources import folder_of, import_markdown, outcomes
 from tests.test_wxr_reader import HEAD as WXR_HEAD
 from tests.test_wxr_reader import bring_in, item
 
-pytestmark = pytest.mark.django_db
+# What a reader makes of a file is decided before a database has it.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 LATER = "2998-03-04"
 
 

@@ -12,7 +12,8 @@ from posts.models import Post
 from posts.rendering.markdown import render_text
 from tests.markdown_sources import folder_of, import_markdown
 
-pytestmark = pytest.mark.django_db
+# What a reader makes of a file is decided before a database has it.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def brought_in(tmp_path, text, name="a.md"):

@@ -26,7 +26,8 @@ from posts.records.schema import MAX_RECORD_BYTES
 from posts.rendering.markdown import render_text
 from tests.markdown_sources import GOOD, folder_of, import_markdown, outcomes, tar_of, zip_of
 
-pytestmark = pytest.mark.django_db
+# What a reader makes of a file is decided before a database has it.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def read_one(tmp_path, text, *, path="2021-03-04-a-text.md", mapping=None):

@@ -21,7 +21,8 @@ from posts.models.import_batch import COUNTS
 from posts.rendering.markdown import render_text
 from tests.factories import person
 
-pytestmark = pytest.mark.django_db
+# What a reader makes of a file is decided before a database has it.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- made by hand -->
