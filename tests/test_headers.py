@@ -131,8 +131,12 @@ def expected_headers(route, response):
     return expected
 
 
+# A database has its say in what is read; what another method is answered is decided above it.
+OTHER_METHODS = ("HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE", "BREW")
+
+
 @pytest.mark.parametrize("who", ["nobody", "an editor", "a superuser"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["GET", *(pytest.param(method, marks=pytest.mark.once) for method in OTHER_METHODS)])
 def test_every_address_answers_with_the_headers_of_its_kind(client, method, who):
     post = make_post(released=True)
     if who != "nobody":
@@ -324,10 +328,9 @@ def test_a_draft_typed_on_the_desk_is_found_nowhere_outside(client, superuser):
         if address in done or not address.startswith("/") or address.startswith("/static/"):
             continue
         done.add(address)
-        for query in ("", "?q=kestrel", "?next=/"):
-            for method in ("head", "options", "get"):
-                page = whole(getattr(client, method)(address + query))
-                assert CANARY not in page, (method, address)
+        for method, query in (("head", ""), ("options", ""), ("get", "?q=kestrel"), ("get", "?next=/"), ("get", "")):
+            page = whole(getattr(client, method)(address + query))
+            assert CANARY not in page, (method, address)
         todo += re.findall(r'(?:href|src)="(/[^"?#]*)', page)
         todo += re.findall(r"http://127\.0\.0\.1:8000(/[^<\"?#]*)", page)
     assert listed.get_absolute_url() in done

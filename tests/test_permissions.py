@@ -500,6 +500,7 @@ def ask(client, case, route, site, **options):
     return client.get(address) if case.method == "GET" else client.post(address, data, **options)
 
 
+@pytest.mark.once
 def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clients, people):
     before, wrong, wrote = state(), [], []
     for route, cases in MATRIX.items():
@@ -529,6 +530,7 @@ def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clien
     assert wrote == []
 
 
+@pytest.mark.once
 def test_nothing_is_changed_without_the_token_of_our_own_form(site):
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("root"))
