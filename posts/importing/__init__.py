@@ -1,1 +1,1 @@
-"""Bringing posts in: readers give rows, the pipeline decides what each is, a writer per engine writes sets."""
+"""Imports: readers yield rows, the pipeline plans each row, and a writer per engine writes them in sets."""

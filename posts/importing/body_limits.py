@@ -1,7 +1,7 @@
-"""How much a request may bring: a form of 1 MB, and a file only where and from whom imports are taken.
+"""Limits of request bodies: 1 MB for a form, and files only at the import form, from people who may import.
 
-Asked before anything reads the body, the check of the form's token too: what is refused was never kept, neither in
-memory nor on disk.
+They are checked before anything reads the body, including the CSRF check: a refused body is stored neither in memory
+nor on disk.
 """
 
 from django.conf import settings
@@ -17,7 +17,7 @@ TOO_LARGE = "What you sent is too large"
 
 
 class NoUploads(FileUploadHandler):
-    """Drops every file of a form as it comes."""
+    """Drops every file of a form as it arrives."""
 
     def receive_data_chunk(self, raw_data, start):
         raise SkipFile
@@ -27,7 +27,7 @@ class NoUploads(FileUploadHandler):
 
 
 class BodyLimits:
-    """Middleware, outside of everything that reads a form."""
+    """Middleware outside of everything that reads a form."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -38,7 +38,7 @@ class BodyLimits:
         return self._refusal(request, most) or self.get_response(request)
 
     def process_view(self, request, view, arguments, options):
-        """By now it is known who asks."""
+        """Refuse a body that is too large, now that the user is known."""
         if request.path_info != self.for_imports:
             return None
         if request.user.is_active and request.user.is_staff and request.user.has_perm("posts.import_posts"):
@@ -47,7 +47,7 @@ class BodyLimits:
         return self._refusal(request, 0)
 
     def _refusal(self, request, most):
-        """The answer 413 to a body that is larger than a form with `most` bytes of files, or whose size nobody says."""
+        """Return a 413 answer if the body exceeds a form with `most` bytes of files, or has no stated size."""
         limit = most + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdecimal() and int(length) <= limit and not _is_chunked(request):

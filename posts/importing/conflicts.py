@@ -16,7 +16,7 @@ Resolution = ImportIssue.Resolution
 
 
 def incoming_record(issue):
-    """The record dict that a conflict keeps."""
+    """Return the record dict that a conflict keeps."""
     try:
         return parse_record(issue.raw.encode()).to_dict()
     except RecordRefused as refusal:
@@ -29,20 +29,20 @@ def incoming_record(issue):
 
 
 def take_incoming(issue, *, by, expected_head_id=None):
-    """Make the kept text of a conflict the proposed one; return its Revision (None: it was that already)."""
+    """Make the kept text of a conflict the proposed one; return its Revision, or None if it already was."""
     return _settle(
         issue, incoming_record(issue), Resolution.TAKEN, by=by, expected_head_id=expected_head_id, batch=issue.batch
     )
 
 
 def merge_incoming(issue, record, *, by, expected_head_id=None):
-    """Make what a person put together of both texts (a record dict) the proposed one; return its Revision."""
+    """Make a person's merge of both texts (a record dict) the proposed one; return its Revision."""
     return _settle(issue, record, Resolution.MERGED, by=by, expected_head_id=expected_head_id)
 
 
 @transaction.atomic
 def dismiss_incoming(issue, *, by):
-    """Keep the text as it is. The same incoming text is no conflict again; another one is."""
+    """Keep the text as it is. The same incoming text is not a conflict again; another one is."""
     if by is not None and not by.has_perm("posts.change_post"):
         require(by, "import_posts")
     issue, post = _open(issue)
@@ -69,7 +69,7 @@ def _settle(issue, record, resolution, *, by, expected_head_id, batch=None):
 
 
 def _open(issue):
-    """The issue and its post, both under lock; Refused when somebody settled it already."""
+    """Return the issue and its post, both locked; Refused if somebody has already settled it."""
     if issue.kind != ImportIssue.Kind.CONFLICT or issue.post is None:
         raise Refused("This row is no conflict with a post.")
     # The post first, as an import takes them: it overtakes open conflicts of the posts that it holds.

@@ -1,7 +1,7 @@
-"""Dates as people and programs write them at the head of a text: read for the day that was meant where it was written.
+"""Dates as people and programs write them, read as the local day that was meant.
 
-ISO 8601 with or without time and zone, RFC 2822, names of months in English, numbers with slashes or dots, seconds or
-milliseconds since 1970. What can't be a day, or could be two, is refused and never guessed.
+ISO 8601 with or without time and zone, RFC 2822, English month names, numbers with slashes or dots, seconds or
+milliseconds since 1970. A text that is not a day, or could be two, is refused and never guessed.
 """
 
 import re
@@ -37,14 +37,14 @@ _TO_FIND_OUT = ("last modified", "created", "git last modified", "git created")
 
 
 class UnreadableDate(ValueError):
-    """The text is no day, or could be two."""
+    """The text is not a day, or could be two."""
 
 
 def read_date(text, *, order=""):
-    """(day, moment): "YYYY-MM-DD" as it was meant where it was written, and an aware datetime (UTC where no zone is
-    said, midnight where no time is). (None, None) for a template or a word that a program was to replace.
+    """Return (day, moment): the local day as "YYYY-MM-DD", and an aware datetime.
 
-    order: "day-first" or "month-first", what 02/03/2021 is. Raises UnreadableDate.
+    UTC if no zone is given, midnight if no time is. (None, None) for a template or a placeholder word. order:
+    "day-first" or "month-first", for 02/03/2021. Raises UnreadableDate.
     """
     # A note of Obsidian's may link to its day.
     text = text.strip().removeprefix("[[").removesuffix("]]").strip()

@@ -10,10 +10,10 @@ from posts.operations.timeouts import long_statement_timeout
 
 @transaction.atomic
 def declare_origin(batch, origin, *, by):
-    """Say who wrote the posts of an import (an Origin), in place of what was said before; return the batch.
+    """Declare who wrote the posts of an import (an Origin); return the batch.
 
-    Pages, feeds, lines of lists and the site's numbers follow with this transaction, however many posts there are, and
-    no approval changes. `follow_batch_switch` brings the lists of authors in step: a machine's text is in none.
+    Pages, feeds, summary lines and statistics follow with this transaction, for any number of posts, and no approval
+    changes. `follow_batch_switch` then updates the lists of authors: a machine's text is in none.
     """
     require(by, "import_posts")
     batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)

@@ -1,4 +1,4 @@
-"""What a person needs to declare who wrote the posts of an import."""
+"""What a person needs in order to declare who wrote the posts of an import."""
 
 from argparse import ArgumentTypeError
 
@@ -8,7 +8,7 @@ GENERATORS_SHOWN = 10
 
 
 def origin_argument(text):
-    """The Origin that an argument names, in any of its spellings; a type of argparse."""
+    """Return the Origin that a command argument names; a type for argparse."""
     try:
         return origin_from(text)
     except ValueError as error:
@@ -16,6 +16,6 @@ def origin_argument(text):
 
 
 def named_generators(breakdown):
-    """[(name, count)] of the generators that the records of an import name most: a suggestion, and no more."""
+    """Return [(name, count)] of the generators that the records of an import name most, as suggestions."""
     named = breakdown.get("generators", {}).items()
     return sorted(named, key=lambda item: (-item[1], item[0]))[:GENERATORS_SHOWN]

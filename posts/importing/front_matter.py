@@ -1,8 +1,8 @@
-"""Front matter: the YAML, TOML or JSON head of a text file, read as data and nothing else.
+"""Front matter: the YAML, TOML or JSON head of a text file, read as data.
 
-YAML is read from the events of libyaml: no object is built, no tag followed, an alias is counted each time it is
+YAML is read from the events of libyaml: no object is built, no tag followed, and an alias counts each time it is
 used. Plain scalars have the types of YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), in which
-`no` and `190:20:30` are texts; dates stay texts in every format, for whoever knows what they are about.
+`no` and `190:20:30` are texts. Dates stay texts in every format; the caller interprets them.
 """
 
 import json
@@ -68,15 +68,15 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None,
 
 
 class FrontMatterRefused(ValueError):
-    """The head of a file can't be read; the message says where and why."""
+    """The front matter can't be read; the message says where and why."""
 
 
 @dataclass
 class FrontMatter:
-    """The head of a file.
+    """The front matter of a file.
 
-    values: {key: JSON value}, with types; words: the same shape, with every scalar as the text that stood there
-    (None for null), for fields that are texts whatever they look like; body: what follows the head.
+    values: {key: JSON value}, with types. words: the same structure with every scalar as its source text (None for
+    null), for fields that are always texts. body: what follows the front matter.
     """
 
     values: dict = field(default_factory=dict)
@@ -87,17 +87,17 @@ class FrontMatter:
     repeated: tuple = ()  # keys that stand twice with the same value
 
     def unread_hold(self):
-        """The Hold of a text whose head was not read, or None."""
+        """Return the Hold of a text whose front matter was not read, or None."""
         if not self.unread_line:
             return None
         return Hold(HoldReason.UNREAD, f"line {self.unread_line}: {self.unread}"[:MAX_DETAIL])
 
 
 def split_front_matter(text):
-    """The FrontMatter of `text`, with an empty head if there is none. Raises FrontMatterRefused.
+    """Return the FrontMatter of `text`, empty if there is none. Raises FrontMatterRefused.
 
-    Before a head, white space and comments may stand, as Hugo, Zola and Astro allow it. What looks like a head and is
-    none that can be read is named by its line: it may say that nobody is to see the text.
+    White space and comments may come first, as Hugo, Zola and Astro allow. Lines that look like front matter but
+    can't be read are reported with their line number: they may say that the text is not public.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     lead, rest = "", text
@@ -129,12 +129,12 @@ def _at_its_end(head, body):
 
 
 def _line_of(text, rest, offset):
-    """The number of the line on which `rest`, the end of `text`, goes on after `offset` characters."""
+    """Return the line number of `offset` characters into `rest`, the end of `text`."""
     return text.count("\n", 0, len(text) - len(rest) + offset) + 1
 
 
 def _fenced_head(text, line):
-    """The FrontMatter of a text that begins with a fence, on line `line` of its file; None if that is no head."""
+    """Return the FrontMatter of a text that begins with a fence on line `line` of its file; None if it has none."""
     first, _, rest = text.partition("\n")
     fence = _FENCE.fullmatch(first.rstrip())
     if fence is None:
@@ -166,7 +166,7 @@ def _fenced_head(text, line):
 
 
 def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
-    """Return the FrontMatter of YAML whose fence stands on `line`; None if it is a text between two rules."""
+    """Return the FrontMatter of YAML whose fence is on `line`; None if it is a text between two rules."""
     values, words = read_yaml(head, first_line=line + 1, repeated=(repeated := []))
     if isinstance(values, dict):
         return FrontMatter(values, words, body, repeated=tuple(repeated))
@@ -177,7 +177,7 @@ def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
 
 
 def _begins_like_a_head(lines):
-    """Whether lines after a fence are keys with values, and no text that begins with a rule."""
+    """Return whether lines after a fence are keys with values, not a text that begins with a rule."""
     block = list(_block(lines))
     found = [match[1] for line in block if (match := _KEY_LINE.match(line))]
     known = any(plain_key(key) in _PLAIN_KEYS or rule_of(key) for key in found)
@@ -189,7 +189,7 @@ def _is_of_head(line):
 
 
 def _block(lines):
-    """The first lines that follow each other without a blank one."""
+    """Return the first lines up to a blank one."""
     count = 0
     for line in lines:
         if not line.strip():
@@ -203,7 +203,7 @@ def _block(lines):
 
 
 def _json_head(text, line):
-    """Hugo's JSON head: an object at the very beginning. Template syntax begins with a brace too and is text."""
+    """Return the FrontMatter of Hugo's JSON head, an object at the very beginning; None for template syntax."""
     repeated = []
     decoder = json.JSONDecoder(parse_constant=str, object_pairs_hook=_object_noting(repeated))
     try:
@@ -219,8 +219,10 @@ def _json_head(text, line):
 
 
 def _object_noting(repeated):
-    """A hook for JSON objects that adds keys which stand twice with the same value to `repeated`, and refuses those
-    with two."""
+    """Return a hook for JSON objects that handles repeated keys.
+
+    Keys repeated with the same value are added to `repeated`; keys with two values are refused.
+    """
 
     def made(pairs):
         values = {}
@@ -238,7 +240,7 @@ def _object_noting(repeated):
 
 
 def _plain_head(text):
-    """The FrontMatter of a head without fences, which a blank line or a rule ends; None if a text begins there."""
+    """Return the FrontMatter of a head without fences, ended by a blank line or a rule; None if it is text."""
     values, key, at, end = {}, "", 0, len(text)
     for count, match in enumerate(re.finditer(r"(.*)\n|(.+)$", text)):
         line, at = (match[1] if match[1] is not None else match[2]), match.end()
@@ -261,7 +263,7 @@ def _plain_head(text):
 
 
 def _are_of_head(values: dict[str, list[str]]) -> bool:
-    """Whether {key: lines} without fences are a head, and no text that begins with a colon in its first line."""
+    """Return whether {key: lines} without fences are front matter, not a text with a colon in its first line."""
     names = {plain_key(key) for key in values}
     stated = {name for name in names if (rule := rule_of(name)) and not rule.ignores_unknown}
     known = _PLAIN_KEYS | stated
@@ -275,7 +277,7 @@ def _are_of_head(values: dict[str, list[str]]) -> bool:
 
 
 def _head_with_an_end(text, line):
-    """The FrontMatter of YAML without a fence before it, which Hexo reads; None if a text begins there."""
+    """Return the FrontMatter of YAML without an opening fence, which Hexo reads; None if it is text."""
     lines = text.split("\n", _MAX_HEAD_LINES)[:_MAX_HEAD_LINES]
     end = next((number for number, text in enumerate(lines) if _END_ALONE.fullmatch(text.rstrip())), 0)
     if (
@@ -303,7 +305,7 @@ def _plain_value(key, lines):
 
 
 def _with_unread(head, text):
-    """`head`, with the line at which its body begins like another head that says whether the text is public."""
+    """Return `head` with the line where its body begins like front matter that says whether the text is public."""
     has_head = bool(head.values)
     before = text.count("\n") - head.body.count("\n")
     lines = head.body.split("\n")
@@ -323,7 +325,7 @@ def _with_unread(head, text):
 
 
 def _unread_line(lines, start, *, is_fenced, has_heading=False):
-    """The number of the line, from 1, that says in what looks like a head from `start` on whether a text is public."""
+    """Return the number (from 1) of the line in apparent front matter from `start` that decides publication."""
     start = next((number for number in range(start, len(lines)) if lines[number].strip()), start)
     block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), _block(lines[start:])))
     found = [(number, match) for number, line in enumerate(block) for match in _key_lines(line)]
@@ -339,7 +341,7 @@ def _unread_line(lines, start, *, is_fenced, has_heading=False):
 
 
 def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, has_heading: bool) -> bool:
-    """Whether a line of a key (a match of _KEY_LINE) says that a text is public or not."""
+    """Return whether a key line (a match of _KEY_LINE) says that a text is public or not."""
     rule = rule_of(match[1])
     value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
     if not rule or rule.ignores_unknown or (is_alone and len(value.split()) > _WORDS_ALONE):
@@ -352,7 +354,10 @@ def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, ha
 
 
 def _fence_below_other_lines(lines):
-    """The index of the first key of a fenced head below lines that are none of it, such as `'use client'`; else 0."""
+    """Return the index of the first key of fenced front matter below other lines, or 0.
+
+    Such lines are for example `'use client'`.
+    """
     for number, line in enumerate(lines[:_MAX_LINES_BEFORE], 1):
         if _FENCE.fullmatch(line.strip()):
             block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), lines[number:]))
@@ -362,14 +367,14 @@ def _fence_below_other_lines(lines):
 
 
 def _key_lines(line):
-    """The matches of the keys of a line: one, or those of an object on one line."""
+    """Return the matches of the keys of a line: one, or those of an object on one line."""
     exported = _EXPORTED.match(line)
     parts = exported[1].split(",") if exported else [line]
     return [match for part in parts if (match := _KEY_LINE.match(part))]
 
 
 def _is_before_head(line, has_head, heading):
-    """Whether a line may stand before the first key of a head: blank, fence, comment, code, import, heading."""
+    """Return whether a line may come before the first key: blank, fence, comment, code, import, heading."""
     is_heading = bool(_HEADING.fullmatch(line))
     line = line.strip("\ufeff \t")
     if not re.search(r"\w", line):
@@ -411,7 +416,7 @@ def _toml(head, line):
 
 
 def _both(values):
-    """(typed values, the same as texts) of a head that a parser of Python's read."""
+    """Return (typed values, the same as texts) of front matter that a Python parser read."""
     count = 0
 
     def copied(value, depth):
@@ -447,10 +452,11 @@ def _both(values):
 
 
 def read_yaml(text, *, first_line=1, repeated=None):
-    """(typed value, the same with every scalar as its text) of one YAML document; (None, None) of an empty one.
+    """Return (typed value, the same with every scalar as its text) of one YAML document; (None, None) if empty.
 
-    Limits: MAX_BYTES is the caller's; MAX_DEPTH, MAX_VALUES counting each use of an alias. Raises FrontMatterRefused
-    with the line, counted from `first_line`. repeated: a list that gets the keys that stand twice with the same value.
+    Limits: the caller checks MAX_BYTES; MAX_DEPTH, and MAX_VALUES counting each use of an alias. Raises
+    FrontMatterRefused with the line, counted from `first_line`. repeated: a list that gets the keys repeated with the
+    same value.
     """
     reader = _YAML(first_line, [] if repeated is None else repeated)
     try:
@@ -483,7 +489,7 @@ class _YAML:
         raise FrontMatterRefused(f"The front matter {reason} (line {event.start_mark.line + self.first_line}).")
 
     def take(self, event: yaml.Event) -> None:
-        """Take the next event of the parser. Raises FrontMatterRefused."""
+        """Read the next event of the parser. Raises FrontMatterRefused."""
         match event:
             case yaml.DocumentStartEvent():
                 self.documents += 1
@@ -575,7 +581,7 @@ class _YAML:
 
 
 def _merged(values):
-    """`values` with what stands under the key <<, an object or a list of them, where they lack it (YAML 1.1)."""
+    """Return `values` with missing keys taken from the key <<, an object or a list of them (YAML 1.1)."""
     own = {key: value for key, value in values.items() if key != "<<"}
     others = values["<<"] if isinstance(values["<<"], list) else [values["<<"]]
     if not all(isinstance(other, dict) for other in others):
@@ -586,8 +592,10 @@ def _merged(values):
 
 
 def plain_scalar(text):
-    """The value of a scalar without quotes: null, true or false, a number, else the text. Numbers with leading zeros,
-    and those that JSON can't hold, stay texts."""
+    """Return the value of a scalar without quotes: null, true, false, a number, else the text.
+
+    Numbers with leading zeros, and those that JSON can't hold, stay texts.
+    """
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

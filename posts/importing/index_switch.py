@@ -12,10 +12,10 @@ CHUNK = 200
 
 @transaction.atomic
 def switch_batch_index(batch, *, is_open, by):
-    """Close all texts of an import to search engines at once, or take that back; return the batch.
+    """Close all texts of an import to search engines, or open them again; return the batch.
 
-    Opening opens nothing by itself: each text still needs its own approval. Pages, feeds and the sitemap follow with
-    this transaction, however many texts there are; `follow_batch_switch` brings the rows behind lists by term in step.
+    Opening makes nothing indexable: each text still needs its own approval. Pages, feeds and the sitemap follow with
+    this transaction, for any number of texts; `follow_batch_switch` then updates the lists by term.
     """
     require(by, "import_posts")
     batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
@@ -29,9 +29,9 @@ def switch_batch_index(batch, *, is_open, by):
 
 
 def follow_batch_switch(batch, *, on_chunk=lambda: None):
-    """Bring the term rows of a switched import's texts in step, a transaction for each CHUNK of them.
+    """Update the term rows of a switched import's texts, a transaction for each CHUNK of them.
 
-    on_chunk() is called between two; calling again mends what a killed call left.
+    on_chunk() is called between two; a second call completes what a killed call left.
     """
     last = 0
     while True:
@@ -46,6 +46,6 @@ def follow_batch_switch(batch, *, on_chunk=lambda: None):
 
 
 def approved_posts_of(batch):
-    """The live, approved posts whose text or live text an import brought: those that its switch may open or close."""
+    """Return the live, approved posts of an import, which its switch may open or close."""
     of_batch = Q(last_batch=batch) | Q(live_revision__batch=batch)
     return Post.objects.filter(of_batch, live_approval__isnull=False, withdrawn_at=None)

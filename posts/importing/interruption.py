@@ -1,11 +1,11 @@
-"""Stopping a run from outside: at once while it reads, at the end of the chunk while it writes."""
+"""Stops a run from outside: at once while it reads, after the chunk while it writes."""
 
 import contextlib
 import signal
 
 
 class Interrupted(BaseException):
-    """SIGTERM or SIGINT came. No Exception: nothing that mends errors on the way may swallow it."""
+    """SIGTERM or SIGINT came. It is not an Exception, so that no error handling catches it."""
 
     def __init__(self, number):
         self.number = number
@@ -14,9 +14,9 @@ class Interrupted(BaseException):
 
 
 class Interruption(contextlib.AbstractContextManager):
-    """Turns SIGTERM and SIGINT into Interrupted, but never inside `shielded()`: a chunk that began is finished.
+    """Turns SIGTERM and SIGINT into Interrupted, but never inside `shielded()`: a started chunk is finished.
 
-    A second signal of the same kind ends the process as if nobody had listened. For the main thread alone.
+    A second signal of the same kind ends the process as usual. For the main thread only.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -41,7 +41,7 @@ class Interruption(contextlib.AbstractContextManager):
 
     @contextlib.contextmanager
     def shielded(self):
-        """Let a signal that comes inside wait until the end."""
+        """Delay signals until the end of the context."""
         self._shields += 1
         try:
             yield

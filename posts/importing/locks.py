@@ -1,4 +1,4 @@
-"""One run of a source at a time. The lock dies with its process, however that ends, so a stale one can't exist."""
+"""A lock for each source, so that it has one run at a time. The process holds it, so it can't become stale."""
 
 import contextlib
 import fcntl
@@ -15,11 +15,11 @@ class AlreadyRunning(Exception):
 
 @contextlib.contextmanager
 def source_lock(name):
-    """Hold the lock of the source called `name`; raises AlreadyRunning when somebody else does.
+    """Hold the lock of the source called `name`; raise AlreadyRunning if another process holds it.
 
-    PostgreSQL: an advisory lock of the session, which the server drops with the connection. (A pooler that shares
-    sessions between transactions must be passed by; imports connect by themselves.) SQLite: a lock on a file beside
-    the database, which the kernel drops with the process; a killed process leaves an empty file behind, no lock.
+    PostgreSQL: an advisory lock of the session, which ends with the connection. (A pooler that shares sessions
+    between transactions must be bypassed; imports connect by themselves.) SQLite: a lock on a file beside the
+    database, which the kernel releases with the process; a killed process leaves only an empty file.
     """
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     if connection.vendor == "postgresql":

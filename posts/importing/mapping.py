@@ -1,4 +1,4 @@
-"""Which foreign keys become which fields: a small YAML file, good defaults without it, and the fields that come of it.
+"""Which foreign keys become which fields: an optional small YAML file with good defaults.
 
 site: https://blog.example.org/     # what posts are told apart by, and what relative addresses lead to
 permalink: /:year/:month/:title/    # where posts stood that don't say it themselves
@@ -63,12 +63,12 @@ DATE_ORDERS = ("day-first", "month-first")
 
 
 class MappingRefused(ValueError):
-    """The mapping file can't be used; the message says what to mend."""
+    """The mapping file can't be used; the message says what to fix."""
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """How a foreign source is read. Equal mappings are equal; falsy if it says nothing."""
+    """How a foreign source is read. Equal mappings compare equal; an empty one is falsy."""
 
     site: str = ""
     permalink: str = ""
@@ -84,7 +84,7 @@ class Mapping:
 
     @classmethod
     def read(cls, text):
-        """The Mapping of a mapping file (str). Raises MappingRefused."""
+        """Return the Mapping of a mapping file (str). Raises MappingRefused."""
         if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
             raise MappingRefused(f"A mapping file takes {MAX_BYTES:,} bytes at most.")
         try:
@@ -95,7 +95,7 @@ class Mapping:
 
     @classmethod
     def from_dict(cls, values):
-        """The Mapping that to_dict() or a file gives. Raises MappingRefused."""
+        """Return the Mapping from to_dict() or a file. Raises MappingRefused."""
         if not isinstance(values, dict):
             raise MappingRefused("A mapping file is a list of settings, such as “site: https://example.org/”.")
         if unknown := [key for key in values if key not in SETTINGS]:
@@ -121,25 +121,25 @@ class Mapping:
         return cls(**texts, **globs, fields=fields, values=_checked_values(values.get("values") or {}))
 
     def to_dict(self):
-        """What was asked for, without defaults, as JSON."""
+        """Return what was set, without defaults, as JSON."""
         return {name: list(value) if isinstance(value, tuple) else value
                 for name in SETTINGS if (value := getattr(self, name))}  # fmt: skip
 
     def with_site(self, site):
-        """The same with the name or address of the site, where one is given. Raises MappingRefused."""
+        """Return the same with the name or address of the site, if one is given. Raises MappingRefused."""
         return Mapping.from_dict(self.to_dict() | {"site": site.strip()}) if site.strip() else self
 
     def with_defaults(self, defaults):
         return replace(self, defaults=defaults)
 
     def target(self, key):
-        """(target, rank) of a foreign key: of two keys for one field the lower rank is taken."""
+        """Return (target, rank) of a foreign key; of two keys for one field the lower rank is used."""
         if target := self.asked_target(key):
             return target, -1
         return self._plain_defaults.get(plain_key(key), ("payload", len(self.defaults)))
 
     def asked_target(self, key):
-        """What the mapping file makes of a foreign key, or None."""
+        """Return the target that the mapping file gives a foreign key, or None."""
         if key in self.fields:
             return self.fields[key]
         plain = plain_key(key)
@@ -152,7 +152,7 @@ class Mapping:
 
     @property
     def base(self):
-        """The old site's address, which relative addresses belong to; empty if the site is only a name."""
+        """The old site's address, for relative addresses; "" if the site is only a name."""
         return self.site if re.match(r"https?://", self.site) and urlsplit(self.site).netloc else ""
 
     @property
@@ -161,13 +161,13 @@ class Mapping:
         return urlsplit(self.site).netloc + urlsplit(self.site).path.rstrip("/") if self.base else self.site
 
     def includes(self, path):
-        """Whether a file of the source is to be read."""
+        """Return whether a file of the source is read."""
         if self.include and not any(matches(path, glob) for glob in self.include):
             return False
         return not any(matches(path, glob) for glob in self.exclude)
 
     def lines(self):
-        """The mapping for a person to read: lines."""
+        """Return the mapping as lines for a person."""
         said = [f"{name}: {getattr(self, name)}" for name in ("site", "permalink", "dates") if getattr(self, name)]
         said += [f"{name}: {', '.join(getattr(self, name))}" for name in ("include", "exclude") if getattr(self, name)]
         for key, meanings in self.values.items():
@@ -187,12 +187,12 @@ class Mapping:
 
 
 def matches(path, glob):
-    """Whether a path matches a pattern, in which ** also takes folders, none too."""
+    """Return whether a path matches a pattern, in which ** also matches any number of folders."""
     return fnmatchcase(path, glob) or (glob.startswith("**/") and fnmatchcase(path, glob[3:]))
 
 
 def _checked_values(values):
-    """What a mapping file says of values, as texts: {key: {value: meaning}}. Raises MappingRefused."""
+    """Return the meanings of values in a mapping file: {key: {value: meaning}}. Raises MappingRefused."""
     if not isinstance(values, dict) or not all(isinstance(said, dict) for said in values.values()):
         raise MappingRefused("“values” takes lines such as “status: {in-progress: draft, done: public}”.")
     for key, said in values.items():
@@ -204,8 +204,10 @@ def _checked_values(values):
 
 
 class Fields:
-    """The fields of one record, as they come together from foreign keys. Nothing is lost: what fits no field is kept
-    under `payload` with its type, and what was not taken as it came is said in `warnings`."""
+    """The fields of one record, collected from foreign keys.
+
+    Nothing is lost: what fits no field is kept under `payload` with its type, and `warnings` names what was changed.
+    """
 
     def __init__(self, mapping):
         self.mapping = mapping
@@ -221,7 +223,7 @@ class Fields:
         self.holds = []  # Hold: how the source says that it was not public
 
     def take_all(self, values, words):
-        """Take a whole head: {key: value} with types, and the same with texts."""
+        """Add a whole head: {key: value} with types, and the same with texts."""
         nested = {}
         for key in self.mapping.fields:
             if "." in key and key not in values and (found := _nested(values, words, key)):
@@ -235,12 +237,12 @@ class Fields:
             self.hold(hold)
 
     def hold(self, hold):
-        """Note a reason to hold the text."""
+        """Add a reason to hold the text."""
         if hold and hold not in self.holds:
             self.holds.append(hold)
 
     def _take_holds_inside(self, values, words):
-        """Objects in which generators and themes keep keys of the table: build.render, params.draft, date.created."""
+        """Add holds from objects in which generators and themes nest keys: build.render, params.draft."""
         for name, inner in values.items():
             if not isinstance(inner, dict):
                 continue
@@ -256,7 +258,7 @@ class Fields:
         return publication.hold_of(key, value, words, rule=rule, values=self.mapping.values, dates=self.mapping.dates)
 
     def take(self, key, value, words):
-        """Take one key. value: with its type; words: the same as text (or lists, objects of texts)."""
+        """Add one key. value: with its type. words: the same as text (or lists, objects of texts)."""
         target, _ = self.mapping.target(key)
         if target == "drop":
             return
@@ -346,7 +348,7 @@ class Fields:
         return words.strip() == day
 
     def _take_day_of_object(self, words, key):
-        """MkDocs Material writes date: {created: …, updated: …}."""
+        """Add the day of MkDocs Material's date: {created: …, updated: …}."""
         found = {plain_key(name): text for name, text in words.items()}
         for name in ("created", "published", "publish", "date"):
             if isinstance(found.get(name), str):
@@ -419,7 +421,7 @@ class Fields:
         return False
 
     def _items(self, words, *, splits=False):
-        """(the texts of a list, whether that is all of it)."""
+        """Return (the texts of a list, whether that is all of it)."""
         if isinstance(words, str):
             separator = "," if "," in words else None if self.splits_at_spaces else "\n"
             words = words.split(separator) if splits else [words]
@@ -441,7 +443,7 @@ class Fields:
     splits_at_spaces = False
 
     def _without_addresses(self, key, value, is_whole):
-        """Keep what else is said of authors, but for their mail addresses: they are nobody's business here."""
+        """Keep what else is said of authors, without their mail addresses, which are private."""
         if is_whole:
             return True
         people = value if isinstance(value, list) else [value]
@@ -455,7 +457,7 @@ class Fields:
 
 
 def one_line(text):
-    """`text` on one line, one space for many. Spaces at which no line may break stay: they were set on purpose."""
+    """Return `text` on one line, with single spaces. Non-breaking spaces stay: they were set on purpose."""
     return _SPACES.sub(" ", text).strip()
 
 
@@ -472,7 +474,7 @@ _KINDS = {"line": LINES, "text": TEXTS, "list": LISTS, "number": NUMBERS}
 
 
 def _joined(words):
-    """A text, or a list of texts as one; None for what is neither."""
+    """Return a text, or a list of texts joined to one; None for anything else."""
     if isinstance(words, str):
         return words
     if isinstance(words, list) and words and all(isinstance(item, str) for item in words):
@@ -481,7 +483,7 @@ def _joined(words):
 
 
 def _nested(values, words, key):
-    """(value, words) of "a.b" in nested objects, or None."""
+    """Return (value, words) of "a.b" in nested objects, or None."""
     for part in key.split("."):
         if not isinstance(values, dict) or part not in values:
             return None

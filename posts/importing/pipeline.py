@@ -1,4 +1,4 @@
-"""The one way in: a source is read in chunks, each decided and written in one transaction with its checkpoint."""
+"""The import pipeline: a source is read in chunks, each planned and written in one transaction with its checkpoint."""
 
 import contextlib
 import gc
@@ -43,7 +43,7 @@ SHOWN_CHARACTERS, SHOWN_ITEMS = 300, 10
 
 
 class ImportStopped(Exception):
-    """The run ended before its source did, on purpose; `batch` says how far it is. Run it again to go on."""
+    """The run was stopped on purpose; `batch` says how far it is. Run it again to continue."""
 
     def __init__(self, batch, message):
         self.batch = batch
@@ -51,19 +51,19 @@ class ImportStopped(Exception):
 
 
 class TooManyRefused(ImportStopped):
-    """More rows were refused than was allowed."""
+    """More rows were refused than allowed."""
 
 
 class SourceBusy(Exception):
-    """Another process imports this source now; the message says who, since when and how far."""
+    """Another process is importing this source; the message says who, since when and how far."""
 
 
 class ResumeRefused(Exception):
-    """The source, or how it was asked for, is not what the stopped run began with."""
+    """The source or its options differ from those of the stopped run."""
 
 
 def import_posts(stream, *, name, **options):
-    """Bring every record of a binary `stream` in; return the ImportBatch. The options are those of import_source."""
+    """Import every record of a binary `stream`; return the ImportBatch. For options see import_source()."""
     return import_source(Source(name, stream), **options)
 
 
@@ -83,21 +83,23 @@ def import_source(
     on_issue=None,
     shield=contextlib.nullcontext,
 ):
-    """Bring every record of `source` in; return the ImportBatch with its counts.
+    """Import every record of `source`; return the ImportBatch with its counts.
 
-    Chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint: killed anywhere and run again
-    (a source with a path, or with its waiting `batch`), it goes on after the last whole chunk. A bad record is
-    refused by line (1-based) and JSON Pointer, and stops nothing; of equal identities in one run the first valid one
-    wins. dry_run counts exactly what the real run would do and writes nothing: the batch stays unsaved, and has
-    `samples`, the first records that would come in, and `mapped`, what becomes of foreign keys, in lines to read.
-    restart begins again in place of going on; only_new leaves posts alone that are here already; mapping: a Mapping
-    for a format whose keys are not ours; origin: an Origin, who wrote the posts (None: not stated, or as it was said
-    when the run that goes on began).
+    Works in chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint. If killed and run
+    again (a source with a path, or with its waiting `batch`), it continues after the last whole chunk. A bad record
+    is refused with line (from 1) and JSON Pointer, and the others still come in. Of equal identities in one run, the
+    first valid one counts.
 
-    on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came; `shield`
-    gives a context in which nothing may interrupt.
-    Raises SourceBusy, ResumeRefused, and ImportStopped (TooManyRefused when more than max_errors rows are refused,
-    of whose chunk nothing is written then).
+    dry_run: count exactly what the real run would do and write nothing. The batch stays unsaved and has `samples`,
+    the first records, and `mapped`, the targets of foreign keys in words. restart: begin again instead of continuing.
+    only_new: leave existing posts alone. mapping: a Mapping, for formats with foreign keys. origin: an Origin, who
+    wrote the posts (None: not stated, or as when the continued run began).
+
+    on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came. `shield`
+    returns a context in which nothing may interrupt.
+
+    Raises SourceBusy, ResumeRefused and ImportStopped; TooManyRefused if more than max_errors rows are refused, and
+    then nothing of that chunk is written.
     """
     require(by, "import_posts")
     with _locked(source) if not dry_run else contextlib.nullcontext():
@@ -124,7 +126,7 @@ def _locked(source):
 
 
 def busy_message(path):
-    """Who imports or rolls back what stands at `path` now, since when and how far."""
+    """Return who is importing or rolling back the source at `path`, since when and how far."""
     batch = ImportBatch.objects.filter(source_path=path).exclude(runner="").order_by("-pk").first()
     if batch is None:
         return "Another process began with this source a moment ago. Try again when it has ended."
@@ -136,13 +138,13 @@ def busy_message(path):
 
 
 def options_of(only_new, mapping):
-    """What a batch keeps of how it was asked for, so that every attempt reads the source alike."""
+    """Return the options that a batch stores, so that every attempt reads the source alike."""
     options = {"only_new": True} if only_new else {}
     return options | {"mapping": mapping.to_dict()} if mapping else options
 
 
 def _batch_for(source, format, by, *, restart, options, origin):
-    """The stopped batch of this source that goes on, else a new one (unsaved)."""
+    """Return the stopped batch of this source that continues, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
         # Of which nothing is in, what it was begun with binds nobody.
@@ -247,7 +249,7 @@ class _Run:
             setattr(self.batch, name, value)
 
     def _read_again(self, rows):
-        """Pass over what is in for good, remember its identities, and make sure that it is what was read then."""
+        """Skip what is committed, remember its identities, and check that the source has not changed."""
         batch = self.batch
         last = 0
         while last < batch.checkpoint_line and (chunk := _next_chunk(rows, until=batch.checkpoint_line)):
@@ -269,7 +271,7 @@ class _Run:
             )
 
     def _one_ahead(self, rows):
-        """Yield _Chunks; while one is being written, and the database works, the next is checked."""
+        """Yield _Chunks. While the database writes one, the next is validated."""
         with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
             chunk = None
             while True:
@@ -285,7 +287,7 @@ class _Run:
                 chunk = coming
 
     def _take(self, chunk):
-        """Decide about one chunk and write it with its checkpoint."""
+        """Plan one chunk and write it with its checkpoint."""
         batch = self.batch
         incoming, refused = chunk.checked.result()
         if self.dry_run:
@@ -354,7 +356,7 @@ class _Run:
 
 
 def sample_of(incoming):
-    """What a rehearsal shows of a row that would come in: its record, and what stands beside it."""
+    """Return what a rehearsal shows of a row: its record and its other results."""
     row = incoming.row
     return {
         "line": row.line,
@@ -366,7 +368,7 @@ def sample_of(incoming):
 
 
 def shortened(value):
-    """A JSON value for a look at it: long texts cut, a long list after its first items."""
+    """Return a JSON value shortened for display: long texts cut, long lists after their first items."""
     if isinstance(value, str):
         return value if len(value) <= SHOWN_CHARACTERS else f"{value[: SHOWN_CHARACTERS - 1]}…"
     if isinstance(value, list):
@@ -377,7 +379,7 @@ def shortened(value):
 
 
 def merged_breakdown(before, after):
-    """Two breakdowns as one; what has too many kinds to be listed is counted together."""
+    """Return two breakdowns as one; kinds beyond the limit are counted together."""
     result = {part: dict(before.get(part, {})) for part in after}
     for part, counts in after.items():
         for name, count in counts.items():
@@ -394,7 +396,7 @@ def merged_breakdown(before, after):
 
 @dataclass
 class _Chunk:
-    """Rows that were read together, how far the source was read with them, and the check that goes on beside."""
+    """Rows read together, how far the source was read with them, and their validation, which runs in parallel."""
 
     rows: list
     mark: tuple[int, str]
@@ -404,8 +406,10 @@ class _Chunk:
 
 @contextlib.contextmanager
 def _calm_collector():
-    """Python's collector of cycles off, but for a call of what is yielded between chunks: a chunk makes a hundred
-    thousand objects and no cycle, and walking them over and over costs a fifth of the time."""
+    """Switch the garbage collector off, and call it between chunks.
+
+    A chunk makes a hundred thousand objects and no cycle; scanning them repeatedly costs a fifth of the time.
+    """
     if not gc.isenabled():
         yield lambda: None
         return
@@ -418,11 +422,11 @@ def _calm_collector():
 
 @contextlib.contextmanager
 def _bulk_settings():
-    """The connection as a run of many chunks wants it.
+    """Configure the connection for a run of many chunks.
 
-    No commit of a chunk waits for the disk: a machine that loses its power loses the last chunks together with their
-    checkpoints, and the import goes on from there. What the run writes at its end waits, and all before it with it.
-    SQLite's file is not mapped into memory: mapped pages count as the process's own, up to 256 MB of them.
+    Commits of chunks don't wait for the disk. If the machine loses power, the last chunks and their checkpoints are
+    lost together, and the import continues from there. The last commit of the run waits for the disk, and with it all
+    before. SQLite's file is not memory-mapped, because mapped pages count as memory of the process, up to 256 MB.
     """
     if connection.in_atomic_block:  # a caller's transaction: no chunk is committed
         yield
@@ -455,18 +459,20 @@ def write_plan(plan):
 
 
 def move_checkpoint(batch, columns):
-    """Say that a chunk is in. It has to be the chunk's own transaction: moved earlier, a killed run would lose the
-    chunk; moved later, the chunk would be counted twice."""
+    """Record that a chunk is committed, in the chunk's own transaction.
+
+    Earlier, a killed run would lose the chunk; later, the chunk would be counted twice.
+    """
     ImportBatch.objects.filter(pk=batch.pk).update(**columns)
 
 
 def _may_pass(error):
-    """Whether a second look can help: a key that was taken meanwhile, or two writers that waited for each other."""
+    """Return whether a retry can help: a key was taken meanwhile, or two writers waited for each other."""
     return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
 
 
 def _next_chunk(rows, until=None):
-    """The next rows, as many as one transaction takes; `until`: none after the row of this line."""
+    """Return the next rows, as many as one transaction takes. until: no rows after this line."""
     chunk, size = [], 0
     limit = CHUNK_ROWS[connection.vendor]
     for row in rows:

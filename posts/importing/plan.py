@@ -1,4 +1,4 @@
-"""What becomes of each row of a chunk: created, updated, unchanged, conflict, duplicate, skipped or refused."""
+"""The outcome of each row of a chunk: created, updated, unchanged, conflict, duplicate, skipped or refused."""
 
 import hashlib
 import shlex
@@ -30,7 +30,7 @@ BREAKDOWN = ("kinds", "refusals", "warnings", "left_out", "held", "unknown_value
 
 @dataclass(slots=True)
 class Incoming:
-    """A row on its way in."""
+    """A row of a source that is being imported."""
 
     row: Row
     line_hash: str
@@ -58,7 +58,7 @@ class ChunkPlan:
     breakdown: dict = field(default_factory=lambda: {name: {} for name in BREAKDOWN})
 
     def count(self, outcome, row):
-        """Count `row` as one of COUNTS, and by its kind if its format tells kinds apart."""
+        """Count `row` as one of COUNTS, and by its kind if its format has kinds."""
         self.counts[outcome] += 1
         if row.kind:
             kind = self.breakdown["kinds"].setdefault(row.kind, {})
@@ -72,7 +72,7 @@ class ChunkPlan:
         self._add("warnings", warning)
 
     def name_generator(self, record):
-        """Count the generator that a record names: a suggestion to who runs the import, and no more."""
+        """Count the generator that a record names, as a suggestion for the person who runs the import."""
         if name := generator_of(record.get("payload", {})):
             self._add("generators", name)
 
@@ -85,13 +85,13 @@ class ChunkPlan:
         self._add("refusals", problem_sentence(*issue.problems[0], numbers=False))
 
     def hold(self, item, post=None):
-        """Count a post that comes in held, or is held now, by the reasons for it."""
+        """Count a post that comes in held, or becomes held, by its reasons."""
         if post is not None:
             self._add("warnings", HELD_NOW)
         self._add("held", ", ".join(HoldReason(hold.reason).label for hold in item.holds))
 
     def note_values(self, item):
-        """Count the values that are in no table, as “key: value”."""
+        """Count unknown values, as “key: value”."""
         for hold in item.row.holds or item.holds:
             if hold.reason == HoldReason.UNKNOWN:
                 self._add("unknown_values", hold.detail)
@@ -102,15 +102,15 @@ class ChunkPlan:
 
 
 def known_line_hashes(rows):
-    """{identity: hash of the line that was imported last} of the posts that these rows seem to be."""
+    """Return {identity: hash of the line imported last} of the posts that these rows seem to be."""
     identities = {row.identity for row in rows if row.identity}
     return dict(Post.objects.filter(source_id__among=identities).values_list("source_id", "import_line_hash"))
 
 
 def validated(batch, rows, known, *, only_new=False):
-    """([Incoming], [ImportIssue]) of a chunk, without the database.
+    """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
-    known: what known_line_hashes says; a line that was imported last time as it stands is not even parsed.
+    known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
     """
     incoming, refused = [], []
     for row in rows:
@@ -138,9 +138,9 @@ def validated(batch, rows, known, *, only_new=False):
 
 
 def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, unstated_site=None):
-    """(ChunkPlan, {source_id: line} met for the first time), inside the transaction that will write them.
+    """Return (ChunkPlan, {source_id: line} seen for the first time), in the transaction that will write them.
 
-    unstated_site: as the reader says; unless None, no post that came from another place is changed.
+    unstated_site: from the reader; unless None, no post from another place is changed.
     """
     plan = ChunkPlan(batch, issues=list(refused))
     refusals = {issue.line: issue for issue in refused}
@@ -186,7 +186,7 @@ def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=Tru
 
 
 def locked_posts(source_ids, *, lock=True):
-    """{source_id: Post} with what deciding needs; locked in one order, so that no two writers wait for each other."""
+    """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
     if lock and connection.features.has_select_for_update:
         # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
         list(Post.objects.filter(source_id__among=source_ids).order_by("pk").select_for_update().values_list("pk"))
@@ -213,7 +213,7 @@ def locked_posts(source_ids, *, lock=True):
 
 
 def _plan_known(plan, incoming, post):
-    """Against the text of the post's last import: a person's edit since then is never overwritten."""
+    """Plan a row of a known post against its last import: a person's edit since then is never overwritten."""
     head = post.head_revision
     if incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
         plan.count("unchanged", incoming.row)
@@ -244,7 +244,7 @@ def _plan_known(plan, incoming, post):
 
 
 def _is_of_another_source(batch, incoming, post):
-    """Whether a row would change a post that came from another place."""
+    """Return whether a row would change a post from another place."""
     if incoming.fingerprint in (post.import_fingerprint, post.head_revision.fingerprint):
         return False
     before = post.last_batch.source_path if post.last_batch else ""
@@ -264,7 +264,7 @@ def _another_source(post, site):
 
 
 def _recorded_holds(posts):
-    """{post id: {reason: PostHold}} of what earlier imports said."""
+    """Return {post id: {reason: PostHold}} from earlier imports."""
     ids = [post.pk for post in posts]
     recorded = {}
     for hold in PostHold.objects.filter(post__in=ids) if ids else ():
@@ -273,10 +273,10 @@ def _recorded_holds(posts):
 
 
 def _follow_source(plan, incoming, post, recorded):
-    """Hold what its source no longer shows and free what it shows now, as long as nobody released it here.
+    """Hold what its source no longer shows and free what it shows now, unless it was released here.
 
-    A reason that staff lifted does not hold the post again, and one that was never recorded is nobody's to take away.
-    Where a person edited the text since, a source can hold it and can't free it.
+    A reason that staff lifted does not hold the post again, and a reason that was never recorded is not removed. If a
+    person edited the text since, the source can hold it but not free it.
     """
     reasons = {hold.reason for hold in incoming.holds}
     standing = {reason for reason, hold in recorded.items() if hold.lifted_at is None}
@@ -313,7 +313,7 @@ def _plan_new(plan, new):
 
 
 def issue_of(batch, kind, row, **columns):
-    """The unsaved ImportIssue that keeps `row`: as it came, or the record that it means, for a person to mend."""
+    """Return the unsaved ImportIssue that keeps `row` for a person to fix: as it came, or as a record."""
     # PostgreSQL takes no NUL in text and no half of a surrogate pair, and a raw line may hold any byte.
     if row.record is None:
         raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")

@@ -1,4 +1,4 @@
-"""How far a run is, for a person at a terminal or for a log."""
+"""The progress of a run, for a terminal or a log."""
 
 import contextlib
 import time
@@ -8,7 +8,7 @@ IN_LOG_SECONDS = 15
 
 
 class Progress:
-    """On a terminal one line that moves; elsewhere a plain line now and then. Rate and time left go by the bytes."""
+    """Shows one updated line on a terminal, else a plain line now and then. Rate and time left are by bytes."""
 
     def __init__(self, source, output):
         self._source = source
@@ -19,7 +19,7 @@ class Progress:
         self._first = None
 
     def show(self, batch):
-        """After each chunk; says something only when it is time to."""
+        """Report progress after a chunk, if it is time to."""
         now = time.monotonic()
         here = (batch.rows, batch.bytes_read)
         self._first = self._first or (now, *here)
@@ -43,7 +43,7 @@ class Progress:
             self._output.flush()
 
     def clear(self):
-        """Make room for a line of another kind."""
+        """Clear the line for other output."""
         if self._width:
             with contextlib.suppress(OSError):
                 self._output.write("\r" + " " * self._width + "\r")

@@ -1,8 +1,8 @@
-"""How sources say that a text is not public: one table of keys, values and meanings, which every reader asks.
+"""How sources say that a text is not public: one table of keys, values and meanings, for every reader.
 
 The keys are those that Jekyll, Hugo, Zola, Eleventy, Astro, Gatsby, Hexo, Pelican, Nikola, MkDocs, Docusaurus,
-VuePress, Obsidian Publish, digital gardens, Ghost and WordPress document, and those that their themes and plugins made
-common. docs/importing.md shows the table; a test keeps both equal.
+VuePress, Obsidian Publish, digital gardens, Ghost and WordPress document, and those that are common in their themes
+and plugins. docs/importing.md shows the table; a test compares them.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table. holds: YES or NO (which answer holds), WORD, BEFORE or AFTER a date, or ANY value."""
+    """One row of the table. holds: YES or NO (the answer that holds), WORD, BEFORE or AFTER a date, or ANY value."""
 
     holds: str
     reason: HoldReason
@@ -167,16 +167,16 @@ _PARTS = ("navigation", "toc", "footer", "tags", "path", "feedback", "title", "s
 
 
 class Hold(NamedTuple):
-    """Why a text is held: the reason, and what was read there (“status: in-progress”)."""
+    """Why a text is held: the reason, and its source (“status: in-progress”)."""
 
     reason: str
     detail: str = ""
 
 
 def plain_key(key):
-    """A key in the spelling by which it is found: Publish-Date, publish_date and publishDate are one.
+    """Return the normal form of a key: Publish-Date, publish_date and publishDate are one.
 
-    What nobody sees, such as a space that does not break, makes no other key of it; nor does a question mark.
+    Invisible characters, such as a non-breaking space, and question marks are ignored.
     """
     return re.sub(r"[-_?\s\u200b-\u200f\u2060\ufeff]", "", key).lower()
 
@@ -192,22 +192,22 @@ def _reasons_of_words():
 
 
 def rule_of(key):
-    """The Rule that a key stands under, or None."""
+    """Return the Rule for a key, or None."""
     return _rules().get(plain_key(key))
 
 
 def is_wrapper(key):
-    """Whether an object under this key holds keys of the table."""
+    """Return whether an object under this key holds keys of the table."""
     return plain_key(key) in map(plain_key, WRAPPERS)
 
 
 def plain_keys():
-    """The keys of the table that stand in no object, as the generators spell them."""
+    """Return the top-level keys of the table, as the generators spell them."""
     return [key for rule in TABLE for key in rule.keys if "." not in key]
 
 
 def hold_of_path(folders, name):
-    """The Hold that the place of a file means, or None. name: the file's own, without its folders."""
+    """Return the Hold that the path of a file means, or None. name: its own name, without folders."""
     for folder in folders:
         if reason := FOLDERS.get(folder.lower()):
             return Hold(reason, f"folder {folder}"[:MAX_DETAIL])
@@ -220,10 +220,10 @@ def hold_of_path(folders, name):
 
 
 def hold_of(key, value, words, *, rule=None, values=None, dates=""):
-    """The Hold that a key with its value means, or None: it is public as far as this key goes.
+    """Return the Hold that a key with its value means, or None if the key allows publication.
 
-    value: with its type; words: the same as text (or lists, objects of texts). values: what the mapping file says of
-    values, {key: {value: meaning}}; dates: its order of day and month. rule: in place of that of the table.
+    value: with its type. words: the same as text (or lists, objects of texts). values: the mapping file's meanings,
+    {key: {value: meaning}}. dates: its order of day and month. rule: replaces that of the table.
     """
     rule = rule or rule_of(key)
     if rule is None:
@@ -251,7 +251,7 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
 
 
 def missing_holds(names, values):
-    """The Holds that the mapping file gives to texts that lack a key. names: the keys that a text has."""
+    """Yield the Holds that the mapping file gives to texts without a key. names: the keys that a text has."""
     present = {plain_key(name) for name in names}
     for key in values or {}:
         meaning = meanings_of(values, key).get(MISSING, PUBLIC)
@@ -260,9 +260,9 @@ def missing_holds(names, values):
 
 
 def holds_of_record(record, known, raw=b""):
-    """The Holds of a record of ours: what its keys beyond the schema (`known`) say, and a day to come.
+    """Return the Holds of a record in our format: by keys beyond the schema (`known`) and a future date.
 
-    raw: the JSON that the record came as; the time of day is there, and no longer in the record.
+    raw: the JSON of the record, which has the time of day that the record has lost.
     """
     found = [hold_of(key, value, texts_of(value)) for key, value in record.items() if key not in known and rule_of(key)]
     if (day := record.get("published_on")) and _is_to_come(day, raw):
@@ -280,7 +280,7 @@ def _is_to_come(day, raw):
 
 
 def distinct(holds):
-    """`holds` as a tuple, one for each reason."""
+    """Return `holds` as a tuple, one for each reason."""
     first = {}
     for hold in holds:
         first.setdefault(hold.reason, hold)
@@ -288,7 +288,7 @@ def distinct(holds):
 
 
 def hold_of_status(status, values=None):
-    """The Hold of a WordPress status other than “publish”: of one that WordPress does not have, nothing is known."""
+    """Return the Hold of a WordPress status other than “publish”; a plugin's own status is unknown."""
     word = _plain_word(status)
     reason = meanings_of(values, "status").get(word) or _reasons_of_words().get(word, PUBLIC)
     if reason == PUBLIC and word not in meanings_of(values, "status"):
@@ -297,14 +297,14 @@ def hold_of_status(status, values=None):
 
 
 def meanings_of(values, key):
-    """{plain value: meaning} of what a mapping file says of the values of a key."""
+    """Return {plain value: meaning} of a key in a mapping file."""
     plain = plain_key(key)
     said = next((said for name, said in (values or {}).items() if plain_key(name) == plain), {})
     return {_plain_word(value): meaning for value, meaning in said.items()}
 
 
 def texts_of(value):
-    """A value with all of its numbers and truths as text."""
+    """Return a value with all its numbers and booleans as text."""
     if isinstance(value, dict):
         return {key: texts_of(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -315,7 +315,7 @@ def texts_of(value):
 
 
 def table_lines():
-    """The table as docs/importing.md shows it."""
+    """Return the table as docs/importing.md shows it."""
     lines = ["| keys | held if | as | known to |", "|---|---|---|---|"]
     for rule in TABLE:
         names = ", ".join(f"`{key}`" for key in rule.keys)
@@ -331,7 +331,7 @@ def table_lines():
 
 
 def _reason(rule, key, word, words, dates):
-    """The reason that a rule finds in a value, or None."""
+    """Return the reason that a rule finds in a value, or None."""
     if rule.holds == IF_ANY:
         return None if word in NOTHING + NO else rule.reason
     if rule.holds in (BEFORE, AFTER):
@@ -389,6 +389,6 @@ def _plain_word(word):
 
 
 def _shown(key, words):
-    """What stood there, in one line."""
+    """Return a key and its value in one line."""
     words = "(empty)" if words in (None, "") else words if isinstance(words, str) else str(words)
     return " ".join(f"{key}: {words}".split())[:MAX_DETAIL]

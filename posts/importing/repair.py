@@ -21,8 +21,11 @@ class _NothingSeen:
 
 
 def repair_row(issue, text, *, by):
-    """Bring in the mended `text` of a refused or duplicate row, as part of its import; return what it became: one of
-    COUNTS. Raises RecordRefused while the text is no record yet, and Refused; nothing is changed then."""
+    """Import the fixed `text` of a refused or duplicate row, as part of its import; return its outcome.
+
+    The outcome is one of COUNTS. Raises RecordRefused while the text is still invalid, and Refused; then nothing
+    changes.
+    """
     require(by, "import_posts")
     raw = text.strip().encode()
     Row(issue.line, raw).parse()
@@ -53,7 +56,7 @@ def _bring_in(issue, raw, by):
 
 
 def _holds_of(issue):
-    """Why the row is held; of rows from before reasons were recorded, only that it is."""
+    """Return why the row is held; for rows from before reasons were recorded, only that it is."""
     if issue.held and not issue.holds:
         return (Hold(HoldReason.NOT_RECORDED),)
     return tuple(Hold(*hold) for hold in issue.holds)
@@ -61,7 +64,7 @@ def _holds_of(issue):
 
 @transaction.atomic
 def leave_row_out(issue, *, by):
-    """Settle a refused or duplicate row by doing nothing with it."""
+    """Settle a refused or duplicate row without importing it."""
     require(by, "import_posts")
     issue = _mendable(issue)
     _close(issue, ImportIssue.Resolution.LEFT_OUT, by)

@@ -31,7 +31,7 @@ class RollbackPlan:
 
 
 def plan_rollback(batch):
-    """The RollbackPlan of `batch` as things stand now: one walk over its revisions."""
+    """Return the RollbackPlan of `batch` as things are now, from one scan of its revisions."""
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
@@ -48,12 +48,13 @@ def plan_rollback(batch):
 
 
 def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
-    """Take back what an import did; return the batch, whose `rollback` counts it.
+    """Roll back an import; return the batch, whose `rollback` counts the results.
 
-    Posts that it created are withdrawn, posts that it gave another text get the text before as a new revision, and
-    readers the release before, if somebody approved the import's text since (that is listed). What a person or a
-    later import changed since is kept as it is and listed. Nothing is deleted. Chunk by chunk: killed anywhere and
-    called again it goes on, and a second whole call changes nothing.
+    Posts that it created are withdrawn. Posts whose text it changed get the earlier text as a new revision. If
+    somebody approved the import's text since, readers get the release before, and the post is listed as an exception.
+    What a person or a later import changed since is kept and listed. Nothing is deleted. Works in chunks; if stopped,
+    another call continues, and a second complete call changes nothing.
+
     on_chunk(batch) is called after each chunk. Raises Refused while the import runs.
     """
     require(by, "import_posts")
@@ -97,7 +98,7 @@ def _end(batch, by):
 
 
 def _take_chunk(batch, by, shield):
-    """Roll the next posts back in one transaction that also says how far it is; whether there were any."""
+    """Roll back the next posts in one transaction with its checkpoint; return whether there were any."""
     with shield(), transaction.atomic():
         found = batch.revisions.filter(pk__gt=batch.rollback["after"]).order_by("pk").values_list("pk", "post_id")
         found = list(found[: CHUNK_ROWS[connection.vendor]])
@@ -141,7 +142,7 @@ class _Step:
         self.withdrawn, self.set_back, self.issues = [], [], []
 
     def take(self, post):
-        """Decide what becomes of one locked post."""
+        """Plan what becomes of one locked post."""
         head = post.head_revision
         if head.batch_id != self.batch.pk:
             self.keep(post)
@@ -155,7 +156,7 @@ class _Step:
             self.withdrawn.append(post)
 
     def keep(self, post):
-        """A person's work, or a later import's, is never taken back with this one."""
+        """Keep the work of a person or of a later import, and list it as an exception."""
         head = post.head_revision
         if head.batch_id:
             reason = f"Import {head.batch_id} brought {head.version} since."
@@ -219,7 +220,7 @@ class _Step:
         )  # fmt: skip
 
     def _with_readers_set_back(self, post):
-        """Where somebody approved the import's text since, readers get the release before, or nothing."""
+        """Give readers the release before, or nothing, if somebody approved the import's text."""
         if post.live_revision_id is None or post.live_revision.batch_id != self.batch.pk:
             return post
         left = post.live_revision
@@ -236,7 +237,7 @@ class _Step:
         return Post.objects.with_texts().get(pk=post.pk)
 
     def _before(self):
-        """{post id: (the last revision before this batch's first, the id of the import that it counts to then)}."""
+        """Return {post id: (the last revision before this batch's first, the id of its import)}."""
         posts = [post.pk for post in self.set_back]
         firsts, latest, batches = {}, {}, {}
         rows = Revision.objects.filter(post__in=posts).order_by("number").values_list("post_id", "pk", "batch_id")

@@ -1,4 +1,4 @@
-"""Which identities a run has met: in a file, so that memory stays flat at any number of records."""
+"""The identities that a run has seen, in a file, so that memory stays flat for any number of records."""
 
 import contextlib
 import sqlite3
@@ -15,14 +15,14 @@ class SeenIds(contextlib.AbstractContextManager):
         self._database.execute("CREATE TABLE seen (source_id TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID")
 
     def first_lines(self, source_ids):
-        """{source_id: line} of those that were met before."""
+        """Return {source_id: line} of those seen before."""
         wanted = list(source_ids)
         marks = ",".join("?" * len(wanted))
         query = f"SELECT source_id, line FROM seen WHERE source_id IN ({marks})"  # noqa: S608 (only question marks)
         return dict(self._database.execute(query, wanted))
 
     def add(self, lines):
-        """Remember {source_id: line}; an identity keeps its first line."""
+        """Store {source_id: line}; an identity keeps its first line."""
         self._database.execute("BEGIN")
         self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", lines.items())
         self._database.execute("COMMIT")

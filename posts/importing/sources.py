@@ -1,4 +1,4 @@
-"""Opening what an import reads: a file, a gzipped file, a folder, or standard input."""
+"""Opens what an import reads: a file, a gzipped file, a folder, or standard input."""
 
 import contextlib
 import gzip
@@ -24,7 +24,7 @@ class SourceUnreadable(Exception):
 
 @dataclass
 class Source:
-    """An opened source: what it is called, its bytes, how large it is and how much of it was read."""
+    """An opened source: its name, its bytes, its size and how much of it was read."""
 
     name: str
     stream: BinaryIO
@@ -36,9 +36,9 @@ class Source:
 
 @contextlib.contextmanager
 def open_source(path, *, name=None):
-    """Yield `path` ("-" is standard input) as a Source, unpacked if it is gzip by content. A folder stays closed.
+    """Yield `path` ("-" is standard input) as a Source, unpacked if its content is gzip. A folder stays closed.
 
-    Raises SourceUnreadable, also for what goes wrong while the caller reads.
+    Raises SourceUnreadable, also for errors while the caller reads.
     """
     try:
         if path == "-":
@@ -58,7 +58,7 @@ def open_source(path, *, name=None):
 
 
 class SourceError(OSError):
-    """Reading the source failed, as against writing anything else."""
+    """Reading the source failed, not something else that the run touches."""
 
 
 def _open_file(path):
@@ -72,7 +72,7 @@ def _open_file(path):
 
 
 class _File(io.FileIO):
-    """A file whose read errors can be told from those of everything else that a run touches."""
+    """A file whose read errors can be told apart from other errors of a run."""
 
     def readinto(self, buffer):
         try:
@@ -86,7 +86,7 @@ def _unpacked(raw):
 
 
 class _Gzip(io.RawIOBase):
-    """gzip, unpacked as it is read, up to MAX_GZIP_RATIO times what was packed."""
+    """gzip, unpacked while it is read, up to MAX_GZIP_RATIO times its packed size."""
 
     def __init__(self, packed):
         self._counted = _Counted(packed)

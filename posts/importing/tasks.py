@@ -1,4 +1,4 @@
-"""Imports, rehearsals and roll-backs that a worker does while people do something else."""
+"""The jobs that run imports, rehearsals and roll-backs in a worker."""
 
 import contextlib
 from datetime import timedelta
@@ -23,7 +23,7 @@ FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
 
 @job("import posts")
 def run_import(*, batch_id):
-    """Bring in the source of a batch, or what is left of it. A killed worker's run goes on where it was."""
+    """Import the source of a batch, or the rest of it. It continues the run of a killed worker."""
     batch = ImportBatch.objects.get(pk=batch_id)
     if batch.state not in (ImportBatch.State.WAITING, ImportBatch.State.STOPPED, ImportBatch.State.RUNNING):
         return
@@ -40,7 +40,7 @@ def run_import(*, batch_id):
 
 @job("rehearse an import")
 def rehearse_import(*, batch_id):
-    """Find out what importing would do, and keep that with the batch."""
+    """Find out what an import would do, and store that with the batch."""
     batch = ImportBatch.objects.get(pk=batch_id)
     issues = []
 
@@ -77,14 +77,14 @@ def rehearse_import(*, batch_id):
 
 @job("roll an import back")
 def run_rollback(*, batch_id, by_id=None, why=""):
-    """Take an import back, or what is left of it."""
+    """Roll back an import, or the rest of it."""
     by = User.objects.get(pk=by_id) if by_id else None
     roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
 
 
 @job("lift a hold of an import")
 def run_lift(*, batch_id, reason, by_id=None, why=""):
-    """Lift one reason for which posts of an import are held, or what is left of them."""
+    """Lift one hold reason for all posts of an import, or for the rest of them."""
     by = User.objects.get(pk=by_id) if by_id else None
     with contextlib.suppress(Refused):  # another run lifted it meanwhile
         batch = ImportBatch.objects.get(pk=batch_id)
@@ -93,8 +93,7 @@ def run_lift(*, batch_id, reason, by_id=None, why=""):
 
 @job("follow the switch of an import")
 def follow_switch(*, batch_id):
-    """Bring lists in step with an import that was closed to search engines or opened again, or whose writer was
-    declared."""
+    """Update lists after an import was closed or opened to search engines, or its origin was declared."""
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
 
 
@@ -105,19 +104,21 @@ def forget_old_uploads():
 
 
 def begin(task, batch, *, by, **arguments):
-    """Ask a worker for an import, a rehearsal or a roll-back of `batch`; asking twice is asking once."""
+    """Request an import, a rehearsal or a roll-back of `batch` from a worker; a second request changes nothing."""
     return enqueue_once(task, key=f"batch {batch.pk}", by=by, batch_id=batch.pk, **arguments)
 
 
 def begin_lifting(batch, reason, *, by, why):
-    """Ask a worker to lift a reason of `batch`; asking twice for the same reason is asking once."""
+    """Request that a worker lift a hold reason of `batch`; a second request changes nothing."""
     return enqueue_once(
         run_lift, key=f"batch {batch.pk} {reason}", by=by, batch_id=batch.pk, reason=reason, by_id=by.pk, why=why
     )
 
 
 def begin_following(batch, *, by):
-    """Ask a worker to follow the switch and the origin of `batch` as they stand now, also while it follows those
-    before."""
+    """Request that a worker follow the switch and origin of `batch` as they are now.
+
+    A run for earlier values may still be working.
+    """
     state = f"{'open' if batch.index_open else 'closed'} {batch.origin}"
     return enqueue_once(follow_switch, key=f"batch {batch.pk} {state}", by=by, batch_id=batch.pk)

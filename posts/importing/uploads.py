@@ -1,4 +1,4 @@
-"""Files that come in by the web or lie in a folder of the server, and how long uploads are kept."""
+"""Files that arrive by upload or are in a folder of the server, and how long uploads are kept."""
 
 import gzip
 import os
@@ -24,11 +24,11 @@ LISTED_FILES = 200
 
 
 class FileRefused(Exception):
-    """The file can't be taken; the message says why and what to do."""
+    """The file can't be used; the message says why and what to do."""
 
 
 class ImportUpload(TemporaryUploadedFile):
-    """A file on its way in, in the folder where it is to stay: moving it there is then a second name, not a copy."""
+    """A file that is being uploaded into its final folder, so that storing it needs no copy."""
 
     def __init__(self, name, content_type, size, charset, content_type_extra=None):
         os.makedirs(settings.IMPORT_UPLOADS, mode=0o700, exist_ok=True)
@@ -37,7 +37,7 @@ class ImportUpload(TemporaryUploadedFile):
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
-    """Every upload goes to disk as it comes, at most MAX_UPLOAD_BYTES of it; no size of upload costs memory."""
+    """Writes every upload to disk as it arrives, at most MAX_UPLOAD_BYTES; no upload uses memory."""
 
     def new_file(self, *arguments, **options):
         FileUploadHandler.new_file(self, *arguments, **options)
@@ -53,7 +53,7 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
 def store_upload(upload):
     """Move an uploaded file to its place outside the web root, under a name of ours; return the path.
 
-    What it is, its content decides, whatever it is called. Raises FileRefused.
+    Its content decides its format, not its name. Raises FileRefused.
     """
     check_content(upload.temporary_file_path())
     path = Path(settings.IMPORT_UPLOADS) / f"{timezone.now():%Y%m%d}-{uuid.uuid4().hex}"
@@ -64,7 +64,7 @@ def store_upload(upload):
 
 
 def check_content(path):
-    """The format that the beginning of the file at `path` looks like; raises FileRefused if it looks like none."""
+    """Return the format of the file at `path` by its beginning; FileRefused if there is none."""
     if os.path.isdir(path):
         return next(name for name, reader in READERS.items() if reader.takes_folders)
     try:
@@ -83,8 +83,10 @@ def check_content(path):
 
 
 def server_files():
-    """[(name, bytes)] of the files and folders (bytes: None) that may be imported from IMPORT_DIR, newest first; empty
-    if it is not set."""
+    """Return [(name, bytes)] of the files and folders (bytes: None) that may be imported from IMPORT_DIR.
+
+    Newest first; empty if it is not set.
+    """
     if not settings.IMPORT_DIR:
         return []
     try:
@@ -97,8 +99,10 @@ def server_files():
 
 
 def server_file(name):
-    """The path of a file or folder of IMPORT_DIR; FileRefused for whatever else `name` may be: a way out, a link, a
-    device."""
+    """Return the path of a file or folder of IMPORT_DIR.
+
+    FileRefused for any other `name`: outside the folder, a link, a device.
+    """
     path = Path(settings.IMPORT_DIR or "/nowhere") / name
     try:
         is_inside = bool(settings.IMPORT_DIR) and os.path.basename(name) == name and name not in ("", ".", "..")
@@ -118,8 +122,10 @@ def _is_plain(entry):
 
 
 def remove_old_uploads():
-    """Delete uploads that are older than IMPORT_UPLOAD_DAYS; return how many. A file that an import may still need
-    (it waits, runs, or stopped and can go on) stays as long again."""
+    """Delete uploads older than IMPORT_UPLOAD_DAYS; return their number.
+
+    A file that an import may still need (waiting, running, or stopped) is kept for the same time again.
+    """
     folder = Path(settings.IMPORT_UPLOADS).resolve()
     if not folder.is_dir():
         return 0

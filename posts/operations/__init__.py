@@ -1,4 +1,4 @@
-"""Verbs on posts. Admin, commands, imports and tests call the same functions, so each rule has one home."""
+"""What a person does to a post. Admin, commands, imports and tests call these functions, so each rule has one home."""
 
 from posts.errors import HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post

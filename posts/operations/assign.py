@@ -7,7 +7,7 @@ from posts.operations.claim import waiting_entry
 
 
 def reviewers():
-    """The accounts that a post may be assigned to: those that may decide, by name."""
+    """Return the accounts to which a post can be assigned: those that may decide, by name."""
     people = get_user_model().objects.with_perm(
         "posts.review_post", backend="django.contrib.auth.backends.ModelBackend"
     )
@@ -16,7 +16,7 @@ def reviewers():
 
 @transaction.atomic
 def assign_post(post, *, to, by):
-    """Make a waiting post the work of `to` (None: of nobody); return its QueueEntry. The trail says who did it."""
+    """Assign a pending post to `to` (None: nobody); return its QueueEntry. The audit trail records it."""
     require_person(by, "review_post")
     entry = waiting_entry(post)
     if to is not None and not (to.is_active and to.has_perm("posts.review_post")):

@@ -19,15 +19,15 @@ CHUNK = 500
 
 
 def right_for(act):
-    """The codename of the right that an act of BulkRun.Act takes."""
+    """Return the codename of the right that a bulk action (BulkRun.Act) needs."""
     return RIGHTS.get(act, "review_post")
 
 
 @transaction.atomic
 def begin_bulk(act, *, by, entries=None, choices=(), query=""):
-    """Write down which texts an act is about; return the BulkRun, of which nothing is done yet.
+    """Record which texts a bulk action is about; return the BulkRun. Nothing is done yet.
 
-    entries: a queryset of QueueEntry, all of which are meant as they stand now; or choices: pairs of the number of a
+    entries: a queryset of QueueEntry, as they are now. choices: in place of entries, pairs of the primary key of a
     post and the fingerprint that the person saw. query: the filter that the person came from.
     """
     if act not in BulkRun.Act.values:
@@ -50,8 +50,10 @@ def begin_bulk(act, *, by, entries=None, choices=(), query=""):
 
 
 def look_at_rows(run, *, on_checkpoint=lambda: None):
-    """Find out what each row of a run would get, and write it down; nothing else changes. Stopped anywhere, it goes on
-    with the rows that nobody has looked at; return the run, which is ready then."""
+    """Find out and store what each row of a run would get; change nothing else. Return the run, now ready.
+
+    If stopped, it continues with the rows that have no result.
+    """
     while rows := list(run.rows.filter(outcome=BulkRow.Outcome.OPEN)[:CHUNK]):
         held = _holds(rows)
         posts = Post.objects.with_texts().in_bulk([row.post_id for row in rows])
@@ -66,7 +68,7 @@ def look_at_rows(run, *, on_checkpoint=lambda: None):
 
 
 def _obstacles(run, row, post, entry):
-    """What would stand in the way of the act of `run` on `post`, in words, by the rules of the operation itself."""
+    """Return in words what prevents the action of `run` on `post`, by the rules of the operation itself."""
     if post.head_revision.fingerprint != row.fingerprint:
         return HeadMoved(post).obstacles
     if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
@@ -84,7 +86,7 @@ def _obstacles(run, row, post, entry):
 
 @transaction.atomic
 def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
-    """Say that a run is to happen; return it, locked in the state RUNNING. Carrying it out is `carry_out`."""
+    """Confirm a run; return it locked, in the state RUNNING. carry_out() does the work."""
     require_person(by, right_for(run.act))
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
     if run.made_by_id != by.pk:
@@ -108,8 +110,11 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
 
 
 def carry_out(run, *, on_checkpoint=lambda: None):
-    """Do what a confirmed run says, row by row through the operation itself, each a transaction of its own with its
-    outcome; return the run. Stopped anywhere, it goes on with the rows that have no outcome."""
+    """Carry out a confirmed run, row by row through the operation itself; return the run.
+
+    Each row is a transaction of its own that also stores its outcome. If stopped, it continues with the rows that
+    have none.
+    """
     todo = run.rows.filter(outcome=BulkRow.Outcome.PASSES)
     while rows := list(todo[:50]):
         for row in rows:

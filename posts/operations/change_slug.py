@@ -11,7 +11,7 @@ from posts.records.schema import RecordRefused, validate_record
 
 @transaction.atomic
 def change_slug(post, slug, *, by):
-    """Move `post` to another address; the old one redirects for good. Return the post."""
+    """Move `post` to another address; the old one redirects permanently. Return the post."""
     require(by, "change_slug")
     slug = checked_words(slug, name="The address", limit=200)
     post = locked(post)

@@ -10,10 +10,10 @@ from posts.review_queue.claims import HOLD, claimed_by_another
 
 @transaction.atomic
 def claim_post(post, *, by, take_over=False, now=None):
-    """Let `by` hold a waiting post for HOLD from now; return its QueueEntry. Others see who holds it.
+    """Let `by` claim a pending post for HOLD from now; return its QueueEntry. Others see who claimed it.
 
-    Claiming what is one's own already makes it last longer and is not noted again. Raises ClaimedByAnother unless
-    `take_over`, Refused for a post that does not wait.
+    A second claim by the same person extends the first and is not recorded again. Raises ClaimedByAnother unless
+    `take_over`, Refused for a post that is not pending.
     """
     require_person(by, "review_post")
     now = now or timezone.now()
@@ -33,7 +33,7 @@ def claim_post(post, *, by, take_over=False, now=None):
 
 @transaction.atomic
 def unclaim(post, *, by):
-    """End the hold of `by` on a post; return its QueueEntry. Refused when it is somebody else's by now."""
+    """End the claim of `by` on a post; return its QueueEntry. Refused if somebody else has claimed it meanwhile."""
     require_person(by, "review_post")
     entry = waiting_entry(post)
     if standing := claimed_by_another(entry, by=by):
@@ -46,7 +46,7 @@ def unclaim(post, *, by):
 
 
 def waiting_entry(post):
-    """The QueueEntry of `post`, which is locked with it."""
+    """Return the QueueEntry of `post`, which this locks."""
     post = locked(post)
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
     if entry is None:

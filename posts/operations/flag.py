@@ -11,9 +11,10 @@ from posts.review_queue.ranking import refresh_queue
 
 @transaction.atomic
 def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
-    """Say that a person must look at `post`; search engines are kept away until it is answered. Return the flag.
+    """Flag `post` for human review, which closes it to search engines until a person answers. Return the flag.
 
-    The same words of the same person about the same text, still open, are one flag: a double click raises no two.
+    If the same person has an open flag with the same words about the same text, return that one: a double click makes
+    one flag.
     """
     require(by, "flag_post")
     if reason not in ReviewFlag.BY_PEOPLE:
@@ -29,10 +30,10 @@ def flag_post(post, *, by, reason=ReviewFlag.Reason.STAFF, note=""):
 
 @transaction.atomic
 def flag_by_check(post, *, rule, fingerprint, note="", by=None):
-    """Flag `post` because the check `rule` (its id) found something in the text with `fingerprint`; return the flag.
+    """Flag `post` because the check `rule` (its id) found something in the text with `fingerprint`.
 
-    Returns None, and flags nothing, where the check has its answer: its flag about this text is open or was
-    cleared by a person, or the text is neither live nor proposed any more.
+    Returns the flag, or None if nothing was flagged: the check's flag about this text is open or was cleared by a
+    person, or the text is neither live nor proposed any more.
     """
     require(by, "flag_post")
     note = checked_words(note, name="The note")
@@ -59,7 +60,7 @@ def _raise_flag(post, *, by, reason, note, fingerprint, rule=""):
 
 @transaction.atomic
 def clear_flag(flag, *, by, note):
-    """Close one flag by hand; `note` says why it no longer stands."""
+    """Close one flag by hand; `note` says why."""
     require(by, "flag_post")
     note = checked_words(note, name="The reason")
     if not note:
@@ -77,7 +78,7 @@ def clear_flag(flag, *, by, note):
 
 
 def clear_open_flags(post, *, by, note):
-    """Close every open flag of a locked `post`; the approval that calls this has checked that each was read."""
+    """Close every open flag of a locked `post`. The approval that calls this has checked that each was read."""
     cleared = post.review_flags.filter(cleared_at=None).update(
         cleared_at=timezone.now(), cleared_by=by, clear_note=note
     )

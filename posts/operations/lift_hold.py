@@ -19,7 +19,7 @@ _UNRELEASED = Q(live_revision=None, first_published_at=None)
 
 @dataclass(frozen=True)
 class LiftPlan:
-    """What lifting a reason would do, in numbers of posts."""
+    """What lifting a hold reason would do, in numbers of posts."""
 
     frees: int  # no other reason holds them: they are shown as every post that nobody has reviewed
     stay_held: int  # for another reason
@@ -31,12 +31,12 @@ class LiftPlan:
 
     @property
     def shows(self):
-        """Whether readers see what is freed, at its address and in no list."""
+        """Whether readers will see the freed posts at their addresses (never in a list)."""
         return settings.UNREVIEWED_POSTS == "unlisted"
 
 
 def held_by_reason(batch):
-    """[(HoldReason, posts)] of the posts that are held as `batch` said it, the commonest first."""
+    """Return [(HoldReason, posts)] of the posts held because of `batch`, most frequent first."""
     standing = PostHold.objects.filter(batch=batch, lifted_at=None, post__held=True)
     counts = dict(standing.values_list("reason").annotate(Count("pk")).order_by())
     if unrecorded := _without_reasons(batch).count():
@@ -45,7 +45,7 @@ def held_by_reason(batch):
 
 
 def plan_lift(batch, reason):
-    """The LiftPlan of a HoldReason of `batch` as things stand now."""
+    """Return the LiftPlan of a HoldReason of `batch` as things are now."""
     others = Exists(_HOLDS.filter(lifted_at=None).exclude(reason=reason))
     counts = _held_for(batch, reason).aggregate(
         frees=Count("pk", filter=_UNRELEASED & ~others),
@@ -56,11 +56,11 @@ def plan_lift(batch, reason):
 
 
 def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
-    """Lift one reason for which posts of an import are held; return how many are held no longer.
+    """Lift one hold reason for all posts of an import; return how many are no longer held.
 
-    A post that no other reason holds is shown as every post that nobody has reviewed. Nothing is opened to search
-    engines: each post still needs an approval, and one that was released before stays as it is. Chunk by chunk; killed
-    anywhere and called again it goes on. on_chunk(posts so far) is called after each.
+    A post without another hold reason is then visible like every unreviewed post. Nothing becomes indexable: each
+    post still needs an approval, and a released post stays as it is. Works in chunks; if stopped, another call
+    continues. on_chunk(posts so far) is called after each.
     """
     require(by, "import_posts")
     reason = HoldReason(reason)
@@ -85,7 +85,7 @@ def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nul
 
 
 def _lift(posts, batch, reason, *, by, why):
-    """Lift a reason of locked posts; return those that are held no longer."""
+    """Lift a reason of locked posts; return those that are no longer held."""
     ids, now = [post.pk for post in posts], timezone.now()
     lifted = {"lifted_at": now, "lifted_by": by}
     PostHold.objects.filter(post__in=ids, reason=reason, lifted_at=None).update(**lifted)
@@ -108,7 +108,7 @@ def _lift(posts, batch, reason, *, by, why):
 
 
 def _held_for(batch, reason):
-    """The posts that are held for a reason as `batch` said it."""
+    """Return the posts that are held for a reason because of `batch`."""
     said = Q(Exists(_HOLDS.filter(batch=batch, reason=reason, lifted_at=None)))
     if reason == HoldReason.NOT_RECORDED:
         said |= Q(first_batch=batch) & ~Exists(_HOLDS)

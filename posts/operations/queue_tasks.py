@@ -1,4 +1,4 @@
-"""Jobs of the review queue: its order, and acts on more posts than a page can wait for."""
+"""Jobs of the review queue: its order, and bulk actions on more posts than a request can handle."""
 
 from datetime import timedelta
 
@@ -12,13 +12,13 @@ from posts.review_queue.ranking import rank_queue, rank_read_texts
 
 @job("rank new texts", every=timedelta(seconds=15))
 def rank_new_texts():
-    """Complete the reasons of texts that were read since the last time."""
+    """Complete the reasons of texts that were checked since the last run."""
     rank_read_texts(on_checkpoint=stop_if_asked)
 
 
 @job("look over the queue", every=timedelta(minutes=10))
 def look_over_queue():
-    """Count the days and what people decided about each generator, and put right what is out of step."""
+    """Count waiting days and decisions about each generator, and correct everything else in the queue."""
     rank_queue(on_checkpoint=stop_if_asked)
 
 
@@ -30,12 +30,12 @@ def prepare_bulk(run_id):
 
 @job("bulk act")
 def carry_out_bulk(run_id):
-    """Do what a person has confirmed, post by post."""
+    """Carry out a BulkRun that a person has confirmed, post by post."""
     run = BulkRun.objects.select_related("made_by", "assignee").get(pk=run_id)
     carry_out(run, on_checkpoint=stop_if_asked)
 
 
 @job("note the backlog", every=timedelta(minutes=1))
 def note_the_backlog():
-    """Note how many posts were pending review when the day began."""
+    """Store how many posts were pending review when the day began."""
     note_waiting_at_midnight()

@@ -19,7 +19,7 @@ ATTEMPTS = 5
 
 @transaction.atomic
 def create_post(data, *, by, why=""):
-    """Write a new post from a record dict (a missing source_id is made up); return it with its first Revision."""
+    """Create a post from a record dict, with a new source_id if it has none; return it with its first Revision."""
     require(by, "add_post")
     why = checked_words(why, name="The reason")
     record = validate_record({"source_id": f"typed-{uuid.uuid4()}", **data}).to_dict()
@@ -34,12 +34,11 @@ def create_post(data, *, by, why=""):
 
 @transaction.atomic
 def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved", batch=None):
-    """Make a record dict the working copy of `post` and add its Revision; return it, or None when no text changed.
+    """Make a record dict the working copy of `post` and add its Revision; return it, None if nothing changed.
 
-    batch: the import whose text this is to the letter; `by` only takes it.
-    expected_head_id: the head that the editor opened; HeadMoved when it is no longer the head, and nothing is
-    written. action: what the audit trail calls it. Raises RecordRefused for an unacceptable record. Readers' pages
-    don't change.
+    batch: the import whose text this is exactly; `by` only accepts it. expected_head_id: the head that the editor
+    opened; raises HeadMoved and writes nothing if there is a newer one. action: its name in the audit trail. Raises
+    RecordRefused. Readers' pages don't change.
     """
     require(by, "change_post")
     why = checked_words(why, name="The reason")
@@ -63,7 +62,7 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
 def submit_revision(post, *, by):
     """Put the proposed text of `post` into the review queue; return its Revision.
 
-    A rejected text comes before a person again only by the hand of somebody who may decide.
+    Only a person who may decide can submit a rejected text again.
     """
     require(by, "submit_post")
     post = locked(post)
@@ -84,7 +83,7 @@ def submit_revision(post, *, by):
 
 
 def _insert(post, record):
-    """Insert a new post at a free address; somebody may take the same one at the same moment, then at another."""
+    """Insert a new post at a free address; if another process takes the address first, try another."""
     for attempt in range(1, ATTEMPTS + 1):
         post.slug = free_slug(record)
         try:
@@ -109,9 +108,9 @@ def _write_children(post, record):
 
 
 def _add_revision(post, record, *, version, by, why, batch=None):
-    """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it.
+    """Add the snapshot of `record` as the head; it supersedes an older text without a decision.
 
-    Words that are live and approved already need no second review: the new head is approved as they are.
+    A text that is live and approved needs no second review: the new head is approved at once.
     """
     head = post.head_revision
     if head is not None and may_step(head, "replace"):

@@ -16,8 +16,11 @@ from posts.review_queue.ranking import refresh_queue
 
 
 def active_approval(revision):
-    """The approval of exactly this text of its post that was not revoked, a single decision before a bulk one; or
-    None. Two revisions with one fingerprint share it: the words are the same."""
+    """Return the approval of exactly this text of its post that is not revoked; or None.
+
+    An individual decision comes before a bulk one. Two revisions with one fingerprint share an approval: the text is
+    the same.
+    """
     return (
         Review.objects.filter(
             revision__post=revision.post_id,
@@ -32,7 +35,7 @@ def active_approval(revision):
 
 
 def release_obstacles(post, revision):
-    """Everything that stands in the way of releasing `revision`, in words; empty when nothing does."""
+    """Return in words everything that prevents the release of `revision`; empty if nothing does."""
     obstacles = []
     if revision.post_id != post.pk:
         obstacles.append("This text belongs to another post.")
@@ -50,7 +53,7 @@ def release_obstacles(post, revision):
 
 
 def releasable_revision(post):
-    """The newest approved text that could be released now or, while a flag is open, once it is cleared; or None."""
+    """Return the newest approved text that could be released now or once open flags are cleared; or None."""
     texts = post.revisions.filter(status=Revision.Status.APPROVED).order_by("-number")
     if post.is_live:
         texts = texts.filter(number__gt=post.live_revision.number).exclude(fingerprint=post.live_revision.fingerprint)
@@ -72,10 +75,13 @@ def release_revision(
     """Make an approved `revision` what readers see from now on; return the Release.
 
     ends_withdrawal: whether it may bring a withdrawn page back; a form opened before the withdrawal must not.
-    despite_rollback: whether the person was told that the import of the text was rolled back, where it was: readers see
-    it then, and search engines stay away until somebody decides about it anew.
-    expected_live_id: the live revision that the form showed (0 for none); PageMoved when it is another by now.
-    Raises Refused naming all obstacles at once.
+
+    despite_rollback: whether the person was told that the import of the text was rolled back. Readers then see it,
+    and it stays closed to search engines until a new individual decision.
+
+    expected_live_id: the live revision that the form showed (0 for none); PageMoved if another one is live.
+
+    Raises Refused with all obstacles.
     """
     require(by, "release_post")
     post = locked(revision.post)
@@ -100,7 +106,7 @@ def release_revision(
 
 
 def make_live(post, revision, approval, *, by, owner, expected_result, rollback_note):
-    """Move the live pointer of a locked `post` and note the Release; the caller has checked the gates."""
+    """Move the live pointer of a locked `post` and create the Release; the caller has checked the gates."""
     before = post.live_revision
     expected_result = checked_words(expected_result, name="The expected result", limit=LONG_WORDS)
     rollback_note = checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS)
@@ -121,7 +127,7 @@ def make_live(post, revision, approval, *, by, owner, expected_result, rollback_
 
 
 def rollback_targets(post):
-    """The approved texts that readers saw before the one that is live, the latest first: a list of Revision."""
+    """Return the approved texts that readers saw before the live one, latest first: a list of Revision."""
     if post.live_revision_id is None:
         return []
     approvals = Review.objects.filter(
@@ -142,18 +148,20 @@ def rollback_targets(post):
 
 
 def rollback_target(post):
-    """The approved text that readers saw before the one that is live, or None."""
+    """Return the approved text that readers saw before the live one, or None."""
     return next(iter(rollback_targets(post)), None)
 
 
 @transaction.atomic
 def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_live_id=None):
-    """Move readers back to an earlier approved text (`to`, or the one before) and revoke what is left; return the
-    Release. No gate stands in the way; the working copy stays as it is.
+    """Show readers an earlier approved text (`to`, or the one before) again, and revoke the later approval.
 
-    despite_rollback: as in release_revision.
-    expected_live_id: the live revision that the form showed; PageMoved when it is another by now, so that a second
-    press doesn't go back a second time.
+    Returns the Release. Nothing prevents a roll-back; the working copy stays as it is.
+
+    despite_rollback: as in release_revision().
+
+    expected_live_id: the live revision that the form showed; PageMoved if another one is live, so that a second click
+    doesn't go back twice.
     """
     require(by, "release_post")
     why = checked_words(why, name="The reason")
@@ -178,10 +186,10 @@ def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_liv
 
 
 def move_back(post, target, *, by, why, is_listed_later=False):
-    """Move the live pointer of a locked `post` to an earlier approved text and revoke what it leaves; the caller has
-    checked who may. Return the Release. A withdrawn page stays withdrawn.
+    """Move the live pointer of a locked `post` to an earlier approved text and revoke the approval it leaves.
 
-    is_listed_later: the caller brings the lists in step, for many posts at once.
+    Returns the Release. The caller has checked the permission. A withdrawn page stays withdrawn. is_listed_later: the
+    caller updates the lists, for many posts at once.
     """
     left = post.live_revision
     _leave(post, left, by=by)
@@ -201,7 +209,7 @@ def move_back(post, target, *, by, why, is_listed_later=False):
 
 
 def revoke_approvals(revision, *, by):
-    """Take back every approval of these words that still stands, on whichever revision of the post it is."""
+    """Revoke every active approval of this text, on all revisions of the post that have it."""
     Review.objects.filter(
         revision__post=revision.post_id,
         fingerprint=revision.fingerprint,
@@ -211,7 +219,7 @@ def revoke_approvals(revision, *, by):
 
 
 def _leave(post, left, *, by):
-    """Revoke the approval of `left`, whose words no revision of the post keeps as approved."""
+    """Revoke the approval of `left`, whose text no revision of the post keeps as approved."""
     revoke_approvals(left, by=by)
     for text in post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
         is_head = text.pk == post.head_revision_id
@@ -220,7 +228,7 @@ def _leave(post, left, *, by):
 
 @transaction.atomic
 def withdraw_post(post, *, by, why=""):
-    """Take the page away (410) until a later release; return the Release that says so. Nothing is deleted."""
+    """Withdraw the page (410) until a later release; return the Release that records it. Nothing is deleted."""
     require(by, "withdraw_post")
     why = checked_words(why, name="The reason")
     post = locked(post)
@@ -238,9 +246,9 @@ def withdraw_post(post, *, by, why=""):
 
 @transaction.atomic
 def note_observed_result(release, *, by, observed_result):
-    """Write down what came of a release, beside what was expected of it; return the Release.
+    """Record the result of a release, beside the expected one; return the Release.
 
-    What somebody wrote before stays readable in the audit trail.
+    The audit trail keeps what was recorded before.
     """
     require(by, "release_post")
     observed_result = checked_words(observed_result, name="The observed result", limit=LONG_WORDS)

@@ -22,7 +22,7 @@ NO_ADDRESS, MOST_COUNTED = "without address", 2_000_000_000
 
 
 class TooManyReports(Refused):
-    """The allowance of today is used up; `retry_after` is in seconds."""
+    """Today's number of reports is used up; `retry_after` is in seconds."""
 
     def __init__(self, retry_after):
         self.retry_after = retry_after
@@ -31,12 +31,12 @@ class TooManyReports(Refused):
 
 @transaction.atomic
 def report_problem(post, *, reason, note="", address, now=None):
-    """Keep what a reader says is wrong with the page of `post`; return the ReaderReport.
+    """Store a reader's report about the page of `post`; return the ReaderReport.
 
-    address: where the request came from, or "" where nobody knows: then the reports about the post alone are counted,
-    as one allowance for all readers would soon be used up. Only a keyed hash of it with the day is kept, as a counter
-    for that day; nothing leads from a report to who wrote it. Raises TooManyReports beyond the day's allowance, Refused
-    for a post without a page. Changes nothing else: what may be indexed is never in the hands of anybody anonymous.
+    address: where the request came from, or "" if unknown. Without it only the reports about this post are counted,
+    because one allowance for all readers would soon be used up. Only a keyed hash of the address and the day is
+    stored, as a counter for that day; no report leads to its writer. Raises TooManyReports, and Refused for a post
+    without a page. It changes nothing else: nobody anonymous can affect indexing.
     """
     if reason not in ReaderReport.Reason.values:
         raise Refused("Choose what is wrong.")
@@ -58,7 +58,7 @@ def report_problem(post, *, reason, note="", address, now=None):
 
 @transaction.atomic
 def answer_report(report, *, by, answer):
-    """Close a reader's report; `answer` says what came of it. Return the report."""
+    """Close a reader's report; `answer` says what was done. Return the report."""
     require(by, "flag_post")
     answer = checked_words(answer, name="The answer")
     if not answer:
@@ -74,8 +74,10 @@ def answer_report(report, *, by, answer):
 
 
 def _network(address):
-    """What counts as one sender: an IPv4 address, or the 64 bits of an IPv6 address that one household has; "" for what
-    is no address."""
+    """Return what counts as one sender: an IPv4 address, or the first 64 bits of an IPv6 address.
+
+    Returns "" for text that is not an address.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -87,7 +89,7 @@ def _network(address):
 
 
 def reports_lack_addresses(now=None):
-    """Whether one of today's reports came without an address."""
+    """Return whether one of today's reports came without an address."""
     day = (now or timezone.now()).astimezone(datetime.UTC).date()
     return ReportTally.objects.filter(day=day, key=_key(day, NO_ADDRESS)).exists()
 
@@ -97,7 +99,7 @@ def _key(day, what):
 
 
 def _count(now, what, allowance):
-    """Take one from the day's allowance of `what`, counted in the database: every process sees the same number."""
+    """Use one of today's allowance of `what`, counted in the database, so that all processes see the same number."""
     day = now.astimezone(datetime.UTC).date()
     ReportTally.objects.filter(day__lt=day).delete()
     key = _key(day, what)

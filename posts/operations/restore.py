@@ -14,11 +14,10 @@ from posts.review_queue.ranking import refresh_queue
 
 @transaction.atomic
 def restore_revision(revision, *, by, why="", despite_rollback=False, expected_head_id=None):
-    """Bring the words of an earlier `revision` back as a new head with an equal fingerprint; return it.
+    """Bring the text of an earlier `revision` back as a new head with an equal fingerprint; return it.
 
-    It waits for review, unless it is what readers see and a person approved. Readers' pages stay as they are, and
-    so do today's claims and view count: an old text brings no old ones back.
-    despite_rollback: as in release_revision. expected_head_id: as in record_revision.
+    It is pending review, unless it is the live, approved text. Readers' pages stay as they are, and so do today's
+    claims and view count. despite_rollback: as in release_revision(). expected_head_id: as in record_revision().
     """
     require(by, "restore_post")
     post = locked(revision.post)

@@ -29,7 +29,7 @@ WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would
 
 
 def repeats_live(post):
-    """Whether the proposed text is, to the letter, what readers see and somebody approved: deciding confirms it."""
+    """Return whether the proposed text is exactly the live, approved one: deciding then confirms it."""
     return (
         post.is_live
         and post.live_approval_id is not None
@@ -38,8 +38,10 @@ def repeats_live(post):
 
 
 def asks_for_confirmation(post):
-    """Whether the approval of the live text waits for a person: a flag is open, nobody read it by itself yet, or its
-    import was rolled back since."""
+    """Return whether the approval of the live text needs a confirmation.
+
+    A flag is open, it was approved in bulk only, or its import was rolled back since.
+    """
     return (
         post.is_live
         and post.live_approval_id is not None
@@ -52,16 +54,16 @@ def asks_for_confirmation(post):
 
 
 def can_be_decided(post):
-    """Whether a decision about the proposed text is due: nobody decided yet, or the live text asks for confirmation."""
+    """Return whether a decision about the proposed text is due: none exists, or the live text needs confirmation."""
     return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
 
 
 def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="", is_bulk=False, release=True):
-    """Everything that stands in the way of approving the proposed text of `post`, in words; empty when nothing does.
+    """Return in words everything that prevents an approval of the proposed text; empty if nothing does.
 
-    ticks: texts of the checklist items that the reviewer ticked. flags_seen: primary keys of the open flags that
-    the reviewer was shown: an approval answers those, and a flag raised since must be read first.
-    release: whether the approval is to put the text before readers at once.
+    ticks: texts of the checklist items that the reviewer ticked. flags_seen: primary keys of the open flags that the
+    reviewer was shown; an approval answers those, and a newer flag must be read first. release: whether the approval
+    also releases the text at once.
     """
     revision = post.head_revision
     obstacles = []
@@ -83,7 +85,7 @@ def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="",
 
 
 def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, is_bulk=False):
-    """What stands in the way of anybody's approval of this very text."""
+    """Return what prevents any approval of this very text."""
     obstacles = []
     # Clearing a flag opens the index again, so nobody does it for many posts at once.
     seen = set() if is_bulk else set(flags_seen)
@@ -124,14 +126,12 @@ def decide(
     is_bulk=False,
     seconds_spent=None,
 ):
-    """Decide about the proposed text of `post`, which must have `fingerprint`; return the Review.
+    """Record a decision about the proposed text of `post`, which must have `fingerprint`; return the Review.
 
-    seconds_spent: how long the text was open before its reader; None where nobody knows.
-
-    An approval releases the text in the same transaction unless `release` is False. Approving what is live already
-    confirms it, where a flag or an approval in bulk asks for that. An approval by one of several reviewers who wrote
-    the text is kept as one in part (the outcome of the Review says so): the text goes on waiting for another person.
-    Raises HeadMoved when another text is proposed meanwhile, Refused naming all obstacles.
+    seconds_spent: how long the text was open; None if unknown. An approval releases the text in the same transaction
+    unless `release` is False. Approving the live text confirms it, if a flag or a bulk approval needs that. An
+    approval by one of several reviewers who wrote the text is kept as an approval in part: the text stays pending for
+    another person. Raises HeadMoved if another text is proposed meanwhile, Refused with all obstacles.
     """
     require_person(by, "review_post")
     outcome, reason_code = _choices(outcome, reason_code)
@@ -215,7 +215,7 @@ def decide(
 
 
 def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
-    """Everything that stands in the way of confirming what readers see, whatever is proposed meanwhile."""
+    """Return everything that prevents a confirmation of the live text, whatever is proposed meanwhile."""
     if not post.is_live or post.live_approval_id is None:
         return ["No approved text is live, so there is nothing to confirm."]
     obstacles = []
@@ -228,10 +228,10 @@ def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
 
 @transaction.atomic
 def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", own_text_reason=""):
-    """Approve what readers see once more, with a new decision on the same `fingerprint`; return the Review.
+    """Approve the live text again, with a new decision on the same `fingerprint`; return the Review.
 
-    For a page that was flagged, or approved in bulk, while a newer text is being worked on. The proposed text and
-    its place in the queue stay as they are. Raises PageMoved when another text is live meanwhile.
+    For a page that was flagged or approved in bulk while a newer text is being edited. The proposed text and its
+    queue entry stay as they are. Raises PageMoved if another text is live meanwhile.
     """
     require_person(by, "review_post")
     comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
@@ -271,17 +271,17 @@ def _confirm(post, *, by):
 
 
 def _own_text_reason(words, *, by):
-    """The reason why a superuser approves their own text; nobody else has one."""
+    """Return the reason why a superuser approves their own text; "" for everybody else."""
     return checked_words(words, name="The reason", limit=LONG_WORDS) if by.is_superuser else ""
 
 
 def _is_part(post, revision, *, by, own_text_reason):
-    """Whether an approval by `by` that nothing stands in the way of leaves a decision by another person missing."""
+    """Return whether an approval by `by` without obstacles still needs a decision by another person."""
     return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
 
 
 def _approve_in_part(post, revision, *, by, comment, ticks, seconds_spent=None):
-    """Keep the approval of one of several authors: nothing is released, no flag is answered, the text waits on."""
+    """Keep the approval of one of several authors: release nothing, answer no flag, stay pending."""
     review = _note_review(
         post,
         revision,
@@ -302,7 +302,7 @@ def _approve_in_part(post, revision, *, by, comment, ticks, seconds_spent=None):
 
 
 def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spent):
-    """Ask for edits or reject: readers' pages stay as they are."""
+    """Request changes or reject: readers' pages stay as they are."""
     revision = post.head_revision
     if repeats_live(post):
         raise Refused(f"{revision.version} is what readers see. Roll back or withdraw instead.")
@@ -329,7 +329,7 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spen
 
 
 def _reason(code):
-    """A reason as people chose it from the list; empty without one."""
+    """Return the label of a reason code; "" without one."""
     return str(Review.ReasonCode(code).label) if code else ""
 
 
@@ -363,7 +363,7 @@ def _note_review(
 
 
 def _choices(outcome, reason_code):
-    """(Outcome, reason code) as the model knows them; Refused for anything else."""
+    """Return (Outcome, reason code) as the model has them; Refused for anything else."""
     if outcome not in Review.CHOICES:
         raise Refused("Choose what you decide: approved, changes_requested or rejected.")
     if reason_code not in Review.ReasonCode.values:
@@ -373,7 +373,7 @@ def _choices(outcome, reason_code):
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What became of one post of many: the Review, or the obstacles that refused it."""
+    """The outcome for one post of many: the Review, or the obstacles that refused it."""
 
     post_id: int
     review: Review | None = None
@@ -383,8 +383,8 @@ class RowOutcome:
 def decide_many(choices, *, by, outcome, reason_code="", comment="", release=True):
     """Decide about many proposed texts in bulk; return a RowOutcome for each, in order.
 
-    choices: pairs of primary key and the fingerprint that the person was shown. Each is a transaction of its own
-    and passes the gates of `decide`; its decision is marked as bulk, clears no flag and opens no index.
+    choices: pairs of primary key and the fingerprint that the person was shown. Each is a transaction of its own and
+    passes the gates of decide(). Its decision is marked as bulk, clears no flag and makes nothing indexable.
     """
     require_person(by, "review_post")
     outcomes = []

@@ -1,5 +1,8 @@
-"""Texts whose import was rolled back since: readers see one again only where a person was told so, and search engines
-stay away until somebody decides about it anew."""
+"""Texts whose import was rolled back.
+
+Readers see one again only if a person was told so, and it stays closed to search engines until a new individual
+decision.
+"""
 
 from django.utils.dateparse import parse_datetime
 
@@ -9,8 +12,10 @@ ROLLED_BACK_STATES = (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_B
 
 
 def rolled_back_import(revision, approval):
-    """The ImportBatch that brought the words of `revision` last, where it was rolled back and `approval` (the Review
-    that stands for them, or None) is no decision since; else None."""
+    """Return the rolled-back ImportBatch that last brought the text of `revision`, or None.
+
+    None also if `approval` (the active Review of the text) is a decision made since.
+    """
     if revision is None:
         return None
     brought = revision.post.revisions.filter(fingerprint=revision.fingerprint, batch__isnull=False)
@@ -23,7 +28,7 @@ def rolled_back_import(revision, approval):
 
 
 def rolled_back_warning(revision, approval):
-    """What a person has to confirm before readers see `revision` again, in words; "" where there is nothing to say."""
+    """Return in words what a person must confirm before readers see `revision` again, or ""."""
     if (batch := rolled_back_import(revision, approval)) is None:
         return ""
     return (
@@ -32,6 +37,6 @@ def rolled_back_warning(revision, approval):
 
 
 def rolled_back_obstacles(revision, approval, *, despite_rollback):
-    """Why an act that brings `revision` back is refused: the person has not said that they know of the roll-back."""
+    """Return why an action that brings `revision` back is refused: the roll-back was not confirmed."""
     warning = "" if despite_rollback else rolled_back_warning(revision, approval)
     return [f"{warning} Confirm that you want this text."] if warning else []

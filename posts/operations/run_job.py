@@ -14,8 +14,8 @@ from posts.models import JobRun
 def run_job(name, *, by):
     """Let the job `name` run as soon as a worker is free; return its JobRun.
 
-    A job that runs by itself needs no arguments; any other repeats its newest run. What waits for a later moment
-    need not wait for it any more. Raises Refused if it runs already, or never ran and so has no arguments to repeat.
+    A periodic job needs no arguments; any other repeats its newest run. A run that waits for a later time starts now.
+    Raises Refused if the job is running, or never ran and so has no arguments to repeat.
     """
     require(by, "run_job")
     definition = registered_jobs().get(name)
@@ -31,7 +31,7 @@ def run_job(name, *, by):
 
 @transaction.atomic
 def repeat_run(run, *, by):
-    """Do what `run` did once more, with its arguments and under its key; return the JobRun. Refuses as `run_job`."""
+    """Repeat `run`, with its arguments and key; return the JobRun. Refuses like run_job()."""
     require(by, "run_job")
     definition = definition_of(run.task.task_path)
     if definition is None:

@@ -7,7 +7,7 @@ MOST_VIEWS = 20
 
 
 def save_view(name, view, *, by):
-    """Keep a QueueView of the queue under `name` for `by` alone; return the SavedView. The same name again replaces."""
+    """Save a QueueView under `name` for `by` alone; return the SavedView. The same name replaces it."""
     require_person(by, "view_post")
     name = checked_words(name, name="The name", limit=60)
     if not name:
@@ -25,17 +25,17 @@ def save_view(name, view, *, by):
 
 
 def forget_view(pk, *, by):
-    """Delete a saved view of `by`; of anybody else's nothing happens."""
+    """Delete a saved view of `by`; ignore views of other people."""
     require_person(by, "view_post")
     by.saved_views.filter(pk=pk).delete()
 
 
 def switch_keys(*, by, off):
-    """Switch the single keys of queue and review screen off or on for `by`."""
+    """Switch the keyboard shortcuts of queue and review screen off or on for `by`."""
     require_person(by, "view_post")
     DeskPreference.objects.update_or_create(person=by, defaults={"keys_off": off})
 
 
 def keys_are_on(person):
-    """Whether single keys do anything for `person`."""
+    """Return whether keyboard shortcuts are on for `person`."""
     return not DeskPreference.objects.filter(person=person, keys_off=True).exists()

@@ -18,10 +18,10 @@ RIGHTS = {ScheduledRelease.Kind.RELEASE: "release_post", ScheduledRelease.Kind.W
 
 
 def moment_in_zone(day, time, zone):
-    """The aware moment of `day` (date) and `time` in `zone` (a name such as Europe/Zagreb).
+    """Return the aware datetime of `day` (date) and `time` in `zone` (a name such as Europe/Zagreb).
 
-    Refused for a zone that nobody knows and for a time that the clocks skip on that day; of a time that comes
-    twice it is the first.
+    Refused for an unknown zone and for a time that the clocks skip on that day. Of a time that comes twice it is the
+    first.
     """
     try:
         moment = datetime.datetime.combine(day, time, tzinfo=ZoneInfo(zone))
@@ -52,11 +52,11 @@ def schedule_release(
     despite_rollback=False,
     now=None,
 ):
-    """Plan to release `revision`, or (kind "withdraw") to take the page down, at `due_at`; return the ScheduledRelease.
+    """Plan to release `revision`, or (kind "withdraw") to withdraw the page; return the ScheduledRelease.
 
-    due_at: aware, in the future. zone: the name of the zone that it was typed in. The gates of a release are
-    checked now, and all of them once more when the time comes. One waiting plan of a kind for each post.
-    despite_rollback: as in release_revision; an import that is rolled back only afterwards refuses the plan.
+    due_at: aware, in the future. zone: the name of the zone that it was typed in. The gates of a release are checked
+    now, and again when the time comes. A post has at most one waiting plan of a kind. despite_rollback: as in
+    release_revision(); if the import is rolled back later, the plan is refused.
     """
     now = now or timezone.now()
     kind = ScheduledRelease.Kind(kind)
@@ -102,7 +102,7 @@ def schedule_release(
 
 @transaction.atomic
 def cancel_schedule(plan, *, by, why=""):
-    """Take a waiting plan back; return it. It stays in the log as cancelled."""
+    """Cancel a waiting plan; return it. It stays in the log as cancelled."""
     require_person(by, RIGHTS[ScheduledRelease.Kind(plan.kind)])
     why = checked_words(why, name="The reason")
     post = locked(plan.post)
@@ -113,11 +113,11 @@ def cancel_schedule(plan, *, by, why=""):
 
 
 def run_due(now=None):
-    """Do every plan whose time has come, in the order of their times; return the list of ScheduledRelease settled.
+    """Carry out every due plan, in the order of their times; return the list of settled ScheduledReleases.
 
-    Each is a transaction of its own, re-checks everything under lock and is done or refused for good: run as often
-    and from as many processes as you like. A plan that breaks for another reason (the database is gone) stays
-    waiting, is logged, and does not keep the others from running; then the first such error is raised at the end.
+    Each is a transaction of its own that checks everything again under lock, and is done or refused for good. It may
+    run at any time in any number of processes. If a plan fails for another reason (the database is away), it stays
+    waiting, is logged, and the others still run; the first such error is raised at the end.
     """
     now = now or timezone.now()
     due = ScheduledRelease.objects.filter(state=WAITING, due_at__lte=now).order_by("due_at", "pk")
@@ -162,7 +162,7 @@ def _run_one(pk, now):
 
 
 def _do(plan, post):
-    """The release or withdrawal that `plan` is for, as the person who planned it; they may have lost the right."""
+    """Return the release or withdrawal of `plan`, carried out as the person who planned it and with their rights."""
     if not plan.made_by.is_active:
         raise NotAllowed(f"The account of {plan.made_by}, who planned this, is closed.")
     if not plan.made_by.has_perm(f"posts.{RIGHTS[plan.kind]}"):

@@ -1,4 +1,4 @@
-"""Addresses of posts: one slug each, never given to another post, not even after it was left."""
+"""Addresses of posts: one slug each, which no other post ever gets."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ DIGITS = (8, 16, 64)
 
 
 def wished_slug(record):
-    """The slug that a record asks for: its own, else one made of its title, else of its identity."""
+    """Return the slug that a record asks for: its own, else one from its title, else from its source id."""
     if slug := record.get("slug"):
         return slug
     return _tidy(record["title"]) or _tidy(record["source_id"]) or "post"
@@ -29,20 +29,20 @@ def _tidy(text):
 
 
 def distinct_slug(slug, source_id, digits=DIGITS[0]):
-    """`slug` with hex digits of the identity's SHA-256: the same post gets the same address on every site."""
+    """Return `slug` with hex digits of the source id's SHA-256: the same post gets the same address on every site."""
     digest = hashlib.sha256(source_id.encode()).hexdigest()[:digits]
     return f"{slug[: MAX_LENGTH - 1 - digits].rstrip('-')}-{digest}"
 
 
 def taken_slugs(slugs):
-    """Those of `slugs` that a post has or ever had (two queries)."""
+    """Return those of `slugs` that a post has or ever had (two queries)."""
     slugs = list(slugs)
     taken = set(Post.objects.filter(slug__among=slugs).values_list("slug", flat=True))
     return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
 
 
 def free_slugs(records):
-    """An address for each of `records`, in their order, that no post has or had and that none of the others gets."""
+    """Return an address for each of `records`, in order, that no post ever had and no other of them gets."""
     wishes = [wished_slug(record) for record in records]
     slugs, given = [None] * len(wishes), set()
     # Wishes are served first: a record that names an address must not lose it to another's second choice.
@@ -64,7 +64,7 @@ def free_slugs(records):
 
 
 def free_former_slugs(groups, *, taken):
-    """Each group of former slugs without those that lead somewhere already or that `taken` names."""
+    """Return each group of former slugs without those already in use or in `taken`."""
     wanted = {slug for group in groups for slug in group}
     blocked = taken | (taken_slugs(wanted) if wanted else set())
     result = []
@@ -76,8 +76,10 @@ def free_former_slugs(groups, *, taken):
 
 
 def former_path(address):
-    """The path of an address of another site as it is kept and looked up: decoded, without host, query and fragment,
-    without the end that servers add (a slash, index.html). None for what is no path of a page, such as the home page.
+    """Return the path of an address of another site, as it is stored and looked up.
+
+    It is decoded, without host, query and fragment, and without the ends that servers add (a slash, index.html). None
+    if it is not the path of a page, such as the home page.
     """
     try:
         path = unquote(urlsplit(address).path, errors="strict")
@@ -92,5 +94,5 @@ def former_path(address):
 
 
 def free_slug(record):
-    """An address for a new post of `record` that no post has or had."""
+    """Return an address for a new post of `record` that no post ever had."""
     return free_slugs([record])[0]

@@ -1,4 +1,4 @@
-"""Does what people planned for a moment that has come."""
+"""Carries out planned releases when their time has come."""
 
 from datetime import timedelta
 
@@ -8,5 +8,5 @@ from posts.operations import run_due
 
 @job("run planned releases", every=timedelta(minutes=1))
 def run_planned_releases():
-    """Release and take down what is due; safe to run twice. A refusal stands in the log of its post."""
+    """Release and withdraw what is due; safe to run twice. A refusal is in the log of its post."""
     run_due()

@@ -5,8 +5,11 @@ from django.db import connection, transaction
 
 @contextlib.contextmanager
 def long_statement_timeout():
-    """More time for the database than a web process has otherwise, for what looks at all posts of a large import or of
-    the site. On SQLite nothing has to be asked for, and a transaction would take the place of a writer."""
+    """Allow longer statements than a web process normally may.
+
+    For what reads all posts of a large import or of the site. On SQLite it does nothing, because a transaction would
+    block writers.
+    """
     if connection.vendor != "postgresql":
         yield
         return

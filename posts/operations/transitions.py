@@ -1,6 +1,6 @@
 """The state machine of review: every state of a text, a page and a plan, and every step between them.
 
-The operations take their steps from these tables and from nowhere else; docs/review.md draws them.
+Operations take their steps only from these tables; docs/review.md draws them.
 """
 
 from posts.errors import Refused
@@ -50,12 +50,12 @@ PLAN_STEPS = {
 
 
 def may_step(revision, step):
-    """Whether the status of `revision` allows `step`."""
+    """Return whether the status of `revision` allows `step`."""
     return revision.status in TEXT_STEPS[step]
 
 
 def take_step(revision, step):
-    """Set the status that `step` leads to and save it; raise Refused where the table has no such step."""
+    """Set and save the status that `step` leads to; raise Refused if the table has no such step."""
     if not may_step(revision, step):
         raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
     revision.status = TEXT_STEPS[step][revision.status]
@@ -63,19 +63,19 @@ def take_step(revision, step):
 
 
 def first_status(step):
-    """The status of a text that `step` brings into the world."""
+    """Return the status of a text that `step` creates."""
     return TEXT_STEPS[step][NEW]
 
 
 def page_state(post):
-    """Where the page of `post` stands in PAGE_STEPS."""
+    """Return the state of `post`'s page in PAGE_STEPS."""
     if post.withdrawn_at:
         return WITHDRAWN
     return LIVE if post.live_revision_id else UNRELEASED
 
 
 def settle(plan, step, *, at, by=None, refusal="", release=None):
-    """End a waiting, locked ScheduledRelease by `step`; raise Refused if it has ended already."""
+    """End a waiting, locked ScheduledRelease by `step`; raise Refused if it has already ended."""
     if plan.state not in PLAN_STEPS[step]:
         raise Refused(f"This plan is {plan.get_state_display().lower()} already.")
     plan.state = PLAN_STEPS[step][plan.state]

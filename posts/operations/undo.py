@@ -1,7 +1,7 @@
-"""Taking a decision back: for ten minutes, by whoever made it, and only while nothing was built on it.
+"""Undo of a decision: for ten minutes, by the person who made it, and only while nothing newer depends on it.
 
-A decision keeps how the post stood before and after it (`Review.way_back`). Undoing writes the way back as acts of
-its own: the approval is revoked, a Release says what readers see again, the trail gets an entry. Nothing is erased.
+A decision stores how the post was before and after it (`Review.way_back`). Undo makes entries of its own: the
+approval is revoked, a Release says what readers see again, and the audit trail gets an entry. Nothing is erased.
 """
 
 import datetime
@@ -32,7 +32,7 @@ _MISSING = {"closed_until_decided": False}
 
 
 def state_of(post):
-    """How a locked `post` stands, as a dict that JSON can hold: what a decision may change, and its open flags."""
+    """Return the state of a locked `post` that a decision may change, and its open flags, as a JSON dict."""
     moments = {name: value.isoformat() if (value := getattr(post, name)) else None for name in _MOMENTS}
     return {
         "head_revision_id": post.head_revision_id,
@@ -46,24 +46,24 @@ def state_of(post):
 
 
 def _place_in_queue(post):
-    """Since when the post waits and whose work it is, as JSON holds it; None when it does not wait."""
+    """Return since when the post is pending and who it is assigned to, as JSON; None if it is not pending."""
     entry = QueueEntry.objects.filter(pk=post.pk).values_list("waiting_since", "assigned_to_id").first()
     return entry and [entry[0].isoformat(), entry[1]]
 
 
 def store_undo_data(review, *, post, before):
-    """Note beside a decision just made how `post` stood `before` it and how it stands now."""
+    """Store with a new decision how `post` was `before` it and how it is now."""
     review.way_back = {"before": before, "after": state_of(post)}
     review.save(update_fields=["way_back"])
 
 
 def undo_ends_at(review):
-    """The moment from which a decision can't be taken back any more; aware."""
+    """Return the aware datetime from which a decision can't be undone."""
     return review.created_at + UNDO_FOR
 
 
 def undo_obstacles(review, post, *, now=None):
-    """Everything that stands in the way of taking `review` of `post` back, in words; empty when nothing does."""
+    """Return in words everything that prevents undoing `review` of `post`; empty if nothing does."""
     if review.undone_at:
         return ["The decision is taken back already."]
     if not review.way_back:
@@ -90,8 +90,10 @@ def undo_obstacles(review, post, *, now=None):
 
 
 def text_before(review):
-    """(the Revision that undoing `review` would bring back to readers, the approval that it would have); (None, None)
-    where readers go on seeing what they see."""
+    """Return (the Revision that undoing `review` would bring back to readers, its approval).
+
+    (None, None) if readers keep seeing what they see.
+    """
     before, after = (review.way_back or {}).get("before", {}), (review.way_back or {}).get("after", {})
     if before.get("release") == after.get("release") or not before["live_revision_id"]:
         return None, None
@@ -100,17 +102,17 @@ def text_before(review):
 
 
 def undo_warning(review):
-    """What a person has to confirm before they undo `review`, in words; "" where there is nothing to say."""
+    """Return in words what a person must confirm before they undo `review`, or ""."""
     return rolled_back_warning(*text_before(review))
 
 
 @transaction.atomic
 def undo_decision(review, *, by, despite_rollback=False, now=None):
-    """Take `review` back: text, queue, flags, page and index stand as they did before it; return the Review.
+    """Undo `review`: text, queue, flags, page and index return to their state before it; return the Review.
 
-    Ten minutes, the same person, and nothing newer: otherwise Refused with every reason. A flag raised meanwhile
-    stays open. despite_rollback: as in release_revision, for the text that readers see again.
-    now: an aware moment, the present by default.
+    Only within ten minutes, by the same person, with nothing newer; otherwise Refused with every reason. A flag
+    raised meanwhile stays open. despite_rollback: as in release_revision(), for the text that readers see again. now:
+    an aware datetime, by default the present.
     """
     require_person(by, "review_post")
     now = now or timezone.now()
@@ -158,7 +160,7 @@ def undo_decision(review, *, by, despite_rollback=False, now=None):
 
 
 def _take_place_again(post, place):
-    """Put the post back where it stood in the queue: a text that waited for weeks must not start anew."""
+    """Give the post its earlier place in the queue, so that its waiting time doesn't start again."""
     refresh_queue(post)
     if place is None:
         return
@@ -177,7 +179,7 @@ def _reopen(flags):
 
 
 def _note_return(post, *, left, by):
-    """Say in the log of releases what readers see again, or that they see no released text again."""
+    """Record in the log of releases what readers see again, or that they see no released text."""
     if post.live_revision is not None:
         store_article(post.live_revision)
     Release.objects.create(

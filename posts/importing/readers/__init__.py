@@ -1,7 +1,7 @@
-"""Readers turn a source into rows. One module per format; READERS names them for `--format`.
+"""Readers turn a source into rows. Each format has a module; READERS names them for `--format`.
 
-To add a format: a subclass of `base.Reader` in a module of its own, and a line here; docs/importing.md has an example.
-The pipeline does the rest: chunks, checkpoints, identities, addresses, conflicts, counts.
+To add a format, write a subclass of `base.Reader` in its own module and add a line here; docs/importing.md has an
+example. The pipeline does the rest: chunks, checkpoints, identities, addresses, conflicts, counts.
 """
 
 from posts.importing.readers.jsonl import JsonLinesReader

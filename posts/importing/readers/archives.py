@@ -1,8 +1,8 @@
-"""The files of a folder, a zip or a tar archive, one after the other; nothing is ever unpacked to disk.
+"""The files of a folder, a zip or a tar archive, one after the other. Nothing is ever unpacked to disk.
 
-An archive is looked through before its first file is given: too many files or too many bytes refuse the whole of it.
-What is wrong with one file is said of that file, and the rest is given. Formats: PKWARE's APPNOTE.TXT for zip (through
-zipfile), POSIX.1-2001 pax and GNU tar for tar (headers through tarfile.TarInfo).
+An archive is checked as a whole first: too many files or bytes refuse all of it. A problem with one file is reported
+for that file, and the rest is read. Formats: PKWARE's APPNOTE.TXT for zip (through zipfile), POSIX.1-2001 pax and GNU
+tar for tar (headers through tarfile.TarInfo).
 """
 
 import contextlib
@@ -33,7 +33,7 @@ TAR_BLOCK = 512
 
 @dataclass(slots=True)
 class Entry:
-    """A file of a source. path: inside of it, with slashes; problem: why it can't be read, else empty."""
+    """A file of a source. path: inside of it, with slashes. problem: why it can't be read, else ""."""
 
     path: str
     size: int = 0
@@ -48,8 +48,11 @@ class EntryUnreadable(Exception):
 
 
 class Entries:
-    """The entries of a source. name: what the source is called where paths begin; is_named_by_file: that is the name of
-    the archive, for it has no folder that everything stands in; position(): bytes read of it."""
+    """The entries of a source.
+
+    name: the source's name at the start of paths. is_named_by_file: this is the archive's name, because it has no top
+    folder. position(): bytes read of it.
+    """
 
     def __init__(self, name, entries, position=lambda: 0, *, is_named_by_file=False):
         self.name, self._entries, self.position = name, entries, position
@@ -61,10 +64,9 @@ class Entries:
 
 @contextlib.contextmanager
 def open_entries(source, *, is_text, passes_by=lambda path: False):
-    """Yield the Entries of a Source with a path: a folder, a .zip, a .tar, a .tar.gz, or one file that is_text(name).
+    """Yield the Entries of a Source: a folder, .zip, .tar, .tar.gz, or one file that is_text(name).
 
-    passes_by(path): whether a folder is not to be walked. Raises SourceUnreadable for what is none of these or beyond
-    a limit.
+    passes_by(path): whether to skip a folder. Raises SourceUnreadable for anything else or beyond a limit.
     """
     if not source.path:
         raise SourceUnreadable("Texts are read from a folder, an archive or a file. Name one in place of “-”.")
@@ -99,7 +101,7 @@ def open_entries(source, *, is_text, passes_by=lambda path: False):
 
 
 def inner_path(name):
-    """The path that a name inside an archive means, or None if it leads out of it."""
+    """Return the path of a name inside an archive, or None if it leads outside."""
     name = name.replace("\\", "/")
     parts = name.split("/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts:
@@ -108,14 +110,14 @@ def inner_path(name):
 
 
 def _common_folder(names):
-    """The folder that everything in an archive stands in, or an empty text."""
+    """Return the folder that contains everything in an archive, or ""."""
     paths = [path for path in map(inner_path, names) if path]
     tops = {path.partition("/")[0] for path in paths}
     return tops.pop() if len(tops) == 1 and all("/" in path for path in paths) else ""
 
 
 def _entry(name, top, **columns):
-    """An Entry of an archive; a name that leads out of it is refused, shown as it is."""
+    """Return an Entry of an archive; a name that leads outside is refused and shown unchanged."""
     path = inner_path(name)
     if path is None:
         return Entry(name.replace("\\", "/"), problem="has a name that leads out of the archive.")
@@ -126,7 +128,7 @@ def _entry(name, top, **columns):
 
 
 def _folder_entries(root, passes_by):
-    """Walks in the order of names, without following links. (A stack: folders may nest deeper than Python's calls.)"""
+    """Yield entries in the order of names, without following links. Uses a stack: folders may nest very deeply."""
     waiting = [""]
     while waiting:
         path = waiting.pop()
@@ -173,7 +175,7 @@ def _file_entry(root, path):
 
 
 def _opened_zip(file, name):
-    """The ZipFile of a file whose list of files is no larger than it may be."""
+    """Return the ZipFile of a file whose directory is within the limits."""
     # Looked at before zipfile reads the list: it would hold all of it.
     size = os.fstat(file.fileno()).st_size
     tail_size = min(size, 65557)
@@ -243,7 +245,7 @@ def _zip_read(archive, info):
 
 
 class _Unpacked:
-    """The bytes of a tar archive, unpacked if it is gzip, up to MAX_UNPACKED of them."""
+    """The bytes of a tar archive, unpacked if it is gzip, up to MAX_UNPACKED."""
 
     def __init__(self, file, name):
         self._name = name
@@ -253,7 +255,7 @@ class _Unpacked:
         self._file = gzip.GzipFile(fileobj=file) if is_gzip else file
 
     def read(self, size):
-        """`size` bytes, fewer only at the end."""
+        """Return `size` bytes, fewer only at the end."""
         try:
             piece = self._file.read(size)
         except (OSError, EOFError, zlib.error) as error:
@@ -290,12 +292,12 @@ def _is_tar(file):
 
 
 def looks_like_tar(head):
-    """Whether unpacked bytes begin with the header of a tar archive."""
+    """Return whether unpacked bytes begin with the header of a tar archive."""
     return head[257:262] == b"ustar"
 
 
 def _checked_tar(file, name):
-    """Look through a whole archive; return the folder that everything stands in. Raises SourceUnreadable."""
+    """Check a whole archive; return the folder that contains everything. Raises SourceUnreadable."""
     stream, names = _Unpacked(file, name), []
     for info, member_name, size in _tar_members(stream):
         stream.skip(_padded(size))
@@ -307,7 +309,7 @@ def _checked_tar(file, name):
 
 
 def _tar_members(stream):
-    """(TarInfo, name, bytes that follow) of each member; the caller reads or skips what follows, padded to blocks."""
+    """Yield (TarInfo, name, length) of each member; the caller reads or skips the content, padded to blocks."""
     longer = {}
     while (block := stream.read(TAR_BLOCK)) and block.strip(b"\0"):
         if len(block) < TAR_BLOCK:
@@ -340,7 +342,7 @@ def _tar_members(stream):
 
 
 def _pax_words(said):
-    """{keyword: value} of a pax header: records "length keyword=value\\n"."""
+    """Return {keyword: value} of a pax header: records "length keyword=value\\n"."""
     words = {}
     while said:
         length, _, _ = said.partition(b" ")

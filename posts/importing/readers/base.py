@@ -1,4 +1,4 @@
-"""What the pipeline asks of every format."""
+"""The interface of readers, which the pipeline uses."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Row:
         return bool(self.holds)
 
     def parse(self):
-        """The checked record of this row as a dict; raises RecordRefused. May add to `warnings`."""
+        """Return the checked record of this row as a dict; RecordRefused if it is not one. May add to `warnings`."""
         if self.record is not None:
             return validate_record(self.record).to_dict()
         record = parse_record(self.raw).to_dict()
@@ -48,10 +48,9 @@ class Row:
 class Reader:
     """Reads one source from its beginning. Subclasses set `format` and `label` and write `rows` and `looks_like`.
 
-    A resumed run reads the source again up to the checkpoint and compares `mark`; so `rows` must give the same rows
-    for the same bytes, and must read no further ahead than it needs for the row that it yields.
-
-    source: what open_source gives; mapping: a Mapping, for formats whose keys are not ours.
+    A resumed run reads the source again up to the checkpoint and compares `mark`. So `rows` must yield the same rows
+    for the same bytes, and must read no further than it needs for the current row. source: from open_source().
+    mapping: a Mapping, for formats with foreign keys.
     """
 
     format = ""
@@ -69,30 +68,33 @@ class Reader:
 
     @property
     def unstated_site(self):
-        """None if its identities are those of one site and of no other. Else what it is called by chance (a folder, a
-        host of every developer), which must not lead to a post that another source brought; "" if not even that."""
+        """None if its identities belong to exactly one site.
+
+        Otherwise the accidental name of the source (a folder, a developer's host), which must not lead to posts of
+        another source; "" without even that.
+        """
         return None
 
     def position(self):
-        """Bytes of the source's size that were read, for the progress."""
+        """Return the bytes of the source read so far, for the progress."""
         return self.source.position()
 
     def rows(self):
-        """Yield a Row for everything in the source that could be a post, in flat memory."""
+        """Yield a Row for everything in the source that could be a post, with flat memory."""
         raise NotImplementedError
 
     def mark(self):
-        """(bytes read so far, SHA-256 of them in hex)."""
+        """Return (bytes read so far, their SHA-256 in hex)."""
         return self.stream.offset, self.stream.sha256()
 
     @staticmethod
     def looks_like(head):
-        """Whether bytes that begin like `head` may be of this format."""
+        """Return whether bytes that begin like `head` may be of this format."""
         raise NotImplementedError
 
 
 class HashedStream:
-    """A binary stream that knows how many bytes were read from it and their SHA-256."""
+    """A binary stream that counts and hashes (SHA-256) the bytes read from it."""
 
     # Python's lock goes to another thread with every call on more than 2 KB: few calls, each on many lines.
     HASHED_AT_ONCE = 1 << 20
@@ -110,7 +112,7 @@ class HashedStream:
         return self._noted(self._stream.read(size))
 
     def sha256(self):
-        """The SHA-256 of all that was read so far, in hex."""
+        """Return the SHA-256 of all bytes read so far, in hex."""
         self._digest.update(b"".join(self._pieces))
         self._pieces, self._size = [], 0
         return self._digest.hexdigest()

@@ -1,8 +1,8 @@
-"""HTML in the Markdown of old sites, made Markdown: a page of it, or a passage between paragraphs of Markdown.
+"""HTML in the Markdown of old sites, converted to Markdown: a page of it, or a passage between Markdown paragraphs.
 
-What HTML says stands in the record as Markdown, so that what is reviewed is what is shown. A passage with a tag that
-has no meaning in an article (a script, a form, a component, a template) stays as it was written, and so does what
-Markdown reads itself: code, a few tags in a line, folds (posts.rendering.markdown_rules).
+Then what is reviewed is what is shown. A passage with a tag that has no meaning in an article (a script, a form, a
+component, a template) stays as written, and so does what Markdown itself reads: code, a few inline tags, details
+(posts.rendering.markdown_rules).
 """
 
 import re
@@ -38,7 +38,7 @@ _PARSER = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).disable("inline"
 
 @dataclass
 class Rewritten:
-    """Markdown without the HTML that could be converted; images: {address: what else is known of a picture}."""
+    """Markdown without the HTML that could be converted. images: {address: what else is known of an image}."""
 
     text: str
     is_converted: bool = False
@@ -46,7 +46,7 @@ class Rewritten:
 
 
 def without_html(text):
-    """The Rewritten text of a Markdown file. Addresses stay as they are: relative ones stay relative."""
+    """Return the Rewritten text of a Markdown file. Relative addresses stay relative."""
     if not _TAG_LINE.search(text):
         return Rewritten(text)
     return _Rewriter(text).rewrite()
@@ -62,7 +62,7 @@ class _Rewriter:
         self.images = {}
 
     def rewrite(self):
-        """Returns what without_html() promises."""
+        """Return the result of without_html()."""
         parts, after, number = [], 0, 0
         while number < len(self.blocks):
             end = self._passage(number)
@@ -80,7 +80,7 @@ class _Rewriter:
         return Rewritten(text, bool(after), self.images)
 
     def _passage(self, number):
-        """The number behind the last block of a passage of HTML that begins with a block; `number` if none does."""
+        """Return the number after the last block of an HTML passage that begins with a block, or `number`."""
         block = self.blocks[number]
         if block.type != "html_block" or not _TAG_LINE.match(block.content) or _starts_code(block.content):
             return number
@@ -99,7 +99,7 @@ class _Rewriter:
         return number + 1 if alone else number
 
     def _goes_on(self, block, found):
-        """Whether a block can belong to the HTML before it, some of which is still open."""
+        """Return whether a block can belong to the HTML before it, some of which is still open."""
         if self.budget < 0:
             return False
         if block.type in ("html_block", "code_block") or found.is_in_pre:
@@ -136,7 +136,7 @@ class _Tags:
         self.are_known, self.is_in_pre = True, False
 
     def read(self, html):
-        """Read on."""
+        """Read more of the passage."""
         for tag in _TAG.finditer(_split_comments(html)[1]):
             name = tag[2].lower()
             is_component = tag[2] not in (name, name.upper()) or _COMPONENT.search(tag[3])
@@ -158,7 +158,7 @@ class _Tags:
         return self.are_known and not self.names.isdisjoint(_MAKES_A_PASSAGE)
 
     def are_boxes_around(self):
-        """Whether what is open or closes here are boxes alone, whose tags can go without the rest."""
+        """Return whether all open or closing tags here are mere containers, which can be dropped."""
         return self.is_passage and _BOXES.issuperset(self.open) and _BOXES.issuperset(self.unopened)
 
 
@@ -167,7 +167,7 @@ def _starts_code(html):
 
 
 def _split_comments(html):
-    """([comment, …], the rest) of HTML; a comment that does not end is none."""
+    """Return ([comment, …], the rest) of HTML; an unclosed comment stays in the rest."""
     comments, parts, place = [], [], 0
     while (start := html.find("<!--", place)) >= 0 and (end := html.find("-->", start + 2)) >= 0:
         parts.append(html[place:start])

@@ -1,8 +1,8 @@
-"""HTML of articles to Markdown that renders to the same words, in the same order, whatever the HTML looks like.
+"""Converts HTML of articles to Markdown that renders to the same words in the same order, for any HTML.
 
 Written for what WordPress stores: block markup between comments, classic texts whose blank lines are paragraphs,
 captions as figures or shortcodes. The Markdown is CommonMark 0.31 with tables and strikethrough
-(https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/), which is what posts.rendering.markdown reads.
+(https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/), which posts.rendering.markdown reads.
 """
 
 import re
@@ -63,18 +63,17 @@ class Converted:
 
 
 def html_to_markdown(text, *, base="", keeps_addresses=False, keeps_lines=False, image_of=None):
-    """The Converted text of an HTML fragment.
+    """Return the Converted text of an HTML fragment.
 
-    base: what relative addresses are relative to; keeps_addresses: they stay relative; keeps_lines: line ends are line
-    breaks and blank lines paragraphs, as in texts of WordPress's classic editor; image_of(element) gives what else is
-    known of an `img` (caption, alt, url).
-    Every word that a browser would show is in the Markdown or in a caption.
+    base: the base of relative addresses. keeps_addresses: leave them relative. keeps_lines: line ends are line breaks
+    and blank lines are paragraphs, as in texts of WordPress's classic editor. image_of(element): returns what else is
+    known of an `img` (caption, alt, url). Every word that a browser would show is in the Markdown or in a caption.
     """
     return _Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
 
 
 def html_to_text(text):
-    """The words of an HTML fragment on one line."""
+    """Return the words of an HTML fragment on one line."""
     return one_line(_spaced_text(parse_html(text)))
 
 
@@ -90,7 +89,7 @@ def _spaced_text(element):
 
 
 class _Converter:
-    """One conversion. Blocks are (kind, lines of Markdown) pairs; inline text is a list of pieces, see _set_line."""
+    """One conversion. Blocks are (kind, lines of Markdown) pairs; inline text is a list of pieces, see _set_line()."""
 
     def __init__(self, base, keeps_addresses, keeps_lines, image_of):
         self.base = base
@@ -112,8 +111,10 @@ class _Converter:
         return Converted(_joined(self._blocks(root.children)), self.images)
 
     def _settle_fallbacks(self, root):
-        """Make one picture of each that stands there twice: for a script to load, and in `noscript` for browsers
-        without scripts. And give an `img` what the `source` elements beside it in a `picture` say."""
+        """Make one image of each pair for browsers with and without scripts (`noscript`).
+
+        Also give an `img` the addresses of the `source` elements beside it in a `picture`.
+        """
         for parent in [root, *root.walk()]:
             if parent.tag == "picture":
                 sets = [child.attributes.get("srcset", "") for child in parent.children if _is_hidden(child)]
@@ -144,7 +145,7 @@ class _Converter:
                 return
 
     def _image_url(self, element):
-        """The address of the picture that an `img` shows once all is loaded; "" if it shows none."""
+        """Return the address of the image that an `img` finally shows, or ""."""
         values = element.attributes
         addresses = (self._address(values.get(name, "")) for name in _IMAGE_ADDRESSES)
         sets = (self._address(_largest(values.get(name, ""))) for name in _SETS_OF_ADDRESSES)
@@ -155,7 +156,7 @@ class _Converter:
     # Blocks
 
     def _blocks(self, children, href=""):
-        """The blocks of a run of nodes; href: the address of a link around all of it."""
+        """Return the blocks of a run of nodes. href: the address of a link around all of it."""
         blocks, line = [], []
 
         def end_line():
@@ -208,7 +209,7 @@ class _Converter:
             self.nesting -= 1
 
     def _placed(self):
-        """Blocks for the images that waited for the end of what they stand in."""
+        """Return blocks for the images that waited for the end of their container."""
         blocks = [("image", f"![](image:{number})") for number in self.waiting]
         self.waiting.clear()
         return blocks
@@ -233,7 +234,7 @@ class _Converter:
         return blocks
 
     def _line(self, nodes, href=""):
-        """Inline Markdown on one line, for a heading or a cell; its images wait."""
+        """Return inline Markdown on one line, for a heading or a cell; its images wait."""
         pieces = [("text", " ") if piece[0] in ("break", "paragraph") else piece for piece in self._inline(nodes)]
         if href:
             pieces = self._linked(pieces, href)
@@ -312,7 +313,7 @@ class _Converter:
         return [*blocks, ("table", "\n".join(lines))] if lines else blocks
 
     def _table_lines(self, rows: list[list[Element]], href: str) -> list[str]:
-        """Return the lines of a Markdown table; none if no cell holds a word."""
+        """Return the lines of a Markdown table; none if no cell has words."""
         width = min(max(map(len, rows)), MAX_COLUMNS)
         lines = []
         for row in rows:
@@ -360,7 +361,7 @@ class _Converter:
         return [("p", words)] if words else []
 
     def _media(self, element):
-        """What a browser plays or frames: its address, and the words in it for browsers that can't."""
+        """Return what a browser plays or frames: its address, and its fallback words."""
         sources = [element, *(child for child in element.children if _is_hidden(child))]
         addresses = (node.attributes.get("src") or node.attributes.get("data") or "" for node in sources)
         address = next(filter(None, map(self._address, addresses)), "")
@@ -373,7 +374,7 @@ class _Converter:
     # Inline
 
     def _inline(self, nodes):
-        """The pieces of inline nodes; block elements in them (too deep to matter) count as spaced text."""
+        """Return the pieces of inline nodes; block elements in them (too deep to matter) count as spaced text."""
         pieces = []
         for node in nodes:
             if isinstance(node, str):
@@ -421,7 +422,7 @@ class _Converter:
         return self._around(element, self._inline(element.children))
 
     def _around(self, element: Element, pieces: list) -> list:
-        """Return the pieces of what is in an element with what the element itself adds to them."""
+        """Return the pieces inside an element with what the element itself adds to them."""
         match element.tag:
             case tag if tag in BLOCKS:
                 return [("text", " "), *pieces, ("text", " ")]
@@ -436,7 +437,7 @@ class _Converter:
         return pieces
 
     def _explained(self, element):
-        """What an abbreviation stands for, behind the first of its kind: touch and paper show no tooltips."""
+        """Return the meaning of an abbreviation after its first use: touch and paper show no tooltips."""
         meaning = " ".join(element.attributes.get("title", "").split())
         words = " ".join(_spaced_text(element).split())
         if not meaning or meaning == words or (words, meaning) in self.explained:
@@ -465,7 +466,7 @@ class _Converter:
         return [("image", number)] if number else rest
 
     def _image(self, element, caption="", link=""):
-        """(its number, []) once an image is among the images; else (0, pieces that keep what can be kept of it)."""
+        """Return (its number, []) if an image was added; else (0, pieces with what can be kept of it)."""
         known = self.image_of(element)
         alt = " ".join((element.attributes.get("alt") or known.get("alt") or "").split())[:MAX_ALT]
         caption = caption or " ".join(known.get("caption", "").split())[:MAX_CAPTION]
@@ -494,13 +495,13 @@ class _Converter:
         return url.startswith(("http://", "https://"))
 
     def _images_in(self, element):
-        """Images where Markdown takes none, in code: they wait for its end."""
+        """Queue images inside code, where Markdown can't have them, until its end."""
         for picture in _images_of(element):
             number, _ = self._image(picture)
             self.waiting += [number] if number else []
 
     def _address(self, address):
-        """`address` absolute and without what breaks a link; "" if it leads nowhere that a reader may follow."""
+        """Return `address` absolute and safe for a link; "" if readers may not follow it."""
         address = "".join(character for character in address.strip() if character.isprintable())
         if not address:
             return ""
@@ -517,7 +518,7 @@ class _Converter:
 
 
 def _largest(text):
-    """The address with the largest width or density in a `srcset`."""
+    """Return the address with the largest width or density in a `srcset`."""
     found, place = [], 0
     while match := _OF_SET.match(text, place):
         found.append((float(match[2] or 1), match[1]))
@@ -526,13 +527,13 @@ def _largest(text):
 
 
 def _id_of(heading):
-    """The id of a heading as Markdown takes it behind its words, or ""."""
+    """Return the id of a heading in Markdown's form for the end of its text, or ""."""
     name = heading.attributes.get("id", "")
     return name if re.fullmatch(r"[\w:.-]{1,100}", name) else ""
 
 
 def _has_words(nodes):
-    """Whether any words stand in these nodes."""
+    """Return whether these nodes contain any words."""
     return any((node if isinstance(node, str) else _spaced_text(node)).strip() for node in nodes)
 
 
@@ -555,12 +556,12 @@ def _is_hidden(node):
 
 
 def _unblocked(element):
-    """`element` as an inline one, for where Markdown takes no blocks."""
+    """Return `element` as an inline one, for places where Markdown has no blocks."""
     return Element("span", {}, element.children)
 
 
 def _rows_of(table):
-    """([[cell, …], …], [caption, …]) of a table; what stands outside of cells is a cell of its own."""
+    """Return ([[cell, …], …], [caption, …]) of a table; content outside of cells is a cell of its own."""
     rows, captions = [], []
     for child in table.children:
         if isinstance(child, str):
@@ -585,7 +586,7 @@ def _as_wide_as_shown(row: list[Element]) -> list[Element]:
 
 
 def _columns_of(cell):
-    """How many columns a cell takes."""
+    """Return the number of columns that a cell spans."""
     span = cell.attributes.get("colspan", "").strip()
     return min(max(1, int(span)), MAX_COLUMNS) if span.isascii() and span.isdigit() and len(span) < 5 else 1
 
@@ -597,7 +598,7 @@ def _cell(node):
 
 
 def _is_more_than_a_line(cell):
-    """Whether a cell holds what a cell of a Markdown table can't."""
+    """Return whether a cell holds what a Markdown cell can't."""
     if not cell.has_block:
         return False
     return any(node.tag in BLOCKS and node.tag not in ("p", "div", "center") for node in cell.walk()) or (
@@ -626,7 +627,7 @@ def _longest_run(text, character):
 
 
 def _joined(blocks, is_tight=False):
-    """Blocks as Markdown. is_tight: a list follows its line without a blank one, as inside an item."""
+    """Return blocks as Markdown. is_tight: a list follows its line without a blank one, as inside an item."""
     text, before = "", ""
     for kind, words in blocks:
         if text:
@@ -657,7 +658,7 @@ def _code_span(text):
 
 
 def _shifted(pieces, table):
-    """Raised and lowered figures as the characters that Unicode has for them; other words stay on the line."""
+    """Return raised or lowered pieces as Unicode characters if all exist; otherwise unchanged."""
     shifted = []
     for piece in pieces:
         if piece[0] != "text" or not all(ord(character) in table for character in piece[1].strip()):
@@ -667,7 +668,7 @@ def _shifted(pieces, table):
 
 
 def _marked(pieces, opening, closing):
-    """`pieces` between two marks, spaces, breaks and images moved outside; without marks if nothing is left."""
+    """Return `pieces` between two marks, with spaces, breaks and images moved outside; no marks if empty."""
     start, end = 0, len(pieces)
     while start < end and not _shows(pieces[start]):
         start += 1
@@ -693,7 +694,7 @@ def _shows(piece):
 
 
 def _split_paragraphs(pieces):
-    """Pieces of each paragraph: they end at blank lines and where two line breaks follow each other."""
+    """Return the pieces of each paragraph; they end at blank lines and at two line breaks in a row."""
     paragraphs, breaks, is_marked, is_linked = [[]], 0, 0, False
     for piece in pieces:
         kind = piece[0]
@@ -716,7 +717,7 @@ def _split_paragraphs(pieces):
 
 
 def _leads(pieces):
-    """Whether the first image stands before the first word."""
+    """Return whether the first image is before the first word."""
     for piece in pieces:
         if piece[0] == "image":
             return True
@@ -733,9 +734,11 @@ def _destination(address):
 
 
 def _set_line(pieces):
-    """Markdown of inline pieces: ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close",
-    mark), ("break", why); images are left out. What Markdown could not read back as it is meant is left out as well:
-    first emphasis, then links."""
+    """Return the Markdown of inline pieces, without images.
+
+    A piece is ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close", mark) or ("break",
+    why). If Markdown would not read the line back as meant, emphasis is dropped, then links.
+    """
     pieces = _merged(pieces)
     line = _line_of(pieces)
     for left_out in (("open", "close"), ("open", "close", "link")):
@@ -747,7 +750,7 @@ def _set_line(pieces):
 
 
 def _merged(pieces):
-    """Pieces with neighbouring texts as one, one space for many, none at the ends of lines, no break at the ends."""
+    """Return pieces with adjacent texts joined, single spaces, and no spaces or breaks at the ends."""
     merged = []
     for piece in pieces:
         if piece[0] not in ("image", "paragraph") and piece != ("text", ""):
@@ -760,7 +763,7 @@ def _merged(pieces):
 
 
 def _append(merged: list, piece: tuple) -> None:
-    """Add a piece to those of a line; texts in it are lists of words until the line is whole."""
+    """Add a piece to those of a line; its texts are lists of words until the line is complete."""
     kind, last = piece[0], merged[-1] if merged else ("", "")
     if kind == "text":
         words = piece[1][1:] if piece[1][0] == " " and _ends_with_space(merged) else piece[1]
@@ -791,7 +794,7 @@ def _ends_with_space(merged):
 
 
 def _strip_end(merged):
-    """Take the space off the end of a line, also from in front of marks that stand there."""
+    """Remove the space at the end of a line, also before closing marks there."""
     for index in range(len(merged) - 1, -1, -1):
         kind = merged[index][0]
         if kind == "text":
@@ -825,8 +828,10 @@ def _line_of(pieces):
 
 
 def _escaped(words, at_start):
-    """Text that Markdown reads as these words and nothing else. Brackets of shortcodes need no escape: they make no
-    link, as nothing follows them that would."""
+    """Return text that Markdown reads as exactly these words.
+
+    Brackets of shortcodes need no escape: nothing follows them that would make a link.
+    """
     parts, place = [], 0
     for match in _SHORTCODE.finditer(words):
         parts += [_without_meaning(words[place : match.start()]), f"[{_without_meaning(match[0][1:-1])}]"]
@@ -844,7 +849,7 @@ def _without_meaning(words):
 
 
 def _reads_back(line, pieces):
-    """Whether Markdown reads `line` as the words of `pieces`, with no mark left over."""
+    """Return whether Markdown reads `line` as the words of `pieces`, with no mark left over."""
     meant = "".join(piece[-1] if piece[0] in ("text", "code") else " " for piece in pieces if piece[0] in _WORDS)
     read = "".join(
         " " if child.type in ("softbreak", "hardbreak") else child.content

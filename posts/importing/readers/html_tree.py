@@ -1,8 +1,8 @@
-"""Tolerant HTML to a small tree, in time linear in the text: what sites stored over twenty years is seldom valid.
+"""Parses any HTML to a small tree, in linear time: what sites stored over twenty years is rarely valid.
 
-After the tokenizer and the implied end tags of the HTML standard (https://html.spec.whatwg.org/multipage/parsing.html),
-with one difference: what can't be read as a tag stays as text, since words must not be lost. Nothing here is trusted or
-shown: posts.rendering.markdown alone makes HTML that reaches a page.
+It follows the tokenizer and the implied end tags of the HTML standard
+(https://html.spec.whatwg.org/multipage/parsing.html), with one difference: what can't be read as a tag stays text, so
+that no words are lost. Nothing here is trusted or shown: only posts.rendering.markdown makes HTML for pages.
 """
 
 import html
@@ -46,7 +46,7 @@ _ENDS = {
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """A tag with its attributes (the first of each name) and what stands in it: text and other elements."""
+    """A tag with its attributes (the first of each name) and its content: text and other elements."""
 
     tag: str
     attributes: dict = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Element:
         return self.attributes.get("class", "").split()
 
     def walk(self):
-        """Every element in it, in the order of the text."""
+        """Yield every element in it, in document order."""
         waiting = [self]
         while waiting:
             element = waiting.pop()
@@ -66,7 +66,7 @@ class Element:
             waiting += [child for child in reversed(element.children) if isinstance(child, Element)]
 
     def text(self):
-        """Its text as it stands there; a line break is one."""
+        """Return its text unchanged; a line break is a line end."""
         return "".join(map(_text_of, self.children))
 
 
@@ -77,7 +77,7 @@ def _text_of(node: "str | Element") -> str:
 
 
 def parse_html(text):
-    """The root Element (tag "") of an HTML text. Comments, scripts and styles are gone, entities are characters."""
+    """Return the root Element (tag "") of an HTML text, without comments, scripts and styles, entities decoded."""
     root = Element("")
     stack = [root]
     for kind, name, attributes in _tokens(text):
@@ -110,7 +110,7 @@ def _close(stack, names, until):
 
 
 def _tokens(text):
-    """("text", words, None), ("start", tag, attributes) and ("end", tag, None), in the order of the text."""
+    """Yield ("text", words, None), ("start", tag, attributes) and ("end", tag, None), in document order."""
     place, size, wasted = 0, len(text), 0
     while place < size:
         found = text.find("<", place)
@@ -157,7 +157,7 @@ def _end_of_unshown(text: str, place: int) -> int:
 
 
 def _tag(text, place):
-    """(name, attributes, where it ends) of the tag at `place`; the name is empty if there is none after all."""
+    """Return (name, attributes, end) of the tag at `place`; an empty name if it is not a tag."""
     start = _TAG_START.match(text, place)
     if not start:
         return "", {}, place

@@ -1,5 +1,7 @@
-"""JSON Lines: one record a line, UTF-8, LF or CR LF (https://jsonlines.org); and what else programs write in its place:
-one JSON array of records, commas behind them, records over several lines or several on one line.
+"""JSON Lines: one record a line, UTF-8, LF or CR LF (https://jsonlines.org), and common variants.
+
+The variants are one JSON array of records, commas after records, and records over several lines or several on one
+line.
 """
 
 import codecs
@@ -22,8 +24,11 @@ _OUTSIDE_TEXT, _INSIDE_TEXT = re.compile(rb'["{}\[\],]'), re.compile(rb'["\\]')
 
 
 class JsonLinesReader(Reader):
-    """A Row for each record: for each line that isn't blank, or, as the first line says, for each value of a list or of
-    a run of JSON values. An over-long one is skipped to its end without being held."""
+    """Yields a Row for each record.
+
+    That is each line that isn't blank or, depending on the first line, each value of a list or of a sequence of JSON
+    values. An over-long line is skipped without being held in memory.
+    """
 
     format = "jsonl"
     label = "JSON Lines, or a JSON list of records (gzipped or not)"
@@ -63,7 +68,7 @@ class JsonLinesReader(Reader):
             raise SourceUnreadable(f"{self.source.name} is UTF-16. Save it as UTF-8, and import it again.")
 
     def _skip_line(self):
-        """Read to the end of the line in pieces; return how many bytes that was."""
+        """Read to the end of the line in pieces; return its number of bytes."""
         size = 0
         while piece := self.stream.readline(1 << 16):
             size += len(piece)
@@ -77,8 +82,10 @@ class JsonLinesReader(Reader):
 
 
 def _is_one_record(line):
-    """Whether the first line of a file is a record, whole or broken: not the beginning of a list, nor of a record that
-    goes on over more lines, nor several records."""
+    """Return whether the first line of a file is one record, valid or not.
+
+    False for the start of a list, for a record that continues on more lines, and for several records.
+    """
     line = line.strip(SPACE)
     if line.startswith(b"["):
         return bool(re.match(rb"\[\s*[^\s{\]]", line))
@@ -96,8 +103,10 @@ def _too_long(number, beginning, size, what="a line"):
 
 
 def _rows_of_values(stream, data, number):
-    """A Row for each value of a list, or of a run of values, that begins with `data` and goes on in `stream`; its
-    number is the line where it begins, or the one after that of the value before."""
+    """Yield a Row for each value of a list or sequence that begins with `data` and continues in `stream`.
+
+    Its number is the line where it begins, or the next number if that line is already used.
+    """
     values, last = _Values(number), 0
     while data:
         for value, size, line in values.ended_in(data):
@@ -116,7 +125,7 @@ def _row(number, value):
 
 
 class _Values:
-    """Finds the values in bytes of JSON that come piece by piece, and holds no more than the one that has begun."""
+    """Finds the values in a stream of JSON bytes, and holds only the one that has begun."""
 
     def __init__(self, line=1):
         self.line = line
@@ -125,8 +134,10 @@ class _Values:
         self.held, self.size, self.begun = bytearray(), 0, line
 
     def ended_in(self, data):
-        """Yield (value, its size, the line where it began) for each value that ends in `data`; of a long one only the
-        beginning."""
+        """Yield (value, its size, its first line) for each value that ends in `data`.
+
+        Of a long value only the beginning is kept.
+        """
         start, place = 0, self.skipped
         self.skipped = 0
         while match := (_INSIDE_TEXT if self.in_text else _OUTSIDE_TEXT).search(data, place):
@@ -178,9 +189,9 @@ class _Values:
 
 
 def identity_of(line):
-    """The identity that a raw line gives, or None; nothing is checked here.
+    """Return the identity in a raw line, or None, without validation.
 
-    Wrong only for a line that gives it twice, and then no post has the line's hash under this identity.
+    It is wrong only for a line with two identities, and then no post has the line's hash under this one.
     """
     try:
         if match := _FIRST_KEY.match(line):

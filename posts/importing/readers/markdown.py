@@ -1,9 +1,9 @@
-"""Markdown files with front matter: a folder, a .zip, a .tar.gz or one file, as static site generators keep them.
+"""Markdown files with front matter: a folder, a .zip, a .tar.gz or one file, as site generators keep them.
 
-What they mean by names and keys is written down by Jekyll (https://jekyllrb.com/docs/front-matter/), Hugo
-(https://gohugo.io/content-management/front-matter/) and Eleventy (https://www.11ty.dev/docs/data-frontmatter/).
-HTML becomes Markdown where that says the same. Template syntax, shortcodes, MDX and other HTML stay the text that they
-are: nothing is run, nothing is left out.
+Names and keys follow Jekyll (https://jekyllrb.com/docs/front-matter/), Hugo
+(https://gohugo.io/content-management/front-matter/) and Eleventy (https://www.11ty.dev/docs/data-frontmatter/). HTML
+becomes Markdown where that says the same. Template syntax, shortcodes, MDX and other HTML stay text: nothing is run,
+nothing is left out.
 """
 
 import contextlib
@@ -107,10 +107,10 @@ def is_markdown(path):
 
 
 class MarkdownReader(Reader):
-    """A Row for every file of the source: Markdown as a record, everything else skipped or refused with its reason.
+    """Yields a Row for every file of the source: Markdown as a record, all else skipped or refused.
 
-    Identity is the site's name and the path, or the key that the mapping calls `id`. The site's name is the mapping's
-    `site`, else the name of the folder that everything stands in.
+    The identity is the site's name and the path, or the key that the mapping calls `id`. The site's name is the
+    mapping's `site`, else the name of the top folder.
     """
 
     format = "markdown"
@@ -189,13 +189,13 @@ class MarkdownReader(Reader):
         return row
 
     def _note(self, label, raw):
-        """Let the mark move on over an entry."""
+        """Include an entry in the mark."""
         self._offset += len(raw)
         for part in (label.encode(), raw):
             self._digest.update(len(part).to_bytes(8, "big") + part)
 
     def _skip_reason(self, entry):
-        """Why an entry means no post and needs no look; empty: it has to be looked at."""
+        """Return why an entry is not a post, known without reading it; "" if it must be read."""
         folders = [part for part in entry.path.split("/")[:-1] if part not in (".", "..")]
         if entry.is_folder or any(map(_is_other_folder, folders)):
             return IN_OTHER_FOLDER
@@ -211,7 +211,7 @@ class MarkdownReader(Reader):
         return SECTION_PAGE if re.fullmatch(r"_index(\.\w+)?\.\w+", name) else ""
 
     def _identity(self, path, own=""):
-        """Site and path, or site and the mapping's id; as printable as a source_id has to be, and no longer."""
+        """Return site and path, or site and the mapping's id, as a valid source_id."""
         place = f"{self.site}:{path}" if self.site else path
         text = unicodedata.normalize("NFC", f"{self.site}#{own}" if own else place)
         text = "".join(
@@ -224,7 +224,7 @@ class MarkdownReader(Reader):
         return f"{text[:150]}…{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
     def _read(self, row, path):
-        """Fill `row` with the record that its bytes mean."""
+        """Fill `row` with the record from its bytes."""
         stem = _Name(path)
         record = {"source_id": row.identity, "title": stem.title}
         try:
@@ -278,7 +278,7 @@ def _is_other_folder(path):
 
 
 def _type_of(words):
-    """What the head calls itself: post, page…"""
+    """Return the type that the front matter names: post, page and so on."""
     for key in ("type", "layout"):
         word = words.get(key)
         is_name = isinstance(word, str) and re.fullmatch(r"[a-z][a-z -]{0,30}", word.lower())
@@ -311,7 +311,7 @@ class _Name:
 
 
 class _Body:
-    """The text of a file, with its title, its address and its pictures, put into `fields`."""
+    """The text of a file; it adds its title, address and images to `fields`."""
 
     def __init__(self, reader, fields, stem, text):
         self.mapping, self.fields, self.stem = reader.mapping, fields, stem
@@ -347,14 +347,14 @@ class _Body:
         record["body"] = self.text
 
     def _parse(self):
-        """Find the blocks of the text; of one that can't be laid out, none."""
+        """Parse the blocks of the text; none for a text that can't be rendered."""
         # The old ones go first: those of a large text take a hundred megabytes.
         self._tokens = []
         with contextlib.suppress(TextTooCostly):
             self._tokens = markdown_tokens(self.text)
 
     def _heading(self):
-        """The words of a first-level heading at the very beginning, which leaves the text; else an empty text."""
+        """Return the words of a first-level heading at the start and remove it from the text; "" without one."""
         lines = self.text.split("\n")
         tokens = iter(self._tokens)
         for token in tokens:
@@ -380,7 +380,7 @@ class _Body:
     # Addresses
 
     def _take_addresses(self):
-        """The slug, and where the post stood before."""
+        """Add the slug and former addresses."""
         fields = self.fields
         own = "" if _TEMPLATE.search(fields.address) else fields.address
         if own in _PERMALINKS or re.search(r"/:|^:", own) or not own:
@@ -394,7 +394,7 @@ class _Body:
         self.former_paths = tuple(dict.fromkeys(path for path in map(former_path, [own, *aliases]) if path))
 
     def _expanded(self, pattern):
-        """The address that a pattern of placeholders gives, or an empty text if something of it is not known."""
+        """Return the address that a pattern of placeholders gives; "" if a value is unknown."""
         pattern = _PERMALINKS.get(pattern, pattern)
         year, month, day = (self.fields.record.get("published_on") or "--").split("-")
         record = self.fields.record
@@ -413,7 +413,7 @@ class _Body:
     # Links and pictures
 
     def _absolute(self, address):
-        """Where an address of the text leads on the old site; None if that is not known."""
+        """Return the address on the old site that an address of the text means; None if unknown."""
         if address.startswith(("#", "?")) or _TEMPLATE.search(address) or "{<" in address:
             return None
         if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", address):
@@ -465,7 +465,7 @@ class _Body:
             self.fields.warnings.append(LINKS_TO_FILES)
 
     def _place_images(self):
-        """Make pictures that stand in paragraphs of their own image sources, placed where they stood."""
+        """Turn images in paragraphs of their own into image sources, placed where they were."""
         lines = self.text.split("\n")
         for index in reversed([number for number, token in enumerate(self._tokens) if token.type == "paragraph_open"]):
             token, inline = self._tokens[index], self._tokens[index + 1]
@@ -502,7 +502,7 @@ class _Body:
         return f"![{words}](<{image['url']}>)"
 
     def _add_image(self, url, alt="", caption="", **more):
-        """The number of a picture among the record's image sources; None if it can't be one."""
+        """Return the number of an image among the record's image sources; None if it can't be one."""
         url = self._absolute(url) or ""
         images = self.fields.record.setdefault("image_sources", [])
         if _is_image_url(url) and len(images) < MAX_IMAGES:
@@ -516,12 +516,12 @@ class _Body:
 
 
 def _leads_to_no_place(address):
-    """Whether an address means something only beside the page that it stood on."""
+    """Return whether an address only has a meaning relative to its page."""
     return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\{", address)
 
 
 def _code_spans(line):
-    """[(first, last)] of the code spans of a line: from a run of back ticks to the next run of the same length."""
+    """Return [(first, last)] of the code spans of a line: from a run of backticks to the next of equal length."""
     runs = [match.span() for match in re.finditer("`+", line)]
     following, next_of = {}, {}
     for number in reversed(range(len(runs))):

@@ -1,8 +1,8 @@
-"""Values that PHP wrote with serialize(), read as data and nothing else.
+"""Values that PHP wrote with serialize(), read as data.
 
-The form is that of https://www.php.net/manual/function.serialize.php: `N;` `b:1;` `i:5;` `d:0.5;` `s:3:"abc";`
-`a:1:{i:0;N;}`. Lengths count bytes. Objects, enumerations and references name things that only the program that wrote
-them knows; they are never built.
+The format is https://www.php.net/manual/function.serialize.php: `N;` `b:1;` `i:5;` `d:0.5;` `s:3:"abc";`
+`a:1:{i:0;N;}`. Lengths count bytes. Objects, enumerations and references mean something only to the program that
+wrote them; they are never built.
 """
 
 import math
@@ -18,19 +18,19 @@ _FOREIGN = {b"O": "an object", b"C": "an object", b"E": "an enumeration", b"R": 
 
 
 class NotReadable(ValueError):
-    """It looks like PHP's form and can't be read as data; the message says why."""
+    """It looks like PHP's format but can't be read as data; the message says why."""
 
 
 def looks_serialized(text):
-    """Whether PHP would take `text` for something that serialize() wrote."""
+    """Return whether PHP would take `text` for output of serialize()."""
     return len(text) >= 2 and bool(_LOOKS.match(text)) and text.rstrip()[-1] in ";}"
 
 
 def read_serialized(text):
-    """The value in `text`: None, bool, int, float, str, list (keys 0, 1, 2 … in order) or dict (keys as text).
+    """Return the value in `text`: None, bool, int, float, str, list (keys 0, 1, 2 … in order) or dict.
 
-    Raises NotReadable for objects, references, lengths that do not fit, more than MAX_DEPTH levels, and anything behind
-    the value.
+    Keys of a dict are text. Raises NotReadable for objects, references, wrong lengths, more than MAX_DEPTH levels,
+    and trailing text.
     """
     raw = text.strip().encode()
     value, end = _value(raw, 0, 1)

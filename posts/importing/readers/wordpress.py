@@ -1,4 +1,4 @@
-"""What an item of a WordPress export means: a post or page is a record, of anything else is said why it is none."""
+"""The items of a WordPress export: posts and pages become records; all others get a reason to skip them."""
 
 import re
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class Site:
 
     @cached_property
     def address(self):
-        """The site's address, which relative ones belong to; "" if nothing says it."""
+        """The site's address, for relative ones; "" if unknown."""
         if self.mapping.base:
             return self.mapping.base
         names = (self.channel.get(name, "") for name in ("base_blog_url", "link", "base_site_url"))
@@ -98,31 +98,31 @@ class Site:
 
     @cached_property
     def name(self):
-        """What posts are told apart by: the address without scheme and final slash, so that https changes nothing."""
+        """The site's part of identities: its address without scheme and final slash, so that https changes nothing."""
         return self.mapping.site_name or _bare(self.address)
 
     @property
     def is_anywhere(self):
-        """Whether the address is that of a site on the machine of whoever works on it: many sites have the same."""
+        """Whether the address is a local one, such as localhost, which many sites share."""
         host = _parts(self.address).hostname or ""
         return host in ("localhost", "0.0.0.0", "::1") or host.endswith(".localhost") or host.startswith("127.")  # noqa: S104
 
     def kind_of(self, name):
-        """A type of posts in the words of a report."""
+        """Return a type of posts in the words of a report."""
         if name not in self.types and len(self.types) >= MAX_TYPES:
             return "other"
         self.types.add(name)
         return name[:60] or "post"
 
     def takes(self, kind):
-        """Whether items of a type are posts: `include` and `exclude` of a mapping file may name types."""
+        """Return whether items of a type are posts, by `include` and `exclude` of the mapping file."""
         if any(matches(kind, glob) for glob in self.mapping.exclude):
             return False
         return any(matches(kind, glob) for glob in self.mapping.include) or (not self.mapping.include and kind in TYPES)
 
 
 def row_of(item, line, site):
-    """The Row of an item of an export, as the reader collected it. line: where it begins."""
+    """Return the Row of an item of an export, as the reader collected it. line: where it begins."""
     kind, status = item.get("post_type") or "post", item.get("status") or "publish"
     label = f"{kind[:60]} {item.get('post_id', '')[:40]}".strip()
     has_password = bool(item.get("has_password"))
@@ -149,14 +149,14 @@ def row_of(item, line, site):
 
 
 def _is_date(text):
-    """Whether WordPress wrote a date: 0000-00-00 and the year −1 are its ways to write none."""
+    """Return whether a text is a date; WordPress writes 0000-00-00 or the year −1 for none."""
     return bool(text) and not text.startswith("0000") and "-0001" not in text
 
 
 def _moment_to_come(item):
-    """The first date of an item, as it is written there, if it is still to come; else "".
+    """Return the first future date of an item, as written; else "".
 
-    post_date is by the clock of a site whose zone the export does not say: the same words as world time come nearest.
+    post_date is local time of a site whose zone the export does not say; it is read as UTC.
     """
     for name in ("post_date_gmt", "pubDate", "post_date"):
         text = item.get(name, "")
@@ -170,7 +170,7 @@ def _moment_to_come(item):
 
 
 class _Article:
-    """One post or page on its way to a record."""
+    """One post or page that becomes a record."""
 
     def __init__(self, item, site):
         self.item = item
@@ -217,7 +217,7 @@ class _Article:
     # What WordPress says under its own names
 
     def _values(self):
-        """{key: value} of what a mapping file can speak of: parts of the item, its terms, its post meta."""
+        """Return {key: value} of what a mapping file can name: parts of the item, its terms, its post meta."""
         item = self.item
         values = {key: item[key] for key in ("post_name", "link", "post_modified") if item.get(key)}
         if item.get("post_type", "post") != "post":
@@ -238,7 +238,7 @@ class _Article:
         return values
 
     def _terms(self):
-        """{taxonomy: [name, …]}. Before version 1.1 tags were called "tag", and terms came a second time unnamed."""
+        """Return {taxonomy: [name, …]}. Before version 1.1 tags were "tag", and terms came twice, once unnamed."""
         terms = {}
         named = any(domain for domain, _, _ in self.item["terms"])
         for domain, nicename, name in self.item["terms"]:
@@ -255,7 +255,7 @@ class _Article:
         return {domain: names for domain, names in terms.items() if names}
 
     def _meta(self):
-        """{key: value} of the post meta; a key that came several times has a list."""
+        """Return {key: value} of the post meta; a repeated key has a list."""
         meta = {}
         for key, text in self.item["meta"]:
             if not key.startswith(_CACHED):
@@ -273,7 +273,7 @@ class _Article:
             return text
 
     def _identity(self):
-        """Site and number; where an old export has no number, what else is never twice."""
+        """Return site and number; without a number in an old export, another unique value."""
         item = self.item
         where = self.site.name
         identity = self.fields.identity or item.get("post_id", "").strip()
@@ -288,7 +288,7 @@ class _Article:
         return f"wordpress:{where}:{identity}"
 
     def _published(self):
-        """The day by the site's own clock; the next best where that says nothing."""
+        """Return the day by the site's own clock, or the next best."""
         for name in ("post_date", "post_date_gmt", "pubDate"):
             text = self.item.get(name, "")
             if _is_date(text):
@@ -317,7 +317,7 @@ class _Article:
         return title
 
     def _addresses(self):
-        """Slugs and paths that led to it before."""
+        """Add its former slugs and paths."""
         paths, page = [], former_path(self.fields.address)
         for address in filter(None, [self.fields.address, *self.fields.aliases]):
             if address.startswith(("http://", "https://", "/")):
@@ -358,7 +358,7 @@ class _Article:
         return _REUSED.sub(words_of, content)
 
     def _known_of_image(self, element):
-        """What the attachment of an `img` says: alt, caption, address."""
+        """Return what the attachment of an `img` says: alt, caption, address."""
         match = _PICTURE_CLASS.search(element.attributes.get("class", ""))
         identity = match[1] if match else element.attributes.get("data-id", "")
         attachment = self.site.spool.attachment(identity=identity) if identity else None
@@ -371,7 +371,7 @@ class _Article:
         return {"alt": attachment["alt"], "caption": html_to_text(attachment["caption"]), "url": attachment["url"]}
 
     def _with_pictures(self, markdown):
-        """The Markdown with the featured image before it; pictures of galleries and others of its own follow it."""
+        """Return the Markdown with the featured image first; gallery and other own images follow it."""
         featured = next((value for key, value in self.item["meta"] if key == "_thumbnail_id"), "").strip()
         attachment = self.site.spool.attachment(identity=featured) if featured else None
         if attachment and (number := self._add_attachment(attachment)):
@@ -400,7 +400,7 @@ class _Article:
         return self.site.spool.attachments_of(identity, 4 * MAX_IMAGES) if identity not in ("", "0") else []
 
     def _add_attachment(self, attachment):
-        """The number of the image that an attachment becomes; 0 if it is among the images or is no picture."""
+        """Return the number of the image that an attachment becomes; 0 if it is one already or none."""
         url = self._absolute(attachment["url"])
         # What has no ending may be a picture nevertheless, such as those of picture services.
         name = _parts(url).path.lower().rpartition("/")[2]
@@ -428,7 +428,7 @@ class _Article:
         return url if url.startswith(("http://", "https://")) and url.isprintable() else ""
 
     def _other_attachments(self):
-        """Attachments of the post that are no images of it: documents, sounds, films."""
+        """Return attachments that are not images of the post: documents, sounds, films."""
         names = {_plain_name(image["url"]) for image in self.images}
         return [
             {key: html_to_text(attachment[key]) if key != "url" else attachment[key]
@@ -439,7 +439,7 @@ class _Article:
 
 
 def _parts(address):
-    """The parts of an address; none if it is none, as people type them."""
+    """Return the parts of an address; empty ones for invalid addresses, as people type them."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -447,19 +447,19 @@ def _parts(address):
 
 
 def _bare(address):
-    """An address without scheme, "www." and final slash, in small letters."""
+    """Return an address without scheme, "www." and final slash, in lower case."""
     parts = _parts(address)
     return f"{parts.netloc.lower().removeprefix('www.')}{parts.path.rstrip('/')}"
 
 
 def _slug(text):
-    """The address that a post had, as far as ours can be the same."""
+    """Return the slug that a post had, as far as ours can be the same."""
     text = re.sub(r"\.(?:html?|php|aspx?)$", "", unquote(text).strip("/ ").rpartition("/")[2])
     return re.sub("[-_]+", "-", slugify(text)).strip("-")[:200].strip("-")
 
 
 def _plain_name(url):
-    """The name of a picture without the size that WordPress puts into it."""
+    """Return the file name of an image without the size that WordPress adds."""
     return _SIZE.sub("", unquote(_parts(url).path).rpartition("/")[2].lower())
 
 
@@ -468,7 +468,7 @@ def _attributes(text):
 
 
 def _between(content, opening, made):
-    """`content` with every [opening …]…[/opening] as what made(attributes, inside) gives."""
+    """Return `content` with every [opening …]…[/opening] replaced by made(attributes, inside)."""
     parts, place = [], 0
     while match := opening.search(content, place):
         closing = re.compile(rf"\[/{match[1]}\]", re.IGNORECASE).search(content, match.end())
@@ -480,7 +480,7 @@ def _between(content, opening, made):
 
 
 def _captions_as_figures(content):
-    """[caption]<img> words[/caption], as the classic editor writes a picture, as the figure that it shows."""
+    """Return `content` with [caption]<img> words[/caption] of the classic editor as figures."""
 
     def figure(attributes, inside):
         picture = _PICTURE_END.search(inside)
@@ -492,7 +492,7 @@ def _captions_as_figures(content):
 
 
 def _code_as_code(content):
-    """[code language="php"]…[/code] as the block of code that it shows; its angle brackets are its own."""
+    """Return `content` with [code language="php"]…[/code] as code blocks with literal angle brackets."""
 
     def code(attributes, inside):
         language = attributes.get("language") or attributes.get("lang") or ""

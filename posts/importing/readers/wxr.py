@@ -1,9 +1,10 @@
-"""WordPress exports: WXR, which is RSS 2.0 with elements of WordPress's own, in all its versions (1.0 to 1.2 and what
-may follow; https://developer.wordpress.org/advanced-administration/wordpress/import/).
+"""WordPress exports: WXR, RSS 2.0 with WordPress's own elements, in all versions (1.0 to 1.2 and later).
 
-The source is read once, to its end, before the first row is given: a file that is broken anywhere brings nothing in,
-and what an article needs from elsewhere in the file (its pictures, its authors' names) is known by then. What is needed
-of each item waits, packed, in a temporary file. Comments, passwords and mail addresses do not even get there.
+See https://developer.wordpress.org/advanced-administration/wordpress/import/.
+
+The source is read to its end before the first row: a file that is broken anywhere brings nothing in, and what an
+article needs from elsewhere in the file (images, authors' names) is known by then. The needed parts of each item
+wait, compressed, in a temporary file. Comments, passwords and mail addresses never get there.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ _LONG = ("content:encoded", "excerpt:encoded", "dc:creator")
 
 
 class WxrReader(Reader):
-    """A Row for each item of an export; posts and pages become records, everything else says why it does not."""
+    """Yields a Row for each item of an export: posts and pages as records, everything else skipped with a reason."""
 
     format = "wxr"
     label = "WordPress (WXR)"
@@ -70,7 +71,7 @@ class WxrReader(Reader):
         return None if is_stated else self._site.name if self._site else ""
 
     def position(self):
-        """The whole source is read before the first row: how far it is, the rows say."""
+        """Return the progress by rows, because the whole source is read before the first one."""
         return int(self._share * (self.source.size or 0))
 
     def rows(self):
@@ -99,11 +100,11 @@ class WxrReader(Reader):
 
 
 class _Refused(Exception):
-    """The source is no export that can be read; the message is the end of a sentence."""
+    """The source is not an export that can be read; the message is the end of a sentence."""
 
 
 class _Export:
-    """One pass over an export: items go into the spool as they end; the rest is small."""
+    """One pass over an export: finished items go to the spool; the rest is small."""
 
     def __init__(self, name, stream, spool):
         self.name = name
@@ -126,7 +127,7 @@ class _Export:
         parser.CharacterDataHandler = self._characters
 
     def read(self):
-        """({name: text} of the channel, {login: name} of its authors). Raises SourceUnreadable."""
+        """Return ({name: text} of the channel, {login: name} of its authors). Raises SourceUnreadable."""
         try:
             given = 0
             while piece := self.stream.read(READ_BYTES):
@@ -153,7 +154,7 @@ class _Export:
         raise SourceUnreadable(f"{message} Nothing of it was imported. Mend it there, or export it again.")
 
     def _line(self, number=None):
-        """The line of the file that the parser is at, or `number` as it counts them."""
+        """Return the line in the file for the parser's position, or for its line `number`."""
         return (number or self.parser.CurrentLineNumber) + self.repairs.lines
 
     def _doctype(self, name, system_id, public_id, has_internal_subset):
@@ -276,7 +277,7 @@ class _Export:
             item.setdefault(_OF_ITEM[name], text if name.endswith(":encoded") else text.strip())
 
     def _short(self, name):
-        """`wp:post_id` for the full name of an element, whatever version and prefix the file has."""
+        """Return `wp:post_id` for the full name of an element, for any version and prefix."""
         short = self.names.get(name)
         if short is None:
             address, _, local = name.rpartition(" ")
@@ -289,7 +290,7 @@ class _Export:
 
 
 class _Spool(contextlib.AbstractContextManager):
-    """The items of an export in a temporary file, and what other items are asked about: pictures, reusable blocks."""
+    """The items of an export in a temporary file, with an index of images and reusable blocks."""
 
     def __init__(self):
         # Without a name SQLite takes a file that is gone with the process, however that ends.
@@ -328,17 +329,17 @@ class _Spool(contextlib.AbstractContextManager):
             self._database.execute("INSERT OR IGNORE INTO block VALUES (?, ?)", (identity, item.get("content", "")))
 
     def items(self):
-        """Every item, in the order of the file."""
+        """Yield every item, in the order of the file."""
         for (packed,) in self._database.execute("SELECT packed FROM item ORDER BY number"):
             yield json.loads(zlib.decompress(packed))
 
     def attachment(self, *, identity="", url=""):
-        """{id, url, title, caption, alt} of an attachment by its number or else its address, or None."""
+        """Return {id, url, title, caption, alt} of an attachment by number or else by address, or None."""
         column, value = ("id", identity) if identity else ("url", url)
         return next(self._attachments(f"{column} = ? ORDER BY rowid LIMIT 1", value), None)
 
     def attachments_of(self, parent, limit):
-        """The first attachments that were uploaded to a post."""
+        """Return the first attachments uploaded to a post."""
         return list(self._attachments(f"parent = ? ORDER BY rowid LIMIT {int(limit)}", parent))
 
     def _attachments(self, condition, value):
@@ -347,7 +348,7 @@ class _Spool(contextlib.AbstractContextManager):
             yield {"id": identity, "url": url, **json.loads(said)}
 
     def block(self, identity):
-        """The content of a reusable block, or ""."""
+        """Return the content of a reusable block, or ""."""
         found = self._database.execute("SELECT content FROM block WHERE id = ?", (identity,)).fetchone()
         return found[0] if found else ""
 

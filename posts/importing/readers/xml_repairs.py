@@ -1,8 +1,8 @@
-"""What programs write into XML and XML forbids, put right before a parser reads it, in pieces and in flat memory.
+"""Repairs what programs write into XML although XML forbids it, in pieces and with flat memory, before parsing.
 
-Exports of WordPress are made by joining texts. What people pasted from a word processor brings control characters;
-plugins write names of HTML (`&nbsp;`), bare `&` and numbers of characters that do not exist. WordPress's own importer
-takes such files. What XML allows is https://www.w3.org/TR/xml/#charsets and #sec-predefined-ent.
+WordPress makes exports by joining texts. Pasted text brings control characters; plugins write HTML names (`&nbsp;`),
+bare `&` and numbers of characters that do not exist. WordPress's own importer accepts such files. XML's rules:
+https://www.w3.org/TR/xml/#charsets and #sec-predefined-ent.
 """
 
 import re
@@ -26,10 +26,10 @@ _CLOSING = {b"<![CDATA[": b"]]>", b"<!--": b"-->"}
 
 
 class XmlRepairs:
-    """Takes the bytes of a file in pieces and gives those that a parser takes.
+    """Takes the bytes of a file in pieces and returns those that a parser accepts.
 
-    removed and replaced: places, counted in the bytes that were given, of characters that were left out and of signs
-    that were written otherwise; whoever asks takes them off. lines: how many lines were left out at the beginning.
+    removed and replaced: positions, in the returned bytes, of removed and rewritten characters; the caller removes
+    them. lines: how many lines were removed at the beginning.
     """
 
     def __init__(self):
@@ -38,7 +38,7 @@ class XmlRepairs:
         self._is_utf_8 = self._passes = None
 
     def feed(self, piece, *, is_last=False):
-        """The bytes to give to the parser now."""
+        """Return the bytes to give to the parser now."""
         data = self._rest + piece
         if self._passes is None:
             data = self._begin(data)
@@ -61,7 +61,7 @@ class XmlRepairs:
         return b"".join(parts)
 
     def taken(self, until):
-        """(characters that were left out, signs that were replaced) before the byte `until`, each told once."""
+        """Return (removed characters, replaced characters) before the byte `until`, each reported once."""
         return tuple(self._count(places, until) for places in (self.removed, self.replaced))
 
     def _count(self, places, until):
@@ -72,8 +72,10 @@ class XmlRepairs:
         return count
 
     def _begin(self, data):
-        """Look at the first bytes: what they are written in, and what stands before the declaration, where nothing may:
-        blank lines of a theme, or what PHP warned of."""
+        """Inspect the first bytes: their encoding, and forbidden text before the XML declaration.
+
+        Such text is blank lines of a theme, or a warning from PHP.
+        """
         self._passes = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]
         declared = re.search(rb"""^[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})""", data[:300])
         self._is_utf_8 = declared is None or declared[1].lower() in (b"utf-8", b"utf8")
@@ -84,7 +86,7 @@ class XmlRepairs:
         return data
 
     def _end_of_part(self, data, place, is_last):
-        """(where the part that begins at `place` ends, where the sign behind it ends; the same if none is there)."""
+        """Return (the end of the part at `place`, the end of the markup after it; the same if none)."""
         if self._inside:
             closing = _CLOSING[self._inside]
             at = data.find(closing, place)
@@ -117,7 +119,7 @@ class XmlRepairs:
         return data
 
     def _sub(self, pattern, replacement, data):
-        """pattern.sub() that lets `replacement` know at which byte of the given ones its match stands."""
+        """Apply pattern.sub(), and tell `replacement` the position of each match in the returned bytes."""
         parts, place, given = [], 0, self._given
         for match in pattern.finditer(data):
             parts.append(data[place : match.start()])
@@ -134,7 +136,7 @@ class XmlRepairs:
         return b""
 
     def _allowed(self, match, at):
-        """What stands for a sign of markup that is none here."""
+        """Return the replacement for invalid markup."""
         told = match[1] or b""
         if told.startswith(b"#"):
             number = int(told[2:-1], 16) if told[1:2] in b"xX" else int(told[1:-1])

@@ -1,4 +1,4 @@
-"""Writers put the plan of a chunk into the database in sets; one module per engine behind one interface."""
+"""Writers put the plan of a chunk into the database in sets; one module per engine with one interface."""
 
 from posts.importing.writers.postgresql import PostgreSQLWriter
 from posts.importing.writers.sqlite import SQLiteWriter
@@ -7,5 +7,5 @@ WRITERS = {"postgresql": PostgreSQLWriter, "sqlite": SQLiteWriter}
 
 
 def writer_for(connection):
-    """The writer for a database connection."""
+    """Return the writer for a database connection."""
     return WRITERS[connection.vendor](connection)

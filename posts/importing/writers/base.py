@@ -1,4 +1,4 @@
-"""What both writers share: which rows of which tables a plan means."""
+"""What both writers share: the rows of the tables that a plan means."""
 
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ from posts.review_queue.ranking import admit_new_posts, admit_posts
 
 
 class BatchWriter:
-    """Turns ChunkPlan into rows. Subclasses say how ids are taken and how sets reach the engine."""
+    """Turns a ChunkPlan into rows. Subclasses take ids and send sets to their engine."""
 
     def __init__(self, connection):
         self.connection = connection
@@ -40,8 +40,11 @@ class BatchWriter:
             self._update(Post, names, [self._refreshed(*item) for item in plan.refreshed])
 
     def _note_pages(self, plan):
-        """Say which pages show something else now. A new post has none yet, and stands in no list. Newer claims about
-        words that stay show only where nobody has approved any: readers see the others as they were approved."""
+        """Note in the change log which pages change.
+
+        A new post has no page and is in no list. Newer claims about an unchanged text show only if nobody has
+        approved it: otherwise readers see the claims of the approval.
+        """
         posts = [post for _, post, _ in plan.updated]
         are_listed = any(post.live_revision_id for post in posts)
         posts += [post for _, post in plan.refreshed if not post.live_revision_id]
@@ -49,7 +52,7 @@ class BatchWriter:
         note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):
-        """`count` primary keys that no row of `model` has or will have otherwise."""
+        """Return `count` primary keys that no other row of `model` has or will get."""
         raise NotImplementedError
 
     def insert(self, table, rows):
@@ -113,7 +116,7 @@ class BatchWriter:
         admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
 
     def _insert_holds(self, pairs):
-        """pairs: (post id, Holds)."""
+        """Insert holds. pairs: (post id, Holds)."""
         PostHold.objects.bulk_create(
             PostHold(post_id=post_id, batch_id=self.batch_id, reason=hold.reason, detail=hold.detail)
             for post_id, holds in pairs
@@ -121,7 +124,7 @@ class BatchWriter:
         )
 
     def _write_holds(self, changes):
-        """Replace what sources said of posts by what they say now; what staff lifted stays lifted."""
+        """Replace the holds from sources by their current ones; what staff lifted stays lifted."""
         ids = [post.pk for post, *_ in changes]
         PostHold.objects.filter(post__in=ids, lifted_at=None).delete()
         lifted = set(PostHold.objects.filter(post__in=ids).values_list("post_id", "reason"))
@@ -144,8 +147,11 @@ class BatchWriter:
         admit_posts([post.pk for _, post, _ in updated])
 
     def write_restored(self, restored, *, by, why):
-        """Make earlier texts the heads of their posts again; restored: (Post, Revision, id of the import that the post
-        counts to). Return the ids of the new revisions. The caller holds the posts' locks and the transaction."""
+        """Make earlier texts the heads of their posts again; return the ids of the new revisions.
+
+        restored: (Post, Revision, id of the import that the post then belongs to). The caller holds the posts' locks
+        and the transaction.
+        """
         self.now = timezone.now()
         revision_ids = list(self.take_ids(Revision, len(restored)))
         posts, revisions, children = [], [], []
@@ -189,14 +195,14 @@ class BatchWriter:
         return revision_ids
 
     def _insert_heads(self, posts, revisions):
-        """Insert the new heads of `posts`; older texts that nobody decided on are superseded by them."""
+        """Insert the new heads of `posts`; they supersede older texts without a decision."""
         Revision.objects.filter(pk__in=[post.head_revision_id for post in posts], status__in=Revision.UNDECIDED).update(
             status=Revision.Status.SUPERSEDED
         )
         self._insert(Revision, revisions)
 
     def _replace_children(self, pairs):
-        """pairs: (post id, RecordRows)."""
+        """Replace images and checklist items. pairs: (post id, RecordRows)."""
         ids = [post_id for post_id, _ in pairs]
         # In bulk and without reading them first: nothing hangs on a child.
         for model in (ImageSource, ChecklistItem):
@@ -230,7 +236,7 @@ class BatchWriter:
         }
 
     def _insert_children(self, pairs):
-        """pairs: (post id, RecordRows)."""
+        """Insert images and checklist items. pairs: (post id, RecordRows)."""
         for model, kind in CHILDREN:
             if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]:
                 self.insert(Table(model, self.connection, child_columns(model)), rows)
@@ -249,7 +255,7 @@ class BatchWriter:
         )
 
     def _refreshed(self, incoming, post):
-        """Claims and counts of a text that stays as it is."""
+        """Return the columns for new claims and counts of an unchanged text."""
         claim = incoming.record.get("flags", {}).get("needs_human_review")
         flags = {key: value for key, value in post.flags.items() if key != "needs_human_review"}
         return {

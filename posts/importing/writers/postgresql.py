@@ -2,7 +2,7 @@ from posts.importing.writers.base import BatchWriter
 
 
 class PostgreSQLWriter(BatchWriter):
-    """COPY straight into the tables for new rows, COPY into a staging table and one UPDATE for changed ones."""
+    """Uses COPY into the tables for new rows, and COPY into a staging table and one UPDATE for changed ones."""
 
     def take_ids(self, model, count):
         with self.connection.cursor() as cursor:

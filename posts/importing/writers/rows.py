@@ -1,4 +1,4 @@
-"""The rows that a record means, ready for the driver but for the ids; made while the database works on other rows."""
+"""The rows of a record without ids, ready for the driver; made while the database works on other rows."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -14,7 +14,7 @@ from posts.models.post import post_columns
 
 
 class Table:
-    """The concrete columns of a model, ready to take rows given as dicts of attribute → Python value."""
+    """The concrete columns of a model; it takes rows as dicts of attribute → Python value."""
 
     def __init__(self, model, connection, names=None):
         fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
@@ -25,7 +25,7 @@ class Table:
         self._preparations = [(at, prepare) for at, prepare in preparations if prepare]
 
     def rows(self, values):
-        """Tuples in the order of `columns`, as the driver takes them."""
+        """Return tuples in the order of `columns`, ready for the driver."""
         if not self._preparations:
             return [self._take(row) for row in values]
         rows = [list(self._take(row)) for row in values]
@@ -36,7 +36,7 @@ class Table:
 
 
 def _preparation(field, connection):
-    """What makes a value of `field` ready for the driver; None: it is ready as it is (text, numbers, yes and no)."""
+    """Return the function that prepares a value of `field` for the driver; None if it needs none."""
     if isinstance(field, OrderedJSONField):
         return _json_text
     if isinstance(field, DateField):  # and DateTimeField
@@ -46,7 +46,7 @@ def _preparation(field, connection):
 
 
 def _json_text(value):
-    """The text that OrderedJSONField stores; most of these columns are empty, and the rest must be quick."""
+    """Return the text that OrderedJSONField stores, fast: most of these columns are empty."""
     if type(value) is str:  # by RecordRows
         return value
     if not value:
@@ -56,8 +56,11 @@ def _json_text(value):
 
 @dataclass(slots=True)
 class RecordRows:
-    """What a canonical record dict is in columns: `post` those of Post, `images` and `items` tuples of what follows
-    the post in child_columns, `snapshot` that of its revision. All JSON is text already."""
+    """A canonical record dict as columns, with all JSON as text.
+
+    post: columns of Post. images and items: tuples of what follows the post in child_columns(). snapshot: that of its
+    revision.
+    """
 
     post: dict
     images: list
@@ -86,7 +89,7 @@ CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
 
 @cache
 def child_columns(model):
-    """The columns of a row that hangs on a post, in the order of the model: the post, then the others."""
+    """Return the columns of a child of a post, in the order of the model: the post first."""
     return [field.attname for field in model._meta.concrete_fields if not field.primary_key]
 
 

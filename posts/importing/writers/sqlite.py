@@ -7,7 +7,7 @@ VALUES_OF_A_STATEMENT = 900
 
 
 class SQLiteWriter(BatchWriter):
-    """Prepared statements over many rows. The caller's transaction holds the write lock from its start."""
+    """Uses prepared statements for many rows. The caller's transaction holds the write lock from its start."""
 
     def take_ids(self, model, count):
         with self.connection.cursor() as cursor:
