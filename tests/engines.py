@@ -9,12 +9,12 @@ DATABASE_FIXTURES = {"db", "transactional_db", "sites"}
 def depends_on_engine(item: pytest.Item) -> bool:
     """Return whether the engine may change the result of a test.
 
-    pytest-django lets no test without the mark or a fixture reach a database. A test that an engine skips is about an
-    engine. A test that carries the mark `once` has a database, and says of itself that any would do.
+    A test that carries the mark `once` has a database, and says of itself that any would do. A test that is skipped on an
+    engine is about engines. Of the others pytest-django lets none without the mark or a fixture reach a database.
     """
-    if item.get_closest_marker("skipif"):
-        return True
     if item.get_closest_marker("once"):
         return False
+    if item.get_closest_marker("skipif"):
+        return True
     fixtures = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(DATABASE_FIXTURES)

@@ -286,6 +286,7 @@ MAY = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("group", ["Editors", "Reviewers", "Staff", None])
 @pytest.mark.parametrize("act", MAY)
 def test_each_act_is_for_its_groups_and_by_post_only(client, act, group):

@@ -99,7 +99,7 @@ OTHER_CLAIMS = st.fixed_dictionaries(
 
 # One post for all examples: each import meets what the imports before it left.
 # (An example asks for eight pages twice, so there are fewer than of others.)
-@settings(max_examples=settings.default.max_examples // 8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings.default.max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(claims=OTHER_CLAIMS, origin=st.sampled_from(Origin))
 def test_an_import_that_changes_no_fingerprint_changes_no_byte_of_what_readers_see(client_of_posts, claims, origin):
     client, post, record = client_of_posts

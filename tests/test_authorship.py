@@ -95,6 +95,7 @@ CASES = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("origin", "is_edited", "state"), CASES)
 def test_no_surface_contradicts_what_was_declared(client, origin, is_edited, state):
     post = made(origin, is_edited=is_edited, state=state)

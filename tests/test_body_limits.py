@@ -48,6 +48,7 @@ def signed_in(group):
     return client
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("group", PEOPLE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_body_over_the_limit_is_refused_unread(group, kind):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posts.diff import changes_since_import, compare_records, default_pair
@@ -78,7 +78,6 @@ def sides(change):
     return old, new
 
 
-@settings(max_examples=150)
 @given(RECORDS, RECORDS)
 def test_two_texts_with_different_fingerprints_never_compare_as_equal(old, new):
     old, new = canonical(old), canonical(new)
@@ -90,7 +89,6 @@ def test_two_texts_with_different_fingerprints_never_compare_as_equal(old, new):
         assert comparison.is_empty and comparison.marks == []
 
 
-@settings(max_examples=150)
 @given(RECORDS, RECORDS)
 def test_both_texts_can_be_read_back_from_their_comparison(old, new):
     old, new = canonical(old), canonical(new)
@@ -280,7 +278,6 @@ def test_what_was_too_different_is_said():
     assert not compared("one two", "one three").is_capped
 
 
-@settings(max_examples=100)
 @given(RECORDS, RECORDS)
 def test_the_marked_paper_numbers_every_mark_of_the_text_and_is_whole_html(old, new):
     old, new = canonical(old), canonical(new)

@@ -234,6 +234,7 @@ FORWARDED = [
 PAGES = ["/", "/feed/", "/sitemap.xml", "/robots.txt", "/admin/login/", "/nothing", "/posts/none/", "/posts/none.json"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("host", BAD_HOSTS)
 def test_a_foreign_host_is_refused_and_named_nowhere(client, host, settings):
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
@@ -245,6 +246,7 @@ def test_a_foreign_host_is_refused_and_named_nowhere(client, host, settings):
         assert ELSEWHERE not in whole(response)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("headers", FORWARDED, ids=lambda headers: next(iter(headers)))
 def test_a_forwarded_host_changes_no_byte(client, headers, superuser):
     post = make_post(released=True)

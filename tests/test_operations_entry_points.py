@@ -117,6 +117,7 @@ GATES = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("gate", GATES)
 def test_every_door_refuses_with_the_same_words(gate, door, client):

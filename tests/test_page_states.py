@@ -27,6 +27,7 @@ def words_of(page):
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("right", ["Reviewers", "Editors"])
 def test_no_sentence_contradicts_the_badge_in_any_state(client, right):
     client.force_login(person(right))

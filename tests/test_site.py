@@ -107,6 +107,7 @@ def test_a_server_without_its_static_files_says_what_to_run(production, tmp_path
     assert "manage.py collectstatic" in ended.stderr and "Traceback" not in ended.stderr
 
 
+@pytest.mark.once
 def test_a_real_server_sends_hashed_and_compressed_files_that_caches_may_keep_for_ever(production, sites):
     production |= {"DATABASE_URL": sites.new().url}
     ended = run("manage.py", "collectstatic", "--noinput", "-v0", **production)
