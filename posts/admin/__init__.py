@@ -1,1 +1,1 @@
-"""The desk: everything that editors and reviewers reach."""
+"""The admin: everything that editors, reviewers and staff reach."""

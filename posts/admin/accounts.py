@@ -1,4 +1,4 @@
-"""Accounts and groups: Django's own pages, without the widgets that only some people can use."""
+"""Accounts and groups: Django's own pages, without the widgets that not everybody can use."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -9,8 +9,11 @@ admin.site.unregister([User, Group])
 
 
 class _Ticked:
-    """Groups and rights are ticked one by one: the boxes that they move between speak to nobody who doesn't see them,
-    and in a list of many a click without the right key lets go of all."""
+    """Shows groups and permissions as check boxes.
+
+    The default pair of boxes is unusable for screen readers, and a click without the right key loses the whole
+    selection.
+    """
 
     filter_horizontal = ()
 
@@ -27,11 +30,11 @@ class _Ticked:
 
 @admin.register(User)
 class UsersAdmin(_Ticked, UserAdmin):
-    """The two moments are facts that the site writes down; as fields they are pairs of which neither has a name."""
+    """Shows the two timestamps as text. The site writes them; as fields they are pairs of unlabelled inputs."""
 
     readonly_fields = ("last_login", "date_joined")
 
 
 @admin.register(Group)
 class GroupsAdmin(_Ticked, GroupAdmin):
-    """Rights of a group, ticked as those of an account."""
+    """Shows the permissions of a group as check boxes, like those of an account."""

@@ -1,4 +1,4 @@
-"""The audit trail on the desk: a list to filter and to take along."""
+"""The audit trail in the admin: a list with filters and a download."""
 
 from django.contrib import admin
 
@@ -13,7 +13,7 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request, model_admin):
-        """The actions that have entries and that this person may see."""
+        """Return the actions with entries that this person may see."""
         hidden = () if request.user.has_perm("posts.export_posts") else ACCOUNT_ACTIONS
         return [(action, words_of_action(action)) for action in AuditEntry.objects.actions() if action not in hidden]
 
@@ -43,7 +43,7 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request):
-        """The entries that this person may see, in the list, in the download and one by one."""
+        """Return the entries that this person may see, for the list, the download and each page."""
         return super().get_queryset(request).visible_to(request.user)
 
     @admin.display(description="Action")

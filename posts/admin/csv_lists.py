@@ -9,29 +9,29 @@ from posts.export.records import in_chunks
 
 
 class CSVList:
-    """Adds `csv/` to a ModelAdmin: what the filters of its list match, streamed. `csv_columns`: [(heading, lookup)]."""
+    """Adds `csv/` to a ModelAdmin: a streamed download of the filtered list. `csv_columns`: [(heading, lookup)]."""
 
     csv_columns = ()
     change_list_template = "admin/posts/csv_list.html"
 
     def get_urls(self):
-        """Adds the address of the download."""
+        """Add the address of the download."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_csv"
         return [path("csv/", self.admin_site.admin_view(self.csv_view), name=name), *super().get_urls()]
 
     def changelist_view(self, request, extra_context=None):
-        """Says where the download of this very selection is."""
+        """Add the address of the download for the current filters."""
         if self.has_export_permission(request):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_csv"
             extra_context = {"csv_url_name": name, **(extra_context or {})}
         return super().changelist_view(request, extra_context)
 
     def has_export_permission(self, request):
-        """Whether this person may download what the list shows."""
+        """Return whether this person may download what the list shows."""
         return request.user.has_perm("posts.export_posts")
 
     def csv_view(self, request):
-        """The rows that the list's filters match, as CSV, oldest first so that a later download only grows."""
+        """Return the filtered rows as CSV, oldest first, so that later downloads only grow."""
         if not (self.has_view_permission(request) and self.has_export_permission(request)):
             raise PermissionDenied
         try:

@@ -32,7 +32,7 @@ admin.site.unregister(DBTaskResult)
 
 
 def state_badge(run):
-    """The state of a run as a sign and a word in a box."""
+    """Return the state of a run as an icon and a word in a box."""
     kind, sign = BADGES[run.state]
     return format_html(
         '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>', kind, sign, run.state
@@ -40,7 +40,7 @@ def state_badge(run):
 
 
 def period_words(every):
-    """A timedelta in words: every day, every 15 minutes; nothing for None."""
+    """Return a timedelta in words: every day, every 15 minutes; "" for None."""
     if every is None:
         return ""
     seconds = int(every.total_seconds())
@@ -50,13 +50,13 @@ def period_words(every):
 
 
 def argument_words(run):
-    """The arguments of a run in one line."""
+    """Return the arguments of a run in one line."""
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.arguments.items())
 
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    """One page: every registered job, what it did last, what it does next, and the newest runs."""
+    """One page: every registered job with its last and next run, and the newest runs."""
 
     def get_urls(self):
         return [
@@ -65,7 +65,7 @@ class JobAdmin(ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request, extra_context=None):
-        """The page of jobs."""
+        """Show the page of jobs."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
@@ -99,7 +99,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @method_decorator(require_POST)
     def start_view(self, request):
-        """Start the job that the field `job` names, or repeat the run whose id stands in `run`."""
+        """Start the job in the field `job`, or repeat the run whose id is in `run`."""
         try:
             if "run" in request.POST:
                 started = repeat_run(self._run(request.POST["run"]), by=request.user)
@@ -120,7 +120,7 @@ class JobAdmin(ReadOnlyAdmin):
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
-    """All runs that are still kept."""
+    """All stored runs."""
 
     list_display = ["requested_at", "job_name", "badge", "attempt", "argument_line", "error", "requested_by"]
     list_filter = ["task__status", "job_name"]

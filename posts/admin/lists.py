@@ -1,4 +1,4 @@
-"""What every list of the desk shares: counting with an end, the badge of a review state, numbers in addresses."""
+"""What every list of the admin shares: capped counts, status badges, numbers in addresses."""
 
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
@@ -21,7 +21,7 @@ SIGNS = {
 
 
 def status_badge(revision):
-    """The review state as a sign and a word in a box; never as a colour alone."""
+    """Return the review status as an icon and a word in a box, never as a colour alone."""
     return format_html(
         '<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>',
         revision.status.replace("_", "-"),
@@ -31,23 +31,23 @@ def status_badge(revision):
 
 
 def number_in(text, *, most=MAX_ID):
-    """The whole number that `text` is (0 to `most`, ASCII digits only), or None."""
+    """Return the whole number in `text` (0 to `most`, ASCII digits only), or None."""
     text = str(text)
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     return int(text) if is_number and int(text) <= most else None
 
 
 def typed_text(request, name, *, most=500):
-    """A text that came with a form, `most` characters at the most, without NUL, which PostgreSQL takes in no text."""
+    """Return a text from a form, at most `most` characters, without NUL, which PostgreSQL can't store."""
     return request.POST.get(name, "").replace("\x00", "").strip()[:most]
 
 
 class CappedPaginator(Paginator):
-    """Counts COUNT_LIMIT rows at the most: a COUNT over a million rows on every visit helps nobody."""
+    """Counts at most COUNT_LIMIT rows: counting a million rows on every visit helps nobody."""
 
     @cached_property
     def count(self):
-        """How many rows there are, COUNT_LIMIT if there are more."""
+        """The number of rows, at most COUNT_LIMIT."""
         return min(self._rows_up_to_limit, COUNT_LIMIT)
 
     @property
@@ -61,15 +61,17 @@ class CappedPaginator(Paginator):
 
 
 class SaneLookups:
-    """An address may narrow a list by any column of its own, but not by a pattern: a broken one is an error of the
-    database, a clever one keeps it busy for minutes."""
+    """Allows filters of an address by column, but not by pattern.
+
+    An invalid pattern is a database error, and a malicious one keeps the database busy for minutes.
+    """
 
     def lookup_allowed(self, lookup, value, request):
-        """False for patterns, which Django then answers with 400."""
+        """Return False for patterns; Django then answers 400."""
         return not lookup.endswith(("__regex", "__iregex")) and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request, extra_context=None):
-        """Refuses a NUL in the address with 400: PostgreSQL takes none, not even to look for."""
+        """Refuse a NUL in the address with 400: PostgreSQL can't even search for it."""
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains a NUL character.")
         return super().changelist_view(request, extra_context)

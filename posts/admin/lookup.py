@@ -1,4 +1,4 @@
-"""From an address of the desk to its post."""
+"""Finds the post of an admin address."""
 
 from django.db.models import OuterRef
 from django.http import Http404
@@ -8,7 +8,7 @@ from posts.models import Post
 
 
 def find_post(object_id):
-    """The post of an address, with its texts; Http404 for whatever is no number of one ("123abc", "-1", 2**63)."""
+    """Return the post of an address, with its texts; Http404 for an invalid key ("123abc", "-1", 2**63)."""
     number = number_in(object_id)
     posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about=OuterRef("head_revision__fingerprint"))
     posts = posts.select_related("first_batch", "head_revision__author")

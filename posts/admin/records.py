@@ -1,4 +1,4 @@
-"""The other records of the desk: to read, to filter, never to change by hand."""
+"""The other records in the admin: to read and filter, never to change by hand."""
 
 import json
 
@@ -29,7 +29,7 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
         return False
 
     def get_queryset(self, request):
-        """Without the long texts that a list does not show."""
+        """Return rows without long texts that a list does not show."""
         rows = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name.endswith("_changelist")
         return rows.defer(*self.deferred) if is_list and self.deferred else rows
@@ -38,7 +38,7 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
 
     @admin.display(description="Post")
     def post_link(self, row):
-        """The post that the row is about, as a link to its page on the desk."""
+        """Return a link to the admin page of the row's post."""
         post = getattr(row, "post", None) or getattr(getattr(row, "revision", None), "post", None)
         if post is None:
             return "–"
@@ -64,7 +64,7 @@ class RevisionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Snapshot")
     def snapshot_shown(self, revision):
-        """The record as it was hashed, read-only."""
+        """Return the record as it was hashed, read-only."""
         text = json.dumps(revision.snapshot, ensure_ascii=False, indent=2)
         return format_html('<pre class="snapshot" tabindex="0" role="region" aria-label="Snapshot">{}</pre>', text)
 
@@ -85,7 +85,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Checklist confirmed")
     def confirmed(self, review):
-        """The points of the checklist that the reviewer confirmed."""
+        """Return the checklist items that the reviewer confirmed."""
         return "; ".join(review.ticks) or "–"
 
     @admin.display(description="Version")

@@ -1,4 +1,4 @@
-"""Django's admin as AlphaNode's desk: the frame around every page, and the first page."""
+"""Django's admin as AlphaNode's admin: the frame around every page, and the dashboard."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,10 @@ from posts.review_queue.counts import short_count, waiting_count
 
 @dataclass(frozen=True)
 class NavItem:
-    """A place of the header: `name` of its address; it is also where every address is whose name starts with `prefix`,
-    or with one of them."""
+    """An item of the navigation.
+
+    name: of its address. prefix: it is current for every address whose name starts with this, or with one of these.
+    """
 
     label: str
     name: str
@@ -32,18 +34,18 @@ PLACES = (
 
 
 class AlphaNodeAdminSite(admin.AdminSite):
-    """The desk. It has no side bar: the places of the header lead everywhere."""
+    """The admin. It has no side bar: the navigation leads everywhere."""
 
     site_header = site_title = settings.SITE_NAME
     index_title = "Desk"
     enable_nav_sidebar = False
 
     def each_context(self, request):
-        """Adds the places of the header, those that this person may enter, and the person's role."""
+        """Add the navigation items that this person may open, and the person's role."""
         return super().each_context(request) | {"places": self._nav_items(request), "person_role": self._role(request)}
 
     def get_urls(self):
-        """Before the addresses of the records: those of pages that no ModelAdmin holds."""
+        """Add the pages without a ModelAdmin before all others."""
         # Here and not above: their models can't be read before this site stands.
         from posts.admin.posts import diff, flags, releases
         from posts.admin.review import queue, screen
@@ -67,7 +69,10 @@ class AlphaNodeAdminSite(admin.AdminSite):
         ]
 
     def _count_of(self, place, request):
-        """What waits, for the queue; a page that has counted it already says so in `request.waiting_count`."""
+        """Return the number of pending posts for the queue.
+
+        A page that has counted them already stores it in `request.waiting_count`.
+        """
         if place.name != "queue":
             return ""
         count = getattr(request, "waiting_count", None)
@@ -82,7 +87,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         return ", ".join(request.user.groups.values_list("name", flat=True))
 
     def index(self, request, extra_context=None):
-        """The desk: what waits, what came in, what went out."""
+        """Show the dashboard."""
         # Its modules use this site's records, which are registered once the site stands.
         from posts.admin.dashboard.dashboard import dashboard_context
 

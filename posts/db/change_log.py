@@ -29,17 +29,17 @@ _HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 
 
 def post_key(pk):
-    """The key of all that pages show of one post."""
+    """Return the key of all that pages show of one post."""
     return f"post:{pk}"
 
 
 def stack_key(name):
-    """The key of which posts a stack has, by its name as an article says it: what stands beside an article on it."""
+    """Return the key of the posts of a stack, named as an article names it, for what is beside an article."""
     return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
 
 
 def keys_of_post(post):
-    """The keys that a page hangs on which shows `post` or a line about it."""
+    """Return the keys of a page that shows `post` or its summary."""
     return {post_key(post.pk), SWITCHES}
 
 
@@ -73,7 +73,7 @@ class Changes:
 
 
 def changes_since(position, *, limit=2000):
-    """The Changes from `position` on, in one query; `rows` is None when there are more than `limit`.
+    """Return the Changes from `position` on, in one query; `rows` is None if there are more than `limit`.
 
     While an old transaction runs, on PostgreSQL in any database of the server, the horizon stays below it, and what
     was told once is told again: the numbers of the rows say which.
@@ -94,6 +94,6 @@ def changes_since(position, *, limit=2000):
 
 
 def place_to_begin(rows=500):
-    """A position from which a new reader of the log may begin so that it reads no more than about `rows` of it."""
+    """Return a position from which a new reader of the log reads at most about `rows` of it."""
     found = PageChange.objects.order_by("-position").values_list("position", flat=True)[rows : rows + 1]
     return next(iter(found), 0)

@@ -1,5 +1,4 @@
-"""The beginning of every command of ours: words of records, files and requests are shown on a terminal, and obeyed by
-none."""
+"""The base of all our commands: words of records, files and requests never control the terminal."""
 
 from django.core.management.base import BaseCommand as DjangoCommand
 from django.core.management.base import OutputWrapper
@@ -13,8 +12,10 @@ class _Output(OutputWrapper):
 
 
 class BaseCommand(DjangoCommand):
-    """A command of Django that writes out what a terminal would take for a command, in errors as well. Files and pipes
-    get data as they are, through sys.stdout.buffer."""
+    """A Django command that escapes what a terminal would obey, in errors too.
+
+    Files and pipes get data unchanged, through sys.stdout.buffer.
+    """
 
     @property
     def stdout(self):

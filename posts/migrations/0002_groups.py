@@ -1,4 +1,4 @@
-"""The three groups of people and what each may do; permissions have to exist before they can be given."""
+"""The three groups of people and their permissions, which must exist before they can be given."""
 
 from django.contrib.auth.management import create_permissions
 from django.db import migrations

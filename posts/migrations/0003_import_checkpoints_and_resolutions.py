@@ -6,7 +6,7 @@ import posts.models.fields
 
 
 def compress_with_lz4(apps, schema_editor):
-    """Long texts packed by lz4 where the server has it: PostgreSQL's own method takes a quarter of an import's time."""
+    """Compress long texts with LZ4 if the server has it: PostgreSQL's own method slows imports by a quarter."""
     if schema_editor.connection.vendor != "postgresql" or schema_editor.connection.pg_version < 140000:
         return
     with schema_editor.connection.cursor() as cursor:
@@ -18,7 +18,7 @@ def compress_with_lz4(apps, schema_editor):
 
 
 def give_rights(apps, schema_editor):
-    """Editors and Reviewers see imports and their rows: they are the ones who can settle a conflict."""
+    """Let editors and reviewers see imports and their rows: they settle conflicts."""
     permissions = apps.get_model("auth", "Permission").objects.filter(
         content_type__app_label="posts", codename__in=["view_importbatch", "view_importissue"]
     )

@@ -1,4 +1,4 @@
-"""Everybody at the desk sees what is planned and what readers report."""
+"""All groups may see plans and reader reports."""
 
 from django.contrib.auth.management import create_permissions
 from django.db import migrations

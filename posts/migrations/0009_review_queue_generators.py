@@ -1,4 +1,4 @@
-"""Who wrote each post that is here already, taken from its payload."""
+"""Stores the generator of each existing post, from its payload."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Every stack, tool, topic… gets its place in an address; languages and levels become terms too."""
+"""Gives every term its slug; languages and levels become terms too."""
 
 import hashlib
 import re
@@ -17,8 +17,10 @@ NUMBERED = 9
 
 
 def wished_term_slug(kind, name):
-    """The slug that the name of a term asks for: C++ → c-plus-plus; of signs and letters outside of ASCII alone, the
-    word of the kind."""
+    """Return the preferred slug for the name of a term: C++ → c-plus-plus.
+
+    A name without ASCII letters and digits gets the word of its kind.
+    """
     words = re.sub(r"^\.(?=\w)", "dot ", name)
     for sign, spoken in _SPOKEN:
         words = words.replace(sign, spoken)
@@ -26,7 +28,7 @@ def wished_term_slug(kind, name):
 
 
 def _tries(kind, key, name):
-    """The addresses that a term would take, in the order of liking; the last is its alone."""
+    """Yield the slugs that a term could take, best first; the last one is unique."""
     wish = wished_term_slug(kind, name)
     digest = hashlib.sha256(key.encode()).hexdigest()
     return [
@@ -38,9 +40,9 @@ def _tries(kind, key, name):
 
 
 def free_term_slugs(names, taken):
-    """{(kind, key): slug} for new terms `names` ({(kind, key): name}), in their order.
+    """Return {(kind, key): slug} for new terms `names` ({(kind, key): name}), in their order.
 
-    taken(pairs) → those of the (kind, slug) pairs that a term has; asked once for each further choice.
+    taken(pairs) returns those of the (kind, slug) pairs that a term has; it is called once for each further choice.
     """
     tries = {term: _tries(*term, name) for term, name in names.items()}
     slugs, given, choice = {}, set(), 0

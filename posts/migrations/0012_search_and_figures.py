@@ -1,4 +1,4 @@
-"""The words of listed texts, each engine its own way; what lists walk; figures about the whole site."""
+"""Search documents of listed texts for each engine, rows for lists, and statistics about the site."""
 
 import django.db.models.deletion
 from django.db import migrations, models

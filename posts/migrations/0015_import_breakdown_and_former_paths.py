@@ -1,4 +1,4 @@
-"""What an import counts by kind and reason, and addresses of other sites among those that lead to a post."""
+"""Counts of an import by kind and reason, and addresses of other sites that redirect to a post."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""A refused row remembers that it was not public at its source, so that mending it makes nothing public."""
+"""A refused row records that its source did not publish it, so that fixing it makes nothing public."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""The pictures of each listed text, and when it changed: what the sitemap says of a page."""
+"""The images of each listed text, and its last change, for the sitemap."""
 
 import django.db.models.functions.datetime
 from django.db import migrations, models

@@ -1,5 +1,8 @@
-"""Long texts are compressed with LZ4 where the server was built with it: PostgreSQL's own way takes a fifth of the time
-of an import. Rows that are there keep theirs until they are written anew; both are read alike."""
+"""Long texts are compressed with LZ4 if the server supports it.
+
+PostgreSQL's own method takes a fifth of the time of an import. Existing rows stay as they are until they are written
+again; both can be read.
+"""
 
 from django.db import migrations
 

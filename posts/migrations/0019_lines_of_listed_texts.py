@@ -1,4 +1,4 @@
-"""What lines of lists read of each listed text; the background fills it in, and whole records stand in until then."""
+"""What summary lines need of each listed text; until the background fills it in, whole records are used."""
 
 from django.db import migrations
 

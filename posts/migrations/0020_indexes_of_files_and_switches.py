@@ -1,5 +1,7 @@
-"""Indexes that lead to the files of the sitemap and to the imports that are closed. By themselves, so that readers of a
-site that is in use wait for nothing while they are made."""
+"""Indexes for the files of the sitemap and for closed imports.
+
+They are in a migration of their own, so that readers don't wait while they are built.
+"""
 
 from django.db import migrations, models
 from django.db.models import F, Q

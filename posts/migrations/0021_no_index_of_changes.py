@@ -1,4 +1,4 @@
-"""No page reads along this index any more; the version before does without it."""
+"""Removes an index that no page uses; the previous version works without it."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Who wrote the posts of an import. Imports from before this column never said: they stay "not stated"."""
+"""Who wrote the posts of an import. Earlier imports stay "not stated"."""
 
 from django.db import migrations, models
 

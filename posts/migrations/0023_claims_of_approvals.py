@@ -1,5 +1,7 @@
-"""What a record claimed when somebody approved it. Approvals from before this column keep none: readers see the claims
-that came with the approved text, which its snapshot has."""
+"""The claims of a record at its approval.
+
+Earlier approvals store none: readers see the claims of the approved text's snapshot.
+"""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""An approval by one of several reviewers who wrote a text is kept as one in part. Only what code may write changes."""
+"""An approval by one of several reviewers who wrote a text is kept as an approval in part. No column changes."""
 
 from django.db import migrations, models
 

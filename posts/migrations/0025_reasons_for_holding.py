@@ -1,4 +1,4 @@
-"""Why posts are held. Held posts from before this table have no rows in it: their reasons were not recorded."""
+"""Why posts are held. Earlier held posts have no rows: their reasons were not recorded."""
 
 import django.db.models.deletion
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""Which import the text of a listed post is of, and lists of authors; the background fills both in for older posts."""
+"""The import of each listed text, and lists of authors; the background fills both in for older posts."""
 
 import django.db.models.deletion
 from django.db import migrations, models

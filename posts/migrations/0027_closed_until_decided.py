@@ -1,4 +1,4 @@
-"""A text that comes back after its import was rolled back stays closed to search engines until somebody decides."""
+"""A text that returns after its import was rolled back stays closed until a new individual decision."""
 
 from django.db import migrations, models
 

@@ -1,5 +1,7 @@
-"""An index that leads to the files of the sitemap, which hold a thousand posts each. The one of larger files stays for
-the version before."""
+"""An index for the files of the sitemap, which have a thousand posts each.
+
+The index for larger files stays for the previous version.
+"""
 
 from django.db import migrations, models
 from django.db.models import F

@@ -1,1 +1,1 @@
-"""Everything that a reader can reach."""
+"""Everything that readers can reach."""

@@ -2,5 +2,5 @@ from django.conf import settings
 
 
 def site(request):
-    """The site's own name and address, for every template."""
+    """Add the site's own name and address to every template."""
     return {"site_name": settings.SITE_NAME, "site_url": settings.SITE_URL, "site_contact": settings.SITE_CONTACT}

@@ -1,4 +1,4 @@
-"""What the site says about a text's making: computed from record and decisions, never typed."""
+"""What the site says about how a text was made: computed from record and decisions, never typed."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ EARLIER = {
 
 @dataclass(frozen=True)
 class Step:
-    """One mark of the trail: a square for the machine, a disc for a person; `is_done` is False where nobody was yet."""
+    """One mark of the history: a square for a machine, a disc for a person; `is_done` is False for a missing step."""
 
     name: str
     by_person: bool
@@ -29,10 +29,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """The sentence under the title (who wrote, the decision, what follows from it) and the details behind it.
+    """The sentence under the title (writer, decision, consequence) and its details.
 
-    state: "approved", "flagged" (approved, and a person was asked to look again) or "open".
-    authors: the names of the by-line; published_on: the day on which the text was first published elsewhere, or None.
+    state: "approved", "flagged" (approved, and flagged since) or "open". authors: the names of the by-line.
+    published_on: the day of first publication elsewhere, or None.
     """
 
     writing: Writing
@@ -55,7 +55,7 @@ class Disclosure:
 
     @property
     def source_type(self):
-        """The address of the IPTC's term for how the text was made, or ""."""
+        """The address of the IPTC term for how the text was made, or ""."""
         return self.writing.source_type
 
     @property
@@ -64,10 +64,10 @@ class Disclosure:
 
 
 def disclosure_of(post, revision):
-    """The Disclosure of `revision`, the text that stands at the address of `post`.
+    """Return the Disclosure of `revision`, the text at the address of `post`.
 
-    Names the day of the open flag where the post carries it as `flagged_at`, and what people said about a text that is
-    not approved where the post carries it as `last_outcome`.
+    It names the day of the open flag if the post was read with `flagged_at`, and a decision other than an approval if
+    it was read with `last_outcome`.
     """
     approval = post.live_approval if post.live_approval_id and post.live_revision_id == revision.pk else None
     decision, rest, state, ending = _decision(post, revision, approval)
@@ -87,7 +87,7 @@ def disclosure_of(post, revision):
 
 
 def _decision(post, revision, approval):
-    """(the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
+    """Return (the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
     if approval is None:
         unapproved = "End of an article that is not approved"
         if revision.status == revision.Status.CHANGES_REQUESTED:
@@ -122,7 +122,7 @@ def _decision(post, revision, approval):
 
 
 def _last_decision(post):
-    """(outcome, moment) of the newest decision about the text, as Post.objects.with_last_decision() found it."""
+    """Return (outcome, datetime) of the newest decision, from Post.objects.with_last_decision()."""
     return getattr(post, "last_outcome", None), getattr(post, "last_decided_at", None)
 
 
@@ -156,7 +156,7 @@ def _steps(post, revision, approval, writing):
 
 
 def with_own_answer(record, post):
-    """`record` as the meta box shows it: where this site asks for a person, its word stands in place of the claim."""
+    """Return `record` as the meta box shows it: this site's own request for review replaces the claim."""
     if not (post.needs_human_review and getattr(post, "flagged_at", None)):
         return record
     answer = f"yes, flagged here on {day(post.flagged_at)}"
@@ -164,7 +164,7 @@ def with_own_answer(record, post):
 
 
 def shown_revision(post, revision, claim):
-    """(values, are_ours): what the meta box says under "revision": the `claim` of the record until a decision here."""
+    """Return (values, are_ours) for "revision" in the meta box: the `claim` until there is a decision here."""
     if revision.status in revision.UNDECIDED or revision.status == revision.Status.SUPERSEDED:
         return claim, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}

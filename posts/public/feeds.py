@@ -1,4 +1,4 @@
-"""The newest articles as Atom (RFC 4287) and as JSON Feed 1.1 (jsonfeed.org), of the site and of each list."""
+"""The newest articles as Atom (RFC 4287) and JSON Feed 1.1 (jsonfeed.org), for the site and for each list."""
 
 import datetime
 import json
@@ -24,25 +24,25 @@ ABOUT = "Technical articles, each approved by a person."
 
 @public
 def feed(request):
-    """The newest listed posts of the site as Atom."""
+    """Return the newest listed posts of the site as Atom."""
     return _atom(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
 
 
 @public
 def json_feed(request):
-    """The newest listed posts of the site as JSON Feed."""
+    """Return the newest listed posts of the site as JSON Feed."""
     return _json(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
 
 
 @public
 def facet_feed(request, kinds, slug):
-    """The newest listed posts of one term as Atom."""
+    """Return the newest listed posts of one term as Atom."""
     return _of_term(_atom, request, kinds, slug)
 
 
 @public
 def facet_json_feed(request, kinds, slug):
-    """The newest listed posts of one term as JSON Feed."""
+    """Return the newest listed posts of one term as JSON Feed."""
     return _of_term(_json, request, kinds, slug)
 
 
@@ -132,13 +132,16 @@ def _json_item(post):
 
 
 def _identity(post):
-    """What a reader's program knows an article by, whatever becomes of its address."""
+    """Return the permanent id of an article in feeds, whatever its address."""
     return f"{settings.SITE_URL}/posts/{post.pk}"
 
 
 class SiteFeed(Atom1Feed):
-    """Atom as Django writes it, but for two things. Several authors have an element each. A summary is plain words here
-    (RFC 4287, 3.1.1); Django's is HTML, and would have to be escaped twice."""
+    """Django's Atom feed with two differences.
+
+    Several authors have an element each. A summary is plain text (RFC 4287, 3.1.1); Django's is HTML and would have
+    to be escaped twice.
+    """
 
     def add_item_elements(self, handler, item):
         super().add_item_elements(handler, item | {"description": None})
@@ -149,6 +152,6 @@ class SiteFeed(Atom1Feed):
             handler.endElement("author")
 
     def latest_post_date(self):
-        """The feed's own date; a feed without posts is as old as time, so that its bytes don't change by the second."""
+        """Return the feed's date; a fixed one for an empty feed, so that its bytes don't change each second."""
         dates = [item["updateddate"] for item in self.items]
         return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))

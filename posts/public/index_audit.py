@@ -1,7 +1,7 @@
-"""Asks a site, post by post, whether every surface says the same about search engines as the rule does.
+"""Compares for every post what each surface of a site says to search engines with the rule.
 
-Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the
-post in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable, and its
+Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the post
+in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable, and its
 Python twin must agree.
 """
 
@@ -28,7 +28,7 @@ TERMS_ASKED = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What an address answered. headers: name in small letters → value."""
+    """The answer of an address. headers: lower-case name → value."""
 
     status: int
     headers: dict
@@ -37,17 +37,17 @@ class Answer:
 
 @dataclass
 class Report:
-    """How many posts were looked at, and each mismatch as (address, words)."""
+    """How many posts were checked, and each mismatch as (address, words)."""
 
     posts: int = 0
     mismatches: list = field(default_factory=list)
 
 
 def audit_indexing(fetch):
-    """Compare every post of the database with what a site answers; return the Report.
+    """Compare every post of the database with the answers of a site; return the Report.
 
-    fetch(path) → Answer, without following redirects. A post that seems wrong is read and asked for once more: it
-    may have changed between the two looks.
+    fetch(path) returns an Answer, without following redirects. A post that seems wrong is read and fetched again,
+    because it may have changed between the two.
     """
     report = Report()
     named = _named_posts(fetch, report)
@@ -70,7 +70,7 @@ def audit_indexing(fetch):
 
 
 def _chunks(posts):
-    """Lists of CHUNK posts by key: a query that stays open would hold all texts of the site on the server's disk."""
+    """Yield lists of CHUNK posts by key: a long-lived query would hold all texts of the site on the server's disk."""
     last = 0
     while chunk := list(posts.filter(pk__gt=last)[:CHUNK]):
         yield chunk
@@ -78,7 +78,7 @@ def _chunks(posts):
 
 
 def _problems(post, is_listed, fetch, named):
-    """Every mismatch of one post, in words."""
+    """Return every mismatch of one post, in words."""
     problems = []
     if post.is_indexable is not is_listed:
         problems.append(f"the Python rule says {_word(post.is_indexable)}, the SQL rule {_word(is_listed)}")
@@ -104,7 +104,7 @@ def _problems(post, is_listed, fetch, named):
 
 
 def _json_ld_problems(page, is_listed):
-    """A person's review is claimed of listed texts, whole, and of no others."""
+    """Return mismatches of JSON-LD: exactly the listed texts claim a person's review, and completely."""
     claimed = page.claimed_reviews()
     if None in claimed:
         return ["JSON-LD is not valid JSON"]
@@ -138,7 +138,7 @@ def _json_says_indexable(answer):
 
 
 def _named_posts(fetch, report):
-    """{slug: {surface}} of every post that the sitemap, a feed, the API or a list names."""
+    """Return {slug: {surface}} of every post that the sitemap, a feed, the API or a list names."""
     named = {}
     for path in _sitemap_paths(fetch, reverse("posts:sitemap"), report):
         _name(named, path, "the sitemap")
@@ -160,8 +160,10 @@ def _named_posts(fetch, report):
 
 
 def _list_addresses():
-    """(address, whether search engines may keep it) of every list's first page; of terms, the most used of each kind
-    and those around the number from which a list may be indexed."""
+    """Yield (address, whether it is indexable) of the first page of every list.
+
+    Of terms, the most used of each kind and those around the number from which a list is indexable.
+    """
     is_any = Post.objects.indexable().exists()
     yield reverse("posts:home"), settings.INDEXING
     yield reverse("posts:how"), settings.INDEXING
@@ -185,7 +187,7 @@ def _name(named, path, surface):
 
 
 def _tree(answer, address, report):
-    """The root of an XML answer, or None, which is a mismatch of its own."""
+    """Return the root of an XML answer, or None, which is also a mismatch."""
     try:
         # Our own site's files, or those of the site that the operator named.
         return ElementTree.fromstring(answer.body)  # noqa: S314
@@ -215,7 +217,7 @@ def _links_of_feed(answer, report):
 
 
 def _links_of_json(fetch, address, report):
-    """The paths that a JSON feed or a list of the API names, over all its pages."""
+    """Yield the paths that a JSON feed or a list of the API names, over all its pages."""
     while address:
         answer = fetch(address)
         try:
@@ -261,7 +263,7 @@ class _Page(HTMLParser):
             self.json_ld[-1] += data
 
     def claimed_reviews(self):
-        """The keys of JSON-LD that claim a person's review; None among them where something is no JSON."""
+        """Return the keys of JSON-LD that claim a person's review, with None for invalid JSON."""
         found = set()
         for text in self.json_ld:
             try:

@@ -1,6 +1,6 @@
-"""The templates of the public pages: Jinja2, which compiles them to Python once. The desk has Django's own.
+"""The templates of the public pages: Jinja2, which compiles them to Python once. The admin uses Django's engine.
 
-What a template may call stands here; everything else that a page shows is in the context that its view gives.
+What a template may call is here; everything else that a page shows is in the context from its view.
 """
 
 from functools import lru_cache
@@ -22,10 +22,11 @@ _PLACES = (("posts:articles",), ("posts:kind", "stacks"), ("posts:how",), ("post
 
 
 class _Compiled(Template):
-    """Whatever a record or a request holds, a page of ours holds no control character.
+    """A template whose pages contain no control character, whatever a record or a request holds.
 
-    Skips a comparison at each import, of which a page has ten: Jinja2 makes what is imported anew where the
-    importing template has globals of its own, and none here has."""
+    It skips a comparison at each import, of which a page has ten: Jinja2 renders an import again if the importing
+    template has globals of its own, and none here has.
+    """
 
     def render(self, *args, **kwargs):
         return html_text(super().render(*args, **kwargs))
@@ -35,8 +36,10 @@ class _Compiled(Template):
 
 
 class _Environment(Environment):
-    """Looks into a record by its key first: to ask a dict for an attribute that it has not takes ten times as long, and
-    a list asks two hundred times."""
+    """Looks up keys of a record before attributes.
+
+    Asking a dict for a missing attribute takes ten times as long, and a list does it two hundred times.
+    """
 
     template_class = _Compiled
 
@@ -50,7 +53,7 @@ class _Environment(Environment):
 
 
 def environment(**options):
-    """The jinja2.Environment of the public pages; options: those of settings.TEMPLATES."""
+    """Return the jinja2.Environment of the public pages. options: those of settings.TEMPLATES."""
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
     made.globals |= {name: getattr(icons, name) for name in icons.__all__}
@@ -68,7 +71,7 @@ def environment(**options):
 
 
 def kept(macro, *values):
-    """What a macro gives for these values, made once: for parts that are the same on every page."""
+    """Return a macro's result for these values, rendered once: for parts that are the same on every page."""
     return _kept(macro, get_script_prefix(), *values)
 
 
@@ -78,32 +81,32 @@ def _kept(macro, prefix, *values):
 
 
 def place_in_header(path):
-    """The name of the page at `path` if the header leads there, without "posts:"; else ""."""
+    """Return the name (without "posts:") of the page at `path` if the header links to it; else ""."""
     return next((place[0].partition(":")[2] for place in _PLACES if address(*place) == path), "")
 
 
 def moment(at):
-    """A moment as HTML and schema.org take it, in the site's zone: 2026-05-18T09:30:00+00:00."""
+    """Return a datetime for HTML and schema.org, in the site's zone: 2026-05-18T09:30:00+00:00."""
     return in_site_zone(at).isoformat(timespec="seconds")
 
 
 def iso_day(at):
-    """The day of a moment in the site's zone: 2026-05-18."""
+    """Return the day of a datetime in the site's zone: 2026-05-18."""
     return in_site_zone(at).date().isoformat()
 
 
 def clock(at):
-    """The time of day of a moment in the site's zone: 09:30."""
+    """Return the time of day of a datetime in the site's zone: 09:30."""
     return f"{in_site_zone(at):%H:%M}"
 
 
 def quoted(words):
-    """Words as a value in the query of an address."""
+    """Return words as a value in the query of an address."""
     return quote(words, safe="")
 
 
 def shortened(text, words, characters):
-    """At most so many words of a text and so many characters, in one line; … stands for the rest."""
+    """Return at most so many words and characters of a text, in one line; … replaces the rest."""
     found = str(text).split(None, words)
     short = " ".join(found[:words])
     if len(found) > words:

@@ -1,7 +1,7 @@
-"""What a page says of itself to programs: JSON-LD in the terms of schema.org, and the values of Open Graph.
+"""What a page tells programs: JSON-LD in the terms of schema.org, and the values of Open Graph.
 
-Everything is computed from the record and the decisions. A person's review is claimed exactly where search engines
-may come: of a text that a person approved by itself, with nothing against it.
+Everything is computed from record and decisions. A person's review is claimed exactly where the page is indexable:
+for a text that a person approved individually and that has no obstacle.
 """
 
 import json
@@ -28,8 +28,11 @@ _ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
 
 @dataclass(frozen=True)
 class PageHead:
-    """What stands in the head of an article's page. url: absolute; picture: its address or ""; json_ld: a script
-    element that holds data and is never run, or "" on a preview."""
+    """The head of an article's page.
+
+    url: absolute. picture: its address or "". json_ld: a script element with data that is never run, or "" on a
+    preview.
+    """
 
     title: str
     description: str
@@ -42,8 +45,10 @@ class PageHead:
 
 
 def article_head(post, revision, record, *, disclosure, stack_address="", is_indexable, is_preview=False):
-    """The PageHead of the text `revision` (shown as `record`) that stands at the address of `post`; stack_address: the
-    path of the list of its first stack, if that has one."""
+    """Return the PageHead of `revision` (shown as `record`) at the address of `post`.
+
+    stack_address: the path of the list of its first stack, if that has one.
+    """
     pictures = loaded_pictures(picture_addresses(record))[:MAX_PICTURES]
     is_live = revision.pk == post.live_revision_id
     way = [(record["stack"][0], settings.SITE_URL + stack_address)] if stack_address else []
@@ -61,8 +66,10 @@ def article_head(post, revision, record, *, disclosure, stack_address="", is_ind
 
 
 def structured_data(post, revision, record, pictures, way, *, disclosure, is_indexable):
-    """The WebPage around a TechArticle, and the breadcrumb that leads to it, as a JSON-LD document (a dict). way: names
-    and addresses of what stands between the home page and the article."""
+    """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document (a dict).
+
+    way: names and addresses of the pages between the home page and the article.
+    """
     url = settings.SITE_URL + post.get_absolute_url()
     site = {"@type": "Organization", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}
     language = record.get("language", "")
@@ -123,7 +130,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
 
 
 def json_ld_script(data):
-    """`data` as a script element that no browser runs. The one place where JSON enters a page."""
+    """Return `data` as a script element that no browser runs. All JSON in pages comes from here."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign, escape in _ESCAPES:
         text = text.replace(sign, escape)
@@ -131,13 +138,13 @@ def json_ld_script(data):
 
 
 def description_of(record):
-    """One or two sentences about a record, in one line."""
+    """Return one or two sentences about a record, in one line."""
     words = " ".join(record.get("summary", "").split())
     return words if len(words) <= MAX_DESCRIPTION else words[: MAX_DESCRIPTION - 1].rstrip() + "…"
 
 
 def keywords_of(record):
-    """What a record is filed under: its stack, tools and tags, each word once."""
+    """Return a record's keywords: its stack, tools and tags, each once."""
     words = [word for key in ("stack", "tools", "tags") for word in record.get(key, ())]
     return list(dict.fromkeys(words))[:MAX_KEYWORDS]
 

@@ -1,5 +1,7 @@
-"""Lists of listed posts, newest first: all of them, and those of each stack, tool, topic… A page is one walk along an
-index from its place on, so that page 5,000 costs what page 1 costs."""
+"""Lists of listed posts, newest first: all of them, and those of each term.
+
+A page is one index scan from its place on, so that page 5,000 costs what page 1 costs.
+"""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +32,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
-    """Where a post stands in the order of a list: what an address says of a page outlives the post itself."""
+    """The position of a post in a list. An address with it works even after the post is gone."""
 
     published_at: datetime
     post_id: int
@@ -40,7 +42,7 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text):
-        """The Place that str() wrote, or None for any other text."""
+        """Return the Place that str() wrote, or None for any other text."""
         moment, _, post_id = str(text).partition("-")
         if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (moment, post_id)):
             return None
@@ -52,7 +54,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class ListPage:
-    """One page of a list. lines: newest first; newer, older: the Place that the next page that way starts from."""
+    """One page of a list. lines: newest first. newer, older: the Place from which the next page that way starts."""
 
     lines: list = field(default_factory=list)
     newer: Place | None = None
@@ -60,8 +62,10 @@ class ListPage:
 
 
 def read_page(terms, *, older=None, newer=None):
-    """The ListPage of the posts with all `terms` (Terms) that comes after the Place `older`, or before `newer`, or the
-    first one. Two queries; a few more where posts were listed a moment ago."""
+    """Return the ListPage of the posts with all `terms` after the Place `older`, before `newer`, or from the start.
+
+    Two queries; a few more if posts were listed a moment ago.
+    """
     if newer:
         found, is_more = _walk(terms, newer, backwards=True)
         # Short of a page the top is reached: it is shown whole.
@@ -79,7 +83,7 @@ def _place(line):
 
 
 def _walk(terms, start, *, backwards=False):
-    """(at most PAGE summaries from the Place `start` on, whether there are more)."""
+    """Return (at most PAGE summaries from the Place `start` on, whether there are more)."""
     listed, lines = [], {}
     for reach in REACHES:
         step = _step(rarest_first(terms), start, backwards, reach)
@@ -98,7 +102,7 @@ def _walk(terms, start, *, backwards=False):
 
 
 def _step(terms, start, backwards, reach):
-    """At most `reach` Places after `start` of posts that have all terms with these primary keys."""
+    """Return at most `reach` Places after `start` of posts with all terms of these primary keys."""
     direction = None if start is None else backwards
     place = {} if start is None else start._asdict()
     query = _step_query(connection.vendor, len(terms), direction, reach)
@@ -111,7 +115,7 @@ def _named(terms):
 
 @lru_cache(maxsize=128)
 def _step_query(vendor, number, backwards, reach):
-    """The Prepared query of _step for a number of terms; backwards: None where there is no place to start from."""
+    """Return the PreparedQuery of _step() for a number of terms. backwards: None for a walk from the start."""
 
     def step(published_at=None, post_id=None, **terms):
         start = None if backwards is None else Place(published_at, post_id)
@@ -123,7 +127,7 @@ def _step_query(vendor, number, backwards, reach):
 
 
 def list_rows(places, start, backwards=False):
-    """`places` in the order of a list from the Place `start` on (None: from the newest), or towards newer ones."""
+    """Return `places` in list order from the Place `start` on (None: from the newest), or towards newer ones."""
     if start is None:
         return places.order_by("-published_at", "-post_id")
     at, post_id = start
@@ -136,10 +140,10 @@ def list_rows(places, start, backwards=False):
 
 
 def _list_response(request, *, main=None, title, address):
-    """The answer with the page of a list that the request asks for; main: the term whose list it is, or None.
+    """Return the requested page of a list. main: the term whose list it is, or None.
 
-    Search engines keep the first page of a plain list alone: where the others begin moves with every release, and
-    combinations are without number.
+    Only the first page of an unfiltered list is indexable: later pages shift with every release, and there are
+    countless filters.
     """
     selection = Selection.from_query(request.GET, main=main)
     terms = (*((main,) if main else ()), *selection.terms)
@@ -174,20 +178,20 @@ def _list_response(request, *, main=None, title, address):
 
 @public
 def articles(request):
-    """All listed posts, newest first."""
+    """Show all listed posts, newest first."""
     return _list_response(request, title="Articles", address=reverse("posts:articles"))
 
 
 @public
 def facet(request, kinds, slug):
-    """The listed posts of one term, newest first."""
+    """Show the listed posts of one term, newest first."""
     term = get_object_or_404(Term.objects.with_list(), kind=KINDS[kinds], slug=slug)
     return _list_response(request, main=term, title=term.label, address=term.get_absolute_url())
 
 
 @public
 def kind(request, kinds):
-    """All terms of a kind that have a list, the most used first."""
+    """Show all terms of a kind that have a list, most used first."""
     name, last = Term.Kind(KINDS[kinds]), _TermPlace.parse(request.GET.get("after", ""))
     terms = Term.objects.with_list().filter(kind=name).most_used_first()
     if last:
@@ -212,7 +216,7 @@ def kind(request, kinds):
 
 
 class _TermPlace(NamedTuple):
-    """Where a term stands among those of its kind."""
+    """The position of a term among those of its kind."""
 
     count: int
     term_id: int
@@ -222,7 +226,7 @@ class _TermPlace(NamedTuple):
 
     @classmethod
     def parse(cls, text):
-        """The place that str() wrote, or None for any other text."""
+        """Return the place that str() wrote, or None for any other text."""
         numbers = str(text).split("-")
         if len(numbers) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in numbers):
             return None

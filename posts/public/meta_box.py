@@ -1,4 +1,4 @@
-"""What the meta box shows of a record: every field in its order, arrays and objects as nested lists."""
+"""The meta box of a record: every field in order, arrays and objects as nested lists."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +37,7 @@ _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
 
 
 def _remembered(size):
-    """Decorates a function of one text: what it gave for the last `size` short ones is kept."""
+    """Decorate a function of one text with a cache of its results for the last `size` short texts."""
 
     def decorate(function):
         known = lru_cache(maxsize=size)(function)
@@ -52,8 +52,11 @@ def _remembered(size):
 
 
 class MetaRow(NamedTuple):
-    """One field: its key, its label and its value, which is any JSON. `digest` says in a line what a closed fold holds;
-    address_of(name) → the address of the list of the posts that share a text of the value, or ""."""
+    """One field: its key, label and value, which is any JSON.
+
+    `digest` says in a line what a closed fold contains. address_of(name) returns the address of the list of the posts
+    that share a text of the value, or "".
+    """
 
     key: str
     label: str
@@ -67,7 +70,7 @@ class MetaRow(NamedTuple):
 
     @property
     def text(self):
-        """The value in words where it is no list and no object."""
+        """The value in words, if it is not a list or object."""
         return "" if self.is_nested else _text(self.value)
 
     @property
@@ -80,12 +83,12 @@ class MetaRow(NamedTuple):
 
     @property
     def open_html(self):
-        """The same; what is long and would start closed is open."""
+        """The same; long values that would start closed are open."""
         return Markup(_html(self.value, self.address_of, folds=False))  # noqa: S704 (as above)
 
     @property
     def row_html(self):
-        """The same as a row of a band: a score, a level, a time or a count has its drawing or unit beside it."""
+        """The same as a row of a band, with a drawing or unit for a score, level, time or count."""
         match self.key:
             case "score":
                 inside = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
@@ -111,7 +114,7 @@ class MetaRow(NamedTuple):
 
 
 class MetaBand(NamedTuple):
-    """Neighbouring fields under one name."""
+    """Neighbouring fields under one heading."""
 
     name: str
     note: str
@@ -132,17 +135,17 @@ def _flag(part):
 
 @_remembered(1024)
 def label_of(key):
-    """The words of a key: ai_outline → AI outline."""
+    """Return the label of a key: ai_outline → AI outline."""
     words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
     return " ".join(words)
 
 
 def _html(value, address_of=None, *, folds=True):
-    """Any JSON value as HTML: lists and objects as lists in lists, every leaf as text, nothing of what is empty.
+    """Return any JSON value as HTML: nested lists, every leaf as escaped text, without empty values.
 
-    A page has two hundred of these, most of them met before, so there is no template for them, nor for their rows.
-    Whatever comes from the record goes through escape(). address_of: as for MetaRow; of an object only the name has a
-    list. folds: whether more than FOLD_OVER items start closed.
+    A page has two hundred of these, most of them cached, so they have no template. Everything from the record goes
+    through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more than
+    FOLD_OVER items start closed.
     """
     if isinstance(value, list):
         items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
@@ -191,7 +194,7 @@ def _flags(flags):
 
 
 def _digest(key, value):
-    """A line that says what a closed fold holds, so that few need to open it."""
+    """Return a line that says what a closed fold contains, so that few readers need to open it."""
     if key == "image_sources":
         counts = Counter(image.get("source", "source not stated") for image in value)
         return ", ".join(f"{source} {count}" for source, count in counts.items())
@@ -205,7 +208,7 @@ def _digest(key, value):
 
 
 def shortened(words):
-    """At most DIGEST_LENGTH characters, cut between words where there are any."""
+    """Return at most DIGEST_LENGTH characters, cut between words if possible."""
     if len(words) <= DIGEST_LENGTH:
         return words
     cut = words[: DIGEST_LENGTH - 1]
@@ -213,9 +216,9 @@ def shortened(words):
 
 
 def meta_rows(record, address_of=None):
-    """{key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
+    """Return {key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
 
-    address_of(field, name) → the address of the list of the posts that share the name, or "".
+    address_of(field, name) returns the address of the list of the posts that share the name, or "".
     """
     rows = {}
     for key in FIELDS:
@@ -233,8 +236,10 @@ def _shown_digest(key, value):
 
 
 def meta_box(record, address_of=None):
-    """(bands, folds): the whole box in the order of the record; what is empty leaves no row. address_of: as for
-    meta_rows."""
+    """Return (bands, folds): the whole box in the order of the record, without empty values.
+
+    address_of: as for meta_rows().
+    """
     rows = meta_rows(record, address_of)
     bands = [MetaBand(name, note, [rows[key] for key in keys if key in rows]) for name, note, keys in BANDS]
     folds = [rows[key] for key in (*FOLDS, *AFTER_FOLDS, "extra") if key in rows]

@@ -1,4 +1,4 @@
-"""What anybody may know of a text, as JSON: its record, and what people decided about it."""
+"""What anybody may know of a text, as JSON: its record and its decision."""
 
 from django.conf import settings
 
@@ -7,12 +7,12 @@ from posts.public.disclosure import disclosure_of
 
 
 def record_of(post, revision):
-    """The whole record of a text that stands at the address of `post`, with the claims that its page shows."""
+    """Return the whole record of a text at the address of `post`, with the claims that its page shows."""
     return with_claims(revision.snapshot, claims_of(post, revision), slug=post.slug)
 
 
 def review_of(post, revision):
-    """What stands about `revision`, the text at the address of `post`: its fingerprint, decision and disclosure."""
+    """Return fingerprint, decision and disclosure of `revision`, the text at the address of `post`."""
     disclosure = disclosure_of(post, revision)
     return {
         "fingerprint": revision.fingerprint,
@@ -31,5 +31,5 @@ def review_of(post, revision):
 
 
 def address_of(post):
-    """The absolute address of the page of `post`."""
+    """Return the absolute address of the page of `post`."""
     return settings.SITE_URL + post.get_absolute_url()

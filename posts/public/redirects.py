@@ -1,4 +1,4 @@
-"""Paths of the site that a post came from, asked for here: they lead on to the post."""
+"""Redirects from the paths of a post's old site."""
 
 from django.conf import settings
 from django.http import HttpResponsePermanentRedirect
@@ -8,8 +8,10 @@ from posts.operations.slugs import former_path
 
 
 class FormerPaths:
-    """Middleware: where nothing stands at an address, a post may have stood there on its old site. One query, and only
-    for what would be a 404; a post that readers may not see is not betrayed."""
+    """Middleware that redirects a missing address if a post had it on its old site.
+
+    One query, and only for a 404. It reveals nothing about a post that readers may not see.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -23,7 +25,7 @@ class FormerPaths:
 
 
 def redirect_former_address(path):
-    """The redirect that an address of an old site gets, or None."""
+    """Return the redirect for an address of an old site, or None."""
     if (path := former_path(path)) is None:
         return None
     posts = FormerSlug.objects.select_related("post__live_revision", "post__head_revision")

@@ -1,4 +1,4 @@
-"""Where a reader may go on to from an article. Reads only, in one query at any size of the site."""
+"""Related posts below an article. Reads only, in one query at any size of the site."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,14 +31,14 @@ MAX_TERMS = 1000
 
 @dataclass(frozen=True)
 class RelatedPost:
-    """A line about a listed post and the names of what it shares, rarest first."""
+    """The summary of a listed post and the names of shared terms, rarest first."""
 
     line: PostSummary
     shared: list[str]
 
 
 class _Found(NamedTuple):
-    """A listed post that may stand on the page."""
+    """A listed post that may be shown on the page."""
 
     line: PostSummary
     is_near_duplicate: bool
@@ -48,15 +48,18 @@ class _Found(NamedTuple):
 
     @classmethod
     def of(cls, row):
-        """The _Found of a row of _rows."""
+        """Return the _Found for a row of _rows()."""
         return cls(PostSummary(*row[: len(PostSummary._fields)]), *row[len(PostSummary._fields) :])
 
 
 @dataclass(frozen=True)
 class RelatedPosts:
-    """What stands below an article: the similar posts, best first, and what was released before and after it on the
-    same stack (its name, as the article has it). are_kept: whether the background keeps the similar ones.
-    term_slugs: of the terms of an article in no list, for address_finder."""
+    """The links below an article.
+
+    The related posts, best first, and those released before and after it on the same stack (its name as in the
+    article). are_kept: whether the background stores the related posts. term_slugs: for address_finder(), if the
+    article is in no list.
+    """
 
     similar: list[RelatedPost] = field(default_factory=list)
     are_kept: bool = False
@@ -72,11 +75,11 @@ class RelatedPosts:
 
 
 def related_posts(post, record, *, is_listed):
-    """The RelatedPosts from `post`; record: the text shown of it; is_listed: whether that is a listed live text.
+    """Return the RelatedPosts of `post`. record: the text shown. is_listed: whether it is a listed live text.
 
-    A listed post has those that the background keeps for it (posts.related.related_posts). Any other text, and one that
-    was released a moment ago and still waits for these (a second query), is compared by its rarest terms alone.
-    Every post named is listed at this moment, and none is a near-duplicate.
+    A listed post has those that the background stores (posts.related.related_posts). Any other text, and one released
+    a moment ago that still waits for them (a second query), is compared by its rarest terms. Every post named is
+    listed at this moment, and none is a near-duplicate.
     """
     all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))
     terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
@@ -106,8 +109,10 @@ def _place(line):
 
 
 def _around(pk, stack, at):
-    """Querysets of the keys of the posts right before and after a post, which stands at the moment `at`, in the list of
-    its stack: an index step each."""
+    """Return querysets of the keys of the posts just before and after a post in the list of its stack.
+
+    at: the datetime of the post in that list. Each is one index step.
+    """
     term = Term.objects.filter(kind=stack[0], key=stack[1]).values("pk")[:1]
     pairs = PostTerm.objects.filter(term=Subquery(term))
     before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
@@ -120,7 +125,7 @@ def _around(pk, stack, at):
 
 
 def _among(keys):
-    """The condition that a post is one of the queryset of keys."""
+    """Return the condition that a post is in the queryset of keys."""
     if connection.vendor != "postgresql":
         return Q(pk__in=keys)
     # As a semi-join PostgreSQL would begin with every listed post, of which it expects one; an array is made first.
@@ -130,7 +135,7 @@ def _among(keys):
 
 
 def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
-    """The rows that _Found.of takes, of the listed posts of the querysets of keys; more: what comes last in each."""
+    """Return rows for _Found.of() of the listed posts in the querysets of keys. more: what comes last in each."""
     posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
     is_near_duplicate = Exists(TextTwin.objects.filter(post=post.pk, twin=OuterRef("pk")))
     more = {"is_near_duplicate": is_near_duplicate, "rank": rank, "shared": shared, **more}
@@ -138,7 +143,7 @@ def _rows(post, keys, around, *, rank, shared, are_whole=False, **more):
 
 
 def _read_kept(post, stack, at):
-    """[_Found] of what _kept finds for `post` and around it on its `stack`, by a statement that is made once."""
+    """Return the [_Found] that _kept() finds for `post` and around it on its `stack`, by a prepared query."""
     query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
     place = {"stack": stack[1], "at": at} if stack else {}
     return [_Found.of(row) for row in query.rows(pk=post.pk, **place)]
@@ -146,7 +151,7 @@ def _read_kept(post, stack, at):
 
 @lru_cache(maxsize=8)
 def _kept_query(vendor, kind, is_open):
-    """The Prepared query of _read_kept; what its SQL depends on are the arguments."""
+    """Return the PreparedQuery of _read_kept(). The arguments are all that its SQL depends on."""
     if kind is None:
         return PreparedQuery(lambda pk: _kept(SimpleNamespace(pk=pk), []), pk=int)
 
@@ -157,7 +162,7 @@ def _kept_query(vendor, kind, is_open):
 
 
 def _kept(post, around):
-    """Rows of posts with the rank and the shared names that are kept for them; without rank those around alone."""
+    """Return rows of stored related posts with rank and shared names; without rank, only those around."""
     kept = Neighbour.objects.filter(post=post.pk)
     row = kept.filter(neighbour=OuterRef("pk"))
     rank, shared = (Subquery(row.values(name)[:1]) for name in ("rank", "shared"))
@@ -165,7 +170,7 @@ def _kept(post, around):
 
 
 def _compared_listed(post, terms, stack, at):
-    """Rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
+    """Return rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
     # It is one of those with a term itself.
     pairs = _rare_pairs(terms, listed_from=2)
     # Without neighbours since none were found, not since nobody has looked.
@@ -174,8 +179,10 @@ def _compared_listed(post, terms, stack, at):
 
 
 def _compared_waiting(post, terms, all_terms):
-    """Rows of posts that share the rarest terms of one that is in no list, with the lists of all its terms in each. The
-    newest post is one of them, so that there are these where nothing is shared."""
+    """Return rows of posts that share the rarest terms of an unlisted one, with the lists of all its terms.
+
+    The newest post is always among them, so that the lists are there even if nothing is shared.
+    """
     newest = ListedText.objects.order_by("-published_at", "-post").values("pk")[:1]
     newest = ListedText.objects.filter(pk=Subquery(newest)).values("post")
     slugs = slugs_of_terms(Term.objects.with_list().filter(_named(all_terms)))
@@ -183,18 +190,18 @@ def _compared_waiting(post, terms, all_terms):
 
 
 def _named(terms):
-    """The condition that a Term is one of `terms`, which begin with (kind, key), or one of a few more."""
+    """Return a Q that matches the (kind, key) pairs of `terms`; it may match other combinations too."""
     return Q(key__in={key for _, key in terms}, kind__in={kind for kind, _ in terms})
 
 
 def _rare_pairs(terms, *, listed_from):
-    """The PostTerms of the rarest of `terms` that so many listed posts have, or more."""
+    """Return the PostTerms of the rarest of `terms` that at least `listed_from` listed posts have."""
     known = Term.objects.filter(_named(terms), listed_count__gte=listed_from, listed_count__lte=10 * NEWEST)
     return PostTerm.objects.filter(term__in=known.order_by("listed_count", "pk").values("pk")[:RAREST])
 
 
 def _compared(post, pairs, around, **more):
-    """Rows of the posts of the PostTerms `pairs`; each term counts as much as it is rare (1 / listed posts with it)."""
+    """Return rows of the posts of the PostTerms `pairs`, weighted by rarity (1 / listed posts with the term)."""
     weight = Sum(1.0 / Cast("term__listed_count", FloatField()))
     best = pairs.exclude(post=post.pk).values("post").annotate(weight=weight).order_by("-weight", "-post")
     keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
@@ -205,7 +212,7 @@ def _compared(post, pairs, around, **more):
 
 
 def _shown(ranked, terms):
-    """[RelatedPost] of at most SHOWN [_Found]: no near-duplicate, no title twice, not too many of one stack."""
+    """Return at most SHOWN [RelatedPost]: no near-duplicate, no title twice, not too many of one stack."""
     shown, stacks, titles = [], Counter(), set()
     for found in ranked:
         record = found.line.record
@@ -221,6 +228,6 @@ def _shown(ranked, terms):
 
 
 def _shared(terms, record):
-    """The names of the terms that a record has as well, each once."""
+    """Return the names of the terms that a record has as well, each once."""
     theirs = terms_of(record)
     return told_apart(list({name.casefold(): name for key, name in terms.items() if key in theirs}.values()))

@@ -1,4 +1,4 @@
-"""“Report a problem”: a page of its own, without login, that no cache keeps."""
+"""“Report a problem”: a page without login that no cache stores."""
 
 import re
 
@@ -17,7 +17,7 @@ from posts.public.views import find_page
 
 
 class ReportForm(forms.Form):
-    """What is wrong with a page. Nobody is asked who they are."""
+    """What is wrong with a page. It doesn't ask who the reader is."""
 
     reason = forms.ChoiceField(
         label="What is wrong?",
@@ -38,7 +38,7 @@ class ReportForm(forms.Form):
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request, slug):
-    """The form (GET) and what is sent with it (POST, then a redirect to the thanks)."""
+    """Show the form (GET) or store the report (POST, then a redirect to the thanks)."""
     post, answer = find_page(slug)
     if answer is HttpResponsePermanentRedirect:
         return answer(reverse("posts:report", args=[post.slug]))
@@ -71,9 +71,11 @@ def _page(request, post, form, *, is_sent=False, refusal="", status=200):
 
 
 def address_of(request):
-    """The address that a request came from, or "" where nobody knows. Behind a proxy it is the last one of
-    X-Forwarded-For, which the proxy itself wrote; what stands before it anybody may have made up. REMOTE_ADDR is the
-    proxy there, which all readers share."""
+    """Return the address that a request came from, or "" if unknown.
+
+    Behind a proxy it is the last entry of X-Forwarded-For, which the proxy wrote; anybody can make up earlier
+    entries. REMOTE_ADDR would be the proxy, which all readers share.
+    """
     if not settings.BEHIND_PROXY:
         return request.META.get("REMOTE_ADDR", "")
     last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()

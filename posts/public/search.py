@@ -17,7 +17,7 @@ TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
 
 @public
 def search(request):
-    """What is found for ?q=, best first, narrowed by terms. Never for search engines."""
+    """Show what is found for ?q=, best first, filtered by terms. Never indexable."""
     selection = Selection.from_query(request.GET)
     hits = _search(request.GET.get("q", ""), selection)
     number = _page_number(request.GET.get("page", ""))

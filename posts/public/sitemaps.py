@@ -1,7 +1,7 @@
-"""The sitemap: an index, and files of at most URLS_PER_FILE addresses that search engines may keep.
+"""The sitemap: an index, and files of at most URLS_PER_FILE indexable addresses.
 
-A file holds a range of primary keys, so that an address stays in its file for good and a file costs the same at any
-size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; pictures: Google, "Image sitemaps".
+A file covers a range of primary keys, so that an address always stays in its file and a file costs the same at any
+size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; images: Google, "Image sitemaps".
 """
 
 import re
@@ -39,7 +39,7 @@ _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 
 @public
 def index(request):
-    """The files of the sitemap; those of articles with the newest change of a page in them."""
+    """Return the files of the sitemap; files of articles with their newest change."""
     files = [(reverse("posts:sitemap-pages"), None)] if settings.INDEXING else []
     files += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
     files += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
@@ -49,7 +49,7 @@ def index(request):
 
 @public
 def pages(request):
-    """The pages that are no articles and no list of one term."""
+    """Return the pages that are neither articles nor lists of one term."""
     if not settings.INDEXING:
         raise Http404
     paths = [reverse("posts:home"), reverse("posts:how")]
@@ -65,18 +65,18 @@ def pages(request):
 
 @public
 def facets(request, number):
-    """The lists of one file: of each stack, tool, topic… that has enough posts. When they changed is not said."""
+    """Return the lists of one file: those of each term with enough posts, without a date of change."""
     return _streamed(_list_entries(number))
 
 
 @public
 def articles(request, number):
-    """The articles of one file, each with its pictures and the moment when its live text changed last."""
+    """Return the articles of one file, each with its images and the last change of its live text."""
     return _streamed(_article_entries(number))
 
 
 def _streamed(entries):
-    """A file that is read and sent set by set: flat in memory, and no query waits for a slow reader."""
+    """Return a file that is read and sent in sets: memory stays flat, and no query waits for a slow reader."""
     first = next(entries, None)
     if first is None:
         raise Http404
@@ -93,7 +93,7 @@ def _list_files():
 
 
 def _article_files():
-    """(number, newest change) of every file that holds a listed article, in order."""
+    """Return (number, newest change) of every file with a listed article, in order."""
     if not settings.INDEXING:
         return []
     for _ in range(3):
@@ -110,7 +110,7 @@ def _article_files():
 
 
 def _newest_of_files():
-    """The statement for the number of the text that changed last in each file: a step along an index for each."""
+    """Return the statement for the newest text in each file: an index step for each."""
     texts = ListedText._meta.db_table
     return f"""{_with_files(texts, "post_id")}
         SELECT (
@@ -121,8 +121,10 @@ def _newest_of_files():
 
 
 def _with_files(table, key, condition="TRUE"):
-    """The beginning of a statement that reads from `files` the `first` key in each file, and a NULL: steps along an
-    index instead of a look at every row ("Loose indexscan", wiki.postgresql.org)."""
+    """Return the start of a statement that reads the `first` key of each file, and a NULL, from `files`.
+
+    It takes index steps instead of reading every row ("Loose indexscan", wiki.postgresql.org).
+    """
     return f"""
         WITH RECURSIVE files (first) AS (
             SELECT * FROM (SELECT {key} FROM {table} WHERE {condition} ORDER BY {key} LIMIT 1) AS first_of_all
@@ -154,7 +156,7 @@ def _article_entries(number):
 
 
 def _in_file(rows, number, key):
-    """Those of a queryset whose `key` belongs into the file with this number."""
+    """Return those rows of a queryset whose `key` belongs to the file with this number."""
     if number > MAX_FILE:
         return rows.none()
     start = number * URLS_PER_FILE
@@ -162,7 +164,7 @@ def _in_file(rows, number, key):
 
 
 def _chunks(rows, key, *columns):
-    """Lists of at most CHUNK tuples in the order of the unique `key`, which comes first in each."""
+    """Yield lists of at most CHUNK tuples in the order of the unique `key`, which comes first in each."""
     rows = rows.order_by(key).values_list(key, *columns)
     last = None
     while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):

@@ -1,4 +1,4 @@
-"""The lists of the terms that a text has: of a listed one read with the post, of any other with what is like it."""
+"""The lists of the terms of a text: read with a listed post, or with the related posts of any other."""
 
 import json
 
@@ -24,21 +24,23 @@ class _Rows(Aggregate):
 
 
 def with_term_slugs(posts):
-    """Annotate a queryset of posts with `term_slugs`, for address_finder, in the same query."""
+    """Annotate a queryset of posts with `term_slugs`, for address_finder()."""
     rows = PostTerm.objects.filter(post=OuterRef("pk")).order_by().values("post")
     found = rows.annotate(found=_Rows("term__kind", "term__key", "term__slug")).values("found")
     return posts.annotate(term_slugs=Subquery(found))
 
 
 def slugs_of_terms(terms):
-    """The same for a queryset of Terms, as an expression."""
+    """Return the same for a queryset of Terms, as an expression."""
     rows = terms.order_by().annotate(all=Value(1)).values("all")
     return Subquery(rows.annotate(found=_Rows("kind", "key", "slug")).values("found"))
 
 
 def address_finder(term_slugs):
-    """A function (field of the record, name) → the address of the list of that term, "" if that is none of
-    `term_slugs` (JSON, or None)."""
+    """Return a function (field of the record, name) → address of the list of that term.
+
+    It returns "" for a term that is not in `term_slugs` (JSON, or None).
+    """
     slugs = {(kind, key): slug for kind, key, slug in json.loads(term_slugs or "[]") if slug}
 
     def address_of(field, name):

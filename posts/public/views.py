@@ -1,4 +1,4 @@
-"""What readers reach. A view chooses a queryset and a template; rules stand on the models."""
+"""The readers' pages. A view chooses a queryset and a template; rules are in the models."""
 
 import sys
 from datetime import UTC, timedelta
@@ -40,7 +40,7 @@ WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Te
 
 
 def public(view):
-    """Marks a page that any cache may keep as long as it asks before it shows it again. Reads only."""
+    """Decorate a view whose page any cache may store if it revalidates each time. The view only reads."""
 
     @require_safe
     @wraps(view)
@@ -54,8 +54,10 @@ def public(view):
 
 
 def respond(request, template, context, *, vary_on=(), seconds=None):
-    """A page of lists, which ends in caches with every change of one and says the same about search engines in its
-    head and in its headers: context["is_indexable"]; vary_on, seconds: as cache_page has them."""
+    """Render a list page, which every change of a list removes from caches.
+
+    Its head and headers agree about search engines: context["is_indexable"]. vary_on, seconds: as for cache_page().
+    """
     response = render(request, template, context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
@@ -64,7 +66,7 @@ def respond(request, template, context, *, vary_on=(), seconds=None):
 
 @public
 def home(request):
-    """What is new, what was reviewed lately, and ways in."""
+    """Show new posts, recently reviewed posts, and links to all lists."""
     figures = site_stats()
     newest, reviewed = _home_posts()
     known = figures.approved + figures.waiting
@@ -97,7 +99,7 @@ def _home_posts():
 
 
 def _ways_in():
-    """[(label, address of all, [(Term, percent of the most used)])] of the kinds that lead in, without empty ones."""
+    """Return [(label, address of all, [(Term, percent of the most used)])] of the kinds with a list."""
     found, ways = most_used(WAYS_IN), []
     for kind, _ in WAYS_IN:
         if terms := [term for term in found if term.kind == kind]:
@@ -109,7 +111,7 @@ def _ways_in():
 
 @public
 def how(request):
-    """How this site is made: what people decided, what waits, and who wrote it, by the numbers of the database."""
+    """Show statistics about how this site is made: decisions, pending posts, and who wrote them."""
     figures = site_stats()
     rows = [
         ("Approved by a person and listed", figures.listed, "approved"),
@@ -128,13 +130,13 @@ def how(request):
 
 @lru_cache(maxsize=8)
 def _page_query(vendor, hosts):
-    """The Prepared query for the post at an address; what its SQL depends on are the arguments."""
+    """Return the PreparedQuery for the post at an address. The arguments are all that its SQL depends on."""
     posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
     return PreparedQuery(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
 def find_page(slug):
-    """(post, None) of the post whose page stands at `slug`, or (None, answer): moved, gone, or never there."""
+    """Return (post, None) for the page at `slug`, or (None, answer): moved, withdrawn, or never there."""
     post = _page_query(connection.vendor, hosts_key()).first(slug=slug)
     if post is None:
         former = (
@@ -170,7 +172,7 @@ def detail(request, slug):
 
 
 def article_context(post, revision, *, is_preview=False):
-    """All that the article template takes, for the public page and for the desk's preview."""
+    """Return the context of the article template, for the public page and for the preview."""
     is_live = revision.pk == post.live_revision_id
     stored = {}
     if is_live and getattr(post, "stored_html", None) is not None:
@@ -216,7 +218,7 @@ def article_context(post, revision, *, is_preview=False):
 
 @public
 def record(request, slug):
-    """The record of the text that stands at the address, with what was decided about it."""
+    """Return the record of the text at the address, with its decision."""
     post, answer = find_page(slug)
     if answer is HttpResponsePermanentRedirect:
         return answer(f"{post.get_absolute_url().rstrip('/')}.json")
@@ -234,7 +236,7 @@ def record(request, slug):
 
 @public
 def robots(request):
-    """Hides nothing but the desk: a page that must not be indexed has to be read to say so."""
+    """Disallow only the admin: a page has to be read to say that it is noindex."""
     lines = ["User-agent: *", f"Disallow: {reverse('admin:index')}"]
     if settings.INDEXING:
         lines.append(f"Sitemap: {settings.SITE_URL}{reverse('posts:sitemap')}")
@@ -243,7 +245,7 @@ def robots(request):
 
 @public
 def security_txt(request):
-    """Where to report a hole in the site (RFC 9116); only where the site names a contact."""
+    """Return where to report a vulnerability (RFC 9116), if the site names a contact."""
     if not settings.SITE_CONTACT:
         raise Http404
     # The same for a whole month, so that the file has an ETag that holds; between five and six months ahead.
@@ -272,7 +274,7 @@ def forbidden(request, exception=None):
 
 
 def csrf_failure(request, reason=""):
-    """A form without our own token: from another site, or from before a login or a long pause."""
+    """Answer a form without our token: from another site, or from before a sign-in or a long pause."""
     context = {"title": "This form has expired", "reason": "Go back, reload the page and send the form again."}
     return render(request, "403.html", context, status=403)
 
@@ -286,5 +288,5 @@ def gone(request):
 
 
 def server_error(request):
-    """The answer to an exception that nobody caught: 503 if it speaks of the database alone, else 500."""
+    """Answer an uncaught exception: 503 for an outage of the database, else 500."""
     return unavailable(request, sys.exception()) or render(request, "500.html", status=500)

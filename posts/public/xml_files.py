@@ -1,4 +1,4 @@
-"""What the files for programs share: how they are answered, and what XML can hold."""
+"""What the XML files for programs share: their headers, and the characters that XML allows."""
 
 import re
 
@@ -10,12 +10,14 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def as_machine_file(response):
-    """A file that programs read: nothing in it runs, caches keep it for minutes, other sites may show it. It names
-    listed posts, and nothing in a query changes it."""
+    """Mark `response` as a file for programs.
+
+    Nothing in it runs, and caches may store it. It names listed posts, and no query changes it.
+    """
     response.page_kind = "machine"
     return cache_page(response, keys=[LISTS], vary_on=())
 
 
 def xml_text(text):
-    """`text` without the characters that would make a file of XML unreadable as a whole."""
+    """Return `text` without the characters that would make a whole XML file invalid."""
     return _NOT_XML.sub("", text)

@@ -1,4 +1,4 @@
-"""The first page of the desk: what waits, whether the backlog grows, what is broken, and what is yours."""
+"""The dashboard: the backlog and its trend, problems of the site, and your own work."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +32,7 @@ REFUSED_PLANS = timedelta(days=7)
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """A line of the state of the site: how bad (stops, warns, fine), in words, with more of it and a link."""
+    """One statement about the state of the site: level (stops, warns, fine), words, details and a link."""
 
     kind: str
     words: str
@@ -46,7 +46,7 @@ class SiteStatus:
 
 @dataclass(frozen=True)
 class GeneratorRate:
-    """What people decided about the texts of one generator."""
+    """The decisions about the texts of one generator."""
 
     name: str
     approved: int
@@ -59,12 +59,12 @@ class GeneratorRate:
 
     @property
     def percent(self):
-        """Approvals of a hundred decisions, rounded."""
+        """The percentage of approvals, rounded."""
         return round(100 * self.approved / self.decided)
 
 
 def dashboard_context(request):
-    """Everything that admin/index.html shows beside the frame. The number of queries is fixed."""
+    """Return the context of admin/index.html, except for the frame. The number of queries is fixed."""
     person = request.user
     if not person.has_perm("posts.view_post"):
         return {"sees_posts": False}
@@ -118,14 +118,14 @@ def _start(person, now):
 
 
 def _reasons():
-    """[(Weight, count in words, width of its bar)] of why posts wait."""
+    """Return [(Weight, count in words, width of its bar)] of the risk reasons of pending posts."""
     found = reasons_for_waiting()
     most = max([1, *(count for _, count in found)])
     return [(weight, said_count(count), round(max(1, BAR_WIDTH * count / most), 1)) for weight, count in found]
 
 
 def generator_rates(now):
-    """[GeneratorRate] of those that most was decided about in the time that ranking looks back."""
+    """Return the [GeneratorRate] of those with most decisions in the time that ranking looks back."""
     outcomes = Review.Outcome
     rates = [
         GeneratorRate(
@@ -140,7 +140,7 @@ def generator_rates(now):
 
 
 def _my_day(person, today):
-    """What this person decided today: {"total": …, "approved": …, "edits": …, "rejected": …}."""
+    """Return this person's decisions today: {"total": …, "approved": …, "edits": …, "rejected": …}."""
     counts = decisions_of(person, since=start_of(today))
     return {
         "total": sum(counts.values()),
@@ -151,7 +151,7 @@ def _my_day(person, today):
 
 
 def site_statuses(person, now):
-    """[SiteStatus] of the state of the site, the worst first."""
+    """Return the [SiteStatus] of the site, worst first."""
     statuses = []
     if person.has_perm("posts.view_job"):
         jobs = reverse("admin:posts_job_changelist")

@@ -1,4 +1,4 @@
-"""Pairs of bars for days, as numbers for an inline SVG: sizes are attributes, colours are classes of the sheet."""
+"""A bar chart by day, as numbers for an inline SVG: sizes are attributes, colours are CSS classes."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ STEPS = (1, 2, 4, 5, 10)
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar in pixels from the top left corner of the picture."""
+    """A bar, in pixels from the top left corner of the chart."""
 
     x: float
     y: float
@@ -22,7 +22,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Day:
-    """A day with what came in, what was decided, and where its bars and its number stand."""
+    """A day with its new and reviewed posts, and the positions of its bars and number."""
 
     date: date
     came_in: int
@@ -37,7 +37,7 @@ class Day:
 
 @dataclass(frozen=True)
 class DayChart:
-    """The picture: its days, its lines with their numbers, and the name of its highest bar."""
+    """The chart: its days, its grid lines with numbers, and the label of its highest bar."""
 
     days: list
     lines: list
@@ -60,7 +60,7 @@ class DayChart:
 
 
 def line_step(most):
-    """The distance between two lines, so that three of them reach over `most`: 1, 2, 4 or 5 with zeros."""
+    """Return the distance between grid lines, so that three of them reach over `most`: 1, 2, 4 or 5 with zeros."""
     size = 1
     while True:
         for step in STEPS:
@@ -70,7 +70,7 @@ def line_step(most):
 
 
 def day_chart(came_in, decided):
-    """The DayChart of {date: (count, batch or None)} and {date: count} with the same days in order."""
+    """Return the DayChart of {date: (count, batch or None)} and {date: count} with the same days in order."""
     most = max(1, *(count for count, _ in came_in.values()), *decided.values())
     step = line_step(most)
     base, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP

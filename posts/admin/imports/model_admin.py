@@ -1,4 +1,4 @@
-"""Imports on the desk: bring a file in, rehearse, watch, mend rows, settle conflicts, switch off, roll back."""
+"""Imports in the admin: upload, rehearse, watch, fix rows, settle conflicts, close, roll back."""
 
 import json
 
@@ -132,7 +132,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return super().changelist_view(request, {"may_import": may, "title": "Imports"} | (extra_context or {}))
 
     def get_urls(self):
-        """Adds the page for a new import, and the addresses of one import."""
+        """Add the page for a new import, and the addresses of one import."""
         own = [
             path("new/", self._view(self.new_view), name="posts_importbatch_new"),
             # First: "do/roll-back" would else be taken for the page of an import called "1/do".
@@ -162,7 +162,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     # A new import
 
     def new_view(self, request):
-        """Take a file and make its import, which waits for somebody to rehearse or start it."""
+        """Store a file and create its import, which waits to be rehearsed or started."""
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
         form = ImportForm()
@@ -205,7 +205,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     # One import
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """The page of one import."""
+        """Show the page of one import."""
         if object_id is None:
             raise PermissionDenied
         batch = self._find(request, object_id)
@@ -244,11 +244,11 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         )  # fmt: skip
 
     def progress_view(self, request, object_id):
-        """How far the import is, as JSON."""
+        """Return the progress of the import, as JSON."""
         return JsonResponse(progress_of(self._find(request, object_id)))
 
     def rows_view(self, request, object_id, kind):
-        """The open rows of a kind, as they came: to edit and to import again."""
+        """Return the open rows of a kind unchanged, to be edited and imported again."""
         batch = self._find(request, object_id)
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
@@ -259,7 +259,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return response
 
     def rollback_view(self, request, object_id):
-        """What rolling back would do, in numbers, before it is done."""
+        """Show in numbers what rolling back would do."""
         batch = self._find(request, object_id)
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
@@ -269,7 +269,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return self._render(request, "roll_back", context)
 
     def hold_view(self, request, object_id, reason):
-        """What lifting a reason would do, in numbers, before it is done."""
+        """Show in numbers what lifting a reason would do."""
         batch = self._find(request, object_id)
         if not request.user.has_perm("posts.import_posts"):
             raise PermissionDenied
@@ -281,7 +281,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         return self._render(request, "hold", context)
 
     def act_view(self, request, object_id, act):
-        """Start, rehearse, stop, switch or roll back; by POST alone."""
+        """Start, rehearse, stop, close, open or roll back; POST only."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         batch = self._find(request, object_id)
@@ -365,7 +365,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """One row: mend it, or settle its conflict."""
+        """Show one row, to fix it or to settle its conflict."""
         if object_id is None or not self.has_view_permission(request):
             raise PermissionDenied
         issues = ImportIssue.objects.select_related("batch", "post__head_revision__author", "resolved_by")
@@ -389,7 +389,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(reverse("admin:posts_importbatch_change", args=[issue.batch_id]))
 
     def render_issue(self, request, issue, *, problems=None, obstacles=(), status=200):
-        """The page of one row; what was typed stays in it."""
+        """Render the page of one row, with everything that was typed."""
         issue.refresh_from_db()
         is_conflict = issue.kind == ImportIssue.Kind.CONFLICT and issue.post_id is not None
         context = {
@@ -412,7 +412,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/posts/importissue/change_form.html", context, status=status)
 
     def _differences(self, request, issue):
-        """A row for each field that differs: its key, both values as text, what was chosen and written so far."""
+        """Return a row for each differing field: key, both values as text, and the choice so far."""
         current, incoming = issue.post.working_record(), incoming_record(issue)
         keys = [key for key in (*FIELDS, *current, *incoming) if key not in UNCOMPARED]
         return [
@@ -474,7 +474,7 @@ UNCOMPARED = {"source_id", "slug", "hash", "revision", "view_count"}
 
 
 def found(rows, object_id, what):
-    """The row of an address; 404 for whatever is no number of one."""
+    """Return the row of an address; 404 for anything that is not its primary key."""
     text = str(object_id)
     if text.isascii() and text.isdigit() and int(text) <= MAX_ID and (row := rows.filter(pk=int(text)).first()):
         return row
@@ -482,14 +482,14 @@ def found(rows, object_id, what):
 
 
 def as_text(value):
-    """A value of a record as text to read and to write: text as it is, everything else as JSON."""
+    """Return a value of a record as editable text: text unchanged, everything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def from_text(text, like, label):
-    """What a person wrote for a field whose value was `like`."""
+    """Return the value that a person typed for a field whose value was `like`."""
     text = text.replace("\r\n", "\n")
     if isinstance(like, str) or not text.strip():
         return text or None
@@ -500,7 +500,7 @@ def from_text(text, like, label):
 
 
 def progress_of(batch):
-    """How far an import is: state, rows, per cent of the source, rows a second and seconds left (None: not known)."""
+    """Return the progress of an import: state, rows, per cent, rows a second, seconds left (None: unknown)."""
     percent = rate = left = None
     if batch.source_bytes and batch.state in (State.RUNNING, State.STOPPED, State.FINISHED):
         # What ends an archive is never read, so that the place reached says less than the state.
@@ -526,8 +526,10 @@ def progress_of(batch):
 
 
 def refused_groups(issues):
-    """[(reason, count, rows)]: refused rows by what is wrong first, the commonest first; a few rows of each, with what
-    stood at the place."""
+    """Return [(reason, count, rows)]: refused rows by their first problem, most frequent first.
+
+    A few rows of each, with the value at the place.
+    """
     groups = {}
     for issue in issues.defer("raw").order_by("line", "pk")[:GROUPED_ROWS]:
         pointer, message = issue.problems[0] if issue.problems else ("", "is not acceptable.")
@@ -543,7 +545,7 @@ def refused_groups(issues):
 
 
 def stood_at(raw, pointer):
-    """What stands at a JSON Pointer (RFC 6901) of a raw row, cut short; the beginning of the row if it is no JSON."""
+    """Return the value at a JSON Pointer (RFC 6901) of a raw row, shortened; the start of a row that isn't JSON."""
     text = raw
     try:
         value = json.loads(raw)
@@ -557,7 +559,7 @@ def stood_at(raw, pointer):
 
 
 def rehearsal_rows(rehearsal):
-    """What a rehearsal foresaw, for a template; None if there was none."""
+    """Return the result of a rehearsal for a template; None if there was none."""
     if not rehearsal:
         return None
     counts = rehearsal.get("counts", {})
@@ -583,7 +585,7 @@ def rehearsal_rows(rehearsal):
 
 
 def kind_rows(breakdown):
-    """[(kind, [rows of each of COUNTS], all)]: what a source held, by type and status; empty if it tells none apart."""
+    """Return [(kind, [rows of each of COUNTS], all)] by type and status; empty if the source has no kinds."""
     return [
         (kind, [numbers.get(name, 0) for name in COUNTS], sum(numbers.values()))
         for kind, numbers in breakdown.get("kinds", {}).items()

@@ -1,4 +1,4 @@
-"""Acts on one post from its page on the desk: one function each, and one operation behind it."""
+"""Actions on one post from its admin page: one function each, with one operation behind it."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -30,10 +30,10 @@ APPROVE_LATER = "approved_later"
 
 
 class PostActions:
-    """The part of PostAdmin that acts on one post."""
+    """The part of PostAdmin for actions on one post."""
 
     def act_view(self, request, object_id, act):
-        """One act, by POST only. A refusal shows the page again with what was typed and why it is refused."""
+        """Carry out one action; POST only. A refusal shows the page again, with its reason and what was typed."""
         if act not in ACTIONS:
             raise Http404("Unknown action.")
         if request.method != "POST":
@@ -164,7 +164,7 @@ def _change_address(request, post, panel):
 
 
 def _despite_rollback(request):
-    """Whether the person confirmed that they want a text whose import was rolled back."""
+    """Return whether the person confirmed that they want a text whose import was rolled back."""
     return "despite_rollback" in request.POST
 
 

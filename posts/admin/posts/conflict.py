@@ -1,4 +1,4 @@
-"""The page for a stale save: two people changed one post, and no word of either is lost."""
+"""The page for a conflicting save: two people changed one post, and no change is lost."""
 
 import json
 
@@ -27,10 +27,10 @@ PART_NAMES = {
 
 
 class PostConflict:
-    """The part of PostAdmin that brings two texts together."""
+    """The part of PostAdmin that merges two texts."""
 
     def merge_view(self, request, object_id):
-        """Save both texts as one, as chosen on the conflict page; POST only."""
+        """Save the merge of both texts, as chosen on the conflict page; POST only."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         post = find_post(object_id)
@@ -64,7 +64,7 @@ class PostConflict:
         return self.after_save(request, post, message)
 
     def _sent_records(self, request, post):
-        """(the Revision that the form was opened on, or None; my record dict) of a conflict page that comes back."""
+        """Return (the Revision that the form was opened on, or None; my record) from a conflict page."""
         number = number_in(request.POST.get("opened", ""))
         opened = post.revisions.filter(pk=number).first() if number else None
         try:
@@ -73,9 +73,9 @@ class PostConflict:
             raise BadRequest("The page came back damaged. Go back and send it again.") from None
 
     def render_conflict(self, request, post, *, opened, mine, status=409):
-        """409: somebody saved meanwhile. What only one changed goes together; what both changed asks for a choice.
+        """Answer 409: somebody saved meanwhile. Only changes on both sides need a choice.
 
-        opened: the Revision that `mine`, a canonical record dict, was written on; None when it is not known.
+        opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
         """
         merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
         head = post.head_revision
@@ -109,7 +109,7 @@ def _bump(request):
 
 
 def _chosen(data, clashes):
-    """({clash id: parts}, [Clash without a choice]) of a conflict page that comes back."""
+    """Return ({clash id: parts}, [Clash without a choice]) from a conflict page."""
     chosen, missing = {}, []
     for clash in clashes:
         choice = data.get(f"choice-{clash.id}")
@@ -123,7 +123,7 @@ def _chosen(data, clashes):
 
 
 def _takes_words(clash):
-    """Whether the place is running text, so that a person can write a third version of it."""
+    """Return whether the place is running text, so that a person can write a third version."""
     return clash.key in TEXT_FIELDS
 
 
@@ -148,7 +148,7 @@ def _label(key):
 
 
 def _name(clash):
-    """The place of a clash in words: "Body, paragraph 4"."""
+    """Return the place of a clash in words: "Body, paragraph 4"."""
     if clash.is_whole:
         return _label(clash.key)
     return f"{_label(clash.key)}, {PART_NAMES.get(clash.key, 'paragraph')} {clash.number}"
@@ -159,5 +159,5 @@ def _text(parts):
 
 
 def shown(value):
-    """A value of a record as lines of text, for reading."""
+    """Return a value of a record as lines of text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""The small forms beside the form of a post: what a person says when they decide, flag or move a page."""
+"""The small forms beside the form of a post: decisions, flags and addresses."""
 
 from django import forms
 
@@ -10,7 +10,7 @@ def _area(rows):
 
 
 class DecisionForm(forms.Form):
-    """Everything that a reviewer says about the proposed text."""
+    """Everything that a reviewer enters about the proposed text."""
 
     fingerprint = forms.CharField(widget=forms.HiddenInput)
     flags_seen = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -31,17 +31,17 @@ class DecisionForm(forms.Form):
             del self.fields["ticks"]
 
     def clean_flags_seen(self):
-        """Primary keys of the flags that stood on the page."""
+        """Return the primary keys of the flags shown on the page."""
         return [int(part) for part in self.cleaned_data["flags_seen"].split(",") if part.isdecimal() and len(part) < 19]
 
 
 class FlagForm(forms.Form):
-    """What somebody should look at."""
+    """Why somebody should look at the post."""
 
     note = forms.CharField(max_length=500, widget=_area(2), label="What should a person look at?")
 
 
 class AddressForm(forms.Form):
-    """Another slug."""
+    """A new slug."""
 
     slug = forms.CharField(label="Address", max_length=200, help_text="Small letters, digits, hyphens.")

@@ -1,4 +1,4 @@
-"""Any two texts of a post beside each other, and the preview with its changes marked."""
+"""Any two texts of a post side by side, and the preview with its changes marked."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -20,7 +20,7 @@ MAX_NUMBER = 2**31 - 1
 
 
 def diff_urls(site):
-    """The addresses of these pages on an AdminSite."""
+    """Return the addresses of these pages on an AdminSite."""
     pages = [
         ("posts/post/<int:pk>/compare/", compare_view, "posts_post_compare"),
         ("posts/post/<int:pk>/marked/", marked_view, "posts_post_marked"),
@@ -30,7 +30,7 @@ def diff_urls(site):
 
 
 def bound(view, site):
-    """`view` with the AdminSite that it belongs to."""
+    """Return `view` with the AdminSite that it belongs to."""
 
     def with_site(request, pk):
         if not (request.user.has_perm("posts.view_post") and request.user.has_perm("posts.view_revision")):
@@ -41,7 +41,7 @@ def bound(view, site):
 
 
 def comparison_context(post, old, new):
-    """What the partials under admin/posts/diff/ take: `comparison`, `old`, `new` (Revision) and `post`.
+    """Return the context of the partials under admin/posts/diff/: comparison, old, new and post.
 
     The review screen includes _marks.html, _sides.html and _summary.html with it.
     """
@@ -49,7 +49,7 @@ def comparison_context(post, old, new):
 
 
 def _post(pk, *, about=None):
-    """The post of an address, with the last decision about the text with the fingerprint `about`."""
+    """Return the post of an address, with the last decision about the text with the fingerprint `about`."""
     posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about)
     post = posts.filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if post is None:
@@ -58,8 +58,10 @@ def _post(pk, *, about=None):
 
 
 def _pair(request, post):
-    """(older, newer) as the address names them by number, each by default what default_pair() gives; 404 for a number
-    that is no text of this post, None for a post of one text."""
+    """Return (older, newer) as the address numbers them, each by default that of default_pair().
+
+    404 for a number that is not a text of this post, None for a post with one text.
+    """
     numbers = {name: request.GET.get(name, "") for name in ("old", "new")}
     pair = default_pair(post) if not all(numbers.values()) else None
     if not any(numbers.values()):
@@ -76,7 +78,7 @@ def _pair(request, post):
 
 
 def _choices(post, chosen):
-    """The texts for the selects: the newest, and those that are chosen."""
+    """Return the texts for the selects: the newest, and the chosen ones."""
     newest = post.revisions.select_related("author", "batch").defer("snapshot").order_by("-number")[:MAX_CHOICES]
     known = {revision.pk for revision in newest}
     choices = [*newest, *(revision for revision in dict.fromkeys(chosen) if revision.pk not in known)]
@@ -84,7 +86,7 @@ def _choices(post, chosen):
 
 
 def compare_view(request, pk, site):
-    """Two texts of one post; ?old= and ?new= are their numbers, ?view= one of VIEWS."""
+    """Show two texts of one post; ?old= and ?new= are their numbers, ?view= one of VIEWS."""
     post = _post(pk)
     view = request.GET.get("view", "sides")
     if view not in VIEWS:
@@ -116,7 +118,7 @@ def compare_view(request, pk, site):
 
 
 def marked_view(request, pk, site):
-    """The preview with its changes marked, for a sandboxed frame."""
+    """Show the preview with its changes marked, for a sandboxed frame."""
     post = _post(pk)
     pair = _pair(request, post)
     if pair is None:
@@ -129,7 +131,7 @@ def marked_view(request, pk, site):
 
 
 def preview_view(request, pk, site):
-    """One text as readers would see it, for a sandboxed frame or to read by itself."""
+    """Show one text as readers would see it, for a sandboxed frame or as a page."""
     revision = Revision.objects.filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if revision is None:
         raise Http404("No text has this number.")
@@ -140,6 +142,6 @@ def preview_view(request, pk, site):
 
 
 def diff_address(post, old=None, new=None, name="compare"):
-    """The address of a comparison (`name`: compare or marked) of two Revisions, or of the default pair."""
+    """Return the address of a comparison (`name`: compare or marked) of two Revisions, or of the default pair."""
     address = reverse(f"admin:posts_post_{name}", args=[post.pk])
     return f"{address}?old={old.number}&new={new.number}" if old and new else address

@@ -1,4 +1,4 @@
-"""The form of one post: everything that is typed becomes one record, and one operation takes it or not."""
+"""The form of one post: everything typed becomes one record, which one operation accepts or refuses."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -16,12 +16,12 @@ from posts.records.schema import RecordRefused, validate_record
 
 
 def post_address(post):
-    """The address of a post's page on the desk."""
+    """Return the address of a post's page in the admin."""
     return reverse("admin:posts_post_change", args=[post.pk])
 
 
 def _what_readers_see(pk):
-    """What stands at the address of a post whose working copy was saved, as a sentence with a space before it."""
+    """Return a sentence about what readers see of a saved post, with a space before it."""
     post = find_post(pk)
     if post.is_live:
         return f" Readers still see {post.live_revision.version}."
@@ -34,7 +34,7 @@ class PostEdit:
     """The part of PostAdmin that opens and saves one post."""
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Show the form, or save what it says."""
+        """Show the form, or save it."""
         post = find_post(object_id) if object_id is not None else None
         may_see = self.has_view_permission(request, post) if post else self.has_add_permission(request)
         if not may_see:
@@ -76,12 +76,12 @@ class PostEdit:
         return self.after_save(request, post, message)
 
     def _opened(self, request, post):
-        """The Revision that the form was opened on, or None for a new post and for a number that is none of it."""
+        """Return the Revision that the form was opened on; None for a new post or an invalid number."""
         head = number_in(request.POST.get("head", "")) if post else None
         return post.revisions.filter(pk=head).first() if head else None
 
     def save_record(self, request, post, record, *, head_id, bump, why):
-        """Save a record dict as the next version of `post`; return what to say about it."""
+        """Save a record dict as the next version of `post`; return a message about it."""
         revision = record_revision(post, record, by=request.user, expected_head_id=head_id, bump=bump, why=why)
         if revision is None:
             head = post.head_revision
@@ -90,7 +90,7 @@ class PostEdit:
         return f"Saved as {revision.version}.{_what_readers_see(post.pk)}"
 
     def after_save(self, request, post, message):
-        """Submit if that was asked for, say what was done, and show the post's page."""
+        """Submit if requested, show a message, and redirect to the post's page."""
         if "_submit" in request.POST:
             post = find_post(post.pk)
             try:
@@ -103,9 +103,9 @@ class PostEdit:
         return HttpResponseRedirect(post_address(post))
 
     def render_post(self, request, post, *, forms=None, panel=None, status=200):
-        """The page of one post: its form, what stands in the way, what this person may do with it.
+        """Render the page of one post: its form, its obstacles, and this person's actions.
 
-        forms: bound forms that hold errors. panel: forms of an act that was refused, by name.
+        forms: bound forms with errors. panel: forms of a refused action, by name.
         """
         if forms is None:
             record = post.working_record() if post else {}

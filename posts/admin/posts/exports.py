@@ -1,4 +1,4 @@
-"""Actions that give the selected posts as a file."""
+"""Actions that export the selected posts as a file."""
 
 from django.contrib import admin
 from django.http import StreamingHttpResponse
@@ -8,7 +8,7 @@ from posts.export.records import json_lines, posts_as_csv
 
 
 class ExportActions:
-    """For the admin of posts: add EXPORT_ACTIONS to its `actions`. Whatever is selected, also "all that match"."""
+    """For the admin of posts: add EXPORT_ACTIONS to its `actions`. Works for any selection, also “all that match”."""
 
     EXPORT_ACTIONS = ["export_csv", "export_json_lines"]
 

@@ -11,14 +11,14 @@ MAX_ROWS = 200
 
 
 class CanonicalText(forms.CharField):
-    """Text as typed: the record's own door makes it canonical, so what is stored is what is hashed."""
+    """Text as typed. The record makes it canonical, so that what is stored is what is hashed."""
 
     def __init__(self, **options):
         super().__init__(strip=False, required=False, **options)
 
 
 class RowsWidget(forms.Widget):
-    """Rows of small text fields; each row has `parts` (name, label). Emptied rows are removed, two empty ones wait."""
+    """Rows of small text fields; each row has `parts` (name, label). Emptied rows go; two empty ones follow."""
 
     template_name = "admin/posts/widgets/rows.html"
 
@@ -62,7 +62,7 @@ class RowsWidget(forms.Widget):
 
 
 class RowsField(forms.Field):
-    """Base of fields whose value in the form is a list of rows (lists of text). A part without a label is hidden."""
+    """Base of fields whose form value is a list of rows (lists of text). A part without a label is hidden."""
 
     parts = (("value", None),)
 
@@ -72,17 +72,17 @@ class RowsField(forms.Field):
         self.opened, self.opened_rows = None, None
 
     def open_with(self, value):
-        """Remember the record's own value: rows that come back as they went out are that value to the byte."""
+        """Remember the record's own value: unchanged rows are that value to the byte."""
         self.opened, self.opened_rows = value, self.prepare_value(value)
 
     def prepare_value(self, value):
-        """The rows that show `value`; rows that came from a browser stay as they are."""
+        """Return the rows that show `value`; rows from a browser stay as they are."""
         if isinstance(value, list) and value and isinstance(value[0], list):
             return self._filled(value)
         return self.rows_of(value)
 
     def clean(self, rows):
-        """The record's value for the rows that a person left filled."""
+        """Return the record's value for the rows that a person filled in."""
         rows = self._filled(rows or [])
         if self.opened_rows is not None and rows == self._filled(self.opened_rows):
             return self.opened
@@ -106,7 +106,7 @@ class TextListField(RowsField):
 
 
 class PairsField(RowsField):
-    """An object of label → text, in its order."""
+    """An object of label → text, in order."""
 
     parts = (("label", "Label"), ("text", "Text"))
 
@@ -123,8 +123,10 @@ class PairsField(RowsField):
 
 
 class FlatValuesField(PairsField):
-    """An object of label → text, number, true, false or null. What came as no text stays none while it still reads
-    as one (84, true, null); a new line is text."""
+    """An object of label → text, number, true, false or null.
+
+    A value that was not text keeps its type while it still reads as one (84, true, null); a new line is text.
+    """
 
     parts = (("label", "Label"), ("text", "Value"), ("kind", ""))
 
@@ -143,7 +145,7 @@ class FlatValuesField(PairsField):
 
 
 def is_flat(value):
-    """Whether a JSON value fits into one row of FlatValuesField."""
+    """Return whether a JSON value fits into one row of FlatValuesField."""
     return not isinstance(value, list | dict)
 
 
@@ -156,7 +158,7 @@ def _scalar(text):
 
 
 class EntitiesField(RowsField):
-    """Objects with name and type; other keys of each travel along unseen."""
+    """Objects with name and type; other keys of each are kept unseen."""
 
     parts = (("name", "Name"), ("type", "Type"), ("extra", ""))
 
@@ -197,7 +199,7 @@ class ObjectField(forms.CharField):
         return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
 
     def clean(self, value):
-        """The object as a dict; {} for an empty field."""
+        """Return the object as a dict; {} for an empty field."""
         if not value:
             return {}
         try:

@@ -1,4 +1,4 @@
-"""Flags and readers' reports on the desk: raise, clear and answer them on one page of the post."""
+"""Flags and reader reports in the admin: raise, clear and answer them on one page of the post."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,7 +21,7 @@ CLOSED_SHOWN = 20
 
 
 class FlagReasonForm(forms.Form):
-    """Why a person should look, by a code and in words; both have a default, so one click is enough."""
+    """Why a person should look, as a code and in words; both have a default, so that one click is enough."""
 
     reason = forms.ChoiceField(
         choices=[(reason.value, reason.label) for reason in ReviewFlag.BY_PEOPLE], required=False
@@ -32,19 +32,19 @@ class FlagReasonForm(forms.Form):
 
 
 def page_urls(admin_site):
-    """The addresses of this module, for AdminSite.get_urls."""
+    """Return the addresses of this module, for AdminSite.get_urls."""
     view = admin_site.admin_view(FlagView.as_view(admin_site=admin_site))
     return [path("posts/post/<int:pk>/flag/", view, name="posts_post_flag")]
 
 
 class FlagView(View):
-    """What asks for a person on one post, and every act on it. A reader's page leads here by a plain link."""
+    """The flags and reports of one post, with all actions on them. The reader's page links here."""
 
     admin_site = None
     http_method_names = ["get", "head", "post"]
 
     def dispatch(self, request, *args, **kwargs):
-        """Whoever may see posts and flags may see this page; the operations say who may act."""
+        """Allow the page to people who may see posts and flags; operations check who may act."""
         if not request.user.has_perms(["posts.view_post", "posts.view_reviewflag"]):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
@@ -67,7 +67,7 @@ class FlagView(View):
         return HttpResponseRedirect(self._back(request, post))
 
     def page(self, request, post, *, status=200):
-        """The page, with what was typed where an act was refused."""
+        """Render the page, with what was typed if an action was refused."""
         user = request.user
         flags = list(post.review_flags.select_related("raised_by", "cleared_by")[:CLOSED_SHOWN])
         open_flags = [flag for flag in flags if flag.cleared_at is None]

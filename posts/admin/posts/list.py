@@ -1,4 +1,4 @@
-"""The list of posts: columns, filters, search, and acts on what is ticked."""
+"""The list of posts: columns, filters, search, and actions on selected posts."""
 
 from django.contrib import admin, messages
 from django.db import connection
@@ -52,7 +52,7 @@ class PlaceFilter(admin.SimpleListFilter):
 
 
 class DifficultyFilter(admin.SimpleListFilter):
-    """The levels that everybody uses; asking the table for all of its words would walk every post."""
+    """The known levels; reading all words from the table would scan every post."""
 
     title = "difficulty"
     parameter_name = "difficulty"
@@ -68,17 +68,17 @@ class PostList:
     """The part of PostAdmin that is the list."""
 
     def get_queryset(self, request):
-        """Without the texts that no column of the list shows."""
+        """Return posts without texts that no column shows."""
         posts = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "posts_post_changelist"
         return posts.defer(*NOT_SHOWN) if is_list else posts
 
     def changelist_view(self, request, extra_context=None):
-        """The list under its own name."""
+        """Show the list under its own name."""
         return super().changelist_view(request, {"title": "Posts", **(extra_context or {})})
 
     def get_list_display(self, request):
-        """With the button that flags a row at once, for those who may."""
+        """Add the button that flags a row at once, for people who may flag."""
         return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
 
     @admin.display(description="Flag")
@@ -86,7 +86,7 @@ class PostList:
         return flag_button(post)
 
     def get_search_results(self, request, queryset, search_term):
-        """Each form of the question walks an index: the title's beginning, or one of the identities as a whole."""
+        """Search by index: the start of a title, or a whole source id, slug or fingerprint."""
         term = search_term.strip().replace("\x00", "")
         if not term:
             return queryset, False
@@ -189,7 +189,7 @@ class PostList:
         return self._each(request, queryset, "Withdrawn", lambda post: withdraw_post(post, by=request.user))
 
     def _each(self, request, queryset, done, operation):
-        """Run an operation on every row; show the outcome of each. Nothing happens to more than BULK_LIMIT rows."""
+        """Run an operation on every row and show each outcome; refuse more than BULK_LIMIT rows."""
         posts = list(queryset.order_by("pk")[: BULK_LIMIT + 1])
         if len(posts) > BULK_LIMIT:
             self.message_user(

@@ -1,4 +1,4 @@
-"""Three-way merge of records: what only one side changed goes together by itself, the rest asks for a choice."""
+"""Three-way merge of records: changes on one side are merged automatically, the rest needs a choice."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Clash:
 
 @dataclass(frozen=True)
 class Settled:
-    """A key that only one side changed ("theirs", "mine"), or both without meeting ("together")."""
+    """A key that only one side changed ("theirs", "mine"), or both in different places ("together")."""
 
     key: str
     value: object
@@ -34,10 +34,10 @@ class Settled:
 
 
 class Merge:
-    """The merge of three canonical record dicts over `keys`; other keys stay as `theirs` has them.
+    """The merge of three canonical record dicts over `keys`; other keys stay as in `theirs`.
 
-    `clashes` wait for a choice, `settled` are done. Source of the method: S. Khanna, K. Kunal, B. C. Pierce,
-    "A Formal Investigation of Diff3", 2007.
+    `clashes` need a choice, `settled` are done. Source of the method: S. Khanna, K. Kunal, B. C. Pierce, "A Formal
+    Investigation of Diff3", 2007.
     """
 
     def __init__(self, base, theirs, mine, keys):
@@ -63,7 +63,7 @@ class Merge:
                 self.settled.append(Settled(key, _joined(pieces, kind), "together"))
 
     def _pieces(self, key, *sides):
-        """(pieces in order, each a list of parts or a Clash; the type that they make up, None if one value)."""
+        """Return (pieces in order, each a list of parts or a Clash; their type, None for a single value)."""
         empty = type(next(side for side in sides if side is not None))()
         split = [_parts(key, empty if side is None else side) for side in sides]
         if None not in split and max(map(len, split)) <= MAX_PARTS:
@@ -83,7 +83,7 @@ class Merge:
         return [Clash(key, key, 0, [base], [theirs], [mine], is_whole=True)], None
 
     def result(self, choices):
-        """The merged record dict. choices: clash id → list of parts (as in the Clash) to put there."""
+        """Return the merged record dict. choices: clash id → list of parts (as in the Clash) to use."""
         record = dict(self.theirs)
         for key, (pieces, kind) in self._plans.items():
             chosen = [choices[piece.id] if isinstance(piece, Clash) else piece for piece in pieces]
@@ -92,12 +92,12 @@ class Merge:
 
 
 def _same(one, other):
-    """Equal as JSON: 1, 1.0 and true are three things, and so are two orders of keys."""
+    """Return whether two values are equal as JSON: 1, 1.0 and true differ, and so do orders of keys."""
     return json.dumps(one) == json.dumps(other)
 
 
 def _parts(key, value):
-    """The parts that a value is merged by, or None when it is one thing."""
+    """Return the parts by which a value is merged, or None if it is a single value."""
     if isinstance(value, str):
         return value.split("\n\n") if key in IN_PARAGRAPHS else None
     if isinstance(value, dict):
@@ -113,7 +113,7 @@ def _joined(pieces, kind):
 
 
 def _keeps_every_label(pieces):
-    """Whether no label of an object can stand twice, whatever is chosen: the second would replace the first."""
+    """Return whether no choice can repeat a label of an object; the second would replace the first."""
     labels = []
     for piece in pieces:
         pairs = piece.theirs + piece.mine if isinstance(piece, Clash) else piece
@@ -140,7 +140,7 @@ def _regions(base, theirs, mine):
 
 
 def _matches(base, other):
-    """{index in base: index in other} of parts that stayed."""
+    """Return {index in base: index in other} of unchanged parts."""
     lines = [json.dumps(part) for part in base], [json.dumps(part) for part in other]
     blocks = SequenceMatcher(None, *lines, autojunk=False).get_matching_blocks()
     return {block.a + i: block.b + i for block in blocks for i in range(block.size)}

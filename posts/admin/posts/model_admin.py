@@ -1,4 +1,4 @@
-"""Posts on the desk. The list, the form, the conflict page and the acts each have a module of their own."""
+"""Posts in the admin. List, form, conflict page and actions each have a module of their own."""
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -21,7 +21,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 @admin.register(Post)
 class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActions, admin.ModelAdmin):
-    """Every change of a post goes through an operation; nothing is deleted."""
+    """Posts. Every change goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
     list_display_links = None
@@ -39,11 +39,11 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, Po
     actions += ExportActions.EXPORT_ACTIONS
 
     def has_delete_permission(self, request, obj=None):
-        """History only grows: nothing is deleted from the desk."""
+        """Return False: history only grows."""
         return False
 
     def get_urls(self):
-        """Adds the preview, the merge of two texts, and one address for each act on a post."""
+        """Add the preview, the merge of two texts, and one address for each action on a post."""
         view = self.admin_site.admin_view
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
@@ -53,11 +53,11 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, Po
         return own + super().get_urls()
 
     def history_view(self, request, object_id, extra_context=None):
-        """The stock log of the admin knows nothing of operations; the history stands on the post's own page."""
+        """Redirect to the history on the post's own page; Django's log knows nothing of operations."""
         return HttpResponseRedirect(post_address(find_post(object_id)) + "#history")
 
     def preview_view(self, request, object_id):
-        """The proposed text as readers would see it; never kept by a cache, never indexed."""
+        """Show the proposed text as readers would see it; never cached or indexed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         post = find_post(object_id)

@@ -1,4 +1,4 @@
-"""What the page of a post shows around its form: tabs with their counts, findings, images, claims, history, acts."""
+"""The page of a post around its form: tabs with counts, findings, images, claims, history, actions."""
 
 import re
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ _IMAGE_POINTER = re.compile(r"/image_sources/(\d+)")
 
 @dataclass
 class Part:
-    """One part of the form, as a tab or as a stretch of one long page."""
+    """One part of the form, as a tab or as a section of one long page."""
 
     id: str
     label: str
@@ -48,7 +48,7 @@ class Part:
 
 @dataclass
 class ImageRow:
-    """A row of the images with what is known about the image beside what can be typed."""
+    """A row of the images: its form fields, and what is known about the image."""
 
     form: object
     number: int
@@ -61,7 +61,7 @@ class ImageRow:
 
 @dataclass
 class Problem:
-    """An error of the form for the list above it: where it leads, and what it says."""
+    """An error of the form for the list above it: its link and its message."""
 
     target: str
     label: str
@@ -69,7 +69,7 @@ class Problem:
 
 
 def form_context(post, form, images, checklist):
-    """What the template of the form needs: the parts with fields and errors, the rows of images and checklist."""
+    """Return the context of the form's template: parts with fields and errors, rows of images and checklist."""
     found, unread = results(form.opened) if post else ([], [])
     if post:
         found, unread = [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
@@ -141,7 +141,7 @@ def _image_rows(form, images, found):
 
 
 def post_context(post, user, panel):
-    """What the page of a post shows beside the form, and what `user` may do with the post."""
+    """Return what the page of a post shows beside the form, and what `user` may do with the post."""
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
@@ -203,14 +203,14 @@ def post_context(post, user, panel):
 
 
 def _warn_of_rolled_back(post, revisions):
-    """Give each of `revisions` the warning that restoring it asks to confirm; most posts have none."""
+    """Give each of `revisions` the warning that restoring it must confirm; most posts have none."""
     has_any = post.revisions.filter(batch__state__in=ROLLED_BACK_STATES).exists()
     for revision in revisions:
         revision.warning = rolled_back_warning(revision, active_approval(revision)) if has_any else ""
 
 
 def _obstacles(post, user, flags):
-    """[(what stands in the way of an approval, where on the page to read about it)], but for the open ticks."""
+    """Return [(obstacle to an approval, where on the page it is explained)], except for missing ticks."""
     obstacles = approval_obstacles(
         post,
         by=user,
@@ -227,7 +227,7 @@ def _place_of(obstacle):
 
 
 def _claims(post):
-    """[(label, value)] of what the record says of itself, without what it does not say."""
+    """Return [(label, value)] of the claims that the record makes."""
     claims = [
         ("Version", post.claimed_revision.get("version")),
         ("Status", post.claimed_revision.get("status")),

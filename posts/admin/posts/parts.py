@@ -1,4 +1,4 @@
-"""What the list and the page of posts show of flags and of the audit trail."""
+"""What the list and the page of posts show of flags and the audit trail."""
 
 import json
 
@@ -9,12 +9,12 @@ ENTRIES_SHOWN = 10
 
 
 def last_entries(post):
-    """What `admin/posts/_audit.html` takes: the newest ENTRIES_SHOWN AuditEntry of `post`, newest first."""
+    """Return what `admin/posts/_audit.html` needs: the newest ENTRIES_SHOWN AuditEntries of `post`."""
     return list(post.audit_entries.select_related("made_by").order_by("-pk")[:ENTRIES_SHOWN])
 
 
 def flag_button(post):
-    """A button for a row of a list: it sends the form around it to the flag address, so it needs no script."""
+    """Return a button for a row of a list: it submits the form around it to the flag address, without script."""
     return format_html(
         '<button type="submit" formaction="{}" name="quick" value="1" aria-label="Flag {}">Flag</button>',
         reverse("admin:posts_post_flag", args=[post.pk]),
@@ -23,7 +23,7 @@ def flag_button(post):
 
 
 def plans_of(post):
-    """What `admin/posts/release/_plans.html` takes: plans that wait, and refused ones that no release followed."""
+    """Return what `admin/posts/release/_plans.html` needs: waiting plans, and refused ones without a later release."""
     last = post.releases.order_by("-pk").values_list("made_at", flat=True).first()
     plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
     refused = plans.filter(state="refused", **({"settled_at__gt": last} if last else {}))
@@ -31,7 +31,7 @@ def plans_of(post):
 
 
 def both_texts(post, fingerprint):
-    """Where the text that was read (by its fingerprint) and the proposed one differ: [(field, read, proposed)]."""
+    """Return [(field, read, proposed)] for each difference between the read text and the proposed one."""
     read = post.revisions.filter(fingerprint=fingerprint).order_by("-number").first()
     if read is None:
         return []

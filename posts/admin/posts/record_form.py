@@ -1,4 +1,4 @@
-"""The form of a record. It collects and shows; what is acceptable is decided by the record and the operations."""
+"""The form of a record. It collects and shows; the record and the operations decide what is valid."""
 
 import re
 
@@ -44,7 +44,7 @@ def _line(**attrs):
 
 
 class PostForm(forms.Form):
-    """The working copy, but for images and checklist. `record`: the record dict that the form was opened on."""
+    """The working copy without images and checklist. `record`: the record dict that the form was opened on."""
 
     head = forms.IntegerField(widget=forms.HiddenInput, required=False)
     title = CanonicalText(widget=_line())
@@ -93,20 +93,20 @@ class PostForm(forms.Form):
             self.fields["payload_rest"].help_text = "Lists and objects, as JSON. There are none."
 
     def parts(self):
-        """[(id, label, [bound field])] in the order of the page."""
+        """Return [(id, label, [bound field])] in the order of the page."""
         return [
             (name, label, [self[field] for field in fields if field in self.fields]) for name, label, fields in PARTS
         ]
 
     def clean(self):
-        """Refuses a label that stands in both halves of the payload."""
+        """Refuse a label that is in both halves of the payload."""
         data = super().clean()
         if twice := set(data.get("payload_flat") or ()) & set(data.get("payload_rest") or ()):
             self.add_error("payload_rest", f"“{min(twice)}” stands above already. Rename one.")
         return data
 
     def record(self, images, checklist):
-        """The record dict that the forms say, on top of the one they were opened on, whose other keys stay."""
+        """Return the record dict of the forms, based on the one that they were opened on."""
         data = self.cleaned_data
         values = {name: data[name] for name in (*TEXT_FIELDS, *ROW_FIELDS, "reading_time") if name in data}
         values["published_on"] = data["published_on"].isoformat() if data["published_on"] else None
@@ -118,13 +118,13 @@ class PostForm(forms.Form):
         return self.opened | values
 
     def _payload(self):
-        """Both halves in the order that they came in, new keys after them."""
+        """Return both halves in their original order, with new keys at the end."""
         both = self.cleaned_data["payload_flat"] | self.cleaned_data["payload_rest"]
         before = [key for key in self.opened.get("payload", {}) if key in both]
         return {key: both[key] for key in dict.fromkeys([*before, *both])}
 
     def add_problems(self, problems, images, checklist):
-        """Put what the record's checks refused beside the field that it is about."""
+        """Put each problem that the record's checks found beside its field."""
         for problem in problems:
             _, _, path = problem.pointer.partition("/")
             key, _, rest = path.partition("/")
@@ -142,7 +142,7 @@ class PostForm(forms.Form):
 
 
 def _place(rest):
-    """Where in a list or object: "0/name" is the first row's."""
+    """Return the place in a list or object: "0/name" is the first row's."""
     index, _, name = rest.partition("/")
     if not rest:
         return ""
@@ -151,7 +151,7 @@ def _place(rest):
 
 
 class ImageForm(forms.Form):
-    """One image. `kept` says which image of the record this row was, so that keys no form shows stay with it."""
+    """One image. `kept` is its number in the opened record, so that keys without a field stay with it."""
 
     kept = forms.IntegerField(required=False, widget=forms.HiddenInput)
     position = forms.IntegerField(label="Order", required=False, min_value=1, max_value=999)
@@ -164,7 +164,7 @@ class ImageForm(forms.Form):
     height_px = forms.IntegerField(label="Height, px", required=False, min_value=1)
 
     def row(self, before):
-        """The image object; `before` are those of the record that the form was opened on."""
+        """Return the image object. before: those of the record that the form was opened on."""
         data = self.cleaned_data
         kept = data.get("kept")
         base = before[kept - 1] if kept and 0 < kept <= len(before) else {}
@@ -173,12 +173,12 @@ class ImageForm(forms.Form):
         return base | values
 
     def is_empty(self):
-        """Whether nothing was typed into the row."""
+        """Return whether nothing was typed into the row."""
         return not any(self.cleaned_data.get(name) for name in ("source", "licence", "caption", "alt", "url"))
 
 
 class ChecklistForm(forms.Form):
-    """One point of the checklist."""
+    """One item of the checklist."""
 
     position = forms.IntegerField(label="Place", required=False, min_value=1, max_value=999)
     text = CanonicalText(widget=_line())
@@ -191,11 +191,11 @@ class ChecklistForm(forms.Form):
             self.fields["text"].widget = _area(lines)
 
     def row(self, before):
-        """The point; nothing of it is hidden from the form."""
+        """Return the item; the form shows all of it."""
         return {"text": self.cleaned_data["text"]}
 
     def is_empty(self):
-        """Whether nothing was typed into the row."""
+        """Return whether nothing was typed into the row."""
         return not self.cleaned_data.get("text")
 
 
@@ -205,28 +205,31 @@ def _place_in_order(form):
 
 
 class OrderedRows(forms.BaseFormSet):
-    """Rows in the order of their numbers; rows that are empty or taken out are left out."""
+    """Rows in the order of their numbers, without empty and removed ones."""
 
     deletion_widget = forms.CheckboxInput
 
     def add_fields(self, form, index):
-        """Stock, with our word for the deletion, and none of it on a row that is still empty."""
+        """Add the fields, with our label for removal, and none of it on an empty row."""
         super().add_fields(form, index)
         if "DELETE" in form.fields:
             form.fields["DELETE"].label = "Remove"
 
     def kept_forms(self):
-        """The forms whose rows stay, in their new order. Of two rows with one number the one whose number was typed
-        stands where it was typed: before the other when it came from below, after it when it came from above."""
+        """Return the forms of the rows that stay, in their new order.
+
+        If two rows have one number, the row whose number was typed goes before the other if it came from below, and
+        after it if it came from above.
+        """
         kept = [form for form in self.forms if not form.cleaned_data.get("DELETE") and not form.is_empty()]
         return sorted(kept, key=_place_in_order)
 
     def rows(self, before):
-        """[dict] of the rows that stay; `before` are the objects that `kept` numbers point to."""
+        """Return [dict] of the rows that stay. before: the objects that `kept` numbers refer to."""
         return [form.row(before) for form in self.kept_forms()]
 
     def add_problem(self, index, name, problem):
-        """Put a refusal of the record beside the row that is `index`-th of those that stay."""
+        """Put a problem of the record beside the row with this index among those that stay."""
         form = self.kept_forms()[index]
         form.add_error(name if name in form.fields else None, problem.message)
 
@@ -240,8 +243,10 @@ ChecklistFormSet = forms.formset_factory(
 
 
 def record_forms(record, *, head_id=None, data=None):
-    """(PostForm, ImageFormSet, ChecklistFormSet) opened on a record dict; the checklist is None when it is too long
-    for a form and stays as it is."""
+    """Return (PostForm, ImageFormSet, ChecklistFormSet) opened on a record dict.
+
+    The checklist is None if it is too long for a form; it then stays as it is.
+    """
     form = PostForm(data, record=record, initial={"head": head_id, "bump": "patch"})
     images = ImageFormSet(data, initial=_image_rows(record), prefix="images")
     points = record.get("checklist", [])
@@ -266,5 +271,5 @@ def _image_rows(record):
 
 
 def placed_images(*texts):
-    """The numbers of the images that Markdown texts place by themselves: a set of int."""
+    """Return the set of image numbers that Markdown texts place."""
     return {int(number) for text in texts for number in _PLACED_IMAGE.findall(text or "")}

@@ -1,4 +1,4 @@
-"""The releases of a post: put out, plan, take back, and read what came of it. Every change is an operation."""
+"""The releases of a post: release, plan, roll back, and record results. Every change is an operation."""
 
 from zoneinfo import available_timezones
 
@@ -39,7 +39,7 @@ WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEAS
 
 
 def zones():
-    """[(name, name)] of the zones that people live in, the site's own first."""
+    """Return [(name, name)] of the time zones where people live, the site's own first."""
     named = sorted(
         zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/"))
     )
@@ -47,7 +47,7 @@ def zones():
 
 
 def zone_of(user):
-    """The zone that this person planned in last; the site's own for whoever never did."""
+    """Return the time zone of this person's last plan; by default the site's own."""
     last = ScheduledRelease.objects.filter(made_by=user).order_by("-pk").values_list("zone", flat=True).first()
     return last or settings.TIME_ZONE
 
@@ -65,7 +65,7 @@ def _time(label):
 
 
 class MomentForm(forms.Form):
-    """A day, a time and the zone that both are meant in."""
+    """A day, a time and their zone."""
 
     zone = forms.ChoiceField(label="Time zone")
 
@@ -76,7 +76,7 @@ class MomentForm(forms.Form):
         self.fields["zone"].initial = zone_of(user)
 
     def moment(self, prefix=""):
-        """The aware moment that was typed; Refused when half of it is missing or no clock ever shows it."""
+        """Return the typed aware datetime; Refused if half of it is missing or no clock ever shows it."""
         day, time = self.cleaned_data[f"{prefix}day"], self.cleaned_data[f"{prefix}time"]
         if day is None or time is None:
             raise Refused("Give a day and a time.")
@@ -84,7 +84,7 @@ class MomentForm(forms.Form):
 
 
 class ReleaseForm(MomentForm):
-    """A release, now or planned, with who answers for it and what it is to bring."""
+    """A release, now or planned, with its owner and expected result."""
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     live = forms.IntegerField(widget=forms.HiddenInput)
@@ -109,26 +109,26 @@ class ReleaseForm(MomentForm):
 
 
 class TakeDownForm(MomentForm):
-    """A planned withdrawal of what is live."""
+    """A planned withdrawal of the live text."""
 
     day, time = _day("Day"), _time("Time")
     why = forms.CharField(required=False, max_length=500, help_text="for the log")
 
 
 def page_urls(admin_site):
-    """The addresses of this module, for AdminSite.get_urls."""
+    """Return the addresses of this module, for AdminSite.get_urls."""
     view = admin_site.admin_view(ReleasesView.as_view(admin_site=admin_site))
     return [path("posts/post/<int:pk>/releases/", view, name="posts_post_releases")]
 
 
 class ReleasesView(View):
-    """One page for one post; each act on it is a POST to the same address that names the act."""
+    """The releases of one post; each action is a POST to the same address that names the action."""
 
     admin_site = None
     http_method_names = ["get", "head", "post"]
 
     def dispatch(self, request, *args, **kwargs):
-        """Whoever may see posts and releases may see this page; the operations say who may act."""
+        """Allow the page to people who may see posts and releases; operations check who may act."""
         if not request.user.has_perms(["posts.view_post", "posts.view_release"]):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
@@ -153,7 +153,7 @@ class ReleasesView(View):
         return HttpResponseRedirect(reverse("admin:posts_post_releases", args=[pk]))
 
     def page(self, request, post, *, typed=None, status=200):
-        """The page; `typed`: bound forms that were refused, by name, so that nothing typed is lost."""
+        """Render the page. typed: refused bound forms by name, so that nothing typed is lost."""
         user, typed = request.user, typed or {}
         revision = releasable_revision(post)
         approval = active_approval(revision) if revision else None
@@ -286,7 +286,7 @@ def _checked(form):
 
 
 def row_of(rows, pk, refusal):
-    """The row of this post that a form names, or Refused."""
+    """Return the row of this post that a form names, or raise Refused."""
     pk = pk or ""
     row = rows.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
     if row is None:
@@ -295,7 +295,7 @@ def row_of(rows, pk, refusal):
 
 
 def _chosen(targets, pk):
-    """The text to go back to: the one that was chosen from the log, else the one before."""
+    """Return the text to roll back to: the one chosen from the log, else the one before."""
     return next((text for text in targets if str(text.pk) == pk), targets[0] if targets else None)
 
 
@@ -313,9 +313,9 @@ def _release_form(post, revision, user):
 
 
 def release_log(post, targets):
-    """What went out, what was taken back and what was planned and did not happen, newest first: a list of dicts.
+    """Return releases, roll-backs and plans without a release, newest first: a list of dicts.
 
-    targets: the texts that readers could be rolled back to.
+    targets: the texts to which readers could be rolled back.
     """
     releases = post.releases.select_related("revision", "before", "owner", "made_by", "plan").order_by("-pk")
     releases = releases.defer("revision__snapshot", "before__snapshot")[:LOG_LENGTH]

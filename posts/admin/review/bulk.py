@@ -1,4 +1,4 @@
-"""Approving many texts at once: first what each will get, then what each got. Opens no index."""
+"""Approval of many texts at once: a preview of each outcome, then the outcomes. Makes nothing indexable."""
 
 from django.contrib import messages
 from django.http import HttpResponseRedirect
@@ -12,9 +12,9 @@ MOST_AT_ONCE = 200
 
 
 def approve_selected(model_admin, request, queryset):
-    """The page that names every row with its text and what will be refused; sent on, it decides about those texts.
+    """Show the page that names every row with its text and its refusals, then decide about those texts.
 
-    The fingerprints travel in the form, so that what is approved is what was shown.
+    The fingerprints are in the form, so that what is approved is what was shown.
     """
     if "decide" in request.POST:
         return _decided(model_admin, request)

@@ -1,4 +1,4 @@
-"""From the queue to the screen where a text is decided about, and back out of a decision."""
+"""Links from the queue to the review screen, and decisions that can be undone."""
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -9,13 +9,13 @@ from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_warning
 
 
 def review_address(post_id, view):
-    """The address of the review screen for a waiting post, within a QueueView."""
+    """Return the address of the review screen for a pending post, within a QueueView."""
     address = reverse("admin:review", args=[post_id])
     return f"{address}?{QueryDict.fromkeys(['view'], view.query()).urlencode()}" if view.query() else address
 
 
 def undoable_decisions(person, *, now=None):
-    """The latest decisions of a person that may still be taken back, each with `undo_until`; at most five."""
+    """Return a person's latest decisions that can be undone, each with `undo_until`; at most five."""
     now = now or timezone.now()
     decisions = (
         Review.objects.filter(reviewer=person, created_at__gt=now - UNDO_FOR, undone_at=None, revoked_at=None)

@@ -1,4 +1,4 @@
-"""The review queue on the desk: what waits, in order; who takes what; and one act on many."""
+"""The review queue in the admin: pending posts in order, claims, assignments, and bulk actions."""
 
 from django import forms
 from django.contrib import messages
@@ -58,7 +58,7 @@ WHOSE = (("me", "Mine"), ("nobody", "Unassigned"), ("held", "Being reviewed"))
 
 
 def page_urls(site):
-    """The addresses of this module, for AdminSite.get_urls."""
+    """Return the addresses of this module, for AdminSite.get_urls."""
     pages = [
         ("queue/", QueuePage, "queue"),
         ("queue/risk-score/", RiskScorePage, "queue_risk_score"),
@@ -75,25 +75,25 @@ def page_urls(site):
 
 
 class DeskView(View):
-    """A page of the desk for everybody who may see posts."""
+    """An admin page for everybody who may see posts."""
 
     admin_site = None
     title = ""
     right = "view_post"
 
     def dispatch(self, request, *args, **kwargs):
-        """The operations ask for their own rights once more."""
+        """Check the right to see the page; operations check their own rights again."""
         if not request.user.has_perm(f"posts.{self.right}"):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
     def page(self, template, **context):
-        """The answer that shows `template` in the frame of the desk."""
+        """Return an answer that shows `template` in the frame of the admin."""
         frame = {**self.admin_site.each_context(self.request), "title": self.title}
         return TemplateResponse(self.request, f"admin/queue/{template}.html", {**frame, **context})
 
     def back(self):
-        """A redirect to the page of the queue that the form stood on."""
+        """Return a redirect to the page of the queue that had the form."""
         query = QueryDict(self.request.POST.get("back", "")).urlencode()
         return HttpResponseRedirect(reverse("admin:queue") + (f"?{query}" if query else ""))
 
@@ -103,7 +103,7 @@ class DeskView(View):
 
 
 class QueuePage(DeskView):
-    """One page of the queue: a walk over an index from wherever the last page ended."""
+    """One page of the queue: an index scan from where the last page ended."""
 
     http_method_names = ["get", "head"]
     title = "Review queue"
@@ -159,7 +159,7 @@ class QueuePage(DeskView):
         )
 
     def _entries(self, matching):
-        """(one page of entries, whether more follow in the direction of the walk, whether it went back)."""
+        """Return (one page of entries, whether more follow in this direction, whether it went back)."""
         back = Place.parse(self.request.GET.get("before", ""))
         forth = Place.parse(self.request.GET.get("after", ""))
         walk = before(matching, back) if back else after(matching, forth) if forth else matching.order_by(*ORDER)
@@ -176,7 +176,7 @@ class QueuePage(DeskView):
         return has_more if is_back else "after" in self.request.GET
 
     def _filters(self, view):
-        """The selects of the filter: what each may be, the set ones marked."""
+        """Return the selects of the filter with their choices, the chosen ones marked."""
         figures = {STACKS: [], GENERATORS: [], BATCHES: []}
         for kind, name in QueueFigure.objects.filter(kind__in=figures).order_by("-count").values_list("kind", "name"):
             figures[kind].append((name, f"#{name}" if kind == BATCHES else name))
@@ -199,7 +199,7 @@ class QueuePage(DeskView):
         return filters
 
     def _relaxed(self, view, filters, now):
-        """What would be there without one of the filters: [(filter in words, query, count)], where anything would."""
+        """Return what would be there without one of the filters: [(filter in words, query, count)]."""
         set_filters = [item for item in filters if item["chosen"]]
         views = [view.without(item["name"]) for item in set_filters]
         counts = capped_counts([less.countable(by=self.request.user, now=now) for less in views])
@@ -221,7 +221,7 @@ class RiskScorePage(DeskView):
 
 
 class Claim(DeskView):
-    """Take a post, take it over, let it go. By POST alone: no link that is merely followed holds anything."""
+    """Claim a post, take it over or unclaim it. POST only: following a link never claims anything."""
 
     http_method_names = ["post"]
     right = "review_post"
@@ -244,7 +244,7 @@ class Claim(DeskView):
 
 
 class Views(DeskView):
-    """Keep a filter under a name, or forget one."""
+    """Save a filter under a name, or delete one."""
 
     http_method_names = ["post"]
 
@@ -262,7 +262,7 @@ class Views(DeskView):
 
 
 class KeysPage(DeskView):
-    """What each key does, and the switch that is kept with the account."""
+    """What each key does, and the switch that is stored with the account."""
 
     http_method_names = ["get", "head", "post"]
     title = "Keys"
@@ -278,7 +278,7 @@ class KeysPage(DeskView):
 
 
 class Undo(DeskView):
-    """Take back a decision of one's own."""
+    """Undo one's own decision."""
 
     http_method_names = ["post"]
     right = "review_post"
@@ -308,7 +308,7 @@ ACTIONS = {
 
 
 class BeginBulk(DeskView):
-    """From ticks, or from everything that a filter matches, to the page that says what each post would get."""
+    """Leads from selected rows, or all that a filter matches, to the preview of a bulk action."""
 
     http_method_names = ["post"]
 
@@ -337,7 +337,7 @@ class BeginBulk(DeskView):
 
 
 class BulkForm(forms.Form):
-    """What a run needs beside its posts; each act takes some of it."""
+    """What a run needs besides its posts; each action uses some of it."""
 
     reason_code = forms.ChoiceField(label="Reason", choices=Review.ReasonCode.choices, required=False)
     comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
@@ -361,7 +361,7 @@ class BulkForm(forms.Form):
 
 
 def _say_what_rows_are(rows):
-    """Give each BulkRow the version that was chosen, and the points and reasons for which it waits, if it does."""
+    """Give each BulkRow its chosen version and, if it is pending, its risk score and reasons."""
     texts = Revision.objects.filter(post__in={row.post_id for row in rows}).order_by("number")
     versions = {(post, fingerprint): version for post, fingerprint, version in texts.filter(
         fingerprint__in={row.fingerprint for row in rows}
@@ -374,7 +374,7 @@ def _say_what_rows_are(rows):
 
 
 class BulkPage(DeskView):
-    """One run: what each post would get, then what each got."""
+    """One run: a preview of each outcome, then the outcomes."""
 
     http_method_names = ["get", "head", "post"]
 

@@ -1,7 +1,7 @@
-"""The review screen: one post, everything that a decision needs, and after the decision the next one.
+"""The review screen: one post with everything that a decision needs, then the next one.
 
-Every act is a POST with a redirect behind it; the script of the page only presses the buttons faster. What was
-typed is never lost: a refusal, a newer text and an ended session all bring the screen back with it.
+Every action is a POST followed by a redirect; the script of the page only presses the buttons faster. What was typed
+is never lost: the screen comes back with it after a refusal, a newer text or an ended session.
 """
 
 import json
@@ -51,7 +51,7 @@ PANELS = {*WORDED, "flag"}
 
 
 def page_urls(site):
-    """The addresses of this module, for AdminSite.get_urls."""
+    """Return the addresses of this module, for AdminSite.get_urls."""
     screen = ReviewScreen.as_view(admin_site=site)
     pages = [
         ("review/", ReviewStart.as_view(admin_site=site), "review_start"),
@@ -66,8 +66,10 @@ def page_urls(site):
 
 
 def kept_when_signed_out(view, site):
-    """`view` on the desk; a form that somebody sends after their session ended waits in the new session for them. What
-    may not be kept is given back to them."""
+    """Return `view`, and keep a form sent after its session ended in the new session.
+
+    A form that may not be kept is shown to the person again.
+    """
     on_desk = site.admin_view(view)
 
     def wrapped(request, post_id):
@@ -89,7 +91,7 @@ def kept_when_signed_out(view, site):
 
 
 def proof_of_session(person):
-    """What a form carries that is sent to somebody who is signed in."""
+    """Return the value in forms that shows that they were made for a signed-in person."""
     return signing.dumps(person.pk, salt=PROOF)
 
 
@@ -100,12 +102,12 @@ def _was_signed_in(request):
 
 
 def view_in(parameters):
-    """The QueueView that a request carries along in `view`."""
+    """Return the QueueView that a request carries in `view`."""
     return QueueView.from_query(parameters.get("view", ""))
 
 
 def typed_words(request):
-    """What the forms of the screen hold, as the screen takes it back; text as it was typed."""
+    """Return what was typed into the forms of the screen, to fill them again; text unchanged."""
     sent, act = request.POST, request.POST.get("act", "")
     typed = {name: sent.get(name, "") for name in ("fingerprint", "reason", "note", "own_text_reason")}
     # The panels stand in one form, so that nothing typed is lost; the pressed button says which of them counts, and
@@ -124,24 +126,24 @@ def typed_words(request):
 
 
 class DeskReview(View):
-    """What the pages of this module share: who may see them, and the frame around them."""
+    """What the pages of this module share: permissions, and the frame around them."""
 
     admin_site = None
 
     def dispatch(self, request, *args, **kwargs):
-        """Whoever may see posts and their texts may see these; the operations say who may act."""
+        """Allow the pages to people who may see posts and texts; operations check who may act."""
         if not request.user.has_perms(["posts.view_post", "posts.view_revision"]):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
     def page(self, template, *, status=200, **context):
-        """The answer that shows `template` in the frame of the desk."""
+        """Return an answer that shows `template` in the frame of the admin."""
         frame = self.admin_site.each_context(self.request)
         return TemplateResponse(self.request, template, {**frame, **context}, status=status)
 
 
 class ReviewStart(DeskReview):
-    """Leads to the first item of a view, or to the one behind `after`; says so when there is none."""
+    """Redirects to the first item of a view, or to the one after `after`; says so if there is none."""
 
     http_method_names = ["get", "head"]
 
@@ -176,7 +178,7 @@ class ReviewScreen(DeskReview):
             return self.screen(find_post(post_id), typed=typed, refused=refusal.obstacles, status=422)
 
     def screen(self, post, *, typed, refused=(), status=200):
-        """The screen; `typed` stands in its forms, `refused` above its buttons."""
+        """Render the screen. typed: fills its forms. refused: shown above its buttons."""
         view = view_in(self.parameters)
         context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
         if not view.query():
@@ -201,16 +203,18 @@ class ReviewScreen(DeskReview):
 
     @property
     def parameters(self):
-        """What the address or the form carries along."""
+        """The parameters of the address or form."""
         return self.request.POST if self.request.method == "POST" else self.request.GET
 
     def place_of(self, post):
-        """Where in the queue this person is: where the post stood when they came to it, else where it stands. A flag
-        raised on the way must not send them back to the top."""
+        """Return this person's place in the queue: the post's place when they opened it, or now.
+
+        A flag raised meanwhile must not send them back to the top.
+        """
         return Place.parse(self.parameters.get("place", "")) or place_of(post.pk)
 
     def back(self, post, message, place=None):
-        """A redirect to the screen of `post`, with something to say there; place: where in the queue it was found."""
+        """Return a redirect to the screen of `post` with a message. place: where in the queue it was."""
         messages.success(self.request, message)
         address = review_address(post.pk, view_in(self.request.POST))
         if place:
@@ -218,7 +222,7 @@ class ReviewScreen(DeskReview):
         return HttpResponseRedirect(address)
 
     def onward(self, place, said):
-        """A redirect to the item behind `place`, which is claimed on the way; `said` is what came before."""
+        """Return a redirect to the item after `place`, which is claimed. said: the message so far."""
         view, person = view_in(self.request.POST), self.request.user
         item = next_item(view, place, by=person)
         if item is None:
@@ -233,7 +237,7 @@ class ReviewScreen(DeskReview):
         return self.back(item.post, f"{said} Next: {item.post.title}, {counts}.")
 
     def decision(self, post, typed):
-        """Decide, and go on to what comes next in the view."""
+        """Decide, and continue with the next item of the view."""
         outcome, release = DECISIONS[self.request.POST["act"]]
         place = self.place_of(post)
         entry = QueueEntry.objects.select_related("held_by").filter(pk=post.pk).first()
@@ -263,7 +267,7 @@ class ReviewScreen(DeskReview):
         return self.onward(place, said)
 
     def skip(self, post, typed):
-        """Leave the item as it is, let go of it, and go on."""
+        """Leave the item as it is, unclaim it, and continue."""
         place = self.place_of(post)
         # It may be somebody else's, or wait no longer; either way this person does not hold it.
         with suppress(Refused, PermissionDenied):
@@ -271,7 +275,7 @@ class ReviewScreen(DeskReview):
         return self.onward(place, "Skipped, nothing decided.")
 
     def stay(self, post, typed):
-        """Nothing happens: the screen again, with what was typed."""
+        """Show the screen again with what was typed; change nothing."""
         return self.screen(post, typed=typed)
 
     def claim(self, post, typed):
@@ -313,12 +317,12 @@ ACTIONS = {
 
 
 def _seconds_since(opened):
-    """How long ago a moment (seconds of Unix time, as the form says) was: 0 to LONGEST; None if it says nothing."""
+    """Return the seconds since a Unix time from the form: 0 to LONGEST; None without one."""
     return None if opened is None else max(0, min(LONGEST, int(time.time()) - opened))
 
 
 class ReviewUndo(DeskReview):
-    """Takes a decision back, and shows its post again."""
+    """Undoes a decision, and shows its post again."""
 
     http_method_names = ["post"]
 
@@ -344,14 +348,14 @@ class FramedPage(DeskReview):
     http_method_names = ["get", "head"]
 
     def page(self, template, **context):
-        """As a preview: this site may frame it."""
+        """Return the page as a preview, which this site may frame."""
         response = TemplateResponse(self.request, template, context)
         response.page_kind = "preview"
         return response
 
 
 class SidesPage(FramedPage):
-    """Two texts side by side; ?old= and ?new= are their numbers, by default what the screen compares."""
+    """Two texts side by side; ?old= and ?new= are their numbers, by default those that the screen compares."""
 
     def get(self, request, post_id):
         post = find_post(post_id)

@@ -1,4 +1,4 @@
-"""What the review screen shows of one post: why it is here, what changed, what stands in the way, what comes next."""
+"""What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the checklist, with its number if a key has it."""
+    """An item of the review checklist, with its number if a key ticks it."""
 
     text: str
     number: int
@@ -63,10 +63,10 @@ class Point:
 
 
 def screen_context(post, *, by, view, place, typed=None, now=None):
-    """Everything that admin/review/screen.html takes beside the frame of the desk.
+    """Return the context of admin/review/screen.html, except for the frame of the admin.
 
-    place: where the post stands or stood in the queue, or None. typed: what a form that was not taken held, as
-    read by posts.admin.review.screen (ticks, comment, reason_code, panel, ...); it stands in the forms again.
+    place: where the post is or was in the queue, or None. typed: what a refused form contained, as read by
+    posts.admin.review.screen (ticks, comment, reason_code, panel, ...); it fills the forms again.
     """
     now, typed = now or timezone.now(), typed or {}
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
@@ -129,7 +129,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
 
 
 def _says(post, flags, what):
-    """What turning the text down will do, before it is done."""
+    """Return what turning the text down will do."""
     if post.is_live:
         readers = f"readers keep {post.live_revision.version}"
     elif post.visible_revision is None:
@@ -157,7 +157,7 @@ def _head(post, entry, *, by, now):
 
 
 def _preview(post):
-    """The tabs, what the frame opens with, and the comparison with its numbered marks, if there is one."""
+    """Return the tabs, the first address of the frame, and the comparison with numbered marks, if there is one."""
     head, pair = post.head_revision, default_pair(post)
     preview = reverse("admin:posts_revision_preview", args=[head.pk])
     source = reverse("admin:review_source", args=[head.pk])
@@ -191,7 +191,7 @@ def _points(revision, ticked):
 
 
 def _obstacles(post, eyes, *, by, flags, found):
-    """[(kind, words, part of the evidence)] of what stands in the way beside the points that are not ticked yet."""
+    """Return [(kind, words, part of the evidence)] of the obstacles besides missing ticks."""
     said = approval_obstacles(
         post,
         by=by,
@@ -212,7 +212,7 @@ def _obstacles(post, eyes, *, by, flags, found):
 
 
 def _links(snapshot):
-    """The addresses that the text links to, each once, in order; LINKS_SHOWN at the most."""
+    """Return the addresses that the text links to, each once, in order; at most LINKS_SHOWN."""
     found = {}
     for field in ("intro", "body"):
         for block in blocks_of(snapshot.get(field, ""))[0]:
@@ -230,7 +230,7 @@ def _images(snapshot):
 
 
 def _history(post):
-    """The newest texts of the post with the decisions about each, newest first."""
+    """Return the newest texts of the post with the decisions about each, newest first."""
     texts = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
     decided = {}
     for review in Review.objects.filter(revision__in=texts).select_related("reviewer").order_by("-pk"):
@@ -239,7 +239,7 @@ def _history(post):
 
 
 def neighbouring_items(post, *, view, place, by, now=None):
-    """The items before and after a place of the queue, how far into it that is, and what was decided today."""
+    """Return the items before and after a place of the queue, its position, and today's decisions."""
     now = now or timezone.now()
     following = next_item(view, place, by=by, now=now)
     # Opened from elsewhere, the post has no place, and the queue begins after it.
@@ -264,7 +264,7 @@ def neighbouring_items(post, *, view, place, by, now=None):
 
 
 def undo_context(by, *, now=None):
-    """The last decision of `by` that can still be taken back, in words, for the strip; nothing if there is none."""
+    """Return the last decision of `by` that can be undone, in words; empty if there is none."""
     now = now or timezone.now()
     review = (
         Review.objects.filter(reviewer=by, created_at__gt=now - UNDO_FOR, undone_at=None)
@@ -289,7 +289,7 @@ def undo_context(by, *, now=None):
 
 
 def outcome_words(post, review):
-    """What a decision did for readers and search engines, in a sentence or two."""
+    """Return what a decision did for readers and search engines, in a sentence or two."""
     version = review.revision.version
     if review.outcome == Review.Outcome.APPROVED_IN_PART:
         return missing_decision(eyes_on(post, review.revision))

@@ -1,5 +1,7 @@
-"""Where one post stands, in words. Every such sentence of its pages comes from here, so that none of them contradicts
-the badge beside it."""
+"""The state of one post in words.
+
+Every such sentence on its pages comes from here, so that none contradicts the badge beside it.
+"""
 
 import copy
 
@@ -10,7 +12,7 @@ from posts.operations.rolled_back import rolled_back_import
 
 
 def review_state(post):
-    """Where the proposed text stands in review, in a sentence or two."""
+    """Return the review state of the proposed text, in a sentence or two."""
     head = post.head_revision
     if head.status == Revision.Status.APPROVED:
         return _approved_state(post)
@@ -38,7 +40,7 @@ def _approved_state(post):
 
 
 def nothing_to_release(post):
-    """Why there is nothing to release, in words."""
+    """Return in words why there is nothing to release."""
     head = post.head_revision
     if head.status != Revision.Status.APPROVED:
         return review_state(post)
@@ -48,14 +50,14 @@ def nothing_to_release(post):
 
 
 def holds_of(post):
-    """The reasons that hold `post`; one that says so where none was recorded, none where it is not held."""
+    """Return the hold reasons of `post`, one that says so if none was recorded, none if it is not held."""
     if not post.held:
         return []
     return list(post.holds.filter(lifted_at=None).order_by("pk")) or [PostHold(reason=HoldReason.NOT_RECORDED)]
 
 
 def approving_does(post, eyes, *, by, holds):
-    """What an approval of the proposed text by `by` would do, in a few sentences. holds: what holds_of() gives."""
+    """Return in a few sentences what an approval by `by` would do. holds: from holds_of()."""
     head = post.head_revision
     if weight_of(eyes, by=by) == PART:
         return f"You wrote part of {head.version}: approving it is kept, and another person has to decide as well."
@@ -72,7 +74,7 @@ def approving_does(post, eyes, *, by, holds):
 
 
 def closed_after(post, approval, *, keeps_hold=False):
-    """Why search engines would stay away once the text of `approval` is live, in words; empty when they may come."""
+    """Return in words why the page would stay closed once the text of `approval` is live; empty if open."""
     after = copy.copy(post)
     after.live_revision, after.live_approval, after.withdrawn_at = approval.revision, approval, None
     after.held = post.held and keeps_hold

@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 def fetch_here():
-    """Ask the code in this process, under the site's own name."""
+    """Return a function that asks the code in this process, under the site's own name."""
     site = urlsplit(settings.SITE_URL)
     client = Client(raise_request_exception=False, headers={"host": site.netloc})
 
@@ -61,7 +61,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 def fetch_from(base_url):
-    """Ask a running site; a path may carry a query, written as it goes out."""
+    """Return a function that asks a running site; a path may have a query, sent unchanged."""
     opener = urllib.request.build_opener(_Stay)
 
     def fetch(path):

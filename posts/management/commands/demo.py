@@ -123,7 +123,7 @@ class Command(BaseCommand):
 
 
 def demo_records():
-    """The records of the first POSTS seeds whose post is about one of STACKS."""
+    """Return the records of the first POSTS seeds whose post is about one of STACKS."""
     records = (synthesize_planted(seed, PLAN)[0] for seed in count(1))
     return islice((record for record in records if record["stack"][0] in STACKS), POSTS)
 
@@ -136,9 +136,9 @@ class Desk:
         self.steps = 0
 
     def work(self, posts):
-        """Most posts are approved; of the others some are answered, and the rest wait.
+        """Approve most posts, answer some of the others, and leave the rest pending.
 
-        A post that can't be approved as it stands (a picture from a host that isn't allowed) goes on waiting.
+        A post that can't be approved (an image from a host that isn't allowed) stays pending.
         """
         approved, waiting = [], []
         for number, post in enumerate(posts):
@@ -172,7 +172,7 @@ class Desk:
         undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
 
     def approve(self, post):
-        """Approve and release what is proposed; return whether nothing stood in the way."""
+        """Approve and release the proposed text; return whether there was no obstacle."""
         post = Post.objects.get(pk=post.pk)
         head = post.head_revision
         answers = {
@@ -214,6 +214,6 @@ class Desk:
         flag_post(post, by=self.staff, note=self.next_of(FLAG_NOTES))
 
     def next_of(self, texts):
-        """One text after the other, so that neighbours in a list differ."""
+        """Return one text after the other, so that neighbours in a list differ."""
         self.steps += 1
         return texts[self.steps % len(texts)]

@@ -88,7 +88,7 @@ class Command(BaseCommand):
         self.report(batch, dry_run)
 
     def read_mapping(self, path, site):
-        """The Mapping of a file ("" or None: none), with the site of the option."""
+        """Return the Mapping of a file ("" or None: none), with the site of the option."""
         try:
             if not path:
                 return Mapping().with_site(site)
@@ -100,14 +100,14 @@ class Command(BaseCommand):
             raise CommandError(f"{path} can't be read: {error.strerror}.", returncode=NO_INPUT) from None
 
     def how_to_go_on(self):
-        """The last sentence of every stop: nothing is half-done, and what to type."""
+        """Return the last sentence after every stop: nothing is half-done, and what to type."""
         if self.file == "-":
             return "Whole chunks are in. Send the same input again: what is in counts as unchanged."
         command = f"manage.py import_posts {shlex.quote(self.file)}"
         return f"Whole chunks are in, nothing is half-written. To go on, with the same options: {command}"
 
     def report(self, batch, dry_run):
-        """The summary; CommandError if a row was refused."""
+        """Print the summary; CommandError if a row was refused."""
         self.progress.clear()
         if dry_run:
             self.show_rehearsal(batch)
@@ -128,7 +128,7 @@ class Command(BaseCommand):
             raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
 
     def show_breakdown(self, breakdown: dict) -> None:
-        """Show what became of the rows by kind and reason, and what was held."""
+        """Print the outcome of the rows by kind and reason, and what was held."""
         for reason, count in breakdown.get("refusals", {}).items():
             self.stdout.write(f"  {count:,} refused: {one_line(reason)}")
         for kind, numbers in breakdown.get("kinds", {}).items():
@@ -149,7 +149,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {count:,} × {one_line(warning)}.")
 
     def show_origin(self, batch):
-        """Who wrote the posts as far as anybody said so, and what the records name."""
+        """Print who wrote the posts as declared, and the generators that records name."""
         self.stdout.write(f"  Written by: {Origin(batch.origin).label.lower()}.")
         generators = named_generators(batch.breakdown)
         if generators and batch.origin == Origin.NOT_STATED:
@@ -166,7 +166,7 @@ class Command(BaseCommand):
             )
 
     def show_rehearsal(self, batch):
-        """What becomes of foreign keys, and the first records as they would come in."""
+        """Print the targets of foreign keys, and the first records as they would come in."""
         for line in batch.mapped:
             self.stdout.write(f"mapping: {one_line(line)}")
         for sample in batch.samples:

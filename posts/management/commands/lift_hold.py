@@ -49,6 +49,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{freed:,} posts are held no longer.")
 
     def show_progress(self, posts):
-        """On a terminal one line that moves."""
+        """Show progress on a terminal as one updated line."""
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{posts:,} posts")

@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 
 def measured(count, seed, plan):
-    """Lines that say what share of the planted defects stands in the first FIRST_SHARE of the queue."""
+    """Yield lines with the share of planted defects in the first FIRST_SHARE of the queue."""
     plants = []
     batch = import_posts(as_stream(record_lines(count, seed, plan, plants.append)), name="measure_ranking")
     scan_new_texts()

@@ -15,8 +15,11 @@ LEVELS = (0.95, 0.9, 0.8)
 
 
 def planted_records(count, pairs, seed=1):
-    """(records, {(source id, source id): level}): `count` articles of made-up words with shared boilerplate, and for
-    each of LEVELS `pairs` twins of some of them, edited until the shingles of their own words agree to that level."""
+    """Return (records, {(source id, source id): level}) with planted near-duplicates.
+
+    These are `count` articles of made-up words with shared boilerplate, and for each of LEVELS `pairs` copies of some
+    of them, edited until the shingles of their own words agree to that level.
+    """
     chance = random.Random(seed)  # noqa: S311 (a corpus to measure with, no secret)
     words = ["".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(3, 9))) for _ in range(6000)]
     boilerplate = [" ".join(chance.choices(words, k=40)) for _ in range(6)]
@@ -39,7 +42,7 @@ def _record(source_id, own, shared):
 
 
 def _edited(record, level, words, chance):
-    """`record` with single words exchanged until its shingles agree with the original's to just above `level`."""
+    """Return `record` with single words replaced until its shingles agree with the original's to just above `level`."""
     paragraphs = [text.split() for text in record["body"].split("\n\n")]
     original = SketchedText(record).shingles()
     last = record
@@ -53,7 +56,7 @@ def _edited(record, level, words, chance):
 
 
 def with_boilerplate(record, chance):
-    """The record with the boilerplate paragraphs it was given standing between its own."""
+    """Return the record with its boilerplate paragraphs between its own."""
     own = record["body"].split("\n\n")
     for text in record.pop("shared"):
         own.insert(chance.randrange(len(own) + 1), text)
@@ -78,7 +81,7 @@ class Command(BaseCommand):
 
 
 def measured(records, planted):
-    """Lines that say how many of the planted pairs are found, and how many found pairs are none."""
+    """Yield lines that say how many planted pairs are found, and how many found pairs are wrong."""
     ids = import_records(records)
     started, worked = time.perf_counter(), time.process_time()
     sketch_posts(ids.values())

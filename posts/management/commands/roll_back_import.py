@@ -51,13 +51,13 @@ class Command(BaseCommand):
         self.report(batch)
 
     def show_progress(self, batch):
-        """On a terminal one line that moves."""
+        """Show progress on a terminal as one updated line."""
         if sys.stderr.isatty():
             done = batch.rollback["withdrawn"] + batch.rollback["set_back"] + batch.rollback["kept"]
             sys.stderr.write(f"\r{done:,} posts")
 
     def report(self, batch):
-        """What was done, and by name what was not treated like the rest."""
+        """Print what was done, and the exceptions by name."""
         counts = batch.rollback
         self.stdout.write(
             f"Import {batch.pk} is rolled back: {counts['withdrawn']:,} withdrawn, {counts['set_back']:,} set back, "

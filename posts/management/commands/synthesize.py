@@ -76,7 +76,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def replacing(path):
-    """A binary file beside `path` that takes its name when all is written: a reader never finds half a file."""
+    """Open a binary file that gets the name `path` when it is complete: nobody reads half of it."""
     target = Path(path)
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:

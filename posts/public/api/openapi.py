@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document, made from the schema of records and the table of parameters."""
+"""The API as an OpenAPI 3.1 document, from the schema of records and the table of parameters."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -14,7 +14,7 @@ _JSON = "application/json"
 
 
 def openapi_document():
-    """The document as a dict; each call builds its own."""
+    """Return the document as a dict; each call builds its own."""
     list_address = reverse("posts:api-posts")
     post_address = reverse("posts:api-post", args=["SLUG"]).replace("SLUG", "{slug}")
     return {

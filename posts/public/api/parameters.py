@@ -1,4 +1,4 @@
-"""Which posts a request to the list asks for: its parameters, and the walk along an index that answers it."""
+"""Which posts a request to the list asks for: its parameters, and the index scan that answers it."""
 
 import re
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ KINDS = {
 
 
 class BadParameter(ValueError):
-    """A parameter that can't be read; its words say which and what it takes."""
+    """A parameter is invalid; the message says which one and what it accepts."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for. slugs: {kind of term: slug}; after: the Place of the last row seen, or None for the start."""
+    """A parsed request. slugs: {kind of term: slug}. after: the Place of the last row seen, or None for the start."""
 
     limit: int = DEFAULT_LIMIT
     slugs: dict = field(default_factory=dict)
@@ -66,7 +66,7 @@ def _refuse(words):
 
 
 def selection_from(parameters):
-    """The Selection in a QueryDict; raises BadParameter."""
+    """Return the Selection in a QueryDict; raise BadParameter."""
     known = ["limit", "cursor", "reviewed_since", *KINDS]
     for name, values in parameters.lists():
         if name not in known:
@@ -85,10 +85,10 @@ def selection_from(parameters):
 
 
 def selected(selection):
-    """(posts, the Place that the next page begins behind or None): at most `limit` listed posts, newest first.
+    """Return (at most `limit` listed posts, newest first, the Place after which the next page begins or None).
 
-    With reviewed_since the order is that of the approvals, oldest first: what is approved meanwhile comes at the end,
-    so that a program may go on where it stopped. A page may be shorter than the limit while an import is being closed.
+    With reviewed_since the order is by approval, oldest first: newer approvals come at the end, so that a program can
+    continue where it stopped. A page may be shorter than the limit while an import is being closed.
     """
     terms = _terms_of(selection.slugs)
     if terms is None:
@@ -115,7 +115,7 @@ def selected(selection):
 
 
 def _terms_of(slugs):
-    """The terms with these slugs, or None where one of them names nothing."""
+    """Return the terms with these slugs, or None if one of them does not exist."""
     if not slugs:
         return []
     # Without the last condition SQLite can't use the index of addresses, which holds no empty ones.
@@ -131,7 +131,7 @@ def _with_terms(rows, terms):
 
 
 def _beyond(rows, moment, after, is_newest_first):
-    """The rows behind one of the order, as a range that an index starts at."""
+    """Return the rows after one in the order, as a range at which an index scan starts."""
     at, post_id = after
     beyond = "lt" if is_newest_first else "gt"
     behind = Q(**{f"{moment}__{beyond}": at}) | Q(**{moment: at, f"post_id__{beyond}": post_id})

@@ -1,4 +1,4 @@
-"""What an answer of the API holds of a post: fields by name, and no others."""
+"""The fields of a post in an answer of the API, all named here."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -21,7 +21,7 @@ _PARTS = {
 
 
 def post_item(post, revision, fields=FIELDS):
-    """The JSON object of the text `revision` at the address of `post`, with these fields of its record."""
+    """Return the JSON object of `revision` at the address of `post`, with these fields of its record."""
     record = record_of(post, revision)
     is_live = revision.pk == post.live_revision_id
     return {

@@ -14,7 +14,7 @@ from posts.records.schema import SCHEMA_VERSION
 
 
 def api(view):
-    """A public answer in JSON, which pages of other sites may read too: it is the same for everybody."""
+    """Decorate a view as a public JSON answer, the same for everybody and readable by pages of other sites."""
 
     @public
     @wraps(view)
@@ -28,7 +28,7 @@ def api(view):
 
 @api
 def index(request):
-    """What there is."""
+    """Return the addresses of the API."""
     response = _answer(
         {
             "posts": settings.SITE_URL + reverse("posts:api-posts"),
@@ -41,7 +41,7 @@ def index(request):
 
 @api
 def posts(request):
-    """Listed posts, a page at a time."""
+    """Return listed posts, one page at a time."""
     try:
         selection = selection_from(request.GET)
     except BadParameter as refusal:
@@ -59,7 +59,7 @@ def posts(request):
 
 @api
 def post(request, slug):
-    """The text that stands at an address, reviewed or not, with what was decided about it."""
+    """Return the text at an address, reviewed or not, with its decision."""
     found, answer = find_page(slug)
     if answer is HttpResponsePermanentRedirect:
         return answer(reverse("posts:api-post", args=[found.slug]))
@@ -76,7 +76,7 @@ def post(request, slug):
 
 @api
 def openapi(request):
-    """This API, described for programs."""
+    """Return the description of this API for programs."""
     return cache_page(_answer(openapi_document()), keys=(), vary_on=())
 
 
@@ -85,6 +85,6 @@ def _answer(content):
 
 
 def _problem(status, title, detail):
-    """An error as RFC 9457 has it."""
+    """Return an error in the format of RFC 9457."""
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return JsonResponse(content, status=status, content_type="application/problem+json")
