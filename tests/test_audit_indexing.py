@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from posts.models import Post
+from posts.models import Post, Review, Revision
 from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import make_post
 from tests.posts_in_every_state import fill
@@ -236,3 +236,25 @@ def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, t
     error, _ = audit(base_url="ftp://x")
     assert "takes an http or https address" in error
     assert slugs
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", ["approval", "text"])
+def test_an_approval_opens_exactly_the_text_that_was_read(row, client):
+    post = make_post(released=True)
+    assert "X-Robots-Tag" not in client.get(post.get_absolute_url())
+    assert Post.objects.listed().contains(post) and post.is_listed
+    # Somebody changes a row behind the back of the site.
+    if row == "approval":
+        Review.objects.filter(pk=post.live_approval_id).update(fingerprint="0" * 64)
+    else:
+        Revision.objects.filter(pk=post.live_revision_id).update(fingerprint="0" * 64)
+    cache.clear()
+    post = Post.objects.with_texts().get()
+    assert post.index_obstacles == ["no approval stands for this text"]
+    assert not Post.objects.listed().exists()
+    assert "noindex" in client.get(post.get_absolute_url())["X-Robots-Tag"]
+    # The sitemap shows what lists keep; the audit names it until they are written again.
+    assert audit()[1] == f"{post.get_absolute_url()}: the sitemap says open, the rule closed.\n"
+    call_command("rebuild_search", stdout=StringIO())
+    assert audit()[0] == ""

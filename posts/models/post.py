@@ -2,11 +2,12 @@ import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
+from posts.models.index_conditions import failing_conditions, index_rules
 from posts.models.review import Review
 from posts.models.revision import Revision
 from posts.records.schema import is_digest
@@ -60,20 +61,7 @@ class PostQuerySet(models.QuerySet):
     def listable(self):
         """Filter to posts that would be indexable if the site's own switch is on."""
         closed = ImportBatch.objects.filter(index_open=False)
-        return self.filter(
-            live_revision__isnull=False,
-            live_approval__isnull=False,
-            withdrawn_at__isnull=True,
-            needs_human_review=False,
-            held=False,
-            closed_until_decided=False,
-            live_revision__status=Revision.Status.APPROVED,
-            live_approval__outcome=Review.Outcome.APPROVED,
-            live_approval__is_bulk=False,
-            live_approval__revoked_at__isnull=True,
-            live_approval__revision_id=F("live_revision_id"),
-            live_approval__fingerprint=F("live_revision__fingerprint"),
-        ).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
+        return self.filter(*index_rules()).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
 
     # Lists, search, similar posts, feeds and the sitemap name exactly what may be indexed.
     listed = indexable
@@ -308,30 +296,7 @@ class Post(models.Model):
     @property
     def list_obstacles(self):
         """The same as index_obstacles, without the site's own switch."""
-        approval = self.live_approval if self.live_approval_id else None
-        reasons = []
-        if self.withdrawn_at:
-            reasons.append("withdrawn")
-        if not self.live_revision_id:
-            reasons.append("no approved text is released")
-        elif (
-            approval is None
-            or approval.outcome != Review.Outcome.APPROVED
-            or approval.revoked_at
-            or approval.revision_id != self.live_revision_id
-            or approval.fingerprint != self.live_revision.fingerprint
-            or self.live_revision.status != Revision.Status.APPROVED
-        ):
-            reasons.append("no approval stands for this text")
-        elif approval.is_bulk:
-            reasons.append("approved in bulk only")
-        if self.needs_human_review:
-            reasons.append("a flag is open")
-        if self.held:
-            reasons.append("held")
-        if self.closed_until_decided:
-            reasons.append("its import was rolled back")
-        return reasons + self.import_switches(self.live_revision if self.live_revision_id else None)
+        return failing_conditions(self) + self.import_switches(self.live_revision if self.live_revision_id else None)
 
     def import_switches(self, revision):
         """Return in words which imports would close the post while `revision` (or None) is live."""
