@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posts.diff import changes_since_import, compare_records, default_pair
 from posts.diff.html import marked_html
-from posts.diff.sequences import Budget, anchored_pairs, kept_pairs, longest_increasing
+from posts.diff.sequences import Budget, anchored_pairs, heaviest_pairs, kept_pairs, longest_increasing
 from posts.models import Post
 from posts.operations import record_revision
 from posts.records.schema import fingerprint_of, validate_record
@@ -125,6 +125,21 @@ def test_a_shortest_edit_keeps_as_much_as_the_longest_common_run(old, new):
 def test_the_longest_increasing_run_is_found():
     numbers = [3, 1, 4, 1, 5, 9, 2, 6]
     assert [numbers[index] for index in longest_increasing(numbers)] == [1, 4, 5, 6]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_the_pairs_with_the_most_weight_are_found(weights):
+    def best(row, column):
+        if row == len(weights) or column == 3:
+            return 0
+        weight = weights[row][column]
+        together = weight + best(row + 1, column + 1) if weight >= 0.5 else 0
+        return max(together, best(row + 1, column), best(row, column + 1))
+
+    pairs = heaviest_pairs(weights, 0.5)
+    assert sum(weights[row][column] for row, column in pairs) == best(0, 0)
+    assert all(weights[row][column] >= 0.5 for row, column in pairs)
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(pairs))
 
 
 def compared(old, new, **more):

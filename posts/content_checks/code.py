@@ -7,6 +7,7 @@ import textwrap
 import threading
 import tomllib
 import warnings
+from collections.abc import Iterator
 
 import yaml
 
@@ -114,38 +115,45 @@ def _is_too_deep(code):
     return False
 
 
-def _python(code):
+def _python(code: str) -> tuple[int | None, str] | None:
     lines = code.splitlines()
     if any(line.lstrip().startswith(">>>") for line in lines):
-        # A session: what was typed, without what was answered.
-        typed = [line.lstrip() for line in lines if _PROMPT.match(line.lstrip())]
-        statements, current = [], []
-        for line in typed:
-            if line.startswith(">>>") and current:
-                statements.append("\n".join(current))
-                current = []
-            current.append(line[4:])
-        statements.append("\n".join(current))
-        return next((problem for part in statements if (problem := _parsed(part))), None)
-    if _SHELL_PROMPT.search(code) and all(
-        _SHELL_PROMPT.match(line) for line in lines if line.strip() and not line.startswith("#")
-    ):
+        return next((problem for part in _typed_statements(lines) if (problem := _parsed(part))), None)
+    if _is_shell_session(lines):
         return None
     code = textwrap.dedent(code)
     problem = _parsed(code)
-    if problem is None:
+    if problem and any(_parsed(whole) is None for whole in _made_whole(code)):
         return None
-    without = "\n".join("pass" if _PLACEHOLDER.fullmatch(line.strip()) else line for line in code.splitlines())
-    without = _PLACEHOLDER.sub("None", without)
-    for attempt in (without, f"{without.rstrip()}\n    pass", f"{_indented(without)}"):
-        if _parsed(attempt) is None:
-            return None
     return problem
 
 
-def _indented(code):
-    """Return a block of a function or class as a whole function; its first line may be indented less."""
-    return "async def fragment():\n" + textwrap.indent(code, "    ") + "\n    pass"
+def _typed_statements(lines: list[str]) -> list[str]:
+    """Return what was typed in a session with >>> and ..., without what was answered."""
+    statements = []
+    for line in map(str.lstrip, lines):
+        if _PROMPT.match(line):
+            if line.startswith(">>>") or not statements:
+                statements.append(line[4:])
+            else:
+                statements[-1] += f"\n{line[4:]}"
+    return statements
+
+
+def _is_shell_session(lines: list[str]) -> bool:
+    """Whether every line is a prompt of a shell, but for comments."""
+    typed = [line for line in lines if line.strip() and not line.startswith("#")]
+    return bool(typed) and all(map(_SHELL_PROMPT.match, typed))
+
+
+def _made_whole(code: str) -> Iterator[str]:
+    """Return code with what a fragment may lack, in several ways: a word in place of dots, a block, a function around
+    it (whose first line may be indented less than the rest)."""
+    without = "\n".join("pass" if _PLACEHOLDER.fullmatch(line.strip()) else line for line in code.splitlines())
+    without = _PLACEHOLDER.sub("None", without)
+    yield without
+    yield f"{without.rstrip()}\n    pass"
+    yield "async def fragment():\n" + textwrap.indent(without, "    ") + "\n    pass"
 
 
 def _parsed(code):

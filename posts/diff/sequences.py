@@ -141,3 +141,30 @@ def longest_increasing(numbers):
         run.append(index)
         index = before[index]
     return run[::-1]
+
+
+def heaviest_pairs(weights: list[list[float]], least: float) -> list[tuple[int, int]]:
+    """Return the pairs (row, column) with the largest sum of weights, both numbers rising from pair to pair.
+
+    Only weights of `least` or more make a pair. Source: S. B. Needleman and C. D. Wunsch, "A General Method Applicable
+    to the Search for Similarities in the Amino Acid Sequence of Two Proteins", 1970, with gaps that cost nothing.
+    """
+    rows, columns = len(weights), len(weights[0])
+    # The best sum for what begins at a row and a column.
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for row in range(rows - 1, -1, -1):
+        for column in range(columns - 1, -1, -1):
+            weight = weights[row][column]
+            together = weight + best[row + 1][column + 1] if weight >= least else 0
+            best[row][column] = max(together, best[row + 1][column], best[row][column + 1])
+    pairs, row, column = [], 0, 0
+    while row < rows and column < columns:
+        weight = weights[row][column]
+        if weight >= least and best[row][column] == weight + best[row + 1][column + 1]:
+            pairs.append((row, column))
+            row, column = row + 1, column + 1
+        elif best[row][column] == best[row + 1][column]:
+            row += 1
+        else:
+            column += 1
+    return pairs

@@ -1,9 +1,10 @@
 """Two texts block by block, and word by word in changed blocks."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from posts.diff.sequences import anchored_pairs, kept_pairs
+from posts.diff.sequences import Budget, anchored_pairs, heaviest_pairs, kept_pairs
 from posts.rendering.blocks import (
     PLAIN,
     Block,
@@ -235,34 +236,21 @@ def _with_similar(old, new, pairs, moves, moved, budget):
     return spine
 
 
-def _similar(old, new, gone, come, budget):
-    """Return [(i, j)] in order: the pairing of a gap that shares the most words."""
+def _similar(
+    old: Sequence[Block], new: Sequence[Block], gone: Sequence[int], come: Sequence[int], budget: Budget
+) -> list[tuple[int, int]]:
+    """Return [(i, j)] in order, the pairing of a gap that shares the most words."""
     if not gone or not come:
         return []
-    if len(gone) == len(come) == 1:
-        i, j = gone[0], come[0]
+    if len(gone) == len(come) == 1 and old[gone[0]].kind == new[come[0]].kind:
         # Side by side whatever they share: what was put in a block's place is what one wants to see beside it.
-        return [(i, j)] if old[i].kind == new[j].kind or _shared(_bag(old[i]), _bag(new[j])) >= MIN_SHARED else []
+        return [(gone[0], come[0])]
     cost = len(gone) * sum(len(new[j].tokens) for j in come)
-    if len(gone) * len(come) > MAX_GAP_PAIRS or not budget.take(cost // 4):
+    if len(gone) == len(come) == 1 or len(gone) * len(come) > MAX_GAP_PAIRS or not budget.take(cost // 4):
         return [(i, j) for i, j in zip(gone, come, strict=False) if _shared(_bag(old[i]), _bag(new[j])) >= MIN_SHARED]
     old_bags, new_bags = [_bag(old[i]) for i in gone], [_bag(new[j]) for j in come]
-    shared = [[_shared(a, b) for b in new_bags] for a in old_bags]
-    best = [[0.0] * (len(come) + 1) for _ in range(len(gone) + 1)]
-    for a in range(len(gone) - 1, -1, -1):
-        for b in range(len(come) - 1, -1, -1):
-            together = shared[a][b] + best[a + 1][b + 1] if shared[a][b] >= MIN_SHARED else 0
-            best[a][b] = max(together, best[a + 1][b], best[a][b + 1])
-    chosen, a, b = [], 0, 0
-    while a < len(gone) and b < len(come):
-        if shared[a][b] >= MIN_SHARED and best[a][b] == shared[a][b] + best[a + 1][b + 1]:
-            chosen.append((gone[a], come[b]))
-            a, b = a + 1, b + 1
-        elif best[a][b] == best[a + 1][b]:
-            a += 1
-        else:
-            b += 1
-    return chosen
+    weights = [[_shared(one, other) for other in new_bags] for one in old_bags]
+    return [(gone[a], come[b]) for a, b in heaviest_pairs(weights, MIN_SHARED)]
 
 
 def _bag(block):

@@ -1,10 +1,11 @@
 """Two JSON values by path: what was added, removed, changed, or moved within its list."""
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from posts.diff.sequences import anchored_pairs
+from posts.diff.sequences import Budget, anchored_pairs
 from posts.diff.texts import ADDED, REMOVED, Segment, word_segments
 
 CLAIMS = ("score", "revision", "flags", "hash", "view_count", "reading_time")
@@ -84,34 +85,37 @@ def _moves(now, before, budget):
     ]
 
 
-def _lists(old, new, budget, pointer, ordered_at):
+def _lists(old: list, new: list, budget: Budget, pointer: str, ordered_at: Collection[str]) -> list[ValueChange]:
+    """Return the changes between two lists: first those of the items of `new`, in order, then what was removed."""
     old_items, new_items = [dumped(item) for item in old], [dumped(item) for item in new]
     pairs = anchored_pairs(old_items, new_items, budget)
     kept_old, kept_new = {i for i, _ in pairs}, {j for _, j in pairs}
     gone = [i for i in range(len(old)) if i not in kept_old]
     come = [j for j in range(len(new)) if j not in kept_new]
-    waiting = defaultdict(list)
-    for i in gone:
-        waiting[old_items[i]].append(i)
-    changes, moved = {}, set()
-    for j in come:
-        if waiting[new_items[j]]:
-            i = waiting[new_items[j]].pop(0)
-            moved.add(i)
-            segment = Segment(" ", shown(new[j]))
-            changes[j] = [ValueChange(f"{pointer}/{j}", "moved", (segment,), i + 1, j + 1)]
-    gone = [i for i in gone if i not in moved]
-    come = [j for j in come if j not in changes]
-    partners = _partners(old, new, gone, come)
-    paired = set(partners.values())
+    moved = _moved({i: old_items[i] for i in gone}, {j: new_items[j] for j in come})
+    gone = sorted(set(gone).difference(moved.values()))
+    partners = _partners(old, new, gone, [j for j in come if j not in moved])
+    changes = []
     for j in come:
         at = f"{pointer}/{j}"
-        if (i := partners.get(j)) is None:
-            changes[j] = _only(new[j], "added", at)
+        if j in moved:
+            changes.append(ValueChange(at, "moved", (Segment(" ", shown(new[j])),), moved[j] + 1, j + 1))
+        elif j in partners:
+            changes += compare_values(old[partners[j]], new[j], budget, at, ordered_at=ordered_at)
         else:
-            changes[j] = compare_values(old[i], new[j], budget, at, ordered_at=ordered_at)
-    removed = [change for i in gone if i not in paired for change in _only(old[i], "removed", f"{pointer}/{i}")]
-    return [*(change for j in sorted(changes) for change in changes[j]), *removed]
+            changes += _only(new[j], "added", at)
+    for i in sorted(set(gone).difference(partners.values())):
+        changes += _only(old[i], "removed", f"{pointer}/{i}")
+    return changes
+
+
+def _moved(gone: dict[int, str], come: dict[int, str]) -> dict[int, int]:
+    """Return {place in the new list: place in the old one} of items that only stand elsewhere, the first with the
+    first."""
+    waiting = defaultdict(deque)
+    for i, item in gone.items():
+        waiting[item].append(i)
+    return {j: waiting[item].popleft() for j, item in come.items() if waiting[item]}
 
 
 def _partners(old, new, gone, come):

@@ -16,12 +16,23 @@ values:
 
 import contextlib
 import re
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from django.utils import timezone
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
 
 from posts.importing import publication
 from posts.importing.dates import UnreadableDate, read_date
@@ -66,18 +77,50 @@ class MappingRefused(ValueError):
     """The mapping file can't be used; the message says what to fix."""
 
 
-@dataclass(frozen=True)
-class Mapping:
+def _default_for_nothing(value: object, info: ValidationInfo) -> object:
+    """Return what a setting is without a value, where a file names the setting alone."""
+    return value or Mapping.model_fields[info.field_name].get_default(call_default_factory=True)
+
+
+def _list_of_patterns(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _is_one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError
+    return value
+
+
+_Line = Annotated[str, Field(max_length=200), AfterValidator(_is_one_line)]
+_Patterns = Annotated[tuple[str, ...], BeforeValidator(_list_of_patterns)]
+# What is said about a value that a setting does not take.
+_TAKES = {
+    "site": "one line of text",
+    "permalink": "one line of text",
+    "dates": " or ".join(DATE_ORDERS),
+    "include": 'a list of patterns, such as ["content/**"]',
+    "exclude": 'a list of patterns, such as ["content/**"]',
+    "fields": "lines such as “headline: title”",
+    "values": "lines such as “status: {in-progress: draft, done: public}”",
+}
+
+
+class Mapping(BaseModel):
     """How a foreign source is read. Equal mappings compare equal; an empty one is falsy."""
 
-    site: str = ""
-    permalink: str = ""
-    dates: str = ""
-    include: tuple = ()
-    exclude: tuple = ()
-    fields: dict = field(default_factory=dict)  # as it was asked for: {key: target}
-    values: dict = field(default_factory=dict)  # {key: {value: meaning}}, of keys that say whether a text is public
-    defaults: dict = field(default_factory=dict)  # those of a format: {key: target}, the first rank first
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    site: _Line = ""
+    permalink: _Line = ""
+    dates: Literal[("", *DATE_ORDERS)] = ""
+    include: _Patterns = ()
+    exclude: _Patterns = ()
+    fields: dict[str, Literal[TARGETS]] = {}  # as it was asked for: {key: target}
+    values: dict[str, dict[str, Literal[MEANINGS]]] = {}  # of keys that say whether a text is public
+    defaults: dict[str, str] = {}  # those of a format: {key: target}, the first rank first
+
+    _none_is_default = field_validator(*SETTINGS, mode="before")(_default_for_nothing)
 
     def __bool__(self):
         return bool(self.to_dict())
@@ -94,31 +137,16 @@ class Mapping:
         return cls.from_dict({} if words is None else words)
 
     @classmethod
-    def from_dict(cls, values):
-        """Return the Mapping from to_dict() or a file. Raises MappingRefused."""
+    def from_dict(cls, values: object) -> "Mapping":
+        """Return the Mapping that to_dict() or a file gives. Raises MappingRefused."""
         if not isinstance(values, dict):
             raise MappingRefused("A mapping file is a list of settings, such as “site: https://example.org/”.")
         if unknown := [key for key in values if key not in SETTINGS]:
             raise MappingRefused(f"There is no setting “{unknown[0]}”. The settings are {', '.join(SETTINGS)}.")
-        texts = {name: values.get(name) or "" for name in ("site", "permalink", "dates")}
-        for name, value in texts.items():
-            if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
-                raise MappingRefused(f"“{name}” takes one line of text.")
-        if texts["dates"] and texts["dates"] not in DATE_ORDERS:
-            raise MappingRefused(f"“dates” takes {' or '.join(DATE_ORDERS)}.")
-        globs = {name: values.get(name) or [] for name in ("include", "exclude")}
-        for name, value in globs.items():
-            value = [value] if isinstance(value, str) else value
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise MappingRefused(f'“{name}” takes a list of patterns, such as ["content/**"].')
-            globs[name] = tuple(value)
-        fields = values.get("fields") or {}
-        if not isinstance(fields, dict):
-            raise MappingRefused("“fields” takes lines such as “headline: title”.")
-        for key, target in fields.items():
-            if target not in TARGETS:
-                raise MappingRefused(f"“{key}” can't become “{target}”. It can become: {', '.join(TARGETS)}.")
-        return cls(**texts, **globs, fields=fields, values=_checked_values(values.get("values") or {}))
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise MappingRefused(_refusal(error.errors(include_url=False)[0])) from None
 
     def to_dict(self):
         """Return what was set, without defaults, as JSON."""
@@ -129,8 +157,9 @@ class Mapping:
         """Return the same with the name or address of the site, if one is given. Raises MappingRefused."""
         return Mapping.from_dict(self.to_dict() | {"site": site.strip()}) if site.strip() else self
 
-    def with_defaults(self, defaults):
-        return replace(self, defaults=defaults)
+    def with_defaults(self, defaults: dict[str, str]) -> "Mapping":
+        """Return the same with what a format makes of keys that the file does not name."""
+        return self.model_copy(update={"defaults": defaults})
 
     def target(self, key):
         """Return (target, rank) of a foreign key; of two keys for one field the lower rank is used."""
@@ -191,16 +220,15 @@ def matches(path, glob):
     return fnmatchcase(path, glob) or (glob.startswith("**/") and fnmatchcase(path, glob[3:]))
 
 
-def _checked_values(values):
-    """Return the meanings of values in a mapping file: {key: {value: meaning}}. Raises MappingRefused."""
-    if not isinstance(values, dict) or not all(isinstance(said, dict) for said in values.values()):
-        raise MappingRefused("“values” takes lines such as “status: {in-progress: draft, done: public}”.")
-    for key, said in values.items():
-        for value, meaning in said.items():
-            if meaning not in MEANINGS:
-                choices = ", ".join(MEANINGS)
-                raise MappingRefused(f"“{key}: {value}” can't mean “{meaning}”. It can mean: {choices}.")
-    return values
+def _refusal(error: ErrorDetails) -> str:
+    """Return what pydantic's error about a mapping file means, and what may be written instead."""
+    match error["loc"], error["type"]:
+        case ("fields", key), "literal_error":
+            return f"“{key}” can't become “{error['input']}”. It can become: {', '.join(TARGETS)}."
+        case ("values", key, value), "literal_error":
+            return f"“{key}: {value}” can't mean “{error['input']}”. It can mean: {', '.join(MEANINGS)}."
+    name = error["loc"][0]
+    return f"“{name}” takes {_TAKES[name]}."
 
 
 class Fields:

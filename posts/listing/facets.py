@@ -1,6 +1,7 @@
 """Filters of a list or search by terms, with the number of posts behind each."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -47,9 +48,29 @@ class Group:
     is_single: bool
     options: list
 
+    @classmethod
+    def of(cls, kind: Kind, terms: Iterable[Term], counts: dict[int, int], chosen: set[int]) -> "Group":
+        """Return the Group of a kind: its chosen terms, then those that most posts have; levels in their own order."""
+        options = [
+            Option(term, counts.get(term.pk, 0), term.pk in chosen)
+            for term in terms
+            if term.pk in counts or term.pk in chosen
+        ]
+        options.sort(key=lambda option: (-option.is_chosen, -option.count, option.term.name))
+        options = options[:OPTIONS_SHOWN]
+        if kind == Kind.DIFFICULTY:
+            options.sort(key=lambda option: (LEVELS.get(option.term.key, len(LEVELS)), option.term.name))
+        return cls(str(kind), kind.label, kind in SINGLE, options)
+
     @property
     def has_choice(self):
         return any(option.is_chosen for option in self.options)
+
+    def offers_choice(self, *, within: Term | None) -> bool:
+        """Whether its options narrow the list of a term (None: all posts), or did."""
+        if len(self.options) != 1:
+            return bool(self.options)
+        return within is None or self.has_choice or not self.is_single
 
 
 @dataclass(frozen=True)
@@ -201,30 +222,23 @@ def _terms_query(vendor):
     return PreparedQuery(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
 
 
-def _groups(counts, main, selection, counts_without, known=()):
-    """Return the Groups for these counts. known: Terms that need not be read again."""
+def _groups(
+    counts: dict[int, int],
+    main: Term | None,
+    selection: Selection,
+    counts_without: Callable[[Kind], dict[int, int]] | None,
+    known: Iterable[Term] = (),
+) -> list[Group]:
+    """Return the Groups that are worth a choice. counts: {term: how many posts have it}; counts_without(kind): the same
+    without the chosen terms of a kind; known: Terms that need not be read again."""
     chosen = {term.pk for term in selection.terms}
-    groups = []
-    wanted = dict(counts)
     single = {kind: counts_without(kind) for kind in SINGLE if any(term.kind == kind for term in selection.terms)}
-    for found in single.values():
-        wanted |= found
-    missing = (wanted.keys() | chosen) - {term.pk for term in known}
+    wanted = chosen.union(counts, *single.values())
+    missing = wanted.difference(term.pk for term in known)
     read = _terms_query(connection.vendor).objects(keys=list(missing)) if missing and settings.INDEXING else ()
-    by_kind = {}
+    by_kind = defaultdict(list)
     for term in chain(known, read):
-        by_kind.setdefault(term.kind, []).append(term)
-    for kind in FORM_KINDS:
-        numbers = single.get(kind, counts)
-        options = [
-            Option(term, numbers.get(term.pk, 0), term.pk in chosen)
-            for term in by_kind.get(kind, ())
-            if term != main and (term.pk in numbers or term.pk in chosen)
-        ]
-        options.sort(key=lambda option: (-option.is_chosen, -option.count, option.term.name))
-        options = options[:OPTIONS_SHOWN]
-        if kind == Kind.DIFFICULTY:
-            options.sort(key=lambda option: (LEVELS.get(option.term.key, len(LEVELS)), option.term.name))
-        if options and (len(options) > 1 or main is None or options[0].is_chosen or kind not in SINGLE):
-            groups.append(Group(str(kind), kind.label, kind in SINGLE, options))
-    return groups
+        if term != main:
+            by_kind[term.kind].append(term)
+    groups = [Group.of(kind, by_kind[kind], single.get(kind, counts), chosen) for kind in FORM_KINDS]
+    return [group for group in groups if group.offers_choice(within=main)]

@@ -90,18 +90,26 @@ def related_posts(post, record, *, is_listed):
     if not are_kept:
         rows = _compared_listed(post, terms, stack, at) if is_listed else _compared_waiting(post, terms, all_terms)
         found = [_Found.of(row) for row in rows]
-    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     # Without a stack, or for a text that stands in no list, nothing is before or after it.
-    on_stack = [one.line for one in found if stack in stacks_of(one.line.record)] if is_listed else []
-    place = (at, post.pk)
+    earlier, later = _adjacent(found, stack, (at, post.pk)) if is_listed else (None, None)
     return RelatedPosts(
-        similar=_shown(ranked, terms),
+        similar=_shown(found, terms),
         are_kept=are_kept,
         term_slugs=next((one.term_slugs for one in found), None),
         stack=terms.get(stack, ""),
-        earlier=max((line for line in on_stack if _place(line) < place), key=_place, default=None),
-        later=min((line for line in on_stack if _place(line) > place), key=_place, default=None),
+        earlier=earlier,
+        later=later,
     )
+
+
+def _adjacent(
+    found: list[_Found], stack: tuple[str, str] | None, place: tuple
+) -> tuple[PostSummary | None, PostSummary | None]:
+    """Return what was released on the same stack right before and right after a place (published at, number)."""
+    on_stack = [one.line for one in found if stack in stacks_of(one.line.record)]
+    earlier = [line for line in on_stack if _place(line) < place]
+    later = [line for line in on_stack if _place(line) > place]
+    return max(earlier, key=_place, default=None), min(later, key=_place, default=None)
 
 
 def _place(line):
@@ -211,8 +219,9 @@ def _compared(post, pairs, around, **more):
     return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 
 
-def _shown(ranked, terms):
-    """Return at most SHOWN [RelatedPost]: no near-duplicate, no title twice, not too many of one stack."""
+def _shown(found, terms):
+    """Return the SHOWN most similar as [RelatedPost]: no near-duplicate, no title twice, not too many of one stack."""
+    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     shown, stacks, titles = [], Counter(), set()
     for found in ranked:
         record = found.line.record

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 # A post as a dict, as json.loads gives it: the keys of the schema and whatever else it carries.
 RecordDict = dict[str, Any]
@@ -473,6 +473,19 @@ def record_json_schema() -> dict[str, Any]:
     }
 
 
+_MESSAGES_OF_SIZE = {
+    "string_too_long": "takes at most {max_length:,} characters.",
+    "too_long": "takes at most {max_length:,} items.",
+    "string_too_short": "is empty. Write a text.",
+}
+_MESSAGES_OF_FIELDS = {
+    "/score/": "takes a number from 0 to 100.",
+    "/flags/": "takes 1 or 0, true or false.",
+}
+_MESSAGES_OF_RANGE = {
+    "greater_than_equal": "takes at least {ge}.",
+    "less_than_equal": "takes at most {le:,}.",
+}
 _MESSAGES = {
     "missing": "is missing. Add it.",
     "string_type": "takes text, in double quotes.",
@@ -526,34 +539,30 @@ def _problems(error: ValidationError, line: bytes = b"") -> list[Problem]:
     """Return pydantic's errors as Problems, in words for authors."""
     problems: dict[str, Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
-        kind, limits = item["type"], item.get("ctx", {})
         # Branches of a union add their own names to the path; they mean nothing to an author.
         path = [part for part in item["loc"] if isinstance(part, int) or not part.startswith(_UNION_PARTS)]
-        path += limits.get("path", [])
+        path += item.get("ctx", {}).get("path", [])
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-        if kind == "json_invalid":
-            message = f"is not JSON: {_where(limits.get('error', 'it cannot be read'), line)}."
-            if "hex escape" in message:
-                message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
-        elif kind in {"string_too_long", "too_long"}:
-            unit = "characters" if kind == "string_too_long" else "items"
-            message = f"takes at most {limits['max_length']:,} {unit}."
-        elif kind == "string_too_short":
-            message = "is empty. Write a text."
-        elif pointer.startswith("/score/"):
-            message = "takes a number from 0 to 100."
-        elif pointer.startswith("/flags/"):
-            message = "takes 1 or 0, true or false."
-        elif kind == "greater_than_equal":
-            message = f"takes at least {limits['ge']}."
-        elif kind == "less_than_equal":
-            message = f"takes at most {limits['le']:,}."
-        elif path == [] and kind in {"model_type", "model_attributes_type"}:
-            message = "is JSON, but no record: a record is an object {…}."
-        else:
-            message = _MESSAGES.get(kind, item["msg"])
-        problems.setdefault(pointer, Problem(pointer, message))
+        problems.setdefault(pointer, Problem(pointer, _message_of(item, pointer, line)))
     return list(problems.values())
+
+
+def _message_of(item: ErrorDetails, pointer: str, line: bytes) -> str:
+    kind, limits = item["type"], item.get("ctx", {})
+    if kind == "json_invalid":
+        message = f"is not JSON: {_where(limits.get('error', 'it cannot be read'), line)}."
+        if "hex escape" in message:
+            message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
+        return message
+    if kind in _MESSAGES_OF_SIZE:
+        return _MESSAGES_OF_SIZE[kind].format(**limits)
+    if field := next((field for field in _MESSAGES_OF_FIELDS if pointer.startswith(field)), None):
+        return _MESSAGES_OF_FIELDS[field]
+    if kind in _MESSAGES_OF_RANGE:
+        return _MESSAGES_OF_RANGE[kind].format(**limits)
+    if not pointer and kind in {"model_type", "model_attributes_type"}:
+        return "is JSON, but no record: a record is an object {…}."
+    return _MESSAGES.get(kind, item["msg"])
 
 
 _UNION_PARTS = ("constrained-", "function-after", "bool", "int", "float", "[key]")

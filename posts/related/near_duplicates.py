@@ -14,6 +14,7 @@ import re
 import struct
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
 
@@ -48,6 +49,10 @@ MAX_KEYS = 5_000
 _WORD = re.compile(r"\w+")
 _MASK = 2**64 - 1
 _EMPTY = 2**32 - 1
+# Two posts by primary key, the smaller first; the word shingles of a text; the numbers of signature_of().
+Pair = tuple[int, int]
+Shingles = set[tuple[str, ...]]
+Signature = Sequence[int]
 
 
 class SketchedText:
@@ -309,25 +314,32 @@ def _insert_bands(rows):
             cursor.executemany(f"INSERT INTO {table} (key, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)  # noqa: S608
 
 
-def _store_near_duplicates(pairs, shingles, signatures):
-    """Measure candidate pairs exactly and store those that are near-duplicates, in both directions."""
+def _store_near_duplicates(pairs: set[Pair], shingles: dict[int, Shingles], signatures: dict[int, Signature]) -> None:
+    """Measure candidate pairs exactly and store those that are near-duplicates, from both sides."""
+    near_duplicates = [
+        TextTwin(post_id=one, twin_id=other, similarity=similarity)
+        for a, b, similarity in _measured(_likely(pairs, signatures), shingles)
+        if similarity >= MIN_SIMILARITY
+        for one, other in ((a, b), (b, a))
+    ]
+    TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
+    _note_near_duplicates(twin.post_id for twin in near_duplicates)
+
+
+def _likely(pairs: set[Pair], signatures: dict[int, Signature]) -> list[Pair]:
+    """Return the pairs whose signatures, those given or those that are stored, are enough alike."""
     foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
-    known = {
-        pk: struct.unpack(f"<{NUMBERS}I", bytes(signature))
-        for pk, signature in TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
-    } | signatures
-    likely = [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
-    near_duplicates = []
+    stored = TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
+    known = signatures | {pk: struct.unpack(f"<{NUMBERS}I", bytes(signature)) for pk, signature in stored}
+    return [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
 
-    def measure(a, b, one, other):
-        if (similarity := jaccard(one, other)) >= MIN_SIMILARITY:
-            near_duplicates.append(TextTwin(post_id=a, twin_id=b, similarity=similarity))
-            near_duplicates.append(TextTwin(post_id=b, twin_id=a, similarity=similarity))
 
+def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tuple[int, int, float]]:
+    """Yield each pair with its exact similarity; texts that are not among `shingles` are read, some at a time."""
     partners = defaultdict(list)
-    for a, b in likely:
+    for a, b in pairs:
         if a in shingles and b in shingles:
-            measure(a, b, shingles[a], shingles[b])
+            yield a, b, jaccard(shingles[a], shingles[b])
         else:
             partners[b if a in shingles else a].append(a if a in shingles else b)
     for texts in _batches(partners):
@@ -335,9 +347,7 @@ def _store_near_duplicates(pairs, shingles, signatures):
         for pk, text in texts.items():
             other = text.shingles(boilerplate)
             for mine in partners[pk]:
-                measure(mine, pk, shingles[mine], other)
-    TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
-    _note_near_duplicates(twin.post_id for twin in near_duplicates)
+                yield mine, pk, jaccard(shingles[mine], other)
 
 
 def _note_near_duplicates(posts):

@@ -7,6 +7,7 @@ is from a short list, opened and closed in pairs. Comments become tokens of thei
 import html
 import re
 
+from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 # Pairs of tags that stand for themselves, or for what Markdown has a sign for.
@@ -368,29 +369,41 @@ def _paired(children, parser):
     open_tags, closings = [], {}
     for number, child in enumerate(children):
         is_tag = child.type == "tag"
-        if not is_tag and not child.nesting:
-            if child.type in ("note_mark", "image") and "a" in _names(open_tags):
-                _unlink(open_tags)
-            continue
         if is_tag and child.meta["name"] not in _PAIRS:
             continue
-        if (is_tag and not child.meta["closes"]) or child.nesting > 0:
-            if child.type == "link_open":
-                _unlink(open_tags)
-            if not is_tag or (len(open_tags) < MAX_PAIRS_DEEP and _may_open(child, open_tags, parser)):
-                open_tags.append((child.meta["name"] if is_tag else "", number))
-            continue
-        wanted = child.meta["name"] if is_tag else ""
-        for place in range(len(open_tags) - 1, -1, -1):
-            name, opening = open_tags[place]
-            if name == wanted:
-                del open_tags[place:]
-                if is_tag:
-                    closings[opening] = number
-                break
-            if is_tag and not name:
-                break
+        if child.nesting > 0 or (is_tag and not child.meta["closes"]):
+            _open(child, number, open_tags, parser)
+        elif child.nesting < 0 or is_tag:
+            opening = _close(child, open_tags)
+            if is_tag and opening is not None:
+                closings[opening] = number
+        elif child.type in ("note_mark", "image"):
+            _unlink(open_tags)
     return _as_tokens(children, closings, parser)
+
+
+def _open(child: Token, number: int, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> None:
+    """Note a tag, or the beginning of a Markdown pair (without a name), as open."""
+    if child.type == "link_open":
+        _unlink(open_tags)
+    if child.type != "tag":
+        open_tags.append(("", number))
+    elif len(open_tags) < MAX_PAIRS_DEEP and _may_open(child, open_tags, parser):
+        open_tags.append((child.meta["name"], number))
+
+
+def _close(child: Token, open_tags: list[tuple[str, int]]) -> int | None:
+    """Take what a tag or the end of a Markdown pair closes off `open_tags`; return its number, or None."""
+    wanted = child.meta["name"] if child.type == "tag" else ""
+    for place in range(len(open_tags) - 1, -1, -1):
+        name, opening = open_tags[place]
+        if name == wanted:
+            del open_tags[place:]
+            return opening
+        if not name:
+            # A tag closes nothing around the Markdown pair that it stands in.
+            break
+    return None
 
 
 def _names(open_tags):
