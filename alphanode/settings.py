@@ -41,7 +41,7 @@ if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
 
 
 def _text(name, default=""):
-    """Return a setting as text; empty counts as not set. (env.str would expand a leading "$".)"""
+    """Return a setting as text; empty counts as not set. Unlike env.str, it doesn't expand a leading "$"."""
     return os.environ.get(name, "").strip() or default
 
 

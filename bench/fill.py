@@ -1,4 +1,4 @@
-"""Fills an empty site with listed posts, for measuring: records of the synthesizer, imported, reviewed and released.
+"""Fill an empty site with listed posts, for measuring: generated records, imported, reviewed and released.
 
 Usage: python bench/fill.py [--listed N] [--waiting N] [--texts N]
 
@@ -57,8 +57,10 @@ def _import(lines, name, import_posts):
 
 
 def release_all(reviewer, now):
-    """Approve and release every post as a reviewer would, one by one, but written in sets: the rows are those that the
-    operations leave. Returns how many that were."""
+    """Approve and release every post as a reviewer would, one by one, but written in sets.
+
+    The rows are those that the operations would write. Returns the number of posts.
+    """
     from django.db import transaction
 
     from posts.listing.refresh import refresh_listings
@@ -117,7 +119,7 @@ def release_all(reviewer, now):
 
 
 def _rendered(revision, kept):
-    """The stored HTML of a text; further parts of an article have the same, and are not rendered again."""
+    """Return the stored HTML of a text; later parts of an article reuse it."""
     from django.conf import settings
 
     from posts.listing.article_html import hosts_key

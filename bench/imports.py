@@ -1,4 +1,4 @@
-"""How fast posts come in, in one process, against what the bare engine does with the same rows in the same run.
+"""Measure imports in one process, and what the bare engine does with the same rows in the same run.
 
 Usage: python bench/imports.py [--count N] [--last-of-a-million] [--rows N]
 
@@ -32,7 +32,7 @@ WORDS = (
 
 
 def record(number, seed):
-    """A varied record of about 6 KB, the same for the same number and seed."""
+    """Return a varied record of about 6 KB, the same for the same number and seed."""
     chance = random.Random(f"{seed}:{number}")
 
     def text(count):
@@ -93,8 +93,10 @@ def command(*arguments):
 
 
 def raw_seconds(count):
-    """How long the bare engine takes to insert the rows that are there once more, into tables of the same shape with
-    the same indexes: COPY on PostgreSQL, prepared inserts on SQLite, in the importer's chunks."""
+    """Return the seconds in which the bare engine inserts the existing rows into equal tables.
+
+    COPY on PostgreSQL, prepared inserts on SQLite, in the importer's chunks, with the same indexes.
+    """
     from django.db import connection
 
     from posts.importing.pipeline import CHUNK_ROWS
@@ -130,7 +132,7 @@ def raw_seconds(count):
 
 
 def make_copy(cursor, table):
-    """An empty table like `table` with its indexes, on SQLite."""
+    """Create an empty table like `table` with its indexes, on SQLite."""
     cursor.execute("SELECT type, name, sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [table])
     for kind, name, sql in sorted(cursor.fetchall(), key=lambda row: row[0] != "table"):
         changed = sql.replace(f'"{table}"', f'"raw_{table}"', 1) if kind == "table" else sql

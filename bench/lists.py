@@ -1,4 +1,4 @@
-"""How long lists and search take when a great many posts are listed.
+"""Measure lists and search with a large number of listed posts.
 
 Usage: python bench/lists.py [--count N] [--texts N] [--visits N] [--explain]
 
@@ -32,7 +32,7 @@ PRIMES = {"difficulty": 7_919, "stack": 104_729, "tool": 1_299_709, "topic": 15_
 
 
 def seconds_before(connection, i):
-    """SQL for the moment `i` seconds before %s."""
+    """Return SQL for the time `i` seconds before %s."""
     if connection.vendor == "sqlite":
         return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s, '-' || {i} || ' seconds')"
     return f"CAST(%s AS timestamptz) - {i} * interval '1 second'"

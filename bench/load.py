@@ -1,7 +1,7 @@
-"""A load generator: one thread, as many open connections as asked for, each with one request under way at any time.
+"""A load generator: one thread, any number of open connections, one request at a time on each.
 
-It needs nothing but Python and is fair to what it measures only as long as it costs little beside it: its own work per
-request is part of what it returns, and of what the bench prints.
+It needs only Python. It measures fairly only while its own work is small: the work for each request is in its result,
+and the benchmark prints it.
 """
 
 import re
@@ -37,7 +37,7 @@ class Load:
         return len(self.times) / self.seconds
 
     def percentile(self, part):
-        """The time in milliseconds that this part of all requests (0 to 1) took at the most."""
+        """Return the time in milliseconds within which this share (0 to 1) of all requests was answered."""
         return self.times[min(len(self.times) - 1, int(part * len(self.times)))] * 1000
 
 
@@ -88,8 +88,11 @@ class _Connection:
 
 
 def run_load(port, paths, *, seconds, connections=8, cookie="", encodings="br, gzip"):
-    """Ask 127.0.0.1:port for one path after the other (an iterator; what is left of it when the time is over is not
-    asked for); return the Load. Raises UnexpectedAnswer at the first answer that is no 200."""
+    """Ask 127.0.0.1:port for one path after the other; return the Load.
+
+    paths: an iterator; paths left when the time is over are not asked for. Raises UnexpectedAnswer at the first
+    answer that is not 200.
+    """
     headers = f"Host: 127.0.0.1:{port}\r\nAccept-Encoding: {encodings}\r\n"
     if cookie:
         headers += f"Cookie: {cookie}\r\n"

@@ -1,4 +1,4 @@
-"""What pages cost: requests a second, milliseconds and work, beside what the same server does with nothing to do.
+"""Measure pages: requests a second, milliseconds and work, beside the same server with nothing to do.
 
 Usage: scripts/with_postgres.sh --durable python bench/pages.py [--listed 25000,200000] [--seconds N] [--only WORD,…]
        [--explain]
@@ -65,7 +65,7 @@ def work_of_family(pid):
 
 @contextlib.contextmanager
 def serving(environment):
-    """A gunicorn as docs/operations.md starts it, with the site in production settings; yields (port, pid)."""
+    """Run a gunicorn as docs/operations.md starts it, with production settings; yield (port, pid)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -91,9 +91,11 @@ def serving(environment):
 
 @dataclass
 class Row:
-    """What is measured: its name, what gives the paths that are asked for, whether by the server that keeps pages,
-    whether signed in, the part of the answers that must come out of the page cache, and whether no path is asked for
-    twice."""
+    """One measurement.
+
+    It has a name, a source of paths, whether the server caches pages, whether the client is signed in, the share of
+    answers that must come from the page cache, and whether no path is asked for twice.
+    """
 
     name: str
     find: Callable
@@ -108,7 +110,7 @@ class Row:
 
 
 def rows_of(listed):
-    """The rows in the order in which they are printed."""
+    """Return the measurements in the order in which they are printed."""
     from django.urls import reverse
 
     from posts.models import Post, Term
@@ -154,7 +156,7 @@ def rows_of(listed):
 
 
 def _searches(newest, chance):
-    """Searches for two words of a title each."""
+    """Yield searches for two words of a title each."""
     from urllib.parse import urlencode
 
     from django.urls import reverse
@@ -168,7 +170,7 @@ def _searches(newest, chance):
 
 
 def session_cookie():
-    """The cookie of a person who may see the whole desk."""
+    """Return the cookie of a person who may see the whole admin."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
@@ -288,7 +290,7 @@ def explain(rows, cookie):
 
 @contextlib.contextmanager
 def own_database(url, name):
-    """A new database on the server of `url`; yields its address."""
+    """Create a database on the server of `url`; yield its address."""
     import psycopg
 
     base = url.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""How long the pages of the desk take when a great many posts wait.
+"""Measure the pages of the admin with a large number of pending posts.
 
 Usage: python bench/queue_pages.py [--count N] [--visits N] [--explain]
 
@@ -27,7 +27,7 @@ CODES = ("source", "origin", "twin", "check", "code", "claims", "images", "repor
 
 
 def number(low, prime):
-    """SQL for a number from 0 below `low` that looks like chance."""
+    """Return SQL for a pseudo-random number from 0 to below `low`."""
     return f"((i * {prime}) %% {low})"
 
 

@@ -1,4 +1,4 @@
-"""The site's own settings, with two addresses beside its own that say what the machine and the framework can do."""
+"""The site's own settings, with two more addresses that show what machine and framework can do."""
 
 from alphanode.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""How fast neighbours are found, and what a page pays for them, on a site full of listed posts.
+"""Measure how fast related posts are found, and what a page pays for them, on a site with many listed posts.
 
 Usage: python bench/similar_posts.py [--count N] [--examples N] [--explain]
 

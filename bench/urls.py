@@ -1,4 +1,4 @@
-"""The addresses of the site, and of a view that does nothing."""
+"""The addresses of the site, and that of a view that does nothing."""
 
 from django.http import HttpResponse
 from django.urls import include, path

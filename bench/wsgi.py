@@ -1,4 +1,4 @@
-"""The site, and beside it a bare WSGI function on the same server."""
+"""The site, and a bare WSGI function on the same server."""
 
 from alphanode.wsgi import application as site
 from bench.urls import BODY

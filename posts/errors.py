@@ -34,7 +34,7 @@ class PageMoved(Refused):
 
 
 class NotAllowed(PermissionDenied):
-    """This person may not do that."""
+    """The person may not do that."""
 
 
 def require(by, permission):

@@ -1,9 +1,9 @@
-"""Brings the database up to date, fills an empty site with demo posts, and serves it on this machine, with a worker.
+"""Migrate the database, fill an empty site with demo posts, and serve it on this machine with a worker.
 
 Usage: python scripts/run.py PORT
 
-The site and the worker for background jobs are processes of their own, and this one watches over both: when it is
-told to end, or one of them ends, or it is killed itself, none of them stays behind.
+Site and worker are processes of their own, which this one supervises: if it is told to stop, or one of them ends, or
+it is killed, no process stays behind.
 """
 
 import os
@@ -23,7 +23,7 @@ PLACE_TAKEN = 75
 
 
 def is_free(port):
-    """Whether a server may listen on `port` of 127.0.0.1."""
+    """Return whether a server may listen on `port` of 127.0.0.1."""
     with socket.socket() as probe:
         # As the server itself does: an address that a stopped server left behind counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,7 +73,7 @@ def prepare(wanted):
 
 
 def be_part(arguments):
-    """Be the site or the worker: the command `arguments`, until it ends or the process that started it is gone."""
+    """Run the site or the worker (the command `arguments`) until it ends or its parent process is gone."""
 
     def watch_parent():
         # Nothing is ever written there; the end of it is the end of the parent, however that came.
@@ -89,7 +89,7 @@ def be_part(arguments):
 
 
 def start_part(*arguments, **environment):
-    """Start this file again as one of the parts, out of reach of the terminal's Ctrl-C: the parent passes it on."""
+    """Start this file again as one of the parts, in a session of its own: the parent passes on Ctrl-C."""
     return subprocess.Popen(
         [sys.executable, __file__, "part", *arguments],
         stdin=subprocess.PIPE,

@@ -27,14 +27,14 @@ hypothesis_settings.load_profile("same")
 
 
 def shared_folder(factory):
-    """A folder that all processes of this run see, and no other run."""
+    """Return a folder that all processes of this run share, and no other run."""
     own = factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory, django_db_blocker):
-    """Makes whole sites with databases of their own, for tests that start processes: sites.new()."""
+    """Make whole sites with databases of their own, for tests that start processes: sites.new()."""
     from tests.sites import SiteMaker
 
     with django_db_blocker.unblock():
@@ -45,9 +45,9 @@ def sites(tmp_path_factory, django_db_blocker):
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(sites, django_db_modify_db_settings_parallel_suffix):
-    """A database of this process alone, copied from the one that is migrated for all.
+    """Use a database of this process alone, copied from the migrated one.
 
-    SQLite in a file: in memory there is no WAL, and two runs must not meet.
+    SQLite uses a file: in memory there is no WAL, and two runs must not share a database.
     """
     from django.conf import settings
 
@@ -200,7 +200,7 @@ CHROMIUM_ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A real Chromium; without one the browser tests fail, they are never skipped."""
+    """Start a real Chromium; without one the browser tests fail and are never skipped."""
     from playwright.sync_api import expect, sync_playwright
 
     # As long as Playwright waits for everything else.
@@ -263,7 +263,7 @@ class Watched:
 
 @pytest.fixture
 def browser_page(chromium, live_server):
-    """Opens pages of the live site: browser_page(width=390, scheme="dark") → Watched."""
+    """Open pages of the live site, as browser_page(width=390, scheme="dark"), each a Watched."""
     contexts = []
 
     def opened(width=1280, scheme="light", **options):

@@ -1,4 +1,4 @@
-"""Which tests have to run on each database engine."""
+"""Decides which tests run on each database engine."""
 
 import pytest
 
@@ -9,8 +9,8 @@ DATABASE_FIXTURES = {"db", "transactional_db", "sites"}
 def depends_on_engine(item: pytest.Item) -> bool:
     """Return whether the engine may change the result of a test.
 
-    A test that carries the mark `once` has a database, and says of itself that any would do. A test that is skipped on an
-    engine is about engines. Of the others pytest-django lets none without the mark or a fixture reach a database.
+    A test with the mark `once` has a database, and any engine would do. A test that is skipped on an engine is about
+    engines. pytest-django lets no other test without the mark or a fixture reach a database.
     """
     if item.get_closest_marker("once"):
         return False

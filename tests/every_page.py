@@ -44,7 +44,7 @@ FOR_PROGRAMS = (
 
 
 def full_post(**options):
-    """A post with something in every field, some of it too long for its place."""
+    """Return a post with something in every field, some of it too long for its place."""
     return make_post(
         body=BODY,
         checklist=["tick", LONG_WORD],

@@ -28,7 +28,7 @@ class RecordFactory(factory.DictFactory):
 
 
 def person(group="Reviewers"):
-    """A new account in `group`."""
+    """Return a new account in `group`."""
     user = User.objects.create_user(f"{group.lower()}-{next(_numbers)}", is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     return user
@@ -41,7 +41,7 @@ def import_records(*records, **options):
 
 
 def fresh(post):
-    """The post as the database has it now, with its texts."""
+    """Return the post as the database has it now, with its texts."""
     return Post.objects.with_texts().get(pk=post.pk)
 
 
@@ -61,8 +61,10 @@ def approve(post, *, by=None, **options):
 
 
 def make_post(*, released=False, flagged=False, origin=None, **fields):
-    """An imported post nobody has looked at; `released`: approved and live; `flagged`: a person is asked for; origin:
-    who wrote it, as its import declares."""
+    """Return an imported post that nobody has reviewed.
+
+    released: approve and release it. flagged: flag it for human review. origin: who wrote it, as its import declares.
+    """
     record = RecordFactory(**fields)
     import_records(record, origin=origin)
     post = Post.objects.get(source_id=record["source_id"])

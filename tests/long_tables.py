@@ -85,12 +85,12 @@ def _copy(cursor, model):
 
 
 def _numbers(count):
-    """The numbers of the copies as a table, in the words of both engines."""
+    """Return SQL for the numbers of the copies as a table, for both engines."""
     return f"WITH RECURSIVE numbers(copy) AS (SELECT 1 UNION ALL SELECT copy + 1 FROM numbers WHERE copy < {count})"
 
 
 def _value(model, field):
-    """A column of a copy, in SQL."""
+    """Return SQL for a column of a copy."""
     column = field.column
     if told_apart := TOLD_APART.get((model, column)):
         return told_apart.format(column=column)
@@ -103,7 +103,7 @@ def _value(model, field):
 
 
 def _copy_search(cursor, is_postgresql):
-    """The words of the copies: none of the originals', so that a search finds few of many texts."""
+    """Give the copies other words than the originals, so that a search finds few of many texts."""
     if is_postgresql:
         cursor.execute(
             f"INSERT INTO posts_search (id, head, words) {_numbers(COPIES)} SELECT id + copy * {SHIFT}, "

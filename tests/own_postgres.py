@@ -98,7 +98,7 @@ def port_of(database):
 
 @contextlib.contextmanager
 def own_postgres():
-    """An OwnPostgres until the end of `with`."""
+    """Yield an OwnPostgres."""
     starter = subprocess.Popen(
         ["sh", ROOT / "scripts" / "with_postgres.sh", "sh", "-c", "echo $DATABASE_URL; cat"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

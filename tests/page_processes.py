@@ -60,7 +60,7 @@ ACTIONS = (
 
 
 def database_url():
-    """The address of the database that the tests are on, for another process."""
+    """Return the address of the tests' database, for another process."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
@@ -69,7 +69,7 @@ def database_url():
 
 @contextlib.contextmanager
 def serving(count, **environment):
-    """The ports of `count` servers, each a process of its own on the database of the tests."""
+    """Yield the ports of `count` servers, each a process of its own on the tests' database."""
     servers, ports = [], []
     try:
         for _ in range(count):
@@ -197,8 +197,10 @@ class RandomChanges:
 
     @property
     def addresses(self):
-        """Articles where they stand and stood, and what names them. (The list of all is none of it: the number of posts
-        that it says may be a minute old.)"""
+        """Current and former addresses of articles, and what names them.
+
+        Without the list of all posts, whose count may be a minute old.
+        """
         names = [name for number in range(len(self.sources)) for name in (f"post-{number}", f"moved-{number}")]
         file = f"/sitemaps/articles-{Post.objects.earliest('pk').pk // URLS_PER_FILE}.xml"
         lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", file)
@@ -270,7 +272,7 @@ class RandomChanges:
         return switch_batch_index(post.last_batch, is_open=not post.last_batch.index_open, by=self.people["Staff"])
 
     def settle(self, post):
-        """What the background does afterwards."""
+        """Do what the background does afterwards."""
         follow_batch_switch(post.last_batch)
         return find_stale_related_posts()
 

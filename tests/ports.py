@@ -14,7 +14,7 @@ _next = itertools.cycle(RANGE)
 
 
 def free_port():
-    """A port of 127.0.0.1 that is free and stays so for this process."""
+    """Return a port of 127.0.0.1 that stays free for this process."""
     folder = os.path.join(tempfile.gettempdir(), f"alphanode-test-ports-{os.getuid()}")
     os.makedirs(folder, exist_ok=True)
     for port in itertools.islice(_next, len(RANGE)):

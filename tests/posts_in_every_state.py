@@ -1,4 +1,7 @@
-"""Fills a site with a post in each state that the rule of the index knows: python -m tests.posts_in_every_state"""
+"""Fill a site with a post in each state that the rule of the index knows.
+
+Run it as python -m tests.posts_in_every_state.
+"""
 
 import os
 

@@ -79,8 +79,10 @@ class ReviewMachine(RuleBasedStateMachine):
     # The acts
 
     def note_writer(self, number, by):
-        """Write down who wrote what is proposed by now, unless these words were there before. One of the words is all
-        that ever changes, so that a text is its last writer's alone."""
+        """Record who wrote the proposed text, unless this text was there before.
+
+        Only one of the words ever changes, so that a text belongs to its last writer.
+        """
         post = self.post(number)
         self.writers.setdefault((post.pk, post.head_revision.fingerprint), by)
 
@@ -212,7 +214,7 @@ class ReviewMachine(RuleBasedStateMachine):
             assert self.stand(self.post(number)) == before, "taking back left something changed"
 
     def stand(self, post):
-        """What readers, search engines and the queue see of a post."""
+        """Return what readers, search engines and the queue see of a post."""
         pointers = (post.live_revision_id, post.live_approval_id, post.head_revision_id, post.head_revision.status)
         flags = set(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True))
         terms = set(post.post_terms.values_list("term", "published_at"))

@@ -12,7 +12,7 @@ from posts.jobs import job, stop_if_asked
 
 
 def lines_of(path):
-    """The lines that jobs left in the file so far."""
+    """Return the lines that jobs have written to the file so far."""
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
@@ -43,7 +43,7 @@ def count_up(path, upto):
 
 @job("test: deaf")
 def never_ask(path):
-    """The first time it neither ends nor asks whether to stop."""
+    """Neither end nor ask whether to stop, the first time."""
     append(path, "began")
     while len(lines_of(path)) < 2:
         time.sleep(0.01)
@@ -51,7 +51,7 @@ def never_ask(path):
 
 @job("test: deadly")
 def kill_worker(path):
-    """The first time it takes its worker with it."""
+    """Kill the worker, the first time."""
     append(path, "began")
     if len(lines_of(path)) < 2:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -59,7 +59,7 @@ def kill_worker(path):
 
 @job("test: cut off")
 def lose_connection(path):
-    """The first time the server ends its connection in the middle."""
+    """Lose the database connection in the middle, the first time."""
     append(path, "began")
     with connection.cursor() as cursor:
         if len(lines_of(path)) < 2:

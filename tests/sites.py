@@ -1,5 +1,7 @@
-"""Whole sites for tests that need processes of their own: a database each, commands as a person types them, and a look
-at the tables that owes nothing to the product's code."""
+"""Whole sites for tests that need processes of their own.
+
+Each has a database, runs commands as a person types them, and reads tables without the product's code.
+"""
 
 import contextlib
 import errno
@@ -103,7 +105,7 @@ class Site:
         )
 
     def ask(self, question):
-        """The rows of a question in SQL."""
+        """Return the rows of a query in SQL."""
         if self.is_sqlite:
             with contextlib.closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as database:
                 return database.execute(question).fetchall()
@@ -138,8 +140,10 @@ def opened_by_other(fifo, process):
 
 
 class SiteMaker:
-    """Makes sites on the engine that the tests run on, each a copy of one that is migrated once for all processes of a
-    run: the first process that needs it makes it, and notes its address in `shared`, a folder that all of them see."""
+    """Makes sites on the engine of the tests, each a copy of one that is migrated once for a run.
+
+    The first process that needs it makes it, and writes its address into `shared`, a folder that all of them see.
+    """
 
     def __init__(self, shared, folder):
         self._folder = folder
@@ -166,7 +170,7 @@ class SiteMaker:
         return site
 
     def new(self, template=None):
-        """A new site: a copy of `template`, of one that was only migrated if none is named."""
+        """Return a new site: a copy of `template`, by default of one that is only migrated."""
         template = template or self.migrated
         name = f"site_{uuid.uuid4().hex[:12]}"
         if self._is_sqlite:
@@ -210,7 +214,7 @@ def drop(site):
 
 
 def conninfo(url):
-    """psycopg's words for one of our addresses (ours may have a socket folder where a host stands)."""
+    """Return psycopg's form of one of our addresses, which may have a socket folder as host."""
     person, _, rest = url.removeprefix("postgres://").partition("@")
     user, _, password = person.partition(":")
     host, _, name = rest.rpartition("/")

@@ -21,7 +21,7 @@ def address(post, act=None):
 
 
 def form_data(page, **changes):
-    """What a browser would send for the page's form, with some fields typed over."""
+    """Return what a browser would send for the page's form, with some fields replaced."""
     form, images, checklist = page.context["form"], page.context["images"], page.context["checklist"]
     data = {"why": "", "bump": "patch"}
     for bound in form:
@@ -145,7 +145,7 @@ def test_an_error_names_the_field_keeps_the_typed_text_and_saves_nothing(client,
 
 
 def conflict_data(page, **changes):
-    """What a browser would send for the conflict page, with choices made."""
+    """Return what a browser would send for the conflict page, with choices made."""
     context = page.context
     sent = {"head": context["post"].head_revision_id, "opened": context["opened"].pk, "mine": context["mine"]}
     return sent | {"bump": context["bump"], "why": context["why"]} | changes

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def ask(client, address, status=200):
-    """The JSON of an answer, which has to be as the document says."""
+    """Return the JSON of an answer, checked against the OpenAPI document."""
     response = client.get(address)
     assert response.status_code == status, (address, response.content)
     kind = "application/json" if status == 200 else "application/problem+json"
@@ -148,7 +148,7 @@ def test_a_moved_post_leads_on_a_withdrawn_one_is_gone_and_none_is_missing(clien
 
 
 def pages(client, query):
-    """The slugs of each page from the first to the last."""
+    """Return the slugs of each page from the first to the last."""
     found, address = [], f"/api/posts/?{query}"
     while address:
         page = ask(client, address)

@@ -52,7 +52,7 @@ def again(post):
 
 
 def shown(client, post):
-    """The claims in the public record of a post."""
+    """Return the claims in the public record of a post."""
     record = client.get(reverse("posts:record", args=[post.slug])).json()["record"]
     return {key: record[key] for key in CLAIMS if key in record}
 
@@ -280,7 +280,7 @@ OLD_HASH = "Buy pills at http://evil.example/, 50% off now"
 
 
 def with_old_hash(post):
-    """A post as it stood when a hash could be any words."""
+    """Return a post from when a hash could be any text."""
     Post.objects.filter(pk=post.pk).update(claimed_hash=OLD_HASH)
     for revision in Revision.objects.filter(post=post):
         Revision.objects.filter(pk=revision.pk).update(snapshot=revision.snapshot | {"hash": OLD_HASH})

@@ -40,9 +40,9 @@ def tampered(settings):
 
 
 def audit_changed(tampered, changes):
-    """What the audit says when the answers of addresses were changed, and nothing is kept from before.
+    """Return the result of the audit with changed answers and an empty cache.
 
-    changes: {address: what is done to its answer}
+    changes: {address: function that changes its answer}.
     """
     cache.clear()
     tampered(lambda path, response: changes[path](response) if path in changes else None)
@@ -144,7 +144,7 @@ def test_a_page_that_says_something_else_is_named(tampered):
 
 
 def file_of(slug):
-    """The file of the sitemap that has the post's place."""
+    """Return the sitemap file in which the post belongs."""
     return reverse("posts:sitemap-articles", args=[Post.objects.get(slug=slug).pk // URLS_PER_FILE])
 
 

@@ -48,7 +48,7 @@ def edited(post, *, by=None, body="## Cause\n\nAnother one.", **options):
 
 
 def made(origin, *, is_edited, state):
-    """A post of this origin in this state of review."""
+    """Return a post of this origin in this review state."""
     if origin == TYPED:
         post = create_post(RecordFactory(authors=["Jane Doe"]), by=person("Editors") if is_edited else None)
     else:
@@ -434,7 +434,7 @@ def test_a_site_from_before_gets_by_lines_and_lists_of_authors_in_the_background
 
 
 def pages_of(client, address):
-    """The slugs on all pages of a list, in order; and those of the way back."""
+    """Return the slugs on all pages of a list, in order, and those of the way back."""
     found, back = [], []
     while address:
         html = client.get(address).content.decode()

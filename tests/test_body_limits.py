@@ -1,5 +1,7 @@
-"""What a request may bring with it: large bodies are refused unread, files are taken where imports are and from nobody
-else."""
+"""Limits of request bodies: large ones are refused unread.
+
+Files are accepted only at the import form, from people who may import.
+"""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile

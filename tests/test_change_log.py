@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def keys_noted_by(act):
-    """The keys that `act` noted."""
+    """Return the keys that `act` noted."""
     lines = set(PageChange.objects.values_list("pk", flat=True))
     act()
     return {key for line in PageChange.objects.exclude(pk__in=lines) for key in line.keys.split()}

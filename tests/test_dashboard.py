@@ -181,7 +181,7 @@ def test_the_desk_costs_the_same_however_much_waits(client, superuser):
 
 
 def backlog(client, by):
-    """What the sentence of the desk says: (waiting, came in, decided, other, change)."""
+    """Return the numbers on the dashboard: (waiting, came in, decided, other, change)."""
     client.force_login(by)
     said = client.get(reverse("admin:index")).context
     other = int(said["other_changes"].replace("−", "-").replace(",", "") or 0)

@@ -40,7 +40,7 @@ class Web:
         self._reading.start()
 
     def ask(self, path, method="GET", body=None, **headers):
-        """(status, headers, text, seconds)"""
+        """Return (status, headers, text, seconds)."""
         began = time.monotonic()
         server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENT_SECONDS)
         with contextlib.closing(server):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def demo(settings):
-    """The command, on a site with DEBUG on."""
+    """Return the command, on a site with DEBUG on."""
     settings.DEBUG = True
     return lambda: call_command("demo")
 

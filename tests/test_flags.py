@@ -31,7 +31,7 @@ def test_one_click_in_a_row_of_the_list_flags_the_post(client):
 
 
 def sheet(client, post):
-    """The words beside "needs human review" in the data sheet of a page."""
+    """Return the words beside "needs human review" in the meta box of a page."""
     page = etree.HTML(client.get(post.get_absolute_url()).content.decode())
     found = page.xpath("//li[span[@class='flags__label']='needs human review']")
     return " ".join(found[0].itertext()).split("review", 1)[1].strip() if found else ""

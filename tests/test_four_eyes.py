@@ -42,7 +42,7 @@ def write(post, by, text):
 
 
 def importer():
-    """A reviewer who may import as well."""
+    """Return a reviewer who may also import."""
     reviewer = person()
     reviewer.user_permissions.add(Permission.objects.get(codename="import_posts"))
     return User.objects.get(pk=reviewer.pk)

@@ -98,7 +98,7 @@ FILL = {"slug": "nothing-here", "object_id": "999999", "act": "withdraw", "conte
 
 
 def address_of(route, post=None):
-    """A route as an address; with `post` that of something that exists."""
+    """Return the address of a route; with `post`, that of something that exists."""
     fill = FILL | (
         {"slug": post.slug, "object_id": str(post.pk), "pk": str(post.pk), "number": str(post.pk // URLS_PER_FILE)}
         if post

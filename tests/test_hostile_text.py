@@ -246,7 +246,7 @@ def test_a_value_comes_back_as_it_was_hashed_and_its_pages_answer(client, superu
 
 
 def row(payload=b"{}", title=b'"t"', body=b'"b"'):
-    """A line of a file, put together from bytes that need not be JSON."""
+    """Return a line of a file, built from bytes that need not be JSON."""
     return b'{"source_id": "a", "title": %s, "body": %s, "payload": %s}' % (title, body, payload)
 
 

@@ -20,7 +20,7 @@ def bare(**values):
 
 
 def raw(text):
-    """A record whose JSON a library would not write: `text` stands where a value is."""
+    """Return a record with `text` in place of a value, as no JSON library would write it."""
     return '{"source_id": "bad", "title": "T", "body": "B", "payload": ' + text + "}"
 
 

@@ -30,7 +30,7 @@ def edit(record, **changes):
 
 
 def working_copies(records):
-    """What the posts of records are as texts: everything that a roll-back has to bring back."""
+    """Return everything of the records' posts that a roll-back has to restore."""
     return {
         post.source_id: (post.working_record(), post.import_fingerprint, post.last_batch_id, post.withdrawn_at)
         for post in Post.objects.filter(source_id__in=[record["source_id"] for record in records])

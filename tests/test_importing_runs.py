@@ -58,7 +58,7 @@ def import_file(path, **options):
 
 @pytest.fixture
 def stopped(tmp_path, small_chunks):
-    """The path of a file of 50 records, whose import stopped after line 20."""
+    """Return the path of a file of 50 records whose import stopped after line 20."""
     path = tmp_path / "posts.jsonl"
     path.write_text(lines_of(rich_record(number) for number in range(50)))
     with pytest.raises(Stopped):

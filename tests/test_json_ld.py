@@ -34,7 +34,7 @@ def head_of(client, post):
 
 
 def data_of(client, post):
-    """The JSON-LD of a page; there is one block, and it has to be valid."""
+    """Return the JSON-LD of a page; it must be one valid block."""
     blocks = head_of(client, post).findall("script[@type='application/ld+json']")
     assert len(blocks) == 1
     data = json.loads(blocks[0].text)

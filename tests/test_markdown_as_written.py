@@ -16,7 +16,7 @@ from tests.factories import make_post
 
 
 def page_of(body, **record):
-    """The HTML of a text, which has to be what the sanitizer would leave of it."""
+    """Return the HTML of a text; the sanitizer must leave it unchanged."""
     html = str(render_text({"body": body, **record}).html)
     assert sanitize(html) == html
     return html

@@ -684,7 +684,7 @@ def test_addresses_are_built_from_the_pattern_that_the_mapping_names(tmp_path, c
 
 
 def link(name, target="/etc/passwd"):
-    """The member of a zip that is a symbolic link."""
+    """Return the member of a zip that is a symbolic link."""
     info = zipfile.ZipInfo(name)
     info.external_attr = (0o120777) << 16
     return info, target

@@ -58,7 +58,7 @@ class Proxy:
             return answer.status, answer.read().decode(), answer.headers
 
     def report(self, post, source, **headers):
-        """The status of a report by somebody at that address."""
+        """Report a problem from an address; return the status."""
         address = f"/posts/{post.slug}/report/"
         _, page, sent = self.ask("GET", address, source=source)
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]

@@ -85,7 +85,7 @@ def test_posts_that_are_closed_because_they_were_approved_in_bulk_are_found(clie
 
 
 def kept(*, decided_by=None):
-    """A post whose live text an import brought that was rolled back, with a newer text of a person live since."""
+    """Return a post with a person's newer live text, whose import was rolled back."""
     post = make_post(released=True)
     edit(post, summary="A person's.")
     roll_back_batch(fresh(post).first_batch, by=person("Staff"))

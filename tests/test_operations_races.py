@@ -125,14 +125,14 @@ def test_a_withdrawal_at_the_same_moment_as_a_release_is_never_undone_by_it():
 
 
 def every_word(post):
-    """The summaries that the history of a post or the issues of its imports hold."""
+    """Return the summaries in the history of a post and in the issues of its imports."""
     return {text.snapshot.get("summary") for text in post.revisions.all()} | {
         issue.raw.split('"summary": "')[1].split('"')[0] for issue in ImportIssue.objects.filter(post=post)
     }
 
 
 def saving(post, by, words):
-    """A save from a form that was opened on the head as it is now."""
+    """Return a save from a form that was opened on the current head."""
     opened, record = post.head_revision_id, {**post.working_record(), "summary": words}
 
     def save():

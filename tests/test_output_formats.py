@@ -59,7 +59,7 @@ CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 @pytest.fixture
 def post():
-    """An approved post of the hostile record, in all lists."""
+    """Return an approved post of the hostile record, in all lists."""
     import_records(RECORD)
     post = approve(Post.objects.get(source_id=RECORD["source_id"]))
     assert post.title == WORDS and post.is_indexable

@@ -731,7 +731,7 @@ def test_a_page_that_finds_no_room_is_sent_all_the_same():
 
 @pytest.fixture
 def shared(settings, tmp_path, monkeypatch):
-    """Sets the cache that processes share: shared(backend) or a folder of files."""
+    """Set the cache that processes share: shared(backend) or a folder of files."""
     settings.DEBUG = False
     settings.ALLOWED_HOSTS = ["testserver"]
     monkeypatch.setattr(shared_cache, "_silent_until", 0.0)

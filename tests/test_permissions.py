@@ -67,7 +67,7 @@ def post(cells, data=None, **options):
 
 
 def records(name, kwargs, *, list_, add, delete, change, post_change, history=None, post_add=None, post_delete=None):
-    """The rows of a model's stock pages below admin/`name`/."""
+    """Return the rows of a model's stock pages below admin/`name`/."""
     at = f"admin/{name}/"
     one = f"{at}<path:object_id>/"
     return {
@@ -348,7 +348,7 @@ MATRIX = {
 
 
 def routes(resolver=None, before=""):
-    """The route of every address that the site answers, as its patterns spell it."""
+    """Yield the route of every address that the site answers, as its patterns spell it."""
     for pattern in (resolver or get_resolver()).url_patterns:
         route = before + str(pattern.pattern)
         yield from routes(pattern, route) if isinstance(pattern, URLResolver) else [route]
@@ -455,7 +455,7 @@ def clients(people):
 
 @cache
 def all_rows(model):
-    """What asks for all rows of a table: it is asked after each address, and need not be put together each time."""
+    """Return the statement for all rows of a table, compiled once because every address asks for it."""
     return model._base_manager.order_by("pk").values_list().query.sql_with_params()
 
 

@@ -41,7 +41,7 @@ def edit(post, **changes):
 
 
 def approved_later(**fields):
-    """A live post with a newer approved text that waits for its release."""
+    """Return a live post with a newer approved text that waits for its release."""
     post = make_post(released=True, summary="First.", **fields)
     edit(post, summary="Second.")
     return approve(post, release=False)

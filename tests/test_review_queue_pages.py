@@ -25,7 +25,7 @@ QUEUE = "admin:queue"
 
 
 def words_of(response):
-    """The text of a page, tags and line breaks taken out."""
+    """Return the text of a page on one line, without tags."""
     text = re.sub(r"<(script|style|svg).*?</\1>", "", response.content.decode(), flags=re.S)
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 

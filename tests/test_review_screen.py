@@ -18,7 +18,7 @@ POINTS = ["True", "Harmless"]
 
 @pytest.fixture
 def desk(client):
-    """A client of a reviewer (`desk.person`)."""
+    """Return a client of a reviewer (`desk.person`)."""
     client.person = person()
     client.force_login(client.person)
     return client
@@ -29,7 +29,7 @@ def address_of(post, query=""):
 
 
 def form_of(page):
-    """The hidden fields of the decision, as a browser sends them."""
+    """Return the hidden fields of the decision, as a browser sends them."""
     html = page.content.decode()
     form = html[html.index('<form id="decide"') :]
     names = ("fingerprint", "flags_seen", "opened", "place", "view", "proof")
@@ -41,7 +41,7 @@ def send(client, post, act, *, query="", **fields):
 
 
 def words_of(response):
-    """What stands on the page, on one line, without tags."""
+    """Return the text of a page on one line, without tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
@@ -50,7 +50,7 @@ def again(post):
 
 
 def by_risk(*counts):
-    """Waiting posts, the one with most open flags first."""
+    """Return pending posts, the one with most open flags first."""
     posts = []
     for count in counts:
         post = make_post(checklist=POINTS)

@@ -81,7 +81,7 @@ def is_there(pid):
 
 
 def answers(port):
-    """What /healthz says; None while nothing listens."""
+    """Return the answer of /healthz; None while nothing listens."""
     with (
         contextlib.suppress(OSError),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENT_SECONDS) as page,
@@ -90,7 +90,7 @@ def answers(port):
 
 
 def wait_for_site(port):
-    """What the site says once it listens."""
+    """Wait until the site listens; return what /healthz says."""
     return wait_until(lambda: answers(port))
 
 

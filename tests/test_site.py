@@ -89,7 +89,7 @@ def test_the_version_is_a_version():
 
 @pytest.fixture
 def production(tmp_path):
-    """The environment of a real site in a folder of its own."""
+    """Return the environment of a production site in a folder of its own."""
     return PRODUCTION | {
         "ALLOWED_HOSTS": "127.0.0.1",
         "SITE_URL": "http://127.0.0.1",

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 def state_of(post):
-    """The one state of a post, found by looking at it."""
+    """Return the one state of a post, by looking at it."""
     if post.withdrawn_at:
         return "withdrawn"
     if post.live_revision_id:

@@ -28,7 +28,7 @@ PHOTO = "https://images.unsplash.com/photo-1?w=1200&q=80"
 
 
 def read(client, address):
-    """The root of a file of the sitemap; it has to be valid."""
+    """Return the root of a sitemap file; it must be valid."""
     response = client.get(address)
     assert response.status_code == 200, address
     root = etree.fromstring(response.getvalue())
@@ -45,7 +45,7 @@ def files(client):
 
 
 def named(client):
-    """The path of every page that the files name."""
+    """Return the path of every page that the files name."""
     roots = [read(client, address) for address in files(client)]
     return [urlsplit(address).path for root in roots for address in texts(root, "s:url/s:loc")]
 

@@ -40,7 +40,7 @@ def records():
 
 
 def synthesized(tmp_path, *arguments):
-    """The records that the command writes into a file."""
+    """Return the records that the command writes into a file."""
     call_command("synthesize", *arguments, "--output", str(tmp_path / "out.jsonl"))
     return [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
 

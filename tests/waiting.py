@@ -9,7 +9,7 @@ PAUSE_SECONDS = 0.05
 
 
 def wait_until(condition, seconds=PATIENT_SECONDS):
-    """What `condition()` gives once that is true; AssertionError after so many seconds."""
+    """Return the result of `condition()` once it is true; AssertionError after so many seconds."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"

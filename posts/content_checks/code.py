@@ -147,8 +147,10 @@ def _is_shell_session(lines: list[str]) -> bool:
 
 
 def _made_whole(code: str) -> Iterator[str]:
-    """Return code with what a fragment may lack, in several ways: a word in place of dots, a block, a function around
-    it (whose first line may be indented less than the rest)."""
+    """Yield code with what a fragment may lack: a word in place of dots, a block, a function around it.
+
+    The first line of the fragment may be indented less than the rest.
+    """
     without = "\n".join("pass" if _PLACEHOLDER.fullmatch(line.strip()) else line for line in code.splitlines())
     without = _PLACEHOLDER.sub("None", without)
     yield without

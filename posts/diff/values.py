@@ -110,8 +110,7 @@ def _lists(old: list, new: list, budget: Budget, pointer: str, ordered_at: Colle
 
 
 def _moved(gone: dict[int, str], come: dict[int, str]) -> dict[int, int]:
-    """Return {place in the new list: place in the old one} of items that only stand elsewhere, the first with the
-    first."""
+    """Return {place in the new list: place in the old one} of moved items; of equal items, the first with the first."""
     waiting = defaultdict(deque)
     for i, item in gone.items():
         waiting[item].append(i)

@@ -229,8 +229,11 @@ def _groups(
     counts_without: Callable[[Kind], dict[int, int]] | None,
     known: Iterable[Term] = (),
 ) -> list[Group]:
-    """Return the Groups that are worth a choice. counts: {term: how many posts have it}; counts_without(kind): the same
-    without the chosen terms of a kind; known: Terms that need not be read again."""
+    """Return the Groups that offer a choice.
+
+    counts: {term: how many posts have it}. counts_without(kind): the same without the chosen terms of a kind. known:
+    Terms that need not be read again.
+    """
     chosen = {term.pk for term in selection.terms}
     single = {kind: counts_without(kind) for kind in SINGLE if any(term.kind == kind for term in selection.terms)}
     wanted = chosen.union(counts, *single.values())

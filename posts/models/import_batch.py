@@ -81,5 +81,5 @@ class ImportBatch(models.Model):
 
     @property
     def can_resume(self):
-        """Whether it has started and not finished. (If it says running, its process may be dead.)"""
+        """Whether it has started and not finished. If it says running, its process may be dead."""
         return self.state in (self.State.STOPPED, self.State.RUNNING)

@@ -1,4 +1,4 @@
-"""What must hold of a post that search engines may index, beside the switches of the site and of its imports.
+"""The conditions for an indexable post, besides the switches of the site and of its imports.
 
 Each condition is written once. Post.list_obstacles asks it of one post and PostQuerySet.listable() of rows.
 """
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 class IndexCondition(NamedTuple):
-    """words: what keeps search engines away where it does not hold. rule: lookups that must all hold, each of a value,
-    an F or `isnull`."""
+    """One condition. words: what closes the post if it is false.
+
+    rule: lookups that must all be true, each of a value, an F or `isnull`.
+    """
 
     words: str
     rule: Q
 
     def holds(self, post: "Post") -> bool:
-        """Whether it holds of a post. Asks no query where PostQuerySet.with_texts() read the post."""
+        """Return whether it is true of a post. Asks no query if PostQuerySet.with_texts() read the post."""
         return all(_agrees(post, lookup, wanted) for lookup, wanted in self.rule.children)
 
 

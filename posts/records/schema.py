@@ -64,7 +64,7 @@ class Problem:
 
 
 def problem_sentence(pointer: str, message: str, *, numbers: bool = True) -> str:
-    """Return a problem as a sentence that names the field: "title is missing. Add it."
+    """Return a problem as a sentence that names the field, such as "title is missing. Add it.".
 
     numbers: also say which item of a list the problem is about. Without them, rows with the same problem get the same
     sentence.

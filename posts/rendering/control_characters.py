@@ -22,7 +22,7 @@ def html_text(html):
 
 
 def terminal_text(text):
-    """Return `text` with every character that a terminal could obey escaped: \\x1b, \\u202e.
+    """Return `text` with every character that a terminal could obey as its escape sequence.
 
     Line ends and tabs stay.
     """

@@ -8,7 +8,9 @@ OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": T
 
 
 def violations(page, *, context=None, **options):
-    """Each violation on a page of Playwright in a line: the rule, the element, what to do. context: a selector or an
-    object of axe's that says which part of the page is looked at."""
+    """Return each violation of axe-core on a Playwright page in a line: the rule, the element, what to do.
+
+    context: a selector or an axe object that says which part of the page to check.
+    """
     found = Axe().run(page, context=context, options=OPTIONS | options).response["violations"]
     return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]

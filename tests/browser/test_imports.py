@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def batch():
-    """An import with created, refused and conflicting rows."""
+    """Import created, refused and conflicting rows; return the import."""
     record = RecordFactory()
     import_records(record)
     post = Post.objects.get()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 
 def busy_post():
-    """A post with two releases, a flag, a report, a plan that was cancelled and a newer approved text."""
+    """Return a post with two releases, a flag, a report, a cancelled plan and a newer approved text."""
     post = make_post(released=True, summary="First.", checklist=["true"])
     for words in ("Second.", "Third."):
         record_revision(post, {**post.working_record(), "summary": words}, by=person("Editors"))

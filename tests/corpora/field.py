@@ -113,7 +113,7 @@ class Outcome:
         self.said += said.getvalue()
 
     def lines(self):
-        """What a person compares with what was expected."""
+        """Return the result as lines that a person can compare with the expected one."""
         told = [", ".join(f"{count} {name}" for name, count in self.counts.items() if count) or "nothing came in"]
         told += [f"error: {self.error}"] if self.error else []
         told += [f"refused: {reason}" for reason in self.refused]
@@ -124,7 +124,7 @@ class Outcome:
         return told
 
     def wrong(self):
-        """What is not as expected.toml says, in sentences."""
+        """Yield each difference from expected.toml as a sentence."""
         if self.expected:
             yield from self._wrong_report(self.expected)
             yield from self._wrong_posts(self.expected.get("post", []))
@@ -178,7 +178,7 @@ class Shown:
         return f"“{self.record['title']}”, {day}, {held}, GET {self.status}" + (f", also {old}" if old else "")
 
     def wrong(self, expected):
-        """What is not as a [[post]] says."""
+        """Yield each difference from a [[post]]."""
         for name in ("title", "published_on", "summary", "authors", "tags", "payload"):
             if name in expected and self.record.get(name) != expected[name]:
                 yield f"{name} is {self.record.get(name)!r}, and not {expected[name]!r}"

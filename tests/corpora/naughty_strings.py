@@ -28,7 +28,10 @@ LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
 
 
 def canonical(text, place):
-    """The documented canonical form, written a second time: NFC, LF, no white space at ends, one line for titles."""
+    """Return the documented canonical form, implemented a second time.
+
+    NFC, LF, no white space at ends, one line for titles.
+    """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = LINE_END_SPACE.sub(lambda run: "  " if run[0].endswith("  ") else "", text).rstrip()
     if place == "title":
@@ -38,7 +41,7 @@ def canonical(text, place):
 
 
 def stored_text(post, place):
-    """What came out of the database for the text that went in at `place`."""
+    """Return what the database returns for the text that went in at `place`."""
     match place:
         case "title":
             return post.title

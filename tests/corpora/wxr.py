@@ -148,7 +148,7 @@ def _everything_stored():
 
 
 def _respaced(tree):
-    """The same export with other white space between elements and around paragraphs, and with other prefixes."""
+    """Return the same export with other white space and other prefixes."""
     for element in tree.iter():
         element.tail = (element.tail or "") + "\n\n\t "
         if element.tag == CONTENT and element.text:
@@ -198,6 +198,6 @@ class _Page(HTMLParser):
 
 
 def _words(page):
-    """The words that a browser shows of a page, each with how often."""
+    """Return the words that a browser shows of a page, each with its count."""
     text = unicodedata.normalize("NFKC", "".join(_Page(page).parts)).lower()
     return Counter(re.findall(r"\w+", text))

@@ -171,7 +171,7 @@ def chosen_payloads(paths, count, seed):
 
 
 def record_of(source_id, payloads):
-    """A record with the payloads at every place that its limits leave room for."""
+    """Return a record with the payloads in every field that has room for them."""
     texts = [payload.replace("\x00", "")[:2000] or "-" for payload in payloads]
     text, items = "\n\n".join(texts), list(dict.fromkeys(one.rstrip() or "-" for one in texts))
     line = " ".join(texts)[:300]
@@ -212,8 +212,10 @@ def record_of(source_id, payloads):
 
 
 def fill(payloads):
-    """Import each payload in a post of its own, TOGETHER of them in another, and as the reason and the text of refused
-    rows; return ([Post] with one, [Post] with several)."""
+    """Import each payload in a post of its own, several in another, and in refused rows.
+
+    Returns ([Post] with one payload, [Post] with TOGETHER of them).
+    """
     for number, payload in enumerate(payloads):
         reason = f'{{"source_id": "r", "title": "t", "body": "b", "payload": {{{json.dumps(payload)}: 1e999}}}}'
         picture = {"source_id": f"url-{number}", "title": "t", "body": "b", "image_sources": [{"url": payload[:2000]}]}
@@ -405,7 +407,7 @@ def _rows(name):
 
 
 def _session():
-    """A session of a superuser, as its key."""
+    """Return the session key of a superuser."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
     root = User.objects.create_superuser("root-of-xss")
@@ -417,8 +419,10 @@ def _session():
 
 
 def _send_wrong_and_stale(page):
-    """Send the form of a post with a field that is refused: the page comes back with all that was typed. Then as if
-    it had been opened before somebody else saved: both texts stand on one page."""
+    """Send the form of a post with an invalid field, then as if somebody else had saved meanwhile.
+
+    The page must come back with all that was typed, then with both texts.
+    """
     _send(page, "form.elements.title.value = ''")
     _send(page, "form.elements.head.value = '0'; form.elements.title.value = 'x'; form.elements.body.value += ' x'")
 

@@ -145,7 +145,7 @@ def main_on(database, arguments, said):
 
 
 def peak_memory_mib():
-    """The most memory that this program had; ru_maxrss would count what the test runner had when it forked it."""
+    """Return the peak memory of this program; ru_maxrss would include the test runner that forked it."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) // 1024

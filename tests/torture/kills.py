@@ -15,7 +15,7 @@ PROCESSES.set_forkserver_preload(["tests.torture.warmed"])
 
 
 def rich_record(number, **changes):
-    """A record with images, checklist and payload, the same for the same number."""
+    """Return a record with images, checklist and payload, the same for the same number."""
     record = RecordFactory(
         source_id=f"rich-{number:05d}",
         title=f"A title that {number % 7} posts share",
@@ -35,8 +35,10 @@ def lines_of(records):
 
 
 def prepare(sites, folder, rows=400):
-    """A site that knows the first half of a file and where people edited some of it, and the file: the rest is new,
-    and some rows are changed, doubled or bad. Return (site, path)."""
+    """Return (site, path): a site that knows the first half of a file, and the file.
+
+    People edited some of the site's posts. The rest of the file is new, and some rows are changed, doubled or bad.
+    """
     half = rows // 2
     first = folder / "first.jsonl"
     first.write_text(lines_of(rich_record(number) for number in range(half)))
@@ -77,7 +79,7 @@ def run(site, command, options):
 
 
 def count_events(sites, site, command, folder):
-    """(what the site is after an undisturbed run, the events of that run)."""
+    """Return (the site after an undisturbed run, the events of that run)."""
     copy = sites.new(template=site)
     events = folder / "events.json"
     code, said = run(copy, command, ["--events", str(events)])
@@ -86,8 +88,10 @@ def count_events(sites, site, command, folder):
 
 
 def spend_kills(sites, site, command, events, *, kills, seed, mutant=None, end="finished"):
-    """Kill `command` at random points until `kills` are spent, on as many copies of `site` as that takes, and bring
-    each copy to its end; yield what each is then."""
+    """Kill `command` at random points until `kills` are used, and finish each copy; yield the results.
+
+    It takes as many copies of `site` as needed.
+    """
     chance = random.Random(seed)
     print(f"seed {seed}")
     options = ["--mutant", mutant] if mutant else []

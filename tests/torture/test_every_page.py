@@ -185,7 +185,7 @@ def desk(pages, superuser):
 
 
 def watch_answers(watched):
-    """A list that fills with what a page asked for and did not get, beside the page itself."""
+    """Return a list that fills with what a page asked for and did not get, besides the page itself."""
     missing = []
 
     def note(response):
@@ -197,8 +197,10 @@ def watch_answers(watched):
 
 
 def said_of_own_accord(watched):
-    """What the browser complained about, beside what is meant: the status of an error page, and that the desk's frame
-    around a text, which may reach nothing of the site, gets no fonts from it."""
+    """Return what the browser complained about, without expected complaints.
+
+    Expected are the status of an error page, and that the sandboxed frame gets no fonts from the site.
+    """
     meant = "the server responded with a status of", "Access to font"
     return [said for said in watched.complaints if not any(words in said for words in meant)]
 
@@ -236,7 +238,7 @@ def test_no_page_loses_anything_on_paper(browser_page, addresses):
 
 
 def walk(page, key):
-    """What is wrong on the way of the keyboard through a page, all around it."""
+    """Return what is wrong on the way of the keyboard through a page and back to its start."""
     assert page.evaluate(STOPS) > 0
     wrong = []
     while True:

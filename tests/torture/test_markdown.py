@@ -1,5 +1,7 @@
-"""Sources that were made to fill a machine, at their full size, each in a process whose time and memory are taken; and
-an import that is watched for connections. Needs strace for the last."""
+"""Sources made to exhaust a machine, at full size, each in a process with measured time and memory.
+
+One import is watched for network connections; that needs strace.
+"""
 
 import io
 import os
@@ -65,7 +67,7 @@ def _folder(path):
 
 
 def _texts(path):
-    """What costs the parsers of Markdown most; all of it is text and comes in."""
+    """Yield the texts that cost the parsers of Markdown most; all of them come in as text."""
     bodies = {
         "brackets": "[" * 50_000,
         "quotes": ">" * 20_000 + " a",

@@ -342,7 +342,7 @@ def _tar_members(stream):
 
 
 def _pax_words(said):
-    """Return {keyword: value} of a pax header: records "length keyword=value\\n"."""
+    """Return {keyword: value} of a pax header, whose records are "length keyword=value" and a line end."""
     words = {}
     while said:
         length, _, _ = said.partition(b" ")
