@@ -19,7 +19,7 @@ CHUNK = 1_000
 
 
 def records(count, texts, first=0):
-    """`count` records from seed `first` on; after `texts` of them the same articles again, as further parts."""
+    """Return `count` records from seed `first` on; after `texts` of them the same articles again, as further parts."""
     from posts.synthesis import synthesize_record
 
     made = []

@@ -39,7 +39,7 @@ def seconds_before(connection, i):
 
 
 def fill(count, texts, connection, now):
-    """List `count` posts in an empty site, in sets of SET."""
+    """Return list `count` posts in an empty site, in sets of SET."""
     from django.contrib.auth.models import User
     from django.db import transaction
 
@@ -133,7 +133,7 @@ def _told(document, i, terms, words_in):
 
 
 def questions(documents, chance, many=60):
-    """{how frequent: [two words that stand in one text]}, by the number of texts that hold the rarer one."""
+    """Return {how frequent: [two words of one text]}, by the number of texts with the rarer word."""
     holders = {}
     for document in documents:
         for word in {*document.title, *document.summary, *document.body}:
@@ -158,7 +158,7 @@ def questions(documents, chance, many=60):
 
 
 def addresses_of(count, documents, now):
-    """{name: [addresses]} of the pages that are measured."""
+    """Return {name: [addresses]} of the pages that are measured."""
     from datetime import UTC
 
     from posts.public.lists import Place

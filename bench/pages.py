@@ -38,14 +38,14 @@ IMPORTED_MEANWHILE = 20_000
 
 
 def _stat(pid):
-    """(parent, seconds of work, seconds of work of its ended children) of a process, as Linux counts them."""
+    """Return (parent, seconds of work, seconds of work of its ended children) of a process, as Linux counts them."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
     return int(fields[1]), (int(fields[11]) + int(fields[12])) / tick, (int(fields[13]) + int(fields[14])) / tick
 
 
 def work_of_family(pid):
-    """Seconds of processor time of a process, its children, and those of them that have ended; None without /proc."""
+    """Return the seconds of processor time of a process and all its children; None without /proc."""
     if not Path("/proc").is_dir():
         return None
     total = 0.0
@@ -189,7 +189,7 @@ def session_cookie():
 
 
 def measure(rows, environment, *, seconds, cookie, database_pid):
-    """{name: figures} of the rows; printed as they come."""
+    """Measure the rows and print each result; return {name: result}."""
     figures = {}
     print(
         f"\n{'':24}{'requests/s':>11}{'p50':>8}{'p95':>8}{'p99 ms':>8}{'web':>8}{'database':>10}{'load ms':>9}"
@@ -235,7 +235,7 @@ def measure(rows, environment, *, seconds, cookie, database_pid):
 
 
 def measure_during_import(rows, environment, *, seconds, folder):
-    """Page views while an import runs on the same machine."""
+    """Measure page views while an import runs on the same machine."""
     from bench.fill import records
 
     path = Path(folder) / "meanwhile.jsonl"

@@ -87,7 +87,7 @@ def fill(count, connection, now):
 
 
 def pages(connection):
-    """{name: address} of what is measured."""
+    """Return {name: address} of what is measured."""
     from django.urls import reverse
 
     from posts.models import QueueEntry

@@ -56,7 +56,7 @@ def fill(count):
 
 
 def page_cost(visits):
-    """(milliseconds p50, p95, queries) of reading the way on from one of `visits` posts spread over the site."""
+    """Return (milliseconds p50, p95, queries) of reading the way on from one of `visits` posts spread over the site."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

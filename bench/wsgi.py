@@ -8,7 +8,7 @@ _HEADERS = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str
 
 
 def application(environ, start_response):
-    """`/bench/bare/` by nothing but this function; everything else is the site's."""
+    """Answer `/bench/bare/` with nothing but this function; everything else is the site's."""
     if environ["PATH_INFO"] == "/bench/bare/":
         start_response("200 OK", _HEADERS)
         return (_BODY,)

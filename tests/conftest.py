@@ -245,7 +245,7 @@ class Watched:
 
     @contextlib.contextmanager
     def next_page(self):
-        """For what leads to another page: `with` ends when that page stands there whole, its scripts run."""
+        """Wait, at the end of `with`, until the next page is loaded and its scripts have run."""
         with self.page.expect_navigation():
             yield
         self._go_to_place()

@@ -9,7 +9,7 @@ _known = {}  # {name of a group: its rights as (app, model, codename)}, as the m
 
 
 def mend_emptied_databases():
-    """From now on a database that was emptied, which ends with the signal for migrated ones, is as after migrating."""
+    """Treat a database that a test has emptied as newly migrated."""
     post_migrate.connect(_mend, sender=apps.get_app_config("posts"), dispatch_uid="emptied databases of tests")
 
 

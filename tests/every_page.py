@@ -65,7 +65,7 @@ def full_post(**options):
 
 
 def make_every_page(*, kinds=("stack",)):
-    """{name: (address, words of its heading)} of every page type, with posts made for them.
+    """Return {name: (address, words of its heading)} of every page type, with posts made for them.
 
     kinds: the kinds of terms whose lists are among them; all lists are one page type. Asks the resolver for the
     site's routes, and fails on one of which it knows no example.

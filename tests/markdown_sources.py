@@ -51,5 +51,5 @@ def import_markdown(path, *, mapping=None, **options):
 
 
 def outcomes(batch):
-    """{count: rows} of a batch without zeros."""
+    """Return {count: rows} of a batch without zeros."""
     return {count: getattr(batch, count) for count in COUNTS if getattr(batch, count)}

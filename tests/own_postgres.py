@@ -35,7 +35,7 @@ class OwnPostgres:
         return self._pid_file.exists()
 
     def freeze(self):
-        """From now on it accepts everything and answers nothing."""
+        """Let the server accept connections but answer nothing from now on."""
         with psycopg.connect(conninfo(self.url)) as server:
             children = [pid for (pid,) in server.execute("SELECT pid FROM pg_stat_activity").fetchall()]
         self._frozen = [int(self._pid_file.read_text().split()[0]), *children]

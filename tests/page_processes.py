@@ -155,11 +155,11 @@ class Truth:
                 self.versions[address].append((began, ended, seen))
 
     def age(self, address, asked, answered, seen, is_hit):
-        """How many seconds `seen` had been untrue when it was asked for.
+        """Return how many seconds `seen` was untrue when it was requested.
 
-        A page that was read while a change was made may show a part from before it and a part from after it, which no
-        look at the truth finds, or only an earlier one: flags come and go. It is as old as that change. An answer that
-        nobody kept counts as torn only by a change that was made while it was given.
+        A page read during a change may show parts from before and after it, which no look at the truth finds, or only
+        an earlier one, because flags come and go. It is as old as that change. An uncached answer counts as torn only
+        by a change made while it was given.
         """
         versions = self.versions[address]
         ends = [following[1] for following in versions[1:]] + [float("inf")]

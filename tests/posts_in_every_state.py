@@ -7,7 +7,7 @@ import os
 
 
 def fill():
-    """{state: slug} of the posts that were made."""
+    """Return {state: slug} of the posts that were made."""
     from posts.importing.rollback import roll_back_batch
     from posts.models import Post
     from posts.operations import create_post, decide, record_revision, roll_back, withdraw_post

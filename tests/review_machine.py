@@ -112,7 +112,7 @@ class ReviewMachine(RuleBasedStateMachine):
         return result
 
     def state(self):
-        """Every row that an operation may touch, without the columns that are as good as their fingerprint."""
+        """Return every row that an operation may touch, without the columns that are as good as their fingerprint."""
         texts = ("snapshot", "body", "intro", "payload", "ticks")
         return [
             list(

@@ -113,7 +113,7 @@ class Site:
             return database.execute(question).fetchall()
 
     def state(self):
-        """Everything that imports leave, by table; and the file is whole."""
+        """Return everything that imports leave, by table; and the file is whole."""
         if self.is_sqlite:
             assert self.ask("PRAGMA integrity_check") == [("ok",)]
             assert self.ask("PRAGMA foreign_key_check") == []

@@ -69,7 +69,7 @@ def approved_with(record):
 
 
 def surfaces(client, post):
-    """{address: bytes} of every public answer that says something of `post`."""
+    """Return {address: bytes} of every public answer that says something of `post`."""
     addresses = [
         post.get_absolute_url(),
         reverse("posts:record", args=[post.slug]),

@@ -20,7 +20,7 @@ def posts():
 
 
 def stored(version):
-    """{fingerprint: HTML} of what a version of the renderer has stored."""
+    """Return {fingerprint: HTML} of what a version of the renderer has stored."""
     rows = RenderedArticle.objects.filter(renderer_version=version)
     return dict(rows.values_list("fingerprint", "html"))
 

@@ -68,7 +68,7 @@ def made(origin, *, is_edited, state):
 
 
 def shown(client, post):
-    """{surface: what it says} of everything that anybody may read about a post."""
+    """Return {surface: what it says} of everything that anybody may read about a post."""
     address = post.get_absolute_url()
     pages = {
         "page": address,

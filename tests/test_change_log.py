@@ -27,7 +27,7 @@ def keys_noted_by(act):
 
 
 def position_of(key, look):
-    """Where the log has a key for the last time."""
+    """Return where the log has a key for the last time."""
     return max(position for _, position, keys in look.rows if key in keys)
 
 

@@ -358,7 +358,7 @@ LONG = "Some words that go on. " * 6_000
 
 
 def unread_of(**fields):
-    """{check: [what it did not read]} of a record."""
+    """Return {check: [what it did not read]} of a record."""
     found = {}
     record = {key: value for key, value in (SOUND | fields).items() if value is not None}
     for gap in results(record)[1]:

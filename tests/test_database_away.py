@@ -164,7 +164,7 @@ os._exit(0)
 
 
 def command(database, *arguments):
-    """manage.py, started."""
+    """Start manage.py and return the process."""
     environment = os.environ | SETTINGS | {"DATABASE_URL": database.url}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, **pipes)

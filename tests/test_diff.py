@@ -72,7 +72,7 @@ def canonical(record):
 
 
 def sides(change):
-    """Both texts as the rows of a TextChange tell them: [text of a block] in the order of each."""
+    """Return both texts as the rows of a TextChange tell them: [text of a block] in the order of each."""
     old = ["".join(p.text for p in row.old_segments) for row in change.rows if row.old and row.old.place]
     new = ["".join(p.text for p in row.new_segments) for row in change.rows if row.new and row.new.place]
     return old, new

@@ -38,7 +38,7 @@ def json_feed(client, address="/feed.json"):
 
 
 def slugs(client, address):
-    """Which posts a feed names, in its order."""
+    """Return which posts a feed names, in its order."""
     is_json = address.endswith(".json")
     links = (
         [item["url"] for item in json_feed(client, address)["items"]]

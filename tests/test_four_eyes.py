@@ -134,7 +134,7 @@ def test_an_import_is_its_runners_text_where_people_wrote_it():
 
 
 def conflict(**fields):
-    """(post, the open conflict) where a person's text and an import's stand against each other."""
+    """Return (post, the open conflict) between a person's text and an import's."""
     post = make_post(source_id="both", summary="First.")
     write(post, person("Editors"), "A person's.")
     import_records(RecordFactory(**{**fields, "source_id": "both", "summary": "The import's."}))
@@ -180,7 +180,7 @@ def test_the_roll_back_of_an_import_brings_the_authors_of_the_text_before_along(
 
 
 def two_wrote():
-    """(post, anna, boris): both are reviewers, and both changed the text."""
+    """Return (post, anna, boris): both are reviewers, and both changed the text."""
     post, anna, boris = make_post(), person(), person()
     write(post, anna, "Anna's.")
     write(post, boris, "Anna's, and Boris's.")

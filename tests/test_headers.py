@@ -82,7 +82,7 @@ def headers_of(response):
 
 
 def all_routes(patterns=None, prefix=""):
-    """Every route of the site: (namespaced name or None, the pattern as it is written)."""
+    """Return every route of the site: (namespaced name or None, the pattern as it is written)."""
     for entry in get_resolver().url_patterns if patterns is None else patterns:
         whole = prefix + str(entry.pattern)
         if isinstance(entry, URLPattern):
@@ -271,7 +271,7 @@ def test_absolute_addresses_are_those_of_the_setting_whatever_host_was_asked(cli
 
 
 def whole(response):
-    """Everything of a response that a reader or a cache gets."""
+    """Return everything of a response that a reader or a cache gets."""
     body = b"".join(response.streaming_content) if response.streaming else response.content
     return "\n".join([*(f"{name}: {value}" for name, value in response.headers.items()), body.decode(errors="replace")])
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def brought_in(tmp_path, text, name="a.md"):
-    """(ImportBatch, record) of a folder with one file."""
+    """Return (ImportBatch, record) of a folder with one file."""
     batch = import_markdown(folder_of(tmp_path, {name: text}))
     return batch, Post.objects.select_related("head_revision").get().head_revision.snapshot
 

@@ -24,7 +24,7 @@ NEW = "/admin/posts/importbatch/new/"
 
 @pytest.fixture
 def folders(settings, tmp_path):
-    """Folders of this test alone for uploads and for the server's files."""
+    """Use folders of this test alone for uploads and for the server's files."""
     settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
     settings.IMPORT_DIR = str(tmp_path / "server")
     (tmp_path / "server").mkdir()

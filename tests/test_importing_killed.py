@@ -9,7 +9,7 @@ KILLS = 10
 
 @pytest.fixture(scope="module")
 def undisturbed(sites, tmp_path_factory):
-    """(site, command, state after an undisturbed run, its events)."""
+    """Return (site, command, state after an undisturbed run, its events)."""
     folder = tmp_path_factory.mktemp("kills")
     site, path = prepare(sites, folder)
     command = ["import_posts", str(path)]

@@ -38,7 +38,7 @@ def working_copies(records):
 
 
 def import_over_an_earlier_one(count):
-    """(batch, old, new): an import that changed `count` posts and created as many, over an earlier one."""
+    """Return (batch, old, new): an import that changed `count` posts and created as many, over an earlier one."""
     old = [rich_record(number) for number in range(count)]
     import_records(*old)
     changed = [{**record, "body": f"Changed {at}.", "checklist": ["One"]} for at, record in enumerate(old)]
@@ -226,7 +226,7 @@ def test_the_lists_of_many_posts_follow_their_import_in_one_step():
 
 @pytest.fixture
 def conflict():
-    """(issue, record, incoming): a person and an import both changed a post."""
+    """Return (issue, record, incoming) of a post that a person and an import both changed."""
     record = RecordFactory(body="First.")
     import_records(record)
     edit(record, summary="A person wrote this.")

@@ -47,7 +47,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def worker(transactional_db):
-    """worker(ARGUMENT…) → a worker process on the database of the tests, with the jobs of tests; ended afterwards."""
+    """Start a worker process with the jobs of the tests as worker(ARGUMENT…); end it afterwards."""
     name = connection.settings_dict["NAME"]
     url = f"sqlite:///{name}" if IS_SQLITE else f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
     started = []

@@ -49,7 +49,7 @@ class Proxy:
         self.port = port
 
     def ask(self, method, path, body=None, *, source="127.0.0.1", **headers):
-        """(status, text, headers) of an answer to somebody at the address `source`."""
+        """Return (status, text, headers) of an answer to somebody at the address `source`."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENT_SECONDS, source_address=(source, 0))
         with closing(server):

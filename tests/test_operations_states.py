@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "review.md"
 
 
 def drawn(number):
-    """{(from, to, step)} of the n-th diagram."""
+    """Return {(from, to, step)} of the n-th diagram."""
     diagram = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)[
         number
     ]

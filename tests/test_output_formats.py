@@ -73,7 +73,7 @@ def page_of(response):
 
 
 def no_stranger(page):
-    """Nothing in a page runs or loads that the site itself did not put there."""
+    """Assert that a page runs and loads nothing that the site did not put there."""
     for element in page.iter(etree.Element):
         assert not any(name.startswith("on") or name == "style" for name in element.attrib), element.attrib
     sources = {script.get("src") for script in page.iter("script") if script.get("type") != "application/ld+json"}

@@ -360,7 +360,7 @@ def test_every_address_has_a_row_and_every_row_an_address():
 
 @pytest.fixture
 def site(db):
-    """One of everything: {name: what a row calls by that name}."""
+    """Return one of everything: {name: what a row calls by that name}."""
     flagged = make_post(released=True, slug="live", summary="First.")
     change_slug(flagged, "moved", by=person())
     change_slug(Post.objects.get(pk=flagged.pk), "live", by=person())
@@ -427,7 +427,7 @@ def site(db):
 
 @pytest.fixture
 def people(db):
-    """{role: somebody in that role}; an outsider has an account and no place at the desk."""
+    """Return {role: somebody in that role}; an outsider has an account and no place at the desk."""
     return {
         "anonymous": None,
         "outsider": User.objects.create_user("outsider"),
@@ -439,7 +439,7 @@ def people(db):
 
 
 def browsers(people):
-    """{role: a browser in which that person is signed in}."""
+    """Return {role: a browser in which that person is signed in}."""
     found = {}
     for role, user in people.items():
         found[role] = Client(raise_request_exception=False)
@@ -460,7 +460,7 @@ def all_rows(model):
 
 
 def state():
-    """{table: hash of all its rows}; what a refused request must leave as it is."""
+    """Return {table: hash of all its rows}; what a refused request must leave as it is."""
     found = {}
     models = [model for model in apps.get_models() if model._meta.db_table not in WEBSITE_MOVES]
     for model in chain(models, (User.groups.through, User.user_permissions.through, Group.permissions.through)):
@@ -472,7 +472,7 @@ def state():
 
 
 def named(values, site):
-    """`values` with what the site calls "@name" in place of each such name."""
+    """Return `values` with what the site calls "@name" in place of each such name."""
     return {
         key: site[value[1:]] if isinstance(value, str) and value.startswith("@") else value
         for key, value in values.items()

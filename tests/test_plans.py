@@ -46,7 +46,7 @@ def explained(sql, how):
 
 
 def rows_read(step):
-    """How many rows PostgreSQL looked at for a step of a plan and all below it, whether it took them or not."""
+    """Return how many rows PostgreSQL looked at for a step of a plan and all below it, whether it took them or not."""
     below = sum(rows_read(part) for part in step.get("Plans", ()))
     removed = sum(count for name, count in step.items() if name.startswith("Rows Removed"))
     own = 0 if "Scan" not in step["Node Type"] and "Sort" not in step["Node Type"] else step["Actual Rows"] + removed
@@ -54,7 +54,7 @@ def rows_read(step):
 
 
 def reads_too_much(sql):
-    """Why a statement costs what the site has, in words; None if it costs what the page shows."""
+    """Return why a statement costs what the site has, in words; None if it costs what the page shows."""
     if connection.vendor == "postgresql":
         [[plan]] = explained(sql, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)")
         read = rows_read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])

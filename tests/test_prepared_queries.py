@@ -12,7 +12,7 @@ from tests.factories import make_post
 
 
 def seen(post):
-    """All that a page reads of a post and of what hangs on it."""
+    """Return all that a page reads of a post and of what hangs on it."""
     live, head, approval = post.live_revision, post.head_revision, post.live_approval
     return (
         (post.pk, post.slug, post.is_indexable, post.visible_revision.pk, post.proposed_snapshot),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def released(count, **fields):
-    """`count` posts, approved in this order."""
+    """Return `count` posts, approved in this order."""
     records = [RecordFactory(**fields) for _ in range(count)]
     import_records(*records)
     reviewer = person()

@@ -100,7 +100,7 @@ def words_of(html):
 
 
 def leaves(value):
-    """Every key and leaf of a JSON value, in order, as words."""
+    """Yield every key and leaf of a JSON value, in order, as words."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield key.replace("_", " ")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def reviewer_for_all(db):
-    """One reviewer decides about all posts of a test."""
+    """Let one reviewer decide about all posts of a test."""
     return person()
 
 
@@ -38,7 +38,7 @@ def page_of(client, post):
 
 
 def similar_on(page):
-    """[(title, reason)] of the similar posts on a page."""
+    """Return [(title, reason)] of the similar posts on a page."""
     section = page.split('class="similar"')[1].split("</section>")[0]
     found = re.findall(r"<h3><a [^>]*>(.*?)</a></h3>\s*<p class=\"similar__why\">(.*?)</p>", section, re.DOTALL)
     return [(unescape(title), " ".join(re.sub(r"<[^>]+>", "", unescape(why)).split())) for title, why in found]
@@ -265,7 +265,7 @@ def test_finding_costs_the_same_queries_for_two_posts_and_for_forty(release):
 
 
 def in_stack_on(client, post):
-    """{"prev": address, "next": address} of what stands before and after on the stack, and the heading."""
+    """Return {"prev": address, "next": address} of what stands before and after on the stack, and the heading."""
     page = page_of(client, post)
     if 'class="in-stack"' not in page:
         return None

@@ -46,7 +46,7 @@ def test_headings_go_down_one_level_at_a_time_whatever_the_text_says(written, sh
 
 
 def tags_of(html):
-    """[(tag, attributes)] as a parser reads them."""
+    """Return [(tag, attributes)] as a parser reads them."""
     found = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))

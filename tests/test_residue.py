@@ -10,7 +10,7 @@ ARTICLE = "Retries need a limit, and the limit needs a reason.\n\n## Why\n\nA qu
 
 
 def residue(**fields):
-    """{id: message} of the residue that is found in a record."""
+    """Return {id: message} of the residue that is found in a record."""
     found = findings({"title": "Retries", "body": ARTICLE} | fields)
     return {finding.check: finding.message for finding in found if finding.check.startswith("residue-")}
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the database of these tests lies; the first start fills it."""
+    """Return where the database of these tests lies; the first start fills it."""
     return tmp_path_factory.mktemp("a folder with spaces")
 
 
@@ -34,7 +34,7 @@ def port():
 
 @pytest.fixture
 def run(folder):
-    """run(PORT, NAME=value, …) → the process of scripts/run.py on the database of these tests."""
+    """Start scripts/run.py on the database of these tests as run(PORT, NAME=value, …); return the process."""
     started = []
 
     def start(port, **environment):

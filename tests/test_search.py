@@ -151,7 +151,7 @@ def test_what_was_approved_in_bulk_is_not_found(client):
 
 
 def kept_texts():
-    """How many texts search keeps."""
+    """Return how many texts search keeps."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM posts_search")
         return cursor.fetchone()[0]

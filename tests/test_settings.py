@@ -31,7 +31,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def load(monkeypatch, tmp_path):
-    """load(NAME=value, …) → the settings module as it comes out with production's environment and these changes."""
+    """Return the settings module with production's environment and changes, as load(NAME=value, …)."""
 
     def loaded(**changes):
         database = {"DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3"}

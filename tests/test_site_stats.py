@@ -51,7 +51,7 @@ def check_figures():
 
 
 def rows_of(client):
-    """{words: count} of the table on the page, and its total."""
+    """Return {words: count} of the table on the page, and its total."""
     page = client.get(reverse("posts:how")).content.decode()
     cells = re.findall(r"<span>([^<]+)</span></span></th>\s*<td>([\d,]+)</td>", page)
     total = re.search(r"All articles</th><td>([\d,]+)</td>", page)[1]
@@ -107,7 +107,7 @@ def _decide(post, by, rolls):
 
 
 def random_act(rolls, people, batches):
-    """One random act of a person or an import, by the operation that does it."""
+    """Do one random action of a person or an import, by its operation."""
     act = rolls.choice(["import", "change", "save", "submit", "decide", "decide", "decide", "undo", "flag", "release",
                         "withdraw", "back", "roll back import"])  # fmt: skip
     posts = list(Post.objects.with_texts().order_by("pk"))

@@ -286,7 +286,7 @@ def test_every_kind_of_plant_is_taken_by_the_import():
 
 
 def planted_records(kind, count=40):
-    """(record, Plant, the ordinary record of this seed) of `count` seeds that hold `kind`."""
+    """Return (record, Plant, the ordinary record of this seed) of `count` seeds that hold `kind`."""
     plan = parse_plan([f"{kind}=0.5"])
     found = []
     for seed in range(1, 1000):

@@ -37,7 +37,7 @@ def again(post):
 
 
 def stand(post):
-    """Everything that readers, search engines and the queue see of a post."""
+    """Return everything that readers, search engines and the queue see of a post."""
     post = again(post)
     return {
         "visible": post.visible_revision,

@@ -23,7 +23,7 @@ PLAN = {kind: 0.5 / len(KINDS) for kind in KINDS}
 
 
 def errors_in(folder):
-    """{message: [files]} of all errors in the HTML files of `folder`."""
+    """Return {message: [files]} of all errors in the HTML files of `folder`."""
     jar = os.environ["VNU_JAR"]
     checked = subprocess.run(
         ["java", "-Xss4m", "-jar", jar, "--format", "json", "--stdout", "--errors-only", "--exit-zero-always", folder],

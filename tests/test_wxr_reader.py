@@ -46,7 +46,7 @@ DEFAULTS = {"post_id": "7", "post_type": "post", "status": "publish", "post_name
 
 
 def item(title="A post", content="<p>Words</p>", *, more="", excerpt="", meta=(), link=None, **fields):
-    """One <item>; fields are WordPress's own, meta are pairs, `more` is XML."""
+    """Return one <item>; fields are WordPress's own, meta are pairs, `more` is XML."""
     fields = DEFAULTS | fields
     link = f"https://blog.example/2019/05/{fields['post_name']}/" if link is None else link
     parts = [

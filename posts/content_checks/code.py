@@ -141,7 +141,7 @@ def _typed_statements(lines: list[str]) -> list[str]:
 
 
 def _is_shell_session(lines: list[str]) -> bool:
-    """Whether every line is a prompt of a shell, but for comments."""
+    """Return whether every line is a prompt of a shell, but for comments."""
     typed = [line for line in lines if line.strip() and not line.startswith("#")]
     return bool(typed) and all(map(_SHELL_PROMPT.match, typed))
 

@@ -67,7 +67,7 @@ class Group:
         return any(option.is_chosen for option in self.options)
 
     def offers_choice(self, *, within: Term | None) -> bool:
-        """Whether its options narrow the list of a term (None: all posts), or did."""
+        """Return whether its options narrow the list of a term (None: all posts), or did."""
         if len(self.options) != 1:
             return bool(self.options)
         return within is None or self.has_choice or not self.is_single

@@ -5,9 +5,9 @@ from posts.models import Post
 
 
 def locked(post):
-    """`post` read again under lock: what happened since its page was opened must count.
+    """Return `post` read again under lock, so that changes since its page was opened count.
 
-    Whoever takes the lock is about to change the post, so this is where its pages are noted as changed.
+    The caller is about to change the post, so this also notes in the change log that its pages change.
     """
     note_changes([post_key(post.pk)])
     return Post.objects.select_for_update().get(pk=post.pk)

@@ -113,7 +113,7 @@ READ = """(texts) => texts.map(text => {
 
 
 def mutations(count):
-    """Addresses around the allowed hosts, bent in the ways that parsers are known to differ about."""
+    """Return addresses around the allowed hosts, bent in the ways that parsers are known to differ about."""
     bent = random.Random(12)
     for host, one, other in itertools.product(("images.unsplash.com", "placehold.co"), PIECES, PIECES):
         yield from (f"https://{host}{one}{other}", f"https://{one}{host}{other}", f"{one}{host}{other}a")

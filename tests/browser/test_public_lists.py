@@ -11,7 +11,7 @@ LONG = "x" * 200
 
 @pytest.fixture
 def site(browser_page, settings):
-    """{name: address} of every page of lists, with enough on them to be narrowed."""
+    """Return {name: address} of every page of lists, with enough on them to be narrowed."""
     settings.DEBUG = False
     for number in range(3):
         make_post(

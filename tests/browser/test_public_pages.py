@@ -15,7 +15,7 @@ def open_folds(page):
 
 @pytest.fixture
 def site(browser_page, settings):
-    """{name: (address, words of its heading)} of every page type; errors as readers get them, DEBUG off."""
+    """Return {name: (address, words of its heading)} of every page type; errors as readers get them, DEBUG off."""
     pages = make_every_page()
     settings.DEBUG = False
     return pages

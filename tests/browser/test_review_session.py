@@ -26,7 +26,7 @@ def sign_in(watched, user):
 
 
 def complaints(watched):
-    """Without those about fonts: the server of the tests sends files past the header table."""
+    """Return complaints without those about fonts: the tests' server sends files without our headers."""
     return [said for said in watched.complaints if "font" not in said and "ERR_FAILED" not in said]
 
 
@@ -126,7 +126,7 @@ class ByMouse:
 
 
 def work_through(hands, count):
-    """{source id: act} of `count` posts, each act in its turn."""
+    """Return {source id: act} of `count` posts, each act in its turn."""
     done = {}
     page = hands.page
     for number in range(count):
@@ -375,7 +375,7 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
 
 
 def states():
-    """{name: (address, what stands there)} of a screen in each of its states, and whose it is."""
+    """Return {name: (address, what stands there)} of a screen in each of its states, and whose it is."""
     reviewer, other = person(), person()
     waiting_posts(3)
     new, held, decided = Post.objects.order_by("pk")

@@ -14,7 +14,7 @@ _TABLES = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def examples(text):
-    """[(Markdown, HTML)] of a specification; an arrow stands for a tab."""
+    """Return [(Markdown, HTML)] of a specification; an arrow stands for a tab."""
     lines, found = iter(text.split("\n")), []
     for line in lines:
         if line == f"{FENCE} example":
@@ -32,7 +32,7 @@ def examples(text):
 
 
 def ours(markdown):
-    """Our HTML without what we add on purpose: ids, the frame and the colours of code, classes."""
+    """Return our HTML without what we add on purpose: ids, the frame and the colours of code, classes."""
     html = str(render_text({"body": markdown}).html) if markdown.strip() else ""
     html = re.sub(r' id="s-[^"]*"', "", html)
     html = re.sub(r'<div class="code">(?:<div class="code__head">[^<]*</div>)?<pre[^>]*>', "<pre>", html)
@@ -42,7 +42,7 @@ def ours(markdown):
 
 
 def theirs(html):
-    """Their HTML as this site would show it: headings from h2 down, images as links, code without a class."""
+    """Return their HTML as this site would show it: headings from h2 down, images as links, code without a class."""
     levels = [int(level) for level in re.findall(r"<h([1-6])>", html)]
     shift = max(0, 2 - min(levels, default=2))
     html = re.sub(r"(</?h)([1-6])>", lambda tag: f"{tag[1]}{min(6, int(tag[2]) + shift)}>", html)
@@ -57,13 +57,13 @@ def _as_link(tag):
 
 
 def _even(html):
-    """White space between blocks counts for nothing, and quotes are text either way."""
+    """Return HTML without white space between blocks, with quotes as text."""
     html = re.sub(r"\s*(</?(?:p|h[1-6]|ul|ol|li|blockquote|pre|hr|table|thead|tbody|tr|td|th)\b[^>]*>)\s*", r"\1", html)
     return html.replace("&quot;", '"').replace("&#x27;", "'").replace("&#39;", "'").strip()
 
 
 def reason(markdown, html):
-    """Why an example is shown otherwise here, or "" when nothing explains it."""
+    """Return why an example is shown otherwise here, or "" when nothing explains it."""
     tokens = _WITH_HTML.parse(markdown)
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
     if kinds & {"html_block", "html_inline"}:

@@ -16,7 +16,7 @@ def _strict(value):
 
 
 def _oracle(raw):
-    """(whether `raw` is JSON, its value) by Python's own parser, told to take no NaN."""
+    """Return (whether `raw` is JSON, its value) by Python's own parser, told to take no NaN."""
     try:
         return True, json.loads(raw.decode("utf-8"), parse_constant=_strict)
     except (ValueError, RecursionError):

@@ -95,7 +95,7 @@ def _try_post(name, path, record, tally, counts, totals):
 
 
 def _is_kept(key, value, words, record):
-    """Whether a key stands in the record: under payload with its type (a date as the text it is), or in its field."""
+    """Return whether the record keeps a key: under payload with its type (a date as text), or in its field."""
     payload = record.get("payload", {})
     if key in payload:
         expected = words if isinstance(value, date | datetime) else value

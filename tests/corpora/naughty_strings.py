@@ -56,7 +56,7 @@ def stored_text(post, place):
 
 
 def public_addresses(patterns=None, prefix="/"):
-    """Every address outside the desk that takes no part of its path."""
+    """Return every address outside the desk that takes no part of its path."""
     for entry in get_resolver().url_patterns if patterns is None else patterns:
         whole = prefix + str(entry.pattern)
         if isinstance(entry, URLPattern):

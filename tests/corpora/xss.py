@@ -151,11 +151,11 @@ class BarePages(BaseHTTPRequestHandler):
             self.wfile.write(b"<!doctype html><title>bare</title><body>" + body)
 
     def log_message(self, *arguments):
-        """Nothing: thousands of pages are asked for."""
+        """Log nothing: thousands of pages are requested."""
 
 
 def chosen_payloads(paths, count, seed):
-    """`count` payloads, all that there are for 0: half of them such that ran in a bare page, if there are enough."""
+    """Return `count` payloads (0: all), half of them such that ran in a bare page, if there are enough."""
     every = {
         entry["payload"]: entry.get("runs_unfiltered", False)
         for path in paths

@@ -136,7 +136,7 @@ def main(arguments=None):
 
 
 def main_on(database, arguments, said):
-    """In a process that was forked before it knew a database: do as main() on `database`, and say all into a file."""
+    """Do as main() on `database`, in a process forked before it knew one, and write all output to a file."""
     with open(said, "w", encoding="utf-8") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

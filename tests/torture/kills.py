@@ -113,7 +113,7 @@ def spend_kills(sites, site, command, events, *, kills, seed, mutant=None, end="
 
 
 def is_done(site, state):
-    """Whether the second import came to its end (run once more it would be a third one).
+    """Return whether the second import came to its end (run once more it would be a third one).
 
     Its number may be 3: PostgreSQL gives a number away for good, also to a run that is killed before it is kept.
     """

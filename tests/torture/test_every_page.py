@@ -107,7 +107,7 @@ LOOK = """() => {
 
 @pytest.fixture
 def pages(browser_page, settings):
-    """{name: address} of every page type that a reader can come to, with an article in each state that shows one."""
+    """Return {name: address} of every page type that readers can reach, with an article in each state."""
     settings.DEBUG = False
     # The site, and addresses that break on purpose.
     settings.ROOT_URLCONF = "tests.test_public_pages"
@@ -137,7 +137,7 @@ def pages(browser_page, settings):
 
 @pytest.fixture
 def addresses(pages):
-    """Those of every page type, and of a hundred posts with what goes wrong in records."""
+    """Return those of every page type, and of a hundred posts with what goes wrong in records."""
     import_records(*(synthesize_planted(seed, PLAN)[0] for seed in range(1, PLANTED + 1)))
     planted = Post.objects.visible().filter(source_id__startswith="synth-")
     assert planted.count() == PLANTED
@@ -146,7 +146,7 @@ def addresses(pages):
 
 @pytest.fixture
 def desk(pages, superuser):
-    """{name: address} of every page type of the desk, for somebody who may do everything."""
+    """Return {name: address} of every page type of the desk, for somebody who may do everything."""
     scan_new_texts()
     rank_queue()
     post, busy = Post.objects.get(slug=pages["waiting"].split("/")[2]), busy_post()

@@ -26,7 +26,7 @@ is_sqlite = connection.vendor == "sqlite"
 
 @pytest.fixture(scope="module")
 def undisturbed(sites, tmp_path_factory):
-    """(site, command, state after an undisturbed run, its events)."""
+    """Return (site, command, state after an undisturbed run, its events)."""
     folder = tmp_path_factory.mktemp("torture")
     site, path = prepare(sites, folder)
     command = ["import_posts", str(path)]
