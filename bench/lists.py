@@ -161,14 +161,14 @@ def addresses_of(count, documents, now):
     """Return {name: [addresses]} of the pages that are measured."""
     from datetime import UTC
 
-    from posts.public.lists import Place
+    from posts.db.keyset import Cursor
 
     chance = random.Random(4711)
 
     def place(part):
         number = int(count * part)
         moment = (now - timedelta(seconds=count - number)).replace(microsecond=0).astimezone(UTC)
-        return Place(moment, number)
+        return Cursor((moment, number))
 
     searches = questions(documents, chance)
     pages = {f"search, {name}": [f"/search/?q={pair.replace(' ', '+')}" for pair in pairs]
@@ -221,12 +221,12 @@ def explain(terms, connection):
     """Print how the engine walks the lists."""
     from posts.listing.facets import places_with
     from posts.models import Term
-    from posts.public.lists import list_rows
+    from posts.public.lists import NEWEST_FIRST
 
     level = Term.objects.get(pk=terms["difficulty"][1])
     stack = Term.objects.get(pk=terms["stack"][7])
     for name, chosen in {"all": [], "a level": [level], "a stack and a level": [stack, level]}.items():
-        rows = list_rows(places_with(chosen), None).values_list("published_at", "post_id")[:25]
+        rows = NEWEST_FIRST.after(places_with(chosen), None).values_list("published_at", "post_id")[:25]
         print(f"\n{name}\n{rows.explain()}")
 
 

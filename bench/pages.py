@@ -126,9 +126,9 @@ def rows_of(listed):
         return [reverse("posts:detail", args=[slug]) for slug in newest.values_list("slug", flat=True)]
 
     def deep_page():
-        from posts.public.lists import Place
+        from posts.db.keyset import Cursor
 
-        place = Place(*newest.values_list("first_published_at", "pk")[deep * 24 - 1])
+        place = Cursor(newest.values_list("first_published_at", "pk")[deep * 24 - 1])
         return [f"{reverse('posts:articles')}?older={place}"]
 
     def stacks():

@@ -91,17 +91,17 @@ def pages(connection):
     from django.urls import reverse
 
     from posts.models import QueueEntry
-    from posts.review_queue.order import ORDER, Place
+    from posts.review_queue.order import ORDER
 
     queue, total = reverse("admin:queue"), QueueEntry.objects.count()
-    deep = QueueEntry.objects.order_by(*ORDER).values_list("points", "waiting_since", "post_id")[total // 2]
+    deep = ORDER.after(QueueEntry.objects, None)[total // 2]
     return {
         "queue": queue,
         "queue, by reason": f"{queue}?reason=code",
         "queue, by stack (a rare one)": f"{queue}?stack=stack+7",
         "queue, by generator and age": f"{queue}?generator=generator+3&days=1",
         "queue, by import and reason": f"{queue}?batch=1&reason=twin",
-        "queue, from the middle on": f"{queue}?after={Place(*deep)}",
+        "queue, from the middle on": f"{queue}?after={ORDER.cursor_of(deep)}",
         "queue, nothing matches": f"{queue}?stack=none&reason=code",
         "list of posts": reverse("admin:posts_post_changelist"),
         "desk": reverse("admin:index"),
@@ -142,17 +142,15 @@ def measure(visits, connection):
 def explain(connection):
     """Print how the engine walks the pages that matter."""
     from posts.models import QueueEntry
-    from posts.review_queue.order import ORDER, Place, QueueView, after
+    from posts.review_queue.order import ORDER, QueueView
 
     everything = QueueEntry.objects.all()
-    deep = QueueEntry.objects.order_by(*ORDER).values_list("points", "waiting_since", "post_id")[
-        everything.count() // 2
-    ]
+    deep = ORDER.after(QueueEntry.objects, None)[everything.count() // 2]
     for name, rows in {
-        "the first page": everything.order_by(*ORDER)[:51],
-        "from the middle on": after(everything, Place(*deep))[:51],
-        "by reason": QueueView(reason="code").entries(by=None).order_by(*ORDER)[:51],
-        "by generator": QueueView(generator="generator 3").entries(by=None).order_by(*ORDER)[:51],
+        "the first page": ORDER.after(everything, None)[:51],
+        "from the middle on": ORDER.after(everything, ORDER.cursor_of(deep))[:51],
+        "by reason": ORDER.after(QueueView(reason="code").entries(by=None), None)[:51],
+        "by generator": ORDER.after(QueueView(generator="generator 3").entries(by=None), None)[:51],
     }.items():
         print(f"\n{name}\n{rows.explain()}")
 

@@ -37,7 +37,7 @@ from posts.operations import (
 )
 from posts.operations.queue_tasks import look_over_queue, rank_new_texts
 from posts.review_queue.counts import capped_counts
-from posts.review_queue.order import Place, QueueView, next_item, place_of, previous_item
+from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.ranking import generator_points, rank_queue
 from posts.review_queue.weights import CODES, WEIGHTS
 from tests.factories import RecordFactory, approve, import_records, make_post, person
@@ -65,7 +65,7 @@ def order(**filters):
     entry, found = next_item(QueueView(**filters), by=by), []
     while entry is not None:
         found.append(entry.pk)
-        entry = next_item(QueueView(**filters), place_of(entry.pk), by=by)
+        entry = next_item(QueueView(**filters), cursor_of(entry.pk), by=by)
     return found
 
 
@@ -168,11 +168,11 @@ def test_every_operation_keeps_the_queue_in_step():
 
 def test_a_decision_that_is_taken_back_brings_the_old_place_back():
     post = make_post(**PLAIN)
-    place, reviewer = place_of(post.pk), person()
+    place, reviewer = cursor_of(post.pk), person()
     review = turn_down(post, by=reviewer)
-    assert place_of(post.pk) is None
+    assert cursor_of(post.pk) is None
     undo_decision(review, by=reviewer)
-    assert place_of(post.pk) == place
+    assert cursor_of(post.pk) == place
 
 
 def test_the_background_puts_right_whatever_is_out_of_step():
@@ -254,21 +254,22 @@ def test_the_order_is_points_then_time_then_number_and_never_moves():
     QueueEntry.objects.filter(pk=later.pk).update(waiting_since=timezone.now() - timedelta(days=1))
     assert order() == [risky.pk, later.pk, calm.pk]
     by = person()
-    assert previous_item(QueueView(), place_of(calm.pk), by=by).pk == later.pk
-    assert previous_item(QueueView(), place_of(risky.pk), by=by) is None
+    assert previous_item(QueueView(), cursor_of(calm.pk), by=by).pk == later.pk
+    assert previous_item(QueueView(), cursor_of(risky.pk), by=by) is None
     same = timezone.now()
     QueueEntry.objects.update(waiting_since=same, points=7)
     assert order() == [calm.pk, risky.pk, later.pk]
 
 
-def test_a_place_survives_its_entry_and_its_way_through_an_address():
+def test_a_cursor_survives_its_entry_and_its_way_through_an_address():
     first, second = make_post(flags={"needs_human_review": 1}), make_post()
-    place = Place.parse(str(place_of(first.pk)))
-    assert place == place_of(first.pk)
+    cursor = ORDER.parse(str(cursor_of(first.pk)))
+    assert cursor == cursor_of(first.pk)
     turn_down(first)
-    assert next_item(QueueView(), place, by=person()).pk == second.pk
-    for nonsense in ("", "1", "a~b~c", "1~nan~1", "1~1e400~1", f"{2**40}~1~1", f"1~1~{2**70}", "-1~1~1"):
-        assert Place.parse(nonsense) is None
+    assert next_item(QueueView(), cursor, by=person()).pk == second.pk
+    too_late, too_large = f"1-{10**18 - 1}-1", f"1-1-{2**70}"
+    for nonsense in ("", "1", "a-b-c", "1-nan-1", "1-1e400-1", "1-١-1", too_late, too_large, "-1-1-1", "1-1-1-1"):
+        assert ORDER.parse(nonsense) is None
 
 
 def test_views_narrow_by_every_filter():

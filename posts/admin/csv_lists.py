@@ -5,7 +5,7 @@ from django.urls import path
 
 from posts.audit.log import note_audit
 from posts.export.csv import csv_lines
-from posts.export.records import in_chunks
+from posts.export.records import read_rows
 
 
 class CSVList:
@@ -39,7 +39,7 @@ class CSVList:
         except IncorrectLookupParameters:
             return HttpResponseBadRequest("These filters say nothing.")
         columns = [lookup for _, lookup in self.csv_columns]
-        rows = (row for chunk in in_chunks(matched, columns, "pk") for row in chunk)
+        rows = read_rows(matched, columns)
         note_audit(
             "exported", by=request.user, detail=f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"[:500]
         )

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from posts.content_checks.stored import check_revisions
+from posts.db.keyset import in_chunks
 from posts.models import Revision, TextScan
 from posts.related.near_duplicates import sketch_posts
 
@@ -26,19 +27,16 @@ def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
     read all texts that have nothing stored, as after a change of the checks.
     """
     scan, _ = TextScan.objects.get_or_create(name="texts")
-    after = 0 if from_start else _begin(scan.revision_id)
+    begin = 0 if from_start else _begin(scan.revision_id)
     checked = sketched = 0
-    while True:
-        rows = list(Revision.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "post_id")[:CHUNK])
-        if not rows:
-            return checked, sketched
+    for rows in in_chunks(Revision.objects.values_list("pk", "post_id"), size=CHUNK, after=begin):
         ids, posts = zip(*rows, strict=True)
         checked += check_revisions(ids)
         sketched += sketch_posts(sorted(set(posts)))
-        after = ids[-1]
         with transaction.atomic():
-            TextScan.objects.filter(name="texts", revision_id__lt=after).update(revision_id=after)
+            TextScan.objects.filter(name="texts", revision_id__lt=ids[-1]).update(revision_id=ids[-1])
         on_checkpoint()
+    return checked, sketched
 
 
 def _begin(seen):

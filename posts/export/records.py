@@ -7,8 +7,12 @@ reader takes its time.
 import os
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from django.db.models import QuerySet
+
+from posts.db.keyset import in_chunks
 from posts.export.csv import csv_lines
 from posts.models import ImportIssue, Post, Review, Revision
 from posts.models.claims import claims_of_approval, claims_of_columns, with_claims
@@ -53,9 +57,9 @@ def json_lines(posts, *, live=False, key="pk"):
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
     pointer = "live_revision_id" if live else "head_revision_id"
     claimed = ("live_approval__claims",) if live else ("view_count", "claimed_revision", "claimed_hash", "flags")
-    for chunk in in_chunks(posts, (pointer, "slug", *claimed), key, size=TEXTS):
-        snapshots = dict(Revision.objects.filter(pk__in=[row[0] for row in chunk]).values_list("pk", "snapshot"))
-        for pk, slug, *values in chunk:
+    for chunk in in_chunks(posts.values_list(key, pointer, "slug", *claimed), key=key, size=TEXTS):
+        snapshots = dict(Revision.objects.filter(pk__in=[row[1] for row in chunk]).values_list("pk", "snapshot"))
+        for _, pk, slug, *values in chunk:
             snapshot = snapshots[pk]
             claims = claims_of_approval(*values, snapshot) if live else claims_of_columns(*values)
             yield json_line(with_claims(snapshot, claims, slug=slug))
@@ -82,7 +86,7 @@ def posts_as_csv(posts):
         "changed_at",
         "head_revision__fingerprint",
     )
-    return csv_lines(CSV_COLUMNS, (row for chunk in in_chunks(posts, columns, "pk") for row in chunk))
+    return csv_lines(CSV_COLUMNS, read_rows(posts, columns))
 
 
 def export_reviews(stream):
@@ -108,8 +112,7 @@ def export_reviews(stream):
         stream,
         (
             json_line(dict(zip(names, map(_plain, row), strict=True)))
-            for chunk in in_chunks(Review.objects.filter(undone_at=None), columns, "pk")
-            for row in chunk
+            for row in read_rows(Review.objects.filter(undone_at=None), columns)
         ),
     )
 
@@ -125,10 +128,9 @@ def json_line(value):
 def issue_lines(batch, kind):
     """Yield the open rows of one kind that an import kept, unchanged (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
-    for chunk in in_chunks(issues, ("raw",), "pk"):
-        for (raw,) in chunk:
-            # Readers take a line end for the end of the row.
-            yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
+    for (raw,) in read_rows(issues, ("raw",)):
+        # Readers take a line end for the end of the row.
+        yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
 
 
 def written_issues(stream, batch, kind):
@@ -155,13 +157,10 @@ def write_to_file(output, write):
     return result
 
 
-def in_chunks(rows, columns, key, size=CHUNK):
-    """Yield lists of tuples of `columns`, `size` rows each, along the unique column `key`."""
-    rows = rows.order_by(key).values_list(key, *columns)
-    last = None
-    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:size]):
-        last = chunk[-1][0]
-        yield [row[1:] for row in chunk]
+def read_rows(queryset: QuerySet, columns: Sequence[str]) -> Iterator[tuple]:
+    """Yield the rows of a queryset as tuples of `columns`, in the order of their numbers."""
+    for chunk in in_chunks(queryset.values_list("pk", *columns), size=CHUNK):
+        yield from (row[1:] for row in chunk)
 
 
 def _write(stream, lines):

@@ -3,6 +3,7 @@ from django.db.models import Q
 
 from posts.audit.log import note_audit
 from posts.db.change_log import LISTS, SWITCHES, note_changes
+from posts.db.keyset import in_chunks
 from posts.errors import require
 from posts.listing.refresh import refresh_listings
 from posts.models import ImportBatch, Post
@@ -33,15 +34,10 @@ def follow_batch_switch(batch, *, on_chunk=lambda: None):
 
     on_chunk() is called between two; a second call completes what a killed call left.
     """
-    last = 0
-    while True:
+    for ids in in_chunks(approved_posts_of(batch).values_list("pk", flat=True), size=CHUNK):
         with transaction.atomic():
-            posts = approved_posts_of(batch).filter(pk__gt=last).with_texts().order_by("pk")
-            posts = list(posts.select_for_update(of=("self",))[:CHUNK])
-            refresh_listings(posts)
-        if not posts:
-            return
-        last = posts[-1].pk
+            posts = Post.objects.filter(pk__in=ids).with_texts().order_by("pk")
+            refresh_listings(posts.select_for_update(of=("self",)))
         on_chunk()
 
 

@@ -1,12 +1,14 @@
 import contextlib
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.db.change_log import note_changes, post_key
+from posts.db.keyset import in_chunks
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import CHUNK_ROWS, busy_message
@@ -67,7 +69,10 @@ def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullc
             if batch.state == ImportBatch.State.WAITING:
                 raise Refused(f"Import {batch.pk} has not begun, so there is nothing to roll back.")
             _begin(batch, by, why)
-            while _take_chunk(batch, by, shield):
+            revisions = batch.revisions.values_list("pk", "post_id")
+            for rows in in_chunks(revisions, size=CHUNK_ROWS[connection.vendor], after=batch.rollback["after"]):
+                with shield():
+                    _take_chunk(batch, rows, by)
                 if on_chunk:
                     on_chunk(batch)
             _end(batch, by)
@@ -97,14 +102,10 @@ def _end(batch, by):
     note_audit("import rolled back", post=None, by=by, detail=f"{batch}: {counts}")
 
 
-def _take_chunk(batch, by, shield):
-    """Roll back the next posts in one transaction with its checkpoint; return whether there were any."""
-    with shield(), transaction.atomic():
-        found = batch.revisions.filter(pk__gt=batch.rollback["after"]).order_by("pk").values_list("pk", "post_id")
-        found = list(found[: CHUNK_ROWS[connection.vendor]])
-        if not found:
-            return False
-        ids = {post_id for _, post_id in found}
+def _take_chunk(batch: ImportBatch, rows: list[tuple[int, int]], by: User | None) -> None:
+    """Roll back the posts of `rows` (revision, post) in one transaction with its checkpoint."""
+    with transaction.atomic():
+        ids = {post_id for _, post_id in rows}
         note_changes(map(post_key, ids))
         posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
         # Without the texts: most posts of a batch are only withdrawn.
@@ -123,11 +124,10 @@ def _take_chunk(batch, by, shield):
         for post in posts:
             step.take(post)
         step.write()
-        rollback = batch.rollback | {"after": found[-1][0]}
+        rollback = batch.rollback | {"after": rows[-1][0]}
         rollback |= {name: rollback[name] + step.counts[name] for name in COUNTS}
         ImportBatch.objects.filter(pk=batch.pk).update(rollback=rollback)
     batch.rollback = rollback
-    return True
 
 
 class _Step:

@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 from django_tasks_db.models import DBTaskResult
 
+from posts.db.keyset import in_chunks
 from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 from posts.models import JobWorker, PageChange
@@ -28,8 +29,8 @@ def forget_old_job_runs() -> None:
         (DBTaskResult.objects.successful(), KEPT_AFTER_SUCCESS),
         (DBTaskResult.objects.failed(), KEPT_AFTER_FAILURE),
     ]:
-        old = finished.filter(finished_at__lt=Now() - kept).order_by().values_list("pk", flat=True)
-        while chunk := list(old[:CHUNK]):
+        old = finished.filter(finished_at__lt=Now() - kept)
+        for chunk in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
             stop_if_asked()
             DBTaskResult.objects.filter(pk__in=chunk).delete()
     JobWorker.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()
@@ -43,6 +44,6 @@ def forget_old_page_changes() -> None:
     """
     newest = PageChange.objects.order_by("-position").values_list("position", flat=True).first()
     old = PageChange.objects.filter(noted_at__lt=Now() - timedelta(days=1), position__lt=newest or 0)
-    while chunk := list(old.order_by("position").values_list("pk", flat=True)[:CHUNK]):
+    for chunk in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
         stop_if_asked()
         PageChange.objects.filter(pk__in=chunk).delete()

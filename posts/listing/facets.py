@@ -74,7 +74,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Selection:
+class ChosenTerms:
     """The terms that a reader filters by. is_impossible: one of them does not exist."""
 
     terms: tuple = ()
@@ -82,7 +82,7 @@ class Selection:
 
     @classmethod
     def from_query(cls, query, *, main=None):
-        """Return the Selection of request.GET, without `main`, the term whose list is filtered."""
+        """Return the ChosenTerms of request.GET, without `main`, the term whose list is filtered."""
         wanted = [(str(kind), slug) for kind in FORM_KINDS for slug in query.getlist(kind) if slug]
         wanted = list(dict.fromkeys(wanted))[:MAX_CHOSEN]
         if not wanted:
@@ -104,7 +104,7 @@ class Selection:
 
     def without(self, kind):
         """Return the same selection without the terms of a kind."""
-        return Selection(tuple(term for term in self.terms if term.kind != kind), self.is_impossible)
+        return ChosenTerms(tuple(term for term in self.terms if term.kind != kind), self.is_impossible)
 
 
 def places_with(terms):
@@ -147,7 +147,7 @@ def list_groups(main, selection):
 def search_groups(posts, selection, search):
     """Return the Groups that filter a search which found `posts`.
 
-    search(Selection) returns the posts that the search finds with another selection.
+    search(ChosenTerms) returns the posts that the search finds with another selection.
     """
     return _groups(_count(posts), None, selection, lambda kind: _count(search(selection.without(kind))))
 
@@ -225,7 +225,7 @@ def _terms_query(vendor):
 def _groups(
     counts: dict[int, int],
     main: Term | None,
-    selection: Selection,
+    selection: ChosenTerms,
     counts_without: Callable[[Kind], dict[int, int]] | None,
     known: Iterable[Term] = (),
 ) -> list[Group]:

@@ -1,9 +1,14 @@
+from collections.abc import Iterator
+from heapq import merge
+from itertools import chain, groupby, islice
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
 from posts.db.change_log import LISTS, note_changes
+from posts.db.keyset import in_chunks
 from posts.listing.refresh import refresh_listings, taken_addresses
 from posts.listing.term_slugs import free_term_slugs
 from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
@@ -32,12 +37,11 @@ def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
         goes_on = value.get("towards") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER
         after = value.get("after", 0) if goes_on else 0
     count = 0
-    while found := _next_posts(after):
+    for found in _chunks_of_posts(after):
         with transaction.atomic():
             posts = Post.objects.filter(pk__in=found).order_by("pk").with_texts()
             refresh_listings(posts.select_for_update(of=("self",)), anew=True)
-            after = found[-1]
-            _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": after})
+            _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": found[-1]})
         count += len(found)
         on_checkpoint()
     forget_orphans()
@@ -47,14 +51,19 @@ def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
     return count
 
 
-def _next_posts(after):
-    """Return the next CHUNK primary keys of posts that are listable or have a row of lists."""
-    rows = [
-        Post.objects.listable().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK],
-        ListedText.objects.filter(post__gt=after).order_by("post").values_list("post_id", flat=True)[:CHUNK],
-        PostTerm.objects.filter(post__gt=after).order_by("post").values_list("post_id", flat=True).distinct()[:CHUNK],
+def _chunks_of_posts(after: int) -> Iterator[list[int]]:
+    """Yield the primary keys behind `after` of posts that are listable or have a row of lists, CHUNK at a time."""
+    walks = [
+        in_chunks(rows, key=key, size=CHUNK, after=after)
+        for key, rows in [
+            ("pk", Post.objects.listable().values_list("pk", flat=True)),
+            ("post_id", ListedText.objects.values_list("post_id", flat=True)),
+            ("post_id", PostTerm.objects.values_list("post_id", flat=True).distinct()),
+        ]
     ]
-    return sorted({pk for found in rows for pk in found})[:CHUNK]
+    keys = (key for key, _ in groupby(merge(*map(chain.from_iterable, walks))))
+    while found := list(islice(keys, CHUNK)):
+        yield found
 
 
 def _note(value):
@@ -63,7 +72,7 @@ def _note(value):
 
 def _name_terms():
     """Give a slug to terms from a version of the site without slugs."""
-    while terms := list(Term.objects.filter(slug="").order_by("pk")[:TERMS_CHUNK]):
+    for terms in in_chunks(Term.objects.filter(slug=""), size=TERMS_CHUNK):
         slugs = free_term_slugs({(term.kind, term.key): term.name for term in terms}, taken_addresses)
         for term in terms:
             term.slug = slugs[term.kind, term.key]
@@ -74,8 +83,7 @@ def _name_terms():
 
 def _count_terms(on_checkpoint):
     """Count the posts of each term again, so that a wrong count is corrected."""
-    after = 0
-    while ids := list(Term.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:TERMS_CHUNK]):
+    for ids in in_chunks(Term.objects.values_list("pk", flat=True), size=TERMS_CHUNK):
         with transaction.atomic():
             # Under the lock that every change of a count takes: what others have not committed yet comes on top.
             held = dict(
@@ -90,5 +98,4 @@ def _count_terms(on_checkpoint):
                 Term.objects.filter(pk=pk).update(listed_count=counts.get(pk, 0))
             if astray:
                 note_changes([LISTS])
-        after = ids[-1]
         on_checkpoint()

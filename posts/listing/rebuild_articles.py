@@ -4,6 +4,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from posts.db.keyset import in_chunks
 from posts.listing.article_html import rendered_fields, rendering_key
 from posts.models import Post, RenderedArticle, SiteFigure
 
@@ -29,9 +30,9 @@ def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
             _note(value | {"newest": newest})
         return 0
     count, ends = 0, time.monotonic() + seconds
-    live = Post.objects.filter(live_revision__isnull=False).select_related("live_revision").order_by("pk")
+    live = Post.objects.filter(live_revision__isnull=False).select_related("live_revision")
     live = live.only("live_revision__fingerprint", "live_revision__snapshot")
-    while posts := list(live.filter(pk__gt=value["after"])[:CHUNK]):
+    for posts in in_chunks(live, size=CHUNK, after=value["after"]):
         count += _store_missing([post.live_revision for post in posts])
         value["after"] = posts[-1].pk
         _note(value)
@@ -48,8 +49,8 @@ def forget_other_articles(*, on_checkpoint=lambda: None):
     stored_at = parse_datetime(value["stored_at"] or "")
     if value["key"] != rendering_key() or stored_at is None or stored_at > timezone.now() - KEPT:
         return 0
-    others, count = _others().filter(created_at__lt=stored_at).order_by("pk").values_list("pk", flat=True), 0
-    while found := list(others[: 10 * CHUNK]):
+    count, others = 0, _others().filter(created_at__lt=stored_at)
+    for found in in_chunks(others.values_list("pk", flat=True), size=10 * CHUNK):
         on_checkpoint()
         count += RenderedArticle.objects.filter(pk__in=found).delete()[0]
     return count

@@ -2,6 +2,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from posts.audit.log import note_audit
+from posts.db.keyset import in_chunks
 from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
 from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
@@ -54,7 +55,7 @@ def look_at_rows(run, *, on_checkpoint=lambda: None):
 
     If stopped, it continues with the rows that have no result.
     """
-    while rows := list(run.rows.filter(outcome=BulkRow.Outcome.OPEN)[:CHUNK]):
+    for rows in in_chunks(run.rows.filter(outcome=BulkRow.Outcome.OPEN), size=CHUNK):
         held = _holds(rows)
         posts = Post.objects.with_texts().in_bulk([row.post_id for row in rows])
         for row in rows:
@@ -115,8 +116,7 @@ def carry_out(run, *, on_checkpoint=lambda: None):
     Each row is a transaction of its own that also stores its outcome. If stopped, it continues with the rows that
     have none.
     """
-    todo = run.rows.filter(outcome=BulkRow.Outcome.PASSES)
-    while rows := list(todo[:50]):
+    for rows in in_chunks(run.rows.filter(outcome=BulkRow.Outcome.PASSES), size=50):
         for row in rows:
             _carry_out_row(run, row)
         on_checkpoint()

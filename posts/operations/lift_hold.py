@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.db.change_log import note_changes, post_key
+from posts.db.keyset import in_chunks
 from posts.errors import Refused, checked_words, require
 from posts.models import AuditEntry, HoldReason, Post, PostHold
 
@@ -68,20 +69,19 @@ def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nul
     if not plan_lift(batch, reason).lifts:
         raise Refused(f"No post of import {batch.pk} is held for this reason: {reason.label.lower()}.")
     note_audit("lifting of a hold started", post=None, by=by, detail=f"{batch}: {reason.label}. {why}".strip())
-    freed = taken = last = 0
-    while True:
+    freed = taken = 0
+    held = _held_for(batch, reason).filter(_UNRELEASED)
+    for ids in in_chunks(held.values_list("pk", flat=True), size=CHUNK):
         with shield(), transaction.atomic():
-            posts = _held_for(batch, reason).filter(_UNRELEASED, pk__gt=last).order_by("pk")
+            # Asked again under the lock: somebody may have released one of them meanwhile.
+            posts = held.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
             posts = posts.select_related("head_revision").only("first_batch_id", "head_revision__fingerprint")
-            posts = list(posts.select_for_update(of=("self",))[:CHUNK])
-            free = _lift(posts, batch, reason, by=by, why=why)
-            if not posts:
-                note_audit("hold lifted", post=None, by=by, detail=f"{batch}: {reason.label}, {freed:,} posts freed")
-                return freed
-        last = posts[-1].pk
-        freed, taken = freed + len(free), taken + len(posts)
+            freed += len(_lift(list(posts), batch, reason, by=by, why=why))
+        taken += len(ids)
         if on_chunk:
             on_chunk(taken)
+    note_audit("hold lifted", post=None, by=by, detail=f"{batch}: {reason.label}, {freed:,} posts freed")
+    return freed
 
 
 def _lift(posts, batch, reason, *, by, why):

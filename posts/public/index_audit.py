@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from django.conf import settings
 from django.urls import Resolver404, resolve, reverse
 
+from posts.db.keyset import in_chunks
 from posts.models import Post, Term
 from posts.models.term import INDEXABLE_FROM
 
@@ -51,7 +52,8 @@ def audit_indexing(fetch):
     """
     report = Report()
     named = _named_posts(fetch, report)
-    for chunk in _chunks(Post.objects.with_texts().order_by("pk")):
+    # A query that stayed open would hold all texts of the site on the server's disk.
+    for chunk in in_chunks(Post.objects.with_texts(), size=CHUNK):
         listed = set(Post.objects.indexable().filter(pk__in=[post.pk for post in chunk]).values_list("pk", flat=True))
         for post in chunk:
             report.posts += 1
@@ -67,14 +69,6 @@ def audit_indexing(fetch):
             address = reverse("posts:detail", args=[slug])
             report.mismatches.append((address, f"{surface} names a post that does not exist"))
     return report
-
-
-def _chunks(posts):
-    """Yield lists of CHUNK posts by key: a long-lived query would hold all texts of the site on the server's disk."""
-    last = 0
-    while chunk := list(posts.filter(pk__gt=last)[:CHUNK]):
-        yield chunk
-        last = chunk[-1].pk
 
 
 def _problems(post, is_listed, fetch, named):

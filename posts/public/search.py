@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-from posts.listing.facets import FORM_KINDS, Selection, search_groups
+from posts.listing.facets import FORM_KINDS, ChosenTerms, search_groups
 from posts.listing.summaries import read_summaries
 from posts.public.views import public, respond
 from posts.search import other_spelling, search_posts
@@ -18,7 +18,7 @@ TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
 @public
 def search(request):
     """Show what is found for ?q=, best first, filtered by terms. Never indexable."""
-    selection = Selection.from_query(request.GET)
+    selection = ChosenTerms.from_query(request.GET)
     hits = _search(request.GET.get("q", ""), selection)
     number = _page_number(request.GET.get("page", ""))
     last = max(1, -(-len(hits.posts) // PAGE))

@@ -15,6 +15,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
+from posts.db.keyset import in_chunks
 from posts.db.prepared_query import planned_rows
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
@@ -139,7 +140,7 @@ def _with_files(table, key, condition="TRUE"):
 
 def _list_entries(number):
     rows = _in_file(Term.objects.indexable(), number, "pk")
-    for chunk in _chunks(rows, "pk", "kind", "slug"):
+    for chunk in in_chunks(rows.values_list("pk", "kind", "slug"), size=CHUNK):
         paths = (reverse("posts:facet", args=[Term.PLURALS[kind], slug]) for _, kind, slug in chunk)
         yield "".join(_entry("url", path) for path in paths)
 
@@ -148,7 +149,8 @@ def _article_entries(number):
     before, after = reverse("posts:detail", args=["SLUG"]).split("SLUG")
     before = settings.SITE_URL + before
     rows = _in_file(ListedText.objects.listed(), number, "post_id")
-    for chunk in _chunks(rows, "post_id", "post__slug", "changed_at", "pictures"):
+    columns = rows.values_list("post_id", "post__slug", "changed_at", "pictures")
+    for chunk in in_chunks(columns, key="post_id", size=CHUNK):
         yield "".join(
             f"<url><loc>{before}{slug}{after}</loc><lastmod>{_moment(changed_at)}</lastmod>{_pictures(pictures)}</url>\n"
             for _, slug, changed_at, pictures in chunk
@@ -161,15 +163,6 @@ def _in_file(rows, number, key):
         return rows.none()
     start = number * URLS_PER_FILE
     return rows.filter(**{f"{key}__gte": start, f"{key}__lt": start + URLS_PER_FILE})
-
-
-def _chunks(rows, key, *columns):
-    """Yield lists of at most CHUNK tuples in the order of the unique `key`, which comes first in each."""
-    rows = rows.order_by(key).values_list(key, *columns)
-    last = None
-    while chunk := list((rows if last is None else rows.filter(**{f"{key}__gt": last}))[:CHUNK]):
-        yield chunk
-        last = chunk[-1][0]
 
 
 def _pictures(urls):

@@ -20,6 +20,7 @@ from math import log, sqrt
 from django.db import connection, transaction
 
 from posts.db.change_log import note_changes, post_key
+from posts.db.keyset import in_chunks
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
 
 _WORDS = re.compile(r"\w+")
@@ -59,15 +60,12 @@ def mark_all_stale(*, on_checkpoint=lambda: None):
     Works in sets by key. If it is stopped and called again, some posts are noted twice, which is harmless.
     on_checkpoint: called after each set.
     """
-    last = count = 0
-    while True:
-        listed = PostTerm.objects.filter(post__gt=last).order_by("post").values_list("post", flat=True)
-        ids = list(listed.distinct()[:MARKED])
-        if not ids:
-            return count
+    count = 0
+    for ids in in_chunks(PostTerm.objects.values_list("post", flat=True).distinct(), key="post", size=MARKED):
         mark_stale(ids, spreads=False)
-        last, count = ids[-1], count + len(ids)
+        count += len(ids)
         on_checkpoint()
+    return count
 
 
 def find_stale_related_posts(*, on_checkpoint=lambda: None):

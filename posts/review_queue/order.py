@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from posts.db.keyset import Cursor, PageOrder
 from posts.models import QueueEntry, QueueLabel, Revision
 from posts.review_queue.weights import CODES, GENERATOR, WAITING
 
-ORDER = ("-points", "waiting_since", "post")
-REVERSED = ("points", "-waiting_since", "-post")
+ORDER = PageOrder(("-points", int), ("waiting_since", datetime), ("post_id", int))
 MAX_ID = 2**63 - 1
 # Somebody who looks for a longer wait than that finds nothing anyway.
 MAX_DAYS = 10_000
@@ -25,29 +24,6 @@ STATES = {
     "imported": ("Came by import", Q(status=Revision.Status.DRAFTED)),
     "submitted": ("Submitted by a person", Q(status=Revision.Status.IN_REVIEW)),
 }
-
-
-class Place(NamedTuple):
-    """The position of an entry in the order. It outlives the entry, so that the next one is found after a decision."""
-
-    points: int
-    waiting_since: datetime
-    post_id: int
-
-    def __str__(self):
-        return f"{self.points}~{self.waiting_since.timestamp():.6f}~{self.post_id}"
-
-    @classmethod
-    def parse(cls, text):
-        """Return the Place that str() wrote, or None for any other text."""
-        try:
-            points, since, post_id = text.split("~")
-            place = cls(
-                int(points), datetime.fromtimestamp(float(since), timezone.get_current_timezone()), int(post_id)
-            )
-        except (ValueError, OverflowError, OSError, AttributeError):
-            return None
-        return place if 0 <= place.points <= 2**31 - 1 and 0 <= place.post_id <= MAX_ID else None
 
 
 @dataclass(frozen=True)
@@ -145,50 +121,27 @@ def _number(text, most):
     return int(text) if 0 < int(text) <= most else None
 
 
-def after(entries, place):
-    """Return those of `entries` that come after `place`, in order."""
-    return entries.filter(
-        Q(points__lt=place.points)
-        | Q(points=place.points, waiting_since__gt=place.waiting_since)
-        | Q(points=place.points, waiting_since=place.waiting_since, post__gt=place.post_id),
-        # Said twice, so that both engines begin the walk there.
-        points__lte=place.points,
-    ).order_by(*ORDER)
+def cursor_of(post_id: int) -> Cursor | None:
+    """Return the Cursor of a pending post, or None. Call it before a decision takes the post off the queue."""
+    entry = QueueEntry.objects.filter(post=post_id).first()
+    return ORDER.cursor_of(entry) if entry else None
 
 
-def before(entries, place):
-    """Return those of `entries` that come before `place`, nearest first."""
-    return entries.filter(
-        Q(points__gt=place.points)
-        | Q(points=place.points, waiting_since__lt=place.waiting_since)
-        | Q(points=place.points, waiting_since=place.waiting_since, post__lt=place.post_id),
-        points__gte=place.points,
-    ).order_by(*REVERSED)
-
-
-def place_of(post_id):
-    """Return the Place of a pending post, or None. Call it before a decision takes the post off the queue."""
-    row = QueueEntry.objects.filter(post=post_id).values_list("points", "waiting_since", "post_id").first()
-    return Place(*row) if row else None
-
-
-def next_item(view, after_place=None, *, by, now=None):
+def next_item(
+    view: QueueView, after: Cursor | None = None, *, by: User, now: datetime | None = None
+) -> QueueEntry | None:
     """Return the QueueEntry (with its post) that `by` should review next in `view`; None at the end.
 
-    It is the first after `after_place` (None: from the top) that nobody else has claimed.
+    It is the first after a cursor (None: from the top) that nobody else has claimed.
     """
-    return _free(after(view.entries(by=by, now=now), after_place) if after_place else _top(view, by, now), by, now)
+    return _free(ORDER.after(view.entries(by=by, now=now), after), by, now)
 
 
-def previous_item(view, before_place, *, by, now=None):
-    """Return the QueueEntry (with its post) before `before_place` that nobody else has claimed, or None."""
-    return _free(before(view.entries(by=by, now=now), before_place), by, now)
+def previous_item(view: QueueView, before: Cursor, *, by: User, now: datetime | None = None) -> QueueEntry | None:
+    """Return the nearest QueueEntry (with its post) before a cursor that nobody else has claimed, or None."""
+    return _free(ORDER.before(view.entries(by=by, now=now), before), by, now)
 
 
-def _top(view, by, now):
-    return view.entries(by=by, now=now).order_by(*ORDER)
-
-
-def _free(entries, by, now):
+def _free(entries: QuerySet, by: User, now: datetime | None) -> QueueEntry | None:
     free = Q(held_by=None) | Q(held_by=by) | Q(held_until__lte=now or timezone.now())
     return entries.filter(free).select_related("post").first()

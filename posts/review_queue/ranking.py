@@ -16,6 +16,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef
 from django.utils import timezone
 
 from posts.content_checks.registry import checks_key
+from posts.db.keyset import in_chunks
 from posts.models import (
     AuditEntry,
     CheckResult,
@@ -441,10 +442,9 @@ def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False)
 
 def _sweep(rows, now, on_checkpoint):
     """Rank what `rows` finds, set by set in the order of primary keys, each once."""
-    after, ranked = 0, 0
-    while ids := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+    ranked = 0
+    for ids in in_chunks(rows.values_list("pk", flat=True), size=CHUNK):
         ranked += rank_posts(ids, now=now)
-        after = ids[-1]
         on_checkpoint()
     return ranked
 
@@ -452,11 +452,10 @@ def _sweep(rows, now, on_checkpoint):
 def _rank_new_near_duplicates(now, on_checkpoint):
     """Rank the posts of newly found pairs: the older post was complete before the newer one came."""
     scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
-    after, ranked = scan.revision_id, 0
-    while rows := list(TextTwin.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "post_id")[:CHUNK]):
+    ranked = 0
+    for rows in in_chunks(TextTwin.objects.values_list("pk", "post_id"), size=CHUNK, after=scan.revision_id):
         ranked += rank_posts({post for _, post in rows}, now=now)
-        after = rows[-1][0]
-        TextScan.objects.filter(pk=scan.pk).update(revision_id=after)
+        TextScan.objects.filter(pk=scan.pk).update(revision_id=rows[-1][0])
         on_checkpoint()
     return ranked
 

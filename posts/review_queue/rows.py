@@ -7,7 +7,6 @@ from django.utils import timezone
 from posts.models import QueueEntry
 from posts.review_queue import weights
 from posts.review_queue.claims import claimed_by_another
-from posts.review_queue.order import Place
 from posts.review_queue.weights import WEIGHTS
 
 STRIP_WIDTH = 84
@@ -58,10 +57,6 @@ class Row:
     @property
     def others(self):
         return self.reasons[1:]
-
-    @property
-    def place(self):
-        return Place(self.entry.points, self.entry.waiting_since, self.entry.pk)
 
 
 def reasons_of_entry(entry, *, now=None):

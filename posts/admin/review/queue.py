@@ -33,7 +33,7 @@ from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import undo_decision
 from posts.review_queue import weights
 from posts.review_queue.counts import capped_counts, said_count, short_count
-from posts.review_queue.order import ORDER, STATES, Place, QueueView, after, before
+from posts.review_queue.order import ORDER, STATES, QueueView
 from posts.review_queue.ranking import BATCHES, GENERATORS, STACKS
 from posts.review_queue.rows import reasons_of_entry, rows_of
 from posts.review_queue.weights import WEIGHTS
@@ -147,8 +147,8 @@ class QueuePage(DeskView):
             matching_count=said_count(count),
             takes_all=takes_all,
             relaxed=self._relaxed(view, filters, now) if not rows else [],
-            next_place=rows[-1].place if rows and (has_more or is_back) else None,
-            previous_place=rows[0].place if rows and self._has_previous(matching, rows[0], is_back, has_more) else None,
+            next_place=ORDER.cursor_of(entries[-1]) if rows and (has_more or is_back) else None,
+            previous_place=ORDER.cursor_of(entries[0]) if rows and self._has_previous(is_back, has_more) else None,
             undoable=undoable_decisions(person, now=now)[:1],
             keys_on=not keys_off,
             may_decide=person.has_perm("posts.review_post"),
@@ -160,9 +160,8 @@ class QueuePage(DeskView):
 
     def _entries(self, matching):
         """Return (one page of entries, whether more follow in this direction, whether it went back)."""
-        back = Place.parse(self.request.GET.get("before", ""))
-        forth = Place.parse(self.request.GET.get("after", ""))
-        walk = before(matching, back) if back else after(matching, forth) if forth else matching.order_by(*ORDER)
+        back, forth = (ORDER.parse(self.request.GET.get(name, "")) for name in ("before", "after"))
+        walk = ORDER.before(matching, back) if back else ORDER.after(matching, forth)
         walk = walk.select_related("post", "held_by", "assigned_to").only(
             *(field.name for field in walk.model._meta.concrete_fields),
             "post__title", "held_by__username", "held_by__first_name", "held_by__is_active",
@@ -172,7 +171,7 @@ class QueuePage(DeskView):
         entries, has_more = found[:PAGE], len(found) > PAGE
         return (entries[::-1] if back else entries), has_more, bool(back)
 
-    def _has_previous(self, matching, first, is_back, has_more):
+    def _has_previous(self, is_back: bool, has_more: bool) -> bool:
         return has_more if is_back else "after" in self.request.GET
 
     def _filters(self, view):

@@ -30,7 +30,7 @@ from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decisio
 from posts.operations.claim import claim_post, unclaim
 from posts.operations.saved_views import keys_are_on, switch_keys
 from posts.review_queue.claims import claimed_by_another
-from posts.review_queue.order import Place, QueueView, next_item, place_of
+from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item
 
 KEPT = "review_kept"
 # A form that arrives after its session ended is kept where a page of ours was sent to somebody who was signed in, which
@@ -148,7 +148,7 @@ class ReviewStart(DeskReview):
     http_method_names = ["get", "head"]
 
     def get(self, request):
-        view, place = view_in(request.GET), Place.parse(request.GET.get("after", ""))
+        view, place = view_in(request.GET), ORDER.parse(request.GET.get("after", ""))
         if (item := next_item(view, place, by=request.user)) is not None:
             return HttpResponseRedirect(review_address(item.pk, view))
         around = neighbouring_items(None, view=view, place=None, by=request.user) | undo_context(request.user)
@@ -211,7 +211,7 @@ class ReviewScreen(DeskReview):
 
         A flag raised meanwhile must not send them back to the top.
         """
-        return Place.parse(self.parameters.get("place", "")) or place_of(post.pk)
+        return ORDER.parse(self.parameters.get("place", "")) or cursor_of(post.pk)
 
     def back(self, post, message, place=None):
         """Return a redirect to the screen of `post` with a message. place: where in the queue it was."""
@@ -263,7 +263,7 @@ class ReviewScreen(DeskReview):
         if review.outcome == Review.Outcome.APPROVED_IN_PART:
             said += f" {missing_decision(eyes_on(post, review.revision))}"
             # It may have come into the queue by that, and waits for somebody else.
-            place = place or place_of(post.pk)
+            place = place or cursor_of(post.pk)
         return self.onward(place, said)
 
     def skip(self, post, typed):

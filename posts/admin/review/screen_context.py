@@ -23,7 +23,7 @@ from posts.rendering.blocks import blocks_of
 from posts.rendering.images import is_allowed_image_url
 from posts.review_queue.claims import HOLD, claimed_by_another
 from posts.review_queue.counts import capped_counts, decisions_of, short_count, start_of
-from posts.review_queue.order import before, next_item, place_of, previous_item
+from posts.review_queue.order import ORDER, cursor_of, next_item, previous_item
 from posts.review_queue.rows import reasons_of_entry
 
 FRAME = "preview"
@@ -244,10 +244,10 @@ def neighbouring_items(post, *, view, place, by, now=None):
     following = next_item(view, place, by=by, now=now)
     # Opened from elsewhere, the post has no place, and the queue begins after it.
     if following is not None and post is not None and following.pk == post.pk:
-        following = next_item(view, place_of(post.pk), by=by, now=now)
+        following = next_item(view, cursor_of(post.pk), by=by, now=now)
     earlier = previous_item(view, place, by=by, now=now) if place else None
     entries = view.entries(by=by, now=now)
-    counts = capped_counts([entries, before(entries, place)] if place else [entries])
+    counts = capped_counts([entries, ORDER.before(entries, place)] if place else [entries])
     return {
         "view": view,
         "view_query": view.query(),

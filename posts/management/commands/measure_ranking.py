@@ -47,7 +47,7 @@ def measured(count, seed, plan):
     scan_new_texts()
     rank_queue()
     ids = dict(Post.objects.filter(first_batch=batch).values_list("source_id", "pk"))
-    queue = list(QueueEntry.objects.filter(batch=batch).order_by(*ORDER).values_list("pk", flat=True))
+    queue = list(ORDER.after(QueueEntry.objects.filter(batch=batch), None).values_list("pk", flat=True))
     first = set(queue[: round(len(queue) * FIRST_SHARE)])
     planted, early = Counter(), Counter()
     for plant in plants:

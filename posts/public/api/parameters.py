@@ -4,13 +4,17 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
+from posts.db.keyset import Cursor, PageOrder
 from posts.models import ListedText, Post, PostTerm, Term
-from posts.public.lists import Place
+from posts.public.lists import NEWEST_FIRST
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+# What was approved first comes first; its cursors look like those of NEWEST_FIRST.
+REVIEWED_FIRST = PageOrder(("reviewed_at", datetime), ("post_id", int))
 # The parameter that filters by a kind of term; its value is the slug in the address of the term's list.
 KINDS = {
     "stack": Term.Kind.STACK,
@@ -30,13 +34,13 @@ class BadParameter(ValueError):
 
 
 @dataclass(frozen=True)
-class Selection:
-    """A parsed request. slugs: {kind of term: slug}. after: the Place of the last row seen, or None for the start."""
+class PostQuery:
+    """A parsed request. slugs: {kind of term: slug}. after: the Cursor of the last row seen, or None for the start."""
 
     limit: int = DEFAULT_LIMIT
     slugs: dict = field(default_factory=dict)
     reviewed_since: datetime | None = None
-    after: Place | None = None
+    after: Cursor | None = None
 
 
 def _limit(value):
@@ -57,16 +61,16 @@ def _since(value):
         return _refuse(words)
 
 
-def _after(value):
-    return Place.parse(value) or _refuse("cursor must be copied from the next link of a previous response.")
+def _after(value: str) -> Cursor:
+    return NEWEST_FIRST.parse(value) or _refuse("cursor must be copied from the next link of a previous response.")
 
 
 def _refuse(words):
     raise BadParameter(words)
 
 
-def selection_from(parameters):
-    """Return the Selection in a QueryDict; raise BadParameter."""
+def selection_from(parameters: QueryDict) -> PostQuery:
+    """Return the PostQuery in a QueryDict; raise BadParameter."""
     known = ["limit", "cursor", "reviewed_since", *KINDS]
     for name, values in parameters.lists():
         if name not in known:
@@ -76,7 +80,7 @@ def selection_from(parameters):
         if "\x00" in values[0]:
             raise BadParameter(f"{name} contains a NUL character.")
     given = parameters.dict()
-    return Selection(
+    return PostQuery(
         limit=_limit(given["limit"]) if "limit" in given else DEFAULT_LIMIT,
         slugs={kind: given[name] for name, kind in KINDS.items() if name in given},
         reviewed_since=_since(given["reviewed_since"]) if "reviewed_since" in given else None,
@@ -84,8 +88,8 @@ def selection_from(parameters):
     )
 
 
-def selected(selection):
-    """Return (at most `limit` listed posts, newest first, the Place after which the next page begins or None).
+def selected(selection: PostQuery) -> tuple[list[Post], Cursor | None]:
+    """Return (at most `limit` listed posts, newest first, the Cursor after which the next page begins or None).
 
     With reviewed_since the order is by approval, oldest first: newer approvals come at the end, so that a program can
     continue where it stopped. A page may be shorter than the limit while an import is being closed.
@@ -96,21 +100,14 @@ def selected(selection):
     if selection.reviewed_since is None and terms:
         rarest = min(terms, key=lambda term: term.listed_count)
         rows = _with_terms(PostTerm.objects.filter(term=rarest), [term for term in terms if term != rarest])
-        moment, is_newest_first = "published_at", True
     else:
         rows = _with_terms(ListedText.objects.listed(), terms)
-        is_newest_first = selection.reviewed_since is None
-        moment = "published_at" if is_newest_first else "reviewed_at"
-        if not is_newest_first:
-            rows = rows.filter(reviewed_at__gte=selection.reviewed_since)
-    if selection.after:
-        rows = _beyond(rows, moment, selection.after, is_newest_first)
-    sign = "-" if is_newest_first else ""
-    found = list(
-        rows.order_by(f"{sign}{moment}", f"{sign}post_id").values_list(moment, "post_id")[: selection.limit + 1]
-    )
+    order = NEWEST_FIRST
+    if selection.reviewed_since is not None:
+        order, rows = REVIEWED_FIRST, rows.filter(reviewed_at__gte=selection.reviewed_since)
+    found = list(order.after(rows, selection.after).values_list(*order.types)[: selection.limit + 1])
     page = found[: selection.limit]
-    following = Place(*page[-1]) if len(found) > len(page) else None
+    following = Cursor(page[-1]) if len(found) > len(page) else None
     return Post.objects.listed_in_order([key for _, key in page]), following
 
 
@@ -124,16 +121,7 @@ def _terms_of(slugs):
     return terms if len(terms) == len(slugs) else None
 
 
-def _with_terms(rows, terms):
+def _with_terms(rows: QuerySet, terms: list[Term]) -> QuerySet:
     for term in terms:
         rows = rows.filter(Exists(PostTerm.objects.filter(post=OuterRef("post_id"), term=term)))
     return rows
-
-
-def _beyond(rows, moment, after, is_newest_first):
-    """Return the rows after one in the order, as a range at which an index scan starts."""
-    at, post_id = after
-    beyond = "lt" if is_newest_first else "gt"
-    behind = Q(**{f"{moment}__{beyond}": at}) | Q(**{moment: at, f"post_id__{beyond}": post_id})
-    # Said twice, so that both engines begin the walk there.
-    return rows.filter(behind, **{f"{moment}__{beyond}e": at})
