@@ -21,7 +21,7 @@ class HeadMoved(Refused):
 
     def __init__(self, post):
         self.post = post
-        super().__init__(f"{post.head_revision.version} was saved meanwhile. Read it first; nothing was changed.")
+        super().__init__(f"{post.head_revision.version} was saved in the meantime. Read it first. Nothing was changed.")
 
 
 class PageMoved(Refused):
@@ -30,7 +30,7 @@ class PageMoved(Refused):
     def __init__(self, post):
         self.post = post
         seen = f"see {post.live_revision.version}" if post.is_live else "see no released text"
-        super().__init__(f"Readers {seen} meanwhile. Look again; nothing was changed.")
+        super().__init__(f"Readers now {seen}. Check again. Nothing was changed.")
 
 
 class NotAllowed(PermissionDenied):
@@ -40,13 +40,13 @@ class NotAllowed(PermissionDenied):
 def require(by, permission):
     """Raise NotAllowed unless `by` has `posts.<permission>`; None is a program that an operator started."""
     if by is not None and not by.has_perm(f"posts.{permission}"):
-        raise NotAllowed(f"Your account lacks the right “{permission}”.")
+        raise NotAllowed(f"Your account does not have the right “{permission}”.")
 
 
 def require_person(by, permission):
     """Raise NotAllowed like require(), and also for a program: a person has to be responsible."""
     if by is None:
-        raise NotAllowed("Only a person may do that, and it has to be said who.")
+        raise NotAllowed("Only a person may do that. Name the person.")
     require(by, permission)
 
 
@@ -57,7 +57,7 @@ def checked_words(text, *, name, limit=SHORT_WORDS):
     """
     text = text.strip()
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused(f"{name} holds characters that can't be kept. Type it anew.")
+        raise Refused(f"{name} contains characters that can't be stored. Type it again.")
     if len(text) > limit:
         raise Refused(f"{name} takes at most {limit:,} characters; this is {len(text):,}.")
     return text

@@ -237,7 +237,7 @@ def test_a_reviewer_approves_and_the_page_opens_to_search_engines(client):
     client.force_login(person())
     refused = decision(client, post, outcome="approved", comment="Read it twice.")
     assert refused.status_code == 422
-    assert "not ticked: one" in refused.content.decode() and "Read it twice." in refused.content.decode()
+    assert "not confirmed: one" in refused.content.decode() and "Read it twice." in refused.content.decode()
     done = decision(client, post, outcome="approved", ticks=["one"])
     assert "Approved. Readers see 1.0.0 now; search engines: open." in done.content.decode()
     assert "X-Robots-Tag" not in client.get(post.get_absolute_url()).headers
@@ -467,7 +467,7 @@ def test_actions_of_the_list_go_through_the_operations(client):
     ]:
         page = client.post(where, {"action": action, "_selected_action": [flagged.pk, typed.pk]})
         assert title in page.content.decode()
-    assert page.content.decode().count("The post is withdrawn already.") == 2
+    assert page.content.decode().count("The post is already withdrawn.") == 2
     assert Post.objects.filter(withdrawn_at=None).count() == 0
 
 

@@ -173,7 +173,7 @@ def test_a_confirmation_brings_the_newer_claims_and_only_for_the_words_that_they
     assert shown(client, post) == SECOND
     # From here on other words are proposed, and the claims of today are theirs.
     import_records({**record, **FIRST, "body": "Other words."})
-    flags = [flag_post(post, by=person("Staff"), note="Look again.").pk]
+    flags = [flag_post(post, by=person("Staff"), note="Check again.").pk]
     confirm_live(post, by=person(), fingerprint=post.live_revision.fingerprint, flags_seen=flags)
     assert shown(client, post) == SECOND
 

@@ -63,7 +63,7 @@ def made(origin, *, is_edited, state):
             post = approve(post, is_bulk=True)
         case "rejected":
             head = post.head_revision
-            decide(post, by=person(), outcome="changes_requested", fingerprint=head.fingerprint, comment="Look again.")
+            decide(post, by=person(), outcome="changes_requested", fingerprint=head.fingerprint, comment="Check again.")
     return Post.objects.get(pk=post.pk)
 
 

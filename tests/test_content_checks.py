@@ -440,10 +440,10 @@ def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, revie
         assert page.index("The text places image 9") < page.index("Advice</h") < page.index("claims 90 minutes")
         # What is advice is said once, and not among what prevents an approval.
         assert page.count("claims 90 minutes") == 1
-    assert "2 not read in full" in review
-    assert "code-syntax</span>" not in review and "2 could not read everything" in review
+    assert "2 not fully checked" in review
+    assert "code-syntax</span>" not in review and "2 could not check everything" in review
     sketch_posts([post.pk])
-    assert "; 1 could not read everything" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
+    assert "; 1 could not check everything" in client.get(reverse("admin:review", args=[post.pk])).content.decode()
 
 
 @pytest.mark.django_db

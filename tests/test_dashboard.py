@@ -45,9 +45,9 @@ def scalar(sql, *params):
 
 
 def test_an_empty_desk_says_so(desk, reviewer):
-    assert "Nothing waits. Today 0 came in and 0 were decided." in desk()
+    assert "No posts are pending review. Today: 0 new, 0 reviewed." in desk()
     turn_down(make_post(), by=reviewer)
-    assert "Nothing waits. Last decision" in desk()
+    assert "No posts are pending review. Last decision:" in desk()
 
 
 def test_the_sentence_says_what_sql_says(desk, reviewer):
@@ -64,9 +64,9 @@ def test_the_sentence_says_what_sql_says(desk, reviewer):
     decided = scalar("SELECT COUNT(*) FROM posts_review WHERE undone_at IS NULL")
     assert (waiting, imported, submitted, decided) == (7, 7, 1, 1)
     page = desk()
-    assert "7 texts wait for a person. The oldest has waited 31 days ." in page
-    assert "Today 8 came in and 1 was decided: the backlog grew by 7." in page
-    assert "1 decided today: 0 approved, 0 edits, 1 rejected" in page
+    assert "7 posts are pending review. The oldest has waited 31 days ." in page
+    assert "Today: 8 new, 1 reviewed. The backlog grew by 7." in page
+    assert "1 decided today: 0 approved, 0 changes requested, 1 rejected" in page
 
 
 def test_each_day_counts_what_came_in_and_what_was_decided_on_it(reviewer):
@@ -124,7 +124,7 @@ def test_why_they_wait_counts_every_reason(desk, reviewer):
         label = "SELECT COUNT(*) FROM posts_queuelabel WHERE kind = 'reason' AND name = %s"
         assert scalar(label, code) == 2
     page = desk()
-    assert "Source asks for a person 2 Hash or generator unknown 2 Generator turned down often 1" in page
+    assert "Source asks for human review 2 Hash or generator unknown 2 Generator often rejected 1" in page
 
 
 def test_the_approval_rate_of_each_generator_is_that_of_its_decisions(desk, reviewer):
@@ -145,9 +145,9 @@ def test_yours_is_what_you_have_hold_and_can_take_back(desk, reviewer):
     turn_down(make_post(title="Turned down"), by=reviewer)
     turn_down(make_post(title="By somebody else"), by=person())
     page = desk()
-    assert "Go on with your 1" in page
-    assert "1 assigned to you 1 held by you right now 1 decided today" in page
-    assert "Can still be taken back ✕ Rejected Turned down until" in page
+    assert "Continue with your 1" in page
+    assert "1 assigned to you 1 claimed by you 1 decided today" in page
+    assert "Decisions that you can undo ✕ Rejected Turned down until" in page
     assert "By somebody else" not in page
 
 
@@ -159,7 +159,7 @@ def test_what_is_broken_stands_first(client, staff):
     name = definition_of(forget_old_sessions.module_path).name
     Job.objects.create(name=name, last_failure_at=now, last_failure="no answer from the database")
     page = words_of(client.get(reverse("admin:index")))
-    assert page.index(f"“{name}” failed") < page.index("Workers answer")
+    assert page.index(f"“{name}” failed") < page.index("Background workers are running")
     assert "no answer from the database" in page
 
 
@@ -195,7 +195,7 @@ def test_an_import_that_was_rolled_back_is_no_growth_of_the_backlog(client, revi
     roll_back_batch(batch, by=person("Staff"))
     assert backlog(client, reviewer) == (2, 8, 1, -5, 2)
     page = words_of(client.get(reverse("admin:index")))
-    assert "undone decisions come to −5: the backlog grew by 2." in page
+    assert "undone decisions account for −5. The backlog grew by 2." in page
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -116,7 +116,7 @@ def test_the_same_click_twice_is_one_flag():
     [
         ({"reason": "source"}, "Choose a reason from the list"),
         ({"note": "x" * 501}, "at most 500 characters; this is 501"),
-        ({"note": "a\x00"}, "characters that can't be kept"),
+        ({"note": "a\x00"}, "characters that can't be stored"),
     ],
 )
 def test_a_flag_that_makes_no_sense_is_refused(said, words):
@@ -157,7 +157,7 @@ def test_flags_and_reports_are_answered_on_one_page_and_a_refusal_keeps_what_was
     page = client.get(address(post))
     assert "Look at the numbers." in page.content.decode() and "It does not run." in page.content.decode()
     answer = client.post(address(post), {"act": "clear", "flag": post.review_flags.get().pk, "why": " "})
-    assert answer.status_code == 422 and "Say why the flag no longer stands." in answer.content.decode()
+    assert answer.status_code == 422 and "Say why the flag no longer applies." in answer.content.decode()
     answer = client.post(address(post), {"reason": "mood", "note": "Typed and kept."})
     assert answer.status_code == 422 and "Typed and kept." in answer.content.decode()
     said = {"act": "confirm", "fingerprint": "x" * 64, "flags_seen": post.review_flags.get().pk, "ticks": ["true"]}

@@ -66,7 +66,7 @@ def test_an_editors_letter_does_not_make_a_reviewers_text_somebody_elses():
     post, reviewer = make_post(), person()
     write(post, person("Editors"), "One letter morE.")
     write(post, reviewer, "All of it is the reviewer's.")
-    assert "You wrote part of 1.0.2. Somebody else must approve it." in refused(post, reviewer)
+    assert "You wrote part of 1.0.2. Another reviewer must approve it." in refused(post, reviewer)
     assert not fresh(post).is_live and not Review.objects.exists()
     assert approve(post).is_indexable
 
@@ -193,7 +193,7 @@ def test_two_reviewers_who_both_wrote_release_with_the_second_decision():
     part, head = Review.objects.get(), fresh(post).head_revision
     assert (part.outcome, head.status, fresh(post).awaits_review) == ("approved_in_part", "in_review", True)
     assert not fresh(post).is_live and not Release.objects.exists() and not Post.objects.indexable().exists()
-    assert "You have approved 1.0.2. Somebody else must approve your changes." in refused(post, anna)
+    assert "You have approved 1.0.2. Another reviewer must approve your changes." in refused(post, anna)
     with pytest.raises(Refused, match=r"1\.0\.2 is not approved"):
         release_revision(head, by=person())
     post = approve(post, by=boris)
@@ -249,10 +249,10 @@ def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):
     post, anna, boris = two_wrote()
     client.force_login(anna)
     screen = reverse("admin:review", args=[post.pk])
-    assert "You wrote part of 1.0.2: approving it is kept" in client.get(screen).content.decode()
+    assert "You wrote part of 1.0.2. Your approval is recorded" in client.get(screen).content.decode()
     sent = {"act": "approve", "fingerprint": fresh(post).head_revision.fingerprint}
     said = client.post(screen, sent, follow=True).content.decode()
-    missing = f"{anna} has approved, and wrote part of it. Another reviewer must approve it too."
+    missing = f"{anna} approved it and wrote part of it. Another reviewer must approve it too."
     assert missing in said
     client.force_login(boris)
     assert missing in client.get(screen).content.decode()
@@ -267,7 +267,7 @@ def test_the_command_says_whose_decision_is_missing():
     options = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", "stdout": out}
     call_command("decide_post", post.source_id, user=anna.username, **options)
     assert "1.0.2 approved in part; index: no approved text is released." in out.getvalue()
-    assert f"{anna} has approved, and wrote part of it." in out.getvalue()
+    assert f"{anna} approved it and wrote part of it." in out.getvalue()
     with pytest.raises(CommandError, match="You have approved"):
         call_command("decide_post", post.source_id, user=anna.username, **options)
     call_command("decide_post", post.source_id, user=boris.username, **options)
@@ -330,7 +330,7 @@ def test_an_approval_in_part_clears_no_flag():
     flag_post(post, by=person("Staff"), note="Look.")
     approve(post, by=anna)
     assert fresh(post).needs_human_review
-    flag_post(post, by=person("Staff"), note="Look again.")
+    flag_post(post, by=person("Staff"), note="Check again.")
     with pytest.raises(Refused, match="A flag is open"):
         decide(post, by=boris, outcome="approved", fingerprint=fresh(post).head_revision.fingerprint)
     assert approve(post, by=boris).is_indexable
@@ -371,7 +371,7 @@ def test_a_plan_looks_again_who_has_read_the_text():
     roll_back(fresh(post), by=second, why="The reviewer's text is wrong.")
     (plan,) = run_due(due)
     assert plan.state == "refused"
-    assert f"Nobody but {reviewer} has approved the changes of {reviewer} in 1.0.2" in plan.refusal
+    assert f"Only {reviewer} has approved the changes by {reviewer} in 1.0.2" in plan.refusal
     assert fresh(post).live_revision.number == 1
 
 

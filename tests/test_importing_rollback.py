@@ -176,7 +176,7 @@ def test_who_may_not_import_may_neither_roll_back_nor_switch_nor_repair(imported
     batch, *_ = imported
     by = person(group)
     for operation in (roll_back_batch, lambda batch, by: switch_batch_index(batch, is_open=False, by=by)):
-        with pytest.raises(NotAllowed, match="lacks the right"):
+        with pytest.raises(NotAllowed, match="does not have the right"):
             operation(batch, by=by)
     assert ImportBatch.objects.get(pk=batch.pk).index_open
 

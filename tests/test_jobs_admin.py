@@ -126,12 +126,12 @@ def test_what_cannot_be_started_is_refused_in_words(staff, editor, path):
         run_job("test: note", by=staff)
     run = enqueue_once(sample_jobs.note, key="a", path=path, line="x")
     claim_next("me")
-    with pytest.raises(Refused, match="“test: note” runs already"):
+    with pytest.raises(Refused, match="“test: note” is already running"):
         run_job("test: note", by=staff)
     with pytest.raises(NotAllowed):
         repeat_run(run, by=editor)
     DBTaskResult.objects.filter(pk=run.pk).update(task_path="posts.jobs.gone")
-    with pytest.raises(Refused, match="no job “test: note” any more"):
+    with pytest.raises(Refused, match="no longer has a job “test: note”"):
         repeat_run(JobRun.objects.get(pk=run.pk), by=staff)
     assert not AuditEntry.objects.filter(action="job started").exists()
 

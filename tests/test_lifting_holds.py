@@ -122,7 +122,7 @@ def test_a_reviewer_sees_what_holds_a_post_before_an_approval_ends_it(batch, cli
     post = Post.objects.get(slug="three")
     for page in ("admin:review", "admin:posts_post_change"):
         html = client.get(reverse(page, args=[post.pk])).content.decode()
-        assert "Its source holds it back (Draft (draft: true)); approving ends that." in html
+        assert "Its source holds it back (Draft (draft: true)); approval ends that." in html
     screen = client.get(reverse("admin:review", args=[post.pk])).content.decode()
     assert "Held back by its source" in screen
     shown = Post.objects.get(slug="four")

@@ -52,12 +52,12 @@ def test_an_approval_in_bulk_closes_no_open_post():
 
 
 def test_the_page_before_says_which_rows_are_refused_and_what_the_rows_are(client):
-    post, new = changed_and_open(), make_post(title="New text")
+    post, new = changed_and_open(), make_post(title="New post")
     client.force_login(person())
     choices = [f"{one.pk}:{one.head_revision.fingerprint}" for one in (post, new)]
     begun = client.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": choices}, follow=True)
     said = html.unescape(begun.content.decode())
-    assert "2 chosen, 1 will be done, 1 refused" in said and "Approve it individually." in said
+    assert "Approve 1 post? 1 will be refused" in said and "Approve it individually." in said
     assert "1.0.1" in said and "Changed since approval" in said
     page = client.post(
         reverse("admin:posts_post_changelist"), {"action": "approve_in_bulk", "_selected_action": [post.pk, new.pk]}
@@ -92,7 +92,9 @@ def kept(*, decided_by=None):
     return approve(post, by=decided_by)
 
 
-WARNING = r"Import \d+, which brought 1\.0\.0, was rolled back, and nobody has decided about it since\. Confirm"
+WARNING = (
+    r"Import \d+, which brought 1\.0\.0, was rolled back\. Nobody has decided about this revision since then\. Confirm"
+)
 
 
 def assert_closed_until_decided(post):
@@ -112,7 +114,7 @@ def test_undoing_an_approval_warns_of_a_text_whose_import_was_rolled_back_and_op
         undo_decision(review, by=reviewer)
     client.force_login(reviewer)
     for page in (reverse("admin:queue"), reverse("admin:review", args=[post.pk])):
-        assert "Use this text all the same" in client.get(page).content.decode()
+        assert "Use this revision anyway" in client.get(page).content.decode()
     client.post(reverse("admin:review_undo"), {"review": review.pk})
     assert fresh(post).is_indexable
     client.post(reverse("admin:review_undo"), {"review": review.pk, "despite_rollback": "1"})
@@ -127,7 +129,7 @@ def test_a_roll_back_warns_of_a_text_whose_import_was_rolled_back_and_opens_noth
     client.force_login(person())
     address = reverse(page, args=[post.pk])
     said = client.get(address).content.decode()
-    assert "Use this text all the same" in said
+    assert "Use this revision anyway" in said
     sent = {"act": "roll-back", "to": post.first_batch.revisions.get().pk, "live": post.live_revision_id}
     if page == "admin:posts_post_change":
         address = reverse("admin:posts_post_act", args=[post.pk, "roll-back"])
@@ -173,9 +175,7 @@ def test_restoring_a_text_whose_import_was_rolled_back_asks_first_and_waits_for_
     with pytest.raises(Refused, match=WARNING):
         restore_revision(text, by=editor)
     client.force_login(editor)
-    assert (
-        "Use this text all the same" in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
-    )
+    assert "Use this revision anyway" in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
     client.post(
         reverse("admin:posts_post_act", args=[post.pk, "restore"]), {"number": text.number, "despite_rollback": "1"}
     )

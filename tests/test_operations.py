@@ -57,7 +57,7 @@ def test_a_save_from_a_form_opened_on_an_older_text_is_refused_whole():
     opened = post.head_revision_id
     edit(post, summary="Somebody was faster.")
     record = {**post.working_record(), "summary": "Mine."}
-    with pytest.raises(HeadMoved, match=r"1\.0\.1 was saved meanwhile"):
+    with pytest.raises(HeadMoved, match=r"1\.0\.1 was saved in the meantime"):
         record_revision(post, record, by=person("Editors"), expected_head_id=opened)
     assert fresh(post).summary == "Somebody was faster."
 
@@ -74,7 +74,7 @@ def test_a_typed_post_is_drafted_hidden_and_waits_only_when_submitted(client):
 
 def test_an_approval_releases_exactly_the_text_that_was_read():
     post, reviewer = make_post(checklist=["tick me"]), person()
-    with pytest.raises(Refused, match="not ticked: tick me"):
+    with pytest.raises(Refused, match="not confirmed: tick me"):
         decide(post, by=reviewer, outcome="approved", fingerprint=post.head_revision.fingerprint)
     review = decide(
         post, by=reviewer, outcome="approved", fingerprint=post.head_revision.fingerprint, ticks=["tick me"]
@@ -115,7 +115,7 @@ def test_a_second_author_who_decides_nothing_is_no_second_pair_of_eyes():
 def test_a_superuser_approves_own_text_only_with_a_reason(superuser):
     post = make_post()
     edit(post, by=superuser, summary="Mine.")
-    with pytest.raises(Refused, match="Give the reason"):
+    with pytest.raises(Refused, match="Give a reason"):
         approve(post, by=superuser)
     approve(post, by=superuser, own_text_reason="Nobody else is here this week.")
     assert Review.objects.get().own_text_reason == "Nobody else is here this week."
@@ -213,7 +213,7 @@ def test_a_withdrawn_page_is_gone_until_it_is_released_again(client):
     withdraw_post(post, by=person("Staff"), why="Asked to.")
     assert client.get(post.get_absolute_url()).status_code == 410
     assert not Post.objects.listed().exists()
-    with pytest.raises(Refused, match="Say that the release ends the withdrawal"):
+    with pytest.raises(Refused, match="Confirm that the release ends the withdrawal"):
         release_revision(post.live_revision, by=person())
     release_revision(post.live_revision, by=person(), ends_withdrawal=True)
     assert client.get(post.get_absolute_url()).status_code == 200
@@ -302,7 +302,7 @@ def test_an_operation_itself_refuses_who_may_not_do_it(group, name, django_user_
         assert not isinstance(refusal, HeadMoved)
     else:
         before = list(Post.objects.values())
-        with pytest.raises(NotAllowed, match="lacks the right"):
+        with pytest.raises(NotAllowed, match="does not have the right"):
             OPERATIONS[name](post, by)
         assert list(Post.objects.values()) == before and not AuditEntry.objects.exclude(post=None).exists()
 

@@ -103,17 +103,17 @@ def _rejected(by):
 
 
 GATES = {
-    "own text": (_own_text, r"You wrote 1\.0\.1\. Somebody else must approve it\."),
+    "own text": (_own_text, r"You wrote 1\.0\.1\. Another reviewer must approve it\."),
     "open flag": (_flagged, r"A flag is open: Staff ask for a person: Wait\."),
     "check": (
         lambda by: make_post(image_sources=[{"url": "https://elsewhere.example/a.jpg", "caption": "c"}]),
         r"Image 1 is on the host elsewhere.example, which this site does not allow",
     ),
     "withdrawn": (_withdrawn, r"The post is withdrawn\. Approve it for a later release"),
-    "another text": (_changed, r"1\.0\.1 was saved meanwhile\. Read it first"),
-    "approved already": (lambda by: make_post(released=True), r"1\.0\.0 is approved already\."),
-    "rejected already": (_rejected, r"1\.0\.0 is rejected already; submit it again"),
-    "checklist": (lambda by: make_post(checklist=["tick me"]), r"1 of the checklist not ticked: tick me\."),
+    "another text": (_changed, r"1\.0\.1 was saved in the meantime\. Read it first"),
+    "already approved": (lambda by: make_post(released=True), r"1\.0\.0 is already approved\."),
+    "rejected already": (_rejected, r"1\.0\.0 is already rejected; submit it again"),
+    "checklist": (lambda by: make_post(checklist=["tick me"]), r"1 of the checklist not confirmed: tick me\."),
 }
 
 
@@ -146,7 +146,7 @@ def test_no_door_lets_in_who_may_not_decide(door, client):
         and not AuditEntry.objects.exclude(made_by=None).exclude(action="signed in").exists()
     )
     if door != "bulk action":
-        assert "lacks the right" in said
+        assert "does not have the right" in said
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -170,7 +170,7 @@ def test_the_bulk_action_says_first_what_each_row_gets_and_then_what_it_got(clie
     page = client.post(
         reverse("admin:posts_post_changelist"), {**data, "decide": "1", "choice": choices}, follow=True
     ).content.decode()
-    assert "Sound text: 1.0.1 was saved meanwhile" in unescape(page) and "Approved in bulk: 0." in page
+    assert "Sound text: 1.0.1 was saved in the meantime" in unescape(page) and "Approved in bulk: 0." in page
     assert not Review.objects.exists()
 
 
@@ -181,7 +181,7 @@ def test_a_decision_in_bulk_neither_clears_a_flag_nor_takes_a_single_approval_aw
     assert not fresh(post).is_indexable
     post = approve(make_post(), is_bulk=True)
     (outcome,) = decide_many([(post.pk, post.head_revision.fingerprint)], by=person(), outcome="approved")
-    assert "only a decision about it alone confirms it" in outcome.obstacles[0]
+    assert "Only an individual decision can confirm it" in outcome.obstacles[0]
     assert approve(post).is_indexable
     (outcome,) = decide_many([(0, "x")], by=person(), outcome="approved")
     assert outcome.obstacles == ("No post has this number.",)
@@ -190,7 +190,7 @@ def test_a_decision_in_bulk_neither_clears_a_flag_nor_takes_a_single_approval_aw
 def test_what_came_held_back_is_looked_at_alone():
     post = make_post()
     Post.objects.filter(pk=post.pk).update(held=True)
-    with pytest.raises(Refused, match="came held back"):
+    with pytest.raises(Refused, match="was imported held back"):
         approve(post, is_bulk=True)
     assert approve(post).is_indexable
 
@@ -221,17 +221,17 @@ def test_what_is_live_is_confirmed_while_a_newer_text_is_being_worked_on():
     edit(post, summary="Newer.")
     post, reviewer = fresh(post), person()
     seen = {"fingerprint": post.live_revision.fingerprint, "flags_seen": [post.review_flags.get().pk]}
-    with pytest.raises(Refused, match="not ticked: true"):
+    with pytest.raises(Refused, match="not confirmed: true"):
         confirm_live(post, by=reviewer, **seen)
     with pytest.raises(Refused, match="A flag is open"):
         confirm_live(post, by=reviewer, fingerprint=seen["fingerprint"], ticks=["true"])
-    with pytest.raises(Refused, match=r"Readers see 1\.0\.0 meanwhile"):
+    with pytest.raises(Refused, match=r"Readers now see 1\.0\.0"):
         confirm_live(post, by=reviewer, fingerprint=post.head_revision.fingerprint, ticks=["true"])
     confirm_live(post, by=reviewer, ticks=["true"], **seen)
     post = fresh(post)
     assert post.is_indexable and post.live_approval.reviewer == reviewer
     assert post.head_revision.status == "drafted" and Release.objects.count() == 1
-    with pytest.raises(Refused, match="approved already and nothing is open"):
+    with pytest.raises(Refused, match="already approved, and nothing about it needs"):
         confirm_live(post, by=reviewer, ticks=["true"], **seen)
 
 
@@ -242,7 +242,7 @@ def test_nobody_turns_down_what_readers_see():
     edit(post, summary="First.")
     head = fresh(post).head_revision
     for outcome in ("rejected", "changes_requested"):
-        with pytest.raises(Refused, match="Roll back or withdraw instead"):
+        with pytest.raises(Refused, match="Roll back or withdraw it instead"):
             decide(post, by=person(), outcome=outcome, fingerprint=head.fingerprint, comment="no")
 
 
@@ -255,9 +255,9 @@ def test_a_decision_is_a_persons():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"outcome": "published"}, "Choose what you decide"),
+        ({"outcome": "published"}, "Choose a decision"),
         ({"outcome": "rejected", "reason_code": "mood"}, "Choose a reason from the list"),
-        ({"outcome": "rejected", "comment": "a\x00b"}, "characters that can't be kept"),
+        ({"outcome": "rejected", "comment": "a\x00b"}, "characters that can't be stored"),
         ({"outcome": "rejected", "comment": "x" * 10_001}, "at most 10,000 characters; this is 10,001"),
     ],
 )

@@ -59,7 +59,7 @@ def test_fifty_approvals_of_one_text_make_one_decision():
     ]
     results = at_once(acts)
     assert len(done(results)) == Review.objects.count() == Release.objects.count() == 1
-    assert {str(result) for result in results if isinstance(result, Refused)} == {"1.0.0 is approved already."}
+    assert {str(result) for result in results if isinstance(result, Refused)} == {"1.0.0 is already approved."}
     assert AuditEntry.objects.filter(action="approved").count() == 1 and fresh(post).is_indexable
 
 

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 # What a page may not say beside a badge, or of a text that is (not) approved, released or closed.
 UNDECIDED = ("waits for review", "nobody has submitted", "has approved in part")
 CONTRADICTIONS = {
-    "approved": (*UNDECIDED, "nobody has decided", "nobody has approved", "is rejected.", "Edits are requested on"),
-    "drafted": ("is approved", "is rejected.", "Edits are requested on"),
-    "in_review": ("is approved", "is rejected.", "Edits are requested on"),
+    "approved": (*UNDECIDED, "nobody has decided", "nobody has approved", "is rejected.", "Changes are requested on"),
+    "drafted": ("is approved", "is rejected.", "Changes are requested on"),
+    "in_review": ("is approved", "is rejected.", "Changes are requested on"),
     "rejected": (*UNDECIDED, "is approved", "nobody has decided"),
 }
 
@@ -57,4 +57,4 @@ def test_a_text_that_was_approved_in_bulk_says_what_it_asks_for(client):
     post = Post.objects.get(slug=fill()["bulk"])
     client.force_login(person())
     review = words_of(client.get(reverse("admin:review", args=[post.pk])).content.decode())
-    assert "is approved. Readers see it. A decision about this text individually is missing." in review
+    assert "is approved. Readers see it. It still needs an individual decision." in review

@@ -64,7 +64,7 @@ def test_a_page_that_nobody_sees_takes_no_report(client):
     Post.objects.filter(pk=hidden.pk).update(held=True)
     assert client.get(address(hidden)).status_code == 404
     assert client.post(address(hidden), {"reason": "facts"}).status_code == 404
-    with pytest.raises(Refused, match="This page is gone"):
+    with pytest.raises(Refused, match="This article is no longer available"):
         report_problem(Post.objects.get(), reason="facts", address="192.0.2.1")
 
 
@@ -160,11 +160,11 @@ def test_a_report_is_answered_once_by_who_may_flag():
     report = report_problem(post, reason="facts", address="192.0.2.1")
     with pytest.raises(NotAllowed):
         answer_report(report, by=person("Editors"), answer="Mended.")
-    with pytest.raises(Refused, match="Say what came of the report"):
+    with pytest.raises(Refused, match="Write an answer to the report"):
         answer_report(report, by=person(), answer=" ")
     answered = answer_report(report, by=person(), answer="Mended.")
     assert answered.answered_at and not Post.objects.reported().exists()
-    with pytest.raises(Refused, match="answered already"):
+    with pytest.raises(Refused, match="already been answered"):
         answer_report(report, by=person(), answer="Again.")
     assert AuditEntry.objects.get(action="report answered").detail == "Mended."
 

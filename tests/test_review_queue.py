@@ -104,7 +104,7 @@ def test_a_text_that_repeats_another_names_it_from_both_sides():
     scan_new_texts()
     rank_queue()
     [twin] = [reason for reason in again(one).queue_entry.reasons if reason["code"] == "twin"]
-    assert (twin["post"], twin["detail"]) == (other.pk, "1.00")
+    assert (twin["post"], twin["detail"]) == (other.pk, "100 % the same")
     assert reasons(one)["twin"] == reasons(other)["twin"] == 60
 
 
@@ -116,7 +116,7 @@ def test_a_known_hash_and_a_named_generator_are_worth_no_points():
     import_records({**record, "source_id": "wrong", "hash": "0" * 24})
     known, wrong = (Post.objects.get(source_id=name) for name in ("known", "wrong"))
     assert reasons(known) == {}
-    assert wrong.queue_entry.reasons[0]["detail"] == "the hash is not that of the text"
+    assert wrong.queue_entry.reasons[0]["detail"] == "the hash does not match the text"
 
 
 def test_flags_reports_and_an_approval_before_are_reasons_while_they_last():
@@ -321,13 +321,13 @@ def test_claiming_keeps_others_away_until_it_ends_or_is_taken_over():
     now = timezone.now()
     entry = claim_post(post, by=mira, now=now)
     assert entry.held_until == now + timedelta(minutes=15)
-    with pytest.raises(ClaimedByAnother, match=f"{mira.username} holds this until"):
+    with pytest.raises(ClaimedByAnother, match=f"{mira.username} has claimed this until"):
         claim_post(post, by=ines, now=now)
     assert next_item(QueueView(), by=ines, now=now) is None
     assert next_item(QueueView(), by=mira, now=now).pk == post.pk
     assert next_item(QueueView(), by=ines, now=now + timedelta(minutes=16)).pk == post.pk
     claim_post(post, by=ines, take_over=True, now=now)
-    with pytest.raises(ClaimedByAnother, match="holds this"):
+    with pytest.raises(ClaimedByAnother, match="has claimed this"):
         unclaim(post, by=mira)
     claim_post(post, by=ines)
     unclaim(post, by=ines)
@@ -340,7 +340,7 @@ def test_claiming_keeps_others_away_until_it_ends_or_is_taken_over():
     with pytest.raises(NotAllowed, match="review_post"):
         claim_post(post, by=person("Editors"))
     turn_down(post)
-    with pytest.raises(Refused, match="does not wait"):
+    with pytest.raises(Refused, match="is no longer pending"):
         claim_post(post, by=mira)
 
 
@@ -378,8 +378,8 @@ def test_a_bulk_approval_says_first_what_each_gets_and_opens_no_index():
     }  # fmt: skip
     said = dict(run.rows.values_list("post", "said"))
     assert "A flag is open" in said[flagged.pk]
-    assert f"{mira.username} holds this until" in said[held.pk]
-    assert "was saved meanwhile" in said[moved.pk]
+    assert f"{mira.username} has claimed this until" in said[held.pk]
+    assert "was saved in the meantime" in said[moved.pk]
     assert not Post.objects.filter(live_revision__isnull=False).exists()
     carry_out(confirm_bulk(run, by=by))
     assert outcomes(run)[fine.pk] == "done"
@@ -425,13 +425,13 @@ def test_everything_that_a_filter_matches_is_taken_as_it_stands_and_nobody_else_
     with pytest.raises(Refused, match="looking at each"):
         confirm_bulk(run, by=by, comment="No.")
     run = look_at_rows(run)
-    with pytest.raises(NotAllowed, match="Somebody else chose"):
+    with pytest.raises(NotAllowed, match="Another person selected"):
         confirm_bulk(run, by=person(), comment="No.")
     with pytest.raises(NotAllowed, match="review_post"):
         begin_bulk("approve", by=person("Editors"), choices=[])
     carry_out(confirm_bulk(run, by=by, comment="No."))
     assert outcomes(run) == {wanted.pk: "done"}
-    with pytest.raises(Refused, match="your word: done"):
+    with pytest.raises(Refused, match="Its state: done"):
         confirm_bulk(run, by=by, comment="Once more.")
     assert again(other).awaits_review
     assert again(later).awaits_review

@@ -43,10 +43,10 @@ def desk(client, reviewer):
 def test_a_row_says_why_it_is_here_before_what_it_is(desk):
     make_post(title="Draining workers", flags={"needs_human_review": 1}, payload={"generator": "penwright 3"})
     page = words_of(desk.get(reverse(QUEUE)))
-    assert "90 points Source asks for a person +50 Hash or generator unknown, no hash +40" in page
-    assert page.index("Source asks for a person +50") < page.index("Draining workers")
+    assert "90 risk score Source asks for human review +50 Hash or generator unknown, no hash +40" in page
+    assert page.index("Source asks for human review +50") < page.index("Draining workers")
     assert "Go services · penwright 3 · import #" in page
-    assert "not read by the checks yet" in page
+    assert "checks have not run yet" in page
 
 
 def test_a_row_tells_what_a_text_would_change_and_whose_it_is(desk, reviewer):
@@ -54,13 +54,13 @@ def test_a_row_tells_what_a_text_would_change_and_whose_it_is(desk, reviewer):
     record_revision(post, {**post.working_record(), "summary": "Else."}, by=person("Editors"))
     submit_revision(post, by=person("Editors"))
     page = words_of(desk.get(reverse(QUEUE)))
-    assert "changes a live text , 1.0.0 → 1.0.1" in page
+    assert "changes a live post , 1.0.0 → 1.0.1" in page
     assert "Changed since approval +40" in page
     mira = person()
     assign_post(post, to=mira, by=mira)
     assert f"{mira.username} assigned" in words_of(desk.get(reverse(QUEUE)))
     claim_post(post, by=mira)
-    assert f"{mira.username} holds it until" in words_of(desk.get(reverse(QUEUE)))
+    assert f"Claimed by {mira.username}" in words_of(desk.get(reverse(QUEUE)))
 
 
 def test_every_word_of_a_record_is_text(desk):
@@ -112,7 +112,7 @@ def test_a_filter_that_nothing_matches_says_which_part_of_it_to_drop(desk):
     make_post(stack=["Rust"])
     rank_queue()
     page = desk.get(reverse(QUEUE), {"stack": "Rust", "days": "6"})
-    assert "Nothing waits that matches. Without 6 days or more it would be 1 ." in words_of(page)
+    assert "No pending posts match these filters. Without 6 days or more : 1 ." in words_of(page)
     assert 'href="?stack=Rust"' in page.content.decode()
 
 
@@ -128,7 +128,7 @@ def test_the_views_count_what_they_show(desk, reviewer):
     assign_post(mine, to=reviewer, by=reviewer)
     QueueEntry.objects.filter(pk=old.pk).update(waiting_since=timezone.now() - timedelta(days=20))
     page = words_of(desk.get(reverse(QUEUE)))
-    assert "All waiting 2 Assigned to me 1 Waiting 14 days 1 Reader reports 0" in page
+    assert "All pending 2 Assigned to me 1 Waiting 14 days 1 Reader reports 0" in page
     assert "Queue 2" in page
 
 
@@ -138,7 +138,7 @@ def test_a_view_is_saved_under_a_name_and_forgotten(desk, reviewer):
     assert answer["Location"] == reverse(QUEUE) + "?days=6"
     assert "Old ones 0" in words_of(desk.get(reverse(QUEUE)))
     page = desk.get(answer["Location"]).content.decode()
-    assert "Forget “Old ones”" in page
+    assert "Delete “Old ones”" in page
     desk.post(reverse("admin:queue_views"), {"forget": reviewer.saved_views.get().pk})
     assert not reviewer.saved_views.exists()
 
@@ -148,12 +148,12 @@ def test_claiming_takes_a_post_and_never_a_get(desk, reviewer):
     assert desk.get(reverse("admin:queue_claim"), {"claim": f"claim:{post.pk}"}).status_code == 405
     assert QueueEntry.objects.get().held_by is None
     answer = desk.post(reverse("admin:queue_claim"), {"claim": f"claim:{post.pk}", "back": "days=6"}, follow=True)
-    assert "You hold “Draining” until" in words_of(answer)
+    assert "You have claimed “Draining” until" in words_of(answer)
     assert QueueEntry.objects.get().held_by == reviewer
     desk.post(reverse("admin:queue_claim"), {"claim": f"let-go:{post.pk}"})
     claim_post(post, by=person())
     answer = desk.post(reverse("admin:queue_claim"), {"claim": f"claim:{post.pk}"}, follow=True)
-    assert "holds this until" in words_of(answer)
+    assert "has claimed this until" in words_of(answer)
     desk.post(reverse("admin:queue_claim"), {"claim": f"take-over:{post.pk}"})
     assert QueueEntry.objects.get().held_by == reviewer
     for nonsense in ("claim:0", "claim:x", "steal:1", "", f"claim:{2**70}"):
@@ -172,11 +172,11 @@ def test_ticked_rows_are_decided_after_a_page_that_says_what_each_gets(desk):
     flag_post(flagged, by=person("Staff"), note="Numbers.")
     begun = desk.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": [choice(fine), choice(flagged)]})
     page = words_of(desk.get(begun["Location"]))
-    assert "Approve: 2 chosen, 1 will be done, 1 refused" in page
+    assert "Approve 1 post? 1 will be refused" in page
     assert "1 A flag is open: Staff ask for a person: Numbers." in page
     assert not again(fine).is_live
     done = desk.post(begun["Location"], {"comment": "All alike."}, follow=True)
-    assert "Approve: 1 done, 1 refused" in words_of(done)
+    assert "Approve 2 posts: 1 done, 1 refused" in words_of(done)
     assert again(fine).live_approval.is_bulk
     assert not Post.objects.indexable().exists()
     assert desk.post(begun["Location"], {}).status_code == 422
@@ -199,16 +199,16 @@ def test_all_that_match_are_taken_in_the_background_when_they_are_many(desk, rev
     posts = [make_post(stack=["Rust"]) for _ in range(3)]
     other = make_post()
     begun = desk.post(reverse("admin:queue_bulk_begin"), {"act": "flag", "all": "1", "view": "stack=Rust"})
-    assert "Looking at 3 posts" in words_of(desk.get(begun["Location"]))
+    assert "Checking 3 posts" in words_of(desk.get(begun["Location"]))
     run = BulkRun.objects.get()
     assert JobRun.objects.filter(job_name="look at posts for a bulk act", key=str(run.pk)).count() == 1
     prepare_bulk.func(run_id=run.pk)
-    assert "Flag: 3 chosen, 3 will be done, 0 refused" in words_of(desk.get(begun["Location"]))
+    assert "Flag 3 posts?" in words_of(desk.get(begun["Location"]))
     desk.post(begun["Location"], {"comment": "Figures."})
-    assert "Flag: 0 done, 3 to go" in words_of(desk.get(begun["Location"]))
+    assert "Flag 3 posts: 0 done, 3 to go" in words_of(desk.get(begun["Location"]))
     assert DBTaskResult.objects.count() == 2
     carry_out_bulk.func(run_id=run.pk)
-    assert "Flag: 3 done, 0 refused" in words_of(desk.get(begun["Location"]))
+    assert "Flag 3 posts: 3 done, 0 refused" in words_of(desk.get(begun["Location"]))
     assert set(ReviewFlag.objects.values_list("post", flat=True)) == {post.pk for post in posts}
     assert not again(other).needs_human_review
 
@@ -230,7 +230,7 @@ def test_the_page_of_the_points_is_the_table_of_the_code(desk):
     page = html.unescape(words_of(desk.get(reverse("admin:queue_risk_score"))))
     for weight in WEIGHTS.values():
         assert f"{weight.label} {weight.table_points} {weight.why}" in page
-    assert "Repeats another post 30 to 60 " in page
+    assert "Near-duplicate 30 to 60 " in page
     assert "Code does not parse 15 each, 45 at most " in page
 
 
@@ -250,9 +250,9 @@ def test_a_decision_is_taken_back_from_the_queue_and_from_the_desk(desk, reviewe
     answer = desk.post(reverse("admin:queue_undo"), {"review": review.pk, "to": "desk"})
     assert answer["Location"] == reverse("admin:index")
     assert again(post).awaits_review
-    assert "waits for a person again" in words_of(desk.get(reverse(QUEUE)))
+    assert "is pending review again" in words_of(desk.get(reverse(QUEUE)))
     answer = desk.post(reverse("admin:queue_undo"), {"review": review.pk}, follow=True)
-    assert "taken back already" in words_of(answer)
+    assert "already been undone" in words_of(answer)
     assert desk.post(reverse("admin:queue_undo"), {"review": "x"}).status_code == 404
 
 

@@ -71,10 +71,10 @@ def test_the_screen_says_why_the_post_is_here_and_what_a_decision_will_do(desk):
     assert "Flagged +50" in said and "Changed since approval +40" in said
     assert "1.0.0 is live → 1.1.0 proposed" in said
     assert "Is &lt;b&gt;90&lt;/b&gt; right?" in said and "It is 90 s." in said
-    assert "1 against live" in said and "/summary" in said
-    assert "Approval is not possible yet: 2 of 2 points open" in said
-    assert "Approving puts 1.1.0 before readers now and opens it to search engines. It answers 1 flag." in said
-    assert "1.1.0 goes back to the editors; readers keep 1.0.0; 1 flag stays open." in said
+    assert "1 compared with live" in said and "/summary" in said
+    assert "You can’t approve yet: 2 of 2 checklist items open" in said
+    assert "If you approve, readers see 1.1.0 at once and search engines may index it. It answers 1 flag." in said
+    assert "1.1.0 goes back to its editors; readers keep 1.0.0; 1 flag stays open." in said
     assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
     assert "no-store" in page.headers["Cache-Control"] and "noindex" in page.headers["X-Robots-Tag"]
 
@@ -96,7 +96,7 @@ def test_a_decision_leads_to_the_next_item_which_is_then_held(desk):
     entry = QueueEntry.objects.get(post=second)
     assert entry.held_by == desk.person
     page = words_of(desk.get(address_of(second)))
-    assert "Approved. Next: " + second.title in page and "Undo until" in page and "You hold it until" in page
+    assert "Approved. Next: " + second.title in page and "Undo until" in page and "Claimed by you until" in page
     review = Review.objects.get()
     assert review.ticks == POINTS and review.seconds_spent is not None and again(first).is_indexable
     assert not QueueEntry.objects.filter(post=first).exists()
@@ -116,7 +116,7 @@ def test_the_view_is_carried_along_and_its_end_is_said(desk):
     )
     assert response.request["PATH_INFO"] == reverse("admin:review_start")
     said = words_of(response)
-    assert "You reached the end of this list. 1 decided today. 0 still wait in it." in said and "Undo until" in said
+    assert "1 decided today. 0 still pending in this view." in said and "Undo until" in said
     everything = desk.get(reverse("admin:review_start"))
     assert everything.status_code == 302
 
@@ -138,7 +138,7 @@ def test_obstacles_refuse_with_words_and_keep_what_was_typed(desk):
     response = send(desk, post, "approve", ticks=POINTS[:1], expected_result="Fewer questions.")
     assert response.status_code == 422
     said = words_of(response)
-    assert "Refused, nothing was changed: 1 of the checklist not ticked: Harmless." in said
+    assert "Refused. Nothing was changed: 1 of the checklist not confirmed: Harmless." in said
     html = response.content.decode()
     assert re.search(r'value="True" checked', html) and not re.search(r'value="Harmless" checked', html)
     assert "Fewer questions." in html
@@ -157,7 +157,8 @@ def test_a_text_that_came_meanwhile_is_not_decided_and_ticks_and_comment_stay(de
     )
     assert response.status_code == 409 and not Review.objects.exists()
     html, said = response.content.decode(), words_of(response)
-    assert "1.0.1 came while you read 1.0.0. Nothing was decided. Your ticks and comment are kept." in said
+    assert "1.0.1 was saved while you were reading 1.0.0. Nothing was decided." in said
+    assert "Your confirmations and comment are kept." in said
     assert f"{reverse('admin:posts_post_compare', args=[post.pk])}?old=1&amp;new=2" in html
     assert "Mark 3 is wrong." in html and re.search(r'value="True" checked', html)
     assert form_of(response)["fingerprint"] == again(post).head_revision.fingerprint
@@ -221,7 +222,7 @@ def test_what_somebody_else_holds_is_read_but_not_decided_until_it_is_taken_over
     claim_post(post, by=holder)
     page = desk.get(address_of(post))
     said = words_of(page)
-    assert f"{holder} holds this until" in said and "Take over" in said
+    assert f"{holder} has claimed this until" in said and "Take over" in said
     assert "data-approve" not in page.content.decode()
     response = desk.post(address_of(post), form_of(page) | {"act": "approve", "ticks": POINTS})
     assert response.status_code == 422 and not Review.objects.exists()
@@ -235,13 +236,13 @@ def test_who_wrote_a_text_does_not_approve_it_and_a_superuser_says_why(desk, cli
     post = create_post(RecordFactory(), by=desk.person)
     submit_revision(post, by=desk.person)
     said = words_of(desk.get(address_of(post)))
-    assert "You wrote 1.0.0. Somebody else must approve it" in said and "Why you approve" not in said
+    assert "You wrote 1.0.0. Another reviewer must approve it" in said and "Why you approve" not in said
     assert send(desk, post, "approve").status_code == 422
     boss = User.objects.create_superuser("boss", password="a long enough pass phrase")
     client.force_login(boss)
     own = create_post(RecordFactory(), by=boss)
     submit_revision(own, by=boss)
-    assert "Why you approve your own text all the same" in words_of(client.get(address_of(own)))
+    assert "Why you approve your own changes" in words_of(client.get(address_of(own)))
     assert send(client, own, "approve").status_code == 422
     assert send(client, own, "approve", own_text_reason="Nobody else is here.").status_code == 302
     assert Review.objects.get().own_text_reason == "Nobody else is here."
@@ -250,7 +251,7 @@ def test_who_wrote_a_text_does_not_approve_it_and_a_superuser_says_why(desk, cli
 def test_a_failing_check_shuts_the_approval_and_leads_to_the_finding(desk):
     post = make_post(body="See ![](image:4).")
     html, said = desk.get(address_of(post)).content.decode(), words_of(desk.get(address_of(post)))
-    assert "Approval is not possible yet: 1 required check fails" in said
+    assert "You can’t approve yet: 1 required check fails" in said
     assert re.search(r'href="#checks" data-obstacle="check"', html) and 'aria-disabled="true"' in html
     assert "The text places image 4, and there are 0." in said
     assert send(desk, post, "approve").status_code == 422
@@ -273,7 +274,7 @@ def test_an_approval_for_later_and_the_words_of_its_release(desk):
 def test_a_live_text_that_was_flagged_is_confirmed_here_and_never_turned_down(desk):
     post = make_post(released=True, flagged=True)
     page = desk.get(address_of(post))
-    assert "Approving confirms 1.0.0, which readers see. It answers 1 flag." in words_of(page)
+    assert "If you approve, you confirm 1.0.0, which readers see. It answers 1 flag." in words_of(page)
     assert 'data-panel="reject"' not in page.content.decode() and "Roll back or withdraw" in words_of(page)
     send(desk, post, "approve")
     assert again(post).is_indexable
@@ -297,10 +298,10 @@ def test_undo_by_its_address_shows_the_post_again_and_only_its_own_person_may(de
     assert desk.get(undo).status_code == 405
     response = desk.post(undo, {"review": review.pk, "view": ""}, follow=True)
     assert response.request["PATH_INFO"] == address_of(first)
-    assert f"Taken back: 1.0.0 of {first.title} waits for you again." in words_of(response)
+    assert f"Undone: 1.0.0 of {first.title} is pending review again." in words_of(response)
     assert not again(first).is_live and QueueEntry.objects.filter(post=first).exists()
     again_refused = desk.post(undo, {"review": review.pk}, follow=True)
-    assert "The decision is taken back already." in words_of(again_refused)
+    assert "The decision has already been undone." in words_of(again_refused)
     send(desk, first, "reject", **{"reject-reason_code": "facts"})
     other = person()
     client.force_login(other)
@@ -315,7 +316,7 @@ def test_a_post_that_waits_no_longer_says_so_and_leads_on(desk):
     approve(decided, by=person())
     page = desk.get(address_of(decided))
     said = words_of(page)
-    assert "Not in the queue." in said and "Nothing is to be decided: 1.0.0 is approved." in said
+    assert "Not in the queue." in said and "No decision is needed: 1.0.0 is approved." in said
     assert send(desk, decided, "skip").headers["Location"] == address_of(waiting)
 
 
@@ -334,7 +335,7 @@ def test_who_may_not_decide_reads_everything_and_decides_nothing(client, group):
     (post,) = by_risk(0)
     client.force_login(person(group))
     page = client.get(address_of(post))
-    assert "Reviewers decide about this text." in words_of(page)
+    assert "Only reviewers can decide about this revision." in words_of(page)
     assert "data-approve" not in page.content.decode()
     data = form_of(page)
     for act in ("approve", "approve_later", "edits", "reject", "claim", "take_over", "unclaim"):

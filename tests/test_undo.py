@@ -243,13 +243,25 @@ def later_roll_back(post, review):
 @pytest.mark.parametrize(
     ("beginning", "decision", "options", "happens", "words"),
     [
-        ("an import that nobody looked at", "approved", {}, later_edit, "1.0.1 was saved since"),
-        ("an import that nobody looked at", "approved", {}, later_withdrawal, "What readers see was changed since"),
-        ("an import that nobody looked at", "approved", {}, later_decision, "Somebody decided about this post since"),
-        ("an import that nobody looked at", "rejected", {}, later_submission, "1.0.0 is in review by now"),
+        ("an import that nobody looked at", "approved", {}, later_edit, "1.0.1 has been saved since then"),
+        (
+            "an import that nobody looked at",
+            "approved",
+            {},
+            later_withdrawal,
+            "What readers see has changed since then",
+        ),
+        (
+            "an import that nobody looked at",
+            "approved",
+            {},
+            later_decision,
+            "Somebody has decided about this post since then",
+        ),
+        ("an import that nobody looked at", "rejected", {}, later_submission, "1.0.0 is now in review"),
         ("an import that nobody looked at", "approved", {"release": False}, later_plan, "is planned. Cancel it first"),
-        ("an import that nobody looked at", "approved", {"release": False}, later_release, "What readers see was"),
-        ("a change of a live text", "approved", {}, later_roll_back, "The approval of 1.0.1 is revoked already"),
+        ("an import that nobody looked at", "approved", {"release": False}, later_release, "What readers see has"),
+        ("a change of a live text", "approved", {}, later_roll_back, "The approval of 1.0.1 has already been revoked"),
     ],
 )
 def test_what_came_later_is_never_run_over(beginning, decision, options, happens, words):
@@ -279,7 +291,7 @@ def test_ten_minutes_are_ten_minutes_and_once_is_enough():
     with pytest.raises(Refused, match="Ten minutes have passed"):
         undo_decision(review, by=reviewer, now=ten_minutes)
     undo_decision(review, by=reviewer, now=ten_minutes - datetime.timedelta(seconds=1))
-    with pytest.raises(Refused, match="taken back already"):
+    with pytest.raises(Refused, match="already been undone"):
         undo_decision(review, by=reviewer)
 
 
@@ -294,7 +306,7 @@ def test_a_decision_from_before_there_was_a_way_back_is_refused_in_words():
 def test_only_who_decided_takes_it_back():
     reviewer = person()
     review = decided(make_post(), by=reviewer)
-    with pytest.raises(PermissionDenied, match="Only who decided"):
+    with pytest.raises(PermissionDenied, match="Nobody else can undo it"):
         undo_decision(review, by=person())
     reviewer.groups.clear()
     with pytest.raises(PermissionDenied, match="review_post"):

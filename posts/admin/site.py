@@ -23,7 +23,7 @@ class NavItem:
 
 
 PLACES = (
-    NavItem("Desk", "index"),
+    NavItem("Dashboard", "index"),
     NavItem("Queue", "queue", "posts.view_post", ("queue_", "review")),
     NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
     NavItem("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
@@ -37,7 +37,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
     """The admin. It has no side bar: the navigation leads everywhere."""
 
     site_header = site_title = settings.SITE_NAME
-    index_title = "Desk"
+    index_title = "Dashboard"
     enable_nav_sidebar = False
 
     def each_context(self, request):

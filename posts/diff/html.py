@@ -134,7 +134,7 @@ class _MarkedText:
             # The old place of a moved block carries the number too, but a name can stand once.
             name = "" if row.mark in self.framed else f' id="mark-{row.mark}"'
             self.framed.add(row.mark)
-            number = f'<span class="mark-number"><span class="hidden-text">Mark </span>{row.mark}</span>'
+            number = f'<span class="mark-number"><span class="hidden-text">Change </span>{row.mark}</span>'
             inner = f'<div class="marked"{name}>{number}{inner}{labels}</div>'
             if tag == "tr":
                 inner = f"<td>{inner}</td>"

@@ -43,6 +43,11 @@ class BulkRun(models.Model):
     def __str__(self):
         return f"{self.get_act_display()} in bulk, {self.pk}"
 
+    def title(self, count: int) -> str:
+        """Return what the action does to `count` posts: "Approve 4 posts"."""
+        verb = "Request changes on" if self.act == self.Act.EDITS else self.get_act_display()
+        return f"{verb} {count:,} post{'' if count == 1 else 's'}"
+
 
 class BulkRow(models.Model):
     """One post of a BulkRun, with the revision that the person meant."""

@@ -166,13 +166,13 @@ def own_text_obstacles(revision, eyes, *, by, own_text_reason="", is_bulk=False)
     """
     if weight_of(eyes, by=by, own_text_reason=own_text_reason, is_bulk=is_bulk) != NONE:
         return []
-    hint = " Give the reason why you approve it all the same." if by.is_superuser and not is_bulk else ""
+    hint = " Give a reason to approve it yourself." if by.is_superuser and not is_bulk else ""
     if by.pk in eyes.readers:
-        return [f"You have approved {revision.version}. Somebody else must approve your changes.{hint}"]
+        return [f"You have approved {revision.version}. Another reviewer must approve your changes.{hint}"]
     if is_bulk and eyes.authors != {by.pk}:
         return [f"You wrote part of {revision.version}. Decide about it individually."]
     part = "" if eyes.authors == {by.pk} else "part of "
-    return [f"You wrote {part}{revision.version}. Somebody else must approve it.{hint}"]
+    return [f"You wrote {part}{revision.version}. Another reviewer must approve it.{hint}"]
 
 
 def names_of(people):
@@ -187,7 +187,7 @@ def missing_decision(eyes):
     if not unread:
         return ""
     name = names_of(unread)
-    return f"{name} has approved, and wrote part of it. Another reviewer must approve it too."
+    return f"{name} approved it and wrote part of it. Another reviewer must approve it too."
 
 
 def unread_obstacles(revision, eyes):
@@ -196,6 +196,6 @@ def unread_obstacles(revision, eyes):
         return []
     name = names_of(unread)
     return [
-        f"Nobody but {name} has approved the changes of {name} in {revision.version}. "
-        "Change the text, so that somebody else can approve it."
+        f"Only {name} has approved the changes by {name} in {revision.version}. Change the post so that another "
+        f"reviewer can approve it."
     ]

@@ -98,3 +98,10 @@ class Revision(models.Model):
 
     def __str__(self):
         return f"{self.version} of {self.snapshot['title']}"
+
+    @property
+    def status_words(self) -> str:
+        """Return the status as it stands in a sentence after "is"."""
+        if self.status == self.Status.CHANGES_REQUESTED:
+            return "sent back for changes"
+        return self.get_status_display().lower()

@@ -20,7 +20,7 @@ def assign_post(post, *, to, by):
     require_person(by, "review_post")
     entry = waiting_entry(post)
     if to is not None and not (to.is_active and to.has_perm("posts.review_post")):
-        raise Refused(f"{to} may not decide about posts. Choose somebody who may.")
+        raise Refused(f"{to} may not decide about posts. Choose a reviewer.")
     if entry.assigned_to_id == (to.pk if to else None):
         return entry
     entry.assigned_to = to

@@ -91,9 +91,9 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
     require_person(by, right_for(run.act))
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
     if run.made_by_id != by.pk:
-        raise NotAllowed("Somebody else chose these posts. Choose them yourself.")
+        raise NotAllowed("Another person selected these posts. Select them yourself.")
     if run.state != BulkRun.State.READY:
-        raise Refused(f"This act does not wait for your word: {run.get_state_display().lower()}.")
+        raise Refused(f"This bulk action can't be confirmed now. Its state: {run.get_state_display().lower()}.")
     comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
     if reason_code not in Review.ReasonCode.values:
         raise Refused("Choose a reason from the list.")
@@ -102,7 +102,7 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
     if run.act == BulkRun.Act.FLAG:
         comment = checked_words(comment, name="The note")
         if not comment:
-            raise Refused("Say what somebody should look at.")
+            raise Refused("Say what the reviewer should check.")
     run.reason_code, run.comment, run.assignee, run.state = reason_code, comment, assignee, BulkRun.State.RUNNING
     run.save(update_fields=["reason_code", "comment", "assignee", "state"])
     count = run.rows.filter(outcome=BulkRow.Outcome.PASSES).count()

@@ -50,6 +50,6 @@ def waiting_entry(post):
     post = locked(post)
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
     if entry is None:
-        raise Refused("This post does not wait for a person any more.")
+        raise Refused("This post is no longer pending review.")
     entry.post = post
     return entry

@@ -64,12 +64,12 @@ def clear_flag(flag, *, by, note):
     require(by, "flag_post")
     note = checked_words(note, name="The reason")
     if not note:
-        raise Refused("Say why the flag no longer stands.")
+        raise Refused("Say why the flag no longer applies.")
     post = locked(flag.post)
     if not post.review_flags.filter(pk=flag.pk, cleared_at=None).update(
         cleared_at=timezone.now(), cleared_by=by, clear_note=note
     ):
-        raise Refused("The flag is cleared already.")
+        raise Refused("The flag has already been cleared.")
     post.needs_human_review = post.review_flags.filter(cleared_at=None).exists()
     post.save(update_fields=["needs_human_review"])
     refresh_listing(post)

@@ -68,12 +68,12 @@ def submit_revision(post, *, by):
     post = locked(post)
     revision = post.head_revision
     if post.awaits_review:
-        raise Refused(f"{revision.version} waits for review already.")
+        raise Refused(f"{revision.version} is already pending review.")
     if revision.status == Revision.Status.REJECTED:
         require(by, "review_post")
     if revision.status != Revision.Status.IN_REVIEW:
         if not may_step(revision, "submit"):
-            raise Refused(f"{revision.version} is {revision.get_status_display().lower()}; change the text first.")
+            raise Refused(f"{revision.version} is {revision.status_words}. Change the post before you submit it.")
         take_step(revision, "submit")
     post.awaits_review = True
     post.save(update_fields=["awaits_review"])

@@ -38,7 +38,7 @@ def release_obstacles(post, revision):
     """Return in words everything that prevents the release of `revision`; empty if nothing does."""
     obstacles = []
     if revision.post_id != post.pk:
-        obstacles.append("This text belongs to another post.")
+        obstacles.append("This revision belongs to another post.")
     if revision.status != Revision.Status.APPROVED or active_approval(revision) is None:
         obstacles.append(f"{revision.version} is not approved.")
     else:
@@ -46,7 +46,7 @@ def release_obstacles(post, revision):
     if post.review_flags.filter(cleared_at=None).exists():
         obstacles.append("A flag is open; clear it first.")
     if post.is_live and post.live_revision.fingerprint == revision.fingerprint:
-        obstacles.append(f"{revision.version} is live already.")
+        obstacles.append(f"{revision.version} is already live.")
     elif post.is_live and post.live_revision.number > revision.number:
         obstacles.append(f"{post.live_revision.version} is newer and live; roll back or restore instead.")
     return obstacles
@@ -89,7 +89,7 @@ def release_revision(
     revision = Revision.objects.get(pk=revision.pk)
     obstacles = release_obstacles(post, revision)
     if post.withdrawn_at and not ends_withdrawal:
-        obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
+        obstacles.append("The post is withdrawn. Confirm that the release ends the withdrawal.")
     approval = active_approval(revision)
     obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
     if obstacles:
@@ -169,16 +169,16 @@ def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_liv
     _check_live(post, expected_live_id)
     left = post.live_revision
     if page_state(post) == WITHDRAWN:
-        raise Refused("The post is withdrawn: readers see nothing. Release the text that they should see.")
+        raise Refused("The post is withdrawn: readers see nothing. Release the revision that they should see.")
     if left is None:
         raise Refused("Nothing is live, so there is nothing to roll back.")
     targets = rollback_targets(post)
     if to is not None:
         targets = [target for target in targets if target.pk == to.pk]
         if not targets:
-            raise Refused(f"{to.version} is no earlier approved text of this post.")
+            raise Refused(f"{to.version} is not an earlier approved revision of this post.")
     if not targets:
-        raise Refused("No earlier approved text exists. Withdraw the post instead.")
+        raise Refused("No earlier approved revision exists. Withdraw the post instead.")
     approval = active_approval(targets[0])
     if obstacles := rolled_back_obstacles(targets[0], approval, despite_rollback=despite_rollback):
         raise Refused(*obstacles)
@@ -233,7 +233,7 @@ def withdraw_post(post, *, by, why=""):
     why = checked_words(why, name="The reason")
     post = locked(post)
     if page_state(post) not in PAGE_STEPS["withdraw"]:
-        raise Refused("The post is withdrawn already.")
+        raise Refused("The post is already withdrawn.")
     post.withdrawn_at = timezone.now()
     post.save(update_fields=["withdrawn_at"])
     refresh_listing(post)
@@ -253,7 +253,7 @@ def note_observed_result(release, *, by, observed_result):
     require(by, "release_post")
     observed_result = checked_words(observed_result, name="The observed result", limit=LONG_WORDS)
     if not observed_result:
-        raise Refused("Say what came of it.")
+        raise Refused("Write the observed result.")
     post = locked(release.post)
     release = Release.objects.select_related("revision", "before").get(pk=release.pk)
     if release.observed_result == observed_result:

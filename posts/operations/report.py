@@ -26,7 +26,7 @@ class TooManyReports(Refused):
 
     def __init__(self, retry_after):
         self.retry_after = retry_after
-        super().__init__("That is enough for one day. What was sent is kept; come back tomorrow.")
+        super().__init__("You have reached the limit for today. Your earlier reports are kept. Try again tomorrow.")
 
 
 @transaction.atomic
@@ -42,7 +42,7 @@ def report_problem(post, *, reason, note="", address, now=None):
         raise Refused("Choose what is wrong.")
     note = checked_words(note, name="The note", limit=NOTE_LENGTH)
     if post.visible_revision is None:
-        raise Refused("This page is gone.")
+        raise Refused("This article is no longer available.")
     now = now or timezone.now()
     if network := _network(address):
         _count(now, f"address {network}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
@@ -62,11 +62,11 @@ def answer_report(report, *, by, answer):
     require(by, "flag_post")
     answer = checked_words(answer, name="The answer")
     if not answer:
-        raise Refused("Say what came of the report.")
+        raise Refused("Write an answer to the report.")
     if not ReaderReport.objects.filter(pk=report.pk, answered_at=None).update(
         answered_at=timezone.now(), answered_by=by, answer=answer
     ):
-        raise Refused("The report is answered already.")
+        raise Refused("The report has already been answered.")
     post = locked(report.post)
     refresh_queue(post)
     note_audit("report answered", post=post, by=by, revision=post.live_revision or post.head_revision, detail=answer)

@@ -25,7 +25,7 @@ def restore_revision(revision, *, by, why="", despite_rollback=False, expected_h
         raise HeadMoved(post)
     revision = Revision.objects.get(pk=revision.pk)
     if revision.fingerprint == post.head_revision.fingerprint:
-        raise Refused(f"The working copy is the text of {revision.version} already.")
+        raise Refused(f"The working copy is already the same as {revision.version}.")
     approval = active_approval(revision)
     if obstacles := rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback):
         raise Refused(*obstacles)
@@ -39,7 +39,7 @@ def restore_revision(revision, *, by, why="", despite_rollback=False, expected_h
         )
     except RecordRefused as refusal:
         raise Refused(
-            f"{revision.version} is older than today's rules for records: {refusal} Copy what you need by hand."
+            f"{revision.version} does not meet today's rules for records: {refusal} Copy what you need by hand."
         ) from None
     if restored.status == Revision.Status.APPROVED:
         return restored

@@ -68,15 +68,15 @@ def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="",
     revision = post.head_revision
     obstacles = []
     if not can_be_decided(post):
-        state = revision.get_status_display().lower()
-        advice = "" if revision.status == Revision.Status.APPROVED else "; submit it again or change the text first"
-        obstacles.append(f"{revision.version} is {state} already{advice}.")
+        state = revision.status_words
+        advice = "" if revision.status == Revision.Status.APPROVED else "; submit it again or change the post first"
+        obstacles.append(f"{revision.version} is already {state}{advice}.")
     elif is_bulk and not may_step(revision, "approve"):
-        obstacles.append(f"{revision.version} is live; only a decision about it alone confirms it.")
+        obstacles.append(f"{revision.version} is live. Only an individual decision can confirm it.")
     if release and post.withdrawn_at:
         obstacles.append("The post is withdrawn. Approve it for a later release; that release ends the withdrawal.")
     if is_bulk and post.held:
-        obstacles.append("The post came held back (a draft or private); decide about it alone.")
+        obstacles.append("The post was imported held back (a draft or private). Decide about it individually.")
     if is_bulk and not obstacles and post.is_listable:
         obstacles.append(WOULD_CLOSE)
     return obstacles + _text_obstacles(
@@ -99,7 +99,7 @@ def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, i
     # An approval in bulk claims nothing about the points of the checklist, and opens no index.
     unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
     if unticked and not is_bulk:
-        obstacles.append(f"{len(unticked)} of the checklist not ticked: " + "; ".join(unticked) + ".")
+        obstacles.append(f"{len(unticked)} of the checklist not confirmed: " + "; ".join(unticked) + ".")
     if by is not None:
         obstacles += own_text_obstacles(
             revision, eyes_on(post, revision), by=by, own_text_reason=own_text_reason, is_bulk=is_bulk
@@ -217,10 +217,10 @@ def decide(
 def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
     """Return everything that prevents a confirmation of the live text, whatever is proposed meanwhile."""
     if not post.is_live or post.live_approval_id is None:
-        return ["No approved text is live, so there is nothing to confirm."]
+        return ["No approved revision is live, so there is nothing to confirm."]
     obstacles = []
     if not asks_for_confirmation(post):
-        obstacles.append(f"{post.live_revision.version} is approved already and nothing is open about it.")
+        obstacles.append(f"{post.live_revision.version} is already approved, and nothing about it needs confirmation.")
     return obstacles + _text_obstacles(
         post, post.live_revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason
     )
@@ -305,9 +305,9 @@ def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spen
     """Request changes or reject: readers' pages stay as they are."""
     revision = post.head_revision
     if repeats_live(post):
-        raise Refused(f"{revision.version} is what readers see. Roll back or withdraw instead.")
+        raise Refused(f"Readers see {revision.version}. Roll back or withdraw it instead.")
     if not may_step(revision, STEPS[outcome]):
-        raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
+        raise Refused(f"{revision.version} is already {revision.status_words}.")
     if not (reason_code or comment):
         raise Refused("Say why: choose a reason or write a comment.")
     review = _note_review(
@@ -365,7 +365,7 @@ def _note_review(
 def _choices(outcome, reason_code):
     """Return (Outcome, reason code) as the model has them; Refused for anything else."""
     if outcome not in Review.CHOICES:
-        raise Refused("Choose what you decide: approved, changes_requested or rejected.")
+        raise Refused("Choose a decision: approved, changes_requested or rejected.")
     if reason_code not in Review.ReasonCode.values:
         raise Refused("Choose a reason from the list.")
     return Review.Outcome(outcome), reason_code

@@ -32,11 +32,12 @@ def rolled_back_warning(revision, approval):
     if (batch := rolled_back_import(revision, approval)) is None:
         return ""
     return (
-        f"Import {batch.pk}, which brought {revision.version}, was rolled back, and nobody has decided about it since."
+        f"Import {batch.pk}, which brought {revision.version}, was rolled back. Nobody has decided about this "
+        f"revision since then."
     )
 
 
 def rolled_back_obstacles(revision, approval, *, despite_rollback):
     """Return why an action that brings `revision` back is refused: the roll-back was not confirmed."""
     warning = "" if despite_rollback else rolled_back_warning(revision, approval)
-    return [f"{warning} Confirm that you want this text."] if warning else []
+    return [f"{warning} Confirm that you want this revision."] if warning else []

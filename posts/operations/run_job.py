@@ -25,7 +25,7 @@ def run_job(name, *, by):
         return _start(definition, key=PERIODIC, arguments={}, by=by)
     newest = JobRun.objects.select_related("task").filter(job_name=name).first()
     if newest is None:
-        raise Refused(f"“{name}” has never run, so there is nothing to repeat.")
+        raise Refused(f"“{name}” has never run. There is nothing to repeat.")
     return repeat_run(newest, by=by)
 
 
@@ -35,14 +35,14 @@ def repeat_run(run, *, by):
     require(by, "run_job")
     definition = definition_of(run.task.task_path)
     if definition is None:
-        raise Refused(f"This version of the site has no job “{run.job_name}” any more.")
+        raise Refused(f"This version of the site no longer has a job “{run.job_name}”.")
     return _start(definition, key=run.key or f"again {run.pk}", arguments=run.arguments, by=by)
 
 
 def _start(definition, *, key, arguments, by):
     run = enqueue_once(definition.task, key=key, by=by, **arguments)
     if run.state == "running":
-        raise Refused(f"“{definition.name}” runs already.")
+        raise Refused(f"“{definition.name}” is already running.")
     DBTaskResult.objects.filter(pk=run.pk, status=TaskResultStatus.READY).update(run_after=get_date_max())
     note_audit("job started", post=None, by=by, detail=f"{definition.name} ({run.pk})")
     return run

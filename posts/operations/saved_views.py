@@ -13,11 +13,11 @@ def save_view(name, view, *, by):
     if not name:
         raise Refused("Give the view a name.")
     if not view.query():
-        raise Refused("Choose a filter first; everything that waits has its own place.")
+        raise Refused("Choose a filter first. The whole queue already has a view.")
     try:
         with transaction.atomic():
             if not by.saved_views.filter(name=name).exists() and by.saved_views.count() >= MOST_VIEWS:
-                raise Refused(f"You have {MOST_VIEWS} views. Forget one first.")
+                raise Refused(f"You have {MOST_VIEWS} saved views. Delete one first.")
             saved, _ = SavedView.objects.update_or_create(owner=by, name=name, defaults={"query": view.query()})
     except IntegrityError:
         raise Refused("This name was just taken. Choose another.") from None

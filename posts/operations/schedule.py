@@ -27,9 +27,9 @@ def moment_in_zone(day, time, zone):
         moment = datetime.datetime.combine(day, time, tzinfo=ZoneInfo(zone))
         there_and_back = moment.astimezone(datetime.UTC).astimezone(moment.tzinfo)
     except (KeyError, ValueError, OSError):
-        raise Refused(f"“{zone}” is no time zone that this site knows.") from None
+        raise Refused(f"“{zone}” is not a known time zone.") from None
     except OverflowError:
-        raise Refused("This day is out of reach. Choose another.") from None
+        raise Refused("This date is out of range. Choose another.") from None
     if there_and_back.replace(tzinfo=None) != moment.replace(tzinfo=None):
         raise Refused(f"On {day:%d %b %Y} the clocks of {zone} skip {time:%H:%M}. Choose another time.")
     return moment
@@ -64,20 +64,20 @@ def schedule_release(
     post = locked(post)
     obstacles = []
     if due_at <= now:
-        obstacles.append("This moment has passed. Choose a later one.")
+        obstacles.append("This time has passed. Choose a later one.")
     if (waiting := post.scheduled_releases.filter(kind=kind, state=WAITING).first()) is not None:
-        obstacles.append(f"“{waiting}” is planned already. Cancel it first.")
+        obstacles.append(f"“{waiting}” is already planned. Cancel it first.")
     if kind == ScheduledRelease.Kind.RELEASE:
         obstacles += release_obstacles(post, revision)
         approval = active_approval(revision)
         obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
         if post.withdrawn_at and not ends_withdrawal:
-            obstacles.append("The post is withdrawn. Say that the release ends the withdrawal.")
+            obstacles.append("The post is withdrawn. Confirm that the release ends the withdrawal.")
     elif page_state(post) == WITHDRAWN and not post.scheduled_releases.filter(state=WAITING).exists():
-        obstacles.append("The post is withdrawn already.")
+        obstacles.append("The post is already withdrawn.")
     first = post.scheduled_releases.filter(state=WAITING, kind=ScheduledRelease.Kind.RELEASE).first()
     if kind == ScheduledRelease.Kind.WITHDRAW and first is not None and due_at <= first.due_at:
-        obstacles.append(f"“{first}” comes after that. Choose a later moment.")
+        obstacles.append(f"“{first}” is planned after that. Choose a later time.")
     if obstacles:
         raise Refused(*obstacles)
     plan = ScheduledRelease.objects.create(
@@ -166,7 +166,7 @@ def _do(plan, post):
     if not plan.made_by.is_active:
         raise NotAllowed(f"The account of {plan.made_by}, who planned this, is closed.")
     if not plan.made_by.has_perm(f"posts.{RIGHTS[plan.kind]}"):
-        raise NotAllowed(f"{plan.made_by}, who planned this, lacks the right “{RIGHTS[plan.kind]}” by now.")
+        raise NotAllowed(f"{plan.made_by}, who planned this, no longer has the right “{RIGHTS[plan.kind]}”.")
     if plan.kind == ScheduledRelease.Kind.WITHDRAW:
         return withdraw_post(post, by=plan.made_by, why=plan.why or f"Planned for {plan.moment}.")
     since = post.releases.filter(pk__gt=plan.after_id or 0)
@@ -175,7 +175,7 @@ def _do(plan, post):
     # Counts even if it was rolled back again: whoever planned this did not know of it.
     newer = since.filter(kind=Release.Kind.RELEASED, revision__number__gt=plan.revision.number)
     if (overtaking := newer.select_related("revision").first()) is not None:
-        raise Refused(f"Overtaken: {overtaking.revision.version} was released after this was planned.")
+        raise Refused(f"Superseded: {overtaking.revision.version} was released after this was planned.")
     return release_revision(
         plan.revision,
         by=plan.made_by,

@@ -57,7 +57,7 @@ def may_step(revision, step):
 def take_step(revision, step):
     """Set and save the status that `step` leads to; raise Refused if the table has no such step."""
     if not may_step(revision, step):
-        raise Refused(f"{revision.version} is {revision.get_status_display().lower()} already.")
+        raise Refused(f"{revision.version} is already {revision.status_words}.")
     revision.status = TEXT_STEPS[step][revision.status]
     revision.save(update_fields=["status"])
 
@@ -77,7 +77,7 @@ def page_state(post):
 def settle(plan, step, *, at, by=None, refusal="", release=None):
     """End a waiting, locked ScheduledRelease by `step`; raise Refused if it has already ended."""
     if plan.state not in PLAN_STEPS[step]:
-        raise Refused(f"This plan is {plan.get_state_display().lower()} already.")
+        raise Refused(f"This plan is already {plan.get_state_display().lower()}.")
     plan.state = PLAN_STEPS[step][plan.state]
     plan.settled_at, plan.settled_by, plan.refusal, plan.release = at, by, refusal, release
     plan.save(update_fields=["state", "settled_at", "settled_by", "refusal", "release"])

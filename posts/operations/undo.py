@@ -65,24 +65,24 @@ def undo_ends_at(review):
 def undo_obstacles(review, post, *, now=None):
     """Return in words everything that prevents undoing `review` of `post`; empty if nothing does."""
     if review.undone_at:
-        return ["The decision is taken back already."]
+        return ["The decision has already been undone."]
     if not review.way_back:
         return ["This decision was made before undo existed. Make a new decision."]
     version, after = review.revision.version, _MISSING | review.way_back["after"]
     obstacles = []
     if (now or timezone.now()) >= undo_ends_at(review):
-        obstacles.append("Ten minutes have passed. Roll back, or decide anew.")
+        obstacles.append("Ten minutes have passed. Roll back or make a new decision.")
     if review.outcome == Review.Outcome.APPROVED and review.revoked_at:
-        obstacles.append(f"The approval of {version} is revoked already.")
+        obstacles.append(f"The approval of {version} has already been revoked.")
     if Review.objects.filter(revision__post=post.pk, pk__gt=review.pk, undone_at=None).exists():
-        obstacles.append("Somebody decided about this post since.")
+        obstacles.append("Somebody has decided about this post since then.")
     if post.head_revision_id != after["head_revision_id"]:
-        obstacles.append(f"{post.head_revision.version} was saved since.")
+        obstacles.append(f"{post.head_revision.version} has been saved since then.")
     elif post.head_revision.status != after["head_status"] or post.awaits_review != after["awaits_review"]:
-        obstacles.append(f"{post.head_revision.version} is {post.head_revision.get_status_display().lower()} by now.")
+        obstacles.append(f"{post.head_revision.version} is now {post.head_revision.status_words}.")
     now_stands = {name: value for name, value in state_of(post).items() if name not in _ELSEWHERE}
     if any(now_stands[name] != after[name] for name in now_stands if not name.startswith("head_")):
-        obstacles.append("What readers see was changed since.")
+        obstacles.append("What readers see has changed since then.")
     plans = post.scheduled_releases.filter(state="waiting", revision=review.revision_id)
     if plans.filter(made_at__gte=review.created_at).exists():
         obstacles.append(f"A release of {version} is planned. Cancel it first.")
@@ -119,7 +119,7 @@ def undo_decision(review, *, by, despite_rollback=False, now=None):
     post = locked(Review.objects.select_related("revision__post").get(pk=review.pk).revision.post)
     review = Review.objects.select_related("revision").get(pk=review.pk)
     if review.reviewer_id != by.pk:
-        raise NotAllowed(f"{review.reviewer} decided that. Only who decided can take it back.")
+        raise NotAllowed(f"{review.reviewer} made this decision. Nobody else can undo it.")
     if obstacles := undo_obstacles(review, post, now=now):
         raise Refused(*obstacles)
     if obstacles := rolled_back_obstacles(*text_before(review), despite_rollback=despite_rollback):
@@ -127,7 +127,7 @@ def undo_decision(review, *, by, despite_rollback=False, now=None):
     before, after = _MISSING | review.way_back["before"], review.way_back["after"]
     released = before["release"] != after["release"]
     if released and page_state(post) not in PAGE_STEPS[_page_step(before)]:
-        raise Refused(f"The page is {page_state(post)}; no release can be taken back.")
+        raise Refused(f"The page is {page_state(post)}; no release can be undone.")
     review.undone_at, review.undone_by = now, by
     if review.outcome == Review.Outcome.APPROVED:
         review.revoked_at, review.revoked_by = now, by
@@ -189,5 +189,5 @@ def _note_return(post, *, left, by):
         before=left,
         owner=by,
         made_by=by,
-        why="The approval was taken back.",
+        why="The approval was undone.",
     )

@@ -15,7 +15,7 @@ class ClaimedByAnother(Refused):
     def __init__(self, holder, until):
         self.holder, self.until = holder, until
         at = timezone.localtime(until)
-        super().__init__(f"{holder.get_short_name() or holder.get_username()} holds this until {at:%H:%M}.")
+        super().__init__(f"{holder.get_short_name() or holder.get_username()} has claimed this until {at:%H:%M}.")
 
 
 def claimed_by_another(entry, *, by, now=None):

@@ -18,10 +18,10 @@ MAX_ID = 2**63 - 1
 MAX_DAYS = 10_000
 
 STATES = {
-    "new": ("New text", Q(live_version="")),
-    "change": ("Changes a live text", ~Q(live_version="")),
-    "back": ("Back after edits", Q(is_back=True)),
-    "imported": ("Came by import", Q(status=Revision.Status.DRAFTED)),
+    "new": ("New post", Q(live_version="")),
+    "change": ("Changes a live post", ~Q(live_version="")),
+    "back": ("Resubmitted after changes", Q(is_back=True)),
+    "imported": ("Imported", Q(status=Revision.Status.DRAFTED)),
     "submitted": ("Submitted by a person", Q(status=Revision.Status.IN_REVIEW)),
 }
 

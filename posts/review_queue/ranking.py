@@ -108,7 +108,9 @@ def reasons_of(facts):
         similarity, twin = facts.twin
         share = max(0.0, (similarity - MIN_SIMILARITY) / (1 - MIN_SIMILARITY))
         points = round(weights.TWIN_LEAST + (weights.TWIN_MOST - weights.TWIN_LEAST) * share)
-        found.append({"code": weights.TWIN, "points": points, "detail": f"{similarity:.2f}", "post": twin})
+        found.append(
+            {"code": weights.TWIN, "points": points, "detail": f"{round(similarity * 100)} % the same", "post": twin}
+        )
     if facts.checks:
         for code, column in [
             (weights.CHECK, "stops"),
@@ -127,12 +129,12 @@ def reasons_of(facts):
 
 
 def _unknown_origin(post):
-    missing = [] if post["generator"] else ["no generator named"]
+    missing = [] if post["generator"] else ["no generator"]
     claimed = post["claimed_hash"].lower()
     if not claimed:
         missing.append("no hash")
     elif len(claimed) < HASH_DIGITS or not post["import_fingerprint"].startswith(claimed):
-        missing.append("the hash is not that of the text")
+        missing.append("the hash does not match the text")
     return ", ".join(missing)
 
 

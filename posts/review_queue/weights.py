@@ -42,45 +42,47 @@ TWIN_LEAST, TWIN_MOST = 30, 60
 WEIGHTS = {
     weight.code: weight
     for weight in (
-        Weight(SOURCE, "Source asks for a person", 50, 50, "", "The record itself says that somebody should look."),
-        Weight(FLAG, "Flagged", 50, 50, "", "A person or a check flagged it, and nobody has answered."),
+        Weight(SOURCE, "Source asks for human review", 50, 50, "", "The record itself asks for human review."),
+        Weight(FLAG, "Flagged", 50, 50, "", "A person or a check flagged it, and the flag is open."),
         Weight(
             ORIGIN,
             "Hash or generator unknown",
             40,
             40,
             "",
-            "The import names no generator, or its hash is missing or not that of the text.",
+            "The import names no generator, or its hash is missing or does not match the text.",
         ),
         Weight(
             TWIN,
-            "Repeats another post",
+            "Near-duplicate",
             TWIN_MOST,
             TWIN_MOST,
             "",
-            f"{TWIN_LEAST} where four fifths of the text stand in another post, {TWIN_MOST} where all of it does.",
+            f"{TWIN_LEAST} if four fifths of the text appear in another post, {TWIN_MOST} if all of it does.",
             least=TWIN_LEAST,
         ),
-        Weight(CHECK, "Required check fails", 20, 80, "each", "An approval is refused while it fails."),
-        Weight(CODE, "Code does not parse", 15, 45, "each", "A block of code that its own language refuses."),
+        Weight(CHECK, "Required check fails", 20, 80, "each", "The post can't be approved while the check fails."),
+        Weight(CODE, "Code does not parse", 15, 45, "each", "A code block is not valid in its language."),
         Weight(
             CLAIMS,
             "Claims contradict the text",
             15,
             45,
             "each",
-            "What the record says of the text, and it does not hold.",
+            "The record says something about the text that is not true.",
         ),
-        Weight(IMAGES, "Image without source or licence", 10, 40, "each", "Nobody can say whether it may be shown."),
-        Weight(REPORTS, "Reader report", 15, 60, "each", "A reader wrote that something is wrong."),
+        Weight(
+            IMAGES, "Image without source or licence", 10, 40, "each", "It is not known whether the image may be shown."
+        ),
+        Weight(REPORTS, "Reader report", 15, 60, "each", "A reader reported a problem."),
         Weight(
             GENERATOR,
-            "Generator turned down often",
+            "Generator often rejected",
             1,
             100,
             "for each percent",
-            "In the last 90 days people rejected posts of this generator, or asked for edits, clearly more often than "
-            "for other posts. The points say by how many percent. Both sides need eight decisions or more.",
+            "In the last 90 days reviewers rejected posts of this generator, or requested changes, clearly more often "
+            "than for other posts. The points are the difference in percent. Both sides need eight decisions or more.",
         ),
         Weight(
             CHANGED,
@@ -88,7 +90,7 @@ WEIGHTS = {
             40,
             40,
             "",
-            "Readers see an approved text, and this one would replace it.",
+            "Readers see an approved revision, and this one would replace it.",
         ),
         Weight(
             PART,
@@ -96,8 +98,8 @@ WEIGHTS = {
             30,
             30,
             "",
-            "A reviewer who wrote part of it has approved it; somebody else has to decide about their changes.",
+            "A reviewer who wrote part of it has approved it. Another reviewer must decide about their changes.",
         ),
-        Weight(WAITING, "Waiting", 1, 30, "a day", "So that nothing waits for ever."),
+        Weight(WAITING, "Waiting", 1, 30, "a day", "Every post moves up in time, so that none waits for ever."),
     )
 }

@@ -82,7 +82,7 @@ if (screenRoot) {
   if (spent) {
     const tell = () => {
       const seconds = Math.max(0, Math.round(Date.now() / 1000 - Number(spent.dataset.spent)));
-      spent.textContent = seconds < 60 ? `Time on this revision: ${seconds} s` : `Time on this revision: ${Math.floor(seconds / 60)} min`;
+      spent.textContent = seconds < 60 ? `${seconds} s on this revision` : `${Math.floor(seconds / 60)} min on this revision`;
     };
     tell();
     setInterval(tell, 10_000);

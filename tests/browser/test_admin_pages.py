@@ -143,7 +143,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     reading.page.focus("text='Approve 1.0.1'")
     with reading.next_page():
         reading.page.keyboard.press("Enter")
-    assert "1 of the checklist not ticked: Run it." in messages(reading)
+    assert "1 of the checklist not confirmed: Run it." in messages(reading)
     reading.page.focus("input[name=ticks]")
     reading.page.keyboard.press("Space")
     reading.page.focus("text='Approve 1.0.1'")

@@ -76,10 +76,10 @@ def test_undo_by_key_and_no_keys_for_who_switched_them_off(browser_page, reviewe
     page = watched.page
     with watched.next_page():
         page.keyboard.press("u")
-    page.get_by_text("waits for a person again").wait_for()
+    page.get_by_text("is pending review again").wait_for()
     assert Post.objects.get(pk=waiting[1].pk).awaits_review
     watched.open("/admin/queue/keys/")
-    watched.follow(page.get_by_role("button", name="Switch them off"))
+    watched.follow(page.get_by_role("button", name="Turn shortcuts off"))
     watched.open(QUEUE)
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement === document.body")
@@ -92,7 +92,7 @@ def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
     watched.open(QUEUE)
     page = watched.page
     watched.follow(page.locator(".queue-row", has_text="Risky").get_by_role("button", name="Claim"))
-    assert "You hold it" in page.locator(".queue-row", has_text="Risky").inner_text()
+    assert "Claimed by you" in page.locator(".queue-row", has_text="Risky").inner_text()
     assert QueueEntry.objects.get(pk=waiting[0].pk).held_by == reviewer
     page.get_by_label("Stack").select_option("Rust")
     watched.follow(page.get_by_role("button", name="Show"))
@@ -101,13 +101,13 @@ def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
     page.locator(".queue-row", has_text="Number 1").get_by_role("checkbox").check()
     page.locator(".queue-row", has_text="Number 2").get_by_role("checkbox").check()
     watched.follow(page.get_by_role("button", name="Reject…"))
-    assert "Reject: 2 chosen, 2 will be done, 0 refused" in page.locator("h1").inner_text()
+    assert "Reject 2 posts?" in page.locator("h1").inner_text()
     page.get_by_label("Reason").select_option("repeats")
     watched.follow(page.get_by_role("button", name="Reject: 2 posts"))
     assert "Reject: 2 done, 0 refused" in page.locator("h1").inner_text()
     assert Post.objects.filter(head_revision__status="rejected").count() == 2
     watched.open("/admin/")
-    assert "3 texts wait for a person." in page.locator("h1").inner_text()
+    assert "3 posts are pending review." in page.locator("h1").inner_text()
     assert watched.complaints == []
 
 

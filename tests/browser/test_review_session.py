@@ -110,7 +110,7 @@ class ByMouse:
 
     def reject(self):
         self._open("reject")
-        self.page.locator("#panel-reject").get_by_label("Repeats another post").check()
+        self.page.locator("#panel-reject").get_by_label("Near-duplicate").check()
         self._next("^Reject Ctrl|^Reject$")
 
     def flag(self):
@@ -257,7 +257,7 @@ def test_keys_are_switched_off_for_an_account_and_on_again(browser_page):
     page = opened(browser_page, post, by=reviewer)
     page.keyboard.press("?")
     with page.expect_navigation():
-        page.get_by_role("button", name="Switch the keys off").click()
+        page.get_by_role("button", name="Turn shortcuts off").click()
     page.wait_for_selector("[data-awake]")
     for key in ("1", "e", "j"):
         page.keyboard.press(key)
@@ -265,7 +265,7 @@ def test_keys_are_switched_off_for_an_account_and_on_again(browser_page):
     assert f"/review/{post.pk}/" in page.url
     page.locator("#panel-keys > summary").click()
     with page.expect_navigation():
-        page.get_by_role("button", name="Switch the keys on").click()
+        page.get_by_role("button", name="Turn shortcuts on").click()
     page.wait_for_selector("[data-awake]")
     page.keyboard.press("1")
     assert page.locator("[name=ticks]:checked").count() == 1
@@ -276,14 +276,14 @@ def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
     post = Post.objects.get()
     page = opened(browser_page, post)
     bar = page.locator("#review-state")
-    assert "Approval is not possible yet: 2 of 2 points open" in bar.inner_text()
+    assert "You can’t approve yet: 2 of 2 checklist items open" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") == "true"
     page.keyboard.press("a")
     assert page.evaluate("document.activeElement.value") == POINTS[0]
     page.keyboard.press("1")
     assert "1 of 2 points open" in bar.inner_text()
     page.keyboard.press("2")
-    assert "Ready. Approving puts 1.0.0 before readers now" in bar.inner_text()
+    assert "Ready. If you approve, readers see 1.0.0 at once" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") is None
     assert not Review.objects.exists()
 
@@ -351,7 +351,7 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
         page.frame_locator("#preview").locator("h1").first.wait_for()
         seen.append(name)
     assert seen == [
-        "Changes marked",
+        "Changes highlighted",
         "As readers will see it",
         "Live now",
         "Side by side",
@@ -385,11 +385,11 @@ def states():
     record_revision(own, {**own.working_record(), "summary": "Mine."}, by=reviewer)
     decide_on(decided, reviewer)
     return reviewer, {
-        "new": (new, "nothing to compare with"),
-        "changed": (changed, "against live"),
-        "held": (held, "holds this until"),
-        "own": (own, "Somebody else must approve it"),
-        "decided": (decided, "Nothing is to be decided"),
+        "new": (new, "nothing to compare"),
+        "changed": (changed, "compared with live"),
+        "held": (held, "has claimed this until"),
+        "own": (own, "Another reviewer must approve it"),
+        "decided": (decided, "No decision is needed"),
     }
 
 

@@ -171,7 +171,9 @@ def site_statuses(person, now):
         if workers := living_workers():
             seen = timezone.localtime(max(worker.seen_at for worker in workers))
             statuses.append(
-                SiteStatus("fine", "Workers answer", f"{len(workers)}, last sign of life {seen:%H:%M:%S}", jobs)
+                SiteStatus(
+                    "fine", "Background workers are running", f"{len(workers)}, last heartbeat {seen:%H:%M:%S}", jobs
+                )
             )
         else:
             statuses.append(SiteStatus("stops", "No background worker is running", "Jobs are not processed.", jobs))
@@ -185,6 +187,6 @@ def site_statuses(person, now):
         for plan in refused.select_related("post")[:3]
     ]
     if not settings.INDEXING:
-        statuses.append(SiteStatus("warns", "Search engines: closed", "The whole site is switched off for them."))
+        statuses.append(SiteStatus("warns", "The site is closed to search engines", "The setting INDEXING is off."))
     order = ["stops", "warns", "fine"]
     return sorted(statuses, key=lambda status: order.index(status.kind))

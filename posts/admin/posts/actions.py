@@ -69,7 +69,7 @@ def _decide(request, post, panel):
     data = form.cleaned_data
     outcome = request.POST.get("outcome", "")
     if outcome not in (*Review.CHOICES, APPROVE_LATER):
-        raise Refused("Choose what you decide.")
+        raise Refused("Choose a decision.")
     review = decide(
         post,
         by=request.user,
@@ -102,7 +102,7 @@ def _flag(request, post, panel):
     if not form.is_valid():
         raise Refused("Say what a person should look at.")
     flag_post(post, by=request.user, note=form.cleaned_data["note"])
-    return "Flagged. Search engines stay away until a person answers."
+    return "Flagged. The post is closed to search engines until a person answers the flag."
 
 
 def _clear_flag(request, post, panel):

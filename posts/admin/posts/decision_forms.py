@@ -38,7 +38,7 @@ class DecisionForm(forms.Form):
 class FlagForm(forms.Form):
     """Why somebody should look at the post."""
 
-    note = forms.CharField(max_length=500, widget=_area(2), label="What should a person look at?")
+    note = forms.CharField(max_length=500, widget=_area(2), label="What should the reviewer check?")
 
 
 class AddressForm(forms.Form):

@@ -134,7 +134,7 @@ def preview_view(request, pk, site):
     """Show one text as readers would see it, for a sandboxed frame or as a page."""
     revision = Revision.objects.filter(pk=pk).first() if pk <= 2**63 - 1 else None
     if revision is None:
-        raise Http404("No text has this number.")
+        raise Http404("No revision has this number.")
     context = article_context(_post(revision.post_id, about=revision.fingerprint), revision, is_preview=True)
     response = TemplateResponse(request, "posts/detail.html", context)
     response.page_kind = "preview"

@@ -27,7 +27,7 @@ class FlagReasonForm(forms.Form):
         choices=[(reason.value, reason.label) for reason in ReviewFlag.BY_PEOPLE], required=False
     )
     note = forms.CharField(
-        label="What should a person look at?", required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label="What should the reviewer check?", required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
 
 

@@ -47,5 +47,5 @@ def _decided(model_admin, request):
             words = f"{titles.get(outcome.post_id, outcome.post_id)}: {' '.join(outcome.obstacles)}"
             model_admin.message_user(request, words, messages.WARNING)
     count = sum(outcome.review is not None for outcome in outcomes)
-    model_admin.message_user(request, f"Approved in bulk: {count}. Search engines stay away from them.")
+    model_admin.message_user(request, f"Approved in bulk: {count}. They stay closed to search engines.")
     return HttpResponseRedirect(reverse("admin:posts_post_changelist"))

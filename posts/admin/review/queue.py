@@ -45,13 +45,13 @@ BULK_ROWS = 200
 DAYS = (1, 3, 6, 14, 30)
 LONG_WAIT = 14
 VIEWS = (
-    ("All waiting", QueueView()),
+    ("All pending", QueueView()),
     ("Assigned to me", QueueView(whose="me")),
     (f"Waiting {LONG_WAIT} days", QueueView(days=LONG_WAIT)),
     ("Reader reports", QueueView(reason=weights.REPORTS)),
     ("Changed since approval", QueueView(reason=weights.CHANGED)),
     ("Second decision missing", QueueView(reason=weights.PART)),
-    ("Look-alikes", QueueView(reason=weights.TWIN)),
+    ("Near-duplicates", QueueView(reason=weights.TWIN)),
     ("Unknown origin", QueueView(reason=weights.ORIGIN)),
 )
 WHOSE = (("me", "Mine"), ("nobody", "Unassigned"), ("held", "Being reviewed"))
@@ -187,7 +187,7 @@ class QueuePage(DeskView):
             ("generator", "Generator", sorted(figures[GENERATORS])),
             ("batch", "Import", sorted(figures[BATCHES], key=lambda choice: -int(choice[0]))),
             ("days", "Waiting", [(str(days), f"{days} day{'s' if days > 1 else ''} or more") for days in DAYS]),
-            ("whose", "Whose", [*WHOSE, *people]),
+            ("whose", "Reviewer", [*WHOSE, *people]),
         ]
         filters = []
         for name, label, options in choices:
@@ -213,7 +213,7 @@ class RiskScorePage(DeskView):
     """The table of weights, from the code that ranks."""
 
     http_method_names = ["get", "head"]
-    title = "What the points mean"
+    title = "How the risk score works"
 
     def get(self, request):
         return self.page("risk_score", weights=[WEIGHTS[code] for code in weights.CODES])
@@ -236,7 +236,7 @@ class Claim(DeskView):
             else:
                 entry = claim_post(post, by=request.user, take_over=act == "take-over")
                 until = timezone.localtime(entry.held_until)
-                self.say(f"You hold “{entry.post.title}” until {until:%H:%M}.")
+                self.say(f"You have claimed “{entry.post.title}” until {until:%H:%M}.")
         except Refused as refusal:
             self.say(str(refusal), messages.WARNING)
         return self.back()
@@ -264,7 +264,7 @@ class KeysPage(DeskView):
     """What each key does, and the switch that is stored with the account."""
 
     http_method_names = ["get", "head", "post"]
-    title = "Keys"
+    title = "Keyboard shortcuts"
 
     def get(self, request):
         return self.page("keys", keys_on=keys_are_on(request.user))
@@ -272,7 +272,9 @@ class KeysPage(DeskView):
     def post(self, request):
         off = request.POST.get("keys") == "off"
         switch_keys(by=request.user, off=off)
-        self.say("Single keys do nothing for you now." if off else "Single keys are on for you.")
+        self.say(
+            "Keyboard shortcuts are off for your account." if off else "Keyboard shortcuts are on for your account."
+        )
         return HttpResponseRedirect(reverse("admin:queue_keys"))
 
 
@@ -288,7 +290,7 @@ class Undo(DeskView):
             raise Http404("No decision has this number.")
         try:
             undone = undo_decision(decision, by=request.user, despite_rollback="despite_rollback" in request.POST)
-            self.say(f"Taken back: {undone.revision.version} waits for a person again.")
+            self.say(f"Undone: {undone.revision.version} is pending review again.")
         except Refused as refusal:
             self.say(str(refusal), messages.WARNING)
         if request.POST.get("to") == "desk":
@@ -299,7 +301,7 @@ class Undo(DeskView):
 # The order of the buttons is the same everywhere.
 ACTIONS = {
     BulkRun.Act.APPROVE: "Approve…",
-    BulkRun.Act.EDITS: "Ask for edits…",
+    BulkRun.Act.EDITS: "Request changes…",
     BulkRun.Act.REJECT: "Reject…",
     BulkRun.Act.FLAG: "Flag…",
     BulkRun.Act.ASSIGN: "Assign…",
@@ -354,7 +356,7 @@ class BulkForm(forms.Form):
         super().__init__(*args, **options)
         self.fields["assignee"].queryset = reviewers()
         if act == BulkRun.Act.FLAG:
-            self.fields["comment"].label = "What should a person look at?"
+            self.fields["comment"].label = "What should the reviewer check?"
         for name in set(self.fields) - set(self.TAKES[act]):
             del self.fields[name]
 
@@ -399,7 +401,7 @@ class BulkPage(DeskView):
     def _run(self, run_id):
         run = BulkRun.objects.select_related("made_by", "assignee").filter(pk=run_id).first()
         if run is None:
-            raise Http404("No bulk act has this number.")
+            raise Http404("No bulk action has this number.")
         return run
 
     def _shown(self, run, form=None, status=200):
@@ -410,11 +412,11 @@ class BulkPage(DeskView):
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
             "outcome", "said", "fingerprint", "post__title")[: BULK_ROWS + 1])  # fmt: skip
         _say_what_rows_are(rows)
-        self.title = f"{run.get_act_display()}: {sum(count.values()):,} posts"
+        self.title = run.title(sum(count.values()))
         response = self.page(
             "bulk",
             run=run,
-            verb=run.get_act_display(),
+            button=run.title(count[BulkRow.Outcome.PASSES]),
             total=sum(count.values()),
             passes=count[BulkRow.Outcome.PASSES],
             will_refuse=count[BulkRow.Outcome.WILL_REFUSE],

@@ -233,7 +233,7 @@ class ReviewScreen(DeskReview):
         with suppress(Refused, PermissionDenied):
             claim_post(item.post, by=person)
         reasons = len(item.reasons) + bool(item.generator_points) + bool(item.age_points)
-        counts = f"{item.points} points, {reasons} reason{'' if reasons == 1 else 's'}"
+        counts = f"risk score {item.points}, {reasons} reason{'' if reasons == 1 else 's'}"
         return self.back(item.post, f"{said} Next: {item.post.title}, {counts}.")
 
     def decision(self, post, typed):
@@ -272,7 +272,7 @@ class ReviewScreen(DeskReview):
         # It may be somebody else's, or wait no longer; either way this person does not hold it.
         with suppress(Refused, PermissionDenied):
             unclaim(post, by=self.request.user)
-        return self.onward(place, "Skipped, nothing decided.")
+        return self.onward(place, "Skipped. Nothing was decided.")
 
     def stay(self, post, typed):
         """Show the screen again with what was typed; change nothing."""
@@ -280,27 +280,27 @@ class ReviewScreen(DeskReview):
 
     def claim(self, post, typed):
         claim_post(post, by=self.request.user)
-        return self.back(post, "You hold it.")
+        return self.back(post, "You have claimed this post.")
 
     def take_over(self, post, typed):
         claim_post(post, by=self.request.user, take_over=True)
-        return self.back(post, "You hold it now.")
+        return self.back(post, "You have taken over this post.")
 
     def unclaim(self, post, typed):
         unclaim(post, by=self.request.user)
-        return self.back(post, "Nobody is reviewing it now.")
+        return self.back(post, "You have unclaimed this post.")
 
     def flag(self, post, typed):
         flag_post(
             post, by=self.request.user, reason=typed["reason"] or ReviewFlag.Reason.STAFF, note=typed["note"].strip()
         )
-        said = "Flagged. Search engines stay away until a person answers."
+        said = "Flagged. The post is closed to search engines until a person answers the flag."
         return self.back(post, said, place=self.place_of(post))
 
     def keys(self, post, typed):
         off = self.request.POST["act"] == "keys_off"
         switch_keys(by=self.request.user, off=off)
-        return self.back(post, f"The keys are switched {'off' if off else 'on'} for your account.")
+        return self.back(post, f"Keyboard shortcuts are {'off' if off else 'on'} for your account.")
 
 
 ACTIONS = {
@@ -330,7 +330,7 @@ class ReviewUndo(DeskReview):
         number = number_in(request.POST.get("review", ""))
         review = Review.objects.select_related("revision__post").filter(pk=number).first() if number else None
         if review is None:
-            raise Http404("There is no such decision.")
+            raise Http404("No decision has this number.")
         post = review.revision.post
         try:
             undo_decision(review, by=request.user, despite_rollback="despite_rollback" in request.POST)
@@ -338,7 +338,7 @@ class ReviewUndo(DeskReview):
             for obstacle in refusal.obstacles:
                 messages.error(request, obstacle)
         else:
-            messages.success(request, f"Taken back: {review.revision.version} of {post.title} waits for you again.")
+            messages.success(request, f"Undone: {review.revision.version} of {post.title} is pending review again.")
         return HttpResponseRedirect(review_address(post.pk, view_in(request.POST)))
 
 
@@ -361,7 +361,7 @@ class SidesPage(FramedPage):
         post = find_post(post_id)
         pair = self._chosen(post, request.GET) if request.GET else default_pair(post)
         if pair is None:
-            raise Http404("This post has no two texts with these numbers.")
+            raise Http404("This post has no two revisions with these numbers.")
         return self.page("admin/review/sides.html", **comparison_context(post, *pair))
 
     def _chosen(self, post, parameters):
@@ -376,5 +376,5 @@ class SourcePage(FramedPage):
     def get(self, request, revision_id):
         revision = Revision.objects.filter(pk=number_in(revision_id)).first()
         if revision is None:
-            raise Http404("No text has this number.")
+            raise Http404("No revision has this number.")
         return self.page("admin/review/source.html", revision=revision, record=revision.snapshot)

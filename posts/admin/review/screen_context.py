@@ -121,7 +121,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
         "expected_result": typed.get("expected_result", settings.RELEASE_EXPECTED_RESULT),
         "rollback_note": typed.get("rollback_note", settings.RELEASE_ROLLBACK_NOTE),
         "keys_on": keys_are_on(by),
-        "says_edits": _says(post, flags, "goes back to the editors"),
+        "says_edits": _says(post, flags, "goes back to its editors"),
         "says_reject": _says(post, flags, "is rejected"),
         **neighbouring_items(post, view=view, place=place, by=by, now=now),
         **undo_context(by, now=now),
@@ -135,9 +135,9 @@ def _says(post, flags, what):
     elif post.visible_revision is None:
         readers = "readers see no page, as before"
     elif what == "is rejected":
-        readers = "readers see no page from then on"
+        readers = "readers will see no page"
     else:
-        readers = "readers go on seeing it, marked as not approved"
+        readers = "readers still see it, marked as not approved"
     count = len(flags)
     kept = f"; {count} flag{'s stay' if count > 1 else ' stays'} open" if flags else ""
     return f"{post.head_revision.version} {what}; {readers}{kept}."
@@ -171,7 +171,7 @@ def _preview(post):
         marked = reverse("admin:posts_post_marked", args=[post.pk]) + numbers
         sides = Tab("Side by side", reverse("admin:review_sides", args=[post.pk]) + numbers)
         compared = comparison_context(post, old, new)["comparison"]
-        tabs = [Tab("Changes marked", marked), *tabs[:-1], sides, tabs[-1]]
+        tabs = [Tab("Changes highlighted", marked), *tabs[:-1], sides, tabs[-1]]
         marks = compared.marks
         context |= {
             "comparison": compared,
@@ -297,10 +297,10 @@ def outcome_words(post, review):
         if post.live_revision_id != review.revision_id:
             return "Readers see it when it is released."
         if post.is_indexable:
-            return "Readers see it, search engines may index it."
-        return f"Readers see it; search engines stay away: {', '.join(post.index_obstacles)}."
+            return "Readers see it. Search engines may index it."
+        return f"Readers see it. It is closed to search engines: {', '.join(post.index_obstacles)}."
     if post.is_live:
         return f"Readers keep {post.live_revision.version}."
     if review.outcome == Review.Outcome.REJECTED:
-        return "Readers see no page." if post.visible_revision is None else "Readers see an unreviewed text."
+        return "Readers see no page." if post.visible_revision is None else "Readers see an unreviewed revision."
     return f"Readers see {version} marked as not approved." if post.visible_revision else "Readers see no page."

@@ -18,14 +18,14 @@ def review_state(post):
         return _approved_state(post)
     if head.status in Revision.UNDECIDED:
         if post.awaits_review and post.withdrawn_at:
-            return f"{head.version} waits for review. The page is withdrawn, so it is not in the queue."
+            return f"{head.version} is pending review. The page is withdrawn, so it is not in the queue."
         if post.awaits_review:
-            return f"{head.version} waits for review."
-        return f"{head.version} is a draft that nobody has submitted for review."
+            return f"{head.version} is pending review."
+        return f"{head.version} is a draft. Nobody has submitted it for review."
     return {
-        Revision.Status.CHANGES_REQUESTED: f"Edits are requested on {head.version}.",
+        Revision.Status.CHANGES_REQUESTED: f"Changes are requested on {head.version}.",
         Revision.Status.REJECTED: f"{head.version} is rejected.",
-    }.get(head.status, f"{head.version} is {head.get_status_display().lower()}.")
+    }.get(head.status, f"{head.version} is {head.status_words}.")
 
 
 def _approved_state(post):
@@ -35,7 +35,7 @@ def _approved_state(post):
     if not post.is_live or post.live_revision.fingerprint != head.fingerprint:
         return f"{head.version} is approved. It is not released."
     if asks_for_confirmation(post):
-        return f"{head.version} is approved. Readers see it. A decision about this text individually is missing."
+        return f"{head.version} is approved. Readers see it. It still needs an individual decision."
     return f"{head.version} is approved. Readers see it."
 
 
@@ -45,7 +45,7 @@ def nothing_to_release(post):
     if head.status != Revision.Status.APPROVED:
         return review_state(post)
     if post.is_live and post.live_revision.fingerprint == head.fingerprint:
-        return f"{head.version} is what readers see; nothing newer is approved."
+        return f"Readers see {head.version}. Nothing newer is approved."
     return f"The approval of {head.version} was revoked."
 
 
@@ -60,17 +60,17 @@ def approving_does(post, eyes, *, by, holds):
     """Return in a few sentences what an approval by `by` would do. holds: from holds_of()."""
     head = post.head_revision
     if weight_of(eyes, by=by) == PART:
-        return f"You wrote part of {head.version}: approving it is kept, and another person has to decide as well."
+        return f"You wrote part of {head.version}. Your approval is recorded, and another reviewer must decide too."
     confirms = repeats_live(post)
     subject = post.live_revision if confirms else head
     closed = post.import_switches(subject) + post.site_switches()
-    engines = f"Search engines stay away: {', '.join(closed)}." if closed else ""
+    engines = f"It stays closed to search engines: {', '.join(closed)}." if closed else ""
     if confirms:
-        return f"Approving confirms {head.version}, which readers see. {engines}".strip()
-    held = f" Its source holds it back ({', '.join(map(str, holds))}); approving ends that." if holds else ""
+        return f"If you approve, you confirm {head.version}, which readers see. {engines}".strip()
+    held = f" Its source holds it back ({', '.join(map(str, holds))}); approval ends that." if holds else ""
     if closed:
-        return f"Approving puts {head.version} before readers now. {engines}{held}"
-    return f"Approving puts {head.version} before readers now and opens it to search engines.{held}"
+        return f"If you approve, readers see {head.version} at once. {engines}{held}"
+    return f"If you approve, readers see {head.version} at once and search engines may index it.{held}"
 
 
 def closed_after(post, approval, *, keeps_hold=False):
