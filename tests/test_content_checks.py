@@ -5,9 +5,13 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -190,6 +194,11 @@ NASTY = {
     "yaml flow": "```yaml\n" + "- " * 20_000 + "\n```",
     "yaml aliases": "```yaml\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 900)) + "\n```",
     "toml keys": "```toml\n" + "".join(f"{'a.' * 100}b{n} = 1\n" for n in range(200)) + "\n```",
+    "empty lines of python": "```python\nx(\n" + "\n" * 90_000 + "```",
+    "spaces of json": "```json\n" + " " * 49_000 + "x\n```",
+    "a long key of toml": "```toml\n" + "a." * 24_000 + "a = 1\n```",
+    "many keys of a long table of toml": "```toml\n[" + "a." * 8_000 + "a]\n" + "b.c = 1\n" * 4_000 + "```",
+    "templates": "{{" * 50_000,
     "headings": "## a\n\n" * 150_000,
     "words": "word " * 200_000,
 }
@@ -199,6 +208,23 @@ NASTY = {
 def test_a_hostile_text_goes_through_all_checks(name):
     found = findings(SOUND | {"body": NASTY[name], "tools": [f"tool{n}" for n in range(2000)]})
     assert "claim-tools" in {finding.check for finding in found}
+
+
+def test_a_key_of_toml_that_its_parser_would_take_minutes_for_is_not_read():
+    _, unread = results(SOUND | {"body": NASTY["a long key of toml"]})
+    assert "1 of 1 code block not checked (toml: nested too deeply)." in {gap.message for gap in unread}
+
+
+@pytest.mark.parametrize("field", ["title", "summary"])
+def test_a_text_of_one_line_that_is_too_long_is_not_read_and_the_checks_of_residue_say_so(field):
+    long = SOUND | {field: "As an AI language model, I write. " + "{{" * 300_000}
+    found, unread = results(long)
+    assert not [finding for finding in found if finding.check.startswith("residue-")]
+    silent = {gap.check for gap in unread if gap.message == f"Not read: {field}. Too long or too complex."}
+    assert silent == {"residue-thoughts", "residue-chat", "residue-placeholder", "residue-citation", "residue-closing",
+                      "residue-markup"}  # fmt: skip
+    short = SOUND | {field: "As an AI language model, I write."}
+    assert "residue-chat" in {finding.check for finding in findings(short)}
 
 
 def test_every_check_is_documented_with_its_severity_and_no_other():
@@ -495,6 +521,94 @@ def test_a_check_that_fails_is_logged_and_takes_no_other_check_with_it(monkeypat
     assert results(SOUND) == sound
 
 
+def endless(text):
+    yield "The title is no question.", "/title"
+    while True:
+        try:
+            len(text.record)
+        except Exception:
+            break
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Give checks of EXTRA_CHECKS a moment only, and let none rest because of another test."""
+    monkeypatch.setattr("posts.content_checks.registry.SECONDS", 0.2)
+    monkeypatch.setattr("posts.content_checks.time_limit._overrun", {})
+
+
+@pytest.mark.parametrize("severity", ["stops", "advises"])
+@pytest.mark.parametrize("is_main", [True, False])
+def test_a_check_that_never_ends_is_given_up_on_any_thread(monkeypatch, impatient, caplog, severity, is_main):
+    record = SOUND | {"body": "Words.\n\n![](image:9)"}
+    others = results(record)
+    register(monkeypatch, severity, endless)
+    answers = []
+    asking = Thread(target=lambda: answers.append(results(record)))
+    asking.run() if is_main else asking.start()
+    if not is_main:
+        asking.join()
+    ((found, unread),) = answers
+    assert [finding for finding in found if finding.check != "own-rule"] == others[0] and others[0]
+    assert "The title is no question." in {finding.message for finding in found}
+    (gap,) = [gap for gap in unread if gap.check == "own-rule"]
+    assert gap.message.startswith("Not checked: the check took too long.") and gap.failed
+    assert ("can prevent an approval" in gap.message) is (severity == "stops")
+    assert caplog.messages == ["The check own-rule took too long and was left out."]
+
+
+def test_a_check_that_never_ends_leaves_no_thread_at_work(monkeypatch, impatient):
+    register(monkeypatch, "stops", endless)
+    results(SOUND)
+    for thread in enumerate_threads():
+        if thread.name == "check own-rule":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def test_a_check_that_waits_for_ever_is_begun_once_and_takes_the_time_of_no_other(monkeypatch, impatient):
+    begun, hurry = [], Event()
+
+    def waiting(text):
+        begun.append(text)
+        hurry.wait()
+        return []
+
+    register(monkeypatch, "stops", waiting)
+    monkeypatch.setattr("posts.content_checks.time_limit.REST_SECONDS", 0)
+    try:
+        first, second = results(SOUND)[1], results(SOUND)[1]
+    finally:
+        hurry.set()
+    assert first == second and [gap.check for gap in first if gap.failed] == ["own-rule"]
+    assert len(begun) == 1
+
+
+def test_the_checks_after_the_one_that_took_all_the_time_say_that_they_were_left_out(monkeypatch, impatient):
+    register(monkeypatch, "advises", endless)
+    monkeypatch.setitem(_checks, "next-rule", Check("next-rule", "stops", lambda text: [("Found.", "/title")]))
+    found, unread = results(SOUND)
+    assert [gap.check for gap in unread if gap.failed] == ["own-rule", "next-rule"]
+    assert "next-rule" not in {finding.check for finding in found}
+    # Ours are bounded by what they read, and are not kept waiting.
+    assert "dead-placement" in {finding.check for finding in findings(SOUND | {"checklist": []})}
+
+
+@pytest.mark.django_db
+def test_a_required_check_that_takes_too_long_is_told_and_refuses_an_approval_in_bulk(
+    client, reviewer, monkeypatch, impatient
+):
+    post = make_post()
+    register(monkeypatch, "stops", endless)
+    client.force_login(reviewer)
+    review = " ".join(client.get(reverse("admin:review", args=[post.pk])).content.decode().split())
+    assert "Not checked: the check took too long." in review
+    assert "1 required check was not completed</a>: check own-rule yourself." in review
+    monkeypatch.setitem(_checks, "own-rule", Check("own-rule", "stops", lambda text: []))
+    (refused,) = decide_many([(post.pk, post.head_revision.fingerprint)], by=person(), outcome="approved")
+    assert refused.obstacles == ("Required checks were not completed: own-rule. Approve it individually.",)
+
+
 @pytest.mark.django_db
 def test_a_required_check_that_fails_leaves_the_decision_to_a_reviewer_who_is_told(client, reviewer, monkeypatch):
     post = make_post()
@@ -504,12 +618,33 @@ def test_a_required_check_that_fails_leaves_the_decision_to_a_reviewer_who_is_to
     form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
     for page in (review, form):
         assert "Not checked: the check failed. The error is in the log of the site." in page
-    assert "1 required check failed with an error</a>: check own-rule yourself." in review
+    assert "1 required check was not completed</a>: check own-rule yourself." in review
     assert "own-rule</span>" not in review
     assert "1 required check could not be run" in form and "No required check fails." not in form
     (refused,) = decide_many([(post.pk, post.head_revision.fingerprint)], by=person(), outcome="approved")
-    assert refused.obstacles == ("Required checks failed with an error: own-rule. Approve it individually.",)
+    assert refused.obstacles == ("Required checks were not completed: own-rule. Approve it individually.",)
     assert approve(post).is_live
+
+
+@pytest.mark.django_db
+def test_the_command_tells_of_a_required_check_that_failed_and_asks_whether_its_point_was_checked(monkeypatch):
+    post, said = make_post(), StringIO()
+    register(monkeypatch, "stops", broken_before_it_yields)
+    options = {
+        "user": person().username,
+        "fingerprint": post.head_revision.fingerprint,
+        "stdout": StringIO(),
+        "stderr": said,
+    }
+    with pytest.raises(CommandError, match=r"were not completed.* --unchecked-seen own-rule"):
+        call_command("decide_post", post.source_id, outcome="approved", **options)
+    assert said.getvalue().startswith("own-rule: Not checked: the check failed.") and not Post.objects.get().is_live
+    with pytest.raises(CommandError, match=r"not completed: own-rule\. Approve it individually"):
+        call_command(
+            "decide_post", post.source_id, outcome="approved", bulk=True, unchecked_seen=["own-rule"], **options
+        )
+    call_command("decide_post", post.source_id, outcome="approved", unchecked_seen=["own-rule"], **options)
+    assert Post.objects.get().is_live
 
 
 @pytest.mark.django_db

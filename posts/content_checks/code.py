@@ -24,9 +24,10 @@ _LANGUAGES = {"python": "Python", "py": "Python", "python3": "Python", "json": "
 # Blocks that say of themselves that no language's rules hold in them.
 _NO_CODE = {"text", "txt", "plain", "plaintext"}
 _PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
-_SHELL_PROMPT = re.compile(r"^\s*(?:\$|#|%|❯) \S", re.MULTILINE)
+# No pattern here may try the same white space twice: on a long run of it that takes minutes.
+_SHELL_PROMPT = re.compile(r"^[ \t]*(?:\$|#|%|❯) \S", re.MULTILINE)
 # What authors write where they leave something out: a line of dots, or "<your-key>".
-_OMISSION = re.compile(r"^\s*(?:#|//|--)?\s*(?:\.{3}|…)\s*,?\s*$")
+_OMISSION = re.compile(r"^\s*(?:(?:#|//|--)\s*)?(?:\.{3}|…)\s*(?:,\s*)?$")
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
 _TEMPLATE_LINE = re.compile(r"^[ \t-]*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\})[ \t]*$", re.MULTILINE)
@@ -72,7 +73,7 @@ def _problem_of(code, language):
         raise NotRead(language[:30] or "no language named")
     if len(code) > MAX_CODE:
         raise NotRead(f"{language}: longer than {MAX_CODE:,} characters")
-    if _is_too_deep(code):
+    if _is_too_deep(code) or (language == "toml" and _has_long_key(code)):
         raise NotRead(f"{language}: nested too deeply")
     try:
         return syntax_problem(_LANGUAGES[language], code)
@@ -113,6 +114,14 @@ def _is_too_deep(code):
         if depth > MAX_NESTING:
             return True
     return False
+
+
+def _has_long_key(code: str) -> bool:
+    """Return whether a line has more dots than any key of TOML needs.
+
+    For each table of a key the parser visits all tables before it.
+    """
+    return any(line.count(".") > MAX_NESTING for line in code.splitlines())
 
 
 def _python(code: str) -> tuple[int | None, str] | None:

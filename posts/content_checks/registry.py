@@ -2,21 +2,30 @@
 
 import hashlib
 import logging
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
 
 from django.conf import settings
 
 from posts.content_checks.text import CheckedText
+from posts.content_checks.time_limit import OutOfTime, run_limited
 
 logger = logging.getLogger("posts.content_checks")
 
 SEVERITIES = ("stops", "advises")
 # Raise it when a check of ours says something else about the same text: what is stored is then found anew.
-CHECKS_VERSION = 4
+CHECKS_VERSION = 5
 # Of one check no more than this many findings are told; a text that breaks everything needs no list of it.
 MAX_TOLD = 20
+# All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the
+# lock of the post. Ours need no limit, because what they read is bounded.
+SECONDS = 5
 FAILED = "Not checked: the check failed. The error is in the log of the site."
-FAILED_STOPPING = f"{FAILED} This check can prevent an approval. Check its point yourself before you approve."
+TOO_LONG = "Not checked: the check took too long."
+YOURSELF = "This check can prevent an approval. Check its point yourself before you approve."
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Finding:
 class Unread:
     """What a check did not read, and how much of it. It is neither a fault of the text nor a pass.
 
-    failed: the check raised an error, so it may find something once it is repaired.
+    failed: the check raised an error or took too long, so it may find something another time.
     """
 
     message: str
@@ -53,39 +62,58 @@ class Unread:
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check: its id, whether it prevents an approval, and the function."""
+    """A registered check: its id, whether it prevents an approval, and the function.
+
+    is_ours: part of AlphaNode, whose checks read a bounded part of a text. Others get a time limit.
+    """
 
     id: str
     severity: str
-    function: object
+    function: Callable[[CheckedText], Iterable]
+    is_ours: bool = False
 
-    def results(self, text):
+    def results(self, text: CheckedText, seconds: float = SECONDS) -> tuple[list[Finding], list[Unread]]:
         """Return ([Finding], [Unread]) of a CheckedText.
 
-        At most MAX_TOLD findings, and one that says how many more there are. If the function raises, the error is
-        logged and its findings so far are kept.
+        At most MAX_TOLD findings, and one that says how many more there are. If the function raises or takes longer
+        than `seconds`, the error is logged and its findings so far are kept.
         """
-        text.blocks_were_asked_for = False
         found, unread = [], []
         try:
-            for said in self.function(text):
-                if isinstance(said, Unread):
-                    unread.append(replace(said, check=self.id))
-                    continue
-                message, pointer, count = (*said, 1)[:3]
-                found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
-            if text.blocks_were_asked_for and text.unparsed_fields:
-                fields = " and ".join(text.unparsed_fields)
-                unread.append(Unread(f"Not read: {fields}. Too long or too complex.", self.id))
+            if self.is_ours:
+                self._read(text, found, unread)
+            else:
+                # A copy: a check that is given up may go on and must not change what the next one asked for.
+                run_limited(self.id, partial(self._read, copy(text), found, unread), seconds)
+        except OutOfTime:
+            # The function may go on for a moment.
+            found, unread = list(found), list(unread)
+            logger.error("The check %s took too long and was left out.", self.id)
+            unread.append(self._failure(TOO_LONG))
         except Exception:
             # One check, perhaps a site's own, must not take the review screen and the other checks with it.
             logger.exception("The check %s failed.", self.id)
-            unread.append(Unread(FAILED_STOPPING if self.severity == "stops" else FAILED, self.id, failed=True))
+            unread.append(self._failure(FAILED))
         if len(found) > MAX_TOLD:
             left = sum(finding.count for finding in found[MAX_TOLD:])
             more = Finding(self.id, f"And {left:,} more of this kind.", self.severity == "stops", "", left)
             found = [*found[:MAX_TOLD], more]
         return found, unread
+
+    def _read(self, text: CheckedText, found: list[Finding], unread: list[Unread]) -> None:
+        """Add what the function says of a text to `found` and `unread`."""
+        text.blocks_were_asked_for = text.passages_were_asked_for = False
+        for said in self.function(text):
+            if isinstance(said, Unread):
+                unread.append(replace(said, check=self.id))
+                continue
+            message, pointer, count = (*said, 1)[:3]
+            found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
+        if text.left_out:
+            unread.append(Unread(f"Not read: {' and '.join(text.left_out)}. Too long or too complex.", self.id))
+
+    def _failure(self, message: str) -> Unread:
+        return Unread(f"{message} {YOURSELF}" if self.severity == "stops" else message, self.id, failed=True)
 
 
 _checks = {}
@@ -96,7 +124,8 @@ def check(name, severity):
 
     severity: "stops" (findings prevent an approval) or "advises". The message says what to do. The function yields an
     Unread for what it had to leave out; missing blocks of an unparsed text are noted without it. It executes nothing
-    of the text, and its running time grows no faster than the text.
+    of the text, and its running time grows no faster than the text. One of EXTRA_CHECKS runs
+    on a thread of its own and is stopped when its time is over (time_limit.py).
     """
     if severity not in SEVERITIES:
         raise ValueError(f"The check {name} has the severity “{severity}”; it takes stops or advises.")
@@ -104,7 +133,7 @@ def check(name, severity):
     def registered(function):
         if name in _checks:
             raise ValueError(f"Two checks are named {name}.")
-        _checks[name] = Check(name, severity, function)
+        _checks[name] = Check(name, severity, function, is_ours=function.__module__.startswith("posts.content_checks."))
         return function
 
     return registered
@@ -123,9 +152,12 @@ def results(record):
 
 def _results_of_checks(record, checks):
     text = CheckedText(record)
-    found, unread = [], []
+    found, unread, seconds = [], [], SECONDS
     for check in checks:
-        findings, gaps = check.results(text)
+        begun = monotonic()
+        findings, gaps = check.results(text, seconds)
+        if not check.is_ours:
+            seconds -= monotonic() - begun
         found += findings
         unread += gaps
     return found, unread
@@ -142,7 +174,7 @@ def stopping_results(record):
 
 
 def failed_required(unread):
-    """Return the ids of the checks among these [Unread] that failed and can prevent an approval."""
+    """Return the ids of the checks among these [Unread] that failed or took too long and can prevent an approval."""
     return [gap.check for gap in unread if gap.failed and _checks[gap.check].severity == "stops"]
 
 

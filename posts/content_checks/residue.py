@@ -88,7 +88,11 @@ _QUOTED = re.compile(
 )
 _MARKUP = (
     (_TAG, "an HTML tag"),
-    (re.compile(r"\{\{.{1,300}?\}\}|\{%.{1,300}?%\}|<%.{1,300}?%>", re.DOTALL), "template syntax"),
+    # Where another one begins the first has no end: a long run of beginnings is read once, not 300 times.
+    (
+        re.compile(r"\{\{(?:(?!\{\{).){1,300}?\}\}|\{%(?:(?!\{%).){1,300}?%\}|<%(?:(?!<%).){1,300}?%>", re.DOTALL),
+        "template syntax",
+    ),
     # The test of a shell has a space there.
     (re.compile(r"!?\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), "a wiki link"),
     (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "the sign of a note that is missing"),

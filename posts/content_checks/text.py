@@ -3,7 +3,7 @@
 import re
 from functools import cached_property
 
-from posts.rendering.blocks import blocks_of, words_in
+from posts.rendering.blocks import MAX_PARSED, blocks_of, words_in
 
 _WORD = re.compile(r"[^\W_]+")
 # Code in a line of a text without blocks; nobody writes a longer one.
@@ -34,6 +34,7 @@ class CheckedText:
         self.record = record
         # Set by whatever reads blocks; each check begins without it.
         self.blocks_were_asked_for = False
+        self.passages_were_asked_for = False
 
     @cached_property
     def images(self):
@@ -89,17 +90,43 @@ class CheckedText:
         Each block that is not code, with “…” for code in it, and the texts of one line. An unparsed text has no
         blocks.
         """
-        self.blocks_were_asked_for = True
+        self.blocks_were_asked_for = self.passages_were_asked_for = True
         return self._passages
 
+    @property
+    def left_out(self) -> list[str]:
+        """The fields that were too long or too complex for what was asked of this text."""
+        left = self.unparsed_fields if self.blocks_were_asked_for else []
+        return [*left, *self._unread_lines] if self.passages_were_asked_for else left
+
     @cached_property
-    def _passages(self):
+    def _lines(self) -> list[tuple[str, str]]:
+        """[(JSON Pointer, words)] of the texts of one line."""
         record = self.record
         lines = [(f"/{name}", record.get(name, "")) for name in ("title", "summary")]
         for number, image in enumerate(self.images):
             lines += [(f"/image_sources/{number}/{name}", image.get(name, "")) for name in ("caption", "alt")]
-        lines += [(f"/checklist/{number}", item) for number, item in enumerate(record.get("checklist", []))]
-        passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in lines if words]
+        return lines + [(f"/checklist/{number}", item) for number, item in enumerate(record.get("checklist", []))]
+
+    @cached_property
+    def _read_lines(self) -> list[tuple[str, str]]:
+        """Those of the texts of one line that are read: MAX_PARSED characters in all."""
+        read, left = [], MAX_PARSED
+        for pointer, words in self._lines:
+            if len(words) <= left:
+                read.append((pointer, words))
+                left -= len(words)
+        return read
+
+    @property
+    def _unread_lines(self) -> list[str]:
+        """The names of the fields with texts of one line that are not read."""
+        unread = {pointer for pointer, _ in self._lines} - {pointer for pointer, _ in self._read_lines}
+        return list(dict.fromkeys(pointer.split("/")[1] for pointer, _ in self._lines if pointer in unread))
+
+    @cached_property
+    def _passages(self):
+        passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in self._read_lines if words]
         for field, block in self._blocks:
             if not block.is_code and block.kind != "source":
                 shown = zip(block.tokens, block.styles, strict=True)

@@ -93,9 +93,9 @@ def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, i
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
     found, unread = stopping_results(revision.snapshot)
     obstacles += [finding.message for finding in found]
-    # Whoever approves in bulk saw no screen that says which checks failed.
+    # A person who approves in bulk saw no screen that says which checks failed or took too long.
     if is_bulk and (failed := failed_required(unread)):
-        obstacles.append(f"Required checks failed with an error: {', '.join(failed)}. Approve it individually.")
+        obstacles.append(f"Required checks were not completed: {', '.join(failed)}. Approve it individually.")
     # An approval in bulk claims nothing about the points of the checklist, and opens no index.
     unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
     if unticked and not is_bulk:

@@ -1,7 +1,10 @@
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError
 
+from posts.content_checks import failed_required, stopping_results
 from posts.management.base import BaseCommand
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -18,19 +21,28 @@ class Command(BaseCommand):
         parser.add_argument("--outcome", required=True, choices=Review.CHOICES)
         parser.add_argument("--tick", action="append", default=[], help="a point of the checklist that is true")
         parser.add_argument("--flag-seen", action="append", default=[], type=int, help="number of a flag that was read")
+        parser.add_argument(
+            "--unchecked-seen",
+            action="append",
+            default=[],
+            metavar="CHECK",
+            help="a required check that was not completed and whose point you checked yourself",
+        )
         parser.add_argument("--reason", default="", choices=Review.ReasonCode.values)
         parser.add_argument("--comment", default="")
         parser.add_argument("--own-text-reason", default="", help="why a superuser approves their own text")
         parser.add_argument("--later", action="store_true", help="approve; release it another time")
         parser.add_argument("--bulk", action="store_true", help="mark it as a decision in bulk, which opens no index")
 
-    def handle(self, *, source_id, user, **options):
+    def handle(self, *, source_id: str, user: str, **options: Any) -> None:
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
             raise CommandError(f"There is no active account “{user}”.")
         post = Post.objects.filter(source_id=source_id).first()
         if post is None:
             raise CommandError(f"There is no post “{source_id}”.")
+        if options["outcome"] == Review.Outcome.APPROVED:
+            self._tell_of_unchecked(post, seen=options["unchecked_seen"])
         try:
             review = decide(
                 post,
@@ -54,3 +66,17 @@ class Command(BaseCommand):
         )
         if missing := missing_decision(eyes_on(post, review.revision)):
             self.stdout.write(missing)
+
+    def _tell_of_unchecked(self, post: Post, *, seen: list[str]) -> None:
+        """Print which required checks of the proposed text were not completed, as the review screen shows them.
+
+        Raises CommandError while `seen` lacks one of them.
+        """
+        _, unread = stopping_results(post.head_revision.snapshot)
+        failed = failed_required(unread)
+        for gap in unread:
+            if gap.check in failed:
+                self.stderr.write(f"{gap.check}: {gap.message}")
+        if missing := [check for check in failed if check not in seen]:
+            options = " ".join(f"--unchecked-seen {check}" for check in missing)
+            raise CommandError(f"Required checks were not completed. Check their points yourself, then add {options}.")
