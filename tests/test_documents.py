@@ -86,6 +86,17 @@ def test_every_file_named_exists(document):
             assert (ROOT / path).exists() or any(ROOT.glob(f"{path}*")) or "posts/<" in code, f"{path} in {code}"
 
 
+def test_the_page_of_the_product_names_its_packages_and_the_files_where_things_are_decided():
+    text = (ROOT / "posts/README.md").read_text()
+    packages = {path.parent.name for path in ROOT.glob("posts/*/__init__.py")} - {"migrations", "templatetags"}
+    table, _, files = text.partition("## Where is it decided")
+    assert {
+        name for row in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE) for name in re.findall(r"\w+", row)
+    } == packages
+    named = re.findall(r"`([\w./]+)`", files.partition("\nTests")[0])
+    assert len(named) > 15 and all((ROOT / "posts" / name).exists() for name in named)
+
+
 def test_the_index_leads_to_every_document():
     index = (ROOT / "docs/README.md").read_text()
     targets = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", index)}
