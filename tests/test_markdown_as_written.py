@@ -36,7 +36,7 @@ class Page(HTMLParser):
         attributes = dict(attributes)
         if "id" in attributes:
             self.ids.append(attributes["id"])
-        if tag == "a":
+        if tag == "a" and attributes.get("class") != "permalink":
             self.links.append([attributes.get("href"), attributes.get("aria-label", "")])
         if tag == "code":
             self.code.append("")
@@ -463,3 +463,161 @@ def test_a_text_made_to_hurt_comes_out_whole(name):
 def test_a_changed_renderer_says_so():
     """Stored pages are rendered again only under a new number."""
     assert RENDERER_VERSION >= 6
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "> [!NOTE]\n> Mind the gap.",
+        "> [!note] Note\n> Mind the gap.",
+        "> [!NOTE]+\n>\n> Mind the gap.",
+        ":::note\nMind the gap.\n:::",
+        "::: info Note\nMind the gap.\n:::",
+        ":::note[Note]{.wide}\n\nMind the gap.\n\n:::",
+        "!!! note\n    Mind the gap.",
+        '!!! note "Note"\n\n    Mind the gap.',
+    ],
+)
+def test_a_note_of_any_generator_is_a_box_with_its_title(written):
+    html = page_of(f"Before.\n\n{written}\n\nAfter.")
+    assert '<div class="box box--note"><p class="box__title">Note</p>\n<p>Mind the gap.</p>\n</div>' in html
+    assert "<p>Before.</p>" in html and "<p>After.</p>" in html and "[!" not in html and ":::" not in html
+
+
+def test_boxes_hold_what_a_text_holds_and_other_boxes():
+    containers = "::::warning\n\n- one\n\n:::tip\n`two`\n:::\n\n::::"
+    html = page_of(f"{containers}\n\n!!! danger\n\n    ```sh\n    rm x\n    ```\n\n    > three")
+    assert html.count("box--") == 3 and "<li>one</li>" in html and "<code>two</code>" in html
+    assert '<span class="code__language">Bash</span>' in html and "<blockquote>\n<p>three</p>" in html
+
+
+@pytest.mark.parametrize("written", ['??? note "More"\n    Inside.', ":::details More\nInside.\n:::"])
+def test_a_box_that_folds_is_a_fold(written):
+    html = page_of(written)
+    assert "<summary>More</summary>" in html and "<p>Inside.</p>\n</details>" in html
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ":::code-group\nWords.\n:::",
+        ":::note\nWords without an end.",
+        "> [!unheard]\n> Words.",
+        "!!! note",
+        "!!! note\nNot indented.",
+        '=== "Tab"',
+        ":::",
+        "???",
+        "Words !!! note\n    here",
+    ],
+)
+def test_what_is_no_box_keeps_every_character(written):
+    page = Page(page_of(written))
+    assert "".join(page.text.split()) == "".join(re.sub("(?m)^> ?", "", written).split())
+
+
+def test_every_tab_is_shown_under_its_name():
+    html = page_of('=== "pip"\n\n    pip install x\n\n=== "uv"\n\n    uv add x')
+    assert [">pip</p>" in html, ">uv</p>" in html, "pip install x" in html, "uv add x" in html] == [True] * 4
+
+
+def test_terms_have_their_definitions():
+    html = page_of("Apple\n: A fruit.\n: A firm.\n\nPear\n:   Another *fruit*.\n\n    Green.\n\nAfter.")
+    assert html.count("<dl>") == 1 and html.count("<dt>") == 2 and html.count("<dd>") == 3
+    assert "<em>fruit</em>" in html and "<p>Green.</p>" in html and html.rstrip().endswith("<p>After.</p>")
+
+
+@pytest.mark.parametrize("written", ["Words: more words", "Words\n\n\n: far below", "a :b", ": alone", "Words\n:tight"])
+def test_a_colon_alone_defines_nothing(written):
+    page = Page(page_of(written))
+    assert "<dl>" not in page_of(written) and "".join(page.text.split()) == "".join(written.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "words"),
+    [
+        ("See https://a.example/x_y_z.", "https://a.example/x_y_z", "https://a.example/x_y_z"),
+        ("(https://a.example/a_(b))", "https://a.example/a_(b)", "https://a.example/a_(b)"),
+        ("http://localhost:8000/admin, then", "http://localhost:8000/admin", "http://localhost:8000/admin"),
+        ("HTTPS://A.example", "HTTPS://A.example", "HTTPS://A.example"),
+        ("https://a.example/?q=1&copy;", "https://a.example/?q=1", "https://a.example/?q=1"),
+        ("www.a.example/help!", "http://www.a.example/help", "www.a.example/help"),
+        ("mail ada@mail.a.example.", "mailto:ada@mail.a.example", "ada@mail.a.example"),
+        ("Go to https://a.example.", "https://a.example", "https://a.example"),
+        ("**https://a.example**", "https://a.example", "https://a.example"),
+    ],
+)
+def test_a_bare_address_is_a_link(written, address, words):
+    page = Page(page_of(written))
+    assert page.links == [[address, words]]
+    assert page.text.strip() == html_entities.unescape(written.replace("**", ""))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "javascript://a.example",
+        "x.py and setup.cfg",
+        "a@b",
+        "https://",
+        "ftp://a.example/x",
+        "http://a_b.c_d/",
+        "@www.x",
+    ],
+)
+def test_what_only_looks_like_an_address_is_none(written):
+    assert Page(page_of(written)).links == []
+
+
+def test_an_address_in_a_link_or_in_code_makes_no_second_link():
+    page = Page(page_of("[https://a.example](https://b.example) `https://c.example` <https://d.example>"))
+    assert [href for href, _ in page.links] == ["https://b.example", "https://d.example"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("$O(n^2)$", "O(n²)"),
+        ("$x_i \\leq \\frac{a}{b}$", "xᵢ ≤ a/b"),
+        ("$$\n\\sum_{i=1}^{n} i\n$$", "∑ᵢ₌₁ⁿ i"),
+        ("$`a_b*c*`$", "a_b*c*"),
+        ("$\\unheard{x}_1 * 2 * 3$", "\\unheard{x}₁ * 2 * 3"),
+    ],
+)
+def test_a_formula_reads_as_text_and_its_signs_are_no_markdown(written, shown):
+    html = page_of(written)
+    assert 'class="formula"' in html and Page(html).text.strip() == shown
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["It costs $5 or $10.", "$HOME/bin and $PATH", "${a}:${b}", "`$x^2$`", "US$20 = A$30", "a $ b $ c", "$x$y$"],
+)
+def test_a_dollar_that_is_no_formula_stays_one(written):
+    page = Page(page_of(written))
+    assert page.text.strip() == written.replace("`", "")
+
+
+def test_a_column_may_be_centred():
+    html = page_of("| a | b | c |\n|:-:|--:|---|\n| 1 | 2 | 3 |")
+    assert '<th class="centre">a</th>' in html and '<td class="number">2</td>' in html and "<td>3</td>" in html
+
+
+def test_each_heading_has_a_link_to_itself():
+    html = page_of("## Why\n\nWords\n\n## Notes on `x`\n\nMore")
+    assert '<h2 id="s-why"><a class="permalink" href="#s-why" aria-label="Link to this section"' in html
+    assert 'href="#s-notes-on-x"' in html
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "setting"),
+    [
+        ("> [!NOTE]\n> Old words.", "> [!NOTE]\n> New words.", "paragraph, in a note box"),
+        ("Apple\n: A fruit.", "Apple\n: A firm.", "definition"),
+        ("$$\nx^2\n$$", "$$\nx^3\n$$", "formula"),
+    ],
+)
+def test_a_comparison_says_where_the_words_stand(older, newer, setting):
+    for text in (older, newer):
+        blocks, loose = blocks_of(text)
+        assert setting in {block.setting for block in blocks} and [line for line in loose if line.strip("> $")] == []

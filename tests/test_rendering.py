@@ -25,7 +25,7 @@ def test_headings_start_below_the_title_and_get_prefixed_ids_of_their_own():
         (2, "s-same-2"),
         (2, "s-متن"),
     ]
-    assert '<h2 id="s-same">Same</h2>' in rendered.html
+    assert '<h2 id="s-same"><a class="permalink" href="#s-same"' in rendered.html and ">Same</h2>" in rendered.html
 
 
 @pytest.mark.parametrize(

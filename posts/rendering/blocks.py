@@ -144,7 +144,9 @@ class _Reader:
         self.blocks, self.covered = [], [False] * len(self.lines)
         self.lists, self.quotes, self.lists_seen = [], 0, 0
         self.row = None
-        self.notes = []
+        self.notes: list[str] = []
+        self.boxes: list[str] = []
+        self.definitions = 0
 
     def read(self) -> tuple[list[Block], list[str]]:
         """Return the result of blocks_of()."""
@@ -199,6 +201,22 @@ class _Reader:
     def _close_note(self, token: Token, before: Token) -> None:
         self.notes.pop()
 
+    def _open_box(self, token: Token, before: Token) -> None:
+        self.boxes.append(token.meta["kind"])
+
+    def _close_box(self, token: Token, before: Token) -> None:
+        self.boxes.pop()
+
+    def _open_definition(self, token: Token, before: Token) -> None:
+        self.definitions += 1
+
+    def _close_definition(self, token: Token, before: Token) -> None:
+        self.definitions -= 1
+
+    def _add_formula(self, token: Token, before: Token) -> None:
+        words = split_words(token.content)
+        self._add("paragraph", "formula", words, [PLAIN] * len(words), token.map)
+
     def _add_rule(self, token: Token, before: Token) -> None:
         self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
 
@@ -227,7 +245,8 @@ class _Reader:
                 placed = styles[0].address
             elif token.content.strip() == "[checklist]":
                 placed = "checklist"
-            self._add("paragraph", "paragraph", tokens, styles, opened.map, placed=placed)
+            what = "term" if opened.type == "dt_open" else "definition" if self.definitions else "paragraph"
+            self._add("paragraph", what, tokens, styles, opened.map, placed=placed)
 
     _TAKE: ClassVar = {
         "bullet_list_open": _open_list,
@@ -245,6 +264,11 @@ class _Reader:
         "note_open": _open_note,
         "note_close": _close_note,
         "hr": _add_rule,
+        "box_open": _open_box,
+        "box_close": _close_box,
+        "dd_open": _open_definition,
+        "dd_close": _close_definition,
+        "formula_block": _add_formula,
         "inline": _add_inline,
     }
 
@@ -259,6 +283,8 @@ class _Reader:
             setting += f", note {self.notes[-1]}"
         if self.quotes:
             setting += ", quoted" if self.quotes == 1 else f", quoted {self.quotes} deep"
+        if self.boxes:
+            setting += f", in a {self.boxes[-1]} box"
         source = "\n".join(self.lines[start:end]).rstrip("\n")
         if self.lists:
             source = _ITEM_NUMBER.sub("1", source, count=1) if self.lists[-1][0] == "ordered" else source

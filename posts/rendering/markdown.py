@@ -23,11 +23,14 @@ from pygments.util import ClassNotFound
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.heading_names import Targets, plain_name
 from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.rendering.markdown_boxes import add_boxes
+from posts.rendering.markdown_extras import add_extras
 from posts.rendering.markdown_rules import add_rules, note_key
+from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would come out as other HTML: stored articles are kept under it.
-RENDERER_VERSION = 6
+RENDERER_VERSION = 7
 # Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -58,14 +61,14 @@ COLOURED = frozenset(
 )
 
 TAGS = {
-    "a", "abbr", "blockquote", "br", "code", "details", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "kbd", "li",
-    "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead",
-    "tr", "ul",
+    "a", "abbr", "blockquote", "br", "code", "dd", "details", "div", "dl", "dt", "em", "h2", "h3", "h4", "h5", "h6",
+    "hr", "kbd", "li", "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td",
+    "th", "thead", "tr", "ul",
 }  # fmt: skip
 # What every id of a text begins with, so that none is an id of the page around it.
 ID_PREFIX = "s-"
 ATTRIBUTES = {
-    "a": {"href", "title", "id", "aria-label"},
+    "a": {"href", "title", "id", "aria-label", "class"},
     "abbr": {"title"},
     "code": {"class"},
     "li": {"id"},
@@ -160,59 +163,66 @@ def _lexer(language):
     return lexer if lexer.name in COLOURED else None
 
 
+# What stands for a token in HTML, where markdown-it's own would not do. Each takes the tokens, the number of the one to
+# write, and what the text's other parts are to know.
+
+
+def _code_html(tokens, index, env):
+    return _code_block(tokens[index].content, tokens[index].info, env)
+
+
+def _cell_html(tokens, index, env):
+    # markdown-it writes style="text-align:…", which the policy of the page forbids.
+    style = tokens[index].attrGet("style") or ""
+    side = next((name for side, name in (("right", "number"), ("center", "centre")) if side in style), "")
+    return f'<{tokens[index].tag} class="{side}">' if side else f"<{tokens[index].tag}>"
+
+
+def _heading_html(tokens, index, env):
+    return _heading_start(tokens[index].tag, tokens[index].attrGet("id") or "")
+
+
+_HTML_OF = {
+    "anchor": lambda tokens, index, env: f'<span id="{escape(tokens[index].meta["id"])}"></span>',
+    "box_close": lambda tokens, index, env: "</div>\n",
+    "box_open": lambda tokens, index, env: f'<div class="box box--{tokens[index].meta["kind"]}">',
+    "code_block": _code_html,
+    "comment": lambda tokens, index, env: "",
+    "fence": _code_html,
+    "formula": lambda tokens, index, env: f'<span class="formula">{escape(math_text(tokens[index].content))}</span>',
+    "formula_block": lambda tokens, index, env: (
+        f'<div class="formula">{escape(math_text(tokens[index].content))}</div>'
+    ),
+    "heading_open": _heading_html,
+    "image": lambda tokens, index, env: _inline_image(tokens[index], env),
+    "note_backs": lambda tokens, index, env: _note_backs(tokens[index]),
+    "note_close": lambda tokens, index, env: "",
+    "note_mark": lambda tokens, index, env: _note_mark(tokens[index]),
+    "note_open": lambda tokens, index, env: "",
+    "picture_address": lambda tokens, index, env: f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)',
+    # A wide table scrolls in a box of its own, which the keyboard must reach.
+    "table_close": lambda tokens, index, env: "</table></div>",
+    "table_open": lambda tokens, index, env: '<div class="table" tabindex="0" role="group" aria-label="Table"><table>',
+    "task": lambda tokens, index, env: escape(tokens[index].content),
+    "td_open": _cell_html,
+    "th_open": _cell_html,
+}
+
+
 def _markdown():
     # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
     add_rules(parser)
+    add_boxes(parser)
+    add_extras(parser)
     parser.core.ruler.before("inline", "cost", _refuse_costly)
-
-    def code(renderer, tokens, index, options, env):
-        return _code_block(tokens[index].content, tokens[index].info, env)
-
-    def image(renderer, tokens, index, options, env):
-        return _inline_image(tokens[index], env)
-
-    def align(renderer, tokens, index, options, env):
-        # markdown-it writes style="text-align:…", which the policy of the page forbids.
-        style = tokens[index].attrGet("style") or ""
-        tokens[index].attrs = {"class": "number"} if "right" in style else {}
-        return renderer.renderToken(tokens, index, options, env)
-
-    def table(renderer, tokens, index, options, env):
-        # A wide table scrolls in a box of its own, which the keyboard must reach.
-        return '<div class="table" tabindex="0" role="group" aria-label="Table"><table>'
-
-    def table_end(renderer, tokens, index, options, env):
-        return "</table></div>"
-
-    def nothing(renderer, tokens, index, options, env):
-        return ""
-
-    def words(renderer, tokens, index, options, env):
-        return escape(tokens[index].content)
-
-    def picture_address(renderer, tokens, index, options, env):
-        return f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)'
-
-    def anchor(renderer, tokens, index, options, env):
-        return f'<span id="{escape(tokens[index].meta["id"])}"></span>'
-
-    parser.add_render_rule("comment", nothing)
-    parser.add_render_rule("note_open", nothing)
-    parser.add_render_rule("note_close", nothing)
-    parser.add_render_rule("note_mark", _note_mark)
-    parser.add_render_rule("note_backs", _note_backs)
-    parser.add_render_rule("anchor", anchor)
-    parser.add_render_rule("task", words)
-    parser.add_render_rule("picture_address", picture_address)
-    parser.add_render_rule("table_open", table)
-    parser.add_render_rule("table_close", table_end)
-    parser.add_render_rule("fence", code)
-    parser.add_render_rule("code_block", code)
-    parser.add_render_rule("image", image)
-    parser.add_render_rule("th_open", align)
-    parser.add_render_rule("td_open", align)
+    for name, html_of in _HTML_OF.items():
+        parser.add_render_rule(name, _render_rule(html_of))
     return parser
+
+
+def _render_rule(html_of):
+    return lambda renderer, tokens, index, options, env: html_of(tokens, index, env)
 
 
 def _refuse_costly(state):
@@ -252,11 +262,11 @@ def _inline_image(token, env):
     return f'<a href="{escape(url)}">{escape(words or url)}</a>'
 
 
-def _note_mark(renderer, tokens, index, options, env):
+def _note_mark(token):
     """Return the raised number that leads to a note; the text as written if the note is missing."""
-    mark = tokens[index].meta
+    mark = token.meta
     if "number" not in mark:
-        return escape(tokens[index].content)
+        return escape(token.content)
     number = mark["number"]
     return (
         f'<sup class="note-mark"><a href="#{ID_PREFIX}note_{number}" id="{_back_id(number, mark["time"])}" '
@@ -264,9 +274,9 @@ def _note_mark(renderer, tokens, index, options, env):
     )
 
 
-def _note_backs(renderer, tokens, index, options, env):
+def _note_backs(token):
     """Return the links from a note back to its references in the text."""
-    number, times = tokens[index].meta["number"], tokens[index].meta["times"]
+    number, times = token.meta["number"], token.meta["times"]
     return "".join(
         f' <a href="#{_back_id(number, time)}" aria-label="Back to where note {number} is referred to'
         f'{f", {time}" if times > 1 else ""}">↩\ufe0e</a>'
@@ -454,7 +464,7 @@ class _Flow:
 
     def _add_heading(self, words, identifier):
         self.contents.append(Heading(2, identifier, words))
-        self.parts.append(format_html('<h2 id="{}">{}</h2>', identifier, words))
+        self.parts.append(sanitize(f"{_heading_start('h2', identifier)}{escape(words)}</h2>"))
 
 
 class _Notes:
@@ -532,12 +542,19 @@ def _with_backs(note):
     return [*tokens, opened, inline, closed]
 
 
+def _heading_start(tag, identifier):
+    """Return the beginning of a heading, with a link to it. The style sheet draws its sign, so that it is no word."""
+    return f'<{tag} id="{identifier}"><a class="permalink" href="#{identifier}" aria-label="Link to this section"></a>'
+
+
 def _rows(parts):
     return ((part,) for part in parts)
 
 
 def _plain(inline):
-    return "".join(child.content for child in inline.children if child.type in ("text", "code_inline")).strip()
+    return "".join(
+        child.content for child in inline.children if child.type in ("text", "code_inline", "formula")
+    ).strip()
 
 
 def sanitize(html):

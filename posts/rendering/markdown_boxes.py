@@ -1,0 +1,225 @@
+"""Read boxes in Markdown: alerts, callouts, containers, admonitions and tabs.
+
+Those of GitHub, of Obsidian, of Docusaurus and VitePress, and of MkDocs. Sources: https://docs.github.com/en/get-started/writing-on-github (alerts), https://help.obsidian.md/callouts,
+https://docusaurus.io/docs/markdown-features/admonitions, https://vitepress.dev/guide/markdown,
+https://python-markdown.github.io/extensions/admonition/ and https://facelessuser.github.io/pymdown-extensions/.
+
+A box becomes the tokens box_open, a paragraph with its title, what it holds, box_close; one that folds becomes those of
+`details`. The kinds that a site invents for itself stay text.
+"""
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+MAX_BOXES_DEEP = 10
+MAX_TITLE = 300
+# The words that name a kind, and the look that it gets: note, tip, warning or danger.
+KINDS = {
+    **dict.fromkeys(["note", "info", "abstract", "summary", "tldr", "seealso", "example", "quote", "cite"], "note"),
+    **dict.fromkeys(["question", "help", "faq", "details", "todo", "definition"], "note"),
+    **dict.fromkeys(["tip", "hint", "success", "check", "done", "important"], "tip"),
+    **dict.fromkeys(["warning", "caution", "attention"], "warning"),
+    **dict.fromkeys(["danger", "error", "failure", "fail", "missing", "bug"], "danger"),
+}
+_FOLDS = ("details", "faq")
+
+_ALERT = re.compile(r"\[!([A-Za-z]{1,20})\]([+-]?)(?:[ \t]+([^\n]*))?(?:\n|$)")
+_CONTAINER = re.compile(r"(:{3,})[ \t]*([a-z]{1,20})(?:\[([^\]\n]*)\]|[ \t]+([^\n]*?))?[ \t]*(?:\{[^{}\n]*\})?[ \t]*$")
+_CONTAINER_END = re.compile(r"(:{3,})[ \t]*$")
+_ADMONITION = re.compile(r"(!!!|\?\?\?\+?|===[+!]?)[ \t]+([^\n]+)$")
+_NAMES_AND_TITLE = re.compile(r"([a-z][a-z0-9 _-]*)?(?:(?:^|[ \t])\"([^\"]*)\")?[ \t]*$")
+_TAB = re.compile(r"\"([^\"]+)\"[ \t]*$")
+
+
+def add_boxes(parser: MarkdownIt) -> None:
+    """Give a MarkdownIt the rules of this module."""
+    ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("fence", "container", _container, ends)
+    parser.block.ruler.before("fence", "admonition", _admonition, ends)
+    parser.core.ruler.before("inline", "alerts", _alerts)
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
+
+
+def _title(state: StateBlock, number: int, words: str, kind: str, *, folds: bool) -> None:
+    """Add the beginning of a box, or of a fold, and its title, which stands on the line `number`."""
+    tag = "details" if folds else "div"
+    opened = state.push("details_open" if folds else "box_open", tag, 1)
+    opened.map, opened.meta = [number, number + 1], {"kind": kind}
+    name, tag = ("summary", "summary") if folds else ("paragraph", "p")
+    title = state.push(f"{name}_open", tag, 1)
+    title.map = [number, number + 1]
+    if not folds:
+        title.attrSet("class", "box__title")
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = words[:MAX_TITLE], [number, number + 1], []
+    state.push(f"{name}_close", tag, -1)
+
+
+def _end(state: StateBlock, *, folds: bool) -> None:
+    state.push("details_close" if folds else "box_close", "details" if folds else "div", -1)
+
+
+def _fill(state: StateBlock, start: int, end: int) -> None:
+    """Read the lines `start` to `end` as what a box holds."""
+    old_end, old_parent = state.lineMax, state.parentType
+    state.lineMax, state.parentType = end, "root"
+    state.env["boxes"] = state.env.get("boxes", 0) + 1
+    state.md.block.tokenize(state, start, end)
+    state.env["boxes"] -= 1
+    state.lineMax, state.parentType = old_end, old_parent
+
+
+def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read `:::note Title` … `:::`, with more colons around others."""
+    if state.is_code_block(start) or state.env.get("boxes", 0) >= MAX_BOXES_DEEP:
+        return False
+    opening = _CONTAINER.match(_line(state, start))
+    if not opening or opening[2] not in KINDS:
+        return False
+    last = _container_end(state, start, end, len(opening[1]))
+    if last is None or silent:
+        return last is not None
+    name, folds = opening[2], opening[2] in _FOLDS
+    words = (opening[3] or opening[4] or "").strip() or name.capitalize()
+    _title(state, start, words, KINDS[name], folds=folds)
+    _fill(state, start + 1, last)
+    _end(state, folds=folds)
+    state.line = last + 1
+    return True
+
+
+def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int | None:
+    """Return the line that ends a container; None if there is none. A search in vain is kept for the next one."""
+    source, vain = state.env.get("open_containers", (None, 0))
+    if source is state.src and start < vain and state.blkIndent == 0:
+        return None
+    depth = 1
+    for number in range(start + 1, end):
+        if state.sCount[number] < state.blkIndent and not state.isEmpty(number):
+            return None
+        line = _line(state, number)
+        if line[:3] != ":::":
+            continue
+        if (closing := _CONTAINER_END.match(line)) and (depth == 1 or len(closing[1]) == colons):
+            if len(closing[1]) < colons:
+                continue
+            depth -= 1
+            if not depth:
+                return number
+        elif (inner := _CONTAINER.match(line)) and len(inner[1]) == colons:
+            depth += 1
+    state.env["open_containers"] = (state.src, end)
+    return None
+
+
+def _admonition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read `!!! note "Title"`, `??? note` and `=== "Tab"` with the lines below that are indented by four."""
+    line = _line(state, start)
+    if line[:3] not in ("!!!", "???", "===") or state.is_code_block(start):
+        return False
+    if state.env.get("boxes", 0) >= MAX_BOXES_DEEP or not (found := _ADMONITION.match(line)):
+        return False
+    named = _named(found[1], found[2])
+    last = _indented_end(state, start, end)
+    # Without anything below it, it is no box but a line that looks like one.
+    if named is None or last == start + 1:
+        return False
+    if silent:
+        return True
+    kind, words = named
+    folds = found[1].startswith("???")
+    _title(state, start, words, kind, folds=folds)
+    indent = state.blkIndent
+    state.blkIndent = state.sCount[start] + 4
+    _fill(state, start + 1, last)
+    state.blkIndent = indent
+    _end(state, folds=folds)
+    state.line = last
+    return True
+
+
+def _named(mark: str, rest: str) -> tuple[str, str] | None:
+    """Return (look, title) of what stands behind the mark of an admonition or tab; None if it is neither."""
+    if mark.startswith("==="):
+        tab = _TAB.match(rest)
+        return ("tab", tab[1]) if tab else None
+    found = _NAMES_AND_TITLE.match(rest)
+    if not found or not (found[1] or found[2]):
+        return None
+    names = (found[1] or "").split()
+    known = next((name for name in names if name in KINDS), None)
+    if known is None and names:
+        # A kind of the site's own needs a title, or it says nothing that a reader knows.
+        return ("note", found[2] or names[0].capitalize())
+    return (KINDS[known] if known else "note", found[2] or (known or "note").capitalize())
+
+
+def _indented_end(state: StateBlock, start: int, end: int) -> int:
+    """Return the line behind the last one below `start` that is indented by four more than it."""
+    last = start + 1
+    for number in range(start + 1, end):
+        if state.isEmpty(number):
+            continue
+        if state.sCount[number] < state.sCount[start] + 4:
+            break
+        last = number + 1
+    return last
+
+
+def _alerts(state: StateCore) -> None:
+    """Turn quotations that begin with `[!NOTE]` into boxes, before their text is read."""
+    tokens, made, ends = state.tokens, [], []
+    for index, token in enumerate(tokens):
+        if token.type == "blockquote_open":
+            alert = _alert_of(tokens, index)
+            ends.append(alert)
+            if alert is None:
+                made.append(token)
+            else:
+                made += alert
+        elif token.type == "blockquote_close":
+            if ends.pop() is None:
+                made.append(token)
+            else:
+                made.append(Token("box_close", "div", -1, block=True, level=token.level))
+        else:
+            made.append(token)
+    # The mark took the first line of a paragraph; one that held nothing else is empty now.
+    state.tokens = [token for index, token in enumerate(made) if not _is_of_empty_paragraph(made, index)]
+
+
+def _alert_of(tokens: list[Token], index: int) -> list[Token] | None:
+    """Return the tokens that begin an alert, and take its mark off its text; None if it is none."""
+    if index + 2 >= len(tokens) or tokens[index + 1].type != "paragraph_open":
+        return None
+    quote, paragraph, inline = tokens[index : index + 3]
+    found = _ALERT.match(inline.content)
+    name = found[1].lower() if found else ""
+    if found is None or name not in KINDS or quote.map is None or paragraph.map is None:
+        return None
+    at = paragraph.map[0]
+    words = (found[3] or "").strip() or name.capitalize()
+    inline.content = inline.content[found.end() :]
+    # One line is the title's now.
+    paragraph.map = [min(at + 1, paragraph.map[1]), paragraph.map[1]]
+    inline.map = paragraph.map
+    opened = Token("box_open", "div", 1, map=quote.map, block=True, level=quote.level, meta={"kind": KINDS[name]})
+    title = Token("paragraph_open", "p", 1, {"class": "box__title"}, [at, at + 1], quote.level + 1, block=True)
+    text = Token("inline", "", 0, map=[at, at + 1], level=quote.level + 2, content=words[:MAX_TITLE], children=[])
+    return [opened, title, text, Token("paragraph_close", "p", -1, block=True, level=quote.level + 1)]
+
+
+def _is_of_empty_paragraph(tokens: list[Token], index: int) -> bool:
+    """Return whether the token is one of the three of a paragraph without text."""
+    for first in range(max(0, index - 2), index + 1):
+        run = tokens[first : first + 3]
+        if [token.type for token in run] == ["paragraph_open", "inline", "paragraph_close"] and not run[1].content:
+            return True
+    return False
