@@ -1,6 +1,7 @@
 """Read boxes in Markdown: alerts, callouts, containers, admonitions and tabs.
 
-Those of GitHub, of Obsidian, of Docusaurus and VitePress, and of MkDocs. Sources: https://docs.github.com/en/get-started/writing-on-github (alerts), https://help.obsidian.md/callouts,
+Those of GitHub, of Obsidian, of Docusaurus and VitePress, and of MkDocs. Sources:
+https://docs.github.com/en/get-started/writing-on-github (alerts), https://help.obsidian.md/callouts,
 https://docusaurus.io/docs/markdown-features/admonitions, https://vitepress.dev/guide/markdown,
 https://python-markdown.github.io/extensions/admonition/ and https://facelessuser.github.io/pymdown-extensions/.
 
