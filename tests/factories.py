@@ -1,4 +1,4 @@
-"""Posts for tests, made through the real import and the real operations."""
+"""Posts for tests and their parts, made through the real import and the real operations."""
 
 import io
 import itertools
@@ -8,8 +8,8 @@ import factory
 from django.contrib.auth.models import Group, User
 
 from posts.importing.pipeline import import_posts
-from posts.models import Post
-from posts.operations import decide, flag_post
+from posts.models import ChecklistItem, ImageSource, Post, Revision
+from posts.operations import decide, flag_post, record_revision, withdraw_post
 
 _numbers = itertools.count(1)
 
@@ -60,16 +60,94 @@ def approve(post, *, by=None, **options):
     return Post.objects.get(pk=post.pk)
 
 
-def make_post(*, released=False, flagged=False, origin=None, **fields):
+class PostFactory(factory.django.DjangoModelFactory):
     """Return an imported post that nobody has reviewed.
 
     released: approve and release it. flagged: flag it for human review. origin: who wrote it, as its import declares.
     """
-    record = RecordFactory(**fields)
-    import_records(record, origin=origin)
-    post = Post.objects.get(source_id=record["source_id"])
-    if released:
-        post = approve(post)
-    if flagged:
-        flag_post(post, by=person("Staff"), note="Look at the numbers.")
-    return Post.objects.get(pk=post.pk)
+
+    class Meta:
+        model = Post
+
+    approved = released = flagged = held = withdrawn = False
+    origin = None
+
+    @classmethod
+    def _create(cls, model_class, *, approved, released, flagged, held, withdrawn, origin, **fields):
+        record = RecordFactory(**fields, **({"draft": True} if held else {}))
+        import_records(record, origin=origin)
+        post = Post.objects.get(source_id=record["source_id"])
+        if approved or released:
+            approve(post, release=released)
+        if flagged:
+            flag_post(post, by=person("Staff"), note="Look at the numbers.")
+        if withdrawn:
+            withdraw_post(post, by=person())
+        return Post.objects.get(pk=post.pk)
+
+
+make_post = PostFactory
+
+
+def edit(post, by=None, **changes):
+    """Save a post with changes to its record, as an editor does; return the new Revision, None if nothing changed."""
+    post = fresh(post)
+    return record_revision(post, {**post.working_record(), **changes}, by=by or person("Editors"))
+
+
+class RevisionFactory(factory.django.DjangoModelFactory):
+    """The newest text of a post, saved by an editor; fields of the record are what the editor changes."""
+
+    class Meta:
+        model = Revision
+
+    post = factory.SubFactory(PostFactory)
+    author = None
+    summary = factory.Sequence(lambda number: f"How a worker leaves, told for the {number}th time.")
+
+    @classmethod
+    def _create(cls, model_class, *, post, author, **changes):
+        return edit(post, author, **changes)
+
+
+class _PartFactory(factory.django.DjangoModelFactory):
+    """A part of a post, which an editor adds behind those that are there."""
+
+    class Meta:
+        abstract = True
+
+    post = factory.SubFactory(PostFactory)
+
+    @classmethod
+    def _add(cls, post, key, part):
+        edit(post, **{key: [*fresh(post).working_record().get(key, ()), part]})
+
+
+class ImageSourceFactory(_PartFactory):
+    """One more image of a post, with a caption and a credit; everything else is a field of the image's record."""
+
+    class Meta:
+        model = ImageSource
+
+    url = factory.Sequence(lambda number: f"https://placehold.co/600x400?text=Figure+{number}")
+    caption = "How the queue drains."
+    source = "The author"
+
+    @classmethod
+    def _create(cls, model_class, *, post, **fields):
+        cls._add(post, "image_sources", fields)
+        return post.images.order_by("position").last()
+
+
+class ChecklistItemFactory(_PartFactory):
+    """One more item of the checklist of a post."""
+
+    class Meta:
+        model = ChecklistItem
+
+    text = factory.Sequence(lambda number: f"Step {number} was tried out.")
+
+    @classmethod
+    def _create(cls, model_class, *, post, text):
+        cls._add(post, "checklist", text)
+        return post.checklist_items.order_by("position").last()

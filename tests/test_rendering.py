@@ -1,6 +1,7 @@
 """Markdown to safe HTML: what is laid out, what stands as written, and that nothing gets through the door."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -211,3 +212,10 @@ def test_an_ordinary_long_article_is_laid_out():
 def test_a_link_whose_address_is_not_allowed_is_words_alone():
     html = render_text({"body": '[one](ftp://a.example/x "t") [two](image:3) ![three](image:9x) [four](/x)'}).html
     assert '<a title="t">one</a> <a>two</a> <a>three</a> <a href="/x" rel="nofollow ugc noopener">four</a>' in html
+
+
+def test_the_label_of_a_code_block_holds_its_file_name_to_the_last_character():
+    html = html_of("""```py title='a" onclick="b()<i>.py'\nx = 1\n```""")
+    (label,) = re.findall(r'<pre tabindex="0" role="group" aria-label="([^"]*)">', html)
+    assert unescape(label) == 'Code Python a" onclick="b()<i>.py'
+    assert html_of("```go a.go\nx\n```").count('aria-label="Code Go a.go"') == 1

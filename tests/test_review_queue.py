@@ -390,6 +390,18 @@ def test_a_bulk_approval_says_first_what_each_gets_and_opens_no_index():
     assert list(Post.objects.filter(live_revision__isnull=False)) == [fine]
 
 
+def test_a_post_claimed_since_the_preview_is_left_to_who_claimed_it():
+    by, mira, posts = person(), person(), [make_post(), make_post()]
+    choices = [(post.pk, post.head_revision.fingerprint) for post in posts]
+    run = look_at_rows(begin_bulk("reject", by=by, choices=choices))
+    assert set(outcomes(run).values()) == {"passes"}
+    claim_post(posts[0], by=mira)
+    run = carry_out(confirm_bulk(run, by=by, comment="No."))
+    assert outcomes(run) == {posts[0].pk: "refused", posts[1].pk: "done"}
+    assert mira.username in run.rows.get(post=posts[0].pk).said
+    assert again(posts[0]).awaits_review
+
+
 def test_every_row_meets_the_rules_once_more_when_it_is_done():
     by, post = person(), make_post()
     run = look_at_rows(begin_bulk("approve", by=by, choices=[(post.pk, post.head_revision.fingerprint)]))
