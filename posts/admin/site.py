@@ -47,11 +47,12 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self):
         """Add the pages without a ModelAdmin before all others."""
         # Here and not above: their models can't be read before this site stands.
+        from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
         from posts.admin.review import queue, screen
 
-        pages = [path for module in (releases, flags, queue, screen) for path in module.page_urls(self)]
-        return [*diff.diff_urls(self), *pages, *super().get_urls()]
+        pages = [*diff.PAGES, *releases.PAGES, *flags.PAGES, *queue.PAGES, *screen.PAGES]
+        return [*page_paths(pages), *super().get_urls()]
 
     def _nav_items(self, request):
         if not self.has_permission(request):

@@ -1,11 +1,12 @@
 """Any two texts of a post side by side, and the preview with its changes marked."""
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.views.decorators.http import require_safe
+from typing import Any
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from posts.admin.lists import number_in
+from posts.admin.pages import AdminPage
 from posts.diff import changes_since_import, compare_records, default_pair
 from posts.diff.html import marked_html
 from posts.models import Post, Revision
@@ -17,27 +18,6 @@ VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As reader
 # A select with more texts than this helps nobody; older ones are reached from the history.
 MAX_CHOICES = 200
 MAX_NUMBER = 2**31 - 1
-
-
-def diff_urls(site):
-    """Return the addresses of these pages on an AdminSite."""
-    pages = [
-        ("posts/post/<int:pk>/compare/", compare_view, "posts_post_compare"),
-        ("posts/post/<int:pk>/marked/", marked_view, "posts_post_marked"),
-        ("posts/revision/<int:pk>/preview/", preview_view, "posts_revision_preview"),
-    ]
-    return [path(route, site.admin_view(bound(view, site)), name=name) for route, view, name in pages]
-
-
-def bound(view, site):
-    """Return `view` with the AdminSite that it belongs to."""
-
-    def with_site(request, pk):
-        if not (request.user.has_perm("posts.view_post") and request.user.has_perm("posts.view_revision")):
-            raise PermissionDenied
-        return view(request, pk, site)
-
-    return require_safe(with_site)
 
 
 def comparison_context(post, old, new):
@@ -85,63 +65,84 @@ def _choices(post, chosen):
     return sorted(choices, key=lambda revision: -revision.number)
 
 
-def compare_view(request, pk, site):
-    """Show two texts of one post; ?old= and ?new= are their numbers, ?view= one of VIEWS."""
-    post = _post(pk)
-    view = request.GET.get("view", "sides")
-    if view not in VIEWS:
-        raise Http404("There is no such view.")
-    pair = _pair(request, post)
-    context = {
-        **site.each_context(request),
-        "opts": Post._meta,
-        "post": post,
-        "title": f"Compare {pair[0].version} with {pair[1].version}" if pair else f"Compare: {post.title}",
-        "view": view,
-    }
-    if pair:
-        old, new = pair
-        context |= comparison_context(post, old, new)
-        context |= {
-            "choices": _choices(post, pair),
-            "views": [(key, label, f"?old={old.number}&new={new.number}&view={key}") for key, label in VIEWS.items()],
+class DiffPage(AdminPage):
+    """Two texts of one post; ?old= and ?new= are their numbers, ?view= one of VIEWS."""
+
+    http_method_names = ["get", "head"]
+    permissions = ("view_post", "view_revision")
+    template = "posts/diff/diff"
+    model = Post
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        post = _post(pk)
+        view = request.GET.get("view", "sides")
+        if view not in VIEWS:
+            raise Http404("There is no such view.")
+        pair = _pair(request, post)
+        response = self.render(
+            title=f"Compare {pair[0].version} with {pair[1].version}" if pair else f"Compare: {post.title}",
+            post=post,
+            view=view,
+            **(self._comparison(post, *pair) if pair else {}),
+        )
+        # This page frames previews of its own post, and nothing else.
+        response.page_kind = "framing"
+        return response
+
+    def _comparison(self, post: Post, old: Revision, new: Revision) -> dict[str, Any]:
+        links = ((key, label, f"?old={old.number}&new={new.number}&view={key}") for key, label in VIEWS.items())
+        compared = comparison_context(post, old, new)
+        del compared["post"]
+        return compared | {
+            "choices": _choices(post, (old, new)),
+            "views": list(links),
             "since_import": changes_since_import(post),
-            "may_restore": request.user.has_perm("posts.restore_post")
+            "may_restore": self.request.user.has_perm("posts.restore_post")
             and old.fingerprint != post.head_revision.fingerprint,
             "restore_warning": rolled_back_warning(old, active_approval(old)),
             "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
         }
-    response = TemplateResponse(request, "admin/posts/diff/diff.html", context)
-    # This page frames previews of its own post, and nothing else.
-    response.page_kind = "framing"
-    return response
 
 
-def marked_view(request, pk, site):
-    """Show the preview with its changes marked, for a sandboxed frame."""
-    post = _post(pk)
-    pair = _pair(request, post)
-    if pair is None:
-        raise Http404("This post has one text; there is nothing to compare it with.")
-    context = comparison_context(post, *pair)
-    context["marked"] = marked_html(context["comparison"], pair[1].snapshot)
-    response = TemplateResponse(request, "admin/posts/diff/marked.html", context)
-    response.page_kind = "preview"
-    return response
+class PreviewPage(AdminPage):
+    """A page for a sandboxed frame, without the frame of the admin."""
+
+    http_method_names = ["get", "head"]
+    permissions = ("view_post", "view_revision")
+
+    def preview(self, template: str, context: dict[str, Any]) -> TemplateResponse:
+        """Return an answer that this site may frame."""
+        response = TemplateResponse(self.request, template, context)
+        response.page_kind = "preview"
+        return response
 
 
-def preview_view(request, pk, site):
-    """Show one text as readers would see it, for a sandboxed frame or as a page."""
-    revision = Revision.objects.filter(pk=pk).first() if pk <= 2**63 - 1 else None
-    if revision is None:
-        raise Http404("No revision has this number.")
-    context = article_context(_post(revision.post_id, about=revision.fingerprint), revision, is_preview=True)
-    response = TemplateResponse(request, "posts/detail.html", context)
-    response.page_kind = "preview"
-    return response
+class MarkedPage(PreviewPage):
+    """The preview with its changes marked."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        post = _post(pk)
+        pair = _pair(request, post)
+        if pair is None:
+            raise Http404("This post has one text; there is nothing to compare it with.")
+        context = comparison_context(post, *pair)
+        context["marked"] = marked_html(context["comparison"], pair[1].snapshot)
+        return self.preview("admin/posts/diff/marked.html", context)
 
 
-def diff_address(post, old=None, new=None, name="compare"):
-    """Return the address of a comparison (`name`: compare or marked) of two Revisions, or of the default pair."""
-    address = reverse(f"admin:posts_post_{name}", args=[post.pk])
-    return f"{address}?old={old.number}&new={new.number}" if old and new else address
+class RevisionPreview(PreviewPage):
+    """One text as readers would see it, for a frame or as a page."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        revision = Revision.objects.filter(pk=number_in(pk)).first()
+        if revision is None:
+            raise Http404("No revision has this number.")
+        post = _post(revision.post_id, about=revision.fingerprint)
+        return self.preview("posts/detail.html", article_context(post, revision, is_preview=True))
+
+
+PAGES = [
+    ("posts/post/<int:pk>/compare/", DiffPage, "posts_post_compare"),
+    ("posts/post/<int:pk>/marked/", MarkedPage, "posts_post_marked"),
+    ("posts/revision/<int:pk>/preview/", RevisionPreview, "posts_revision_preview"),
+]

@@ -1,27 +1,23 @@
 """The releases of a post: release, plan, roll back, and record results. Every change is an operation."""
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.views import View
+from django.http import HttpRequest, HttpResponse
 
 from posts.admin.csv_lists import CSVList
 from posts.admin.lists import MAX_ID
 from posts.admin.lookup import find_post
+from posts.admin.pages import AdminPage
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.review.state import closed_after, nothing_to_release
-from posts.models import Release, ScheduledRelease
+from posts.models import Post, Release, ScheduledRelease
 from posts.operations import (
-    HeadMoved,
-    PageMoved,
     Refused,
     cancel_schedule,
     note_observed_result,
@@ -115,101 +111,77 @@ class TakeDownForm(MomentForm):
     why = forms.CharField(required=False, max_length=500, help_text="for the log")
 
 
-def page_urls(admin_site):
-    """Return the addresses of this module, for AdminSite.get_urls."""
-    view = admin_site.admin_view(ReleasesView.as_view(admin_site=admin_site))
-    return [path("posts/post/<int:pk>/releases/", view, name="posts_post_releases")]
-
-
-class ReleasesView(View):
+class ReleasesPage(AdminPage):
     """The releases of one post; each action is a POST to the same address that names the action."""
 
-    admin_site = None
-    http_method_names = ["get", "head", "post"]
+    permissions = ("view_post", "view_release")
+    template = "posts/release/page"
+    model = Release
 
-    def dispatch(self, request, *args, **kwargs):
-        """Allow the page to people who may see posts and releases; operations check who may act."""
-        if not request.user.has_perms(["posts.view_post", "posts.view_release"]):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        # Bound forms of a refused action by name, so that nothing typed is lost.
+        self.typed: dict[str, forms.Form] = {}
 
-    def get(self, request, pk):
-        return self.page(request, find_post(pk))
+    def find(self, pk: int) -> Post:
+        return find_post(pk)
 
-    def post(self, request, pk):
-        post = find_post(pk)
-        act = self.ACTIONS.get(request.POST.get("act", ""))
-        if act is None:
-            raise Http404("Unknown action.")
-        typed = {}
-        try:
-            message = act(self, request, post, typed)
-        except Refused as refusal:
-            for obstacle in refusal.obstacles:
-                messages.error(request, obstacle)
-            status = 409 if isinstance(refusal, HeadMoved | PageMoved) else 422
-            return self.page(request, find_post(pk), typed=typed, status=status)
-        messages.success(request, message)
-        return HttpResponseRedirect(reverse("admin:posts_post_releases", args=[pk]))
-
-    def page(self, request, post, *, typed=None, status=200):
-        """Render the page. typed: refused bound forms by name, so that nothing typed is lost."""
-        user, typed = request.user, typed or {}
+    def page(self, post: Post, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        request, user, typed = self.request, self.request.user, self.typed
         revision = releasable_revision(post)
         approval = active_approval(revision) if revision else None
         targets = rollback_targets(post) if post.is_live else []
         target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
         target_approval = active_approval(target) if target else None
         last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": Release._meta,
-            "title": f"Releases of {post.title}",
-            "post": post,
-            "revision": revision,
-            "approval": approval,
-            "obstacles": release_obstacles(post, revision) if revision else [],
-            "nothing_because": None if revision else nothing_to_release(post),
-            "form": typed.get("release") or (_release_form(post, revision, user) if revision else None),
-            "take_down": typed.get("take_down") or TakeDownForm(user=user, auto_id="down_%s"),
-            "after_release": closed_after(post, approval) if approval else [],
-            "release_warning": rolled_back_warning(revision, approval) if revision else "",
-            "target": target,
-            "target_approval": target_approval,
-            "after_roll_back": closed_after(post, target_approval, keeps_hold=True) if target else [],
-            "back_warning": rolled_back_warning(target, target_approval) if target else "",
-            "rollback_note": last.rollback_note if last else "",
-            "last_release": last,
-            "why": request.POST.get("why", ""),
-            "index_obstacles": post.index_obstacles,
-            "plans": list(post.scheduled_releases.filter(state="waiting").select_related("revision", "owner")),
-            "log": release_log(post, targets),
-            "may_release": user.has_perm("posts.release_post"),
-            "may_withdraw": user.has_perm("posts.withdraw_post"),
-        }
-        return TemplateResponse(request, "admin/posts/release/page.html", context, status=status)
+        return self.render(
+            status=status,
+            title=f"Releases of {post.title}",
+            post=post,
+            revision=revision,
+            approval=approval,
+            obstacles=release_obstacles(post, revision) if revision else [],
+            nothing_because=None if revision else nothing_to_release(post),
+            form=typed.get("release") or (_release_form(post, revision, user) if revision else None),
+            take_down=typed.get("take_down") or TakeDownForm(user=user, auto_id="down_%s"),
+            after_release=closed_after(post, approval) if approval else [],
+            release_warning=rolled_back_warning(revision, approval) if revision else "",
+            target=target,
+            target_approval=target_approval,
+            after_roll_back=closed_after(post, target_approval, keeps_hold=True) if target else [],
+            back_warning=rolled_back_warning(target, target_approval) if target else "",
+            rollback_note=last.rollback_note if last else "",
+            last_release=last,
+            why=request.POST.get("why", ""),
+            index_obstacles=post.index_obstacles,
+            plans=list(post.scheduled_releases.filter(state="waiting").select_related("revision", "owner")),
+            log=release_log(post, targets),
+            may_release=user.has_perm("posts.release_post"),
+            may_withdraw=user.has_perm("posts.withdraw_post"),
+        )
 
-    def _release(self, request, post, typed):
-        form = typed["release"] = ReleaseForm(request.POST, user=request.user)
+    def _release(self, post: Post) -> str:
+        form = self.typed["release"] = ReleaseForm(self.request.POST, user=self.request.user)
         data = _checked(form)
         revision = post.revisions.filter(pk=data["revision"]).first() if data["revision"] <= MAX_ID else None
         if revision is None:
             raise Refused("This revision belongs to another post.")
         words = {name: data[name] for name in ("owner", "expected_result", "rollback_note")}
         words["ends_withdrawal"] = data["was_withdrawn"]
-        words["despite_rollback"] = "despite_rollback" in request.POST
+        words["despite_rollback"] = "despite_rollback" in self.request.POST
         # Both or neither: a text that goes out must not stay because its end could not be planned.
         with transaction.atomic():
             if data["when"] == "now":
                 if data["day"] or data["time"]:
                     raise Refused("A day or a time is given, but “Now” is chosen. Choose “On a date”, or empty both.")
-                release = release_revision(revision, by=request.user, expected_live_id=data["live"], **words)
+                release = release_revision(revision, by=self.request.user, expected_live_id=data["live"], **words)
                 said = f"Released: readers see {release.revision.version} now."
             else:
                 due_at = form.moment()
                 plan = schedule_release(
                     post,
-                    by=request.user,
+                    by=self.request.user,
                     kind=RELEASE,
                     revision=revision,
                     due_at=due_at,
@@ -218,52 +190,54 @@ class ReleasesView(View):
                 )
                 said = f"Planned: {plan}."
             if data["take_down"]:
-                plan = self._plan_withdrawal(request, post, form, prefix="down_")
+                plan = self._plan_withdrawal(post, form, prefix="down_")
                 said += f" Planned: {plan}."
         return said
 
-    def _take_down(self, request, post, typed):
-        form = typed["take_down"] = TakeDownForm(request.POST, user=request.user, auto_id="down_%s")
+    def _take_down(self, post: Post) -> str:
+        form = self.typed["take_down"] = TakeDownForm(self.request.POST, user=self.request.user, auto_id="down_%s")
         data = _checked(form)
-        return f"Planned: {self._plan_withdrawal(request, post, form, why=data['why'])}."
+        return f"Planned: {self._plan_withdrawal(post, form, why=data['why'])}."
 
-    def _plan_withdrawal(self, request, post, form, *, prefix="", why=""):
+    def _plan_withdrawal(self, post: Post, form: MomentForm, *, prefix: str = "", why: str = "") -> ScheduledRelease:
         return schedule_release(
             post,
-            by=request.user,
+            by=self.request.user,
             kind=WITHDRAW,
             due_at=form.moment(prefix),
             zone=form.cleaned_data["zone"],
             why=why,
         )
 
-    def _cancel(self, request, post, typed):
-        plan = row_of(post.scheduled_releases, request.POST.get("plan"), "This plan belongs to another post.")
-        return f"Cancelled: {cancel_schedule(plan, by=request.user)}."
+    def _cancel(self, post: Post) -> str:
+        plan = row_of(post.scheduled_releases, self.request.POST.get("plan"), "This plan belongs to another post.")
+        return f"Cancelled: {cancel_schedule(plan, by=self.request.user)}."
 
-    def _roll_back(self, request, post, typed):
-        to = row_of(post.revisions, request.POST.get("to"), "This revision belongs to another post.")
-        live = request.POST.get("live", "")
+    def _roll_back(self, post: Post) -> str:
+        to = row_of(post.revisions, self.request.POST.get("to"), "This revision belongs to another post.")
+        live = self.request.POST.get("live", "")
         release = roll_back(
             post,
-            by=request.user,
+            by=self.request.user,
             to=to,
-            why=request.POST.get("why", ""),
-            despite_rollback="despite_rollback" in request.POST,
+            why=self.request.POST.get("why", ""),
+            despite_rollback="despite_rollback" in self.request.POST,
             expected_live_id=int(live) if live.isdecimal() and len(live) < 19 else 0,
         )
         return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
 
-    def _withdraw(self, request, post, typed):
-        withdraw_post(post, by=request.user, why=request.POST.get("why", ""))
+    def _withdraw(self, post: Post) -> str:
+        withdraw_post(post, by=self.request.user, why=self.request.POST.get("why", ""))
         return "Withdrawn: the page answers 410 until a release."
 
-    def _observe(self, request, post, typed):
-        release = row_of(post.releases, request.POST.get("release"), "This release belongs to another post.")
-        note_observed_result(release, by=request.user, observed_result=request.POST.get("observed_result", ""))
+    def _observe(self, post: Post) -> str:
+        release = row_of(post.releases, self.request.POST.get("release"), "This release belongs to another post.")
+        note_observed_result(
+            release, by=self.request.user, observed_result=self.request.POST.get("observed_result", "")
+        )
         return "Kept what came of it."
 
-    ACTIONS = {
+    actions = {
         "release": _release,
         "take-down": _take_down,
         "cancel": _cancel,
@@ -271,6 +245,9 @@ class ReleasesView(View):
         "withdraw": _withdraw,
         "observe": _observe,
     }
+
+
+PAGES = [("posts/post/<int:pk>/releases/", ReleasesPage, "posts_post_releases")]
 
 
 def _checked(form):

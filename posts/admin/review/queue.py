@@ -1,16 +1,15 @@
 """The review queue in the admin: pending posts in order, claims, assignments, and bulk actions."""
 
+from typing import Any
+
 from django import forms
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import Http404, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
 from django.utils import timezone
-from django.views import View
 
 from posts.admin.lists import number_in
+from posts.admin.pages import AdminAction, AdminPage
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.backend import enqueue_once
 from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueEntry, QueueFigure, Review, Revision
@@ -57,59 +56,27 @@ VIEWS = (
 WHOSE = (("me", "Mine"), ("nobody", "Unassigned"), ("held", "Being reviewed"))
 
 
-def page_urls(site):
-    """Return the addresses of this module, for AdminSite.get_urls."""
-    pages = [
-        ("queue/", QueuePage, "queue"),
-        ("queue/risk-score/", RiskScorePage, "queue_risk_score"),
-        ("queue/claim/", Claim, "queue_claim"),
-        ("queue/views/", Views, "queue_views"),
-        ("queue/keys/", KeysPage, "queue_keys"),
-        ("queue/undo/", Undo, "queue_undo"),
-        ("queue/bulk/", BeginBulk, "queue_bulk_begin"),
-        ("queue/bulk/<int:run_id>/", BulkPage, "queue_bulk"),
-    ]
-    return [
-        path(route, site.admin_view(page.as_view(admin_site=site)), name=name) for route, page, name in pages
-    ]  # fmt: skip
+class QueueAction(AdminAction):
+    """An action from the queue, which leads back to it."""
 
+    permissions = ("review_post",)
 
-class DeskView(View):
-    """An admin page for everybody who may see posts."""
-
-    admin_site = None
-    title = ""
-    right = "view_post"
-
-    def dispatch(self, request, *args, **kwargs):
-        """Check the right to see the page; operations check their own rights again."""
-        if not request.user.has_perm(f"posts.{self.right}"):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
-
-    def page(self, template, **context):
-        """Return an answer that shows `template` in the frame of the admin."""
-        frame = {**self.admin_site.each_context(self.request), "title": self.title}
-        return TemplateResponse(self.request, f"admin/queue/{template}.html", {**frame, **context})
-
-    def back(self):
-        """Return a redirect to the page of the queue that had the form."""
+    def next_address(self, subject: Any) -> str:
+        """Return the page of the queue that had the form."""
         query = QueryDict(self.request.POST.get("back", "")).urlencode()
-        return HttpResponseRedirect(reverse("admin:queue") + (f"?{query}" if query else ""))
-
-    def say(self, message, level=messages.SUCCESS):
-        """Show `message` above the next page."""
-        messages.add_message(self.request, level, message)
+        return reverse("admin:queue") + (f"?{query}" if query else "")
 
 
-class QueuePage(DeskView):
+class QueuePage(AdminPage):
     """One page of the queue: an index scan from where the last page ended."""
 
     http_method_names = ["get", "head"]
     title = "Review queue"
+    template = "queue/queue"
 
-    def get(self, request):
-        person, now = request.user, timezone.now()
+    def page(self, subject: None, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        request, person, now = self.request, self.request.user, timezone.now()
         view = QueueView.from_query(request.GET)
         matching = view.entries(by=person, now=now)
         entries, has_more, is_back = self._entries(matching)
@@ -131,8 +98,7 @@ class QueuePage(DeskView):
         for row in rows:
             row.entry.address = review_address(row.entry.pk, view)
         takes_all = bool(request.GET.get("all")) and bool(rows)
-        return self.page(
-            "queue",
+        return self.render(
             view=view,
             query=view.query(),
             here=request.GET.urlencode(),
@@ -154,7 +120,7 @@ class QueuePage(DeskView):
             may_decide=person.has_perm("posts.review_post"),
             may_flag=person.has_perm("posts.flag_post"),
             act_buttons=[
-                (act.value, label) for act, label in ACTIONS.items() if person.has_perm(f"posts.{right_for(act)}")
+                (act.value, label) for act, label in BUTTONS.items() if person.has_perm(f"posts.{right_for(act)}")
             ],
         )
 
@@ -209,97 +175,88 @@ class QueuePage(DeskView):
         ]
 
 
-class RiskScorePage(DeskView):
+class RiskScorePage(AdminPage):
     """The table of weights, from the code that ranks."""
 
     http_method_names = ["get", "head"]
     title = "How the risk score works"
+    template = "queue/risk_score"
 
-    def get(self, request):
-        return self.page("risk_score", weights=[WEIGHTS[code] for code in weights.CODES])
+    def page(self, subject: None, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        return self.render(weights=[WEIGHTS[code] for code in weights.CODES])
 
 
-class Claim(DeskView):
-    """Claim a post, take it over or unclaim it. POST only: following a link never claims anything."""
+class Claim(QueueAction):
+    """Claim a post, take it over or unclaim it."""
 
-    http_method_names = ["post"]
-    right = "review_post"
-
-    def post(self, request):
-        act, _, number = request.POST.get("claim", "").partition(":")
+    def find(self) -> Post:
+        """Return the post of the pressed button, and remember what to do with it."""
+        self.claim, _, number = self.request.POST.get("claim", "").partition(":")
         post = Post.objects.filter(pk=number_in(number) or 0).only("pk").first()
-        if post is None or act not in ("claim", "take-over", "let-go"):
+        if post is None or self.claim not in ("claim", "take-over", "let-go"):
             raise Http404("No post has this number.")
-        try:
-            if act == "let-go":
-                unclaim(post, by=request.user)
-            else:
-                entry = claim_post(post, by=request.user, take_over=act == "take-over")
-                until = timezone.localtime(entry.held_until)
-                self.say(f"You have claimed “{entry.post.title}” until {until:%H:%M}.")
-        except Refused as refusal:
-            self.say(str(refusal), messages.WARNING)
-        return self.back()
+        return post
+
+    def act(self, post: Post) -> str:
+        if self.claim == "let-go":
+            unclaim(post, by=self.request.user)
+            return ""
+        entry = claim_post(post, by=self.request.user, take_over=self.claim == "take-over")
+        return f"You have claimed “{entry.post.title}” until {timezone.localtime(entry.held_until):%H:%M}."
 
 
-class Views(DeskView):
+class Views(QueueAction):
     """Save a filter under a name, or delete one."""
 
-    http_method_names = ["post"]
+    permissions = ("view_post",)
 
-    def post(self, request):
-        try:
-            if forget := number_in(request.POST.get("forget", "")):
-                forget_view(forget, by=request.user)
-            else:
-                save_view(
-                    request.POST.get("name", ""), QueueView.from_query(request.POST.get("view", "")), by=request.user
-                )
-        except Refused as refusal:
-            self.say(str(refusal), messages.WARNING)
-        return self.back()
+    def act(self, subject: None) -> str:
+        sent, person = self.request.POST, self.request.user
+        if forget := number_in(sent.get("forget", "")):
+            forget_view(forget, by=person)
+        else:
+            save_view(sent.get("name", ""), QueueView.from_query(sent.get("view", "")), by=person)
+        return ""
 
 
-class KeysPage(DeskView):
+class KeysPage(AdminPage):
     """What each key does, and the switch that is stored with the account."""
 
-    http_method_names = ["get", "head", "post"]
     title = "Keyboard shortcuts"
+    template = "queue/keys"
 
-    def get(self, request):
-        return self.page("keys", keys_on=keys_are_on(request.user))
+    def page(self, subject: None, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        return self.render(keys_on=keys_are_on(self.request.user))
 
-    def post(self, request):
-        off = request.POST.get("keys") == "off"
-        switch_keys(by=request.user, off=off)
-        self.say(
-            "Keyboard shortcuts are off for your account." if off else "Keyboard shortcuts are on for your account."
-        )
-        return HttpResponseRedirect(reverse("admin:queue_keys"))
+    def act(self, subject: None) -> str:
+        off = self.request.POST.get("keys") == "off"
+        switch_keys(by=self.request.user, off=off)
+        return f"Keyboard shortcuts are {'off' if off else 'on'} for your account."
 
 
-class Undo(DeskView):
+class Undo(QueueAction):
     """Undo one's own decision."""
 
-    http_method_names = ["post"]
-    right = "review_post"
-
-    def post(self, request):
-        decision = Review.objects.filter(pk=number_in(request.POST.get("review", "")) or 0).first()
+    def find(self) -> Review:
+        decision = Review.objects.filter(pk=number_in(self.request.POST.get("review", "")) or 0).first()
         if decision is None:
             raise Http404("No decision has this number.")
-        try:
-            undone = undo_decision(decision, by=request.user, despite_rollback="despite_rollback" in request.POST)
-            self.say(f"Undone: {undone.revision.version} is pending review again.")
-        except Refused as refusal:
-            self.say(str(refusal), messages.WARNING)
-        if request.POST.get("to") == "desk":
-            return HttpResponseRedirect(reverse("admin:index"))
-        return self.back()
+        return decision
+
+    def act(self, decision: Review) -> str:
+        despite_rollback = "despite_rollback" in self.request.POST
+        undone = undo_decision(decision, by=self.request.user, despite_rollback=despite_rollback)
+        return f"Undone: {undone.revision.version} is pending review again."
+
+    def next_address(self, decision: Review) -> str:
+        """Return the dashboard, if the button stood there, or the queue."""
+        return reverse("admin:index") if self.request.POST.get("to") == "desk" else super().next_address(decision)
 
 
 # The order of the buttons is the same everywhere.
-ACTIONS = {
+BUTTONS = {
     BulkRun.Act.APPROVE: "Approve…",
     BulkRun.Act.EDITS: "Request changes…",
     BulkRun.Act.REJECT: "Reject…",
@@ -308,30 +265,25 @@ ACTIONS = {
 }
 
 
-class BeginBulk(DeskView):
+class BeginBulk(QueueAction):
     """Leads from selected rows, or all that a filter matches, to the preview of a bulk action."""
 
-    http_method_names = ["post"]
+    permissions = ("view_post",)
 
-    def post(self, request):
-        act = request.POST.get("act", "")
-        view = QueueView.from_query(request.POST.get("view", ""))
-        matching = view.entries(by=request.user) if request.POST.get("all") else None
+    def act(self, subject: None) -> HttpResponse:
+        sent, person = self.request.POST, self.request.user
+        view = QueueView.from_query(sent.get("view", ""))
+        matching = view.entries(by=person) if sent.get("all") else None
         choices = []
-        for choice in request.POST.getlist("choice"):
+        for choice in sent.getlist("choice"):
             number, _, fingerprint = choice.partition(":")
             if number_in(number) and len(fingerprint) == 64:
                 choices.append((int(number), fingerprint))
         if matching is None and not choices:
-            self.say("Select rows first, or select all matching posts.", messages.WARNING)
-            return self.back()
-        try:
-            run = begin_bulk(act, by=request.user, entries=matching, choices=choices, query=view.query())
-        except Refused as refusal:
-            self.say(str(refusal), messages.WARNING)
-            return self.back()
+            raise Refused("Select rows first, or select all matching posts.")
+        run = begin_bulk(self.action, by=person, entries=matching, choices=choices, query=view.query())
         if run.rows.count() > AT_ONCE:
-            enqueue_once(prepare_bulk, key=str(run.pk), by=request.user, run_id=run.pk)
+            enqueue_once(prepare_bulk, key=str(run.pk), by=person, run_id=run.pk)
         else:
             look_at_rows(run)
         return HttpResponseRedirect(reverse("admin:queue_bulk", args=[run.pk]))
@@ -374,37 +326,36 @@ def _say_what_rows_are(rows):
         row.reasons = reasons_of_entry(row.entry) if row.entry else []
 
 
-class BulkPage(DeskView):
+class BulkPage(AdminPage):
     """One run: a preview of each outcome, then the outcomes."""
 
-    http_method_names = ["get", "head", "post"]
+    template = "queue/bulk"
+    form: BulkForm | None = None
 
-    def get(self, request, run_id):
-        return self._shown(self._run(run_id))
-
-    def post(self, request, run_id):
-        run = self._run(run_id)
-        form = BulkForm(request.POST, act=run.act)
-        if not form.is_valid():
-            return self._shown(run, form, status=422)
-        try:
-            run = confirm_bulk(run, by=request.user, **form.cleaned_data)
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-            return self._shown(run, form, status=422)
-        if run.rows.filter(outcome=BulkRow.Outcome.PASSES)[: AT_ONCE + 1].count() > AT_ONCE:
-            enqueue_once(carry_out_bulk, key=str(run.pk), by=request.user, run_id=run.pk)
-        else:
-            carry_out(run)
-        return HttpResponseRedirect(reverse("admin:queue_bulk", args=[run.pk]))
-
-    def _run(self, run_id):
+    def find(self, run_id: int) -> BulkRun:
         run = BulkRun.objects.select_related("made_by", "assignee").filter(pk=run_id).first()
         if run is None:
             raise Http404("No bulk action has this number.")
         return run
 
-    def _shown(self, run, form=None, status=200):
+    def act(self, run: BulkRun) -> HttpResponse:
+        form = self.form = BulkForm(self.request.POST, act=run.act)
+        if not form.is_valid():
+            return self.page(run, status=422)
+        run = confirm_bulk(run, by=self.request.user, **form.cleaned_data)
+        if run.rows.filter(outcome=BulkRow.Outcome.PASSES)[: AT_ONCE + 1].count() > AT_ONCE:
+            enqueue_once(carry_out_bulk, key=str(run.pk), by=self.request.user, run_id=run.pk)
+        else:
+            carry_out(run)
+        return HttpResponseRedirect(self.next_address(run))
+
+    def refused(self, run: BulkRun, refusal: Refused, status: int) -> HttpResponse:
+        """Return the page again, with the reasons in its form."""
+        self.form.add_error(None, str(refusal))
+        return self.page(run, status=status)
+
+    def page(self, run: BulkRun, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
         counts = dict(run.rows.order_by().values_list("outcome").annotate(Count("pk")))
         count = {outcome: counts.get(outcome.value, 0) for outcome in BulkRow.Outcome}
         refused = run.rows.exclude(obstacle="").order_by().values_list("obstacle").annotate(count=Count("pk"))
@@ -412,9 +363,9 @@ class BulkPage(DeskView):
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
             "outcome", "said", "fingerprint", "post__title")[: BULK_ROWS + 1])  # fmt: skip
         _say_what_rows_are(rows)
-        self.title = run.title(sum(count.values()))
-        response = self.page(
-            "bulk",
+        return self.render(
+            status=status,
+            title=run.title(sum(count.values())),
             run=run,
             button=run.title(count[BulkRow.Outcome.PASSES]),
             total=sum(count.values()),
@@ -426,9 +377,19 @@ class BulkPage(DeskView):
             grouped_obstacles=refused.order_by("-count", "obstacle")[:20],
             rows=rows[:BULK_ROWS],
             next_row=rows[BULK_ROWS - 1].pk if len(rows) > BULK_ROWS else None,
-            form=form or BulkForm(act=run.act),
+            form=self.form or BulkForm(act=run.act),
             is_mine=run.made_by_id == self.request.user.pk,
             readers_change=run.act == BulkRun.Act.APPROVE,
         )
-        response.status_code = status
-        return response
+
+
+PAGES = [
+    ("queue/", QueuePage, "queue"),
+    ("queue/risk-score/", RiskScorePage, "queue_risk_score"),
+    ("queue/claim/", Claim, "queue_claim"),
+    ("queue/views/", Views, "queue_views"),
+    ("queue/keys/", KeysPage, "queue_keys"),
+    ("queue/undo/", Undo, "queue_undo"),
+    ("queue/bulk/", BeginBulk, "queue_bulk_begin"),
+    ("queue/bulk/<int:run_id>/", BulkPage, "queue_bulk"),
+]

@@ -6,25 +6,28 @@ is never lost: the screen comes back with it after a refusal, a newer text or an
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.views import View
+from django.urls import reverse
 
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
+from posts.admin.pages import AdminAction, AdminPage, render
 from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.screen_context import neighbouring_items, screen_context, undo_context
+from posts.db.keyset import Cursor
 from posts.diff import default_pair
-from posts.models import QueueEntry, Review, ReviewFlag, Revision
+from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
 from posts.operations.claim import claim_post, unclaim
@@ -50,31 +53,15 @@ WORDED = ("edits", "reject")
 PANELS = {*WORDED, "flag"}
 
 
-def page_urls(site):
-    """Return the addresses of this module, for AdminSite.get_urls."""
-    screen = ReviewScreen.as_view(admin_site=site)
-    pages = [
-        ("review/", ReviewStart.as_view(admin_site=site), "review_start"),
-        ("review/undo/", ReviewUndo.as_view(admin_site=site), "review_undo"),
-        ("review/<int:post_id>/sides/", SidesPage.as_view(), "review_sides"),
-        ("review/source/<int:revision_id>/", SourcePage.as_view(), "review_source"),
-    ]
-    return [
-        path("review/<int:post_id>/", kept_when_signed_out(screen, site), name="review"),
-        *(path(route, site.admin_view(view), name=name) for route, view, name in pages),
-    ]
-
-
-def kept_when_signed_out(view, site):
-    """Return `view`, and keep a form sent after its session ended in the new session.
+def kept_when_signed_out(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Return the view `page`, and keep a form sent after its session ended in the new session.
 
     A form that may not be kept is shown to the person again.
     """
-    on_desk = site.admin_view(view)
 
-    def wrapped(request, post_id):
+    def wrapped(request: HttpRequest, post_id: int) -> HttpResponse:
         if request.method != "POST" or request.user.is_authenticated:
-            return on_desk(request, post_id=post_id)
+            return page(request, post_id=post_id)
         typed = typed_words(request)
         address = review_address(post_id, view_in(request.POST))
         names = ("fingerprint", "comment", "reason_code", "panel", "note", "opened", "ticks")
@@ -83,9 +70,16 @@ def kept_when_signed_out(view, site):
             request.session[KEPT] = kept
             return redirect_to_login(address, reverse("admin:login"))
         words = [typed[name] for name in ("comment", "note", "reason", "own_text_reason") if typed[name].strip()]
-        context = {**site.each_context(request), "title": "You are signed out", "words": words, "ticks": typed["ticks"]}
         login = f"{reverse('admin:login')}?{urlencode({'next': address})}"
-        return TemplateResponse(request, "admin/review/signed_out.html", context | {"login": login}, status=403)
+        return render(
+            request,
+            "review/signed_out",
+            title="You are signed out",
+            status=403,
+            words=words,
+            ticks=typed["ticks"],
+            login=login,
+        )
 
     return wrapped
 
@@ -125,61 +119,55 @@ def typed_words(request):
     }
 
 
-class DeskReview(View):
-    """What the pages of this module share: permissions, and the frame around them."""
+class ReviewPage(AdminPage):
+    """What the pages of this module share: who may see posts and texts may see them."""
 
-    admin_site = None
-
-    def dispatch(self, request, *args, **kwargs):
-        """Allow the pages to people who may see posts and texts; operations check who may act."""
-        if not request.user.has_perms(["posts.view_post", "posts.view_revision"]):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
-
-    def page(self, template, *, status=200, **context):
-        """Return an answer that shows `template` in the frame of the admin."""
-        frame = self.admin_site.each_context(self.request)
-        return TemplateResponse(self.request, template, {**frame, **context}, status=status)
+    permissions = ("view_post", "view_revision")
 
 
-class ReviewStart(DeskReview):
+class ReviewStart(ReviewPage):
     """Redirects to the first item of a view, or to the one after `after`; says so if there is none."""
 
     http_method_names = ["get", "head"]
+    title = "Review"
+    template = "review/end"
 
-    def get(self, request):
+    def get(self, request: HttpRequest) -> HttpResponse:
         view, place = view_in(request.GET), ORDER.parse(request.GET.get("after", ""))
         if (item := next_item(view, place, by=request.user)) is not None:
             return HttpResponseRedirect(review_address(item.pk, view))
         around = neighbouring_items(None, view=view, place=None, by=request.user) | undo_context(request.user)
-        return self.page("admin/review/end.html", title="Review", keys_on=keys_are_on(request.user), **around)
+        return self.render(keys_on=keys_are_on(request.user), **around)
 
 
-class ReviewScreen(DeskReview):
+class ReviewScreen(ReviewPage):
     """One post, and what a person does about it."""
 
-    http_method_names = ["get", "head", "post"]
+    template = "review/screen"
 
-    def get(self, request, post_id):
+    @classmethod
+    def view(cls) -> Callable[..., HttpResponse]:
+        """Return the view for its address, which keeps the form of a session that ended."""
+        return kept_when_signed_out(super().view())
+
+    def find(self, post_id: int) -> Post:
+        """Return the post, with what is typed into its forms."""
         post = find_post(post_id)
-        kept = request.session.get(KEPT, {})
-        return self.screen(post, typed=kept if kept.get("post") == post.pk else {})
+        if self.request.method == "POST":
+            self.typed = typed_words(self.request)
+        else:
+            kept = self.request.session.get(KEPT, {})
+            self.typed = kept if kept.get("post") == post.pk else {}
+        return post
 
-    def post(self, request, post_id):
-        post, act = find_post(post_id), request.POST.get("act", "")
-        if act not in ACTIONS:
-            raise Http404("Unknown action.")
-        typed = typed_words(request)
-        try:
-            return ACTIONS[act](self, post, typed)
-        except HeadMoved:
-            return self.screen(find_post(post_id), typed=typed, status=409)
-        except Refused as refusal:
-            return self.screen(find_post(post_id), typed=typed, refused=refusal.obstacles, status=422)
+    def refused(self, post: Post, refusal: Refused, status: int) -> HttpResponse:
+        """Return the screen again; a newer text says itself that it is one."""
+        obstacles = () if isinstance(refusal, HeadMoved) else refusal.obstacles
+        return self.page(post, refused=obstacles, status=status)
 
-    def screen(self, post, *, typed, refused=(), status=200):
-        """Render the screen. typed: fills its forms. refused: shown above its buttons."""
-        view = view_in(self.parameters)
+    def page(self, post: Post, *, refused: Sequence[str] = (), status: int = 200) -> HttpResponse:
+        """Return the screen. refused: shown above its buttons."""
+        view, typed = view_in(self.parameters), self.typed
         context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
         if not view.query():
             # The header counts the same, and need not do it again.
@@ -188,8 +176,7 @@ class ReviewScreen(DeskReview):
         earlier = None
         if read and read != post.head_revision.fingerprint:
             earlier = post.revisions.filter(fingerprint=read).defer("snapshot").order_by("-number").first()
-        response = self.page(
-            "admin/review/screen.html",
+        response = self.render(
             title=f"Review: {post.title}",
             refused=refused,
             moved_from=earlier,
@@ -202,18 +189,18 @@ class ReviewScreen(DeskReview):
         return response
 
     @property
-    def parameters(self):
+    def parameters(self) -> QueryDict:
         """The parameters of the address or form."""
         return self.request.POST if self.request.method == "POST" else self.request.GET
 
-    def place_of(self, post):
+    def place_of(self, post: Post) -> Cursor | None:
         """Return this person's place in the queue: the post's place when they opened it, or now.
 
         A flag raised meanwhile must not send them back to the top.
         """
         return ORDER.parse(self.parameters.get("place", "")) or cursor_of(post.pk)
 
-    def back(self, post, message, place=None):
+    def back(self, post: Post, message: str, place: Cursor | None = None) -> HttpResponse:
         """Return a redirect to the screen of `post` with a message. place: where in the queue it was."""
         messages.success(self.request, message)
         address = review_address(post.pk, view_in(self.request.POST))
@@ -221,7 +208,7 @@ class ReviewScreen(DeskReview):
             address += f"{'&' if '?' in address else '?'}{urlencode({'place': place})}"
         return HttpResponseRedirect(address)
 
-    def onward(self, place, said):
+    def onward(self, place: Cursor | None, said: str) -> HttpResponse:
         """Return a redirect to the item after `place`, which is claimed. said: the message so far."""
         view, person = view_in(self.request.POST), self.request.user
         item = next_item(view, place, by=person)
@@ -236,9 +223,10 @@ class ReviewScreen(DeskReview):
         counts = f"risk score {item.points}, {reasons} reason{'' if reasons == 1 else 's'}"
         return self.back(item.post, f"{said} Next: {item.post.title}, {counts}.")
 
-    def decision(self, post, typed):
+    def decision(self, post: Post) -> HttpResponse:
         """Decide, and continue with the next item of the view."""
-        outcome, release = DECISIONS[self.request.POST["act"]]
+        outcome, release = DECISIONS[self.action]
+        typed = self.typed
         place = self.place_of(post)
         entry = QueueEntry.objects.select_related("held_by").filter(pk=post.pk).first()
         if entry and (standing := claimed_by_another(entry, by=self.request.user)):
@@ -266,7 +254,7 @@ class ReviewScreen(DeskReview):
             place = place or cursor_of(post.pk)
         return self.onward(place, said)
 
-    def skip(self, post, typed):
+    def skip(self, post: Post) -> HttpResponse:
         """Leave the item as it is, unclaim it, and continue."""
         place = self.place_of(post)
         # It may be somebody else's, or wait no longer; either way this person does not hold it.
@@ -274,46 +262,44 @@ class ReviewScreen(DeskReview):
             unclaim(post, by=self.request.user)
         return self.onward(place, "Skipped. Nothing was decided.")
 
-    def stay(self, post, typed):
+    def stay(self, post: Post) -> HttpResponse:
         """Show the screen again with what was typed; change nothing."""
-        return self.screen(post, typed=typed)
+        return self.page(post)
 
-    def claim(self, post, typed):
+    def claim(self, post: Post) -> HttpResponse:
         claim_post(post, by=self.request.user)
         return self.back(post, "You have claimed this post.")
 
-    def take_over(self, post, typed):
+    def take_over(self, post: Post) -> HttpResponse:
         claim_post(post, by=self.request.user, take_over=True)
         return self.back(post, "You have taken over this post.")
 
-    def unclaim(self, post, typed):
+    def unclaim(self, post: Post) -> HttpResponse:
         unclaim(post, by=self.request.user)
         return self.back(post, "You have unclaimed this post.")
 
-    def flag(self, post, typed):
-        flag_post(
-            post, by=self.request.user, reason=typed["reason"] or ReviewFlag.Reason.STAFF, note=typed["note"].strip()
-        )
+    def flag(self, post: Post) -> HttpResponse:
+        reason = self.typed["reason"] or ReviewFlag.Reason.STAFF
+        flag_post(post, by=self.request.user, reason=reason, note=self.typed["note"].strip())
         said = "Flagged. The post is closed to search engines until a person answers the flag."
         return self.back(post, said, place=self.place_of(post))
 
-    def keys(self, post, typed):
-        off = self.request.POST["act"] == "keys_off"
+    def keys(self, post: Post) -> HttpResponse:
+        off = self.action == "keys_off"
         switch_keys(by=self.request.user, off=off)
         return self.back(post, f"Keyboard shortcuts are {'off' if off else 'on'} for your account.")
 
-
-ACTIONS = {
-    **dict.fromkeys(DECISIONS, ReviewScreen.decision),
-    "skip": ReviewScreen.skip,
-    "stay": ReviewScreen.stay,
-    "claim": ReviewScreen.claim,
-    "take_over": ReviewScreen.take_over,
-    "unclaim": ReviewScreen.unclaim,
-    "flag": ReviewScreen.flag,
-    "keys_off": ReviewScreen.keys,
-    "keys_on": ReviewScreen.keys,
-}
+    actions = {
+        **dict.fromkeys(DECISIONS, decision),
+        "skip": skip,
+        "stay": stay,
+        "claim": claim,
+        "take_over": take_over,
+        "unclaim": unclaim,
+        "flag": flag,
+        "keys_off": keys,
+        "keys_on": keys,
+    }
 
 
 def _seconds_since(opened):
@@ -321,35 +307,35 @@ def _seconds_since(opened):
     return None if opened is None else max(0, min(LONGEST, int(time.time()) - opened))
 
 
-class ReviewUndo(DeskReview):
+class ReviewUndo(AdminAction):
     """Undoes a decision, and shows its post again."""
 
-    http_method_names = ["post"]
+    permissions = ReviewPage.permissions
 
-    def post(self, request):
-        number = number_in(request.POST.get("review", ""))
+    def find(self) -> Review:
+        number = number_in(self.request.POST.get("review", ""))
         review = Review.objects.select_related("revision__post").filter(pk=number).first() if number else None
         if review is None:
             raise Http404("No decision has this number.")
-        post = review.revision.post
-        try:
-            undo_decision(review, by=request.user, despite_rollback="despite_rollback" in request.POST)
-        except Refused as refusal:
-            for obstacle in refusal.obstacles:
-                messages.error(request, obstacle)
-        else:
-            messages.success(request, f"Undone: {review.revision.version} of {post.title} is pending review again.")
-        return HttpResponseRedirect(review_address(post.pk, view_in(request.POST)))
+        return review
+
+    def act(self, review: Review) -> str:
+        undo_decision(review, by=self.request.user, despite_rollback="despite_rollback" in self.request.POST)
+        return f"Undone: {review.revision.version} of {review.revision.post.title} is pending review again."
+
+    def next_address(self, review: Review) -> str:
+        """Return the screen of the post."""
+        return review_address(review.revision.post_id, view_in(self.request.POST))
 
 
-class FramedPage(DeskReview):
+class FramedPage(ReviewPage):
     """A page for the sandboxed frame of the screen."""
 
     http_method_names = ["get", "head"]
 
-    def page(self, template, **context):
-        """Return the page as a preview, which this site may frame."""
-        response = TemplateResponse(self.request, template, context)
+    def render(self, **context: Any) -> TemplateResponse:
+        """Return the template without the frame of the admin, as a preview, which this site may frame."""
+        response = TemplateResponse(self.request, f"admin/{self.template}.html", context)
         response.page_kind = "preview"
         return response
 
@@ -357,14 +343,16 @@ class FramedPage(DeskReview):
 class SidesPage(FramedPage):
     """Two texts side by side; ?old= and ?new= are their numbers, by default those that the screen compares."""
 
-    def get(self, request, post_id):
+    template = "review/sides"
+
+    def get(self, request: HttpRequest, post_id: int) -> HttpResponse:
         post = find_post(post_id)
         pair = self._chosen(post, request.GET) if request.GET else default_pair(post)
         if pair is None:
             raise Http404("This post has no two revisions with these numbers.")
-        return self.page("admin/review/sides.html", **comparison_context(post, *pair))
+        return self.render(**comparison_context(post, *pair))
 
-    def _chosen(self, post, parameters):
+    def _chosen(self, post: Post, parameters: QueryDict) -> list[Revision] | None:
         numbers = [number_in(parameters.get(name, ""), most=2**31 - 1) for name in ("old", "new")]
         texts = {text.number: text for text in post.revisions.filter(number__in=[n for n in numbers if n])}
         return [texts[number] for number in numbers] if all(number in texts for number in numbers) else None
@@ -373,8 +361,19 @@ class SidesPage(FramedPage):
 class SourcePage(FramedPage):
     """The text as it was written: Markdown, in a frame."""
 
-    def get(self, request, revision_id):
+    template = "review/source"
+
+    def get(self, request: HttpRequest, revision_id: int) -> HttpResponse:
         revision = Revision.objects.filter(pk=number_in(revision_id)).first()
         if revision is None:
             raise Http404("No revision has this number.")
-        return self.page("admin/review/source.html", revision=revision, record=revision.snapshot)
+        return self.render(revision=revision, record=revision.snapshot)
+
+
+PAGES = [
+    ("review/<int:post_id>/", ReviewScreen, "review"),
+    ("review/", ReviewStart, "review_start"),
+    ("review/undo/", ReviewUndo, "review_undo"),
+    ("review/<int:post_id>/sides/", SidesPage, "review_sides"),
+    ("review/source/<int:revision_id>/", SourcePage, "review_source"),
+]
