@@ -35,7 +35,7 @@ def content_security_policy(*, images="'self'", framed_by="'none'", frames="'non
 
     images: sources besides the allowed hosts. framed_by: who may frame the page. frames: what the page may frame.
     """
-    # The hosts come from the setting that the check of picture addresses reads too: one list, two nets.
+    # The same setting decides which image addresses are valid: one list, two safety nets.
     directives = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -87,7 +87,7 @@ def header_table():
     return {
         "public": page,
         "desk": desk,
-        # The desk may frame its own preview, and the address of a draft must not reach the hosts of its pictures.
+        # The admin may frame its own preview, and the address of a draft must not reach the image hosts.
         "preview": desk
         | {
             "Content-Security-Policy": content_security_policy(images="'self' data:", framed_by="'self'"),
@@ -95,11 +95,11 @@ def header_table():
             "Referrer-Policy": "no-referrer",
         },
         "framing": desk | {"Content-Security-Policy": content_security_policy(images="'self' data:", frames="'self'")},
-        # An SVG is a document when it is opened by itself.
+        # An opened SVG is a document.
         "static": file
         | {
             "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-            # A preview in a sandboxed frame has no origin, and fonts load for nobody else without this.
+            # A sandboxed preview has no origin, and its fonts need this to load.
             "Access-Control-Allow-Origin": "*",
         },
         "machine": file | {"Cache-Control": "public, max-age=300"},

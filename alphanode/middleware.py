@@ -80,7 +80,7 @@ class HeadersMiddleware:
                 response.headers.pop(name, None)
             else:
                 response.headers[name] = value
-        # What no view spoke for: a cache asks before it shows it again, and a search engine leaves it.
+        # For responses without a policy of their own: caches revalidate, and search engines stay away.
         response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
         if response.status_code not in (200, 304):
             response.headers.setdefault("X-Robots-Tag", "noindex")

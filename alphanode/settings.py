@@ -34,7 +34,7 @@ def _refuse_unknown_names(path, example):
 
 
 env = environ.Env()
-# ENV_FILE names another file than .env, or none when it is empty (tests must not depend on somebody's .env).
+# ENV_FILE names another file than .env, or none if it is empty (tests must not depend on a local .env).
 if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
     env.read_env(env_file)
     _refuse_unknown_names(Path(env_file), BASE_DIR / ".env.example")
@@ -87,7 +87,7 @@ def _secret_key():
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
-    # For development only: made once, kept out of the repository.
+    # For development only: generated once, outside of the repository.
     path = VAR_DIR / "development-secret-key"
     if not path.exists():
         VAR_DIR.mkdir(mode=0o700, exist_ok=True)
@@ -119,7 +119,7 @@ if DEBUG and (public := [host for host in ALLOWED_HOSTS if host != "*" and not _
         f"DEBUG is on and ALLOWED_HOSTS names {public[0]}: its error pages would show code and settings to everybody."
     )
 
-# With DEBUG off the address is https unless somebody says otherwise: what makes the site safe hangs on it.
+# With DEBUG off the default is https, because the site's security depends on it.
 SITE_URL = _text(
     "SITE_URL", "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
 ).rstrip("/")
@@ -162,7 +162,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "alphanode.middleware.RequestLogMiddleware",
-    # Outside the headers: an answer "not modified" repeats none of them, and what says no-store gets no ETag.
+    # Outside of the headers: "not modified" repeats none of them, and no-store responses get no ETag.
     "django.middleware.http.ConditionalGetMiddleware",
     "alphanode.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -178,7 +178,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "alphanode.middleware.OutageMiddleware",
-    # Innermost: it looks at what the site itself answers with 404.
+    # Innermost: it sees the site's own 404 answers.
     "posts.public.redirects.FormerPaths",
 ]
 ROOT_URLCONF = "alphanode.urls"
@@ -192,7 +192,7 @@ TEMPLATES = [
         "OPTIONS": {
             "environment": "posts.public.jinja.environment",
             "context_processors": ["posts.public.context_processors.site"],
-            # A record lacks what its generator left out, and so does what hangs on that.
+            # A record lacks what its generator left out, and so do values derived from that.
             "undefined": ChainableUndefined,
         },
     },
@@ -234,11 +234,11 @@ def _database(url):
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": _sqlite_file(url),
-            # Opening the file and setting it up takes as long as the queries of an article. A minute, and no longer, so
-            # that a file that was put in its place is noticed.
+            # Opening and setting up the file takes as long as the queries of an article. Only a minute, so that a
+            # replaced file is noticed.
             "CONN_MAX_AGE": 60,
             "OPTIONS": {
-                # Else a transaction that reads first and writes later fails with "database is locked".
+                # Otherwise a transaction that reads first and writes later fails with "database is locked".
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 10,
                 "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
@@ -247,25 +247,25 @@ def _database(url):
             },
         }
     if scheme not in ("postgres", "postgresql"):
-        # The address itself stays out of the message: it may hold a password.
+        # The message leaves out the address, which may contain a password.
         raise ImproperlyConfigured("DATABASE_URL takes sqlite:///… or postgres://…; other engines are not supported.")
     try:
         database = env.db_url_config(url)
     except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL takes postgres://user:password@host:port/name.") from error
-    # A pool keeps requests waiting through a short restart; a checked connection is never a dead one.
+    # A pool lets requests wait through a short restart; health checks find dead connections.
     database |= {"ENGINE": "alphanode.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
     options["connect_timeout"] = 2
-    # A machine that is gone, or a firewall that forgot the connection, is noticed within half a minute.
+    # Detects a missing machine, or a firewall that dropped the connection, within half a minute.
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
     # Only the statements of the busiest pages (posts.db.prepared_query) are planned once for each connection.
     options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
-    # Set by wsgi.py and for runserver. Commands (migrations, imports) may take their time and need no pool.
+    # Set by wsgi.py and for runserver. Commands (migrations, imports) may take longer and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":
         pool_size = max(1, _number("DATABASE_POOL_SIZE", default=8))
         options["pool"] = {"min_size": 1, "max_size": pool_size}
-        # The server ends a statement before alphanode.postgresql takes it for one that hangs.
+        # The server ends a statement before alphanode.postgresql assumes that it hangs.
         options["options"] = "-c statement_timeout=4s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
         options["tcp_user_timeout"] = 4_000
     return database
@@ -277,7 +277,7 @@ try:
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured("CACHE_URL takes locmemcache://, filecache:///folder or redis://host:port/0.") from error
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
-    # Rendering a page anew takes less than waiting for a cache that does not answer.
+    # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
 PAGE_CACHE_MB = _number("PAGE_CACHE_MB", default=64)
 
@@ -287,15 +287,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
-# Where a sign-in leads that names no page of this site.
+# The page after a sign-in that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "posts.public.views.csrf_failure"
-# posts.importing.body_limits refuses a larger form before it is read. The lists of a record become many fields.
+# posts.importing.body_limits refuses a larger form unread. The lists of a record become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
-# Uploads are for imports alone: posts.importing.body_limits lets them in, on disk as they come, outside of what the
-# site serves.
+# Only imports have uploads: posts.importing.body_limits streams them to disk, outside of what the site serves.
 FILE_UPLOAD_HANDLERS = ["posts.importing.body_limits.NoUploads"]
 IMPORT_UPLOADS = str(BASE_DIR / _text("IMPORT_UPLOAD_DIR", "var/uploads"))
 IMPORT_UPLOAD_DAYS = _number("IMPORT_UPLOAD_DAYS", default=30)
@@ -333,7 +332,7 @@ def WHITENOISE_ADD_HEADERS_FUNCTION(headers, path, url):
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
 
 
-# What Django sends by itself; alphanode.headers has the whole table.
+# Headers that Django sets itself; alphanode.headers has the whole table.
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
@@ -347,7 +346,7 @@ if IS_SECURE_SITE:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_SSL_REDIRECT = True
-    # A probe asks the process itself, without the proxy that speaks TLS.
+    # A health probe asks the process directly, without the proxy that speaks TLS.
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = 63072000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
@@ -359,13 +358,13 @@ LOGGING = {
     "formatters": {"json": {"()": "posts.logs.json_formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # The request log has one line a request of our own; Django's would repeat it with the query string.
+    # We log one line for each request; Django would repeat it with the query string.
     "loggers": {
         "django.server": {"handlers": [], "propagate": False},
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
-        # Its DEBUG lines hold the texts of posts.
+        # Its DEBUG lines contain texts of posts.
         "django.db.backends": {"level": "INFO"},
-        # alphanode.postgresql says once that the database can't be reached, not at each try.
+        # alphanode.postgresql reports an outage once, not at each attempt.
         "psycopg.pool": {"level": "ERROR"},
         "markdown_it": {"level": "WARNING"},
     },

@@ -20,7 +20,7 @@ def with_page_cache(application, *, clock=time.monotonic):
     """
     if not settings.PAGE_CACHE_MB:
         return application
-    # Memory of this process twice over would gain nothing.
+    # Using this process's memory twice would gain nothing.
     is_shared = not settings.CACHES["default"]["BACKEND"].endswith(("LocMemCache", "DummyCache"))
     look, begin = map(_between_requests, (changes_since, place_to_begin))
     return PageCache(

@@ -19,11 +19,11 @@ try:
             f"the files of {settings.STATIC_URL} are not in {settings.STATIC_ROOT}."
             " Run first: manage.py collectstatic --noinput"
         )
-    # Its log of changes is a model, which there is only now.
+    # Imported here: its change log is a model, which needs the apps to be ready.
     from alphanode.with_page_cache import with_page_cache
 
     application = with_page_cache(application)
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
-    # gunicorn takes 3 for "starting again won't help"; any other status makes it try for ever.
+    # For gunicorn 3 means that starting again won't help; with any other status it tries for ever.
     sys.exit(3)

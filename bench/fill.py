@@ -164,8 +164,7 @@ def fill(*, listed, waiting, texts, say=print):
 
     told("posts imported", bring_in(records(listed, min(listed, texts)), "bench"))
     told("of them released", release_all(reviewer, now))
-    # What background jobs do on a site.
-    # Once for each: that they appeared one after the other is no concern of a site that is filled at once.
+    # What background jobs do on a site, once for all posts.
     StaleNeighbours.objects.all().delete()
     mark_all_stale()
     told("similar posts found for", find_stale_related_posts())

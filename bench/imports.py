@@ -86,7 +86,7 @@ def command(*arguments):
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     assert os.waitstatus_to_exitcode(status) == 0, output
-    # What the command itself measured leaves the start of Python out.
+    # Without Python's start: the command measures itself.
     if found := re.search(r"([\d.]+) s, ([\d,]+) rows a second", output):
         seconds = float(found[1]) or seconds
     return seconds, f"peak {usage.ru_maxrss / 1024:.0f} MiB, {usage.ru_utime + usage.ru_stime:.1f} s of one processor"
@@ -138,7 +138,7 @@ def make_copy(cursor, table):
         changed = sql.replace(f'"{table}"', f'"raw_{table}"', 1) if kind == "table" else sql
         if kind == "index":
             changed = changed.replace(f'"{name}"', f'"raw_{name}"', 1).replace(f'ON "{table}"', f'ON "raw_{table}"')
-        # References to other tables would be checked for nobody's sake.
+        # References to other tables would only cost checks.
         cursor.execute(re.sub(r' REFERENCES "[^"]+" \("[^"]+"\)( DEFERRABLE INITIALLY DEFERRED)?', "", changed))
 
 
@@ -154,7 +154,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alphanode-bench-") as folder:
         folder = Path(folder)
-        # As in production: with DEBUG Django writes down every statement with its values.
+        # As in production: with DEBUG Django stores every statement with its values.
         os.environ |= {"DJANGO_SETTINGS_MODULE": "alphanode.settings", "DEBUG": "off", "ENV_FILE": ""}
         os.environ |= {"SITE_URL": "https://bench.example", "ALLOWED_HOSTS": "bench.example"}
         os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
@@ -187,7 +187,7 @@ def measure_once(folder, count):
     raw = raw_seconds(count)
     say("bare engine, the same rows", f"{count / raw:,.0f} posts/s", f"the import reaches {raw / seconds:.2f} of it")
     back, note = command("roll_back_import", 1)
-    # The kernel counts what this process held when it started the other as that one's; by now that is a lot.
+    # The kernel counts this process's memory at the fork, which is large by now.
     note = note.partition(", ")[2]
     say("roll-back", f"{back:.1f} s", f"{count / back:,.0f} posts/s, 25,000 in {back * 25_000 / count:.1f} s; {note}")
 

@@ -142,7 +142,7 @@ def questions(documents, chance, many=60):
     found = {}
     for name, (low, high) in bands.items():
         pairs = []
-        # Few texts may have no such words at all.
+        # Rare words may be missing from a small site.
         for _ in range(20 * many):
             words = sorted(set(chance.choice(documents).body))
             chosen = [

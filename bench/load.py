@@ -27,7 +27,7 @@ class Load:
 
     seconds: float
     times: list = field(repr=False)  # of each request, in seconds, sorted
-    hits: int  # answers that a page cache says it had
+    hits: int  # answers that came from the page cache
     bytes: int
     own_cpu_seconds: float
 

@@ -73,7 +73,7 @@ def serving(environment):
         [sys.executable, "-m", "gunicorn", *GUNICORN, "--bind", f"127.0.0.1:{port}", "bench.wsgi"],
         cwd=ROOT,
         env={**os.environ, **environment, "SITE_URL": f"http://127.0.0.1:{port}"},
-        # As in production a line for each request is written; where to is no concern of ours.
+        # As in production the site writes a line for each request; here it is discarded.
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -106,7 +106,7 @@ class Row:
     paths: list = field(default_factory=list)
 
 
-# What is asked for
+# Paths to request
 
 
 def rows_of(listed):
@@ -139,7 +139,7 @@ def rows_of(listed):
         Row(BARE, lambda: ["/bench/bare/"]),
         Row(TRIVIAL, lambda: ["/bench/trivial/"]),
         Row("article, kept", lambda: articles()[:50], hits=0.98),
-        # None twice: what was asked for once is kept.
+        # No path twice, because a second request would be cached.
         Row("article, rendered", lambda: chance.sample(articles(), listed), is_once=True),
         Row("list, first page", named("posts:articles"), is_kept=False),
         Row(f"list, page {deep:,}", deep_page, is_kept=False),
@@ -199,8 +199,8 @@ def measure(rows, environment, *, seconds, cookie, database_pid):
         for row in rows:
             port, pid = kept if row.is_kept else unkept
             paths = row.paths if row.is_once else itertools.cycle(row.paths)
-            # The first requests of a process compile templates and open connections, and each process has to render a
-            # page once before it keeps it: all that is measured by nobody.
+            # The first requests of a process compile templates and open connections, and each process renders a page
+            # once before it caches it. None of this is measured.
             warm = itertools.islice(iter(paths), 600) if not row.is_once else row.paths[-60:]
             options = {"connections": CONNECTIONS, "cookie": cookie if row.is_signed_in else ""}
             run_load(port, warm, seconds=120, **options)
@@ -388,7 +388,7 @@ def main():
                 command = [sys.executable, __file__, "--listed", str(size), "--seconds", str(arguments.seconds)]
                 command += ["--only", arguments.only, "--figures", f"{folder}/{size}.json"]
                 command += ["--explain"] if arguments.explain else []
-                # A process for each size: Django keeps the database that it was set up with.
+                # A process for each size, because Django keeps its database.
                 if subprocess.run(command, env=environment).returncode:
                     sys.exit(f"Measuring {size:,} posts did not come to its end.")
                 found.append(json.loads(Path(f"{folder}/{size}.json").read_text()))

@@ -22,7 +22,7 @@ ZEROS = "0" * 64
 NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT CAST(%s AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < %s) "
 TEXT = "Four workers are busy, and two of them are busy with the same receipt. " * 20
 REASONS = '[{"code":"source","points":50,"detail":""},{"code":"code","points":30,"detail":"2 times"}]'
-# i → a reason: every post has one or two, with points that spread them over the queue.
+# i → a risk reason: every post has one or two, with points that spread them over the queue.
 CODES = ("source", "origin", "twin", "check", "code", "claims", "images", "reports")
 
 
@@ -79,7 +79,7 @@ def fill(count, connection, now):
                 for table, columns, values in FILL:
                     into = f"INSERT INTO {table} ({columns}) "
                     chosen = f"SELECT {values.replace('{fingerprint}', fingerprint)} FROM numbers"
-                    # Each engine wants its list of numbers in another place.
+                    # Each engine needs the numbers in another place of the statement.
                     sql = into + NUMBERS + chosen if connection.vendor == "sqlite" else NUMBERS + into + chosen
                     cursor.execute(sql, [first, last, since] if "%s" in values else [first, last])
                 cursor.execute("UPDATE posts_post SET head_revision_id = id WHERE id BETWEEN %s AND %s", [first, last])
@@ -176,7 +176,7 @@ def main():
 
         from posts.models import ImportBatch
 
-        # What a page costs on a site, without what DEBUG adds to it.
+        # What a page costs in production, without the overhead of DEBUG.
         settings.DEBUG = False
         settings.ALLOWED_HOSTS = ["testserver"]
         logging.getLogger("alphanode.request").disabled = True

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.core.exceptions import ImproperlyConfigured
 
-# Every module that registers background jobs; a worker knows the jobs that are named here and no others.
+# Every module that registers background jobs; a worker knows only the jobs in these modules.
 TASK_MODULES = (
     "posts.jobs.housekeeping",
     "posts.content_checks.tasks",

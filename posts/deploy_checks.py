@@ -14,7 +14,7 @@ def proxy_sends_addresses(app_configs, **options):
         if not settings.BEHIND_PROXY or not reports_lack_addresses():
             return []
     except Error:
-        # Without a database there is nothing to ask; other checks say that it is missing.
+        # Without a database there is nothing to check; other checks report that it is missing.
         return []
     return [
         Warning(

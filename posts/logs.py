@@ -65,8 +65,7 @@ def log_hit(identifier, **values):
     """
     if logger.isEnabledFor(logging.INFO):
         values |= {"cache": "hit"}
-        # A kept page takes less time than its line would by the way of all others: through two records and five
-        # processors.
+        # The log line of a cached page would take longer than the page: through two records and five processors.
         line = {"event": "request", "level": "info", "logger": logger.name, "timestamp": _now(), **values}
         line = json.dumps(line | {"request_id": identifier} if identifier else line)
         record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=values | {"line": line})

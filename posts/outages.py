@@ -46,7 +46,7 @@ FULL = Outage(
 _BY_CODE = {
     "25006": READ_ONLY,
     "53100": FULL,
-    "55P03": BUSY,  # a lock was waited for too long
+    "55P03": BUSY,  # waiting for a lock took too long
     "57014": BUSY,  # a statement took too long
     "53300": BUSY,  # too many connections
     "57P01": AWAY,
@@ -66,7 +66,8 @@ def outage_of(error):
         return _BY_SQLITE_CODE.get(code & 0xFF)
     if code := getattr(cause, "sqlstate", None):
         return _BY_CODE.get(code) or (AWAY if code.startswith("08") else None)
-    # An error that has no code does not come from the server: there was none, or it hung up. SQLite's have one.
+    # An error without a code does not come from the server: it was missing, or closed the connection. SQLite's have
+    # one.
     return AWAY if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) else None
 
 
@@ -84,7 +85,7 @@ def unavailable(request, error):
         response = render(request, "503.html", context, status=503)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     response.headers["Cache-Control"] = "no-store"
-    # Django would write a second line, as of a fault of ours.
+    # Otherwise Django logs a second line, as for an error of ours.
     response._has_been_logged = True
     return response
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
-# Stands for the last part of an address: a slug and a number at once, and no address has it otherwise.
+# Placeholder for the last part of an address: both a slug and a number, and never in a real address.
 _LAST = "7310577310577"
 _is_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 

@@ -146,7 +146,7 @@ class _PythonStrings(ast.NodeVisitor):
 
 
 def _of_template(source: str) -> Iterator[tuple[int, str]]:
-    # What goes leaves its lines, so that the others keep their numbers. A tag inside a sentence shows as "|".
+    # Removed parts keep their line ends, so that line numbers stay right. A tag inside a sentence shows as "|".
     source = TEMPLATE_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), source)
     # A literal inside a tag ({{ x|default:"none yet" }}, {% include … with title="…" %}) is shown as well.
     for tag in re.finditer(r"{[{%](.*?)[%}]}", source, re.DOTALL):

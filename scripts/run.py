@@ -16,16 +16,16 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# A worker may take this long to bring a job to its next checkpoint.
+# The longest time for a worker to reach a job's next checkpoint.
 STOP_SECONDS = 15
-# What the worker answers when another one serves the same SQLite file.
+# The worker's exit code if another one serves the same SQLite file.
 PLACE_TAKEN = 75
 
 
 def is_free(port):
     """Return whether a server may listen on `port` of 127.0.0.1."""
     with socket.socket() as probe:
-        # As the server itself does: an address that a stopped server left behind counts as free.
+        # Like the server itself: an address left by a stopped server counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -58,7 +58,7 @@ def prepare(wanted):
     try:
         django.setup()
         if not settings.DEBUG:
-            # Demo accounts have a known password: never beside real posts.
+            # Demo accounts have a known password, so they must never be beside real posts.
             sys.exit("make run is for trying the site; your settings are those of a real one (DEBUG is off).")
         call_command("migrate", verbosity=0)
         call_command("demo")
@@ -76,7 +76,7 @@ def be_part(arguments):
     """Run the site or the worker (the command `arguments`) until it ends or its parent process is gone."""
 
     def watch_parent():
-        # Nothing is ever written there; the end of it is the end of the parent, however that came.
+        # Nothing is ever written there; it ends when the parent does.
         os.read(0, 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -122,7 +122,7 @@ def watch(parts):
         part.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     while any(part.poll() is None for part in parts.values()):
-        # Asked again, or asked for too long: no more patience.
+        # Stop at once at a second signal or after too long.
         if len(signals) > heard or time.monotonic() > deadline:
             for part in parts.values():
                 part.kill()
@@ -133,9 +133,9 @@ def watch(parts):
 def main(wanted):
     port = prepare(wanted)
     parts = {
-        # What serves pages has shorter patience with the database than what migrates it or works in the background.
+        # The site has shorter database timeouts than migrations and background work.
         "site": start_part(*("runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"), ALPHANODE_PROCESS="web"),
-        # What it does well it keeps to itself here: the terminal belongs to the pages that somebody looks at.
+        # The worker logs only problems here: the terminal is for the site's requests.
         "worker": start_part("run_worker", LOG_LEVEL=os.environ.get("LOG_LEVEL") or "WARNING"),
     }
     sys.exit(watch(parts))

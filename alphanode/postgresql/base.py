@@ -16,7 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from alphanode.postgresql.outage import WAIT_SECONDS, DatabaseAway, outage
 
-# Longer than the server lets a statement run (settings.DATABASES): who hears nothing until then hears nothing at all.
+# Longer than the server's statement limit (settings.DATABASES): no answer until then means that none will come.
 ANSWER_SECONDS = 4.5
 _this_thread = threading.local()
 
@@ -41,15 +41,15 @@ class Connection(psycopg.Connection):
             return super().wait(gen, *arguments, **{"timeout": seconds} | options)
         except _WaitTimeout:
             reason = "the server did not answer in time"
-            # What was asked may still be under way there: nothing can be said on this line any more.
+            # The query may still be running there: this connection is unusable.
             self.close()
             if until is None:
                 outage.went_away(reason)
             raise psycopg.OperationalError(reason) from None
 
 
-# A pool takes longer and longer pauses between its tries to connect, but for one that gave up: that is asked again and
-# begins at once.
+# A pool waits longer and longer between attempts to connect, unless one gave up: that one is asked again and starts
+# at once.
 ASK_POOL_SECONDS = 0.5
 POOL = {"connection_class": Connection, "timeout": ASK_POOL_SECONDS, "reconnect_timeout": 0.2}
 
@@ -86,7 +86,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             return self._asked_once(conn_params, until)
         except PoolTimeout:
-            # One that tries whether the database is back is alone in that, and soon done.
+            # Only one request at a time tries whether the database is back, and briefly.
             waiting = outage.waiting() if seconds == WAIT_SECONDS else contextlib.nullcontext()
         with waiting:
             while True:

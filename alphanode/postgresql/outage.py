@@ -9,11 +9,11 @@ import psycopg
 
 logger = logging.getLogger("alphanode.database")
 
-# So long a request waits for a connection: through a short restart. Then the database counts as away.
+# How long a request waits for a connection, through a short restart. Then the database counts as away.
 WAIT_SECONDS = 3.0
-# More requests than these don't wait for the same database: the other threads answer what needs none, /healthz first.
+# At most so many requests wait for the same database: the other threads answer what needs none, such as /healthz.
 MOST_WAITING = 2
-# While it is away one request in so many seconds tries it, for so long; all others are refused at once.
+# During an outage one request in so many seconds tries the database, briefly; all others are refused at once.
 TRY_AGAIN_SECONDS = 1.0
 TRY_SECONDS = 1.0
 
@@ -35,8 +35,8 @@ class Outage:
         self._lock = threading.Lock()
         self._waiting = 0
         self._is_tried = False
-        self._try_after = None  # None: it is there, as far as anybody knows
-        self.reason = ""  # why the last try to connect failed
+        self._try_after = None  # None: not known to be away
+        self.reason = ""  # why the last attempt to connect failed
 
     def seconds_to_wait(self):
         """Return the seconds for which the caller may try to connect.

@@ -23,7 +23,7 @@ class _Ticked:
     def formfield_for_dbfield(self, db_field, request, **options):
         field = super().formfield_for_dbfield(db_field, request, **options)
         if db_field.many_to_many:
-            # Its window puts what it made into lists and lines alone.
+            # The widget's window supports only lists and rows.
             field.widget.can_add_related = False
         return field
 

@@ -27,7 +27,7 @@ BADGES = {
 }
 UNITS = [("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)]
 
-# The page of jobs shows what people need of it; the stock page shows tracebacks.
+# The page of jobs shows what people need; Django's page shows tracebacks.
 admin.site.unregister(DBTaskResult)
 
 

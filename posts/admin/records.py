@@ -76,7 +76,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     list_select_related = ["revision__post", "reviewer"]
     ordering = ["-pk"]
     deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
-    # Not the way back: how the post stood before is what an undo reads, and nothing for people.
+    # Without way_back, which undo reads and people don't need.
     fields = (
         "outcome post_link version fingerprint reason_code comment confirmed own_text_reason reviewer is_bulk "
         "created_at seconds_spent revoked_at revoked_by undone_at undone_by"

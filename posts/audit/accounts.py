@@ -77,7 +77,7 @@ def _deleted(sender, instance, **signal):
         return
     person, kind = _person(), "group" if sender is Group else "account"
     if person == instance:
-        # The entry can't name an account that is gone; its detail does.
+        # The entry can't refer to a deleted account; its detail names it.
         person = None
     note_audit(f"{kind} deleted", by=person, detail=str(instance))
 
@@ -89,7 +89,7 @@ def _password_after(sender, instance, raw, **signal):
     person = _person()
     if not is_password_usable(instance.password):
         note_audit("password disabled", by=person, detail=f"of {instance}")
-    # The raw password is there when somebody chose one; a hash that is only made again by a sign-in has none.
+    # The raw password is set if somebody chose one; a sign-in that only rehashes it has none.
     elif instance._password is not None:
         if person is not None and person.pk == instance.pk:
             note_audit("password changed", by=person, detail="their own")

@@ -7,9 +7,9 @@ from posts.content_checks.text import spaced_words
 
 # Silent reading of non-fiction in English. Source: M. Brysbaert, "How many words do we read per minute?", 2019.
 WORDS_PER_MINUTE = 238
-# Further tools of a list are not looked for.
+# Only the first tools of a list are searched for.
 MAX_TOOLS = 200
-# From so many images on a text is image heavy.
+# A text with at least so many images is image heavy.
 IMAGE_HEAVY_FROM = 5
 
 
@@ -50,7 +50,7 @@ def claim_reading_time(text):
         yield Unread("The script puts no spaces between words, so the claimed reading time was not compared.")
         return
     minutes = reading_minutes(text.word_count)
-    # Two minutes or half of it are a matter of opinion.
+    # Up to two minutes or half of it is a matter of opinion.
     if claim is not None and abs(claim - minutes) > max(2, minutes / 2):
         yield (
             f"The record claims {claim} minutes of reading, the text has {minutes}. Correct the claim.",
@@ -72,7 +72,7 @@ def claim_paragraphs(text):
         sum(block.kind == "paragraph" and not block.placed and field in fields for field, block in text.blocks)
         for fields in (("body",), ("intro", "body"))
     ]
-    # Whether the intro counts is the generator's own business.
+    # A generator may count the intro or not.
     if claim not in counts:
         yield (
             f"The record claims {claim} paragraphs, the text has {counts[0]}. Check for missing or extra paragraphs.",

@@ -13,20 +13,20 @@ import yaml
 
 from posts.content_checks.registry import Unread, check
 
-# Code that is longer is not read here: parsers take their time.
+# Longer code is not parsed, because parsers take too long.
 MAX_CODE = 50_000
 NAMES_SHOWN = 8
-# A pair of brackets inside another this many times over is no code that anybody wrote.
+# Nobody writes code with deeper brackets.
 MAX_NESTING = 100
 
 _LANGUAGES = {"python": "Python", "py": "Python", "python3": "Python", "json": "JSON", "yaml": "YAML", "yml": "YAML",
               "toml": "TOML", "pycon": "Python session", "doctest": "Python session"}  # fmt: skip
-# Blocks that say of themselves that no language's rules hold in them.
+# Language names for blocks without a syntax.
 _NO_CODE = {"text", "txt", "plain", "plaintext"}
 _PROMPT = re.compile(r"^(>>>|\.\.\.)(?: |$)")
-# No pattern here may try the same white space twice: on a long run of it that takes minutes.
+# No pattern here may match the same white space in two ways: on long runs that takes minutes.
 _SHELL_PROMPT = re.compile(r"^[ \t]*(?:\$|#|%|❯) \S", re.MULTILINE)
-# What authors write where they leave something out: a line of dots, or "<your-key>".
+# Omissions that authors mark: a line of dots, or "<your-key>".
 _OMISSION = re.compile(r"^\s*(?:(?:#|//|--)\s*)?(?:\.{3}|…)\s*(?:,\s*)?$")
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
@@ -92,7 +92,7 @@ def syntax_problem(name, code):
         return None
     problem = _problem(name, code)
     if problem and _TEMPLATE.search(code):
-        # A template becomes what it stands for when it is filled in: any word.
+        # A template is replaced by what it may become: any word.
         filled = _TEMPLATE.sub("x", _TEMPLATE_LINE.sub("", code))
         return problem if _problem(name, filled) else None
     return problem
@@ -171,7 +171,7 @@ def _parsed(code):
     """Return the first SyntaxError of Python code as (line, message), or None."""
     try:
         with _warnings_lock, warnings.catch_warnings():
-            # A wrong escape in somebody's text is no warning of this program.
+            # An invalid escape in a checked text is not a warning about this program.
             warnings.simplefilter("ignore")
             ast.parse(code)
     except SyntaxError as error:
@@ -182,7 +182,7 @@ def _parsed(code):
 def _json(code):
     for attempt in (code, f"{{{code.strip().rstrip(',')}}}", f"[{code.strip().rstrip(',')}]"):
         try:
-            # Numbers of any length stay text: only the syntax is asked for.
+            # Numbers of any length stay text: only the syntax matters.
             json.loads(attempt, parse_int=str, parse_float=str)
         except json.JSONDecodeError as error:
             if attempt is code:
@@ -206,12 +206,12 @@ def _json_line(line):
 
 def _yaml(code):
     try:
-        # Events of libyaml and no more: no object is built, no tag is followed, no alias is expanded.
+        # Only libyaml's events: no object is built, no tag followed, no alias expanded.
         for _ in yaml.parse(textwrap.dedent(code), Loader=yaml.CSafeLoader):
             pass
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        # Past the end stands what was expected there; the last line is where to look.
+        # The mark may be past the end of the code; then the last line is the place to look.
         return min(mark.line, code.rstrip().count("\n")) + 1 if mark else None, (error.problem or "it cannot be read")[
             :120
         ]

@@ -16,9 +16,9 @@ from posts.content_checks.time_limit import OutOfTime, run_limited
 logger = logging.getLogger("posts.content_checks")
 
 SEVERITIES = ("stops", "advises")
-# Raise it when a check of ours says something else about the same text: what is stored is then found anew.
+# Raise it when one of our checks changes its result for the same text; stored findings are then computed again.
 CHECKS_VERSION = 5
-# Of one check no more than this many findings are told; a text that breaks everything needs no list of it.
+# The most findings of one check that are shown.
 MAX_TOLD = 20
 # All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the
 # lock of the post. Ours need no limit, because what they read is bounded.
@@ -83,15 +83,15 @@ class Check:
             if self.is_ours:
                 self._read(text, found, unread)
             else:
-                # A copy: a check that is given up may go on and must not change what the next one asked for.
+                # A copy: a check that is given up may still run and must not change what the next one sees.
                 run_limited(self.id, partial(self._read, copy(text), found, unread), seconds)
         except OutOfTime:
-            # The function may go on for a moment.
+            # The function may still be running.
             found, unread = list(found), list(unread)
             logger.error("The check %s took too long and was left out.", self.id)
             unread.append(self._failure(TOO_LONG))
         except Exception:
-            # One check, perhaps a site's own, must not take the review screen and the other checks with it.
+            # A failing check must not break the review screen or the other checks.
             logger.exception("The check %s failed.", self.id)
             unread.append(self._failure(FAILED))
         if len(found) > MAX_TOLD:

@@ -9,12 +9,12 @@ import re
 from posts.content_checks.registry import Unread, check
 
 SHOWN = 80
-# A fence that holds this share of a text holds the article.
+# A fence with at least this share of a text contains the article.
 WHOLE_SHARE = 0.8
 _MARKDOWN = ("markdown", "md", "mdx", "mdown")
 _UNNAMED = ("", "text", "txt", "plain", "plaintext")
 
-# Of thoughts, and of what stands around an answer for the program that asked.
+# The tags of thoughts, and those around an answer for a program.
 _THOUGHT_NAMES = (
     r"(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|ant_?thinking|monologue|"
     r"(?:final_)?answer|ant_?artifact|tool_(?:call|response|result)s?|"
@@ -80,7 +80,7 @@ _TAG = re.compile(
     r"sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video)(?:\s[^<>]{0,500})?/?>",
     re.IGNORECASE,
 )
-# Inside a list or a quotation their signs stand before it; four spaces and nothing else make indented code.
+# In a list or quotation their markers come first; four spaces alone make indented code.
 _FENCE = re.compile(r"(?! {4,}[`~])[ >\t*+\-\d.)]*(`{3,}|~{3,})")
 _QUOTED = re.compile(
     r"""\"[^"\n]{1,300}"|“[^“”\n]{1,300}”|„[^„“”\n]{1,300}[“”]|«[^«»\n]{1,300}»|‘[^‘’\n]{1,300}’"""
@@ -88,12 +88,12 @@ _QUOTED = re.compile(
 )
 _MARKUP = (
     (_TAG, "an HTML tag"),
-    # Where another one begins the first has no end: a long run of beginnings is read once, not 300 times.
+    # Another opening ends the first one, so that a long run of openings is read once, not 300 times.
     (
         re.compile(r"\{\{(?:(?!\{\{).){1,300}?\}\}|\{%(?:(?!\{%).){1,300}?%\}|<%(?:(?!<%).){1,300}?%>", re.DOTALL),
         "template syntax",
     ),
-    # The test of a shell has a space there.
+    # A shell's test has a space there.
     (re.compile(r"!?\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), "a wiki link"),
     (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "the sign of a note that is missing"),
 )
@@ -140,7 +140,7 @@ def residue_whole_fence(text):
         total = sum(len(block.text) for block in blocks)
         for block in code:
             is_most = len(block.text) >= WHOLE_SHARE * total
-            # The first fence inside an article ends the one around it, and its last line begins another.
+            # The first fence inside an article closes the outer one, and its last line opens another.
             is_torn = block is blocks[0] and block is not code[-1] and _is_open(blocks[-1])
             if (is_most or is_torn) and _is_article(block):
                 yield (

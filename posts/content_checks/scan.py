@@ -14,8 +14,8 @@ from posts.models import Revision, TextScan
 from posts.related.near_duplicates import sketch_posts
 
 CHUNK = 200
-# Looked at again each time, whichever is more: a slow transaction may bring smaller numbers after a larger one was
-# seen, and imports side by side take a thousand at once. What was read already costs a look at an index.
+# Read again each time, whichever is more: a slow transaction may commit smaller numbers after a larger one was seen,
+# and parallel imports take a thousand at once. A text that was already read costs one index lookup.
 OVERLAP = 1_000
 OVERLAP_TIME = timedelta(minutes=2)
 

@@ -7,9 +7,9 @@ from posts.models import CheckResult, HoldReason, Revision, TextSketch
 from posts.related.near_duplicates import near_duplicates_of
 
 CHUNK = 200
-# No check of one record: it takes all other posts to find it.
+# Not a check of one record: finding it takes all other posts.
 NEAR_DUPLICATES = "text-repeats"
-# Nor is this: an import saw the whole file.
+# Not a check either: only the import saw the whole file.
 UNREAD_HEAD = "unread-head"
 _MAX_COUNT = 32_767
 
@@ -108,7 +108,7 @@ def _result(fingerprint, key, found, unread):
         stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
         advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),
         broken_code=count("code-syntax"),
-        # The two checks may name one image: the larger number is how many lack something at the least.
+        # Both checks may name the same image, so the larger number is the least number of incomplete images.
         unsourced_images=max(count("image-source"), count("image-licence")),
         contradicted_claims=len(claims),
     )

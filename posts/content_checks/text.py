@@ -8,10 +8,10 @@ from posts.rendering.blocks import MAX_PARSED, blocks_of, words_in
 _WORD = re.compile(r"[^\W_]+")
 # Code in a line of a text without blocks; nobody writes a longer one.
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,300}\1(?!`)")
-# Letters of so many characters of each field tell the script of a text.
+# So many characters of each field decide which script the text has.
 SAMPLE = 2_000
 LAST_LATIN = "\u024f"
-# Thai, Lao, Burmese, Khmer, kana, Chinese characters: words are not set apart there.
+# Thai, Lao, Burmese, Khmer, kana, Chinese: these scripts have no spaces between words.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
@@ -32,7 +32,7 @@ class CheckedText:
 
     def __init__(self, record):
         self.record = record
-        # Set by whatever reads blocks; each check begins without it.
+        # Set by whatever reads blocks; reset for each check.
         self.blocks_were_asked_for = False
         self.passages_were_asked_for = False
 

@@ -12,8 +12,8 @@ from time import monotonic
 
 from django.db import connections
 
-# For so long this process leaves out a check that ran out of time: a scan of a thousand texts would else wait for it a
-# thousand times.
+# A check that ran out of time is skipped by this process for so long. Otherwise a scan of a thousand texts would wait
+# for it a thousand times.
 REST_SECONDS = 60
 
 # {id of a check: (the thread that ran out of time, when the check may run again)}

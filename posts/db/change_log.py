@@ -62,9 +62,9 @@ def note_changes(keys):
 class Changes:
     """What a look into the log brought."""
 
-    horizon: int  # every change below it was visible at that look; later ones have this position or a higher one
+    horizon: int  # every change below it was visible then; later ones have this position or a higher one
     newest: int  # the highest position that was visible
-    rows: list | None  # (number, position, keys) of the changes from where the look began; None: too many to tell
+    rows: list | None  # (number, position, keys) of the changes since the start of the look; None if there are too many
 
     @property
     def keys(self):

@@ -8,7 +8,7 @@ from django.db.models import Model, Q, QuerySet
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# Longer numbers fit no column.
+# No column holds longer numbers.
 _MAX_DIGITS = 18
 
 

@@ -15,7 +15,7 @@ from psycopg import ClientCursor
 
 from posts.models.lookups import list_parameter
 
-# What stands for the values while the SQL is made; nothing on a site looks like them.
+# Placeholders for the values while the SQL is compiled; nothing on a site looks like them.
 _MARKS = {
     str: lambda place: f"\x01{place}",
     int: lambda place: -7_310_577_000_000_000_001 - place,
@@ -39,7 +39,7 @@ class PreparedQuery:
         self._alias = queryset.db
         self._compiler = queryset.query.get_compiler(self._alias)
         self._sql, parameters = self._compiler.as_sql()
-        # What turns columns into values is the same for every connection to one engine.
+        # The converters of columns are the same for every connection to one engine.
         self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
         adapted = self._adapted(marks)
         self._parameters = [
@@ -80,7 +80,7 @@ class PreparedQuery:
         """Return a list of the objects with these values."""
         compiler, chunks = self._answered(values)
         compiler.execute_sql = lambda **options: chunks
-        # All that Django's own way from rows to objects asks of a queryset.
+        # All that Django needs of a queryset to turn rows into objects.
         query = SimpleNamespace(get_compiler=lambda using: compiler)
         ready = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
         return list(ModelIterable(ready))
@@ -100,7 +100,7 @@ def planned_rows(connection, sql, parameters):
 @contextlib.contextmanager
 def _cursor(connection):
     """Return a cursor that lets the engine keep query plans, if settings.DATABASES allows it."""
-    if connection.vendor != "postgresql":  # SQLite's driver keeps them by itself
+    if connection.vendor != "postgresql":  # SQLite's driver keeps plans itself
         with connection.cursor() as cursor:
             yield cursor
         return

@@ -8,9 +8,9 @@ from posts.diff.texts import ADDED, KEPT, REMOVED, Segment, TextChange, compare_
 from posts.diff.values import compare_values
 
 TEXTS = (("title", "Title", False), ("intro", "Intro", True), ("body", "Body", True))
-# A page with more places than this is read by nobody, and takes seconds to make.
+# A page with more differences would be too slow to make, and nobody would read it.
 MAX_SHOWN = 500
-# Identity and address are no part of a text.
+# Identity and address are not part of a text.
 LEFT_OUT = ("source_id", "slug", "checklist", "image_sources", *(key for key, _, _ in TEXTS))
 
 
@@ -129,7 +129,7 @@ def compare_records(old, new):
     _number(texts, record)
     rows = [row for text in texts for row in text.rows]
     added, removed = (sum(words_of(row.segments, sign) for row in rows) for sign in (ADDED, REMOVED))
-    # A block that moved stands in two rows.
+    # A moved block has two rows.
     kept_old, kept_new = (
         sum(words_of(row.segments, KEPT) for row in rows if row.kind != kind) for kind in ("moved", "stood")
     )
@@ -151,7 +151,7 @@ def _number(texts, record):
         for row in text.rows:
             if row.kind == "equal":
                 continue
-            # A block that moved is one change with two places.
+            # A moved block is one change with two places.
             if row.kind in ("moved", "stood") and row.goes_with in moved:
                 row.mark = moved[row.goes_with]
                 continue

@@ -131,7 +131,7 @@ class _MarkedText:
             labels = "".join(label_html(label) for label in row.labels)
             if row.kind == "moved":
                 labels = _change_label("moved", f" from {row.from_place} to {row.to_place}") + labels
-            # The old place of a moved block carries the number too, but a name can stand once.
+            # The old place of a moved block has the number too, but an id must be unique.
             name = "" if row.mark in self.framed else f' id="mark-{row.mark}"'
             self.framed.add(row.mark)
             number = f'<span class="mark-number"><span class="hidden-text">Change </span>{row.mark}</span>'

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 
-# Steps of one whole comparison: about a second on a small machine, far more than any honest pair of texts takes.
+# The steps of one whole comparison: about a second on a small machine, far more than any normal pair of texts needs.
 MAX_STEPS = 3_000_000
 MAX_EDITS = 1_000
 
@@ -150,7 +150,7 @@ def heaviest_pairs(weights: list[list[float]], least: float) -> list[tuple[int, 
     to the Search for Similarities in the Amino Acid Sequence of Two Proteins", 1970, with gaps that cost nothing.
     """
     rows, columns = len(weights), len(weights[0])
-    # The best sum for what begins at a row and a column.
+    # The best sum for the part that begins at a row and a column.
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
     for row in range(rows - 1, -1, -1):
         for column in range(columns - 1, -1, -1):

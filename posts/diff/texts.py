@@ -17,11 +17,11 @@ from posts.rendering.blocks import (
     words_in,
 )
 
-# Blocks that share less than this part of their words are two blocks, not one that changed.
+# Blocks that share less than this part of their words are different blocks, not one that changed.
 MIN_SHARED = 0.3
-# Of a gap with more pairs than this the blocks are paired by their order alone.
+# In a gap with more pairs, blocks are paired only by their order.
 MAX_GAP_PAIRS = 2_500
-# A block of more words and signs than this is shown whole when it changed.
+# A changed block with more words and other characters is shown whole.
 MAX_TOKENS = 20_000
 KEPT, REMOVED, ADDED = " ", "-", "+"
 
@@ -166,7 +166,7 @@ def compare_text(key, label, old, new, budget, *, is_markdown=True):
         label = Label("source", "lines that readers do not see", segments=tuple(segments))
         change.rows.append(_source_row(label))
     if old != new and not change.is_changed:
-        # Nothing that is read differs: blank lines, or a way of writing that no block shows.
+        # No visible text differs: only blank lines, or markup that no block shows.
         label = Label("source", "blank lines, spaces or numbers of items; it reads the same")
         change.rows.append(_source_row(label))
     return change
@@ -243,7 +243,7 @@ def _similar(
     if not gone or not come:
         return []
     if len(gone) == len(come) == 1 and old[gone[0]].kind == new[come[0]].kind:
-        # Side by side whatever they share: what was put in a block's place is what one wants to see beside it.
+        # Side by side even if nothing is shared: a reader wants to see what replaced a block.
         return [(gone[0], come[0])]
     cost = len(gone) * sum(len(new[j].tokens) for j in come)
     if len(gone) == len(come) == 1 or len(gone) * len(come) > MAX_GAP_PAIRS or not budget.take(cost // 4):
@@ -413,7 +413,7 @@ def _style_labels(segments, budget):
         labels += [Label("format", f"no longer {name}", segment.text) for name in sorted(old.formats - new.formats)]
         if old.address != new.address:
             labels.append(_address_label(segment, budget))
-    # A link over words of two formats is two segments, and one change.
+    # A link across two formats is two segments, but one change.
     return list(dict.fromkeys(labels))
 
 

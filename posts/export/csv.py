@@ -5,9 +5,9 @@ import io
 import re
 
 BYTE_ORDER_MARK = "\ufeff"
-# A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (the wide forms too).
+# Excel, LibreOffice and Google Sheets treat a cell that begins with one of these as a formula (wide forms too).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# What a spreadsheet may leave out before it looks: spaces, control characters, marks without width.
+# What a spreadsheet may skip before the first character: spaces, control characters, zero-width marks.
 _UNSEEN = re.compile("[\\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*")
 
 

@@ -19,7 +19,7 @@ from posts.models.claims import claims_of_approval, claims_of_columns, with_clai
 from posts.models.fields import dump_json
 
 CHUNK = 500
-# Whole texts that are in memory at once: each may be as large as a record may be.
+# The most whole texts in memory at once: each may be as large as a record may be.
 TEXTS = 50
 CSV_COLUMNS = (
     "source_id",
@@ -129,7 +129,7 @@ def issue_lines(batch, kind):
     """Yield the open rows of one kind that an import kept, unchanged (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
     for (raw,) in read_rows(issues, ("raw",)):
-        # Readers take a line end for the end of the row.
+        # Readers would take a line end for the end of the row.
         yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
 
 

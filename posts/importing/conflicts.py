@@ -22,7 +22,7 @@ def incoming_record(issue):
     except RecordRefused as refusal:
         if [problem.pointer for problem in refusal.problems] != ["/hash"]:
             raise
-    # It was kept before a hash had to be a digest. What a person decides about are its words.
+    # It may be from before a hash had to be a digest. The person decides about its text.
     data = json.loads(issue.raw)
     del data["hash"]
     return validate_record(data).to_dict()
@@ -59,7 +59,7 @@ def _settle(issue, record, resolution, *, by, expected_head_id, batch=None):
     revision = record_revision(
         post, record, by=by, expected_head_id=expected_head_id, why=why, action=action, batch=batch
     )
-    # Half of it is an import's: it waits for review as imported texts do, but for one that readers see approved.
+    # Half of it comes from an import, so it is pending like imported texts, unless readers see it approved.
     if revision is not None and may_step(revision, "submit"):
         take_step(revision, "submit")
         Post.objects.filter(pk=post.pk).update(awaits_review=True)
@@ -72,7 +72,7 @@ def _open(issue):
     """Return the issue and its post, both locked; Refused if somebody has already settled it."""
     if issue.kind != ImportIssue.Kind.CONFLICT or issue.post is None:
         raise Refused("This row is no conflict with a post.")
-    # The post first, as an import takes them: it overtakes open conflicts of the posts that it holds.
+    # The post first, in the same order as in imports, which also lock open conflicts of their posts.
     post = locked(issue.post)
     issue = ImportIssue.objects.select_for_update().get(pk=issue.pk)
     if issue.resolution:
@@ -81,8 +81,8 @@ def _open(issue):
 
 
 def _close(issue, post, resolution, by):
-    # The incoming text counts as the post's last import from now on, whatever became of it: that is what keeps the
-    # same text from being a conflict again, and lets the next text through where this one was taken.
+    # From now on the incoming text counts as the post's last import, whatever the decision: so the same text is not a
+    # conflict again, and a later one is accepted if this one was.
     Post.objects.filter(pk=post.pk).update(import_fingerprint=issue.fingerprint, import_line_hash=issue.line_hash)
     issue.resolution, issue.resolved_by, issue.resolved_at = resolution, by, timezone.now()
     issue.save(update_fields=["resolution", "resolved_by", "resolved_at"])

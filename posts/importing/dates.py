@@ -14,7 +14,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T\s](.*))?", re
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T\s](.*))?", re.IGNORECASE | re.DOTALL)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T\s,](.*))?", re.DOTALL)
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-# The time of day that `date` and Ruby print before the year, with the zone by name or number.
+# The time of day that `date` and Ruby print before the year, with the zone as a name or number.
 _CLOCK_BEFORE_YEAR = r"(?:(\d\d:\d\d:\d\d(?:\s+(?:[a-z]{1,5}|[+-]\d{2,4}))?)\s+)?"
 _DAY_MONTH = re.compile(
     _WEEKDAY
@@ -29,10 +29,10 @@ _MONTH_DAY = re.compile(
 )
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
 _ZONE = re.compile(r"([+-])(\d{1,2}):?(\d{2})?(?!\d)")
-# Hours from world time of the zones that RFC 2822 and common programs name.
+# Offset from UTC in hours for the zones that RFC 2822 and common programs name.
 _ZONE_NAMES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "CET": 1,
                "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9}  # fmt: skip
-# Eleventy's words for "ask git or the file system".
+# Eleventy's words for “ask git or the file system”.
 _TO_FIND_OUT = ("last modified", "created", "git last modified", "git created")
 
 
@@ -46,7 +46,7 @@ def read_date(text, *, order=""):
     UTC if no zone is given, midnight if no time is. (None, None) for a template or a placeholder word. order:
     "day-first" or "month-first", for 02/03/2021. Raises UnreadableDate.
     """
-    # A note of Obsidian's may link to its day.
+    # A note in Obsidian may link to its day.
     text = text.strip().removeprefix("[[").removesuffix("]]").strip()
     if text.lower() in _TO_FIND_OUT or "{{" in text or "{%" in text or "<%" in text:
         return None, None

@@ -24,26 +24,27 @@ MAX_DEPTH = 10
 MAX_VALUES = 10_000
 MAX_KEY_PARTS = 500
 
-# Three signs or more, and the language where a generator allows to name it (gray-matter, Eleventy).
+# Three or more of the same character, and the language if the generator allows it (gray-matter, Eleventy).
 _FENCE = re.compile(r"(-{3,}|\+{3,}|;{3,})[ \t]*(\w*)")
 _LANGUAGES = {"-": {"": "YAML", "yaml": "YAML", "yml": "YAML", "toml": "TOML", "json": "JSON"},
               "+": {"": "TOML", "toml": "TOML"}, ";": {"": "JSON", "json": "JSON"}}  # fmt: skip
 _PROGRAMS = ("js", "javascript", "ts", "typescript", "coffee", "cson", "json5", "ruby", "lua", "php", "python", "xml",
              "ini")  # fmt: skip
 _COMMENT = re.compile(r"<!--(.*?)-->[ \t]*\n?", re.DOTALL)
-# Keys by which a head without fences is known (Pelican, MultiMarkdown, Nikola, old Hexo), beside those of the table.
+# Keys that identify front matter without fences (Pelican, MultiMarkdown, Nikola, old Hexo), besides those of the
+# table.
 _PLAIN_KEYS = {plain_key(key) for key in (
     "title", "date", "author", "authors", "category", "categories", "tags", "keywords", "slug", "summary",
     "description", "modified", "lang", "language", "translation", "template", "save_as", "url", "subtitle", "copyright",
     "email", "affiliation", "css", "layout", "permalink", "link", "updated", "image", "thumbnail",
 )}  # fmt: skip
-# One of these has to be among them: “Summary: …” or “Author: …” alone is how a text may begin.
+# One of these must be present: a text may also begin with “Summary: …” or “Author: …”.
 _STRONG_KEYS = {"title", "date", "slug", "tags", "category", "categories", "permalink", "saveas"}
-# Words after a key that stands alone, for it to be a head: a text may begin with “Status: …” and go on.
+# The most words after a lone key for it to be front matter: a text may begin with “Status: …” and continue.
 _WORDS_ALONE = 3
 _PLAIN_LINE = re.compile(r" {0,3}(?:\.\. )?([A-Za-z][\w-]{0,40}):(?:[ \t]+(.*)|)")
-# A key may be marked as strong; Logseq writes two colons, and some keyboards a wide one. Without a space between, only
-# yes and no are values, for `https:` is no key.
+# A key may be bold; Logseq writes two colons, and some keyboards a wide one. Without a space after the colon only yes
+# and no are values, because `https:` is not a key.
 _KEY_LINE = re.compile(
     r"[\s\u200b\ufeff]*(?:\.\.\s|:|#\+|//\s*|[%;@>{,-]\s*)?(?:(?:export\s+)?(?:const|let|var)\s+)?"
     r"[\"'*_]{0,2}([A-Za-z_][\w.-]{0,40}?)[\"'*_]{0,2}\s*(?:：\s*(.*)|(?::=|::|[:=])[*_]{0,2}"
@@ -51,15 +52,15 @@ _KEY_LINE = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+\S.*")
-# Where a head without a fence before it ends: Hexo's and Bear's ways.
+# The end of front matter without an opening fence, as in Hexo and Bear.
 _END_ALONE = re.compile(r"-{3,}|_{3,}")
-# An object of JavaScript on one line, whose members are keys as well.
+# A JavaScript object on one line, whose members are keys as well.
 _EXPORTED = re.compile(r"\s*export\s+(?:default\s*|(?:const|let|var)\s+\w+[^={]*=\s*)\{(.+)")
-# Lines of a head that are no keys: items of a list, deeper levels, brackets, comments, the beginning of an object.
+# Lines of front matter that are not keys: list items, deeper levels, brackets, comments, the start of an object.
 _NO_KEY = re.compile(r"\s*(?:-\s.*|[\[\]{}()]+[;,]?|#.*|export\b.*[={]|import\b.*)|\s{2,}\S.*")
 _BEFORE_KEYS = ("<!--", "-->", "```", "~~~", "import ", "[//]:", "[comment]:", "{%", "{#", "{/*", "%%")
 _MAX_HEAD_LINES = 60
-# A fence that low down may still begin a head.
+# The last line on which a fence may still open front matter.
 _MAX_LINES_BEFORE = 10
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -82,9 +83,9 @@ class FrontMatter:
     values: dict = field(default_factory=dict)
     words: dict = field(default_factory=dict)
     body: str = ""
-    unread_line: int = 0  # of what looks like a head that says whether the text is public, and is not read as one
+    unread_line: int = 0  # the line of apparent front matter that says whether the text is public but was not read
     unread: str = ""
-    repeated: tuple = ()  # keys that stand twice with the same value
+    repeated: tuple = ()  # keys repeated with the same value
 
     def unread_hold(self):
         """Return the Hold of a text whose front matter was not read, or None."""
@@ -106,7 +107,7 @@ def split_front_matter(text):
         comment = _COMMENT.match(rest, blank)
         if comment is None:
             break
-        # Hugo reads a head inside a comment, and Nikola writes it there.
+        # Hugo reads front matter inside a comment, and Nikola writes it there.
         inner = comment[1].strip()
         head = _fenced_head(inner, _line_of(text, rest, blank)) or _plain_head(inner + "\n")
         if head and not head.body.strip():
@@ -159,7 +160,7 @@ def _fenced_head(text, line):
         return None if len(signs) > 3 and not _begins_like_a_head(lines[:end]) else _yaml_head(head, line, body)
     if kind == "TOML":
         return FrontMatter(*_toml(head, line), body)
-    # Hexo writes the members of the object alone.
+    # Hexo writes the members of the object without its braces.
     whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
     values = _json(whole, line, repeated := [])
     return FrontMatter(*_both(values), body, repeated=tuple(repeated))
@@ -172,7 +173,7 @@ def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
         return FrontMatter(values, words, body, repeated=tuple(repeated))
     if values is None:
         return FrontMatter(body=body)
-    # Words between two rules are a text that begins with a rule.
+    # Words between two rules are text after a rule.
     return None
 
 
@@ -348,7 +349,7 @@ def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, ha
         return False
     if is_fenced and not has_heading:
         return True
-    # Below its heading a text may well begin with “Status: …”, and anywhere with “Published: 4 May 2020”.
+    # Below its heading a text may begin with “Status: …”, and anywhere with “Published: 4 May 2020”.
     hold = hold_of(match[1], value, value)
     return hold is not None and not (has_heading and hold.reason == HoldReason.UNKNOWN)
 
@@ -378,10 +379,10 @@ def _is_before_head(line, has_head, heading):
     is_heading = bool(_HEADING.fullmatch(line))
     line = line.strip("\ufeff \t")
     if not re.search(r"\w", line):
-        # Blank, or a rule of any signs.
+        # Blank, or a rule of any characters.
         return True
     if is_heading:
-        # The title of a page of Notion's, with its properties below.
+        # The title of a Notion page, with its properties below.
         return not has_head and not heading
     return not has_head and line.startswith(_BEFORE_KEYS)
 
@@ -401,7 +402,7 @@ def _json(head, line, repeated):
 
 
 def _toml(head, line):
-    # Python's parser takes time and memory by the square of the parts of a key: a.b.c.
+    # The cost of Python's parser grows with the square of the parts of a key: a.b.c.
     pieces = re.split(r"[\n=,{}\[\]\"'#]", re.sub(r"[ \t]+", "", head))
     if max(piece.count(".") for piece in pieces) > MAX_KEY_PARTS:
         raise FrontMatterRefused(f"The front matter has a key of more than {MAX_KEY_PARTS} parts.")
@@ -437,7 +438,7 @@ def _both(values):
         if isinstance(value, bool):
             return value, str(value).lower()
         if isinstance(value, datetime | date | time):
-            # As TOML writes it; a space between day and time reads better than the T.
+            # In TOML's form; a space between day and time is easier to read than the T.
             words = value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
             return words, words
         if isinstance(value, int) and value.bit_length() > 63:
@@ -481,7 +482,7 @@ class _YAML:
         self.repeated = repeated
         self.result = (None, None)
         self.open = []  # [typed, words, key that waits for its value and its event, anchor, values before it]
-        self.anchors = {}  # name: (pair, number of values in it); None while it is open
+        self.anchors = {}  # name: (pair, number of values in it); None while it is incomplete
         self.count = 0
         self.documents = 0
 
@@ -550,7 +551,7 @@ class _YAML:
 
     def _scalar(self, event):
         words = event.value
-        # Of a text in quotes, or with the tag of a text, the first is false.
+        # False for a quoted text, and for one with the tag of a text.
         if event.implicit[0]:
             typed = plain_scalar(words)
             return typed, None if typed is None else words

@@ -41,7 +41,8 @@ def _advisory_lock(key):
     try:
         yield
     finally:
-        # After a lost connection the server has dropped the lock; asking a new one would only hide the first error.
+        # After a lost connection the server has already released the lock; asking through a new one would hide the
+        # first error.
         if connection.connection is held_by and not held_by.closed:
             with contextlib.suppress(Exception), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
@@ -57,8 +58,8 @@ def _file_lock(path):
             os.close(handle)
             raise AlreadyRunning from None
         try:
-            # The holder before us may have taken its file away between our two calls: then we hold a file that
-            # nobody else can find.
+            # The previous holder may have removed the file between our two calls; then we hold a file that nobody can
+            # find.
             is_ours = os.path.samestat(os.fstat(handle), os.stat(path))
         except FileNotFoundError:
             is_ours = False

@@ -65,7 +65,7 @@ OTHERS = {
 # Of these the table of posts.importing.publication says what a value means.
 PUBLICATION = ("held", "status", "published", "password")
 TARGETS = (*LINES, *TEXTS, *LISTS, *NUMBERS, *OTHERS)
-# What record fields hold; a longer text is no such thing and is kept under payload.
+# The longest text that a record field holds; a longer one is kept under payload.
 LINE_LENGTHS = {"title": 300, "reference": 200, "topic": 300, "code_language": 100, "difficulty": 100, "language": 100}
 ITEM_LENGTH = 2000
 
@@ -94,7 +94,7 @@ def _is_one_line(value: str) -> str:
 
 _Line = Annotated[str, Field(max_length=200), AfterValidator(_is_one_line)]
 _Patterns = Annotated[tuple[str, ...], BeforeValidator(_list_of_patterns)]
-# What is said about a value that a setting does not take.
+# What the message about an invalid value of a setting says.
 _TAKES = {
     "site": "one line of text",
     "permalink": "one line of text",
@@ -116,9 +116,9 @@ class Mapping(BaseModel):
     dates: Literal[("", *DATE_ORDERS)] = ""
     include: _Patterns = ()
     exclude: _Patterns = ()
-    fields: dict[str, Literal[TARGETS]] = {}  # as it was asked for: {key: target}
-    values: dict[str, dict[str, Literal[MEANINGS]]] = {}  # of keys that say whether a text is public
-    defaults: dict[str, str] = {}  # those of a format: {key: target}, the first rank first
+    fields: dict[str, Literal[TARGETS]] = {}  # as requested: {key: target}
+    values: dict[str, dict[str, Literal[MEANINGS]]] = {}  # for keys that say whether a text is public
+    defaults: dict[str, str] = {}  # those of the format: {key: target}, first rank first
 
     _none_is_default = field_validator(*SETTINGS, mode="before")(_default_for_nothing)
 
@@ -245,10 +245,10 @@ class Fields:
         self.problem = None  # (key, message) of a value that must not be guessed
         self.identity = ""
         self.slug = ""
-        self.address = ""  # where it stood; may be a pattern
+        self.address = ""  # the old address; may be a pattern
         self.aliases = []
         self.images = []
-        self.holds = []  # Hold: how the source says that it was not public
+        self.holds = []  # Hold: how the source says that it is not public
 
     def take_all(self, values, words):
         """Add a whole head: {key: value} with types, and the same with texts."""
@@ -291,13 +291,13 @@ class Fields:
         if target == "drop":
             return
         if target in PUBLICATION:
-            # No value at all says something as well.
+            # A missing value has a meaning as well.
             self.hold(self._hold_of(key, value, words, publication.rule_of(key) or _RULES[target]))
         kind = next((kind for kind, names in _KINDS.items() if target in names), target)
         if words is None or not getattr(self, f"_take_{kind}")(target, value, words, key):
             self.payload[key] = value
 
-    # Each returns whether the value is wholly in the record; if not, it is kept under payload as well.
+    # Each returns whether the value is completely in the record; otherwise it is also kept under payload.
 
     def _take_payload(self, target, value, words, key):
         return False
@@ -419,7 +419,7 @@ class Fields:
             # Eleventy, where a page is made in several ways.
             self._take_address(target, value["build"], words["build"], f"{key}.build")
         elif words == "false":
-            # Eleventy writes no page then.
+            # Eleventy writes no page in this case.
             self.hold(Hold(HoldReason.NOT_RENDERED, f"{key}: false"))
         elif isinstance(words, str):
             if self.address:
@@ -490,7 +490,7 @@ def one_line(text):
 
 
 _SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
-# What a key that the table does not have means, by the target that a mapping file gives it.
+# The meaning of a key outside the table, by its target in a mapping file.
 _RULES = {
     "held": publication.rule_of("draft"),
     "status": publication.rule_of("status"),

@@ -25,16 +25,16 @@ from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.records.schema import canonical_text
 
-# One transaction a chunk: small enough on SQLite that an editor's save never waits long for the write lock; bounded
-# in bytes too, so that memory stays flat when every record is as large as a record may be.
+# One transaction a chunk. On SQLite it is small enough that an editor's save never waits long for the write lock.
+# Bytes are limited too, so that memory stays flat with the largest records.
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
-# How an engine is told to write much at once: see _bulk_settings.
+# Settings for writing many rows: see _bulk_settings().
 BULK_SETTINGS = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL"},
     "postgresql": {"synchronous_commit": "off"},
 }
-# Somebody may take an identity or an address between our look and our write; then we look again.
+# Another writer may take a source id or an address between SELECT and INSERT; then try again.
 ATTEMPTS = 5
 # How many records a rehearsal shows, and how many kinds, refusals and warnings a report tells apart.
 SAMPLES = 5
@@ -103,7 +103,7 @@ def import_source(
     """
     require(by, "import_posts")
     with _locked(source) if not dry_run else contextlib.nullcontext():
-        # Read again under the lock: another attempt may have come further since the caller looked.
+        # Read again under the lock: another attempt may have made progress meanwhile.
         batch = (
             ImportBatch.objects.get(pk=batch.pk)
             if batch
@@ -147,7 +147,7 @@ def _batch_for(source, format, by, *, restart, options, origin):
     """Return the stopped batch of this source that continues, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
-        # Of which nothing is in, what it was begun with binds nobody.
+        # If nothing is in yet, the options of the earlier attempt don't matter.
         if latest and latest.can_resume and (latest.options == options or latest.checkpoint_line):
             if latest.options != options:
                 began = "with" if latest.options.get("only_new") else "without"
@@ -233,7 +233,7 @@ class _Run:
             self._set(finished_at=timezone.now(), bytes_read=self.reader.position())
         if self.dry_run:
             return
-        # A database that is gone can't be told; the next run sees that nobody holds the lock.
+        # If the database is gone, this can't be stored; the next run sees that nobody holds the lock.
         spoken = contextlib.suppress(Error) if message else contextlib.nullcontext()
         with self.shield(), spoken, transaction.atomic():
             names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read"]
@@ -428,7 +428,7 @@ def _bulk_settings():
     lost together, and the import continues from there. The last commit of the run waits for the disk, and with it all
     before. SQLite's file is not memory-mapped, because mapped pages count as memory of the process, up to 256 MB.
     """
-    if connection.in_atomic_block:  # a caller's transaction: no chunk is committed
+    if connection.in_atomic_block:  # in a caller's transaction no chunk is committed
         yield
         return
     read, write = ("PRAGMA", "PRAGMA") if connection.vendor == "sqlite" else ("SHOW", "SET")
@@ -451,7 +451,7 @@ def write_plan(plan):
     writer_for(connection).write(plan)
     conflicts = [issue.post_id for issue in plan.issues if issue.kind == ImportIssue.Kind.CONFLICT]
     if conflicts:
-        # A person settles the newest text that came, once.
+        # A person settles the newest incoming text, once.
         ImportIssue.objects.filter(
             post__in=conflicts, kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN
         ).update(resolution=ImportIssue.Resolution.OVERTAKEN, resolved_at=timezone.now())

@@ -35,7 +35,7 @@ class Incoming:
     row: Row
     line_hash: str
     source_id: str
-    record: dict | None = None  # None: `settled` says what it counts as without a look at its text
+    record: dict | None = None  # None: `settled` names its outcome without reading its text
     rows: RecordRows | None = None
     fingerprint: str = ""
     settled: str = ""
@@ -47,11 +47,11 @@ class ChunkPlan:
     """What a chunk will do; a writer turns it into sets of rows."""
 
     batch: ImportBatch
-    author_id: int | None = None  # who wrote the rows, where a person did so by hand
+    author_id: int | None = None  # who wrote the rows, if a person did
     created: list = field(default_factory=list)  # (Incoming, slug, version, former slugs)
     updated: list = field(default_factory=list)  # (Incoming, Post, version)
     refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts
-    holds: list = field(default_factory=list)  # (Post, [Hold] that its source gives now, whether it is held then)
+    holds: list = field(default_factory=list)  # (Post, [Hold] that its source now gives, whether it is then held)
     issues: list = field(default_factory=list)  # ImportIssue, unsaved
     counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     skip_reasons: dict = field(default_factory=dict)
@@ -188,7 +188,7 @@ def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=Tru
 def locked_posts(source_ids, *, lock=True):
     """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
     if lock and connection.features.has_select_for_update:
-        # A statement of its own: a joined row that came while the lock was waited for would be missing from its answer.
+        # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
         list(Post.objects.filter(source_id__among=source_ids).order_by("pk").select_for_update().values_list("pk"))
     posts = (
         Post.objects.filter(source_id__among=source_ids)
@@ -299,7 +299,7 @@ def _follow_source(plan, incoming, post, recorded):
 
 
 def _plan_new(plan, new):
-    # In one order in every process: two that insert the same identities wait for each other, never in a circle.
+    # The same order in every process: two that insert the same identities wait for each other, but never deadlock.
     new = sorted(new, key=lambda item: item.source_id)
     slugs = free_slugs([item.record for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
@@ -314,7 +314,7 @@ def _plan_new(plan, new):
 
 def issue_of(batch, kind, row, **columns):
     """Return the unsaved ImportIssue that keeps `row` for a person to fix: as it came, or as a record."""
-    # PostgreSQL takes no NUL in text and no half of a surrogate pair, and a raw line may hold any byte.
+    # PostgreSQL stores neither NUL nor half of a surrogate pair, and a raw line may contain any byte.
     if row.record is None:
         raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
     else:

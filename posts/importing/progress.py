@@ -26,7 +26,7 @@ class Progress:
         if now - self._shown < (ON_TERMINAL_SECONDS if self._is_terminal else IN_LOG_SECONDS):
             return
         self._shown = now
-        # What an earlier attempt did took no time of this one.
+        # An earlier attempt took no time of this one.
         seconds = max(now - self._first[0], 0.001)
         text = f"{batch.rows:,} rows, {(here[0] - self._first[1]) / seconds:,.0f} a second"
         if self._source.size and (speed := (here[1] - self._first[2]) / seconds):

@@ -24,12 +24,12 @@ MEANINGS = (PUBLIC, *(reason.value for reason in HoldReason if reason not in Hol
 MISSING = "missing"
 YES = ("true", "yes", "on", "y", "t", "1")
 NO = ("false", "no", "off", "n", "f", "0")
-# Yes and no of what is to be kept away: “hide: always”.
+# Yes and no for keys that hide something: “hide: always”.
 EVER = ("all", "always", "everyone", "anyone")
 NOTHING = ("", "none", "null", "nil", "~", "undefined")
 MAX_DETAIL = 200
 
-# Words that any key of the table can have. What stands in none of these lists is not known, and holds the post.
+# Words for any key of the table. A word in none of these lists is unknown, and holds the post.
 WORDS = {
     PUBLIC: (
         "published", "publish", "public", "live", "released", "final", "finished", "complete", "completed", "done",
@@ -71,8 +71,8 @@ class Rule:
     reason: HoldReason
     keys: tuple[str, ...]
     known_to: str
-    ignores_unknown: bool = False  # the key is used for much else as well
-    only: tuple[str, ...] = ()  # the words that count, if not all of them do
+    ignores_unknown: bool = False  # the key is also used for much else
+    only: tuple[str, ...] = ()  # the words that count, if not all of them
 
 
 IF_YES, IF_NO, BY_WORD, BEFORE, AFTER, IF_ANY = "yes", "no", "word", "before", "after", "any"
@@ -142,7 +142,7 @@ TABLE = (
           "visibleUntil", "availableUntil", "validUntil"),
          "Hugo, Gatsby and Astro starters"),
 )  # fmt: skip
-# Folders whose files generators do not publish, and the beginning of a file's name that says the same.
+# Folders that generators don't publish, and file name prefixes with the same meaning.
 FOLDERS = {
     "_draft": HoldReason.DRAFT,
     "draft": HoldReason.DRAFT,
@@ -155,13 +155,13 @@ FOLDERS = {
     "_private": HoldReason.PRIVATE,
     "private": HoldReason.PRIVATE,
 }
-# Names of files that say the same: what Nuxt Content, exports of Medium and Blot call a draft.
+# File names with the same meaning: drafts of Nuxt Content, Medium exports and Blot.
 _DRAFT_NAME = re.compile(r"draft_.*|\[draft\].*|.*\.draft\.\w+", re.IGNORECASE | re.DOTALL)
-# Objects that hold keys of the site's own, in which the table counts as well.
+# Objects for the site's own keys, in which the table also counts.
 WRAPPERS = ("params", "extra", "custom", "frontmatter", "metadata", "meta", "page", "post", "blog", "publishing",
             "eleventyComputed")  # fmt: skip
-# Lists under these keys name parts of a page that the theme leaves away, or lists of posts that leave the page away;
-# the page is public.
+# Lists under these keys name parts of a page to leave out, or lists of posts that leave out the page; the page itself
+# is public.
 _NAMES_PARTS = {"hide", "hidden", "eleventyexcludefromcollections", "excludefromcollections"}
 _PARTS = ("navigation", "toc", "footer", "tags", "path", "feedback", "title", "sidebar", "nav", "header")
 
@@ -212,7 +212,7 @@ def hold_of_path(folders, name):
         if reason := FOLDERS.get(folder.lower()):
             return Hold(reason, f"folder {folder}"[:MAX_DETAIL])
     if name.startswith("_"):
-        # Parts of pages: Astro, Docusaurus and Jekyll make no page of them.
+        # Partials: Astro, Docusaurus and Jekyll make no page of them.
         return Hold(HoldReason.NOT_RENDERED, name[:MAX_DETAIL])
     if _DRAFT_NAME.fullmatch(name):
         return Hold(HoldReason.DRAFT, name[:MAX_DETAIL])
@@ -237,7 +237,7 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
         holds = [hold_of(key, item, item, rule=rule, values=values, dates=dates) for item in words]
         return next((hold for hold in holds if hold), None)
     if isinstance(words, dict):
-        # Of an object of which the table has keys, those are asked.
+        # Of an object, only the keys in the table count.
         is_known = rule.ignores_unknown or any(rule_of(f"{key}.{inner}") for inner in words)
         return None if is_known else Hold(HoldReason.UNKNOWN, shown)
     word = _plain_word("" if words is None else words)
@@ -246,7 +246,7 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
     reason = _reason(rule, own_name, word, words or "", dates)
     if reason is None:
         return None
-    # A password is nobody's business here.
+    # A password must not be stored.
     return Hold(reason, key[:MAX_DETAIL] if rule.holds == IF_ANY else shown)
 
 
@@ -273,7 +273,7 @@ def holds_of_record(record, known, raw=b""):
 def _is_to_come(day, raw):
     now = timezone.now()
     if raw and abs(date.fromisoformat(day) - now.date()) <= timedelta(days=1):
-        # Only there does the time of day, with its zone, make a difference.
+        # Only there does the time of day with its zone matter.
         with contextlib.suppress(UnreadableDate):
             return read_date(from_json(raw)["published_on"])[1] > now
     return day > now.date().isoformat()
@@ -370,7 +370,7 @@ def _reason_of_moment(rule, word, words, dates):
         return rule.reason
     moments = []
     for order in (dates,) if dates else ("day-first", "month-first"):
-        # What could be two days is held if one of them holds it.
+        # A date that could be two days holds the post if one of them does.
         try:
             moments.append(read_date(words, order=order)[1])
         except UnreadableDate:

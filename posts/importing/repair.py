@@ -31,7 +31,7 @@ def repair_row(issue, text, *, by):
     Row(issue.line, raw).parse()
     batch = issue.batch
     try:
-        # A run that goes on writes its counts as a whole; two must not write them at once.
+        # A running import writes its counts as a whole; two writers would overwrite each other.
         with source_lock(batch.source_path or f"import {batch.pk}"), transaction.atomic():
             return _bring_in(issue, raw, by)
     except AlreadyRunning:

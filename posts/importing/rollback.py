@@ -27,9 +27,9 @@ class RollbackPlan:
     """What rolling a batch back would do, in numbers of posts."""
 
     withdraws: int  # it created them
-    sets_back: int  # it gave them another text
+    sets_back: int  # it changed their text
     keeps: int  # a person or a later import changed them since
-    were_approved: int  # of the first two: approved since, so readers will see a change
+    were_approved: int  # of the first two: approved since, so that readers will see a change
 
 
 def plan_rollback(batch):
@@ -178,8 +178,8 @@ class _Step:
         self._withdraw(self.withdrawn)
         self._write_texts_before()
         ImportIssue.objects.bulk_create(self.issues)
-        # Also where only the working copy was set back: the import that the post counts to is another one again, and
-        # its switch may be off.
+        # Also if only the working copy was set back: the post then belongs to another import, whose switch may be
+        # off.
         changed = [post.pk for post in (*self.withdrawn, *self.set_back) if post.live_revision_id]
         refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
 

@@ -8,7 +8,7 @@ class SeenIds(contextlib.AbstractContextManager):
     """The first line of every identity of one run, in a temporary file."""
 
     def __init__(self):
-        # Without a name SQLite takes a file that is gone with the process, however that ends.
+        # Without a name SQLite uses a file that disappears with the process.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")

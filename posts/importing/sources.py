@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 GZIP_MAGIC = b"\x1f\x8b"
-# Text packs ten to thirty times smaller; what unpacks to far more was made to fill a machine.
+# Text compresses ten to thirty times; a far higher ratio is an attack.
 MAX_GZIP_RATIO = 250
 GZIP_ALLOWANCE = 16 * 1024 * 1024
 
@@ -28,10 +28,10 @@ class Source:
 
     name: str
     stream: BinaryIO
-    size: int | None = None  # bytes as it lies there, packed or not; None: not known
-    position: Callable[[], int] = lambda: 0  # bytes of `size` that were read
-    path: str = ""  # set when it can be read again from its beginning, so that a stopped run can go on
-    is_folder: bool = False  # then the stream is empty, and the reader walks the path
+    size: int | None = None  # size in bytes as stored, compressed or not; None: unknown
+    position: Callable[[], int] = lambda: 0  # how many bytes of `size` were read
+    path: str = ""  # set if it can be read again from the start, so that a stopped run can continue
+    is_folder: bool = False  # then the stream is empty and the reader walks the path
 
 
 @contextlib.contextmanager
@@ -63,7 +63,7 @@ class SourceError(OSError):
 
 def _open_file(path):
     try:
-        # A pipe or device in place of a file would make the import wait for ever.
+        # A pipe or device in place of a file would block the import for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise SourceUnreadable(f"{path} is no regular file. Name a file, or “-” for standard input.")
         return io.BufferedReader(_File(path), buffer_size=1 << 20)

@@ -17,7 +17,7 @@ from posts.models.import_batch import COUNTS
 from posts.operations.lift_hold import lift_hold
 
 SHOWN_ISSUES = 50
-# What running again mends by itself only if somebody changes something first.
+# Running again fixes these only after somebody changes something.
 FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
 
 

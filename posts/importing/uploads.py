@@ -57,7 +57,7 @@ def store_upload(upload):
     """
     check_content(upload.temporary_file_path())
     path = Path(settings.IMPORT_UPLOADS) / f"{timezone.now():%Y%m%d}-{uuid.uuid4().hex}"
-    # The temporary file is the request's and goes with it; the second name stays.
+    # The temporary file is removed with the request; the second name stays.
     os.link(upload.temporary_file_path(), path)
     os.chmod(path, 0o600)
     return path

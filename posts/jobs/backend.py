@@ -80,8 +80,8 @@ def enqueue_once(
             with transaction.atomic():
                 made: JobRun = backend._task_to_db_task(task, (), arguments, key=key, by=by).run
         except IntegrityError:
-            # The run in the way may have ended between the look and the attempt. PostgreSQL waited for the end of its
-            # transaction, so the next look sees what it left.
+            # The existing run may have ended between the lookup and the insert. PostgreSQL waited for its
+            # transaction, so the next lookup sees the result.
             if looks == LOOKS:
                 raise
         else:

@@ -11,7 +11,7 @@ from posts.jobs.registry import JobDefinition, registered_jobs
 from posts.jobs.work import database_now
 from posts.models import Job, JobRun, JobWorker
 
-# A run that could have begun so long ago and did not has no worker, or too few.
+# A run that could have started this long ago has no worker, or too few.
 LONGEST_WAIT = timedelta(minutes=10)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django_tasks import task
 from django_tasks.base import Task
 
-# A retry waits no longer than this, however often the job has failed.
+# The longest wait before a retry, however often the job has failed.
 LONGEST_BACKOFF = timedelta(hours=1)
 
 
@@ -29,7 +29,7 @@ class JobDefinition:
         return min(doubled, LONGEST_BACKOFF)
 
 
-# Where the functions of jobs stood before, for runs that were queued by the release before this one.
+# Former paths of job functions, for runs that the previous release queued.
 FORMER_PATHS = {
     "posts.importing.background.follow_switch": "posts.importing.tasks.follow_switch",
     "posts.importing.background.forget_old_uploads": "posts.importing.tasks.forget_old_uploads",

@@ -27,9 +27,9 @@ from posts.outages import first_line
 
 logger = logging.getLogger("posts.jobs")
 
-# A run that took so many workers with it is not tried again: it may be what kills them.
+# A run that has killed so many workers is not tried again.
 MOST_LOSSES = 20
-# The key of the runs that `tick` asks for.
+# The key of the runs that tick() requests.
 PERIODIC = "every"
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_TIMESTAMP")
         (now,) = cursor.fetchone()
-    # SQLite answers in text, of UTC; PostgreSQL with the start of the transaction, which here is none or short.
+    # SQLite returns text in UTC; PostgreSQL the start of the transaction, which here is missing or short.
     return datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
 
 
@@ -75,7 +75,7 @@ def claim_next(worker: str) -> Claim | None:
         )
         .filter(run__isnull=False)
     )
-    # A look that locks nothing first: on SQLite the claim takes the lock that every editor's save needs.
+    # A lookup without a lock first: on SQLite a claim takes the write lock, which every editor's save needs.
     if not due.order_by().exists():
         return None
     with transaction.atomic():
@@ -111,7 +111,7 @@ def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) ->
         except control.Interrupted:
             logger.info("job stopped at a checkpoint; it goes on later", extra=extra)
             return partial(put_back, claim)
-        # A command that a job calls may end by sys.exit(): that ends the job, not the worker.
+        # A command that a job calls may use sys.exit(): this must end the job, not the worker.
         except (Exception, SystemExit) as error:
             if isinstance(error, (OperationalError, InterfaceError)) and not _is_connected():
                 logger.warning("job cut off from the database; it goes on later: %s", first_line(error), extra=extra)
@@ -249,11 +249,11 @@ def tick() -> list[str]:
         if every is None:
             if found is not None:
                 Job.objects.filter(name=name).update(next_run_at=None)
-        # Farther off than one period: the job ran less often in an older release, or a clock was wrong.
+        # Further away than one period: an older release ran the job less often, or a clock was wrong.
         elif found is None or found <= now or found > now + every:
             following = now + every
             if found is not None and found <= now:
-                # Missed periods are caught up by the one run that is asked for here.
+                # This one run makes up for all missed periods.
                 following = found + every * ((now - found) // every + 1)
             with transaction.atomic():
                 if Job.objects.filter(name=name, next_run_at=found).update(next_run_at=following):

@@ -24,7 +24,7 @@ logger = logging.getLogger("posts.jobs")
 POLL_SECONDS = 1
 TICK_SECONDS = 5
 BEAT_SECONDS = 5
-# A job that neither ends nor asks whether to stop is cut off so long after the signal.
+# A job that neither ends nor asks whether to stop is interrupted so long after the signal.
 GRACE_SECONDS = 10
 
 
@@ -45,7 +45,7 @@ def only_worker_of_sqlite() -> Iterator[None]:
     path = f"{connection.settings_dict['NAME']}-worker"
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        # Let go by the system when the process ends, however it ends.
+        # The system releases it when the process ends.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise WorkerRunsAlready("Another worker serves this SQLite database; there is room for one.") from None
@@ -79,7 +79,7 @@ class Worker:
         self.is_stopping = True
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        # Only in the middle of a job's own code: what the worker itself writes is short and must not be torn.
+        # Only inside a job's own code: what the worker itself writes is short and must not be interrupted.
         if control.should_stop.get() is not None:
             raise control.CutShort
 
@@ -138,7 +138,7 @@ class Worker:
             self._settle = perform(claim, should_stop=self._should_stop)
         finally:
             self._claim = None
-            # Whatever the job did to its connection ends with it.
+            # Close the connection whatever the job did to it.
             connections.close_all()
         self._say_how_it_ended()
         return True
@@ -148,7 +148,7 @@ class Worker:
             raise Unready("The database is not up to date. Run first: manage.py migrate")
         JobWorker.objects.get_or_create(name=self.name)
         if connection.vendor == "sqlite":
-            # Nobody else can be running: we hold the only place.
+            # We hold the only place, so nobody else can be running.
             reap(everything=True)
         self._is_prepared = True
 
@@ -170,7 +170,7 @@ class Worker:
                         self._has_lost_claim = True
                     JobWorker.objects.filter(name=self.name).update(seen_at=Now())
                 except DatabaseError:
-                    # The main thread meets the same trouble and says so; the lease bridges it.
+                    # The main thread has the same problem and reports it; the lease lasts longer.
                     connection.close()
         finally:
             connections.close_all()

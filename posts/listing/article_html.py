@@ -64,5 +64,5 @@ def rendered_article(revision, *, stored_html=None, stored_contents=None):
             case _:
                 html, contents = rendered_fields(revision).values()
                 cache_set(key, (html, contents), CACHE_SECONDS)
-    # The HTML left the sanitizer when it was stored; nothing else writes these places.
+    # The stored HTML came from the sanitizer; nothing else writes it.
     return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

@@ -22,9 +22,9 @@ SINGLE = frozenset({Kind.DIFFICULTY, Kind.CODE, Kind.LANGUAGE, Kind.TOPIC})
 OPTIONS_SHOWN = 8
 OFFERED = tuple((kind, OPTIONS_SHOWN) for kind in FORM_KINDS)
 MAX_CHOSEN = 6
-# Counted are the latest so many posts of a list: what a page costs must not grow with the list.
+# Only the latest posts of a list are counted, so that a page's cost doesn't grow with the list.
 SAMPLE = 1_000
-# Of each kind; more than any page shows, so that a chosen one that is rare still has its number.
+# Per kind; more than any page shows, so that a rare chosen one still has its number.
 COUNTED = 20
 CACHE_SECONDS = 600
 LEVELS = {"beginner": 0, "intermediate": 1, "advanced": 2}
@@ -192,7 +192,7 @@ def most_used(numbers):
 def _most_used_statement(numbers):
     walks = [Term.objects.with_list().filter(kind=kind).most_used_first()[:number] for kind, number in numbers]
     parts, values = zip(*(walk.query.sql_with_params() for walk in walks), strict=True)
-    # Django's own union() allows no limit within its parts on SQLite.
+    # Django's union() allows no limit within its parts on SQLite.
     sql = " UNION ALL ".join(f"SELECT * FROM ({part}) walk_{at}" for at, part in enumerate(parts))  # noqa: S608
     return sql, tuple(chain.from_iterable(values))
 
@@ -210,7 +210,7 @@ def _count(posts):
 @lru_cache(maxsize=2)
 def _count_query(vendor):
     def counted(posts):
-        # The pairs are read out of an index, as long as nothing else of them is asked for.
+        # An index contains the pairs, as long as no other column is read.
         rows = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
         return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
 

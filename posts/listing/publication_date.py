@@ -5,7 +5,7 @@ import datetime
 from django.conf import settings
 from django.utils import timezone
 
-# Addresses of pages of lists count from here on.
+# Addresses of list pages count from here.
 _EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -32,5 +32,5 @@ def place_in_lists(record, released_at):
     """Return the datetime by which lists and feeds order a listed text, as settings.LIST_ORDER says."""
     if settings.LIST_ORDER == "released":
         return released_at
-    # A year before the first one can't be told in another zone.
+    # Years before the first can't be converted to another zone.
     return max(publication_moment(record, released_at), _EARLIEST)

@@ -16,7 +16,7 @@ from posts.search import forget_orphans
 
 CHUNK = 200
 TERMS_CHUNK = 500
-# Raised whenever the same texts have to give other rows: other terms, words or lines.
+# Raise it when the same texts need other rows: other terms, words or summaries.
 LISTS_VERSION = 4
 _NAME = "lists"
 
@@ -85,7 +85,7 @@ def _count_terms(on_checkpoint):
     """Count the posts of each term again, so that a wrong count is corrected."""
     for ids in in_chunks(Term.objects.values_list("pk", flat=True), size=TERMS_CHUNK):
         with transaction.atomic():
-            # Under the lock that every change of a count takes: what others have not committed yet comes on top.
+            # Under the lock of every count change: uncommitted changes of others are added later.
             held = dict(
                 Term.objects.filter(pk__in=ids)
                 .order_by("pk")

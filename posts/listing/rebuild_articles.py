@@ -8,9 +8,9 @@ from posts.db.keyset import in_chunks
 from posts.listing.article_html import rendered_fields, rendering_key
 from posts.models import Post, RenderedArticle, SiteFigure
 
-# Articles that are rendered between two writes.
+# Articles rendered between two writes.
 CHUNK = 50
-# So long a version of the site that was replaced may come back and finds its articles.
+# So long the previous version of the site may return and find its articles.
 KEPT = timedelta(days=1)
 _NAME = "articles"
 
@@ -23,7 +23,7 @@ def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
     """
     value, newest = _state(), RenderedArticle.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if value["key"] != rendering_key() or (value["stored_at"] and _others().filter(pk__gt=value["newest"]).exists()):
-        # All of it: another version of the site, or one with other hosts, has released texts meanwhile.
+        # Everything: another version of the site, or one with other hosts, has released texts meanwhile.
         value = {"key": rendering_key(), "after": 0, "newest": newest, "stored_at": None}
     if value["stored_at"]:
         if value["newest"] != newest:

@@ -14,7 +14,7 @@ from posts.related.related_posts import mark_stale
 from posts.rendering.images import picture_addresses
 from posts.search import forget_texts, index_texts
 
-# What of a ListedText is written again where the text is the same.
+# The parts of a ListedText that are rewritten even if the text is the same.
 _ANEW = ("line", "published_at", "source_batch_id")
 
 
@@ -40,7 +40,7 @@ def refresh_listings(posts, *, anew=False):
     _refresh_texts(posts, is_now, sources, anew=anew)
     touched = _count(_refresh_terms(posts, is_now))
     stacks = [stack_key(key) for kind, key in touched if kind == Term.Kind.STACK]
-    # A page that leaves a post out while it is not listed does not name it; it has to show it again.
+    # A page that left out an unlisted post has no key of it, but must show it again.
     beside = Neighbour.objects.filter(neighbour__in=wanted).values_list("post", flat=True)
     note_changes([LISTS, *stacks, *map(post_key, beside)])
 
@@ -143,12 +143,12 @@ def _count(steps):
 def _known_terms(names):
     """Return {(kind, key): primary key} of `names` ({(kind, key): name}); create missing terms."""
     known = {}
-    # In one order everywhere: two releases at once must not wait for each other's terms.
+    # In one order everywhere, so that two releases never deadlock on their terms.
     while missing := {term: names[term] for term in sorted(names) if term not in known}:
         found = Term.objects.filter(kind__in={kind for kind, _ in missing}, key__in={key for _, key in missing})
         known |= {(kind, key): pk for kind, key, pk in found.values_list("kind", "key", "pk") if (kind, key) in missing}
         if new := {term: name for term, name in missing.items() if term not in known}:
-            # Another release may make the same term, or take the address for another one: then the next look tells.
+            # Another release may create the same term or take its slug; then the next lookup shows it.
             slugs = free_term_slugs(new, taken_addresses)
             Term.objects.bulk_create(
                 [Term(kind=kind, key=key, name=new[kind, key], slug=slugs[kind, key]) for kind, key in new],

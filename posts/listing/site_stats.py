@@ -13,10 +13,10 @@ from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFig
 from posts.models.authorship import TYPED, WRITERS
 from posts.page_cache.shared_cache import cache_get, cache_set
 
-# Another name where versions of the site that run side by side count other things.
+# A new name whenever versions of the site that run side by side count different things.
 NAME = "states and origins"
 GENERATORS_SHOWN = 20
-# Older figures mean that no background job runs: then the page counts by itself, and keeps that for a minute.
+# Older statistics mean that no background job runs: then the page counts them itself and keeps them for a minute.
 STALE_AFTER = timedelta(minutes=15)
 STATS_SECONDS = 60
 
@@ -82,7 +82,7 @@ def store_site_stats():
 def count_site_stats():
     """Return the current SiteStats. Each count scans an index or a narrow table."""
     counted = _counts()
-    # By the site's own switch nothing is listed, whatever rows there are.
+    # If the site's own switch is off, nothing is listed.
     listed = (
         min(counted["rows_of_lists"] - counted["rows_of_held"], counted["live"] - counted["flagged"])
         if settings.INDEXING
@@ -113,7 +113,7 @@ def _origins():
     for found, rows, path in [(listed, ListedText.objects, "source_batch"), (waiting, QueueEntry.objects, "batch")]:
         found.update(dict(rows.order_by().values_list(f"{path}__origin").annotate(Count("pk"))))
         if unknown := found.pop(None, 0):
-            # Without an import's text: typed here, or listed by a version of the site that did not keep the import.
+            # Without an import: typed here, or listed by a version of the site that did not store the import.
             typed = rows.filter(**{path: None, "post__first_batch": None}).count()
             found.update({TYPED: typed, Origin.NOT_STATED.value: unknown - typed})
     return [[origin, listed[origin], waiting[origin]] for origin in WRITERS if listed[origin] or waiting[origin]]
@@ -122,7 +122,7 @@ def _origins():
 def _counts():
     """Return {name: count} of posts, by one statement, so that the counts can't contradict each other."""
     shown = Post.objects.filter(withdrawn_at=None)
-    # Without a live text, and with nothing proposed: what somebody turned down stands as it was left.
+    # Without a live text and with nothing proposed: a text that was turned down.
     turned_down = Revision.objects.filter(
         pk=F("post__head_revision"),
         post__withdrawn_at=None,
@@ -145,13 +145,13 @@ def _counts():
     selected, params = [], []
     for rows in parts.values():
         sql, values = rows.order_by().values("pk").query.sql_with_params()
-        # Django's own SQL, its values apart.
+        # Django's own SQL, with separate values.
         selected.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
         params += values
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(selected)}", params)
         counted = dict(zip(parts, cursor.fetchone(), strict=True))
-    # A withdrawn post keeps its pointer; the index of pointers is counted without a look at any row.
+    # A withdrawn post keeps its pointer; the index of pointers is counted without reading rows.
     return counted | {"live": counted["ever_live"] - counted["live_withdrawn"]}
 
 

@@ -19,10 +19,10 @@ from posts.models.authorship import MACHINES
 from posts.models.fields import OrderedJSONField
 from posts.reverse import address
 
-# Of a summary. No line shows more than 400 characters of it.
+# Characters of a summary. No line shows more than 400 of them.
 MAX_SUMMARY = 500
 _FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
-# Of the authors that a line names.
+# Authors in a summary line.
 MAX_AUTHORS = 3
 
 
@@ -31,11 +31,11 @@ class PostSummary(NamedTuple):
 
     pk: int
     slug: str
-    published_at: datetime  # where it stands in lists
+    published_at: datetime  # its place in lists
     released_at: datetime
     approved_at: datetime
-    origin: str | None  # of the import whose text it is
-    record: dict  # of its live text: what record_of_summary leaves of it, or the whole
+    origin: str | None  # of the import that brought its text
+    record: dict  # of its live text, from record_of_summary() or whole
 
     @property
     def address(self):

@@ -6,9 +6,9 @@ import re
 from django.utils.text import slugify
 
 MAX_LENGTH = 120
-# What a name has of signs that slugs leave out, and that tell names apart: C, C++ and C#.
+# Characters that slugs leave out although they distinguish names: C, C++ and C#.
 _SPOKEN = (("++", " plus plus "), ("#", " sharp "), ("&", " and "), ("@", " at "), ("+", " plus "))
-# After so many terms with the same words the next ones are told apart by their hash: each try is a query.
+# After so many terms with the same words a hash makes slugs unique, because each try is a query.
 NUMBERED = 9
 
 
@@ -43,7 +43,7 @@ def free_term_slugs(names, taken):
     tries = {term: _tries(*term, name) for term, name in names.items()}
     slugs, given, choice = {}, set(), 0
     while len(slugs) < len(names):
-        # A name that stands for itself alone goes before another's second choice.
+        # A name's first choice comes before another name's second choice.
         wished = {term: found[choice] for term, found in tries.items() if term not in slugs}
         blocked = given | taken({(kind, slug) for (kind, _), slug in wished.items()})
         for (kind, key), slug in wished.items():

@@ -10,7 +10,7 @@ class AuditTrailIsAppendOnly(TypeError):
     """Somebody tried to change or delete an entry of the audit trail."""
 
 
-# What an entry about an account may say was done: sign-ins and rights are not for everybody who may see posts.
+# Actions on accounts: not everybody who may see posts may see sign-ins and rights.
 ACCOUNT_ACTIONS = (
     "signed in",
     "signed out",
@@ -40,7 +40,7 @@ class AuditQuerySet(models.QuerySet):
     def actions(self):
         """Return every action that has an entry, in order, with one index lookup each in one query."""
         table = connection.ops.quote_name(self.model._meta.db_table)
-        # Only the table's own name is put in.
+        # Only the table's own name is inserted.
         least = f"SELECT MIN(action) FROM {table}"  # noqa: S608
         with connection.cursor() as cursor:
             cursor.execute(

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from posts.models import Origin, Revision
 
-# What is no import was typed in the editor of this site.
+# A text without an import was typed in this site's editor.
 TYPED = "this_site"
 WRITERS = (*Origin.values, TYPED)
-# Whose posts carry no by-line: a name in the record of a machine's text is not its author.
+# Posts of these have no by-line: a name in a machine's record is not its author.
 MACHINES = frozenset({Origin.TRAINED_MODEL, Origin.FIXED_ALGORITHM})
 
-# https://cv.iptc.org/newscodes/digitalsourcetype/: how a piece of media came to be.
+# https://cv.iptc.org/newscodes/digitalsourcetype/: how media were made.
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-# (origin, whether people edited it here): (the sentence, the term of the IPTC or "" where none is true).
+# (origin, whether people edited it here): (the sentence, the IPTC term or "" if none is true).
 _TABLE = {
     (Origin.TRAINED_MODEL, False): ("Written by a machine (a trained model).", "trainedAlgorithmicMedia"),
     (Origin.TRAINED_MODEL, True): (

@@ -63,7 +63,7 @@ class BulkRow(models.Model):
     post = models.ForeignKey(Post, models.CASCADE, related_name="+")
     fingerprint = models.CharField(max_length=64)
     outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.OPEN, db_default=Outcome.OPEN)
-    # The first obstacle, by which refusals are grouped, and all of them.
+    # The first obstacle, which groups refusals, and all of them.
     obstacle = models.CharField(max_length=300, blank=True, db_default="")
     said = models.TextField(blank=True, db_default="")
 

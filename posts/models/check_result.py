@@ -9,7 +9,7 @@ class CheckResult(models.Model):
 
     fingerprint = models.CharField(max_length=64)
     checks_key = models.CharField(max_length=16, help_text="Which checks, in which version, with which image hosts.")
-    # What was found and, as objects without "stops", what the checks did not read.
+    # Findings and, as objects without "stops", what the checks did not read.
     findings = OrderedJSONField(default=list, db_default=[])
     stops = models.PositiveSmallIntegerField(default=0, db_default=0)
     advises = models.PositiveSmallIntegerField(default=0, db_default=0)

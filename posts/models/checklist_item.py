@@ -6,7 +6,7 @@ from posts.models.post import Post
 class ChecklistItem(models.Model):
     """One item of the post's checklist, which readers can follow."""
 
-    # The constraint below is its index too.
+    # The constraint below provides its index.
     post = models.ForeignKey(Post, models.CASCADE, related_name="checklist_items", db_index=False)
     position = models.PositiveSmallIntegerField()
     text = models.CharField(max_length=2000)

@@ -86,7 +86,7 @@ def eyes_on(post, revision):
     chain = [
         Text(
             fingerprint,
-            # Whoever takes the incoming text of a conflict wrote none of it; whoever mends a row by hand did.
+            # A person who accepts the incoming text of a conflict wrote none of it; one who fixes a row by hand did.
             _people(None if is_taken else author, starter if origin == Origin.PEOPLE else None),
             is_import=batch is not None,
         )

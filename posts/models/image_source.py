@@ -8,7 +8,7 @@ from posts.models.post import Post
 class ImageSource(models.Model):
     """An image of the working copy, with its source and caption."""
 
-    # The constraint below is its index too.
+    # The constraint below provides its index.
     post = models.ForeignKey(Post, models.CASCADE, related_name="images", db_index=False)
     position = models.PositiveSmallIntegerField(help_text="From 1; ![](image:2) places the second.")
     source = models.CharField(max_length=300, blank=True, db_default="")

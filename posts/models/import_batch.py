@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from posts.models.fields import OrderedJSONField
 from posts.models.origin import Origin
 
-# Every row of a source becomes exactly one of these.
+# Each row of a source is counted in exactly one of these.
 COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "skipped", "refused")
 
 

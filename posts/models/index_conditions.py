@@ -42,7 +42,7 @@ def _value_at(row: Model | None, path: str) -> object:
     return None if row is None else getattr(row, column)
 
 
-# Of each group only the first that does not hold is named: where no text is live, no approval of it can be missing.
+# Of each group only the first false condition is named: without a live text its approval can't be missing.
 INDEX_CONDITIONS = (
     (IndexCondition("withdrawn", Q(withdrawn_at__isnull=True)),),
     (

@@ -12,7 +12,7 @@ class Job(models.Model):
     """
 
     name = models.CharField(max_length=60, primary_key=True)
-    # Null for a job that only runs when something asks for it.
+    # Null for a job that runs only on request.
     next_run_at = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField(db_default=Now())
     last_success_at = models.DateTimeField(null=True)
@@ -53,10 +53,10 @@ class JobRun(models.Model):
     key = models.CharField(max_length=200, blank=True, db_default="")
     requested_at = models.DateTimeField(db_default=Now())
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    # Counts every start. A worker that comes back after its lease was given away holds an older number.
+    # Counts every start. A worker that returns after losing its lease has an older number.
     attempt = models.PositiveIntegerField(default=0, db_default=0)
     failures = models.PositiveIntegerField(default=0, db_default=0)
-    # Attempts that ended with their worker: killed, cut off, powered down.
+    # Attempts that ended with their worker: killed, interrupted, power lost.
     losses = models.PositiveIntegerField(default=0, db_default=0)
     worker = models.CharField(max_length=100, blank=True, db_default="")
     leased_until = models.DateTimeField(null=True)

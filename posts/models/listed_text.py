@@ -8,8 +8,8 @@ from posts.models.import_batch import ImportBatch
 from posts.models.post import Post
 from posts.models.revision import Revision
 
-# Of a sitemap. An index hangs on it, and the addresses of all files. So few that a file whose posts have all the
-# pictures that one may name stays below what the cache of pages takes (posts.page_cache.MAX_STREAMED).
+# Per file of the sitemap: so few that a file full of images stays below the limit of the page cache
+# (posts.page_cache.MAX_STREAMED).
 URLS_PER_FILE = 1_000
 
 
@@ -24,10 +24,10 @@ class ListedTextQuerySet(models.QuerySet):
         """
         if not settings.INDEXING:
             return self.none()
-        # The marks of the post once more, for a version of the site that ran beside this one and knew no rows.
+        # Checked again on the post, for a version of the site that runs beside this one and knows no such rows.
         rows = self.filter(post__needs_human_review=False, post__held=False, post__withdrawn_at__isnull=True)
         closed = ImportBatch.objects.filter(index_open=False)
-        # Most sites have closed no import; then the whole answer lies in two tables.
+        # Most sites have no closed import; then two tables are enough.
         if closed.exists():
             rows = rows.exclude(Q(post__last_batch__in=closed) | Q(post__live_revision__batch__in=closed))
         return rows
@@ -43,7 +43,7 @@ class ListedText(models.Model):
 
     post = models.OneToOneField(Post, models.CASCADE, related_name="listed_text")
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="+", db_index=False)
-    # By this moment lists are ordered: settings.LIST_ORDER says which it is.
+    # Lists are ordered by this datetime; settings.LIST_ORDER chooses it.
     published_at = models.DateTimeField()
     reviewed_at = models.DateTimeField()
     generator = models.CharField(max_length=200, blank=True, default="", db_default="")
@@ -64,7 +64,8 @@ class ListedText(models.Model):
             models.Index(fields=["generator"], name="listed_generator"),
             # The newest change in each file of the sitemap.
             models.Index(F("post") / URLS_PER_FILE, F("changed_at").desc(), name="listed_in_file"),
-            # The same for the version before, whose files are larger and which runs beside this one during an upgrade.
+            # The same for the previous version, whose files are larger and which runs beside this one during an
+            # upgrade.
             models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
         ]
 

@@ -34,6 +34,6 @@ def list_parameter(values, connection):
     if connection.vendor == "sqlite":
         return json.dumps(values)
     if all(type(value) is int for value in values):
-        # As PostgreSQL writes an array; the driver would take each number for itself.
+        # In PostgreSQL's array form; the driver would convert each number by itself.
         return f"{{{','.join(map(str, values))}}}"
     return values

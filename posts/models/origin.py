@@ -10,7 +10,7 @@ class Origin(models.TextChoices):
     NOT_STATED = "not_stated", "Not stated"
 
 
-# Other words that people type for one of them.
+# Other spellings that people type.
 _SPELLINGS = {
     "model": Origin.TRAINED_MODEL,
     "ai": Origin.TRAINED_MODEL,

@@ -13,7 +13,7 @@ from posts.models.revision import Revision
 from posts.records.schema import is_digest
 from posts.reverse import address
 
-# What pages of a post read of it and of the rows around it.
+# What the pages of a post need of it and of related rows.
 _OF_PAGE = (
     "source_id slug view_count claimed_revision claimed_hash flags needs_human_review held closed_until_decided "
     "withdrawn_at first_published_at last_published_at first_batch_id created_at last_batch__index_open"
@@ -63,7 +63,7 @@ class PostQuerySet(models.QuerySet):
         closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(*index_rules()).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
 
-    # Lists, search, similar posts, feeds and the sitemap name exactly what may be indexed.
+    # Lists, search, related posts, feeds and the sitemap name exactly the indexable posts.
     listed = indexable
 
     def approved(self):
@@ -76,7 +76,7 @@ class PostQuerySet(models.QuerySet):
             needs_human_review=False,
             held=False,
             withdrawn_at__isnull=True,
-            # Every live text has this date; naming it leads SQLite to the index.
+            # Every live text has this date; the condition lets SQLite use the index.
             first_published_at__isnull=False,
         )
 
@@ -195,7 +195,7 @@ class Post(models.Model):
     awaits_review = models.BooleanField(default=False, db_default=False, editable=False)
     needs_human_review = models.BooleanField(default=False, db_default=False, editable=False)
     held = models.BooleanField(default=False, db_default=False, editable=False)
-    # What readers see came back after its import was rolled back: nobody has decided about it since.
+    # The live text returned after its import was rolled back, and nobody has decided about it since.
     closed_until_decided = models.BooleanField(default=False, db_default=False, editable=False)
     withdrawn_at = models.DateTimeField(null=True, editable=False)
     first_published_at = models.DateTimeField(null=True, editable=False)
@@ -225,7 +225,7 @@ class Post(models.Model):
             models.CheckConstraint(condition=~Q(source_id="") & ~Q(slug=""), name="post_has_identity_and_address"),
         ]
         indexes = [
-            # One walk gives the newest listed posts at any size of the site.
+            # One index scan returns the newest listed posts at any size of the site.
             models.Index(
                 fields=["-first_published_at", "-id"],
                 condition=Q(
@@ -300,7 +300,7 @@ class Post(models.Model):
 
     def import_switches(self, revision):
         """Return in words which imports would close the post while `revision` (or None) is live."""
-        # The import that brought the live text counts too: a later one that proposes another opens nothing.
+        # The import of the live text counts too: a later import with another proposal opens nothing.
         batches = {self.last_batch} | ({revision.batch} if revision else set())
         closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
         return [f"import {pk} is switched off" for pk in closed]
@@ -357,7 +357,7 @@ class Post(models.Model):
             "tags": self.tags,
             "language": self.language,
         }
-        # A hash from before it had to be a digest would keep every later text from being saved.
+        # An invalid hash from before it had to be a digest would prevent every later save.
         if not is_digest(self.claimed_hash):
             del values["hash"]
         return {key: value for key, value in values.items() if value not in (None, "", [], {})} | self.extra
@@ -372,7 +372,7 @@ TEXT_KEYS = "reference title intro body topic summary ai_brief code_language dif
 OBJECT_KEYS = ("ai_outline", "score", "flags", "payload")
 LIST_KEYS = ("stack", "tools", "entities", "notes", "authors", "tags")
 NUMBER_KEYS = ("reading_time", "view_count")
-# Keys of a record that the columns of Post do not hold: identity, address, children.
+# Keys of a record that are not columns of Post: identity, address, children.
 _ELSEWHERE = {"source_id", "slug", "checklist", "image_sources"}
 _KNOWN = {*TEXT_KEYS, *OBJECT_KEYS, *LIST_KEYS, *NUMBER_KEYS, *_ELSEWHERE, "revision", "hash", "published_on"}
 

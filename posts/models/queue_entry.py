@@ -33,7 +33,7 @@ class QueueEntry(models.Model):
     words = models.PositiveIntegerField(null=True)
     generator = models.CharField(max_length=200, blank=True, db_default="")
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="+", db_index=False)
-    # False until the checks and the comparison with all other posts have read this text.
+    # False until the checks and the comparison have read this text.
     is_complete = models.BooleanField(default=False, db_default=False)
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False

@@ -14,7 +14,7 @@ class Release(models.Model):
         RELEASED = "released", "Released"
         ROLLED_BACK = "rolled_back", "Rolled back"
         WITHDRAWN = "withdrawn", "Withdrawn"
-        # An approval was taken back at once: readers see again what they saw before, which may be nothing released.
+        # An approval was undone: readers see what they saw before, which may be nothing released.
         UNDONE = "undone", "Taken back"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="releases")

@@ -12,12 +12,12 @@ class Review(models.Model):
 
     class Outcome(models.TextChoices):
         APPROVED = "approved", "Approved"
-        # By one of several people who wrote it: kept, and another person's decision is missing. It approves nothing.
+        # By one of several authors: kept, but another person's decision is missing. It approves nothing.
         APPROVED_IN_PART = "approved_in_part", "Approved in part"
         CHANGES_REQUESTED = "changes_requested", "Edits asked for"
         REJECTED = "rejected", "Rejected"
 
-    # What a person chooses; whether an approval is one in part follows from who wrote the text.
+    # What a person can choose; the authors of the text decide whether an approval is one in part.
     CHOICES = (Outcome.APPROVED, Outcome.CHANGES_REQUESTED, Outcome.REJECTED)
 
     class ReasonCode(models.TextChoices):

@@ -20,7 +20,7 @@ class ReviewFlag(models.Model):
         RIGHTS = "rights", "Rights or sources"
         HARM = "harm", "Could do harm"
 
-    # What a person chooses from; the others are raised by programs.
+    # The choices for people; programs raise the others.
     BY_PEOPLE = (Reason.STAFF, Reason.FACTS, Reason.CODE, Reason.OUTDATED, Reason.RIGHTS, Reason.HARM)
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="review_flags")

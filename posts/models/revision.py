@@ -26,7 +26,7 @@ class RevisionQuerySet(models.QuerySet):
         equal = equal.order_by(F("batch").desc(nulls_last=True), "number")
         upto = rows.filter(number__lte=OuterRef("source_number"))
         imported = upto.filter(batch__isnull=False).order_by("-number")
-        # A row that somebody mended by hand has an author too; so has one that was taken as it came, and is no edit.
+        # A row that a person fixed has an author too; a row accepted unchanged has one, but is not an edit.
         issues = apps.get_model("posts", "ImportIssue").objects
         taken = issues.filter(post=OuterRef("post"), batch=OuterRef("batch"), fingerprint=OuterRef("fingerprint"))
         is_mended = Q(number=OuterRef("import_number")) & ~Exists(taken.filter(kind="conflict"))
@@ -62,7 +62,7 @@ class Revision(models.Model):
     UNDECIDED = (Status.DRAFTED, Status.IN_REVIEW)
     EDITED = "+"
 
-    # Its index is the constraint revision_number_once.
+    # The constraint revision_number_once provides its index.
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions", db_index=False)
     number = models.PositiveIntegerField(help_text="1 for the first text of the post.")
     version = models.CharField(max_length=40)
@@ -71,7 +71,7 @@ class Revision(models.Model):
     canonical_version = models.PositiveSmallIntegerField(default=CANONICAL_VERSION, db_default=CANONICAL_VERSION)
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFTED, db_default=Status.DRAFTED)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    # Its index is revision_of_batch, which a roll-back walks chunk by chunk.
+    # Its index is revision_of_batch, which a roll-back scans chunk by chunk.
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions", db_index=False)
     why = models.CharField(max_length=500, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())

@@ -6,7 +6,7 @@ from django.utils.text import capfirst
 from posts.models.post import Post
 from posts.reverse import address
 
-# A list of two articles says less than either of them: search engines are offered larger ones only.
+# A list of two articles says less than either of them, so only larger ones are open to search engines.
 INDEXABLE_FROM = 3
 
 
@@ -39,7 +39,7 @@ class Term(models.Model):
         DIFFICULTY = "difficulty", "Difficulty"
         AUTHOR = "author", "Author"
 
-    # The word in addresses and above the list of all terms of a kind.
+    # The word in addresses and on the page of all terms of a kind.
     PLURALS = {
         Kind.STACK: "stacks",
         Kind.TOOL: "tools",
@@ -51,7 +51,7 @@ class Term(models.Model):
         Kind.DIFFICULTY: "difficulties",
         Kind.AUTHOR: "authors",
     }
-    # What a text is about, as against how it is written.
+    # What a text is about, in contrast to how it is written.
     SUBJECTS = (Kind.STACK, Kind.TOOL, Kind.TOPIC, Kind.ENTITY, Kind.TAG)
 
     kind = models.CharField(max_length=10, choices=Kind)
@@ -71,13 +71,13 @@ class Term(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["kind", "key"], name="term_once"),
-            # Empty only where a release before this column made the term.
+            # Empty only if a release before this column created the term.
             models.UniqueConstraint(fields=["kind", "slug"], condition=~Q(slug=""), name="term_address_once"),
         ]
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["kind", "-listed_count", "id"], condition=Q(listed_count__gt=0), name="term_by_use"),
-            # The files of the sitemap, step by step.
+            # For the files of the sitemap.
             models.Index(
                 fields=["id"], condition=Q(listed_count__gte=INDEXABLE_FROM) & ~Q(slug=""), name="term_indexable"
             ),

@@ -128,7 +128,7 @@ def carry_out(run, *, on_checkpoint=lambda: None):
 
 @transaction.atomic
 def _carry_out_row(run, row):
-    # Two workers at one run: the second finds the outcome of the first.
+    # If two workers run it, the second finds the outcome of the first.
     row = BulkRow.objects.select_for_update().get(pk=row.pk)
     if row.outcome != BulkRow.Outcome.PASSES:
         return

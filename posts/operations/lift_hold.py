@@ -14,7 +14,7 @@ from posts.models import AuditEntry, HoldReason, Post, PostHold
 
 CHUNK = 500
 _HOLDS = PostHold.objects.filter(post=OuterRef("pk"))
-# What a person released before is no question of its source any more.
+# After a release here, the source no longer decides.
 _UNRELEASED = Q(live_revision=None, first_published_at=None)
 
 
@@ -22,9 +22,9 @@ _UNRELEASED = Q(live_revision=None, first_published_at=None)
 class LiftPlan:
     """What lifting a hold reason would do, in numbers of posts."""
 
-    frees: int  # no other reason holds them: they are shown as every post that nobody has reviewed
+    frees: int  # no other reason holds them: they become visible like every unreviewed post
     stay_held: int  # for another reason
-    were_released: int  # a person released them before: each is looked at alone
+    were_released: int  # a person released them before, so they stay as they are
 
     @property
     def lifts(self):
@@ -73,7 +73,7 @@ def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nul
     held = _held_for(batch, reason).filter(_UNRELEASED)
     for ids in in_chunks(held.values_list("pk", flat=True), size=CHUNK):
         with shield(), transaction.atomic():
-            # Asked again under the lock: somebody may have released one of them meanwhile.
+            # Checked again under the lock: somebody may have released one of them meanwhile.
             posts = held.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
             posts = posts.select_related("head_revision").only("first_batch_id", "head_revision__fingerprint")
             freed += len(_lift(list(posts), batch, reason, by=by, why=why))

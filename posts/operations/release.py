@@ -279,7 +279,7 @@ def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=Fals
     post.live_revision = revision
     post.live_approval = approval
     post.closed_until_decided = rolled_back_import(revision, approval) is not None
-    # Feeds and sitemaps take the first date for the post's age.
+    # Feeds and sitemaps use the first date as the post's age.
     post.first_published_at = post.first_published_at or now
     post.last_published_at = now
     post.save(

@@ -17,7 +17,7 @@ from posts.review_queue.ranking import refresh_queue
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
 NOTE_LENGTH = 1000
-# Reports whose sender has no address are counted for `check --deploy` alone, up to what the column holds.
+# Reports without an address are counted only for `check --deploy`, up to the column's limit.
 NO_ADDRESS, MOST_COUNTED = "without address", 2_000_000_000
 
 

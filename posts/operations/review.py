@@ -24,7 +24,7 @@ STEPS = {
 }
 
 
-# Without the version: refusals are counted by their words.
+# Without the version, because refusals are grouped by their text.
 WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would close it. Approve it individually."
 
 
@@ -87,16 +87,16 @@ def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="",
 def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, is_bulk=False):
     """Return what prevents any approval of this very text."""
     obstacles = []
-    # Clearing a flag opens the index again, so nobody does it for many posts at once.
+    # Clearing a flag can open a page, so nobody does it for many posts at once.
     seen = set() if is_bulk else set(flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
     found, unread = stopping_results(revision.snapshot)
     obstacles += [finding.message for finding in found]
-    # A person who approves in bulk saw no screen that says which checks failed or took too long.
+    # A person who approves in bulk saw no screen with failed or slow checks.
     if is_bulk and (failed := failed_required(unread)):
         obstacles.append(f"Required checks were not completed: {', '.join(failed)}. Approve it individually.")
-    # An approval in bulk claims nothing about the points of the checklist, and opens no index.
+    # A bulk approval confirms no checklist item and makes nothing indexable.
     unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
     if unticked and not is_bulk:
         obstacles.append(f"{len(unticked)} of the checklist not confirmed: " + "; ".join(unticked) + ".")
@@ -164,7 +164,7 @@ def decide(
         release=release,
     ):
         raise Refused(*obstacles)
-    # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
+    # The approval of a text that is already live belongs to the live revision: same text, same fingerprint.
     confirms = repeats_live(post)
     if release and not confirms:
         require_person(by, "release_post")
@@ -208,7 +208,7 @@ def decide(
             rollback_note=rollback_note,
         )
     elif post.live_revision_id is None:
-        # With another text on the page the flags may be about that one; they stay open until somebody answers.
+        # If another text is live, the flags may be about that one; they stay open until somebody answers.
         clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
     store_undo_data(review, post=post, before=before)
     return review

@@ -22,7 +22,7 @@ def rolled_back_import(revision, approval):
     newest = brought.select_related("batch").defer("snapshot").order_by("-number").first()
     if newest is None or newest.batch.state not in ROLLED_BACK_STATES:
         return None
-    # What was decided while the roll-back ran was decided without it.
+    # A decision made while the roll-back ran did not know of it.
     ended = parse_datetime(newest.batch.rollback.get("ended", ""))
     return None if ended and approval is not None and approval.created_at > ended else newest.batch
 

@@ -140,7 +140,7 @@ def run_due(now=None):
 def _run_one(pk, now):
     plan = ScheduledRelease.objects.get(pk=pk)
     post = locked(plan.post)
-    # Read again under the lock of its post: another process may have done it meanwhile.
+    # Read again under the lock of its post: another process may have run it meanwhile.
     plan = ScheduledRelease.objects.select_related("revision", "owner", "made_by").get(pk=pk)
     if plan.state != WAITING:
         return None
@@ -172,7 +172,7 @@ def _do(plan, post):
     since = post.releases.filter(pk__gt=plan.after_id or 0)
     if post.withdrawn_at and since.filter(kind=Release.Kind.WITHDRAWN).exists():
         raise Refused("The post was withdrawn after this was planned.")
-    # Counts even if it was rolled back again: whoever planned this did not know of it.
+    # Counts even if it was rolled back: the person who planned this did not know of it.
     newer = since.filter(kind=Release.Kind.RELEASED, revision__number__gt=plan.revision.number)
     if (overtaking := newer.select_related("revision").first()) is not None:
         raise Refused(f"Superseded: {overtaking.revision.version} was released after this was planned.")

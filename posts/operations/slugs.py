@@ -12,7 +12,7 @@ from posts.models import FormerSlug, Post
 
 MAX_LENGTH = 200
 MAX_PATH_LENGTH = 500
-# Hex digits of the identity's hash: eight are enough unless somebody took the address on purpose.
+# Hex digits of the source id's hash: eight are enough unless somebody takes the address on purpose.
 DIGITS = (8, 16, 64)
 
 
@@ -24,7 +24,7 @@ def wished_slug(record):
 
 
 def _tidy(text):
-    # One hyphen at a time, as the record asks of a slug: an export has to come back in.
+    # Single hyphens, as the record requires of a slug: an export must import again.
     return re.sub("[-_]+", "-", slugify(text)).strip("-")[:120].strip("-")
 
 
@@ -45,7 +45,7 @@ def free_slugs(records):
     """Return an address for each of `records`, in order, that no post ever had and no other of them gets."""
     wishes = [wished_slug(record) for record in records]
     slugs, given = [None] * len(wishes), set()
-    # Wishes are served first: a record that names an address must not lose it to another's second choice.
+    # First choices come first: a record that names an address must not lose it to another's second choice.
     for digits in (0, *DIGITS):
         open_places = [place for place, slug in enumerate(slugs) if slug is None]
         if not open_places:
@@ -59,7 +59,7 @@ def free_slugs(records):
             if slug not in taken and slug not in given:
                 slugs[place] = slug
                 given.add(slug)
-    # Somebody who knows the identity can take all of these; nobody can take one that is made now.
+    # Somebody who knows the source id can take all of these, but not one that is random.
     return [slug or distinct_slug(wish, uuid.uuid4().hex, DIGITS[-1]) for slug, wish in zip(slugs, wishes, strict=True)]
 
 

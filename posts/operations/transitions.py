@@ -29,7 +29,7 @@ TEXT_STEPS = {
 }
 
 UNRELEASED, LIVE, WITHDRAWN = "unreleased", "live", "withdrawn"
-# What stands at the address of a post.
+# The state of a post's page.
 PAGE_STEPS = {
     "release": {UNRELEASED: LIVE, LIVE: LIVE, WITHDRAWN: LIVE},
     "roll back": {LIVE: LIVE},
@@ -40,7 +40,7 @@ PAGE_STEPS = {
 }
 
 WAITING, DONE, REFUSED, CANCELLED = ScheduledRelease.State
-# What becomes of a scheduled release or withdrawal.
+# What happens to a planned release or withdrawal.
 PLAN_STEPS = {
     "schedule": {NEW: WAITING},
     "run": {WAITING: DONE},

@@ -24,10 +24,10 @@ from posts.review_queue.ranking import refresh_queue
 UNDO_FOR = datetime.timedelta(minutes=10)
 STEPS_BACK = {Revision.Status.DRAFTED: "undo, to drafted", Revision.Status.IN_REVIEW: "undo, to in review"}
 _MOMENTS = ("first_published_at", "last_published_at", "withdrawn_at")
-# Told in words of their own, or no reason to refuse.
+# Reported in other words, or no reason to refuse.
 _ELSEWHERE = ("flags", "awaits_review", "queue")
 _COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held", "closed_until_decided")
-# Decisions from before this column keep nothing of it.
+# Decisions from before this column don't have it.
 _MISSING = {"closed_until_decided": False}
 
 

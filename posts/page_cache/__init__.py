@@ -22,12 +22,12 @@ from posts.page_cache.policy import ANYTHING, CachePolicy, cache_page
 __all__ = ["ANYTHING", "CachePolicy", "Freshness", "PageCache", "cache_page"]
 
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
-# A page that is streamed is kept all the same up to so many bytes: a file of the sitemap has half a million, and where
-# all its posts are full of pictures ten times as many.
+# A streamed page is cached up to so many bytes: a file of the sitemap has half a million, and ten times as many if
+# its posts are full of images.
 MAX_STREAMED = 5_000_000
-# A host as Django reads it: whatever port and dot stand behind its name, a page is the same.
+# A host as Django reads it: port and trailing dot don't change the page.
 _HOST = re.compile(r"([a-z0-9.-]+?|\[[a-f0-9:.]+\])\.?(?::[0-9]+)?", re.IGNORECASE)
-# Addresses whose readers' parameters are remembered; each is a text and a pointer.
+# The most addresses whose read parameters are remembered; each is a text and a pointer.
 MAX_ADDRESSES = 10_000
 
 
@@ -59,13 +59,13 @@ class PageCache:
         self._untouched = tuple(untouched)
         self._trusts_proxy = trusts_proxy
         self._clock = clock
-        # path → names of the query's parameters that the page there reads, once it was rendered.
+        # path → names of the query parameters that its page reads, known once it was rendered.
         self._takes = {}
 
     def __call__(self, environ, start_response):
         began = self._clock()
         address = self._address(environ)
-        # Asked before anything is rendered: what changes from here on is not in the page for sure.
+        # Asked before rendering: the page can't contain later changes.
         moment = self._freshness.current() if address else None
         if moment is None:
             return self._application(environ, start_response)
@@ -121,14 +121,14 @@ class PageCache:
     def _rendered(self, address, moment, environ, start_response):
         """Return Django's answer, and cache it if allowed."""
         sent = []
-        # A client's "only if it changed" is answered here: Django's "not modified" is nothing that could be kept.
+        # Conditional requests are answered here: Django's "not modified" could not be cached.
         inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
         response = self._application(inner, lambda *start: sent.append(start))
         (status, headers, *_) = sent[0]
         policy = getattr(response, "cache_policy", None)
         if policy is None or not _may_be_cached(status, headers, response):
             if policy is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
-                # Nothing to keep after all, and only Django can say whether the client has it.
+                # Nothing to cache after all, and only Django can say whether the client has it.
                 response.close()
                 return self._application(environ, start_response)
             start_response(status, headers)
@@ -145,7 +145,7 @@ class PageCache:
         encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
         if policy.vary_on is not None:
             address = self._learn(address, policy.vary_on)
-        # Not if it changed while it was rendered: the next one asks again.
+        # Not if it changed while it was rendered: the next request tries again.
         is_stored = self._freshness.is_fresh(page) and self._memory.put(address, page)
         if is_stored and self._shared is not None:
             self._shared.put(address, page, policy.seconds)
@@ -165,7 +165,7 @@ class PageCache:
         bodies = page.bodies
         encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
         if page.bodies is not bodies:
-            # It takes more memory now.
+            # It uses more memory now.
             self._memory.put(address, page)
         status, body = _send(page, encoding, made, environ, start_response, request_id, "AlphaNode; hit")
         log_hit(

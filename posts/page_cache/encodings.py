@@ -13,11 +13,11 @@ import brotli
 PLAIN = ""
 BROTLI = "br"
 GZIP = "gzip"
-# In a quarter of a millisecond for a page of 50 KB, while its first reader waits. Level 3 gains one part in fifty,
-# level 4 one in sixteen in more than twice the time.
+# A quarter of a millisecond for a page of 50 KB, while its first reader waits. Level 3 saves 2 %, level 4 saves 6 %
+# in more than twice the time.
 BROTLI_QUALITY = 2
 GZIP_LEVEL = 5
-# Below this the headers are most of an answer.
+# For smaller bodies the headers are most of an answer.
 MIN_BYTES = 600
 _TEXT = ("text/", "application/json", "application/xml", "application/atom+xml", "application/feed+json")
 _TEXT_ENDINGS = ("+xml", "+json", "javascript")

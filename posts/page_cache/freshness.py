@@ -9,20 +9,20 @@ from posts.page_cache.policy import ANYTHING
 
 logger = logging.getLogger("posts.page_cache")
 
-# So long after a look into the log the next request looks again; what was known is good for a little longer, so that
-# the others need not wait for it. The rest of the second is for the answer itself, on a machine that has much to do.
+# After so long a request reads the log again. Its knowledge stays valid a little longer, so that other requests need
+# not wait. The rest of the second is for the answer itself, on a busy machine.
 LOOK_AGAIN_SECONDS = 0.3
 GOOD_FOR_SECONDS = 0.6
 WAIT_SECONDS = 0.2
-# Keys that are remembered one by one; with more, everything rendered until now counts as changed.
+# The most changed keys to remember; with more, everything rendered until now counts as changed.
 MAX_KEYS = 50_000
 
 
 class Snapshot(NamedTuple):
     """What was known when the rendering of a page began."""
 
-    generation: int  # of this process: counts the looks that brought something new
-    horizon: int  # of the log, which means the same in every process
+    generation: int  # of this process: counts the looks with new changes
+    horizon: int  # of the log; means the same in every process
 
 
 class Freshness:
@@ -45,9 +45,9 @@ class Freshness:
         self._looked_at = self._look_after = float("-inf")
         self._moment = None
         self._is_deaf = False  # whether the last look failed
-        self._from = 0  # where the next look begins
-        self._told = set()  # numbers of rows that the next look may bring again
-        # key → when it changed for the last time, by generation and by position; before the floor nothing is known.
+        self._from = 0  # where the next look starts
+        self._told = set()  # numbers of rows that the next look may return again
+        # key → its last change, by generation and by position; nothing is known before the floor.
         self._changed_in, self._changed_at = {}, {}
         self._floor = Snapshot(0, 0)
 
@@ -91,7 +91,7 @@ class Freshness:
                 self._floor = Snapshot(0, self._from)
             changes = self._look(self._from)
         except Exception as error:
-            # Whatever keeps the log from being read, the view will meet it too and say it in its own way.
+            # The view will meet the same problem and report it itself.
             if not self._is_deaf:
                 logger.warning("Pages are not taken from the cache: the log of changes can't be read (%s).", error)
             self._is_deaf = True
@@ -99,7 +99,7 @@ class Freshness:
             return
         self._is_deaf = False
         generation = self._take(changes, self._moment or Snapshot(0, changes.horizon))
-        # Last, and both at once: a request beside this one may know more than its moment says, never less.
+        # Last, and both together: a parallel request may know more than its snapshot says, never less.
         self._moment = Snapshot(generation, changes.horizon)
         self._from = changes.horizon
         self._looked_at = asked_at
@@ -108,11 +108,11 @@ class Freshness:
         """Add new changes; return the generation of what is then known."""
         generation = before.generation
         if changes.horizon < before.horizon:
-            # The database is another one than before, restored from a copy: positions mean nothing across that.
+            # The database was restored from a copy: positions don't continue.
             logger.warning("The log of changes went back; pages are kept again when this process is started anew.")
             return self._start_anew(Snapshot(float("inf"), float("inf")), generation + 1)
         if changes.rows is None:
-            # Too many at once: nothing begun before this look is known to be true.
+            # Too many at once: nothing begun before this look is known to be fresh.
             self._told = set()
             return self._start_anew(Snapshot(generation + 1, changes.newest + 1), generation + 1)
         new = [row for row in changes.rows if row[0] not in self._told]

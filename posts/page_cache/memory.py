@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 
-# One page takes at most this part of the whole; a larger one would drive out what is asked for more.
+# The largest share of the memory for one page; a larger page would displace many popular ones.
 MAX_PART = 8
 
 

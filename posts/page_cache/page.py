@@ -8,9 +8,9 @@ from django.utils.http import parse_etags
 
 from posts.page_cache.encodings import MIN_BYTES, PLAIN, chosen_encoding, decoded, encoded, is_text
 
-# What an answer "not modified" repeats (RFC 9110, section 15.4.5). Everything else the client has.
+# What "not modified" repeats (RFC 9110, section 15.4.5). The client has everything else.
 REPEATED = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
-# Rough size of the objects around the bytes.
+# Approximate size of the objects around the bytes.
 OVERHEAD = 2_000
 
 
@@ -18,15 +18,15 @@ OVERHEAD = 2_000
 class Page:
     """A page that is the same for everybody who asks for its address."""
 
-    headers: list  # pairs of name and value, without those of one encoding or one request
+    headers: list  # (name, value) pairs, without those of one encoding or one request
     etag: str  # weak: it names the page, not the bytes of an encoding
-    bodies: dict  # encoding → bytes; one of them, and others once somebody asked for them
+    bodies: dict  # encoding → bytes: one at first, others on request
     keys: frozenset
-    position: int  # the horizon of the log when it was begun
+    position: int  # the horizon of the log when rendering began
     route: str
     last_modified: str = ""
     expires_at: float = 0.0  # on the clock of this process
-    fresh_in: int = field(default=-1, compare=False)  # the latest generation of knowledge that it was true in
+    fresh_in: int = field(default=-1, compare=False)  # the latest generation in which it was fresh
 
     @classmethod
     def of(cls, headers, body, *, policy, moment):
@@ -63,8 +63,8 @@ class Page:
             return PLAIN, plain
         made = encoded(plain, encoding)
         if encoding:
-            # The plain bytes are the largest and the least asked for; they can be had again. A new dictionary, since
-            # another thread may be reading the old one.
+            # The plain bytes are the largest and the least requested; they can be decoded again. A new dictionary,
+            # since another thread may be reading the old one.
             self.bodies = {name: body for name, body in self.bodies.items() if name} | {encoding: made}
         return encoding, made
 

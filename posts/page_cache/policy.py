@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# What a page hangs on that names nothing in particular: any change at all.
+# The key of a page without specific keys: any change ends it.
 ANYTHING = "*"
 
 

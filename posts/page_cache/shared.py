@@ -7,12 +7,12 @@ from django.conf import settings
 from posts.page_cache.page import Page
 from posts.page_cache.shared_cache import cache_get, cache_set
 
-# What stands on pages beside posts; another value makes other pages.
+# What pages show besides posts; another value means other pages.
 _SETTINGS = (
     "SITE_URL SITE_NAME SITE_CONTACT UNREVIEWED_POSTS INDEXING IMAGE_HOSTS CDN_MAX_AGE DEBUG IS_SECURE_SITE"
 ).split()
 _DATABASE = ("HOST", "PORT", "NAME")
-# A page from there is asked for again after this at the latest: its age is not told by the cache.
+# A shared page is fetched again after this time at the latest, because the cache doesn't tell its age.
 SECONDS = 300
 
 

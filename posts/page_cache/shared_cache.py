@@ -36,7 +36,7 @@ def _ask(ask):
     try:
         answer = ask()
     except Exception as error:
-        # Each backend has exceptions of its own, and none of them is a reason to show no page.
+        # Each backend has its own exceptions, and none of them may prevent a page.
         trouble = f"{type(error).__name__}: {error}"
     took = _clock() - began
     if trouble is None and took > SLOW_SECONDS:

@@ -8,7 +8,7 @@ from posts.models import Review
 from posts.models.authorship import LABELS, TYPED, Writing, shown_authors, writing_of
 from posts.rendering.dates import day, in_site_zone
 
-# What a reviewer said of a text that waits for a decision once more.
+# A reviewer's earlier decision about a text that is pending again.
 EARLIER = {
     Review.Outcome.APPROVED: "A reviewer approved this article",
     Review.Outcome.CHANGES_REQUESTED: "A reviewer asked for changes",

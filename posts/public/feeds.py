@@ -47,7 +47,7 @@ def facet_json_feed(request, kinds, slug):
 
 
 def _of_term(answer, request, kinds, slug):
-    # A feed stays where it is when its list has no post just now: programs give up on what is gone.
+    # The feed of a list that is empty now stays: programs give up on missing feeds.
     term = get_object_or_404(Term, kind=KINDS[kinds], slug=slug)
     rows = PostTerm.objects.filter(term=term).order_by("-published_at", "-post_id")
     posts = Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
@@ -114,7 +114,7 @@ def _json_item(post):
         "date_published": publication_moment(record, post.first_published_at).isoformat(timespec="seconds"),
         "date_modified": post.last_published_at.isoformat(timespec="seconds"),
         "tags": keywords_of(record),
-        # Names that begin with an underscore are left to whoever writes the feed.
+        # Names that begin with an underscore are free for the feed's author.
         "_review": {
             "about": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
             "disclosure": disclosure.sentence,
@@ -123,7 +123,7 @@ def _json_item(post):
             "digital_source_type": disclosure.source_type or None,
         },
     }
-    # Without its own authors an item has those of the feed: the site.
+    # An item without authors has those of the feed: the site.
     if disclosure.authors:
         item["authors"] = [{"name": name} for name in disclosure.authors[:MAX_AUTHORS]]
     if pictures := loaded_pictures(picture_addresses(record)):

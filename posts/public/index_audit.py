@@ -52,7 +52,7 @@ def audit_indexing(fetch):
     """
     report = Report()
     named = _named_posts(fetch, report)
-    # A query that stayed open would hold all texts of the site on the server's disk.
+    # A long-lived query would hold all texts of the site on the server's disk.
     for chunk in in_chunks(Post.objects.with_texts(), size=CHUNK):
         listed = set(Post.objects.indexable().filter(pk__in=[post.pk for post in chunk]).values_list("pk", flat=True))
         for post in chunk:
@@ -183,7 +183,7 @@ def _name(named, path, surface):
 def _tree(answer, address, report):
     """Return the root of an XML answer, or None, which is also a mismatch."""
     try:
-        # Our own site's files, or those of the site that the operator named.
+        # Files of our own site, or of the site that the operator named.
         return ElementTree.fromstring(answer.body)  # noqa: S314
     except ElementTree.ParseError:
         report.mismatches.append((address, f"answers {answer.status}, but not with XML"))

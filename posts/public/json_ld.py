@@ -22,7 +22,7 @@ MAX_PICTURES = 10
 MAX_KEYWORDS = 30
 MAX_AUTHORS = 30
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-# In a script element "</script" ends it and "<!--" changes how it is read; the two separators end a line of script.
+# In a script element "</script" ends it and "<!--" changes how it is parsed; the two separators end a script line.
 _ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
 
 

@@ -21,9 +21,9 @@ from posts.public.views import public, respond
 
 PAGE = 24
 TERMS_SHOWN = 200
-# How far a walk looks for posts that are still listed, where an import was switched off and its rows still stand.
+# How far a walk looks for posts that are still listed, after an import was closed and before its rows are gone.
 REACHES = (PAGE + 1, 10 * PAGE, 100 * PAGE)
-# What of a query changes a list.
+# The query parameters that change a list.
 TAKES = frozenset({"older", "newer", *map(str, FORM_KINDS)})
 KINDS = {plural: kind for kind, plural in Term.PLURALS.items()}
 NEWEST_FIRST = PageOrder(("-published_at", datetime), ("-post_id", int))
@@ -46,7 +46,7 @@ def read_page(terms, *, older=None, newer=None):
     """
     if newer:
         found, is_more = _walk(terms, newer, backwards=True)
-        # Short of a page the top is reached: it is shown whole.
+        # A short page means that the top is reached: show it whole.
         return ListPage(found[::-1], _cursor(found[-1]), _cursor(found[0])) if is_more else read_page(terms)
     found, is_more = _walk(terms, older)
     return ListPage(
@@ -131,12 +131,12 @@ def _list_response(request, *, main=None, title, address):
         "groups": groups,
         "found": min(found, SAMPLE) if is_narrowed else found,
         "is_more": is_narrowed and found > SAMPLE,
-        # The numbers beside the filters are those of the latest posts only.
+        # The numbers beside the filters cover only the latest posts.
         "sample": SAMPLE if counted > SAMPLE else None,
         "is_first": not (older or newer),
         "is_indexable": (main.is_indexable if main else bool(page.lines)) and not TAKES & request.GET.keys(),
     }
-    # The number of all articles is counted in the background and changes without being noted.
+    # The background counts all articles, without a note in the change log.
     seconds = None if main else STATS_SECONDS
     return respond(request, "posts/list.html", context, vary_on=TAKES, seconds=seconds)
 

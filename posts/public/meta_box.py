@@ -13,10 +13,10 @@ from posts.templatetags.posts import grouped
 
 FOLD_OVER = 20
 DIGEST_LENGTH = 90
-# Of a text whose HTML is remembered. Longer ones are hardly met twice, and a record may hold one of a megabyte.
+# The longest text whose HTML is cached. Longer ones rarely repeat, and a record may have one of a megabyte.
 MAX_KNOWN = 60
 _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
-# A field of the record stands in the band that names it; bands only draw lines between neighbours.
+# A field is in the band that names it; bands only separate neighbours.
 BANDS = (
     ("Subject", "", ("topic", "summary", "ai_outline", "ai_brief")),
     ("Built with", "", ("stack", "tools", "code_language")),

@@ -23,9 +23,9 @@ from posts.models.fields import OrderedJSONField
 from posts.public.term_links import slugs_of_terms
 from posts.related.related_posts import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
 
-# Looked at for a text whose neighbours are not kept.
+# How many posts are compared for a text without stored related posts.
 LOOKED_AT = 3 * SHOWN
-# Of a text with more terms the first are compared: each is a value of the query several times, and SQLite counts them.
+# Only the first terms of a text are compared: each is a query parameter several times, and SQLite limits these.
 MAX_TERMS = 1000
 
 
@@ -42,9 +42,9 @@ class _Found(NamedTuple):
 
     line: PostSummary
     is_near_duplicate: bool
-    rank: float | None  # of similar posts, the smallest first; None: it only stands on the same stack
-    shared: list | None  # the names of what both are about, where these are kept
-    term_slugs: str | None = None  # of the terms of a text in no list, for address_finder; the same in each row
+    rank: float | None  # order among related posts, smallest first; None: only on the same stack
+    shared: list | None  # names of shared terms, if stored
+    term_slugs: str | None = None  # for address_finder(), for a text in no list; the same in each row
 
     @classmethod
     def of(cls, row):
@@ -90,7 +90,7 @@ def related_posts(post, record, *, is_listed):
     if not are_kept:
         rows = _compared_listed(post, terms, stack, at) if is_listed else _compared_waiting(post, terms, all_terms)
         found = [_Found.of(row) for row in rows]
-    # Without a stack, or for a text that stands in no list, nothing is before or after it.
+    # Without a stack, or for an unlisted text, there is no earlier or later post.
     earlier, later = _adjacent(found, stack, (at, post.pk)) if is_listed else (None, None)
     return RelatedPosts(
         similar=_shown(found, terms),
@@ -126,7 +126,7 @@ def _around(pk, stack, at):
     before = pairs.filter(published_at__lte=at).filter(Q(published_at__lt=at) | Q(post__lt=pk))
     after = pairs.filter(published_at__gte=at).filter(Q(published_at__gt=at) | Q(post__gt=pk))
     return [
-        # One row by its key: the engines take a limit in a part of a union only so.
+        # A row by its key: both engines allow a limit within a union only in this form.
         PostTerm.objects.filter(pk=Subquery(walk.values("pk")[:1])).values("post")
         for walk in (before.order_by("-published_at", "-post"), after.order_by("published_at", "post"))
     ]
@@ -136,7 +136,7 @@ def _among(keys):
     """Return the condition that a post is in the queryset of keys."""
     if connection.vendor != "postgresql":
         return Q(pk__in=keys)
-    # As a semi-join PostgreSQL would begin with every listed post, of which it expects one; an array is made first.
+    # PostgreSQL would start a semi-join with every listed post, expecting one; an array is computed first.
     return Func(
         F("pk"), ArraySubquery(keys), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
     )
@@ -179,9 +179,9 @@ def _kept(post, around):
 
 def _compared_listed(post, terms, stack, at):
     """Return rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
-    # It is one of those with a term itself.
+    # listed_from=2 because the post itself counts as one.
     pairs = _rare_pairs(terms, listed_from=2)
-    # Without neighbours since none were found, not since nobody has looked.
+    # Only while the background job has not run yet; an empty result of the job is final.
     pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
     return _compared(post, pairs, _around(post.pk, stack, at) if stack else [])
 
@@ -215,7 +215,7 @@ def _compared(post, pairs, around, **more):
     keys = Post.objects.filter(pk__in=best.values("post")[:LOOKED_AT]).values("pk")
     of_one = pairs.filter(post=OuterRef("pk")).order_by().values("post").annotate(weight=weight).values("weight")
     shared = Value(None, output_field=OrderedJSONField())
-    # What they share is found in their records.
+    # Their records show what they share.
     return _rows(post, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 
 

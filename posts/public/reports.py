@@ -31,7 +31,7 @@ class ReportForm(forms.Form):
         max_length=NOTE_LENGTH,
         widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
     )
-    # People don't see it; programs fill it in.
+    # Invisible to people; programs fill it in.
     website = forms.CharField(label="Leave this empty", required=False)
 
 

@@ -11,7 +11,7 @@ from posts.search import other_spelling, search_posts
 from posts.search.snippets import marked, snippet
 
 PAGE = 20
-# What of a query changes what is found.
+# The query parameters that change the results.
 TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
 
 

@@ -26,7 +26,7 @@ from posts.public.xml_files import as_machine_file
 from posts.rendering.images import loaded_pictures
 
 CHUNK = 500
-# Of one post, so that no file grows beyond bounds.
+# For one post, so that a file stays within bounds.
 MAX_PICTURE_BYTES = 4_000
 MAX_FILE = 2**63 // URLS_PER_FILE - 1
 
@@ -34,7 +34,7 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _URLSET = f'<urlset xmlns="{_NAMESPACE}" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">\n'
 
-# Nothing in it needs to be percent-encoded; most addresses are like that, and a file has tens of thousands.
+# Addresses that need no percent-encoding; most don't, and a file has tens of thousands.
 _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 
 
@@ -54,7 +54,7 @@ def pages(request):
     if not settings.INDEXING:
         raise Http404
     paths = [reverse("posts:home"), reverse("posts:how")]
-    # A walk from the newest on: exists() might look through all posts for a listed one.
+    # From the newest on: exists() might scan all posts for a listed one.
     if ListedText.objects.listed().order_by("-published_at", "-post").first():
         paths.append(reverse("posts:articles"))
     lists = Term.objects.with_list()
@@ -87,7 +87,7 @@ def _streamed(entries):
 def _list_files():
     if not settings.INDEXING:
         return []
-    # TermQuerySet.indexable, which a partial index knows by these words.
+    # TermQuerySet.indexable in the words of its partial index.
     files = _with_files(Term._meta.db_table, "id", f"listed_count >= {INDEXABLE_FROM} AND NOT (slug = '')")
     sql = f"{files} SELECT first FROM files WHERE first IS NOT NULL"  # noqa: S608 (our own names)
     return [first // URLS_PER_FILE for (first,) in planned_rows(connection, sql, ())]
@@ -101,11 +101,11 @@ def _article_files():
         newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
         texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
         files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
-        # One that was listed anew between the two questions has another number.
+        # A text listed again between the two queries has another number.
         if len(files) == len(newest):
             break
     if ImportBatch.objects.filter(index_open=False).exists():
-        # Rows of a closed import go one by one, and until they are gone a file may have nothing left to say.
+        # Rows of a closed import are removed one by one, and until then a file may be empty.
         return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
     return files
 

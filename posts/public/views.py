@@ -35,7 +35,7 @@ from posts.reverse import address
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
-# How many terms of each kind the home page offers.
+# How many terms of each kind the home page shows.
 WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Term.Kind.DIFFICULTY, 5))
 
 
@@ -86,7 +86,7 @@ def home(request):
 
 def _home_posts():
     """Return summaries (newest posts, posts reviewed lately that are not among them): two index walks, one lookup."""
-    # Some may be listed no more where an import was switched off a moment ago.
+    # Some may no longer be listed, if an import was closed a moment ago.
     reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
     newest, reviewed = (
         list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
@@ -166,7 +166,7 @@ def detail(request, slug):
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
     related_posts = context["related_posts"]
-    # Whoever keeps similar posts says when they change; others are found when they are asked for, among all listed.
+    # Stored related posts note their changes; others are found on request, among all listed posts.
     keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
     return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
 
@@ -177,7 +177,7 @@ def article_context(post, revision, *, is_preview=False):
     stored = {}
     if is_live and getattr(post, "stored_html", None) is not None:
         stored = {"stored_html": post.stored_html, "stored_contents": post.stored_contents}
-    # Whoever reviews a text sees what their approval would put before readers.
+    # A reviewer sees the claims that an approval would show to readers.
     claims = claims_if_approved(post, revision) if is_preview else claims_of(post, revision)
     shown, are_ours = shown_revision(post, revision, claims.get("revision", {}))
     record = with_claims(revision.snapshot, claims | {"revision": shown})
@@ -248,7 +248,7 @@ def security_txt(request):
     """Return where to report a vulnerability (RFC 9116), if the site names a contact."""
     if not settings.SITE_CONTACT:
         raise Http404
-    # The same for a whole month, so that the file has an ETag that holds; between five and six months ahead.
+    # The same for a whole month, so that the file has a stable ETag; five to six months ahead.
     month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     expires = (month + timedelta(days=6 * 31)).replace(day=1)
     lines = [

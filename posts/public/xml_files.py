@@ -5,7 +5,7 @@ import re
 from posts.db.change_log import LISTS
 from posts.page_cache import cache_page
 
-# All that no document of XML 1.0 may hold, escaped or not (its production Char); records may hold some of it.
+# What XML 1.0 can't hold, escaped or not (see its production Char); records may contain some of it.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -22,20 +22,20 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 RecordDict = dict[str, Any]
 
 SCHEMA_VERSION = 1
-# Raised when the same content would hash differently; revisions keep the version that they were hashed with.
+# Raise it when the same content would hash differently; revisions keep the version with which they were hashed.
 CANONICAL_VERSION = 1
 
 MAX_RECORD_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_IMAGES = 50
-# What a refusal names. Where more than a few are found, only the beginnings of lists and objects are looked at again:
-# a record of 1 MiB has room for hundreds of thousands of wrong values, and each takes a thousand bytes to describe.
+# How many problems a refusal names. If there are many, only the beginnings of lists and objects are validated again:
+# a record of 1 MiB has room for hundreds of thousands of invalid values, and each takes a thousand bytes to describe.
 MAX_PROBLEMS, MANY_PROBLEMS = 50, 1000
 LOOKED_AT = 100
 MAX_INTEGER = 2**63 - 1
 
-# What a record says of itself or what counts by itself: changing it changes no text that a person approved. Whether the
-# record asks for a person (flags.needs_human_review) is a claim too; posts/models/claims.py says where each is shown.
+# Claims and counters: changing them changes no text that a person approved. flags.needs_human_review is a claim too;
+# posts/models/claims.py says where each is shown.
 CLAIMS = ("view_count", "revision", "hash")
 OUTSIDE_FINGERPRINT = frozenset({"source_id", "slug", *CLAIMS})
 MAX_DIGEST = 128
@@ -46,7 +46,7 @@ _DIGEST = re.compile(r"[A-Za-z0-9:+/=_-]*")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SPACE_BEFORE_ZONE = re.compile(r" +(?=[+-]\d\d:?\d\d$|Z$)")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
-# As programs write them; nobody writes more space there.
+# As programs write them; nobody writes more white space there.
 _KEY_ENDS = (b'":', b'" :', b'"\t:')
 _JSON_PLACE = re.compile(r" at line (\d+) column (\d+)$")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
@@ -74,7 +74,7 @@ def problem_sentence(pointer: str, message: str, *, numbers: bool = True) -> str
     subject = ".".join(part[:100] for part in parts if not part.isdecimal()) or "The row"
     if numbers and places:
         subject += f" (item {', '.join(map(str, places))})"
-    # A reader's own sentence has its subject.
+    # A reader's own sentence already has a subject.
     if message[:1].islower():
         return f"{subject} {message}"
     return f"{subject}: {message}" if parts else message
@@ -539,7 +539,7 @@ def _problems(error: ValidationError, line: bytes = b"") -> list[Problem]:
     """Return pydantic's errors as Problems, in words for authors."""
     problems: dict[str, Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
-        # Branches of a union add their own names to the path; they mean nothing to an author.
+        # A union adds the names of its branches to the path; they mean nothing to an author.
         path = [part for part in item["loc"] if isinstance(part, int) or not part.startswith(_UNION_PARTS)]
         path += item.get("ctx", {}).get("path", [])
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -26,24 +26,24 @@ from posts.db.change_log import note_changes, post_key
 from posts.models import ListedText, ParagraphCount, Post, SketchBand, TextSketch, TextTwin
 
 SHINGLE = 5
-# Of what is left without boilerplate. A text that is 0.8 of another as a whole comes down to between 0.7 and 0.8.
+# Without boilerplate. A text that is 0.8 of another as a whole reaches between 0.7 and 0.8.
 MIN_SIMILARITY = 0.7
 BANDS, ROWS = 20, 5  # two texts of similarity 0.8 share a band with 99.96 %, of 0.7 with 97 %, of 0.3 with 5 %
 NUMBERS = BANDS * ROWS
-# A paragraph that stands in so many posts is boilerplate.
+# A paragraph in so many posts is boilerplate.
 BOILERPLATE_POSTS = 20
-# A text with fewer shingles left counts whole: what consists of boilerplate alone repeats others all the same.
+# A text with fewer shingles left counts as a whole: one of boilerplate alone is still a near-duplicate.
 MIN_SHINGLES = 30
-# Posts that stand under one band at the most: a text that a thousand posts share needs no thousand candidates.
+# The most posts in one band: a text that a thousand posts share needs no thousand candidates.
 MAX_BAND_POSTS = 50
-# The estimate of a signature is off by 0.046 on average (the square root of J (1 - J) / 100) at 0.7.
+# The average error of an estimate is 0.046 (the square root of J (1 - J) / 100) at 0.7.
 MIN_ESTIMATE = 0.55
-# Of a text with more paragraphs the rest is never boilerplate.
+# Further paragraphs of a text never count as boilerplate.
 MAX_PARAGRAPHS = 1_000
 CHUNK = 200
-# Shingles take a hundred times the room of their text: what is in memory at once is bounded by this.
+# Shingles take a hundred times the memory of their text, so this limits what is in memory at once.
 BATCH_CHARACTERS = 1_000_000
-# Keys that one query asks for.
+# The most keys in one query.
 MAX_KEYS = 5_000
 
 _WORD = re.compile(r"\w+")
@@ -62,7 +62,7 @@ class SketchedText:
         text = f"{record.get('intro', '')}\n\n{record['body']}".casefold()
         paragraphs = (_WORD.findall(part) for part in text.split("\n\n"))
         self.paragraphs = [words for words in paragraphs if words]
-        # Headings and the like are too short to be told apart from chance.
+        # Headings and other short paragraphs may be equal by chance.
         self.keys = [
             _key(" ".join(words).encode()) if len(words) >= SHINGLE and number < MAX_PARAGRAPHS else None
             for number, words in enumerate(self.paragraphs)
@@ -107,7 +107,7 @@ def signature_of(shingles):
     """Return NUMBERS numbers of 32 bits; the probability that two sets agree at a place is their Jaccard index."""
     numbers = [_EMPTY] * NUMBERS
     for code in map(zlib.crc32, map(str.encode, map(" ".join, shingles))):
-        # Fibonacci hashing (Knuth, vol. 3, 6.4): the high half says where, the low half is the number.
+        # Fibonacci hashing (Knuth, vol. 3, 6.4): the high half is the place, the low half the number.
         mixed = code * 0x9E3779B97F4A7C15 & _MASK
         place, value = (mixed >> 34) % NUMBERS, mixed & 0xFFFFFFFF
         if value < numbers[place]:
@@ -148,13 +148,13 @@ def sketch_posts(ids):
 
 
 def _sketch_set(ids):
-    # Most posts of a scan are sketched already: they are found out without a lock that an editor would wait for.
+    # Most posts of a scan have a sketch already: this finds out without a lock, so that no editor waits.
     if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
         return 0
     made = 0
     for part in _parts(stale):
         with transaction.atomic():
-            # Locked in one order: two workers may be given the same posts.
+            # Locked in one order: two workers may get the same posts.
             posts = Post.objects.filter(pk__in=part).order_by("pk").select_for_update(of=("self",))
             heads, before = _stale(posts)
             _resketch(heads, before)
@@ -251,7 +251,7 @@ def _count_paragraphs(changes):
         steps.update(set(new) - set(old))
         steps.subtract(set(old) - set(new))
     for sign in (1, -1):
-        # In one order: two workers that count the same paragraphs wait for each other, and never both.
+        # In one order: two workers that count the same paragraphs may wait for each other, but never deadlock.
         rows = sorted((key, abs(step)) for key, step in steps.items() if step * sign > 0)
         for at in range(0, len(rows), 1000):
             _upsert(rows[at : at + 1000], "+" if sign > 0 else "-")

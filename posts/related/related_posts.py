@@ -24,25 +24,25 @@ from posts.db.keyset import in_chunks
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
 
 _WORDS = re.compile(r"\w+")
-# What readers see, and a few more for the day when one of those is flagged or withdrawn.
+# What readers see, and some more in case one of them is flagged or withdrawn.
 SHOWN = 6
 KEPT = 9
-# Of those kept, so that nobody who asks about retries reads about one stack alone.
+# Among those stored, so that a reader interested in retries doesn't read about one stack alone.
 MOST_OF_A_STACK = 3
 RAREST = 8
 NEWEST = 200
 BEST = 20
 NEWEST_WEIGHED = 6
-# To share only what so many of all posts have is no reason to go on; what so few have always is one.
+# A term that more than this share of posts have is not a reason by itself; one that so few have always is.
 COMMON_SHARE = 0.05
 ALWAYS_RARE = 20
 MAX_SHARED = 4
-# Keys that one query asks for.
+# The most keys in one query.
 MAX_KEYS = 5_000
-# One transaction: on SQLite short enough that nobody's save waits for it; on PostgreSQL nobody does, and posts that are
-# looked at together share most of what has to be read.
+# One transaction: on SQLite short enough that no save waits for it; on PostgreSQL nobody waits, and posts compared
+# together share most of what is read.
 CHUNK = {"sqlite": 100, "postgresql": 400}
-# Posts of one statement that notes them.
+# Posts noted by one statement.
 MARKED = 1_000
 
 
@@ -85,7 +85,7 @@ def find_stale_related_posts(*, on_checkpoint=lambda: None):
 
 @transaction.atomic
 def _find_set(total):
-    # One at a time: of two that look at the same posts, the later one to write must not be the earlier one to read.
+    # One at a time: of two workers with the same posts, the later writer must not be the earlier reader.
     TextScan.objects.get_or_create(name="neighbours")
     TextScan.objects.select_for_update().get(name="neighbours")
     waiting = StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")
@@ -102,7 +102,7 @@ def _find_set(total):
     beside = {neighbour for post in spreading for neighbour, _ in (*before[post], *found[post])}
     beside.update(Neighbour.objects.filter(neighbour__in=spreading).values_list("post_id", flat=True))
     StaleNeighbours.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
-    # Those that wait anyway are found once: when a whole batch is released, most of them do.
+    # Posts that are noted anyway are found once: when a whole batch is released, most are.
     noted = StaleNeighbours.objects.filter(post__in=beside).values_list("post_id", flat=True)
     mark_stale(sorted(beside.difference(ids, noted)), spreads=False)
     return len(ids)

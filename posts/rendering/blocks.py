@@ -9,17 +9,17 @@ from markdown_it.token import Token
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
 
-# A longer text, or one with more signs that open or close something, is compared by the lines of its source: parsing
-# two of them would keep a person waiting (50,000 brackets take seconds, and no article has them).
+# A longer text, or one with more special characters, is compared by the lines of its source: parsing two of them
+# would take seconds (50,000 brackets do, and no article has them).
 MAX_PARSED = 100_000
 MAX_SPECIAL_CHARACTERS = 10_000
-# More blocks of source than this are taken together.
+# More blocks of source are joined.
 MAX_SOURCE_BLOCKS = 2_000
 _SIGN = re.compile(r"[\[\]<>*_`!~]")
 
 _TOKEN = re.compile(r"\s+|\w+(?:['’]\w+)*|[^\w\s]")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-# The number of a list item says nothing that its place does not.
+# The number of a list item only repeats its position.
 _ITEM_NUMBER = re.compile(r"(?:[ >]*)\d{1,9}(?=[.)])")
 _FORMATS = {
     "strong": "bold", "em": "italic", "s": "struck", "kbd": "key", "sub": "lowered", "sup": "raised",
@@ -158,7 +158,7 @@ class _Reader:
         loose = [line for line, is_covered in zip(self.lines, self.covered, strict=True) if line and not is_covered]
         return self.blocks, [line for line in loose if line.strip(" >")]
 
-    # One method for each type of token that counts; `before` is the token before it.
+    # One method for each relevant type of token; `before` is the token before it.
 
     def _open_list(self, token: Token, before: Token) -> None:
         is_numbered = token.type == "ordered_list_open"

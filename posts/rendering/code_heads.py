@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 MAX_READ, MAX_LANGUAGE, MAX_FILE = 2000, 40, 120
-# What a generator calls a language, what Pygments reads it as, and what readers see.
+# A generator's name for a language, Pygments' name, and what readers see.
 _OTHER_NAMES = {
     "jsonc": ("json5", "JSON with comments"),
     "dotenv": ("bash", ".env"),
@@ -21,7 +21,7 @@ _OTHER_NAMES = {
     "csharp": ("c#", ""),
 }
 _FILE_KEYS = ("title", "file", "filename", "file_name", "name", "path", "label", "caption")
-# Words behind a language that ask a tool for something.
+# Words after a language that are options for a tool.
 _SWITCHES = frozenset(
     """copy diff editable ignore linenos linenums live lineno nocopy nolinenos nonumber nowrap norun numberlines
     numbers runnable showlinenumbers should_panic no_run compile_fail test twoslash wrap""".split()
@@ -53,7 +53,7 @@ def read_code_head(info):
     if info.startswith("{"):
         found = _CLASS.match(info)
         language = found[1] if found else ""
-        # Of {.python .numberLines} the other classes are no names of files.
+        # In {.python .numberLines} the other classes are not file names.
         rest = re.sub(r"\s[.#][\w-]+", " ", info[found.end() :].rstrip("}")) if found else ""
         if rest.startswith("="):
             # A block of attributes alone, such as {file="a.js"}.
@@ -61,7 +61,7 @@ def read_code_head(info):
     else:
         found = _LANGUAGE.match(info)
         if not found:
-            # No tool writes such a line: it is shown as it is.
+            # No known tool writes such a line: it is shown unchanged.
             language, _, rest = info.partition(" ")
             return CodeHead(language[:MAX_LANGUAGE], "", rest[:MAX_FILE])
         language, rest = found[0], info[found.end() :]
@@ -76,7 +76,7 @@ def _file_in(rest):
     """Return the file name among words that are not attributes; without any attribute, all words are the name."""
     group = _GROUP.search(rest)
     if group and re.search("[A-Za-z]", group[1]):
-        # VitePress names the tab of a group so.
+        # VitePress names the tab of a group like this.
         return group[1]
     plain = _ASIDE.sub(" ", _PAIR.sub(" ", rest))
     words = [word for word in re.split(r"[\s,;]+", plain.lstrip(":,")) if word and word.lower() not in _SWITCHES]

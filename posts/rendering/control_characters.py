@@ -5,12 +5,11 @@ A record keeps them, because its fingerprint covers its bytes. They are removed 
 
 import re
 
-# What no document of HTML should hold ("control-character-in-input-stream", "noncharacter-in-input-stream" in the HTML
-# Standard, 13.2.2), and the form feed, which it may hold.
+# What HTML must not contain ("control-character-in-input-stream", "noncharacter-in-input-stream" in the HTML
+# Standard, 13.2.2), and the form feed, which it may contain.
 _NOT_HTML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _SPACES = "\x0b\x0c\x85"
-# With them what turns the direction of the words around it, what ends a line, and halves of surrogate pairs, which a
-# file's name may hold.
+# Also what changes text direction, what ends a line, and halves of surrogate pairs, which a file name may contain.
 _NOT_TERMINAL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )

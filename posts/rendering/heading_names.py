@@ -87,7 +87,7 @@ def _likenesses(words):
     return dict.fromkeys(filter(None, map(plain_name, (text, ascii_text, text.translate(_GERMAN)))))
 
 
-# (how a name is made, how the second and later of one name are told apart), the most common first.
+# (how a name is made, how repeated names are numbered), most common first.
 _NAMES = (
     (_github, "{}-{}".format),
     (_kramdown, "{}-{}".format),

@@ -6,7 +6,7 @@ from django.utils.html import format_html
 
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
-# What templates draw; the meta box draws its own.
+# What templates draw; the meta box draws its own icons.
 __all__ = ["placeholder", "ratio_line", "share_bar", "status_icon"]
 
 # A square is a machine, a disc a person, the line between them the review; dashed is open.
@@ -87,7 +87,7 @@ def share_bar(percent):
 
 def ratio_line(percent):
     """Return the line of the home page: solid to `percent` (0–100), a disc, then dashed."""
-    # A disc at the very edge would be cut in half.
+    # A disc at the very edge would be cut off.
     at = min(99.3, max(0.7, float(percent)))
     return format_html(
         '<svg class="ratio__line" width="100%" height="16" aria-hidden="true" focusable="false">'

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
-# These only put text on a flat colour: drawn here, they cost no request and tell nobody who reads.
+# These only put text on a flat colour: drawn here, they need no request and reveal no reader.
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
 READABLE_CONTRAST = 4.5

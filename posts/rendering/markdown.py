@@ -29,22 +29,22 @@ from posts.rendering.markdown_rules import add_rules, note_key
 from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
-# Raise it when the same text would come out as other HTML: stored articles are kept under it.
+# Raise it when the same text would give other HTML: stored articles depend on it.
 RENDERER_VERSION = 7
-# Beyond any of these a text is shown as it was written: laid out, it would lose its inner levels or take minutes.
+# A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
-# Each bracket may be the beginning of a link and is looked at with all that follow it on its level.
+# Each bracket may start a link and is compared with all that follow it on its level.
 MAX_BRACKETS = 10_000
-# The parser halts at each sign that might mean something and asks all its rules there: a million signs take a quarter
-# of a minute. A mebibyte of prose, its ends of lines among them, has half as many as this.
+# The parser stops at each special character and tries all its rules: a million of them take fifteen seconds. A
+# mebibyte of prose, including line ends, has half as many as this.
 MAX_SPECIAL_CHARACTERS = 200_000
-# A long address defined once and used at every turn multiplies the text.
+# A long address that is defined once and used many times multiplies the text.
 MAX_REFERENCED = 8 * MAX_TEXT
-# The patterns of Pygments take time by the square of the code; what is longer is shown without colours.
+# The cost of Pygments' patterns grows with the square of the code; longer code has no colours.
 MAX_COLOURED = 4000
 MAX_COLOURED_OF_TEXT = 20_000
-# Pygments' names of the languages whose patterns stay within that; others take minutes for a page of line ends.
+# Pygments' names of the languages whose patterns stay within this; others take minutes for a page of line ends.
 COLOURED = frozenset(
     """
     ABNF|Ada|ApacheConf|Awk|Bash|Bash Session|Batchfile|C|C#|C++|Clojure|CMake|COBOL|CoffeeScript|Common Lisp|Crystal|
@@ -65,7 +65,7 @@ TAGS = {
     "hr", "kbd", "li", "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td",
     "th", "thead", "tr", "ul",
 }  # fmt: skip
-# What every id of a text begins with, so that none is an id of the page around it.
+# The prefix of every id of a text, so that none is an id of the page around it.
 ID_PREFIX = "s-"
 ATTRIBUTES = {
     "a": {"href", "title", "id", "aria-label", "class"},
@@ -90,7 +90,7 @@ _CLEANER = nh3.Cleaner(
     strip_comments=True,
     id_prefix=ID_PREFIX,
 )
-# The desk shows a text with its changes marked, through the same door: two tags more, the signs' and labels' classes.
+# For a text with marked changes: two more tags, and the classes of marks and labels.
 _MARKED_CLEANER = nh3.Cleaner(
     tags=TAGS | {"ins", "del"},
     attributes={
@@ -163,8 +163,8 @@ def _lexer(language):
     return lexer if lexer.name in COLOURED else None
 
 
-# What stands for a token in HTML, where markdown-it's own would not do. Each takes the tokens, the number of the one to
-# write, and what the text's other parts are to know.
+# HTML for tokens where markdown-it's own would not do. Each function gets the tokens, the index of the one to write,
+# and what it needs of the text's other parts.
 
 
 def _code_html(tokens, index, env):
@@ -172,7 +172,7 @@ def _code_html(tokens, index, env):
 
 
 def _cell_html(tokens, index, env):
-    # markdown-it writes style="text-align:…", which the policy of the page forbids.
+    # markdown-it writes style="text-align:…", which the Content-Security-Policy forbids.
     style = tokens[index].attrGet("style") or ""
     side = next((name for side, name in (("right", "number"), ("center", "centre")) if side in style), "")
     return f'<{tokens[index].tag} class="{side}">' if side else f"<{tokens[index].tag}>"
@@ -200,7 +200,7 @@ _HTML_OF = {
     "note_mark": lambda tokens, index, env: _note_mark(tokens[index]),
     "note_open": lambda tokens, index, env: "",
     "picture_address": lambda tokens, index, env: f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)',
-    # A wide table scrolls in a box of its own, which the keyboard must reach.
+    # A wide table scrolls in a box of its own, which must be reachable by keyboard.
     "table_close": lambda tokens, index, env: "</table></div>",
     "table_open": lambda tokens, index, env: '<div class="table" tabindex="0" role="group" aria-label="Table"><table>',
     "task": lambda tokens, index, env: escape(tokens[index].content),
@@ -210,7 +210,7 @@ _HTML_OF = {
 
 
 def _markdown():
-    # Two levels more than are allowed: the parser drops without a word what nests deeper than its own limit.
+    # Two more levels than allowed: the parser silently drops what exceeds its own limit.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
     add_rules(parser)
     add_boxes(parser)
@@ -249,7 +249,7 @@ def _signs(texts):
 def _inline_image(token, env):
     """Return an inline image as its alternative text and address; it is never loaded."""
     url = str(token.attrGet("src") or "")
-    # The description as plain words, as CommonMark has it: links and emphasis in it are none here.
+    # The description as plain words, as in CommonMark: links and emphasis in it don't count.
     words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
     if match := _PLACED_IMAGE.fullmatch(url):
         number = int(match[1])
@@ -430,7 +430,7 @@ class _Flow:
 
     def _free_id(self, words):
         base = ID_PREFIX + (plain_name(words) or "section")
-        # From the last number on: thousands of headings of one name must not try every number each.
+        # From the last number on: thousands of headings with one name must not try every number.
         count = self.ids.get(base, 0) + 1
         identifier = base if count == 1 else f"{base}-{count}"
         while identifier in self.ids:
@@ -483,7 +483,7 @@ class _Notes:
             if token.type == "note_open":
                 note = {"tokens": [], "times": 0, "number": 0}
                 key = note_key(token.meta["label"])
-                # Of two notes with one label the first counts; the second keeps its words.
+                # Of two notes with one label the first counts; the second keeps its words in the text.
                 if key in self.known:
                     self.others.append(note)
                 else:
@@ -508,7 +508,7 @@ class _Notes:
 
     def tokens(self):
         """Return the tokens of a numbered list of all notes; [] without notes."""
-        # Notes refer to notes: the list grows while it is read.
+        # Notes refer to notes, so the list grows while it is read.
         for note in self.order:
             self._number(note["tokens"])
         for note in [*self.known.values(), *self.others]:
@@ -605,7 +605,7 @@ def figure_html(image, number, hosts):
             alt,
         )
     else:
-        # Nothing is drawn for a host that the site does not know: caption and link are all there is.
+        # Nothing is drawn for an unknown host: only caption and link are shown.
         frame = format_html('<span class="hidden-text">{}</span>', alt) if alt != caption else ""
     return format_html(
         '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b class="figure__number">{}</b> '
@@ -622,7 +622,7 @@ def figure_html(image, number, hosts):
 
 def _drawn_frame(drawn, caption, alt):
     """Return the frame of an image that only shows words, drawn here in the colours of its address."""
-    # An address often cuts its words off; the caption then has them whole.
+    # An address often truncates its words; the caption then has all of them.
     words = caption if caption.lower().startswith(drawn.words.lower()) else drawn.words
     colours = format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else ""
     return format_html(

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 MAX_BOXES_DEEP = 10
 MAX_TITLE = 300
-# The words that name a kind, and the look that it gets: note, tip, warning or danger.
+# The words that name a kind of box, and its look: note, tip, warning or danger.
 KINDS = {
     **dict.fromkeys(["note", "info", "abstract", "summary", "tldr", "seealso", "example", "quote", "cite"], "note"),
     **dict.fromkeys(["question", "help", "faq", "details", "todo", "definition"], "note"),
@@ -129,7 +129,7 @@ def _admonition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return False
     named = _named(found[1], found[2])
     last = _indented_end(state, start, end)
-    # Without anything below it, it is no box but a line that looks like one.
+    # Without content it is not a box but a line that looks like one.
     if named is None or last == start + 1:
         return False
     if silent:
@@ -157,7 +157,7 @@ def _named(mark: str, rest: str) -> tuple[str, str] | None:
     names = (found[1] or "").split()
     known = next((name for name in names if name in KINDS), None)
     if known is None and names:
-        # A kind of the site's own needs a title, or it says nothing that a reader knows.
+        # A kind of the source site needs a title to mean anything to readers.
         return ("note", found[2] or names[0].capitalize())
     return (KINDS[known] if known else "note", found[2] or (known or "note").capitalize())
 
@@ -192,7 +192,7 @@ def _alerts(state: StateCore) -> None:
                 made.append(Token("box_close", "div", -1, block=True, level=token.level))
         else:
             made.append(token)
-    # The mark took the first line of a paragraph; one that held nothing else is empty now.
+    # The marker was the first line of a paragraph; a paragraph with nothing else is now empty.
     state.tokens = [token for index, token in enumerate(made) if not _is_of_empty_paragraph(made, index)]
 
 
@@ -208,7 +208,7 @@ def _alert_of(tokens: list[Token], index: int) -> list[Token] | None:
     at = paragraph.map[0]
     words = (found[3] or "").strip() or name.capitalize()
     inline.content = inline.content[found.end() :]
-    # One line is the title's now.
+    # One line has become the title.
     paragraph.map = [min(at + 1, paragraph.map[1]), paragraph.map[1]]
     inline.map = paragraph.map
     opened = Token("box_open", "div", 1, map=quote.map, block=True, level=quote.level, meta={"kind": KINDS[name]})

@@ -21,7 +21,7 @@ _MAIL = re.compile(rf"(?<![\w.+@/:-])[\w.+-]{{1,64}}@({_DOMAIN})(?![\w@])")
 _SCHEME = re.compile(r"(?<![\w])(https?)$", re.IGNORECASE)
 _ENTITY_AT_END = re.compile(r"&[A-Za-z0-9]+;$")
 _DEFINITION = re.compile(r":[ \t]+(?=\S)")
-# What tells a formula from two prices: TeX's own signs between the dollars.
+# What distinguishes a formula from two prices: TeX's own characters between the dollars.
 _IS_FORMULA = re.compile(r"[\\^_={}]|^[A-Za-z]$|[A-Za-z]\(|[+*/<>|]")
 MAX_FORMULA = 2000
 
@@ -140,7 +140,7 @@ def _formula(state: StateInline, silent: bool) -> bool:
     formula = source[first:close]
     if opening == "$":
         behind = source[close + 1 : close + 2]
-        # Names of variables stand between dollars too: $HOME/$USER, ${host}:${port}.
+        # Variables may also be between dollars: $HOME/$USER, ${host}:${port}.
         if formula != formula.strip() or formula[0] == "{" or behind.isalnum() or behind in ("{", "_", "$"):
             return False
         if not _IS_FORMULA.search(formula):
@@ -165,7 +165,7 @@ def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
         if text.endswith("$$"):
             break
         if number == start and "$$" in text:
-            # More stands behind the formula: it is one in a line of text.
+            # More text follows the formula, so it is inline.
             return False
     else:
         return False

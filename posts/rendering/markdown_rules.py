@@ -10,7 +10,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-# Pairs of tags that stand for themselves, or for what Markdown has a sign for.
+# Tag pairs that keep their meaning, or that Markdown has markup for.
 _PAIRS = {
     **{tag: tag for tag in ("kbd", "sub", "sup", "mark", "abbr")},
     **dict.fromkeys(["b", "strong"], "strong"),
@@ -18,7 +18,7 @@ _PAIRS = {
     **dict.fromkeys(["s", "strike", "del"], "s"),
     "a": "a",
 }
-# What stands in these is code: every character of it stays.
+# The content of these is code: every character stays.
 _CODE = ("code", "samp", "tt")
 _RAW = ("pre", "script", "style", "textarea", "xmp")
 MAX_PAIRS_DEEP = 20
@@ -30,9 +30,9 @@ _NAME = r"[A-Za-z][A-Za-z0-9-]*+"
 _ATTRIBUTE = r"""\s++[A-Za-z_:@][\w:.@-]*+(?:\s*+=\s*+(?:[^\s"'=<>`]++|'[^']*+'|"[^"]*+"))?"""
 _TAG = re.compile(rf"<(/?)({_NAME})((?:{_ATTRIBUTE})*+)\s*+/?>")
 _ATTRIBUTES = re.compile(r"""([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?""")
-# A tag that would run something stays text, for everybody to see.
+# A tag that would run something stays visible text.
 _RUNS = re.compile(r"\bon\w+\s*+=", re.IGNORECASE)
-# Tags that colour or weigh what stands in code; any other is part of the code.
+# Tags that style code; any other tag is part of the code.
 _TAGS_IN_CODE = re.compile(r"</?(?:code|span|font|b|i|em|strong|var|mark|a)(?:\s[^<>]*+)?>|<br\s*+/?>", re.IGNORECASE)
 _CODE_TAGS = re.compile(r"<code(?:\s[^<>]*+)?>|</code\s*+>", re.IGNORECASE)
 _LANGUAGE = re.compile(r"""\b(?:language|lang|brush)[-:]\s*+([\w+#.-]{1,40})""", re.IGNORECASE)
@@ -41,7 +41,7 @@ _DETAILS_START = re.compile(rf"<details((?:{_ATTRIBUTE})*+)\s*+>", re.IGNORECASE
 _DETAILS = re.compile(rf"<(/?)details(?:{_ATTRIBUTE})*+\s*+>", re.IGNORECASE)
 _SUMMARY = re.compile(rf"\s*+<summary(?:{_ATTRIBUTE})*+\s*+>(.*?)</summary\s*+>", re.IGNORECASE | re.DOTALL)
 _NOTE = re.compile(rf"\[\^([^\[\]\n]{{1,{MAX_LABEL}}})\]")
-# An id that a heading is given: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
+# A heading's own id: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
 _HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][^{}]{0,200})?(?:\*/)?\}[ \t]*+$")
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
 
@@ -128,7 +128,7 @@ def _comment_block(state, start, end, silent):
 def _comment_end(text, inside, last=None):
     """Return the end of the comment whose words begin at `inside`, or -1."""
     for short in (">", "->"):
-        # <!--> and <!---> are whole.
+        # <!--> and <!---> are complete comments.
         if inside >= 4 and text.startswith(f"<!--{short}", inside - 4):
             return inside + len(short)
     close = text.find("-->", inside, len(text) if last is None else last)
@@ -200,7 +200,7 @@ def _details(state, start, end, silent):
     state.eMarks[last] = close.start()
     begin = _add_summary(state, start, last, begin)
     for number in range(start, last + 1):
-        # What the tags took of the lines is empty.
+        # What the tags removed from the lines is now empty.
         if state.bMarks[number] < begin:
             state.bMarks[number] = min(begin, max(state.eMarks[number], state.bMarks[number]))
             state.tShift[number] = 0
@@ -277,7 +277,7 @@ def _note(state, start, end, silent):
 
 def _note_mark(state, silent):
     """Parse `[^label]`, a reference to a note."""
-    # Asked in silence, the parser looks for the end of a link around it: a mark must not keep that from being one.
+    # In silent mode the parser looks for the end of a link around it, which a reference must not prevent.
     if silent or state.linkLevel or state.src[state.pos] != "[":
         return False
     found = _NOTE.match(state.src, state.pos, state.posMax)
@@ -345,7 +345,7 @@ def _push_code(state, name, code):
         state.push("code_inline", "code", 0).content = code
 
 
-# When all tokens are there
+# After all tokens exist
 
 
 def _finish(state):
@@ -401,7 +401,7 @@ def _close(child: Token, open_tags: list[tuple[str, int]]) -> int | None:
             del open_tags[place:]
             return opening
         if not name:
-            # A tag closes nothing around the Markdown pair that it stands in.
+            # A tag can't close anything outside of its Markdown pair.
             break
     return None
 

@@ -22,7 +22,7 @@ _SYMBOLS = {
     "quad": " ", "qquad": "  ", "left": "", "right": "", "displaystyle": "", "log": "log", "ln": "ln", "exp": "exp",
     "sin": "sin", "cos": "cos", "tan": "tan", "max": "max", "min": "min", "lim": "lim", "bmod": "mod", "arg": "arg",
 }  # fmt: skip
-# Commands that say how their words look.
+# Commands that only style their words.
 _LOOKS = "text|mathrm|mathbf|mathit|mathbb|mathcal|mathsf|operatorname|textbf|textit|mathtt|texttt|boldsymbol"
 _RAISED = str.maketrans("0123456789+-=()in", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁱⁿ")
 _LOWERED = str.maketrans("0123456789+-=()aeijoruvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₒᵣᵤᵥₓ")
@@ -39,7 +39,7 @@ def math_text(source: str) -> str:
     if len(source) > MAX_FORMULA:
         return source
     text = source
-    # From the inside out: what is nested deeper than this stays as it is.
+    # From the inside out; deeper nesting stays unchanged.
     for _ in range(8):
         before = text
         text = _HAS_LOOK.sub(r"\1", text)

@@ -11,7 +11,7 @@ TINTS = 5
 _TONES = ("bar", "bar", "pale", "pale", "paper")
 _TRACK_HEIGHT = 80
 _BAR_HEIGHT = 44
-# The notch with the caption hides the lowest tracks, so the one bar in ink stays above them.
+# The caption hides the lowest rows, so the one bar in ink is above them.
 _INK_TRACKS = 4
 
 

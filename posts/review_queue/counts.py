@@ -17,7 +17,7 @@ from posts.review_queue.weights import WEIGHTS
 COUNT_LIMIT = 10_000
 DAYS = 14
 MIDNIGHT = "waiting at midnight"
-# Noted later than that, the number would be that of another moment of the day.
+# Later than that, the number would belong to another time of day.
 NOTED_WITHIN = timedelta(minutes=30)
 
 
@@ -28,7 +28,7 @@ def capped_counts(querysets):
     parts, params = [], []
     for rows in querysets:
         sql, values = rows.order_by().values_list("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
-        # Django's own SQL, its values apart.
+        # Django's own SQL, with separate values.
         parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
         params += values
     with connection.cursor() as cursor:
@@ -121,7 +121,7 @@ def waiting_at_midnight(today):
     if noted and noted["day"] == str(today):
         return noted["count"]
     first = Post.objects.order_by("pk").values_list("created_at", flat=True).first()
-    # The site began today.
+    # The site started today.
     return 0 if first is None or first >= start_of(today) else None
 
 

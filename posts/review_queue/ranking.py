@@ -38,16 +38,16 @@ from posts.review_queue import weights
 from posts.review_queue.weights import WEIGHTS
 
 CHUNK = 200
-# Decisions about a generator are looked at for so long; fewer than so many say nothing about it.
+# How far back decisions about a generator count; fewer than so many mean nothing.
 GENERATOR_MEMORY = timedelta(days=90)
 MIN_DECISIONS = 8
-# The normal quantile of a one-sided 95 %: how sure a generator's share must be above the site's own.
+# The normal quantile for one-sided 95 %: the certainty that a generator's share is above the others'.
 SURENESS = 1.645
-# Kinds of QueueFigure: what the filters offer, and the points that a generator's decisions are worth.
+# Kinds of QueueFigure: the filter choices, and the points of a generator.
 STACKS, GENERATORS, BATCHES, POINTS = "stack", "generator", "batch", "points"
-# The smallest part of a fingerprint that a claimed hash must name to count as known.
+# The shortest part of a fingerprint that a claimed hash must contain to be recognised.
 HASH_DIGITS = 16
-# Labels of one post; a record may name a thousand tools and a stack as long.
+# Labels of one post; a record may name a thousand tools and stacks.
 MAX_STACK = 20
 MAX_CHOICES = 60
 RANKED = (
@@ -57,7 +57,7 @@ RANKED = (
 
 
 LABEL = ("kind", "name", "entry_id")
-# What is read of a post, of its head and of its live text.
+# The columns needed of a post, of its head and of its live text.
 OF_POST = "generator claimed_hash import_fingerprint first_batch_id last_batch_id first_published_at stack".split()
 OF_HEAD = "fingerprint status version created_at".split()
 OF_LIVE = "fingerprint version".split()

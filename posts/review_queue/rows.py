@@ -10,7 +10,7 @@ from posts.review_queue.claims import claimed_by_another
 from posts.review_queue.weights import WEIGHTS
 
 STRIP_WIDTH = 84
-# The strip of the first row is full; with fewer points than that on the whole page it is not.
+# The bar of the first row is full, unless the whole page has fewer points than this.
 STRIP_AT_LEAST = 100
 
 

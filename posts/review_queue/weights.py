@@ -36,7 +36,7 @@ SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, REPORTS, GENERATOR, CHA
     "part", "waiting",
 )  # fmt: skip
 
-# A text that repeats another is worth the first at the lowest similarity that counts, and the second when all is equal.
+# A near-duplicate is worth the first at the lowest similarity that counts, and the second if the texts are equal.
 TWIN_LEAST, TWIN_MOST = 30, 60
 
 WEIGHTS = {

@@ -10,7 +10,7 @@ from posts.search.snippets import code_of, prose_of
 from posts.search.spelling import spelling_keys, spelling_words
 from posts.search.tokens import words_in
 
-# Of a text as long as a book its first 40,000 words are looked at.
+# Only the first words of a very long text are indexed.
 MAX_WORDS = 40_000
 
 
@@ -79,7 +79,7 @@ def _learn(words):
     Words stay after their last text is gone, because a suggestion is tried before it is made.
     """
     words = sorted(words)
-    # SQLite takes so many values in one statement.
+    # SQLite limits the number of values in one statement.
     known = set()
     for first in range(0, len(words), 500):
         chunk = words[first : first + 500]

@@ -5,19 +5,19 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 
 import json
 
-# Where no more than so many are expected, all of them are looked at.
+# If no more than so many are expected, all of them are read.
 FEW = 200
-# From this share of all texts on the latest are walked one by one until enough of them match, but so many at the most.
+# From this share of all texts on, the latest texts are read one by one until enough match, but at most so many.
 WALKED_SHARE = 0.3
 WALKED = 15_000
-# Else those of the latest part of all texts that holds enough are looked at first, and never more than an eighth: the
-# planner takes words for independent and expects too few.
+# Otherwise the latest part of all texts that holds enough is searched first, and never more than an eighth: the
+# planner assumes independent words and expects too few.
 LATEST_PART = 1 / 8
-# Lexemes of facets: no word of a text has a capital.
+# Lexemes of facets: no word of a text has a capital letter.
 FACET = "F{}"
-# What the type holds at the most: the place of a word, and places of one word.
+# Limits of the type: the position of a word, and positions of one word.
 MAX_PLACE = 16_383
-# How much a hit weighs in the body, the summary, the terms, the title (labels D, C, B, A).
+# The weight of a hit in the body, the summary, the terms, the title (labels D, C, B, A).
 WEIGHTS = "'{0.1, 0.2, 0.5, 1.0}'"
 
 
@@ -64,9 +64,9 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
         return cursor.fetchall()
 
     def gathered(start):
-        # The planner takes a look into a text for as cheap as one at a number, so it would rather read all texts than
-        # the index, or walk the numbers. Left to it are bitmaps: of the words, and of the numbers after `start`.
-        # Sent together, the statements are one transaction.
+        # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan
+        # the numbers. This leaves it bitmaps: of the words, and of the numbers after `start`. Sent together, the
+        # statements are one transaction.
         cursor.execute(
             "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; "
             f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest; "
@@ -98,7 +98,7 @@ def _expected(cursor, column, wanted):
 
 
 def _lexeme(word):
-    # Words are letters, digits, + and #; quoted they mean nothing but themselves.
+    # Words are letters, digits, + and #; in quotes they have no special meaning.
     return f"'{word}'"
 
 
@@ -109,6 +109,6 @@ def _vector(facets, *parts):
             place = min(place + 1, MAX_PLACE)
             at = f"{place}{label}"
             lexemes[word] = f"{lexemes[word]},{at}" if word in lexemes else at
-        # The end of a title and the beginning of a summary are no neighbours.
+        # The end of a title and the beginning of a summary are not adjacent.
         place += 1
     return " ".join(f"{_lexeme(word)}:{at}" if at else _lexeme(word) for word, at in lexemes.items())

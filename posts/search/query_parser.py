@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posts.search.tokens import EMPTY_WORDS, WORD, plain_word, stem_of
 
 MAX_LENGTH = 200
-# Of a query, in order: the first so many words are looked for. Every one of them costs, side by side or apart.
+# Only the first words of a query are used, because each of them costs.
 MAX_WORDS = 10
 _CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
 

@@ -14,10 +14,10 @@ from posts.search.query_parser import MAX_WORDS, Query, read_query
 from posts.search.spelling import near_words
 from posts.search.tokens import WORD, plain_word, stem_of
 
-# A word that half of all texts hold names none of them. Ranked are the latest so many that hold it in title or terms,
-# and where there are fewer of those, the latest so many that hold it: what is missing there, a longer query finds.
+# A word in half of all texts cannot rank them. The latest so many with it in title or terms are ranked and, if there
+# are fewer, the latest so many that contain it; a longer query finds the others.
 CAP = 200
-# How much a suggestion may cost beyond the search that found nothing.
+# The limit for a suggestion, beyond the search that found nothing.
 MOST_TRIES, SUGGESTION_SECONDS = 5, 0.5
 
 
@@ -45,7 +45,7 @@ def _found(query, terms):
         about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
         holding = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1)) if len(about) <= CAP else {}
     scores = about | holding
-    # What is about the words comes before what holds them.
+    # Texts about the words come before texts that only contain them.
     best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
     is_capped = max(len(about), len(holding)) > CAP
     posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}

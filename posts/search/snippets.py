@@ -6,14 +6,14 @@ from collections import deque
 from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
-# Each alternative ends at the next sign of its kind, so that no text makes it start over and over.
+# Each alternative ends at the next character of its kind, so that no text makes it start again and again.
 _PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
 _LINE_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|>|[-+]|\d{1,9}[.)])[ \t]+", re.MULTILINE)
 _UNDERLINES = re.compile(r"__+")
 _RULES = re.compile(r"---+:?")
 SNIPPET_LENGTH = 240
-# A longer text hides nothing worth finding that its first hundred pages do not show.
+# The first hundred pages of a longer text contain everything worth finding.
 MAX_TEXT = 400_000
 
 
@@ -40,7 +40,7 @@ def _plain(text):
     """Return Markdown in one line, without its markup."""
     text = _PLACED.sub(" ", text)
     text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
-    # Signs by themselves go the quick way: one pattern for all of them takes ten times as long.
+    # Single characters are replaced in the fast way: one pattern for all of them takes ten times as long.
     text = text.replace("*", " ").replace("`", " ").replace("|", " ").replace(":---", "---")
     return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split())
 
@@ -67,7 +67,7 @@ def snippet(record, stems):
     """
     summary = " ".join(record.get("summary", "").split())
     best = _passage(summary, stems)
-    # What the text can't better is not looked for there.
+    # Nothing in the text could be better.
     if best[0] < len(stems):
         best = max(best, _passage_of_text(_without_code(record), stems), key=lambda found: found[0])
     if best[0] == 0 and stems:

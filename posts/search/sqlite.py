@@ -3,7 +3,7 @@
 The tokenizer only splits words at spaces; posts.search.tokens has done the rest.
 """
 
-# How much a hit weighs in the title, the terms, the summary, the body; facets only narrow.
+# The weight of a hit in the title, the terms, the summary, the body; facets only filter.
 WEIGHTS = "8, 4, 2, 1, 0"
 
 
@@ -43,7 +43,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     wanted = [f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"]
     wanted += [f"facets : {_quoted(facet)}" for facet in facets]
     cursor.execute(
-        # Weights and limit are numbers of ours.
+        # Weights and limit are our own numbers.
         f"SELECT rowid, -bm25(posts_search, {WEIGHTS}) FROM posts_search "  # noqa: S608
         "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
         [" AND ".join(wanted), limit],

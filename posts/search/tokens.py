@@ -10,13 +10,13 @@ from functools import lru_cache
 
 import snowballstemmer
 
-# Scripts without spaces between words: each character is one. (Kana, ideographs, and their compatibility forms.)
+# Scripts without spaces between words: each character is one word (kana, ideographs, and their compatibility forms).
 _SINGLE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-# C++, C# and F# are names; other signs part words.
+# C++, C# and F# are names; other punctuation separates words.
 WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+(?:\+\+|\#)?")
 _SIGNS = re.compile(r"[^\w+#]|_")
 MAX_LENGTH = 40
-# Words that say nothing about a text by themselves; a query of nothing else is taken as it is.
+# Words without meaning for a text; a query with nothing else is used unchanged.
 EMPTY_WORDS = frozenset(
     "a about an and are as at be by can do does for from has have how i if in into is it its my of on or our that the "
     "their then this to was we what when where which why will with you your".split()
@@ -28,13 +28,13 @@ def hits_in(text, stems):
     """Yield (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
     if not stems:
         return
-    # A stem begins as its words do, but for accents and such: most words need no look.
+    # A stem begins like its words, except for accents: most words need no look.
     for found in _words_from(frozenset(stem[0] for stem in stems)).finditer(text):
         if found[0].isascii():
             words = (found,)
         else:
-            # Looked at again from where its letters begin: scripts without spaces part it, and its first word may be
-            # one that the pattern passed over.
+            # Tokenized again from its first letter: scripts without spaces split it, and the pattern may have skipped
+            # its first word.
             start = found.start()
             while start and text[start - 1].isalnum():
                 start -= 1
@@ -51,8 +51,8 @@ def _words_from(letters):
     It also matches after any non-ASCII character, where a word may begin in the middle of letters.
     """
     others = "".join(sign for sign in map(chr, range(128)) if sign.lower() not in letters)
-    # With a set of characters at its very beginning a pattern runs through a text four times as fast; that they begin
-    # a word is asked afterwards. The set is said by what is not in it, which takes the least time to compile.
+    # A pattern that begins with a character set is four times as fast; whether a word begins there is checked
+    # afterwards. The set is negated, which compiles fastest.
     begins = r"(?:(?<=[^\x00-\x7f])(?<=[^\W_])|(?<![^\W_].))"
     return re.compile(rf"[^{re.escape(others)}]{begins}[^\W_]*(?:\+\+|\#)?", re.DOTALL)
 
@@ -78,7 +78,7 @@ def stem_of(word):
     plain = plain_word(word)
     if not (plain.isascii() and plain.isalpha() and len(plain) > 2):
         return plain
-    # A stemmer keeps the word at hand in itself, so each thread has its own.
+    # A stemmer keeps the current word, so each thread has its own.
     if not hasattr(_own, "stemmer"):
         _own.stemmer = snowballstemmer.stemmer("english")
     return _own.stemmer.stemWord(plain)

@@ -10,10 +10,10 @@ from posts.synthesis.scenarios import SCENARIOS, Scenario
 from posts.synthesis.snippets import Snippet, families_of, snippet
 from posts.synthesis.stacks import STACKS, Stack
 
-# Names that begin with a small letter wherever they stand.
+# Names that always begin with a lower-case letter.
 SMALL_NAMES = ("dbt ", "nginx ", "systemd ", "pandas ", "gRPC ")
 
-# The order of the sections; with a number, so many of a hundred articles have the section.
+# The order of the sections; a number says how many of a hundred articles have the section.
 FORMS = (
     "symptom cause facts:75 change measure pitfalls:60 rollout:50 back:50 checklist:90 remains",
     "facts:80 symptom:70 probe:70 cause limit:70 change options:50 measure checklist:90 remains",
@@ -128,7 +128,7 @@ class Writer:
         self.rows = [self._measured(metric) for metric in chance.some(subject.family.metrics, 3)]
         metric, before, after = self.rows[0]
         self.slots.update(metric=metric, before=before, after=after)
-        # Each text of the vocabulary stands in an article once; these hand them out in an order of chance.
+        # An article uses each text of the vocabulary once; these return them in random order.
         self.symptoms = chance.some(subject.problem.symptoms, 2)
         self.causes = chance.some(subject.problem.causes, 2)
         self.advice = chance.some(subject.problem.advice, 2)
@@ -181,7 +181,7 @@ class Writer:
             case _:
                 return [symptom, f"{setting} {promise}"]
 
-    # The sections. Each gives its blocks; a block is a paragraph, a list, a table or a piece of code.
+    # The sections. Each returns its blocks; a block is a paragraph, a list, a table or a piece of code.
 
     def symptom(self):
         text = " ".join(self.sentence(symptom) for symptom in self.symptoms)

@@ -29,7 +29,7 @@ class Family:
     back: tuple
 
 
-# By Problem.family; "family/kind" where a kind of stack means something else by it.
+# By Problem.family; "family/kind" if a kind of stack has its own.
 FAMILIES = {
     "retry": Family(
         "one budget for the whole call, a key for every write",

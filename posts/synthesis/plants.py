@@ -107,7 +107,7 @@ def _broken_code(record, chance):
     if "```python\n" in body:
         block = body.index("```python\n")
         end = body.index("\n```", block)
-        # Without its colon a definition is none; every example in Python has a definition, or a call with brackets.
+        # Without its colon a definition is invalid; every Python example has a definition, or a call with brackets.
         code, count = re.subn(r"^((?:def|class) .*):$", r"\1", body[block:end], count=1, flags=re.MULTILINE)
         if not count:
             code = code.rstrip().removesuffix(")")
@@ -164,7 +164,7 @@ _OPENERS = (
     "As before, ", "In practice, ", "To be exact, ", "Since then, ", "On most days, ", "In other words, ",
     "As far as we can tell, ", "Seen from a year later, ", "For what it is worth, ", "With all due care, ",
 )  # fmt: skip
-# Between two sentences of prose, where the first word of the second may be written small after an opener.
+# Between two sentences of prose, where an opener may make the second one begin in lower case.
 _BEFORE_SENTENCE = re.compile(
     r"(?:(?<=[.:?] )|(?<=\n\n))(?=(?:A|After|All|An|Before|Both|Each|Every|For|Half|If|In|It|Its|Nobody|Nothing"
     r"|On|One|Only|Some|That|The|There|They|This|Three|Two|We|What|When|Where|Whoever) )"
@@ -304,7 +304,7 @@ def _dead_placements(record, chance):
     return "dead placements"
 
 
-# kind: what plants it, given the record before its hash is set and a Chance; it returns the detail.
+# kind: the function that plants it, given the record before its hash is set and a Chance; it returns the detail.
 KINDS = {
     "code": _broken_code,
     "claims": _contradicted_claims,

@@ -317,7 +317,7 @@ PARTS = (
     "How {part} works is left to the manual.",
 )
 
-# What the event in the log is called, by family.
+# The name of the log event, by family.
 EVENTS = {
     "retry": "budget_spent",
     "batch": "chunk_done",
@@ -391,7 +391,7 @@ NOTES = (
     "Scores are the generator's own and were given before anybody read the text.",
 )
 
-# Known photographs: id, what is to be seen.
+# Known photographs: id, and what they show.
 PHOTOS = (
     ("1555066931-4365d14bab8c", "lines of code on a dark screen"),
     ("1498050108023-c5249f4df085", "a laptop with code on a desk"),

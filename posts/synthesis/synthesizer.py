@@ -14,7 +14,7 @@ from posts.synthesis import prose
 from posts.synthesis.article import Writer, capital, choose_subject
 from posts.synthesis.chance import Chance
 
-# Raised whenever any seed gives another record than before; part of each record's payload.
+# Raise it when any seed gives another record than before; part of each record's payload.
 SYNTHESIZER_VERSION = 1
 GENERATOR = "alphanode synthesizer"
 MAX_SEED = 2**63 - 1

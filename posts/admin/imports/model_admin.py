@@ -135,7 +135,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         """Add the page for a new import, and the addresses of one import."""
         own = [
             path("new/", self._view(self.new_view), name="posts_importbatch_new"),
-            # First: "do/roll-back" would else be taken for the page of an import called "1/do".
+            # First, because "do/roll-back" would otherwise match the page of an import called "1/do".
             path("<path:object_id>/do/<slug:act>/", self._view(self.act_view), name="posts_importbatch_act"),
             path("<path:object_id>/progress/", self._view(self.progress_view), name="posts_importbatch_progress"),
             path("<path:object_id>/rows/<slug:kind>/", self._view(self.rows_view), name="posts_importbatch_rows"),
@@ -187,7 +187,7 @@ class ImportBatchAdmin(ReadOnlyAdmin):
             stored, name = store_upload(upload), upload.name
         else:
             stored, name = server_file(data["server_file"]), data["server_file"]
-        # As a run calls its source: the lock of a source, and going on with it, hang on this name.
+        # The same name as in a run: the lock of a source and resuming it depend on this name.
         stored = stored.resolve()
         batch = ImportBatch.objects.create(
             source_name=name[:500].replace("\x00", ""),
@@ -469,7 +469,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
     ACTIONS = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
 
 
-# What no person chooses: identity and address don't change, the claims come with the text.
+# A person can't choose these: identity and address don't change, and claims come with the text.
 UNCOMPARED = {"source_id", "slug", "hash", "revision", "view_count"}
 
 
@@ -503,7 +503,7 @@ def progress_of(batch):
     """Return the progress of an import: state, rows, per cent, rows a second, seconds left (None: unknown)."""
     percent = rate = left = None
     if batch.source_bytes and batch.state in (State.RUNNING, State.STOPPED, State.FINISHED):
-        # What ends an archive is never read, so that the place reached says less than the state.
+        # The end of an archive is never read, so the position says less than the state.
         is_read = batch.state == State.FINISHED
         percent = 100 if is_read else min(100, batch.bytes_read * 100 // batch.source_bytes)
     if batch.rows and batch.seconds:

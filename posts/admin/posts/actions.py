@@ -62,7 +62,7 @@ class PostActions:
 def _decide(request, post, panel):
     form = panel["decide"] = DecisionForm(request.POST, post=post)
     if not form.is_valid():
-        # A tick for a point that is no longer there: the text is another one than the form's.
+        # A ticked item that no longer exists: the text is not the one of the form.
         if "ticks" in form.errors:
             raise HeadMoved(post)
         raise Refused(*(error for errors in form.errors.values() for error in errors))

@@ -15,7 +15,7 @@ from posts.operations.rolled_back import rolled_back_warning
 from posts.public.views import article_context
 
 VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As readers see it", "record": "Record"}
-# A select with more texts than this helps nobody; older ones are reached from the history.
+# Nobody can use a select with more texts; older ones are in the history.
 MAX_CHOICES = 200
 MAX_NUMBER = 2**31 - 1
 

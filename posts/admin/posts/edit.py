@@ -54,7 +54,7 @@ class PostEdit:
             return self.render_post(request, post, forms=forms, status=422)
         record = form.record(images, checklist)
         try:
-            # Before anything else: what is no record can't be merged with what somebody else saved either.
+            # First of all: an invalid record can't be merged with another save either.
             mine = validate_record({"source_id": post.source_id if post else "new", **record}).to_dict()
             if post is None:
                 post = create_post(record, by=request.user, why=form.cleaned_data["why"])

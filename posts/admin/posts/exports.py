@@ -24,7 +24,7 @@ class ExportActions:
         return self._file(request, queryset, json_lines, "posts.jsonl", "application/jsonl")
 
     def _file(self, request, queryset, lines, name, content_type):
-        # The columns that a list leaves out say nothing about what an export holds.
+        # A list defers columns that an export needs.
         posts = queryset.model.objects.filter(pk__in=queryset.order_by().values("pk"))
         note_audit("posts exported", post=None, by=request.user, detail=name)
         response = StreamingHttpResponse(lines(posts), content_type=content_type)

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 EMPTY_ROWS = 2
-# A list of more rows than this is kept as it is: no browser and no person gets through a form of thousands.
+# A longer list is kept unchanged: neither browsers nor people can handle a form with thousands of rows.
 MAX_ROWS = 200
 
 
@@ -56,7 +56,7 @@ class RowsWidget(forms.Widget):
             "label": f"{label} {number}",
             "value": text,
             "is_hidden": label == "",
-            # A field of one line would lose the line ends.
+            # A one-line field would lose the line ends.
             "line_count": text.count("\n") + 1,
         }
 

@@ -14,7 +14,7 @@ from posts.models import Revision
 from posts.models.post import title_key
 from posts.operations import Refused, flag_post, submit_revision, withdraw_post
 
-# What one request may change. More than this belongs into a command or a job, not into a page that waits.
+# The most that one request may change. More belongs in a command or a job.
 BULK_LIMIT = 200
 NOT_SHOWN = ("intro", "body", "summary", "ai_brief", "payload", "notes", "extra", "ai_outline", "entities", "score",
              "flags", "head_revision__snapshot", "live_revision__snapshot")  # fmt: skip
@@ -97,7 +97,7 @@ class PostList:
         key = title_key(term)
         found = queryset.filter(title_key__startswith=key)
         if connection.vendor == "sqlite":
-            # LIKE walks no index there; the range does, and compares byte by byte.
+            # LIKE can't use the index there; the range can, and compares bytes.
             found = found.filter(title_key__gte=key, title_key__lt=key + "\U0010ffff")
         return found, False
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-# Texts that are merged paragraph by paragraph; every other text is one thing.
+# Texts that are merged by paragraph; every other text is a single value.
 IN_PARAGRAPHS = ("intro", "body", "summary", "ai_brief")
-# Beyond this the parts are not compared one by one: the comparison takes the square of their number.
+# Beyond this the parts are not compared one by one: the cost grows with the square of their number.
 MAX_PARTS = 1000
 CHOICES = ("theirs", "mine", "both")
 

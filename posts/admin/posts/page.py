@@ -161,7 +161,7 @@ def post_context(post, user, panel):
         },
     )
     if decision.is_bound:
-        # The page shows this text and these flags now; what is sent next is about them.
+        # The page now shows this text and these flags; the next submission is about them.
         decision.data = decision.data.copy()
         decision.data["fingerprint"] = head.fingerprint
         decision.data["flags_seen"] = ",".join(str(flag.pk) for flag in flags)

@@ -187,7 +187,7 @@ class ChecklistForm(forms.Form):
         super().__init__(*args, **options)
         lines = str(self.initial.get("text", "")).count("\n") + 1
         if lines > 1:
-            # A field of one line would lose the line ends.
+            # A one-line field would lose the line ends.
             self.fields["text"].widget = _area(lines)
 
     def row(self, before):

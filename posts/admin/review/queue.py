@@ -38,7 +38,7 @@ from posts.review_queue.rows import reasons_of_entry, rows_of
 from posts.review_queue.weights import WEIGHTS
 
 PAGE = 50
-# More posts than that are looked at and decided in the background: a page must not take longer than people wait.
+# The worker handles larger numbers of posts, so that nobody waits for a page.
 AT_ONCE = 100
 BULK_ROWS = 200
 DAYS = (1, 3, 6, 14, 30)

@@ -36,13 +36,13 @@ from posts.review_queue.claims import claimed_by_another
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item
 
 KEPT = "review_kept"
-# A form that arrives after its session ended is kept where a page of ours was sent to somebody who was signed in, which
-# the form itself proves; and while it is no longer than a long comment with its ticks.
+# A form that arrives after its session ended is kept if our page was sent to a signed-in person, which the form
+# itself proves, and if it is no longer than a long comment with its ticks.
 KEPT_BYTES, KEPT_SECONDS = 64 * 1024, 7 * 24 * 60 * 60
 PROOF = "a form of the review screen"
 LONGEST = 24 * 60 * 60
 APPROVED, EDITS, REJECTED = Review.CHOICES
-# What each button of the screen decides: the outcome, and whether an approval goes live at once.
+# What each button of the screen does: the outcome, and whether an approval is released at once.
 DECISIONS = {
     "approve": (APPROVED, True),
     "approve_later": (APPROVED, False),
@@ -104,8 +104,8 @@ def typed_words(request):
     """Return what was typed into the forms of the screen, to fill them again; text unchanged."""
     sent, act = request.POST, request.POST.get("act", "")
     typed = {name: sent.get(name, "") for name in ("fingerprint", "reason", "note", "own_text_reason")}
-    # The panels stand in one form, so that nothing typed is lost; the pressed button says which of them counts, and
-    # under any other button the one that holds something is shown again.
+    # All panels are in one form, so that nothing typed is lost. The pressed button chooses the panel; for any other
+    # button, the filled panel is shown again.
     filled = [name for name in WORDED if sent.get(f"{name}-comment") or sent.get(f"{name}-reason_code")]
     panel = act if act in PANELS else next(iter(filled), "")
     typed |= {name: sent.get(f"{panel}-{name}", "") for name in ("comment", "reason_code")}
@@ -170,7 +170,7 @@ class ReviewScreen(ReviewPage):
         view, typed = view_in(self.parameters), self.typed
         context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
         if not view.query():
-            # The header counts the same, and need not do it again.
+            # The navigation shows the same number and need not count again.
             self.request.waiting_count = context["waiting_count"]
         read = typed.get("fingerprint", "")
         earlier = None
@@ -216,7 +216,7 @@ class ReviewScreen(ReviewPage):
             messages.success(self.request, said)
             query = urlencode({"view": view.query(), "after": place or ""})
             return HttpResponseRedirect(f"{reverse('admin:review_start')}?{query}")
-        # Somebody may be faster, and this person may only read; the screen says so.
+        # Somebody else may be faster, or this person may only read; the screen says so.
         with suppress(Refused, PermissionDenied):
             claim_post(item.post, by=person)
         reasons = len(item.reasons) + bool(item.generator_points) + bool(item.age_points)
@@ -250,14 +250,14 @@ class ReviewScreen(ReviewPage):
         said = f"{review.get_outcome_display()}."
         if review.outcome == Review.Outcome.APPROVED_IN_PART:
             said += f" {missing_decision(eyes_on(post, review.revision))}"
-            # It may have come into the queue by that, and waits for somebody else.
+            # The action may have put the post into the queue, where it waits for somebody else.
             place = place or cursor_of(post.pk)
         return self.onward(place, said)
 
     def skip(self, post: Post) -> HttpResponse:
         """Leave the item as it is, unclaim it, and continue."""
         place = self.place_of(post)
-        # It may be somebody else's, or wait no longer; either way this person does not hold it.
+        # Somebody else may have claimed it, or it is no longer pending; in both cases this person has no claim.
         with suppress(Refused, PermissionDenied):
             unclaim(post, by=self.request.user)
         return self.onward(place, "Skipped. Nothing was decided.")

@@ -242,7 +242,7 @@ def neighbouring_items(post, *, view, place, by, now=None):
     """Return the items before and after a place of the queue, its position, and today's decisions."""
     now = now or timezone.now()
     following = next_item(view, place, by=by, now=now)
-    # Opened from elsewhere, the post has no place, and the queue begins after it.
+    # A post opened from elsewhere has no place, so the queue starts at its top.
     if following is not None and post is not None and following.pk == post.pk:
         following = next_item(view, cursor_of(post.pk), by=by, now=now)
     earlier = previous_item(view, place, by=by, now=now) if place else None

@@ -23,7 +23,7 @@ ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_ENTRIES = 10_000
 MAX_UNPACKED = 1024**3
 MAX_RATIO = 100
-# Below this size a text may pack as well as it likes.
+# Below this size any ratio is allowed.
 RATIO_ALLOWANCE = 64 * 1024
 # The list of files at the end of a zip: 46 bytes and the name for each.
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
@@ -39,8 +39,8 @@ class Entry:
     size: int = 0
     problem: str = ""
     is_link: bool = False
-    is_folder: bool = False  # a folder that is not walked
-    read: Callable[[int], bytes] = lambda limit: b""  # at most so many bytes; raises EntryUnreadable
+    is_folder: bool = False  # a folder that is skipped
+    read: Callable[[int], bytes] = lambda limit: b""  # at most so many bytes; may raise EntryUnreadable
 
 
 class EntryUnreadable(Exception):
@@ -160,7 +160,7 @@ def _file_entry(root, path):
 
     def read(limit):
         try:
-            # Opened for what it was a moment ago: a pipe in its place would wait for ever, a link lead elsewhere.
+            # Opened only as a regular file: a pipe in its place would block, and a link would lead elsewhere.
             with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise EntryUnreadable("is no file any more.")
@@ -176,7 +176,7 @@ def _file_entry(root, path):
 
 def _opened_zip(file, name):
     """Return the ZipFile of a file whose directory is within the limits."""
-    # Looked at before zipfile reads the list: it would hold all of it.
+    # Checked first, because zipfile reads the whole list into memory.
     size = os.fstat(file.fileno()).st_size
     tail_size = min(size, 65557)
     file.seek(size - tail_size)
@@ -214,7 +214,7 @@ def _zip_entries(archive, infos, top, is_text):
             problem = f"unpacks to more than {MAX_RATIO} times its size."
         entry = _entry(info.filename, top, size=info.file_size, problem=problem, is_link=stat.S_ISLNK(kind))
         if not entry.problem and is_text(entry.path):
-            # Files may lie on top of each other in a zip: what they unpack to is counted, not what they take.
+            # Files of a zip may overlap, so their unpacked size is counted.
             taken += info.file_size
             if taken > MAX_UNPACKED:
                 raise SourceUnreadable(_too_large(archive.filename or "The archive"))

@@ -16,20 +16,22 @@ SAME_KEY_TWICE = "a key that stood twice with the same value was taken once"
 class Row:
     """One row of a source, in the order of the source."""
 
-    line: int  # from 1, and growing: the line of a file, the number of an item
-    raw: bytes  # what is kept for repair if the row is not taken; equal bytes are an equal row
-    identity: str | None = None  # the source_id that the row seems to give; nothing is checked yet
-    record: dict | None = None  # the record that the row means; None: `raw` is a record in JSON
-    problem: Problem | None = None  # set when the row can't even be read; `raw` then holds its beginning
-    is_cut: bool = False  # `raw` is only the beginning
-    skip_reason: str = ""  # set when the row is understood and means no post
-    label: str = ""  # where it stands, if its number says too little (a path inside an archive)
-    holds: tuple[Hold, ...] = ()  # how the source says that it was not public: nothing is, before a person releases it
-    former_slugs: tuple[str, ...] = ()  # addresses that lead to it: slugs, or paths of its old site that begin with /
-    kind: str = ""  # what it is and how it stood there, as the report counts it: "post, draft"
-    warnings: tuple[str, ...] = ()  # what was kept otherwise than it came, in the words of the report
-    context: bytes = b""  # what else decides about the record, such as a mapping: equal with equal `raw` is unchanged
-    left_out: dict = field(default_factory=dict)  # what belongs to it and is stored nowhere, counted: {"comments": 3}
+    line: int  # from 1, increasing: the line of a file, the number of an item
+    raw: bytes  # what is kept for repair if the row is refused; equal bytes are an equal row
+    identity: str | None = None  # the source_id that the row seems to have, unchecked
+    record: dict | None = None  # the record of the row; None: `raw` is a record in JSON
+    problem: Problem | None = None  # set if the row can't be read; then `raw` is its beginning
+    is_cut: bool = False  # `raw` is incomplete
+    skip_reason: str = ""  # set if the row is understood and is not a post
+    label: str = ""  # where it is, if its number says too little (a path inside an archive)
+    holds: tuple[Hold, ...] = ()  # how the source says that it is not public; nothing is, before a person releases it
+    former_slugs: tuple[str, ...] = ()  # former addresses: slugs, or paths of its old site that begin with /
+    kind: str = ""  # its type and status there, for the report: "post, draft"
+    warnings: tuple[str, ...] = ()  # what was changed on the way in, in the words of the report
+    context: bytes = (
+        b""  # what else decides about the record, such as a mapping; unchanged means equal `raw` and equal context
+    )
+    left_out: dict = field(default_factory=dict)  # what belongs to it and is not stored, counted: {"comments": 3}
 
     @property
     def held(self):
@@ -56,7 +58,7 @@ class Reader:
     format = ""
     label = ""
     takes_folders = False
-    # {foreign key: target}: what becomes of keys that no mapping file speaks of. Of two for one field the first counts.
+    # {foreign key: target} for keys that the mapping file doesn't name. Of two for one field the first counts.
     default_fields: ClassVar[dict] = {}
 
     def __init__(self, source, mapping=None):
@@ -96,7 +98,7 @@ class Reader:
 class HashedStream:
     """A binary stream that counts and hashes (SHA-256) the bytes read from it."""
 
-    # Python's lock goes to another thread with every call on more than 2 KB: few calls, each on many lines.
+    # Python gives up its lock in every call with more than 2 KB, so hash many lines in few calls.
     HASHED_AT_ONCE = 1 << 20
 
     def __init__(self, stream):

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from posts.importing.readers.html_to_markdown import html_to_markdown
 from posts.importing.readers.html_tree import BLOCKS, VOID
 
-# Boxes around Markdown: their tags say nothing by themselves.
+# Containers around Markdown: their tags have no meaning themselves.
 _BOXES = frozenset(
     "article aside center div figure figcaption font footer header main nav picture section span".split()
 )
@@ -23,7 +23,7 @@ _CONVERTED = _BOXES | frozenset(
     embed h1 h2 h3 h4 h5 h6 hr i iframe img ins kbd li mark menu noscript object ol p param pre q s samp small source
     strike strong sub summary sup table tbody td tfoot th thead tr track tt u ul var video wbr""".split()
 )
-# A passage with none of these is Markdown with a tag or two.
+# A passage without any of these is Markdown with some tags.
 _MAKES_A_PASSAGE = (BLOCKS & _CONVERTED) - {"details", "summary"} | {"img"}
 _TAG = re.compile(r"""<(/?)([A-Za-z][\w:.-]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
 _TAG_LINE = re.compile(r"^ {0,3}</?[A-Za-z]", re.MULTILINE)
@@ -55,7 +55,7 @@ def without_html(text):
 class _Rewriter:
     def __init__(self, text):
         self.lines = text.split("\n")
-        # Thousands of tags without an end must not be followed to the end of the text each.
+        # Without this limit, each of thousands of unclosed tags would be followed to the end of the text.
         self.budget = MAX_READ_AGAIN * len(text)
         tokens = _PARSER.parse(text)
         self.blocks = [token for token in tokens if not token.level and token.map and token.nesting >= 0]
@@ -69,7 +69,7 @@ class _Rewriter:
             if end == number:
                 number += 1
                 continue
-            # Neighbours are one passage: two lists side by side must not become one.
+            # Adjacent passages are one: two lists side by side must not become one.
             while end < len(self.blocks) and (further := self._passage(end)) > end:
                 end = further
             first, last = self.blocks[number].map[0], self.blocks[end - 1].map[1]
@@ -95,7 +95,7 @@ class _Rewriter:
             end += 1
         if not found.open and not found.unopened - _BOXES and found.is_passage:
             return end
-        # What stands between is Markdown: the tags of the box around it go, each with its own block.
+        # The content is Markdown: the tags of the container go, each with its own block.
         return number + 1 if alone else number
 
     def _goes_on(self, block, found):

@@ -15,11 +15,11 @@ from posts.importing.mapping import one_line
 from posts.importing.readers.html_tree import BLOCKS, Element, parse_html
 from posts.records.schema import MAX_IMAGES
 
-# Lists and quotations that nest deeper go on at this level: the renderer shows a deeper text as it was written.
+# Deeper lists and quotations stay at this level: the renderer shows a deeper text as written.
 MAX_NESTING = 30
 MAX_FIGURES = 4
 MAX_COLUMNS = 50
-# Longer lines are not read back to see whether emphasis came out as meant.
+# Longer lines are not checked for correct emphasis.
 MAX_PROVED = 100_000
 MAX_ALT = MAX_CAPTION = 1000
 MAX_URL = 2000
@@ -40,7 +40,7 @@ _SHORTCODE = re.compile(r"\[/?[A-Za-z][^\[\]<>`\\*]*\](?![(\[:])")
 _SPECIAL = re.compile(r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}(?=[.)](?:\s|$)))(?=[\s.)>]|$)|>|[-=|:](?=[-=|: \t]*$)")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush)[-:]\s*([\w+#.-]{1,40})", re.IGNORECASE)
-# Where an address stands if a script is to load the picture later; `src` has then a grey or blurred one.
+# The address of an image that a script loads later; `src` then has a grey or blurred one.
 _IMAGE_ADDRESSES = ("data-lazy-src", "data-src", "data-original", "data-original-src", "data-lazy", "src",
                     "data-orig-file", "data-image")  # fmt: skip
 _SETS_OF_ADDRESSES = ("data-lazy-srcset", "data-srcset", "srcset")
@@ -97,13 +97,13 @@ class _Converter:
         self.keeps_lines = keeps_lines
         self.image_of = image_of or (lambda element: {})
         self.images = []
-        self.waiting = []  # numbers of images that stand inside something and are placed after it
+        self.waiting = []  # numbers of images inside an element, to be placed after it
         self.nesting = 0
         self.figures = 0
         self.explained = set()  # abbreviations with their meanings
         self.marks = []  # those that are open
-        self.is_fallback = False  # inside what stands there for browsers without scripts
-        self.places = set()  # ids of headings, to which links within the text lead
+        self.is_fallback = False  # inside the fallback for browsers without scripts
+        self.places = set()  # ids of headings that links within the text lead to
 
     def convert(self, root):
         self._settle_fallbacks(root)
@@ -150,7 +150,7 @@ class _Converter:
         addresses = (self._address(values.get(name, "")) for name in _IMAGE_ADDRESSES)
         sets = (self._address(_largest(values.get(name, ""))) for name in _SETS_OF_ADDRESSES)
         urls = [url for url in (*addresses, *sets) if self._is_of_a_picture(url)]
-        # A picture of one grey point is there only while the other loads.
+        # An image of one grey point is only shown while the other loads.
         return next((url for url in urls if not url.partition("?")[0].endswith(_BLANK)), next(iter(urls), ""))
 
     # Blocks
@@ -246,7 +246,7 @@ class _Converter:
         if not words.strip():
             return []
         if words.endswith("#"):
-            # Signs at the end of a heading are none of its words in Markdown.
+            # In Markdown, trailing # of a heading are not part of its words.
             start = len(words.rstrip("#"))
             words = f"{words[:start]}\\{words[start:]}"
         name = _id_of(element)
@@ -268,7 +268,7 @@ class _Converter:
                 items.append(child.children)
                 loose = []
             elif isinstance(child, Element) or child.strip():
-                # A list right inside a list, or words outside of any item: they go to the item before.
+                # A list directly inside a list, or words outside of any item, belong to the item before.
                 if not loose:
                     loose = [*items.pop()] if items else []
                     items.append(loose)
@@ -304,9 +304,9 @@ class _Converter:
         blocks = [block for caption in captions for block in self._blocks(caption.children, href)]
         cells = [cell for row in rows for cell in row]
         if any(_is_more_than_a_line(cell) for cell in cells) or max(map(len, rows), default=0) <= 1:
-            # Laid out by a table, or more than a Markdown table takes: what stands in the cells, one after the other.
+            # A layout table, or more than a Markdown table can hold: the contents of the cells, one after the other.
             return blocks + [block for cell in cells for block in self._blocks(cell.children, href)]
-        # A first row of one wide cell is no head of columns: it says what the table is about.
+        # A first row with one wide cell is not a header: it says what the table is about.
         while len(rows) > 1 and len(rows[0]) == 1 and _columns_of(rows[0][0]) > 1:
             blocks += self._blocks(rows.pop(0)[0].children, href)
         lines = self._table_lines([_as_wide_as_shown(row) for row in rows], href)
@@ -332,7 +332,7 @@ class _Converter:
         content = [child for child in element.children if not _is_caption(child)]
         self.figures += 1
         try:
-            # Each figure around others looks through all that is in it.
+            # Each figure around others searches all that is in it.
             if len(captions) == 1 and self.figures <= MAX_FIGURES:
                 pictures = [node for child in content if isinstance(child, Element) for node in _images_of(child)]
                 if len(pictures) == 1 and not _has_words(content):
@@ -407,13 +407,13 @@ class _Converter:
         if tag in _HIDDEN:
             return []
         if tag == "noscript":
-            # The picture that a script loads stands there a second time.
+            # The image that a script loads is here a second time.
             before, self.is_fallback = self.is_fallback, True
             pieces = self._inline(element.children)
             self.is_fallback = before
             return pieces
         mark = _EMPHASIS.get(tag)
-        # What is bold already gets no bolder.
+        # Text that is already bold gets no second mark.
         if mark and mark not in self.marks:
             self.marks.append(mark)
             pieces = self._inline(element.children)
@@ -455,7 +455,7 @@ class _Converter:
 
     def _note_link(self, number, address):
         image = self.images[number - 1]
-        # A thumbnail that opens the picture itself links to nothing else.
+        # A thumbnail that opens the image itself links to nothing else.
         if len(address) <= MAX_URL and not urlsplit(address).path.lower().endswith(_PICTURES):
             image.setdefault("link", address)
 
@@ -631,7 +631,7 @@ def _joined(blocks, is_tight=False):
     text, before = "", ""
     for kind, words in blocks:
         if text:
-            # A numbered list that begins with another number needs the blank line.
+            # A numbered list that doesn't begin with 1 needs the blank line.
             follows = is_tight and before == "p" and words.startswith(("- ", "1. ")) and kind in ("ul", "ol")
             text += "\n" if follows else "\n\n"
         text += words
@@ -703,7 +703,7 @@ def _split_paragraphs(pieces):
             breaks = 0
             continue
         if kind == "break":
-            # The end of a line right behind a <br> is the same break.
+            # A line end right after a <br> is the same break.
             breaks += 0 if breaks and piece[1] == "line" else 1
             if breaks == 2 and not is_marked and not is_linked:
                 paragraphs.append([])
@@ -776,7 +776,7 @@ def _append(merged: list, piece: tuple) -> None:
         if merged and merged[-1][0] != "break":
             merged.append(piece)
     elif kind == "open" and last == ("close", piece[1]):
-        # Two of a kind side by side are one.
+        # Two adjacent ones of one kind are joined.
         merged.pop()
     elif kind == "code" and last[0] == "code":
         merged += _code_span(merged.pop()[2] + piece[2])
@@ -815,7 +815,7 @@ def _line_of(pieces):
             words = _escaped(piece[1], at_start)
             if words.endswith("!") and following == ("link", "["):
                 words = f"{words[:-1]}\\!"
-            # Beside a mark of the same sign it would become part of the mark.
+            # Next to a mark of the same character it would become part of the mark.
             if words.startswith("~") and before[-1] == "~~":
                 words = f"\\{words}"
             if words.endswith("~") and not words.endswith("\\~") and following[-1] == "~~":
@@ -838,7 +838,7 @@ def _escaped(words, at_start):
         place = match.end()
     text = "".join([*parts, _without_meaning(words[place:])])
     if at_start and (match := _LINE_START.match(text)):
-        # A digit can't be escaped; the sign behind it can.
+        # A digit can't be escaped; the character after it can.
         place = match.end() if match[0].isdigit() else 0
         text = f"{text[:place]}\\{text[place:]}"
     return text

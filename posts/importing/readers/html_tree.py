@@ -9,9 +9,9 @@ import html
 import re
 from dataclasses import dataclass, field
 
-# What nests deeper is kept as if it stood on the deepest level.
+# Deeper elements are kept at the deepest level.
 MAX_DEPTH = 100
-# How often the text may be read over in search of the ends of tags that have none.
+# How often the text may be searched for the ends of tags that have none.
 MAX_WASTED = 8
 
 VOID = frozenset("area base br col embed frame hr img input keygen link meta param source track wbr".split())
@@ -21,14 +21,14 @@ BLOCKS = frozenset(
     menu nav object ol optgroup option p pre search section select summary table tbody td textarea tfoot th thead tr ul
     video""".split()
 )
-# Their text is no HTML; of all but `textarea` and `title` a browser shows none of it.
+# Their text is not HTML; browsers show it only for `textarea` and `title`.
 _RAW = frozenset("script style iframe noembed noframes xmp textarea title template".split())
 _SHOWN_RAW = frozenset("textarea xmp".split())
 
 _TAG_START = re.compile(r"</?[a-zA-Z][^\s/><]*")
 _ATTRIBUTE = re.compile(r"""[\s/]*+([^\s/>=<"'][^\s/>=<]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'<]*+))?""")
 _TAG_END = re.compile(r"[\s/]*+>")
-# A new one of the key ends an open one of these, looked for no further up than one of the third.
+# A new tag of the key closes an open one of these, searched no further up than one of the third.
 _ENDS = {
     **dict.fromkeys(BLOCKS - {"button", "option", "optgroup", "select"}, ({"p"}, {"td", "th", "li", "dd", "button"})),
     "li": ({"li"}, {"ul", "ol", "menu", "dir"}),
@@ -51,7 +51,7 @@ class Element:
     tag: str
     attributes: dict = field(default_factory=dict)
     children: list = field(default_factory=list)
-    has_block: bool = False  # whether an element of BLOCKS stands anywhere in it
+    has_block: bool = False  # whether it contains an element of BLOCKS
 
     def classes(self):
         return self.attributes.get("class", "").split()
@@ -123,14 +123,14 @@ def _tokens(text):
         if text.startswith(("<!", "<?"), place):
             end = _end_of_unshown(text, place)
             if end < 0:
-                # Without an end it hides the rest from a browser; the words are kept.
+                # Unclosed, it would hide the rest in a browser; the words are kept.
                 yield "text", html.unescape(text[place:].replace("<!--", "")), None
                 return
             place = end
             continue
         tag, attributes, end = _tag(text, place)
         if not tag:
-            # Quotes can be set so that every "<" is read far ahead in vain.
+            # Quotes can be arranged so that every "<" is read far ahead in vain.
             wasted += end - place
             if wasted > MAX_WASTED * size:
                 yield "text", html.unescape(text[place:]), None

@@ -15,10 +15,10 @@ from posts.records.schema import MAX_RECORD_BYTES, Problem
 
 KEPT_OF_LONG_LINE = 4096
 READ_BYTES = 64 * 1024
-# White space of JSON, and what stands before each text of a JSON text sequence (RFC 7464).
+# JSON white space, and the separator before each text of a JSON text sequence (RFC 7464).
 SPACE = b" \t\r\n\x1e"
 CUT_OFF = "is where the file ends: its list of records has no “]”. The file seems to be cut off. Fetch it again."
-# Exports begin like this; only a line that doesn't is taken apart to find its identity.
+# Exports begin like this; only other lines are parsed for their identity.
 _FIRST_KEY = re.compile(rb'\{\s*"source_id"\s*:\s*"([^"\\\x00-\x1f]+)"')
 _OUTSIDE_TEXT, _INSIDE_TEXT = re.compile(rb'["{}\[\],]'), re.compile(rb'["\\]')
 
@@ -36,7 +36,7 @@ class JsonLinesReader(Reader):
     def __init__(self, source, mapping=None):
         super().__init__(source, mapping)
         if mapping:
-            # Nobody is to believe that two sources were kept apart.
+            # Otherwise people would think that two sources are kept apart.
             raise SourceUnreadable(
                 f"{source.name} is JSON Lines, whose posts name themselves: begin each source_id with the name of its "
                 "source, and import it without a site and without a mapping file."
@@ -59,7 +59,7 @@ class JsonLinesReader(Reader):
                 if size > MAX_RECORD_BYTES:
                     yield _too_long(number, line, size)
                     continue
-            # A comma behind a record is a sign between records, as in a list.
+            # A comma after a record separates records, as in a list.
             if line := line.strip(SPACE).removesuffix(b",").rstrip(SPACE):
                 yield Row(number, line, identity_of(line))
 
@@ -182,7 +182,7 @@ class _Values:
 
     def _end(self, data):
         self._hold(data)
-        # Between two commas may be nothing.
+        # There may be nothing between two commas.
         if self.size:
             yield bytes(self.held).rstrip(SPACE), self.size, self.begun
         self.held, self.size = bytearray(), 0
@@ -200,5 +200,5 @@ def identity_of(line):
     except ValueError:
         return None
     source_id = data.get("source_id") if isinstance(data, dict) else None
-    # A database would refuse these before any check could.
+    # A database would refuse these before any check.
     return source_id if isinstance(source_id, str) and "\x00" not in source_id else None

@@ -29,11 +29,11 @@ from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
 from posts.rendering.markdown_rules import shows_tags
 
-# Raised when the same file would become another record: then equal bytes are no longer unchanged.
+# Raise it when the same file becomes another record: then equal bytes are no longer unchanged.
 READER_VERSION = 2
 ENDINGS = (".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn", ".mdx")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-# Where generators keep what they make or make pages with.
+# Folders for generated files, or for making pages.
 NO_POSTS_IN = {"node_modules", "_site", "_includes", "_layouts", "_data", "_sass", "__MACOSX"}
 KEPT_OF_REFUSED = 4096
 MAX_TEXT_WITH_LINKS = MAX_RECORD_BYTES * 3 // 4
@@ -56,10 +56,10 @@ TEMPLATE_TITLE = (
     "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
 )
 
-# A name that is an address: words in small letters between hyphens. Other names are titles as they are spelled.
+# A file name that is an address: lower-case words with hyphens. Other names are titles as spelled.
 _ADDRESS_NAME = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:[-_]+[^\W_]+)*[-_]*")
 _ONLY_TEMPLATE = re.compile(r"\s*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\}|<%[^<>]*%>)\s*")
-# What may stand before the first heading: comments, template tags, and what MDX brings in.
+# What may come before the first heading: comments, template tags, and MDX imports.
 _BEFORE_HEADING = re.compile(
     r"(?:\s*(?:<!--(?:[^-]|-(?!->))*-->|\{/\*(?:[^*]|\*(?!/))*\*/\}|\{%[^{}]*%\}|(?:import|export)\s[^\n]*(?=\n|$)))+\s*"
 )
@@ -69,7 +69,7 @@ _EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{")
 _TAG_START = re.compile(r"</?[A-Za-z]")
 _PLACEHOLDER = re.compile(r":([a-z_]+)")
-# Jekyll's names for ways to build addresses.
+# Jekyll's names for address patterns.
 _PERMALINKS = {
     "date": "/:categories/:year/:month/:day/:title.html",
     "pretty": "/:categories/:year/:month/:day/:title/",
@@ -78,7 +78,7 @@ _PERMALINKS = {
 _DESTINATION = re.compile(r"(\[(?:[^\[\]\\\n]|\\.)*\]\(\s*<?|^ {0,3}\[[^\]\n]+\]:[ \t]*<?)([^\s()<>]+)", re.MULTILINE)
 
 DEFAULT_FIELDS = {
-    # Those among them that are fields as well follow.
+    # Keys that are also fields override these below.
     **dict.fromkeys(publication.plain_keys(), "held"),
     "title": "title",
     **dict.fromkeys(["date", "publishDate", "pubDate", "published_date", "published_at", "published_on",
@@ -142,7 +142,7 @@ class MarkdownReader(Reader):
         with open_entries(self.source, is_text=is_markdown, passes_by=_is_other_folder) as entries:
             self.site = self.mapping.site_name or entries.name
             self._is_named_by_file = not self.mapping.site and entries.is_named_by_file
-            # A folder has no size to compare with; of an archive, how much of it was read is known.
+            # A folder has no size to compare with; for an archive, the number of bytes read is known.
             self._position = entries.position
             try:
                 for number, entry in enumerate(entries, 1):
@@ -166,7 +166,7 @@ class MarkdownReader(Reader):
             self._note(label, b"")
             return Row(number, label.encode(), skip_reason=reason, label=label, kind="other file")
         row = Row(number, b"", label=label, kind="post, unread", identity=self._identity(entry.path))
-        # Until its head says otherwise: a row that is mended later must not become more public than it was.
+        # Until its front matter says otherwise: a row that is fixed later must not become more public.
         row.holds = (Hold(HoldReason.UNREAD),)
         problem = entry.problem
         if not problem and entry.path.lower().endswith(ARCHIVES):
@@ -266,7 +266,7 @@ class MarkdownReader(Reader):
         for hold in (publication.hold_of_path(stem.folders, os.path.basename(path)), head.unread_hold()):
             fields.hold(hold)
         row.holds = tuple(fields.holds)
-        # The calendar decides as well: what was to come may be public by now, or expired.
+        # The date matters as well: a future date may be past by now, or the post expired.
         row.context += dump_json([hold.reason for hold in row.holds]).encode()
         row.kind = f"{_type_of(head.words)}, {row.holds[0].reason if row.holds else 'published'}"
         row.former_slugs = body.former_paths
@@ -348,7 +348,7 @@ class _Body:
 
     def _parse(self):
         """Parse the blocks of the text; none for a text that can't be rendered."""
-        # The old ones go first: those of a large text take a hundred megabytes.
+        # Drop the old tokens first: those of a large text take a hundred megabytes.
         self._tokens = []
         with contextlib.suppress(TextTooCostly):
             self._tokens = markdown_tokens(self.text)
@@ -478,7 +478,7 @@ class _Body:
                 lines[token.map[0] : token.map[1]] = [found]
             else:
                 self.fields.warnings.append(RELATIVE_PICTURES)
-        # Numbered in the order of the text, once it is known which of them are taken.
+        # Numbered in text order, once it is known which images are taken.
         for number, line in enumerate(lines):
             if isinstance(line, list):
                 lines[number] = "\n".join(self._placed(image) for image in line)

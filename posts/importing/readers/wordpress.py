@@ -20,12 +20,12 @@ from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
 
-# Of one item, in characters; markup makes an article longer than its record, but not so much.
+# In characters, for one item. Markup makes an article longer than its record, but not by this much.
 MAX_ITEM = 2 * 1024 * 1024
 KEPT_OF_LONG_ITEM = 4096
 TITLE_LENGTH, TITLE_WORDS = 300, 12
-# Keys of an item and of its post meta, and what becomes of them: the first that says something counts. A mapping file
-# can say otherwise; a key that neither names is kept under payload.
+# Keys of an item and of its post meta, and their fields; the first with a value counts. A mapping file can override
+# them; a key in neither is kept under payload.
 DEFAULT_FIELDS = {
     **dict.fromkeys(["postname"], "slug"),
     **dict.fromkeys(["link"], "address"),
@@ -38,9 +38,9 @@ DEFAULT_FIELDS = {
          "seopresstitlesdesc"], "summary",
     ),
     **dict.fromkeys(["postviewscount", "views"], "view_count"),
-    # Jetpack's word for whether a post is for everybody.
+    # Jetpack's key for whether a post is for everybody.
     "jetpacknewsletteraccess": "held",
-    # What WordPress notes for itself: who edits now, what an embed looked like, which template drew the page.
+    # WordPress's internal notes: who is editing, cached embeds, page templates.
     **dict.fromkeys(
         ["postmodified", "editlock", "editlast", "pingme", "encloseme", "thumbnailid", "wpattachedfile",
          "wpattachmentmetadata", "wppagetemplate", "publicizepending", "wptrashmetatime", "wptrashmetastatus",
@@ -61,7 +61,7 @@ _PARTS = {
     "revision": "a former revision",
     "nav_menu_item": "an entry of a menu",
 }
-# Any program can invent types; this many are told apart.
+# Any program can invent types; only this many are counted separately.
 MAX_TYPES = 30
 
 _CAPTION = re.compile(r"\[(wp_caption|caption)\b([^\]]*)\]")
@@ -179,7 +179,7 @@ class _Article:
         self.images = []
         if item["replaced"]:
             self.fields.warnings.append(FORBIDDEN_BYTES)
-        self.used = set()  # attachments that are among the images, by their number
+        self.used = set()  # attachments that are already images, by number
 
     def row(self, start, holds):
         fields = self.fields
@@ -214,7 +214,7 @@ class _Article:
         context = to_json([hold.reason for hold in holds]) if holds else b""
         return Row(raw=raw, identity=record.get("source_id"), context=context, **start)
 
-    # What WordPress says under its own names
+    # WordPress's values under its own names
 
     def _values(self):
         """Return {key: value} of what a mapping file can name: parts of the item, its terms, its post meta."""
@@ -228,7 +228,7 @@ class _Article:
             values["is_sticky"] = True
         values |= self._terms()
         names = [self.site.authors.get(name, name) for name in item.get("creators", [])]
-        # A login that is a mail address names nobody to readers.
+        # A login that is a mail address must not be shown to readers.
         if "author" not in values and (names := [name for name in names if name and "@" not in name]):
             values["creator"] = names
         if excerpt := html_to_text(item.get("excerpt", "")):
@@ -327,7 +327,7 @@ class _Article:
                     paths.append(path)
             elif slug := _slug(address):
                 paths.append(slug)
-                # WordPress notes the slug alone; the rest of the address was that of today's.
+                # WordPress stores only the former slug; the rest of the address was the same.
                 if page and page.endswith(f"/{unquote(self.item.get('post_name', ''))}"):
                     paths.append(former_path(f"{page.rpartition('/')[0]}/{unquote(address)}"))
         return tuple(dict.fromkeys(filter(None, paths)))
@@ -384,7 +384,7 @@ class _Article:
             self._add_attachment({"id": f"mapped {number}", **said})
         for attachment in self._children:
             self._add_attachment(attachment)
-        # Pictures alone are an article as well; they need something that they follow.
+        # Images alone are an article too; they need a text to follow.
         return markdown.strip() or "\n\n".join(f"![](image:{number})" for number in range(1, len(self.images) + 1))
 
     def _gallery(self):
@@ -402,7 +402,7 @@ class _Article:
     def _add_attachment(self, attachment):
         """Return the number of the image that an attachment becomes; 0 if it is one already or none."""
         url = self._absolute(attachment["url"])
-        # What has no ending may be a picture nevertheless, such as those of picture services.
+        # An address without an extension may still be an image, such as those of image services.
         name = _parts(url).path.lower().rpartition("/")[2]
         if attachment["id"] in self.used or not url or ("." in name and not name.endswith(_PICTURE)):
             return 0

@@ -20,9 +20,9 @@ from posts.importing.readers.xml_repairs import XmlRepairs
 from posts.importing.sources import SourceUnreadable
 
 READ_BYTES = 256 * 1024
-# Exports have four levels; what nests deeper was made to hurt.
+# Exports have four levels; deeper ones are attacks.
 MAX_DEPTH = 30
-# A tag, a comment or an instruction is held whole by the parser. Text is not.
+# The parser holds a tag, a comment or an instruction as a whole, but not text.
 MAX_TOKEN = 4 * 1024 * 1024
 MAX_SHORT = 4096
 MAX_AUTHORS = 100_000
@@ -49,7 +49,7 @@ _OF_ITEM = {
 }  # fmt: skip
 
 
-# Any number of characters, or of times.
+# May have any number of characters and occur any number of times.
 _LONG = ("content:encoded", "excerpt:encoded", "dc:creator")
 
 
@@ -86,7 +86,7 @@ class WxrReader(Reader):
                 )
             count, last = spool.count, 0
             for number, item in enumerate(spool.items(), 1):
-                # The line of the file, where every item begins on one of its own.
+                # The line in the file, if every item begins on a new line.
                 last = max(last + 1, item["line"])
                 self._share = number / count
                 yield row_of(item, last, site)
@@ -144,7 +144,7 @@ class _Export:
             where = f"line {self._line(error.lineno):,}, column {error.offset:,}"
             message = f"{self.name} is not well-formed XML: {said}, {where}."
         except (LookupError, ValueError) as error:
-            # An encoding that it names and Python does not know, or of which one character is several bytes.
+            # The file names an encoding that Python doesn't know or that has multi-byte characters.
             message = f"{self.name} can't be read: {error}."
         except _Refused as refusal:
             line, column = self._line(), self.parser.CurrentColumnNumber
@@ -209,7 +209,7 @@ class _Export:
             return
         self.size += len(text)
         self.length += len(text)
-        # What an item is called is wanted also when the item is too large to be taken.
+        # Short values are also needed of an item that is too large to import.
         if self.size <= MAX_ITEM or (self.is_short and self.length <= MAX_SHORT):
             self.text.append(text)
         elif self.item is None:
@@ -233,7 +233,7 @@ class _Export:
             if self.size > MAX_ITEM:
                 self.item = {key: value for key, value in self.item.items() if key not in ("content", "excerpt")}
                 self.item |= {"is_cut": True, "meta": [], "terms": []}
-            # Of what stood before the first item, and between two, the next one tells.
+            # Repairs before the first item, and between two, are counted for the next one.
             self.item["removed"], self.item["replaced"] = self.repairs.taken(self.parser.CurrentByteIndex)
             self.spool.add(self.item)
             self.item = self.meta = None
@@ -249,7 +249,7 @@ class _Export:
     def _add_author(self):
         author = self.author
         names = (author.get("display_name"), f"{author.get('first_name', '')} {author.get('last_name', '')}".strip())
-        # A name that is a mail address is none.
+        # A mail address is not a name.
         name = next((name for name in names if name and "@" not in name), "")
         if name and author.get("login") and len(self.authors) < MAX_AUTHORS:
             self.authors[author["login"]] = name
@@ -259,7 +259,7 @@ class _Export:
         if name == "wp:postmeta" and depth == 4:
             if self.meta and self.meta.get("key"):
                 item["meta"].append([self.meta["key"], self.meta.get("value", "")])
-                # Many small ones cost more than their characters.
+                # Many small parts cost more than their characters.
                 self.size += 100
             self.meta = None
         elif text is None:
@@ -283,7 +283,7 @@ class _Export:
             address, _, local = name.rpartition(" ")
             prefix = next((prefix for pattern, prefix in _NAMESPACES if pattern.fullmatch(address)), "?:")
             short = f"{prefix if address else ''}{local}"
-            # A file can have any number of names.
+            # A file may have any number of names.
             if len(self.names) < 1000:
                 self.names[name] = short
         return short
@@ -293,7 +293,7 @@ class _Spool(contextlib.AbstractContextManager):
     """The items of an export in a temporary file, with an index of images and reusable blocks."""
 
     def __init__(self):
-        # Without a name SQLite takes a file that is gone with the process, however that ends.
+        # Without a name SQLite uses a file that disappears with the process.
         self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode=OFF",

@@ -9,11 +9,11 @@ import re
 from collections import deque
 from html.entities import html5
 
-# Held back until more comes: the longest sign, name or number that is looked for.
+# Held back until more arrives: the longest character, name or number to recognise.
 MARGIN = 64
-# Between two items no more are counted.
+# At most so many are counted between two items.
 MAX_COUNTED = 100_000
-# Before the declaration no more is passed over.
+# At most so much is skipped before the declaration.
 MAX_BEFORE = 16 * 1024
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 # Control characters, and in UTF-8 the halves of surrogate pairs, U+FFFE and U+FFFF.
@@ -52,7 +52,7 @@ class XmlRepairs:
             if at == place_after:
                 place = at
                 break
-            # The sign itself begins or ends what stands between it and its partner.
+            # The match itself is at the start or end of the markup.
             sign = data[at:place_after]
             parts.append(self._noted(sign))
             self._inside = b"" if self._inside else sign
@@ -97,7 +97,7 @@ class XmlRepairs:
         if is_last:
             return len(data), len(data)
         at = max(place, len(data) - MARGIN)
-        # No name, number, sign or character is torn.
+        # Don't split a name, number or character.
         if not self._inside:
             starts = data.rfind(b"&", max(place, at - MARGIN), at), data.find(b"]]>", max(place, at - 2), at + 2)
             at = min((start for start in starts if start >= 0), default=at)
@@ -146,7 +146,7 @@ class XmlRepairs:
                 or 0xE000 <= number < 0xFFFE
                 or 0xFFFF < number < 0x110000
             ):
-                # A capital X is none of XML's.
+                # XML doesn't allow a capital X.
                 return match[0].replace(b"X", b"x", 1)
             self.removed.append(at)
             return b""

@@ -109,7 +109,7 @@ class BatchWriter:
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
             for slug in former_slugs
         )
-        # The queue takes the names apart; what was written was their JSON.
+        # The queue reads the names; what was written was their JSON.
         for post, (incoming, *_) in zip(posts, created, strict=True):
             post["stack"] = incoming.record.get("stack", [])
         flagged = [post["needs_human_review"] for post in posts]
@@ -158,7 +158,7 @@ class BatchWriter:
         for (post, text, batch_id), revision_id in zip(restored, revision_ids, strict=True):
             rows = RecordRows.of(text.snapshot)
             children.append((post.pk, rows))
-            # What readers see and a person approved needs no second look; everything else waits for one.
+            # A live, approved text needs no second review; everything else is pending.
             is_live = post.is_live and post.live_approval_id and post.live_revision.fingerprint == text.fingerprint
             posts.append(
                 rows.post
@@ -204,7 +204,7 @@ class BatchWriter:
     def _replace_children(self, pairs):
         """Replace images and checklist items. pairs: (post id, RecordRows)."""
         ids = [post_id for post_id, _ in pairs]
-        # In bulk and without reading them first: nothing hangs on a child.
+        # Deleted in bulk without reading: no row refers to a child.
         for model in (ImageSource, ChecklistItem):
             model.objects.filter(post__in=ids)._raw_delete(self.connection.alias)
         self._insert_children(pairs)

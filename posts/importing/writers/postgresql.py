@@ -20,7 +20,7 @@ class PostgreSQLWriter(BatchWriter):
         columns = ", ".join(f'"{column}"' for column in table.columns)
         sets = ", ".join(f'"{column}" = staged."{column}"' for column in table.columns if column != key)
         with self.connection.cursor() as cursor:
-            # A staging table of this transaction alone: nothing is left behind whatever happens.
+            # A staging table of this transaction alone, so that nothing stays behind.
             cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
             cursor.execute(
                 f'CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT {columns} FROM "{table.name}" WITH NO DATA'  # noqa: S608
@@ -32,7 +32,7 @@ class PostgreSQLWriter(BatchWriter):
 
     def _copy(self, cursor, name, columns, rows):
         listed = ", ".join(f'"{column}"' for column in columns)
-        # Django turns the errors of execute() into its own; of copy() it knows nothing.
+        # Django converts errors of execute(), but not of copy().
         with self.connection.wrap_database_errors, cursor.copy(f'COPY "{name}" ({listed}) FROM STDIN') as copy:
             for row in rows:
                 copy.write_row(row)

@@ -40,7 +40,7 @@ def _preparation(field, connection):
     if isinstance(field, OrderedJSONField):
         return _json_text
     if isinstance(field, DateField):  # and DateTimeField
-        # A set of rows has few moments, most of them this one.
+        # A set of rows has few timestamps, mostly the current one.
         return lru_cache(maxsize=32)(lambda value: field.get_db_prep_save(value, connection))
     return None
 
@@ -83,7 +83,7 @@ class RecordRows:
         return cls(post, images, items, _json_text({key: value for key, value in record.items() if key != "slug"}))
 
 
-# Models of rows that hang on a post, and where RecordRows has them.
+# Models of a post's children, and their place in RecordRows.
 CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
 
 

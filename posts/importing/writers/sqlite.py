@@ -2,7 +2,7 @@ from itertools import chain
 
 from posts.importing.writers.base import BatchWriter
 
-# Under the 999 that the oldest builds of SQLite take.
+# Below 999, the limit of the oldest builds of SQLite.
 VALUES_OF_A_STATEMENT = 900
 
 
@@ -20,8 +20,8 @@ class SQLiteWriter(BatchWriter):
         columns = ", ".join(f'"{column}"' for column in table.columns)
         marks = "({})".format(", ".join(["%s"] * len(table.columns)))
         begin = f'INSERT INTO "{table.name}" ({columns}) VALUES '  # noqa: S608 (our own column names)
-        # The driver gives Python's lock away once a statement, and while a check goes on beside us it is not back
-        # soon: many rows a statement, and the engine works while the other thread does.
+        # The driver gives up Python's lock once a statement and gets it back late while a validation runs in the
+        # other thread: use many rows a statement, so that the engine works meanwhile.
         rows = list(rows)
         size = VALUES_OF_A_STATEMENT // len(table.columns)
         whole = len(rows) - len(rows) % size

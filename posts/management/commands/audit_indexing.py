@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *, base_url, **options):
         if base_url and urlsplit(base_url).scheme not in ("http", "https"):
             raise CommandError("--base-url takes an http or https address.")
-        # A line in the request log for each question would bury what was found.
+        # A log line for each request would bury the findings.
         logging.disable(logging.INFO)
         try:
             report = audit_indexing(fetch_from(base_url.rstrip("/")) if base_url else fetch_here())

@@ -26,7 +26,7 @@ PASSWORD = "alphanode-demo"  # noqa: S105 (printed, and made with DEBUG on only)
 PEOPLE = {"editor": "Editors", "reviewer": "Reviewers", "staff": "Staff"}
 
 POSTS = 200
-# Few enough that lists and similar posts have something to show for each.
+# Few enough that each has lists and related posts to show.
 STACKS = frozenset(
     {
         "Django services",
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         if not Review.objects.exists():
             records = list(demo_records())
             ids = {record["source_id"] for record in records}
-            # Fewer posts than all are those of a start that was interrupted. Posts of anybody else are left alone.
+            # Fewer posts than all mean an interrupted start. A site with other posts is left alone.
             if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: POSTS + 1]):
                 import_posts(as_stream(map(as_line, records)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
                 with transaction.atomic():
@@ -112,7 +112,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def make_people(self):
         missing = {*PEOPLE, "admin"}.difference(User.objects.values_list("username", flat=True))
-        # Hashing is slow on purpose; one known password needs it once.
+        # Hashing is slow on purpose, so the one known password is hashed once.
         password = make_password(PASSWORD) if missing else ""
         for name in sorted(missing):
             person = User.objects.create(
@@ -167,7 +167,7 @@ class Desk:
         for post in islice(todo, 8):
             self.edit(post)
             submit_revision(post, by=self.editor)
-        # An approval that was a slip: taken back a moment later, the post waits again.
+        # An approval by mistake, undone at once: the post is pending again.
         slip = next(post for post in todo if self.approve(post))
         undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
 

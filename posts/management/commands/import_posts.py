@@ -20,7 +20,7 @@ from posts.models.origin import spoken
 from posts.records.schema import problem_sentence
 from posts.rendering.control_characters import one_line
 
-# What a script can tell apart. The names are those of BSD's sysexits.h.
+# Exit codes for scripts. The names are those of BSD's sysexits.h.
 REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
 
 HELP = """\

@@ -11,10 +11,10 @@ from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_stream, record_lines
 from posts.synthesis.plants import PlanRefused, parse_plan
 
-# What somebody who reads the queue from its top should meet early.
+# What a reviewer who starts at the top of the queue should meet early.
 DEFECTS = ("code", "claims", "twin", "foreign-images")
 FIRST_SHARE = 0.2
-# Far away from the seeds that anybody begins with, so that the posts of a site aren't taken for ours.
+# Far away from usual seeds, so that no post of the site is mistaken for one of these.
 SEED = 7_000_000
 
 

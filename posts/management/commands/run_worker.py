@@ -3,13 +3,13 @@ from django.core.management.base import CommandError
 from posts.jobs.worker import Unready, Worker, WorkerRunsAlready
 from posts.management.base import BaseCommand
 
-# EX_TEMPFAIL of sysexits.h: nothing is broken, the place is taken.
+# EX_TEMPFAIL of sysexits.h: the place is taken for now.
 TAKEN = 75
 
 
 class Command(BaseCommand):
     help = "Run background jobs until SIGTERM or Ctrl-C. One worker on SQLite, any number of them on PostgreSQL."
-    # Migrations that are not applied are said by the worker itself; everything else the site checks at its start.
+    # The worker itself reports missing migrations; the site checks everything else at its start.
     requires_system_checks = []
 
     def add_arguments(self, parser):

@@ -103,7 +103,7 @@ def _schemas():
     record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = record.pop("$defs")
     properties = record["properties"]
-    # Records may carry keys of their own; the API names those of the schema alone.
+    # Records may have other keys; the API names only those of the schema.
     for schema in parts.values():
         schema["additionalProperties"] = False
     summary = {key: properties[key] for key in SUMMARY_FIELDS}

@@ -55,7 +55,7 @@ def _since(value):
         moment = (
             parse_datetime(value) if "T" in value.upper() else datetime.combine(date.fromisoformat(value), time(), UTC)
         )
-        # An offset can lead out of the years that there are.
+        # An offset can lead outside of the valid years.
         return moment.astimezone(UTC) if moment is not None and moment.tzinfo else _refuse(words)
     except (ValueError, OverflowError):
         return _refuse(words)
@@ -115,7 +115,7 @@ def _terms_of(slugs):
     """Return the terms with these slugs, or None if one of them does not exist."""
     if not slugs:
         return []
-    # Without the last condition SQLite can't use the index of addresses, which holds no empty ones.
+    # The last condition lets SQLite use the index of addresses, which has no empty ones.
     found = Term.objects.filter(kind__in=slugs, slug__in=slugs.values()).exclude(slug="")
     terms = [term for term in found if slugs.get(term.kind) == term.slug]
     return terms if len(terms) == len(slugs) else None

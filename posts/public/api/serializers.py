@@ -10,7 +10,7 @@ SUMMARY_FIELDS = (
     "source_id title slug topic summary stack tools code_language difficulty reading_time authors tags language "
     "published_on"
 ).split()
-# Keys that a record carries beside these stay out, however deep; what a payload holds is the generator's own.
+# Other keys of a record are left out at any depth; a payload contains whatever its generator wrote.
 _PARTS = {
     "score": Scores,
     "revision": RevisionClaim,

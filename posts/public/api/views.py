@@ -53,7 +53,7 @@ def posts(request):
         query["cursor"] = str(place)
         following = f"{settings.SITE_URL}{reverse('posts:api-posts')}?{query.urlencode()}"
     items = [post_item(post, post.live_revision, SUMMARY_FIELDS) for post in found]
-    # Whatever stands in the query counts: what can't be read is refused.
+    # The whole query counts, because invalid parameters are refused.
     return cache_page(_answer({"posts": items, "next": following}), keys={LISTS}.union(*map(keys_of_post, found)))
 
 
