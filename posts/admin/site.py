@@ -46,7 +46,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
     def get_urls(self):
         """Add the pages without a ModelAdmin before all others."""
-        # Here and not above: their models can't be read before this site stands.
+        # Imported here: their models can't be read before this site exists.
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
         from posts.admin.review import queue, screen
@@ -89,7 +89,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
     def index(self, request, extra_context=None):
         """Show the dashboard."""
-        # Its modules use this site's records, which are registered once the site stands.
+        # Its modules use the records of this site, which are registered after it exists.
         from posts.admin.dashboard.dashboard import dashboard_context
 
         return super().index(request, dashboard_context(request) | (extra_context or {}))

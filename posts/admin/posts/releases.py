@@ -170,7 +170,7 @@ class ReleasesPage(AdminPage):
         words = {name: data[name] for name in ("owner", "expected_result", "rollback_note")}
         words["ends_withdrawal"] = data["was_withdrawn"]
         words["despite_rollback"] = "despite_rollback" in self.request.POST
-        # Both or neither: a text that goes out must not stay because its end could not be planned.
+        # Both or neither: a text must not be released if its withdrawal can't be planned.
         with transaction.atomic():
             if data["when"] == "now":
                 if data["day"] or data["time"]:
