@@ -27,7 +27,7 @@ from posts.operations import (
 )
 from posts.operations.schedule import run_due
 from posts.public.sitemaps import URLS_PER_FILE
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 from tests.test_audit_indexing import audit
 
 pytestmark = pytest.mark.django_db
@@ -45,10 +45,6 @@ SECOND = {
     "flags": {"has_images": 0, "needs_human_review": 1},
 }
 CLAIMS = tuple(FIRST)
-
-
-def again(post):
-    return Post.objects.with_texts().get(pk=post.pk)
 
 
 def shown(client, post):
@@ -114,7 +110,7 @@ def test_an_import_that_changes_no_fingerprint_changes_no_byte_of_what_readers_s
     if batch.refused:  # of two keys that are one text, say
         return
     assert batch.unchanged == 1
-    today = again(post)
+    today = fresh(post)
     assert (today.view_count, today.claimed_hash) == (incoming.get("view_count"), incoming.get("hash", ""))
     assert surfaces(client, post) == before
 
@@ -168,7 +164,7 @@ def test_a_confirmation_brings_the_newer_claims_and_only_for_the_words_that_they
     post = approved_with(record)
     imported_again(record, **SECOND)
     flags = [flag_post(post, by=person("Staff"), note="Look.").pk]
-    post = again(post)
+    post = fresh(post)
     confirm_live(post, by=person(), fingerprint=post.live_revision.fingerprint, flags_seen=flags)
     assert shown(client, post) == SECOND
     # From here on other words are proposed, and the claims of today are theirs.
@@ -222,8 +218,8 @@ def test_going_back_brings_back_the_claims_of_the_approval_that_it_goes_back_to(
         if go_back == "undo":
             undo_decision(Review.objects.first(), by=reviewer)
         else:
-            roll_back(again(post), by=reviewer)
-        assert again(post).live_revision == first
+            roll_back(fresh(post), by=reviewer)
+        assert fresh(post).live_revision == first
         assert shown(client, post) == SECOND, go_back
 
 
@@ -245,13 +241,13 @@ def test_typing_or_restoring_the_words_that_are_live_leaves_their_claims(client)
     imported_again(record, **SECOND)
     editor = person("Editors")
     for bring_back in (
-        lambda: record_revision(post, {**again(post).working_record(), "body": record["body"]}, by=editor),
-        lambda: restore_revision(again(post).live_revision, by=editor),
+        lambda: record_revision(post, {**fresh(post).working_record(), "body": record["body"]}, by=editor),
+        lambda: restore_revision(fresh(post).live_revision, by=editor),
     ):
-        record_revision(post, {**again(post).working_record(), "body": "Other words."}, by=editor)
+        record_revision(post, {**fresh(post).working_record(), "body": "Other words."}, by=editor)
         bring_back()
-        assert again(post).head_revision.fingerprint == again(post).live_revision.fingerprint
-        assert shown(client, post) == FIRST and again(post).is_indexable
+        assert fresh(post).head_revision.fingerprint == fresh(post).live_revision.fingerprint
+        assert shown(client, post) == FIRST and fresh(post).is_indexable
 
 
 def test_an_approval_that_kept_no_claims_shows_those_that_came_with_its_text(client):
@@ -299,8 +295,8 @@ def test_a_hash_from_before_it_had_to_be_a_digest_breaks_no_page_and_is_shown_on
     client.force_login(superuser)
     for page in ("post_change", "post_preview"):
         assert client.get(reverse(f"admin:posts_{page}", args=[post.pk])).status_code == 200
-    first = again(post).head_revision
-    assert record_revision(post, again(post).working_record() | {"summary": "New."}, by=person("Editors"))
+    first = fresh(post).head_revision
+    assert record_revision(post, fresh(post).working_record() | {"summary": "New."}, by=person("Editors"))
     assert restore_revision(first, by=person("Editors"))
     if not released:
         approve(post)
@@ -318,7 +314,7 @@ def test_a_conflict_kept_from_before_a_hash_had_to_be_a_digest_can_be_settled(cl
     client.force_login(superuser)
     assert client.get(reverse("admin:posts_importissue_change", args=[issue.pk])).status_code == 200
     assert take_incoming(issue, by=person("Editors")).snapshot["body"] == "Other words."
-    assert again(post).claimed_hash == ""
+    assert fresh(post).claimed_hash == ""
 
 
 @pytest.mark.parametrize("pointer", ["fingerprint", "revision"])
@@ -329,7 +325,7 @@ def test_an_approval_that_was_tampered_with_opens_nothing(client, pointer):
     # What an UPDATE in SQL does, beside all operations.
     review.update(**{"fingerprint": "0" * 64} if pointer == "fingerprint" else {"revision": other.live_revision})
     assert not Post.objects.indexable().contains(post) and not Post.objects.listed().contains(post)
-    assert "no approval stands for this text" in again(post).index_obstacles
+    assert "no approval stands for this text" in fresh(post).index_obstacles
     page = client.get(post.get_absolute_url())
     assert page["X-Robots-Tag"] == "noindex" and b'content="noindex"' in page.content
     assert b"lastReviewed" not in page.content

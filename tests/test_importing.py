@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 
 from posts.importing.pipeline import import_posts
 from posts.models import ImportBatch, ImportIssue, Post, Revision
-from posts.operations import record_revision, withdraw_post
-from tests.factories import RecordFactory, approve, import_records, person
+from posts.operations import withdraw_post
+from tests.factories import RecordFactory, approve, edit, import_records
 
 pytestmark = pytest.mark.django_db
 
@@ -17,11 +17,6 @@ COUNTS = ["created", "updated", "unchanged", "conflict", "duplicate", "refused"]
 
 def counts(batch):
     return {count: getattr(batch, count) for count in COUNTS if getattr(batch, count)}
-
-
-def edit(post, **changes):
-    post = Post.objects.get(pk=post.pk)
-    return record_revision(post, {**post.working_record(), **changes}, by=person("Editors"))
 
 
 def test_a_second_run_of_a_file_changes_nothing():

@@ -13,7 +13,6 @@ from posts.operations import (
     Refused,
     confirm_live,
     decide_many,
-    record_revision,
     release_revision,
     restore_revision,
     roll_back,
@@ -21,13 +20,9 @@ from posts.operations import (
     undo_decision,
 )
 from posts.operations.schedule import run_due, schedule_release
-from tests.factories import approve, fresh, make_post, person
+from tests.factories import approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def edit(post, **changes):
-    return record_revision(fresh(post), {**fresh(post).working_record(), **changes}, by=person("Editors"))
 
 
 # In bulk

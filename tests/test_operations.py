@@ -18,14 +18,9 @@ from posts.operations import (
     submit_revision,
     withdraw_post,
 )
-from tests.factories import RecordFactory, approve, fresh, make_post, person
+from tests.factories import RecordFactory, approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def edit(post, by=None, **changes):
-    post = fresh(post)
-    return record_revision(post, {**post.working_record(), **changes}, by=by or person("Editors"))
 
 
 def test_a_save_that_changes_nothing_makes_no_revision_and_keeps_the_approval():

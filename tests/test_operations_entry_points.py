@@ -18,18 +18,12 @@ from posts.operations import (
     decide,
     decide_many,
     flag_post,
-    record_revision,
     release_revision,
     withdraw_post,
 )
-from tests.factories import approve, fresh, import_records, make_post, person
+from tests.factories import approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
-
-
-def edit(post, by=None, **changes):
-    post = fresh(post)
-    return record_revision(post, {**post.working_record(), **changes}, by=by or person("Editors"))
 
 
 def by_form(client, post, by, seen, **said):

@@ -7,9 +7,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from posts.models import Post, Revision, ScheduledRelease
-from posts.operations import Refused, decide, record_revision, restore_revision, submit_revision
+from posts.operations import Refused, decide, restore_revision, submit_revision
 from posts.operations.transitions import NEW, PAGE_STEPS, PLAN_STEPS, TEXT_STEPS, settle, take_step
-from tests.factories import approve, make_post, person
+from tests.factories import approve, edit, make_post, person
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "review.md"
 
@@ -53,11 +53,6 @@ def test_a_plan_that_has_ended_takes_no_step():
     for state in ("done", "refused", "cancelled"):
         with pytest.raises(Refused, match=f"is already {state}"):
             settle(ScheduledRelease(state=state), "run", at=None)
-
-
-def edit(post, **changes):
-    post = Post.objects.get(pk=post.pk)
-    return record_revision(post, {**post.working_record(), **changes}, by=person("Editors"))
 
 
 @pytest.mark.django_db

@@ -21,7 +21,6 @@ from posts.operations import (
     cancel_schedule,
     flag_post,
     note_observed_result,
-    record_revision,
     release_revision,
     roll_back,
     run_due,
@@ -29,15 +28,10 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.schedule import moment_in_zone
-from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
+from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 HOUR = datetime.timedelta(hours=1)
-
-
-def edit(post, **changes):
-    post = fresh(post)
-    return record_revision(post, {**post.working_record(), **changes}, by=person("Editors"))
 
 
 def approved_later(**fields):

@@ -7,10 +7,10 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from posts.models import AuditEntry, Post, QueueEntry, Review, ReviewFlag
+from posts.models import AuditEntry, QueueEntry, Review, ReviewFlag
 from posts.operations import create_post, flag_post, record_revision, report_problem, submit_revision
 from posts.operations.claim import claim_post
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 POINTS = ["True", "Harmless"]
@@ -45,10 +45,6 @@ def words_of(response):
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
-def again(post):
-    return Post.objects.with_texts().get(pk=post.pk)
-
-
 def by_risk(*counts):
     """Return pending posts, the one with most open flags first."""
     posts = []
@@ -56,7 +52,7 @@ def by_risk(*counts):
         post = make_post(checklist=POINTS)
         for number in range(count):
             flag_post(post, by=person("Staff"), note=f"Look {number}.")
-        posts.append(again(post))
+        posts.append(fresh(post))
     return posts
 
 
@@ -65,7 +61,7 @@ def test_the_screen_says_why_the_post_is_here_and_what_a_decision_will_do(desk):
     record_revision(post, {**post.working_record(), "summary": "New."}, by=person("Editors"), bump="minor")
     submit_revision(post, by=person("Editors"))
     flag_post(post, by=person("Staff"), note="Is <b>90</b> right?")
-    report_problem(again(post), reason="facts", note="It is 90 s.", address="192.0.2.1")
+    report_problem(fresh(post), reason="facts", note="It is 90 s.", address="192.0.2.1")
     page = desk.get(address_of(post))
     said = words_of(page)
     assert "Flagged +50" in said and "Changed since approval +40" in said
@@ -98,7 +94,7 @@ def test_a_decision_leads_to_the_next_item_which_is_then_held(desk):
     page = words_of(desk.get(address_of(second)))
     assert "Approved. Next: " + second.title in page and "Undo until" in page and "Claimed by you until" in page
     review = Review.objects.get()
-    assert review.ticks == POINTS and review.seconds_spent is not None and again(first).is_indexable
+    assert review.ticks == POINTS and review.seconds_spent is not None and fresh(first).is_indexable
     assert not QueueEntry.objects.filter(post=first).exists()
     response = send(desk, second, "skip")
     assert response.headers["Location"] == address_of(third)
@@ -161,7 +157,7 @@ def test_a_text_that_came_meanwhile_is_not_decided_and_ticks_and_comment_stay(de
     assert "Your confirmations and comment are kept." in said
     assert f"{reverse('admin:posts_post_compare', args=[post.pk])}?old=1&amp;new=2" in html
     assert "Mark 3 is wrong." in html and re.search(r'value="True" checked', html)
-    assert form_of(response)["fingerprint"] == again(post).head_revision.fingerprint
+    assert form_of(response)["fingerprint"] == fresh(post).head_revision.fingerprint
     assert form_of(response)["opened"] == data["opened"]
 
 
@@ -229,7 +225,7 @@ def test_what_somebody_else_holds_is_read_but_not_decided_until_it_is_taken_over
     send(desk, post, "take_over")
     assert QueueEntry.objects.get(post=post).held_by == desk.person
     assert AuditEntry.objects.filter(action="taken over", made_by=desk.person).exists()
-    assert send(desk, post, "approve", ticks=POINTS).status_code == 302 and again(post).is_live
+    assert send(desk, post, "approve", ticks=POINTS).status_code == 302 and fresh(post).is_live
 
 
 def test_who_wrote_a_text_does_not_approve_it_and_a_superuser_says_why(desk, client):
@@ -260,7 +256,7 @@ def test_a_failing_check_shuts_the_approval_and_leads_to_the_finding(desk):
 def test_an_approval_for_later_and_the_words_of_its_release(desk):
     (post,) = by_risk(0)
     send(desk, post, "approve_later", ticks=POINTS)
-    assert again(post).head_revision.status == "approved" and not again(post).is_live
+    assert fresh(post).head_revision.status == "approved" and not fresh(post).is_live
     (post,) = by_risk(0)
     send(desk, post, "approve", ticks=POINTS, expected_result="Fewer questions.", rollback_note="Ask Mira.")
     release = post.releases.get()
@@ -277,7 +273,7 @@ def test_a_live_text_that_was_flagged_is_confirmed_here_and_never_turned_down(de
     assert "If you approve, you confirm 1.0.0, which readers see. It answers 1 flag." in words_of(page)
     assert 'data-panel="reject"' not in page.content.decode() and "Roll back or withdraw" in words_of(page)
     send(desk, post, "approve")
-    assert again(post).is_indexable
+    assert fresh(post).is_indexable
 
 
 def test_enter_on_a_tick_changes_nothing_and_keeps_it(desk):
@@ -299,7 +295,7 @@ def test_undo_by_its_address_shows_the_post_again_and_only_its_own_person_may(de
     response = desk.post(undo, {"review": review.pk, "view": ""}, follow=True)
     assert response.request["PATH_INFO"] == address_of(first)
     assert f"Undone: 1.0.0 of {first.title} is pending review again." in words_of(response)
-    assert not again(first).is_live and QueueEntry.objects.filter(post=first).exists()
+    assert not fresh(first).is_live and QueueEntry.objects.filter(post=first).exists()
     again_refused = desk.post(undo, {"review": review.pk}, follow=True)
     assert "The decision has already been undone." in words_of(again_refused)
     send(desk, first, "reject", **{"reject-reason_code": "facts"})

@@ -26,19 +26,15 @@ from posts.operations import (
 )
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.review_queue.ranking import rank_posts
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 MOMENTS = ("first_published_at", "last_published_at", "withdrawn_at")
 
 
-def again(post):
-    return Post.objects.with_texts().get(pk=post.pk)
-
-
 def stand(post):
     """Return everything that readers, search engines and the queue see of a post."""
-    post = again(post)
+    post = fresh(post)
     return {
         "visible": post.visible_revision,
         "is visible by the query": Post.objects.visible().contains(post),
@@ -60,18 +56,18 @@ def stand(post):
 
 
 def edited(post, by=None, **changes):
-    record_revision(post, {**again(post).working_record(), **changes}, by=by or person("Editors"))
-    return again(post)
+    record_revision(post, {**fresh(post).working_record(), **changes}, by=by or person("Editors"))
+    return fresh(post)
 
 
 def submitted(post):
     submit_revision(post, by=person("Editors"))
-    return again(post)
+    return fresh(post)
 
 
 def switched_to_held(post):
     Post.objects.filter(pk=post.pk).update(held=True)
-    return again(post)
+    return fresh(post)
 
 
 BEGINNINGS = {
@@ -92,17 +88,17 @@ BEGINNINGS = {
 
 def reimported(post):
     import_records(RecordFactory(source_id=post.source_id, title=post.title, summary="Another."))
-    return again(post)
+    return fresh(post)
 
 
 def brought_back(post):
     decided(post, "rejected")
     submit_revision(post, by=person())
-    return again(post)
+    return fresh(post)
 
 
 def decided(post, outcome="approved", *, by=None, **options):
-    post = again(post)
+    post = fresh(post)
     return decide(
         post,
         by=by or person(),
@@ -133,7 +129,7 @@ def test_a_decision_taken_back_leaves_everything_as_it_was(beginning, decision):
         review = decided(post, decision.removesuffix(" later"), by=reviewer, **options)
     except Refused:
         # What is live can't be turned down, only confirmed.
-        assert decision in ("changes_requested", "rejected") and again(post).head_revision == again(post).live_revision
+        assert decision in ("changes_requested", "rejected") and fresh(post).head_revision == fresh(post).live_revision
         return
     assert stand(post) != before
     entries = AuditEntry.objects.count()
@@ -176,7 +172,7 @@ def test_a_flag_raised_after_the_approval_stays_open():
     flag_post(post, by=person("Staff"), note="And this.")
     undo_decision(review, by=reviewer)
     assert {flag.note for flag in ReviewFlag.objects.filter(cleared_at=None)} == {"Look at the numbers.", "And this."}
-    assert again(post).needs_human_review
+    assert fresh(post).needs_human_review
 
 
 def test_a_confirmation_of_the_live_text_can_be_taken_back_while_another_is_proposed():
@@ -185,9 +181,9 @@ def test_a_confirmation_of_the_live_text_can_be_taken_back_while_another_is_prop
     before = stand(post)
     flags = list(post.review_flags.values_list("pk", flat=True))
     review = confirm_live(post, by=reviewer, fingerprint=post.live_revision.fingerprint, flags_seen=flags)
-    assert again(post).is_indexable
+    assert fresh(post).is_indexable
     undo_decision(review, by=reviewer)
-    assert stand(post) == before and not again(post).is_indexable
+    assert stand(post) == before and not fresh(post).is_indexable
 
 
 def test_whoever_had_the_post_and_waited_so_long_has_it_again():
@@ -267,7 +263,7 @@ def later_roll_back(post, review):
 def test_what_came_later_is_never_run_over(beginning, decision, options, happens, words):
     post, reviewer = BEGINNINGS[beginning](), person()
     review = decided(post, decision, by=reviewer, **options)
-    happens(again(post), review)
+    happens(fresh(post), review)
     now = stand(post)
     with pytest.raises(Refused, match=words):
         undo_decision(review, by=reviewer)
@@ -313,4 +309,4 @@ def test_only_who_decided_takes_it_back():
         undo_decision(review, by=type(reviewer).objects.get(pk=reviewer.pk))
     with pytest.raises(PermissionDenied, match="Only a person"):
         undo_decision(review, by=None)
-    assert again(review.revision.post).is_live
+    assert fresh(review.revision.post).is_live
