@@ -11,7 +11,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # Many images of containers forbid Python to keep what it compiled: each of the hundreds of processes would do it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora torture bench bench-imports bench-pages check lint strings format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages check lint strings format lock venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -36,6 +36,9 @@ validate: venv-dev ## check the HTML of every page type and of 200 imported post
 
 corpora: venv-dev ## try our own small cases, and with CORPORA=… the texts of others, on both engines and in Chromium
 	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
+
+mutations: venv-dev ## break one rule of the product at a time, and show that a test fails (ARGS=--short for a few)
+	@$(CLEAN) $(VENV_PYTHON) -m tests.mutations $(ARGS)
 
 torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the hostile texts as well
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
@@ -63,6 +66,7 @@ lint: venv-dev ## look at format, code, templates, scripts, style sheets and mis
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }
 	@$(VENV_PYTHON) scripts/untyped.py
+	@$(VENV_PYTHON) -m tests.mutations --check
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
 
 strings: ## print every string that a person can see, as file:line: text (ARGS=posts/admin for a part)
