@@ -1,14 +1,13 @@
 # The commands of AlphaNode. Plain `make` lists them.
 PYTHON = python3
 PORT = 8000
-# A folder of texts that other people collected; tests/corpora says how its files look.
+# A folder of texts that other people collected; tests/corpora describes its files.
 CORPORA =
 VENV_PYTHON = .venv/bin/python
-# A file of tests stays in one process, and each process has a database of its own. tests/conftest.py says which come
-# first.
+# Each file of tests runs in one process, and each process has its own database. tests/conftest.py decides their order.
 SPREAD = -n auto --dist loadfile --no-loadscope-reorder
-# What stands in the environment must not decide which database the tests run on, nor must a locale what they read.
-# Many images of containers forbid Python to keep what it compiled: each of the hundreds of processes would do it again.
+# Clear variables that could change the test database or the text encoding. Many container images also tell Python not
+# to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
 .PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages check lint strings format lock venv venv-dev clean
@@ -34,18 +33,18 @@ test-browser: venv-dev ## run the tests that open the site in Chromium; they fai
 validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java
 	@$(CLEAN) sh scripts/validate.sh $(VENV_PYTHON) $(ARGS)
 
-corpora: venv-dev ## try our own small cases, and with CORPORA=… the texts of others, on both engines and in Chromium
+corpora: venv-dev ## try small cases, and with CORPORA=… the texts of a folder, on both engines and in Chromium
 	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
 
 mutations: venv-dev ## break one rule of the product at a time, and show that a test fails (ARGS=--short for a few)
 	@$(CLEAN) $(VENV_PYTHON) -m tests.mutations $(ARGS)
 
-torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… the hostile texts as well
+torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also the hostile texts
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) --hypothesis-profile=thorough -m hypothesis $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
 
-bench: bench-imports bench-pages ## measure imports and pages, beside what the bare engine and server do in the same run
+bench: bench-imports bench-pages ## measure imports and pages, beside the plain engine and server in the same run
 
 bench-imports: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
@@ -54,10 +53,10 @@ bench-imports: venv-dev
 bench-pages: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
 
-check: lint test-sqlite ## all that must pass before a commit
+check: lint test-sqlite ## run everything that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
 
-lint: venv-dev ## look at format, code, templates, scripts, style sheets and missing migrations, without changing anything
+lint: venv-dev ## check format, code, templates, scripts, style sheets and migrations; change nothing
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m ruff check .
 	@.venv/bin/djlint --lint --quiet --profile django templates/admin
@@ -72,11 +71,11 @@ lint: venv-dev ## look at format, code, templates, scripts, style sheets and mis
 strings: ## print every string that a person can see, as file:line: text (ARGS=posts/admin for a part)
 	@$(PYTHON) scripts/list_strings.py $(ARGS)
 
-format: venv-dev ## put all code into its format
+format: venv-dev ## format all code
 	@$(VENV_PYTHON) -m ruff format .
 	@$(VENV_PYTHON) -m ruff check --fix .
 
-lock: venv-dev ## write the lock files anew
+lock: venv-dev ## update the lock files
 	@set -e; for name in requirements requirements-dev scripts/postgres scripts/validator; do \
 	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -88,6 +87,6 @@ venv:
 venv-dev: venv
 	@sh scripts/venv.sh "$(PYTHON)" requirements-dev.txt
 
-clean: ## remove what was made here (.venv, caches, collected files); the database in var/ stays
+clean: ## remove generated files (.venv, caches, collected files); keep the database in var/
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis var/static
 	find . -name __pycache__ -prune -exec rm -rf {} +
