@@ -290,8 +290,9 @@ LOGIN_URL = "admin:login"
 # The page after a sign-in that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "posts.public.views.csrf_failure"
-# posts.importing.body_limits refuses a larger form unread. The lists of a record become many fields.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# For the form of a post with the largest record. posts.importing.body_limits refuses any other form over 1 MB unread.
+# The lists of a record become many fields.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 # Only imports have uploads: posts.importing.body_limits streams them to disk, outside of what the site serves.

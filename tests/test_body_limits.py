@@ -3,12 +3,17 @@
 Files are accepted only at the import form, from people who may import.
 """
 
+import json
+from urllib.parse import urlencode
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from posts.importing.uploads import MAX_UPLOAD_BYTES
+from posts.models import Post
+from posts.records.schema import MAX_RECORD_BYTES
 from tests.factories import make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +66,9 @@ def test_a_body_over_the_limit_is_refused_unread(group, kind):
         "/admin/login/",
         reverse("posts:report", args=[post.slug]),
         reverse("admin:review", args=[post.pk]),
-        reverse("admin:posts_post_change", args=[post.pk]),
+        reverse("admin:posts_post_act", args=[post.pk, "flag"]),
+        reverse("admin:posts_post_changelist"),
+        *([reverse("admin:posts_post_change", args=[post.pk])] if group in (None, "Staff") else []),
         *([IMPORT_FORM] if group != "Staff" else []),
     ):
         answer = send(client, address, size=MOST + 1, kind=kind)
@@ -118,3 +125,21 @@ def test_a_form_at_the_limit_is_read(client):
     filler = "&more=" + "y" * (MOST - len(form) - len(note) - len("&more="))
     answer = client.post(reverse("posts:report", args=[post.slug]), form + note + filler, content_type=FORM)
     assert answer.status_code == 302
+
+
+def test_the_largest_record_is_saved_through_the_form_of_its_post_and_no_larger_body_is_read(client):
+    post = make_post()
+    client.force_login(person("Editors"))
+    address = reverse("admin:posts_post_change", args=[post.pk])
+    form = client.get(address).context["form"]
+    fields = {field.html_name: field.value() for field in form if isinstance(field.value(), str)}
+    # Each of these characters is two bytes of the record and six of a form.
+    room = MAX_RECORD_BYTES - len(json.dumps(post.working_record(), ensure_ascii=False).encode()) - 2_000
+    management = {f"{kind}-{name}": 0 for kind in ("images", "checklist") for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    sent = urlencode(fields | management | {"head": post.head_revision_id, "bump": "patch", "body": "é" * (room // 2)})
+    assert len(sent) > 3 * MAX_RECORD_BYTES - 20_000
+    answer = client.post(address, sent, content_type=FORM)
+    assert answer.status_code == 302, answer.content.decode()
+    assert len(Post.objects.get(pk=post.pk).body) == room // 2
+    answer = send(client, address, size=4 * MOST + 1)
+    assert answer.status_code == 413 and "A form takes 4 MB at most." in answer.content.decode()

@@ -72,7 +72,7 @@ def proxy(tmp_path):
     with serving(1, BEHIND_PROXY="on", IMPORT_UPLOAD_DIR=str(tmp_path / "uploads")) as (site,):
         port = free_port()
         block = documented_block()
-        assert block.count("http://127.0.0.1:8000") == 2
+        assert block.count("http://127.0.0.1:8000") == 3
         block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
         # Its workers are another person than root otherwise, whom the folder of the test keeps out.
         user = "user root; " if os.getuid() == 0 else ""
@@ -102,12 +102,13 @@ def test_each_reader_behind_the_proxy_has_an_allowance_that_no_header_makes_larg
     assert ReaderReport.objects.count() == REPORTS_A_DAY_FROM_ONE_ADDRESS + 1
 
 
-def test_the_proxy_lets_large_bodies_through_to_the_import_form_alone(proxy, tmp_path):
+def test_the_proxy_lets_large_bodies_through_to_imports_and_posts_alone(proxy, tmp_path):
     large = b"x=" + b"y" * 3 * 1024 * 1024
     for path in ("/", "/admin/login/", "/admin/posts/importbatch/new/x"):
         status, page, _ = proxy.ask("POST", path, large)
         assert status == 413 and "nginx" in page
     # This one reaches the site, which asks who it is before it reads.
-    status, page, _ = proxy.ask("POST", "/admin/posts/importbatch/new/", large)
-    assert status == 413 and "A form takes 1 MB at most." in page
+    for path in ("/admin/posts/importbatch/new/", "/admin/posts/post/1/change/"):
+        status, page, _ = proxy.ask("POST", path, large)
+        assert status == 413 and "A form takes 1 MB at most." in page
     assert not (tmp_path / "uploads").exists()

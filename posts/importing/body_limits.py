@@ -1,18 +1,28 @@
-"""Limits of request bodies: 1 MB for a form, and files only at the import form, from people who may import.
+"""Limits of request bodies: 1 MB for a form, 4 MB for the form of a post from people who may edit it.
 
-They are checked before anything reads the body, including the CSRF check: a refused body is stored neither in memory
-nor on disk.
+Files are accepted only at the import form, from people who may import. The limits are checked before anything reads the
+body, including the CSRF check: a refused body is stored neither in memory nor on disk.
 """
+
+from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from posts.importing.uploads import MAX_UPLOAD_BYTES, CappedUploadHandler
 from posts.outages import is_for_programs
 
+FORM_BYTES = 1024 * 1024
+# The right that a form with a whole record needs, by the name of its address. The largest record takes up to three
+# times its size as a form, because most characters become three. The names of its fields come on top.
+RECORD_FORMS = {
+    "posts_post_add": "posts.add_post",
+    "posts_post_change": "posts.change_post",
+    "posts_post_merge": "posts.change_post",
+}
 TOO_LARGE = "What you sent is too large"
 
 
@@ -32,23 +42,32 @@ class BodyLimits:
     def __init__(self, get_response):
         self.get_response = get_response
         self.for_imports = reverse("admin:posts_importbatch_new")
+        self.for_posts = reverse("admin:posts_post_changelist")
 
-    def __call__(self, request):
-        most = MAX_UPLOAD_BYTES if request.path_info == self.for_imports else 0
-        return self._refusal(request, most) or self.get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        limit = FORM_BYTES
+        if request.path_info == self.for_imports:
+            limit += MAX_UPLOAD_BYTES
+        elif request.path_info.startswith(self.for_posts):
+            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return self._refusal(request, limit) or self.get_response(request)
 
-    def process_view(self, request, view, arguments, options):
-        """Refuse a body that is too large, now that the user is known."""
-        if request.path_info != self.for_imports:
-            return None
-        if request.user.is_active and request.user.is_staff and request.user.has_perm("posts.import_posts"):
-            request.upload_handlers = [CappedUploadHandler(request)]
-            return None
-        return self._refusal(request, 0)
+    def process_view(
+        self, request: HttpRequest, view: Callable, arguments: Sequence, options: Mapping
+    ) -> HttpResponse | None:
+        """Refuse a body that is too large, now that the user and the view are known."""
+        if request.path_info == self.for_imports:
+            if _may(request, "posts.import_posts"):
+                request.upload_handlers = [CappedUploadHandler(request)]
+                return None
+        elif request.path_info.startswith(self.for_posts):
+            right = RECORD_FORMS.get(request.resolver_match.url_name)
+            if right and _may(request, right):
+                return None
+        return self._refusal(request, FORM_BYTES)
 
-    def _refusal(self, request, most):
-        """Return a 413 answer if the body exceeds a form with `most` bytes of files, or has no stated size."""
-        limit = most + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    def _refusal(self, request: HttpRequest, limit: int) -> HttpResponse | None:
+        """Return a 413 answer if the body has more than `limit` bytes, or no stated size."""
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdecimal() and int(length) <= limit and not _is_chunked(request):
             return None
@@ -59,6 +78,11 @@ class BodyLimits:
             content = {"type": "about:blank", "title": TOO_LARGE, "status": 413, "detail": text}
             return JsonResponse(content, status=413, content_type="application/problem+json")
         return render(request, "413.html", {"title": TOO_LARGE, "text": text}, status=413)
+
+
+def _may(request: HttpRequest, right: str) -> bool:
+    """Return whether the person may enter the admin and has a right."""
+    return request.user.is_active and request.user.is_staff and request.user.has_perm(right)
 
 
 def _is_chunked(request):
