@@ -239,6 +239,21 @@ def test_a_declaration_changes_every_surface_at_once_and_no_approval(client):
     assert client.get("/authors/jane-doe/").status_code == 200
 
 
+def test_a_count_that_began_before_a_declaration_does_not_replace_the_one_that_knows_it(client, monkeypatch):
+    batch, declared = make_post(released=True).first_batch, []
+
+    def slow_count():
+        counted = count_site_stats()
+        if not declared:
+            declared.append(batch)
+            declare_origin(batch, "trained_model", by=person("Staff"))
+        return counted
+
+    monkeypatch.setattr("posts.listing.site_stats.count_site_stats", slow_count)
+    store_site_stats()
+    assert declared and "written by machines and reviewed by" in client.get("/").content.decode()
+
+
 def test_every_cached_page_is_shown_anew_after_a_declaration_and_none_after_the_same_again():
     batch = make_post(released=True).first_batch
     PageChange.objects.all().delete()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +19,7 @@ GENERATORS_SHOWN = 20
 # Older statistics mean that no background job runs: then the page counts them itself and keeps them for a minute.
 STALE_AFTER = timedelta(minutes=15)
 STATS_SECONDS = 60
+NEVER = datetime.min.replace(year=1970, tzinfo=UTC)
 
 
 # The states of a post, one for each post: their counts add up to all posts.
@@ -71,12 +72,19 @@ class SiteStats:
         return (self.counted_at - self.median_review).days if self.median_review else None
 
 
-def store_site_stats():
-    """Count everything and store it for the pages that show it."""
-    value = asdict(count_site_stats())
-    counted_at, median = value.pop("counted_at"), value["median_review"]
-    value["median_review"] = median.isoformat() if median else None
-    SiteFigure.objects.update_or_create(name=NAME, defaults={"value": value, "counted_at": counted_at})
+def store_site_stats() -> None:
+    """Count everything and store it for the pages that show it.
+
+    Another count that was stored meanwhile may know of a declaration that this one missed, so it is counted again.
+    """
+    while True:
+        row, _ = SiteFigure.objects.get_or_create(name=NAME, defaults={"counted_at": NEVER})
+        value = asdict(count_site_stats())
+        counted_at, median = value.pop("counted_at"), value["median_review"]
+        value["median_review"] = median.isoformat() if median else None
+        unchanged = SiteFigure.objects.filter(name=NAME, counted_at=row.counted_at)
+        if unchanged.update(value=value, counted_at=counted_at):
+            return
 
 
 def count_site_stats():
