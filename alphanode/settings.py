@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from jinja2 import ChainableUndefined
+
+from alphanode.environment import Env, count, items, items_matching, matching, one_of, switch
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -33,53 +34,63 @@ def _refuse_unknown_names(path, example):
             raise ImproperlyConfigured(f"{name} in {path.name} is no setting.{meant}")
 
 
-env = environ.Env()
 # ENV_FILE names another file than .env, or none if it is empty (tests must not depend on a local .env).
 if env_file := os.environ.get("ENV_FILE", BASE_DIR / ".env"):
-    env.read_env(env_file)
+    Env.read_env(env_file)
     _refuse_unknown_names(Path(env_file), BASE_DIR / ".env.example")
 
+env = Env(
+    DEBUG=(switch, False),
+    SECRET_KEY=(str, ""),
+    SECRET_KEY_FALLBACKS=(items, []),
+    ALLOWED_HOSTS=(items, []),
+    SITE_URL=(
+        matching(
+            r"https?://([A-Za-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?/*",
+            "an address without a path, such as https://example.org",
+        ),
+        "",
+    ),
+    SITE_NAME=(str, "AlphaNode"),
+    SITE_CONTACT=(matching(r"[^@\s<>\"]+@[^@\s<>\"]+", "an e-mail address, such as editors@example.org"), ""),
+    BEHIND_PROXY=(switch, False),
+    UNREVIEWED_POSTS=(one_of("unlisted", "hidden"), "unlisted"),
+    INDEXING=(switch, True),
+    LIST_ORDER=(one_of("released", "published"), "released"),
+    IMAGE_HOSTS=(
+        items_matching(
+            r"[a-z0-9-]+(\.[a-z0-9-]+)+",
+            "host names in small letters, without https:// and port, such as images.unsplash.com",
+        ),
+        ["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"],
+    ),
+    EXTRA_CHECKS=(
+        items_matching(
+            r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", "names of Python modules, such as ourchecks.wording"
+        ),
+        [],
+    ),
+    RELEASE_EXPECTED_RESULT=(str, "Readers find what the title promises, and nobody reports a mistake."),
+    RELEASE_ROLLBACK_NOTE=(str, "Roll back to the text before, or withdraw the post if there is none."),
+    CDN_MAX_AGE=(count, 0),
+    DATABASE_URL=(str, ""),
+    DATABASE_POOL_SIZE=(count, 8),
+    DATABASE_KEEP_PLANS=(switch, True),
+    CACHE_URL=(str, "locmemcache://"),
+    PAGE_CACHE_MB=(count, 64),
+    IMPORT_UPLOAD_DIR=(str, "var/uploads"),
+    IMPORT_UPLOAD_DAYS=(count, 30),
+    IMPORT_DIR=(str, ""),
+    STATIC_ROOT=(str, "var/static"),
+    LOG_LEVEL=(one_of("INFO", "DEBUG", "WARNING", "ERROR"), "INFO"),
+)
 
-def _text(name, default=""):
-    """Return a setting as text; empty counts as not set. Unlike env.str, it doesn't expand a leading "$"."""
-    return os.environ.get(name, "").strip() or default
-
-
-def _refuse(name, takes):
-    raise ImproperlyConfigured(f"{name} is “{_text(name)}”; it takes {takes}.")
-
-
-def _flag(name, default):
-    value = _text(name, "on" if default else "off").lower()
-    if value not in env.BOOLEAN_TRUE_STRINGS and value not in ("off", "false", "no", "n", "0"):
-        _refuse(name, "on or off")
-    return value in env.BOOLEAN_TRUE_STRINGS
-
-
-def _number(name, default):
-    value = _text(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", value):
-        _refuse(name, "a whole number from 0 up")
-    return int(value)
-
-
-def _choice(name, choices):
-    value = _text(name, choices[0])
-    if value not in choices:
-        _refuse(name, f"one of: {', '.join(choices)}")
-    return value
-
-
-def _list(name, default=()):
-    return [item.strip() for item in _text(name).split(",") if item.strip()] or list(default)
-
-
-DEBUG = _flag("DEBUG", default=False)
+DEBUG = env("DEBUG")
 MIN_KEY_LENGTH = 50
 
 
 def _secret_key():
-    if key := _text("SECRET_KEY"):
+    if key := env("SECRET_KEY"):
         if len(key) < MIN_KEY_LENGTH:
             raise ImproperlyConfigured(f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. Make a longer one.")
         return key
@@ -97,12 +108,14 @@ def _secret_key():
 
 
 SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS = _list("SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else ())
+SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is empty. List the host names that this site answers to.")
 if "*" in ALLOWED_HOSTS and not DEBUG:
-    _refuse("ALLOWED_HOSTS", "the names themselves: a site that answers to any name can be made to lie about its own")
+    env.refuse(
+        "ALLOWED_HOSTS", "the names themselves: a site that answers to any name can be made to lie about its own"
+    )
 
 
 def _is_of_this_network(host):
@@ -120,33 +133,20 @@ if DEBUG and (public := [host for host in ALLOWED_HOSTS if host != "*" and not _
     )
 
 # With DEBUG off the default is https, because the site's security depends on it.
-SITE_URL = _text(
-    "SITE_URL", "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
-).rstrip("/")
-if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", SITE_URL):
-    _refuse("SITE_URL", "an address without a path, such as https://example.org")
+default_url = "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
+SITE_URL = env("SITE_URL", default=default_url, parse_default=True).rstrip("/")
 IS_SECURE_SITE = not DEBUG and urlsplit(SITE_URL).scheme == "https"
-SITE_NAME = _text("SITE_NAME", "AlphaNode")
-SITE_CONTACT = _text("SITE_CONTACT")
-if SITE_CONTACT and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", SITE_CONTACT):
-    _refuse("SITE_CONTACT", "an e-mail address, such as editors@example.org")
-UNREVIEWED_POSTS = _choice("UNREVIEWED_POSTS", ["unlisted", "hidden"])
-INDEXING = _flag("INDEXING", default=True)
-LIST_ORDER = _choice("LIST_ORDER", ["released", "published"])
-IMAGE_HOSTS = _list("IMAGE_HOSTS", default=["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"])
-if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) for host in IMAGE_HOSTS):
-    _refuse("IMAGE_HOSTS", "host names in small letters, without https:// and port, such as images.unsplash.com")
-CDN_MAX_AGE = _number("CDN_MAX_AGE", default=0)
-RELEASE_EXPECTED_RESULT = _text(
-    "RELEASE_EXPECTED_RESULT", "Readers find what the title promises, and nobody reports a mistake."
-)
-RELEASE_ROLLBACK_NOTE = _text(
-    "RELEASE_ROLLBACK_NOTE", "Roll back to the text before, or withdraw the post if there is none."
-)
-EXTRA_CHECKS = _list("EXTRA_CHECKS")
-if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", module) for module in EXTRA_CHECKS):
-    _refuse("EXTRA_CHECKS", "names of Python modules, such as ourchecks.wording")
-BEHIND_PROXY = _flag("BEHIND_PROXY", default=False)
+SITE_NAME = env("SITE_NAME")
+SITE_CONTACT = env("SITE_CONTACT")
+BEHIND_PROXY = env("BEHIND_PROXY")
+UNREVIEWED_POSTS = env("UNREVIEWED_POSTS")
+INDEXING = env("INDEXING")
+LIST_ORDER = env("LIST_ORDER")
+IMAGE_HOSTS = env("IMAGE_HOSTS")
+EXTRA_CHECKS = env("EXTRA_CHECKS")
+RELEASE_EXPECTED_RESULT = env("RELEASE_EXPECTED_RESULT")
+RELEASE_ROLLBACK_NOTE = env("RELEASE_ROLLBACK_NOTE")
+CDN_MAX_AGE = env("CDN_MAX_AGE")
 
 INSTALLED_APPS = [
     "posts.apps.AlphaNodeAdminConfig",
@@ -260,10 +260,10 @@ def _database(url):
     # Detects a missing machine, or a firewall that dropped the connection, within half a minute.
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
     # Only the statements of the busiest pages (posts.db.prepared_query) are planned once for each connection.
-    options["prepare_threshold"] = 0 if _flag("DATABASE_KEEP_PLANS", default=True) else None
+    options["prepare_threshold"] = 0 if env("DATABASE_KEEP_PLANS") else None
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take longer and need no pool.
     if os.environ.get("ALPHANODE_PROCESS") == "web":
-        pool_size = max(1, _number("DATABASE_POOL_SIZE", default=8))
+        pool_size = max(1, env("DATABASE_POOL_SIZE"))
         options["pool"] = {"min_size": 1, "max_size": pool_size}
         # The server ends a statement before alphanode.postgresql assumes that it hangs.
         options["options"] = "-c statement_timeout=4s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
@@ -271,15 +271,15 @@ def _database(url):
     return database
 
 
-DATABASES = {"default": _database(_text("DATABASE_URL"))}
+DATABASES = {"default": _database(env("DATABASE_URL"))}
 try:
-    CACHES = {"default": env.cache_url_config(_text("CACHE_URL", "locmemcache://"))}
+    CACHES = {"default": env.cache_url_config(env("CACHE_URL"))}
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured("CACHE_URL takes locmemcache://, filecache:///folder or redis://host:port/0.") from error
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
-PAGE_CACHE_MB = _number("PAGE_CACHE_MB", default=64)
+PAGE_CACHE_MB = env("PAGE_CACHE_MB")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -297,11 +297,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 # Only imports have uploads: posts.importing.body_limits streams them to disk, outside of what the site serves.
 FILE_UPLOAD_HANDLERS = ["posts.importing.body_limits.NoUploads"]
-IMPORT_UPLOADS = str(BASE_DIR / _text("IMPORT_UPLOAD_DIR", "var/uploads"))
-IMPORT_UPLOAD_DAYS = _number("IMPORT_UPLOAD_DAYS", default=30)
-IMPORT_DIR = _text("IMPORT_DIR")
+IMPORT_UPLOADS = str(BASE_DIR / env("IMPORT_UPLOAD_DIR"))
+IMPORT_UPLOAD_DAYS = env("IMPORT_UPLOAD_DAYS")
+IMPORT_DIR = env("IMPORT_DIR")
 if IMPORT_DIR and not os.path.isdir(IMPORT_DIR):
-    _refuse("IMPORT_DIR", "a folder that exists")
+    env.refuse("IMPORT_DIR", "a folder that exists")
 
 TASKS = {"default": {"BACKEND": "posts.jobs.backend.JobBackend"}}
 
@@ -312,7 +312,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / _text("STATIC_ROOT", "var/static")
+STATIC_ROOT = BASE_DIR / env("STATIC_ROOT")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -352,7 +352,7 @@ if IS_SECURE_SITE:
     SECURE_HSTS_SECONDS = 63072000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
-LOG_LEVEL = _choice("LOG_LEVEL", ["INFO", "DEBUG", "WARNING", "ERROR"])
+LOG_LEVEL = env("LOG_LEVEL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

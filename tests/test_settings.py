@@ -67,6 +67,7 @@ def run(*arguments, **environment):
         ("INDEXING", "ture", "on or off"),
         ("UNREVIEWED_POSTS", "listed", "one of: unlisted, hidden"),
         ("CDN_MAX_AGE", "-1", "whole number"),
+        ("CDN_MAX_AGE", "1_0", "whole number"),
         ("LOG_LEVEL", "loud", "one of: INFO"),
         ("SITE_URL", "articles.example", "such as https://example.org"),
         ("SITE_URL", "https://articles.example/blog", "without a path"),
@@ -159,13 +160,21 @@ def test_a_forgotten_address_of_the_site_is_a_secure_one(load):
     assert not load(SITE_URL="http://articles.example")["IS_SECURE_SITE"]
 
 
-def test_a_key_may_start_with_a_dollar(load):
-    assert load(SECRET_KEY=f"${KEY}")["SECRET_KEY"] == f"${KEY}"
+@pytest.mark.parametrize("key", [f"${KEY}", f"\\${KEY}", f"{KEY}$SITE_NAME", "$SITE_NAME" * 6])
+def test_a_key_may_hold_a_dollar(load, key):
+    assert load(SECRET_KEY=key, SITE_NAME="x")["SECRET_KEY"] == key
 
 
-def test_the_example_file_names_every_setting_that_is_read():
-    source = (ROOT / "alphanode" / "settings.py").read_text()
-    read = set(re.findall(r'_(?:text|flag|number|choice|list)\(\s*"([A-Z_]+)"', source))
+def test_an_empty_setting_keeps_its_default_and_a_list_may_have_spaces(load):
+    names = ["INDEXING", "CDN_MAX_AGE", "IMAGE_HOSTS", "LOG_LEVEL", "SITE_NAME"]
+    loaded = load(**dict.fromkeys(names, " "), ALLOWED_HOSTS="articles.example, .other.example ,")
+    expected = [True, 0, loaded["env"].scheme["IMAGE_HOSTS"][1], "INFO", "AlphaNode"]
+    assert [loaded[name] for name in names] == expected
+    assert loaded["ALLOWED_HOSTS"] == ["articles.example", ".other.example"]
+
+
+def test_the_example_file_names_every_setting_that_is_read(load):
+    read = load()["env"].scheme.keys()
     explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert len(read) > 15
     assert read == explained

@@ -109,7 +109,7 @@ class AdminPage(View):
 class AdminAction(AdminPage):
     """An address that only acts, by POST alone: a link that is merely followed changes nothing."""
 
-    http_method_names: ClassVar[list[str]] = ["post"]
+    http_method_names = ["post"]
 
     def refused(self, subject: Any, refusal: Refused, status: int) -> HttpResponseBase:
         """Say on the next page why not."""

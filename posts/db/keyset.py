@@ -12,7 +12,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _MAX_DIGITS = 18
 
 
-def in_chunks(rows: QuerySet, *, size: int, key: str = "pk", after: Any = None) -> Iterator[list]:
+def in_chunks(rows: QuerySet[Any, Any], *, size: int, key: str = "pk", after: Any = None) -> Iterator[list[Any]]:
     """Yield lists of at most `size` rows in the order of their unique column `key`, beginning behind the key `after`.
 
     Each list is a query of its own: memory stays flat, and no query stays open while the caller works on the rows. The
@@ -25,7 +25,7 @@ def in_chunks(rows: QuerySet, *, size: int, key: str = "pk", after: Any = None) 
         after = getattr(last, key) if isinstance(last, Model) else last[0] if isinstance(last, tuple) else last
 
 
-class Cursor(tuple):
+class Cursor(tuple[Any, ...]):
     """The values of a row in the columns of a PageOrder. It outlives the row, and as text it goes into addresses."""
 
     def __str__(self) -> str:
@@ -59,17 +59,18 @@ class PageOrder:
         except OverflowError:
             return None
 
-    def after(self, rows: QuerySet, cursor: Cursor | None) -> QuerySet:
+    def after(self, rows: QuerySet[Any, Any], cursor: Cursor | None) -> QuerySet[Any, Any]:
         """Return the rows after a cursor (None: all of them) in this order."""
         return self._walk(rows, cursor, self._descends)
 
-    def before(self, rows: QuerySet, cursor: Cursor | None) -> QuerySet:
+    def before(self, rows: QuerySet[Any, Any], cursor: Cursor | None) -> QuerySet[Any, Any]:
         """Return the rows before a cursor (None: all of them), the nearest first."""
         return self._walk(rows, cursor, [not descends for descends in self._descends])
 
-    def _walk(self, rows: QuerySet, cursor: Cursor | None, descends: list[bool]) -> QuerySet:
+    def _walk(self, rows: QuerySet[Any, Any], cursor: Cursor | None, descends: list[bool]) -> QuerySet[Any, Any]:
         if cursor is not None:
-            beyond, equal = Q(), {}
+            equal: dict[str, Any] = {}
+            beyond = Q()
             comparisons = ["lt" if descending else "gt" for descending in descends]
             for name, comparison, value in zip(self.types, comparisons, cursor, strict=True):
                 beyond |= Q(**equal, **{f"{name}__{comparison}": value})

@@ -1,0 +1,76 @@
+"""The environment as django-environ reads it, and what it would let through.
+
+The casts below raise ValueError with what a setting takes; Env names the setting.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Env(environ.Env):
+    """Reads the environment as it is now. An empty variable counts as not set."""
+
+    def __init__(self, **scheme: tuple[Callable[[str], Any], Any]) -> None:
+        super().__init__(**scheme)
+        # An empty line of .env keeps the default. A "$" is escaped: a secret that begins with one names no variable.
+        values = {name: value.strip().replace("$", r"\$") for name, value in os.environ.items()}
+        self.ENVIRON = {name: value for name, value in values.items() if value}
+        self.escape_proxy = True
+
+    def get_value(self, var: str, *arguments: Any, **options: Any) -> Any:
+        """Return the value of a setting; ImproperlyConfigured that names it, where environ has a bare ValueError."""
+        try:
+            return super().get_value(var, *arguments, **options)
+        except ValueError as error:
+            self.refuse(var, str(error), error)
+
+    def refuse(self, var: str, takes: str, cause: Exception | None = None) -> NoReturn:
+        """Raise ImproperlyConfigured with what stands in the environment and what a setting takes."""
+        value = self.ENVIRON.get(var, "").replace(r"\$", "$")
+        raise ImproperlyConfigured(f"{var} is “{value}”; it takes {takes}.") from cause
+
+
+def switch(text: str) -> bool:
+    """Return whether `text` says on. For bool, a typing mistake is off."""
+    if text.lower() not in (*Env.BOOLEAN_TRUE_STRINGS, "off", "false", "no", "n", "0"):
+        raise ValueError("on or off")
+    return text.lower() in Env.BOOLEAN_TRUE_STRINGS
+
+
+def count(text: str) -> int:
+    """Return a whole number from 0 up. For int, "-1" is one."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("a whole number from 0 up")
+    return int(text)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a cast that takes these words alone. environ's `choices` don't name the setting."""
+    return matching("|".join(map(re.escape, choices)), f"one of: {', '.join(choices)}")
+
+
+def matching(pattern: str, takes: str) -> Callable[[str], str]:
+    """Return a cast that takes texts of a pattern alone. environ knows of none."""
+
+    def cast(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(takes)
+        return text
+
+    return cast
+
+
+def items(text: str) -> list[str]:
+    """Return a list of texts between commas. For list, the space in "a, b" belongs to b."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def items_matching(pattern: str, takes: str) -> Callable[[str], list[str]]:
+    """Return a cast for a list of which every text has a pattern."""
+    cast = matching(pattern, takes)
+    return lambda text: [cast(item) for item in items(text)]
