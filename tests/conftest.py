@@ -1,4 +1,4 @@
-"""What tests share: a database of their own, people of each group, a browser."""
+"""Shared fixtures: a database, people of each group, a browser."""
 
 import contextlib
 import gc

@@ -1,4 +1,4 @@
-"""What a test that empties its database leaves out or takes away: rows outside the models, and groups."""
+"""What a test that empties its database must leave or restore: rows outside of models, and groups."""
 
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission

@@ -1,4 +1,4 @@
-"""An example of every page that readers can reach, for tests that look at all of them."""
+"""An example of every page that readers can reach, for tests that check all of them."""
 
 from django.urls import get_resolver, reverse
 

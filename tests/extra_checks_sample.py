@@ -1,4 +1,4 @@
-"""A module as EXTRA_CHECKS names one."""
+"""A sample module for EXTRA_CHECKS."""
 
 from posts.content_checks import check
 

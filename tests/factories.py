@@ -1,4 +1,4 @@
-"""Posts for tests and their parts, made through the real import and the real operations."""
+"""Factories for posts and their parts, through the real import and the real operations."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""Tables as long as those of a large site, so that the engines plan as they do there.
+"""Tables as long as on a large site, so that query plans are the same.
 
 Of ten rows any way is cheap, and the one that a planner takes says nothing. `lengthen` copies each row of a small site
 some hundred times, in the database itself, and has the engine look at the tables. After that an index is the only sane

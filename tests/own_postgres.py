@@ -1,4 +1,4 @@
-"""A PostgreSQL that a test starts for itself alone, and stops, freezes and starts again as it likes."""
+"""A PostgreSQL of one test alone, which it can start, stop and freeze."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Several real processes that serve pages while posts change, and whether any of their answers was too old."""
+"""Several real processes that serve pages while posts change, and a check that no answer is outdated."""
 
 import contextlib
 import hashlib

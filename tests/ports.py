@@ -1,4 +1,4 @@
-"""Ports for servers that tests start, which nobody else takes between the choice and the start."""
+"""Free ports for the servers that tests start."""
 
 import fcntl
 import itertools

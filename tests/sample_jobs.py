@@ -1,4 +1,4 @@
-"""Jobs for tests: each leaves lines in a file, so that what happened can be counted from any process."""
+"""Jobs for tests: each writes lines into a file, so that any process can count what happened."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The settings that tests run with: of the machine's environment and a .env file, only DATABASE_URL counts."""
+"""Settings of the tests. Of the environment and .env, only DATABASE_URL counts."""
 
 import os
 import re

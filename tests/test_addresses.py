@@ -1,4 +1,4 @@
-"""address() says what Django's reverse() says, for whatever it is given."""
+"""address() returns the same as Django's reverse(), for any input."""
 
 import pytest
 from django.urls import NoReverseMatch, reverse, set_script_prefix

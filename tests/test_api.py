@@ -1,4 +1,4 @@
-"""The read-only API: what it names, what it tells of each post, and that its document tells the truth about it."""
+"""The read-only API: which posts it lists, what it says of each, and that its document is correct."""
 
 import json
 from datetime import UTC, datetime, timedelta

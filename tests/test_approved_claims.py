@@ -1,4 +1,4 @@
-"""What a record says of itself stands on an approved page as it was when a person approved it."""
+"""An approved page shows a record's claims as they were at the approval."""
 
 import io
 import json

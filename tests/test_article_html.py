@@ -1,4 +1,4 @@
-"""The HTML of articles: kept when a text is released, and kept anew when it would come out otherwise."""
+"""The HTML of articles is stored at release, and stored again if it would now be different."""
 
 from datetime import timedelta
 

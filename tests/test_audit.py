@@ -1,4 +1,4 @@
-"""The audit trail: who, what, when, which text; added to and never changed; readable and to take along."""
+"""The audit trail: who, what, when, which text. It only grows, and can be read and downloaded."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""`manage.py audit_indexing` agrees with the site as it is, and names whatever says something else than the rule."""
+"""`manage.py audit_indexing` finds nothing on a correct site, and finds each surface that breaks the rule."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Who wrote a text: what an import declares, and that every surface says the same of it."""
+"""Who wrote a text: the declaration of an import, and the same answer on every surface."""
 
 import itertools
 import json

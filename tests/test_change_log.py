@@ -1,4 +1,4 @@
-"""The log of changes that caches of pages read: each is seen once it can be, in whatever order writers end."""
+"""The change log for cached pages: every change is seen once it is visible, in any order of commits."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What the site finds in a text by itself."""
+"""The checks of texts: what each finds, and how findings are stored and shown."""
 
 import os
 import re

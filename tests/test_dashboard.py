@@ -1,4 +1,4 @@
-"""The first page of the desk: its numbers are those of the database."""
+"""The dashboard: its numbers are those of the database."""
 
 import contextlib
 import random

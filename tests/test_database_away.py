@@ -1,4 +1,4 @@
-"""A database that is stopped, hangs or takes nothing: what readers, editors, probes and commands are told, and when."""
+"""A stopped, hanging or read-only database: what readers, editors, probes and commands are told, and when."""
 
 import contextlib
 import http.client

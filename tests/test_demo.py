@@ -1,4 +1,4 @@
-"""The demo posts: an empty site gets every state through the real operations; a site with posts is left alone."""
+"""The demo posts: an empty site gets every state through real operations; other sites are left alone."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""The comparison of two texts: complete, readable back, bounded."""
+"""The comparison of two texts: complete, reversible, bounded."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What the documents name exists: links, commands, options, settings, files."""
+"""Everything that the documents name exists: links, commands, options, settings, files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that leave the site: records, a selection as CSV, decisions, and files that are never half there."""
+"""Exported files: records, selections as CSV, decisions. A file is never incomplete."""
 
 import csv
 import io

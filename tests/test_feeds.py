@@ -1,4 +1,4 @@
-"""The feeds, robots.txt and security.txt as the programs read them that they are for."""
+"""Feeds, robots.txt and security.txt, read as programs read them."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Small inputs of the kinds that real sites brought come in as is right; tests/corpora/field.py says what a case is."""
+"""Small inputs from real sites are imported correctly; tests/corpora/field.py describes a case."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Flags: one click from every place, answered by a person, never raised again for what was answered."""
+"""Flags: raised with one click, answered by a person, never raised again for the same answer."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""No change of a person goes before readers that nobody but its author has read."""
+"""Four eyes: readers see no change that only its author has read."""
 
 import datetime
 import json

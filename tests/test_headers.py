@@ -1,4 +1,4 @@
-"""The headers of every kind of answer, byte for byte, and what no header of a request can change."""
+"""The headers of every kind of response, byte for byte, and that no request header changes them."""
 
 import json
 import logging

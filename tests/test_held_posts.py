@@ -1,4 +1,4 @@
-"""What a source did not publish: how sources say so, and that nobody sees it here before a person releases it."""
+"""Held posts: how sources say that a text is not public, and that nobody sees it before its release."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the code may not do with the words of strangers, read from the code itself; and what SQL never sees of them."""
+"""What our code must not do with foreign text, checked in the source itself, and what SQL never contains."""
 
 import re
 from itertools import product

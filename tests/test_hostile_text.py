@@ -1,4 +1,4 @@
-"""Texts of strangers: whatever stands in a record, its page answers, shows it as text and loses none of it."""
+"""Foreign texts: a page shows any record as text and loses nothing of it."""
 
 import html
 import io

@@ -1,4 +1,4 @@
-"""Markdown files of old sites that are HTML, or hold some: what comes in is Markdown, what can't be is counted."""
+"""HTML in Markdown files of old sites: it becomes Markdown, or is counted if it can't."""
 
 import re
 

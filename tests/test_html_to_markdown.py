@@ -1,4 +1,4 @@
-"""HTML that sites stored for years, as Markdown: no word lost, no mark too many, whatever it looks like."""
+"""HTML to Markdown: no word is lost and no markup is added, for any HTML."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Two sites never overwrite each other: identities are those of one source, or the import asks for its site."""
+"""Two sites never overwrite each other: identities belong to one source, or the import asks for its site."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile

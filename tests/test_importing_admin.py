@@ -1,4 +1,4 @@
-"""Imports on the desk: a file comes in, is rehearsed, brought in by a worker, watched, mended and taken back."""
+"""Imports in the admin: upload, rehearse, run in a worker, watch, fix, roll back."""
 
 import gzip
 import json

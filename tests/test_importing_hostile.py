@@ -1,4 +1,4 @@
-"""Bad and hostile rows, each between ten good ones before and after: the twenty come in, the bad one is listed."""
+"""Bad and hostile rows between ten good ones on each side: the twenty come in, the bad one is listed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""An import that is killed and run again ends like one that nobody disturbed; so does a roll-back."""
+"""A killed and repeated import has the same result as an undisturbed one; so has a roll-back."""
 
 import pytest
 

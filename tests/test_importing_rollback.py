@@ -1,4 +1,4 @@
-"""Taking an import back as one, its switch for search engines, mended rows and settled conflicts."""
+"""Rolling back an import, its switch for search engines, fixed rows and settled conflicts."""
 
 import json
 

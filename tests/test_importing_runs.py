@@ -1,4 +1,4 @@
-"""Runs of an import: going on after a stop, one at a time, rehearsals, limits, and files that changed meanwhile."""
+"""Runs of an import: resuming, locking, rehearsals, limits, and files that change meanwhile."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""What pages say of themselves to programs: JSON-LD, Open Graph, canonical links."""
+"""JSON-LD, Open Graph and canonical links of pages."""
 
 import json
 from pathlib import Path

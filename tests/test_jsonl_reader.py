@@ -1,4 +1,4 @@
-"""What programs write for JSON Lines: lines, a list, commas behind records, records over many lines or many on one."""
+"""Variants of JSON Lines: lines, a list, commas after records, records over many lines or many on one."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Lifting a reason for which an import came in held: previewed, audited, and never an opening to search engines."""
+"""Lifting a hold reason of an import: previewed, audited, and never opening a page to search engines."""
 
 import pytest
 from django.core.management import CommandError, call_command

@@ -1,4 +1,4 @@
-"""Markdown as people write it for GitHub and for site generators: what of it reaches a page, and what does not."""
+"""Markdown as people write it for GitHub and site generators: what of it reaches a page."""
 
 import html as html_entities
 import re

@@ -1,4 +1,4 @@
-"""Markdown with front matter: folders and archives of texts, as static site generators keep them."""
+"""Markdown with front matter from folders and archives, as static site generators keep it."""
 
 import io
 import json

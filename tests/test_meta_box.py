@@ -1,4 +1,4 @@
-"""The meta box of an article: every field of the record as text, whatever the record holds."""
+"""The meta box of an article: every field of any record, as text."""
 
 import gc
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Posts whose texts repeat each other."""
+"""Near-duplicates: how they are found, stored and shown."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""No action does more than its page said: approving in bulk, undoing, rolling back, restoring, releasing by a plan."""
+"""No action does more than its page said: bulk approval, undo, roll back, restore, planned release."""
 
 import datetime
 import html

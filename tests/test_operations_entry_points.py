@@ -1,4 +1,4 @@
-"""One gate, four doors: the form, the bulk action, the operation and the command refuse with the same words."""
+"""One gate, four entry points: form, bulk action, operation and command refuse in the same words."""
 
 import re
 from html import unescape

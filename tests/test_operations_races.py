@@ -1,4 +1,4 @@
-"""Two people, two tabs, an import: whoever comes second is told so, and no word is lost."""
+"""Two people, two tabs, an import at the same time: the second one is told, and no text is lost."""
 
 import datetime
 import threading

@@ -1,4 +1,4 @@
-"""Faults of the database that pass are told as such, on both engines."""
+"""Temporary database errors are recognised and reported as outages, on both engines."""
 
 import pytest
 from django.db import OperationalError, ProgrammingError, connection

@@ -1,4 +1,4 @@
-"""One hostile record in every format that leaves the site, read back by a parser of that format."""
+"""One hostile record in every output format, read back by a parser of that format."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Public pages from memory: never an old one, never somebody's own, and small on the wire."""
+"""The page cache: never an outdated page, never a private one, and small responses."""
 
 import gzip
 import json

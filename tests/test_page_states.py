@@ -1,4 +1,4 @@
-"""What the pages of one post say of it agrees with the badge beside it, in every state."""
+"""What the pages of a post say agrees with the badge beside it, in every state."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Who gets what at every address of the site. An address without a row here fails: that row is its access review."""
+"""Who may open every address of the site. An address without a row here fails: the row is its access review."""
 
 import datetime
 import hashlib

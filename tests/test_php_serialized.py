@@ -1,4 +1,4 @@
-"""What PHP wrote with serialize() is read as data, or not at all."""
+"""Output of PHP's serialize() is read as data, or not at all."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How much the engines read for each page: what it shows, and not what the site has."""
+"""How much the engines read for each page: it depends on the page, not on the size of the site."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""PostgreSQL as the migrations leave it."""
+"""PostgreSQL's tables after the migrations."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""Queries whose SQL is made once give what the querysets that they were made of give."""
+"""Prepared queries return the same as their querysets."""
 
 import threading
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Lists of listed posts: their addresses, their pages, and which of them search engines may keep."""
+"""Lists of posts: addresses, pages, filters, and which of them are indexable."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a reader gets at an address: the article with its whole record, the home page, files for machines, errors."""
+"""What readers get at an address: articles with their record, the home page, files for programs, errors."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Where a reader may go on to: similar posts and why, and the posts before and after on the same stack."""
+"""Related posts with their reasons, and the posts before and after on the same stack."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""The page of a post's releases, plans, and what becomes of them when their time comes."""
+"""The page of a post's releases, plans, and what happens when a plan is due."""
 
 import datetime
 import re

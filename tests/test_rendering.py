@@ -1,4 +1,4 @@
-"""Markdown to safe HTML: what is laid out, what stands as written, and that nothing gets through the door."""
+"""Markdown to safe HTML: what is rendered, what is shown as written, and that the sanitizer removes the rest."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""Readers report a problem: without login, without a trace of who they are, and without power over the index."""
+"""Reader reports: without an account, without a trace of the reader, without effect on indexing."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""What generators, chats and template engines leave in a text, found by the checks, and what only looks like it."""
+"""The residue checks: what generators, chats and template engines leave in a text, and what only looks like it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The order of the review queue: who stands in it, why, with how many points."""
+"""The order of the review queue: which posts are in it, with which risk score, for which reasons."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The pages of the queue: what a row says, filters, claims, acts on many."""
+"""The pages of the queue: rows, filters, claims, bulk actions."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The review screen by its addresses, without a browser: what it shows, what it refuses, what it never loses."""
+"""The review screen by its addresses, without a browser: what it shows, refuses and keeps."""
 
 import re
 

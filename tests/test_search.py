@@ -1,4 +1,4 @@
-"""Search: what is found, in which order, shown how, and that it follows every release."""
+"""Search: what is found, in which order, how it is shown, and that it follows every release."""
 
 import re
 from io import StringIO

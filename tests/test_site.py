@@ -1,4 +1,4 @@
-"""What holds for the site as a whole: its log, its probe, the hosts and methods that it knows, its static files."""
+"""The site as a whole: log, health probe, hosts, methods, static files."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""How this site is made: every article stands in exactly one row, and the rows add up."""
+"""How this site is made: every article is in exactly one row, and the rows add up."""
 
 import random
 import re

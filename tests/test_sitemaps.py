@@ -1,4 +1,4 @@
-"""The sitemap as search engines read it: valid to the schema, true, in files that stay what they are."""
+"""The sitemap: valid, correct, and in files that stay the same."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""SQLite as the site really opens it: who may read its files, and what takes its one write lock."""
+"""SQLite as the site opens it: file permissions, and what takes the write lock."""
 
 import os
 import sqlite3

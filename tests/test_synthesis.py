@@ -1,4 +1,4 @@
-"""The synthesizer through its command and its two functions; what it says of a text is compared with the text."""
+"""The demo generator, through its command and functions; claims of a record are compared with its text."""
 
 import ast
 import gzip

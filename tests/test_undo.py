@@ -1,4 +1,4 @@
-"""Taking a decision back: everything stands as it did before it, and nothing newer is run over."""
+"""Undo of a decision: everything returns to its earlier state, and nothing newer is lost."""
 
 import datetime
 import io

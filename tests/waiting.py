@@ -1,4 +1,4 @@
-"""Waiting for what another process does: asked over and over, with an end."""
+"""Waiting for another process: ask repeatedly, with a time limit."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A site behind its page cache, asked as a server asks it, in this process."""
+"""A site behind its page cache, asked in this process as a server would."""
 
 import io
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What axe-core, which looks for what keeps people out, finds on a page."""
+"""Accessibility errors that axe-core finds on a page."""
 
 from axe_playwright_python.sync_playwright import Axe
 

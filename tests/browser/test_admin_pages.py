@@ -1,4 +1,4 @@
-"""The desk in a real Chromium: by mouse, by keyboard, without script, in both schemes and on a phone."""
+"""The admin in a real Chromium: mouse, keyboard, no JavaScript, both colour schemes, a phone."""
 
 import json
 

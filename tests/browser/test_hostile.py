@@ -1,4 +1,4 @@
-"""What strangers wrote, in a real Chromium: nothing runs, and it reads an address as we read it."""
+"""Foreign texts in a real Chromium: nothing runs, and addresses are read as we read them."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Imports on the desk in a real Chromium: nothing for axe, room on a phone, and a run that is watched."""
+"""Imports in a real Chromium: accessible, usable on a phone, with live progress."""
 
 import pytest
 from django.urls import reverse

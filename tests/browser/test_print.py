@@ -1,4 +1,4 @@
-"""The article on paper: whole, with nothing to click."""
+"""The printed article: complete, without controls."""
 
 import io
 

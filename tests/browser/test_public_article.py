@@ -1,4 +1,4 @@
-"""The article in a real Chromium: code that can be copied, colours that can be chosen, a fingerprint to check."""
+"""The article in a real Chromium: copy buttons, colour switch, and the command for the fingerprint."""
 
 import gzip
 import re

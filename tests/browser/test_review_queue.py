@@ -1,4 +1,4 @@
-"""Queue and desk in a real Chromium: by keys, by mouse without script, and looked over by axe."""
+"""Queue and dashboard in a real Chromium: keys, mouse without JavaScript, and axe."""
 
 import pytest
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""A reviewer at work in a real Chromium: by keyboard alone, by mouse without JavaScript, in every state."""
+"""A review session in a real Chromium: keyboard only, mouse without JavaScript, in every state."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""python -m tests.corpora FOLDER: try the collections of a folder; see tests/corpora/__init__.py for their forms."""
+"""Try the collections of a folder: python -m tests.corpora FOLDER. See tests/corpora/__init__.py for their forms."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The examples of the CommonMark specification: our HTML against theirs, both through the sanitizer."""
+"""The examples of the CommonMark specification: our HTML and theirs, both through the sanitizer."""
 
 import re
 from html import escape, unescape

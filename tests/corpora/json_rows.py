@@ -1,4 +1,4 @@
-"""Files that are or are not JSON, each as a row of an import between two good records."""
+"""Valid and invalid JSON files, each as a row of an import between two good records."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Folders of Markdown files with front matter, each a site: what comes in, against a count of its own."""
+"""Sites of Markdown files with front matter: what comes in is compared with an independent count."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Texts that break programs, at each place where a person or a file can put one."""
+"""Strings that break programs, in every field that a person or a file can fill."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Counting what holds and naming what does not."""
+"""Counts of passed requirements, and names of the failed ones."""
 
 SHOWN = 12
 

@@ -1,4 +1,4 @@
-"""WordPress exports: what comes in, against a count by Python's own parsers of XML and HTML."""
+"""WordPress exports: what comes in is compared with counts by Python's own XML and HTML parsers."""
 
 import io
 import json

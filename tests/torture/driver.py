@@ -1,4 +1,4 @@
-"""Runs a management command in a process that dies at a chosen point. Only tests start this.
+"""Run a management command in a process that dies at a chosen point. Only tests start this.
 
 Usage: python -m tests.torture.driver [--kill KIND:N] [--mutant early|late] [--events FILE] [--hold FIFO]
     [--memory FILE] COMMAND [ARGUMENT…]

@@ -1,4 +1,4 @@
-"""Imports that are killed again and again, and the same import left in peace."""
+"""Imports that are killed repeatedly, and the same import undisturbed."""
 
 import json
 import multiprocessing

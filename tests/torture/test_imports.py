@@ -1,4 +1,4 @@
-"""What takes minutes or a machine of one's own: many kills, full and failing disks, a database that goes away.
+"""Imports that need minutes or a machine alone: many kills, full and failing disks, a lost database.
 
 Needs strace (failing disk), root (small file system, stopping PostgreSQL); what is missing fails and says so.
 """

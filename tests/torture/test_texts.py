@@ -1,4 +1,4 @@
-"""Texts made to cost much: each is set, or stands as it was written, in a process that must end and stay small."""
+"""Expensive texts: each is rendered or shown as written, in a process with limits on time and memory."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""What a process does before it is forked for many commands: Django is set up, and no database is open."""
+"""What a process does before it is forked for many commands: it sets Django up without a database."""
 
 import django
 from django.core.management import load_command_class
