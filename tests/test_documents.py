@@ -58,6 +58,15 @@ def test_every_command_named_exists_and_takes_the_options_named(document):
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), code
 
 
+@every_document
+def test_every_option_named_alone_is_one_of_a_command_or_of_a_script(document):
+    scripts = "".join(path.read_text() for path in [*ROOT.glob("bench/*.py"), ROOT / "tests/mutations.py"])
+    known = {*re.findall(r'"(--[a-z-]+)"', scripts), *(option for command in OURS for option in options_of(command))}
+    for code in code_in(document.read_text()):
+        if code.startswith(("--", "… ARGS=")):
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= known, code
+
+
 def test_the_page_of_commands_lists_every_command_with_its_own_options():
     rows = re.findall(r"^\| `([a-z_]+)[^`]*` \| (.+) \|$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
     assert sorted(name for name, _ in rows) == OURS
