@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tries our own small cases, and a folder of texts that other people collected, on SQLite and on PostgreSQL, compares
-# both, prints counts. Usage: scripts/corpora.sh PYTHON FOLDER [OPTION of tests.corpora…]; FOLDER may be empty.
+# Try small cases, and a folder of texts that other people collected, on SQLite and on PostgreSQL. Compare both and print
+# counts. Usage: scripts/corpora.sh PYTHON FOLDER [OPTION of tests.corpora…]; FOLDER may be empty.
 set -u
 python=$1
 folder=$2

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the HTML of every page type and of 200 imported posts with the Nu HTML Checker; any error fails.
+# Check the HTML of every page type and of 200 imported posts with the Nu HTML Checker; any error fails.
 # Usage: scripts/validate.sh PYTHON [ARGUMENT of pytest…]
 set -eu
 python=$1

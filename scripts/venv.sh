@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes .venv with the locked packages of one requirements file and stamps it; a half-made one is thrown away.
+# Make .venv with the locked packages of one requirements file and stamp it; replace an incomplete one.
 # Usage: scripts/venv.sh PYTHON REQUIREMENTS
 set -eu
 python=$1
 requirements=$2
 cd "$(dirname "$0")/.."
-# A user's wish about where packages go must not send them past the virtual environment.
+# These variables would install packages outside of the virtual environment.
 unset PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME
 
 version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || {

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Starts a PostgreSQL of its own in a temporary folder, runs a command with DATABASE_URL set to it, stops it again.
+# Start a PostgreSQL in a temporary folder, run a command with DATABASE_URL set to it, and stop it.
 # Usage: scripts/with_postgres.sh [--durable] COMMAND [ARGUMENT…]    (--durable keeps fsync on, for measuring)
 set -eu
 home=$(cd "$(dirname "$0")/.." && pwd)
 fsync=off
 if [ "${1:-}" = "--durable" ]; then fsync=on; shift; fi
-# Somebody's own server must not be meant by accident.
+# Never use an existing server by accident.
 unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGPASSWORD PGPASSFILE PGSERVICE PGOPTIONS PGSSLMODE PGDATA
 
 # Directly under /tmp: socket paths have a length limit, and another user must reach the folder.

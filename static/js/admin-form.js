@@ -1,9 +1,10 @@
-// The form of a post: tabs, rows that grow and go, and a warning before typed text is lost. The page works without it.
+// The form of a post: tabs, rows that can be added and removed, and a warning before typed text is lost. The page works
+// without it.
 "use strict";
 
 const form = document.querySelector("[data-warn-unsaved]");
 
-// Unsaved text. A form that came back with errors holds text that was never saved.
+// Unsaved text. A form that came back with errors contains text that was never saved.
 if (form) {
   let isChanged = form.hasAttribute("data-is-changed");
   const note = () => { isChanged = true; };
@@ -27,7 +28,7 @@ if (list) {
       tab.tabIndex = isChosen ? 0 : -1;
       panelOf(tab).hidden = !isChosen;
     }
-    // Decisions and history are about the text as it was saved.
+    // Decisions and history are about the saved text.
     if (saveBar) saveBar.hidden = !form.contains(panelOf(chosen));
   };
 
@@ -97,7 +98,7 @@ if (list) {
   }
 }
 
-// Rows of small fields: there is always an empty one more, and × takes one out.
+// Rows of small fields: there is always one empty row, and × removes a row.
 const changed = (element) => element.dispatchEvent(new CustomEvent("rows-changed", { bubbles: true }));
 const renumber = (rows) => {
   [...rows.children].forEach((row, index) => {

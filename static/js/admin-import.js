@@ -1,4 +1,4 @@
-// The page of an import: keeps its figures fresh while it runs. Without script "Show again" does the same.
+// The page of an import: updates its numbers while it runs. Without JavaScript, reload the page.
 "use strict";
 
 const box = document.querySelector("[data-import-progress][data-moving]");
@@ -27,7 +27,7 @@ async function refresh() {
       return;
     }
   } catch {
-    // The server is away for a moment; the figures stay and the next look may work.
+    // The server can't be reached; keep the numbers and try again.
   }
   setTimeout(refresh, 2000);
 }

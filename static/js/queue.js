@@ -1,4 +1,4 @@
-// Keys of the queue, and the number of ticked rows. Everything here has a link or a button of its own.
+// Keys of the queue, and the number of selected rows. Every key also has a link or button.
 (() => {
   "use strict";
 
@@ -41,7 +41,7 @@
     u: () => document.querySelector("button[data-key='u']")?.click(),
     "?": () => document.querySelector("a[data-key='?']")?.click(),
     Enter() {
-      // On a link or a button Enter does what it always does.
+      // On a link or a button Enter keeps its meaning.
       if (document.activeElement === document.body) document.querySelector("a[data-start]")?.click();
     },
   };

@@ -1,4 +1,4 @@
-// The review screen: keys, the state of the decision while points are ticked, and the focus. The page works without it.
+// The review screen: keys, the state of the decision while items are ticked, and the focus. The page works without it.
 "use strict";
 
 const screenRoot = document.querySelector("[data-review]");
@@ -23,22 +23,22 @@ if (screenRoot) {
     element.focus();
   };
 
-  // What was just done is said once, and the next item begins at its title.
+  // Announce the last action once, and start the next item at its title.
   const said = all("[data-say]").map((line) => line.textContent.trim()).join(" ");
   if (said) {
     title.focus({ preventScroll: true });
-    // A live region speaks only of what changes after it stands in the page.
+    // A live region announces only changes after it is in the page.
     requestAnimationFrame(() => { find("[data-live]").textContent = said; });
   }
 
-  // A second press while the first is on its way decides nothing more.
+  // Ignore a second press while the first is being sent.
   addEventListener("submit", (event) => {
     if (isSent) event.preventDefault();
     isSent = true;
   });
   addEventListener("pageshow", () => { isSent = false; });
 
-  // The state of the decision follows the ticks.
+  // Update the state of the decision with the ticks.
   const ticks = all("[name=ticks]");
   const otherObstacles = all("[data-obstacle]:not([data-obstacle=points])");
   const follow = () => {
@@ -63,7 +63,7 @@ if (screenRoot) {
   if (approve) {
     addEventListener("change", follow);
     find("#own-text")?.addEventListener("input", follow);
-    // Ticks that the browser or an earlier try put back count too.
+    // Ticks restored by the browser or after a refusal count too.
     follow();
     approve.addEventListener("click", (event) => {
       if (approve.getAttribute("aria-disabled") !== "true") return;
@@ -77,7 +77,7 @@ if (screenRoot) {
     });
   }
 
-  // Time on this text, as it will be kept.
+  // Time on this text, as it will be stored.
   const spent = find("[data-spent]");
   if (spent) {
     const tell = () => {
@@ -89,7 +89,7 @@ if (screenRoot) {
   }
   all("[data-needs-script]").forEach((hint) => { hint.hidden = false; });
 
-  // Tabs and marks are links into the frame; only what is chosen is told here.
+  // Tabs and marks are links into the frame; this only marks the chosen one.
   const choose = (links, chosen) => links.forEach((link) => {
     if (link === chosen) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
@@ -152,13 +152,13 @@ if (screenRoot) {
     n: () => goToMark(1),
     p: () => goToMark(-1),
   };
-  // Under an open panel only what belongs to it does something.
+  // While a panel is open, only its own keys work.
   const inPanel = { edits: "e", reject: "r", flag: "f", keys: "?" };
 
   const isTyping = (target) => target.closest?.("textarea, select, dialog, [contenteditable]")
     || target.matches?.("input:not([type=checkbox], [type=radio])");
 
-  // What a key does here and now; nothing when it belongs to the browser.
+  // Return what a key does now; nothing if it belongs to the browser.
   const withControl = (key, panel) => {
     const send = key === "Enter" && panel?.dataset.panel !== "keys" && panel?.querySelector("button[value]");
     return send && (() => send.click());

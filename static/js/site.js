@@ -1,4 +1,4 @@
-// For readers' pages: the colours a reader chose, buttons that copy code, folds that open on paper. Every page is whole
+// Readers' pages: the chosen colours, copy buttons, and folds that open for printing. Every page is complete
 // without it. It stands in the head and blocks, so that no page is drawn in one scheme and then in another.
 "use strict";
 
@@ -9,7 +9,7 @@
   const PLACE = "colours";
   const COPIED_MS = 2000;
 
-  // A browser that keeps nothing for this site throws instead of answering.
+  // A browser that blocks storage for this site throws.
   const keep = (scheme) => {
     try {
       if (scheme === "system") localStorage.removeItem(PLACE);
@@ -47,13 +47,13 @@
     say();
   };
 
-  // Without a secure connection there is no clipboard to write to, but what is selected can be copied.
+  // Without a secure connection there is no clipboard API, but a selection can be copied.
   const copy = async (code) => {
     if (navigator.clipboard) {
       try {
         await navigator.clipboard.writeText(code.textContent);
         return true;
-      } catch { /* Not allowed: the older way asks nobody. */ }
+      } catch { /* Not allowed: use the older way, which needs no permission. */ }
     }
     const selection = getSelection();
     selection.selectAllChildren(code);
@@ -87,7 +87,7 @@
     block.append(button, said);
   };
 
-  // Where style sheets can't open a fold for paper, this does.
+  // Open folds for printing, because style sheets can't.
   let opened = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
