@@ -1,16 +1,18 @@
 import uuid
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.errors import HeadMoved, Refused, checked_words, require
-from posts.models import ChecklistItem, ImageSource, Post, Revision
+from posts.models import ChecklistItem, ImageSource, ImportBatch, Post, Revision
 from posts.models.image_source import image_columns
 from posts.operations.base import locked
+from posts.operations.new_head import NewHead, is_text_of_page
 from posts.operations.slugs import free_slug
-from posts.operations.transitions import first_status, may_step, take_step
-from posts.records.schema import CANONICAL_VERSION, fingerprint_of, validate_record
+from posts.operations.transitions import may_step, take_step
+from posts.records.schema import RecordDict, fingerprint_of, validate_record
 from posts.records.versions import FIRST_VERSION, next_version
 from posts.review_queue.ranking import refresh_queue
 
@@ -27,13 +29,15 @@ def create_post(data, *, by, why=""):
     post.take_record(record)
     _insert(post, record)
     _write_children(post, record)
-    revision = _add_revision(post, record, version=FIRST_VERSION, by=by, why=why)
+    revision = _add_revision(post, record, step="save", version=FIRST_VERSION, by=by, why=why)
     note_audit("created", post=post, by=by, revision=revision, detail=why)
     return post
 
 
 @transaction.atomic
-def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved", batch=None):
+def record_revision(
+    post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved", step="save", batch=None
+):
     """Make a record dict the working copy of `post` and add its Revision; return it, None if nothing changed.
 
     batch: the import whose text this is exactly; `by` only accepts it. expected_head_id: the head that the editor
@@ -53,7 +57,7 @@ def record_revision(post, data, *, by, expected_head_id=None, bump="patch", why=
     _write_children(post, record)
     before = post.head_revision
     version = next_version(before.version, bump)
-    revision = _add_revision(post, record, version=version, by=by, why=why, batch=batch)
+    revision = _add_revision(post, record, step=step, version=version, by=by, why=why, batch=batch)
     note_audit(action, post=post, by=by, revision=revision, before=before, detail=why)
     return revision
 
@@ -107,32 +111,36 @@ def _write_children(post, record):
     )
 
 
-def _add_revision(post, record, *, version, by, why, batch=None):
-    """Add the snapshot of `record` as the head; it supersedes an older text without a decision.
-
-    A text that is live and approved needs no second review: the new head is approved at once.
-    """
-    head = post.head_revision
-    if head is not None and may_step(head, "replace"):
-        take_step(head, "replace")
+def _add_revision(
+    post: Post,
+    record: RecordDict,
+    *,
+    step: str,
+    version: str,
+    by: User | None,
+    why: str,
+    batch: ImportBatch | None = None,
+) -> Revision:
+    """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it."""
+    before = post.head_revision
+    if before is not None and may_step(before, "replace"):
+        take_step(before, "replace")
     fingerprint = fingerprint_of(record)
-    is_approved = post.is_live and post.live_approval_id and post.live_revision.fingerprint == fingerprint
-    revision = Revision.objects.create(
-        post=post,
-        number=head.number + 1 if head else 1,
-        version=version,
+    head = NewHead(
+        step,
         snapshot={key: value for key, value in record.items() if key != "slug"},
         fingerprint=fingerprint,
-        canonical_version=CANONICAL_VERSION,
-        status=first_status("repeat the live text" if is_approved else "save"),
-        author=by,
-        batch=batch,
+        version=version,
+        before=before,
+        author_id=by.pk if by else None,
+        batch_id=batch.pk if batch else None,
         why=why,
+        is_approved=is_text_of_page(post, fingerprint),
     )
-    post.last_batch = batch or post.last_batch
-    post.head_revision = revision
-    post.awaits_review = False
-    post.changed_at = timezone.now()
+    revision = Revision.objects.create(**head.revision_columns(post.pk))
+    last_batch_id = batch.pk if batch else post.last_batch_id
+    for name, value in head.post_columns(revision.pk, last_batch_id=last_batch_id, at=timezone.now()).items():
+        setattr(post, name, value)
     post.save()
     refresh_queue(post)
     return revision

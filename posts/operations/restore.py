@@ -7,9 +7,7 @@ from posts.operations.base import locked
 from posts.operations.record_revision import record_revision
 from posts.operations.release import active_approval
 from posts.operations.rolled_back import rolled_back_obstacles
-from posts.operations.transitions import first_status
 from posts.records.schema import RecordRefused
-from posts.review_queue.ranking import refresh_queue
 
 
 @transaction.atomic
@@ -30,23 +28,15 @@ def restore_revision(revision, *, by, why="", despite_rollback=False, expected_h
     if obstacles := rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback):
         raise Refused(*obstacles)
     try:
-        restored = record_revision(
+        return record_revision(
             post,
             with_claims(revision.snapshot, claims_today(post)),
             by=by,
             why=why or f"Restored from {revision.version}.",
             action="restored",
+            step="restore",
         )
     except RecordRefused as refusal:
         raise Refused(
             f"{revision.version} does not meet today's rules for records: {refusal} Copy what you need by hand."
         ) from None
-    if restored.status == Revision.Status.APPROVED:
-        return restored
-    restored.status = first_status("restore")
-    restored.save(update_fields=["status"])
-    post = restored.post
-    post.awaits_review = True
-    post.save(update_fields=["awaits_review"])
-    refresh_queue(post)
-    return restored

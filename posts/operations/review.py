@@ -11,6 +11,7 @@ from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
 from posts.operations.base import locked
 from posts.operations.flag import clear_open_flags
+from posts.operations.new_head import is_text_of_page
 from posts.operations.release import active_approval, make_live
 from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
@@ -30,11 +31,7 @@ WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would
 
 def repeats_live(post):
     """Return whether the proposed text is exactly the live, approved one: deciding then confirms it."""
-    return (
-        post.is_live
-        and post.live_approval_id is not None
-        and post.head_revision.fingerprint == post.live_revision.fingerprint
-    )
+    return is_text_of_page(post, post.head_revision.fingerprint)
 
 
 def asks_for_confirmation(post):

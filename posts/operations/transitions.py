@@ -3,6 +3,8 @@
 Operations take their steps only from these tables; docs/review.md draws them.
 """
 
+from django.db.models import QuerySet
+
 from posts.errors import Refused
 from posts.models import Revision, ScheduledRelease
 
@@ -60,6 +62,13 @@ def take_step(revision, step):
         raise Refused(f"{revision.version} is already {revision.status_words}.")
     revision.status = TEXT_STEPS[step][revision.status]
     revision.save(update_fields=["status"])
+
+
+def take_steps(revisions: QuerySet[Revision], step: str) -> None:
+    """Take `step` with those of `revisions` whose status allows it; the others stay as they are."""
+    for status in set(TEXT_STEPS[step].values()):
+        starts = [start for start, end in TEXT_STEPS[step].items() if end == status]
+        revisions.filter(status__in=starts).update(status=status)
 
 
 def first_status(step):

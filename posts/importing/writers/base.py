@@ -1,14 +1,19 @@
 """What both writers share: the rows of the tables that a plan means."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.utils import timezone
 
 from posts.db.change_log import LISTS, note_changes, post_key
 from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
-from posts.operations.transitions import first_status
-from posts.records.schema import CANONICAL_VERSION
+from posts.operations.new_head import NewHead, is_text_of_page
+from posts.operations.transitions import take_steps
 from posts.records.versions import next_version
 from posts.review_queue.ranking import admit_new_posts, admit_posts
+
+if TYPE_CHECKING:
+    from posts.importing.plan import Incoming
 
 
 class BatchWriter:
@@ -78,9 +83,10 @@ class BatchWriter:
         revision_ids = self.take_ids(Revision, len(created))
         posts, revisions = [], []
         for (incoming, slug, version, _), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
+            head = self._head(incoming, version)
             posts.append(
                 incoming.rows.post
-                | self._imported(incoming, revision_id)
+                | self._imported(incoming, head, revision_id)
                 | {
                     "id": post_id,
                     "source_id": incoming.source_id,
@@ -97,7 +103,7 @@ class BatchWriter:
                     "created_at": self.now,
                 }
             )
-            revisions.append(self._revision(incoming, post_id, revision_id, 1, version))
+            revisions.append(self._revision(head, post_id, revision_id))
         self._insert(Post, posts)
         self._insert(Revision, revisions)
         pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
@@ -139,8 +145,9 @@ class BatchWriter:
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
-            posts.append(incoming.rows.post | self._imported(incoming, revision_id) | {"id": post.pk})
-            revisions.append(self._revision(incoming, post.pk, revision_id, post.head_revision.number + 1, version))
+            head = self._head(incoming, version, before=post.head_revision)
+            posts.append(incoming.rows.post | self._imported(incoming, head, revision_id) | {"id": post.pk})
+            revisions.append(self._revision(head, post.pk, revision_id))
         self._insert_heads([post for _, post, _ in updated], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children([(post.pk, incoming.rows) for incoming, post, _ in updated])
@@ -158,36 +165,23 @@ class BatchWriter:
         for (post, text, batch_id), revision_id in zip(restored, revision_ids, strict=True):
             rows = RecordRows.of(text.snapshot)
             children.append((post.pk, rows))
-            # A live, approved text needs no second review; everything else is pending.
-            is_live = post.is_live and post.live_approval_id and post.live_revision.fingerprint == text.fingerprint
+            head = NewHead(
+                "restore",
+                snapshot=rows.snapshot,
+                fingerprint=text.fingerprint,
+                version=next_version(post.head_revision.version),
+                before=post.head_revision,
+                author_id=by.pk if by else None,
+                why=why,
+                canonical_version=text.canonical_version,
+                is_approved=is_text_of_page(post, text.fingerprint),
+            )
             posts.append(
                 rows.post
-                | {
-                    "id": post.pk,
-                    "head_revision_id": revision_id,
-                    "awaits_review": not is_live,
-                    "last_batch_id": batch_id,
-                    "import_fingerprint": text.fingerprint,
-                    "import_line_hash": "",
-                    "changed_at": self.now,
-                }
+                | head.post_columns(revision_id, last_batch_id=batch_id, at=self.now)
+                | {"id": post.pk, "import_fingerprint": text.fingerprint, "import_line_hash": ""}
             )
-            revisions.append(
-                {
-                    "id": revision_id,
-                    "post_id": post.pk,
-                    "number": post.head_revision.number + 1,
-                    "version": next_version(post.head_revision.version),
-                    "snapshot": rows.snapshot,
-                    "fingerprint": text.fingerprint,
-                    "canonical_version": text.canonical_version,
-                    "status": first_status("repeat the live text" if is_live else "restore").value,
-                    "author_id": by.pk if by else None,
-                    "batch_id": None,
-                    "why": why,
-                    "created_at": self.now,
-                }
-            )
+            revisions.append(self._revision(head, post.pk, revision_id))
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children(children)
@@ -196,9 +190,7 @@ class BatchWriter:
 
     def _insert_heads(self, posts, revisions):
         """Insert the new heads of `posts`; they supersede older texts without a decision."""
-        Revision.objects.filter(pk__in=[post.head_revision_id for post in posts], status__in=Revision.UNDECIDED).update(
-            status=Revision.Status.SUPERSEDED
-        )
+        take_steps(Revision.objects.filter(pk__in=[post.head_revision_id for post in posts]), "replace")
         self._insert(Revision, revisions)
 
     def _replace_children(self, pairs):
@@ -209,31 +201,25 @@ class BatchWriter:
             model.objects.filter(post__in=ids)._raw_delete(self.connection.alias)
         self._insert_children(pairs)
 
-    def _imported(self, incoming, revision_id):
-        return {
-            "head_revision_id": revision_id,
-            "awaits_review": True,
-            "last_batch_id": self.batch_id,
+    def _head(self, incoming: "Incoming", version: str, *, before: Revision | None = None) -> NewHead:
+        return NewHead(
+            "import",
+            snapshot=incoming.rows.snapshot,
+            fingerprint=incoming.fingerprint,
+            version=version,
+            before=before,
+            author_id=self.author_id,
+            batch_id=self.batch_id,
+        )
+
+    def _imported(self, incoming: "Incoming", head: NewHead, revision_id: int) -> dict[str, Any]:
+        return head.post_columns(revision_id, last_batch_id=self.batch_id, at=self.now) | {
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
-            "changed_at": self.now,
         }
 
-    def _revision(self, incoming, post_id, revision_id, number, version):
-        return {
-            "id": revision_id,
-            "post_id": post_id,
-            "number": number,
-            "version": version,
-            "snapshot": incoming.rows.snapshot,
-            "fingerprint": incoming.fingerprint,
-            "canonical_version": CANONICAL_VERSION,
-            "status": Revision.Status.DRAFTED.value,
-            "author_id": self.author_id,
-            "batch_id": self.batch_id,
-            "why": "",
-            "created_at": self.now,
-        }
+    def _revision(self, head: NewHead, post_id: int, revision_id: int) -> dict[str, Any]:
+        return head.revision_columns(post_id) | {"id": revision_id, "created_at": self.now}
 
     def _insert_children(self, pairs):
         """Insert images and checklist items. pairs: (post id, RecordRows)."""
