@@ -29,7 +29,7 @@ ARABIC = {
     "stack": ["قواعد البيانات"],
 }
 HOSTILE = '<img src=x onerror="alert(1)"> & "quoted" \' ]]> <!--'
-# Routes of another kind than pages: files for programs, and what only leads on to a page.
+# Routes that are not pages: files for programs, and redirects.
 FOR_PROGRAMS = (
     "record",
     "feed",

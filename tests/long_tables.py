@@ -29,8 +29,8 @@ COPIES = 400
 COPIES_OF_TERMS = 4_000
 # Between the id of a row and those of its copies: more than the tests give away.
 SHIFT = 100_000
-# In the order of their references. Terms last: the copied posts stand under the terms of the originals, as most posts
-# of a site share a few; the copies of the terms are the many that hardly any post has.
+# In the order of their references. Terms last: the copied posts have the terms of the originals, because most posts
+# of a site share a few terms; the copied terms are the many that hardly any post has.
 COPIED = (
     Revision, Review, Post, AuditEntry, ListedText, Neighbour, QueueEntry, Release, RenderedArticle, PostTerm,
     SketchBand, TextTwin, SpellingKey, Term,

@@ -111,7 +111,7 @@ class Reader(threading.Thread):
     def __init__(self, port, addresses, stop):
         super().__init__()
         self.port, self.addresses, self.stop = port, addresses, stop
-        self.answers = []  # (address, asked at, answered at, Seen, whether it was a kept page)
+        self.answers = []  # (address, asked at, answered at, Seen, whether it was a cached page)
         self.hits = 0
         self.trouble = None
 
@@ -140,7 +140,7 @@ class Truth:
     def __init__(self, addresses):
         self.addresses = addresses
         self.changes = []  # (began, ended)
-        self.versions = defaultdict(list)  # address → [(not before, for sure from, Seen)]
+        self.versions = defaultdict(list)  # address → [(not before, certain from, Seen)]
         self.client = Client(SERVER_NAME="127.0.0.1")
         now = time.monotonic()
         self.look(now, now)

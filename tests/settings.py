@@ -12,5 +12,5 @@ os.environ |= {"ENV_FILE": "", "DEBUG": "on", "SECRET_KEY": "a key for tests alo
 
 from alphanode.settings import *  # noqa: E402, F403 (the environment comes first)
 
-# Accounts are made in hundreds of tests; a slow hash protects none of them.
+# Hundreds of tests create accounts; a slow hash would protect none of them.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

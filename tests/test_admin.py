@@ -562,7 +562,7 @@ def test_groups_and_rights_are_ticked_one_by_one(client, superuser, kind):
     fields = {"user": ["groups", "user_permissions"], "group": ["permissions"]}[kind]
     for name in fields:
         assert f'<input type="checkbox" name="{name}"' in html
-        # What its window makes would find no list to stand in.
+        # The list that its window expects is missing here.
         assert f"add_id_{name}" not in html
 
 

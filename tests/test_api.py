@@ -208,7 +208,7 @@ def test_a_harvest_by_approval_goes_on_where_it_stopped(client):
     assert named(client, "?reviewed_since=2026-05-02T14:00:01%2B02:00") == ["new"]
     assert named(client, "?reviewed_since=2026-05-02&stack=go-services&tool=pgx") == ["middle", "new"]
     assert pages(client, "limit=1&reviewed_since=2026-05-02") == [["middle"], ["new"]]
-    # What is approved anew comes at the end.
+    # A new approval comes at the end.
     record_revision(posts["old"], {**posts["old"].working_record(), "summary": "Anew."}, by=person("Editors"))
     approve(posts["old"])
     assert named(client, "?reviewed_since=2026-05-02") == ["middle", "new", "old"]

@@ -65,7 +65,7 @@ def test_work_that_stopped_goes_on_where_it_was(posts, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         rebuild_articles(on_checkpoint=stop)
     assert len(stored(99)) == 1
-    # One set at a time, when there is no time at all.
+    # One set at a time, without any time left.
     assert [rebuild_articles(seconds=0) for _ in range(4)] == [1, 1, 0, 0]
     assert len(stored(99)) == 3
 

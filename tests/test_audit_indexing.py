@@ -244,7 +244,7 @@ def test_an_approval_opens_exactly_the_text_that_was_read(row, client):
     post = make_post(released=True)
     assert "X-Robots-Tag" not in client.get(post.get_absolute_url())
     assert Post.objects.listed().contains(post) and post.is_listed
-    # Somebody changes a row behind the back of the site.
+    # Somebody changes a row outside of the site's code.
     if row == "approval":
         Review.objects.filter(pk=post.live_approval_id).update(fingerprint="0" * 64)
     else:

@@ -71,7 +71,7 @@ def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
     note_changes(["quick"])
     look = changes_since(0)
     assert "quick" in look.keys and "slow" not in look.keys
-    # A page that is rendered now gets this horizon; the quick change must not count as older than it for sure.
+    # A page rendered now gets this horizon; the quick change must not count as certainly older.
     assert position_of("quick", look) >= look.horizon
     go_on.set()
     writer.join()
@@ -127,7 +127,7 @@ def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
 
 def test_an_import_tells_in_one_line_of_the_posts_that_were_there():
     listed, waiting = RecordFactory(), RecordFactory()
-    # New posts have no page and stand in no list yet.
+    # New posts have no page yet and are in no list.
     assert keys_noted_by(lambda: import_records(listed, waiting)) == set()
     first, second = Post.objects.order_by("pk")
     assert keys_noted_by(lambda: import_records(waiting | {"title": "B"})) == {post_key(second.pk)}

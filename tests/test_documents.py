@@ -91,7 +91,7 @@ def test_every_file_named_exists(document):
         for path in re.findall(
             r"(?<![\w/.-])(?:posts|alphanode|tests|bench|scripts|docs|templates|static)/[\w./-]+", code
         ):
-            # Of the rest, "tests/test_queue*.py" is a pattern and "posts.jsonl" is nobody's file yet.
+            # "tests/test_queue*.py" is a pattern, and "posts.jsonl" does not exist yet.
             assert (ROOT / path).exists() or any(ROOT.glob(f"{path}*")) or "posts/<" in code, f"{path} in {code}"
 
 

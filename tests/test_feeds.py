@@ -141,7 +141,7 @@ def test_a_feed_that_nothing_changed_is_not_sent_again_and_a_flag_is_a_change(cl
     tag = client.get(address)["ETag"]
     same = client.get(address, headers={"If-None-Match": tag})
     assert (same.status_code, same.content) == (304, b"")
-    # A moment would not do: a feed that lost a post has no newer one to show.
+    # A timestamp would not do: a feed that lost a post has no newer one to show.
     assert "Last-Modified" not in client.get(address)
     flag = flag_post(other, by=person("Staff"), note="Look.")
     assert client.get(address, headers={"If-None-Match": tag}).status_code == 200

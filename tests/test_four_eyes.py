@@ -59,7 +59,7 @@ def refused(post, by, **said):
     return str(refusal.value)
 
 
-# What one person and somebody who does not decide wrote
+# What one person and another who does not decide wrote
 
 
 def test_an_editors_letter_does_not_make_a_reviewers_text_somebody_elses():

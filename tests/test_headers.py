@@ -52,7 +52,7 @@ PREVIEW = DESK | {
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
 }
-# A page of the desk that shows previews in frames.
+# An admin page that shows previews in frames.
 FRAMING = DESK | {
     "Content-Security-Policy": DESK["Content-Security-Policy"].replace("frame-src 'none'", "frame-src 'self'")
 }

@@ -47,7 +47,7 @@ class Elements(HTMLParser):
         self.text += data
 
 
-# Written by us, one for each way in that is known: no collection stands in the project.
+# Our own examples, one for each known way: no collection is part of the project.
 MARKUP = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -96,7 +96,7 @@ def test_markup_in_a_body_is_shown_as_the_text_that_it_is(markup):
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_that_would_run_something_makes_no_link(address):
     body = f"[a]({address}) [b](<{address}>) <{address}> ![c]({address})\n\n[d]\n\n[d]: {address}"
-    # Markdown's own check is one net, the sanitizer another: each has to hold by itself.
+    # Markdown's own check is one safety net, the sanitizer another: each must be enough alone.
     for made in (render_text({"body": body}).html, sanitize(f'<a href="{address.replace(chr(34), "")}">a</a>')):
         assert _schemes(made) <= {"https", "http", "mailto"}
 

@@ -35,7 +35,7 @@ class _ShownWords(HTMLParser):
             self.parts.append(text)
 
     def characters(self):
-        # A raised or lowered hyphen is a minus sign in Unicode's table.
+        # Unicode's table has a minus sign for a raised or lowered hyphen.
         return "".join(unicodedata.normalize("NFKC", "".join(self.parts)).replace("−", "-").split())
 
 

@@ -174,7 +174,7 @@ def test_old_uploads_go_but_not_under_an_import_that_can_go_on(client, staff, fo
         os.utime(batch.source_path, (long_ago, long_ago))
     assert remove_old_uploads() == 1
     assert os.path.exists(waiting.source_path) and not os.path.exists(done.source_path)
-    # Whoever starts it later is told.
+    # The person who starts it later is told.
     os.unlink(waiting.source_path)
     client.post(page(waiting, "act", "start"))
     run_waiting_jobs()

@@ -106,7 +106,7 @@ def test_a_line_of_a_hundred_megabytes_costs_a_process_neither_time_nor_memory(s
     assert int(measured.read_text()) < MEMORY_MB
 
 
-# Every field of the models, and what somebody might hope for.
+# Every field of the models, and what somebody might try.
 PRIVILEGED = {
     **{field.attname: 1 for field in Post._meta.concrete_fields if field.attname not in RecordFactory()},
     "__class__": "Post",
@@ -127,7 +127,7 @@ def test_a_record_sets_no_column_that_the_schema_does_not_name():
     import_records(plain, {**plain, "source_id": "hostile", "slug": "hostile", **given})
     one, other = (Post.objects.filter(source_id=source_id).values().get() for source_id in ("plain", "hostile"))
     theirs = {"id", "source_id", "slug", "head_revision_id", "extra", "import_fingerprint", "import_line_hash"}
-    # A record can keep itself from readers (“status: approved” is no status that is known), and nothing more.
+    # A record can hold itself (“status: approved” is an unknown status), and nothing more.
     assert {key for key in one if one[key] != other[key]} == theirs | {"claimed_revision", "held"}
     assert Post.objects.get(source_id="hostile").held
     post = Post.objects.get(source_id="hostile")

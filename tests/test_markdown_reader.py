@@ -549,7 +549,7 @@ def test_a_refused_text_is_kept_as_a_record_and_mended_on_the_desk(tmp_path, cli
     client.post(address, {"act": "repair", "text": json.dumps(record)})
     post = Post.objects.get(source_id="site:2020-01-02-bad.md")
     assert post.head_revision.snapshot["published_on"] == "2019-12-31"
-    # What was mended by hand counts as a person's work from then on.
+    # From then on a row fixed by hand counts as a person's work.
     batch = import_markdown(tmp_path / "site")
     assert outcomes(batch) == {"unchanged": len(GOOD), "refused": 1}
 

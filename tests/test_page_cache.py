@@ -130,7 +130,7 @@ def test_somebody_signed_in_neither_gets_nor_leaves_a_kept_page(site, client):
     assert site.get(path).is_stored
     assert "cache-status" not in site.get(path, cookie=cookie).headers
     assert "cache-status" not in site.get(path, authorization="Basic eDp5").headers
-    # A cookie that is no session makes no other page.
+    # A cookie that is not a session changes no page.
     assert site.get(path, cookie="csrftoken=abc").is_hit
 
 
@@ -503,7 +503,7 @@ def test_without_the_log_every_page_comes_from_django():
     small = Small()
     small.get("/")
     small.log.is_down = True
-    # What is known is good for a moment yet.
+    # Its knowledge is still valid for a moment.
     assert small.later(0.5).get("/").is_hit
     for count in (2, 3):
         answer = small.later(0.5).get("/")
@@ -775,7 +775,7 @@ def test_a_process_that_starts_later_takes_nothing_that_changed_before(shared):
     post = make_post(released=True)
     one.get(post.get_absolute_url())
     flagged(post)
-    # It has no memory of the change, only the log.
+    # The change is only in the log, not in its memory.
     assert "noindex" in two.get(post.get_absolute_url()).text
 
 

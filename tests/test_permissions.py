@@ -283,7 +283,7 @@ MATRIX = {
         post("302 302 403 302 403 302", {"act": "reject", "choice": "@choice"}),
         post("302 302 403 302 302 302", {"act": "flag", "choice": "@choice"}),
     ],
-    # Only whoever chose the posts can say that it happens.
+    # Only the person who chose the posts can confirm it.
     "admin/queue/bulk/<int:run_id>/": [
         get(DESK, url={"run_id": "@bulk run"}),
         post("302 302 403 403 403 403", {"comment": "No."}, url={"run_id": "@bulk run"}),
@@ -292,7 +292,7 @@ MATRIX = {
     "admin/review/": [get("302 302 302 302 302 302"), post("302 302 405 405 405 405")],
     "admin/review/<int:post_id>/": [
         get(DESK, url={"post_id": "@post"}),
-        # Of a form that was not sent to somebody signed in nothing is stored: its words are given back.
+        # A form that was not made for a signed-in person is not stored: its text is shown again.
         post(
             "403 302 403 302 403 302",
             {"act": "reject", "reject-reason_code": "facts", "fingerprint": "@head"},
@@ -512,7 +512,7 @@ def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clien
                     # A stream is written while it is read.
                     assert b"".join(answer.streaming_content) if answer.streaming else answer.content is not None
                     is_refused = answer.status_code >= 400 or "/login/" in answer.headers.get("Location", "")
-                    # Only what somebody may do is taken back; a refusal or a look has to leave everything as it is.
+                    # Only permitted actions are rolled back here; a refusal or a read must leave everything as it is.
                     transaction.set_rollback(case.method == "POST" and not is_refused and not case.leaves)
                 said.append(str(answer.status_code))
             if " ".join(said) != case.cells:

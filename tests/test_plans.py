@@ -30,9 +30,9 @@ ADDRESSES = """
 # Of 12,000 posts and 58,000 rows that put them into lists: facets are counted on a sample of a thousand, each with its
 # terms, and a file of the sitemap is read a thousand rows at a time.
 MOST_ROWS = 10_000
-# What SQLite sorts, because there is little of it: the open flags of a post, its near-duplicates, its revisions with
-# the same text, how often each term stands in at most a thousand posts, the posts that share the rarest terms of one
-# and those terms, and a text for each file of the sitemap.
+# Small sorts in SQLite: the open flags of a post, its near-duplicates, its revisions with the same text, how often
+# each term occurs in at most a thousand posts, the posts that share the rarest terms of one and those terms, and a
+# text for each file of the sitemap.
 SORTING = (
     "raised_at", "similarity", '"batch_id" DESC NULLS LAST', "COUNT(*)", "SUM(",
     '"posts_listedtext"."id" IN (SELECT value',

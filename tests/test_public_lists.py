@@ -195,7 +195,7 @@ def test_lines_say_the_same_of_a_text_that_was_released_before_anybody_kept_line
 
 def test_lists_read_no_whole_record(client):
     released(3)
-    # Nothing that a record is: whoever reads one now fails.
+    # Not a valid record: reading one now fails.
     Revision.objects.update(snapshot=[])
     assert len(slugs_on(client.get("/articles/"))) == 3
     assert len(slugs_on(client.get("/stacks/go-services/"))) == 3

@@ -210,7 +210,7 @@ def test_posts_released_together_are_looked_at_twice_at_most(release, monkeypatc
     monkeypatch.setitem(CHUNK, connection.vendor, 1)
     for _ in range(6):
         release()
-    # All stand beside each other: the last one alone finds nobody who waits anyway.
+    # All of them side by side: the last one alone finds no pending post anyway.
     assert find_stale_related_posts() <= 12
     assert Neighbour.objects.values("post").distinct().count() == 6
 

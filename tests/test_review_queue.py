@@ -224,7 +224,7 @@ def test_a_day_is_a_point_and_thirty_are_the_most():
             {"a": 40},
         ),
         ({"a": {"rejected": 995}, "b": {"approved": 20}}, {"a": 100}),
-        # Too few decisions about it, or about the others; texts that name no generator are no generator.
+        # Too few decisions about it, or about the others; texts without a generator don't count as a generator.
         ({"a": {"rejected": 7}, "b": {"approved": 90}}, {}),
         ({"a": {"rejected": 9}, "b": {"approved": 7}}, {}),
         ({"": {"rejected": 20}, "b": {"approved": 90}}, {}),

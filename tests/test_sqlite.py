@@ -86,7 +86,7 @@ def test_a_transaction_that_reads_first_can_still_write():
     post = make_post()
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         Post.objects.get(pk=post.pk)
-        # Somebody else can't slip in between the reading and the writing: they would fail, not we.
+        # Nobody can write between the reading and the writing: they would fail, not we.
         other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("UPDATE posts_post SET topic = 'theirs'")

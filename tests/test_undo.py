@@ -138,7 +138,7 @@ def test_a_decision_taken_back_leaves_everything_as_it_was(beginning, decision):
     assert stand(bystander) == beside
     assert AuditEntry.objects.count() == entries + 1
     assert AuditEntry.objects.first().action == "decision undone"
-    # Nothing is erased, and it can be decided anew.
+    # Nothing is erased, and a new decision is possible.
     assert Review.objects.get(pk=review.pk).undone_by == reviewer
     decided(post, decision.removesuffix(" later"), by=reviewer, **options)
 

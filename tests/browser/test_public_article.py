@@ -41,7 +41,7 @@ def test_a_button_copies_the_code_exactly(browser_page, has_clipboard):
         watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     else:
         watched.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    # A clock that stands: the buttons would take their words back after two seconds.
+    # A stopped clock: the buttons would reset their text after two seconds.
     watched.page.clock.install(time=0)
     watched.page.clock.pause_at(1000)
     watched.open(post.get_absolute_url())

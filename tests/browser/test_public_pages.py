@@ -45,7 +45,7 @@ def test_a_page_asks_foreign_hosts_for_nothing_but_allowed_pictures_and_little_o
     watched.page.locator("figure").first.scroll_into_view_if_needed()
     watched.page.wait_for_function("document.images[0].complete")
     assert watched.foreign == [("image", IMAGES[0]["url"])]
-    # The page, its style sheet, its script and two fonts; the sign of the tab is a picture.
+    # The page, its style sheet, its script and two fonts; the favicon is an image.
     assert len([url for url in own if url.startswith(watched.origin) and not url.endswith(".svg")]) <= 5
 
 
@@ -61,7 +61,7 @@ def test_a_figure_whose_picture_does_not_come_shows_its_drawing_and_its_words(br
     assert abs(box["width"] / box["height"] - 1200 / 630) < 0.01
     assert figure.locator("svg.placeholder").is_visible()
     assert "A queue that drains" in figure.locator(".figure__notch").inner_text()
-    # The browser's own sign of a broken picture stands in the picture's corner: outside of the frame it can't be seen.
+    # The browser's icon for a broken image is in the corner of the image, which must be outside of the visible frame.
     with_picture = frame.screenshot()
     watched.page.eval_on_selector("figure img", "img => img.remove()")
     assert frame.screenshot() == with_picture

@@ -79,7 +79,7 @@ def test_the_pages_of_review_have_no_accessibility_violation_and_do_not_scroll_s
         )
         photograph(watched, f"{name}-{width}-{scheme}")
         if name != "trail":
-            # The frame around the pages of the desk has tests of its own.
+            # The frame around admin pages has tests of its own.
             own = "#content" if watched.page.locator("#content").count() else "body"
             assert violations(watched.page, context=own) == [], name
             assert watched.page.evaluate(

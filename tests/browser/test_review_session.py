@@ -312,7 +312,7 @@ def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that
     page.wait_for_function("document.activeElement.id === 'review-title'")
     page.keyboard.press("1")
     assert page.locator("[name=ticks]:checked").count() == 1
-    # A Tab that stays in the page does not make a click one, and one that leads into the paper may take its time.
+    # A Tab within the page is not a click, and a Tab into the preview may be slow.
     page.locator(".review-tabs a").first.focus()
     page.keyboard.press("Tab")
     frame.locator("h1").click()
@@ -357,7 +357,7 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
         "Side by side",
         "Source",
     ]
-    # A link of the text leads nowhere from here; its address stands beside the paper in full.
+    # Links of the text don't work here; their full addresses are beside the preview.
     show(page.get_by_role("link", name="As readers will see it"))
     link = page.frame_locator("#preview").get_by_role("link", name="the rules")
     link.click(force=True)

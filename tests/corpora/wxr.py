@@ -22,7 +22,7 @@ PUBLIC, NO_POSTS = ("publish",), ("trash", "auto-draft", "inherit")
 _INLINE = set(
     "a b i em strong span code sup sub u s del ins small big font abbr acronym tt q cite mark kbd var".split()
 )
-# Written by the editor around a picture, in place of markup: no words of the article.
+# The editor adds these around an image instead of markup: they are not words of the article.
 _CAPTION_TAG = re.compile(r"\[/?(?:wp_)?caption[^\]]*\]")
 MIN_WORDS = 0.98
 

@@ -34,7 +34,7 @@ from tests.corpora.tally import Tally
 from tests.factories import approve, person
 
 APPROVED_AT_ONCE = 20
-# On the desk a post holds so many at once, each as an item of every list; single fields hold them one after another.
+# In the admin a post has at most so many, each as an item of every list; single fields have them one after another.
 TOGETHER = 10
 # Overrides what payloads call to show that they ran; the reports reach Python even when the page is gone after it.
 WATCH = """(() => {

@@ -35,7 +35,7 @@ FITS = "document.documentElement.scrollWidth <= innerWidth"
 OPEN = "document.querySelectorAll('details').forEach((fold) => { fold.open = true })"
 # A4 within the margins that the style sheet asks for.
 PAPER_WIDTH = 680
-# What paper would cut off: it can neither scroll nor unfold. The frame of a picture hides what is cut on purpose.
+# What a printed page would cut off: it can neither scroll nor unfold. The frame of an image cuts on purpose.
 CUT_ON_PAPER = """() => {
     const cut = [...document.querySelectorAll("main *")].filter((element) => {
         const style = getComputedStyle(element);
@@ -61,9 +61,9 @@ STOPS = """() => {
     }).map((element) => element.outerHTML.slice(0, 120));
     return stops.length;
 }"""
-# Where the focus is now: null where it was before, else what is wrong with it. The focus has to be in view, before
-# everything that lies there, and the line around it must stand out from what is behind it. Between the last stop and
-# the first the body has it, and may have it before the last where a page begins in a field.
+# Where the focus is now: null where it was before, else what is wrong with it. The focus must be in view and
+# uncovered, and its outline must differ from the background. Between the last stop and the first the body has it, and
+# may have it before the last if a page begins in a field.
 LOOK = """() => {
     const at = document.activeElement;
     // These have stops of their own inside: the way through them goes on. What a frame shows is a page of its own.
