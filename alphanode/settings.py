@@ -289,7 +289,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 # The page after a sign-in that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
-CSRF_FAILURE_VIEW = "posts.public.views.csrf_failure"
+CSRF_FAILURE_VIEW = "posts.admin.expired.give_back"
 # For the form of a post with the largest record. posts.importing.body_limits refuses any other form over 1 MB unread.
 # The lists of a record become many fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
