@@ -668,6 +668,7 @@ def test_a_check_that_failed_in_the_background_is_asked_again_once_it_is_repaire
 def test_a_foreign_image_is_named_by_its_host_and_by_what_allows_it():
     foreign = IMAGE | {"url": "https://cdn.elsewhere.example/a.png"}
     (finding,) = stopping_findings(SOUND | {"image_sources": [foreign]})
-    assert "cdn.elsewhere.example" in finding.message and "IMAGE_HOSTS" in finding.message and finding.place == ""
+    assert finding.message.startswith("Image 1 is on the host cdn.elsewhere.example, which this site does not allow; ")
+    assert "ask an administrator to add cdn.elsewhere.example to IMAGE_HOSTS" in finding.message and finding.place == ""
     plain = IMAGE | {"url": "http://placehold.co/a.png"}
     assert "https://" in stopping_findings(SOUND | {"image_sources": [plain]})[0].message

@@ -23,9 +23,9 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
-    list_display = ["made_at", "what", "post_link", "made_by", "detail", "short_fingerprint"]
+    list_display = ["made_at", "what", "post_link", "made_by", "detail_in_words", "short_fingerprint"]
     list_filter = [ActionFilter]
-    fields = ["post", "revision", "what", "fingerprint", "fingerprint_before", "detail", "made_by", "made_at",
+    fields = ["post", "revision", "what", "fingerprint", "fingerprint_before", "detail_in_words", "made_by", "made_at",
               "request_id"]  # fmt: skip
     list_select_related = ["post", "made_by"]
     ordering = ["-pk"]
@@ -49,6 +49,10 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     @admin.display(description="Action")
     def what(self, entry):
         return entry.what
+
+    @admin.display(description="Detail")
+    def detail_in_words(self, entry: AuditEntry) -> str:
+        return entry.detail_in_words
 
     @admin.display(description="Fingerprint")
     def short_fingerprint(self, entry):

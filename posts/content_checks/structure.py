@@ -57,8 +57,8 @@ def comment(text):
     for field, block in text.blocks:
         for words in comments_in(block):
             yield (
-                f"Readers do not see the comment “{words[:200]}”, but the JSON of the record has it. "
-                "Delete it if it is not meant for them.",
+                f"The page hides the comment “{words[:200]}”, but the public JSON of the record includes it. "
+                "Delete it if readers must not see it.",
                 f"/{field}",
             )
 

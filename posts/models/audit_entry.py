@@ -3,6 +3,8 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 from posts.models.post import Post
+from posts.models.review import Review
+from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
 
 
@@ -99,3 +101,9 @@ class AuditEntry(models.Model):
     def what(self):
         """The action in words for people."""
         return words_of_action(self.action)
+
+    @property
+    def detail_in_words(self) -> str:
+        """The detail for people. Early entries have the code of a reason there."""
+        reasons = ReviewFlag.Reason if self.action.startswith("flag") else Review.ReasonCode
+        return str(dict(reasons.choices).get(self.detail, self.detail)) if self.detail else ""

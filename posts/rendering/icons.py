@@ -13,20 +13,23 @@ __all__ = ["placeholder", "ratio_line", "share_bar", "status_icon"]
 _STATUS_ICON = (
     '<svg class="status-icon status-icon--{}" viewBox="0 0 33 14" width="33" height="14" aria-hidden="true" '
     'focusable="false">'
-    '<path class="status-icon__square" d="M0 2h10v10H0z"/><path class="status-icon__line" d="M10 7h9.5"/>'
+    '<path class="status-icon__square" d="{}"/><path class="status-icon__line" d="M10 7h9.5"/>'
     '<circle class="status-icon__disc" cx="25.5" cy="7" r="6"/>'
     '<path class="status-icon__tick" d="M22.8 7.2l2 2 3.4-4"/></svg>'
 )
 LEVELS = {"beginner": 1, "intermediate": 2, "advanced": 3}
 
 
+_SQUARE, _WRITER = "M0 2h10v10H0z", "M0 7a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"
+
+
 @cache
-def status_icon(state):
+def status_icon(state: str, *, by_people: bool = False) -> str:
     """Return the icon of a review status ("approved", "flagged", "open") or of the site ("mark").
 
-    The page has words beside it.
+    by_people: people wrote the text, so the icon begins with a disc. The page has words beside it.
     """
-    return format_html(_STATUS_ICON, state)
+    return format_html(_STATUS_ICON, state, _WRITER if by_people else _SQUARE)
 
 
 def placeholder(words):

@@ -130,7 +130,7 @@ class QueuePage(AdminPage):
         walk = ORDER.before(matching, back) if back else ORDER.after(matching, forth)
         walk = walk.select_related("post", "held_by", "assigned_to").only(
             *(field.name for field in walk.model._meta.concrete_fields),
-            "post__title", "held_by__username", "held_by__first_name", "held_by__is_active",
+            "post__title", "post__held", "held_by__username", "held_by__first_name", "held_by__is_active",
             "assigned_to__username", "assigned_to__first_name",
         )  # fmt: skip
         found = list(walk[: PAGE + 1])
