@@ -217,7 +217,7 @@ def test_rebuild_search_mends_whatever_is_out_of_step(client):
     # One of them is only there because a row says so.
     assert out.getvalue().startswith("4 posts looked at in ")
     assert state() == before and kept_texts() == 3
-    assert len(found(client, "draining")) == 3 and near_words("drainign") == ["draining"]
+    assert len(found(client, "draining")) == 3 and near_words(["drainign"]) == {"drainign": ["draining"]}
 
 
 def test_the_background_writes_everything_once_for_each_version_of_the_code(client, monkeypatch):
@@ -359,7 +359,7 @@ def test_no_query_costs_more_than_so_many_statements(client, typed):
         make_post(released=True, title=f"Drainxy drainxz drainxw number {number}", body="The of a draining worker.")
     with CaptureQueriesContext(connection) as queries:
         assert client.get("/search/", {"q": typed}).status_code == 200
-    assert len(queries) <= 80
+    assert len(queries) <= 8
     assert sum(map(len, read_query(typed).phrases)) <= 10
 
 

@@ -4,6 +4,9 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 """
 
 import json
+from collections.abc import Sequence
+
+from django.db.backends.utils import CursorWrapper
 
 # If no more than so many are expected, all of them are read.
 FEW = 200
@@ -54,7 +57,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     in_head: search only title and terms for the phrases.
     """
     column = "head" if in_head else "words"
-    words = " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
+    words = _holds(phrases)
     wanted = " & ".join([words, *(_lexeme(FACET.format(facet)) for facet in facets)])
     latest = f"SELECT id, {column} FROM posts_search WHERE {column} @@ %s::tsquery AND id > %s"  # noqa: S608 (ours)
     ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
@@ -85,6 +88,23 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     else:
         found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
     return found if len(found) == limit else gathered(0)
+
+
+def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
+    """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
+    is_found = "EXISTS (SELECT FROM posts_search JOIN posts_listedtext USING (id) WHERE words @@ %s::tsquery)"
+    # As above: the planner must not read all texts.
+    cursor.execute(
+        f"SET LOCAL enable_seqscan = off; SELECT {', '.join([is_found] * len(queries))}; "
+        "SET LOCAL enable_seqscan TO DEFAULT",
+        [_holds(phrases) for phrases in queries],
+    )
+    cursor.nextset()
+    return list(cursor.fetchone())
+
+
+def _holds(phrases: Sequence) -> str:
+    return " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
 
 
 def _expected(cursor, column, wanted):

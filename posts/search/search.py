@@ -1,6 +1,7 @@
 """Finds listed texts, best first, at the same cost for any number of texts."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -59,25 +60,29 @@ def _posts_query(vendor):
     )
 
 
-def other_spelling(query, *, terms=(), clock=time.monotonic):
+def other_spelling(query: Query, *, clock: Callable[[], float] = time.monotonic) -> str | None:
     """Return the text of a query with one word corrected that finds something; or None.
 
-    It searches the words that the search itself uses, and gives up after MOST_TRIES searches or SUGGESTION_SECONDS: a
-    suggestion is optional. clock() returns seconds.
+    It looks at the words that the search itself uses, in three statements: which of them no text has, what they may be
+    a slip of, and which of the first MOST_TRIES texts of a query finds something. It gives up after SUGGESTION_SECONDS:
+    a suggestion is optional. clock() returns seconds.
     """
-    engine, end, tries = engine_for(connection), clock() + SUGGESTION_SECONDS, MOST_TRIES
-    for typed in islice(WORD.finditer(query.text), MAX_WORDS):
-        stem = stem_of(typed[0])
-        with connection.cursor() as cursor:
-            if clock() >= end:
-                return None
-            if not stem or engine.find(cursor, [(stem,)], (), limit=1):
-                continue
-        for word in near_words(plain_word(typed[0])):
-            text = query.text[: typed.start()] + word + query.text[typed.end() :]
-            if not tries or clock() >= end:
-                return None
-            tries -= 1
-            if search_posts(text, terms=terms).posts:
-                return text
-    return None
+    engine, end = engine_for(connection), clock() + SUGGESTION_SECONDS
+    words = [word for word in islice(WORD.finditer(query.text), MAX_WORDS) if stem_of(word[0])]
+    if clock() >= end or not words:
+        return None
+    with connection.cursor() as cursor:
+        known = engine.which_find(cursor, [[(stem_of(word[0]),)] for word in words])
+    unknown = [word for word, is_known in zip(words, known, strict=True) if not is_known]
+    near = near_words([plain_word(word[0]) for word in unknown])
+    texts = [
+        query.text[: word.start()] + other + query.text[word.end() :]
+        for word in unknown
+        for other in near[plain_word(word[0])]
+    ][:MOST_TRIES]
+    queries = [(text, read) for text in texts if (read := read_query(text))]
+    if clock() >= end or not queries:
+        return None
+    with connection.cursor() as cursor:
+        finds = engine.which_find(cursor, [read.phrases for _, read in queries])
+    return next((text for (text, _), is_found in zip(queries, finds, strict=True) if is_found), None)

@@ -6,6 +6,8 @@ doesn't depend on the number of words. Source of the idea: T. Bocek, E. Hunt, B.
 large dictionaries", 2007.
 """
 
+from collections import defaultdict
+
 from posts.models import SpellingKey
 from posts.search.tokens import WORD, plain_word
 
@@ -24,13 +26,20 @@ def spelling_keys(word):
     return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
 
 
-def near_words(word, *, limit=3):
-    """Return the known words that `word` may be a misspelling of, nearest first, without `word` itself."""
-    if not MIN_LENGTH - 1 <= len(word) <= MAX_LENGTH + 1:
-        return []
-    found = SpellingKey.objects.filter(key__in=spelling_keys(word)).values_list("word", flat=True)
-    near = sorted((distance(word, other), other[:1] != word[:1], other) for other in set(found[:500]) - {word})
-    return [other for slips, _, other in near if slips <= 2][:limit]
+def near_words(words: list[str], *, limit: int = 3) -> dict[str, list[str]]:
+    """Return {word: known words that it may be a slip of, nearest first, at most `limit`} in one query."""
+    keys = {word: spelling_keys(word) for word in words if MIN_LENGTH - 1 <= len(word) <= MAX_LENGTH + 1}
+    known = defaultdict(set)
+    if keys:
+        rows = SpellingKey.objects.filter(key__in=set().union(*keys.values())).values_list("key", "word")
+        for key, word in rows[: 500 * len(keys)]:
+            known[key].add(word)
+    return {word: _nearest(word, set().union(*(known[key] for key in keys.get(word, ()))))[:limit] for word in words}
+
+
+def _nearest(word: str, others: set[str]) -> list[str]:
+    near = sorted((distance(word, other), other[:1] != word[:1], other) for other in others - {word})
+    return [other for slips, _, other in near if slips <= 2]
 
 
 def distance(one, other):

@@ -3,6 +3,10 @@
 The tokenizer only splits words at spaces; posts.search.tokens has done the rest.
 """
 
+from collections.abc import Sequence
+
+from django.db.backends.utils import CursorWrapper
+
 # The weight of a hit in the title, the terms, the summary, the body; facets only filter.
 WEIGHTS = "8, 4, 2, 1, 0"
 
@@ -39,8 +43,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
 
     in_head: search only title and terms for the phrases.
     """
-    columns = "title terms" if in_head else "title terms summary body"
-    wanted = [f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"]
+    wanted = [_holds(phrases, "title terms" if in_head else "title terms summary body")]
     wanted += [f"facets : {_quoted(facet)}" for facet in facets]
     cursor.execute(
         # Weights and limit are our own numbers.
@@ -49,6 +52,23 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
         [" AND ".join(wanted), limit],
     )
     return cursor.fetchall()
+
+
+def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
+    """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
+    is_found = (
+        "EXISTS (SELECT 1 FROM posts_search JOIN posts_listedtext ON posts_listedtext.id = posts_search.rowid "
+        "WHERE posts_search MATCH %s)"
+    )
+    cursor.execute(
+        f"SELECT {', '.join([is_found] * len(queries))}",
+        [_holds(phrases, "title terms summary body") for phrases in queries],
+    )
+    return [bool(found) for found in cursor.fetchone()]
+
+
+def _holds(phrases: Sequence, columns: str) -> str:
+    return f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"
 
 
 def _quoted(words):
