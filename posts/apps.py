@@ -29,6 +29,7 @@ class PostsConfig(AppConfig):
         for module in TASK_MODULES:
             import_module(module)
         import_module("posts.audit.accounts").connect()
+        import_module("posts.db.page_triggers").connect()
         for module in settings.EXTRA_CHECKS:
             try:
                 import_module(module)

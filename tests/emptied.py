@@ -23,3 +23,5 @@ def _mend(using, **kwargs):
         Group.objects.create(name=name).permissions.set(rights[key] for key in keys)
     with connections[using].cursor() as cursor:
         cursor.execute("DELETE FROM posts_search")
+        # What the triggers noted of the rows that went.
+        cursor.execute("DELETE FROM posts_pagechange")

@@ -1,8 +1,8 @@
 """What pages show has a version: a log of changes that every cache of rendered pages reads, and nothing else.
 
-A transaction that changes what a page may show notes the keys of it (`post_key`, `stack_key`, LISTS, SWITCHES) as
-one more row, at any point before its end: the note is seen exactly when the change is, and is gone with it when it is
-rolled back. No process has to be reached, no lock is held, and writers never wait for each other.
+A trigger (posts.db.page_triggers) notes the keys of what a statement changes of pages (`post_key`, `stack_key`, LISTS,
+SWITCHES…) as one more row in the same transaction: the note is seen exactly when the change is, and is gone with it
+when it is rolled back. No process has to be reached, no lock is held, and writers never wait for each other.
 
 The order of the log is that in which changes can have become visible, which is not the order of numbers from a
 sequence. On PostgreSQL a row's position is the id of its transaction, and what a reader has seen for sure is all below
@@ -22,9 +22,13 @@ LISTS = "lists"
 # What every page of a post depends on: the switches of imports. One of them opens or closes many posts at once, also
 # such that stand beside the post only when they are open, so that the page does not name them.
 SWITCHES = "switches"
+# What every page depends on that shows numbers about the whole site.
+SITE_STATS = "site-stats"
+# Every page that can change has one of these.
+EVERYTHING = f"{LISTS} {SITE_STATS} {SWITCHES}"
 TABLE = PageChange._meta.db_table
 _NEXT = f"(SELECT COALESCE(MAX(position), 0) + 1 FROM {TABLE})"  # noqa: S608
-_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
+NEXT_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
 _HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
 
 
@@ -35,7 +39,17 @@ def post_key(pk):
 
 def stack_key(name):
     """Return the key of the posts of a stack, named as an article names it, for what is beside an article."""
+    return f"stack:{' '.join(name.split())[:300].casefold()[:300].encode().hex()}"
+
+
+def former_stack_key(name):
+    """Return the same as the version before wrote it."""
     return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
+
+
+def article_key(fingerprint, renderer_version, hosts_key):
+    """Return the key of the stored HTML of a text."""
+    return f"article:{fingerprint}:{renderer_version}:{hosts_key}"
 
 
 def keys_of_post(post):
@@ -53,7 +67,7 @@ def note_changes(keys):
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {TABLE} (position, keys) VALUES ({_POSITION[connection.vendor]}, %s)",  # noqa: S608
+            f"INSERT INTO {TABLE} (position, keys) VALUES ({NEXT_POSITION[connection.vendor]}, %s)",  # noqa: S608
             [" ".join(keys)],
         )
 

@@ -2,12 +2,12 @@ from collections import Counter, defaultdict
 
 from django.db.models import F
 
-from posts.db.change_log import LISTS, note_changes, post_key, stack_key
+from posts.db.change_log import former_stack_key, note_changes
 from posts.listing.publication_date import place_in_lists
 from posts.listing.summaries import record_of_summary
 from posts.listing.term_slugs import free_term_slugs
 from posts.listing.terms import terms_of
-from posts.models import ListedText, Neighbour, PostTerm, Revision, Term
+from posts.models import ListedText, PostTerm, Revision, Term
 from posts.models.authorship import MACHINES
 from posts.models.post import generator_of
 from posts.related.related_posts import mark_stale
@@ -39,10 +39,8 @@ def refresh_listings(posts, *, anew=False):
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
     _refresh_texts(posts, is_now, sources, anew=anew)
     touched = _count(_refresh_terms(posts, is_now))
-    stacks = [stack_key(key) for kind, key in touched if kind == Term.Kind.STACK]
-    # A page that left out an unlisted post has no key of it, but must show it again.
-    beside = Neighbour.objects.filter(neighbour__in=wanted).values_list("post", flat=True)
-    note_changes([LISTS, *stacks, *map(post_key, beside)])
+    # The version before knows stacks by another key, and may run beside this one while the site is upgraded.
+    note_changes([former_stack_key(key) for kind, key in touched if kind == Term.Kind.STACK])
 
 
 def _sources(revisions):

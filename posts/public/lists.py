@@ -14,7 +14,7 @@ from django.urls import reverse
 from posts.db.keyset import Cursor, PageOrder
 from posts.db.prepared_query import PreparedQuery
 from posts.listing.facets import FORM_KINDS, SAMPLE, ChosenTerms, list_groups, places_along, rarest_first
-from posts.listing.site_stats import STATS_SECONDS, site_stats
+from posts.listing.site_stats import site_stats
 from posts.listing.summaries import PostSummary, read_summaries
 from posts.models import Post, Term
 from posts.public.views import public, respond
@@ -136,9 +136,7 @@ def _list_response(request, *, main=None, title, address):
         "is_first": not (older or newer),
         "is_indexable": (main.is_indexable if main else bool(page.lines)) and not TAKES & request.GET.keys(),
     }
-    # The background counts all articles, without a note in the change log.
-    seconds = None if main else STATS_SECONDS
-    return respond(request, "posts/list.html", context, vary_on=TAKES, seconds=seconds)
+    return respond(request, "posts/list.html", context, vary_on=TAKES, has_stats=not main)
 
 
 @public

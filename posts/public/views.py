@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from posts.db.change_log import LISTS, keys_of_post, stack_key
+from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post, stack_key
 from posts.db.prepared_query import PreparedQuery
-from posts.listing.article_html import hosts_key, rendered_article, with_stored_article
+from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
 from posts.listing.facets import most_used
 from posts.listing.site_stats import STATS_SECONDS, site_stats
 from posts.listing.summaries import placeholder_words, read_summaries
@@ -53,15 +53,18 @@ def public(view):
     return wrapped
 
 
-def respond(request, template, context, *, vary_on=(), seconds=None):
+def respond(request, template, context, *, vary_on=(), has_stats=False):
     """Render a list page, which every change of a list removes from caches.
 
-    Its head and headers agree about search engines: context["is_indexable"]. vary_on, seconds: as for cache_page().
+    Its head and headers agree about search engines: context["is_indexable"]. vary_on: as for cache_page(). has_stats:
+    whether it shows numbers about the whole site. Where no background job counts them, they change unnoted.
     """
     response = render(request, template, context)
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
-    return cache_page(response, keys=[LISTS], vary_on=vary_on, seconds=seconds)
+    if has_stats:
+        return cache_page(response, keys=[LISTS, SITE_STATS], vary_on=vary_on, seconds=STATS_SECONDS)
+    return cache_page(response, keys=[LISTS], vary_on=vary_on)
 
 
 @public
@@ -81,7 +84,7 @@ def home(request):
         "ways": _ways_in(),
         "is_indexable": settings.INDEXING,
     }
-    return respond(request, "posts/home.html", context, seconds=STATS_SECONDS)
+    return respond(request, "posts/home.html", context, has_stats=True)
 
 
 def _home_posts():
@@ -125,7 +128,7 @@ def how(request):
     ]
     origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
     context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
-    return respond(request, "posts/how.html", context, seconds=STATS_SECONDS)
+    return respond(request, "posts/how.html", context, has_stats=True)
 
 
 @lru_cache(maxsize=8)
@@ -166,8 +169,9 @@ def detail(request, slug):
     if not context["is_indexable"]:
         response.headers["X-Robots-Tag"] = "noindex"
     related_posts = context["related_posts"]
-    # Stored related posts note their changes; others are found on request, among all listed posts.
+    # Rows that are kept say when similar posts change; others are found when they are asked for, among all listed.
     keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
+    keys.add(article_key(post.visible_revision.fingerprint, **rendering_key()))
     return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
 
 

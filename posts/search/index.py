@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from posts.db.change_log import LISTS, note_changes
 from posts.models import SpellingKey
 from posts.search.backends import engine_for
 from posts.search.snippets import code_of, prose_of
@@ -45,6 +46,7 @@ def index_texts(texts):
         engine_for(connection).write(
             cursor, [(number, document_of(record, term_ids)) for number, record, term_ids in texts]
         )
+    _note()
     _learn({word for _, record, _ in texts for word in spelling_words([record["title"], *_term_names(record)])})
 
 
@@ -54,6 +56,12 @@ def forget_texts(numbers):
     if numbers:
         with connection.cursor() as cursor:
             engine_for(connection).forget(cursor, numbers)
+        _note()
+
+
+def _note():
+    # What triggers do for every other table: SQLite has none on a virtual one.
+    note_changes([LISTS])
 
 
 def forget_orphans():
