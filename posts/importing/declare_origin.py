@@ -1,7 +1,6 @@
 from django.db import transaction
 
 from posts.audit.log import note_audit
-from posts.db.change_log import LISTS, SWITCHES, note_changes
 from posts.errors import require
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Origin
@@ -21,7 +20,6 @@ def declare_origin(batch, origin, *, by):
     if origin != before:
         batch.origin = origin
         batch.save(update_fields=["origin"])
-        note_changes([SWITCHES, LISTS])
         with long_statement_timeout():
             store_site_stats()
         detail = f"{batch}: {before.label.lower()} → {origin.label.lower()}"

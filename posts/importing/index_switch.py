@@ -2,7 +2,6 @@ from django.db import transaction
 from django.db.models import Q
 
 from posts.audit.log import note_audit
-from posts.db.change_log import LISTS, SWITCHES, note_changes
 from posts.db.keyset import in_chunks
 from posts.errors import require
 from posts.listing.refresh import refresh_listings
@@ -23,7 +22,6 @@ def switch_batch_index(batch, *, is_open, by):
     if batch.index_open != is_open:
         batch.index_open = is_open
         batch.save(update_fields=["index_open"])
-        note_changes([SWITCHES, LISTS])
         action = "import opened to search engines" if is_open else "import closed to search engines"
         note_audit(action, post=None, by=by, detail=str(batch))
     return batch

@@ -7,7 +7,6 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from posts.audit.log import note_audit
-from posts.db.change_log import note_changes, post_key
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
@@ -106,7 +105,6 @@ def _take_chunk(batch: ImportBatch, rows: list[tuple[int, int]], by: User | None
     """Roll back the posts of `rows` (revision, post) in one transaction with its checkpoint."""
     with transaction.atomic():
         ids = {post_id for _, post_id in rows}
-        note_changes(map(post_key, ids))
         posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
         # Without the texts: most posts of a batch are only withdrawn.
         posts = posts.select_related("head_revision__author", "live_revision").only(

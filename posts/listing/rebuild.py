@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from posts.db.change_log import LISTS, note_changes
 from posts.db.keyset import in_chunks
 from posts.listing.refresh import refresh_listings, taken_addresses
 from posts.listing.term_slugs import free_term_slugs
@@ -78,7 +77,6 @@ def _name_terms():
             term.slug = slugs[term.kind, term.key]
         with transaction.atomic():
             Term.objects.bulk_update(terms, ["slug"])
-            note_changes([LISTS])
 
 
 def _count_terms(on_checkpoint):
@@ -96,6 +94,4 @@ def _count_terms(on_checkpoint):
             astray = [pk for pk, count in held.items() if counts.get(pk, 0) != count]
             for pk in astray:
                 Term.objects.filter(pk=pk).update(listed_count=counts.get(pk, 0))
-            if astray:
-                note_changes([LISTS])
         on_checkpoint()

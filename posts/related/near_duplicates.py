@@ -16,14 +16,12 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from itertools import chain
 
 from django.db import connection, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Length
 
-from posts.db.change_log import note_changes, post_key
-from posts.models import ListedText, ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
 
 SHINGLE = 5
 # Without boilerplate. A text that is 0.8 of another as a whole reaches between 0.7 and 0.8.
@@ -190,8 +188,6 @@ def _stale(posts):
 
 def _resketch(heads, before):
     if before:
-        pairs = TextTwin.objects.filter(post__in=before).values_list("post", "twin")
-        _note_near_duplicates(chain.from_iterable(pairs))
         SketchBand.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(twin__in=before).delete()
@@ -323,7 +319,6 @@ def _store_near_duplicates(pairs: set[Pair], shingles: dict[int, Shingles], sign
         for one, other in ((a, b), (b, a))
     ]
     TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
-    _note_near_duplicates(twin.post_id for twin in near_duplicates)
 
 
 def _likely(pairs: set[Pair], signatures: dict[int, Signature]) -> list[Pair]:
@@ -348,12 +343,6 @@ def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tupl
             other = text.shingles(boilerplate)
             for mine in partners[pk]:
                 yield mine, pk, jaccard(shingles[mine], other)
-
-
-def _note_near_duplicates(posts):
-    """Note that listed ones among `posts` change: no near-duplicate may be among their related posts."""
-    listed = ListedText.objects.filter(post__in=set(posts)).values_list("post", flat=True)
-    note_changes(map(post_key, listed))
 
 
 def near_duplicates_of(post, limit=10):

@@ -19,7 +19,6 @@ from math import log, sqrt
 
 from django.db import connection, transaction
 
-from posts.db.change_log import note_changes, post_key
 from posts.db.keyset import in_chunks
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
 
@@ -109,7 +108,6 @@ def _find_set(total):
 
 
 def _write(posts, found):
-    note_changes(map(post_key, posts))
     Neighbour.objects.filter(post__in=posts).delete()
     Neighbour.objects.bulk_create(
         [

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from posts.db.change_log import LISTS, note_changes, post_key
 from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
 from posts.operations.new_head import NewHead, is_text_of_page
@@ -30,7 +29,6 @@ class BatchWriter:
             self._write_created(plan.created)
         if plan.updated:
             self._write_updated(plan.updated)
-        self._note_pages(plan)
         if plan.holds:
             self._write_holds(plan.holds)
         if plan.refreshed:
@@ -43,18 +41,6 @@ class BatchWriter:
                 "import_line_hash",
             }
             self._update(Post, names, [self._refreshed(*item) for item in plan.refreshed])
-
-    def _note_pages(self, plan):
-        """Note in the change log which pages change.
-
-        A new post has no page and is in no list. Newer claims about an unchanged text show only if nobody has
-        approved it: otherwise readers see the claims of the approval.
-        """
-        posts = [post for _, post, _ in plan.updated]
-        are_listed = any(post.live_revision_id for post in posts)
-        posts += [post for _, post in plan.refreshed if not post.live_revision_id]
-        posts += [post for post, *_ in plan.holds]
-        note_changes([post_key(post.pk) for post in posts] + [LISTS] * are_listed)
 
     def take_ids(self, model, count):
         """Return `count` primary keys that no other row of `model` has or will get."""
