@@ -4,6 +4,9 @@ The kinds: `public` (pages for readers), `desk` (everything under /admin/), `pre
 it, shown in the admin), `framing` (an admin page that frames such previews), `static` (files), `machine` (feeds and
 sitemaps). The middleware recognises static files and the admin by their path; a view names any other kind in
 `response.page_kind`.
+
+Search engines may index what a view calls `response.is_indexable`, and nothing else: a view that says nothing is
+closed.
 """
 
 from django.conf import settings
@@ -68,6 +71,8 @@ def header_table():
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": PERMISSIONS_POLICY,
+        # Closed unless a view opens its answer: the middleware removes it then.
+        "X-Robots-Tag": "noindex",
     }
     # The admin's own style sheets draw icons as data: addresses.
     desk = page | {
@@ -83,6 +88,7 @@ def header_table():
         "Referrer-Policy": None,
         "Cross-Origin-Opener-Policy": None,
         "Cross-Origin-Resource-Policy": "cross-origin",
+        "X-Robots-Tag": "noindex",
     }
     return {
         "public": page,

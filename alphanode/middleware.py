@@ -75,15 +75,18 @@ class HeadersMiddleware:
 
     def __call__(self, request):
         response = self.get_response(request)
-        for name, value in self.table[self.kind_of(request, response)].items():
+        kind = self.kind_of(request, response)
+        headers = self.table[kind]
+        # Only a view can open its answer to search engines, and only its page for readers.
+        if kind == "public" and response.status_code == 200 and getattr(response, "is_indexable", False):
+            headers = headers | {"X-Robots-Tag": None}
+        for name, value in headers.items():
             if value is None:
                 response.headers.pop(name, None)
             else:
                 response.headers[name] = value
-        # For responses without a policy of their own: caches revalidate, and search engines stay away.
+        # What no view spoke for: a cache asks before it shows it again.
         response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
-        if response.status_code not in (200, 304):
-            response.headers.setdefault("X-Robots-Tag", "noindex")
         return response
 
     def kind_of(self, request, response):

@@ -70,12 +70,12 @@ def test_the_feed_of_a_list_holds_its_posts_alone(client):
     assert client.get("/tools/rust-tools/feed.json").status_code == 404
 
 
-def test_a_feed_of_a_list_may_be_kept_by_search_engines_when_the_list_may(client):
-    for _ in range(2):
+@pytest.mark.parametrize("address", ["/feed/", "/feed.json", "/stacks/go-services/feed/"])
+def test_search_engines_keep_the_articles_of_a_feed_and_never_the_feed_itself(client, address):
+    for _ in range(3):
         make_post(released=True)
-    assert client.get("/stacks/go-services/feed/")["X-Robots-Tag"] == "noindex"
-    make_post(released=True)
-    assert "X-Robots-Tag" not in client.get("/stacks/go-services/feed/")
+    assert "X-Robots-Tag" not in client.get("/stacks/go-services/").headers
+    assert client.get(address)["X-Robots-Tag"] == "noindex"
 
 
 @pytest.mark.parametrize("address", FEEDS + JSON_FEEDS)

@@ -40,6 +40,7 @@ PUBLIC = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": PERMISSIONS,
     "Cache-Control": "public, max-age=0, must-revalidate",
+    "X-Robots-Tag": "noindex",
 }
 DESK = PUBLIC | {
     "Content-Security-Policy": POLICY.format(images="'self' data:", frames="'none'"),
@@ -62,6 +63,7 @@ MACHINE = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "public, max-age=300",
+    "X-Robots-Tag": "noindex",
 }
 MACHINE_ROUTES = {
     "feed/", "feed.json", "sitemap.xml", "sitemaps/pages.xml", "sitemaps/articles-<int:number>.xml",
@@ -69,9 +71,18 @@ MACHINE_ROUTES = {
 }  # fmt: skip
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 # A reader's form: no cache keeps it, and it carries the token that shows whose form it is.
-REPORT = PUBLIC | {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Set-Cookie": "csrftoken"}
-WATCHED = set(PUBLIC) | {"X-Robots-Tag", "Strict-Transport-Security", "Server", "X-Powered-By", "Set-Cookie"}
-NOINDEX = {"X-Robots-Tag": "noindex"}
+REPORT = PUBLIC | {"Cache-Control": "private, no-store", "Set-Cookie": "csrftoken"}
+WATCHED = set(PUBLIC) | {"Strict-Transport-Security", "Server", "X-Powered-By", "Set-Cookie"}
+# Pages that say of themselves that search engines may keep them, where there is an approved article.
+OPEN_ROUTES = {
+    "", "how-this-site-is-made/", "articles/", "<kinds:kinds>/", "posts/<slug:slug>/", "posts/<slug:slug>.json",
+    "api/posts/<slug:slug>/",
+}  # fmt: skip
+
+
+def opened(headers):
+    """Return the headers of a page that search engines may keep."""
+    return {name: value for name, value in headers.items() if name != "X-Robots-Tag"}
 
 
 def headers_of(response):
@@ -124,11 +135,8 @@ def kind_of(route, response):
 
 
 def expected_headers(route, response):
-    expected = dict(kind_of(route, response))
-    # What is searched for is never indexed.
-    if (response.status_code not in (200, 304) and not route.startswith("admin/")) or route == "search/":
-        expected |= NOINDEX
-    return expected
+    expected = kind_of(route, response)
+    return opened(expected) if route in OPEN_ROUTES and response.status_code == 200 else expected
 
 
 # A database has its say in what is read; what another method is answered is decided above it.
@@ -179,8 +187,25 @@ def test_an_error_of_each_number_has_the_headers_of_a_page(client, settings):
         response = client.get(address)
         assert response.status_code == status, address
         is_open = address == approved.get_absolute_url()
-        assert headers_of(response) == PUBLIC | ({} if is_open else NOINDEX), address
+        assert headers_of(response) == (opened(PUBLIC) if is_open else PUBLIC), address
         assert "Traceback" not in response.content.decode()
+
+
+def test_a_view_that_says_nothing_is_closed_to_search_engines_and_one_outside_the_pages_stays_closed(client, settings):
+    settings.ROOT_URLCONF = __name__
+    for address, is_open in [("/silent/", False), ("/open/", True), ("/open/?status=404", False),
+                             ("/admin/open/", False), ("/healthz", False)]:  # fmt: skip
+        assert ("X-Robots-Tag" not in client.get(address).headers) is is_open, address
+
+
+def test_nothing_but_the_table_of_headers_and_the_base_of_pages_speaks_to_search_engines(settings):
+    found = set()
+    for folder, word in [("posts", r"headers.*X-Robots-Tag"), ("alphanode", "X-Robots-Tag"), ("templates", "robots")]:
+        for file in (settings.BASE_DIR / folder).rglob("*"):
+            if file.suffix in (".py", ".html") and re.search(word, file.read_text()):
+                found.add(str(file.relative_to(settings.BASE_DIR)))
+    # The audit reads what the others write.
+    assert found == {"alphanode/headers.py", "alphanode/middleware.py", "templates/public/base.html"}
 
 
 def test_a_form_without_its_token_is_refused_with_the_headers_of_the_desk(superuser):
@@ -193,7 +218,7 @@ def test_a_form_without_its_token_is_refused_with_the_headers_of_the_desk(superu
 @pytest.mark.parametrize("name", ["favicon.svg", "css/site.css", "fonts/archivo.woff2", "js/admin-form.js"])
 def test_a_file_has_the_headers_of_a_file_and_a_missing_one_those_of_a_page(client, db, name):
     missing = client.get(f"/static/{name}.not-there")
-    assert missing.status_code == 404 and headers_of(missing) == PUBLIC | NOINDEX
+    assert missing.status_code == 404 and headers_of(missing) == PUBLIC
     response = client.get(f"/static/{name}")
     assert response.status_code == 200
     assert headers_of(response) | {"Cache-Control": ""} == STATIC | {"Cache-Control": ""}
@@ -390,7 +415,23 @@ def _broken(request, number):
     raise RuntimeError("a secret of ours")
 
 
-urlpatterns = [path("broken/<int:number>/", _broken), *get_resolver("alphanode.urls").url_patterns]
+def _page(request):
+    return HttpResponse("<p>", status=int(request.GET.get("status", 200)))
+
+
+def _open_page(request):
+    response = _page(request)
+    response.is_indexable = True
+    return response
+
+
+urlpatterns = [
+    path("broken/<int:number>/", _broken),
+    path("silent/", _page),
+    path("open/", _open_page),
+    path("admin/open/", _open_page),
+    *get_resolver("alphanode.urls").url_patterns,
+]
 handler400 = "posts.public.views.bad_request"
 handler403 = "posts.public.views.forbidden"
 handler404 = "posts.public.views.not_found"

@@ -369,7 +369,7 @@ def test_an_error_has_its_own_page_and_code_and_no_trace_of_the_code(address, st
     response = client.get(address)
     html = response.content.decode()
     assert response.status_code == status
-    assert f"<h1>{title}</h1>" in html and '<meta name="robots" content="noindex">' in html
+    assert f"<h1>{title}</h1>" in html and response.headers["X-Robots-Tag"] == "noindex"
     assert not re.search(r"Traceback|a secret of the code|RuntimeError|evil\.example|\.py", html)
 
 

@@ -51,10 +51,7 @@ def _of_term(answer, request, kinds, slug):
     term = get_object_or_404(Term, kind=KINDS[kinds], slug=slug)
     rows = PostTerm.objects.filter(term=term).order_by("-published_at", "-post_id")
     posts = Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
-    response = answer(request, posts, title=f"{term.label} · {settings.SITE_NAME}", home=term.get_absolute_url())
-    if not term.is_indexable:
-        response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return answer(request, posts, title=f"{term.label} · {settings.SITE_NAME}", home=term.get_absolute_url())
 
 
 def _newest():

@@ -66,7 +66,6 @@ def _page(request, post, form, *, is_sent=False, refusal="", status=200):
     context = {"post": post, "form": form, "is_sent": is_sent, "refusal": refusal}
     response = render(request, "posts/report.html", context, status=status)
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["X-Robots-Tag"] = "noindex"
     return response
 
 

@@ -56,15 +56,20 @@ def public(view):
 def respond(request, template, context, *, vary_on=(), has_stats=False):
     """Render a list page, which every change of a list removes from caches.
 
-    Its head and headers agree about search engines: context["is_indexable"]. vary_on: as for cache_page(). has_stats:
-    whether it shows numbers about the whole site. Where no background job counts them, they change unnoted.
+    vary_on: as for cache_page(). has_stats: whether it shows numbers about the whole site. Where no background job
+    counts them, they change unnoted.
     """
-    response = render(request, template, context)
-    if not context["is_indexable"]:
-        response.headers["X-Robots-Tag"] = "noindex"
+    response = _page(request, template, context)
     if has_stats:
         return cache_page(response, keys=[LISTS, SITE_STATS], vary_on=vary_on, seconds=STATS_SECONDS)
     return cache_page(response, keys=[LISTS], vary_on=vary_on)
+
+
+def _page(request, template, context):
+    """Render a page whose head and headers agree about search engines: context["is_indexable"]."""
+    response = render(request, template, context)
+    response.is_indexable = context["is_indexable"]
+    return response
 
 
 @public
@@ -165,11 +170,9 @@ def detail(request, slug):
     if answer:
         return answer(request)
     context = article_context(post, post.visible_revision)
-    response = render(request, "posts/detail.html", context)
-    if not context["is_indexable"]:
-        response.headers["X-Robots-Tag"] = "noindex"
+    response = _page(request, "posts/detail.html", context)
     related_posts = context["related_posts"]
-    # Rows that are kept say when similar posts change; others are found when they are asked for, among all listed.
+    # Stored related posts note their changes; others are found on request, among all listed posts.
     keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
     keys.add(article_key(post.visible_revision.fingerprint, **rendering_key()))
     return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
@@ -233,8 +236,7 @@ def record(request, slug):
         {"record": record_of(post, revision), "review": review_of(post, revision)},
         json_dumps_params={"ensure_ascii": False},
     )
-    if not post.is_indexable:
-        response.headers["X-Robots-Tag"] = "noindex"
+    response.is_indexable = post.is_indexable
     return cache_page(response, keys=keys_of_post(post), vary_on=())
 
 

@@ -69,8 +69,7 @@ def post(request, slug):
         return _problem(404, "Post not found", "No post has this address. Use the list to find posts.")
     item = post_item(found, found.visible_revision)
     response = _answer(item)
-    if not item["review"]["indexable"]:
-        response.headers["X-Robots-Tag"] = "noindex"
+    response.is_indexable = item["review"]["indexable"]
     return cache_page(response, keys=keys_of_post(found), vary_on=())
 
 
