@@ -6,7 +6,16 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from posts.db.change_log import LISTS, SWITCHES, changes_since, note_changes, place_to_begin, post_key, stack_key
+from posts.db.change_log import (
+    LISTS,
+    SWITCHES,
+    changes_since,
+    former_stack_key,
+    note_changes,
+    place_to_begin,
+    post_key,
+    stack_key,
+)
 from posts.importing.index_switch import switch_batch_index
 from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_page_changes
@@ -117,10 +126,12 @@ def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
     post = make_post(released=True, stack=["Rust", "Tokio"])
     staff, listed = person("Staff"), {post_key(post.pk), LISTS}
     on_stack = listed | {stack_key("Rust"), stack_key("tokio")}
-    assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == on_stack
-    assert keys_noted_by(lambda: approve(post)) >= on_stack
+    # What the version before reads, which may run beside this one during an upgrade.
+    counted = on_stack | {former_stack_key("Rust"), former_stack_key("tokio")}
+    assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == counted
+    assert keys_noted_by(lambda: approve(post)) >= counted
     assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == on_stack
-    assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == on_stack
+    assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == counted
     record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another"}
     assert keys_noted_by(lambda: record_revision(post, record, by=person("Editors"))) == {post_key(post.pk)}
 
