@@ -85,7 +85,7 @@ class HeadersMiddleware:
                 response.headers.pop(name, None)
             else:
                 response.headers[name] = value
-        # What no view spoke for: a cache asks before it shows it again.
+        # For responses without a policy of their own: caches revalidate.
         response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
         return response
 

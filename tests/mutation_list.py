@@ -80,9 +80,9 @@ MUTATIONS = [
     Mutation(
         "A page that may not be indexed says so in its headers",
         "posts/public/views.py",
-        "respond",
-        'response.headers["X-Robots-Tag"] = "noindex"',
-        "pass",
+        "_page",
+        'response.is_indexable = context["is_indexable"]',
+        "response.is_indexable = True",
         "tests/test_audit_indexing.py every_surface",
     ),
     Mutation(

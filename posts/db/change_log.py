@@ -32,22 +32,22 @@ NEXT_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _
 _HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
 
 
-def post_key(pk):
+def post_key(pk: int) -> str:
     """Return the key of all that pages show of one post."""
     return f"post:{pk}"
 
 
-def stack_key(name):
+def stack_key(name: str) -> str:
     """Return the key of the posts of a stack, named as an article names it, for what is beside an article."""
     return f"stack:{' '.join(name.split())[:300].casefold()[:300].encode().hex()}"
 
 
-def former_stack_key(name):
+def former_stack_key(name: str) -> str:
     """Return the same as the version before wrote it."""
     return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
 
 
-def article_key(fingerprint, renderer_version, hosts_key):
+def article_key(fingerprint: str, renderer_version: int, hosts_key: str) -> str:
     """Return the key of the stored HTML of a text."""
     return f"article:{fingerprint}:{renderer_version}:{hosts_key}"
 

@@ -59,7 +59,7 @@ def forget_texts(numbers):
         _note()
 
 
-def _note():
+def _note() -> None:
     # What triggers do for every other table: SQLite has none on a virtual one.
     note_changes([LISTS])
 
