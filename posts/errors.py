@@ -1,6 +1,9 @@
 """Refusals: what an operation raises, in words that tell a person what to do."""
 
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+
+from posts.models import Post
 
 SHORT_WORDS = 500
 
@@ -11,7 +14,7 @@ LONG_WORDS = 10_000
 class Refused(Exception):
     """The operation would break a rule. `obstacles` names all the reasons, not only the first."""
 
-    def __init__(self, *obstacles):
+    def __init__(self, *obstacles: str) -> None:
         self.obstacles = obstacles
         super().__init__(" ".join(obstacles))
 
@@ -19,7 +22,7 @@ class Refused(Exception):
 class HeadMoved(Refused):
     """Somebody saved a newer text meanwhile; `post` is the post as it is now."""
 
-    def __init__(self, post):
+    def __init__(self, post: Post) -> None:
         self.post = post
         super().__init__(f"{post.head_revision.version} was saved in the meantime. Read it first. Nothing was changed.")
 
@@ -27,7 +30,7 @@ class HeadMoved(Refused):
 class PageMoved(Refused):
     """What readers see changed meanwhile, so that the action would do something else than its form said."""
 
-    def __init__(self, post):
+    def __init__(self, post: Post) -> None:
         self.post = post
         seen = f"see {post.live_revision.version}" if post.is_live else "see no released text"
         super().__init__(f"Readers now {seen}. Check again. Nothing was changed.")
@@ -37,20 +40,20 @@ class NotAllowed(PermissionDenied):
     """The person may not do that."""
 
 
-def require(by, permission):
+def require(by: User | None, permission: str) -> None:
     """Raise NotAllowed unless `by` has `posts.<permission>`; None is a program that an operator started."""
     if by is not None and not by.has_perm(f"posts.{permission}"):
         raise NotAllowed(f"Your account does not have the right “{permission}”.")
 
 
-def require_person(by, permission):
+def require_person(by: User | None, permission: str) -> None:
     """Raise NotAllowed like require(), and also for a program: a person has to be responsible."""
     if by is None:
         raise NotAllowed("Only a person may do that. Name the person.")
     require(by, permission)
 
 
-def checked_words(text, *, name, limit=SHORT_WORDS):
+def checked_words(text: str, *, name: str, limit: int = SHORT_WORDS) -> str:
     """Return `text` without surrounding white space; Refused if it can't be stored or exceeds `limit` characters.
 
     Raw form fields and command arguments come through here, so that both engines give the same answer.

@@ -1,16 +1,18 @@
-import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.db.change_log import note_changes, post_key
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, checked_words, require
-from posts.models import AuditEntry, HoldReason, Post, PostHold
+from posts.models import AuditEntry, HoldReason, ImportBatch, Post, PostHold
 
 CHUNK = 500
 _HOLDS = PostHold.objects.filter(post=OuterRef("pk"))
@@ -27,16 +29,16 @@ class LiftPlan:
     were_released: int  # a person released them before, so they stay as they are
 
     @property
-    def lifts(self):
+    def lifts(self) -> int:
         return self.frees + self.stay_held
 
     @property
-    def shows(self):
+    def shows(self) -> bool:
         """Whether readers will see the freed posts at their addresses (never in a list)."""
-        return settings.UNREVIEWED_POSTS == "unlisted"
+        return bool(settings.UNREVIEWED_POSTS == "unlisted")
 
 
-def held_by_reason(batch):
+def held_by_reason(batch: ImportBatch) -> list[tuple[HoldReason, int]]:
     """Return [(HoldReason, posts)] of the posts held because of `batch`, most frequent first."""
     standing = PostHold.objects.filter(batch=batch, lifted_at=None, post__held=True)
     counts = dict(standing.values_list("reason").annotate(Count("pk")).order_by())
@@ -45,9 +47,9 @@ def held_by_reason(batch):
     return sorted(((HoldReason(reason), count) for reason, count in counts.items()), key=lambda item: -item[1])
 
 
-def plan_lift(batch, reason):
+def plan_lift(batch: ImportBatch, reason: HoldReason) -> LiftPlan:
     """Return the LiftPlan of a HoldReason of `batch` as things are now."""
-    others = Exists(_HOLDS.filter(lifted_at=None).exclude(reason=reason))
+    others = Q(Exists(_HOLDS.filter(lifted_at=None).exclude(reason=reason)))
     counts = _held_for(batch, reason).aggregate(
         frees=Count("pk", filter=_UNRELEASED & ~others),
         stay_held=Count("pk", filter=_UNRELEASED & others),
@@ -56,7 +58,15 @@ def plan_lift(batch, reason):
     return LiftPlan(**counts)
 
 
-def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
+def lift_hold(
+    batch: ImportBatch,
+    reason: str,
+    *,
+    by: User | None,
+    why: str = "",
+    on_chunk: Callable[[int], object] | None = None,
+    shield: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> int:
     """Lift one hold reason for all posts of an import; return how many are no longer held.
 
     A post without another hold reason is then visible like every unreviewed post. Nothing becomes indexable: each
@@ -84,7 +94,7 @@ def lift_hold(batch, reason, *, by, why="", on_chunk=None, shield=contextlib.nul
     return freed
 
 
-def _lift(posts, batch, reason, *, by, why):
+def _lift(posts: list[Post], batch: ImportBatch, reason: HoldReason, *, by: User | None, why: str) -> list[Post]:
     """Lift a reason of locked posts; return those that are no longer held."""
     ids, now = [post.pk for post in posts], timezone.now()
     lifted = {"lifted_at": now, "lifted_by": by}
@@ -100,20 +110,21 @@ def _lift(posts, batch, reason, *, by, why):
     AuditEntry.objects.bulk_create(
         AuditEntry(
             action="hold lifted", post=post, revision_id=post.head_revision_id, made_by=by, made_at=now,
-            fingerprint=post.head_revision.fingerprint, detail=f"{reason.label}. {why}".strip()
+            fingerprint=post.head_revision.fingerprint if post.head_revision else "",
+            detail=f"{reason.label}. {why}".strip()
         )
         for post in posts
     )  # fmt: skip
     return free
 
 
-def _held_for(batch, reason):
+def _held_for(batch: ImportBatch, reason: HoldReason) -> QuerySet[Post]:
     """Return the posts that are held for a reason because of `batch`."""
     said = Q(Exists(_HOLDS.filter(batch=batch, reason=reason, lifted_at=None)))
     if reason == HoldReason.NOT_RECORDED:
-        said |= Q(first_batch=batch) & ~Exists(_HOLDS)
+        said |= Q(first_batch=batch) & ~Q(Exists(_HOLDS))
     return Post.objects.filter(said, held=True)
 
 
-def _without_reasons(batch):
+def _without_reasons(batch: ImportBatch) -> QuerySet[Post]:
     return Post.objects.filter(~Exists(_HOLDS), first_batch=batch, held=True)

@@ -14,7 +14,9 @@ AWAITS_REVIEW = {"save": False, "import": True, "restore": True}
 
 def is_text_of_page(post: Post, fingerprint: str) -> bool:
     """Return whether a text with `fingerprint` is word for word what readers of `post` see and a person approved."""
-    return bool(post.is_live and post.live_approval_id and post.live_revision.fingerprint == fingerprint)
+    if not post.is_live or post.live_approval_id is None or post.live_revision is None:
+        return False
+    return post.live_revision.fingerprint == fingerprint
 
 
 @dataclass(frozen=True, slots=True)

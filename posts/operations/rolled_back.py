@@ -6,12 +6,12 @@ decision.
 
 from django.utils.dateparse import parse_datetime
 
-from posts.models import ImportBatch
+from posts.models import ImportBatch, Review, Revision
 
 ROLLED_BACK_STATES = (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK)
 
 
-def rolled_back_import(revision, approval):
+def rolled_back_import(revision: Revision | None, approval: Review | None) -> ImportBatch | None:
     """Return the rolled-back ImportBatch that last brought the text of `revision`, or None.
 
     None also if `approval` (the active Review of the text) is a decision made since.
@@ -27,9 +27,9 @@ def rolled_back_import(revision, approval):
     return None if ended and approval is not None and approval.created_at > ended else newest.batch
 
 
-def rolled_back_warning(revision, approval):
+def rolled_back_warning(revision: Revision | None, approval: Review | None) -> str:
     """Return in words what a person must confirm before readers see `revision` again, or ""."""
-    if (batch := rolled_back_import(revision, approval)) is None:
+    if revision is None or (batch := rolled_back_import(revision, approval)) is None:
         return ""
     return (
         f"Import {batch.pk}, which brought {revision.version}, was rolled back. Nobody has decided about this "
@@ -37,7 +37,7 @@ def rolled_back_warning(revision, approval):
     )
 
 
-def rolled_back_obstacles(revision, approval, *, despite_rollback):
+def rolled_back_obstacles(revision: Revision | None, approval: Review | None, *, despite_rollback: bool) -> list[str]:
     """Return why an action that brings `revision` back is refused: the roll-back was not confirmed."""
     warning = "" if despite_rollback else rolled_back_warning(revision, approval)
     return [f"{warning} Confirm that you want this revision."] if warning else []

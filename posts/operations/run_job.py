@@ -1,3 +1,6 @@
+from typing import Any
+
+from django.contrib.auth.models import User
 from django.db import transaction
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
@@ -5,13 +8,13 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.jobs.backend import enqueue_once
-from posts.jobs.registry import definition_of, registered_jobs
+from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
 from posts.jobs.work import PERIODIC
 from posts.models import JobRun
 
 
 @transaction.atomic
-def run_job(name, *, by):
+def run_job(name: str, *, by: User | None) -> JobRun:
     """Let the job `name` run as soon as a worker is free; return its JobRun.
 
     A periodic job needs no arguments; any other repeats its newest run. A run that waits for a later time starts now.
@@ -30,7 +33,7 @@ def run_job(name, *, by):
 
 
 @transaction.atomic
-def repeat_run(run, *, by):
+def repeat_run(run: JobRun, *, by: User | None) -> JobRun:
     """Repeat `run`, with its arguments and key; return the JobRun. Refuses like run_job()."""
     require(by, "run_job")
     definition = definition_of(run.task.task_path)
@@ -39,7 +42,7 @@ def repeat_run(run, *, by):
     return _start(definition, key=run.key or f"again {run.pk}", arguments=run.arguments, by=by)
 
 
-def _start(definition, *, key, arguments, by):
+def _start(definition: JobDefinition, *, key: str, arguments: dict[str, Any], by: User | None) -> JobRun:
     run = enqueue_once(definition.task, key=key, by=by, **arguments)
     if run.state == "running":
         raise Refused(f"“{definition.name}” is already running.")

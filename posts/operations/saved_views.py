@@ -1,12 +1,14 @@
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from posts.errors import Refused, checked_words, require_person
 from posts.models import DeskPreference, SavedView
+from posts.review_queue.order import QueueView
 
 MOST_VIEWS = 20
 
 
-def save_view(name, view, *, by):
+def save_view(name: str, view: QueueView, *, by: User) -> SavedView:
     """Save a QueueView under `name` for `by` alone; return the SavedView. The same name replaces it."""
     require_person(by, "view_post")
     name = checked_words(name, name="The name", limit=60)
@@ -24,18 +26,18 @@ def save_view(name, view, *, by):
     return saved
 
 
-def forget_view(pk, *, by):
+def forget_view(pk: int, *, by: User) -> None:
     """Delete a saved view of `by`; ignore views of other people."""
     require_person(by, "view_post")
     by.saved_views.filter(pk=pk).delete()
 
 
-def switch_keys(*, by, off):
+def switch_keys(*, by: User, off: bool) -> None:
     """Switch the keyboard shortcuts of queue and review screen off or on for `by`."""
     require_person(by, "view_post")
     DeskPreference.objects.update_or_create(person=by, defaults={"keys_off": off})
 
 
-def keys_are_on(person):
+def keys_are_on(person: User) -> bool:
     """Return whether keyboard shortcuts are on for `person`."""
     return not DeskPreference.objects.filter(person=person, keys_off=True).exists()

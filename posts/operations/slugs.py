@@ -4,11 +4,13 @@ import hashlib
 import re
 import unicodedata
 import uuid
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote, urlsplit
 
 from django.utils.text import slugify
 
 from posts.models import FormerSlug, Post
+from posts.records.schema import RecordDict
 
 MAX_LENGTH = 200
 MAX_PATH_LENGTH = 500
@@ -16,35 +18,37 @@ MAX_PATH_LENGTH = 500
 DIGITS = (8, 16, 64)
 
 
-def wished_slug(record):
+def wished_slug(record: RecordDict) -> str:
     """Return the slug that a record asks for: its own, else one from its title, else from its source id."""
-    if slug := record.get("slug"):
+    slug: str = record.get("slug") or ""
+    if slug:
         return slug
     return _tidy(record["title"]) or _tidy(record["source_id"]) or "post"
 
 
-def _tidy(text):
+def _tidy(text: str) -> str:
     # Single hyphens, as the record requires of a slug: an export must import again.
     return re.sub("[-_]+", "-", slugify(text)).strip("-")[:120].strip("-")
 
 
-def distinct_slug(slug, source_id, digits=DIGITS[0]):
+def distinct_slug(slug: str, source_id: str, digits: int = DIGITS[0]) -> str:
     """Return `slug` with hex digits of the source id's SHA-256: the same post gets the same address on every site."""
     digest = hashlib.sha256(source_id.encode()).hexdigest()[:digits]
     return f"{slug[: MAX_LENGTH - 1 - digits].rstrip('-')}-{digest}"
 
 
-def taken_slugs(slugs):
+def taken_slugs(slugs: Iterable[str]) -> set[str]:
     """Return those of `slugs` that a post has or ever had (two queries)."""
     slugs = list(slugs)
     taken = set(Post.objects.filter(slug__among=slugs).values_list("slug", flat=True))
     return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
 
 
-def free_slugs(records):
+def free_slugs(records: Sequence[RecordDict]) -> list[str]:
     """Return an address for each of `records`, in order, that no post ever had and no other of them gets."""
     wishes = [wished_slug(record) for record in records]
-    slugs, given = [None] * len(wishes), set()
+    slugs: list[str | None] = [None] * len(wishes)
+    given: set[str] = set()
     # First choices come first: a record that names an address must not lose it to another's second choice.
     for digits in (0, *DIGITS):
         open_places = [place for place, slug in enumerate(slugs) if slug is None]
@@ -63,7 +67,7 @@ def free_slugs(records):
     return [slug or distinct_slug(wish, uuid.uuid4().hex, DIGITS[-1]) for slug, wish in zip(slugs, wishes, strict=True)]
 
 
-def free_former_slugs(groups, *, taken):
+def free_former_slugs(groups: Sequence[Iterable[str]], *, taken: set[str]) -> list[list[str]]:
     """Return each group of former slugs without those already in use or in `taken`."""
     wanted = {slug for group in groups for slug in group}
     blocked = taken | (taken_slugs(wanted) if wanted else set())
@@ -75,7 +79,7 @@ def free_former_slugs(groups, *, taken):
     return result
 
 
-def former_path(address):
+def former_path(address: str) -> str | None:
     """Return the path of an address of another site, as it is stored and looked up.
 
     It is decoded, without host, query and fragment, and without the ends that servers add (a slash, index.html). None
@@ -93,6 +97,6 @@ def former_path(address):
     return path
 
 
-def free_slug(record):
+def free_slug(record: RecordDict) -> str:
     """Return an address for a new post of `record` that no post ever had."""
     return free_slugs([record])[0]

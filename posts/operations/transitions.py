@@ -3,16 +3,19 @@
 Operations take their steps only from these tables; docs/review.md draws them.
 """
 
+from datetime import datetime
+
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from posts.errors import Refused
-from posts.models import Revision, ScheduledRelease
+from posts.models import Post, Release, Revision, ScheduledRelease
 
 NEW = "new"
 DRAFTED, IN_REVIEW, CHANGES_REQUESTED, APPROVED, REJECTED, SUPERSEDED = Revision.Status
 
 # The status of one text: step → {from: to}.
-TEXT_STEPS = {
+TEXT_STEPS: dict[str, dict[str, str]] = {
     "save": {NEW: DRAFTED},
     "import": {NEW: DRAFTED},
     "restore": {NEW: IN_REVIEW},
@@ -32,7 +35,7 @@ TEXT_STEPS = {
 
 UNRELEASED, LIVE, WITHDRAWN = "unreleased", "live", "withdrawn"
 # The state of a post's page.
-PAGE_STEPS = {
+PAGE_STEPS: dict[str, dict[str, str]] = {
     "release": {UNRELEASED: LIVE, LIVE: LIVE, WITHDRAWN: LIVE},
     "roll back": {LIVE: LIVE},
     "set back": {WITHDRAWN: WITHDRAWN},
@@ -43,7 +46,7 @@ PAGE_STEPS = {
 
 WAITING, DONE, REFUSED, CANCELLED = ScheduledRelease.State
 # What happens to a planned release or withdrawal.
-PLAN_STEPS = {
+PLAN_STEPS: dict[str, dict[str, str]] = {
     "schedule": {NEW: WAITING},
     "run": {WAITING: DONE},
     "refuse": {WAITING: REFUSED},
@@ -51,12 +54,12 @@ PLAN_STEPS = {
 }
 
 
-def may_step(revision, step):
+def may_step(revision: Revision, step: str) -> bool:
     """Return whether the status of `revision` allows `step`."""
     return revision.status in TEXT_STEPS[step]
 
 
-def take_step(revision, step):
+def take_step(revision: Revision, step: str) -> None:
     """Set and save the status that `step` leads to; raise Refused if the table has no such step."""
     if not may_step(revision, step):
         raise Refused(f"{revision.version} is already {revision.status_words}.")
@@ -71,19 +74,27 @@ def take_steps(revisions: QuerySet[Revision], step: str) -> None:
         revisions.filter(status__in=starts).update(status=status)
 
 
-def first_status(step):
+def first_status(step: str) -> Revision.Status:
     """Return the status of a text that `step` creates."""
-    return TEXT_STEPS[step][NEW]
+    return Revision.Status(TEXT_STEPS[step][NEW])
 
 
-def page_state(post):
+def page_state(post: Post) -> str:
     """Return the state of `post`'s page in PAGE_STEPS."""
     if post.withdrawn_at:
         return WITHDRAWN
     return LIVE if post.live_revision_id else UNRELEASED
 
 
-def settle(plan, step, *, at, by=None, refusal="", release=None):
+def settle(
+    plan: ScheduledRelease,
+    step: str,
+    *,
+    at: datetime,
+    by: User | None = None,
+    refusal: str = "",
+    release: Release | None = None,
+) -> None:
     """End a waiting, locked ScheduledRelease by `step`; raise Refused if it has already ended."""
     if plan.state not in PLAN_STEPS[step]:
         raise Refused(f"This plan is already {plan.get_state_display().lower()}.")
