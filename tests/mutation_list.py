@@ -99,7 +99,7 @@ MUTATIONS = [
         "selected",
         "reviewed_at__gte=",
         "reviewed_at__gt=",
-        "tests/test_api.py since",
+        "tests/test_api.py harvest",
     ),
     # Hostile texts
     Mutation(
@@ -142,7 +142,7 @@ MUTATIONS = [
         "PageCache._address",
         'or self._session in environ.get("HTTP_COOKIE", "")',
         "",
-        "tests/test_page_cache.py session",
+        "tests/test_page_cache.py signed_in",
         is_short=True,
     ),
     Mutation(
@@ -176,7 +176,7 @@ MUTATIONS = [
         "_plan_known",
         "elif head.fingerprint == post.import_fingerprint:",
         "elif True:",
-        "tests/test_importing.py conflict",
+        "tests/test_importing.py never_overwritten",
         is_short=True,
     ),
     Mutation(
@@ -185,7 +185,7 @@ MUTATIONS = [
         "_Run._columns_after",
         '"checkpoint_line": chunk.rows[-1].line,',
         '"checkpoint_line": chunk.rows[-1].line - 1,',
-        "tests/test_importing_runs.py",
+        "tests/test_importing_runs.py stopped",
     ),
     Mutation(
         "A rehearsal writes nothing",
@@ -193,7 +193,7 @@ MUTATIONS = [
         "_Run._write",
         "            if not self.dry_run:\n                write_plan(plan)",
         "            if True:\n                write_plan(plan)",
-        "tests/test_importing_runs.py rehears",
+        "tests/test_importing.py rehearsal",
     ),
     # Jobs and what follows from posts
     Mutation(
@@ -202,7 +202,7 @@ MUTATIONS = [
         "settle_failure",
         "failures >= claim.definition.attempts",
         "failures > claim.definition.attempts",
-        "tests/test_jobs.py",
+        "tests/test_jobs.py given_up",
     ),
     Mutation(
         "A change of a post makes its related posts be found again",
@@ -218,7 +218,7 @@ MUTATIONS = [
         "_text_obstacles",
         "obstacles += [finding.message for finding in found]",
         "",
-        "tests/test_content_checks.py approv",
+        "tests/test_content_checks.py approval_is_refused",
     ),
     Mutation(
         "A claim keeps others away until it ends",
@@ -226,7 +226,7 @@ MUTATIONS = [
         "claimed_by_another",
         "return ClaimedByAnother(entry.held_by, entry.held_until)",
         "return None",
-        "tests/test_review_queue.py claim",
+        "tests/test_review_queue.py keeps_others_away",
     ),
     Mutation(
         "A flag is worth its full risk score",
@@ -234,7 +234,7 @@ MUTATIONS = [
         "",
         'Weight(FLAG, "Flagged", 50, 50,',
         'Weight(FLAG, "Flagged", 25, 25,',
-        "tests/test_review_queue.py",
+        "tests/test_review_queue.py reasons_while_they_last",
     ),
     # Addresses
     Mutation(
@@ -243,7 +243,7 @@ MUTATIONS = [
         "taken_slugs",
         'return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))',
         "return taken",
-        "tests/test_addresses.py",
+        "tests/test_operations.py address",
     ),
     Mutation(
         "An earlier address leads to the present one",
@@ -278,7 +278,7 @@ MUTATIONS = [
         "decide",
         "if revision.fingerprint != fingerprint:",
         "if False:",
-        "tests/test_operations.py",
+        "tests/test_operations.py decision or decide or moved or newer",
     ),
     Mutation(
         "Every item of the checklist is ticked before an approval",
@@ -294,7 +294,7 @@ MUTATIONS = [
         "release_obstacles",
         "if post.review_flags.filter(cleared_at=None).exists():",
         "if False:",
-        "tests/test_releases.py flag",
+        "tests/test_releases.py could_not_be_released",
     ),
     Mutation(
         "A second click does not roll back twice",
@@ -302,7 +302,7 @@ MUTATIONS = [
         "_check_live",
         "raise PageMoved(post)",
         "pass",
-        "tests/test_releases.py twice",
+        "tests/test_releases.py second_press",
     ),
     Mutation(
         "A decision can be undone for ten minutes, not longer",
@@ -310,7 +310,7 @@ MUTATIONS = [
         "",
         "UNDO_FOR = datetime.timedelta(minutes=10)",
         "UNDO_FOR = datetime.timedelta(minutes=20)",
-        "tests/test_undo.py minutes",
+        "tests/test_undo.py ten_minutes",
     ),
     Mutation(
         "Only the person who decided can undo it",
@@ -318,7 +318,7 @@ MUTATIONS = [
         "undo_decision",
         "if review.reviewer_id != by.pk:",
         "if False:",
-        "tests/test_undo.py",
+        "tests/test_undo.py only_who_decided",
     ),
     Mutation(
         "A planned release needs the permission of its planner when it is due",
@@ -326,7 +326,7 @@ MUTATIONS = [
         "_do",
         'if not plan.made_by.has_perm(f"posts.{RIGHTS[plan.kind]}"):',
         "if False:",
-        "tests/test_releases.py",
+        "tests/test_releases.py everything_is_checked_again",
     ),
     Mutation(
         "A claim made since the preview keeps a bulk action away",
@@ -334,7 +334,7 @@ MUTATIONS = [
         "_carry_out_row",
         "if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):",
         "if False:",
-        "tests/test_review_queue.py claimed",
+        "tests/test_review_queue.py claimed_since",
     ),
     Mutation(
         "A reader can send so many reports a day, and not one more",
@@ -342,7 +342,7 @@ MUTATIONS = [
         "_count",
         "count__lt=allowance",
         "count__lte=allowance",
-        "tests/test_reports.py",
+        "tests/test_reports.py so_often_a_day",
     ),
     Mutation(
         "The audit trail names the text that an action is about",

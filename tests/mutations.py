@@ -113,7 +113,7 @@ class Workshop:
         run = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
         if run.returncode == 0:
             return ""
-        if found := re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE):
+        if found := re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE):
             return found[1]
         raise Outdated(f"pytest {' '.join(tests)} ended with {run.returncode}:\n{run.stdout[-3000:]}{run.stderr}")
 
@@ -161,7 +161,7 @@ def run(mutations: list[Mutation], jobs: int) -> int:
         for _ in pool.map(one, mutations):
             pass
         # What fails on the code as it is notices nothing.
-        killers = sorted({verdict.failed for verdict in verdicts if "::" in verdict.failed})
+        killers = sorted({verdict.failed.partition("[")[0] for verdict in verdicts if verdict.failed})
         if killers and (failed := workshops.get().first_failure(*killers)):
             raise Outdated(f"{failed} fails although no rule is broken.")
     survived = sum(not verdict.failed for verdict in verdicts)
