@@ -59,6 +59,8 @@ check: lint test-sqlite ## run everything that must pass before a commit
 lint: venv-dev ## check format, code, templates, scripts, style sheets and migrations; change nothing
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m ruff check .
+	@said=$$($(VENV_PYTHON) -m radon cc --no-assert -n D posts alphanode tests bench scripts); \
+	  test -z "$$said" || { echo "Too many branches; split these functions:"; echo "$$said"; exit 1; }
 	@.venv/bin/djlint --lint --quiet --profile django templates/admin
 	@.venv/bin/djlint --lint --quiet --profile jinja templates/public
 	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }

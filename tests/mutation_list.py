@@ -294,7 +294,7 @@ MUTATIONS = [
         "release_obstacles",
         "if post.review_flags.filter(cleared_at=None).exists():",
         "if False:",
-        "tests/test_releases.py could_not_be_released",
+        "tests/test_operations.py without_open_flags",
     ),
     Mutation(
         "A second click does not roll back twice",

@@ -113,7 +113,7 @@ class Workshop:
         run = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
         if run.returncode == 0:
             return ""
-        if found := re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE):
+        if found := re.search(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", run.stdout, re.MULTILINE):
             return found[1]
         raise Outdated(f"pytest {' '.join(tests)} ended with {run.returncode}:\n{run.stdout[-3000:]}{run.stderr}")
 

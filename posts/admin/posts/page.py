@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
@@ -12,7 +13,7 @@ from posts.admin.posts.record_form import placed_images
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
 from posts.content_checks.stored import findings_beside_text, uncompared
-from posts.models import Revision
+from posts.models import Post, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import approval_obstacles
 from posts.operations.release import active_approval, release_obstacles, rollback_target
@@ -145,40 +146,19 @@ def post_context(post, user, panel):
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
-    is_open = can_be_decided(post)
-    eyes, holds = eyes_on(post, head), holds_of(post)
     back = rollback_target(post) if post.is_live and may["release"] else None
     releasable = may["release"] and not release_obstacles(post, head)
     revisions = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
     _warn_of_rolled_back(post, revisions)
-    decision = panel.get("decide") or DecisionForm(
-        post=post,
-        initial={
-            "fingerprint": head.fingerprint,
-            "flags_seen": ",".join(str(flag.pk) for flag in flags),
-            "expected_result": settings.RELEASE_EXPECTED_RESULT,
-            "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
-        },
-    )
-    if decision.is_bound:
-        # The page now shows this text and these flags; the next submission is about them.
-        decision.data = decision.data.copy()
-        decision.data["fingerprint"] = head.fingerprint
-        decision.data["flags_seen"] = ",".join(str(flag.pk) for flag in flags)
     return {
+        **_decision(post, user, panel, flags=flags, may_decide=may["decide"]),
         "audit": last_entries(post),
         "plans": plans_of(post),
         "stale": panel.get("stale"),
         "head_badge": status_badge(head),
         "flags": flags,
         "index_obstacles": post.index_obstacles,
-        "holds": holds,
         "may": may,
-        "decision": decision,
-        "obstacles": _obstacles(post, user, flags) if is_open and may["decide"] else [],
-        "can_decide": may["decide"] and is_open,
-        "approving": approving_does(post, eyes, by=user, holds=holds) if may["decide"] and is_open else "",
-        "missing_decision": missing_decision(eyes) if is_open else "",
         "review_state": review_state(post),
         "can_submit": may["submit"]
         and not post.awaits_review
@@ -199,6 +179,32 @@ def post_context(post, user, panel):
             )[:HISTORY_LENGTH]
         ),
         "claims": _claims(post),
+    }
+
+
+def _decision(post: Post, user: User, panel: dict, *, flags: list[ReviewFlag], may_decide: bool) -> dict:
+    """Return the form of a decision, what prevents an approval, and what it would do."""
+    head, is_due = post.head_revision, can_be_decided(post)
+    can_decide = may_decide and is_due
+    eyes, holds = eyes_on(post, head), holds_of(post)
+    seen = {"fingerprint": head.fingerprint, "flags_seen": ",".join(str(flag.pk) for flag in flags)}
+    words = {
+        "expected_result": settings.RELEASE_EXPECTED_RESULT,
+        "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
+    }
+    form = panel.get("decide") or DecisionForm(post=post, initial=seen | words)
+    if form.is_bound:
+        # The page now shows this text and these flags; the next submission is about them.
+        form.data = form.data.copy()
+        for name, value in seen.items():
+            form.data[name] = value
+    return {
+        "decision": form,
+        "holds": holds,
+        "obstacles": _obstacles(post, user, flags) if can_decide else [],
+        "can_decide": can_decide,
+        "approving": approving_does(post, eyes, by=user, holds=holds) if can_decide else "",
+        "missing_decision": missing_decision(eyes) if is_due else "",
     }
 
 

@@ -1,8 +1,10 @@
 """What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,7 +15,7 @@ from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.stored import results_of_post
 from posts.diff import default_pair
-from posts.models import Post, QueueEntry, Review, ReviewFlag
+from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision, own_text_obstacles
 from posts.operations import approval_obstacles
 from posts.operations.review import can_be_decided, repeats_live
@@ -70,61 +72,96 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     """
     now, typed = now or timezone.now(), typed or {}
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
-    head = post.head_revision
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     found, unread = results_of_post(post)
-    told = {finding.check for finding in found}
-    partly = {gap.check for gap in unread}
-    points = _points(head, typed.get("ticks", ()))
-    may_decide = by.has_perm("posts.review_post")
-    is_due = can_be_decided(post)
-    eyes = eyes_on(post, head)
-    obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found) if may_decide and is_due else []
-    standing = claimed_by_another(entry, by=by, now=now) if entry else None
-    holds = holds_of(post)
     return {
+        "post": post,
+        "head": post.head_revision,
+        "history": _history(post),
+        "review_state": review_state(post),
+        "keys_on": keys_are_on(by),
         **_head(post, entry, by=by, now=now),
         **_preview(post),
-        "post": post,
-        "head": head,
-        "standing": standing,
+        **_reasons_to_look(post, flags),
+        **_findings(found, unread),
+        **_content(post.head_revision, typed),
+        **_decision(post, entry, by=by, flags=flags, found=found, now=now),
+        **_forms(post, flags, typed, now=now),
+        **neighbouring_items(post, view=view, place=place, by=by, now=now),
+        **undo_context(by, now=now),
+    }
+
+
+def _reasons_to_look(post: Post, flags: list[ReviewFlag]) -> dict:
+    return {
         "flags": flags,
-        "holds": holds,
         "flags_seen": ",".join(str(flag.pk) for flag in flags),
         "reports": list(post.reader_reports.filter(answered_at=None)[:20]),
+    }
+
+
+def _findings(found: list, unread: list) -> dict:
+    """Return what the checks found, what they could not read, and which of them have nothing to say."""
+    told, partly = {finding.check for finding in found}, {gap.check for gap in unread}
+    return {
         "stopping": [finding for finding in found if finding.stops],
         "advising": [finding for finding in found if not finding.stops],
         "unread": unread,
         "partly": len(partly),
         "failed_required": failed_required(unread),
         "fine": [name for name in registered_checks() if name not in told | partly],
-        "links": _links(head.snapshot),
-        "images": _images(head.snapshot),
+    }
+
+
+def _content(revision: Revision, typed: dict) -> dict:
+    """Return what a reviewer goes through one by one."""
+    points = _points(revision, typed.get("ticks", ()))
+    return {
+        "links": _links(revision.snapshot),
+        "images": _images(revision.snapshot),
         "points": points,
         "open_points": sum(not point.is_ticked for point in points),
+    }
+
+
+def _decision(
+    post: Post, entry: QueueEntry | None, *, by: User, flags: list[ReviewFlag], found: list, now: datetime
+) -> dict:
+    """Return what `by` may decide, what prevents it, and what it would do."""
+    may_decide, is_due = by.has_perm("posts.review_post"), can_be_decided(post)
+    eyes, holds = eyes_on(post, post.head_revision), holds_of(post)
+    obstacles, approving = [], ""
+    if may_decide and is_due:
+        obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found)
+        approving = approving_does(post, eyes, by=by, holds=holds)
+    standing = claimed_by_another(entry, by=by, now=now) if entry else None
+    return {
+        "standing": standing,
+        "holds": holds,
         "obstacles": obstacles,
         "is_due": is_due,
         "confirms": repeats_live(post),
         "missing_decision": missing_decision(eyes) if is_due else "",
-        "approving": approving_does(post, eyes, by=by, holds=holds) if may_decide and is_due else "",
-        "review_state": review_state(post),
+        "approving": approving,
         "can_decide": may_decide and is_due and not standing,
         "may_decide": may_decide,
         "may_flag": by.has_perm("posts.flag_post"),
         "may_edit": by.has_perm("posts.change_post"),
         "asks_own_text_reason": by.is_superuser and any(kind == "own" for kind, _, _ in obstacles),
-        "history": _history(post),
+    }
+
+
+def _forms(post: Post, flags: list[ReviewFlag], typed: dict, *, now: datetime) -> dict:
+    """Return what the forms offer, and what stands in them already."""
+    return {
         "reasons": REASONS,
         "flag_reasons": [(reason.value, reason.label) for reason in ReviewFlag.BY_PEOPLE],
         "typed": typed,
         "opened": typed.get("opened") or int(now.timestamp()),
         "expected_result": typed.get("expected_result", settings.RELEASE_EXPECTED_RESULT),
         "rollback_note": typed.get("rollback_note", settings.RELEASE_ROLLBACK_NOTE),
-        "keys_on": keys_are_on(by),
         "says_edits": _says(post, flags, "goes back to its editors"),
         "says_reject": _says(post, flags, "is rejected"),
-        **neighbouring_items(post, view=view, place=place, by=by, now=now),
-        **undo_context(by, now=now),
     }
 
 
