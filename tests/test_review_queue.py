@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from posts.content_checks.scan import scan_new_texts
-from posts.models import AuditEntry, BulkRow, BulkRun, Post, QueueEntry, QueueFigure, QueueLabel
+from posts.models import AuditEntry, BulkRow, BulkRun, Post, QueueEntry, QueueFigure, QueueLabel, Revision
 from posts.operations import (
     ClaimedByAnother,
     NotAllowed,
@@ -192,6 +192,15 @@ def test_a_new_text_from_the_same_source_is_ranked_anew_and_keeps_its_time():
     newer = QueueEntry.objects.get()
     assert newer.fingerprint == Post.objects.get().head_revision.fingerprint != entry.fingerprint
     assert newer.waiting_since == entry.waiting_since
+
+
+def test_a_text_that_was_typed_long_ago_is_pending_since_somebody_submitted_it():
+    post, editor = make_post(released=True), person("Editors")
+    revision = record_revision(post, {**post.working_record(), "summary": "Typed."}, by=editor)
+    Revision.objects.filter(pk=revision.pk).update(created_at=timezone.now() - timedelta(days=9))
+    submit_revision(again(post), by=editor)
+    entry = QueueEntry.objects.get(pk=post.pk)
+    assert timezone.now() - entry.waiting_since < timedelta(days=1) and entry.age_points == 0
 
 
 def test_a_day_is_a_point_and_thirty_are_the_most():
