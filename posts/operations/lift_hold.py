@@ -9,7 +9,6 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from posts.audit.log import note_audit
-from posts.db.change_log import note_changes, post_key
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, checked_words, require
 from posts.models import AuditEntry, HoldReason, ImportBatch, Post, PostHold
@@ -106,7 +105,6 @@ def _lift(posts: list[Post], batch: ImportBatch, reason: HoldReason, *, by: User
     standing = set(PostHold.objects.filter(post__in=ids, lifted_at=None).values_list("post_id", flat=True))
     free = [post for post in posts if post.pk not in standing]
     Post.objects.filter(pk__in=[post.pk for post in free]).update(held=False)
-    note_changes([post_key(post.pk) for post in free])
     AuditEntry.objects.bulk_create(
         AuditEntry(
             action="hold lifted", post=post, revision_id=post.head_revision_id, made_by=by, made_at=now,
