@@ -329,7 +329,7 @@ MATRIX = {
     ],
     "admin/posts/importbatch/<path:object_id>/roll-back/": [get(ONLY_STAFF, url={"object_id": "@importbatch"})],
     "admin/posts/importbatch/<path:object_id>/do/<slug:act>/": [
-        get("302 302 405 405 405 405", url={"object_id": "@importbatch", "act": "stop"}),
+        get("302 302 403 403 405 405", url={"object_id": "@importbatch", "act": "stop"}),
         post("302 302 403 403 404 404", url={"object_id": "@importbatch", "act": "destroy"}),
         *(
             post("302 302 403 403 302 302", url={"object_id": "@importbatch", "act": act})

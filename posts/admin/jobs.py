@@ -1,18 +1,14 @@
 import json
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.decorators import method_decorator
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
-from django.views.decorators.http import require_POST
 from django_tasks_db.models import DBTaskResult, get_date_max
 
+from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
-from posts.errors import Refused
 from posts.jobs.overview import jobs_overview, living_workers, startable_jobs
 from posts.jobs.registry import definition_of
 from posts.models import Job, JobRun
@@ -59,22 +55,25 @@ class JobAdmin(ReadOnlyAdmin):
     """One page: every registered job with its last and next run, and the newest runs."""
 
     def get_urls(self):
-        return [
-            path("", self.admin_site.admin_view(self.changelist_view), name="posts_job_changelist"),
-            path("start/", self.admin_site.admin_view(self.start_view), name="posts_job_start"),
-        ]
+        return page_paths(PAGES)
 
-    def changelist_view(self, request, extra_context=None):
-        """Show the page of jobs."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+
+class JobsPage(AdminPage):
+    """Every registered job with its last and next run, and the newest runs."""
+
+    http_method_names = ["get", "head"]
+    permissions = ("view_job",)
+    model = Job
+    template = "posts/job/change_list"
+    title = "Jobs"
+
+    def page(self, subject: None, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
         runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
         startable = startable_jobs()
-        context = self.admin_site.each_context(request) | {
-            "title": "Jobs",
-            "opts": self.model._meta,
-            "workers": living_workers(),
-            "jobs": [
+        return self.render(
+            workers=living_workers(),
+            jobs=[
                 {
                     "shown": shown,
                     "period": period_words(shown.definition.every),
@@ -82,7 +81,7 @@ class JobAdmin(ReadOnlyAdmin):
                 }
                 for shown in jobs_overview()
             ],
-            "runs": [
+            runs=[
                 {
                     "run": run,
                     "badge": state_badge(run),
@@ -91,31 +90,36 @@ class JobAdmin(ReadOnlyAdmin):
                 }
                 for run in runs
             ],
-            "recent": RECENT,
-            "may_start": request.user.has_perm("posts.run_job"),
-            "may_see_runs": request.user.has_perm("posts.view_jobrun"),
-        }
-        return TemplateResponse(request, "admin/posts/job/change_list.html", context)
+            recent=RECENT,
+            may_start=self.request.user.has_perm("posts.run_job"),
+            may_see_runs=self.request.user.has_perm("posts.view_jobrun"),
+        )
 
-    @method_decorator(require_POST)
-    def start_view(self, request):
-        """Start the job in the field `job`, or repeat the run whose id is in `run`."""
-        try:
-            if "run" in request.POST:
-                started = repeat_run(self._run(request.POST["run"]), by=request.user)
-            else:
-                started = run_job(request.POST.get("job", ""), by=request.user)
-        except Refused as refusal:
-            messages.error(request, str(refusal))
+
+class StartJob(AdminAction):
+    """Start the job in the field `job`, or repeat the run whose id is in `run`."""
+
+    permissions = ()
+
+    def act(self, subject: None) -> str:
+        if "run" in self.request.POST:
+            started = repeat_run(self._run(self.request.POST["run"]), by=self.request.user)
         else:
-            messages.success(request, f"“{started.job_name}” waits for the next free worker.")
-        return redirect(reverse("admin:posts_job_changelist"))
+            started = run_job(self.request.POST.get("job", ""), by=self.request.user)
+        return f"“{started.job_name}” waits for the next free worker."
 
-    def _run(self, identifier):
+    def next_address(self, subject: None) -> str:
+        """Return the page of jobs."""
+        return reverse("admin:posts_job_changelist")
+
+    def _run(self, identifier: str) -> JobRun:
         try:
             return JobRun.objects.select_related("task").get(pk=identifier)
         except (JobRun.DoesNotExist, ValidationError) as error:
             raise Http404("There is no such run.") from error
+
+
+PAGES = [("", JobsPage, "posts_job_changelist"), ("start/", StartJob, "posts_job_start")]
 
 
 @admin.register(JobRun)

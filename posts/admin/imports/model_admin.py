@@ -1,16 +1,20 @@
 """Imports in the admin: upload, rehearse, watch, fix rows, settle conflicts, close, roll back."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.lists import MAX_ID, typed_text
+from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
 from posts.audit.log import note_audit
 from posts.export.records import issue_lines
@@ -35,7 +39,7 @@ from posts.importing.uploads import (
 from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin
 from posts.models.authorship import MACHINES
 from posts.models.import_batch import COUNTS
-from posts.operations import HeadMoved, NotAllowed, Refused
+from posts.operations import Refused
 from posts.operations.lift_hold import held_by_reason, plan_lift
 from posts.records.schema import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, problem_sentence
 
@@ -133,56 +137,45 @@ class ImportBatchAdmin(ReadOnlyAdmin):
 
     def get_urls(self):
         """Add the page for a new import, and the addresses of one import."""
-        own = [
-            path("new/", self._view(self.new_view), name="posts_importbatch_new"),
-            # First, because "do/roll-back" would otherwise match the page of an import called "1/do".
-            path("<path:object_id>/do/<slug:act>/", self._view(self.act_view), name="posts_importbatch_act"),
-            path("<path:object_id>/progress/", self._view(self.progress_view), name="posts_importbatch_progress"),
-            path("<path:object_id>/rows/<slug:kind>/", self._view(self.rows_view), name="posts_importbatch_rows"),
-            path("<path:object_id>/holds/<slug:reason>/", self._view(self.hold_view), name="posts_importbatch_hold"),
-            path("<path:object_id>/roll-back/", self._view(self.rollback_view), name="posts_importbatch_rollback"),
-        ]
-        return own + super().get_urls()
+        return [*page_paths(PAGES), *super().get_urls()]
 
-    def _view(self, view):
-        return self.admin_site.admin_view(view)
-
-    def _find(self, request, object_id):
-        if not request.user.has_perm("posts.view_importbatch"):
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """Show the page of one import; nobody adds or changes one by hand."""
+        if object_id is None or request.method == "POST":
             raise PermissionDenied
-        return found(ImportBatch.objects.select_related("started_by"), object_id, "import")
+        return ImportPage.as_view()(request, object_id=object_id)
 
-    def _render(self, request, template, context, status=200):
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"admin/posts/importbatch/{template}.html", context, status=status)
 
-    def _address(self, batch, name="change", *arguments):
-        return reverse(f"admin:posts_importbatch_{name}", args=[batch.pk, *arguments])
+class NewImportPage(AdminPage):
+    """A file to import. Storing it creates its import, which waits to be rehearsed or started."""
 
-    # A new import
+    permissions = ("import_posts",)
+    model = ImportBatch
+    template = "posts/importbatch/new"
+    title = "New import"
+    form: ImportForm | None = None
 
-    def new_view(self, request):
-        """Store a file and create its import, which waits to be rehearsed or started."""
-        if not request.user.has_perm("posts.import_posts"):
-            raise PermissionDenied
-        form = ImportForm()
-        if request.method == "POST":
-            form = ImportForm(request.POST, request.FILES)
-            try:
-                if request.META.get("alphanode.upload_too_large"):
-                    raise FileRefused(
-                        f"The file is larger than {MAX_UPLOAD_BYTES >> 20} MB. Put it into the server's folder for "
-                        "imports, or import it by command."
-                    )
-                if form.is_valid():
-                    batch = self._take_file(form.cleaned_data, request.user)
-                    return HttpResponseRedirect(self._address(batch))
-            except FileRefused as refusal:
-                form.full_clean()
-                form.add_error(None, str(refusal))
-        return self._render(request, "new", {"title": "New import", "form": form}, 422 if form.errors else 200)
+    def page(self, subject: None, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        return self.render(form=self.form or ImportForm(), status=status)
 
-    def _take_file(self, data, by):
+    def act(self, subject: None) -> HttpResponse:
+        form = self.form = ImportForm(self.request.POST, self.request.FILES)
+        try:
+            if self.request.META.get("alphanode.upload_too_large"):
+                raise FileRefused(
+                    f"The file is larger than {MAX_UPLOAD_BYTES >> 20} MB. Put it into the server's folder for "
+                    "imports, or import it by command."
+                )
+            if form.is_valid():
+                batch = self._take_file(form.cleaned_data, self.request.user)
+                return HttpResponseRedirect(_address(batch))
+        except FileRefused as refusal:
+            form.full_clean()
+            form.add_error(None, str(refusal))
+        return self.page(None, status=422)
+
+    def _take_file(self, data: dict[str, Any], by: User) -> ImportBatch:
         if upload := data.get("upload"):
             stored, name = store_upload(upload), upload.name
         else:
@@ -202,144 +195,162 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         note_audit("import file taken", post=None, by=by, detail=str(batch))
         return batch
 
-    # One import
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Show the page of one import."""
-        if object_id is None:
-            raise PermissionDenied
-        batch = self._find(request, object_id)
-        if request.method != "GET":
-            raise PermissionDenied
+def _address(batch: ImportBatch) -> str:
+    return reverse("admin:posts_importbatch_change", args=[batch.pk])
+
+
+class ImportPage(AdminPage):
+    """One import: its progress, what it refused, and its actions."""
+
+    http_method_names = ["get", "head"]
+    permissions = ("view_importbatch",)
+    model = ImportBatch
+    template = "posts/importbatch/change_form"
+
+    def find(self, object_id: str, **names: str) -> ImportBatch:
+        return found(ImportBatch.objects.select_related("started_by"), object_id, "import")
+
+    def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
+        """Return the page."""
         issues = batch.issues.filter(resolution="")
         kept = batch.issues.filter(line=0).select_related("post").defer("raw", "post__body", "post__intro")
-        return self._render(
-            request,
-            "change_form",
-            {
-                "title": batch.source_name,
-                "batch": batch,
-                "may_import": request.user.has_perm("posts.import_posts"),
-                "cells": [(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
-                "kinds": kind_rows(batch.breakdown),
-                "names": COUNTS,
-                "held": held_by_reason(batch),
-                "progress": progress_of(batch),
-                "open_runs": JobRun.objects.open().filter(key=f"batch {batch.pk}").select_related("task"),
-                "refused_groups": refused_groups(issues.filter(kind=ImportIssue.Kind.REFUSED)),
-                "open_refused": issues.filter(kind=ImportIssue.Kind.REFUSED).count(),
-                "conflicts": issues.filter(kind=ImportIssue.Kind.CONFLICT).select_related("post").defer(
-                    "raw", "post__body", "post__intro"
-                )[:20],
-                "rehearsal": rehearsal_rows(batch.rehearsal),
-                "origins": Origin.choices,
-                "generators": named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
-                "is_by_machine": batch.origin in MACHINES,
-                "opened": approved_posts_of(batch).approved()[:1001].count(),
-                "kept": kept[:50],
-                "can_start": batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
-                "can_stop": batch.state == State.RUNNING and not batch.stop_requested,
-                "can_roll_back": batch.state in (State.STOPPED, State.FINISHED, State.ROLLING_BACK),
-            },
-        )  # fmt: skip
+        return self.render(
+            title=batch.source_name,
+            batch=batch,
+            may_import=self.request.user.has_perm("posts.import_posts"),
+            cells=[(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
+            kinds=kind_rows(batch.breakdown),
+            names=COUNTS,
+            held=held_by_reason(batch),
+            progress=progress_of(batch),
+            open_runs=JobRun.objects.open().filter(key=f"batch {batch.pk}").select_related("task"),
+            refused_groups=refused_groups(issues.filter(kind=ImportIssue.Kind.REFUSED)),
+            open_refused=issues.filter(kind=ImportIssue.Kind.REFUSED).count(),
+            conflicts=issues.filter(kind=ImportIssue.Kind.CONFLICT)
+            .select_related("post")
+            .defer("raw", "post__body", "post__intro")[:20],
+            rehearsal=rehearsal_rows(batch.rehearsal),
+            origins=Origin.choices,
+            generators=named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
+            is_by_machine=batch.origin in MACHINES,
+            opened=approved_posts_of(batch).approved()[:1001].count(),
+            kept=kept[:50],
+            can_start=batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
+            can_stop=batch.state == State.RUNNING and not batch.stop_requested,
+            can_roll_back=batch.state in (State.STOPPED, State.FINISHED, State.ROLLING_BACK),
+        )
 
-    def progress_view(self, request, object_id):
-        """Return the progress of the import, as JSON."""
-        return JsonResponse(progress_of(self._find(request, object_id)))
 
-    def rows_view(self, request, object_id, kind):
-        """Return the open rows of a kind unchanged, to be edited and imported again."""
-        batch = self._find(request, object_id)
-        if not request.user.has_perm("posts.import_posts"):
-            raise PermissionDenied
+class ImportProgress(ImportPage):
+    """The progress of an import as JSON."""
+
+    def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
+        return JsonResponse(progress_of(batch))
+
+
+class ImportRows(ImportPage):
+    """The open rows of a kind unchanged, to be edited and imported again."""
+
+    permissions = ("view_importbatch", "import_posts")
+
+    def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
+        """Return the file."""
+        kind = self.kwargs["kind"]
         if kind not in ("refused", "duplicate", "conflict"):
             raise Http404("There are no rows of this kind.")
         response = StreamingHttpResponse(issue_lines(batch, kind), content_type="application/jsonl")
         response.headers["Content-Disposition"] = f'attachment; filename="import-{batch.pk}-{kind}.jsonl"'
         return response
 
-    def rollback_view(self, request, object_id):
-        """Show in numbers what rolling back would do."""
-        batch = self._find(request, object_id)
-        if not request.user.has_perm("posts.import_posts"):
-            raise PermissionDenied
+
+class RollbackPage(ImportPage):
+    """What rolling an import back would do, in numbers."""
+
+    permissions = ("view_importbatch", "import_posts")
+    template = "posts/importbatch/roll_back"
+
+    def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
+        """Return the page."""
         plan = plan_rollback(batch)
-        context = {"title": f"Roll back import {batch.pk}", "batch": batch, "plan": plan,
-                   "posts": plan.withdraws + plan.sets_back}  # fmt: skip
-        return self._render(request, "roll_back", context)
+        title, posts = f"Roll back import {batch.pk}", plan.withdraws + plan.sets_back
+        return self.render(title=title, batch=batch, plan=plan, posts=posts)
 
-    def hold_view(self, request, object_id, reason):
-        """Show in numbers what lifting a reason would do."""
-        batch = self._find(request, object_id)
-        if not request.user.has_perm("posts.import_posts"):
-            raise PermissionDenied
-        if reason not in HoldReason.values:
+
+class HoldPage(ImportPage):
+    """What lifting a reason would do, in numbers."""
+
+    permissions = ("view_importbatch", "import_posts")
+    template = "posts/importbatch/hold"
+
+    def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
+        """Return the page."""
+        if self.kwargs["reason"] not in HoldReason.values:
             raise Http404("There is no such reason.")
-        reason = HoldReason(reason)
-        context = {"title": f"Lift a hold of import {batch.pk}", "batch": batch, "reason": reason,
-                   "plan": plan_lift(batch, reason)}  # fmt: skip
-        return self._render(request, "hold", context)
+        reason = HoldReason(self.kwargs["reason"])
+        title, plan = f"Lift a hold of import {batch.pk}", plan_lift(batch, reason)
+        return self.render(title=title, batch=batch, reason=reason, plan=plan)
 
-    def act_view(self, request, object_id, act):
-        """Start, rehearse, stop, close, open or roll back; POST only."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        batch = self._find(request, object_id)
-        if not request.user.has_perm("posts.import_posts"):
-            raise PermissionDenied
-        if act not in self.ACTIONS:
-            raise Http404("Unknown action.")
-        try:
-            self.message_user(request, self.ACTIONS[act](self, request, batch), messages.SUCCESS)
-        except Refused as refusal:
-            self.message_user(request, str(refusal), messages.WARNING)
-        return HttpResponseRedirect(self._address(batch))
 
-    def _start(self, request, batch):
+class ImportActions(AdminAction):
+    """Start, rehearse, stop, close, open or roll back an import."""
+
+    permissions = ("view_importbatch", "import_posts")
+    find = ImportPage.find
+
+    @property
+    def action(self) -> str:
+        return self.kwargs["act"]
+
+    def next_address(self, batch: ImportBatch) -> str:
+        """Return the page of the import."""
+        return _address(batch)
+
+    def _start(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
-        begin(run_import, batch, by=request.user)
+        begin(run_import, batch, by=self.request.user)
         return f"Import {batch.pk} is in the queue; a worker takes it up."
 
-    def _rehearse(self, request, batch):
+    def _rehearse(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be rehearsed: {batch.get_state_display().lower()}.")
         ImportBatch.objects.filter(pk=batch.pk).update(rehearsal={})
-        begin(rehearse_import, batch, by=request.user)
+        begin(rehearse_import, batch, by=self.request.user)
         return "The rehearsal is in the queue; it writes nothing."
 
-    def _stop(self, request, batch):
+    def _stop(self, batch: ImportBatch) -> str:
         ImportBatch.objects.filter(pk=batch.pk, state=State.RUNNING).update(stop_requested=True)
         return f"Import {batch.pk} stops after this chunk. It can go on later."
 
-    def _switch(self, request, batch):
-        is_open = request.POST.get("index") == "open"
-        begin_following(switch_batch_index(batch, is_open=is_open, by=request.user), by=request.user)
+    def _switch(self, batch: ImportBatch) -> str:
+        is_open = self.request.POST.get("index") == "open"
+        begin_following(switch_batch_index(batch, is_open=is_open, by=self.request.user), by=self.request.user)
         return f"Search engines: import {batch.pk} is {'open for approved texts' if is_open else 'closed'}."
 
-    def _declare(self, request, batch):
-        origin = request.POST.get("origin", "")
+    def _declare(self, batch: ImportBatch) -> str:
+        origin = self.request.POST.get("origin", "")
         if origin not in Origin.values:
             raise Refused("Choose who wrote the posts of this import.")
-        batch = declare_origin(batch, origin, by=request.user)
-        begin_following(batch, by=request.user)
+        batch = declare_origin(batch, origin, by=self.request.user)
+        begin_following(batch, by=self.request.user)
         return f"Saved. Who wrote the posts of import {batch.pk}: {batch.get_origin_display().lower()}."
 
-    def _roll_back(self, request, batch):
+    def _roll_back(self, batch: ImportBatch) -> str:
         if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
-        why = typed_text(request, "why")
-        begin(run_rollback, batch, by=request.user, by_id=request.user.pk, why=why)
+        why = typed_text(self.request, "why")
+        begin(run_rollback, batch, by=self.request.user, by_id=self.request.user.pk, why=why)
         return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
 
-    def _lift(self, request, batch):
-        reason = request.POST.get("reason", "")
+    def _lift(self, batch: ImportBatch) -> str:
+        reason = self.request.POST.get("reason", "")
         if reason not in HoldReason.values:
             raise Refused("Choose the reason to lift.")
-        begin_lifting(batch, reason, by=request.user, why=typed_text(request, "why"))
+        begin_lifting(batch, reason, by=self.request.user, why=typed_text(self.request, "why"))
         return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue; a worker takes it up."
 
-    ACTIONS = {
+    actions = {
         "start": _start,
         "lift": _lift,
         "rehearse": _rehearse,
@@ -348,6 +359,17 @@ class ImportBatchAdmin(ReadOnlyAdmin):
         "declare-origin": _declare,
         "roll-back": _roll_back,
     }
+
+
+PAGES = [
+    ("new/", NewImportPage, "posts_importbatch_new"),
+    # First, because "do/roll-back" would otherwise match the page of an import called "1/do".
+    ("<path:object_id>/do/<slug:act>/", ImportActions, "posts_importbatch_act"),
+    ("<path:object_id>/progress/", ImportProgress, "posts_importbatch_progress"),
+    ("<path:object_id>/rows/<slug:kind>/", ImportRows, "posts_importbatch_rows"),
+    ("<path:object_id>/holds/<slug:reason>/", HoldPage, "posts_importbatch_hold"),
+    ("<path:object_id>/roll-back/", RollbackPage, "posts_importbatch_rollback"),
+]
 
 
 @admin.register(ImportIssue)
@@ -365,53 +387,68 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """Show one row, to fix it or to settle its conflict."""
-        if object_id is None or not self.has_view_permission(request):
+        """Show one row; nobody adds one by hand."""
+        if object_id is None:
             raise PermissionDenied
-        issues = ImportIssue.objects.select_related("batch", "post__head_revision__author", "resolved_by")
-        issue = found(issues, object_id, "row")
-        if request.method != "POST":
-            return self.render_issue(request, issue)
-        act = request.POST.get("act", "")
-        try:
-            if act not in self.ACTIONS:
-                raise Refused("Choose what becomes of this row.")
-            message = self.ACTIONS[act](self, request, issue)
-        except RecordRefused as refusal:
-            return self.render_issue(request, issue, problems=refusal.problems, status=422)
-        except HeadMoved as moved:
-            return self.render_issue(request, issue, obstacles=moved.obstacles, status=409)
-        except NotAllowed:
-            raise
-        except Refused as refusal:
-            return self.render_issue(request, issue, obstacles=refusal.obstacles, status=422)
-        self.message_user(request, message, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:posts_importbatch_change", args=[issue.batch_id]))
+        return IssuePage.as_view()(request, object_id=object_id)
 
-    def render_issue(self, request, issue, *, problems=None, obstacles=(), status=200):
+
+class IssuePage(AdminPage):
+    """One row, to fix it or to settle its conflict."""
+
+    permissions = ("view_importissue",)
+    model = ImportIssue
+    template = "posts/importissue/change_form"
+
+    def find(self, object_id: str) -> ImportIssue:
+        issues = ImportIssue.objects.select_related("batch", "post__head_revision__author", "resolved_by")
+        return found(issues, object_id, "row")
+
+    def act(self, issue: ImportIssue) -> str | HttpResponse:
+        if self.action not in self.actions:
+            raise Refused("Choose what becomes of this row.")
+        try:
+            return super().act(issue)
+        except RecordRefused as refusal:
+            return self.page(issue, problems=refusal.problems, status=422)
+
+    def refused(self, issue: ImportIssue, refusal: Refused, status: int) -> HttpResponse:
+        """Return the page again, with the reasons above the row."""
+        return self.page(issue, obstacles=refusal.obstacles, status=status)
+
+    def next_address(self, issue: ImportIssue) -> str:
+        """Return the page of the import."""
+        return _address(issue.batch)
+
+    def page(
+        self,
+        issue: ImportIssue,
+        *,
+        problems: Sequence[Problem] | None = None,
+        obstacles: Sequence[str] = (),
+        status: int = 200,
+    ) -> HttpResponse:
         """Render the page of one row, with everything that was typed."""
         issue.refresh_from_db()
         is_conflict = issue.kind == ImportIssue.Kind.CONFLICT and issue.post_id is not None
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"Import {issue.batch_id}, line {issue.line}",
-            "issue": issue,
-            "problems": problems
+        return self.render(
+            status=status,
+            title=f"Import {issue.batch_id}, line {issue.line}",
+            issue=issue,
+            problems=problems
             if problems is not None
             else [Problem(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1]],
-            "obstacles": obstacles,
-            "text": request.POST.get("text", issue.raw),
-            "is_open": not issue.resolution,
-            "is_mendable": issue.kind in MENDABLE,
-            "is_conflict": is_conflict,
-            "differences": self._differences(request, issue) if is_conflict else [],
-            "may_import": request.user.has_perm("posts.import_posts"),
-            "may_edit": request.user.has_perm("posts.change_post"),
-        }
-        return TemplateResponse(request, "admin/posts/importissue/change_form.html", context, status=status)
+            obstacles=obstacles,
+            text=self.request.POST.get("text", issue.raw),
+            is_open=not issue.resolution,
+            is_mendable=issue.kind in MENDABLE,
+            is_conflict=is_conflict,
+            differences=self._differences(issue) if is_conflict else [],
+            may_import=self.request.user.has_perm("posts.import_posts"),
+            may_edit=self.request.user.has_perm("posts.change_post"),
+        )
 
-    def _differences(self, request, issue):
+    def _differences(self, issue: ImportIssue) -> list[dict[str, str]]:
         """Return a row for each differing field: key, both values as text, and the choice so far."""
         current, incoming = issue.post.working_record(), incoming_record(issue)
         keys = [key for key in (*FIELDS, *current, *incoming) if key not in UNCOMPARED]
@@ -421,25 +458,25 @@ class ImportIssueAdmin(ReadOnlyAdmin):
                 "label": key.replace("_", " ").capitalize(),
                 "current": as_text(current.get(key)),
                 "incoming": as_text(incoming.get(key)),
-                "choice": request.POST.get(f"choice-{key}", ""),
-                "mine": request.POST.get(f"mine-{key}", as_text(current.get(key))),
+                "choice": self.request.POST.get(f"choice-{key}", ""),
+                "mine": self.request.POST.get(f"mine-{key}", as_text(current.get(key))),
             }
             for key in dict.fromkeys(keys)
             if current.get(key) != incoming.get(key)
         ]
 
-    def _head(self, request):
-        head = request.POST.get("head", "")
+    def _head(self) -> int:
+        head = self.request.POST.get("head", "")
         return int(head) if head.isdecimal() and len(head) < 19 else 0
 
-    def _take(self, request, issue):
-        take_incoming(issue, by=request.user, expected_head_id=self._head(request))
+    def _take(self, issue: ImportIssue) -> str:
+        take_incoming(issue, by=self.request.user, expected_head_id=self._head())
         return "Taken: the incoming text waits for review. An approved page stays as it is."
 
-    def _merge(self, request, issue):
+    def _merge(self, issue: ImportIssue) -> str:
         current, incoming = issue.post.working_record(), incoming_record(issue)
         record, missing = dict(current), []
-        for row in self._differences(request, issue):
+        for row in self._differences(issue):
             key = row["key"]
             if row["choice"] == "incoming":
                 record[key] = incoming.get(key)
@@ -450,23 +487,23 @@ class ImportIssueAdmin(ReadOnlyAdmin):
         if missing:
             raise Refused(f"Choose for {', '.join(missing)} first; nothing was changed.")
         record = {key: value for key, value in record.items() if value is not None}
-        revision = merge_incoming(issue, record, by=request.user, expected_head_id=self._head(request))
+        revision = merge_incoming(issue, record, by=self.request.user, expected_head_id=self._head())
         if revision is None:
             return "Nothing changed: what you put together is the text that was there."
         return f"Saved together as {revision.version}; it waits for review. An approved page stays as it is."
 
-    def _dismiss(self, request, issue):
-        dismiss_incoming(issue, by=request.user)
+    def _dismiss(self, issue: ImportIssue) -> str:
+        dismiss_incoming(issue, by=self.request.user)
         return "Dismissed: the text stays as it is, and the same incoming text is no conflict again."
 
-    def _repair(self, request, issue):
-        return f"Line {issue.line}: {repair_row(issue, request.POST.get('text', ''), by=request.user)}."
+    def _repair(self, issue: ImportIssue) -> str:
+        return f"Line {issue.line}: {repair_row(issue, self.request.POST.get('text', ''), by=self.request.user)}."
 
-    def _leave_out(self, request, issue):
-        leave_row_out(issue, by=request.user)
+    def _leave_out(self, issue: ImportIssue) -> str:
+        leave_row_out(issue, by=self.request.user)
         return f"Line {issue.line} is left out."
 
-    ACTIONS = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
+    actions = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
 
 
 # A person can't choose these: identity and address don't change, and claims come with the text.
