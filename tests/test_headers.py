@@ -143,8 +143,19 @@ def expected_headers(route, response):
 OTHER_METHODS = ("HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE", "BREW")
 
 
-@pytest.mark.parametrize("who", ["nobody", "an editor", "a superuser"])
-@pytest.mark.parametrize("method", ["GET", *(pytest.param(method, marks=pytest.mark.once) for method in OTHER_METHODS)])
+@pytest.mark.parametrize(
+    ("method", "who"),
+    [
+        ("GET", "nobody"),
+        ("GET", "an editor"),
+        ("GET", "a superuser"),
+        *(
+            pytest.param(method, who, marks=pytest.mark.once)
+            for method in OTHER_METHODS
+            for who in ("nobody", "a superuser")
+        ),
+    ],
+)
 def test_every_address_answers_with_the_headers_of_its_kind(client, method, who):
     post = make_post(released=True)
     if who != "nobody":

@@ -543,7 +543,9 @@ def test_nothing_is_changed_without_the_token_of_our_own_form(site):
     assert state() == before
 
 
-ODD = ["123abc", "-1", "0", str(2**63), str(2**64), "9" * 400, "%00", "a%00b", "..%2f..%2fetc", "%F0%9F%A6%8A", "١٢"]
+# A form that writes looks a row up as a page does: it meets these kinds alone.
+ODD_TO_WRITE = ["123abc", "-1", str(2**63), "9" * 400, "%00", "١٢"]
+ODD = [*ODD_TO_WRITE, "0", str(2**64), "a%00b", "..%2f..%2fetc", "%F0%9F%A6%8A"]
 
 
 def test_an_odd_number_in_an_address_is_never_an_error_of_ours(site, clients):
@@ -554,7 +556,7 @@ def test_an_odd_number_in_an_address_is_never_an_error_of_ours(site, clients):
     ]
     for route, case, name in cases:
         data = site[case.data] if isinstance(case.data, str) else named(case.data, site)
-        for odd in ODD:
+        for odd in ODD if case.method == "GET" else ODD_TO_WRITE:
             address = address_of(route, named(case.url, site) | {name: odd})
             with transaction.atomic():
                 browser = clients["superuser"]
