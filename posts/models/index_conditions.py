@@ -3,9 +3,11 @@
 Each condition is written once. Post.list_obstacles asks it of one post and PostQuerySet.listable() of rows.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from django.db.models import F, Model, Q
+from django.db.models import F, Q
 
 from posts.models.review import Review
 from posts.models.revision import Revision
@@ -14,55 +16,56 @@ if TYPE_CHECKING:
     from posts.models.post import Post
 
 
-class IndexCondition(NamedTuple):
-    """One condition. words: what closes the post if it is false.
+class IndexCondition:
+    """One condition. words: what closes the post if it is false. must: lookups of a value, an F or `isnull`, all true.
 
-    rule: lookups that must all be true, each of a value, an F or `isnull`.
+    A post is asked for them in this order. A lookup behind a relation comes after one that says that the relation is
+    there.
     """
 
-    words: str
-    rule: Q
+    def __init__(self, words: str, **must: object) -> None:
+        self.words = words
+        self.rule = Q(**must)
+        self._checks = [_check_of(lookup, wanted) for lookup, wanted in must.items()]
 
     def holds(self, post: "Post") -> bool:
         """Return whether it is true of a post. Asks no query if PostQuerySet.with_texts() read the post."""
-        return all(_agrees(post, lookup, wanted) for lookup, wanted in self.rule.children)
+        return all(check(post) for check in self._checks)
 
 
-def _agrees(post: "Post", lookup: str, wanted: object) -> bool:
+def _check_of(lookup: str, wanted: object) -> "Callable[[Post], bool]":
+    value_of = _value_at(lookup.removesuffix("__isnull"))
     if lookup.endswith("__isnull"):
-        return (_value_at(post, lookup.removesuffix("__isnull")) is None) == wanted
-    return _value_at(post, lookup) == (_value_at(post, wanted.name) if isinstance(wanted, F) else wanted)
+        return lambda post: (value_of(post) is None) == wanted
+    if isinstance(wanted, F):
+        other_of = _value_at(wanted.name)
+        return lambda post: value_of(post) == other_of(post)
+    return lambda post: value_of(post) == wanted
 
 
-def _value_at(row: Model | None, path: str) -> object:
-    """Return what stands at a path of a query; None behind a relation that leads nowhere."""
-    *relations, column = path.split("__")
-    for name in relations:
-        row = None if row is None else getattr(row, name)
-    return None if row is None else getattr(row, column)
+def _value_at(path: str) -> "Callable[[Post], object]":
+    return attrgetter(path.replace("__", "."))
 
 
 # Of each group only the first false condition is named: without a live text its approval can't be missing.
 INDEX_CONDITIONS = (
-    (IndexCondition("withdrawn", Q(withdrawn_at__isnull=True)),),
+    (IndexCondition("withdrawn", withdrawn_at__isnull=True),),
     (
-        IndexCondition("no approved text is released", Q(live_revision_id__isnull=False)),
+        IndexCondition("no approved text is released", live_revision_id__isnull=False),
         IndexCondition(
             "no approval stands for this text",
-            Q(
-                live_approval_id__isnull=False,
-                live_approval__outcome=Review.Outcome.APPROVED,
-                live_approval__revoked_at__isnull=True,
-                live_approval__revision_id=F("live_revision_id"),
-                live_approval__fingerprint=F("live_revision__fingerprint"),
-                live_revision__status=Revision.Status.APPROVED,
-            ),
+            live_approval_id__isnull=False,
+            live_approval__outcome=Review.Outcome.APPROVED,
+            live_approval__revoked_at__isnull=True,
+            live_approval__revision_id=F("live_revision_id"),
+            live_approval__fingerprint=F("live_revision__fingerprint"),
+            live_revision__status=Revision.Status.APPROVED,
         ),
-        IndexCondition("approved in bulk only", Q(live_approval__is_bulk=False)),
+        IndexCondition("approved in bulk only", live_approval__is_bulk=False),
     ),
-    (IndexCondition("a flag is open", Q(needs_human_review=False)),),
-    (IndexCondition("held", Q(held=False)),),
-    (IndexCondition("its import was rolled back", Q(closed_until_decided=False)),),
+    (IndexCondition("a flag is open", needs_human_review=False),),
+    (IndexCondition("held", held=False),),
+    (IndexCondition("its import was rolled back", closed_until_decided=False),),
 )
 
 
