@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from xdist.workermanage import WorkerController
 
 from tests.emptied import mend_emptied_databases
 from tests.engines import depends_on_engine
@@ -78,7 +79,7 @@ LONG_FILES = """
 HEAVY_LIMIT = 6 * 3600
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--second-engine",
         action="store_true",
@@ -87,7 +88,7 @@ def pytest_addoption(parser):
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("second_engine"):
         left_out = [item for item in items if not depends_on_engine(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -102,7 +103,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
+def pytest_testnodedown(node: WorkerController) -> None:
     """Take over how many tests a process left out: all processes collect the same ones."""
     node.config.left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
 
@@ -133,7 +134,7 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 100)
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which tests were left out; add a line to the file that TEST_SUMMARY names, for a run over several engines."""
     once = ""
     if left_out := getattr(config, "left_out", 0):
