@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from posts.importing.pipeline import import_posts
 from posts.models import ChecklistItem, ImageSource, Post, Revision
 from posts.operations import decide, flag_post, record_revision, withdraw_post
+from posts.operations.review import Decision
 
 _numbers = itertools.count(1)
 
@@ -50,12 +51,14 @@ def approve(post, *, by=None, **options):
     post = Post.objects.get(pk=post.pk)
     decide(
         post,
+        Decision(
+            outcome="approved",
+            fingerprint=post.head_revision.fingerprint,
+            ticks=post.head_revision.snapshot.get("checklist", ()),
+            flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
+            **options,
+        ),
         by=by or person(),
-        outcome="approved",
-        fingerprint=post.head_revision.fingerprint,
-        ticks=post.head_revision.snapshot.get("checklist", ()),
-        flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
-        **options,
     )
     return Post.objects.get(pk=post.pk)
 

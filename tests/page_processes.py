@@ -34,6 +34,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.release import releasable_revision
+from posts.operations.review import Decision
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import RecordFactory, approve, import_records, person
@@ -237,10 +238,8 @@ class RandomChanges:
     def decide(self, post, outcome):
         return decide(
             post,
+            Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No."),
             by=self.people["Reviewers"],
-            outcome=outcome,
-            fingerprint=post.head_revision.fingerprint,
-            comment="No.",
         )
 
     def flag(self, post):

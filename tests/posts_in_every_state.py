@@ -11,6 +11,7 @@ def fill():
     from posts.importing.rollback import roll_back_batch
     from posts.models import Post
     from posts.operations import create_post, decide, record_revision, roll_back, withdraw_post
+    from posts.operations.review import Decision
     from tests.factories import RecordFactory, approve, make_post, person
 
     def write(post, by):
@@ -18,7 +19,11 @@ def fill():
         record_revision(post, {**post.working_record(), "summary": f"By {by}."}, by=by)
 
     rejected = make_post()
-    decide(rejected, by=person(), outcome="rejected", fingerprint=rejected.head_revision.fingerprint, comment="no")
+    decide(
+        rejected,
+        Decision(outcome="rejected", fingerprint=rejected.head_revision.fingerprint, comment="no"),
+        by=person(),
+    )
     withdrawn = make_post(released=True)
     withdraw_post(withdrawn, by=person())
     held = make_post(released=True)

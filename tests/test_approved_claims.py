@@ -25,7 +25,7 @@ from posts.operations import (
     schedule_release,
     undo_decision,
 )
-from posts.operations.schedule import run_due
+from posts.operations.schedule import Plan, run_due
 from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 from tests.test_audit_indexing import audit
@@ -199,7 +199,7 @@ def _for_later(post, between):
 def _by_plan(post, between):
     post, reviewer = approve(post, release=False), person()
     due = datetime.now(UTC) + timedelta(hours=1)
-    schedule_release(post, by=reviewer, kind="release", due_at=due, zone="UTC", revision=post.head_revision)
+    schedule_release(post, Plan(kind="release", due_at=due, zone="UTC", revision=post.head_revision), by=reviewer)
     between()
     (plan,) = run_due(due + timedelta(seconds=1))
     assert plan.state == "done"

@@ -17,6 +17,7 @@ from posts.importing.rollback import roll_back_batch
 from posts.models import AuditEntry, Post
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
 from posts.operations import decide, record_revision, restore_revision, roll_back
+from posts.operations.review import Decision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -113,8 +114,11 @@ def test_the_trail_stands_on_the_page_of_the_post_and_as_a_filtered_list(client)
 
 def test_no_page_of_the_trail_shows_how_an_action_is_stored(client):
     post = make_post()
-    decide(post, by=person(), outcome="changes_requested", fingerprint=post.head_revision.fingerprint,
-           reason_code="facts")  # fmt: skip
+    decide(
+        post,
+        Decision(outcome="changes_requested", fingerprint=post.head_revision.fingerprint, reason_code="facts"),
+        by=person(),
+    )
     (entry,) = AuditEntry.objects.filter(post=post, action="changes_requested")
     assert entry.detail == "Facts are wrong or unproven"
     client.force_login(person("Editors"))

@@ -32,6 +32,7 @@ from posts.operations import (
     restore_revision,
     roll_back,
 )
+from posts.operations.review import Decision
 from posts.rendering.dates import day
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -63,7 +64,11 @@ def made(origin, *, is_edited, state):
             post = approve(post, is_bulk=True)
         case "rejected":
             head = post.head_revision
-            decide(post, by=person(), outcome="changes_requested", fingerprint=head.fingerprint, comment="Check again.")
+            decide(
+                post,
+                Decision(outcome="changes_requested", fingerprint=head.fingerprint, comment="Check again."),
+                by=person(),
+            )
     return Post.objects.get(pk=post.pk)
 
 

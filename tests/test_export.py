@@ -11,6 +11,7 @@ from django.urls import reverse
 from posts.export.records import CHUNK, json_lines, posts_as_csv
 from posts.models import Post
 from posts.operations import decide
+from posts.operations.review import Decision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -46,9 +47,15 @@ def test_decisions_go_back_to_the_generator_without_names(capfdbinary):
     approve(post, comment="Good.")
     refused = make_post(source_id="refused")
     decide(
-        refused, by=person(), outcome="rejected", fingerprint=refused.head_revision.fingerprint, reason_code="code",
-        comment="The command does not exist."
-    )  # fmt: skip
+        refused,
+        Decision(
+            outcome="rejected",
+            fingerprint=refused.head_revision.fingerprint,
+            reason_code="code",
+            comment="The command does not exist.",
+        ),
+        by=person(),
+    )
     call_command("export_reviews")
     first, second = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert (first["source_id"], first["outcome"], first["revoked_at"]) == ("approved", "approved", None)

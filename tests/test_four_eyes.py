@@ -30,7 +30,8 @@ from posts.operations import (
     submit_revision,
     undo_decision,
 )
-from posts.operations.schedule import run_due, schedule_release
+from posts.operations.review import Decision
+from posts.operations.schedule import Plan, run_due, schedule_release
 from posts.records.schema import parse_record
 from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
@@ -234,7 +235,11 @@ def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(cl
 
 def test_the_public_page_of_a_text_that_is_submitted_again_says_what_a_reviewer_said(client):
     post = make_post()
-    decide(post, by=person(), outcome="changes_requested", fingerprint=post.head_revision.fingerprint, comment="Why?")
+    decide(
+        post,
+        Decision(outcome="changes_requested", fingerprint=post.head_revision.fingerprint, comment="Why?"),
+        by=person(),
+    )
     assert (
         "A reviewer asked for changes</strong>; this version is not"
         in client.get(post.get_absolute_url()).content.decode()
@@ -309,7 +314,7 @@ def test_an_approval_in_part_is_taken_back_as_any_decision():
 def test_a_turning_down_ends_an_approval_in_part(outcome):
     post, anna, boris = two_wrote()
     approve(post, by=anna)
-    decide(post, by=boris, outcome=outcome, fingerprint=fresh(post).head_revision.fingerprint, comment="No.")
+    decide(post, Decision(outcome=outcome, fingerprint=fresh(post).head_revision.fingerprint, comment="No."), by=boris)
     submit_revision(post, by=boris)
     approve(post, by=boris)
     assert not fresh(post).is_live, "what Anna said before the text was turned down counted"
@@ -332,7 +337,7 @@ def test_an_approval_in_part_clears_no_flag():
     assert fresh(post).needs_human_review
     flag_post(post, by=person("Staff"), note="Check again.")
     with pytest.raises(Refused, match="A flag is open"):
-        decide(post, by=boris, outcome="approved", fingerprint=fresh(post).head_revision.fingerprint)
+        decide(post, Decision(outcome="approved", fingerprint=fresh(post).head_revision.fingerprint), by=boris)
     assert approve(post, by=boris).is_indexable
 
 
@@ -367,7 +372,7 @@ def test_a_plan_looks_again_who_has_read_the_text():
     approve(post, by=reviewer, release=False)
     due = timezone.now() + datetime.timedelta(hours=1)
     head = fresh(post).head_revision
-    schedule_release(post, by=second, kind="release", revision=head, due_at=due, zone="UTC")
+    schedule_release(post, Plan(kind="release", revision=head, due_at=due, zone="UTC"), by=second)
     roll_back(fresh(post), by=second, why="The reviewer's text is wrong.")
     (plan,) = run_due(due)
     assert plan.state == "refused"

@@ -19,7 +19,7 @@ from posts.operations import (
     submit_revision,
     undo_decision,
 )
-from posts.operations.schedule import run_due, schedule_release
+from posts.operations.schedule import Plan, run_due, schedule_release
 from tests.factories import approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -149,15 +149,15 @@ def test_a_release_warns_of_a_text_whose_import_was_rolled_back():
 def test_a_plan_is_refused_where_the_import_was_rolled_back_after_it_was_made():
     post = approve(make_post(), release=False)
     due = timezone.now() + datetime.timedelta(hours=1)
-    planned = {"by": person(), "kind": "release", "revision": post.head_revision, "zone": "UTC"}
-    schedule_release(post, due_at=due, **planned)
+    planned = {"kind": "release", "revision": post.head_revision, "zone": "UTC"}
+    schedule_release(post, Plan(due_at=due, **planned), by=person())
     edit(post, summary="A person's.")
     roll_back_batch(fresh(post).first_batch, by=person("Staff"))
     (plan,) = run_due(due)
     assert plan.state == "refused" and "was rolled back" in plan.refusal
     with pytest.raises(Refused, match=WARNING):
-        schedule_release(post, due_at=due, **planned)
-    schedule_release(post, due_at=due, despite_rollback=True, **planned)
+        schedule_release(post, Plan(due_at=due, **planned), by=person())
+    schedule_release(post, Plan(due_at=due, despite_rollback=True, **planned), by=person())
     (plan,) = run_due(due)
     assert plan.state == "done"
     assert_closed_until_decided(post)

@@ -18,6 +18,7 @@ from posts.operations import (
     submit_revision,
     withdraw_post,
 )
+from posts.operations.review import Decision
 from tests.factories import RecordFactory, approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -70,9 +71,9 @@ def test_a_typed_post_is_drafted_hidden_and_waits_only_when_submitted(client):
 def test_an_approval_releases_exactly_the_text_that_was_read():
     post, reviewer = make_post(checklist=["tick me"]), person()
     with pytest.raises(Refused, match="not confirmed: tick me"):
-        decide(post, by=reviewer, outcome="approved", fingerprint=post.head_revision.fingerprint)
+        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=reviewer)
     review = decide(
-        post, by=reviewer, outcome="approved", fingerprint=post.head_revision.fingerprint, ticks=["tick me"]
+        post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint, ticks=["tick me"]), by=reviewer
     )
     post = fresh(post)
     assert (review.ticks, review.fingerprint) == (["tick me"], post.live_revision.fingerprint)
@@ -86,7 +87,7 @@ def test_a_decision_about_a_text_that_is_no_longer_proposed_is_refused():
     read = post.head_revision.fingerprint
     edit(post, summary="Newer.")
     with pytest.raises(HeadMoved):
-        decide(post, by=person(), outcome="approved", fingerprint=read)
+        decide(post, Decision(outcome="approved", fingerprint=read), by=person())
     assert not Review.objects.exists()
 
 
@@ -126,7 +127,7 @@ def test_a_flag_raised_after_the_page_was_opened_stops_the_approval():
     post = make_post()
     flag_post(post, by=person("Staff"), note="Wait.")
     with pytest.raises(Refused, match="A flag is open: Staff ask for a person: Wait"):
-        decide(post, by=person(), outcome="approved", fingerprint=post.head_revision.fingerprint)
+        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=person())
     assert approve(post).is_indexable
 
 
@@ -135,8 +136,8 @@ def test_asking_for_edits_needs_a_reason_and_leaves_readers_alone():
     edit(post, summary="Worse.")
     head = fresh(post).head_revision
     with pytest.raises(Refused, match="Say why"):
-        decide(post, by=person(), outcome="changes_requested", fingerprint=head.fingerprint)
-    decide(post, by=person(), outcome="changes_requested", fingerprint=head.fingerprint, comment="Shorter.")
+        decide(post, Decision(outcome="changes_requested", fingerprint=head.fingerprint), by=person())
+    decide(post, Decision(outcome="changes_requested", fingerprint=head.fingerprint, comment="Shorter."), by=person())
     post = fresh(post)
     assert post.head_revision.status == "changes_requested"
     assert post.is_indexable and post.live_revision.version == "1.0.0"
@@ -147,7 +148,9 @@ def test_asking_for_edits_needs_a_reason_and_leaves_readers_alone():
 def test_a_rejected_import_leaves_the_site(client):
     post = make_post()
     assert client.get(post.get_absolute_url()).status_code == 200
-    decide(post, by=person(), outcome="rejected", fingerprint=post.head_revision.fingerprint, reason_code="facts")
+    decide(
+        post, Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, reason_code="facts"), by=person()
+    )
     assert client.get(post.get_absolute_url()).status_code == 404
 
 
@@ -266,7 +269,7 @@ OPERATIONS = {
     "edit": lambda post, by: edit(post, by=by, summary="x"),
     "submit": lambda post, by: submit_revision(post, by=by),
     "decide": lambda post, by: decide(
-        post, by=by, outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no"
+        post, Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no"), by=by
     ),
     "release": lambda post, by: release_revision(post.head_revision, by=by),
     "roll back": lambda post, by: roll_back(post, by=by),
@@ -363,7 +366,7 @@ def _switch_off(post):
 
 
 def decide_rejected(post):
-    decide(post, by=person(), outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no")
+    decide(post, Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no"), by=person())
     return post
 
 

@@ -21,6 +21,7 @@ from posts.operations import (
     release_revision,
     withdraw_post,
 )
+from posts.operations.review import Decision
 from tests.factories import approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def by_bulk_action(client, post, by, seen, **said):
 
 def by_operation(client, post, by, seen, **said):
     try:
-        decide(post, by=by, outcome="approved", fingerprint=seen, **said)
+        decide(post, Decision(outcome="approved", fingerprint=seen, **said), by=by)
     except (Refused, PermissionDenied) as refusal:
         return 422, str(refusal)
     return 200, ""
@@ -92,7 +93,7 @@ def _changed(by):
 
 def _rejected(by):
     post = make_post()
-    decide(post, by=person(), outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no")
+    decide(post, Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no"), by=person())
     return post
 
 
@@ -237,13 +238,13 @@ def test_nobody_turns_down_what_readers_see():
     head = fresh(post).head_revision
     for outcome in ("rejected", "changes_requested"):
         with pytest.raises(Refused, match="Roll back or withdraw it instead"):
-            decide(post, by=person(), outcome=outcome, fingerprint=head.fingerprint, comment="no")
+            decide(post, Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no"), by=person())
 
 
 def test_a_decision_is_a_persons():
     post = make_post()
     with pytest.raises(PermissionDenied, match="Only a person may do that"):
-        decide(post, by=None, outcome="approved", fingerprint=post.head_revision.fingerprint)
+        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=None)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_a_decision_is_a_persons():
 def test_words_that_no_database_could_keep_are_refused(said, words):
     post = make_post()
     with pytest.raises(Refused, match=words):
-        decide(post, by=person(), fingerprint=post.head_revision.fingerprint, **said)
+        decide(post, Decision(fingerprint=post.head_revision.fingerprint, **said), by=person())
 
 
 def test_the_command_knows_people_and_posts():

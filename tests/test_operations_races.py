@@ -22,6 +22,8 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
+from posts.operations.review import Decision
+from posts.operations.schedule import Plan
 from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +56,7 @@ def test_fifty_approvals_of_one_text_make_one_decision():
     post, people = make_post(), [person() for _ in range(5)]
     fingerprint = post.head_revision.fingerprint
     acts = [
-        lambda by=people[number % 5]: decide(post, by=by, outcome="approved", fingerprint=fingerprint)
+        lambda by=people[number % 5]: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=by)
         for number in range(TOGETHER)
     ]
     results = at_once(acts)
@@ -68,8 +70,8 @@ def test_of_an_approval_and_a_rejection_at_once_one_is_refused():
     fingerprint = post.head_revision.fingerprint
     results = at_once(
         [
-            lambda: decide(post, by=reviewer, outcome="approved", fingerprint=fingerprint),
-            lambda: decide(post, by=reviewer, outcome="rejected", fingerprint=fingerprint, comment="no"),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=reviewer),
+            lambda: decide(post, Decision(outcome="rejected", fingerprint=fingerprint, comment="no"), by=reviewer),
         ]
     )
     (review,) = done(results)
@@ -89,7 +91,7 @@ def test_of_ten_roll_backs_from_one_page_one_goes_back():
 def test_of_two_runners_one_does_what_is_due():
     post = approve(make_post(), release=False)
     due_at = timezone.now() + datetime.timedelta(hours=1)
-    schedule_release(post, by=person(), kind="release", revision=post.head_revision, due_at=due_at, zone="UTC")
+    schedule_release(post, Plan(kind="release", revision=post.head_revision, due_at=due_at, zone="UTC"), by=person())
     results = at_once([lambda: run_due(due_at)] * 4)
     assert sum(len(settled) for settled in results) == Release.objects.count() == 1
 
@@ -105,7 +107,7 @@ def test_a_flag_raised_at_the_same_moment_closes_the_page_or_stops_the_approval(
     fingerprint = post.head_revision.fingerprint
     at_once(
         [
-            lambda: decide(post, by=reviewer, outcome="approved", fingerprint=fingerprint),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=reviewer),
             lambda: flag_post(post, by=staff, note="Wait."),
         ]
     )
@@ -178,7 +180,7 @@ def test_an_import_while_a_decision_is_made_never_puts_out_what_nobody_read(roun
     incoming = {**RecordFactory(source_id=post.source_id), "summary": "From the import."}
     results = at_once(
         [
-            lambda: decide(post, by=reviewer, outcome="approved", fingerprint=read),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=read), by=reviewer),
             lambda: import_records(incoming),
         ]
     )
@@ -197,7 +199,7 @@ def test_an_edit_while_a_decision_is_made_never_puts_out_what_nobody_read(round_
     read = post.head_revision.fingerprint
     results = at_once(
         [
-            lambda: decide(post, by=reviewer, outcome="approved", fingerprint=read),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=read), by=reviewer),
             saving(post, person("Editors"), "Edited."),
         ]
     )

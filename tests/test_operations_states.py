@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 
 from posts.models import Post, Revision, ScheduledRelease
 from posts.operations import Refused, decide, restore_revision, submit_revision
+from posts.operations.review import Decision
 from posts.operations.transitions import NEW, PAGE_STEPS, PLAN_STEPS, TEXT_STEPS, settle, take_step
 from tests.factories import approve, edit, make_post, person
 
@@ -82,7 +83,7 @@ def test_a_restored_text_keeps_the_claims_and_the_view_count_of_today():
 @pytest.mark.django_db
 def test_a_rejected_text_comes_back_only_by_somebody_who_decides():
     post = make_post()
-    decide(post, by=person(), outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no")
+    decide(post, Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, comment="no"), by=person())
     with pytest.raises(PermissionDenied, match="review_post"):
         submit_revision(post, by=person("Editors"))
     assert Post.objects.get().visible_revision is None

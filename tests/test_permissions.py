@@ -37,6 +37,7 @@ from posts.operations import (
     schedule_release,
 )
 from posts.operations.run_job import run_job
+from posts.operations.schedule import Plan
 from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import approve, make_post, person
 from tests.test_admin import form_data
@@ -376,11 +377,13 @@ def site(db):
     calm, planned = (approve(make_post(), release=False) for _ in range(2))
     plan = schedule_release(
         planned,
+        Plan(
+            kind="release",
+            revision=planned.head_revision,
+            due_at=timezone.now() + datetime.timedelta(days=1),
+            zone="UTC",
+        ),
         by=person(),
-        kind="release",
-        revision=planned.head_revision,
-        due_at=timezone.now() + datetime.timedelta(days=1),
-        zone="UTC",
     )
     create_post({"title": "Typed", "body": "x", "slug": "typed"}, by=None)
     batch = ImportBatch.objects.first()

@@ -27,7 +27,7 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
-from posts.operations.schedule import moment_in_zone
+from posts.operations.schedule import Plan, moment_in_zone
 from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def plan(post, *, kind="release", hours=1, by=None, **options):
     options.setdefault("revision", post.head_revision if kind == "release" else None)
     by = by or person()
     return schedule_release(
-        post, by=by, kind=kind, due_at=timezone.now() + hours * HOUR, zone="Europe/Zagreb", **options
+        post, Plan(kind=kind, due_at=timezone.now() + hours * HOUR, zone="Europe/Zagreb", **options), by=by
     )
 
 

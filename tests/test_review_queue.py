@@ -36,6 +36,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.queue_tasks import look_over_queue, rank_new_texts
+from posts.operations.review import Decision
 from posts.review_queue.counts import capped_counts
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.ranking import generator_points, rank_queue
@@ -57,7 +58,9 @@ def again(post):
 
 
 def turn_down(post, by=None, outcome="rejected"):
-    return decide(post, by=by or person(), outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No.")
+    return decide(
+        post, Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No."), by=by or person()
+    )
 
 
 def order(**filters):

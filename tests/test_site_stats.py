@@ -22,6 +22,7 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
+from posts.operations.review import Decision
 from tests import posts_in_every_state
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -61,8 +62,11 @@ def rows_of(client):
 def test_the_rows_of_a_site_with_a_post_in_every_state_add_up_to_all_posts(client):
     posts_in_every_state.fill()
     sent_back = make_post()
-    decide(sent_back, by=person(), outcome="changes_requested", fingerprint=sent_back.head_revision.fingerprint,
-           comment="more")  # fmt: skip
+    decide(
+        sent_back,
+        Decision(outcome="changes_requested", fingerprint=sent_back.head_revision.fingerprint, comment="more"),
+        by=person(),
+    )
     approve(make_post(), release=False)
     check_figures()
     rows, total, _ = rows_of(client)
@@ -77,7 +81,7 @@ def test_a_live_article_counts_once_whatever_becomes_of_its_newer_text(client, o
     submit_revision(post, by=person("Editors"))
     if outcome:
         head = Post.objects.get().head_revision
-        decide(Post.objects.get(), by=person(), outcome=outcome, fingerprint=head.fingerprint, comment="no")
+        decide(Post.objects.get(), Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no"), by=person())
     check_figures()
     rows, total, page = rows_of(client)
     assert sum(rows.values()) == total == 1 and rows["Approved by a person and listed"] == 1
@@ -103,7 +107,7 @@ def _decide(post, by, rolls):
         }
     else:
         options.pop("ticks")
-    return decide(post, by=by, outcome=outcome, fingerprint=post.head_revision.fingerprint, **options)
+    return decide(post, Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, **options), by=by)
 
 
 def random_act(rolls, people, batches):

@@ -24,6 +24,8 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
+from posts.operations.review import Decision
+from posts.operations.schedule import Plan
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.review_queue.ranking import rank_posts
 from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
@@ -101,13 +103,15 @@ def decided(post, outcome="approved", *, by=None, **options):
     post = fresh(post)
     return decide(
         post,
+        Decision(
+            outcome=outcome,
+            fingerprint=post.head_revision.fingerprint,
+            ticks=post.head_revision.snapshot.get("checklist", ()),
+            flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
+            comment="Because.",
+            **options,
+        ),
         by=by or person(),
-        outcome=outcome,
-        fingerprint=post.head_revision.fingerprint,
-        ticks=post.head_revision.snapshot.get("checklist", ()),
-        flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
-        comment="Because.",
-        **options,
     )
 
 
@@ -225,7 +229,7 @@ def later_decision(post, review):
 
 def later_plan(post, review):
     tomorrow = timezone.now() + datetime.timedelta(days=1)
-    schedule_release(post, by=person(), kind="release", revision=review.revision, due_at=tomorrow, zone="UTC")
+    schedule_release(post, Plan(kind="release", revision=review.revision, due_at=tomorrow, zone="UTC"), by=person())
 
 
 def later_release(post, review):

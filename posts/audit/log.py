@@ -1,13 +1,23 @@
+from django.contrib.auth.models import User
+
 from posts.logs import request_id
-from posts.models import AuditEntry
+from posts.models import AuditEntry, Post, Revision
 
 
-def note_audit(action, *, post=None, by, revision=None, before=None, detail=""):
-    """Record who did what, when, about which text; return the AuditEntry.
+def audit_entry(
+    action: str,
+    *,
+    post: Post | None = None,
+    by: User | None,
+    revision: Revision | None = None,
+    before: Revision | None = None,
+    detail: str = "",
+) -> AuditEntry:
+    """Return an unsaved entry that says who did what, when, about which text.
 
     revision: the text that it is about. before: the Revision that it replaced, if any.
     """
-    return AuditEntry.objects.create(
+    return AuditEntry(
         action=action,
         post=post,
         revision=revision,
@@ -17,3 +27,18 @@ def note_audit(action, *, post=None, by, revision=None, before=None, detail=""):
         made_by=by,
         request_id=request_id.get() or "",
     )
+
+
+def note_audit(
+    action: str,
+    *,
+    post: Post | None = None,
+    by: User | None,
+    revision: Revision | None = None,
+    before: Revision | None = None,
+    detail: str = "",
+) -> AuditEntry:
+    """Save an audit_entry() of these values; return it. Operations on a post use Change.note() instead."""
+    entry = audit_entry(action, post=post, by=by, revision=revision, before=before, detail=detail)
+    entry.save(force_insert=True)
+    return entry

@@ -14,6 +14,7 @@ from posts.importing.pipeline import CHUNK_ROWS, busy_message
 from posts.importing.writers import writer_for
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
+from posts.operations.frame import changing, operating
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 from posts.operations.timeouts import long_statement_timeout
 from posts.review_queue.ranking import admit_posts
@@ -103,7 +104,7 @@ def _end(batch, by):
 
 def _take_chunk(batch: ImportBatch, rows: list[tuple[int, int]], by: User | None) -> None:
     """Roll back the posts of `rows` (revision, post) in one transaction with its checkpoint."""
-    with transaction.atomic():
+    with operating():
         ids = {post_id for _, post_id in rows}
         posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
         # Without the texts: most posts of a batch are only withdrawn.
@@ -229,7 +230,8 @@ class _Step:
                 self._withdraw([post])
             after = "withdrawn: no text was released before"
         else:
-            move_back(post, target, by=self.by, why=self.why, is_listed_later=True)
+            with changing(post, by=self.by, is_listed_later=True) as change:
+                move_back(change, target, why=self.why)
             after = f"readers see {target.version} again"
         self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since; {after}.")
         return Post.objects.with_texts().get(pk=post.pk)

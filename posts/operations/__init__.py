@@ -10,17 +10,19 @@ from posts.operations.record_revision import create_post, record_revision, submi
 from posts.operations.release import note_observed_result, release_revision, roll_back, withdraw_post
 from posts.operations.report import TooManyReports, answer_report, report_problem
 from posts.operations.restore import restore_revision
-from posts.operations.review import approval_obstacles, confirm_live, decide, decide_many
+from posts.operations.review import Decision, approval_obstacles, confirm_live, decide, decide_many
 from posts.operations.saved_views import forget_view, save_view, switch_keys
-from posts.operations.schedule import cancel_schedule, run_due, schedule_release
+from posts.operations.schedule import Plan, cancel_schedule, run_due, schedule_release
 from posts.operations.undo import undo_decision
 from posts.review_queue.claims import ClaimedByAnother
 
 __all__ = [
     "ClaimedByAnother",
+    "Decision",
     "HeadMoved",
     "NotAllowed",
     "PageMoved",
+    "Plan",
     "Refused",
     "TooManyReports",
     "answer_report",

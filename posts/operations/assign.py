@@ -1,12 +1,15 @@
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from posts.audit.log import note_audit
 from posts.errors import Refused, require_person
+from posts.models import Post, QueueEntry
 from posts.operations.claim import waiting_entry
+from posts.operations.frame import operation
 
 
-def reviewers():
+def reviewers() -> QuerySet[User]:
     """Return the accounts to which a post can be assigned: those that may decide, by name."""
     people = get_user_model().objects.with_perm(
         "posts.review_post", backend="django.contrib.auth.backends.ModelBackend"
@@ -14,8 +17,8 @@ def reviewers():
     return people.order_by("username")
 
 
-@transaction.atomic
-def assign_post(post, *, to, by):
+@operation
+def assign_post(post: Post, *, to: User | None, by: User) -> QueueEntry:
     """Assign a pending post to `to` (None: nobody); return its QueueEntry. The audit trail records it."""
     require_person(by, "review_post")
     entry = waiting_entry(post)

@@ -1,4 +1,8 @@
+from collections.abc import Callable, Iterable
+
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from posts.audit.log import note_audit
@@ -7,7 +11,8 @@ from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_wor
 from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
 from posts.operations.flag import flag_post
-from posts.operations.review import approval_obstacles, decide
+from posts.operations.frame import operation
+from posts.operations.review import Decision, approval_obstacles, decide
 from posts.review_queue.claims import claimed_by_another
 
 OUTCOMES = {
@@ -19,13 +24,20 @@ RIGHTS = {BulkRun.Act.FLAG: "flag_post"}
 CHUNK = 500
 
 
-def right_for(act):
+def right_for(act: str) -> str:
     """Return the codename of the right that a bulk action (BulkRun.Act) needs."""
     return RIGHTS.get(act, "review_post")
 
 
-@transaction.atomic
-def begin_bulk(act, *, by, entries=None, choices=(), query=""):
+@operation
+def begin_bulk(
+    act: str,
+    *,
+    by: User,
+    entries: "QuerySet[QueueEntry] | None" = None,
+    choices: Iterable[tuple[int, str]] = (),
+    query: str = "",
+) -> BulkRun:
     """Record which texts a bulk action is about; return the BulkRun. Nothing is done yet.
 
     entries: a queryset of QueueEntry, as they are now. choices: in place of entries, pairs of the primary key of a
@@ -50,7 +62,7 @@ def begin_bulk(act, *, by, entries=None, choices=(), query=""):
     return run
 
 
-def look_at_rows(run, *, on_checkpoint=lambda: None):
+def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: None) -> BulkRun:
     """Find out and store what each row of a run would get; change nothing else. Return the run, now ready.
 
     If stopped, it continues with the rows that have no result.
@@ -68,7 +80,7 @@ def look_at_rows(run, *, on_checkpoint=lambda: None):
     return BulkRun.objects.get(pk=run.pk)
 
 
-def _obstacles(run, row, post, entry):
+def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None) -> Iterable[str]:
     """Return in words what prevents the action of `run` on `post`, by the rules of the operation itself."""
     if post.head_revision.fingerprint != row.fingerprint:
         return HeadMoved(post).obstacles
@@ -77,16 +89,23 @@ def _obstacles(run, row, post, entry):
     if run.act == BulkRun.Act.APPROVE:
         return approval_obstacles(post, by=run.made_by, is_bulk=True)
     try:
-        with transaction.atomic():
-            _act(run, row, post, reason_code=Review.ReasonCode.OTHER, to=run.made_by)
-            transaction.set_rollback(True)
+        _rehearse(run, row, post)
     except Refused as refusal:
         return refusal.obstacles
     return ()
 
 
-@transaction.atomic
-def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
+@operation
+def _rehearse(run: BulkRun, row: BulkRow, post: Post) -> None:
+    """Carry out the action of `run` on `post`, and take it back."""
+    _act(run, row, post, reason_code=Review.ReasonCode.OTHER, to=run.made_by)
+    transaction.set_rollback(True)
+
+
+@operation
+def confirm_bulk(
+    run: BulkRun, *, by: User, reason_code: str = "", comment: str = "", assignee: User | None = None
+) -> BulkRun:
     """Confirm a run; return it locked, in the state RUNNING. carry_out() does the work."""
     require_person(by, right_for(run.act))
     run = BulkRun.objects.select_for_update().get(pk=run.pk)
@@ -110,7 +129,7 @@ def confirm_bulk(run, *, by, reason_code="", comment="", assignee=None):
     return run
 
 
-def carry_out(run, *, on_checkpoint=lambda: None):
+def carry_out(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: None) -> BulkRun:
     """Carry out a confirmed run, row by row through the operation itself; return the run.
 
     Each row is a transaction of its own that also stores its outcome. If stopped, it continues with the rows that
@@ -126,14 +145,14 @@ def carry_out(run, *, on_checkpoint=lambda: None):
     return BulkRun.objects.get(pk=run.pk)
 
 
-@transaction.atomic
-def _carry_out_row(run, row):
-    # If two workers run it, the second finds the outcome of the first.
+@operation
+def _carry_out_row(run: BulkRun, row: BulkRow) -> None:
+    # Two workers at one run: the second finds the outcome of the first.
     row = BulkRow.objects.select_for_update().get(pk=row.pk)
     if row.outcome != BulkRow.Outcome.PASSES:
         return
     post = Post(pk=row.post_id)
-    obstacles = ()
+    obstacles: tuple[str, ...] = ()
     try:
         with transaction.atomic():
             entry = QueueEntry.objects.select_related("held_by").filter(pk=row.post_id).first()
@@ -147,28 +166,23 @@ def _carry_out_row(run, row):
     row.save(update_fields=["outcome", "obstacle", "said"])
 
 
-def _act(run, row, post, *, reason_code, to):
+def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User | None) -> None:
     if run.act in OUTCOMES:
-        decide(
-            post,
-            by=run.made_by,
-            outcome=OUTCOMES[run.act],
-            fingerprint=row.fingerprint,
-            reason_code=reason_code,
-            comment=run.comment,
-            is_bulk=True,
+        decision = Decision(
+            OUTCOMES[run.act], row.fingerprint, reason_code=reason_code, comment=run.comment, is_bulk=True
         )
+        decide(post, decision, by=run.made_by)
     elif run.act == BulkRun.Act.FLAG:
         flag_post(post, by=run.made_by, reason=ReviewFlag.Reason.STAFF, note=run.comment)
     else:
         assign_post(post, to=to, by=run.made_by)
 
 
-def _holds(rows):
+def _holds(rows: list[BulkRow]) -> dict[int, QueueEntry]:
     entries = QueueEntry.objects.filter(pk__in=[row.post_id for row in rows], held_by__isnull=False)
     return entries.select_related("held_by").in_bulk()
 
 
-def _say(row, obstacles):
+def _say(row: BulkRow, obstacles: Iterable[str]) -> None:
     row.obstacle = obstacles[0][:300] if obstacles else ""
     row.said = " ".join(obstacles)

@@ -1,15 +1,17 @@
-from django.db import transaction
+from datetime import datetime
+
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from posts.audit.log import note_audit
 from posts.errors import Refused, require_person
-from posts.models import QueueEntry
-from posts.operations.base import locked
+from posts.models import Post, QueueEntry
+from posts.operations.frame import lock_post, operation
 from posts.review_queue.claims import HOLD, claimed_by_another
 
 
-@transaction.atomic
-def claim_post(post, *, by, take_over=False, now=None):
+@operation
+def claim_post(post: Post, *, by: User, take_over: bool = False, now: datetime | None = None) -> QueueEntry:
     """Let `by` claim a pending post for HOLD from now; return its QueueEntry. Others see who claimed it.
 
     A second claim by the same person extends the first and is not recorded again. Raises ClaimedByAnother unless
@@ -31,8 +33,8 @@ def claim_post(post, *, by, take_over=False, now=None):
     return entry
 
 
-@transaction.atomic
-def unclaim(post, *, by):
+@operation
+def unclaim(post: Post, *, by: User) -> QueueEntry:
     """End the claim of `by` on a post; return its QueueEntry. Refused if somebody else has claimed it meanwhile."""
     require_person(by, "review_post")
     entry = waiting_entry(post)
@@ -45,9 +47,9 @@ def unclaim(post, *, by):
     return entry
 
 
-def waiting_entry(post):
-    """Return the QueueEntry of `post`, which this locks."""
-    post = locked(post)
+def waiting_entry(post: Post) -> QueueEntry:
+    """Return the QueueEntry of `post`, which this locks. What is done with it changes no page."""
+    post = lock_post(post)
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
     if entry is None:
         raise Refused("This post is no longer pending review.")

@@ -4,23 +4,21 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import HeadMoved, Refused, checked_words, require
 from posts.models import ChecklistItem, ImageSource, ImportBatch, Post, Revision
 from posts.models.image_source import image_columns
-from posts.operations.base import locked
+from posts.operations.frame import Change, changing, operation
 from posts.operations.new_head import NewHead, is_text_of_page
 from posts.operations.slugs import free_slug
 from posts.operations.transitions import may_step, take_step
 from posts.records.schema import RecordDict, fingerprint_of, validate_record
 from posts.records.versions import FIRST_VERSION, next_version
-from posts.review_queue.ranking import refresh_queue
 
 ATTEMPTS = 5
 
 
-@transaction.atomic
-def create_post(data, *, by, why=""):
+@operation
+def create_post(data: RecordDict, *, by: User | None, why: str = "") -> Post:
     """Create a post from a record dict, with a new source_id if it has none; return it with its first Revision."""
     require(by, "add_post")
     why = checked_words(why, name="The reason")
@@ -28,16 +26,26 @@ def create_post(data, *, by, why=""):
     post = Post(source_id=record["source_id"])
     post.take_record(record)
     _insert(post, record)
-    _write_children(post, record)
-    revision = _add_revision(post, record, step="save", version=FIRST_VERSION, by=by, why=why)
-    note_audit("created", post=post, by=by, revision=revision, detail=why)
-    return post
+    with changing(post, by=by) as change:
+        _write_children(change.post, record)
+        revision = _add_revision(change, record, step="save", version=FIRST_VERSION, why=why)
+        change.note("created", revision=revision, detail=why)
+        return change.post
 
 
-@transaction.atomic
+@operation
 def record_revision(
-    post, data, *, by, expected_head_id=None, bump="patch", why="", action="saved", step="save", batch=None
-):
+    post: Post,
+    data: RecordDict,
+    *,
+    by: User | None,
+    expected_head_id: int | None = None,
+    bump: str = "patch",
+    why: str = "",
+    action: str = "saved",
+    step: str = "save",
+    batch: ImportBatch | None = None,
+) -> Revision | None:
     """Make a record dict the working copy of `post` and add its Revision; return it, None if nothing changed.
 
     batch: the import whose text this is exactly; `by` only accepts it. expected_head_id: the head that the editor
@@ -46,47 +54,46 @@ def record_revision(
     """
     require(by, "change_post")
     why = checked_words(why, name="The reason")
-    post = locked(post)
-    if expected_head_id is not None and post.head_revision_id != expected_head_id:
-        raise HeadMoved(post)
-    record = validate_record({**data, "source_id": post.source_id}).to_dict()
-    record.pop("slug", None)
-    if fingerprint_of(record) == post.head_revision.fingerprint:
-        return None
-    post.take_record(record)
-    _write_children(post, record)
-    before = post.head_revision
-    version = next_version(before.version, bump)
-    revision = _add_revision(post, record, step=step, version=version, by=by, why=why, batch=batch)
-    note_audit(action, post=post, by=by, revision=revision, before=before, detail=why)
-    return revision
+    with changing(post, by=by) as change:
+        post = change.post
+        if expected_head_id is not None and post.head_revision_id != expected_head_id:
+            raise HeadMoved(post)
+        record = validate_record({**data, "source_id": post.source_id}).to_dict()
+        record.pop("slug", None)
+        if fingerprint_of(record) == post.head_revision.fingerprint:
+            return None
+        post.take_record(record)
+        _write_children(post, record)
+        before = post.head_revision
+        version = next_version(before.version, bump)
+        revision = _add_revision(change, record, step=step, version=version, why=why, batch=batch)
+        change.note(action, revision=revision, before=before, detail=why)
+        return revision
 
 
-@transaction.atomic
-def submit_revision(post, *, by):
+@operation
+def submit_revision(post: Post, *, by: User | None) -> Revision:
     """Put the proposed text of `post` into the review queue; return its Revision.
 
     Only a person who may decide can submit a rejected text again.
     """
     require(by, "submit_post")
-    post = locked(post)
-    revision = post.head_revision
-    if post.awaits_review:
-        raise Refused(f"{revision.version} is already pending review.")
-    if revision.status == Revision.Status.REJECTED:
-        require(by, "review_post")
-    if revision.status != Revision.Status.IN_REVIEW:
-        if not may_step(revision, "submit"):
-            raise Refused(f"{revision.version} is {revision.status_words}. Change the post before you submit it.")
-        take_step(revision, "submit")
-    post.awaits_review = True
-    post.save(update_fields=["awaits_review"])
-    note_audit("submitted", post=post, by=by, revision=revision)
-    refresh_queue(post)
-    return revision
+    with changing(post, by=by) as change:
+        revision = change.post.head_revision
+        if change.post.awaits_review:
+            raise Refused(f"{revision.version} is already pending review.")
+        if revision.status == Revision.Status.REJECTED:
+            require(by, "review_post")
+        if revision.status != Revision.Status.IN_REVIEW:
+            if not may_step(revision, "submit"):
+                raise Refused(f"{revision.version} is {revision.status_words}. Change the post before you submit it.")
+            take_step(revision, "submit")
+        change.post.awaits_review = True
+        change.note("submitted", revision=revision)
+        return revision
 
 
-def _insert(post, record):
+def _insert(post: Post, record: RecordDict) -> None:
     """Insert a new post at a free address; if another process takes the address first, try another."""
     for attempt in range(1, ATTEMPTS + 1):
         post.slug = free_slug(record)
@@ -98,7 +105,7 @@ def _insert(post, record):
                 raise
 
 
-def _write_children(post, record):
+def _write_children(post: Post, record: RecordDict) -> None:
     post.images.all().delete()
     ImageSource.objects.bulk_create(
         ImageSource(post=post, position=position, **image_columns(image))
@@ -112,16 +119,10 @@ def _write_children(post, record):
 
 
 def _add_revision(
-    post: Post,
-    record: RecordDict,
-    *,
-    step: str,
-    version: str,
-    by: User | None,
-    why: str,
-    batch: ImportBatch | None = None,
+    change: Change, record: RecordDict, *, step: str, version: str, why: str, batch: ImportBatch | None = None
 ) -> Revision:
     """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it."""
+    post = change.post
     before = post.head_revision
     if before is not None and may_step(before, "replace"):
         take_step(before, "replace")
@@ -132,7 +133,7 @@ def _add_revision(
         fingerprint=fingerprint,
         version=version,
         before=before,
-        author_id=by.pk if by else None,
+        author_id=change.by.pk if change.by else None,
         batch_id=batch.pk if batch else None,
         why=why,
         is_approved=is_text_of_page(post, fingerprint),
@@ -141,6 +142,4 @@ def _add_revision(
     last_batch_id = batch.pk if batch else post.last_batch_id
     for name, value in head.post_columns(revision.pk, last_batch_id=last_batch_id, at=timezone.now()).items():
         setattr(post, name, value)
-    post.save()
-    refresh_queue(post)
     return revision

@@ -1,21 +1,20 @@
+from typing import Any
+
 from django.conf import settings
-from django.db import transaction
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require
 from posts.listing.article_html import store_article
-from posts.listing.refresh import refresh_listing
-from posts.models import Release, Review, Revision
+from posts.models import Post, Release, Review, Revision
 from posts.models.four_eyes import eyes_on, unread_obstacles
-from posts.operations.base import locked
+from posts.operations.frame import Change, changing, operation
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles
 from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
-from posts.review_queue.ranking import refresh_queue
 
 
-def active_approval(revision):
+def active_approval(revision: Revision) -> Review | None:
     """Return the approval of exactly this text of its post that is not revoked; or None.
 
     An individual decision comes before a bulk one. Two revisions with one fingerprint share an approval: the text is
@@ -34,7 +33,7 @@ def active_approval(revision):
     )
 
 
-def release_obstacles(post, revision):
+def release_obstacles(post: Post, revision: Revision) -> list[str]:
     """Return in words everything that prevents the release of `revision`; empty if nothing does."""
     obstacles = []
     if revision.post_id != post.pk:
@@ -52,7 +51,7 @@ def release_obstacles(post, revision):
     return obstacles
 
 
-def releasable_revision(post):
+def releasable_revision(post: Post) -> Revision | None:
     """Return the newest approved text that could be released now or once open flags are cleared; or None."""
     texts = post.revisions.filter(status=Revision.Status.APPROVED).order_by("-number")
     if post.is_live:
@@ -60,18 +59,18 @@ def releasable_revision(post):
     return next((text for text in texts[:20] if active_approval(text)), None)
 
 
-@transaction.atomic
+@operation
 def release_revision(
-    revision,
+    revision: Revision,
     *,
-    by,
-    owner=None,
-    expected_result="",
-    rollback_note="",
-    ends_withdrawal=False,
-    despite_rollback=False,
-    expected_live_id=None,
-):
+    by: User | None,
+    owner: User | None = None,
+    expected_result: str = "",
+    rollback_note: str = "",
+    ends_withdrawal: bool = False,
+    despite_rollback: bool = False,
+    expected_live_id: int | None = None,
+) -> Release:
     """Make an approved `revision` what readers see from now on; return the Release.
 
     ends_withdrawal: whether it may bring a withdrawn page back; a form opened before the withdrawal must not.
@@ -84,49 +83,56 @@ def release_revision(
     Raises Refused with all obstacles.
     """
     require(by, "release_post")
-    post = locked(revision.post)
-    _check_live(post, expected_live_id)
-    revision = Revision.objects.get(pk=revision.pk)
-    obstacles = release_obstacles(post, revision)
-    if post.withdrawn_at and not ends_withdrawal:
-        obstacles.append("The post is withdrawn. Confirm that the release ends the withdrawal.")
-    approval = active_approval(revision)
-    obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
-    if obstacles:
-        raise Refused(*obstacles)
-    return make_live(
-        post,
-        approval.revision,
-        approval,
-        by=by,
-        owner=owner or by,
-        expected_result=expected_result,
-        rollback_note=rollback_note,
-    )
+    with changing(revision.post, by=by) as change:
+        post = change.post
+        _check_live(post, expected_live_id)
+        revision = Revision.objects.get(pk=revision.pk)
+        obstacles = release_obstacles(post, revision)
+        if post.withdrawn_at and not ends_withdrawal:
+            obstacles.append("The post is withdrawn. Confirm that the release ends the withdrawal.")
+        approval = active_approval(revision)
+        obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
+        if obstacles or approval is None:
+            raise Refused(*obstacles)
+        return make_live(
+            change,
+            approval.revision,
+            approval,
+            owner=owner or by,
+            expected_result=expected_result,
+            rollback_note=rollback_note,
+        )
 
 
-def make_live(post, revision, approval, *, by, owner, expected_result, rollback_note):
-    """Move the live pointer of a locked `post` and create the Release; the caller has checked the gates."""
-    before = post.live_revision
+def make_live(
+    change: Change,
+    revision: Revision,
+    approval: Review,
+    *,
+    owner: User | None,
+    expected_result: str,
+    rollback_note: str,
+) -> Release:
+    """Move the live pointer of the post and create the Release; the caller has checked the gates."""
+    before = change.post.live_revision
     expected_result = checked_words(expected_result, name="The expected result", limit=LONG_WORDS)
     rollback_note = checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS)
-    post.held = False
+    change.post.held = False
     release = _move_live(
-        post,
+        change,
         revision,
         approval,
         step="release",
         kind=Release.Kind.RELEASED,
-        by=by,
         owner=owner,
         expected_result=expected_result or settings.RELEASE_EXPECTED_RESULT,
         rollback_note=rollback_note or settings.RELEASE_ROLLBACK_NOTE,
     )
-    note_audit("released", post=post, by=by, revision=revision, before=before, detail=release.expected_result)
+    change.note("released", revision=revision, before=before, detail=release.expected_result)
     return release
 
 
-def rollback_targets(post):
+def rollback_targets(post: Post) -> list[Revision]:
     """Return the approved texts that readers saw before the live one, latest first: a list of Revision."""
     if post.live_revision_id is None:
         return []
@@ -147,13 +153,21 @@ def rollback_targets(post):
     return [texts[pk] for pk in latest_first]
 
 
-def rollback_target(post):
+def rollback_target(post: Post) -> Revision | None:
     """Return the approved text that readers saw before the live one, or None."""
     return next(iter(rollback_targets(post)), None)
 
 
-@transaction.atomic
-def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_live_id=None):
+@operation
+def roll_back(
+    post: Post,
+    *,
+    by: User | None,
+    to: Revision | None = None,
+    why: str = "",
+    despite_rollback: bool = False,
+    expected_live_id: int | None = None,
+) -> Release:
     """Show readers an earlier approved text (`to`, or the one before) again, and revoke the later approval.
 
     Returns the Release. Nothing prevents a roll-back; the working copy stays as it is.
@@ -165,50 +179,47 @@ def roll_back(post, *, by, to=None, why="", despite_rollback=False, expected_liv
     """
     require(by, "release_post")
     why = checked_words(why, name="The reason")
-    post = locked(post)
-    _check_live(post, expected_live_id)
-    left = post.live_revision
-    if page_state(post) == WITHDRAWN:
-        raise Refused("The post is withdrawn: readers see nothing. Release the revision that they should see.")
-    if left is None:
-        raise Refused("Nothing is live, so there is nothing to roll back.")
-    targets = rollback_targets(post)
-    if to is not None:
-        targets = [target for target in targets if target.pk == to.pk]
+    with changing(post, by=by) as change:
+        post = change.post
+        _check_live(post, expected_live_id)
+        if page_state(post) == WITHDRAWN:
+            raise Refused("The post is withdrawn: readers see nothing. Release the revision that they should see.")
+        if post.live_revision is None:
+            raise Refused("Nothing is live, so there is nothing to roll back.")
+        targets = rollback_targets(post)
+        if to is not None:
+            targets = [target for target in targets if target.pk == to.pk]
+            if not targets:
+                raise Refused(f"{to.version} is not an earlier approved revision of this post.")
         if not targets:
-            raise Refused(f"{to.version} is not an earlier approved revision of this post.")
-    if not targets:
-        raise Refused("No earlier approved revision exists. Withdraw the post instead.")
-    approval = active_approval(targets[0])
-    if obstacles := rolled_back_obstacles(targets[0], approval, despite_rollback=despite_rollback):
-        raise Refused(*obstacles)
-    return move_back(post, targets[0], by=by, why=why)
+            raise Refused("No earlier approved revision exists. Withdraw the post instead.")
+        approval = active_approval(targets[0])
+        if obstacles := rolled_back_obstacles(targets[0], approval, despite_rollback=despite_rollback):
+            raise Refused(*obstacles)
+        return move_back(change, targets[0], why=why)
 
 
-def move_back(post, target, *, by, why, is_listed_later=False):
-    """Move the live pointer of a locked `post` to an earlier approved text and revoke the approval it leaves.
+def move_back(change: Change, target: Revision, *, why: str) -> Release:
+    """Move the live pointer of the post to an earlier approved text and revoke the approval it leaves.
 
-    Returns the Release. The caller has checked the permission. A withdrawn page stays withdrawn. is_listed_later: the
-    caller updates the lists, for many posts at once.
+    Returns the Release. The caller has checked the permission. A withdrawn page stays withdrawn.
     """
-    left = post.live_revision
-    _leave(post, left, by=by)
+    left = change.post.live_revision
+    _leave(change, left)
     release = _move_live(
-        post,
+        change,
         target,
         active_approval(target),
-        step="set back" if post.withdrawn_at else "roll back",
+        step="set back" if change.post.withdrawn_at else "roll back",
         kind=Release.Kind.ROLLED_BACK,
-        by=by,
-        owner=by,
-        is_listed_later=is_listed_later,
+        owner=change.by,
         why=why,
     )
-    note_audit("rolled back", post=post, by=by, revision=target, before=left, detail=why)
+    change.note("rolled back", revision=target, before=left, detail=why)
     return release
 
 
-def revoke_approvals(revision, *, by):
+def revoke_approvals(revision: Revision, *, by: User | None) -> None:
     """Revoke every active approval of this text, on all revisions of the post that have it."""
     Review.objects.filter(
         revision__post=revision.post_id,
@@ -218,34 +229,32 @@ def revoke_approvals(revision, *, by):
     ).update(revoked_at=timezone.now(), revoked_by=by)
 
 
-def _leave(post, left, *, by):
+def _leave(change: Change, left: Revision) -> None:
     """Revoke the approval of `left`, whose text no revision of the post keeps as approved."""
-    revoke_approvals(left, by=by)
-    for text in post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
-        is_head = text.pk == post.head_revision_id
+    revoke_approvals(left, by=change.by)
+    for text in change.post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
+        is_head = text.pk == change.post.head_revision_id
         take_step(text, "roll back the proposed text" if is_head else "roll back an older text")
 
 
-@transaction.atomic
-def withdraw_post(post, *, by, why=""):
+@operation
+def withdraw_post(post: Post, *, by: User | None, why: str = "") -> Release:
     """Withdraw the page (410) until a later release; return the Release that records it. Nothing is deleted."""
     require(by, "withdraw_post")
     why = checked_words(why, name="The reason")
-    post = locked(post)
-    if page_state(post) not in PAGE_STEPS["withdraw"]:
-        raise Refused("The post is already withdrawn.")
-    post.withdrawn_at = timezone.now()
-    post.save(update_fields=["withdrawn_at"])
-    refresh_listing(post)
-    refresh_queue(post)
-    note_audit("withdrawn", post=post, by=by, revision=post.live_revision, detail=why)
-    return Release.objects.create(
-        post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=by, made_by=by, why=why
-    )
+    with changing(post, by=by) as change:
+        post = change.post
+        if page_state(post) not in PAGE_STEPS["withdraw"]:
+            raise Refused("The post is already withdrawn.")
+        post.withdrawn_at = timezone.now()
+        change.note("withdrawn", revision=post.live_revision, detail=why)
+        return Release.objects.create(
+            post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=by, made_by=by, why=why
+        )
 
 
-@transaction.atomic
-def note_observed_result(release, *, by, observed_result):
+@operation
+def note_observed_result(release: Release, *, by: User | None, observed_result: str) -> Release:
     """Record the result of a release, beside the expected one; return the Release.
 
     The audit trail keeps what was recorded before.
@@ -254,22 +263,31 @@ def note_observed_result(release, *, by, observed_result):
     observed_result = checked_words(observed_result, name="The observed result", limit=LONG_WORDS)
     if not observed_result:
         raise Refused("Write the observed result.")
-    post = locked(release.post)
-    release = Release.objects.select_related("revision", "before").get(pk=release.pk)
-    if release.observed_result == observed_result:
-        return release
-    release.observed_result = observed_result
-    release.save(update_fields=["observed_result"])
-    note_audit("result observed", post=post, by=by, revision=release.revision or release.before, detail=observed_result)
+    with changing(release.post, by=by) as change:
+        release = Release.objects.select_related("revision", "before").get(pk=release.pk)
+        if release.observed_result != observed_result:
+            release.observed_result = observed_result
+            release.save(update_fields=["observed_result"])
+            change.note("result observed", revision=release.revision or release.before, detail=observed_result)
     return release
 
 
-def _check_live(post, expected_live_id):
+def _check_live(post: Post, expected_live_id: int | None) -> None:
     if expected_live_id is not None and (post.live_revision_id or 0) != expected_live_id:
         raise PageMoved(post)
 
 
-def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=False, **words):
+def _move_live(
+    change: Change,
+    revision: Revision,
+    approval: Review | None,
+    *,
+    step: str,
+    kind: str,
+    owner: User | None,
+    **words: Any,
+) -> Release:
+    post = change.post
     if page_state(post) not in PAGE_STEPS[step]:
         raise Refused(f"The page is {page_state(post)}; it can't {step}.")
     before = post.live_revision
@@ -282,19 +300,7 @@ def _move_live(post, revision, approval, *, step, kind, by, is_listed_later=Fals
     # Feeds and sitemaps use the first date as the post's age.
     post.first_published_at = post.first_published_at or now
     post.last_published_at = now
-    post.save(
-        update_fields=[
-            "live_revision",
-            "live_approval",
-            "withdrawn_at",
-            "held",
-            "closed_until_decided",
-            "first_published_at",
-            "last_published_at",
-        ]
-    )
     store_article(revision)
-    if not is_listed_later:
-        refresh_listing(post)
-    refresh_queue(post)
-    return Release.objects.create(post=post, kind=kind, revision=revision, before=before, made_by=by, **words)
+    return Release.objects.create(
+        post=post, kind=kind, revision=revision, before=before, owner=owner, made_by=change.by, **words
+    )

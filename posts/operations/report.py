@@ -4,15 +4,13 @@ import hmac
 import ipaddress
 
 from django.conf import settings
-from django.db import transaction
+from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import Refused, checked_words, require
-from posts.models import ReaderReport, ReportTally
-from posts.operations.base import locked
-from posts.review_queue.ranking import refresh_queue
+from posts.models import Post, ReaderReport, ReportTally
+from posts.operations.frame import changing, operation
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
@@ -24,13 +22,15 @@ NO_ADDRESS, MOST_COUNTED = "without address", 2_000_000_000
 class TooManyReports(Refused):
     """Today's number of reports is used up; `retry_after` is in seconds."""
 
-    def __init__(self, retry_after):
+    def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__("You have reached the limit for today. Your earlier reports are kept. Try again tomorrow.")
 
 
-@transaction.atomic
-def report_problem(post, *, reason, note="", address, now=None):
+@operation
+def report_problem(
+    post: Post, *, reason: str, note: str = "", address: str, now: datetime.datetime | None = None
+) -> ReaderReport:
     """Store a reader's report about the page of `post`; return the ReaderReport.
 
     address: where the request came from, or "" if unknown. Without it only the reports about this post are counted,
@@ -49,15 +49,15 @@ def report_problem(post, *, reason, note="", address, now=None):
     else:
         _count(now, NO_ADDRESS, MOST_COUNTED)
     _count(now, f"post {post.pk}", REPORTS_A_DAY_ABOUT_ONE_POST)
-    report = ReaderReport.objects.create(
-        post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
-    )
-    refresh_queue(locked(post))
-    return report
+    with changing(post, by=None) as change:
+        change.rank()
+        return ReaderReport.objects.create(
+            post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
+        )
 
 
-@transaction.atomic
-def answer_report(report, *, by, answer):
+@operation
+def answer_report(report: ReaderReport, *, by: User | None, answer: str) -> ReaderReport:
     """Close a reader's report; `answer` says what was done. Return the report."""
     require(by, "flag_post")
     answer = checked_words(answer, name="The answer")
@@ -67,13 +67,12 @@ def answer_report(report, *, by, answer):
         answered_at=timezone.now(), answered_by=by, answer=answer
     ):
         raise Refused("The report has already been answered.")
-    post = locked(report.post)
-    refresh_queue(post)
-    note_audit("report answered", post=post, by=by, revision=post.live_revision or post.head_revision, detail=answer)
+    with changing(report.post, by=by) as change:
+        change.note("report answered", revision=change.post.live_revision or change.post.head_revision, detail=answer)
     return ReaderReport.objects.get(pk=report.pk)
 
 
-def _network(address):
+def _network(address: str) -> str:
     """Return what counts as one sender: an IPv4 address, or the first 64 bits of an IPv6 address.
 
     Returns "" for text that is not an address.
@@ -88,17 +87,17 @@ def _network(address):
     return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
 
 
-def reports_lack_addresses(now=None):
+def reports_lack_addresses(now: datetime.datetime | None = None) -> bool:
     """Return whether one of today's reports came without an address."""
     day = (now or timezone.now()).astimezone(datetime.UTC).date()
     return ReportTally.objects.filter(day=day, key=_key(day, NO_ADDRESS)).exists()
 
 
-def _key(day, what):
+def _key(day: datetime.date, what: str) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
 
 
-def _count(now, what, allowance):
+def _count(now: datetime.datetime, what: str, allowance: int) -> None:
     """Use one of today's allowance of `what`, counted in the database, so that all processes see the same number."""
     day = now.astimezone(datetime.UTC).date()
     ReportTally.objects.filter(day__lt=day).delete()

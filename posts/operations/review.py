@@ -1,22 +1,20 @@
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from django.db import transaction
+from django.contrib.auth.models import User
 
-from posts.audit.log import note_audit
 from posts.content_checks import failed_required, stopping_results
 from posts.errors import LONG_WORDS, HeadMoved, PageMoved, Refused, checked_words, require_person
-from posts.listing.refresh import refresh_listing
 from posts.models import Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
-from posts.operations.base import locked
 from posts.operations.flag import clear_open_flags
+from posts.operations.frame import Change, changing, operation
 from posts.operations.new_head import is_text_of_page
 from posts.operations.release import active_approval, make_live
 from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
 from posts.operations.undo import state_of, store_undo_data
-from posts.review_queue.ranking import refresh_queue
 
 STEPS = {
     Review.Outcome.APPROVED: "approve",
@@ -29,12 +27,57 @@ STEPS = {
 WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would close it. Approve it individually."
 
 
-def repeats_live(post):
+@dataclass(frozen=True)
+class Decision:
+    """What a person says about the proposed text of a post.
+
+    fingerprint: of the text that they read. ticks: texts of the checklist items that they ticked. flags_seen: primary
+    keys of the open flags that they were shown; an approval answers those. own_text_reason: why a superuser approves
+    their own text. release: whether an approval also releases the text at once, with owner, expected_result and
+    rollback_note. seconds_spent: how long the text was open; None if unknown. is_bulk: one decision about many posts.
+    """
+
+    outcome: str
+    fingerprint: str
+    ticks: Iterable[str] = ()
+    flags_seen: Iterable[int] = ()
+    reason_code: str = ""
+    comment: str = ""
+    own_text_reason: str = ""
+    release: bool = True
+    owner: User | None = None
+    expected_result: str = ""
+    rollback_note: str = ""
+    is_bulk: bool = False
+    seconds_spent: int | None = None
+
+    def checked(self, *, by: User) -> "Decision":
+        """Return it with what the model has, without surrounding white space; Refused for anything else."""
+        if self.outcome not in Review.CHOICES:
+            raise Refused("Choose a decision: approved, changes_requested or rejected.")
+        if self.reason_code not in Review.ReasonCode.values:
+            raise Refused("Choose a reason from the list.")
+        own_text_reason = checked_words(self.own_text_reason, name="The reason", limit=LONG_WORDS)
+        return replace(
+            self,
+            outcome=Review.Outcome(self.outcome),
+            comment=checked_words(self.comment, name="The comment", limit=LONG_WORDS),
+            own_text_reason=own_text_reason if by.is_superuser else "",
+        )
+
+    @property
+    def says(self) -> str:
+        """The words of it that the audit trail repeats."""
+        reason = str(Review.ReasonCode(self.reason_code).label) if self.reason_code else ""
+        return self.comment or reason or self.own_text_reason
+
+
+def repeats_live(post: Post) -> bool:
     """Return whether the proposed text is exactly the live, approved one: deciding then confirms it."""
     return is_text_of_page(post, post.head_revision.fingerprint)
 
 
-def asks_for_confirmation(post):
+def asks_for_confirmation(post: Post) -> bool:
     """Return whether the approval of the live text needs a confirmation.
 
     A flag is open, it was approved in bulk only, or its import was rolled back since.
@@ -50,12 +93,21 @@ def asks_for_confirmation(post):
     )
 
 
-def can_be_decided(post):
+def can_be_decided(post: Post) -> bool:
     """Return whether a decision about the proposed text is due: none exists, or the live text needs confirmation."""
     return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
 
 
-def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="", is_bulk=False, release=True):
+def approval_obstacles(
+    post: Post,
+    *,
+    by: User | None,
+    ticks: Iterable[str] = (),
+    flags_seen: Iterable[int] = (),
+    own_text_reason: str = "",
+    is_bulk: bool = False,
+    release: bool = True,
+) -> list[str]:
     """Return in words everything that prevents an approval of the proposed text; empty if nothing does.
 
     ticks: texts of the checklist items that the reviewer ticked. flags_seen: primary keys of the open flags that the
@@ -81,7 +133,16 @@ def approval_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason="",
     )
 
 
-def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, is_bulk=False):
+def _text_obstacles(
+    post: Post,
+    revision: Revision,
+    *,
+    by: User | None,
+    ticks: Iterable[str],
+    flags_seen: Iterable[int],
+    own_text_reason: str,
+    is_bulk: bool = False,
+) -> list[str]:
     """Return what prevents any approval of this very text."""
     obstacles = []
     # Clearing a flag can open a page, so nobody does it for many posts at once.
@@ -104,114 +165,77 @@ def _text_obstacles(post, revision, *, by, ticks, flags_seen, own_text_reason, i
     return obstacles
 
 
-@transaction.atomic
-def decide(
-    post,
-    *,
-    by,
-    outcome,
-    fingerprint,
-    ticks=(),
-    flags_seen=(),
-    reason_code="",
-    comment="",
-    own_text_reason="",
-    release=True,
-    owner=None,
-    expected_result="",
-    rollback_note="",
-    is_bulk=False,
-    seconds_spent=None,
-):
-    """Record a decision about the proposed text of `post`, which must have `fingerprint`; return the Review.
+@operation
+def decide(post: Post, decision: Decision, *, by: User) -> Review:
+    """Record a person's decision about the proposed text of `post`; return the Review.
 
-    seconds_spent: how long the text was open; None if unknown. An approval releases the text in the same transaction
-    unless `release` is False. Approving the live text confirms it, if a flag or a bulk approval needs that. An
-    approval by one of several reviewers who wrote the text is kept as an approval in part: the text stays pending for
-    another person. Raises HeadMoved if another text is proposed meanwhile, Refused with all obstacles.
+    An approval releases the text in the same transaction unless `decision.release` is False. Approving the live text
+    confirms it, if a flag or a bulk approval needs that. An approval by one of several reviewers who wrote the text is
+    kept as an approval in part: the text stays pending for another person. Raises HeadMoved if another text is proposed
+    meanwhile, Refused with all obstacles.
     """
     require_person(by, "review_post")
-    outcome, reason_code = _choices(outcome, reason_code)
-    comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
-    own_text_reason = _own_text_reason(own_text_reason, by=by)
-    post = locked(post)
-    revision = post.head_revision
-    if revision.fingerprint != fingerprint:
-        raise HeadMoved(post)
-    before = state_of(post)
-    if outcome != Review.Outcome.APPROVED:
-        review = _turn_down(
-            post,
-            by=by,
-            outcome=outcome,
-            reason_code=reason_code,
-            comment=comment,
-            is_bulk=is_bulk,
-            seconds_spent=seconds_spent,
-        )
-        store_undo_data(review, post=post, before=before)
+    decision = decision.checked(by=by)
+    with changing(post, by=by) as change:
+        if change.post.head_revision.fingerprint != decision.fingerprint:
+            raise HeadMoved(change.post)
+        before = state_of(change.post)
+        carry_out = _approve if decision.outcome == Review.Outcome.APPROVED else _turn_down
+        review = carry_out(change, decision)
+        store_undo_data(review, post=change.post, before=before)
         return review
+
+
+def _approve(change: Change, decision: Decision) -> Review:
+    """Approve the proposed text, in part or wholly, and release it if the decision says so."""
+    post, by = change.post, change.by
     if obstacles := approval_obstacles(
         post,
         by=by,
-        ticks=ticks,
-        flags_seen=flags_seen,
-        own_text_reason=own_text_reason,
-        is_bulk=is_bulk,
-        release=release,
+        ticks=decision.ticks,
+        flags_seen=decision.flags_seen,
+        own_text_reason=decision.own_text_reason,
+        is_bulk=decision.is_bulk,
+        release=decision.release,
     ):
         raise Refused(*obstacles)
-    # The approval of a text that is already live belongs to the live revision: same text, same fingerprint.
-    confirms = repeats_live(post)
-    if release and not confirms:
+    # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
+    confirms, revision = repeats_live(post), post.head_revision
+    if decision.release and not confirms:
         require_person(by, "release_post")
     subject = post.live_revision if confirms else revision
-    if _is_part(post, subject, by=by, own_text_reason=own_text_reason):
-        review = _approve_in_part(post, subject, by=by, comment=comment, ticks=ticks, seconds_spent=seconds_spent)
-        store_undo_data(review, post=post, before=before)
-        return review
-    review = _note_review(
-        post,
-        subject,
-        by=by,
-        outcome=outcome,
-        reason_code=reason_code,
-        comment=comment,
-        ticks=ticks,
-        own_text_reason=own_text_reason,
-        is_bulk=is_bulk,
-        seconds_spent=seconds_spent,
-    )
+    if _is_part(post, subject, by=by, own_text_reason=decision.own_text_reason):
+        return _approve_in_part(change, subject, decision)
+    review = _note_review(change, subject, decision)
     if may_step(revision, "approve"):
         take_step(revision, "approve")
-    post.head_revision = revision
     post.awaits_review = False
-    post.save(update_fields=["awaits_review"])
-    refresh_queue(post)
-    note_audit(
-        "approved", post=post, by=by, revision=subject, detail=comment or _reason(reason_code) or own_text_reason
-    )
+    change.note("approved", revision=subject, detail=decision.says)
     if confirms:
-        _confirm(post, by=by)
-    elif release:
-        clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
+        _confirm(change)
+    # With another text on the page the flags may be about that one; they stay open until somebody answers.
+    elif decision.release or post.live_revision_id is None:
+        clear_open_flags(change, note=f"Answered by the approval of {revision.version}.")
+    if decision.release and not confirms:
         make_live(
-            post,
+            change,
             revision,
             review,
-            by=by,
-            owner=owner or by,
-            expected_result=expected_result,
-            rollback_note=rollback_note,
+            owner=decision.owner or by,
+            expected_result=decision.expected_result,
+            rollback_note=decision.rollback_note,
         )
-    elif post.live_revision_id is None:
-        # If another text is live, the flags may be about that one; they stay open until somebody answers.
-        clear_open_flags(post, by=by, note=f"Answered by the approval of {revision.version}.")
-    store_undo_data(review, post=post, before=before)
     return review
 
 
-def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
+def confirm_obstacles(
+    post: Post,
+    *,
+    by: User | None,
+    ticks: Iterable[str] = (),
+    flags_seen: Iterable[int] = (),
+    own_text_reason: str = "",
+) -> list[str]:
     """Return everything that prevents a confirmation of the live text, whatever is proposed meanwhile."""
     if not post.is_live or post.live_approval_id is None:
         return ["No approved revision is live, so there is nothing to confirm."]
@@ -223,149 +247,101 @@ def confirm_obstacles(post, *, by, ticks=(), flags_seen=(), own_text_reason=""):
     )
 
 
-@transaction.atomic
-def confirm_live(post, *, by, fingerprint, ticks=(), flags_seen=(), comment="", own_text_reason=""):
+@operation
+def confirm_live(
+    post: Post,
+    *,
+    by: User,
+    fingerprint: str,
+    ticks: Iterable[str] = (),
+    flags_seen: Iterable[int] = (),
+    comment: str = "",
+    own_text_reason: str = "",
+) -> Review:
     """Approve the live text again, with a new decision on the same `fingerprint`; return the Review.
 
     For a page that was flagged or approved in bulk while a newer text is being edited. The proposed text and its
     queue entry stay as they are. Raises PageMoved if another text is live meanwhile.
     """
     require_person(by, "review_post")
-    comment = checked_words(comment, name="The comment", limit=LONG_WORDS)
-    own_text_reason = _own_text_reason(own_text_reason, by=by)
-    post = locked(post)
-    if not post.is_live or post.live_revision.fingerprint != fingerprint:
-        raise PageMoved(post)
-    if obstacles := confirm_obstacles(post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason):
-        raise Refused(*obstacles)
-    before = state_of(post)
-    if _is_part(post, post.live_revision, by=by, own_text_reason=own_text_reason):
-        review = _approve_in_part(post, post.live_revision, by=by, comment=comment, ticks=ticks)
+    decision = Decision(
+        Review.Outcome.APPROVED, fingerprint, ticks, flags_seen, comment=comment, own_text_reason=own_text_reason
+    ).checked(by=by)
+    with changing(post, by=by) as change:
+        post = change.post
+        if not post.is_live or post.live_revision.fingerprint != fingerprint:
+            raise PageMoved(post)
+        if obstacles := confirm_obstacles(
+            post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=decision.own_text_reason
+        ):
+            raise Refused(*obstacles)
+        before = state_of(post)
+        if _is_part(post, post.live_revision, by=by, own_text_reason=decision.own_text_reason):
+            review = _approve_in_part(change, post.live_revision, decision)
+        else:
+            review = _note_review(change, post.live_revision, decision)
+            change.note("confirmed", revision=post.live_revision, detail=decision.says)
+            _confirm(change)
         store_undo_data(review, post=post, before=before)
         return review
-    review = _note_review(
-        post,
-        post.live_revision,
-        by=by,
-        outcome=Review.Outcome.APPROVED,
-        comment=comment,
-        ticks=ticks,
-        own_text_reason=own_text_reason,
-    )
-    note_audit("confirmed", post=post, by=by, revision=post.live_revision, detail=comment or own_text_reason)
-    _confirm(post, by=by)
-    store_undo_data(review, post=post, before=before)
-    return review
 
 
-def _confirm(post, *, by):
-    clear_open_flags(post, by=by, note=f"Answered by the approval of {post.live_revision.version}.")
+def _confirm(change: Change) -> None:
+    post = change.post
+    clear_open_flags(change, note=f"Answered by the approval of {post.live_revision.version}.")
     post.live_approval = active_approval(post.live_revision)
     post.closed_until_decided = rolled_back_import(post.live_revision, post.live_approval) is not None
-    post.save(update_fields=["live_approval", "closed_until_decided"])
-    refresh_listing(post)
-    refresh_queue(post)
 
 
-def _own_text_reason(words, *, by):
-    """Return the reason why a superuser approves their own text; "" for everybody else."""
-    return checked_words(words, name="The reason", limit=LONG_WORDS) if by.is_superuser else ""
-
-
-def _is_part(post, revision, *, by, own_text_reason):
+def _is_part(post: Post, revision: Revision, *, by: User | None, own_text_reason: str) -> bool:
     """Return whether an approval by `by` without obstacles still needs a decision by another person."""
     return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
 
 
-def _approve_in_part(post, revision, *, by, comment, ticks, seconds_spent=None):
+def _approve_in_part(change: Change, revision: Revision, decision: Decision) -> Review:
     """Keep the approval of one of several authors: release nothing, answer no flag, stay pending."""
-    review = _note_review(
-        post,
-        revision,
-        by=by,
-        outcome=Review.Outcome.APPROVED_IN_PART,
-        comment=comment,
-        ticks=ticks,
-        seconds_spent=seconds_spent,
-    )
-    if revision.pk == post.head_revision_id and may_step(revision, "approve in part"):
-        take_step(revision, "approve in part")
-        post.head_revision = revision
+    post = change.post
+    review = _note_review(change, revision, replace(decision, outcome=Review.Outcome.APPROVED_IN_PART, reason_code=""))
+    if revision.pk == post.head_revision_id and may_step(post.head_revision, "approve in part"):
+        take_step(post.head_revision, "approve in part")
         post.awaits_review = True
-        post.save(update_fields=["awaits_review"])
-    refresh_queue(post)
-    note_audit("approved in part", post=post, by=by, revision=revision, detail=comment)
+    change.note("approved in part", revision=revision, detail=decision.comment)
     return review
 
 
-def _turn_down(post, *, by, outcome, reason_code, comment, is_bulk, seconds_spent):
+def _turn_down(change: Change, decision: Decision) -> Review:
     """Request changes or reject: readers' pages stay as they are."""
+    post, step = change.post, STEPS[decision.outcome]
     revision = post.head_revision
     if repeats_live(post):
         raise Refused(f"Readers see {revision.version}. Roll back or withdraw it instead.")
-    if not may_step(revision, STEPS[outcome]):
+    if not may_step(revision, step):
         raise Refused(f"{revision.version} is already {revision.status_words}.")
-    if not (reason_code or comment):
+    if not (decision.reason_code or decision.comment):
         raise Refused("Say why: choose a reason or write a comment.")
-    review = _note_review(
-        post,
-        revision,
-        by=by,
-        outcome=outcome,
-        reason_code=reason_code,
-        comment=comment,
-        is_bulk=is_bulk,
-        seconds_spent=seconds_spent,
-    )
-    take_step(revision, STEPS[outcome])
+    review = _note_review(change, revision, replace(decision, ticks=()))
+    take_step(revision, step)
     post.awaits_review = False
-    post.save(update_fields=["awaits_review"])
-    refresh_queue(post)
-    note_audit(outcome.value, post=post, by=by, revision=revision, detail=comment or _reason(reason_code))
+    change.note(str(decision.outcome), revision=revision, detail=decision.says)
     return review
 
 
-def _reason(code):
-    """Return the label of a reason code; "" without one."""
-    return str(Review.ReasonCode(code).label) if code else ""
-
-
-def _note_review(
-    post,
-    revision,
-    *,
-    by,
-    outcome,
-    reason_code="",
-    comment="",
-    ticks=(),
-    own_text_reason="",
-    is_bulk=False,
-    seconds_spent=None,
-):
-    ticked = set() if is_bulk else set(ticks)
+def _note_review(change: Change, revision: Revision, decision: Decision) -> Review:
+    ticked = set() if decision.is_bulk else set(decision.ticks)
+    is_approved = decision.outcome == Review.Outcome.APPROVED
     return Review.objects.create(
         revision=revision,
         fingerprint=revision.fingerprint,
-        outcome=outcome,
-        reason_code=reason_code,
-        comment=comment,
+        outcome=decision.outcome,
+        reason_code=decision.reason_code,
+        comment=decision.comment,
         ticks=[item for item in revision.snapshot.get("checklist", ()) if item in ticked],
-        own_text_reason=own_text_reason,
-        claims=claims_to_keep(post, revision) if outcome == Review.Outcome.APPROVED else None,
-        reviewer=by,
-        is_bulk=is_bulk,
-        seconds_spent=seconds_spent,
+        own_text_reason=decision.own_text_reason if is_approved else "",
+        claims=claims_to_keep(change.post, revision) if is_approved else None,
+        reviewer=change.by,
+        is_bulk=decision.is_bulk,
+        seconds_spent=decision.seconds_spent,
     )
-
-
-def _choices(outcome, reason_code):
-    """Return (Outcome, reason code) as the model has them; Refused for anything else."""
-    if outcome not in Review.CHOICES:
-        raise Refused("Choose a decision: approved, changes_requested or rejected.")
-    if reason_code not in Review.ReasonCode.values:
-        raise Refused("Choose a reason from the list.")
-    return Review.Outcome(outcome), reason_code
 
 
 @dataclass(frozen=True)
@@ -374,10 +350,18 @@ class RowOutcome:
 
     post_id: int
     review: Review | None = None
-    obstacles: tuple = ()
+    obstacles: tuple[str, ...] = ()
 
 
-def decide_many(choices, *, by, outcome, reason_code="", comment="", release=True):
+def decide_many(
+    choices: Iterable[tuple[int, str]],
+    *,
+    by: User,
+    outcome: str,
+    reason_code: str = "",
+    comment: str = "",
+    release: bool = True,
+) -> list[RowOutcome]:
     """Decide about many proposed texts in bulk; return a RowOutcome for each, in order.
 
     choices: pairs of primary key and the fingerprint that the person was shown. Each is a transaction of its own and
@@ -386,17 +370,11 @@ def decide_many(choices, *, by, outcome, reason_code="", comment="", release=Tru
     require_person(by, "review_post")
     outcomes = []
     for post_id, fingerprint in choices:
+        decision = Decision(
+            outcome, fingerprint, reason_code=reason_code, comment=comment, release=release, is_bulk=True
+        )
         try:
-            review = decide(
-                Post(pk=post_id),
-                by=by,
-                outcome=outcome,
-                fingerprint=fingerprint,
-                reason_code=reason_code,
-                comment=comment,
-                release=release,
-                is_bulk=True,
-            )
+            review = decide(Post(pk=post_id), decision, by=by)
         except Post.DoesNotExist:
             outcomes.append(RowOutcome(post_id, obstacles=("No post has this number.",)))
         except Refused as refusal:

@@ -1,14 +1,15 @@
 import datetime
 import logging
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
-from posts.models import Release, ScheduledRelease
-from posts.operations.base import locked
+from posts.models import Post, Release, Revision, ScheduledRelease
+from posts.operations.frame import changing, operation
 from posts.operations.release import active_approval, release_obstacles, release_revision, withdraw_post
 from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle
@@ -17,7 +18,27 @@ logger = logging.getLogger("posts.schedule")
 RIGHTS = {ScheduledRelease.Kind.RELEASE: "release_post", ScheduledRelease.Kind.WITHDRAW: "withdraw_post"}
 
 
-def moment_in_zone(day, time, zone):
+@dataclass(frozen=True)
+class Plan:
+    """What is to happen to a post later.
+
+    kind: of ScheduledRelease. due_at: aware, in the future. zone: the name of the zone that it was typed in. revision:
+    the text to release. ends_withdrawal, despite_rollback: as in release_revision().
+    """
+
+    kind: str
+    due_at: datetime.datetime
+    zone: str
+    revision: Revision | None = None
+    owner: User | None = None
+    expected_result: str = ""
+    rollback_note: str = ""
+    why: str = ""
+    ends_withdrawal: bool = False
+    despite_rollback: bool = False
+
+
+def moment_in_zone(day: datetime.date, time: datetime.time, zone: str) -> datetime.datetime:
     """Return the aware datetime of `day` (date) and `time` in `zone` (a name such as Europe/Zagreb).
 
     Refused for an unknown zone and for a time that the clocks skip on that day. Of a time that comes twice it is the
@@ -35,84 +56,76 @@ def moment_in_zone(day, time, zone):
     return moment
 
 
-@transaction.atomic
-def schedule_release(
-    post,
-    *,
-    by,
-    kind,
-    due_at,
-    zone,
-    revision=None,
-    owner=None,
-    expected_result="",
-    rollback_note="",
-    why="",
-    ends_withdrawal=False,
-    despite_rollback=False,
-    now=None,
-):
-    """Plan to release `revision`, or (kind "withdraw") to withdraw the page; return the ScheduledRelease.
+@operation
+def schedule_release(post: Post, plan: Plan, *, by: User, now: datetime.datetime | None = None) -> ScheduledRelease:
+    """Plan a release or a withdrawal; return the ScheduledRelease.
 
-    due_at: aware, in the future. zone: the name of the zone that it was typed in. The gates of a release are checked
-    now, and again when the time comes. A post has at most one waiting plan of a kind. despite_rollback: as in
-    release_revision(); if the import is rolled back later, the plan is refused.
+    The gates of a release are checked now, and again when the time comes. A post has at most one waiting plan of a
+    kind. If the import of the text is rolled back later, the plan is refused.
     """
-    now = now or timezone.now()
-    kind = ScheduledRelease.Kind(kind)
+    kind = ScheduledRelease.Kind(plan.kind)
     require_person(by, RIGHTS[kind])
-    post = locked(post)
+    with changing(post, by=by) as change:
+        post = change.post
+        if obstacles := _plan_obstacles(post, plan, now or timezone.now()):
+            raise Refused(*obstacles)
+        made = ScheduledRelease.objects.create(
+            post=post,
+            kind=kind,
+            revision=plan.revision if kind == ScheduledRelease.Kind.RELEASE else None,
+            due_at=plan.due_at,
+            zone=plan.zone,
+            state=PLAN_STEPS["schedule"][NEW],
+            ends_withdrawal=bool(post.withdrawn_at),
+            despite_rollback=plan.despite_rollback,
+            owner=plan.owner or by,
+            expected_result=checked_words(plan.expected_result, name="The expected result", limit=LONG_WORDS),
+            rollback_note=checked_words(plan.rollback_note, name="The rollback note", limit=LONG_WORDS),
+            why=checked_words(plan.why, name="The reason"),
+            after=post.releases.order_by("-pk").first(),
+            made_by=by,
+        )
+        change.note("planned", revision=made.revision or post.live_revision, detail=str(made))
+        return made
+
+
+def _plan_obstacles(post: Post, plan: Plan, now: datetime.datetime) -> list[str]:
+    """Return in words everything that prevents a plan for a locked post."""
+    waiting = post.scheduled_releases.filter(state=WAITING)
     obstacles = []
-    if due_at <= now:
+    if plan.due_at <= now:
         obstacles.append("This time has passed. Choose a later one.")
-    if (waiting := post.scheduled_releases.filter(kind=kind, state=WAITING).first()) is not None:
-        obstacles.append(f"“{waiting}” is already planned. Cancel it first.")
-    if kind == ScheduledRelease.Kind.RELEASE:
-        obstacles += release_obstacles(post, revision)
-        approval = active_approval(revision)
-        obstacles += rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback)
-        if post.withdrawn_at and not ends_withdrawal:
+    if (same := waiting.filter(kind=plan.kind).first()) is not None:
+        obstacles.append(f"“{same}” is already planned. Cancel it first.")
+    if plan.kind == ScheduledRelease.Kind.RELEASE:
+        obstacles += release_obstacles(post, plan.revision)
+        approval = active_approval(plan.revision)
+        obstacles += rolled_back_obstacles(plan.revision, approval, despite_rollback=plan.despite_rollback)
+        if post.withdrawn_at and not plan.ends_withdrawal:
             obstacles.append("The post is withdrawn. Confirm that the release ends the withdrawal.")
-    elif page_state(post) == WITHDRAWN and not post.scheduled_releases.filter(state=WAITING).exists():
+        return obstacles
+    if page_state(post) == WITHDRAWN and not waiting.exists():
         obstacles.append("The post is already withdrawn.")
-    first = post.scheduled_releases.filter(state=WAITING, kind=ScheduledRelease.Kind.RELEASE).first()
-    if kind == ScheduledRelease.Kind.WITHDRAW and first is not None and due_at <= first.due_at:
+    first = waiting.filter(kind=ScheduledRelease.Kind.RELEASE).first()
+    if first is not None and plan.due_at <= first.due_at:
         obstacles.append(f"“{first}” is planned after that. Choose a later time.")
-    if obstacles:
-        raise Refused(*obstacles)
-    plan = ScheduledRelease.objects.create(
-        post=post,
-        kind=kind,
-        revision=revision if kind == ScheduledRelease.Kind.RELEASE else None,
-        due_at=due_at,
-        zone=zone,
-        state=PLAN_STEPS["schedule"][NEW],
-        ends_withdrawal=bool(post.withdrawn_at),
-        despite_rollback=despite_rollback,
-        owner=owner or by,
-        expected_result=checked_words(expected_result, name="The expected result", limit=LONG_WORDS),
-        rollback_note=checked_words(rollback_note, name="The rollback note", limit=LONG_WORDS),
-        why=checked_words(why, name="The reason"),
-        after=post.releases.order_by("-pk").first(),
-        made_by=by,
-    )
-    note_audit("planned", post=post, by=by, revision=plan.revision or post.live_revision, detail=str(plan))
-    return plan
+    return obstacles
 
 
-@transaction.atomic
-def cancel_schedule(plan, *, by, why=""):
+@operation
+def cancel_schedule(plan: ScheduledRelease, *, by: User, why: str = "") -> ScheduledRelease:
     """Cancel a waiting plan; return it. It stays in the log as cancelled."""
     require_person(by, RIGHTS[ScheduledRelease.Kind(plan.kind)])
     why = checked_words(why, name="The reason")
-    post = locked(plan.post)
-    plan = post.scheduled_releases.select_related("revision").get(pk=plan.pk)
-    settle(plan, "cancel", at=timezone.now(), by=by, refusal=why)
-    note_audit("plan cancelled", post=post, by=by, revision=plan.revision or post.live_revision, detail=str(plan))
-    return plan
+    with changing(plan.post, by=by) as change:
+        post = change.post
+        plan = post.scheduled_releases.select_related("revision").get(pk=plan.pk)
+        settle(plan, "cancel", at=timezone.now(), by=by, refusal=why)
+        change.note("plan cancelled", revision=plan.revision or post.live_revision, detail=str(plan))
+        return plan
 
 
-def run_due(now=None):
+def run_due(now: datetime.datetime | None = None) -> list[ScheduledRelease]:
     """Carry out every due plan, in the order of their times; return the list of settled ScheduledReleases.
 
     Each is a transaction of its own that checks everything again under lock, and is done or refused for good. It may
@@ -121,7 +134,8 @@ def run_due(now=None):
     """
     now = now or timezone.now()
     due = ScheduledRelease.objects.filter(state=WAITING, due_at__lte=now).order_by("due_at", "pk")
-    settled, errors = [], []
+    settled: list[ScheduledRelease] = []
+    errors: list[Exception] = []
     for pk in list(due.values_list("pk", flat=True)):
         try:
             plan = _run_one(pk, now)
@@ -136,32 +150,27 @@ def run_due(now=None):
     return settled
 
 
-@transaction.atomic
-def _run_one(pk, now):
-    plan = ScheduledRelease.objects.get(pk=pk)
-    post = locked(plan.post)
-    # Read again under the lock of its post: another process may have run it meanwhile.
-    plan = ScheduledRelease.objects.select_related("revision", "owner", "made_by").get(pk=pk)
-    if plan.state != WAITING:
-        return None
-    try:
-        with transaction.atomic():
-            release = _do(plan, post)
-    except (Refused, NotAllowed) as refusal:
-        settle(plan, "refuse", at=now, refusal=str(refusal))
-        note_audit(
-            "plan refused",
-            post=post,
-            by=plan.made_by,
-            revision=plan.revision or post.live_revision,
-            detail=f"{plan}: {refusal}",
-        )
-    else:
-        settle(plan, "run", at=now, release=release)
-    return plan
+@operation
+def _run_one(pk: int, now: datetime.datetime) -> ScheduledRelease | None:
+    plan = ScheduledRelease.objects.select_related("made_by").get(pk=pk)
+    with changing(plan.post, by=plan.made_by) as change:
+        # Read again under the lock of its post: another process may have done it meanwhile.
+        plan = ScheduledRelease.objects.select_related("revision", "owner", "made_by").get(pk=pk)
+        if plan.state != WAITING:
+            return None
+        try:
+            with transaction.atomic():
+                release = _do(plan, change.post)
+        except (Refused, NotAllowed) as refusal:
+            settle(plan, "refuse", at=now, refusal=str(refusal))
+            subject = plan.revision or change.post.live_revision
+            change.note("plan refused", revision=subject, detail=f"{plan}: {refusal}")
+        else:
+            settle(plan, "run", at=now, release=release)
+        return plan
 
 
-def _do(plan, post):
+def _do(plan: ScheduledRelease, post: Post) -> Release:
     """Return the release or withdrawal of `plan`, carried out as the person who planned it and with their rights."""
     if not plan.made_by.is_active:
         raise NotAllowed(f"The account of {plan.made_by}, who planned this, is closed.")

@@ -5,21 +5,18 @@ approval is revoked, a Release says what readers see again, and the audit trail 
 """
 
 import datetime
+from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from posts.audit.log import note_audit
 from posts.errors import NotAllowed, Refused, require_person
 from posts.listing.article_html import store_article
-from posts.listing.refresh import refresh_listing
-from posts.models import QueueEntry, Release, Review, ReviewFlag, Revision
-from posts.operations.base import locked
+from posts.models import Post, QueueEntry, Release, Review, ReviewFlag, Revision
+from posts.operations.frame import Change, changing, operation
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles, rolled_back_warning
 from posts.operations.transitions import PAGE_STEPS, page_state, take_step
-from posts.review_queue.ranking import refresh_queue
 
 UNDO_FOR = datetime.timedelta(minutes=10)
 STEPS_BACK = {Revision.Status.DRAFTED: "undo, to drafted", Revision.Status.IN_REVIEW: "undo, to in review"}
@@ -31,7 +28,7 @@ _COLUMNS = ("live_revision_id", "live_approval_id", "awaits_review", "held", "cl
 _MISSING = {"closed_until_decided": False}
 
 
-def state_of(post):
+def state_of(post: Post) -> dict[str, Any]:
     """Return the state of a locked `post` that a decision may change, and its open flags, as a JSON dict."""
     moments = {name: value.isoformat() if (value := getattr(post, name)) else None for name in _MOMENTS}
     return {
@@ -45,24 +42,24 @@ def state_of(post):
     }
 
 
-def _place_in_queue(post):
+def _place_in_queue(post: Post) -> list[Any] | None:
     """Return since when the post is pending and who it is assigned to, as JSON; None if it is not pending."""
     entry = QueueEntry.objects.filter(pk=post.pk).values_list("waiting_since", "assigned_to_id").first()
-    return entry and [entry[0].isoformat(), entry[1]]
+    return [entry[0].isoformat(), entry[1]] if entry else None
 
 
-def store_undo_data(review, *, post, before):
+def store_undo_data(review: Review, *, post: Post, before: dict[str, Any]) -> None:
     """Store with a new decision how `post` was `before` it and how it is now."""
     review.way_back = {"before": before, "after": state_of(post)}
     review.save(update_fields=["way_back"])
 
 
-def undo_ends_at(review):
+def undo_ends_at(review: Review) -> datetime.datetime:
     """Return the aware datetime from which a decision can't be undone."""
     return review.created_at + UNDO_FOR
 
 
-def undo_obstacles(review, post, *, now=None):
+def undo_obstacles(review: Review, post: Post, *, now: datetime.datetime | None = None) -> list[str]:
     """Return in words everything that prevents undoing `review` of `post`; empty if nothing does."""
     if review.undone_at:
         return ["The decision has already been undone."]
@@ -89,7 +86,7 @@ def undo_obstacles(review, post, *, now=None):
     return obstacles
 
 
-def text_before(review):
+def text_before(review: Review) -> tuple[Revision | None, Review | None]:
     """Return (the Revision that undoing `review` would bring back to readers, its approval).
 
     (None, None) if readers keep seeing what they see.
@@ -101,13 +98,15 @@ def text_before(review):
     return Revision.objects.select_related("post").get(pk=before["live_revision_id"]), approval
 
 
-def undo_warning(review):
+def undo_warning(review: Review) -> str:
     """Return in words what a person must confirm before they undo `review`, or ""."""
     return rolled_back_warning(*text_before(review))
 
 
-@transaction.atomic
-def undo_decision(review, *, by, despite_rollback=False, now=None):
+@operation
+def undo_decision(
+    review: Review, *, by: User, despite_rollback: bool = False, now: datetime.datetime | None = None
+) -> Review:
     """Undo `review`: text, queue, flags, page and index return to their state before it; return the Review.
 
     Only within ten minutes, by the same person, with nothing newer; otherwise Refused with every reason. A flag
@@ -116,14 +115,21 @@ def undo_decision(review, *, by, despite_rollback=False, now=None):
     """
     require_person(by, "review_post")
     now = now or timezone.now()
-    post = locked(Review.objects.select_related("revision__post").get(pk=review.pk).revision.post)
-    review = Review.objects.select_related("revision").get(pk=review.pk)
-    if review.reviewer_id != by.pk:
-        raise NotAllowed(f"{review.reviewer} made this decision. Nobody else can undo it.")
-    if obstacles := undo_obstacles(review, post, now=now):
-        raise Refused(*obstacles)
-    if obstacles := rolled_back_obstacles(*text_before(review), despite_rollback=despite_rollback):
-        raise Refused(*obstacles)
+    post = Review.objects.select_related("revision__post").get(pk=review.pk).revision.post
+    with changing(post, by=by) as change:
+        review = Review.objects.select_related("revision").get(pk=review.pk)
+        if review.reviewer_id != by.pk:
+            raise NotAllowed(f"{review.reviewer} made this decision. Nobody else can undo it.")
+        if obstacles := undo_obstacles(review, change.post, now=now):
+            raise Refused(*obstacles)
+        if obstacles := rolled_back_obstacles(*text_before(review), despite_rollback=despite_rollback):
+            raise Refused(*obstacles)
+        _undo(change, review, now)
+    return review
+
+
+def _undo(change: Change, review: Review, now: datetime.datetime) -> None:
+    post, by = change.post, change.by
     before, after = _MISSING | review.way_back["before"], review.way_back["after"]
     released = before["release"] != after["release"]
     if released and page_state(post) not in PAGE_STEPS[_page_step(before)]:
@@ -143,42 +149,21 @@ def undo_decision(review, *, by, despite_rollback=False, now=None):
         setattr(post, name, before[name])
     for name in _MOMENTS:
         setattr(post, name, parse_datetime(before[name]) if before[name] else None)
-    post.save(update_fields=[*_COLUMNS, *_MOMENTS, "needs_human_review"])
     if released:
         _note_return(post, left=left, by=by)
-    refresh_listing(post)
-    _take_place_again(post, before["queue"])
-    note_audit(
-        "decision undone",
-        post=post,
-        by=by,
-        revision=post.head_revision,
-        before=left,
-        detail=review.get_outcome_display(),
-    )
-    return review
+    change.place = before["queue"]
+    change.note("decision undone", revision=post.head_revision, before=left, detail=review.get_outcome_display())
 
 
-def _take_place_again(post, place):
-    """Give the post its earlier place in the queue, so that its waiting time doesn't start again."""
-    refresh_queue(post)
-    if place is None:
-        return
-    since, person = parse_datetime(place[0]), place[1]
-    keeper = get_user_model().objects.filter(pk=person).first() if person else None
-    QueueEntry.objects.filter(pk=post.pk).update(waiting_since=since, assigned_to=keeper)
-    refresh_queue(post)
-
-
-def _page_step(before):
+def _page_step(before: dict[str, Any]) -> str:
     return "undo the first release" if before["live_revision_id"] is None else "undo a later release"
 
 
-def _reopen(flags):
+def _reopen(flags: set[int]) -> None:
     ReviewFlag.objects.filter(pk__in=flags).update(cleared_at=None, cleared_by=None, clear_note="")
 
 
-def _note_return(post, *, left, by):
+def _note_return(post: Post, *, left: Revision | None, by: User | None) -> None:
     """Record in the log of releases what readers see again, or that they see no released text."""
     if post.live_revision is not None:
         store_article(post.live_revision)

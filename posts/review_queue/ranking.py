@@ -10,10 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from posts.content_checks.registry import checks_key
 from posts.db.keyset import in_chunks
@@ -202,6 +205,17 @@ def refresh_queue(post):
         _rank([post.pk], now=timezone.now())
     else:
         QueueEntry.objects.filter(pk=post.pk).delete()
+
+
+def restore_place(post: Post, place: list[Any]) -> None:
+    """Give a locked `post` an earlier place in the queue: [since when it was pending (ISO 8601), assigned to or None].
+
+    Its waiting time does not start again.
+    """
+    since, person = parse_datetime(place[0]), place[1]
+    keeper = get_user_model().objects.filter(pk=person).first() if person else None
+    QueueEntry.objects.filter(pk=post.pk).update(waiting_since=since, assigned_to=keeper)
+    refresh_queue(post)
 
 
 def admit_new_posts(new, *, insert):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from posts.models import Post, ScheduledRelease
 from posts.operations import note_observed_result, record_revision, report_problem, schedule_release
+from posts.operations.schedule import Plan
 from tests.browser.axe import violations_in_both_schemes
 from tests.factories import approve, make_post, person
 
@@ -36,11 +37,7 @@ def busy_post():
         settled_at=timezone.now(),
     )
     schedule_release(
-        post,
-        by=person(),
-        kind="withdraw",
-        due_at=timezone.now() + datetime.timedelta(days=9),
-        zone="Asia/Tokyo",
+        post, Plan(kind="withdraw", due_at=timezone.now() + datetime.timedelta(days=9), zone="Asia/Tokyo"), by=person()
     )
     report_problem(post, reason="facts", note="The second figure.", address="192.0.2.1")
     return Post.objects.get(pk=post.pk)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.operations import decide, flag_post, record_revision, report_problem, submit_revision
 from posts.operations.claim import claim_post
+from posts.operations.review import Decision
 from posts.operations.saved_views import switch_keys
 from tests.browser.axe import violations_in_both_schemes
 from tests.factories import RecordFactory, import_records, make_post, person
@@ -395,7 +396,9 @@ def states():
 
 def decide_on(post, by):
     return decide(
-        post, by=by, outcome="rejected", fingerprint=post.head_revision.fingerprint, reason_code="facts", comment=""
+        post,
+        Decision(outcome="rejected", fingerprint=post.head_revision.fingerprint, reason_code="facts", comment=""),
+        by=by,
     )
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from posts.content_checks.scan import scan_new_texts
 from posts.models import Post, ReaderReport, Term
 from posts.operations import decide
+from posts.operations.review import Decision
 from posts.review_queue.ranking import rank_queue
 from posts.synthesis.plants import KINDS, synthesize_planted
 from tests.browser.axe import violations
@@ -114,7 +115,9 @@ def pages(browser_page, settings):
     pages = {name: address for name, (address, _) in make_every_page(kinds=Term.Kind.values).items()}
     asked = full_post()
     decide(
-        asked, by=person(), outcome="changes_requested", fingerprint=asked.head_revision.fingerprint, comment="Shorter."
+        asked,
+        Decision(outcome="changes_requested", fingerprint=asked.head_revision.fingerprint, comment="Shorter."),
+        by=person(),
     )
     posts = [asked, approve(full_post(), release=False), *Post.objects.visible().filter(slug__in=fill().values())]
     pages |= {f"article {post.pk}": post.get_absolute_url() for post in posts}

@@ -25,6 +25,7 @@ from posts.operations import (
     submit_revision,
     withdraw_post,
 )
+from posts.operations.review import Decision
 
 APPROVE_LATER = "approved_later"
 
@@ -72,17 +73,19 @@ def _decide(request, post, panel):
         raise Refused("Choose a decision.")
     review = decide(
         post,
+        Decision(
+            outcome=Review.Outcome.APPROVED if outcome == APPROVE_LATER else outcome,
+            fingerprint=data["fingerprint"],
+            ticks=data.get("ticks", ()),
+            flags_seen=data["flags_seen"],
+            reason_code=data["reason_code"],
+            comment=data["comment"],
+            own_text_reason=data["own_text_reason"],
+            release=outcome != APPROVE_LATER,
+            expected_result=data["expected_result"],
+            rollback_note=data["rollback_note"],
+        ),
         by=request.user,
-        outcome=Review.Outcome.APPROVED if outcome == APPROVE_LATER else outcome,
-        fingerprint=data["fingerprint"],
-        ticks=data.get("ticks", ()),
-        flags_seen=data["flags_seen"],
-        reason_code=data["reason_code"],
-        comment=data["comment"],
-        own_text_reason=data["own_text_reason"],
-        release=outcome != APPROVE_LATER,
-        expected_result=data["expected_result"],
-        rollback_note=data["rollback_note"],
     )
     version = review.revision.version
     post = find_post(post.pk)

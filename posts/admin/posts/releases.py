@@ -7,7 +7,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from posts.admin.csv_lists import CSVList
@@ -26,9 +25,10 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
+from posts.operations.frame import operating
 from posts.operations.release import active_approval, releasable_revision, release_obstacles, rollback_targets
 from posts.operations.rolled_back import rolled_back_warning
-from posts.operations.schedule import moment_in_zone
+from posts.operations.schedule import Plan, moment_in_zone
 
 LOG_LENGTH = 50
 WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEASE
@@ -171,7 +171,7 @@ class ReleasesPage(AdminPage):
         words["ends_withdrawal"] = data["was_withdrawn"]
         words["despite_rollback"] = "despite_rollback" in self.request.POST
         # Both or neither: a text must not be released if its withdrawal can't be planned.
-        with transaction.atomic():
+        with operating():
             if data["when"] == "now":
                 if data["day"] or data["time"]:
                     raise Refused("A day or a time is given, but “Now” is chosen. Choose “On a date”, or empty both.")
@@ -181,12 +181,8 @@ class ReleasesPage(AdminPage):
                 due_at = form.moment()
                 plan = schedule_release(
                     post,
+                    Plan(kind=RELEASE, revision=revision, due_at=due_at, zone=data["zone"], **words),
                     by=self.request.user,
-                    kind=RELEASE,
-                    revision=revision,
-                    due_at=due_at,
-                    zone=data["zone"],
-                    **words,
                 )
                 said = f"Planned: {plan}."
             if data["take_down"]:
@@ -202,11 +198,8 @@ class ReleasesPage(AdminPage):
     def _plan_withdrawal(self, post: Post, form: MomentForm, *, prefix: str = "", why: str = "") -> ScheduledRelease:
         return schedule_release(
             post,
+            Plan(kind=WITHDRAW, due_at=form.moment(prefix), zone=form.cleaned_data["zone"], why=why),
             by=self.request.user,
-            kind=WITHDRAW,
-            due_at=form.moment(prefix),
-            zone=form.cleaned_data["zone"],
-            why=why,
         )
 
     def _cancel(self, post: Post) -> str:

@@ -31,6 +31,7 @@ from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import HeadMoved, Refused, decide, flag_post, undo_decision
 from posts.operations.claim import claim_post, unclaim
+from posts.operations.review import Decision
 from posts.operations.saved_views import keys_are_on, switch_keys
 from posts.review_queue.claims import claimed_by_another
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item
@@ -233,18 +234,20 @@ class ReviewScreen(ReviewPage):
             raise standing
         review = decide(
             post,
+            Decision(
+                outcome=outcome,
+                fingerprint=typed["fingerprint"],
+                ticks=typed["ticks"],
+                flags_seen=typed["flags_seen"],
+                reason_code="" if outcome == APPROVED else typed["reason_code"],
+                comment="" if outcome == APPROVED else typed["comment"],
+                own_text_reason=typed["own_text_reason"],
+                release=release,
+                expected_result=typed.get("expected_result", ""),
+                rollback_note=typed.get("rollback_note", ""),
+                seconds_spent=_seconds_since(typed["opened"]),
+            ),
             by=self.request.user,
-            outcome=outcome,
-            fingerprint=typed["fingerprint"],
-            ticks=typed["ticks"],
-            flags_seen=typed["flags_seen"],
-            reason_code="" if outcome == APPROVED else typed["reason_code"],
-            comment="" if outcome == APPROVED else typed["comment"],
-            own_text_reason=typed["own_text_reason"],
-            release=release,
-            expected_result=typed.get("expected_result", ""),
-            rollback_note=typed.get("rollback_note", ""),
-            seconds_spent=_seconds_since(typed["opened"]),
         )
         self.request.session.pop(KEPT, None)
         said = f"{review.get_outcome_display()}."

@@ -9,6 +9,7 @@ from posts.management.base import BaseCommand
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Refused, decide
+from posts.operations.review import Decision
 
 
 class Command(BaseCommand):
@@ -46,16 +47,18 @@ class Command(BaseCommand):
         try:
             review = decide(
                 post,
+                Decision(
+                    outcome=options["outcome"],
+                    fingerprint=options["fingerprint"],
+                    ticks=options["tick"],
+                    flags_seen=options["flag_seen"],
+                    reason_code=options["reason"],
+                    comment=options["comment"],
+                    own_text_reason=options["own_text_reason"],
+                    release=not options["later"],
+                    is_bulk=options["bulk"],
+                ),
                 by=person,
-                outcome=options["outcome"],
-                fingerprint=options["fingerprint"],
-                ticks=options["tick"],
-                flags_seen=options["flag_seen"],
-                reason_code=options["reason"],
-                comment=options["comment"],
-                own_text_reason=options["own_text_reason"],
-                release=not options["later"],
-                is_bulk=options["bulk"],
             )
         except (Refused, PermissionDenied) as refusal:
             raise CommandError(str(refusal)) from None

@@ -19,6 +19,8 @@ from posts.operations import (
     undo_decision,
     withdraw_post,
 )
+from posts.operations.frame import operating
+from posts.operations.review import Decision
 from posts.synthesis.lines import as_line, as_stream
 from posts.synthesis.plants import synthesize_planted
 
@@ -104,7 +106,7 @@ class Command(BaseCommand):
             # Fewer posts than all mean an interrupted start. A site with other posts is left alone.
             if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: POSTS + 1]):
                 import_posts(as_stream(map(as_line, records)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
-                with transaction.atomic():
+                with operating():
                     Desk().work(Post.objects.filter(source_id__in=ids).order_by("source_id"))
                 self.stdout.write(f"{len(records)} demo posts are in, in every state.")
         self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}; the password of each is {PASSWORD}")
@@ -183,25 +185,24 @@ class Desk:
             return False
         decide(
             post,
+            Decision(
+                outcome=Review.Outcome.APPROVED,
+                fingerprint=head.fingerprint,
+                comment=self.next_of(APPROVALS),
+                owner=self.editor,
+                expected_result=self.next_of(EXPECTED_RESULTS),
+                rollback_note=self.next_of(ROLLBACK_NOTES),
+                **answers,
+            ),
             by=self.reviewer,
-            outcome=Review.Outcome.APPROVED,
-            fingerprint=head.fingerprint,
-            comment=self.next_of(APPROVALS),
-            owner=self.editor,
-            expected_result=self.next_of(EXPECTED_RESULTS),
-            rollback_note=self.next_of(ROLLBACK_NOTES),
-            **answers,
         )
         return True
 
     def answer(self, post, outcome, reason, comment):
         decide(
             post,
+            Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, reason_code=reason, comment=comment),
             by=self.reviewer,
-            outcome=outcome,
-            fingerprint=post.head_revision.fingerprint,
-            reason_code=reason,
-            comment=comment,
         )
 
     def edit(self, post):

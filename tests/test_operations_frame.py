@@ -1,0 +1,135 @@
+"""The frame of operations: what follows from a change is done once, and nothing follows from none."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+import posts.operations
+from posts.models import AuditEntry, PageChange, Post, QueueEntry
+from posts.operations import (
+    Refused,
+    assign_post,
+    change_slug,
+    claim_post,
+    flag_post,
+    report_problem,
+    unclaim,
+    withdraw_post,
+)
+from posts.operations.frame import changing, operating, operation
+from tests.factories import approve, edit, fresh, make_post, person
+
+pytestmark = pytest.mark.django_db
+
+
+def names_used_in(path):
+    """Return every name that the source of a file imports or calls."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return imported | {node.func.attr for node in nodes if isinstance(node, ast.Call) and hasattr(node.func, "attr")}
+
+
+OPERATIONS = sorted(Path(posts.operations.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", [path for path in OPERATIONS if path.name != "frame.py"], ids=lambda path: path.stem)
+def test_no_operation_does_the_work_of_the_frame_by_hand(path):
+    by_hand = {"refresh_listing", "refresh_listings", "refresh_queue", "select_for_update", "note_changes"}
+    # Of runs, claims, plans and holds, which are no posts, and of sets of posts.
+    allowed = {
+        "bulk": {"select_for_update"},
+        "lift_hold": {"select_for_update", "note_changes"},
+        "run_job": {"select_for_update"},
+    }
+    assert names_used_in(path) & by_hand <= allowed.get(path.stem, set())
+
+
+def test_an_approval_saves_the_post_once_and_ranks_and_lists_it_once():
+    post, by = edit(make_post(released=True), summary="New."), person()
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        approve(post, by=by)
+    statements = [query["sql"].replace('"', "") for query in asked.captured_queries]
+    assert sum(sql.startswith("UPDATE posts_post SET") for sql in statements) == 1
+    assert sum("FROM posts_queueentry" in sql and sql.startswith("DELETE") for sql in statements) == 1
+    assert sum(sql.startswith("INSERT INTO posts_auditentry") for sql in statements) == 1
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        lambda post, by: claim_post(post, by=by),
+        lambda post, by: (claim_post(post, by=by), unclaim(post, by=by)),
+        lambda post, by: assign_post(post, to=by, by=by),
+        lambda post, by: report_problem(post, reason="facts", address="192.0.2.1"),
+    ],
+    ids=["claim", "claim and end it", "assign", "report"],
+)
+def test_what_readers_do_not_see_throws_no_page_out_of_the_caches(private):
+    post, by = make_post(), person()
+    last = PageChange.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    private(fresh(post), by)
+    assert not PageChange.objects.filter(pk__gt=last).exists()
+
+
+def test_a_report_still_moves_the_post_in_the_queue():
+    post = make_post()
+    before = QueueEntry.objects.get(pk=post.pk).points
+    report_problem(fresh(post), reason="facts", address="192.0.2.1")
+    assert QueueEntry.objects.get(pk=post.pk).points > before
+
+
+def test_an_operation_that_changes_nothing_leaves_no_trace():
+    post, by = make_post(), person()
+    entries, changes = AuditEntry.objects.count(), PageChange.objects.count()
+    change_slug(post, post.slug, by=by)
+    assert (AuditEntry.objects.count(), PageChange.objects.count()) == (entries, changes)
+
+
+def test_a_refused_part_of_an_operation_leaves_only_what_the_whole_says():
+    post, by = make_post(), person()
+
+    @operation
+    def try_both(post):
+        with changing(post, by=by) as change:
+            with pytest.raises(Refused), transaction.atomic():
+                refuse_after_a_change(post)
+            change.note("tried")
+
+    @operation
+    def refuse_after_a_change(post):
+        with changing(post, by=by) as change:
+            change.post.title = "Never"
+            change.note("changed")
+            raise Refused("No.")
+
+    try_both(post)
+    assert fresh(post).title == post.title
+    actions = set(AuditEntry.objects.filter(post=post, made_by=by).values_list("action", flat=True))
+    assert "tried" in actions and "changed" not in actions
+
+
+def test_operations_inside_another_share_its_post():
+    post, by = make_post(released=True), person()
+    with operating():
+        flag_post(post, by=by, note="Look.")
+        withdraw_post(post, by=by)
+    found = fresh(post)
+    assert found.needs_human_review and found.withdrawn_at
+
+
+def test_a_post_is_changed_in_an_operation_only():
+    with pytest.raises(RuntimeError, match="@operation"), changing(make_post(), by=None):
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_around_an_operation_is_refused_since_it_could_take_it_back():
+    post, by = make_post(), person()
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        flag_post(post, by=by, note="Look.")
+    assert not Post.objects.get(pk=post.pk).needs_human_review
