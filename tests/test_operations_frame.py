@@ -48,14 +48,15 @@ def test_no_operation_does_the_work_of_the_frame_by_hand(path):
 
 
 def test_an_approval_saves_the_post_once_and_ranks_and_lists_it_once():
-    post, by = edit(make_post(released=True), summary="New."), person()
+    post, by = make_post(released=True), person()
+    edit(post, summary="New.")
     with CaptureQueriesContext(
         connection,
     ) as asked:
         approve(post, by=by)
     statements = [query["sql"].replace('"', "") for query in asked.captured_queries]
     assert sum(sql.startswith("UPDATE posts_post SET") for sql in statements) == 1
-    assert sum("FROM posts_queueentry" in sql and sql.startswith("DELETE") for sql in statements) == 1
+    assert sum(sql.startswith("DELETE FROM posts_queueentry") for sql in statements) == 1
     assert sum(sql.startswith("INSERT INTO posts_auditentry") for sql in statements) == 1
 
 
