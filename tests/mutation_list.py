@@ -361,14 +361,6 @@ MUTATIONS = [
         "tests/test_audit.py",
     ),
     Mutation(
-        "An operation throws the pages of its post out of every cache",
-        "posts/operations/frame.py",
-        "_note_pages",
-        "if changed or self._entries:",
-        "if False:",
-        "tests/test_change_log.py",
-    ),
-    Mutation(
         "The lists follow what an operation changed",
         "posts/operations/frame.py",
         "finish",

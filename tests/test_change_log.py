@@ -133,7 +133,11 @@ def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
     assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == on_stack
     assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == counted
     record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another"}
-    assert keys_noted_by(lambda: record_revision(post, record, by=person("Editors"))) == {post_key(post.pk)}
+    # Readers see nothing of a withdrawn post's working copy, and all of that of one that was never released.
+    assert keys_noted_by(lambda: record_revision(post, record, by=person("Editors"))) == set()
+    waiting = make_post()
+    record = waiting.working_record() | {"title": "Another"}
+    assert keys_noted_by(lambda: record_revision(waiting, record, by=person("Editors"))) == {post_key(waiting.pk)}
 
 
 def test_an_import_tells_of_the_posts_that_were_there():

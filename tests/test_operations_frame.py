@@ -20,7 +20,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.frame import changing, operating, operation
-from tests.factories import approve, edit, fresh, make_post, person
+from tests.factories import approve, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -48,8 +48,7 @@ def test_no_operation_does_the_work_of_the_frame_by_hand(path):
 
 
 def test_an_approval_saves_the_post_once_and_ranks_and_lists_it_once():
-    post, by = make_post(released=True), person()
-    edit(post, summary="New.")
+    post, by = make_post(), person()
     with CaptureQueriesContext(
         connection,
     ) as asked:

@@ -16,7 +16,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from posts.audit.log import audit_entry
-from posts.db.change_log import LISTS, note_changes, post_key
 from posts.listing.refresh import refresh_listing
 from posts.models import AuditEntry, Post, Revision
 from posts.review_queue.ranking import refresh_queue, restore_place
@@ -129,12 +128,6 @@ class Change:
         if self.place is not None:
             restore_place(post, self.place)
         AuditEntry.objects.bulk_create(self._entries)
-        self._note_pages(changed)
-
-    def _note_pages(self, changed: list[str]) -> None:
-        """Tell caches that the pages of the post have changed."""
-        if changed or self._entries:
-            note_changes([post_key(self.post.pk), *([LISTS] if "slug" in changed else [])])
 
 
 @contextlib.contextmanager
