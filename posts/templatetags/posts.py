@@ -1,7 +1,9 @@
 """Formatting only. Rules about posts are elsewhere."""
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from posts.rendering.dates import day
 from posts.rendering.icons import status_icon
@@ -27,3 +29,15 @@ def decision_badge(decision):
 def grouped(number):
     """Return 12460 as 12,460; anything else unchanged."""
     return f"{int(number):,}" if str(number).isdigit() else number
+
+
+@register.simple_block_tag
+def table(content: SafeString, *headings: str, label: str = "", labelledby: str = "", kind: str = "") -> SafeString:
+    """Return a table that scrolls on narrow screens, with the rows between the tags.
+
+    A heading that begins with "#" is of a column of numbers; an empty one is of a column that is not there. label or
+    labelledby: the name of the table, or the id of the element with it. kind: the class of the table.
+    """
+    columns = [(heading.removeprefix("#"), heading.startswith("#")) for heading in headings if heading]
+    names = {"label": label, "labelledby": labelledby, "kind": kind}
+    return render_to_string("admin/_table.html", {"columns": columns, "rows": content, **names})
