@@ -121,13 +121,14 @@ class Change:
         changed = [name for name, value in columns.items() if value != self._before[name]]
         if changed:
             post.save(update_fields=changed)
-        if not self._is_listed_later and not LISTED_BY.isdisjoint(changed):
-            refresh_listing(post)
+        # The queue reads in the trail when a text was submitted; terms are locked last and shortest.
+        AuditEntry.objects.bulk_create(self._entries)
         if changed or self._entries or self._ranks:
             refresh_queue(post)
         if self.place is not None:
             restore_place(post, self.place)
-        AuditEntry.objects.bulk_create(self._entries)
+        if not self._is_listed_later and not LISTED_BY.isdisjoint(changed):
+            refresh_listing(post)
 
 
 @contextlib.contextmanager
