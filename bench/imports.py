@@ -133,7 +133,11 @@ def raw_seconds(count):
 
 def make_copy(cursor, table):
     """Create an empty table like `table` with its indexes, on SQLite."""
-    cursor.execute("SELECT type, name, sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL", [table])
+    cursor.execute(
+        "SELECT type, name, sql FROM sqlite_master"
+        " WHERE tbl_name = %s AND type IN ('table', 'index') AND sql IS NOT NULL",
+        [table],
+    )
     for kind, name, sql in sorted(cursor.fetchall(), key=lambda row: row[0] != "table"):
         changed = sql.replace(f'"{table}"', f'"raw_{table}"', 1) if kind == "table" else sql
         if kind == "index":

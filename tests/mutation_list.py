@@ -384,4 +384,12 @@ MUTATIONS = [
         "pass",
         "tests/test_operations_frame.py",
     ),
+    Mutation(
+        "A change of a post renews its pages in every cache",
+        "posts/db/page_triggers.py",
+        "_of_post",
+        "SELECT 'post:' || {post} UNION ",
+        "",
+        "tests/test_change_log.py operations_on",
+    ),
 ]

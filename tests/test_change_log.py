@@ -21,7 +21,7 @@ from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_page_changes
 from posts.listing.rebuild import rebuild_lists
 from posts.models import ImportBatch, PageChange, Post, Term
-from posts.operations import change_slug, flag_post, record_revision, withdraw_post
+from posts.operations import change_slug, claim_post, flag_post, record_revision, withdraw_post
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.waiting import PATIENT_SECONDS
 
@@ -138,6 +138,15 @@ def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
     waiting = make_post()
     record = waiting.working_record() | {"title": "Another"}
     assert keys_noted_by(lambda: record_revision(waiting, record, by=person("Editors"))) == {post_key(waiting.pk)}
+
+
+def test_who_works_on_a_post_changes_no_page():
+    post, reviewer = make_post(), person()
+    approved = make_post(released=True)
+    assert keys_noted_by(lambda: claim_post(post, by=reviewer)) == set()
+    record = approved.working_record() | {"title": "Another"}
+    # What is proposed stands on no page while another text is live.
+    assert keys_noted_by(lambda: record_revision(approved, record, by=person("Editors"))) == set()
 
 
 def test_an_import_tells_of_the_posts_that_were_there():
