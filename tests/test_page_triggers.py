@@ -434,4 +434,6 @@ def test_one_statement_about_many_posts_is_one_line_of_the_log_on_postgresql(lib
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL has TRUNCATE")
 @pytest.mark.parametrize("table", sorted({watched.table for watched in WATCHED} - {"posts_post", "posts_revision"}))
 def test_a_table_that_is_emptied_renews_pages(library, table):
+    # PostgreSQL empties no table that still has references to check.
+    by_hand("SET CONSTRAINTS ALL IMMEDIATE", library)
     assert Kept().after(lambda: by_hand(f"TRUNCATE {table} CASCADE", library))[1] == []
