@@ -51,9 +51,13 @@ class AdminPage(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Refuse people who may not see the page."""
-        if not request.user.has_perms([f"posts.{codename}" for codename in self.permissions]):
+        if not self.may_see():
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
+
+    def may_see(self) -> bool:
+        """Return whether the person may see the page."""
+        return self.request.user.has_perms([f"posts.{codename}" for codename in self.permissions])
 
     def find(self, **address: Any) -> Any:
         """Return what the page is about, or raise Http404."""

@@ -1,19 +1,20 @@
 """Actions on one post from its admin page: one function each, with one operation behind it."""
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpResponse
 
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
+from posts.admin.pages import AdminPage
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
-from posts.admin.posts.edit import post_address
+from posts.admin.posts.edit import PostEdit, post_address
 from posts.admin.posts.parts import both_texts
-from posts.models import Review
+from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import (
     HeadMoved,
-    PageMoved,
     Refused,
     change_slug,
     clear_flag,
@@ -30,34 +31,40 @@ from posts.operations.review import Decision
 APPROVE_LATER = "approved_later"
 
 
-class PostActions:
-    """The part of PostAdmin for actions on one post."""
+class PostAction(AdminPage):
+    """One action on a post, by its name in the address. A refusal shows the page again, with what was typed."""
 
-    def act_view(self, request, object_id, act):
-        """Carry out one action; POST only. A refusal shows the page again, with its reason and what was typed."""
-        if act not in ACTIONS:
+    http_method_names = ["post"]
+
+    def may_see(self) -> bool:
+        return _post_admin().has_view_permission(self.request)
+
+    def find(self, object_id: str, act: str) -> Post:
+        return find_post(object_id)
+
+    def act(self, post: Post) -> str:
+        if (action := ACTIONS.get(self.kwargs["act"])) is None:
             raise Http404("Unknown action.")
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        post = find_post(object_id)
-        panel = {"act": act, "typed": request.POST}
-        try:
-            message = ACTIONS[act](request, post, panel)
-        except HeadMoved as moved:
-            self.message_user(request, str(moved), messages.ERROR)
-            panel["stale"] = both_texts(moved.post, request.POST.get("fingerprint", ""))
-            return self.render_post(request, find_post(post.pk), panel=panel, status=409)
-        except PageMoved as moved:
-            self.message_user(request, str(moved), messages.ERROR)
-            return self.render_post(request, find_post(post.pk), panel=panel, status=409)
-        except Refused as refusal:
-            for obstacle in refusal.obstacles:
-                self.message_user(request, obstacle, messages.ERROR)
-            return self.render_post(request, find_post(post.pk), panel=panel, status=422)
-        self.message_user(request, message, messages.SUCCESS)
-        return HttpResponseRedirect(post_address(post))
+        self.panel: dict[str, Any] = {"act": self.kwargs["act"], "typed": self.request.POST}
+        return action(self.request, post, self.panel)
+
+    def refused(self, post: Post, refusal: Refused, status: int) -> HttpResponse:
+        """Return the page of the post again; after another save, with both texts."""
+        if isinstance(refusal, HeadMoved):
+            self.panel["stale"] = both_texts(refusal.post, self.request.POST.get("fingerprint", ""))
+        return super().refused(post, refusal, status)
+
+    def page(self, post: Post, *, status: int = 200) -> HttpResponse:
+        """Return the page of the post."""
+        return _post_admin().render_post(self.request, post, panel=self.panel, status=status)
+
+    def next_address(self, post: Post) -> str:
+        """Return the page of the post."""
+        return post_address(post)
+
+
+def _post_admin() -> PostEdit:
+    return admin.site.get_model_admin(Post)
 
 
 def _decide(request, post, panel):

@@ -8,7 +8,8 @@ from django.urls import path
 
 from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
-from posts.admin.posts.actions import PostActions
+from posts.admin.pages import page_paths
+from posts.admin.posts.actions import PostAction
 from posts.admin.posts.conflict import PostConflict
 from posts.admin.posts.edit import PostEdit, post_address
 from posts.admin.posts.exports import ExportActions
@@ -20,7 +21,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, PostActions, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, admin.ModelAdmin):
     """Posts. Every change goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
@@ -48,7 +49,7 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, Po
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
             path("<path:object_id>/merge/", view(self.merge_view), name="posts_post_merge"),
-            path("<path:object_id>/do/<slug:act>/", view(self.act_view), name="posts_post_act"),
+            *page_paths([("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act")]),
         ]
         return own + super().get_urls()
 
