@@ -6,6 +6,7 @@ import logging
 import re
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ request_id = contextvars.ContextVar("request_id", default="")
 job_id = contextvars.ContextVar("job_id", default="")
 
 
-def _add_ids(logger, method, event):
+def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for variable in (request_id, job_id):
         if identifier := variable.get():
             event[variable.name] = identifier
@@ -25,12 +26,12 @@ def _add_ids(logger, method, event):
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record; log_hit() has made its own."""
         return getattr(record, "line", None) or super().format(record)
 
 
-def json_formatter():
+def json_formatter() -> logging.Formatter:
     """Return the formatter of the logging configuration.
 
     JSON escapes control characters, so nobody can forge a line.
@@ -53,12 +54,12 @@ def json_formatter():
     )
 
 
-def request_id_for(sent):
+def request_id_for(sent: str) -> str:
     """Return `sent` if it is a well-formed request id, else a new one. Pass only ids from our proxy."""
     return sent if sent and _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
-def log_hit(identifier, **values):
+def log_hit(identifier: str, **values: Any) -> None:
     """Return the line of a request that no view saw, in the format of all others.
 
     values: method, path, route, status, ms.
@@ -66,11 +67,11 @@ def log_hit(identifier, **values):
     if logger.isEnabledFor(logging.INFO):
         values |= {"cache": "hit"}
         # The log line of a cached page would take longer than the page: through two records and five processors.
-        line = {"event": "request", "level": "info", "logger": logger.name, "timestamp": _now(), **values}
-        line = json.dumps(line | {"request_id": identifier} if identifier else line)
+        event = {"event": "request", "level": "info", "logger": logger.name, "timestamp": _now(), **values}
+        line = json.dumps(event | {"request_id": identifier} if identifier else event)
         record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=values | {"line": line})
         logger.handle(record)
 
 
-def _now():
+def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")

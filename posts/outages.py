@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 from django.db import Error
-from django.http import JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 logger = logging.getLogger("alphanode.database")
@@ -57,7 +57,7 @@ _BY_CODE = {
 _BY_SQLITE_CODE = {5: BUSY, 6: BUSY, 8: READ_ONLY, 10: AWAY, 13: FULL, 14: AWAY}
 
 
-def outage_of(error):
+def outage_of(error: BaseException) -> Outage | None:
     """Return the Outage behind an exception, or None."""
     if not isinstance(error, Error):
         return None
@@ -71,7 +71,7 @@ def outage_of(error):
     return AWAY if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) else None
 
 
-def unavailable(request, error):
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return a 503 answer for a request that met an Outage, and log it; None for any other error."""
     if (outage := outage_of(error)) is None:
         return None
@@ -79,22 +79,22 @@ def unavailable(request, error):
         logger.warning("A page could not be shown: %s (%s).", outage.log, first_line(error))
     if is_for_programs(request):
         content = {"type": "about:blank", "title": outage.title, "status": 503, "detail": outage.text}
-        response = JsonResponse(content, status=503, content_type="application/problem+json")
+        response: HttpResponse = JsonResponse(content, status=503, content_type="application/problem+json")
     else:
         context = {"title": outage.title, "text": outage.text}
         response = render(request, "503.html", context, status=503)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     response.headers["Cache-Control"] = "no-store"
     # Otherwise Django logs a second line, as for an error of ours.
-    response._has_been_logged = True
+    response._has_been_logged = True  # type: ignore[attr-defined]  # not in the stubs
     return response
 
 
-def is_for_programs(request):
+def is_for_programs(request: HttpRequest) -> bool:
     """Return whether a request asks for JSON."""
     return request.path_info.startswith(API_PATH) or request.path_info.endswith(".json")
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or ""."""
     return str(error).strip().partition("\n")[0]

@@ -10,7 +10,7 @@ _LAST = "7310577310577"
 _is_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
 
-def address(name, *parts):
+def address(name: str, *parts: object) -> str:
     """Return reverse(name, args=parts): the path of the view `name`."""
     if parts and _is_plain(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
         return last.join(around)
@@ -18,7 +18,7 @@ def address(name, *parts):
 
 
 @lru_cache(maxsize=256)
-def _around(prefix, name, *first):
+def _around(prefix: str, name: str, *first: object) -> tuple[str, str] | None:
     """Return what is before and after the last part of an address; None if that part is one of a few words."""
     try:
         before, _, after = reverse(name, args=[*first, _LAST]).partition(_LAST)
@@ -28,5 +28,5 @@ def _around(prefix, name, *first):
 
 
 @lru_cache(maxsize=256)
-def _reversed(prefix, name, *parts):
+def _reversed(prefix: str, name: str, *parts: object) -> str:
     return reverse(name, args=parts)

@@ -11,13 +11,21 @@ comes from Django. If the shared cache is down, each process uses its own.
 
 import re
 import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from django.http import HttpResponseBase
 
 from posts.logs import log_hit, request_id_for
-from posts.page_cache.freshness import Freshness
+from posts.page_cache.freshness import Freshness, Snapshot
 from posts.page_cache.memory import Memory
-from posts.page_cache.page import Page
+from posts.page_cache.page import Address, Headers, Page
 from posts.page_cache.policy import ANYTHING, CachePolicy, cache_page
+
+if TYPE_CHECKING:
+    from posts.page_cache.shared import SharedPages
 
 __all__ = ["ANYTHING", "CachePolicy", "Freshness", "PageCache", "cache_page"]
 
@@ -34,23 +42,23 @@ MAX_ADDRESSES = 10_000
 class PageCache:
     """A WSGI application around Django's.
 
-    freshness: what is known of changes. max_bytes: memory for pages. shared: None, or an object with get(key) and
-    put(key, page, seconds) that other processes see too. session_cookie: its name. untouched: prefixes of paths that
-    are never cached. trusts_proxy: whether X-Forwarded-Proto and X-Request-ID come from a proxy.
+    freshness: what is known of changes. max_bytes: memory for pages. shared: the pages that other processes see too, if
+    any. session_cookie: its name. untouched: prefixes of paths that are never cached. trusts_proxy: whether
+    X-Forwarded-Proto and X-Request-ID come from a proxy.
     """
 
     def __init__(
         self,
-        application,
+        application: Callable[[WSGIEnvironment, StartResponse], HttpResponseBase],
         *,
-        freshness,
-        max_bytes,
-        shared=None,
-        session_cookie="sessionid",
-        untouched=(),
-        trusts_proxy=False,
-        clock=time.monotonic,
-    ):
+        freshness: Freshness,
+        max_bytes: int,
+        shared: "SharedPages | None" = None,
+        session_cookie: str = "sessionid",
+        untouched: Iterable[str] = (),
+        trusts_proxy: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._application = application
         self._freshness = freshness
         self._memory = Memory(max_bytes)
@@ -60,14 +68,13 @@ class PageCache:
         self._trusts_proxy = trusts_proxy
         self._clock = clock
         # path → names of the query parameters that its page reads, known once it was rendered.
-        self._takes = {}
+        self._takes: dict[str, frozenset[str]] = {}
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = self._clock()
         address = self._address(environ)
-        # Asked before rendering: the page can't contain later changes.
-        moment = self._freshness.current() if address else None
-        if moment is None:
+        # The moment is asked before rendering: the page can't contain later changes.
+        if address is None or (moment := self._freshness.current()) is None:
             return self._application(environ, start_response)
         if (page := self._kept(address, moment)) is not None:
             return self._answer(address, page, environ, start_response, began)
@@ -75,7 +82,7 @@ class PageCache:
             return self._application(environ, start_response)
         return self._rendered(address, moment, environ, start_response)
 
-    def _address(self, environ):
+    def _address(self, environ: WSGIEnvironment) -> Address | None:
         """Return the cache key of a request; None if it can't be cached: another method, a session, no host.
 
         Django decides which hosts are valid: for others it returns no page that could be cached.
@@ -94,13 +101,13 @@ class PageCache:
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme)
         return scheme, host[1].lower(), path, self._read_part(path, environ.get("QUERY_STRING", ""))
 
-    def _read_part(self, path, query):
+    def _read_part(self, path: str, query: str) -> str:
         """Return the part of a query that the page at `path` reads; all of it while that is unknown."""
         if not query or (takes := self._takes.get(path)) is None:
             return query
         return part_read(query, takes)
 
-    def _kept(self, address, moment):
+    def _kept(self, address: Address, moment: Snapshot) -> Page | None:
         """Return a cached page that is still fresh, or None."""
         now = self._clock()
         page = self._memory.get(address)
@@ -118,15 +125,18 @@ class PageCache:
                 return page
         return None
 
-    def _rendered(self, address, moment, environ, start_response):
+    def _rendered(
+        self, address: Address, moment: Snapshot, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         """Return Django's answer, and cache it if allowed."""
-        sent = []
+        sent: list[tuple[Any, ...]] = []
         # Conditional requests are answered here: Django's "not modified" could not be cached.
         inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
-        response = self._application(inner, lambda *start: sent.append(start))
+        # Django writes nothing by what start_response() returns.
+        response = self._application(inner, lambda *start: sent.append(start))  # type: ignore[arg-type]
         (status, headers, *_) = sent[0]
         policy = getattr(response, "cache_policy", None)
-        if policy is None or not _may_be_cached(status, headers, response):
+        if policy is None or not _may_be_cached(status, headers):
             if policy is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
                 # Nothing to cache after all, and only Django can say whether the client has it.
                 response.close()
@@ -152,7 +162,7 @@ class PageCache:
         told = f"AlphaNode; fwd=uri-miss{'; stored' if is_stored else ''}"
         return _send(page, encoding, made, environ, start_response, request_id, told)[1]
 
-    def _learn(self, address, takes):
+    def _learn(self, address: Address, takes: frozenset[str]) -> Address:
         """Remember which part of the query counts at this path; return the address with only that part."""
         if len(self._takes) >= MAX_ADDRESSES:
             self._takes.clear()
@@ -160,7 +170,9 @@ class PageCache:
         self._takes[path] = takes
         return scheme, host, path, self._read_part(path, query)
 
-    def _answer(self, address, page, environ, start_response, began):
+    def _answer(
+        self, address: Address, page: Page, environ: WSGIEnvironment, start_response: StartResponse, began: float
+    ) -> Iterable[bytes]:
         request_id = request_id_for(environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_proxy else "")
         bodies = page.bodies
         encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -179,14 +191,15 @@ class PageCache:
         return body
 
 
-def _read(response, limit):
+def _read(response: HttpResponseBase, limit: int) -> tuple[list[bytes], bool]:
     """Return (the parts of a response's body, whether they are complete).
 
     Of a streamed response, at most about `limit` bytes are read.
     """
     if not response.streaming:
         return list(response), True
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     for part in response:
         parts.append(part)
         size += len(part)
@@ -195,7 +208,7 @@ def _read(response, limit):
     return parts, True
 
 
-def _rest(parts, response):
+def _rest(parts: list[bytes], response: HttpResponseBase) -> Iterator[bytes]:
     """Yield the parts already read of a response, then the rest of it."""
     try:
         yield from parts
@@ -204,7 +217,7 @@ def _rest(parts, response):
         response.close()
 
 
-def part_read(query, takes):
+def part_read(query: str, takes: Collection[str]) -> str:
     """Return the parts of a query string whose names are in `takes`, unchanged.
 
     Names are decoded as Django decodes them: an encoded name must not drop out of the key of a page that it changes.
@@ -212,7 +225,7 @@ def part_read(query, takes):
     return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
 
 
-def _may_be_cached(status, headers, response):
+def _may_be_cached(status: str, headers: Headers) -> bool:
     """Return whether an answer marked by a view is complete, successful, and the same for everybody."""
     if not status.startswith("200 "):
         return False
@@ -226,7 +239,15 @@ def _may_be_cached(status, headers, response):
     return "public" in cache_control
 
 
-def _send(page, encoding, body, environ, start_response, request_id, cache_status):
+def _send(
+    page: Page,
+    encoding: str,
+    body: bytes,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    request_id: str,
+    cache_status: str,
+) -> tuple[int, tuple[bytes, ...]]:
     """Answer with a page in one encoding, or with "not modified"; return the status and the body."""
     of_request = [("Cache-Status", cache_status), ("X-Request-ID", request_id)]
     if page.is_known(environ):

@@ -23,25 +23,25 @@ _TEXT = ("text/", "application/json", "application/xml", "application/atom+xml",
 _TEXT_ENDINGS = ("+xml", "+json", "javascript")
 
 
-def is_text(content_type):
+def is_text(content_type: str) -> bool:
     """Return whether content of this type is worth compressing."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith(_TEXT) or kind.endswith(_TEXT_ENDINGS)
 
 
 @lru_cache(maxsize=512)
-def chosen_encoding(accepted):
+def chosen_encoding(accepted: str) -> str:
     """Return BROTLI, GZIP or PLAIN for an Accept-Encoding header (RFC 9110, section 12.5.3)."""
     weights = {}
     for part in accepted.lower().split(","):
         name, _, weight = part.partition(";")
         weights[name.strip()] = _weight(weight)
     offered = {name: weights.get(name, weights.get("*", 0.0)) for name in (BROTLI, GZIP)}
-    best = max(offered, key=offered.get)
+    best = max(offered, key=offered.__getitem__)
     return best if offered[best] > 0 and offered[best] >= weights.get("identity", 0.0) else PLAIN
 
 
-def _weight(parameter):
+def _weight(parameter: str) -> float:
     name, _, value = parameter.strip().partition("=")
     if name.strip() != "q":
         return 1.0
@@ -51,19 +51,19 @@ def _weight(parameter):
         return 0.0
 
 
-def encoded(body, encoding):
+def encoded(body: bytes, encoding: str) -> bytes:
     """Return `body` (bytes) in an encoding; the same input always gives the same bytes."""
     if encoding == BROTLI:
-        return brotli.compress(body, quality=BROTLI_QUALITY)
+        return bytes(brotli.compress(body, quality=BROTLI_QUALITY))
     if encoding == GZIP:
         return gzip.compress(body, GZIP_LEVEL, mtime=0)
     return body
 
 
-def decoded(body, encoding):
+def decoded(body: bytes, encoding: str) -> bytes:
     """Return the original bytes of a `body` from encoded()."""
     if encoding == BROTLI:
-        return brotli.decompress(body)
+        return bytes(brotli.decompress(body))
     if encoding == GZIP:
         return zlib.decompress(body, wbits=31)
     return body

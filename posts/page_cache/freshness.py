@@ -1,11 +1,17 @@
 """Decides whether a cached page is still correct."""
 
 import logging
+import sys
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
+from posts.page_cache.page import Page
 from posts.page_cache.policy import ANYTHING
+
+if TYPE_CHECKING:
+    from posts.db.change_log import Changes
 
 logger = logging.getLogger("posts.page_cache")
 
@@ -16,6 +22,8 @@ GOOD_FOR_SECONDS = 0.6
 WAIT_SECONDS = 0.2
 # The most changed keys to remember; with more, everything rendered until now counts as changed.
 MAX_KEYS = 50_000
+# Above every generation and every position.
+_NEVER = sys.maxsize
 
 
 class Snapshot(NamedTuple):
@@ -33,25 +41,32 @@ class Freshness:
     unknown when the page was begun. A page from another process is fresh only if every change of its keys is below
     the horizon at which it was begun.
 
-    look(position) returns an object with `horizon`, `newest` and `rows`, such as posts.db.change_log.Changes. begin()
-    returns the position to look from at first. clock() returns seconds.
+    look(position) returns the Changes since then. begin() returns the position to look from at first. clock() returns
+    seconds.
     """
 
-    def __init__(self, *, look, begin, clock=time.monotonic):
+    def __init__(
+        self,
+        *,
+        look: "Callable[[int], Changes]",
+        begin: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._look = look
         self._begin = begin
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = self._look_after = float("-inf")
-        self._moment = None
+        self._moment: Snapshot | None = None
         self._is_deaf = False  # whether the last look failed
         self._from = 0  # where the next look starts
-        self._told = set()  # numbers of rows that the next look may return again
+        self._told: set[int] = set()  # numbers of rows that the next look may return again
         # key → its last change, by generation and by position; nothing is known before the floor.
-        self._changed_in, self._changed_at = {}, {}
+        self._changed_in: dict[str, int] = {}
+        self._changed_at: dict[str, int] = {}
         self._floor = Snapshot(0, 0)
 
-    def current(self):
+    def current(self) -> Snapshot | None:
         """Return the Snapshot for a page that is rendered now, or None if the log can't be read.
 
         With None, no cached page may be shown and none stored.
@@ -69,21 +84,23 @@ class Freshness:
                 self._lock.release()
         return self._moment if self._clock() - self._looked_at < GOOD_FOR_SECONDS else None
 
-    def is_fresh(self, page):
+    def is_fresh(self, page: Page) -> bool:
         """Return whether nothing that this process's `page` shows has changed since `page.fresh_in`."""
         changed = self._changed_in
         return self._floor.generation <= page.fresh_in and not any(
             changed.get(key, -1) > page.fresh_in for key in page.keys
         )
 
-    def is_fresh_everywhere(self, page):
+    def is_fresh_everywhere(self, page: Page) -> bool:
         """Return whether the same is certain for a `page` begun at `page.position` in any process."""
-        changed = self._changed_at
-        return self._floor.horizon <= page.position <= self._moment.horizon and not any(
-            changed.get(key, -1) >= page.position for key in page.keys
+        changed, moment = self._changed_at, self._moment
+        return (
+            moment is not None
+            and self._floor.horizon <= page.position <= moment.horizon
+            and not any(changed.get(key, -1) >= page.position for key in page.keys)
         )
 
-    def _learn(self):
+    def _learn(self) -> None:
         asked_at = self._clock()
         try:
             if self._moment is None:
@@ -104,13 +121,13 @@ class Freshness:
         self._from = changes.horizon
         self._looked_at = asked_at
 
-    def _take(self, changes, before):
+    def _take(self, changes: "Changes", before: Snapshot) -> int:
         """Add new changes; return the generation of what is then known."""
         generation = before.generation
         if changes.horizon < before.horizon:
             # The database was restored from a copy: positions don't continue.
             logger.warning("The log of changes went back; pages are kept again when this process is started anew.")
-            return self._start_anew(Snapshot(float("inf"), float("inf")), generation + 1)
+            return self._start_anew(Snapshot(_NEVER, _NEVER), generation + 1)
         if changes.rows is None:
             # Too many at once: nothing begun before this look is known to be fresh.
             self._told = set()
@@ -127,7 +144,7 @@ class Freshness:
                 self._changed_in[key] = generation + 1
         return generation + 1
 
-    def _start_anew(self, floor, generation):
+    def _start_anew(self, floor: Snapshot, generation: int) -> int:
         self._floor = Snapshot(max(floor.generation, self._floor.generation), max(floor.horizon, self._floor.horizon))
         self._changed_in, self._changed_at = {}, {}
         return generation

@@ -2,6 +2,9 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+
+from posts.page_cache.page import Page
 
 # The largest share of the memory for one page; a larger page would displace many popular ones.
 MAX_PART = 8
@@ -10,17 +13,17 @@ MAX_PART = 8
 class Memory:
     """Pages by key. A new page displaces those that nobody asked for longest."""
 
-    def __init__(self, max_bytes):
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._pages = OrderedDict()
-        self._sizes = {}
+        self._pages: OrderedDict[Hashable, Page] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
         self.bytes = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._pages)
 
-    def get(self, key):
+    def get(self, key: Hashable) -> Page | None:
         """Return the page at `key`, or None."""
         with self._lock:
             page = self._pages.get(key)
@@ -28,7 +31,7 @@ class Memory:
                 self._pages.move_to_end(key)
             return page
 
-    def put(self, key, page):
+    def put(self, key: Hashable, page: Page) -> bool:
         """Store `page`, or its new size; return whether there was room for it."""
         size = page.size
         with self._lock:
@@ -41,11 +44,11 @@ class Memory:
                 self._forget(next(iter(self._pages)))
             return True
 
-    def forget(self, key):
+    def forget(self, key: Hashable) -> None:
         """Remove the page at `key`, if there is one."""
         with self._lock:
             self._forget(key)
 
-    def _forget(self, key):
+    def _forget(self, key: Hashable) -> None:
         if self._pages.pop(key, None) is not None:
             self.bytes -= self._sizes.pop(key)

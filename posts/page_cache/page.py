@@ -3,10 +3,20 @@
 import hashlib
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Self
+from wsgiref.types import WSGIEnvironment
 
 from django.utils.http import parse_etags
 
 from posts.page_cache.encodings import MIN_BYTES, PLAIN, chosen_encoding, decoded, encoded, is_text
+from posts.page_cache.policy import CachePolicy
+
+if TYPE_CHECKING:
+    from posts.page_cache.freshness import Snapshot
+
+Headers = list[tuple[str, str]]
+# Scheme, host, path, and the part of the query that the page reads.
+Address = tuple[str, str, str, str]
 
 # What "not modified" repeats (RFC 9110, section 15.4.5). The client has everything else.
 REPEATED = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
@@ -18,10 +28,10 @@ OVERHEAD = 2_000
 class Page:
     """A page that is the same for everybody who asks for its address."""
 
-    headers: list  # (name, value) pairs, without those of one encoding or one request
+    headers: Headers  # without those of one encoding or one request
     etag: str  # weak: it names the page, not the bytes of an encoding
-    bodies: dict  # encoding → bytes: one at first, others on request
-    keys: frozenset
+    bodies: dict[str, bytes]  # encoding → bytes: one at first, others on request
+    keys: frozenset[str]
     position: int  # the horizon of the log when rendering began
     route: str
     last_modified: str = ""
@@ -29,9 +39,10 @@ class Page:
     fresh_in: int = field(default=-1, compare=False)  # the latest generation in which it was fresh
 
     @classmethod
-    def of(cls, headers, body, *, policy, moment):
-        """Return the Page of a Django response: headers (pairs) and whole body, begun at a Snapshot."""
-        kept, etag, last_modified = [], "", ""
+    def of(cls, headers: Headers, body: bytes, *, policy: CachePolicy, moment: "Snapshot") -> Self:
+        """Return the Page of a Django response: headers and whole body, begun at a Snapshot."""
+        kept: Headers = []
+        etag = last_modified = ""
         for name, value in headers:
             lower = name.lower()
             if lower == "etag":
@@ -48,11 +59,11 @@ class Page:
         )
 
     @property
-    def size(self):
+    def size(self) -> int:
         """The approximate number of bytes it uses in memory."""
         return OVERHEAD + sum(map(len, self.bodies.values())) + 60 * len(self.keys)
 
-    def body(self, accepted):
+    def body(self, accepted: str) -> tuple[str, bytes]:
         """Return (encoding, bytes) for an Accept-Encoding header; encode the body for the first request."""
         encoding = chosen_encoding(accepted) if accepted else PLAIN
         if (made := self.bodies.get(encoding)) is not None:
@@ -68,7 +79,7 @@ class Page:
             self.bodies = {name: body for name, body in self.bodies.items() if name} | {encoding: made}
         return encoding, made
 
-    def is_known(self, environ):
+    def is_known(self, environ: WSGIEnvironment) -> bool:
         """Return whether the client already has exactly this page."""
         if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
             return bool(self.etag) and (tags == self.etag or tags.strip() == "*" or self._is_among(tags))
@@ -79,19 +90,19 @@ class Page:
                 return False
         return False
 
-    def _is_among(self, tags):
+    def _is_among(self, tags: str) -> bool:
         bare = self.etag.removeprefix("W/")
         return any(tag.removeprefix("W/") == bare for tag in parse_etags(tags))
 
-    def repeated_headers(self):
+    def repeated_headers(self) -> Headers:
         """Return the headers of a "not modified" answer."""
         kept = [(name, value) for name, value in self.headers if name.lower() in REPEATED]
         return [*kept, ("ETag", self.etag)]
 
-    def _header(self, wanted):
+    def _header(self, wanted: str) -> str:
         return next((value for name, value in self.headers if name.lower() == wanted), "")
 
-    def to_plain(self):
+    def to_plain(self) -> dict[str, Any]:
         """Return the page as values that any cache can store; from_plain() reads them."""
         return {
             "headers": self.headers,
@@ -104,7 +115,7 @@ class Page:
         }
 
     @classmethod
-    def from_plain(cls, value):
+    def from_plain(cls, value: Any) -> Self | None:
         """Return the Page from to_plain(), or None for anything else: others can write to a shared cache."""
         try:
             page = cls(

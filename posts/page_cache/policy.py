@@ -1,6 +1,12 @@
 """How a view says that its page may be cached, and for how long."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from django.http import HttpResponseBase
+
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 # The key of a page without specific keys: any change ends it.
 ANYTHING = "*"
@@ -15,19 +21,26 @@ class CachePolicy:
     log.
     """
 
-    keys: frozenset = frozenset({ANYTHING})
-    vary_on: frozenset | None = None
+    keys: frozenset[str] = frozenset({ANYTHING})
+    vary_on: frozenset[str] | None = None
     seconds: int = 600
     route: str = ""
 
 
-def cache_page(response, *, keys=None, vary_on=None, seconds=None, route=None):
+def cache_page(
+    response: Response,
+    *,
+    keys: Iterable[str] | None = None,
+    vary_on: Iterable[str] | None = None,
+    seconds: int | None = None,
+    route: str | None = None,
+) -> Response:
     """Mark `response` as a page for everybody that may be cached; omitted values keep their defaults.
 
     Without keys, every change ends it. vary_on=() means that no query parameter changes the page.
     """
     policy = getattr(response, "cache_policy", CachePolicy())
-    response.cache_policy = CachePolicy(
+    response.cache_policy = CachePolicy(  # type: ignore[attr-defined]  # a response takes any attribute
         policy.keys if keys is None else frozenset(keys),
         policy.vary_on if vary_on is None else frozenset(vary_on),
         policy.seconds if seconds is None else seconds,

@@ -6,6 +6,8 @@ Anybody with access can write to it, so callers check what they read.
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
 from django.core.cache import cache
 
@@ -17,17 +19,17 @@ _clock = time.monotonic
 _silent_until = 0.0
 
 
-def cache_get(key):
+def cache_get(key: str) -> Any:
     """Return the value stored under `key`; None if there is none, it expired, or the cache is down."""
     return _ask(lambda: cache.get(key))
 
 
-def cache_set(key, value, seconds):
+def cache_set(key: str, value: Any, seconds: float) -> None:
     """Store `value` for `seconds`, if the cache can."""
     _ask(lambda: cache.set(key, value, seconds))
 
 
-def _ask(ask):
+def _ask(ask: Callable[[], Any]) -> Any:
     global _silent_until
     began = _clock()
     if began < _silent_until:
