@@ -35,6 +35,7 @@ from posts.operations import (
 from posts.records.schema import fingerprint_of
 from posts.records.versions import BUMPS
 from tests.factories import RecordFactory, import_records, person
+from tests.trials import trial
 
 WORDS = ("one", "two", "three", "four")
 POSTS = (0, 1)
@@ -53,7 +54,7 @@ class ReviewMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.transaction = transaction.atomic()
+        self.transaction = trial()
         self.transaction.__enter__()
         self.people = {name: person("Editors") for name in ("editor", "second editor")}
         self.people |= {name: person("Reviewers") for name in ("reviewer", "second reviewer", "third reviewer")}
@@ -100,7 +101,7 @@ class ReviewMachine(RuleBasedStateMachine):
         entries = AuditEntry.objects.count()
         refusal = None
         try:
-            with transaction.atomic():
+            with trial():
                 result = operation(**said)
         except (Refused, PermissionDenied) as error:
             refusal = error
@@ -315,7 +316,7 @@ class ReviewMachine(RuleBasedStateMachine):
         post = self.post(number)
         before = post.is_indexable
         try:
-            with transaction.atomic():
+            with trial():
                 report_problem(post, reason="facts", address="192.0.2.1")
         except Refused:
             pass

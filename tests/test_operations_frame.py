@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+import posts.importing
 import posts.operations
 from posts.models import AuditEntry, PageChange, Post, QueueEntry
 from posts.operations import (
@@ -33,18 +34,26 @@ def names_used_in(path):
 
 
 OPERATIONS = sorted(Path(posts.operations.__file__).parent.glob("*.py"))
+IMPORTING = sorted(Path(posts.importing.__file__).parent.glob("*.py"))
 
 
 @pytest.mark.parametrize("path", [path for path in OPERATIONS if path.name != "frame.py"], ids=lambda path: path.stem)
 def test_no_operation_does_the_work_of_the_frame_by_hand(path):
     by_hand = {"refresh_listing", "refresh_listings", "refresh_queue", "select_for_update", "note_changes"}
-    # Of runs, claims, plans and holds, which are no posts, and of sets of posts.
-    allowed = {
-        "bulk": {"select_for_update"},
-        "lift_hold": {"select_for_update", "note_changes"},
-        "run_job": {"select_for_update"},
-    }
+    # Of runs, which are no posts, and of sets of posts.
+    allowed = {"bulk": {"select_for_update"}, "lift_hold": {"select_for_update"}}
     assert names_used_in(path) & by_hand <= allowed.get(path.stem, set())
+
+
+@pytest.mark.parametrize("path", [*OPERATIONS, *IMPORTING], ids=lambda path: path.stem)
+def test_no_operation_opens_a_transaction_that_another_one_could_take_back(path):
+    decorators = [
+        ast.unparse(decorator)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+    ]
+    assert "transaction.atomic" not in decorators, "give the function @operation: its transaction is durable"
 
 
 def test_an_approval_saves_the_post_once_and_ranks_and_lists_it_once():

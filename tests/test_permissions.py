@@ -41,6 +41,7 @@ from posts.operations.schedule import Plan
 from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import approve, make_post, person
 from tests.test_admin import form_data
+from tests.trials import trial
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
@@ -503,13 +504,6 @@ def ask(client, case, route, site, **options):
     return client.get(address) if case.method == "GET" else client.post(address, data, **options)
 
 
-def undone_transaction() -> transaction.Atomic:
-    """Return a transaction around a request, in which operations find themselves outermost as they do on the site."""
-    block = transaction.atomic()
-    block._from_testcase = True
-    return block
-
-
 @pytest.mark.once
 def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clients, people):
     before, wrong, wrote = state(), [], []
@@ -517,7 +511,7 @@ def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clien
         for case in cases:
             said = []
             for role in ROLES:
-                with undone_transaction():
+                with trial():
                     answer = ask(clients[role], case, route, site)
                     # A stream is written while it is read.
                     assert b"".join(answer.streaming_content) if answer.streaming else answer.content is not None
@@ -568,7 +562,7 @@ def test_an_odd_number_in_an_address_is_never_an_error_of_ours(site, clients):
         data = site[case.data] if isinstance(case.data, str) else named(case.data, site)
         for odd in ODD if case.method == "GET" else ODD_TO_WRITE:
             address = address_of(route, named(case.url, site) | {name: odd})
-            with undone_transaction():
+            with trial():
                 browser = clients["superuser"]
                 answer = browser.get(address) if case.method == "GET" else browser.post(address, data)
                 transaction.set_rollback(True)

@@ -1,14 +1,15 @@
-from django.db import transaction
+from django.contrib.auth.models import User
 
 from posts.audit.log import note_audit
 from posts.errors import require
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Origin
+from posts.operations.frame import operation
 from posts.operations.timeouts import long_statement_timeout
 
 
-@transaction.atomic
-def declare_origin(batch, origin, *, by):
+@operation
+def declare_origin(batch: ImportBatch, origin: str, *, by: User | None) -> ImportBatch:
     """Declare who wrote the posts of an import (an Origin); return the batch.
 
     Pages, feeds, summary lines and statistics follow with this transaction, for any number of posts, and no approval

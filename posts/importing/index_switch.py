@@ -1,3 +1,4 @@
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
@@ -6,12 +7,13 @@ from posts.db.keyset import in_chunks
 from posts.errors import require
 from posts.listing.refresh import refresh_listings
 from posts.models import ImportBatch, Post
+from posts.operations.frame import operation
 
 CHUNK = 200
 
 
-@transaction.atomic
-def switch_batch_index(batch, *, is_open, by):
+@operation
+def switch_batch_index(batch: ImportBatch, *, is_open: bool, by: User | None) -> ImportBatch:
     """Close all texts of an import to search engines, or open them again; return the batch.
 
     Opening makes nothing indexable: each text still needs its own approval. Pages, feeds and the sitemap follow with

@@ -1,4 +1,4 @@
-from django.db import transaction
+from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
@@ -11,6 +11,7 @@ from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
+from posts.operations.frame import operating, operation
 
 MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
 
@@ -20,7 +21,7 @@ class _NothingSeen:
         return {}
 
 
-def repair_row(issue, text, *, by):
+def repair_row(issue: ImportIssue, text: str, *, by: User | None) -> str:
     """Import the fixed `text` of a refused or duplicate row, as part of its import; return its outcome.
 
     The outcome is one of COUNTS. Raises RecordRefused while the text is still invalid, and Refused; then nothing
@@ -32,7 +33,7 @@ def repair_row(issue, text, *, by):
     batch = issue.batch
     try:
         # A running import writes its counts as a whole; two writers would overwrite each other.
-        with source_lock(batch.source_path or f"import {batch.pk}"), transaction.atomic():
+        with source_lock(batch.source_path or f"import {batch.pk}"), operating():
             return _bring_in(issue, raw, by)
     except AlreadyRunning:
         raise Refused(busy_message(batch.source_path)) from None
@@ -62,8 +63,8 @@ def _holds_of(issue):
     return tuple(Hold(*hold) for hold in issue.holds)
 
 
-@transaction.atomic
-def leave_row_out(issue, *, by):
+@operation
+def leave_row_out(issue: ImportIssue, *, by: User | None) -> None:
     """Settle a refused or duplicate row without importing it."""
     require(by, "import_posts")
     issue = _mendable(issue)

@@ -2,7 +2,7 @@ import contextlib
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -14,7 +14,7 @@ from posts.importing.pipeline import CHUNK_ROWS, busy_message
 from posts.importing.writers import writer_for
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
-from posts.operations.frame import changing, operating
+from posts.operations.frame import changing, operating, operation
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 from posts.operations.timeouts import long_statement_timeout
 from posts.review_queue.ranking import admit_posts
@@ -81,7 +81,7 @@ def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullc
         raise Refused(f"{busy_message(batch.source_path)} Stop it first.") from None
 
 
-@transaction.atomic
+@operation
 def _begin(batch, by, why):
     if batch.state != ImportBatch.State.ROLLING_BACK:
         batch.state = ImportBatch.State.ROLLING_BACK
@@ -90,7 +90,7 @@ def _begin(batch, by, why):
         note_audit("import roll-back started", post=None, by=by, detail=f"{batch}. {why}".strip())
 
 
-@transaction.atomic
+@operation
 def _end(batch, by):
     batch.issues.filter(kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN).update(
         resolution=ImportIssue.Resolution.ROLLED_BACK, resolved_by=by, resolved_at=timezone.now()

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
@@ -11,9 +10,10 @@ from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
 from posts.jobs.work import PERIODIC
 from posts.models import JobRun
+from posts.operations.frame import operation
 
 
-@transaction.atomic
+@operation
 def run_job(name: str, *, by: User | None) -> JobRun:
     """Let the job `name` run as soon as a worker is free; return its JobRun.
 
@@ -32,7 +32,7 @@ def run_job(name: str, *, by: User | None) -> JobRun:
     return repeat_run(newest, by=by)
 
 
-@transaction.atomic
+@operation
 def repeat_run(run: JobRun, *, by: User | None) -> JobRun:
     """Repeat `run`, with its arguments and key; return the JobRun. Refuses like run_job()."""
     require(by, "run_job")
