@@ -3,7 +3,7 @@
 from django.db import transaction
 
 
-def trial():
+def trial() -> transaction.Atomic:
     """Return a transaction that counts as one of the test case, so that a durable operation runs inside it."""
     block = transaction.atomic()
     # As Django's TestCase marks its own.
