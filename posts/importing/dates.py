@@ -40,7 +40,7 @@ class UnreadableDate(ValueError):
     """The text is not a day, or could be two."""
 
 
-def read_date(text, *, order=""):
+def read_date(text: str, *, order: str = "") -> tuple[str, datetime] | tuple[None, None]:
     """Return (day, moment): the local day as "YYYY-MM-DD", and an aware datetime.
 
     UTC if no zone is given, midnight if no time is. (None, None) for a template or a placeholder word. order:
@@ -76,17 +76,17 @@ def read_date(text, *, order=""):
     raise UnreadableDate(f"“{text[:60]}” is no date that can be read. Write it as YYYY-MM-DD.")
 
 
-def _month(text, name):
+def _month(text: str, name: str) -> int:
     name = name.lower()
     if name in _FULL_MONTHS or name == "sept" or name in _MONTHS:
         return _MONTHS.index(name[:3]) + 1
     raise UnreadableDate(f"“{text[:60]}” names no month that can be read. Write the date as YYYY-MM-DD.")
 
 
-def _dated(text, year, month, day, rest):
+def _dated(text: str, year: str, month: int | str, day: int | str, rest: str | None) -> tuple[str, datetime]:
     try:
         moment = datetime(int(year), int(month), int(day), tzinfo=UTC)
-        if clock := _CLOCK.search(rest or ""):
+        if rest and (clock := _CLOCK.search(rest)):
             hour = int(clock[1])
             if clock[4]:
                 hour = hour % 12 + (12 if clock[4][0] in "pP" else 0)

@@ -9,13 +9,15 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import takewhile
+from typing import Any, NoReturn
 
 import yaml
 
-from posts.importing.publication import MAX_DETAIL, Hold, hold_of, plain_key, rule_of
+from posts.importing.publication import MAX_DETAIL, Hold, Words, hold_of, plain_key, rule_of
 from posts.models.post_hold import HoldReason
 
 MAX_BYTES = 128 * 1024
@@ -68,6 +70,10 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None,
           "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}  # fmt: skip
 
 
+# A value with its type, and the same as words.
+_Pair = tuple[Any, Words]
+
+
 class FrontMatterRefused(ValueError):
     """The front matter can't be read; the message says where and why."""
 
@@ -76,25 +82,25 @@ class FrontMatterRefused(ValueError):
 class FrontMatter:
     """The front matter of a file.
 
-    values: {key: JSON value}, with types. words: the same structure with every scalar as its source text (None for
-    null), for fields that are always texts. body: what follows the front matter.
+    values: with their types, as JSON has them. words: the same as they are written, for fields that are always texts.
+    body: what follows the front matter.
     """
 
-    values: dict = field(default_factory=dict)
-    words: dict = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    words: dict[str, Words] = field(default_factory=dict)
     body: str = ""
     unread_line: int = 0  # the line of apparent front matter that says whether the text is public but was not read
     unread: str = ""
-    repeated: tuple = ()  # keys repeated with the same value
+    repeated: tuple[str, ...] = ()  # keys repeated with the same value
 
-    def unread_hold(self):
+    def unread_hold(self) -> Hold | None:
         """Return the Hold of a text whose front matter was not read, or None."""
         if not self.unread_line:
             return None
         return Hold(HoldReason.UNREAD, f"line {self.unread_line}: {self.unread}"[:MAX_DETAIL])
 
 
-def split_front_matter(text):
+def split_front_matter(text: str) -> FrontMatter:
     """Return the FrontMatter of `text`, empty if there is none. Raises FrontMatterRefused.
 
     White space and comments may come first, as Hugo, Zola and Astro allow. Lines that look like front matter but
@@ -124,17 +130,17 @@ def split_front_matter(text):
     return _with_unread(_at_its_end(head, lead + head.body if lead.strip() else head.body), text)
 
 
-def _at_its_end(head, body):
+def _at_its_end(head: FrontMatter, body: str) -> FrontMatter:
     head.body = body
     return head
 
 
-def _line_of(text, rest, offset):
+def _line_of(text: str, rest: str, offset: int) -> int:
     """Return the line number of `offset` characters into `rest`, the end of `text`."""
     return text.count("\n", 0, len(text) - len(rest) + offset) + 1
 
 
-def _fenced_head(text, line):
+def _fenced_head(text: str, line: int) -> FrontMatter | None:
     """Return the FrontMatter of a text that begins with a fence on line `line` of its file; None if it has none."""
     first, _, rest = text.partition("\n")
     fence = _FENCE.fullmatch(first.rstrip())
@@ -162,13 +168,15 @@ def _fenced_head(text, line):
         return FrontMatter(*_toml(head, line), body)
     # Hexo writes the members of the object without its braces.
     whole = head if head.lstrip().startswith("{") or signs[0] == "-" else f"{{{head}}}"
-    values = _json(whole, line, repeated := [])
+    repeated: list[str] = []
+    values = _json(whole, line, repeated)
     return FrontMatter(*_both(values), body, repeated=tuple(repeated))
 
 
 def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
     """Return the FrontMatter of YAML whose fence is on `line`; None if it is a text between two rules."""
-    values, words = read_yaml(head, first_line=line + 1, repeated=(repeated := []))
+    repeated: list[str] = []
+    values, words = read_yaml(head, first_line=line + 1, repeated=repeated)
     if isinstance(values, dict):
         return FrontMatter(values, words, body, repeated=tuple(repeated))
     if values is None:
@@ -177,7 +185,7 @@ def _yaml_head(head: str, line: int, body: str) -> FrontMatter | None:
     return None
 
 
-def _begins_like_a_head(lines):
+def _begins_like_a_head(lines: list[str]) -> bool:
     """Return whether lines after a fence are keys with values, not a text that begins with a rule."""
     block = list(_block(lines))
     found = [match[1] for line in block if (match := _KEY_LINE.match(line))]
@@ -185,11 +193,11 @@ def _begins_like_a_head(lines):
     return bool(found) and (known or len(found) > 1) and all(map(_is_of_head, block))
 
 
-def _is_of_head(line):
+def _is_of_head(line: str) -> bool:
     return bool(_KEY_LINE.match(line) or _NO_KEY.match(line))
 
 
-def _block(lines):
+def _block(lines: Iterable[str]) -> Iterator[str]:
     """Return the first lines up to a blank one."""
     count = 0
     for line in lines:
@@ -203,9 +211,9 @@ def _block(lines):
         yield line
 
 
-def _json_head(text, line):
+def _json_head(text: str, line: int) -> FrontMatter | None:
     """Return the FrontMatter of Hugo's JSON head, an object at the very beginning; None for template syntax."""
-    repeated = []
+    repeated: list[str] = []
     decoder = json.JSONDecoder(parse_constant=str, object_pairs_hook=_object_noting(repeated))
     try:
         values, end = decoder.raw_decode(text[: MAX_BYTES + 1])
@@ -219,14 +227,14 @@ def _json_head(text, line):
     return FrontMatter(*_both(values), text[end:].removeprefix("\n"), repeated=tuple(repeated))
 
 
-def _object_noting(repeated):
+def _object_noting(repeated: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
     """Return a hook for JSON objects that handles repeated keys.
 
     Keys repeated with the same value are added to `repeated`; keys with two values are refused.
     """
 
-    def made(pairs):
-        values = {}
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         for key, value in pairs:
             if key in values:
                 if values[key] != value:
@@ -240,9 +248,10 @@ def _object_noting(repeated):
     return made
 
 
-def _plain_head(text):
+def _plain_head(text: str) -> FrontMatter | None:
     """Return the FrontMatter of a head without fences, ended by a blank line or a rule; None if it is text."""
-    values, key, at, end = {}, "", 0, len(text)
+    values: dict[str, list[str]] = {}
+    key, at, end = "", 0, len(text)
     for count, match in enumerate(re.finditer(r"(.*)\n|(.+)$", text)):
         line, at = (match[1] if match[1] is not None else match[2]), match.end()
         if count > _MAX_HEAD_LINES:
@@ -277,7 +286,7 @@ def _are_of_head(values: dict[str, list[str]]) -> bool:
     return len(values) > 1 or first == "title" or len(" ".join(lines).split()) <= _WORDS_ALONE
 
 
-def _head_with_an_end(text, line):
+def _head_with_an_end(text: str, line: int) -> FrontMatter | None:
     """Return the FrontMatter of YAML without an opening fence, which Hexo reads; None if it is text."""
     lines = text.split("\n", _MAX_HEAD_LINES)[:_MAX_HEAD_LINES]
     end = next((number for number, text in enumerate(lines) if _END_ALONE.fullmatch(text.rstrip())), 0)
@@ -287,8 +296,9 @@ def _head_with_an_end(text, line):
         or not all(map(_is_of_head, filter(str.strip, lines[:end])))
     ):
         return None
+    repeated: list[str] = []
     try:
-        values, words = read_yaml("\n".join(lines[:end]), first_line=line, repeated=(repeated := []))
+        values, words = read_yaml("\n".join(lines[:end]), first_line=line, repeated=repeated)
     except FrontMatterRefused:
         # Held, if it says something that counts.
         return None
@@ -298,14 +308,14 @@ def _head_with_an_end(text, line):
     return FrontMatter(values, words, body, repeated=tuple(repeated))
 
 
-def _plain_value(key, lines):
+def _plain_value(key: str, lines: list[str]) -> str | list[str]:
     if plain_key(key) in ("author", "authors"):
         names = "\n".join(lines)
         return [name.strip() for name in re.split(r"[;\n]" if ";" in names else r"[,\n]", names) if name.strip()]
     return " ".join(filter(None, lines)) if plain_key(key) not in ("tags", "keywords") else ", ".join(lines)
 
 
-def _with_unread(head, text):
+def _with_unread(head: FrontMatter, text: str) -> FrontMatter:
     """Return `head` with the line where its body begins like front matter that says whether the text is public."""
     has_head = bool(head.values)
     before = text.count("\n") - head.body.count("\n")
@@ -325,7 +335,7 @@ def _with_unread(head, text):
     return head
 
 
-def _unread_line(lines, start, *, is_fenced, has_heading=False):
+def _unread_line(lines: list[str], start: int, *, is_fenced: bool, has_heading: bool = False) -> int:
     """Return the number (from 1) of the line in apparent front matter from `start` that decides publication."""
     start = next((number for number in range(start, len(lines)) if lines[number].strip()), start)
     block = list(takewhile(lambda line: not _FENCE.fullmatch(line.strip()), _block(lines[start:])))
@@ -341,7 +351,7 @@ def _unread_line(lines, start, *, is_fenced, has_heading=False):
     return 0
 
 
-def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, has_heading: bool) -> bool:
+def _says_whether_public(match: re.Match[str], *, is_alone: bool, is_fenced: bool, has_heading: bool) -> bool:
     """Return whether a key line (a match of _KEY_LINE) says that a text is public or not."""
     rule = rule_of(match[1])
     value = (match[2] or match[3] or match[4] or "").strip(" \t*_,;}")
@@ -354,7 +364,7 @@ def _says_whether_public(match: re.Match, *, is_alone: bool, is_fenced: bool, ha
     return hold is not None and not (has_heading and hold.reason == HoldReason.UNKNOWN)
 
 
-def _fence_below_other_lines(lines):
+def _fence_below_other_lines(lines: list[str]) -> int:
     """Return the index of the first key of fenced front matter below other lines, or 0.
 
     Such lines are for example `'use client'`.
@@ -367,14 +377,14 @@ def _fence_below_other_lines(lines):
     return 0
 
 
-def _key_lines(line):
+def _key_lines(line: str) -> list[re.Match[str]]:
     """Return the matches of the keys of a line: one, or those of an object on one line."""
     exported = _EXPORTED.match(line)
     parts = exported[1].split(",") if exported else [line]
     return [match for part in parts if (match := _KEY_LINE.match(part))]
 
 
-def _is_before_head(line, has_head, heading):
+def _is_before_head(line: str, has_head: bool, heading: int) -> bool:
     """Return whether a line may come before the first key: blank, fence, comment, code, import, heading."""
     is_heading = bool(_HEADING.fullmatch(line))
     line = line.strip("\ufeff \t")
@@ -387,7 +397,7 @@ def _is_before_head(line, has_head, heading):
     return not has_head and line.startswith(_BEFORE_KEYS)
 
 
-def _json(head, line, repeated):
+def _json(head: str, line: int, repeated: list[str]) -> dict[str, Any]:
     try:
         values = json.loads(head, parse_constant=str, object_pairs_hook=_object_noting(repeated))
     except FrontMatterRefused:
@@ -401,7 +411,7 @@ def _json(head, line, repeated):
     return values
 
 
-def _toml(head, line):
+def _toml(head: str, line: int) -> _Pair:
     # The cost of Python's parser grows with the square of the parts of a key: a.b.c.
     pieces = re.split(r"[\n=,{}\[\]\"'#]", re.sub(r"[ \t]+", "", head))
     if max(piece.count(".") for piece in pieces) > MAX_KEY_PARTS:
@@ -416,11 +426,11 @@ def _toml(head, line):
     return _both(values)
 
 
-def _both(values):
-    """Return (typed values, the same as texts) of front matter that a Python parser read."""
+def _both(values: dict[str, Any]) -> _Pair:
+    """Return the values of front matter that a Python parser read."""
     count = 0
 
-    def copied(value, depth):
+    def copied(value: Any, depth: int) -> _Pair:
         nonlocal count
         count += 1
         if depth > MAX_DEPTH or count > MAX_VALUES:
@@ -431,8 +441,8 @@ def _both(values):
             pairs = {key: copied(item, depth + 1) for key, item in value.items()}
             return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
         if isinstance(value, list):
-            pairs = [copied(item, depth + 1) for item in value]
-            return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+            items = [copied(item, depth + 1) for item in value]
+            return [item[0] for item in items], [item[1] for item in items]
         if value is None or isinstance(value, str):
             return value, value
         if isinstance(value, bool):
@@ -452,8 +462,8 @@ def _both(values):
     return copied(values, 0)
 
 
-def read_yaml(text, *, first_line=1, repeated=None):
-    """Return (typed value, the same with every scalar as its text) of one YAML document; (None, None) if empty.
+def read_yaml(text: str, *, first_line: int = 1, repeated: list[str] | None = None) -> _Pair:
+    """Return the value of one YAML document; (None, None) if empty.
 
     Limits: the caller checks MAX_BYTES; MAX_DEPTH, and MAX_VALUES counting each use of an alias. Raises
     FrontMatterRefused with the line, counted from `first_line`. repeated: a list that gets the keys repeated with the
@@ -475,19 +485,23 @@ def read_yaml(text, *, first_line=1, repeated=None):
 
 
 class _YAML:
-    """Builds values from the events of a parser. A value is a pair: typed, and as texts."""
+    """Builds values from the events of a parser."""
 
-    def __init__(self, first_line, repeated):
+    def __init__(self, first_line: int, repeated: list[str]) -> None:
         self.first_line = first_line
         self.repeated = repeated
-        self.result = (None, None)
-        self.open = []  # [typed, words, key that waits for its value and its event, anchor, values before it]
-        self.anchors = {}  # name: (pair, number of values in it); None while it is incomplete
+        self.result: _Pair = (None, None)
+        # [typed, words, key that waits for its value and its event, anchor, values before it]
+        self.open: list[list[Any]] = []
+        self.anchors: dict[
+            str, tuple[_Pair, int] | None
+        ] = {}  # name: (pair, number of values in it); None while it is incomplete
         self.count = 0
         self.documents = 0
 
-    def refuse(self, event, reason):
-        raise FrontMatterRefused(f"The front matter {reason} (line {event.start_mark.line + self.first_line}).")
+    def refuse(self, event: yaml.Event, reason: str) -> NoReturn:
+        line = event.start_mark.line + self.first_line  # type: ignore[union-attr]  # every event of a parser has one
+        raise FrontMatterRefused(f"The front matter {reason} (line {line}).")
 
     def take(self, event: yaml.Event) -> None:
         """Read the next event of the parser. Raises FrontMatterRefused."""
@@ -509,9 +523,10 @@ class _YAML:
     def _repeat(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self.anchors:
             self.refuse(event, f"uses *{event.anchor}, which stands nowhere")
-        if self.anchors[event.anchor] is None:
+        anchored = self.anchors[event.anchor]
+        if anchored is None:
             self.refuse(event, f"has *{event.anchor} inside itself")
-        pair, size = self.anchors[event.anchor]
+        pair, size = anchored
         self._grow(event, size)
         self._add(event, pair)
 
@@ -521,7 +536,7 @@ class _YAML:
         self._grow(event, 1)
         if len(self.open) >= MAX_DEPTH:
             self.refuse(event, f"nests deeper than {MAX_DEPTH} levels")
-        empty = [] if is_list else {}
+        empty: list[Any] | dict[str, Any] = [] if is_list else {}
         if event.anchor:
             self.anchors[event.anchor] = None
         self.open.append([empty, empty.copy(), None, event.anchor, self.count])
@@ -534,22 +549,22 @@ class _YAML:
             self.anchors[anchor] = ((typed, words), self.count - before + 1)
         self._add(event, (typed, words))
 
-    def _check_tag(self, event, plain):
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, plain: str) -> None:
         if event.tag and event.tag not in ("!", f"tag:yaml.org,2002:{plain}"):
             self.refuse(event, f"uses the tag {event.tag}; only plain values are read")
 
-    def _grow(self, event, count):
+    def _grow(self, event: yaml.Event, count: int) -> None:
         self.count += count
         if self.count > MAX_VALUES:
             self.refuse(event, f"holds more than {MAX_VALUES:,} values")
 
-    def _note(self, event, pair, anchor):
+    def _note(self, event: yaml.Event, pair: _Pair, anchor: str | None) -> None:
         self._grow(event, 1)
         if anchor:
             self.anchors[anchor] = (pair, 1)
         self._add(event, pair)
 
-    def _scalar(self, event):
+    def _scalar(self, event: yaml.ScalarEvent) -> _Pair:
         words = event.value
         # False for a quoted text, and for one with the tag of a text.
         if event.implicit[0]:
@@ -557,7 +572,7 @@ class _YAML:
             return typed, None if typed is None else words
         return words, words
 
-    def _add(self, event, pair):
+    def _add(self, event: yaml.Event, pair: _Pair) -> None:
         if not self.open:
             self.result = pair
             return
@@ -581,7 +596,7 @@ class _YAML:
             holder[2] = None
 
 
-def _merged(values):
+def _merged(values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` with missing keys taken from the key <<, an object or a list of them (YAML 1.1)."""
     own = {key: value for key, value in values.items() if key != "<<"}
     others = values["<<"] if isinstance(values["<<"], list) else [values["<<"]]
@@ -592,7 +607,7 @@ def _merged(values):
     return own
 
 
-def plain_scalar(text):
+def plain_scalar(text: str) -> str | float | bool | None:
     """Return the value of a scalar without quotes: null, true, false, a number, else the text.
 
     Numbers with leading zeros, and those that JSON can't hold, stay texts.
@@ -603,6 +618,6 @@ def plain_scalar(text):
         number = int(text, 0) if len(text) < 40 else None
         return text if number is None or abs(number) > 2**63 - 1 else number
     if _FLOAT.fullmatch(text) and not text.lstrip("+-").startswith(tuple(f"0{digit}" for digit in range(10))):
-        number = float(text) if len(text) < 40 else math.inf
-        return number if math.isfinite(number) else text
+        fraction = float(text) if len(text) < 40 else math.inf
+        return fraction if math.isfinite(fraction) else text
     return text

@@ -18,7 +18,7 @@ import contextlib
 import re
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.utils import timezone
@@ -37,8 +37,9 @@ from pydantic_core import ErrorDetails
 from posts.importing import publication
 from posts.importing.dates import UnreadableDate, read_date
 from posts.importing.front_matter import FrontMatterRefused, read_yaml
-from posts.importing.publication import MEANINGS, Hold, plain_key
+from posts.importing.publication import MEANINGS, Hold, Rule, Words, plain_key
 from posts.models.post_hold import HoldReason
+from posts.records.schema import RecordDict
 
 MAX_BYTES = 64 * 1024
 # What a foreign key can become. The first four are kinds of fields of a record, by how a value is taken into them.
@@ -79,7 +80,7 @@ class MappingRefused(ValueError):
 
 def _default_for_nothing(value: object, info: ValidationInfo) -> object:
     """Return what a setting is without a value, where a file names the setting alone."""
-    return value or Mapping.model_fields[info.field_name].get_default(call_default_factory=True)
+    return value or Mapping.model_fields[str(info.field_name)].get_default(call_default_factory=True)
 
 
 def _list_of_patterns(value: object) -> object:
@@ -94,6 +95,15 @@ def _is_one_line(value: str) -> str:
 
 _Line = Annotated[str, Field(max_length=200), AfterValidator(_is_one_line)]
 _Patterns = Annotated[tuple[str, ...], BeforeValidator(_list_of_patterns)]
+if TYPE_CHECKING:
+    # A type checker does not read the values of a tuple.
+    _DateOrder = str
+    _Target = str
+    _Meaning = str
+else:
+    _DateOrder = Literal[("", *DATE_ORDERS)]
+    _Target = Literal[TARGETS]
+    _Meaning = Literal[MEANINGS]
 # What the message about an invalid value of a setting says.
 _TAKES = {
     "site": "one line of text",
@@ -113,20 +123,20 @@ class Mapping(BaseModel):
 
     site: _Line = ""
     permalink: _Line = ""
-    dates: Literal[("", *DATE_ORDERS)] = ""
+    dates: _DateOrder = ""
     include: _Patterns = ()
     exclude: _Patterns = ()
-    fields: dict[str, Literal[TARGETS]] = {}  # as requested: {key: target}
-    values: dict[str, dict[str, Literal[MEANINGS]]] = {}  # for keys that say whether a text is public
+    fields: dict[str, _Target] = {}  # as requested: {key: target}
+    values: dict[str, dict[str, _Meaning]] = {}  # for keys that say whether a text is public
     defaults: dict[str, str] = {}  # those of the format: {key: target}, first rank first
 
     _none_is_default = field_validator(*SETTINGS, mode="before")(_default_for_nothing)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.to_dict())
 
     @classmethod
-    def read(cls, text):
+    def read(cls, text: str) -> "Mapping":
         """Return the Mapping of a mapping file (str). Raises MappingRefused."""
         if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
             raise MappingRefused(f"A mapping file takes {MAX_BYTES:,} bytes at most.")
@@ -148,12 +158,12 @@ class Mapping(BaseModel):
         except ValidationError as error:
             raise MappingRefused(_refusal(error.errors(include_url=False)[0])) from None
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return what was set, without defaults, as JSON."""
         return {name: list(value) if isinstance(value, tuple) else value
                 for name in SETTINGS if (value := getattr(self, name))}  # fmt: skip
 
-    def with_site(self, site):
+    def with_site(self, site: str) -> "Mapping":
         """Return the same with the name or address of the site, if one is given. Raises MappingRefused."""
         return Mapping.from_dict(self.to_dict() | {"site": site.strip()}) if site.strip() else self
 
@@ -161,13 +171,13 @@ class Mapping(BaseModel):
         """Return the same with what a format makes of keys that the file does not name."""
         return self.model_copy(update={"defaults": defaults})
 
-    def target(self, key):
+    def target(self, key: str) -> tuple[str, int]:
         """Return (target, rank) of a foreign key; of two keys for one field the lower rank is used."""
         if target := self.asked_target(key):
             return target, -1
         return self._plain_defaults.get(plain_key(key), ("payload", len(self.defaults)))
 
-    def asked_target(self, key):
+    def asked_target(self, key: str) -> str | None:
         """Return the target that the mapping file gives a foreign key, or None."""
         if key in self.fields:
             return self.fields[key]
@@ -175,33 +185,33 @@ class Mapping(BaseModel):
         return next((target for name, target in self.fields.items() if plain_key(name) == plain), None)
 
     @cached_property
-    def _plain_defaults(self):
+    def _plain_defaults(self) -> dict[str, tuple[str, int]]:
         ranked = enumerate(self.defaults.items())
         return {plain_key(key): (target, rank) for rank, (key, target) in ranked}
 
     @property
-    def base(self):
+    def base(self) -> str:
         """The old site's address, for relative addresses; "" if the site is only a name."""
         return self.site if re.match(r"https?://", self.site) and urlsplit(self.site).netloc else ""
 
     @property
-    def site_name(self):
+    def site_name(self) -> str:
         """The name of the old site: its host, if the site is an address."""
         return urlsplit(self.site).netloc + urlsplit(self.site).path.rstrip("/") if self.base else self.site
 
-    def includes(self, path):
+    def includes(self, path: str) -> bool:
         """Return whether a file of the source is read."""
         if self.include and not any(matches(path, glob) for glob in self.include):
             return False
         return not any(matches(path, glob) for glob in self.exclude)
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """Return the mapping as lines for a person."""
         said = [f"{name}: {getattr(self, name)}" for name in ("site", "permalink", "dates") if getattr(self, name)]
         said += [f"{name}: {', '.join(getattr(self, name))}" for name in ("include", "exclude") if getattr(self, name)]
         for key, meanings in self.values.items():
             said += [f"{key}: {value} → {meaning}" for value, meaning in meanings.items()]
-        keys = {}
+        keys: dict[str, list[str]] = {}
         for key, target in (
             self.fields | {key: t for key, t in self.defaults.items() if key not in self.fields}
         ).items():
@@ -215,7 +225,7 @@ class Mapping(BaseModel):
         return said
 
 
-def matches(path, glob):
+def matches(path: str, glob: str) -> bool:
     """Return whether a path matches a pattern, in which ** also matches any number of folders."""
     return fnmatchcase(path, glob) or (glob.startswith("**/") and fnmatchcase(path, glob[3:]))
 
@@ -227,7 +237,7 @@ def _refusal(error: ErrorDetails) -> str:
             return f"“{key}” can't become “{error['input']}”. It can become: {', '.join(TARGETS)}."
         case ("values", key, value), "literal_error":
             return f"“{key}: {value}” can't mean “{error['input']}”. It can mean: {', '.join(MEANINGS)}."
-    name = error["loc"][0]
+    name = str(error["loc"][0])
     return f"“{name}” takes {_TAKES[name]}."
 
 
@@ -237,21 +247,21 @@ class Fields:
     Nothing is lost: what fits no field is kept under `payload` with its type, and `warnings` names what was changed.
     """
 
-    def __init__(self, mapping):
+    def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        self.record = {}
-        self.payload = {}
-        self.warnings = []
-        self.problem = None  # (key, message) of a value that must not be guessed
+        self.record: RecordDict = {}
+        self.payload: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        self.problem: tuple[str, str] | None = None  # (key, message) of a value that must not be guessed
         self.identity = ""
         self.slug = ""
         self.address = ""  # the old address; may be a pattern
-        self.aliases = []
-        self.images = []
-        self.holds = []  # Hold: how the source says that it is not public
+        self.aliases: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.holds: list[Hold] = []  # how the source says that it is not public
 
-    def take_all(self, values, words):
-        """Add a whole head: {key: value} with types, and the same with texts."""
+    def take_all(self, values: dict[str, Any], words: dict[str, Words]) -> None:
+        """Add a whole head: {key: value} with types, and the same as words."""
         nested = {}
         for key in self.mapping.fields:
             if "." in key and key not in values and (found := _nested(values, words, key)):
@@ -264,12 +274,12 @@ class Fields:
         for hold in publication.missing_holds(values, self.mapping.values):
             self.hold(hold)
 
-    def hold(self, hold):
+    def hold(self, hold: Hold | None) -> None:
         """Add a reason to hold the text."""
         if hold and hold not in self.holds:
             self.holds.append(hold)
 
-    def _take_holds_inside(self, values, words):
+    def _take_holds_inside(self, values: dict[str, Any], words: dict[str, Words]) -> None:
         """Add holds from objects in which generators and themes nest keys: build.render, params.draft."""
         for name, inner in values.items():
             if not isinstance(inner, dict):
@@ -282,11 +292,11 @@ class Fields:
                 if rule and self.mapping.asked_target(own) in (None, *PUBLICATION):
                     self.hold(self._hold_of(own, value, words[name][key], rule))
 
-    def _hold_of(self, key, value, words, rule=None):
+    def _hold_of(self, key: str, value: Any, words: Words, rule: Rule | None = None) -> Hold | None:
         return publication.hold_of(key, value, words, rule=rule, values=self.mapping.values, dates=self.mapping.dates)
 
-    def take(self, key, value, words):
-        """Add one key. value: with its type. words: the same as text (or lists, objects of texts)."""
+    def take(self, key: str, value: Any, words: Words) -> None:
+        """Add one key. value: with its type."""
         target, _ = self.mapping.target(key)
         if target == "drop":
             return
@@ -299,10 +309,10 @@ class Fields:
 
     # Each returns whether the value is completely in the record; otherwise it is also kept under payload.
 
-    def _take_payload(self, target, value, words, key):
+    def _take_payload(self, target: str, value: Any, words: Words, key: str) -> bool:
         return False
 
-    def _take_line(self, target, value, words, key):
+    def _take_line(self, target: str, value: Any, words: Words, key: str) -> bool:
         text = _joined(words)
         if text is None or target in self.record:
             return False
@@ -313,7 +323,7 @@ class Fields:
             self.record[target] = text
         return True
 
-    def _take_text(self, target, value, words, key):
+    def _take_text(self, target: str, value: Any, words: Words, key: str) -> bool:
         text = _joined(words)
         if text is None or target in self.record:
             return False
@@ -321,7 +331,7 @@ class Fields:
             self.record[target] = text
         return True
 
-    def _take_list(self, target, value, words, key):
+    def _take_list(self, target: str, value: Any, words: Words, key: str) -> bool:
         items, is_whole = self._items(words, splits=target in ("tags", "stack", "tools") and key.lower() != "tag")
         if target == "authors":
             is_whole = self._without_addresses(key, value, is_whole)
@@ -331,14 +341,14 @@ class Fields:
             del self.record[target]
         return is_whole
 
-    def _take_number(self, target, value, words, key):
+    def _take_number(self, target: str, value: Any, words: Words, key: str) -> bool:
         match = re.match(r"\s*(\d{1,9})(?:\.\d+)?(?!\d)", words) if isinstance(words, str) else None
         if match is None or target in self.record:
             return False
         self.record[target] = int(match[1])
         return type(value) is int or words.strip() == match[1]
 
-    def _take_categories(self, target, value, words, key):
+    def _take_categories(self, target: str, value: Any, words: Words, key: str) -> bool:
         items, is_whole = self._items(words, splits=key.lower() != "category")
         if items and "topic" not in self.record and len(items[0]) <= LINE_LENGTHS["topic"]:
             self.record["topic"] = items.pop(0)
@@ -347,11 +357,11 @@ class Fields:
             tags += [item for item in items if item not in tags]
         return is_whole
 
-    def _take_series(self, target, value, words, key):
+    def _take_series(self, target: str, value: Any, words: Words, key: str) -> bool:
         self._take_list("tags", value, [words] if isinstance(words, str) else words, key)
         return False
 
-    def _take_published_on(self, target, value, words, key):
+    def _take_published_on(self, target: str, value: Any, words: Words, key: str) -> bool:
         if isinstance(words, dict):
             return self._take_day_of_object(words, key)
         if isinstance(words, list) and words:
@@ -368,14 +378,14 @@ class Fields:
         except UnreadableDate as refusal:
             self.problem = self.problem or (key, str(refusal))
             return False
-        if day is None:
+        if day is None or moment is None:
             return self._kept("a date that a program was to find out")
         self.record["published_on"] = day
         if moment > timezone.now():
             self.hold(Hold(HoldReason.SCHEDULED, f"{key}: {words}"[: publication.MAX_DETAIL]))
         return words.strip() == day
 
-    def _take_day_of_object(self, words, key):
+    def _take_day_of_object(self, words: dict[str, Words], key: str) -> bool:
         """Add the day of MkDocs Material's date: {created: …, updated: …}."""
         found = {plain_key(name): text for name, text in words.items()}
         for name in ("created", "published", "publish", "date"):
@@ -385,28 +395,28 @@ class Fields:
         self.hold(Hold(HoldReason.UNKNOWN, f"{key}: {words}"[: publication.MAX_DETAIL]))
         return False
 
-    def _take_published(self, target, value, words, key):
+    def _take_published(self, target: str, value: Any, words: Words, key: str) -> bool:
         with contextlib.suppress(UnreadableDate):
             if isinstance(words, str) and read_date(words, order=self.mapping.dates)[0]:
                 return self._take_published_on(target, value, words, key)
         return False
 
-    def _take_held(self, target, value, words, key):
+    def _take_held(self, target: str, value: Any, words: Words, key: str) -> bool:
         return False
 
     _take_status = _take_held
 
-    def _take_password(self, target, value, words, key):
+    def _take_password(self, target: str, value: Any, words: Words, key: str) -> bool:
         if words:
             self.warnings.append("a password was not stored; the post is held")
         return True
 
-    def _take_id(self, target, value, words, key):
+    def _take_id(self, target: str, value: Any, words: Words, key: str) -> bool:
         if isinstance(words, str) and words.strip():
             self.identity = self.identity or words.strip()
         return False
 
-    def _take_slug(self, target, value, words, key):
+    def _take_slug(self, target: str, value: Any, words: Words, key: str) -> bool:
         if isinstance(words, str):
             self.slug = self.slug or words
             if words.startswith("/"):
@@ -414,7 +424,7 @@ class Fields:
                 self._take_address(target, value, words, key)
         return False
 
-    def _take_address(self, target, value, words, key):
+    def _take_address(self, target: str, value: Any, words: Words, key: str) -> bool:
         if isinstance(words, dict) and "build" in words:
             # Eleventy, where a page is made in several ways.
             self._take_address(target, value["build"], words["build"], f"{key}.build")
@@ -427,11 +437,11 @@ class Fields:
             self.address = self.address or words
         return False
 
-    def _take_aliases(self, target, value, words, key):
+    def _take_aliases(self, target: str, value: Any, words: Words, key: str) -> bool:
         self.aliases += self._items(words)[0]
         return False
 
-    def _take_image(self, target, value, words, key):
+    def _take_image(self, target: str, value: Any, words: Words, key: str) -> bool:
         for item in words if isinstance(words, list) else [words]:
             if isinstance(item, str):
                 item = {"url": item}
@@ -444,11 +454,11 @@ class Fields:
                     self.images.append({"url": url, **rest})
         return False
 
-    def _kept(self, what):
+    def _kept(self, what: str) -> bool:
         self.warnings.append(f"{what} was kept under payload")
         return False
 
-    def _items(self, words, *, splits=False):
+    def _items(self, words: Words, *, splits: bool = False) -> tuple[list[str], bool]:
         """Return (the texts of a list, whether that is all of it)."""
         if isinstance(words, str):
             separator = "," if "," in words else None if self.splits_at_spaces else "\n"
@@ -470,7 +480,7 @@ class Fields:
 
     splits_at_spaces = False
 
-    def _without_addresses(self, key, value, is_whole):
+    def _without_addresses(self, key: str, value: Any, is_whole: bool) -> bool:
         """Keep what else is said of authors, without their mail addresses, which are private."""
         if is_whole:
             return True
@@ -484,7 +494,7 @@ class Fields:
         return True
 
 
-def one_line(text):
+def one_line(text: str) -> str:
     """Return `text` on one line, with single spaces. Non-breaking spaces stay: they were set on purpose."""
     return _SPACES.sub(" ", text).strip()
 
@@ -492,16 +502,16 @@ def one_line(text):
 _SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 # The meaning of a key outside the table, by its target in a mapping file.
 _RULES = {
-    "held": publication.rule_of("draft"),
-    "status": publication.rule_of("status"),
-    "published": publication.rule_of("published"),
-    "password": publication.rule_of("password"),
-    "published_on": publication.rule_of("date"),
+    "held": publication.table_rule("draft"),
+    "status": publication.table_rule("status"),
+    "published": publication.table_rule("published"),
+    "password": publication.table_rule("password"),
+    "published_on": publication.table_rule("date"),
 }
 _KINDS = {"line": LINES, "text": TEXTS, "list": LISTS, "number": NUMBERS}
 
 
-def _joined(words):
+def _joined(words: Words) -> str | None:
     """Return a text, or a list of texts joined to one; None for anything else."""
     if isinstance(words, str):
         return words
@@ -510,7 +520,7 @@ def _joined(words):
     return None
 
 
-def _nested(values, words, key):
+def _nested(values: dict[str, Any], words: dict[str, Words], key: str) -> tuple[Any, Words] | None:
     """Return (value, words) of "a.b" in nested objects, or None."""
     for part in key.split("."):
         if not isinstance(values, dict) or part not in values:

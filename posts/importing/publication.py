@@ -7,16 +7,23 @@ and plugins. docs/importing.md shows the table; a test compares them.
 
 import contextlib
 import re
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from pydantic_core import from_json
 
 from posts.importing.dates import UnreadableDate, read_date
 from posts.models.post_hold import HoldReason
+from posts.records.schema import RecordDict
+
+# A value with every scalar in it as its text: a text, a list or an object of such values, or None.
+Words = Any
+# What a mapping file says that values mean: {key: {value: meaning}}.
+Meanings = dict[str, dict[str, str]]
 
 PUBLIC = "public"
 # What a mapping file can say that a value means.
@@ -30,7 +37,7 @@ NOTHING = ("", "none", "null", "nil", "~", "undefined")
 MAX_DETAIL = 200
 
 # Words for any key of the table. A word in none of these lists is unknown, and holds the post.
-WORDS = {
+WORDS: dict[str, tuple[str, ...]] = {
     PUBLIC: (
         "published", "publish", "public", "live", "released", "final", "finished", "complete", "completed", "done",
         "active", "posted", "visible", "listed", "open", "everyone", "everybody", "anyone", "all", "always", "local",
@@ -173,7 +180,7 @@ class Hold(NamedTuple):
     detail: str = ""
 
 
-def plain_key(key):
+def plain_key(key: str) -> str:
     """Return the normal form of a key: Publish-Date, publish_date and publishDate are one.
 
     Invisible characters, such as a non-breaking space, and question marks are ignored.
@@ -182,31 +189,36 @@ def plain_key(key):
 
 
 @cache
-def _rules():
+def _rules() -> dict[str, Rule]:
     return {plain_key(key): rule for rule in TABLE for key in rule.keys}
 
 
 @cache
-def _reasons_of_words():
+def _reasons_of_words() -> dict[str, str]:
     return {_plain_word(word): reason for reason, words in WORDS.items() for word in words}
 
 
-def rule_of(key):
+def rule_of(key: str) -> Rule | None:
     """Return the Rule for a key, or None."""
     return _rules().get(plain_key(key))
 
 
-def is_wrapper(key):
+def table_rule(key: str) -> Rule:
+    """Return the Rule for a key that is known to be in the table."""
+    return _rules()[plain_key(key)]
+
+
+def is_wrapper(key: str) -> bool:
     """Return whether an object under this key holds keys of the table."""
     return plain_key(key) in map(plain_key, WRAPPERS)
 
 
-def plain_keys():
+def plain_keys() -> list[str]:
     """Return the top-level keys of the table, as the generators spell them."""
     return [key for rule in TABLE for key in rule.keys if "." not in key]
 
 
-def hold_of_path(folders, name):
+def hold_of_path(folders: list[str], name: str) -> Hold | None:
     """Return the Hold that the path of a file means, or None. name: its own name, without folders."""
     for folder in folders:
         if reason := FOLDERS.get(folder.lower()):
@@ -219,11 +231,13 @@ def hold_of_path(folders, name):
     return None
 
 
-def hold_of(key, value, words, *, rule=None, values=None, dates=""):
+def hold_of(
+    key: str, value: object, words: Words, *, rule: Rule | None = None, values: Meanings | None = None, dates: str = ""
+) -> Hold | None:
     """Return the Hold that a key with its value means, or None if the key allows publication.
 
-    value: with its type. words: the same as text (or lists, objects of texts). values: the mapping file's meanings,
-    {key: {value: meaning}}. dates: its order of day and month. rule: replaces that of the table.
+    value: with its type. values: the mapping file's meanings. dates: its order of day and month. rule: replaces that
+    of the table.
     """
     rule = rule or rule_of(key)
     if rule is None:
@@ -250,7 +264,7 @@ def hold_of(key, value, words, *, rule=None, values=None, dates=""):
     return Hold(reason, key[:MAX_DETAIL] if rule.holds == IF_ANY else shown)
 
 
-def missing_holds(names, values):
+def missing_holds(names: Iterable[str], values: Meanings | None) -> Iterator[Hold]:
     """Yield the Holds that the mapping file gives to texts without a key. names: the keys that a text has."""
     present = {plain_key(name) for name in names}
     for key in values or {}:
@@ -259,7 +273,7 @@ def missing_holds(names, values):
             yield Hold(meaning, f"no {key}"[:MAX_DETAIL])
 
 
-def holds_of_record(record, known, raw=b""):
+def holds_of_record(record: RecordDict, known: Container[str], raw: bytes = b"") -> tuple[Hold, ...]:
     """Return the Holds of a record in our format: by keys beyond the schema (`known`) and a future date.
 
     raw: the JSON of the record, which has the time of day that the record has lost.
@@ -270,24 +284,25 @@ def holds_of_record(record, known, raw=b""):
     return distinct(filter(None, found))
 
 
-def _is_to_come(day, raw):
+def _is_to_come(day: str, raw: bytes) -> bool:
     now = timezone.now()
     if raw and abs(date.fromisoformat(day) - now.date()) <= timedelta(days=1):
         # Only there does the time of day with its zone matter.
         with contextlib.suppress(UnreadableDate):
-            return read_date(from_json(raw)["published_on"])[1] > now
+            _, moment = read_date(from_json(raw)["published_on"])
+            return moment is not None and moment > now
     return day > now.date().isoformat()
 
 
-def distinct(holds):
+def distinct(holds: Iterable[Hold]) -> tuple[Hold, ...]:
     """Return `holds` as a tuple, one for each reason."""
-    first = {}
+    first: dict[str, Hold] = {}
     for hold in holds:
         first.setdefault(hold.reason, hold)
     return tuple(first.values())
 
 
-def hold_of_status(status, values=None):
+def hold_of_status(status: str, values: Meanings | None = None) -> Hold | None:
     """Return the Hold of a WordPress status other than “publish”; a plugin's own status is unknown."""
     word = _plain_word(status)
     reason = meanings_of(values, "status").get(word) or _reasons_of_words().get(word, PUBLIC)
@@ -296,14 +311,14 @@ def hold_of_status(status, values=None):
     return None if reason == PUBLIC else Hold(reason, f"status: {status}"[:MAX_DETAIL])
 
 
-def meanings_of(values, key):
+def meanings_of(values: Meanings | None, key: str) -> dict[str, str]:
     """Return {plain value: meaning} of a key in a mapping file."""
     plain = plain_key(key)
     said = next((said for name, said in (values or {}).items() if plain_key(name) == plain), {})
     return {_plain_word(value): meaning for value, meaning in said.items()}
 
 
-def texts_of(value):
+def texts_of(value: object) -> Words:
     """Return a value with all its numbers and booleans as text."""
     if isinstance(value, dict):
         return {key: texts_of(item) for key, item in value.items()}
@@ -314,7 +329,7 @@ def texts_of(value):
     return "" if value is None else str(value)
 
 
-def table_lines():
+def table_lines() -> list[str]:
     """Return the table as docs/importing.md shows it."""
     lines = ["| keys | held if | as | known to |", "|---|---|---|---|"]
     for rule in TABLE:
@@ -325,12 +340,12 @@ def table_lines():
         lines.append(f"| {names} | {_HELD_IF[rule.holds]}{rest} | {reason} | {rule.known_to} |")
     lines += ["", "| words | mean |", "|---|---|"]
     for reason, words in WORDS.items():
-        label = "public" if reason == PUBLIC else f"held: {reason.label.lower()}"
+        label = "public" if reason == PUBLIC else f"held: {HoldReason(reason).label.lower()}"
         lines.append(f"| {', '.join(words)} | {label} |")
     return lines
 
 
-def _reason(rule, key, word, words, dates):
+def _reason(rule: Rule, key: str, word: str, words: Words, dates: str) -> str | None:
     """Return the reason that a rule finds in a value, or None."""
     if rule.holds == IF_ANY:
         return None if word in NOTHING + NO else rule.reason
@@ -347,23 +362,23 @@ def _reason(rule, key, word, words, dates):
     return _reason_of_word(rule, word, words, dates)
 
 
-def _reason_of_yes_or_no(rule: "Rule", word: str) -> HoldReason | None:
+def _reason_of_yes_or_no(rule: Rule, word: str) -> str | None:
     if rule.holds != BY_WORD:
         return rule.reason if (word in YES) == (rule.holds == IF_YES) else None
     return None if word in YES or rule.ignores_unknown else HoldReason.UNPUBLISHED
 
 
-def _reason_of_word(rule: "Rule", word: str, words: object, dates: str) -> HoldReason | None:
+def _reason_of_word(rule: Rule, word: str, words: Words, dates: str) -> str | None:
     reason = _reasons_of_words().get(word)
     if reason is not None:
         return None if reason == PUBLIC else rule.reason if rule.reason == HoldReason.HIDDEN else reason
     if rule.holds == IF_NO and not rule.ignores_unknown:
         # `published` and `publish` may hold the day.
-        return _reason_of_moment(rule_of("publishDate"), word, words, dates)
+        return _reason_of_moment(table_rule("publishDate"), word, words, dates)
     return None if rule.ignores_unknown else HoldReason.UNKNOWN
 
 
-def _reason_of_moment(rule, word, words, dates):
+def _reason_of_moment(rule: Rule, word: str, words: Words, dates: str) -> str | None:
     if word in (*NO, *NOTHING, "never"):
         return None
     if word in YES:
@@ -383,12 +398,12 @@ def _reason_of_moment(rule, word, words, dates):
     return rule.reason if any(held) else None
 
 
-def _plain_word(word):
+def _plain_word(word: object) -> str:
     word = re.sub(r"[\s_-]+", " ", str(word)).strip().strip("\"'").strip().casefold()
     return re.sub(r"^([01])\.0+$", r"\1", word)
 
 
-def _shown(key, words):
+def _shown(key: str, words: Words) -> str:
     """Return a key and its value in one line."""
     words = "(empty)" if words in (None, "") else words if isinstance(words, str) else str(words)
     return " ".join(f"{key}: {words}".split())[:MAX_DETAIL]

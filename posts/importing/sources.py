@@ -7,10 +7,13 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Text compresses ten to thirty times; a far higher ratio is an attack.
@@ -35,14 +38,14 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(path, *, name=None):
+def open_source(path: str, *, name: str | None = None) -> Iterator[Source]:
     """Yield `path` ("-" is standard input) as a Source, unpacked if its content is gzip. A folder stays closed.
 
     Raises SourceUnreadable, also for errors while the caller reads.
     """
     try:
         if path == "-":
-            yield Source(name or "standard input", _unpacked(sys.stdin.buffer))
+            yield Source(name or "standard input", _unpacked(cast(io.BufferedReader, sys.stdin.buffer)))
         else:
             path = str(Path(path).resolve())
             if os.path.isdir(path):
@@ -61,7 +64,7 @@ class SourceError(OSError):
     """Reading the source failed, not something else that the run touches."""
 
 
-def _open_file(path):
+def _open_file(path: str) -> io.BufferedReader:
     try:
         # A pipe or device in place of a file would block the import for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -74,30 +77,30 @@ def _open_file(path):
 class _File(io.FileIO):
     """A file whose read errors can be told apart from other errors of a run."""
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
         try:
             return super().readinto(buffer)
         except OSError as error:
             raise SourceError(error.errno, error.strerror) from error
 
 
-def _unpacked(raw):
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
     return io.BufferedReader(_Gzip(raw), buffer_size=1 << 18) if raw.peek(2)[:2] == GZIP_MAGIC else raw
 
 
 class _Gzip(io.RawIOBase):
     """gzip, unpacked while it is read, up to MAX_GZIP_RATIO times its packed size."""
 
-    def __init__(self, packed):
+    def __init__(self, packed: io.BufferedReader) -> None:
         self._counted = _Counted(packed)
-        self._gzip = gzip.GzipFile(fileobj=self._counted)
+        self._gzip = gzip.GzipFile(fileobj=self._counted)  # type: ignore[call-overload]  # read() is all it needs
         self._given = 0
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
-        count = self._gzip.readinto(buffer)
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count: int = self._gzip.readinto(buffer)
         self._given += count
         if self._given > GZIP_ALLOWANCE + MAX_GZIP_RATIO * self._counted.taken:
             raise SourceUnreadable(
@@ -107,11 +110,11 @@ class _Gzip(io.RawIOBase):
 
 
 class _Counted:
-    def __init__(self, stream):
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.taken = 0
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         piece = self._stream.read(size)
         self.taken += len(piece)
         return piece

@@ -14,10 +14,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
-from posts.importing.sources import GZIP_MAGIC, SourceUnreadable
+from posts.importing.sources import GZIP_MAGIC, Source, SourceUnreadable
 
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_ENTRIES = 10_000
@@ -54,16 +55,25 @@ class Entries:
     folder. position(): bytes read of it.
     """
 
-    def __init__(self, name, entries, position=lambda: 0, *, is_named_by_file=False):
+    def __init__(
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        position: Callable[[], int] = lambda: 0,
+        *,
+        is_named_by_file: bool = False,
+    ) -> None:
         self.name, self._entries, self.position = name, entries, position
         self.is_named_by_file = is_named_by_file
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
 
 @contextlib.contextmanager
-def open_entries(source, *, is_text, passes_by=lambda path: False):
+def open_entries(
+    source: Source, *, is_text: Callable[[str], bool], passes_by: Callable[[str], bool] = lambda path: False
+) -> Iterator[Entries]:
     """Yield the Entries of a Source: a folder, .zip, .tar, .tar.gz, or one file that is_text(name).
 
     passes_by(path): whether to skip a folder. Raises SourceUnreadable for anything else or beyond a limit.
@@ -100,7 +110,7 @@ def open_entries(source, *, is_text, passes_by=lambda path: False):
             raise SourceUnreadable(f"{source.name} is no folder, no .zip, no .tar.gz and no Markdown file.")
 
 
-def inner_path(name):
+def inner_path(name: str) -> str | None:
     """Return the path of a name inside an archive, or None if it leads outside."""
     name = name.replace("\\", "/")
     parts = name.split("/")
@@ -109,14 +119,14 @@ def inner_path(name):
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _common_folder(names):
+def _common_folder(names: Iterable[str]) -> str:
     """Return the folder that contains everything in an archive, or ""."""
     paths = [path for path in map(inner_path, names) if path]
     tops = {path.partition("/")[0] for path in paths}
     return tops.pop() if len(tops) == 1 and all("/" in path for path in paths) else ""
 
 
-def _entry(name, top, **columns):
+def _entry(name: str, top: str, **columns: Any) -> Entry:
     """Return an Entry of an archive; a name that leads outside is refused and shown unchanged."""
     path = inner_path(name)
     if path is None:
@@ -127,7 +137,7 @@ def _entry(name, top, **columns):
 # Folders
 
 
-def _folder_entries(root, passes_by):
+def _folder_entries(root: str, passes_by: Callable[[str], bool]) -> Iterator[Entry]:
     """Yield entries in the order of names, without following links. Uses a stack: folders may nest very deeply."""
     waiting = [""]
     while waiting:
@@ -147,7 +157,7 @@ def _folder_entries(root, passes_by):
         waiting += [path + name for name in sorted(names, reverse=True)]
 
 
-def _file_entry(root, path):
+def _file_entry(root: str, path: str) -> Entry:
     place = os.path.join(root, path)
     try:
         state = os.lstat(place)
@@ -158,7 +168,7 @@ def _file_entry(root, path):
     if not stat.S_ISREG(state.st_mode):
         return Entry(path, problem="is a pipe or device, no file.")
 
-    def read(limit):
+    def read(limit: int) -> bytes:
         try:
             # Opened only as a regular file: a pipe in its place would block, and a link would lead elsewhere.
             with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
@@ -174,7 +184,7 @@ def _file_entry(root, path):
 # Zip
 
 
-def _opened_zip(file, name):
+def _opened_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     """Return the ZipFile of a file whose directory is within the limits."""
     # Checked first, because zipfile reads the whole list into memory.
     size = os.fstat(file.fileno()).st_size
@@ -197,7 +207,9 @@ def _opened_zip(file, name):
     return archive
 
 
-def _zip_entries(archive, infos, top, is_text):
+def _zip_entries(
+    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], top: str, is_text: Callable[[str], bool]
+) -> Iterator[Entry]:
     taken = 0
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -222,8 +234,8 @@ def _zip_entries(archive, infos, top, is_text):
         yield entry
 
 
-def _zip_read(archive, info):
-    def read(limit):
+def _zip_read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[int], bytes]:
+    def read(limit: int) -> bytes:
         try:
             with archive.open(info) as file:
                 return file.read(limit)
@@ -247,14 +259,14 @@ def _zip_read(archive, info):
 class _Unpacked:
     """The bytes of a tar archive, unpacked if it is gzip, up to MAX_UNPACKED."""
 
-    def __init__(self, file, name):
+    def __init__(self, file: BinaryIO, name: str) -> None:
         self._name = name
         self._given = 0
         is_gzip = file.read(2) == GZIP_MAGIC
         file.seek(0)
         self._file = gzip.GzipFile(fileobj=file) if is_gzip else file
 
-    def read(self, size):
+    def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer only at the end."""
         try:
             piece = self._file.read(size)
@@ -265,21 +277,21 @@ class _Unpacked:
             raise SourceUnreadable(_too_large(self._name))
         return piece
 
-    def exactly(self, size):
+    def exactly(self, size: int) -> bytes:
         piece = self.read(size)
         if len(piece) < size:
             raise SourceUnreadable(f"{self._name} ends in the middle of a file. Fetch it again.")
         return piece
 
-    def skip(self, size):
+    def skip(self, size: int) -> None:
         while size:
             size -= len(self.exactly(min(size, 1 << 16)))
 
-    def damaged(self, what):
+    def damaged(self, what: str) -> SourceUnreadable:
         return SourceUnreadable(f"{self._name} is a damaged tar archive: {what}. Fetch it again.")
 
 
-def _is_tar(file):
+def _is_tar(file: BinaryIO) -> bool:
     try:
         head = gzip.GzipFile(fileobj=file).read(TAR_BLOCK) if file.read(2) == GZIP_MAGIC and not file.seek(0) else None
         if head is None:
@@ -291,12 +303,12 @@ def _is_tar(file):
     return looks_like_tar(head)
 
 
-def looks_like_tar(head):
+def looks_like_tar(head: bytes) -> bool:
     """Return whether unpacked bytes begin with the header of a tar archive."""
     return head[257:262] == b"ustar"
 
 
-def _checked_tar(file, name):
+def _checked_tar(file: BinaryIO, name: str) -> str:
     """Check a whole archive; return the folder that contains everything. Raises SourceUnreadable."""
     stream, names = _Unpacked(file, name), []
     for info, member_name, size in _tar_members(stream):
@@ -308,9 +320,9 @@ def _checked_tar(file, name):
     return _common_folder(names)
 
 
-def _tar_members(stream):
+def _tar_members(stream: _Unpacked) -> Iterator[tuple[tarfile.TarInfo, str, int]]:
     """Yield (TarInfo, name, length) of each member; the caller reads or skips the content, padded to blocks."""
-    longer = {}
+    longer: dict[str, bytes] = {}
     while (block := stream.read(TAR_BLOCK)) and block.strip(b"\0"):
         if len(block) < TAR_BLOCK:
             raise stream.damaged("it ends in the middle of a header")
@@ -341,7 +353,7 @@ def _tar_members(stream):
         yield info, name, size
 
 
-def _pax_words(said):
+def _pax_words(said: bytes) -> dict[str, bytes]:
     """Return {keyword: value} of a pax header, whose records are "length keyword=value" and a line end."""
     words = {}
     while said:
@@ -354,7 +366,7 @@ def _pax_words(said):
     return words
 
 
-def _tar_entries(stream, top):
+def _tar_entries(stream: _Unpacked, top: str) -> Iterator[Entry]:
     for info, name, size in _tar_members(stream):
         if info.isdir():
             stream.skip(_padded(size))
@@ -366,7 +378,7 @@ def _tar_entries(stream, top):
             problem = "is a pipe, a device or a file with holes."
         left = _padded(size)
 
-        def read(limit, size=size):
+        def read(limit: int, size: int = size) -> bytes:
             nonlocal left
             wanted = min(limit, size)
             left -= wanted
@@ -376,13 +388,13 @@ def _tar_entries(stream, top):
         stream.skip(left)
 
 
-def _padded(size):
+def _padded(size: int) -> int:
     return (size + TAR_BLOCK - 1) // TAR_BLOCK * TAR_BLOCK
 
 
-def _too_many(name):
+def _too_many(name: str) -> str:
     return f"{name} holds more than {MAX_ENTRIES:,} files. Unpack it and import the folder."
 
 
-def _too_large(name):
+def _too_large(name: str) -> str:
     return f"{name} unpacks to more than {MAX_UNPACKED >> 30} GB. Unpack it and import the folder."

@@ -1,13 +1,14 @@
 """The interface of readers, which the pipeline uses."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from posts.importing.mapping import Mapping
 from posts.importing.publication import Hold
-from posts.importing.sources import SourceUnreadable
-from posts.records.schema import Problem, parse_record, repeats_a_key, validate_record
+from posts.importing.sources import Source, SourceUnreadable
+from posts.records.schema import Problem, RecordDict, parse_record, repeats_a_key, validate_record
 
 SAME_KEY_TWICE = "a key that stood twice with the same value was taken once"
 
@@ -19,7 +20,7 @@ class Row:
     line: int  # from 1, increasing: the line of a file, the number of an item
     raw: bytes  # what is kept for repair if the row is refused; equal bytes are an equal row
     identity: str | None = None  # the source_id that the row seems to have, unchecked
-    record: dict | None = None  # the record of the row; None: `raw` is a record in JSON
+    record: RecordDict | None = None  # the record of the row; None: `raw` is a record in JSON
     problem: Problem | None = None  # set if the row can't be read; then `raw` is its beginning
     is_cut: bool = False  # `raw` is incomplete
     skip_reason: str = ""  # set if the row is understood and is not a post
@@ -31,13 +32,15 @@ class Row:
     context: bytes = (
         b""  # what else decides about the record, such as a mapping; unchanged means equal `raw` and equal context
     )
-    left_out: dict = field(default_factory=dict)  # what belongs to it and is not stored, counted: {"comments": 3}
+    left_out: dict[str, int] = field(
+        default_factory=dict
+    )  # what belongs to it and is not stored, counted: {"comments": 3}
 
     @property
-    def held(self):
+    def held(self) -> bool:
         return bool(self.holds)
 
-    def parse(self):
+    def parse(self) -> RecordDict:
         """Return the checked record of this row as a dict; RecordRefused if it is not one. May add to `warnings`."""
         if self.record is not None:
             return validate_record(self.record).to_dict()
@@ -59,9 +62,9 @@ class Reader:
     label = ""
     takes_folders = False
     # {foreign key: target} for keys that the mapping file doesn't name. Of two for one field the first counts.
-    default_fields: ClassVar[dict] = {}
+    default_fields: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, source, mapping=None):
+    def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         if source.is_folder and not self.takes_folders:
             raise SourceUnreadable(f"{source.name} is a folder, and {self.label} takes a file.")
         self.source = source
@@ -69,7 +72,7 @@ class Reader:
         self.stream = HashedStream(source.stream)
 
     @property
-    def unstated_site(self):
+    def unstated_site(self) -> str | None:
         """None if its identities belong to exactly one site.
 
         Otherwise the accidental name of the source (a folder, a developer's host), which must not lead to posts of
@@ -77,20 +80,20 @@ class Reader:
         """
         return None
 
-    def position(self):
+    def position(self) -> int:
         """Return the bytes of the source read so far, for the progress."""
         return self.source.position()
 
-    def rows(self):
+    def rows(self) -> Iterator[Row]:
         """Yield a Row for everything in the source that could be a post, with flat memory."""
         raise NotImplementedError
 
-    def mark(self):
+    def mark(self) -> tuple[int, str]:
         """Return (bytes read so far, their SHA-256 in hex)."""
         return self.stream.offset, self.stream.sha256()
 
     @staticmethod
-    def looks_like(head):
+    def looks_like(head: bytes) -> bool:
         """Return whether bytes that begin like `head` may be of this format."""
         raise NotImplementedError
 
@@ -101,25 +104,26 @@ class HashedStream:
     # Python gives up its lock in every call with more than 2 KB, so hash many lines in few calls.
     HASHED_AT_ONCE = 1 << 20
 
-    def __init__(self, stream):
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.offset = 0
         self._digest = hashlib.sha256()
-        self._pieces, self._size = [], 0
+        self._pieces: list[bytes] = []
+        self._size = 0
 
-    def readline(self, limit=-1):
+    def readline(self, limit: int = -1) -> bytes:
         return self._noted(self._stream.readline(limit))
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         return self._noted(self._stream.read(size))
 
-    def sha256(self):
+    def sha256(self) -> str:
         """Return the SHA-256 of all bytes read so far, in hex."""
         self._digest.update(b"".join(self._pieces))
         self._pieces, self._size = [], 0
         return self._digest.hexdigest()
 
-    def _noted(self, piece):
+    def _noted(self, piece: bytes) -> bytes:
         self.offset += len(piece)
         self._pieces.append(piece)
         self._size += len(piece)

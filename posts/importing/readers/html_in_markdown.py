@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
-from posts.importing.readers.html_to_markdown import html_to_markdown
+from posts.importing.readers.html_to_markdown import ImageDict, html_to_markdown
 from posts.importing.readers.html_tree import BLOCKS, VOID
 
 # Containers around Markdown: their tags have no meaning themselves.
@@ -42,10 +43,10 @@ class Rewritten:
 
     text: str
     is_converted: bool = False
-    images: dict = field(default_factory=dict)
+    images: dict[str, ImageDict] = field(default_factory=dict)
 
 
-def without_html(text):
+def without_html(text: str) -> Rewritten:
     """Return the Rewritten text of a Markdown file. Relative addresses stay relative."""
     if not _TAG_LINE.search(text):
         return Rewritten(text)
@@ -53,15 +54,15 @@ def without_html(text):
 
 
 class _Rewriter:
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.lines = text.split("\n")
         # Without this limit, each of thousands of unclosed tags would be followed to the end of the text.
         self.budget = MAX_READ_AGAIN * len(text)
         tokens = _PARSER.parse(text)
         self.blocks = [token for token in tokens if not token.level and token.map and token.nesting >= 0]
-        self.images = {}
+        self.images: dict[str, ImageDict] = {}
 
-    def rewrite(self):
+    def rewrite(self) -> Rewritten:
         """Return the result of without_html()."""
         parts, after, number = [], 0, 0
         while number < len(self.blocks):
@@ -72,14 +73,14 @@ class _Rewriter:
             # Adjacent passages are one: two lists side by side must not become one.
             while end < len(self.blocks) and (further := self._passage(end)) > end:
                 end = further
-            first, last = self.blocks[number].map[0], self.blocks[end - 1].map[1]
+            (first, _), (_, last) = _span(self.blocks[number]), _span(self.blocks[end - 1])
             parts += ["\n".join(self.lines[after:first]), self._markdown("\n".join(self.lines[first:last]))]
             after, number = last, end
         parts.append("\n".join(self.lines[after:]))
         text = "\n\n".join(filter(None, (part.strip("\n") for part in parts))) if after else parts[0]
         return Rewritten(text, bool(after), self.images)
 
-    def _passage(self, number):
+    def _passage(self, number: int) -> int:
         """Return the number after the last block of an HTML passage that begins with a block, or `number`."""
         block = self.blocks[number]
         if block.type != "html_block" or not _TAG_LINE.match(block.content) or _starts_code(block.content):
@@ -89,7 +90,7 @@ class _Rewriter:
         alone = found.are_boxes_around()
         end = number + 1
         while found.open and end < len(self.blocks) and self._goes_on(self.blocks[end], found):
-            source = "\n".join(self.lines[slice(*self.blocks[end].map)])
+            source = "\n".join(self.lines[slice(*_span(self.blocks[end]))])
             self.budget -= len(source)
             found.read(source)
             end += 1
@@ -98,16 +99,16 @@ class _Rewriter:
         # The content is Markdown: the tags of the container go, each with its own block.
         return number + 1 if alone else number
 
-    def _goes_on(self, block, found):
+    def _goes_on(self, block: Token, found: "_Tags") -> bool:
         """Return whether a block can belong to the HTML before it, some of which is still open."""
         if self.budget < 0:
             return False
         if block.type in ("html_block", "code_block") or found.is_in_pre:
             return True
-        source = "\n".join(self.lines[slice(*block.map)])
+        source = "\n".join(self.lines[slice(*_span(block))])
         return block.type == "paragraph_open" and not _MARKDOWN_CHARACTERS.search(_TAG.sub("", source))
 
-    def _markdown(self, html):
+    def _markdown(self, html: str) -> str:
         comments, rest = _split_comments(html)
         converted = html_to_markdown(rest, keeps_addresses=True)
         lines, fence = converted.markdown.split("\n"), ""
@@ -120,7 +121,7 @@ class _Rewriter:
                 lines[number] = self._picture(converted.images[int(placed[1]) - 1])
         return "\n\n".join(filter(None, ["\n".join(lines), *comments]))
 
-    def _picture(self, image):
+    def _picture(self, image: ImageDict) -> str:
         address = re.sub(r"[<>\s\\]", lambda sign: f"%{ord(sign[0]):02X}", image["url"])
         self.images[address] = {key: image[key] for key in ("width", "height", "link") if key in image}
         words, title = (re.sub(r"([\\\[\]`*_<&\"])", r"\\\1", image.get(name, "")) for name in ("alt", "caption"))
@@ -131,11 +132,13 @@ class _Rewriter:
 class _Tags:
     """The tags of a passage, as far as it was read."""
 
-    def __init__(self):
-        self.open, self.unopened, self.names = [], set(), set()
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self.unopened: set[str] = set()
+        self.names: set[str] = set()
         self.are_known, self.is_in_pre = True, False
 
-    def read(self, html):
+    def read(self, html: str) -> None:
         """Read more of the passage."""
         for tag in _TAG.finditer(_split_comments(html)[1]):
             name = tag[2].lower()
@@ -154,19 +157,25 @@ class _Tags:
         self.is_in_pre = "pre" in self.open[-MAX_NESTING:]
 
     @property
-    def is_passage(self):
+    def is_passage(self) -> bool:
         return self.are_known and not self.names.isdisjoint(_MAKES_A_PASSAGE)
 
-    def are_boxes_around(self):
+    def are_boxes_around(self) -> bool:
         """Return whether all open or closing tags here are mere containers, which can be dropped."""
         return self.is_passage and _BOXES.issuperset(self.open) and _BOXES.issuperset(self.unopened)
 
 
-def _starts_code(html):
+def _span(block: Token) -> tuple[int, int]:
+    """Return the first line of a block and the line after its last."""
+    first, last = block.map or (0, 0)
+    return first, last
+
+
+def _starts_code(html: str) -> bool:
     return re.match(r"\s*<pre(?=[\s>])", html, re.IGNORECASE) is not None
 
 
-def _split_comments(html):
+def _split_comments(html: str) -> tuple[list[str], str]:
     """Return ([comment, …], the rest) of HTML; an unclosed comment stays in the rest."""
     comments, parts, place = [], [], 0
     while (start := html.find("<!--", place)) >= 0 and (end := html.find("-->", start + 2)) >= 0:

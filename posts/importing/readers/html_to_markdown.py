@@ -6,13 +6,15 @@ captions as figures or shortcodes. The Markdown is CommonMark 0.31 with tables a
 """
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 from urllib.parse import urljoin, urlsplit
 
 from markdown_it import MarkdownIt
 
 from posts.importing.mapping import one_line
-from posts.importing.readers.html_tree import BLOCKS, Element, parse_html
+from posts.importing.readers.html_tree import BLOCKS, Element, Node, parse_html
 from posts.records.schema import MAX_IMAGES
 
 # Deeper lists and quotations stay at this level: the renderer shows a deeper text as written.
@@ -54,30 +56,48 @@ _SMILEY = frozenset(("emoji", "wp-smiley"))
 _PLAIN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
+# One of a record's `image_sources`.
+ImageDict = dict[str, Any]
+# Returns what else is known of an `img`: caption, alt, url.
+ImageLookup = Callable[[Element], dict[str, str]]
+# (kind, lines of Markdown)
+Block = tuple[str, str]
+# ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close", mark), ("break", why),
+# ("image", number) or ("paragraph",). While a line is put together its texts are ("text", [words, …]).
+Piece = tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Converted:
     """Markdown, and the images that its `![](image:N)` place, as `image_sources` of a record."""
 
     markdown: str
-    images: list = field(default_factory=list)
+    images: list[ImageDict] = field(default_factory=list)
 
 
-def html_to_markdown(text, *, base="", keeps_addresses=False, keeps_lines=False, image_of=None):
+def html_to_markdown(
+    text: str,
+    *,
+    base: str = "",
+    keeps_addresses: bool = False,
+    keeps_lines: bool = False,
+    image_of: ImageLookup | None = None,
+) -> Converted:
     """Return the Converted text of an HTML fragment.
 
     base: the base of relative addresses. keeps_addresses: leave them relative. keeps_lines: line ends are line breaks
-    and blank lines are paragraphs, as in texts of WordPress's classic editor. image_of(element): returns what else is
-    known of an `img` (caption, alt, url). Every word that a browser would show is in the Markdown or in a caption.
+    and blank lines are paragraphs, as in texts of WordPress's classic editor. Every word that a browser would show is
+    in the Markdown or in a caption.
     """
     return _Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
 
 
-def html_to_text(text):
+def html_to_text(text: str) -> str:
     """Return the words of an HTML fragment on one line."""
     return one_line(_spaced_text(parse_html(text)))
 
 
-def _spaced_text(element):
+def _spaced_text(element: Element) -> str:
     parts = []
     for child in element.children:
         if isinstance(child, str):
@@ -89,28 +109,28 @@ def _spaced_text(element):
 
 
 class _Converter:
-    """One conversion. Blocks are (kind, lines of Markdown) pairs; inline text is a list of pieces, see _set_line()."""
+    """One conversion."""
 
-    def __init__(self, base, keeps_addresses, keeps_lines, image_of):
+    def __init__(self, base: str, keeps_addresses: bool, keeps_lines: bool, image_of: ImageLookup | None) -> None:
         self.base = base
         self.keeps_addresses = keeps_addresses
         self.keeps_lines = keeps_lines
-        self.image_of = image_of or (lambda element: {})
-        self.images = []
-        self.waiting = []  # numbers of images inside an element, to be placed after it
+        self.image_of: ImageLookup = image_of or (lambda element: {})
+        self.images: list[ImageDict] = []
+        self.waiting: list[int] = []  # numbers of images inside an element, to be placed after it
         self.nesting = 0
         self.figures = 0
-        self.explained = set()  # abbreviations with their meanings
-        self.marks = []  # those that are open
+        self.explained: set[tuple[str, str]] = set()  # abbreviations with their meanings
+        self.marks: list[str] = []  # those that are open
         self.is_fallback = False  # inside the fallback for browsers without scripts
-        self.places = set()  # ids of headings that links within the text lead to
+        self.places: set[str] = set()  # ids of headings that links within the text lead to
 
-    def convert(self, root):
+    def convert(self, root: Element) -> Converted:
         self._settle_fallbacks(root)
         self.places = {_id_of(element) for element in root.walk() if element.tag in _HEADINGS}
         return Converted(_joined(self._blocks(root.children)), self.images)
 
-    def _settle_fallbacks(self, root):
+    def _settle_fallbacks(self, root: Element) -> None:
         """Make one image of each pair for browsers with and without scripts (`noscript`).
 
         Also give an `img` the addresses of the `source` elements beside it in a `picture`.
@@ -126,7 +146,7 @@ class _Converter:
                     beside = [*children[max(0, index - 1) : index], *children[index + 1 : index + 2]]
                     self._settle_fallback(child, [node for node in beside if isinstance(node, Element)])
 
-    def _settle_fallback(self, noscript, beside):
+    def _settle_fallback(self, noscript: Element, beside: list[Element]) -> None:
         fallbacks = _images_of(noscript)
         if len(fallbacks) != 1 or _has_words(noscript.children):
             return
@@ -144,7 +164,7 @@ class _Converter:
                 noscript.children.clear()
                 return
 
-    def _image_url(self, element):
+    def _image_url(self, element: Element) -> str:
         """Return the address of the image that an `img` finally shows, or ""."""
         values = element.attributes
         addresses = (self._address(values.get(name, "")) for name in _IMAGE_ADDRESSES)
@@ -155,11 +175,12 @@ class _Converter:
 
     # Blocks
 
-    def _blocks(self, children, href=""):
+    def _blocks(self, children: Sequence[Node], href: str = "") -> list[Block]:
         """Return the blocks of a run of nodes. href: the address of a link around all of it."""
-        blocks, line = [], []
+        blocks: list[Block] = []
+        line: list[Node] = []
 
-        def end_line():
+        def end_line() -> None:
             if line:
                 blocks.extend(self._paragraphs(line, href))
                 line.clear()
@@ -177,7 +198,7 @@ class _Converter:
         end_line()
         return blocks
 
-    def _block(self, element, href, before):
+    def _block(self, element: Element, href: str, before: str) -> list[Block]:
         tag = element.tag
         if tag in _HEADINGS:
             return self._heading(element, href)
@@ -201,20 +222,20 @@ class _Converter:
             href = self._address(element.attributes.get("href", ""))
         return self._blocks(element.children, href)
 
-    def _nested(self, children, href=""):
+    def _nested(self, children: Sequence[Node], href: str = "") -> list[Block]:
         self.nesting += 1
         try:
             return self._blocks(children, href)
         finally:
             self.nesting -= 1
 
-    def _placed(self):
+    def _placed(self) -> list[Block]:
         """Return blocks for the images that waited for the end of their container."""
         blocks = [("image", f"![](image:{number})") for number in self.waiting]
         self.waiting.clear()
         return blocks
 
-    def _paragraphs(self, nodes, href):
+    def _paragraphs(self, nodes: Sequence[Node], href: str) -> list[Block]:
         pieces = self._inline(nodes)
         if href:
             pieces = self._linked(pieces, href)
@@ -233,7 +254,7 @@ class _Converter:
             blocks += [] if leads else images
         return blocks
 
-    def _line(self, nodes, href=""):
+    def _line(self, nodes: Sequence[Node], href: str = "") -> str:
         """Return inline Markdown on one line, for a heading or a cell; its images wait."""
         pieces = [("text", " ") if piece[0] in ("break", "paragraph") else piece for piece in self._inline(nodes)]
         if href:
@@ -241,7 +262,7 @@ class _Converter:
         self.waiting += [piece[1] for piece in pieces if piece[0] == "image"]
         return _set_line(pieces)
 
-    def _heading(self, element, href):
+    def _heading(self, element: Element, href: str) -> list[Block]:
         words = self._line([_unblocked(element)], href)
         if not words.strip():
             return []
@@ -252,7 +273,7 @@ class _Converter:
         name = _id_of(element)
         return [("heading", f"{'#' * _HEADINGS[element.tag]} {words}{f' {{#{name}}}' if name else ''}")]
 
-    def _code(self, element):
+    def _code(self, element: Element) -> list[Block]:
         code = element.text().replace("\r\n", "\n").removeprefix("\n").rstrip()
         self._images_in(element)
         if not code.strip():
@@ -260,9 +281,10 @@ class _Converter:
         fence = "`" * max(3, 1 + _longest_run(code, "`"))
         return [("code", f"{fence}{_language(element)}\n{code}\n{fence}")]
 
-    def _list(self, element, before):
+    def _list(self, element: Element, before: str) -> list[Block]:
         is_ordered = element.tag == "ol"
-        items, loose = [], []
+        items: list[list[Node]] = []
+        loose: list[Node] = []
         for child in element.children:
             if isinstance(child, Element) and child.tag == "li":
                 items.append(child.children)
@@ -292,14 +314,14 @@ class _Converter:
             return []
         return [(f"{kind}, second" if is_second else kind, ("\n\n" if is_loose else "\n").join(lines))]
 
-    def _quotation(self, element, href):
+    def _quotation(self, element: Element, href: str) -> list[Block]:
         if self.nesting >= MAX_NESTING:
             return self._blocks(element.children, href)
         text = _joined(self._nested(element.children, href))
         quoted = "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
         return [("quotation", quoted)] if text else []
 
-    def _table(self, element, href):
+    def _table(self, element: Element, href: str) -> list[Block]:
         rows, captions = _rows_of(element)
         blocks = [block for caption in captions for block in self._blocks(caption.children, href)]
         cells = [cell for row in rows for cell in row]
@@ -327,7 +349,7 @@ class _Converter:
             lines.insert(1, f"|{' --- |' * width}")
         return lines
 
-    def _figure(self, element, href):
+    def _figure(self, element: Element, href: str) -> list[Block]:
         captions = [child for child in element.children if _is_caption(child)]
         content = [child for child in element.children if not _is_caption(child)]
         self.figures += 1
@@ -342,7 +364,7 @@ class _Converter:
         finally:
             self.figures -= 1
 
-    def _captioned(self, picture, content, caption, href):
+    def _captioned(self, picture: Element, content: Sequence[Node], caption: Element, href: str) -> list[Block]:
         words = " ".join(_spaced_text(caption).split())
         link = next((self._address(node.attributes.get("href", "")) for node in _links_of(content)), href)
         number, rest = self._image(picture, words if len(words) <= MAX_CAPTION else "", link)
@@ -356,11 +378,11 @@ class _Converter:
         is_said = number and self.images[number - 1].get("caption", "") == words
         return blocks if is_said else blocks + self._blocks(caption.children)
 
-    def _paragraphs_of(self, pieces):
+    def _paragraphs_of(self, pieces: list[Piece]) -> list[Block]:
         words = _set_line(pieces)
         return [("p", words)] if words else []
 
-    def _media(self, element):
+    def _media(self, element: Element) -> list[Block]:
         """Return what a browser plays or frames: its address, and its fallback words."""
         sources = [element, *(child for child in element.children if _is_hidden(child))]
         addresses = (node.attributes.get("src") or node.attributes.get("data") or "" for node in sources)
@@ -373,7 +395,7 @@ class _Converter:
 
     # Inline
 
-    def _inline(self, nodes):
+    def _inline(self, nodes: Sequence[Node]) -> list[Piece]:
         """Return the pieces of inline nodes; block elements in them (too deep to matter) count as spaced text."""
         pieces = []
         for node in nodes:
@@ -383,11 +405,11 @@ class _Converter:
                 pieces += self._inline_element(node)
         return pieces
 
-    def _words(self, text):
+    def _words(self, text: str) -> list[Piece]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not self.keeps_lines or "\n" not in text:
             return [("text", _SPACE.sub(" ", text))]
-        pieces = []
+        pieces: list[Piece] = []
         for number, paragraph in enumerate(_BLANK_LINE.split(text)):
             pieces += [("paragraph",)] if number else []
             for place, line in enumerate(paragraph.split("\n")):
@@ -395,7 +417,7 @@ class _Converter:
                 pieces.append(("text", _SPACE.sub(" ", line)))
         return pieces
 
-    def _inline_element(self, element):
+    def _inline_element(self, element: Element) -> list[Piece]:
         tag = element.tag
         if tag == "br":
             return [("break", "br")]
@@ -421,7 +443,7 @@ class _Converter:
             return _marked(pieces, ("open", mark), ("close", mark))
         return self._around(element, self._inline(element.children))
 
-    def _around(self, element: Element, pieces: list) -> list:
+    def _around(self, element: Element, pieces: list[Piece]) -> list[Piece]:
         """Return the pieces inside an element with what the element itself adds to them."""
         match element.tag:
             case tag if tag in BLOCKS:
@@ -436,7 +458,7 @@ class _Converter:
                 return [("text", "“"), *pieces, ("text", "”")]
         return pieces
 
-    def _explained(self, element):
+    def _explained(self, element: Element) -> list[Piece]:
         """Return the meaning of an abbreviation after its first use: touch and paper show no tooltips."""
         meaning = " ".join(element.attributes.get("title", "").split())
         words = " ".join(_spaced_text(element).split())
@@ -445,7 +467,7 @@ class _Converter:
         self.explained.add((words, meaning))
         return [("text", f" ({meaning})")]
 
-    def _linked(self, pieces, address, element=None):
+    def _linked(self, pieces: list[Piece], address: str, element: Element | None = None) -> list[Piece]:
         for piece in pieces:
             if piece[0] == "image" and address:
                 self._note_link(piece[1], address)
@@ -453,19 +475,19 @@ class _Converter:
             return pieces
         return _marked(pieces, ("link", "["), ("link", f"]({_destination(address)})"))
 
-    def _note_link(self, number, address):
+    def _note_link(self, number: int, address: str) -> None:
         image = self.images[number - 1]
         # A thumbnail that opens the image itself links to nothing else.
         if len(address) <= MAX_URL and not urlsplit(address).path.lower().endswith(_PICTURES):
             image.setdefault("link", address)
 
-    def _inline_image(self, element):
+    def _inline_image(self, element: Element) -> list[Piece]:
         if _SMILEY & set(element.classes()):
             return [("text", element.attributes.get("alt", ""))]
         number, rest = self._image(element)
         return [("image", number)] if number else rest
 
-    def _image(self, element, caption="", link=""):
+    def _image(self, element: Element, caption: str = "", link: str = "") -> tuple[int, list[Piece]]:
         """Return (its number, []) if an image was added; else (0, pieces with what can be kept of it)."""
         known = self.image_of(element)
         alt = " ".join((element.attributes.get("alt") or known.get("alt") or "").split())[:MAX_ALT]
@@ -473,7 +495,7 @@ class _Converter:
         url = self._image_url(element) or known.get("url", "")
         if not self._is_of_a_picture(url) or len(url) > MAX_URL:
             return 0, [("text", alt)] if alt else []
-        image = {"source": urlsplit(url).netloc[:300], "url": url}
+        image: ImageDict = {"source": urlsplit(url).netloc[:300], "url": url}
         image |= {key: value for key, value in (("caption", caption), ("alt", alt)) if value}
         for key in ("width", "height"):
             pixels = element.attributes.get(key, "").removesuffix("px").strip()
@@ -489,18 +511,18 @@ class _Converter:
             self._note_link(number, link)
         return number, []
 
-    def _is_of_a_picture(self, url):
+    def _is_of_a_picture(self, url: str) -> bool:
         if self.keeps_addresses and url and not url.startswith(("#", "mailto:")):
             return True
         return url.startswith(("http://", "https://"))
 
-    def _images_in(self, element):
+    def _images_in(self, element: Element) -> None:
         """Queue images inside code, where Markdown can't have them, until its end."""
         for picture in _images_of(element):
             number, _ = self._image(picture)
             self.waiting += [number] if number else []
 
-    def _address(self, address):
+    def _address(self, address: str) -> str:
         """Return `address` absolute and safe for a link; "" if readers may not follow it."""
         address = "".join(character for character in address.strip() if character.isprintable())
         if not address:
@@ -517,7 +539,7 @@ class _Converter:
         return address.replace(" ", "%20")
 
 
-def _largest(text):
+def _largest(text: str) -> str:
     """Return the address with the largest width or density in a `srcset`."""
     found, place = [], 0
     while match := _OF_SET.match(text, place):
@@ -526,41 +548,41 @@ def _largest(text):
     return max(found, default=(0, ""), key=lambda pair: pair[0])[1]
 
 
-def _id_of(heading):
+def _id_of(heading: Element) -> str:
     """Return the id of a heading in Markdown's form for the end of its text, or ""."""
     name = heading.attributes.get("id", "")
     return name if re.fullmatch(r"[\w:.-]{1,100}", name) else ""
 
 
-def _has_words(nodes):
+def _has_words(nodes: Sequence[Node]) -> bool:
     """Return whether these nodes contain any words."""
     return any((node if isinstance(node, str) else _spaced_text(node)).strip() for node in nodes)
 
 
-def _images_of(element):
+def _images_of(element: Element) -> list[Element]:
     return [node for node in (element, *element.walk()) if node.tag == "img"]
 
 
-def _links_of(nodes):
+def _links_of(nodes: Sequence[Node]) -> Iterator[Element]:
     for node in nodes:
         if isinstance(node, Element):
             yield from (found for found in (node, *node.walk()) if found.tag == "a")
 
 
-def _is_caption(node):
+def _is_caption(node: Node) -> TypeGuard[Element]:
     return isinstance(node, Element) and node.tag == "figcaption"
 
 
-def _is_hidden(node):
+def _is_hidden(node: Node) -> TypeGuard[Element]:
     return isinstance(node, Element) and node.tag in ("source", "track", "param", "embed", "iframe")
 
 
-def _unblocked(element):
+def _unblocked(element: Element) -> Element:
     """Return `element` as an inline one, for places where Markdown has no blocks."""
     return Element("span", {}, element.children)
 
 
-def _rows_of(table):
+def _rows_of(table: Element) -> tuple[list[list[Element]], list[Element]]:
     """Return ([[cell, …], …], [caption, …]) of a table; content outside of cells is a cell of its own."""
     rows, captions = [], []
     for child in table.children:
@@ -585,19 +607,19 @@ def _as_wide_as_shown(row: list[Element]) -> list[Element]:
     return [part for cell in row for part in (cell, *(Element("td") for _ in range(_columns_of(cell) - 1)))]
 
 
-def _columns_of(cell):
+def _columns_of(cell: Element) -> int:
     """Return the number of columns that a cell spans."""
     span = cell.attributes.get("colspan", "").strip()
     return min(max(1, int(span)), MAX_COLUMNS) if span.isascii() and span.isdigit() and len(span) < 5 else 1
 
 
-def _cell(node):
+def _cell(node: Node) -> Element:
     if isinstance(node, Element) and node.tag in ("td", "th"):
         return node
     return Element("td", {}, [node], isinstance(node, Element) and (node.tag in BLOCKS or node.has_block))
 
 
-def _is_more_than_a_line(cell):
+def _is_more_than_a_line(cell: Element) -> bool:
     """Return whether a cell holds what a Markdown cell can't."""
     if not cell.has_block:
         return False
@@ -606,12 +628,12 @@ def _is_more_than_a_line(cell):
     )
 
 
-def _start(element):
+def _start(element: Element) -> int:
     start = element.attributes.get("start", "").strip()
     return int(start) if start.isascii() and start.isdigit() and len(start) <= 6 else 1
 
 
-def _language(element):
+def _language(element: Element) -> str:
     for node in (element, *element.walk()):
         values = node.attributes
         for name in ("data-language", "data-enlighter-language", "lang"):
@@ -622,11 +644,11 @@ def _language(element):
     return ""
 
 
-def _longest_run(text, character):
+def _longest_run(text: str, character: str) -> int:
     return max((len(run) for run in re.findall(rf"{re.escape(character)}+", text)), default=0)
 
 
-def _joined(blocks, is_tight=False):
+def _joined(blocks: list[Block], is_tight: bool = False) -> str:
     """Return blocks as Markdown. is_tight: a list follows its line without a blank one, as inside an item."""
     text, before = "", ""
     for kind, words in blocks:
@@ -639,13 +661,13 @@ def _joined(blocks, is_tight=False):
     return text
 
 
-def _indented(text, marker):
+def _indented(text: str, marker: str) -> str:
     first, *rest = text.split("\n")
     space = " " * len(marker)
     return "\n".join([marker + first, *(space + line if line else "" for line in rest)])
 
 
-def _code_span(text):
+def _code_span(text: str) -> list[Piece]:
     code = _SPACE.sub(" ", text)
     inner = code.strip()
     if not inner:
@@ -657,7 +679,7 @@ def _code_span(text):
     return [*lead, ("code", f"{fence}{padded}{fence}", inner), *trail]
 
 
-def _shifted(pieces, table):
+def _shifted(pieces: list[Piece], table: dict[int, int]) -> list[Piece]:
     """Return raised or lowered pieces as Unicode characters if all exist; otherwise unchanged."""
     shifted = []
     for piece in pieces:
@@ -667,7 +689,7 @@ def _shifted(pieces, table):
     return shifted
 
 
-def _marked(pieces, opening, closing):
+def _marked(pieces: list[Piece], opening: Piece, closing: Piece) -> list[Piece]:
     """Return `pieces` between two marks, with spaces, breaks and images moved outside; no marks if empty."""
     start, end = 0, len(pieces)
     while start < end and not _shows(pieces[start]):
@@ -689,13 +711,14 @@ def _marked(pieces, opening, closing):
     return [*lead, opening, *inner, closing, *trail]
 
 
-def _shows(piece):
+def _shows(piece: Piece) -> bool:
     return piece[0] not in ("break", "paragraph", "image") and (piece[0] != "text" or bool(piece[1].strip(" ")))
 
 
-def _split_paragraphs(pieces):
+def _split_paragraphs(pieces: list[Piece]) -> list[list[Piece]]:
     """Return the pieces of each paragraph; they end at blank lines and at two line breaks in a row."""
-    paragraphs, breaks, is_marked, is_linked = [[]], 0, 0, False
+    paragraphs: list[list[Piece]] = [[]]
+    breaks, is_marked, is_linked = 0, 0, False
     for piece in pieces:
         kind = piece[0]
         if kind == "paragraph":
@@ -716,7 +739,7 @@ def _split_paragraphs(pieces):
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _leads(pieces):
+def _leads(pieces: list[Piece]) -> bool:
     """Return whether the first image is before the first word."""
     for piece in pieces:
         if piece[0] == "image":
@@ -726,18 +749,17 @@ def _leads(pieces):
     return False
 
 
-def _destination(address):
+def _destination(address: str) -> str:
     for character in "<>\\":
         address = address.replace(character, f"%{ord(character):02X}")
     address = re.sub(r"&(?=#?\w+;)", "&amp;", address)
     return f"<{address}>" if "(" in address or ")" in address else address
 
 
-def _set_line(pieces):
+def _set_line(pieces: list[Piece]) -> str:
     """Return the Markdown of inline pieces, without images.
 
-    A piece is ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close", mark) or ("break",
-    why). If Markdown would not read the line back as meant, emphasis is dropped, then links.
+    If Markdown would not read the line back as meant, emphasis is dropped, then links.
     """
     pieces = _merged(pieces)
     line = _line_of(pieces)
@@ -749,9 +771,9 @@ def _set_line(pieces):
     return line
 
 
-def _merged(pieces):
+def _merged(pieces: list[Piece]) -> list[Piece]:
     """Return pieces with adjacent texts joined, single spaces, and no spaces or breaks at the ends."""
-    merged = []
+    merged: list[Piece] = []
     for piece in pieces:
         if piece[0] not in ("image", "paragraph") and piece != ("text", ""):
             _append(merged, piece)
@@ -762,7 +784,7 @@ def _merged(pieces):
     return [("text", "".join(piece[1])) if piece[0] == "text" else piece for piece in merged]
 
 
-def _append(merged: list, piece: tuple) -> None:
+def _append(merged: list[Piece], piece: Piece) -> None:
     """Add a piece to those of a line; its texts are lists of words until the line is complete."""
     kind, last = piece[0], merged[-1] if merged else ("", "")
     if kind == "text":
@@ -784,16 +806,16 @@ def _append(merged: list, piece: tuple) -> None:
         merged.append(piece)
 
 
-def _ends_with_space(merged):
+def _ends_with_space(merged: list[Piece]) -> bool:
     for piece in reversed(merged):
         if piece[0] == "text":
-            return piece[1][-1][-1:] == " "
+            return str(piece[1][-1]).endswith(" ")
         if piece[0] not in ("open", "close", "link"):
-            return piece[0] == "break"
+            return bool(piece[0] == "break")
     return True
 
 
-def _strip_end(merged):
+def _strip_end(merged: list[Piece]) -> None:
     """Remove the space at the end of a line, also before closing marks there."""
     for index in range(len(merged) - 1, -1, -1):
         kind = merged[index][0]
@@ -808,7 +830,7 @@ def _strip_end(merged):
             return
 
 
-def _line_of(pieces):
+def _line_of(pieces: list[Piece]) -> str:
     parts, at_start, before = [], True, ("start",)
     for piece, following in zip(pieces, [*pieces[1:], ("end",)][: len(pieces)], strict=True):
         if piece[0] == "text":
@@ -827,7 +849,7 @@ def _line_of(pieces):
     return "".join(parts)
 
 
-def _escaped(words, at_start):
+def _escaped(words: str, at_start: bool) -> str:
     """Return text that Markdown reads as exactly these words.
 
     Brackets of shortcodes need no escape: nothing follows them that would make a link.
@@ -837,23 +859,23 @@ def _escaped(words, at_start):
         parts += [_without_meaning(words[place : match.start()]), f"[{_without_meaning(match[0][1:-1])}]"]
         place = match.end()
     text = "".join([*parts, _without_meaning(words[place:])])
-    if at_start and (match := _LINE_START.match(text)):
+    if at_start and (start := _LINE_START.match(text)):
         # A digit can't be escaped; the character after it can.
-        place = match.end() if match[0].isdigit() else 0
+        place = start.end() if start[0].isdigit() else 0
         text = f"{text[:place]}\\{text[place:]}"
     return text
 
 
-def _without_meaning(words):
+def _without_meaning(words: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", words)
 
 
-def _reads_back(line, pieces):
+def _reads_back(line: str, pieces: list[Piece]) -> bool:
     """Return whether Markdown reads `line` as the words of `pieces`, with no mark left over."""
     meant = "".join(piece[-1] if piece[0] in ("text", "code") else " " for piece in pieces if piece[0] in _WORDS)
     read = "".join(
         " " if child.type in ("softbreak", "hardbreak") else child.content
         for token in _PLAIN.parseInline(line)
-        for child in token.children
+        for child in token.children or ()
     )
     return "".join(read.split()) == "".join(meant.split())

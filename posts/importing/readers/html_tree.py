@@ -7,6 +7,8 @@ that no words are lost. Nothing here is trusted or shown: only posts.rendering.m
 
 import html
 import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 # Deeper elements are kept at the deepest level.
@@ -49,14 +51,14 @@ class Element:
     """A tag with its attributes (the first of each name) and its content: text and other elements."""
 
     tag: str
-    attributes: dict = field(default_factory=dict)
-    children: list = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Node"] = field(default_factory=list)
     has_block: bool = False  # whether it contains an element of BLOCKS
 
-    def classes(self):
+    def classes(self) -> list[str]:
         return self.attributes.get("class", "").split()
 
-    def walk(self):
+    def walk(self) -> Iterator["Element"]:
         """Yield every element in it, in document order."""
         waiting = [self]
         while waiting:
@@ -65,18 +67,23 @@ class Element:
                 yield element
             waiting += [child for child in reversed(element.children) if isinstance(child, Element)]
 
-    def text(self):
+    def text(self) -> str:
         """Return its text unchanged; a line break is a line end."""
         return "".join(map(_text_of, self.children))
 
 
-def _text_of(node: "str | Element") -> str:
+Node = str | Element
+# ("text", words, {}), ("start", tag, attributes) or ("end", tag, {}).
+_Token = tuple[str, str, dict[str, str]]
+
+
+def _text_of(node: Node) -> str:
     if isinstance(node, str):
         return node
     return "\n" if node.tag == "br" else node.text()
 
 
-def parse_html(text):
+def parse_html(text: str) -> Element:
     """Return the root Element (tag "") of an HTML text, without comments, scripts and styles, entities decoded."""
     root = Element("")
     stack = [root]
@@ -100,7 +107,7 @@ def parse_html(text):
     return root
 
 
-def _close(stack, names, until):
+def _close(stack: list[Element], names: AbstractSet[str], until: AbstractSet[str]) -> None:
     for index in range(len(stack) - 1, 0, -1):
         if stack[index].tag in names:
             del stack[index:]
@@ -109,22 +116,22 @@ def _close(stack, names, until):
             return
 
 
-def _tokens(text):
-    """Yield ("text", words, None), ("start", tag, attributes) and ("end", tag, None), in document order."""
+def _tokens(text: str) -> Iterator[_Token]:
+    """Yield the tokens of an HTML text, in document order."""
     place, size, wasted = 0, len(text), 0
     while place < size:
         found = text.find("<", place)
         if found < 0:
             found = size
         if found > place:
-            yield "text", html.unescape(text[place:found]), None
+            yield "text", html.unescape(text[place:found]), {}
             place = found
             continue
         if text.startswith(("<!", "<?"), place):
             end = _end_of_unshown(text, place)
             if end < 0:
                 # Unclosed, it would hide the rest in a browser; the words are kept.
-                yield "text", html.unescape(text[place:].replace("<!--", "")), None
+                yield "text", html.unescape(text[place:].replace("<!--", "")), {}
                 return
             place = end
             continue
@@ -133,12 +140,12 @@ def _tokens(text):
             # Quotes can be arranged so that every "<" is read far ahead in vain.
             wasted += end - place
             if wasted > MAX_WASTED * size:
-                yield "text", html.unescape(text[place:]), None
+                yield "text", html.unescape(text[place:]), {}
                 return
-            yield "text", "<", None
+            yield "text", "<", {}
             place += 1
         elif tag[0] == "/":
-            yield "end", tag[1:], None
+            yield "end", tag[1:], {}
             place = end
         else:
             yield "start", tag, attributes
@@ -146,8 +153,8 @@ def _tokens(text):
             if tag in _RAW:
                 raw, place = _raw(text, tag, place)
                 if tag in _SHOWN_RAW:
-                    yield "text", html.unescape(raw), None
-                yield "end", tag, None
+                    yield "text", html.unescape(raw), {}
+                yield "end", tag, {}
 
 
 def _end_of_unshown(text: str, place: int) -> int:
@@ -156,12 +163,13 @@ def _end_of_unshown(text: str, place: int) -> int:
     return end + len(sign) if end >= 0 else -1
 
 
-def _tag(text, place):
+def _tag(text: str, place: int) -> tuple[str, dict[str, str], int]:
     """Return (name, attributes, end) of the tag at `place`; an empty name if it is not a tag."""
     start = _TAG_START.match(text, place)
     if not start:
         return "", {}, place
-    attributes, place = {}, start.end()
+    attributes: dict[str, str] = {}
+    place = start.end()
     while True:
         if end := _TAG_END.match(text, place):
             return start[0][1:].lower(), attributes, end.end()
@@ -175,7 +183,7 @@ def _tag(text, place):
         place = match.end()
 
 
-def _raw(text, tag, place):
+def _raw(text: str, tag: str, place: int) -> tuple[str, int]:
     end = re.compile(rf"</{tag}(?=[\s/>])[^<>]*+>", re.IGNORECASE).search(text, place)
     if not end:
         return text[place:], len(text)

@@ -6,11 +6,13 @@ line.
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from pydantic_core import from_json
 
-from posts.importing.readers.base import Reader, Row
-from posts.importing.sources import SourceUnreadable
+from posts.importing.mapping import Mapping
+from posts.importing.readers.base import HashedStream, Reader, Row
+from posts.importing.sources import Source, SourceUnreadable
 from posts.records.schema import MAX_RECORD_BYTES, Problem
 
 KEPT_OF_LONG_LINE = 4096
@@ -33,7 +35,7 @@ class JsonLinesReader(Reader):
     format = "jsonl"
     label = "JSON Lines, or a JSON list of records (gzipped or not)"
 
-    def __init__(self, source, mapping=None):
+    def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         super().__init__(source, mapping)
         if mapping:
             # Otherwise people would think that two sources are kept apart.
@@ -42,7 +44,7 @@ class JsonLinesReader(Reader):
                 "source, and import it without a site and without a mapping file."
             )
 
-    def rows(self):
+    def rows(self) -> Iterator[Row]:
         number, is_begun = 0, False
         while line := self.stream.readline(MAX_RECORD_BYTES + 2):
             number += 1
@@ -63,11 +65,11 @@ class JsonLinesReader(Reader):
             if line := line.strip(SPACE).removesuffix(b",").rstrip(SPACE):
                 yield Row(number, line, identity_of(line))
 
-    def _refuse_utf_16(self, line):
+    def _refuse_utf_16(self, line: bytes) -> None:
         if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise SourceUnreadable(f"{self.source.name} is UTF-16. Save it as UTF-8, and import it again.")
 
-    def _skip_line(self):
+    def _skip_line(self) -> int:
         """Read to the end of the line in pieces; return its number of bytes."""
         size = 0
         while piece := self.stream.readline(1 << 16):
@@ -77,11 +79,11 @@ class JsonLinesReader(Reader):
         return size
 
     @staticmethod
-    def looks_like(head):
+    def looks_like(head: bytes) -> bool:
         return bool(re.match(rb"\s*(?:\{|\[\s*[{\]])", head.removeprefix(codecs.BOM_UTF8)))
 
 
-def _is_one_record(line):
+def _is_one_record(line: bytes) -> bool:
     """Return whether the first line of a file is one record, valid or not.
 
     False for the start of a list, for a record that continues on more lines, and for several records.
@@ -97,12 +99,12 @@ def _is_one_record(line):
     return not (goes_on or whole > 1 or (whole and values.size))
 
 
-def _too_long(number, beginning, size, what="a line"):
+def _too_long(number: int, beginning: bytes, size: int, what: str = "a line") -> Row:
     message = f"is {what} of {size:,} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
     return Row(number, beginning[:KEPT_OF_LONG_LINE], problem=Problem("", message), is_cut=True)
 
 
-def _rows_of_values(stream, data, number):
+def _rows_of_values(stream: HashedStream, data: bytes, number: int) -> Iterator[Row]:
     """Yield a Row for each value of a list or sequence that begins with `data` and continues in `stream`.
 
     Its number is the line where it begins, or the next number if that line is already used.
@@ -120,20 +122,20 @@ def _rows_of_values(stream, data, number):
         yield _row(max(last + 1, values.line), rest[:MAX_RECORD_BYTES])
 
 
-def _row(number, value):
+def _row(number: int, value: bytes) -> Row:
     return Row(number, value, identity_of(value))
 
 
 class _Values:
     """Finds the values in a stream of JSON bytes, and holds only the one that has begun."""
 
-    def __init__(self, line=1):
+    def __init__(self, line: int = 1) -> None:
         self.line = line
         self.depth = self.skipped = 0
         self.in_list = self.in_text = False
         self.held, self.size, self.begun = bytearray(), 0, line
 
-    def ended_in(self, data):
+    def ended_in(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
         """Yield (value, its size, its first line) for each value that ends in `data`.
 
         Of a long value only the beginning is kept.
@@ -163,14 +165,14 @@ class _Values:
         self.skipped = max(0, place - len(data))
         self._hold(data[start:])
 
-    def _has_begun(self, data):
+    def _has_begun(self, data: bytes) -> bool:
         return bool(self.size or data.strip(SPACE))
 
-    def _pass_by(self, data, start, place):
+    def _pass_by(self, data: bytes, start: int, place: int) -> int:
         self.line += data.count(b"\n", start, place)
         return place
 
-    def _hold(self, data):
+    def _hold(self, data: bytes) -> None:
         if not self.size:
             begun = data.lstrip(SPACE)
             self.begun = self.line + data.count(b"\n", 0, len(data) - len(begun))
@@ -180,7 +182,7 @@ class _Values:
         self.size += len(begun)
         self.held += begun[: max(0, MAX_RECORD_BYTES + 1 - len(self.held))]
 
-    def _end(self, data):
+    def _end(self, data: bytes) -> Iterator[tuple[bytes, int, int]]:
         self._hold(data)
         # There may be nothing between two commas.
         if self.size:
@@ -188,7 +190,7 @@ class _Values:
         self.held, self.size = bytearray(), 0
 
 
-def identity_of(line):
+def identity_of(line: bytes) -> str | None:
     """Return the identity in a raw line, or None, without validation.
 
     It is wrong only for a line with two identities, and then no post has the line's hash under this one.

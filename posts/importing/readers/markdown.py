@@ -11,21 +11,26 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Generator, Iterator
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from django.utils.text import slugify
+from markdown_it.token import Token
 
 from posts.importing import publication
 from posts.importing.front_matter import FrontMatterRefused, split_front_matter
-from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields
+from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields, Mapping
 from posts.importing.publication import Hold
-from posts.importing.readers.archives import ZIP_MAGICS, EntryUnreadable, looks_like_tar, open_entries
+from posts.importing.readers.archives import ZIP_MAGICS, Entry, EntryUnreadable, looks_like_tar, open_entries
 from posts.importing.readers.base import SAME_KEY_TWICE, Reader, Row
 from posts.importing.readers.html_in_markdown import without_html
+from posts.importing.readers.html_to_markdown import ImageDict
+from posts.importing.sources import Source
 from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
-from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
+from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
 from posts.rendering.markdown_rules import shows_tags
 
@@ -94,7 +99,7 @@ DEFAULT_FIELDS = {
     "slug": "slug",
     **dict.fromkeys(["url", "permalink", "dg-permalink", "path", "save_as", "dg-path", "uri"], "address"),
     **dict.fromkeys(["aliases", "alias", "redirect_from", "redirectFrom", "redirects", "old_url"], "aliases"),
-    **dict.fromkeys(publication.rule_of("password").keys, "password"),
+    **dict.fromkeys(publication.table_rule("password").keys, "password"),
     **dict.fromkeys(["image", "cover", "cover_image", "featured_image", "feature_image", "hero_image", "hero", "banner",
                      "thumbnail", "og_image"], "image"),
     **{name: name for name in (*TEXTS, *LISTS, *NUMBERS, "reference", "difficulty", "code_language")
@@ -102,7 +107,7 @@ DEFAULT_FIELDS = {
 }  # fmt: skip
 
 
-def is_markdown(path):
+def is_markdown(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
@@ -118,27 +123,27 @@ class MarkdownReader(Reader):
     takes_folders = True
     default_fields = DEFAULT_FIELDS
 
-    def __init__(self, source, mapping=None):
+    def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         super().__init__(source, mapping)
         self._context = dump_json([READER_VERSION, self.mapping.to_dict()])
         self._digest, self._offset, self._position = hashlib.sha256(), 0, lambda: 0
         self.site, self._is_named_by_file = "", False
 
     @property
-    def unstated_site(self):
+    def unstated_site(self) -> str | None:
         return None if self.mapping.site else self.site
 
-    def mark(self):
+    def mark(self) -> tuple[int, str]:
         return self._offset, self._digest.hexdigest()
 
-    def position(self):
+    def position(self) -> int:
         return self._position()
 
-    def rows(self):
+    def rows(self) -> Iterator[Row]:
         with contextlib.closing(self._rows()) as rows:
             yield from rows
 
-    def _rows(self):
+    def _rows(self) -> Generator[Row]:
         with open_entries(self.source, is_text=is_markdown, passes_by=_is_other_folder) as entries:
             self.site = self.mapping.site_name or entries.name
             self._is_named_by_file = not self.mapping.site and entries.is_named_by_file
@@ -152,7 +157,7 @@ class MarkdownReader(Reader):
                 self._position = lambda: here
 
     @staticmethod
-    def looks_like(head):
+    def looks_like(head: bytes) -> bool:
         if head.startswith(ZIP_MAGICS) or looks_like_tar(head):
             return True
         try:
@@ -160,7 +165,7 @@ class MarkdownReader(Reader):
         except FrontMatterRefused:
             return True
 
-    def _row(self, number, entry):
+    def _row(self, number: int, entry: Entry) -> Row:
         label = entry.path.encode(errors="backslashreplace").decode()
         if reason := self._skip_reason(entry):
             self._note(label, b"")
@@ -188,13 +193,13 @@ class MarkdownReader(Reader):
         self._read(row, entry.path)
         return row
 
-    def _note(self, label, raw):
+    def _note(self, label: str, raw: bytes) -> None:
         """Include an entry in the mark."""
         self._offset += len(raw)
         for part in (label.encode(), raw):
             self._digest.update(len(part).to_bytes(8, "big") + part)
 
-    def _skip_reason(self, entry):
+    def _skip_reason(self, entry: Entry) -> str:
         """Return why an entry is not a post, known without reading it; "" if it must be read."""
         folders = [part for part in entry.path.split("/")[:-1] if part not in (".", "..")]
         if entry.is_folder or any(map(_is_other_folder, folders)):
@@ -210,7 +215,7 @@ class MarkdownReader(Reader):
             return LEFT_OUT
         return SECTION_PAGE if re.fullmatch(r"_index(\.\w+)?\.\w+", name) else ""
 
-    def _identity(self, path, own=""):
+    def _identity(self, path: str, own: str = "") -> str:
         """Return site and path, or site and the mapping's id, as a valid source_id."""
         place = f"{self.site}:{path}" if self.site else path
         text = unicodedata.normalize("NFC", f"{self.site}#{own}" if own else place)
@@ -223,10 +228,10 @@ class MarkdownReader(Reader):
             return text
         return f"{text[:150]}…{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
-    def _read(self, row, path):
+    def _read(self, row: Row, path: str) -> None:
         """Fill `row` with the record from its bytes."""
         stem = _Name(path)
-        record = {"source_id": row.identity, "title": stem.title}
+        record: RecordDict = {"source_id": row.identity, "title": stem.title}
         try:
             text = row.raw.decode()
         except UnicodeDecodeError as error:
@@ -251,7 +256,7 @@ class MarkdownReader(Reader):
             fields.payload.pop("date", None) if "date" not in head.values else None
         body = _Body(self, fields, stem, head.body)
         body.fill()
-        row.record = {"source_id": row.identity} | fields.record
+        row.record = {"source_id": row.identity, **fields.record}
         if fields.payload:
             row.record["payload"] = fields.payload
         if head.repeated:
@@ -272,25 +277,25 @@ class MarkdownReader(Reader):
         row.former_slugs = body.former_paths
 
 
-def _is_other_folder(path):
+def _is_other_folder(path: str) -> bool:
     name = os.path.basename(path)
     return name.startswith(".") or name in NO_POSTS_IN
 
 
-def _type_of(words):
+def _type_of(words: dict[str, Any]) -> str:
     """Return the type that the front matter names: post, page and so on."""
     for key in ("type", "layout"):
         word = words.get(key)
-        is_name = isinstance(word, str) and re.fullmatch(r"[a-z][a-z -]{0,30}", word.lower())
-        if is_name and (key == "type" or word.lower() == "page"):
-            return word.lower()
+        word = word.lower() if isinstance(word, str) else ""
+        if re.fullmatch(r"[a-z][a-z -]{0,30}", word) and (key == "type" or word == "page"):
+            return word
     return "post"
 
 
 class _Name:
     """What the path of a file says: day, words, draft or not."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.folders = path.split("/")[:-1]
         stem = os.path.splitext(os.path.basename(path))[0]
         if stem.lower() in ("index", "readme") and self.folders:
@@ -313,14 +318,14 @@ class _Name:
 class _Body:
     """The text of a file; it adds its title, address and images to `fields`."""
 
-    def __init__(self, reader, fields, stem, text):
+    def __init__(self, reader: MarkdownReader, fields: Fields, stem: _Name, text: str) -> None:
         self.mapping, self.fields, self.stem = reader.mapping, fields, stem
         rewritten = without_html(_EXCERPT_END.sub("", text).strip("\n"))
         self.text, self.known_images = rewritten.text.strip("\n"), rewritten.images
         if rewritten.is_converted:
             fields.warnings.append(HTML_CONVERTED)
 
-    def fill(self):
+    def fill(self) -> None:
         record = self.fields.record
         if "title" in record and _ONLY_TEMPLATE.fullmatch(record["title"]):
             self.fields.payload.setdefault("title", record.pop("title"))
@@ -346,14 +351,14 @@ class _Body:
                 self.fields.warnings.append(TAGS_AS_TEXT)
         record["body"] = self.text
 
-    def _parse(self):
+    def _parse(self) -> None:
         """Parse the blocks of the text; none for a text that can't be rendered."""
         # Drop the old tokens first: those of a large text take a hundred megabytes.
         self._tokens = []
         with contextlib.suppress(TextTooCostly):
             self._tokens = markdown_tokens(self.text)
 
-    def _heading(self):
+    def _heading(self) -> str:
         """Return the words of a first-level heading at the start and remove it from the text; "" without one."""
         lines = self.text.split("\n")
         tokens = iter(self._tokens)
@@ -379,7 +384,7 @@ class _Body:
 
     # Addresses
 
-    def _take_addresses(self):
+    def _take_addresses(self) -> None:
         """Add the slug and former addresses."""
         fields = self.fields
         own = "" if _TEMPLATE.search(fields.address) else fields.address
@@ -393,7 +398,7 @@ class _Body:
         aliases = [urljoin(base, text) for text in fields.aliases if not _TEMPLATE.search(text)]
         self.former_paths = tuple(dict.fromkeys(path for path in map(former_path, [own, *aliases]) if path))
 
-    def _expanded(self, pattern):
+    def _expanded(self, pattern: str) -> str:
         """Return the address that a pattern of placeholders gives; "" if a value is unknown."""
         pattern = _PERMALINKS.get(pattern, pattern)
         year, month, day = (self.fields.record.get("published_on") or "--").split("-")
@@ -412,7 +417,7 @@ class _Body:
 
     # Links and pictures
 
-    def _absolute(self, address):
+    def _absolute(self, address: str) -> str | None:
         """Return the address on the old site that an address of the text means; None if unknown."""
         if address.startswith(("#", "?")) or _TEMPLATE.search(address) or "{<" in address:
             return None
@@ -424,14 +429,14 @@ class _Body:
             return urljoin(self.page or self.mapping.base, address)
         return None
 
-    def _make_links_absolute(self):
+    def _make_links_absolute(self) -> None:
         lines = self.text.split("\n")
         code = {
             number for token in self._tokens if token.type in ("fence", "code_block") for number in range(*token.map)
         }
         self._tokens = []
 
-        def destination(match):
+        def destination(match: re.Match[str]) -> str:
             address = match[2]
             is_file = is_markdown(address.partition("#")[0])
             absolute = None if is_file or address.startswith("image:") else self._absolute(address)
@@ -451,7 +456,7 @@ class _Body:
         else:
             self.text = text
 
-    def _note_relative_links(self):
+    def _note_relative_links(self) -> None:
         addresses = [
             str(child.attrGet("href") or "")
             for token in self._tokens
@@ -464,27 +469,26 @@ class _Body:
         elif any(is_markdown(re.split("[?#]", address)[0]) for address in addresses):
             self.fields.warnings.append(LINKS_TO_FILES)
 
-    def _place_images(self):
+    def _place_images(self) -> None:
         """Turn images in paragraphs of their own into image sources, placed where they were."""
-        lines = self.text.split("\n")
+        lines: list[str | list[ImageDict]] = [*self.text.split("\n")]
         for index in reversed([number for number, token in enumerate(self._tokens) if token.type == "paragraph_open"]):
             token, inline = self._tokens[index], self._tokens[index + 1]
             pictures = [child for child in inline.children if child.type == "image"]
             others = [child for child in inline.children if child.type not in ("image", "softbreak")]
             if token.level or not pictures or any(child.type != "text" or child.content.strip() for child in others):
                 continue
-            found = [self._image_of(child) for child in pictures]
-            if all(found):
+            found = [image for child in pictures if (image := self._image_of(child))]
+            if len(found) == len(pictures):
                 lines[token.map[0] : token.map[1]] = [found]
             else:
                 self.fields.warnings.append(RELATIVE_PICTURES)
         # Numbered in text order, once it is known which images are taken.
-        for number, line in enumerate(lines):
-            if isinstance(line, list):
-                lines[number] = "\n".join(self._placed(image) for image in line)
-        self.text = "\n".join(lines)
+        self.text = "\n".join(
+            line if isinstance(line, str) else "\n".join(self._placed(image) for image in line) for line in lines
+        )
 
-    def _image_of(self, token):
+    def _image_of(self, token: Token) -> ImageDict | None:
         address = str(token.attrGet("src") or "")
         url = self._absolute(address)
         if not url or not _is_image_url(url):
@@ -495,13 +499,13 @@ class _Body:
             image["caption"] = title
         return image | self.known_images.get(address, {})
 
-    def _placed(self, image):
+    def _placed(self, image: ImageDict) -> str:
         if number := self._add_image(**image):
             return f"![](image:{number})"
         words = re.sub(r"([\\\[\]`*_<&])", r"\\\1", image["alt"])
         return f"![{words}](<{image['url']}>)"
 
-    def _add_image(self, url, alt="", caption="", **more):
+    def _add_image(self, url: str, alt: str = "", caption: str = "", **more: Any) -> int | None:
         """Return the number of an image among the record's image sources; None if it can't be one."""
         url = self._absolute(url) or ""
         images = self.fields.record.setdefault("image_sources", [])
@@ -515,15 +519,16 @@ class _Body:
         return None
 
 
-def _leads_to_no_place(address):
+def _leads_to_no_place(address: str) -> bool:
     """Return whether an address only has a meaning relative to its page."""
     return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\{", address)
 
 
-def _code_spans(line):
+def _code_spans(line: str) -> list[tuple[int, int]]:
     """Return [(first, last)] of the code spans of a line: from a run of backticks to the next of equal length."""
     runs = [match.span() for match in re.finditer("`+", line)]
-    following, next_of = {}, {}
+    following: dict[int, int] = {}
+    next_of: dict[int, int | None] = {}
     for number in reversed(range(len(runs))):
         length = runs[number][1] - runs[number][0]
         next_of[number] = following.get(length)
@@ -538,7 +543,7 @@ def _code_spans(line):
     return spans
 
 
-def _is_image_url(url):
+def _is_image_url(url: str) -> bool:
     if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url or len(url) > 2000:
         return False
     try:
@@ -547,10 +552,10 @@ def _is_image_url(url):
         return False
 
 
-def _last_segment(address):
+def _last_segment(address: str) -> str:
     path = former_path(address) if address else ""
     return re.sub(r"\.(html?|php)$", "", (path or "").rpartition("/")[2])
 
 
-def _slug(text):
+def _slug(text: str) -> str:
     return re.sub("[-_]+", "-", slugify(re.sub(r"[./]", "-", text)))[:120].strip("-")

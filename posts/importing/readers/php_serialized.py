@@ -7,6 +7,7 @@ wrote them; they are never built.
 
 import math
 import re
+from typing import Any
 
 MAX_DEPTH = 8
 MAX_INTEGER = 2**63 - 1
@@ -21,12 +22,12 @@ class NotReadable(ValueError):
     """It looks like PHP's format but can't be read as data; the message says why."""
 
 
-def looks_serialized(text):
+def looks_serialized(text: str) -> bool:
     """Return whether PHP would take `text` for output of serialize()."""
     return len(text) >= 2 and bool(_LOOKS.match(text)) and text.rstrip()[-1] in ";}"
 
 
-def read_serialized(text):
+def read_serialized(text: str) -> Any:
     """Return the value in `text`: None, bool, int, float, str, list (keys 0, 1, 2 … in order) or dict.
 
     Keys of a dict are text. Raises NotReadable for objects, references, wrong lengths, more than MAX_DEPTH levels,
@@ -39,7 +40,7 @@ def read_serialized(text):
     return value
 
 
-def _value(raw, place, depth):
+def _value(raw: bytes, place: int, depth: int) -> tuple[Any, int]:
     head = _HEAD.match(raw, place)
     if not head:
         foreign = _FOREIGN.get(raw[place : place + 1]) if raw[place + 1 : place + 2] == b":" else None
@@ -61,7 +62,7 @@ def _value(raw, place, depth):
     return _array(raw, place, int(count), depth) if count else (None, place)
 
 
-def _fraction(raw):
+def _fraction(raw: bytes) -> float:
     try:
         value = float(raw)
     except ValueError:
@@ -71,7 +72,7 @@ def _fraction(raw):
     return value
 
 
-def _text(raw, place, length):
+def _text(raw: bytes, place: int, length: int) -> tuple[str, int]:
     end = place + length
     if raw[end : end + 2] != b'";':
         raise NotReadable(f"its lengths do not fit, or it is cut (byte {place:,})")
@@ -81,7 +82,7 @@ def _text(raw, place, length):
         raise NotReadable(f"its lengths do not fit (byte {place:,})") from None
 
 
-def _array(raw, place, count, depth):
+def _array(raw: bytes, place: int, count: int, depth: int) -> tuple[list[Any] | dict[str, Any], int]:
     if depth > MAX_DEPTH:
         raise NotReadable(f"it is nested more than {MAX_DEPTH} levels deep")
     pairs = {}

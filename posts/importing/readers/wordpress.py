@@ -1,24 +1,27 @@
 """The items of a WordPress export: posts and pages become records; all others get a reason to skip them."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from urllib.parse import unquote, urljoin, urlsplit
+from typing import Any, Protocol
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from django.utils import timezone
 from django.utils.text import slugify
 from pydantic_core import to_json
 
 from posts.importing.dates import UnreadableDate, read_date
-from posts.importing.mapping import Fields, matches
+from posts.importing.mapping import Fields, Mapping, matches
 from posts.importing.publication import Hold, distinct, hold_of_status, texts_of
 from posts.importing.readers.base import Row
-from posts.importing.readers.html_to_markdown import html_to_markdown, html_to_text
+from posts.importing.readers.html_to_markdown import Converted, ImageDict, html_to_markdown, html_to_text
+from posts.importing.readers.html_tree import Element
 from posts.importing.readers.php_serialized import NotReadable, looks_serialized, read_serialized
 from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
-from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem
+from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 
 # In characters, for one item. Markup makes an article longer than its record, but not by this much.
 MAX_ITEM = 2 * 1024 * 1024
@@ -76,20 +79,37 @@ _PICTURE = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", "
 _SIZE = re.compile(r"(?:-\d+x\d+|-scaled|-e\d{10,})+(?=\.\w+$)")
 
 
+# The parts of an item that the reader collected.
+ItemDict = dict[str, Any]
+# Its id, url, title, caption and alt.
+Attachment = dict[str, str]
+
+
+class Spool(Protocol):
+    """What an article needs from elsewhere in its export."""
+
+    def block(self, identity: str) -> str:
+        """Return the content of a reusable block, or ""."""
+
+    def attachment(self, *, identity: str = "", url: str = "") -> Attachment | None:
+        """Return an attachment by number or else by address."""
+
+    def attachments_of(self, parent: str, limit: int) -> list[Attachment]:
+        """Return the first attachments uploaded to a post."""
+
+
 @dataclass
 class Site:
     """What all items of an export share."""
 
-    channel: dict
-    authors: dict
-    spool: object
-    mapping: object
-
-    def __post_init__(self):
-        self.types = set()
+    channel: dict[str, str]
+    authors: dict[str, str]
+    spool: Spool
+    mapping: Mapping
+    types: set[str] = field(default_factory=set, init=False)
 
     @cached_property
-    def address(self):
+    def address(self) -> str:
         """The site's address, for relative ones; "" if unknown."""
         if self.mapping.base:
             return self.mapping.base
@@ -97,37 +117,37 @@ class Site:
         return next((name for name in names if re.match(r"https?://[^/\s]", name)), "")
 
     @cached_property
-    def name(self):
+    def name(self) -> str:
         """The site's part of identities: its address without scheme and final slash, so that https changes nothing."""
         return self.mapping.site_name or _bare(self.address)
 
     @property
-    def is_anywhere(self):
+    def is_anywhere(self) -> bool:
         """Whether the address is a local one, such as localhost, which many sites share."""
         host = _parts(self.address).hostname or ""
         return host in ("localhost", "0.0.0.0", "::1") or host.endswith(".localhost") or host.startswith("127.")  # noqa: S104
 
-    def kind_of(self, name):
+    def kind_of(self, name: str) -> str:
         """Return a type of posts in the words of a report."""
         if name not in self.types and len(self.types) >= MAX_TYPES:
             return "other"
         self.types.add(name)
         return name[:60] or "post"
 
-    def takes(self, kind):
+    def takes(self, kind: str) -> bool:
         """Return whether items of a type are posts, by `include` and `exclude` of the mapping file."""
         if any(matches(kind, glob) for glob in self.mapping.exclude):
             return False
         return any(matches(kind, glob) for glob in self.mapping.include) or (not self.mapping.include and kind in TYPES)
 
 
-def row_of(item, line, site):
+def row_of(item: ItemDict, line: int, site: Site) -> Row:
     """Return the Row of an item of an export, as the reader collected it. line: where it begins."""
     kind, status = item.get("post_type") or "post", item.get("status") or "publish"
     label = f"{kind[:60]} {item.get('post_id', '')[:40]}".strip()
     has_password = bool(item.get("has_password"))
     counted = f"{site.kind_of(kind)}, {status[:40]}{', password' if has_password else ''}"
-    start = {"line": line, "label": label, "kind": counted}
+    start: dict[str, Any] = {"line": line, "label": label, "kind": counted}
     left_out = {"comments": item["comments"], FORBIDDEN_CHARACTERS: item["removed"]}
     start["left_out"] = {what: count for what, count in left_out.items() if count}
     if not site.takes(kind):
@@ -148,12 +168,12 @@ def row_of(item, line, site):
     return _Article(item, site).row(start, holds)
 
 
-def _is_date(text):
+def _is_date(text: str) -> bool:
     """Return whether a text is a date; WordPress writes 0000-00-00 or the year −1 for none."""
     return bool(text) and not text.startswith("0000") and "-0001" not in text
 
 
-def _moment_to_come(item):
+def _moment_to_come(item: ItemDict) -> str:
     """Return the first future date of an item, as written; else "".
 
     post_date is local time of a site whose zone the export does not say; it is read as UTC.
@@ -172,21 +192,21 @@ def _moment_to_come(item):
 class _Article:
     """One post or page that becomes a record."""
 
-    def __init__(self, item, site):
+    def __init__(self, item: ItemDict, site: Site) -> None:
         self.item = item
         self.site = site
         self.fields = Fields(site.mapping)
-        self.images = []
+        self.images: list[ImageDict] = []
         if item["replaced"]:
             self.fields.warnings.append(FORBIDDEN_BYTES)
-        self.used = set()  # attachments that are already images, by number
+        self.used: set[str] = set()  # attachments that are already images, by number
 
-    def row(self, start, holds):
+    def row(self, start: dict[str, Any], stated: list[Hold]) -> Row:
         fields = self.fields
         values = self._values()
         fields.take_all(values, {key: texts_of(value) for key, value in values.items()})
-        holds = distinct((*holds, *fields.holds))
-        record = {"source_id": self._identity(), "title": "", "slug": _slug(fields.slug)}
+        holds = distinct((*stated, *fields.holds))
+        record: RecordDict = {"source_id": self._identity(), "title": "", "slug": _slug(fields.slug)}
         converted = self._converted()
         self.images = converted.images
         body = self._with_pictures(converted.markdown)
@@ -216,7 +236,7 @@ class _Article:
 
     # WordPress's values under its own names
 
-    def _values(self):
+    def _values(self) -> dict[str, Any]:
         """Return {key: value} of what a mapping file can name: parts of the item, its terms, its post meta."""
         item = self.item
         values = {key: item[key] for key in ("post_name", "link", "post_modified") if item.get(key)}
@@ -237,9 +257,9 @@ class _Article:
             values.setdefault(key, value)
         return values
 
-    def _terms(self):
+    def _terms(self) -> dict[str, list[str]]:
         """Return {taxonomy: [name, …]}. Before version 1.1 tags were "tag", and terms came twice, once unnamed."""
-        terms = {}
+        terms: dict[str, list[str]] = {}
         named = any(domain for domain, _, _ in self.item["terms"])
         for domain, nicename, name in self.item["terms"]:
             if (not domain and named) or (domain == "category" and nicename == "uncategorized"):
@@ -254,15 +274,15 @@ class _Article:
                 listed.append(name)
         return {domain: names for domain, names in terms.items() if names}
 
-    def _meta(self):
+    def _meta(self) -> dict[str, Any]:
         """Return {key: value} of the post meta; a repeated key has a list."""
-        meta = {}
+        meta: dict[str, list[Any]] = {}
         for key, text in self.item["meta"]:
             if not key.startswith(_CACHED):
                 meta.setdefault(key, []).append(self._meta_value(text))
         return {key: values if len(values) > 1 else values[0] for key, values in meta.items()}
 
-    def _meta_value(self, text):
+    def _meta_value(self, text: str) -> Any:
         if not looks_serialized(text):
             return text
         try:
@@ -272,7 +292,7 @@ class _Article:
             self.fields.warnings.append(f"a value of PHP's was kept as it is written: {reason}")
             return text
 
-    def _identity(self):
+    def _identity(self) -> str:
         """Return site and number; without a number in an old export, another unique value."""
         item = self.item
         where = self.site.name
@@ -287,7 +307,7 @@ class _Article:
             where = f"{where[:100]}~{sha256(where.encode()).hexdigest()[:16]}"
         return f"wordpress:{where}:{identity}"
 
-    def _published(self):
+    def _published(self) -> dict[str, str]:
         """Return the day by the site's own clock, or the next best."""
         for name in ("post_date", "post_date_gmt", "pubDate"):
             text = self.item.get(name, "")
@@ -301,7 +321,7 @@ class _Article:
                     return {"published_on": day}
         return {}
 
-    def _title(self, markdown, payload):
+    def _title(self, markdown: str, payload: dict[str, Any]) -> str:
         title = self.fields.record.get("title") or html_to_text(self.item.get("title", ""))
         if not title:
             words = re.sub(r"!\[\]\(image:\d+\)|[\\*_`#>|\[\]]", " ", markdown).split()
@@ -316,9 +336,10 @@ class _Article:
             title = title[: TITLE_LENGTH - 1].rstrip() + "…"
         return title
 
-    def _addresses(self):
+    def _addresses(self) -> tuple[str, ...]:
         """Add its former slugs and paths."""
-        paths, page = [], former_path(self.fields.address)
+        paths: list[str | None] = []
+        page = former_path(self.fields.address)
         for address in filter(None, [self.fields.address, *self.fields.aliases]):
             if address.startswith(("http://", "https://", "/")):
                 parts = _parts(address)
@@ -334,22 +355,22 @@ class _Article:
 
     # The text and its pictures
 
-    def _converted(self):
+    def _converted(self) -> Converted:
         content = self._with_reused_blocks(self.item.get("content", ""))
         is_classic = not _BLOCK.search(content)
         content = _captions_as_figures(_code_as_code(content))
         return html_to_markdown(content, base=self._base(), keeps_lines=is_classic, image_of=self._known_of_image)
 
-    def _base(self):
+    def _base(self) -> str:
         try:
-            return urljoin(self.site.address, self.item.get("link", ""))
+            return urljoin(self.site.address, str(self.item.get("link", "")))
         except ValueError:
             return self.site.address
 
-    def _with_reused_blocks(self, content):
+    def _with_reused_blocks(self, content: str) -> str:
         size = len(content)
 
-        def words_of(match):
+        def words_of(match: re.Match[str]) -> str:
             nonlocal size
             words = self.site.spool.block(match[1])
             size += len(words)
@@ -357,7 +378,7 @@ class _Article:
 
         return _REUSED.sub(words_of, content)
 
-    def _known_of_image(self, element):
+    def _known_of_image(self, element: Element) -> dict[str, str]:
         """Return what the attachment of an `img` says: alt, caption, address."""
         match = _PICTURE_CLASS.search(element.attributes.get("class", ""))
         identity = match[1] if match else element.attributes.get("data-id", "")
@@ -370,7 +391,7 @@ class _Article:
         self.used.add(attachment["id"])
         return {"alt": attachment["alt"], "caption": html_to_text(attachment["caption"]), "url": attachment["url"]}
 
-    def _with_pictures(self, markdown):
+    def _with_pictures(self, markdown: str) -> str:
         """Return the Markdown with the featured image first; gallery and other own images follow it."""
         featured = next((value for key, value in self.item["meta"] if key == "_thumbnail_id"), "").strip()
         attachment = self.site.spool.attachment(identity=featured) if featured else None
@@ -387,7 +408,7 @@ class _Article:
         # Images alone are an article too; they need a text to follow.
         return markdown.strip() or "\n\n".join(f"![](image:{number})" for number in range(1, len(self.images) + 1))
 
-    def _gallery(self):
+    def _gallery(self) -> Iterator[str]:
         for match in _GALLERY.finditer(self.item.get("content", "")):
             attributes = _attributes(match[1])
             for identity in (attributes.get("ids") or attributes.get("include") or "").split(","):
@@ -395,11 +416,11 @@ class _Article:
                     yield identity.strip()
 
     @cached_property
-    def _children(self):
+    def _children(self) -> list[Attachment]:
         identity = self.item.get("post_id", "")
         return self.site.spool.attachments_of(identity, 4 * MAX_IMAGES) if identity not in ("", "0") else []
 
-    def _add_attachment(self, attachment):
+    def _add_attachment(self, attachment: Attachment) -> int:
         """Return the number of the image that an attachment becomes; 0 if it is one already or none."""
         url = self._absolute(attachment["url"])
         # An address without an extension may still be an image, such as those of image services.
@@ -420,14 +441,14 @@ class _Article:
         )
         return len(self.images)
 
-    def _absolute(self, url):
+    def _absolute(self, url: str) -> str:
         try:
             url = urljoin(self.site.address, url.strip()).replace(" ", "%20")
         except ValueError:
             return ""
         return url if url.startswith(("http://", "https://")) and url.isprintable() else ""
 
-    def _other_attachments(self):
+    def _other_attachments(self) -> list[dict[str, str]]:
         """Return attachments that are not images of the post: documents, sounds, films."""
         names = {_plain_name(image["url"]) for image in self.images}
         return [
@@ -438,7 +459,7 @@ class _Article:
         ]  # fmt: skip
 
 
-def _parts(address):
+def _parts(address: str) -> SplitResult:
     """Return the parts of an address; empty ones for invalid addresses, as people type them."""
     try:
         return urlsplit(address)
@@ -446,28 +467,28 @@ def _parts(address):
         return urlsplit("")
 
 
-def _bare(address):
+def _bare(address: str) -> str:
     """Return an address without scheme, "www." and final slash, in lower case."""
     parts = _parts(address)
     return f"{parts.netloc.lower().removeprefix('www.')}{parts.path.rstrip('/')}"
 
 
-def _slug(text):
+def _slug(text: str) -> str:
     """Return the slug that a post had, as far as ours can be the same."""
     text = re.sub(r"\.(?:html?|php|aspx?)$", "", unquote(text).strip("/ ").rpartition("/")[2])
     return re.sub("[-_]+", "-", slugify(text)).strip("-")[:200].strip("-")
 
 
-def _plain_name(url):
+def _plain_name(url: str) -> str:
     """Return the file name of an image without the size that WordPress adds."""
     return _SIZE.sub("", unquote(_parts(url).path).rpartition("/")[2].lower())
 
 
-def _attributes(text):
+def _attributes(text: str) -> dict[str, str]:
     return {match[1].lower(): next(filter(None, match.groups()[1:]), "") for match in _ATTRIBUTE.finditer(text)}
 
 
-def _between(content, opening, made):
+def _between(content: str, opening: re.Pattern[str], made: Callable[[dict[str, str], str], str]) -> str:
     """Return `content` with every [opening …]…[/opening] replaced by made(attributes, inside)."""
     parts, place = [], 0
     while match := opening.search(content, place):
@@ -479,10 +500,10 @@ def _between(content, opening, made):
     return "".join([*parts, content[place:]])
 
 
-def _captions_as_figures(content):
+def _captions_as_figures(content: str) -> str:
     """Return `content` with [caption]<img> words[/caption] of the classic editor as figures."""
 
-    def figure(attributes, inside):
+    def figure(attributes: dict[str, str], inside: str) -> str:
         picture = _PICTURE_END.search(inside)
         end = picture.end() if picture else 0
         words = attributes.get("caption") or inside[end:]
@@ -491,10 +512,10 @@ def _captions_as_figures(content):
     return _between(content, _CAPTION, figure)
 
 
-def _code_as_code(content):
+def _code_as_code(content: str) -> str:
     """Return `content` with [code language="php"]…[/code] as code blocks with literal angle brackets."""
 
-    def code(attributes, inside):
+    def code(attributes: dict[str, str], inside: str) -> str:
         language = attributes.get("language") or attributes.get("lang") or ""
         language = language if re.fullmatch(r"[\w+#.-]{1,40}", language) else ""
         inside = inside.replace("<", "&lt;")

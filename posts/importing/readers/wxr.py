@@ -12,12 +12,14 @@ import json
 import re
 import sqlite3
 import zlib
+from collections.abc import Iterator
 from xml.parsers import expat
 
-from posts.importing.readers.base import Reader
-from posts.importing.readers.wordpress import DEFAULT_FIELDS, MAX_ITEM, Site, row_of
+from posts.importing.mapping import Mapping
+from posts.importing.readers.base import HashedStream, Reader, Row
+from posts.importing.readers.wordpress import DEFAULT_FIELDS, MAX_ITEM, Attachment, ItemDict, Site, row_of
 from posts.importing.readers.xml_repairs import XmlRepairs
-from posts.importing.sources import SourceUnreadable
+from posts.importing.sources import Source, SourceUnreadable
 
 READ_BYTES = 256 * 1024
 # Exports have four levels; deeper ones are attacks.
@@ -60,21 +62,21 @@ class WxrReader(Reader):
     label = "WordPress (WXR)"
     default_fields = DEFAULT_FIELDS
 
-    def __init__(self, source, mapping=None):
+    def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         super().__init__(source, mapping)
         self._share = 0.0
-        self._site = None
+        self._site: Site | None = None
 
     @property
-    def unstated_site(self):
+    def unstated_site(self) -> str | None:
         is_stated = self.mapping.site or (self._site is not None and not self._site.is_anywhere)
         return None if is_stated else self._site.name if self._site else ""
 
-    def position(self):
+    def position(self) -> int:
         """Return the progress by rows, because the whole source is read before the first one."""
         return int(self._share * (self.source.size or 0))
 
-    def rows(self):
+    def rows(self) -> Iterator[Row]:
         with _Spool() as spool:
             channel, authors = _Export(self.source.name, self.stream, spool).read()
             site = self._site = Site(channel, authors, spool, self.mapping)
@@ -93,7 +95,7 @@ class WxrReader(Reader):
         self._share = 1.0
 
     @staticmethod
-    def looks_like(head):
+    def looks_like(head: bytes) -> bool:
         encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         text = head[: len(head) & ~1].decode(encoding, errors="replace").lstrip()
         return text.startswith("<") and "<rss" in text
@@ -106,15 +108,18 @@ class _Refused(Exception):
 class _Export:
     """One pass over an export: finished items go to the spool; the rest is small."""
 
-    def __init__(self, name, stream, spool):
+    def __init__(self, name: str, stream: HashedStream, spool: "_Spool") -> None:
         self.name = name
         self.stream = stream
         self.spool = spool
-        self.channel, self.authors = {}, {}
-        self.path = []  # short names of the open elements
-        self.names = {}
-        self.item = self.author = self.meta = None
-        self.text = None  # parts of the text that is being collected
+        self.channel: dict[str, str] = {}
+        self.authors: dict[str, str] = {}
+        self.path: list[str] = []  # short names of the open elements
+        self.names: dict[str, str] = {}
+        self.item: ItemDict | None = None
+        self.author: dict[str, str] | None = None
+        self.meta: dict[str, str] | None = None
+        self.text: list[str] | None = None  # parts of the text that is being collected
         self.size = 0
         self.is_export = False
         self.repairs = XmlRepairs()
@@ -126,7 +131,7 @@ class _Export:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
 
-    def read(self):
+    def read(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return ({name: text} of the channel, {login: name} of its authors). Raises SourceUnreadable."""
         try:
             given = 0
@@ -153,14 +158,14 @@ class _Export:
             return self.channel, self.authors
         raise SourceUnreadable(f"{message} Nothing of it was imported. Mend it there, or export it again.")
 
-    def _line(self, number=None):
+    def _line(self, number: int | None = None) -> int:
         """Return the line in the file for the parser's position, or for its line `number`."""
         return (number or self.parser.CurrentLineNumber) + self.repairs.lines
 
-    def _doctype(self, name, system_id, public_id, has_internal_subset):
+    def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_internal_subset: bool) -> None:
         raise _Refused("has a DOCTYPE, which no export has and which could make it mean other things")
 
-    def _start(self, name, attributes):
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         name = self._short(name)
         path = self.path
         path.append(name)
@@ -181,11 +186,11 @@ class _Export:
             elif name in _OF_CHANNEL:
                 self._collect()
         elif self.item is not None:
-            self._start_in_item(name, attributes, depth)
+            self._start_in_item(self.item, name, attributes, depth)
         elif self.author is not None and depth == 4 and name in _OF_AUTHOR:
             self._collect()
 
-    def _start_in_item(self, name, attributes, depth):
+    def _start_in_item(self, item: ItemDict, name: str, attributes: dict[str, str], depth: int) -> None:
         if depth == 4:
             if name == "category":
                 self.terms_of = [attributes.get("domain", ""), attributes.get("nicename", "")]
@@ -194,17 +199,17 @@ class _Export:
             elif name == "wp:postmeta":
                 self.meta = {}
             elif name == "wp:comment":
-                self.item["comments"] += 1
+                item["comments"] += 1
             elif name in _OF_ITEM:
                 self._collect(is_short=name not in _LONG)
         elif depth == 5 and self.meta is not None and name in ("wp:meta_key", "wp:meta_value"):
             self._collect()
 
-    def _collect(self, is_short=False):
+    def _collect(self, is_short: bool = False) -> None:
         self.text, self.length, self.is_short = [], 0, is_short
         self.collecting = len(self.path)
 
-    def _characters(self, text):
+    def _characters(self, text: str) -> None:
         if self.text is None or len(self.path) != self.collecting:
             return
         self.size += len(text)
@@ -215,7 +220,7 @@ class _Export:
         elif self.item is None:
             raise _Refused(f"has a head of more than {MAX_ITEM >> 20} MB")
 
-    def _end(self, name):
+    def _end(self, name: str) -> None:
         path = self.path
         depth, name = len(path), path.pop()
         text = None
@@ -224,11 +229,11 @@ class _Export:
         if depth == 3:
             self._end_in_channel(name, text)
         elif self.item is not None:
-            self._end_in_item(name, text, depth)
+            self._end_in_item(self.item, name, text, depth)
         elif depth == 4 and self.author is not None and text is not None:
             self.author[_OF_AUTHOR[name]] = " ".join(text.split())[:300]
 
-    def _end_in_channel(self, name, text):
+    def _end_in_channel(self, name: str, text: str | None) -> None:
         if name == "item" and self.item is not None:
             if self.size > MAX_ITEM:
                 self.item = {key: value for key, value in self.item.items() if key not in ("content", "excerpt")}
@@ -239,23 +244,21 @@ class _Export:
             self.item = self.meta = None
             self.size = 0
         elif name == "wp:author" and self.author is not None:
-            self._add_author()
+            self._add_author(self.author)
             self.author = None
             self.size = 0
         elif text is not None:
             self.channel.setdefault(_OF_CHANNEL[name], text.strip()[:2000])
             self.size = 0
 
-    def _add_author(self):
-        author = self.author
+    def _add_author(self, author: dict[str, str]) -> None:
         names = (author.get("display_name"), f"{author.get('first_name', '')} {author.get('last_name', '')}".strip())
         # A mail address is not a name.
         name = next((name for name in names if name and "@" not in name), "")
         if name and author.get("login") and len(self.authors) < MAX_AUTHORS:
             self.authors[author["login"]] = name
 
-    def _end_in_item(self, name, text, depth):
-        item = self.item
+    def _end_in_item(self, item: ItemDict, name: str, text: str | None, depth: int) -> None:
         if name == "wp:postmeta" and depth == 4:
             if self.meta and self.meta.get("key"):
                 item["meta"].append([self.meta["key"], self.meta.get("value", "")])
@@ -264,7 +267,7 @@ class _Export:
             self.meta = None
         elif text is None:
             return
-        elif depth == 5:
+        elif depth == 5 and self.meta is not None:
             self.meta["key" if name == "wp:meta_key" else "value"] = text
         elif name == "category":
             item["terms"].append([*self.terms_of, text.strip()])
@@ -276,7 +279,7 @@ class _Export:
         else:
             item.setdefault(_OF_ITEM[name], text if name.endswith(":encoded") else text.strip())
 
-    def _short(self, name):
+    def _short(self, name: str) -> str:
         """Return `wp:post_id` for the full name of an element, for any version and prefix."""
         short = self.names.get(name)
         if short is None:
@@ -289,10 +292,10 @@ class _Export:
         return short
 
 
-class _Spool(contextlib.AbstractContextManager):
+class _Spool(contextlib.AbstractContextManager["_Spool"]):
     """The items of an export in a temporary file, with an index of images and reusable blocks."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         # Without a name SQLite uses a file that disappears with the process.
         self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
@@ -308,7 +311,7 @@ class _Spool(contextlib.AbstractContextManager):
             self._database.execute(statement)
         self.count = 0
 
-    def add(self, item):
+    def add(self, item: ItemDict) -> None:
         self.count += 1
         packed = zlib.compress(json.dumps(item).encode(), 1)
         self._database.execute("INSERT INTO item VALUES (?, ?)", (self.count, packed))
@@ -328,29 +331,29 @@ class _Spool(contextlib.AbstractContextManager):
         elif kind == "wp_block" and identity:
             self._database.execute("INSERT OR IGNORE INTO block VALUES (?, ?)", (identity, item.get("content", "")))
 
-    def items(self):
+    def items(self) -> Iterator[ItemDict]:
         """Yield every item, in the order of the file."""
         for (packed,) in self._database.execute("SELECT packed FROM item ORDER BY number"):
             yield json.loads(zlib.decompress(packed))
 
-    def attachment(self, *, identity="", url=""):
-        """Return {id, url, title, caption, alt} of an attachment by number or else by address, or None."""
+    def attachment(self, *, identity: str = "", url: str = "") -> Attachment | None:
+        """Return an attachment by number or else by address."""
         column, value = ("id", identity) if identity else ("url", url)
         return next(self._attachments(f"{column} = ? ORDER BY rowid LIMIT 1", value), None)
 
-    def attachments_of(self, parent, limit):
+    def attachments_of(self, parent: str, limit: int) -> list[Attachment]:
         """Return the first attachments uploaded to a post."""
         return list(self._attachments(f"parent = ? ORDER BY rowid LIMIT {int(limit)}", parent))
 
-    def _attachments(self, condition, value):
+    def _attachments(self, condition: str, value: str) -> Iterator[Attachment]:
         query = f"SELECT id, url, said FROM attachment WHERE {condition}"  # noqa: S608 (our own words)
         for identity, url, said in self._database.execute(query, (value,)):
             yield {"id": identity, "url": url, **json.loads(said)}
 
-    def block(self, identity):
+    def block(self, identity: str) -> str:
         """Return the content of a reusable block, or ""."""
         found = self._database.execute("SELECT content FROM block WHERE id = ?", (identity,)).fetchone()
         return found[0] if found else ""
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._database.close()

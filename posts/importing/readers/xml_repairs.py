@@ -7,6 +7,7 @@ https://www.w3.org/TR/xml/#charsets and #sec-predefined-ent.
 
 import re
 from collections import deque
+from collections.abc import Callable
 from html.entities import html5
 
 # Held back until more arrives: the longest character, name or number to recognise.
@@ -32,12 +33,15 @@ class XmlRepairs:
     them. lines: how many lines were removed at the beginning.
     """
 
-    def __init__(self):
-        self.removed, self.replaced, self.lines = deque(maxlen=MAX_COUNTED), deque(maxlen=MAX_COUNTED), 0
+    def __init__(self) -> None:
+        self.removed: deque[int] = deque(maxlen=MAX_COUNTED)
+        self.replaced: deque[int] = deque(maxlen=MAX_COUNTED)
+        self.lines = 0
         self._rest, self._given, self._inside = b"", 0, b""
-        self._is_utf_8 = self._passes = None
+        self._is_utf_8 = False
+        self._passes: bool | None = None  # None: the beginning has not been seen
 
-    def feed(self, piece, *, is_last=False):
+    def feed(self, piece: bytes, *, is_last: bool = False) -> bytes:
         """Return the bytes to give to the parser now."""
         data = self._rest + piece
         if self._passes is None:
@@ -45,7 +49,8 @@ class XmlRepairs:
         if self._passes:
             self._given += len(data)
             return data
-        parts, place = [], 0
+        parts: list[bytes] = []
+        place = 0
         while place < len(data) or not parts:
             at, place_after = self._end_of_part(data, place, is_last)
             parts.append(self._repaired(data[place:at]))
@@ -60,18 +65,18 @@ class XmlRepairs:
         self._rest = data[place:]
         return b"".join(parts)
 
-    def taken(self, until):
+    def taken(self, until: int) -> tuple[int, int]:
         """Return (removed characters, replaced characters) before the byte `until`, each reported once."""
-        return tuple(self._count(places, until) for places in (self.removed, self.replaced))
+        return self._count(self.removed, until), self._count(self.replaced, until)
 
-    def _count(self, places, until):
+    def _count(self, places: deque[int], until: int) -> int:
         count = 0
         while places and places[0] < until:
             places.popleft()
             count += 1
         return count
 
-    def _begin(self, data):
+    def _begin(self, data: bytes) -> bytes:
         """Inspect the first bytes: their encoding, and forbidden text before the XML declaration.
 
         Such text is blank lines of a theme, or a warning from PHP.
@@ -85,7 +90,7 @@ class XmlRepairs:
             return data[start:]
         return data
 
-    def _end_of_part(self, data, place, is_last):
+    def _end_of_part(self, data: bytes, place: int, is_last: bool) -> tuple[int, int]:
         """Return (the end of the part at `place`, the end of the markup after it; the same if none)."""
         if self._inside:
             closing = _CLOSING[self._inside]
@@ -105,7 +110,7 @@ class XmlRepairs:
             at -= 1
         return at, at
 
-    def _repaired(self, data):
+    def _repaired(self, data: bytes) -> bytes:
         if len(data.translate(None, _CONTROLS)) < len(data) or (
             self._is_utf_8 and (b"\xed" in data or b"\xef\xbf" in data)
         ):
@@ -114,11 +119,13 @@ class XmlRepairs:
             data = self._sub(_SUSPECT, self._allowed, data)
         return self._noted(data)
 
-    def _noted(self, data):
+    def _noted(self, data: bytes) -> bytes:
         self._given += len(data)
         return data
 
-    def _sub(self, pattern, replacement, data):
+    def _sub(
+        self, pattern: re.Pattern[bytes], replacement: Callable[[re.Match[bytes], int], bytes], data: bytes
+    ) -> bytes:
         """Apply pattern.sub(), and tell `replacement` the position of each match in the returned bytes."""
         parts, place, given = [], 0, self._given
         for match in pattern.finditer(data):
@@ -129,13 +136,13 @@ class XmlRepairs:
             place = match.end()
         return b"".join([*parts, data[place:]])
 
-    def _without(self, match, at):
+    def _without(self, match: re.Match[bytes], at: int) -> bytes:
         if not self._is_utf_8 and len(match[0]) > 1:
             return match[0]
         self.removed.append(at)
         return b""
 
-    def _allowed(self, match, at):
+    def _allowed(self, match: re.Match[bytes], at: int) -> bytes:
         """Return the replacement for invalid markup."""
         told = match[1] or b""
         if told.startswith(b"#"):
