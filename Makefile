@@ -15,19 +15,19 @@ CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
 
-run: venv ## set everything up and serve the site with demo posts on 127.0.0.1:8000 (PORT=8001 for another)
+run: venv ## set everything up and serve the site with demo posts on 127.0.0.1:8000 (PORT=8001 for another port)
 	@PYTHONUTF8=1 exec $(VENV_PYTHON) scripts/run.py "$(PORT)"
 
-test: venv-dev ## run all tests on SQLite, then on PostgreSQL those that depend on the engine
+test: venv-dev ## run all tests on SQLite, and those that depend on the engine on PostgreSQL too
 	@$(CLEAN) sh scripts/test.sh $(VENV_PYTHON) $(SPREAD) $(ARGS)
 
 test-sqlite: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
-test-postgres: venv-dev ## run all tests on PostgreSQL, which is started for them
+test-postgres: venv-dev ## run all tests on a temporary PostgreSQL server
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
-test-browser: venv-dev ## run the tests that open the site in Chromium; they fail if there is none
+test-browser: venv-dev ## run the browser tests; they need Chromium
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(SPREAD) $(ARGS)
 
 validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java

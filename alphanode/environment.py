@@ -32,7 +32,7 @@ class Env(environ.Env):
     def refuse(self, var: str, takes: str, cause: Exception | None = None) -> NoReturn:
         """Raise ImproperlyConfigured with what stands in the environment and what a setting takes."""
         value = self.ENVIRON.get(var, "").replace(r"\$", "$")
-        raise ImproperlyConfigured(f"{var} is “{value}”; it takes {takes}.") from cause
+        raise ImproperlyConfigured(f"{var} is “{value}”; it must be {takes}.") from cause
 
 
 def switch(text: str) -> bool:

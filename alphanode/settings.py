@@ -30,8 +30,8 @@ def _refuse_unknown_names(path, example):
     for name in assigned.findall(path.read_text(encoding="utf-8")):
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            meant = f" Is {close[0]} meant?" if close else " .env.example lists them all."
-            raise ImproperlyConfigured(f"{name} in {path.name} is no setting.{meant}")
+            meant = f" Did you mean {close[0]}?" if close else " .env.example lists them all."
+            raise ImproperlyConfigured(f"{name} in {path.name} is not a setting.{meant}")
 
 
 # ENV_FILE names another file than .env, or none if it is empty (tests must not depend on a local .env).
@@ -60,7 +60,7 @@ env = Env(
     IMAGE_HOSTS=(
         items_matching(
             r"[a-z0-9-]+(\.[a-z0-9-]+)+",
-            "host names in small letters, without https:// and port, such as images.unsplash.com",
+            "host names in lowercase, without https:// and port, such as images.unsplash.com",
         ),
         ["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"],
     ),
@@ -71,7 +71,7 @@ env = Env(
         [],
     ),
     RELEASE_EXPECTED_RESULT=(str, "Readers find what the title promises, and nobody reports a mistake."),
-    RELEASE_ROLLBACK_NOTE=(str, "Roll back to the text before, or withdraw the post if there is none."),
+    RELEASE_ROLLBACK_NOTE=(str, "Roll back to the revision before, or withdraw the post if there is none."),
     CDN_MAX_AGE=(count, 0),
     DATABASE_URL=(str, ""),
     DATABASE_POOL_SIZE=(count, 8),
@@ -92,7 +92,7 @@ MIN_KEY_LENGTH = 50
 def _secret_key():
     if key := env("SECRET_KEY"):
         if len(key) < MIN_KEY_LENGTH:
-            raise ImproperlyConfigured(f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. Make a longer one.")
+            raise ImproperlyConfigured(f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. Use a longer one.")
         return key
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -113,9 +113,7 @@ ALLOWED_HOSTS = env("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is empty. List the host names that this site answers to.")
 if "*" in ALLOWED_HOSTS and not DEBUG:
-    env.refuse(
-        "ALLOWED_HOSTS", "the names themselves: a site that answers to any name can be made to lie about its own"
-    )
+    env.refuse("ALLOWED_HOSTS", "host names in full: a site that answers to any name can be made to send wrong links")
 
 
 def _is_of_this_network(host):
@@ -129,7 +127,7 @@ def _is_of_this_network(host):
 
 if DEBUG and (public := [host for host in ALLOWED_HOSTS if host != "*" and not _is_of_this_network(host)]):
     raise ImproperlyConfigured(
-        f"DEBUG is on and ALLOWED_HOSTS names {public[0]}: its error pages would show code and settings to everybody."
+        f"DEBUG is on and ALLOWED_HOSTS names {public[0]}: its error pages would show code and settings to everyone."
     )
 
 # With DEBUG off the default is https, because the site's security depends on it.
@@ -219,7 +217,7 @@ def _sqlite_file(url):
     """
     path = BASE_DIR / env.db_url_config(url)["NAME"] if url else VAR_DIR / "alphanode.sqlite3"
     if path.name == ":memory:":
-        raise ImproperlyConfigured("DATABASE_URL names no file; a database in memory is gone with its process.")
+        raise ImproperlyConfigured("DATABASE_URL names no file. A database in memory would be lost with its process.")
     try:
         VAR_DIR.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -248,11 +246,13 @@ def _database(url):
         }
     if scheme not in ("postgres", "postgresql"):
         # The message leaves out the address, which may contain a password.
-        raise ImproperlyConfigured("DATABASE_URL takes sqlite:///… or postgres://…; other engines are not supported.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with sqlite:/// or postgres://. Other engines are not supported."
+        )
     try:
         database = env.db_url_config(url)
     except ValueError as error:
-        raise ImproperlyConfigured("DATABASE_URL takes postgres://user:password@host:port/name.") from error
+        raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host:port/name.") from error
     # A pool lets requests wait through a short restart; health checks find dead connections.
     database |= {"ENGINE": "alphanode.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
@@ -275,7 +275,9 @@ DATABASES = {"default": _database(env("DATABASE_URL"))}
 try:
     CACHES = {"default": env.cache_url_config(env("CACHE_URL"))}
 except ImproperlyConfigured as error:
-    raise ImproperlyConfigured("CACHE_URL takes locmemcache://, filecache:///folder or redis://host:port/0.") from error
+    raise ImproperlyConfigured(
+        "CACHE_URL must be locmemcache://, filecache:///folder or redis://host:port/0."
+    ) from error
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)

@@ -21,7 +21,7 @@ def sqlite_file_is_whole(app_configs, databases, **kwargs):
             found.append(
                 Error(
                     f"The database file {connections[alias].settings_dict['NAME']} is damaged: {answer}",
-                    hint="Stop here and bring back a copy.",
+                    hint="Stop here and restore a backup.",
                     id="alphanode.E001",
                 )
             )

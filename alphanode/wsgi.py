@@ -17,7 +17,7 @@ try:
     if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         raise ImproperlyConfigured(
             f"the files of {settings.STATIC_URL} are not in {settings.STATIC_ROOT}."
-            " Run first: manage.py collectstatic --noinput"
+            " First run: manage.py collectstatic --noinput"
         )
     # Imported here: its change log is a model, which needs the apps to be ready.
     from alphanode.with_page_cache import with_page_cache

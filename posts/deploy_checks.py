@@ -18,7 +18,7 @@ def proxy_sends_addresses(app_configs, **options):
         return []
     return [
         Warning(
-            "A reader's report came today without the reader's address, which the proxy sends in X-Forwarded-For.",
+            "Today a reader's report came without the reader's address, which the proxy sends in X-Forwarded-For.",
             hint="Set X-Forwarded-For in the proxy as docs/operations.md shows. Until then reports are counted for "
             "each article, not for each reader.",
             id="posts.W001",

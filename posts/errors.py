@@ -62,5 +62,5 @@ def checked_words(text: str, *, name: str, limit: int = SHORT_WORDS) -> str:
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Refused(f"{name} contains characters that can't be stored. Type it again.")
     if len(text) > limit:
-        raise Refused(f"{name} takes at most {limit:,} characters; this is {len(text):,}.")
+        raise Refused(f"{name} can have at most {limit:,} characters; this has {len(text):,}.")
     return text

@@ -9,7 +9,7 @@ shift 2
 cd "$(dirname "$0")/.."
 if [ -z "$folder" ]; then
     echo "No folder was given, so only the project's own cases are tried. To try other texts too:"
-    echo "make corpora CORPORA=FOLDER. tests/corpora/__init__.py says how its files look."
+    echo "make corpora CORPORA=FOLDER. tests/corpora/__init__.py describes the files."
     folder=tests
 fi
 outcomes=$(mktemp -d)

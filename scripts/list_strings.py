@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = ("posts/migrations/", "posts/synthesis/")
+LEFT_OUT = (
+    "posts/migrations/",
+    *(f"posts/synthesis/{name}.py" for name in ("article", "families", "problems", "prose", "scenarios", "stacks")),
+)
 # Short strings, often of one word, are shown when they are given by one of these names.
 SHOWN_KEYWORDS = {
     "verbose_name", "verbose_name_plural", "help_text", "label", "description", "short_description", "empty_label",

@@ -37,7 +37,7 @@ def is_free(port):
 def prepare(wanted):
     """Check the port and the settings, bring the database up to date; return the port."""
     if not (wanted.isascii() and wanted.isdecimal()) or not 0 < int(wanted) < 65536:
-        sys.exit(f"“{wanted}” is no port. Give a number: make run PORT=8001")
+        sys.exit(f"“{wanted}” is not a port. Give a number: make run PORT=8001")
     port = int(wanted)
     if not is_free(port):
         other = port + 1 if port < 65535 else 8001
@@ -59,14 +59,14 @@ def prepare(wanted):
         django.setup()
         if not settings.DEBUG:
             # Demo accounts have a known password, so they must never be beside real posts.
-            sys.exit("make run is for trying the site; your settings are those of a real one (DEBUG is off).")
+            sys.exit("make run is for trying the site, but your settings are for production (DEBUG is off).")
         call_command("migrate", verbosity=0)
         call_command("demo")
     except (ImproperlyConfigured, CommandError, DatabaseError) as error:
         sys.exit(f"AlphaNode can't start: {str(error).strip()}")
     connections.close_all()
     print(
-        f"AlphaNode runs at {settings.SITE_URL}/ and its desk at {settings.SITE_URL}/admin/. Ctrl-C ends it.",
+        f"AlphaNode runs at {settings.SITE_URL}/ and its admin at {settings.SITE_URL}/admin/. Ctrl-C ends it.",
         flush=True,
     )
     return port
@@ -107,13 +107,15 @@ def watch(parts):
     while not signals:
         ended = {name: part.returncode for name, part in parts.items() if part.poll() is not None}
         if ended.get("worker") == PLACE_TAKEN:
-            print("The worker that serves this database already does the background jobs of this site too.", flush=True)
+            print("A worker already serves this database. It runs the background jobs of this site too.", flush=True)
             del parts["worker"]
         elif ended:
             name, status = next(iter(ended.items()))
             how = f"exit code {status}" if status >= 0 else f"signal {-status}"
             others = " and ".join(f"the {other}" for other in parts if other not in ended)
-            print(f"The {name} ended by itself ({how}); stopping {others or 'here'} too.", file=sys.stderr, flush=True)
+            print(
+                f"The {name} ended unexpectedly ({how}); stopping {others or 'here'} too.", file=sys.stderr, flush=True
+            )
             code = 1
             break
         time.sleep(0.2)

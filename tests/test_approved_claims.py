@@ -325,7 +325,7 @@ def test_an_approval_that_was_tampered_with_opens_nothing(client, pointer):
     # What an UPDATE in SQL does, beside all operations.
     review.update(**{"fingerprint": "0" * 64} if pointer == "fingerprint" else {"revision": other.live_revision})
     assert not Post.objects.indexable().contains(post) and not Post.objects.listed().contains(post)
-    assert "no approval stands for this text" in fresh(post).index_obstacles
+    assert "the live revision has no valid approval" in fresh(post).index_obstacles
     page = client.get(post.get_absolute_url())
     assert page["X-Robots-Tag"] == "noindex" and b'content="noindex"' in page.content
     assert b"lastReviewed" not in page.content

@@ -71,7 +71,7 @@ def test_signing_in_out_and_failing_to_leave_entries(client, reviewer):
     client.post(reverse("admin:logout"))
     assert actions() == [
         ("sign-in failed", "account reviewer"),
-        ("sign-in failed", "no such account"),
+        ("sign-in failed", "unknown account"),
         ("signed in", ""),
         ("signed out", ""),
     ]

@@ -61,14 +61,14 @@ def audit(**options):
 @pytest.mark.django_db
 def test_every_surface_says_what_the_rule_says():
     fill()
-    assert audit() == ("", "15 post(s): every surface says what the rule says.\n")
+    assert audit() == ("", "15 post(s): all outputs follow the rule.\n")
 
 
 @pytest.mark.django_db
 def test_posts_of_several_sets_are_each_asked_for(monkeypatch):
     fill()
     monkeypatch.setattr("posts.public.index_audit.CHUNK", 3)
-    assert audit() == ("", "15 post(s): every surface says what the rule says.\n")
+    assert audit() == ("", "15 post(s): all outputs follow the rule.\n")
 
 
 def _replace(pattern, words):
@@ -209,7 +209,7 @@ def test_every_page_of_the_list_of_the_api_is_read(monkeypatch):
     make_post(released=True)
     make_post(released=True)
     monkeypatch.setattr("posts.public.index_audit.API_PAGE", 1)
-    assert audit() == ("", "17 post(s): every surface says what the rule says.\n")
+    assert audit() == ("", "17 post(s): all outputs follow the rule.\n")
 
 
 @pytest.mark.django_db
@@ -230,11 +230,11 @@ def test_a_file_that_is_no_xml_is_named(tampered):
 def test_a_running_site_is_asked_by_its_address(live_server, transactional_db, tampered):
     slugs = fill()
     base_url = live_server.url
-    assert audit(base_url=base_url) == ("", "15 post(s): every surface says what the rule says.\n")
+    assert audit(base_url=base_url) == ("", "15 post(s): all outputs follow the rule.\n")
     error, _ = audit(base_url="http://127.0.0.1:1")
     assert "does not answer" in error
     error, _ = audit(base_url="ftp://x")
-    assert "takes an http or https address" in error
+    assert "must be an http or https address" in error
     assert slugs
 
 
@@ -251,7 +251,7 @@ def test_an_approval_opens_exactly_the_text_that_was_read(row, client):
         Revision.objects.filter(pk=post.live_revision_id).update(fingerprint="0" * 64)
     cache.clear()
     post = Post.objects.with_texts().get()
-    assert post.index_obstacles == ["no approval stands for this text"]
+    assert post.index_obstacles == ["the live revision has no valid approval"]
     assert not Post.objects.listed().exists()
     assert "noindex" in client.get(post.get_absolute_url())["X-Robots-Tag"]
     # The sitemap shows what lists keep; the audit names it until they are written again.

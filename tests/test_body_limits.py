@@ -73,7 +73,7 @@ def test_a_body_over_the_limit_is_refused_unread(group, kind):
     ):
         answer = send(client, address, size=MOST + 1, kind=kind)
         assert answer.status_code == 413, address
-        assert "A form takes 1 MB at most." in answer.content.decode()
+        assert "A form can have at most 1 MB." in answer.content.decode()
     answer = send(client, "/api/posts/", size=MOST + 1, kind=kind)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
 
@@ -82,13 +82,13 @@ def test_a_body_whose_size_nobody_says_is_refused_unread():
     client = signed_in("Staff")
     for address in ("/admin/login/", IMPORT_FORM):
         answer = send(client, address, size="", HTTP_TRANSFER_ENCODING="chunked")
-        assert answer.status_code == 413 and "how large they are" in answer.content.decode()
+        assert answer.status_code == 413 and "Content-Length" in answer.content.decode()
     assert send(client, "/admin/login/", size="9" * 400).status_code == 413
 
 
 def test_nobody_brings_more_than_one_file_of_the_largest_size():
     answer = send(signed_in("Staff"), IMPORT_FORM, size=MAX_UPLOAD_BYTES + MOST + 1)
-    assert answer.status_code == 413 and "201 MB at most" in answer.content.decode()
+    assert answer.status_code == 413 and "at most 201 MB" in answer.content.decode()
 
 
 def test_a_file_is_dropped_wherever_none_is_taken(client, folder, monkeypatch):
@@ -142,4 +142,4 @@ def test_the_largest_record_is_saved_through_the_form_of_its_post_and_no_larger_
     assert answer.status_code == 302, answer.content.decode()
     assert len(Post.objects.get(pk=post.pk).body) == room // 2
     answer = send(client, address, size=4 * MOST + 1)
-    assert answer.status_code == 413 and "A form takes 4 MB at most." in answer.content.decode()
+    assert answer.status_code == 413 and "A form can have at most 4 MB." in answer.content.decode()

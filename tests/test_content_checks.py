@@ -235,7 +235,7 @@ def test_every_check_is_documented_with_its_severity_and_no_other():
 
 
 def test_a_check_needs_a_severity_that_exists_and_a_name_of_its_own():
-    with pytest.raises(ValueError, match="takes stops or advises"):
+    with pytest.raises(ValueError, match="must be stops or advises"):
         check("new", "warns")
     with pytest.raises(ValueError, match="Two checks are named image-host"):
         check("image-host", "stops")(lambda text: [])
@@ -260,7 +260,7 @@ def test_a_setting_adds_checks_and_one_that_is_missing_stops_the_start():
 
 @pytest.mark.django_db
 def test_an_approval_is_refused_while_the_text_places_what_is_not_there():
-    with pytest.raises(Refused, match="The text places image 3, and there are 0"):
+    with pytest.raises(Refused, match="The text places image 3, but there are 0"):
         approve(make_post(body="Words.\n\n![](image:3)"))
     assert approve(make_post(body="Words.")).is_live
 
@@ -478,7 +478,7 @@ def test_a_bulk_approval_and_a_release_name_what_prevents_them_and_no_advice(cli
     client.force_login(person())
     chosen = {"action": "approve_in_bulk", "_selected_action": [advised.pk, stopped.pk]}
     preview = client.post(reverse("admin:posts_post_changelist"), chosen).content.decode()
-    assert "2 chosen: 1 will be approved, 1 refused." in preview
+    assert "2 selected: 1 will be approved, 1 refused." in preview
     assert "The text places image 9" in preview and "claims 90 minutes" not in preview
     choices = [f"{post.pk}:{post.head_revision.fingerprint}" for post in (advised, stopped)]
     begun = client.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": choices}, follow=True)
@@ -486,7 +486,7 @@ def test_a_bulk_approval_and_a_release_name_what_prevents_them_and_no_advice(cli
     approve(advised, release=False)
     release = client.get(reverse("admin:posts_post_releases", args=[advised.pk])).content.decode()
     assert "Release 1.0.0" in release and "claims 90 minutes" not in release
-    assert "A release is not possible yet" not in release
+    assert "You can’t release yet" not in release
 
 
 def register(monkeypatch, severity, function):
@@ -617,7 +617,7 @@ def test_a_required_check_that_fails_leaves_the_decision_to_a_reviewer_who_is_to
     review = " ".join(client.get(reverse("admin:review", args=[post.pk])).content.decode().split())
     form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
     for page in (review, form):
-        assert "Not checked: the check failed. The error is in the log of the site." in page
+        assert "Not checked: the check failed. The error is in the site log." in page
     assert "1 required check was not completed</a>: check own-rule yourself." in review
     assert "own-rule</span>" not in review
     assert "1 required check could not be run" in form and "No required check fails." not in form

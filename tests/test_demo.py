@@ -69,6 +69,6 @@ def test_demo_leaves_a_site_with_posts_of_its_own_alone(demo):
 
 def test_demo_refuses_where_debug_is_off(settings):
     settings.DEBUG = False
-    with pytest.raises(CommandError, match="DEBUG on only"):
+    with pytest.raises(CommandError, match="only with DEBUG on"):
         call_command("demo")
     assert not User.objects.exists()

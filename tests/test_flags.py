@@ -25,7 +25,7 @@ def test_one_click_in_a_row_of_the_list_flags_the_post(client):
     rows = client.get(reverse("admin:posts_post_changelist")).content.decode()
     assert f'formaction="{address(post)}"' in rows
     page = client.post(address(post), {"quick": "1", "index": "0", "action": ""}, follow=True)
-    assert "Search engines stay away until a person answers." in page.content.decode()
+    assert "The post stays closed to search engines until a person answers the flag." in page.content.decode()
     assert page.request["PATH_INFO"] == reverse("admin:posts_post_changelist")
     assert ReviewFlag.objects.get().reason == "staff" and not Post.objects.indexable().exists()
 
@@ -115,7 +115,7 @@ def test_the_same_click_twice_is_one_flag():
     ("said", "words"),
     [
         ({"reason": "source"}, "Choose a reason from the list"),
-        ({"note": "x" * 501}, "at most 500 characters; this is 501"),
+        ({"note": "x" * 501}, "at most 500 characters; this has 501"),
         ({"note": "a\x00"}, "characters that can't be stored"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_rule_asks_once_about_one_text_and_again_about_another():
     post = make_post(released=True, summary="First.")
     found = {"rule": "repeats", "fingerprint": post.live_revision.fingerprint, "note": "Like post 7."}
     flag = flag_by_check(post, **found)
-    assert str(flag) == "A check found something: Like post 7." and not Post.objects.indexable().exists()
+    assert str(flag) == "Flagged by a check: Like post 7." and not Post.objects.indexable().exists()
     assert flag_by_check(post, **found) is None
     approve(post)
     assert Post.objects.indexable().exists()
@@ -164,7 +164,7 @@ def test_flags_and_reports_are_answered_on_one_page_and_a_refusal_keeps_what_was
     assert client.post(address(post), said).status_code == 409
     said["fingerprint"] = post.live_revision.fingerprint
     page = client.post(address(post), said, follow=True).content.decode()
-    assert "Confirmed: 1.0.0 stays as it is" in page and "open to search engines" in page
+    assert "Confirmed. 1.0.0 stays as it is" in page and "open to search engines" in page
     report = post.reader_reports.get()
     page = client.post(address(post), {"act": "answer", "report": report.pk, "why": "Mended."}, follow=True)
     assert "Mended." in page.content.decode() and not Post.objects.reported().exists()

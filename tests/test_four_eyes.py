@@ -271,7 +271,7 @@ def test_the_command_says_whose_decision_is_missing():
     out = StringIO()
     options = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", "stdout": out}
     call_command("decide_post", post.source_id, user=anna.username, **options)
-    assert "1.0.2 approved in part; index: no approved text is released." in out.getvalue()
+    assert "1.0.2 approved in part; index: no approved revision is released." in out.getvalue()
     assert f"{anna} approved it and wrote part of it." in out.getvalue()
     with pytest.raises(CommandError, match="You have approved"):
         call_command("decide_post", post.source_id, user=anna.username, **options)

@@ -354,7 +354,7 @@ def test_the_reviewer_is_told_of_a_head_that_was_not_read_while_it_stands_in_the
     post = read_text(tmp_path, "# A page\n\nStatus: Draft\n\nText.")
     client.force_login(person("Reviewers"))
     screen = reverse("admin:review", args=[post.pk])
-    said = "look like front matter and were not read (“Status: Draft”)"
+    said = "look like front matter but were not imported (“Status: Draft”)"
     assert said in client.get(screen).content.decode()
     record_revision(post, {**post.working_record(), "body": "Text."}, by=person("Editors"))
     assert said not in client.get(screen).content.decode()

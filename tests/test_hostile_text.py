@@ -28,7 +28,7 @@ from posts.rendering.markdown import (
 )
 from tests.factories import RecordFactory, import_records, make_post
 
-AS_WRITTEN = "Shown as it was written"
+AS_WRITTEN = "Shown as source"
 
 
 class Elements(HTMLParser):
@@ -166,8 +166,8 @@ def test_a_text_may_nest_and_one_that_nests_too_deep_stands_as_it_was_written(ma
     ("body", "reason"),
     [
         ("[" * (MAX_BRACKETS + 1), "opening brackets"),
-        ("&" * (MAX_SPECIAL_CHARACTERS + 1), "signs that might mean something"),
-        ("*a*\n" * (MAX_SPECIAL_CHARACTERS // 3 + 2), "signs that might mean something"),
+        ("&" * (MAX_SPECIAL_CHARACTERS + 1), "characters with a meaning in Markdown"),
+        ("*a*\n" * (MAX_SPECIAL_CHARACTERS // 3 + 2), "characters with a meaning in Markdown"),
         (f"[a]: /{'x' * 9000}\n\n" + "[a]" * 1000, "long address"),
         ("a" * (MAX_TEXT + 1), "longer than"),
     ],

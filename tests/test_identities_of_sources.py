@@ -105,7 +105,7 @@ def test_archives_that_have_another_name_each_time_say_that_their_posts_come_twi
     for source in (first, second):
         batch = import_markdown(source)
         assert outcomes(batch) == {"created": 1}
-        assert any("State --site" in warning for warning in batch.breakdown["warnings"])
+        assert any("Set --site" in warning for warning in batch.breakdown["warnings"])
     for source, outcome in ((first, "created"), (second, "unchanged")):
         batch = import_markdown(source, mapping="site: blog")
         assert outcomes(batch) == {outcome: 1} and not batch.breakdown["warnings"]

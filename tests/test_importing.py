@@ -96,9 +96,9 @@ def test_a_bad_row_stops_nothing_and_is_kept_with_line_pointer_and_reason():
     assert counts(batch) == {"created": 2, "refused": 6}
     kept = {issue.line: issue.problems[0] for issue in ImportIssue.objects.all()}
     assert sorted(kept) == [2, 3, 4, 5, 6, 7]
-    assert kept[2] == ["/title", "takes text, in double quotes."]
+    assert kept[2] == ["/title", "must be text, in double quotes."]
     assert kept[4][0] == "/title" and "NUL" in kept[4][1]
-    assert "no record" in kept[7][1]
+    assert "not a record" in kept[7][1]
 
 
 def test_a_line_of_a_hundred_megabytes_is_refused_in_flat_memory():

@@ -86,7 +86,7 @@ def test_a_file_is_uploaded_rehearsed_imported_and_rolled_back(client, staff, fo
     run_waiting_jobs()
     assert Post.objects.count() == 1
     text = client.get(page(batch)).content.decode()
-    assert "Importing would give" in text and "refused; title is missing. Add it." in text
+    assert "Importing would result in" in text and "refused; title is missing. Add it." in text
     client.post(page(batch, "act", "start"))
     client.post(page(batch, "act", "start"))
     assert "Import posts: waiting" in client.get(page(batch)).content.decode()
@@ -191,7 +191,7 @@ def test_refused_rows_are_shown_by_kind_downloaded_and_mended(client, staff):
     ]
     batch = import_records(*bad)
     text = client.get(page(batch)).content.decode()
-    assert "2 × score.quality takes a number from 0 to 100." in text and "/score/quality" in text and ">840<" in text
+    assert "2 × score.quality must be a number from 0 to 100." in text and "/score/quality" in text and ">840<" in text
     assert "1 × body is missing. Add it." in text and "1 refused: body is missing. Add it." in text
     lines = b"".join(client.get(page(batch, "rows", "refused")).streaming_content).splitlines()
     assert [json.loads(line) for line in lines] == bad
@@ -310,7 +310,7 @@ def test_a_folder_of_the_server_comes_in_by_a_mapping_and_its_report_tells_kinds
     for name in ("way-out", "..", "../outside", ""):
         assert client.post(NEW, {"server_file": name}).status_code == 422
     answer = client.post(NEW, {"server_file": "site", "mapping": "fields: {level: nonsense}"})
-    assert answer.status_code == 422 and "can’t become" in answer.content.decode().replace("&#x27;", "’")
+    assert answer.status_code == 422 and "can’t be mapped to" in answer.content.decode().replace("&#x27;", "’")
     assert not ImportBatch.objects.exists()
     client.post(NEW, {"server_file": "site", "mapping": "site: https://old.example.org\r\nfields: {level: difficulty}"})
     batch = ImportBatch.objects.get()
@@ -326,8 +326,8 @@ def test_a_folder_of_the_server_comes_in_by_a_mapping_and_its_report_tells_kinds
     batch.refresh_from_db()
     assert (batch.state, batch.created, batch.skipped, batch.refused) == ("finished", 2, 1, 1)
     text = " ".join(client.get(page(batch)).content.decode().split())
-    assert "post, draft" in text and "1 refused: The front matter is no YAML" in text
-    assert "1 skipped: is no Markdown file." in text
+    assert "post, draft" in text and "1 refused: The front matter is not valid YAML" in text
+    assert "1 skipped: is not a Markdown file." in text
     assert Post.objects.get(slug="a").source_id == "old.example.org:posts/a.md"
 
 
@@ -354,4 +354,4 @@ def test_a_damaged_archive_stops_with_a_reason_that_the_desk_shows(client, staff
     batch = ImportBatch.objects.get()
     client.post(page(batch, "act", "start"))
     run_waiting_jobs()
-    assert "notes.zip is a damaged zip archive. Fetch it again." in client.get(page(batch)).content.decode()
+    assert "notes.zip is a damaged zip archive. Download it again." in client.get(page(batch)).content.decode()

@@ -167,7 +167,7 @@ def test_the_command_says_in_numbers_what_it_will_do_and_does_it(imported, capsy
     call_command("roll_back_import", str(batch.pk), "--why", "Wrong file.")
     output = capsys.readouterr().out
     assert "10 withdrawn, 9 set back, 1 kept" in output and old[0]["source_id"] in output
-    with pytest.raises(CommandError, match="no import of this number"):
+    with pytest.raises(CommandError, match="No import has this number"):
         call_command("roll_back_import", "999")
 
 
@@ -193,7 +193,7 @@ def test_the_switch_of_an_import_closes_its_texts_at_once_also_under_a_later_pro
     assert not PostTerm.objects.filter(post=post_of(record)).exists()
     import_records({**record, "body": "Proposed by a later import."})
     post = post_of(record)
-    assert not post.is_indexable and f"import {batch.pk} is switched off" in post.index_obstacles
+    assert not post.is_indexable and f"import {batch.pk} is closed to search engines" in post.index_obstacles
     assert Post.objects.indexable().count() == 1
     follow_batch_switch(switch_batch_index(batch, is_open=True, by=None))
     assert post_of(record).is_indexable and Post.objects.indexable().count() == 2
@@ -243,7 +243,7 @@ def test_taking_the_incoming_text_makes_it_the_proposed_one_and_lets_the_next_th
     assert revision.author is not None and "line 1" in revision.why
     assert import_records(incoming).unchanged == 1
     assert import_records({**incoming, "body": "Further."}).updated == 1
-    with pytest.raises(Refused, match="settled already: taken"):
+    with pytest.raises(Refused, match="already settled: taken"):
         take_incoming(issue, by=None)
 
 
@@ -294,7 +294,7 @@ def test_a_merge_is_a_text_of_the_person_who_made_it(conflict):
 def test_a_mended_row_comes_in_as_part_of_its_import():
     batch = import_records(RecordFactory(), RecordFactory(source_id="mended", title=7))
     issue = ImportIssue.objects.get()
-    with pytest.raises(RecordRefused, match="takes text"):
+    with pytest.raises(RecordRefused, match="must be text"):
         repair_row(issue, issue.raw, by=None)
     text = json.dumps(json.loads(issue.raw) | {"title": "Seven"})
     assert repair_row(issue, text, by=person("Staff")) == "created"
@@ -302,7 +302,7 @@ def test_a_mended_row_comes_in_as_part_of_its_import():
     assert (batch.created, batch.refused, batch.rows) == (2, 0, 2)
     post = Post.objects.get(source_id="mended")
     assert (post.title, post.first_batch) == ("Seven", batch)
-    with pytest.raises(Refused, match="settled already"):
+    with pytest.raises(Refused, match="already settled"):
         repair_row(issue, text, by=None)
     assert roll_back_batch(batch, by=None).rollback["withdrawn"] == 2
 

@@ -154,8 +154,8 @@ def test_more_refused_rows_than_allowed_stop_the_run_before_their_chunk_is_writt
         import_file(path, max_errors=1)
     batch = ImportBatch.objects.get()
     assert (batch.state, batch.checkpoint_line, Post.objects.count()) == ("stopped", 10, 10)
-    assert "more than the 1 allowed" in batch.message
-    with pytest.raises(CommandError, match="1 allowed") as refusal:
+    assert "more than the limit of 1" in batch.message
+    with pytest.raises(CommandError, match="limit of 1") as refusal:
         call_command("import_posts", str(path), "--max-errors", "1")
     assert refusal.value.returncode == 1
     assert counts(import_file(path, max_errors=2)) == {"created": 28, "refused": 2}
@@ -305,7 +305,7 @@ def test_the_second_run_of_a_source_is_told_who_runs_it(sites, tmp_path):
         with opened_by_other(fifo, first):
             second = site.run("import_posts", path)
             assert second.returncode == 75
-            assert "Import 1 of this source runs now: started by a command on" in second.stderr
+            assert "Import 1 of this source is running: started by a command on" in second.stderr
             assert f"process {first.pid}" in second.stderr and "Traceback" not in second.stderr
         first.communicate(timeout=PATIENT_SECONDS)
     assert first.returncode == 0

@@ -215,7 +215,7 @@ def test_a_job_that_this_release_does_not_know_waits_for_one_that_does(db, path)
 def test_only_registered_functions_with_named_arguments_can_be_queued(db, path):
     from django_tasks import task
 
-    with pytest.raises(InvalidTaskError, match="no registered job"):
+    with pytest.raises(InvalidTaskError, match="not a registered job"):
         task()(lines_of).enqueue(path=path)
     with pytest.raises(InvalidTaskError, match="keyword arguments"):
         sample_jobs.note.enqueue(path, "x")
@@ -263,7 +263,7 @@ def test_a_run_that_kills_every_worker_is_given_up(db, path):
         assert reap(everything=True) == 1
     run = JobRun.objects.get(pk=run.pk)
     assert (run.state, run.losses, claim_next("next")) == ("failed", MOST_LOSSES, None)
-    assert run.error == "The worker victim ended in the middle of it."
+    assert run.error == "The worker victim ended during the job."
     assert Job.objects.get(name="test: note").last_failure == run.error
 
 
@@ -421,7 +421,7 @@ def test_a_second_worker_on_sqlite_is_told_that_the_place_is_taken(worker):
     first = worker()
     wait_for(first, "worker started")
     said, code = end(worker())
-    assert (code, said) == (75, "CommandError: Another worker serves this SQLite database; there is room for one.\n")
+    assert (code, said) == (75, "CommandError: Another worker already serves this SQLite database. Only one can.\n")
     first.kill()
     first.wait()
     assert end(worker("--until-idle"))[1] == 0
@@ -440,7 +440,7 @@ def test_a_worker_before_the_first_migration_says_what_to_do(tmp_path):
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.endswith("CommandError: The database is not up to date. Run first: manage.py migrate\n")
+    assert ended.stderr.endswith("CommandError: The database is not up to date. First run: manage.py migrate\n")
 
 
 @postgres_only
@@ -479,7 +479,7 @@ def test_a_worker_outlives_its_connections(worker, path):
 def test_a_job_that_is_cut_off_from_the_database_runs_again(worker, path):
     run = enqueue_once(sample_jobs.lose_connection, key="a", path=path)
     said, code = end(worker("--until-idle"))
-    assert code == 0 and "cut off from the database" in said, said
+    assert code == 0 and "lost the database" in said, said
     run = JobRun.objects.get(pk=run.pk)
     assert (run.state, run.attempt, run.failures, lines_of(path)) == ("done", 2, 0, ["began"] * 2)
 

@@ -51,7 +51,7 @@ def test_looking_at_the_start_address_starts_nothing(client, staff):
 def test_the_page_tells_how_every_job_stands(client, staff, path):
     client.force_login(staff)
     page = client.get(PAGE).content.decode()
-    assert "No worker runs." in page and "Nothing has run yet." in page and "never ran" in page
+    assert "No worker is running." in page and "No job has run yet." in page and "never ran" in page
     JobWorker.objects.create(name="machine:1")
     JobWorker.objects.create(name="machine:2", seen_at=timezone.now() - timedelta(hours=1))
     tick()
@@ -62,7 +62,7 @@ def test_the_page_tells_how_every_job_stands(client, staff, path):
     claim_next("machine:1")
     Job.objects.filter(name="forget old sessions").update(last_success_at=timezone.now() - timedelta(days=3))
     page = client.get(PAGE).content.decode()
-    assert "machine:1" in page and "machine:2" not in page and "No worker runs." not in page
+    assert "machine:1" in page and "machine:2" not in page and "No worker is running." not in page
     for words in [
         "fine",
         "failed",
@@ -71,7 +71,7 @@ def test_the_page_tells_how_every_job_stands(client, staff, path):
         "never ran",
         "every hour",
         "every day",
-        "when asked for",
+        "on request",
     ]:
         assert words in page
     assert "ValueError: &lt;b&gt;no&lt;/b&gt; such thing" in page
@@ -90,7 +90,7 @@ def test_a_run_that_no_worker_takes_shows_as_overdue(client, staff, path):
 def test_a_periodic_job_runs_again_when_asked(client, staff):
     client.force_login(staff)
     answer = client.post(START, {"job": "test: hourly"}, follow=True)
-    assert "“test: hourly” waits for the next free worker." in answer.content.decode()
+    assert "“test: hourly” starts when a worker is free." in answer.content.decode()
     run = JobRun.objects.get()
     assert (run.job_name, run.requested_by, run.state) == ("test: hourly", staff, "waiting")
     entry = AuditEntry.objects.get(action="job started")

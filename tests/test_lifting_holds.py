@@ -147,8 +147,8 @@ def test_the_command_says_why_posts_are_held_rehearses_and_lifts(batch, capsys):
     call_command("lift_hold", str(batch.pk), "draft", "--dry-run")
     assert "Would free 1 posts; 1 stay held" in capsys.readouterr().out and len(held()) == 3
     call_command("lift_hold", str(batch.pk), "draft")
-    assert "1 posts are held no longer" in capsys.readouterr().out and len(held()) == 2
-    with pytest.raises(CommandError, match="no import of this number"):
+    assert "1 posts are no longer held" in capsys.readouterr().out and len(held()) == 2
+    with pytest.raises(CommandError, match="No import has this number"):
         call_command("lift_hold", "999")
 
 
@@ -163,4 +163,4 @@ def test_the_rehearsal_lists_reasons_and_unknown_values(tmp_path, capsys):
 def test_a_released_post_holds_nothing_on_the_desk(client, admin_user):
     client.force_login(admin_user)
     post = make_post(released=True)
-    assert "<h2>Held</h2>" not in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert "<h2>Held back</h2>" not in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()

@@ -185,7 +185,7 @@ def test_the_title_is_what_the_head_says_else_a_heading_that_begins_the_text_els
 def test_a_key_that_stands_twice_with_one_value_is_taken_once_and_counted(tmp_path, head):
     batch = import_markdown(folder_of(tmp_path / "site", {"a.md": f"{head}Text."}))
     assert Post.objects.get().title == "A"
-    assert batch.breakdown["warnings"] == {"a key that stood twice with the same value was taken once": 1}
+    assert batch.breakdown["warnings"] == {"a key that was given twice with the same value was used once": 1}
 
 
 def test_posts_whose_html_readers_see_as_text_are_counted(tmp_path):
@@ -418,10 +418,10 @@ def test_a_section_page_other_files_and_hidden_folders_are_skipped_by_reason(tmp
     batch = import_markdown(folder_of(tmp_path / "site", files), mapping='exclude: ["README.md"]')
     assert outcomes(batch) == {"created": 1, "skipped": 7}
     assert batch.skip_reasons == {
-        "is hidden, or stands in a folder of the generator's own": 3,
+        "is hidden, or is in a folder of the site generator": 3,
         "is left out by the mapping": 1,
-        "is no Markdown file": 1,
-        "is the page of a section (_index.md), no post": 2,
+        "is not a Markdown file": 1,
+        "is the page of a section (_index.md), not a post": 2,
     }
 
 
@@ -472,7 +472,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 HOSTILE_HEADS = {
     "alias bomb": (BOMB, "more than 10,000 values"),
     "recursive alias": ("a: &a [*a]", "inside itself"),
-    "unknown alias": ("a: *b", "is no YAML|stands nowhere"),
+    "unknown alias": ("a: *b", "is not valid YAML|is not defined"),
     "nested lists": ("a: " + "[" * 10_000 + "]" * 10_000, "deeper than 10|no YAML"),
     "nested blocks": ("\n".join(" " * n + f"k{n}:" for n in range(60)) + " 1", "deeper than 10"),
     "object tag": ("a: !!python/object/apply:os.system [id]", "uses the tag"),
@@ -482,11 +482,11 @@ HOSTILE_HEADS = {
     "same key, other value inside": ("title: a\nx: {y: 1, y: 2}", "the key “y” twice, with different values .line 3"),
     "tab": ("a:\n\t- b", "no YAML.*line 3"),
     "large key": ("k" * 1_000_000 + ": 1", "longer than"),
-    "no end of a text": ('a: "b', "no YAML"),
-    "key that is a list": ("? [a]\n: b", "a key that is no text"),
-    "template as a value": ("a: {{ b }}", "a key that is no text"),
+    "no end of a text": ('a: "b', "not valid YAML"),
+    "key that is a list": ("? [a]\n: b", "a key that is not text"),
+    "template as a value": ("a: {{ b }}", "a key that is not text"),
     "two documents": ("a: 1\n--- b\n", "no YAML|more than one"),
-    "control character": ("a: \x01", "no YAML"),
+    "control character": ("a: \x01", "not valid YAML"),
     "half of a pair": ('title: "\\ud800"', "no YAML|surrogate"),
 }
 
@@ -499,12 +499,12 @@ def test_a_hostile_head_is_refused_with_its_reason_and_the_others_come_in(tmp_pa
 
 
 HOSTILE_TOML = {
-    "no TOML": ("title = ", "no TOML"),
+    "not valid TOML": ("title = ", "not valid TOML"),
     "nested": ("a = " + "[" * 5_000 + "]" * 5_000, "no TOML|deeper"),
     "dotted": (".".join(["a"] * 3_000) + " = 1", "a key of more than 500 parts"),
     "dotted with spaces": ("x = {" + " . ".join(["a"] * 3_000) + " = 1}", "a key of more than 500 parts"),
     "large number": ("a = 0x" + "f" * 50_000, "a number that is too long"),
-    "same key": ("a = 1\na = 2", "no TOML"),
+    "same key": ("a = 1\na = 2", "not valid TOML"),
 }
 
 
@@ -517,14 +517,14 @@ def test_a_hostile_toml_head_is_refused_with_its_reason(tmp_path, name):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"---\ntitle: A\n---\n" + b"x" * 1024 * 1024, "a record takes 1,048,576 at most"),
+        (b"---\ntitle: A\n---\n" + b"x" * 1024 * 1024, "a record can have at most 1,048,576"),
         (b"x" * 3_000_000, "a file of 3,000,000 bytes"),
-        ("---\ntitle: Ü\n---\n".encode("latin-1"), "is no UTF-8 (byte 12)"),
-        ("---\ntitle: Ü\n---\n".encode("utf-16"), "is no UTF-8 (byte 1)"),
-        ("---\ntitle: A\n---\nA \x00 in it.", "holds a NUL character"),
+        ("---\ntitle: Ü\n---\n".encode("latin-1"), "is not UTF-8 (byte 12)"),
+        ("---\ntitle: Ü\n---\n".encode("utf-16"), "is not UTF-8 (byte 1)"),
+        ("---\ntitle: A\n---\nA \x00 in it.", "contains a NUL character"),
         ("---\ntitle: A\n---\n\n", "is empty"),
         ("", "is empty"),
-        (f"---\ntitle: {'long ' * 100}\n---\nText.", "takes at most 300 characters"),
+        (f"---\ntitle: {'long ' * 100}\n---\nText.", "can have at most 300 characters"),
         ("---\na: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: 1}}}}}}}}}}\n---\nText.", "deeper than 10"),
         ("---\ntags: " + json.dumps(["x" * 3000]) + "\n---\nText.", None),
     ],
@@ -601,14 +601,14 @@ def test_a_mapping_that_changed_is_a_change_though_the_file_did_not(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("fields: {a: nonsense}", "can't become “nonsense”. It can become: title"),
-        ("fields: {a: live_revision}", "can't become"),
-        ("fields: a", "takes lines such as"),
-        ("sight: x", "There is no setting “sight”"),
-        ("dates: sometimes", "takes day-first or month-first"),
-        ("include: {a: b}", "takes a list"),
+        ("fields: {a: nonsense}", "can't be mapped to “nonsense”. It can be mapped to: title"),
+        ("fields: {a: live_revision}", "can't be mapped to"),
+        ("fields: a", "must be lines such as"),
+        ("sight: x", "Unknown setting “sight”"),
+        ("dates: sometimes", "must be day-first or month-first"),
+        ("include: {a: b}", "must be a list"),
         ("- a", "list of settings"),
-        ("a: [", "The mapping file is no YAML"),
+        ("a: [", "The mapping file is not valid YAML"),
         ("site: [a]", "one line of text"),
         ("x" * 70_000, "at most"),
         (BOMB, "more than 10,000 values"),
@@ -718,7 +718,7 @@ def test_what_is_wrong_in_a_zip_is_refused_and_what_is_good_beside_it_comes_in(t
         assert problems[name] == "has a name that leads out of the archive."
     assert problems["link.md"] == "is a link; links are not followed."
     assert "100 times its size" in problems["bomb.md"] and "100 times" in problems["dense.md"]
-    assert "Import it by itself" in problems["inner.zip"]
+    assert "Import it separately" in problems["inner.zip"]
     assert "root:" not in "".join(Post.objects.values_list("body", flat=True))
 
 
@@ -740,7 +740,7 @@ def test_an_encrypted_a_damaged_and_a_strangely_packed_file_of_a_zip_are_refused
     assert outcomes(batch) == {"created": 4, "refused": 3}
     problems = problems_of(batch)
     assert "Pack it without a password" in problems["secret.md"] and "is damaged" in problems["damaged.md"]
-    assert "Pack it with deflate" in problems["lzma.md"]
+    assert "Use deflate" in problems["lzma.md"]
 
 
 def test_what_is_wrong_in_a_tar_is_refused_and_what_is_good_beside_it_comes_in(tmp_path):
@@ -770,7 +770,7 @@ def test_what_is_wrong_in_a_tar_is_refused_and_what_is_good_beside_it_comes_in(t
     with tarfile.open(gnu, "w", format=tarfile.GNU_FORMAT) as archive:
         info = tarfile.TarInfo(long_name)
         archive.addfile(info)
-    assert problems_of(import_markdown(gnu)) == {long_name[5:]: "is empty. Write a text, or leave the item out."}
+    assert problems_of(import_markdown(gnu)) == {long_name[5:]: "is empty. Enter a text, or remove the item."}
 
 
 def refused_whole(path, reason):
@@ -810,9 +810,9 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_before_anything_comes_in
         (b"PK\x03\x04 and no end", "damaged zip"),
         (b"PK\x05\x06" + b"\xff" * 18, "more than 10,000 files"),
         (b"PK\x03\x04" + b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, 1, 1, 50, 4_000_000, 0), "damaged zip"),
-        (b"neither", "no folder, no .zip, no .tar.gz and no Markdown file"),
-        (b"", "no folder"),
-        (b"\x1f\x8bno gzip", "no gzip|damaged gzip|no folder"),
+        (b"neither", "not a folder, a .zip, a .tar.gz or a Markdown file"),
+        (b"", "not a folder"),
+        (b"\x1f\x8bno gzip", "no gzip|damaged gzip|not a folder"),
     ],
 )
 def test_what_is_no_archive_is_refused_in_words(tmp_path, content, reason):
@@ -824,10 +824,10 @@ def test_what_is_no_archive_is_refused_in_words(tmp_path, content, reason):
 def test_an_archive_that_is_broken_off_is_refused_whole(tmp_path):
     whole = (tmp_path / tar_of(tmp_path / "a.tar.gz", {**GOOD, "long.md": os.urandom(3000).hex()})).read_bytes()
     (tmp_path / "half.tar.gz").write_bytes(whole[: len(whole) // 2])
-    refused_whole(tmp_path / "half.tar.gz", "Fetch it again")
+    refused_whole(tmp_path / "half.tar.gz", "Download it again")
     plain = (tmp_path / tar_of(tmp_path / "a.tar", GOOD, mode="w")).read_bytes()
     (tmp_path / "half.tar").write_bytes(plain[:1800])
-    refused_whole(tmp_path / "half.tar", "Fetch it again")
+    refused_whole(tmp_path / "half.tar", "Download it again")
     header = bytearray(plain)
     header[1024] ^= 1
     (tmp_path / "bad.tar").write_bytes(header)
@@ -879,7 +879,7 @@ def test_one_file_is_a_source_too_and_standard_input_is_none(tmp_path):
     path.write_text("---\ntitle: Plan\n---\nText.")
     assert outcomes(import_markdown(path)) == {"created": 1}
     assert Post.objects.get().head_revision.snapshot["published_on"] == "2021-03-04"
-    with pytest.raises(SourceUnreadable, match="Name one in place"):
+    with pytest.raises(SourceUnreadable, match="Name one instead"):
         import_source(Source("standard input", io.BytesIO(b"Text.")), format="markdown")
     with pytest.raises(CommandError, match="is a folder, and JSON Lines"):
         call_command("import_posts", str(tmp_path))
@@ -905,7 +905,7 @@ def test_a_stopped_run_goes_on_and_refuses_to_if_what_was_read_changed(tmp_path,
         import_markdown(folder, mapping="site: x")
     # As long as before: only its hash tells.
     folder_of(folder, {"1.md": "Text X."})
-    with pytest.raises(pipeline.ResumeRefused, match="reads otherwise now"):
+    with pytest.raises(pipeline.ResumeRefused, match="are different now"):
         import_markdown(folder)
     folder_of(folder, {"1.md": "Text 1."})
     batch = import_markdown(folder)
@@ -931,15 +931,15 @@ def test_a_report_accounts_for_every_file_by_type_status_and_reason(tmp_path, ca
     said = capsys.readouterr().out
     for line in (
         "10 rows read: 7 created, 0 updated, 0 unchanged, 0 conflict, 0 duplicate, 2 skipped, 1 refused",
-        "1 skipped: is no Markdown file.",
-        "1 skipped: is the page of a section (_index.md), no post.",
-        "1 refused: The front matter is no YAML",
+        "1 skipped: is not a Markdown file.",
+        "1 skipped: is the page of a section (_index.md), not a post.",
+        "1 refused: The front matter is not valid YAML",
         "5 × post, published: 5 created.",
         "1 × post, draft: 1 created.",
         "1 × page, published: 1 created.",
         "2 × other file: 2 skipped.",
         "1 × post, unread: 1 refused.",
-        "1 × pictures with relative addresses stayed links",
+        "1 × images with relative addresses stayed links",
     ):
         assert line in said, said
     batch = Post.objects.first().first_batch
@@ -961,7 +961,7 @@ def test_a_rehearsal_prints_the_mapping_and_five_records_and_writes_nothing(tmp_
     assert "Text.…" in said
     assert "Rehearsal, nothing was written: 7 rows read: 7 created" in said and not Post.objects.exists()
     mapping.write_text("fields: {level: nothing}\n")
-    with pytest.raises(CommandError, match="can't become") as refusal:
+    with pytest.raises(CommandError, match="can't be mapped to") as refusal:
         call_command("import_posts", str(tmp_path / "site"), format="markdown", mapping=str(mapping))
     assert refusal.value.returncode == 66
     with pytest.raises(CommandError, match="can't be read"):

@@ -110,5 +110,5 @@ def test_the_proxy_lets_large_bodies_through_to_imports_and_posts_alone(proxy, t
     # This one reaches the site, which asks who it is before it reads.
     for path in ("/admin/posts/importbatch/new/", "/admin/posts/post/1/change/"):
         status, page, _ = proxy.ask("POST", path, large)
-        assert status == 413 and "A form takes 1 MB at most." in page
+        assert status == 413 and "A form can have at most 1 MB." in page
     assert not (tmp_path / "uploads").exists()

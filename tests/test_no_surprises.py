@@ -129,7 +129,7 @@ def test_a_roll_back_warns_of_a_text_whose_import_was_rolled_back_and_opens_noth
     if page == "admin:posts_post_change":
         address = reverse("admin:posts_post_act", args=[post.pk, "roll-back"])
     else:
-        assert "Search engines: closed (its import was rolled back)" in said
+        assert "The site is closed to search engines (its import was rolled back)" in said
     assert client.post(address, sent).status_code == 422
     client.post(address, sent | {"despite_rollback": "1"})
     assert_closed_until_decided(post)

@@ -126,7 +126,7 @@ def test_a_picture_from_a_host_that_is_not_allowed_stops_an_approval():
 def test_a_flag_raised_after_the_page_was_opened_stops_the_approval():
     post = make_post()
     flag_post(post, by=person("Staff"), note="Wait.")
-    with pytest.raises(Refused, match="A flag is open: Staff ask for a person: Wait"):
+    with pytest.raises(Refused, match="A flag is open: Flagged by staff: Wait"):
         decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=person())
     assert approve(post).is_indexable
 
@@ -259,7 +259,7 @@ def test_a_post_that_leaves_its_address_is_found_at_the_new_one(client):
     assert client.get("/posts/old-name.json").headers["Location"] == "/posts/new-name.json"
     with pytest.raises(Refused, match="belongs to another post"):
         change_slug(make_post(), "old-name", by=person())
-    with pytest.raises(Refused, match="small letters"):
+    with pytest.raises(Refused, match="lowercase letters"):
         change_slug(post, "Not Good", by=person())
     change_slug(fresh(post), "old-name", by=person())
     assert client.get("/posts/new-name/").headers["Location"] == "/posts/old-name/"

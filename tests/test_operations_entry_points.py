@@ -99,7 +99,7 @@ def _rejected(by):
 
 GATES = {
     "own text": (_own_text, r"You wrote 1\.0\.1\. Another reviewer must approve it\."),
-    "open flag": (_flagged, r"A flag is open: Staff ask for a person: Wait\."),
+    "open flag": (_flagged, r"A flag is open: Flagged by staff: Wait\."),
     "check": (
         lambda by: make_post(image_sources=[{"url": "https://elsewhere.example/a.jpg", "caption": "c"}]),
         r"Image 1 is on the host elsewhere.example, which this site does not allow",
@@ -253,7 +253,7 @@ def test_a_decision_is_a_persons():
         ({"outcome": "published"}, "Choose a decision"),
         ({"outcome": "rejected", "reason_code": "mood"}, "Choose a reason from the list"),
         ({"outcome": "rejected", "comment": "a\x00b"}, "characters that can't be stored"),
-        ({"outcome": "rejected", "comment": "x" * 10_001}, "at most 10,000 characters; this is 10,001"),
+        ({"outcome": "rejected", "comment": "x" * 10_001}, "at most 10,000 characters; this has 10,001"),
     ],
 )
 def test_words_that_no_database_could_keep_are_refused(said, words):

@@ -24,10 +24,10 @@ def test_values_of_php_are_read_as_data(text, value):
     [
         ('O:8:"stdClass":1:{s:1:"a";i:1;}', "an object"), ('a:1:{i:0;O:8:"stdClass":0:{}}', "an object"),
         ('C:1:"x":2:{ab}', "an object"), ('E:3:"A:B";', "an enumeration"), ('a:2:{i:0;i:1;i:1;R:2;}', "a reference"),
-        ('a:1:{i:0;r:1;}', "a reference"), ('s:20:"http://new.example";', "do not fit"), ('s:2:"äb";', "do not fit"),
-        ('a:2:{i:0;i:1;}', "do not fit"), ("a:9999999999:{}", "do not fit"), ("d:INF;", "not finite"),
-        ("d:1.2.3;", "number that is none"), ("i:99999999999999999999;", "64 bits"), ('a:1:{a:0:{}i:1;}', "a key"),
-        ("a:1:{i:0;" * 1000 + "N;" + "}" * 1000, "levels deep"), ("a:0:{}i:2;", "behind its end"),
+        ('a:1:{i:0;r:1;}', "a reference"), ('s:20:"http://new.example";', "are wrong"), ('s:2:"äb";', "are wrong"),
+        ('a:2:{i:0;i:1;}', "are wrong"), ("a:9999999999:{}", "are wrong"), ("d:INF;", "not finite"),
+        ("d:1.2.3;", "invalid number"), ("i:99999999999999999999;", "64 bits"), ('a:1:{a:0:{}i:1;}', "a key"),
+        ("a:1:{i:0;" * 1000 + "N;" + "}" * 1000, "levels deep"), ("a:0:{}i:2;", "after its end"),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_data_is_not_read_and_the_reason_is_said(text, reason):

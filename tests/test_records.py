@@ -30,17 +30,17 @@ def refusals(**fields):
     [
         ({"title": "a\x00b"}, "/title", "NUL"),
         ({"notes": ["fine", "a\x00b"]}, "/notes/1", "NUL"),
-        ({"title": 7}, "/title", "takes text"),
+        ({"title": 7}, "/title", "must be text"),
         ({"title": " "}, "/title", "is empty"),
         ({"body": ""}, "/body", "is empty"),
         ({"score": {"quality": 840}}, "/score/quality", "from 0 to 100"),
         ({"score": {"quality": -1}}, "/score/quality", "from 0 to 100"),
         ({"reading_time": "7"}, "/reading_time", "whole number"),
         ({"flags": {"has_images": 2}}, "/flags/has_images", "1 or 0"),
-        ({"stack": "python"}, "/stack", "takes a list"),
+        ({"stack": "python"}, "/stack", "must be a list"),
         ({"payload": {"a": {"b/c": 10**30}}}, "/payload/a/b~1c", "64 bits"),
-        ({"whatever": float("nan")}, "/whatever", "no finite number"),
-        ({"image_sources": [{"url": "data:image/png;base64,AA"}]}, "/image_sources/0/url", "http and https"),
+        ({"whatever": float("nan")}, "/whatever", "not a finite number"),
+        ({"image_sources": [{"url": "data:image/png;base64,AA"}]}, "/image_sources/0/url", "an http or https"),
         ({"source_id": "x" * 201}, "/source_id", "at most 200"),
         ({"slug": "Not A Slug"}, "/slug", "safe-job-retries"),
         ({"published_on": "2026-02-30"}, "/published_on", "YYYY-MM-DD"),
@@ -179,7 +179,9 @@ def test_a_hash_that_is_no_digest_is_refused_in_words(words):
         validate_record(RecordFactory(hash=words))
     (problem,) = refusal.value.problems
     assert problem.pointer == "/hash"
-    assert problem.message.startswith(("takes a digest: only letters, digits and : + / = _ -", "takes at most 128"))
+    assert problem.message.startswith(
+        ("must be a digest: only letters, digits and : + / = _ -", "can have at most 128")
+    )
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(RecordFactory(hash=words), record_json_schema())
 
@@ -252,18 +254,18 @@ def test_the_schema_names_every_field_of_the_record():
     ("pointer", "message", "sentence", "of_all"),
     [
         ("/title", "is missing. Add it.", "title is missing. Add it.", "title is missing. Add it."),
-        ("/score/depth", "takes a number.", "score.depth takes a number.", "score.depth takes a number."),
+        ("/score/depth", "must be a number.", "score.depth must be a number.", "score.depth must be a number."),
         ("/tools/2", "is empty.", "tools (item 3) is empty.", "tools is empty."),
         (
             "/image_sources/0/url",
-            "may hold no spaces.",
-            "image_sources.url (item 1) may hold no spaces.",
-            "image_sources.url may hold no spaces.",
+            "can't contain spaces.",
+            "image_sources.url (item 1) can't contain spaces.",
+            "image_sources.url can't contain spaces.",
         ),
         ("/a~1b", "is empty.", "a/b is empty.", "a/b is empty."),
         ("", "is not JSON.", "The row is not JSON.", "The row is not JSON."),
         ("", "The head is open.", "The head is open.", "The head is open."),
-        ("/date", "“x” is no day.", "date: “x” is no day.", "date: “x” is no day."),
+        ("/date", "“x” is not a date.", "date: “x” is not a date.", "date: “x” is not a date."),
     ],
 )
 def test_a_problem_is_said_with_the_field_that_it_is_about(pointer, message, sentence, of_all):
@@ -274,15 +276,15 @@ def test_a_problem_is_said_with_the_field_that_it_is_about(pointer, message, sen
 @pytest.mark.parametrize(
     ("changes", "count", "first"),
     [
-        ({"tags": [1] * 60}, 60, ("/tags/0", "takes text, in double quotes.")),
-        ({"tags": [1] * 300_000}, 300_000, ("/tags/0", "takes text, in double quotes.")),
+        ({"tags": [1] * 60}, 60, ("/tags/0", "must be text, in double quotes.")),
+        ({"tags": [1] * 300_000}, 300_000, ("/tags/0", "must be text, in double quotes.")),
         ({"entities": [{}] * 200_000}, 200_000, ("/entities/0/name", "is missing. Add it.")),
         (
             {"ai_outline": {str(key): 1 for key in range(50_000)}},
             50_000,
-            ("/ai_outline/0", "takes text, in double quotes."),
+            ("/ai_outline/0", "must be text, in double quotes."),
         ),
-        ({"tags": [1], "stack": [1] * 5_000}, 5_001, ("/stack/0", "takes text, in double quotes.")),
+        ({"tags": [1], "stack": [1] * 5_000}, 5_001, ("/stack/0", "must be text, in double quotes.")),
     ],
 )
 @pytest.mark.parametrize("way", [validate_record, lambda record: parse_record(json.dumps(record).encode())])
@@ -296,7 +298,7 @@ def test_a_refusal_names_fifty_problems_and_counts_the_rest(changes, count, firs
 
 def test_wrong_values_far_down_a_list_are_counted():
     with pytest.raises(
-        RecordRefused, match="The row has 2,000 wrong values, all of them behind the first 100 of a list"
+        RecordRefused, match="The row has 2,000 wrong values, all of them after the first 100 of a list"
     ):
         validate_record(RecordFactory(tags=["fine"] * 200 + [1] * 2_000))
 

@@ -117,7 +117,7 @@ def test_everything_is_checked_again_when_the_time_comes_and_a_refusal_stands_in
     page = client.get(reverse("admin:posts_post_releases", args=[post.pk])).content.decode()
     assert planned.refusal in page.replace("&#x27;", "'")
     page = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
-    assert f"Planned and refused: {planned}. {planned.refusal}" in page.replace("&#x27;", "'")
+    assert f"Planned, but refused: {planned}. {planned.refusal}" in page.replace("&#x27;", "'")
     assert re.search(words, planned.refusal)
 
 
@@ -283,7 +283,7 @@ def test_a_reviewer_releases_now_and_takes_it_down_on_a_date(client):
     data = form_of(page) | {"zone": "Asia/Tokyo", "take_down": "on", "down_day": "2099-01-02", "down_time": "08:00"}
     page = client.post(releases(post), data | {"expected_result": "Ours."}, follow=True)
     content = page.content.decode()
-    assert "Released: readers see 1.0.1 now. Planned: Take down on 2 Jan 2099 08:00, Asia/Tokyo (UTC+09:00)" in content
+    assert "Released. Readers see 1.0.1 now. Planned: Withdraw on 2 Jan 2099 08:00, Asia/Tokyo (UTC+09:00)" in content
     assert fresh(post).live_revision.version == "1.0.1"
     assert ScheduledRelease.objects.get().due_at == datetime.datetime(2099, 1, 1, 23, tzinfo=datetime.UTC)
     assert Release.objects.first().expected_result == "Ours."
@@ -295,7 +295,7 @@ def test_a_date_beside_now_releases_nothing_and_asks_which_is_meant(client, type
     post = approved_later()
     client.force_login(person())
     page = client.post(releases(post), form_of(client.get(releases(post))) | {"when": "now"} | typed)
-    assert page.status_code == 422 and "A day or a time is given, but “Now” is chosen." in page.content.decode()
+    assert page.status_code == 422 and "You entered a date or a time, but chose “Now”." in page.content.decode()
     assert next(iter(typed.values())) in page.content.decode()
     assert fresh(post).live_revision.version == "1.0.0" and not ScheduledRelease.objects.exists()
 
@@ -346,7 +346,7 @@ def test_the_log_leads_back_to_any_earlier_text(client):
     assert "If it went wrong: back to 1.0.0" in page.content.decode()
     data = {"act": "roll-back", "to": first.pk, "live": post.live_revision_id, "why": "Wrong figure."}
     page = client.post(releases(post), data, follow=True)
-    assert "Rolled back: readers see 1.0.0 now." in page.content.decode()
+    assert "Rolled back. Readers see 1.0.0 now." in page.content.decode()
     assert "Wrong figure." in page.content.decode()
 
 
@@ -377,7 +377,7 @@ def test_the_page_foresees_that_the_import_of_the_text_is_closed_also_under_a_la
     foreseen = page.context["after_release"]
     release_revision(page.context["revision"], by=by)
     assert foreseen == Post.objects.with_texts().get(pk=post.pk).index_obstacles
-    assert foreseen == [f"import {first.pk} is switched off"]
+    assert foreseen == [f"import {first.pk} is closed to search engines"]
 
 
 def test_the_page_costs_the_same_however_long_its_log_is(client):

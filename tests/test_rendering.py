@@ -198,7 +198,7 @@ def test_a_text_made_to_hurt_is_rendered_or_stands_as_written(name):
 def test_a_text_that_nests_too_deeply_is_shown_as_it_was_written(client, depth, laid_out):
     html = client.get(make_post(body=">" * depth + " the innermost words").get_absolute_url()).content.decode()
     assert "the innermost words" in html
-    assert ("Shown as it was written" not in html) is laid_out
+    assert ("Shown as source" not in html) is laid_out
     assert ("&gt;&gt;&gt; the innermost words" in html) is not laid_out
 
 

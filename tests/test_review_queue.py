@@ -446,7 +446,7 @@ def test_everything_that_a_filter_matches_is_taken_as_it_stands_and_nobody_else_
     wanted, other = make_post(stack=["Rust"]), make_post()
     run = begin_bulk("reject", by=by, entries=QueueView(stack="Rust").entries(by=by), query="stack=Rust")
     later = make_post(stack=["Rust"])
-    with pytest.raises(Refused, match="looking at each"):
+    with pytest.raises(Refused, match="checking posts"):
         confirm_bulk(run, by=by, comment="No.")
     run = look_at_rows(run)
     with pytest.raises(NotAllowed, match="Another person selected"):

@@ -173,7 +173,7 @@ def test_ticked_rows_are_decided_after_a_page_that_says_what_each_gets(desk):
     begun = desk.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": [choice(fine), choice(flagged)]})
     page = words_of(desk.get(begun["Location"]))
     assert "Approve 1 post? 1 will be refused" in page
-    assert "1 A flag is open: Staff ask for a person: Numbers." in page
+    assert "1 A flag is open: Flagged by staff: Numbers." in page
     assert not again(fine).is_live
     done = desk.post(begun["Location"], {"comment": "All alike."}, follow=True)
     assert "Approve 2 posts: 1 done, 1 refused" in words_of(done)

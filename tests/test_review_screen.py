@@ -249,7 +249,7 @@ def test_a_failing_check_shuts_the_approval_and_leads_to_the_finding(desk):
     html, said = desk.get(address_of(post)).content.decode(), words_of(desk.get(address_of(post)))
     assert "You can’t approve yet: 1 required check fails" in said
     assert re.search(r'href="#checks" data-obstacle="check"', html) and 'aria-disabled="true"' in html
-    assert "The text places image 4, and there are 0." in said
+    assert "The text places image 4, but there are 0." in said
     assert send(desk, post, "approve").status_code == 422
 
 

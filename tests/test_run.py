@@ -124,7 +124,7 @@ def test_when_the_worker_dies_the_site_is_stopped_with_one_line_that_says_why(ru
     os.kill(worker, signal.SIGKILL)
     said, _ = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 1
-    assert said.endswith("The worker ended by itself (signal 9); stopping the site too.\n")
+    assert said.endswith("The worker ended unexpectedly (signal 9); stopping the site too.\n")
     assert answers(port) is None
 
 
@@ -133,7 +133,7 @@ def test_a_second_site_on_the_same_database_goes_without_a_worker_of_its_own(run
     started(first)
     other = free_port()
     second = run(other)
-    read_until(second, "The worker that serves this database already")
+    read_until(second, "A worker already serves this database")
     assert wait_for_site(other) == b"ok"
     second.terminate()
     second.communicate(timeout=PATIENT_SECONDS)
@@ -154,9 +154,9 @@ def test_a_port_that_is_taken_is_named_with_another_one(run):
 @pytest.mark.parametrize(
     ("wanted", "environment", "message"),
     [
-        ("eighty", {}, "“eighty” is no port"),
-        ("70000", {}, "“70000” is no port"),
-        ("²", {}, "“²” is no port"),
+        ("eighty", {}, "“eighty” is not a port"),
+        ("70000", {}, "“70000” is not a port"),
+        ("²", {}, "“²” is not a port"),
         (None, {"DEBUG": "off", "SECRET_KEY": "x" * 50, "ALLOWED_HOSTS": "a.example"}, "(DEBUG is off)"),
         (None, {"DEBUG": "maybe"}, "AlphaNode can't start: DEBUG is “maybe”"),
         (None, {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"}, "AlphaNode can't start: "),

@@ -215,7 +215,7 @@ def test_rebuild_search_mends_whatever_is_out_of_step(client):
     out = StringIO()
     call_command("rebuild_search", stdout=out)
     # One of them is only there because a row says so.
-    assert out.getvalue().startswith("4 posts looked at in ")
+    assert out.getvalue().startswith("4 posts checked in ")
     assert state() == before and kept_texts() == 3
     assert len(found(client, "draining")) == 3 and near_words(["drainign"]) == {"drainign": ["draining"]}
 

@@ -62,7 +62,7 @@ def run(*arguments, **environment):
         ("SECRET_KEY", "", "SECRET_KEY is not set"),
         ("SECRET_KEY", "x" * 49, "shorter than 50"),
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is empty"),
-        ("ALLOWED_HOSTS", "articles.example,*", "the names themselves"),
+        ("ALLOWED_HOSTS", "articles.example,*", "host names in full"),
         ("DEBUG", "perhaps", "on or off"),
         ("INDEXING", "ture", "on or off"),
         ("UNREVIEWED_POSTS", "listed", "one of: unlisted, hidden"),
@@ -76,9 +76,9 @@ def run(*arguments, **environment):
         ("IMAGE_HOSTS", "a.example; script-src *", "without https://"),
         ("SITE_CONTACT", "ask us", "an e-mail address"),
         ("DEBUG", "on", "ALLOWED_HOSTS names articles.example"),
-        ("CACHE_URL", "carrier-pigeon://x", "CACHE_URL takes"),
-        ("DATABASE_URL", "mysql://root@localhost/x", "other engines"),
-        ("DATABASE_URL", "sqlite://:memory:", "gone with its process"),
+        ("CACHE_URL", "carrier-pigeon://x", "CACHE_URL must be"),
+        ("DATABASE_URL", "mysql://root@localhost/x", "Other engines"),
+        ("DATABASE_URL", "sqlite://:memory:", "lost with its process"),
         ("DATABASE_URL", "sqlite:////no/such/folder/x.sqlite3", "can't be opened"),
         ("DATABASE_URL", "postgres://u:pw@host:port/name", "postgres://user:password@host:port/name"),
     ],
@@ -103,13 +103,13 @@ def test_a_misspelled_name_in_the_file_of_settings_stops_the_start(tmp_path):
     environment = PRODUCTION | {"ENV_FILE": str(file), "DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3"}
     file.write_text("# SITE = a comment\nSITE_NAME=Articles\nexport CDN_MAX_AGE=60\n")
     assert run("manage.py", "check", **environment).returncode == 0
-    for line, answer in [("SITE_NAM=x", "Is SITE_NAME meant?"), ("qwertz=x", ".env.example lists them all.")]:
+    for line, answer in [("SITE_NAM=x", "Did you mean SITE_NAME?"), ("qwertz=x", ".env.example lists them all.")]:
         file.write_text(line)
         ended = run("manage.py", "check", **environment)
         name = line.partition("=")[0]
         assert (ended.returncode, ended.stderr) == (
             1,
-            f"AlphaNode can't start: {name} in .env is no setting. {answer}\n",
+            f"AlphaNode can't start: {name} in .env is not a setting. {answer}\n",
         )
 
 

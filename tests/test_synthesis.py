@@ -248,12 +248,12 @@ def test_the_output_takes_its_name_when_it_is_whole(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--count", "0"], "--count takes a whole number from 1"),
-        (["--count", "1", "--seed", "-1"], "--seed takes a whole number from 0"),
-        (["--count", "1", "--seed", str(2**63)], "--seed takes a whole number from 0"),
-        (["--count", "1", "--plant", "nonsense"], "“nonsense” is nothing that can be planted"),
-        (["--count", "1", "--plant", "code=2"], "a share is a number above 0 and at most 1"),
-        (["--count", "1", "--plant", "code=much"], "a share is a number above 0 and at most 1"),
+        (["--count", "0"], "--count must be a whole number from 1"),
+        (["--count", "1", "--seed", "-1"], "--seed must be a whole number from 0"),
+        (["--count", "1", "--seed", str(2**63)], "--seed must be a whole number from 0"),
+        (["--count", "1", "--plant", "nonsense"], "“nonsense” can't be planted"),
+        (["--count", "1", "--plant", "code=2"], "a share must be above 0 and at most 1"),
+        (["--count", "1", "--plant", "code=much"], "a share must be above 0 and at most 1"),
         (["--count", "1", "--plant", "code=0.6", "--plant", "twin=0.6"], "add up to more than 1"),
         (["--count", "1", "--planted", "x"], "give --plant KIND as well"),
     ],

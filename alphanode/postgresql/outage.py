@@ -28,7 +28,7 @@ class DatabaseAway(psycopg.OperationalError):
 
 
 class Outage:
-    """Whether the database is away. clock() returns seconds."""
+    """Whether the database can't be reached. clock() returns seconds."""
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock

@@ -37,7 +37,7 @@ class CSVList:
         try:
             matched = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
-            return HttpResponseBadRequest("These filters say nothing.")
+            return HttpResponseBadRequest("These filters are invalid.")
         columns = [lookup for _, lookup in self.csv_columns]
         rows = read_rows(matched, columns)
         note_audit(

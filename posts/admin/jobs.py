@@ -10,7 +10,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
 from posts.jobs.overview import jobs_overview, living_workers, startable_jobs
-from posts.jobs.registry import definition_of
+from posts.jobs.registry import definition_of, label_of
 from posts.models import Job, JobRun
 from posts.operations.run_job import repeat_run, run_job
 
@@ -106,7 +106,7 @@ class StartJob(AdminAction):
             started = repeat_run(self._run(self.request.POST["run"]), by=self.request.user)
         else:
             started = run_job(self.request.POST.get("job", ""), by=self.request.user)
-        return f"“{started.job_name}” waits for the next free worker."
+        return f"“{label_of(started.job_name)}” starts when a worker is free."
 
     def next_address(self, subject: None) -> str:
         """Return the page of jobs."""
@@ -116,7 +116,7 @@ class StartJob(AdminAction):
         try:
             return JobRun.objects.select_related("task").get(pk=identifier)
         except (JobRun.DoesNotExist, ValidationError) as error:
-            raise Http404("There is no such run.") from error
+            raise Http404("No run has this number.") from error
 
 
 PAGES = [("", JobsPage, "posts_job_changelist"), ("start/", StartJob, "posts_job_start")]
@@ -126,12 +126,17 @@ PAGES = [("", JobsPage, "posts_job_changelist"), ("start/", StartJob, "posts_job
 class JobRunAdmin(ReadOnlyAdmin):
     """All stored runs."""
 
-    list_display = ["requested_at", "job_name", "badge", "attempt", "argument_line", "error", "requested_by"]
+    list_display = ["requested_at", "job", "badge", "attempt", "argument_line", "error", "requested_by"]
     list_filter = ["task__status", "job_name"]
     list_select_related = ["task", "requested_by"]
-    fields = ["job_name", "badge", "key", "argument_line", "requested_at", "requested_by", "not_before", "started_at",
+    fields = ["job", "badge", "key", "argument_line", "requested_at", "requested_by", "not_before", "started_at",
               "finished_at", "attempt", "failures", "losses", "worker", "error"]  # fmt: skip
-    readonly_fields = ["badge", "argument_line", "not_before", "started_at"]
+    readonly_fields = ["job", "badge", "argument_line", "not_before", "started_at"]
+
+    @admin.display(description="Job", ordering="job_name")
+    def job(self, run: JobRun) -> str:
+        """Return the label of the job."""
+        return label_of(run.job_name)
 
     @admin.display(description="State")
     def badge(self, run):

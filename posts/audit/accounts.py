@@ -52,7 +52,7 @@ def _failed(sender, credentials, request=None, **signal):
         return
     name = str(credentials.get(get_user_model().USERNAME_FIELD) or "")
     exists = "\x00" not in name and get_user_model().objects.filter(**{get_user_model().USERNAME_FIELD: name}).exists()
-    note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "no such account")
+    note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "unknown account")
 
 
 def _account_before(sender, instance, **signal):

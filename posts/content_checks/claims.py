@@ -21,10 +21,10 @@ def _flag(text, name):
 def claim_has_images(text):
     claim = _flag(text, "has_images")
     if claim == 1 and not text.images:
-        yield "The record claims images, and there are none. Add them or set has_images to 0.", "/flags/has_images"
+        yield "The record claims images, but has none. Add them or set has_images to 0.", "/flags/has_images"
     elif claim == 0 and text.images:
         yield (
-            f"The record claims no images, and there are {len(text.images)}. Set has_images to 1.",
+            f"The record claims no images, but has {len(text.images)}. Set has_images to 1.",
             "/flags/has_images",
         )
 
@@ -33,9 +33,9 @@ def claim_has_images(text):
 def claim_image_heavy(text):
     claim, count = _flag(text, "image_heavy"), len(text.images)
     if claim == 1 and count < IMAGE_HEAVY_FROM:
-        yield f"The record claims many images, and there are {count}. Set image_heavy to 0.", "/flags/image_heavy"
+        yield f"The record claims many images, but has {count}. Set image_heavy to 0.", "/flags/image_heavy"
     elif claim == 0 and count >= IMAGE_HEAVY_FROM:
-        yield f"The record claims few images, and there are {count}. Set image_heavy to 1.", "/flags/image_heavy"
+        yield f"The record claims few images, but has {count}. Set image_heavy to 1.", "/flags/image_heavy"
 
 
 def reading_minutes(words):
@@ -47,13 +47,13 @@ def reading_minutes(words):
 def claim_reading_time(text):
     claim = text.record.get("reading_time")
     if claim is not None and not text.has_words:
-        yield Unread("The script puts no spaces between words, so the claimed reading time was not compared.")
+        yield Unread("This script has no spaces between words, so the claimed reading time was not compared.")
         return
     minutes = reading_minutes(text.word_count)
     # Up to two minutes or half of it is a matter of opinion.
     if claim is not None and abs(claim - minutes) > max(2, minutes / 2):
         yield (
-            f"The record claims {claim} minutes of reading, the text has {minutes}. Correct the claim.",
+            f"The record claims a reading time of {claim} minutes, but the text takes {minutes}. Correct the claim.",
             "/reading_time",
         )
 
@@ -75,7 +75,8 @@ def claim_paragraphs(text):
     # A generator may count the intro or not.
     if claim not in counts:
         yield (
-            f"The record claims {claim} paragraphs, the text has {counts[0]}. Check for missing or extra paragraphs.",
+            f"The record claims {claim} paragraphs, but the text has {counts[0]}. Check for missing or extra "
+            f"paragraphs.",
             "/payload/paragraphs",
         )
 
@@ -84,16 +85,17 @@ def claim_paragraphs(text):
 def claim_tools(text):
     listed = text.record.get("tools", ())
     if listed and not text.has_words:
-        yield Unread("The script puts no spaces between words, so the tools were not looked for.")
+        yield Unread("This script has no spaces between words, so the tools were not checked.")
         return
     tools = [tool for tool in listed[:MAX_TOOLS] if spaced_words(tool).strip()]
     if len(tools) < len(listed):
-        yield Unread(f"{len(listed) - len(tools):,} of {len(listed):,} tools not looked for.")
+        yield Unread(f"{len(listed) - len(tools):,} of {len(listed):,} tools not checked.")
     unnamed = [tool for tool in tools if spaced_words(tool) not in text.spaced_text]
     if unnamed:
         shown = ", ".join(tool[:40] for tool in unnamed[:8]) + (" …" if len(unnamed) > 8 else "")
         yield (
-            f"The text never names {len(unnamed)} of its tools: {shown}. Use them or remove them from the list.",
+            f"The text does not mention {len(unnamed)} of its tools: {shown}. Mention them, or remove them from the "
+            f"list.",
             "/tools",
             len(unnamed),
         )

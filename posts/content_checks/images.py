@@ -42,7 +42,8 @@ def dead_placement(text):
             number = int(match[1])
             if number > len(text.images):
                 yield (
-                    f"The text places image {number}, and there are {len(text.images)}. Add it, or remove its place.",
+                    f"The text places image {number}, but there are {len(text.images)}. Add the image, or remove its "
+                    f"place.",
                     f"/{field}",
                 )
             elif number in placed:
@@ -53,7 +54,7 @@ def dead_placement(text):
             placed.add(number)
         if block.kind == "paragraph" and block.placed == "checklist":
             if not text.record.get("checklist"):
-                yield "The text places a checklist, and there is none. Add points, or remove its place.", f"/{field}"
+                yield "The text places a checklist, but there is none. Add items, or remove its place.", f"/{field}"
             elif checklist_placed:
                 yield "The checklist is placed twice; readers see the word [checklist]. Remove one place.", f"/{field}"
             checklist_placed = True
@@ -69,19 +70,21 @@ def _missing(text, key, says):
 
 @check("image-source", "advises")
 def image_source(text):
-    return _missing(text, "source", "no source. Say where each is from.")
+    return _missing(text, "source", "no source. Add where each one comes from.")
 
 
 @check("image-licence", "advises")
 def image_licence(text):
-    return _missing(text, "licence", "no licence. Say under which each may be shown.")
+    return _missing(text, "licence", "no licence. Add the licence of each one.")
 
 
 @check("image-alt", "advises")
 def image_alt(text):
-    return _missing(text, "alt", "no alt text; people who can’t see it hear the caption. Describe what each shows.")
+    return _missing(
+        text, "alt", "no alt text; people who can’t see the image hear the caption. Describe what each one shows."
+    )
 
 
 @check("image-caption", "advises")
 def image_caption(text):
-    return _missing(text, "caption", "no caption. Say what readers should see in it.")
+    return _missing(text, "caption", "no caption. Add what readers should see in each one.")

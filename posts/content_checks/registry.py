@@ -23,9 +23,9 @@ MAX_TOLD = 20
 # All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the
 # lock of the post. Ours need no limit, because what they read is bounded.
 SECONDS = 5
-FAILED = "Not checked: the check failed. The error is in the log of the site."
+FAILED = "Not checked: the check failed. The error is in the site log."
 TOO_LONG = "Not checked: the check took too long."
-YOURSELF = "This check can prevent an approval. Check its point yourself before you approve."
+YOURSELF = "This check can prevent an approval. Check this yourself before you approve."
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def check(name, severity):
     on a thread of its own and is stopped when its time is over (time_limit.py).
     """
     if severity not in SEVERITIES:
-        raise ValueError(f"The check {name} has the severity “{severity}”; it takes stops or advises.")
+        raise ValueError(f"The check {name} has the severity “{severity}”; it must be stops or advises.")
 
     def registered(function):
         if name in _checks:

@@ -95,7 +95,7 @@ _MARKUP = (
     ),
     # A shell's test has a space there.
     (re.compile(r"!?\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), "a wiki link"),
-    (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "the sign of a note that is missing"),
+    (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "a reference to a missing footnote"),
 )
 
 
@@ -105,7 +105,7 @@ def residue_thoughts(text):
     yield from _told(
         text,
         _THOUGHTS,
-        "The text shows what a model wrote for itself or for its program",
+        "The text contains what a model wrote for itself or for its program",
         "Delete this.",
         own_words=False,
     )
@@ -115,7 +115,7 @@ def residue_thoughts(text):
 def residue_chat(text):
     """Yield sentences in which a model speaks of itself or to the person who asked it."""
     yield from _english_alone(text)
-    yield from _told(text, _CHAT, "The text speaks as in a chat with a model", "Delete or rewrite this.")
+    yield from _told(text, _CHAT, "The text reads like a chat with a model", "Delete or rewrite this.")
 
 
 @check("residue-placeholder", "stops")
@@ -128,7 +128,7 @@ def residue_placeholder(text):
 @check("residue-citation", "stops")
 def residue_citation(text):
     """Yield references that only the program that made them understands."""
-    yield from _told(text, _CITATION, "A reference leads nowhere outside the chat", "Name the source, or delete it.")
+    yield from _told(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
 
 
 @check("residue-whole-fence", "stops")
@@ -144,8 +144,8 @@ def residue_whole_fence(text):
             is_torn = block is blocks[0] and block is not code[-1] and _is_open(blocks[-1])
             if (is_most or is_torn) and _is_article(block):
                 yield (
-                    f"The text stands in a block of code as a whole (it begins with “{block.source[:20].strip()}”). "
-                    "Delete the lines of the fence.".replace("\n", " "),
+                    f"The whole text is inside a code block (it begins with “{block.source[:20].strip()}”). "
+                    "Delete the fence lines.".replace("\n", " "),
                     f"/{name}",
                 )
                 break
@@ -165,7 +165,7 @@ def residue_open_fence(text):
 def residue_closing(text):
     """Yield endings that are usual in chats. People end articles like this too."""
     yield from _english_alone(text)
-    yield from _told(text, _CLOSING, "The text says goodbye as a chat does", "Delete it, if no person wrote it.")
+    yield from _told(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
 
 
 @check("residue-markup", "advises")
@@ -173,14 +173,14 @@ def residue_markup(text):
     """Yield markup that readers see as text."""
     for pattern, name in _MARKUP:
         yield from _told(
-            text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if it is meant.", False
+            text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if readers should see it.", False
         )
 
 
 def _english_alone(text):
     """Yield an Unread if the text is in another language than the English phrases searched for."""
     if not text.is_english:
-        yield Unread("Only English phrases are looked for, and this text is in another language.")
+        yield Unread("Not checked: this check knows only English phrases, and the text is in another language.")
 
 
 def _told(text, pattern, what, to_do, own_words=True):

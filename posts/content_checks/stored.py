@@ -47,8 +47,8 @@ def _unread_head(post):
     if not line or line not in post.head_revision.snapshot.get("body", ""):
         return []
     message = (
-        f"The text begins with lines that look like front matter and were not read (“{line[:80]}”). Fill in the fields "
-        "that they are about, and delete them from the text."
+        f"The text begins with lines that look like front matter but were not imported (“{line[:80]}”). Enter them in "
+        f"the matching fields, and delete them from the text."
     )
     return [Finding(UNREAD_HEAD, message, stops=False, pointer="/body")]
 
@@ -67,8 +67,8 @@ def near_duplicate_findings(post):
     return [
         Finding(
             NEAR_DUPLICATES,
-            f"The text repeats “{twin.twin.title[:80]}” ({twin.twin.source_id}), {twin.similarity:.2f} of 1. "
-            "Compare the two, and keep one.",
+            f"The text is a near-duplicate of “{twin.twin.title[:80]}” ({twin.twin.source_id}): "
+            f"{round(twin.similarity * 100)} % the same. Compare the two posts and keep one.",
             stops=False,
         )
         for twin in near_duplicates_of(post, limit=5)

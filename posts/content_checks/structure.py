@@ -26,12 +26,12 @@ def heading_skip(text):
 def thin_section(text):
     """Yield headings with almost nothing below them."""
     if not text.has_words:
-        yield Unread("The script puts no spaces between words, so the length of sections was not checked.")
+        yield Unread("This script has no spaces between words, so the length of sections was not checked.")
         return
     for title, field, count in _sections(text):
         if count < MIN_SECTION_WORDS:
             words = "no word" if not count else f"{count} word{'s' if count > 1 else ''}"
-            yield f"The section “{title[:80]}” has {words}. Write it or remove it.", f"/{field}"
+            yield f"The section “{title[:80]}” has {words}. Write the section or remove it.", f"/{field}"
 
 
 def _sections(text):
@@ -68,7 +68,7 @@ def not_taken_apart(text):
     """Yield a finding for an unparsed text, which the checks of code, headings and images can't read."""
     if not text.is_parsed:
         yield (
-            "The text is too long, too deep or has too many signs to be taken apart; its code, headings and places of "
-            "images are unchecked. Look at them yourself, or make it shorter.",
+            "The text is too long, nested too deeply or has too many special characters. Its code, headings and image "
+            "places were not checked. Check them yourself, or shorten the text.",
             "/body",
         )

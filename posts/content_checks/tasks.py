@@ -7,7 +7,7 @@ from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 
 
-@job("read new texts", every=timedelta(seconds=30))
+@job("read new texts", label="Check new revisions", every=timedelta(seconds=30))
 def read_new_texts():
     """Check texts that came in since the last run, and compare them with all others."""
     scan_new_texts(on_checkpoint=stop_if_asked)

@@ -119,8 +119,8 @@ class Row:
         if self.kind == "moved":
             return f"moved from {self.from_place} to {self.to_place}"
         if self.kind == "stood":
-            return f"stood here, moves to {self.to_place}"
-        if name := {"added": "new", "removed": "taken out", "whole": "written anew"}.get(self.kind):
+            return f"was here, moved to {self.to_place}"
+        if name := {"added": "new", "removed": "removed", "whole": "rewritten"}.get(self.kind):
             return ", ".join([f"{'code' if self.is_code else self.block.setting} {name}", *self._said])
         said = ["code" if self.is_code else "words"] if any(not segment.is_kept for segment in self.segments) else []
         return ", ".join([*said, *self._said])

@@ -40,7 +40,7 @@ class ValueChange:
         """The kind of change in words, for the list of marks."""
         if self.kind == "moved":
             return f"moved from {self.from_place} to {self.to_place}"
-        return {"added": "new", "removed": "taken out", "changed": "other value"}[self.kind]
+        return {"added": "new", "removed": "removed", "changed": "other value"}[self.kind]
 
 
 def compare_values(old, new, budget, pointer="", *, ordered_at=()):

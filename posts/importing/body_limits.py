@@ -23,7 +23,7 @@ RECORD_FORMS = {
     "posts_post_change": "posts.change_post",
     "posts_post_merge": "posts.change_post",
 }
-TOO_LARGE = "What you sent is too large"
+TOO_LARGE = "Your form is too large"
 
 
 class NoUploads(FileUploadHandler):
@@ -71,9 +71,9 @@ class BodyLimits:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdecimal() and int(length) <= limit and not _is_chunked(request):
             return None
-        text = f"A form takes {limit >> 20} MB at most. Shorten it, or send it in parts."
+        text = f"A form can have at most {limit >> 20} MB. Shorten it, or send it in parts."
         if _is_chunked(request):
-            text = "This site takes forms only from programs that say beforehand how large they are."
+            text = "This site accepts forms only with a Content-Length header."
         if is_for_programs(request):
             content = {"type": "about:blank", "title": TOO_LARGE, "status": 413, "detail": text}
             return JsonResponse(content, status=413, content_type="application/problem+json")

@@ -89,7 +89,7 @@ def _open(issue: ImportIssue) -> ImportIssue:
     """Return the issue, locked; Refused if somebody has already settled it."""
     issue = ImportIssue.objects.select_for_update().get(pk=issue.pk)
     if issue.resolution:
-        raise Refused(f"This conflict is settled already: {issue.get_resolution_display().lower()}.")
+        raise Refused(f"This conflict is already settled: {issue.get_resolution_display().lower()}.")
     return issue
 
 

@@ -69,18 +69,19 @@ def read_date(text: str, *, order: str = "") -> tuple[str, datetime] | tuple[Non
             order = "day-first" if first > 12 else "month-first"
         if not order:
             raise UnreadableDate(
-                f"“{text}” could be two days. Say “dates: day-first” or “dates: month-first” in a mapping file."
+                f"“{text}” could be two different dates. Set “dates: day-first” or “dates: month-first” in a mapping "
+                f"file."
             )
         day, month = (first, second) if order == "day-first" else (second, first)
         return _dated(text, match[4], month, day, match[5])
-    raise UnreadableDate(f"“{text[:60]}” is no date that can be read. Write it as YYYY-MM-DD.")
+    raise UnreadableDate(f"“{text[:60]}” is not a valid date. Write it as YYYY-MM-DD.")
 
 
 def _month(text: str, name: str) -> int:
     name = name.lower()
     if name in _FULL_MONTHS or name == "sept" or name in _MONTHS:
         return _MONTHS.index(name[:3]) + 1
-    raise UnreadableDate(f"“{text[:60]}” names no month that can be read. Write the date as YYYY-MM-DD.")
+    raise UnreadableDate(f"“{text[:60]}” has no valid month. Write the date as YYYY-MM-DD.")
 
 
 def _dated(text: str, year: str, month: int | str, day: int | str, rest: str | None) -> tuple[str, datetime]:
@@ -97,5 +98,5 @@ def _dated(text: str, year: str, month: int | str, day: int | str, rest: str | N
             elif name := next((name for name in re.findall("[A-Z]+", rest[clock.end() :]) if name in _ZONE_NAMES), ""):
                 moment = moment.replace(tzinfo=timezone(timedelta(hours=_ZONE_NAMES[name])))
     except ValueError:
-        raise UnreadableDate(f"“{text[:60]}” is no day or time that exists. Write it as YYYY-MM-DD.") from None
+        raise UnreadableDate(f"“{text[:60]}” is not an existing date or time. Write it as YYYY-MM-DD.") from None
     return date(int(year), int(month), int(day)).isoformat(), moment

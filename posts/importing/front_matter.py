@@ -148,7 +148,7 @@ def _fenced_head(text: str, line: int) -> FrontMatter | None:
         return None
     signs, language = fence[1], fence[2].lower()
     if language in _PROGRAMS:
-        raise FrontMatterRefused(f"The front matter is written in {language}, which is not run here (line {line}).")
+        raise FrontMatterRefused(f"The front matter is written in {language}, which is not supported (line {line}).")
     kind = _LANGUAGES[signs[0]].get(language)
     if kind is None:
         return None
@@ -223,7 +223,7 @@ def _json_head(text: str, line: int) -> FrontMatter | None:
         if not re.match(r'\{\s*"[^"\n]{1,80}"\s*:', text):
             return None
         where = line + getattr(error, "lineno", 1) - 1
-        raise FrontMatterRefused(f"The front matter is no JSON that can be read (line {where}).") from None
+        raise FrontMatterRefused(f"The front matter is not valid JSON (line {where}).") from None
     return FrontMatter(*_both(values), text[end:].removeprefix("\n"), repeated=tuple(repeated))
 
 
@@ -403,11 +403,13 @@ def _json(head: str, line: int, repeated: list[str]) -> dict[str, Any]:
     except FrontMatterRefused:
         raise
     except json.JSONDecodeError as error:
-        raise FrontMatterRefused(f"The front matter is no JSON: {error.msg} (line {error.lineno + line}).") from None
+        raise FrontMatterRefused(
+            f"The front matter is not valid JSON: {error.msg} (line {error.lineno + line})."
+        ) from None
     except (ValueError, RecursionError):
-        raise FrontMatterRefused("The front matter is no JSON that can be read.") from None
+        raise FrontMatterRefused("The front matter is not valid JSON.") from None
     if not isinstance(values, dict):
-        raise FrontMatterRefused("The front matter is JSON, but no object {…}.")
+        raise FrontMatterRefused("The front matter is JSON, but not an object {…}.")
     return values
 
 
@@ -420,9 +422,9 @@ def _toml(head: str, line: int) -> _Pair:
         values = tomllib.loads(head)
     except tomllib.TOMLDecodeError as error:
         reason = re.sub(r"at line (\d+)", lambda match: f"at line {int(match[1]) + line}", str(error))
-        raise FrontMatterRefused(f"The front matter is no TOML: {reason}.") from None
+        raise FrontMatterRefused(f"The front matter is not valid TOML: {reason}.") from None
     except (ValueError, RecursionError):
-        raise FrontMatterRefused("The front matter is no TOML that can be read.") from None
+        raise FrontMatterRefused("The front matter is not valid TOML.") from None
     return _both(values)
 
 
@@ -453,7 +455,7 @@ def _both(values: dict[str, Any]) -> _Pair:
             return words, words
         if isinstance(value, int) and value.bit_length() > 63:
             if value.bit_length() > MAX_BITS:
-                raise FrontMatterRefused("The front matter holds a number that is too long.")
+                raise FrontMatterRefused("The front matter contains a number that is too long.")
             return str(value), str(value)
         if isinstance(value, float) and not math.isfinite(value):
             return str(value), str(value)
@@ -476,11 +478,15 @@ def read_yaml(text: str, *, first_line: int = 1, repeated: list[str] | None = No
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + first_line})" if mark else ""
-        raise FrontMatterRefused(f"The front matter is no YAML: {error.problem or error.context}{where}.") from None
+        raise FrontMatterRefused(
+            f"The front matter is not valid YAML: {error.problem or error.context}{where}."
+        ) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, FrontMatterRefused):
             raise
-        raise FrontMatterRefused(f"The front matter is no YAML: {str(error).partition(chr(10))[0][:200]}.") from None
+        raise FrontMatterRefused(
+            f"The front matter is not valid YAML: {str(error).partition(chr(10))[0][:200]}."
+        ) from None
     return reader.result
 
 
@@ -509,7 +515,7 @@ class _YAML:
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
-                    self.refuse(event, "holds more than one document")
+                    self.refuse(event, "contains more than one document")
             case yaml.ScalarEvent():
                 self._check_tag(event, "str")
                 self._note(event, self._scalar(event), event.anchor)
@@ -522,10 +528,10 @@ class _YAML:
 
     def _repeat(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self.anchors:
-            self.refuse(event, f"uses *{event.anchor}, which stands nowhere")
+            self.refuse(event, f"uses *{event.anchor}, which is not defined")
         anchored = self.anchors[event.anchor]
         if anchored is None:
-            self.refuse(event, f"has *{event.anchor} inside itself")
+            self.refuse(event, f"uses *{event.anchor} inside itself")
         pair, size = anchored
         self._grow(event, size)
         self._add(event, pair)
@@ -551,12 +557,12 @@ class _YAML:
 
     def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, plain: str) -> None:
         if event.tag and event.tag not in ("!", f"tag:yaml.org,2002:{plain}"):
-            self.refuse(event, f"uses the tag {event.tag}; only plain values are read")
+            self.refuse(event, f"uses the tag {event.tag}; only plain values are supported")
 
     def _grow(self, event: yaml.Event, count: int) -> None:
         self.count += count
         if self.count > MAX_VALUES:
-            self.refuse(event, f"holds more than {MAX_VALUES:,} values")
+            self.refuse(event, f"has more than {MAX_VALUES:,} values")
 
     def _note(self, event: yaml.Event, pair: _Pair, anchor: str | None) -> None:
         self._grow(event, 1)
@@ -583,7 +589,7 @@ class _YAML:
             words.append(pair[1])
         elif key is None:
             if isinstance(pair[0], dict | list):
-                self.refuse(event, "has a key that is no text")
+                self.refuse(event, "has a key that is not text")
             name = "" if pair[1] is None else pair[1]
             holder[2] = name, event
         else:

@@ -48,19 +48,19 @@ TEXTS = ("intro", "summary", "ai_brief")
 LISTS = ("stack", "tools", "tags", "authors", "checklist", "notes")
 NUMBERS = ("reading_time", "view_count")
 OTHERS = {
-    "published_on": "the day; a date to come holds the post",
+    "published_on": "the date; a future date holds the post",
     "slug": "the end of the address",
-    "address": "where it stood before; leads on",
-    "aliases": "more addresses that lead on",
-    "image": "a picture of the article",
+    "address": "former address; redirects",
+    "aliases": "more addresses that redirect",
+    "image": "an image of the article",
     "categories": "topic, the others tags",
-    "series": "a tag, and kept under payload",
-    "published": "a day, or “no”: held",
+    "series": "a tag, also kept under payload",
+    "published": "a date, or “no”: held",
     "held": "says whether it is public, by the table of docs/importing.md; another key: yes is held",
     "status": "a word such as draft or private: held; kept under payload",
     "password": "held; the password is not stored",
     "id": "identity in place of the path",
-    "payload": "kept as it is",
+    "payload": "kept unchanged",
     "drop": "left out",
 }
 # Of these the table of posts.importing.publication says what a value means.
@@ -139,7 +139,7 @@ class Mapping(BaseModel):
     def read(cls, text: str) -> "Mapping":
         """Return the Mapping of a mapping file (str). Raises MappingRefused."""
         if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-            raise MappingRefused(f"A mapping file takes {MAX_BYTES:,} bytes at most.")
+            raise MappingRefused(f"A mapping file can have at most {MAX_BYTES:,} bytes.")
         try:
             _, words = read_yaml(text.removeprefix("\ufeff"))
         except FrontMatterRefused as refusal:
@@ -152,7 +152,7 @@ class Mapping(BaseModel):
         if not isinstance(values, dict):
             raise MappingRefused("A mapping file is a list of settings, such as “site: https://example.org/”.")
         if unknown := [key for key in values if key not in SETTINGS]:
-            raise MappingRefused(f"There is no setting “{unknown[0]}”. The settings are {', '.join(SETTINGS)}.")
+            raise MappingRefused(f"Unknown setting “{unknown[0]}”. The settings are {', '.join(SETTINGS)}.")
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -234,11 +234,11 @@ def _refusal(error: ErrorDetails) -> str:
     """Return what pydantic's error about a mapping file means, and what may be written instead."""
     match error["loc"], error["type"]:
         case ("fields", key), "literal_error":
-            return f"“{key}” can't become “{error['input']}”. It can become: {', '.join(TARGETS)}."
+            return f"“{key}” can't be mapped to “{error['input']}”. It can be mapped to: {', '.join(TARGETS)}."
         case ("values", key, value), "literal_error":
             return f"“{key}: {value}” can't mean “{error['input']}”. It can mean: {', '.join(MEANINGS)}."
     name = str(error["loc"][0])
-    return f"“{name}” takes {_TAKES[name]}."
+    return f"“{name}” must be {_TAKES[name]}."
 
 
 class Fields:

@@ -129,10 +129,10 @@ def busy_message(path):
     """Return who is importing or rolling back the source at `path`, since when and how far."""
     batch = ImportBatch.objects.filter(source_path=path).exclude(runner="").order_by("-pk").first()
     if batch is None:
-        return "Another process began with this source a moment ago. Try again when it has ended."
+        return "Another process has just started to import this source. Try again when it has ended."
     who = f"started by {batch.started_by}" if batch.started_by else "started by a command"
     return (
-        f"Import {batch.pk} of this source runs now: {who} on {batch.runner}, since "
+        f"Import {batch.pk} of this source is running: {who} on {batch.runner}, since "
         f"{batch.attempt_at:%Y-%m-%d %H:%M:%S} UTC, after line {batch.checkpoint_line:,}. Wait until it has ended."
     )
 
@@ -153,14 +153,14 @@ def _batch_for(source, format, by, *, restart, options, origin):
                 began = "with" if latest.options.get("only_new") else "without"
                 rest = "" if latest.options.get("mapping") == options.get("mapping") else " and with another mapping"
                 raise ResumeRefused(
-                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
-                    f"{began} --only-new{rest}. Give the same again to go on, or --restart to begin again."
+                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was started "
+                    f"{began} --only-new{rest}. Use the same options to continue, or --restart to start again."
                 )
             if origin not in (None, latest.origin):
                 raise ResumeRefused(
-                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was begun "
-                    f"with --written-by {spoken(latest.origin)}. Give the same again to go on, or --restart to begin "
-                    "again."
+                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was started "
+                    f"with --written-by {spoken(latest.origin)}. Use the same option to continue, or --restart to "
+                    f"start again."
                 )
             return latest
     name = source.name if len(source.name) <= 500 else "…" + source.name[-499:]
@@ -265,9 +265,9 @@ class _Run:
             last = chunk[-1].line
         if (last, *self.reader.mark()) != (batch.checkpoint_line, batch.checkpoint_offset, batch.checkpoint_sha256):
             raise ResumeRefused(
-                f"The source changed since import {batch.pk} stopped after line {batch.checkpoint_line:,}: what was "
-                "read then reads otherwise now, so the import can't go on from there. Bring the old file back, or "
-                "begin again with --restart; what is in already counts as unchanged then."
+                f"The source changed since import {batch.pk} stopped after line {batch.checkpoint_line:,}: the rows "
+                f"already read are different now, so the import can't continue from there. Restore the old file, or "
+                f"start again with --restart: posts that are already imported then count as unchanged."
             )
 
     def _one_ahead(self, rows):
@@ -297,7 +297,7 @@ class _Run:
                 self.on_issue(issue)
             raise TooManyRefused(
                 batch,
-                f"{batch.refused + len(refused):,} rows are refused, more than the {self.max_errors:,} allowed. "
+                f"{batch.refused + len(refused):,} rows are refused, more than the limit of {self.max_errors:,}. "
                 f"Nothing after line {batch.checkpoint_line:,} was written.",
             )
         for attempt in range(1, ATTEMPTS + 1):

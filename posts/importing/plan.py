@@ -21,7 +21,7 @@ _OF_SCHEMA = frozenset(FIELDS)
 HELD_NOW = "a post is held now: its source no longer shows it"
 FREED_NOW = "a post is no longer held: its source shows it now"
 RELEASED_HERE = "a post that is released here is not public at its source; withdraw it if readers must not see it"
-KNOWN_ALREADY = "its post is here already (only new ones were asked for)"
+KNOWN_ALREADY = "the post already exists (only new posts were requested)"
 
 
 # What a report counts by name: kinds of rows, and reasons.

@@ -86,8 +86,8 @@ IF_YES, IF_NO, BY_WORD, BEFORE, AFTER, IF_ANY = "yes", "no", "word", "before", "
 _HELD_IF = {
     IF_YES: "yes",
     IF_NO: "no, or empty",
-    BY_WORD: "its word says so",
-    BEFORE: "the date is to come",
+    BY_WORD: "its value says so",
+    BEFORE: "the date is in the future",
     AFTER: "the date has passed, or yes",
     IF_ANY: "it has a value",
 }
@@ -334,9 +334,9 @@ def table_lines() -> list[str]:
     lines = ["| keys | held if | as | known to |", "|---|---|---|---|"]
     for rule in TABLE:
         names = ", ".join(f"`{key}`" for key in rule.keys)
-        rest = "; unknown values don't count" if rule.ignores_unknown else ""
+        rest = "; unknown values are ignored" if rule.ignores_unknown else ""
         rest = f": {', '.join(rule.only)}" if rule.only else rest
-        reason = "what the word says" if rule.holds == BY_WORD else rule.reason.label.lower()
+        reason = "what the value says" if rule.holds == BY_WORD else rule.reason.label.lower()
         lines.append(f"| {names} | {_HELD_IF[rule.holds]}{rest} | {reason} | {rule.known_to} |")
     lines += ["", "| words | mean |", "|---|---|"]
     for reason, words in WORDS.items():

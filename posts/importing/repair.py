@@ -43,7 +43,7 @@ def _bring_in(issue, raw, by):
     batch = ImportBatch.objects.select_for_update().get(pk=issue.batch_id)
     issue = _mendable(issue)
     if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
-        raise Refused(f"Import {batch.pk} was rolled back. Import the mended row as a file of its own.")
+        raise Refused(f"Import {batch.pk} was rolled back. Import the repaired row as a separate file.")
     row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
     incoming, refused = validated(batch, [row], {})
     plan, _ = plan_chunk(batch, [row], incoming, refused, _NothingSeen())
@@ -75,9 +75,9 @@ def leave_row_out(issue: ImportIssue, *, by: User | None) -> None:
 def _mendable(issue):
     issue = ImportIssue.objects.select_for_update(of=("self",)).select_related("batch").get(pk=issue.pk)
     if issue.kind not in MENDABLE:
-        raise Refused("Only refused and duplicate rows can be mended.")
+        raise Refused("Only refused and duplicate rows can be repaired.")
     if issue.resolution:
-        raise Refused(f"This row is settled already: {issue.get_resolution_display().lower()}.")
+        raise Refused(f"This row is already settled: {issue.get_resolution_display().lower()}.")
     return issue
 
 

@@ -150,7 +150,9 @@ class _Step:
         elif post.withdrawn_at is None:
             if post.live_revision_id:
                 self.note(
-                    post, ImportIssue.Kind.SET_BACK, f"{post.live_revision.version} was approved since; withdrawn."
+                    post,
+                    ImportIssue.Kind.SET_BACK,
+                    f"{post.live_revision.version} was approved since then; it is withdrawn.",
                 )
             self.withdrawn.append(post)
 
@@ -158,9 +160,9 @@ class _Step:
         """Keep the work of a person or of a later import, and list it as an exception."""
         head = post.head_revision
         if head.batch_id:
-            reason = f"Import {head.batch_id} brought {head.version} since."
+            reason = f"Import {head.batch_id} has since brought {head.version}."
         else:
-            reason = f"{head.author or 'Somebody'} saved {head.version} since."
+            reason = f"{head.author or 'Somebody'} has since saved {head.version}."
         if post.is_live and post.live_revision.batch_id == self.batch.pk:
             reason += f" Readers see {post.live_revision.version}, which is of this import."
         self.counts["kept"] += 1
@@ -228,12 +230,12 @@ class _Step:
             revoke_approvals(left, by=self.by)
             if post.withdrawn_at is None:
                 self._withdraw([post])
-            after = "withdrawn: no text was released before"
+            after = "withdrawn: no revision was released before"
         else:
             with changing(post, by=self.by, is_listed_later=True) as change:
                 move_back(change, target, why=self.why)
             after = f"readers see {target.version} again"
-        self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since; {after}.")
+        self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since then; {after}.")
         return Post.objects.with_texts().get(pk=post.pk)
 
     def _before(self):

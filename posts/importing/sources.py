@@ -55,7 +55,7 @@ def open_source(path: str, *, name: str | None = None) -> Iterator[Source]:
                 size = os.fstat(raw.fileno()).st_size
                 yield Source(name or path, _unpacked(raw), size, raw.raw.tell, path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceUnreadable(f"{path} is a damaged gzip file ({error}). Fetch it again.") from error
+        raise SourceUnreadable(f"{path} is a damaged gzip file ({error}). Download it again.") from error
     except SourceError as error:
         raise SourceUnreadable(f"{path} can't be read: {error}.") from error.__cause__
 
@@ -68,7 +68,7 @@ def _open_file(path: str) -> io.BufferedReader:
     try:
         # A pipe or device in place of a file would block the import for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise SourceUnreadable(f"{path} is no regular file. Name a file, or “-” for standard input.")
+            raise SourceUnreadable(f"{path} is not a regular file. Name a file, or “-” for standard input.")
         return io.BufferedReader(_File(path), buffer_size=1 << 20)
     except OSError as error:
         raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}.") from error
@@ -104,7 +104,7 @@ class _Gzip(io.RawIOBase):
         self._given += count
         if self._given > GZIP_ALLOWANCE + MAX_GZIP_RATIO * self._counted.taken:
             raise SourceUnreadable(
-                f"The file unpacks to more than {MAX_GZIP_RATIO} times its size. Unpack it and look what it is."
+                f"The file unpacks to more than {MAX_GZIP_RATIO} times its size. Unpack it and check what it contains."
             )
         return count
 

@@ -21,7 +21,7 @@ SHOWN_ISSUES = 50
 FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
 
 
-@job("import posts")
+@job("import posts", label="Import posts")
 def run_import(*, batch_id):
     """Import the source of a batch, or the rest of it. It continues the run of a killed worker."""
     batch = ImportBatch.objects.get(pk=batch_id)
@@ -38,7 +38,7 @@ def run_import(*, batch_id):
         )
 
 
-@job("rehearse an import")
+@job("rehearse an import", label="Rehearse an import")
 def rehearse_import(*, batch_id):
     """Find out what an import would do, and store that with the batch."""
     batch = ImportBatch.objects.get(pk=batch_id)
@@ -75,14 +75,14 @@ def rehearse_import(*, batch_id):
     ImportBatch.objects.filter(pk=batch_id).update(rehearsal=found)
 
 
-@job("roll an import back")
+@job("roll an import back", label="Roll back an import")
 def run_rollback(*, batch_id, by_id=None, why=""):
     """Roll back an import, or the rest of it."""
     by = User.objects.get(pk=by_id) if by_id else None
     roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
 
 
-@job("lift a hold of an import")
+@job("lift a hold of an import", label="Lift a hold of an import")
 def run_lift(*, batch_id, reason, by_id=None, why=""):
     """Lift one hold reason for all posts of an import, or for the rest of them."""
     by = User.objects.get(pk=by_id) if by_id else None
@@ -91,13 +91,13 @@ def run_lift(*, batch_id, reason, by_id=None, why=""):
         lift_hold(batch, reason, by=by, why=why, on_chunk=lambda posts: stop_if_asked())
 
 
-@job("follow the switch of an import")
+@job("follow the switch of an import", label="Open or close an import")
 def follow_switch(*, batch_id):
     """Update lists after an import was closed or opened to search engines, or its origin was declared."""
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
 
 
-@job("forget old uploads", every=timedelta(days=1))
+@job("forget old uploads", label="Delete old uploads", every=timedelta(days=1))
 def forget_old_uploads():
     """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
     remove_old_uploads()

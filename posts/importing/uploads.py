@@ -79,7 +79,7 @@ def check_content(path):
         if reader.looks_like(head):
             return name
     known = " or ".join(reader.label for reader in READERS.values())
-    raise FileRefused(f"The file does not look like {known}. Nothing was kept of it.")
+    raise FileRefused(f"The file does not look like {known}. It was not stored.")
 
 
 def server_files():
@@ -113,7 +113,7 @@ def server_file(name):
                 return path
     except (OSError, ValueError):
         pass
-    raise FileRefused("This is no file of the folder for imports. Choose one of the list.")
+    raise FileRefused("This file is not in the import folder. Choose one from the list.")
 
 
 def _is_plain(entry):

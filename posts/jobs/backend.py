@@ -35,9 +35,9 @@ class JobBackend(DatabaseBackend):
 
         definition = definition_of(task.module_path)
         if definition is None:
-            raise InvalidTaskError(f"{task.module_path} is no registered job. Register it with posts.jobs.job.")
+            raise InvalidTaskError(f"{task.module_path} is not a registered job. Register it with posts.jobs.job.")
         if args:
-            raise InvalidTaskError("A job takes keyword arguments alone: the page of jobs shows them by name.")
+            raise InvalidTaskError("A job takes only keyword arguments: the page of jobs shows them by name.")
         with transaction.atomic():
             db_task = super()._task_to_db_task(task, args, kwargs)  # type: ignore[arg-type]  # of django-tasks, not Django
             JobRun.objects.create(task=db_task, job_name=definition.name, key=key, requested_by=by)
@@ -69,7 +69,7 @@ def enqueue_once(
     backend.validate_task(task)
     definition = definition_of(task.module_path)
     if not isinstance(backend, JobBackend) or definition is None:
-        raise InvalidTaskError(f"{task.module_path} is no registered job. Register it with posts.jobs.job.")
+        raise InvalidTaskError(f"{task.module_path} is not a registered job. Register it with posts.jobs.job.")
     waiting = JobRun.objects.open().select_related("task").filter(job_name=definition.name, key=key)
     looks = 0
     while True:

@@ -16,13 +16,13 @@ KEPT_AFTER_FAILURE = timedelta(days=60)
 CHUNK = 500
 
 
-@job("forget old sessions", every=timedelta(days=1))
+@job("forget old sessions", label="Delete expired sessions", every=timedelta(days=1))
 def forget_old_sessions() -> None:
     """Delete expired sessions."""
     call_command("clearsessions")
 
 
-@job("forget old job runs", every=timedelta(days=1))
+@job("forget old job runs", label="Delete old job runs", every=timedelta(days=1))
 def forget_old_job_runs() -> None:
     """Delete runs that succeeded two weeks ago or failed sixty days ago, and workers silent since."""
     for finished, kept in [
@@ -36,7 +36,7 @@ def forget_old_job_runs() -> None:
     JobWorker.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()
 
 
-@job("forget old page changes", every=timedelta(days=1))
+@job("forget old page changes", label="Delete old entries of the change log", every=timedelta(days=1))
 def forget_old_page_changes() -> None:
     """Delete rows of the change log older than a day; no cache keeps a page nearly as long.
 

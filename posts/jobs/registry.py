@@ -17,6 +17,7 @@ class JobDefinition:
     """How one job runs; `job` explains the fields."""
 
     name: str
+    label: str
     task: Task[..., Any]
     attempts: int
     backoff: timedelta
@@ -54,9 +55,17 @@ _definitions: dict[str, JobDefinition] = {}
 
 
 def job(
-    name: str, *, attempts: int = 3, backoff_seconds: int = 30, lease_seconds: int = 60, every: timedelta | None = None
+    name: str,
+    *,
+    label: str = "",
+    attempts: int = 3,
+    backoff_seconds: int = 30,
+    lease_seconds: int = 60,
+    every: timedelta | None = None,
 ) -> Callable[[Callable[..., Any]], Task[..., Any]]:
-    """Register a function as the background job `name` (words for people, at most 60 characters); return its Task.
+    """Register a function as the background job `name` (at most 60 characters, never changed); return its Task.
+
+    label: what people read in place of the name.
 
     attempts: how often it is tried before it counts as failed.
 
@@ -70,13 +79,14 @@ def job(
     if every is not None and every < timedelta(seconds=1):
         raise ValueError(f"every is {every}; a period is a second or longer.")
     if attempts < 1 or backoff_seconds < 0 or lease_seconds < 1 or not 1 <= len(name) <= 60:
-        raise ValueError(f"The job “{name}” is registered with numbers that make no sense.")
+        raise ValueError(f"The job “{name}” is registered with invalid numbers.")
 
     def registered(function: Callable[..., Any]) -> Task[..., Any]:
         if name in _definitions:
             raise ValueError(f"Two jobs are named “{name}”.")
         definition = JobDefinition(
             name,
+            label or name,
             task()(function),
             attempts,
             timedelta(seconds=backoff_seconds),
@@ -92,6 +102,11 @@ def job(
 def registered_jobs() -> dict[str, JobDefinition]:
     """Return every JobDefinition, by the name of the job."""
     return dict(sorted(_definitions.items()))
+
+
+def label_of(name: str) -> str:
+    """Return what people read in place of the name of a job, which may be gone from the code."""
+    return _definitions[name].label if name in _definitions else name
 
 
 def definition_of(task_path: str) -> JobDefinition | None:

@@ -106,15 +106,15 @@ def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) ->
             with _set(control.should_stop, should_stop):
                 claim.definition.task.call(**run.arguments)
         except control.CutShort:
-            logger.warning("job cut short; it goes on later. It never asked whether to stop", extra=extra)
+            logger.warning("job cut short; it continues later. It never asked whether to stop", extra=extra)
             return partial(put_back, claim)
         except control.Interrupted:
-            logger.info("job stopped at a checkpoint; it goes on later", extra=extra)
+            logger.info("job stopped at a checkpoint; it continues later", extra=extra)
             return partial(put_back, claim)
         # A command that a job calls may use sys.exit(): this must end the job, not the worker.
         except (Exception, SystemExit) as error:
             if isinstance(error, (OperationalError, InterfaceError)) and not _is_connected():
-                logger.warning("job cut off from the database; it goes on later: %s", first_line(error), extra=extra)
+                logger.warning("job lost the database; it continues later: %s", first_line(error), extra=extra)
                 return partial(put_back, claim)
             logger.exception("job failed", extra=extra)
             return partial(settle_failure, claim, words_for(error))
@@ -188,7 +188,7 @@ def put_back(claim: Claim) -> bool:
 
 
 def _lost(claim: Claim) -> bool:
-    logger.warning("the claim to a job was lost: another worker has it now", extra={"job": claim.definition.name})
+    logger.warning("the claim on a job was lost: another worker has it now", extra={"job": claim.definition.name})
     return False
 
 
@@ -222,7 +222,7 @@ def reap(*, everything: bool = False) -> int:
         for run in runs:
             with _set(job_id, str(run.pk)):
                 logger.warning("a worker died with a job", extra={"job": run.job_name, "worker": run.worker})
-            words = f"The worker {run.worker} ended in the middle of it."
+            words = f"The worker {run.worker} ended during the job."
             JobRun.objects.filter(pk=run.pk).update(losses=F("losses") + 1, leased_until=None, error=words)
             if run.losses + 1 >= MOST_LOSSES:
                 _row_of(run.job_name).update(last_failure_at=Now(), last_failure=words)

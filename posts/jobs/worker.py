@@ -48,7 +48,7 @@ def only_worker_of_sqlite() -> Iterator[None]:
         # The system releases it when the process ends.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise WorkerRunsAlready("Another worker serves this SQLite database; there is room for one.") from None
+        raise WorkerRunsAlready("Another worker already serves this SQLite database. Only one can.") from None
     else:
         yield
     finally:
@@ -145,7 +145,7 @@ class Worker:
 
     def _prepare(self) -> None:
         if Job._meta.db_table not in connection.introspection.table_names():
-            raise Unready("The database is not up to date. Run first: manage.py migrate")
+            raise Unready("The database is not up to date. First run: manage.py migrate")
         JobWorker.objects.get_or_create(name=self.name)
         if connection.vendor == "sqlite":
             # We hold the only place, so nobody else can be running.

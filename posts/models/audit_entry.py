@@ -67,7 +67,7 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=40)
     fingerprint = models.CharField(max_length=64, blank=True, db_default="")
     fingerprint_before = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="The text that stood there before."
+        max_length=64, blank=True, default="", db_default="", help_text="The fingerprint before the change."
     )
     detail = models.TextField(blank=True, db_default="")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

@@ -15,14 +15,14 @@ class BulkRun(models.Model):
 
     class Act(models.TextChoices):
         APPROVE = "approve", "Approve"
-        EDITS = "edits", "Ask for edits"
+        EDITS = "edits", "Request changes"
         REJECT = "reject", "Reject"
         FLAG = "flag", "Flag"
         ASSIGN = "assign", "Assign"
 
     class State(models.TextChoices):
-        PREPARING = "preparing", "Looking at each"
-        READY = "ready", "Waits for your word"
+        PREPARING = "preparing", "Checking posts"
+        READY = "ready", "Waiting for confirmation"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
 
@@ -53,8 +53,8 @@ class BulkRow(models.Model):
     """One post of a BulkRun, with the revision that the person meant."""
 
     class Outcome(models.TextChoices):
-        OPEN = "open", "Not looked at yet"
-        PASSES = "passes", "Will be done"
+        OPEN = "open", "Not checked yet"
+        PASSES = "passes", "Ready"
         WILL_REFUSE = "will_refuse", "Will be refused"
         DONE = "done", "Done"
         REFUSED = "refused", "Refused"

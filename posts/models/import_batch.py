@@ -28,7 +28,7 @@ class ImportBatch(models.Model):
         max_length=4096, blank=True, default="", db_default="", help_text="The file on the server; empty: a stream."
     )
     source_sha256 = models.CharField(max_length=64, blank=True, db_default="")
-    source_bytes = models.PositiveBigIntegerField(null=True, help_text="Its size as it lies there; null: not known.")
+    source_bytes = models.PositiveBigIntegerField(null=True, help_text="Its size on the server; null: unknown.")
     format = models.CharField(max_length=20, default="jsonl", db_default="jsonl")
     options = OrderedJSONField(default=dict, db_default={})
     origin = models.CharField(max_length=20, choices=Origin, default=Origin.NOT_STATED, db_default=Origin.NOT_STATED)
@@ -58,8 +58,8 @@ class ImportBatch(models.Model):
     breakdown = OrderedJSONField(
         default=dict, db_default={}, help_text="Kind → count → rows; refusals and warnings: reason → rows."
     )
-    rehearsal = OrderedJSONField(default=dict, db_default={}, help_text="What a rehearsal foresaw.")
-    rollback = OrderedJSONField(default=dict, db_default={}, help_text="How far a roll-back is and what it did.")
+    rehearsal = OrderedJSONField(default=dict, db_default={}, help_text="The result of the last rehearsal.")
+    rollback = OrderedJSONField(default=dict, db_default={}, help_text="The progress and the result of a roll-back.")
     index_open = models.BooleanField(
         default=True, db_default=True, help_text="Off closes every post of this import to search engines at once."
     )

@@ -28,23 +28,25 @@ class ImportIssue(models.Model):
         TAKEN = "taken", "Taken"
         MERGED = "merged", "Merged"
         DISMISSED = "dismissed", "Dismissed"
-        OVERTAKEN = "overtaken", "Overtaken by a later import"
+        OVERTAKEN = "overtaken", "Superseded by a later import"
         ROLLED_BACK = "rolled_back", "Rolled back with its import"
 
     batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="issues", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind)
-    line = models.PositiveBigIntegerField(help_text="From 1; 0 for a post that a roll-back speaks of.")
+    line = models.PositiveBigIntegerField(help_text="From 1; 0 for a post that a roll-back names.")
     label = models.CharField(
-        max_length=500, blank=True, default="", db_default="", help_text="Where, if a line says too little."
+        max_length=500, blank=True, default="", db_default="", help_text="The place, if the line number is not enough."
     )
-    first_line = models.PositiveBigIntegerField(null=True, help_text="The line whose identity a duplicate repeats.")
+    first_line = models.PositiveBigIntegerField(
+        null=True, help_text="The line with the same identity, for a duplicate."
+    )
     problems = OrderedJSONField(default=list, db_default=[], help_text="Pairs of JSON Pointer and reason.")
     post = models.ForeignKey(Post, models.SET_NULL, null=True, related_name="import_issues")
     raw = models.TextField(blank=True, db_default="")
     held = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="What comes of the row when it is mended was not public at its source.",
+        help_text="The row was not public at its source.",
     )
     holds = OrderedJSONField(default=list, db_default=[], help_text="Why it is held: pairs of reason and detail.")
     is_cut = models.BooleanField(default=False, db_default=False, help_text="Only the beginning of the row was kept.")

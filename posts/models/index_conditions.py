@@ -51,9 +51,9 @@ def _value_at(path: str) -> "Callable[[Post], object]":
 INDEX_CONDITIONS = (
     (IndexCondition("withdrawn", withdrawn_at__isnull=True),),
     (
-        IndexCondition("no approved text is released", live_revision_id__isnull=False),
+        IndexCondition("no approved revision is released", live_revision_id__isnull=False),
         IndexCondition(
-            "no approval stands for this text",
+            "the live revision has no valid approval",
             live_approval_id__isnull=False,
             live_approval__outcome=Review.Outcome.APPROVED,
             live_approval__revoked_at__isnull=True,

@@ -159,7 +159,7 @@ class Post(models.Model):
     reference = models.CharField(max_length=200, blank=True, db_default="", db_index=True)
     title = models.CharField(max_length=300)
     title_key = models.CharField(max_length=100, editable=False, db_default="", db_index=True)
-    intro = models.TextField(blank=True, db_default="", help_text="Markdown. The first paragraph stands larger.")
+    intro = models.TextField(blank=True, db_default="", help_text="Markdown. The first paragraph is shown larger.")
     body = models.TextField(
         help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows."
     )
@@ -195,7 +195,7 @@ class Post(models.Model):
     awaits_review = models.BooleanField(default=False, db_default=False, editable=False)
     needs_human_review = models.BooleanField(default=False, db_default=False, editable=False)
     held = models.BooleanField(default=False, db_default=False, editable=False)
-    # The live text returned after its import was rolled back, and nobody has decided about it since.
+    # The live text returned after its import was rolled back. Nobody has decided about this revision since then.
     closed_until_decided = models.BooleanField(default=False, db_default=False, editable=False)
     withdrawn_at = models.DateTimeField(null=True, editable=False)
     first_published_at = models.DateTimeField(null=True, editable=False)
@@ -244,9 +244,9 @@ class Post(models.Model):
             models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="post_withdrawn"),
         ]
         permissions = [
-            ("submit_post", "Can submit a text for review"),
-            ("restore_post", "Can restore an earlier text"),
-            ("review_post", "Can decide about a text"),
+            ("submit_post", "Can submit a post for review"),
+            ("restore_post", "Can restore an earlier revision"),
+            ("review_post", "Can decide about a post"),
             ("release_post", "Can release and roll back"),
             ("withdraw_post", "Can withdraw a post"),
             ("flag_post", "Can flag a post and clear flags"),
@@ -303,12 +303,12 @@ class Post(models.Model):
         # The import of the live text counts too: a later import with another proposal opens nothing.
         batches = {self.last_batch} | ({revision.batch} if revision else set())
         closed = sorted(batch.pk for batch in batches if batch and not batch.index_open)
-        return [f"import {pk} is switched off" for pk in closed]
+        return [f"import {pk} is closed to search engines" for pk in closed]
 
     @staticmethod
     def site_switches():
         """Return in words whether the site's own switch closes it to search engines."""
-        return [] if settings.INDEXING else ["the site is switched off"]
+        return [] if settings.INDEXING else ["the site is closed to search engines"]
 
     @property
     def is_indexable(self):

@@ -11,15 +11,15 @@ class HoldReason(models.TextChoices):
 
     DRAFT = "draft", "Draft"
     UNPUBLISHED = "unpublished", "Not published"
-    SCHEDULED = "scheduled", "Date to come"
+    SCHEDULED = "scheduled", "Future date"
     EXPIRED = "expired", "Expired"
     PRIVATE = "private", "Private"
     MEMBERS = "members", "For members or paying readers"
-    NOT_RENDERED = "not_rendered", "No page was made of it"
+    NOT_RENDERED = "not_rendered", "Not rendered at its source"
     HIDDEN = "hidden", "Hidden"
-    PASSWORD = "password", "Behind a password"
+    PASSWORD = "password", "Password-protected"
     UNKNOWN = "unknown", "Unknown value"
-    UNREAD = "unread", "Front matter that was not read"
+    UNREAD = "unread", "Unread front matter"
     NOT_RECORDED = "not_recorded", "Not recorded"
 
     @classmethod

@@ -17,7 +17,7 @@ class QueueEntry(models.Model):
     """
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="queue_entry")
-    fingerprint = models.CharField(max_length=64, help_text="The proposed text that was ranked.")
+    fingerprint = models.CharField(max_length=64, help_text="The proposed revision that was ranked.")
     # points = text_points + generator_points + age_points: the last two change for many posts at once.
     points = models.PositiveIntegerField(default=0, db_default=0)
     text_points = models.PositiveIntegerField(default=0, db_default=0)
@@ -28,7 +28,9 @@ class QueueEntry(models.Model):
     status = models.CharField(max_length=20, choices=Revision.Status)
     version = models.CharField(max_length=40, blank=True, db_default="")
     live_version = models.CharField(max_length=40, blank=True, db_default="")
-    is_back = models.BooleanField(default=False, db_default=False, help_text="An earlier text was sent back.")
+    is_back = models.BooleanField(
+        default=False, db_default=False, help_text="Changes were requested on an earlier revision."
+    )
     stack = OrderedJSONField(default=list, db_default=[])
     words = models.PositiveIntegerField(null=True)
     generator = models.CharField(max_length=200, blank=True, db_default="")

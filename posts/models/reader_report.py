@@ -16,15 +16,15 @@ class ReaderReport(models.Model):
         FACTS = "facts", "A fact is wrong"
         CODE = "code", "Code does not work"
         OUTDATED = "outdated", "It is out of date"
-        IMAGE = "image", "A picture is wrong or missing"
-        RIGHTS = "rights", "It uses my work"
+        IMAGE = "image", "An image is wrong or missing"
+        RIGHTS = "rights", "It uses my work without permission"
         HARM = "harm", "It could do harm"
         OTHER = "other", "Something else"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="reader_reports")
     reason = models.CharField(max_length=20, choices=Reason)
     note = models.CharField(max_length=1000, blank=True, db_default="")
-    fingerprint = models.CharField(max_length=64, help_text="The text that stood on the page.")
+    fingerprint = models.CharField(max_length=64, help_text="The revision that was on the page.")
     made_at = models.DateTimeField(db_default=Now())
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

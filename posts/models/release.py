@@ -15,7 +15,7 @@ class Release(models.Model):
         ROLLED_BACK = "rolled_back", "Rolled back"
         WITHDRAWN = "withdrawn", "Withdrawn"
         # An approval was undone: readers see what they saw before, which may be nothing released.
-        UNDONE = "undone", "Taken back"
+        UNDONE = "undone", "Undone"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="releases")
     kind = models.CharField(max_length=20, choices=Kind)

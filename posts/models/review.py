@@ -14,7 +14,7 @@ class Review(models.Model):
         APPROVED = "approved", "Approved"
         # By one of several authors: kept, but another person's decision is missing. It approves nothing.
         APPROVED_IN_PART = "approved_in_part", "Approved in part"
-        CHANGES_REQUESTED = "changes_requested", "Edits asked for"
+        CHANGES_REQUESTED = "changes_requested", "Changes requested"
         REJECTED = "rejected", "Rejected"
 
     # What a person can choose; the authors of the text decide whether an approval is one in part.
@@ -26,7 +26,7 @@ class Review(models.Model):
         CODE = "code", "Code does not work"
         CLAIMS = "claims", "Claims contradict the text"
         IMAGES = "images", "Images or their sources"
-        REPEATS = "repeats", "Repeats another post"
+        REPEATS = "repeats", "Near-duplicate of another post"
         LANGUAGE = "language", "Language or structure"
         HARM = "harm", "Could do harm"
         OTHER = "other", "Something else"
@@ -44,8 +44,10 @@ class Review(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    seconds_spent = models.PositiveIntegerField(null=True, help_text="How long the text was open before the decision.")
-    way_back = OrderedJSONField(null=True, help_text="How the post stood before and after, for taking it back.")
+    seconds_spent = models.PositiveIntegerField(
+        null=True, help_text="How long the revision was open before the decision."
+    )
+    way_back = OrderedJSONField(null=True, help_text="The state of the post before and after, for undo.")
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 

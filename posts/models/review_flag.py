@@ -11,9 +11,9 @@ class ReviewFlag(models.Model):
     """Why a person has to look at a post. Post.needs_human_review says whether a flag is open."""
 
     class Reason(models.TextChoices):
-        STAFF = "staff", "Staff ask for a person"
-        SOURCE = "source", "The source asks for a person"
-        RULE = "rule", "A check found something"
+        STAFF = "staff", "Flagged by staff"
+        SOURCE = "source", "The source asks for human review"
+        RULE = "rule", "Flagged by a check"
         FACTS = "facts", "Facts look wrong"
         CODE = "code", "Code does not work"
         OUTDATED = "outdated", "Out of date"
@@ -27,7 +27,7 @@ class ReviewFlag(models.Model):
     reason = models.CharField(max_length=20, choices=Reason)
     rule = models.CharField(max_length=60, blank=True, default="", db_default="", help_text="Which check raised it.")
     note = models.CharField(max_length=500, blank=True, db_default="")
-    fingerprint = models.CharField(max_length=64, help_text="The proposed text when the flag was raised.")
+    fingerprint = models.CharField(max_length=64, help_text="The proposed revision when the flag was raised.")
     raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="+")
     raised_at = models.DateTimeField(db_default=Now())

@@ -54,7 +54,7 @@ class Revision(models.Model):
     class Status(models.TextChoices):
         DRAFTED = "drafted", "Drafted"
         IN_REVIEW = "in_review", "In review"
-        CHANGES_REQUESTED = "changes_requested", "Edits asked for"
+        CHANGES_REQUESTED = "changes_requested", "Changes requested"
         APPROVED = "approved", "Approved"
         REJECTED = "rejected", "Rejected"
         SUPERSEDED = "superseded", "Superseded"
@@ -64,7 +64,7 @@ class Revision(models.Model):
 
     # The constraint revision_number_once provides its index.
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions", db_index=False)
-    number = models.PositiveIntegerField(help_text="1 for the first text of the post.")
+    number = models.PositiveIntegerField(help_text="1 for the first revision of the post.")
     version = models.CharField(max_length=40)
     snapshot = OrderedJSONField()
     fingerprint = models.CharField(max_length=64)
@@ -93,7 +93,7 @@ class Revision(models.Model):
                 name="revision_sent_back",
             ),
         ]
-        permissions = [("view_history", "Can see earlier texts")]
+        permissions = [("view_history", "Can see earlier revisions")]
         default_permissions = ("view",)
 
     def __str__(self):

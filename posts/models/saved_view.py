@@ -24,7 +24,7 @@ class DeskPreference(models.Model):
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="desk_preference"
     )
-    keys_off = models.BooleanField(default=False, db_default=False, help_text="No single key does anything.")
+    keys_off = models.BooleanField(default=False, db_default=False, help_text="Keyboard shortcuts are off.")
 
     class Meta:
         default_permissions = ()

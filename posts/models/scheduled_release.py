@@ -15,7 +15,7 @@ class ScheduledRelease(models.Model):
 
     class Kind(models.TextChoices):
         RELEASE = "release", "Release"
-        WITHDRAW = "withdraw", "Take down"
+        WITHDRAW = "withdraw", "Withdraw"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -27,7 +27,7 @@ class ScheduledRelease(models.Model):
     kind = models.CharField(max_length=10, choices=Kind)
     revision = models.ForeignKey(Revision, models.PROTECT, null=True, related_name="+")
     due_at = models.DateTimeField()
-    zone = models.CharField(max_length=64, help_text="The time zone that the moment was typed in and is shown in.")
+    zone = models.CharField(max_length=64, help_text="The time zone in which the time was entered and is shown.")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_default=State.WAITING)
     refusal = models.TextField(blank=True, default="", db_default="")
     ends_withdrawal = models.BooleanField(
@@ -71,7 +71,7 @@ class ScheduledRelease(models.Model):
 
     @property
     def what(self):
-        """What will happen: "Release 2.2.0" or "Take down"."""
+        """What will happen: "Release 2.2.0" or "Withdraw"."""
         return f"{self.get_kind_display()} {self.revision.version}" if self.revision_id else self.get_kind_display()
 
     @property

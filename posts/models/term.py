@@ -62,7 +62,7 @@ class Term(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Its place in the address of its list; given once, never changed.",
+        help_text="The slug in the address of its list. It never changes.",
     )
     listed_count = models.PositiveIntegerField(default=0, db_default=0)
 

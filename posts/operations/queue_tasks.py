@@ -10,32 +10,32 @@ from posts.review_queue.counts import note_waiting_at_midnight
 from posts.review_queue.ranking import rank_queue, rank_read_texts
 
 
-@job("rank new texts", every=timedelta(seconds=15))
+@job("rank new texts", label="Rank new revisions", every=timedelta(seconds=15))
 def rank_new_texts() -> None:
     """Complete the reasons of texts that were checked since the last run."""
     rank_read_texts(on_checkpoint=stop_if_asked)
 
 
-@job("look over the queue", every=timedelta(minutes=10))
+@job("look over the queue", label="Update the review queue", every=timedelta(minutes=10))
 def look_over_queue() -> None:
     """Count waiting days and decisions about each generator, and correct everything else in the queue."""
     rank_queue(on_checkpoint=stop_if_asked)
 
 
-@job("look at posts for a bulk act")
+@job("look at posts for a bulk act", label="Prepare a bulk action")
 def prepare_bulk(run_id: int) -> None:
     """Find out what each post of a BulkRun would get."""
     look_at_rows(BulkRun.objects.select_related("made_by").get(pk=run_id), on_checkpoint=stop_if_asked)
 
 
-@job("bulk act")
+@job("bulk act", label="Run a bulk action")
 def carry_out_bulk(run_id: int) -> None:
     """Carry out a BulkRun that a person has confirmed, post by post."""
     run = BulkRun.objects.select_related("made_by", "assignee").get(pk=run_id)
     carry_out(run, on_checkpoint=stop_if_asked)
 
 
-@job("note the backlog", every=timedelta(minutes=1))
+@job("note the backlog", label="Record the backlog", every=timedelta(minutes=1))
 def note_the_backlog() -> None:
     """Store how many posts were pending review when the day began."""
     note_waiting_at_midnight()

@@ -33,7 +33,7 @@ class Decision:
 
     fingerprint: of the text that they read. ticks: texts of the checklist items that they ticked. flags_seen: primary
     keys of the open flags that they were shown; an approval answers those. own_text_reason: why a superuser approves
-    their own text. release: whether an approval also releases the text at once, with owner, expected_result and
+    their own changes. release: whether an approval also releases the text at once, with owner, expected_result and
     rollback_note. seconds_spent: how long the text was open; None if unknown. is_bulk: one decision about many posts.
     """
 

@@ -7,7 +7,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.jobs.backend import enqueue_once
-from posts.jobs.registry import JobDefinition, definition_of, registered_jobs
+from posts.jobs.registry import JobDefinition, definition_of, label_of, registered_jobs
 from posts.jobs.work import PERIODIC
 from posts.models import JobRun
 from posts.operations.frame import operation
@@ -38,14 +38,14 @@ def repeat_run(run: JobRun, *, by: User | None) -> JobRun:
     require(by, "run_job")
     definition = definition_of(run.task.task_path)
     if definition is None:
-        raise Refused(f"This version of the site no longer has a job “{run.job_name}”.")
+        raise Refused(f"This version of the site no longer has a job “{label_of(run.job_name)}”.")
     return _start(definition, key=run.key or f"again {run.pk}", arguments=run.arguments, by=by)
 
 
 def _start(definition: JobDefinition, *, key: str, arguments: dict[str, Any], by: User | None) -> JobRun:
     run = enqueue_once(definition.task, key=key, by=by, **arguments)
     if run.state == "running":
-        raise Refused(f"“{definition.name}” is already running.")
+        raise Refused(f"“{definition.label}” is already running.")
     DBTaskResult.objects.filter(pk=run.pk, status=TaskResultStatus.READY).update(run_after=get_date_max())
-    note_audit("job started", post=None, by=by, detail=f"{definition.name} ({run.pk})")
+    note_audit("job started", post=None, by=by, detail=f"{definition.label} ({run.pk})")
     return run

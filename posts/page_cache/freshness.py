@@ -110,7 +110,7 @@ class Freshness:
         except Exception as error:
             # The view will meet the same problem and report it itself.
             if not self._is_deaf:
-                logger.warning("Pages are not taken from the cache: the log of changes can't be read (%s).", error)
+                logger.warning("The page cache is not used: the change log can't be read (%s).", error)
             self._is_deaf = True
             self._look_after = self._clock() + LOOK_AGAIN_SECONDS
             return
@@ -126,7 +126,7 @@ class Freshness:
         generation = before.generation
         if changes.horizon < before.horizon:
             # The database was restored from a copy: positions don't continue.
-            logger.warning("The log of changes went back; pages are kept again when this process is started anew.")
+            logger.warning("The change log went back. Restart this process to use the page cache again.")
             return self._start_anew(Snapshot(_NEVER, _NEVER), generation + 1)
         if changes.rows is None:
             # Too many at once: nothing begun before this look is known to be fresh.

@@ -45,5 +45,5 @@ def _ask(ask: Callable[[], Any]) -> Any:
         trouble = f"it took {took:.1f} s"
     if trouble:
         _silent_until = _clock() + SILENT_SECONDS
-        logger.warning("The cache does not work (%s); pages do without it for %d s.", trouble, SILENT_SECONDS)
+        logger.warning("The cache does not work (%s). Pages are served without it for %d s.", trouble, SILENT_SECONDS)
     return answer

@@ -97,13 +97,13 @@ class RecordRefused(ValueError):
 def canonical_text(text: str) -> str:
     """Return `text` in NFC with LF line ends and without trailing white space; refuse NUL and lone surrogates."""
     if "\x00" in text:
-        raise PydanticCustomError("text_nul", "holds a NUL character (\\u0000). Take it out.")
+        raise PydanticCustomError("text_nul", "contains a NUL character (\\u0000). Remove it.")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
             raise PydanticCustomError(
-                "text_surrogate", "holds half of a surrogate pair (\\ud800–\\udfff). Write the whole character."
+                "text_surrogate", "contains half of a surrogate pair (\\ud800–\\udfff). Write the whole character."
             ) from None
         text = unicodedata.normalize("NFC", text)
     if "\r" in text:
@@ -126,7 +126,7 @@ def _line(text: str) -> str:
 
 def _filled(text: str) -> str:
     if not text:
-        raise PydanticCustomError("text_empty", "is empty. Write a text, or leave the item out.")
+        raise PydanticCustomError("text_empty", "is empty. Enter a text, or remove the item.")
     return text
 
 
@@ -136,23 +136,23 @@ def _item(text: str) -> str:
 
 def _source_id(text: str) -> str:
     if not text.isprintable() or text != text.strip():
-        raise PydanticCustomError("source_id", "may hold no control characters and no spaces around it.")
+        raise PydanticCustomError("source_id", "can't contain control characters, or spaces at its beginning or end.")
     return text
 
 
 def _slug(text: str) -> str:
     if text and not _SLUG.fullmatch(text):
         raise PydanticCustomError(
-            "slug", "takes small letters a–z, digits and single hyphens, for example safe-job-retries."
+            "slug", "can only have lowercase letters a–z, digits and single hyphens, for example safe-job-retries."
         )
     return text
 
 
 def _image_url(url: str) -> str:
     if not url.startswith(("https://", "http://")):
-        raise PydanticCustomError("image_url", "takes only http and https addresses, for example https://host/a.jpg.")
+        raise PydanticCustomError("image_url", "must be an http or https address, for example https://host/a.jpg.")
     if not url.isprintable() or " " in url:
-        raise PydanticCustomError("image_url", "may hold no spaces or control characters. Percent-encode them.")
+        raise PydanticCustomError("image_url", "can't contain spaces or control characters. Percent-encode them.")
     return url
 
 
@@ -166,7 +166,7 @@ def _day(text: str) -> str:
                 raise ValueError
         except ValueError:
             raise PydanticCustomError(
-                "day", "takes a day that exists, written YYYY-MM-DD; a time of day may follow, as in 2024-05-06T23:30Z."
+                "day", "must be an existing date, written YYYY-MM-DD. A time may follow, as in 2024-05-06T23:30Z."
             ) from None
     return text
 
@@ -179,7 +179,7 @@ def is_digest(text: str) -> bool:
 def _digest(text: str) -> str:
     if not is_digest(text):
         raise PydanticCustomError(
-            "digest", "takes a digest: only letters, digits and : + / = _ -, for example sha256:9f86d081884c7d65."
+            "digest", "must be a digest: only letters, digits and : + / = _ -, for example sha256:9f86d081884c7d65."
         )
     return text
 
@@ -204,7 +204,7 @@ def canonical_json(value: Any, depth: int = 1) -> Any:
         return value
     if kind is float:
         if not math.isfinite(value):
-            raise PydanticCustomError("not_finite", "is no finite number. JSON has no NaN and no Infinity.")
+            raise PydanticCustomError("not_finite", "is not a finite number. JSON has no NaN and no Infinity.")
         return value
     if depth > MAX_DEPTH:
         raise PydanticCustomError("depth", f"is nested more than {MAX_DEPTH} levels deep. Make it flatter.")
@@ -212,7 +212,7 @@ def canonical_json(value: Any, depth: int = 1) -> Any:
         return [_canonical_member(index, item, depth) for index, item in enumerate(value)]
     if kind is dict:
         return _canonical_object(value, depth)
-    raise PydanticCustomError("not_json", "is no JSON value.")
+    raise PydanticCustomError("not_json", "is not a JSON value.")
 
 
 def _canonical_object(value: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -365,7 +365,7 @@ class Record(_Part):
         Annotated[
             str,
             Field(
-                description="A day, YYYY-MM-DD, or a moment of ISO 8601, of which the day is kept as it is written.",
+                description="A date, YYYY-MM-DD, or an ISO 8601 timestamp, of which the date is kept as it is written.",
                 examples=["2024-05-06", "2024-05-06T23:30:00-07:00"],
             ),
             AfterValidator(_day),
@@ -383,7 +383,9 @@ FIELDS = tuple(Record.model_fields)
 def parse_record(line: bytes) -> Record:
     """Return the Record in `line` (bytes of one JSON object, UTF-8); RecordRefused names all its problems."""
     if len(line) > MAX_RECORD_BYTES:
-        raise RecordRefused([Problem("", f"is {len(line):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
+        raise RecordRefused(
+            [Problem("", f"is {len(line):,} bytes long; a record can have at most {MAX_RECORD_BYTES:,}.")]
+        )
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
@@ -431,7 +433,7 @@ def validate_record(data: RecordDict) -> Record:
         raise _refused(error, data=data) from None
     size = len(json.dumps(record.to_dict(), ensure_ascii=False).encode())
     if size > MAX_RECORD_BYTES:
-        raise RecordRefused([Problem("", f"is {size:,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most.")])
+        raise RecordRefused([Problem("", f"is {size:,} bytes long; a record can have at most {MAX_RECORD_BYTES:,}.")])
     return record
 
 
@@ -474,32 +476,32 @@ def record_json_schema() -> dict[str, Any]:
 
 
 _MESSAGES_OF_SIZE = {
-    "string_too_long": "takes at most {max_length:,} characters.",
-    "too_long": "takes at most {max_length:,} items.",
-    "string_too_short": "is empty. Write a text.",
+    "string_too_long": "can have at most {max_length:,} characters.",
+    "too_long": "can have at most {max_length:,} items.",
+    "string_too_short": "is empty. Enter a text.",
 }
 _MESSAGES_OF_FIELDS = {
-    "/score/": "takes a number from 0 to 100.",
-    "/flags/": "takes 1 or 0, true or false.",
+    "/score/": "must be a number from 0 to 100.",
+    "/flags/": "must be 1 or 0, true or false.",
 }
 _MESSAGES_OF_RANGE = {
-    "greater_than_equal": "takes at least {ge}.",
-    "less_than_equal": "takes at most {le:,}.",
+    "greater_than_equal": "must be at least {ge}.",
+    "less_than_equal": "must be at most {le:,}.",
 }
 _MESSAGES = {
     "missing": "is missing. Add it.",
-    "string_type": "takes text, in double quotes.",
-    "string_unicode": "holds half of a surrogate pair (\\ud800–\\udfff). Write the whole character.",
-    "int_type": "takes a whole number, without quotes.",
-    "int_from_float": "takes a whole number, without a decimal part.",
-    "int_parsing_size": "is a number too long to read. Write it as text.",
-    "float_type": "takes a number, without quotes.",
-    "bool_type": "takes 1 or 0, true or false.",
-    "list_type": "takes a list: […].",
-    "dict_type": "takes an object: {…}.",
-    "model_type": "takes an object: {…}.",
-    "model_attributes_type": "takes an object: {…}.",
-    "finite_number": "is no finite number. JSON has no NaN and no Infinity.",
+    "string_type": "must be text, in double quotes.",
+    "string_unicode": "contains half of a surrogate pair (\\ud800–\\udfff). Write the whole character.",
+    "int_type": "must be a whole number, without quotes.",
+    "int_from_float": "must be a whole number, without a decimal part.",
+    "int_parsing_size": "is too long for a number. Write it as text.",
+    "float_type": "must be a number, without quotes.",
+    "bool_type": "must be 1 or 0, true or false.",
+    "list_type": "must be a list: […].",
+    "dict_type": "must be an object: {…}.",
+    "model_type": "must be an object: {…}.",
+    "model_attributes_type": "must be an object: {…}.",
+    "finite_number": "is not a finite number. JSON has no NaN and no Infinity.",
 }
 
 
@@ -525,7 +527,7 @@ def _refused(error: ValidationError, line: bytes = b"", data: RecordDict | None 
         Record.model_validate({key: _beginning_of(part) for key, part in value.items()})
     except ValidationError as part_of_it:
         return RecordRefused(_problems(part_of_it), count)
-    message = f"has {count:,} wrong values, all of them behind the first {LOOKED_AT} of a list."
+    message = f"has {count:,} wrong values, all of them after the first {LOOKED_AT} of a list."
     return RecordRefused([Problem("", message)])
 
 
@@ -552,7 +554,7 @@ def _message_of(item: ErrorDetails, pointer: str, line: bytes) -> str:
     if kind == "json_invalid":
         message = f"is not JSON: {_where(limits.get('error', 'it cannot be read'), line)}."
         if "hex escape" in message:
-            message += " A \\u escape is broken off, or half of a surrogate pair. Write the whole character."
+            message += " A \\u escape is incomplete, or is half of a surrogate pair. Write the whole character."
         return message
     if kind in _MESSAGES_OF_SIZE:
         return _MESSAGES_OF_SIZE[kind].format(**limits)
@@ -561,7 +563,7 @@ def _message_of(item: ErrorDetails, pointer: str, line: bytes) -> str:
     if kind in _MESSAGES_OF_RANGE:
         return _MESSAGES_OF_RANGE[kind].format(**limits)
     if not pointer and kind in {"model_type", "model_attributes_type"}:
-        return "is JSON, but no record: a record is an object {…}."
+        return "is JSON, but not a record: a record is an object {…}."
     return _MESSAGES.get(kind, item["msg"])
 
 

@@ -234,7 +234,7 @@ def _refuse_costly(state):
     if brackets > MAX_BRACKETS:
         raise TextTooCostly(f"it has more than {MAX_BRACKETS:,} opening brackets")
     if sum(map(len, inline)) > MAX_SPECIAL_CHARACTERS and _signs(inline) > MAX_SPECIAL_CHARACTERS:
-        raise TextTooCostly(f"it has more than {MAX_SPECIAL_CHARACTERS:,} signs that might mean something in Markdown")
+        raise TextTooCostly(f"it has more than {MAX_SPECIAL_CHARACTERS:,} characters with a meaning in Markdown")
     references = state.env.get("references", {}).values()
     longest = max((len(reference["href"]) + len(reference["title"]) for reference in references), default=0)
     if brackets * longest > MAX_REFERENCED:
@@ -574,9 +574,7 @@ def sanitize_marked(html):
 
 def as_written_html(text, reason):
     """Return a text that can't be rendered, exactly as written, below a line with the reason."""
-    return format_html(
-        '<p class="text-note">Shown as it was written: {}.</p><pre class="as-written">{}</pre>', reason, text
-    )
+    return format_html('<p class="text-note">Shown as source: {}.</p><pre class="as-written">{}</pre>', reason, text)
 
 
 def checklist_html(items):
@@ -645,7 +643,7 @@ def _credit(image, is_allowed):
         image["url"],
         source,
         f", {licence}" if licence else "",
-        "" if is_allowed else ". The picture stays there: this site does not load any from that host",
+        "" if is_allowed else ". The image is not shown: this site does not load images from that host",
     )
 
 

@@ -38,15 +38,15 @@ def parse_plan(wishes):
     for wish in wishes:
         kind, _, share = wish.partition("=")
         if kind not in KINDS:
-            raise PlanRefused(f"“{kind}” is nothing that can be planted. Choose among {', '.join(KINDS)}.")
+            raise PlanRefused(f"“{kind}” can't be planted. Choose from: {', '.join(KINDS)}.")
         try:
             plan[kind] = float(share) if share else DEFAULT_SHARE
         except ValueError:
             plan[kind] = -1
         if not 0 < plan[kind] <= 1:
-            raise PlanRefused(f"“{wish}”: a share is a number above 0 and at most 1, for example {kind}=0.1.")
+            raise PlanRefused(f"“{wish}”: a share must be above 0 and at most 1, for example {kind}=0.1.")
     if sum(plan.values()) > 1 + 1e-9:
-        raise PlanRefused("The shares add up to more than 1; a post holds one planted case at most.")
+        raise PlanRefused("The shares add up to more than 1. A post can have at most one planted case.")
     return plan
 
 

@@ -5,11 +5,13 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from posts.jobs.registry import label_of
 from posts.rendering.dates import day
 from posts.rendering.icons import status_icon
 
 register = template.Library()
 register.filter("day", day)
+register.filter("job_label", label_of)
 register.simple_tag(status_icon)
 
 

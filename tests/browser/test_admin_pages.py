@@ -75,7 +75,7 @@ def test_saving_untouched_makes_no_revision_and_loses_no_byte(browser_page, edit
     sign_in(watched, editor)
     watched.open(change_address(post))
     watched.follow("text='Save'")
-    assert "Nothing changed: still 3.2.1, its approval stays." in messages(watched)
+    assert "Nothing changed. It is still 3.2.1, and its approval stays." in messages(watched)
     post = Post.objects.get()
     assert post.revisions.count() == 1
     assert json.dumps(post.working_record(), ensure_ascii=True) == before
@@ -134,7 +134,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     with writing.next_page():
         keys.press("Enter")
     seen_at_once = "Readers see 1.0.1 now, unlisted and marked as not reviewed."
-    assert f"Saved as 1.0.1. {seen_at_once} It waits for review now." in messages(writing)
+    assert f"Saved as 1.0.1. {seen_at_once} It is now pending review." in messages(writing)
     assert Post.objects.get().stack == ["PostgreSQL"]
 
     reading = browser_page()
@@ -149,7 +149,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     reading.page.focus("text='Approve 1.0.1'")
     with reading.next_page():
         reading.page.keyboard.press("Enter")
-    assert "Approved. Readers see 1.0.1 now; search engines: open." in messages(reading)
+    assert "Approved. Readers see 1.0.1 now. Search engines: open." in messages(reading)
     assert Post.objects.get().is_indexable and Review.objects.get().reviewer == reviewer
     assert writing.complaints + [one for one in reading.complaints if "422" not in one] == []
 
@@ -162,7 +162,7 @@ def test_without_script_a_post_is_edited_submitted_and_approved_by_mouse(browser
     writing.page.fill("[aria-label='Notes 1']", "")
     writing.page.fill("[aria-label='Notes 3']", "new")
     writing.follow("text='Save and submit for review'")
-    assert "It waits for review now." in messages(writing)
+    assert "It is now pending review." in messages(writing)
     reading = browser_page(java_script_enabled=False)
     sign_in(reading, reviewer)
     reading.open(change_address(post))
@@ -206,7 +206,7 @@ def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
     watched.follow("text=/^Save together/")
     assert "Choose for Summary, paragraph 1 first." in messages(watched)
     watched.page.fill(".clash textarea", "Theirs and mine.")
-    watched.page.check("text='Both, written by me now'")
+    watched.page.check("text='New version, combined by you'")
     watched.follow("text='Save together as 1.0.2'")
     assert "Saved as 1.0.2." in messages(watched)
     head = Post.objects.get().head_revision

@@ -99,7 +99,7 @@ def test_without_javascript_a_reviewer_plans_rolls_back_and_answers(browser_page
     watched.follow(page.get_by_role("button", name="Cancel: Release 1.0.2"))
     page.locator("#back-why").fill("Wrong figure.")
     watched.follow(page.get_by_role("button", name="Roll back to 1.0.0"))
-    assert "Rolled back: readers see 1.0.0 now." in page.content()
+    assert "Rolled back. Readers see 1.0.0 now." in page.content()
     assert Post.objects.get().live_revision.version == "1.0.0"
     watched.open(post.get_absolute_url())
     watched.follow(page.get_by_role("link", name="Report a problem"))
@@ -110,7 +110,7 @@ def test_without_javascript_a_reviewer_plans_rolls_back_and_answers(browser_page
     watched.follow(page.get_by_role("button", name=f"Flag {post.title}"))
     assert "Flagged:" in page.content() and Post.objects.get().needs_human_review
     watched.open(reverse("admin:posts_post_flag", args=[post.pk]))
-    page.get_by_label("Why it no longer stands").fill("Looked.")
+    page.get_by_label("Why it no longer applies").fill("Looked.")
     watched.follow(page.get_by_role("button", name="Clear this flag"))
     assert not Post.objects.get().needs_human_review
     assert watched.complaints == []

@@ -104,7 +104,7 @@ def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
     assert "Reject 2 posts?" in page.locator("h1").inner_text()
     page.get_by_label("Reason").select_option("repeats")
     watched.follow(page.get_by_role("button", name="Reject: 2 posts"))
-    assert "Reject: 2 done, 0 refused" in page.locator("h1").inner_text()
+    assert "Reject 2 posts: 2 done, 0 refused" in page.locator("h1").inner_text()
     assert Post.objects.filter(head_revision__status="rejected").count() == 2
     watched.open("/admin/")
     assert "3 posts are pending review." in page.locator("h1").inner_text()

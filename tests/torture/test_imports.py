@@ -112,7 +112,7 @@ def test_a_database_that_drops_the_connection_stops_the_import_with_one_line(sit
             )
         _, errors = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 74 and "Traceback" not in errors
-    assert re.search(r"The import stopped: .*\. Whole chunks are in", errors)
+    assert re.search(r"The import stopped: .*\. All complete chunks are imported", errors)
     assert site.ask("SELECT state, checkpoint_line FROM posts_importbatch") == [("running", 40)]
     again = site.run("import_posts", path, driver=[])
     assert again.returncode == 0, again.stderr
@@ -134,7 +134,7 @@ def test_a_server_that_is_restarted_stops_the_import_with_one_line(sites, tmp_pa
             restart_server(site, how)
         _, errors = process.communicate(timeout=PATIENT_SECONDS)
     assert process.returncode == 74 and "Traceback" not in errors
-    assert re.search(r"The import stopped: .*\. Whole chunks are in", errors)
+    assert re.search(r"The import stopped: .*\. All complete chunks are imported", errors)
     assert site.ask("SELECT count(*) FROM posts_post") == site.ask("SELECT checkpoint_line FROM posts_importbatch")
     again = site.run("import_posts", path, driver=[])
     assert again.returncode == 0, again.stderr

@@ -56,7 +56,7 @@ from posts.rendering import render_text
 text = sys.stdin.buffer.read().decode()
 started = time.process_time()
 html = render_text({"body": text}).html
-how = "as written" if "Shown as it was written" in html else "set"
+how = "as written" if "Shown as source" in html else "set"
 print(f"{how}, {len(html):,} characters in {time.process_time() - started:.1f} s")
 """
 

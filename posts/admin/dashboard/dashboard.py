@@ -162,11 +162,11 @@ def site_statuses(person, now):
             at = timezone.localtime(job.job.last_failure_at)
             statuses.append(
                 SiteStatus(
-                    "stops", f"“{job.definition.name}” failed", f"{at:%d %b %H:%M}: {job.job.last_failure}", jobs
+                    "stops", f"“{job.definition.label}” failed", f"{at:%d %b %H:%M}: {job.job.last_failure}", jobs
                 )
             )
         if late:
-            names = ", ".join(job.definition.name for job in late)
+            names = ", ".join(job.definition.label for job in late)
             statuses.append(SiteStatus("warns", f"{len(late)} jobs are overdue", names, jobs))
         if workers := living_workers():
             seen = timezone.localtime(max(worker.seen_at for worker in workers))

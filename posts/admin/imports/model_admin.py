@@ -46,13 +46,13 @@ from posts.records.schema import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, p
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
 NOTES = {
-    "created": "new posts; they wait for review",
-    "updated": "as proposed texts; approved pages stay as they are",
-    "unchanged": "the same text, its approval stays",
-    "conflict": "edited by people since; nothing was overwritten",
-    "duplicate": "an identity that the source has twice; the first counts",
-    "skipped": "understood, and no post to bring in",
-    "refused": "kept for repair",
+    "created": "new posts, pending review",
+    "updated": "as proposed revisions; approved pages stay as they are",
+    "unchanged": "no change; an approval stays",
+    "conflict": "edited by people since the last import; nothing was overwritten",
+    "duplicate": "the source has the identity twice; the first one counts",
+    "skipped": "recognised, but not a post to import",
+    "refused": "stored for repair",
 }
 State = ImportBatch.State
 FORMATS = ", or ".join(reader.label for reader in READERS.values())
@@ -71,27 +71,25 @@ class ImportForm(forms.Form):
         label="Site",
         required=False,
         max_length=200,
-        help_text="The address of the site that the posts come from, such as https://old.example.org/, or a name "
-        "for it. Needed where the file does not say it. Give the same one each time, so that posts are updated.",
+        help_text="The address of the site that the posts come from, such as https://old.example.org/, or a name for "
+        "it. Needed if the file does not say it. Use the same one each time, so that posts are updated.",
     )
     mapping = forms.CharField(
         label="Mapping",
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
-        help_text="YAML for files of other systems: site, which fields become which of ours, what unknown values mean. "
-        "A rehearsal shows what it does.",
+        help_text="YAML for files of other systems: the site, how fields are mapped, and what unknown values mean. A "
+        "rehearsal shows the result.",
     )
     origin = forms.ChoiceField(
         label="Who wrote the posts",
         choices=[(Origin.NOT_STATED, Origin.NOT_STATED.label), *Origin.choices[:-1]],
         initial=Origin.NOT_STATED,
         required=False,
-        help_text="The page of each post says so to readers. You can change it later.",
+        help_text="Each post shows this to readers. You can change it later.",
     )
-    only_new = forms.BooleanField(
-        label="Only new posts", required=False, help_text="Posts that are here already stay as they are."
-    )
+    only_new = forms.BooleanField(label="Only new posts", required=False, help_text="Existing posts stay as they are.")
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -117,7 +115,7 @@ class ImportForm(forms.Form):
             except MappingRefused as refusal:
                 self.add_error("site", str(refusal))
         if bool(data.get("upload")) == bool(data.get("server_file")) and not self.errors:
-            either = ", either of yours or on the server" if "server_file" in self.fields else ""
+            either = ": either your own or one on the server" if "server_file" in self.fields else ""
             raise forms.ValidationError(f"Choose one file{either}.")
         return data
 
@@ -164,8 +162,8 @@ class NewImportPage(AdminPage):
         try:
             if self.request.META.get("alphanode.upload_too_large"):
                 raise FileRefused(
-                    f"The file is larger than {MAX_UPLOAD_BYTES >> 20} MB. Put it into the server's folder for "
-                    "imports, or import it by command."
+                    f"The file is larger than {MAX_UPLOAD_BYTES >> 20} MB. Put it into the server's import folder, or "
+                    f"import it with a command."
                 )
             if form.is_valid():
                 batch = self._take_file(form.cleaned_data, self.request.user)
@@ -258,7 +256,7 @@ class ImportRows(ImportPage):
         """Return the file."""
         kind = self.kwargs["kind"]
         if kind not in ("refused", "duplicate", "conflict"):
-            raise Http404("There are no rows of this kind.")
+            raise Http404("No rows have this outcome.")
         response = StreamingHttpResponse(issue_lines(batch, kind), content_type="application/jsonl")
         response.headers["Content-Disposition"] = f'attachment; filename="import-{batch.pk}-{kind}.jsonl"'
         return response
@@ -286,7 +284,7 @@ class HoldPage(ImportPage):
     def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
         """Return the page."""
         if self.kwargs["reason"] not in HoldReason.values:
-            raise Http404("There is no such reason.")
+            raise Http404("Unknown reason.")
         reason = HoldReason(self.kwargs["reason"])
         title, plan = f"Lift a hold of import {batch.pk}", plan_lift(batch, reason)
         return self.render(title=title, batch=batch, reason=reason, plan=plan)
@@ -310,23 +308,23 @@ class ImportActions(AdminAction):
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
         begin(run_import, batch, by=self.request.user)
-        return f"Import {batch.pk} is in the queue; a worker takes it up."
+        return f"Import {batch.pk} is in the queue. A worker will start it."
 
     def _rehearse(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be rehearsed: {batch.get_state_display().lower()}.")
         ImportBatch.objects.filter(pk=batch.pk).update(rehearsal={})
         begin(rehearse_import, batch, by=self.request.user)
-        return "The rehearsal is in the queue; it writes nothing."
+        return "The rehearsal is in the queue. It writes nothing."
 
     def _stop(self, batch: ImportBatch) -> str:
         ImportBatch.objects.filter(pk=batch.pk, state=State.RUNNING).update(stop_requested=True)
-        return f"Import {batch.pk} stops after this chunk. It can go on later."
+        return f"Import {batch.pk} stops after this chunk. You can continue it later."
 
     def _switch(self, batch: ImportBatch) -> str:
         is_open = self.request.POST.get("index") == "open"
         begin_following(switch_batch_index(batch, is_open=is_open, by=self.request.user), by=self.request.user)
-        return f"Search engines: import {batch.pk} is {'open for approved texts' if is_open else 'closed'}."
+        return f"For search engines, import {batch.pk} is {'open for approved posts' if is_open else 'closed'}."
 
     def _declare(self, batch: ImportBatch) -> str:
         origin = self.request.POST.get("origin", "")
@@ -341,14 +339,14 @@ class ImportActions(AdminAction):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
         why = typed_text(self.request, "why")
         begin(run_rollback, batch, by=self.request.user, by_id=self.request.user.pk, why=why)
-        return f"Rolling back import {batch.pk} is in the queue; a worker takes it up."
+        return f"Rolling back import {batch.pk} is in the queue. A worker will start it."
 
     def _lift(self, batch: ImportBatch) -> str:
         reason = self.request.POST.get("reason", "")
         if reason not in HoldReason.values:
-            raise Refused("Choose the reason to lift.")
+            raise Refused("Choose a reason to lift.")
         begin_lifting(batch, reason, by=self.request.user, why=typed_text(self.request, "why"))
-        return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue; a worker takes it up."
+        return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue. A worker will start it."
 
     actions = {
         "start": _start,
@@ -406,7 +404,7 @@ class IssuePage(AdminPage):
 
     def act(self, issue: ImportIssue) -> str | HttpResponse:
         if self.action not in self.actions:
-            raise Refused("Choose what becomes of this row.")
+            raise Refused("Choose an action for this row.")
         try:
             return super().act(issue)
         except RecordRefused as refusal:
@@ -471,7 +469,7 @@ class IssuePage(AdminPage):
 
     def _take(self, issue: ImportIssue) -> str:
         take_incoming(issue, by=self.request.user, expected_head_id=self._head())
-        return "Taken: the incoming text waits for review. An approved page stays as it is."
+        return "The imported version is pending review. An approved page stays as it is."
 
     def _merge(self, issue: ImportIssue) -> str:
         current, incoming = issue.post.working_record(), incoming_record(issue)
@@ -489,12 +487,12 @@ class IssuePage(AdminPage):
         record = {key: value for key, value in record.items() if value is not None}
         revision = merge_incoming(issue, record, by=self.request.user, expected_head_id=self._head())
         if revision is None:
-            return "Nothing changed: what you put together is the text that was there."
-        return f"Saved together as {revision.version}; it waits for review. An approved page stays as it is."
+            return "Nothing changed: your version is the same as the current one."
+        return f"Saved as {revision.version}, which is pending review. An approved page stays as it is."
 
     def _dismiss(self, issue: ImportIssue) -> str:
         dismiss_incoming(issue, by=self.request.user)
-        return "Dismissed: the text stays as it is, and the same incoming text is no conflict again."
+        return "Kept the current version. If the same version is imported again, it is no longer a conflict."
 
     def _repair(self, issue: ImportIssue) -> str:
         return f"Line {issue.line}: {repair_row(issue, self.request.POST.get('text', ''), by=self.request.user)}."
@@ -569,7 +567,7 @@ def refused_groups(issues):
     """
     groups = {}
     for issue in issues.defer("raw").order_by("line", "pk")[:GROUPED_ROWS]:
-        pointer, message = issue.problems[0] if issue.problems else ("", "is not acceptable.")
+        pointer, message = issue.problems[0] if issue.problems else ("", "is not valid.")
         reason = problem_sentence(pointer, message, numbers=False)
         groups.setdefault(reason, []).append(issue)
     shown = [row for rows in groups.values() for row in rows[:SHOWN_OF_GROUP]]

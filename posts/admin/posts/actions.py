@@ -100,17 +100,17 @@ def _decide(request, post, panel):
         return f"{version} is approved in part. {missing_decision(eyes_on(post, review.revision))}"
     if outcome == Review.Outcome.APPROVED:
         state = "open" if post.is_indexable else f"closed ({', '.join(post.index_obstacles)})"
-        return f"Approved. Readers see {version} now; search engines: {state}."
+        return f"Approved. Readers see {version} now. Search engines: {state}."
     if outcome == APPROVE_LATER:
         return f"Approved. Readers see {version} when it is released."
-    live = f"Readers keep {post.live_revision.version}." if post.is_live else "Readers see no approved text."
+    live = f"Readers keep {post.live_revision.version}." if post.is_live else "Readers see no approved revision."
     return f"{review.get_outcome_display()}: {version}. {live}"
 
 
 def _flag(request, post, panel):
     form = panel["flag"] = FlagForm(request.POST, prefix="flag")
     if not form.is_valid():
-        raise Refused("Say what a person should look at.")
+        raise Refused("Say what the reviewer should check.")
     flag_post(post, by=request.user, note=form.cleaned_data["note"])
     return "Flagged. The post is closed to search engines until a person answers the flag."
 
@@ -129,12 +129,12 @@ def _roll_back(request, post, panel):
     release = roll_back(
         post, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request), expected_live_id=live
     )
-    return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
+    return f"Rolled back. Readers see {release.revision.version} now. The working copy stays as it is."
 
 
 def _withdraw(request, post, panel):
     withdraw_post(post, by=request.user, why=_why(request))
-    return "Withdrawn: the page answers 410 until a release."
+    return "Withdrawn. The page answers 410 until a release."
 
 
 def _release(request, post, panel):
@@ -147,7 +147,7 @@ def _release(request, post, panel):
         despite_rollback=_despite_rollback(request),
         **words,
     )
-    return f"Released: readers see {release.revision.version} now."
+    return f"Released. Readers see {release.revision.version} now."
 
 
 def _restore(request, post, panel):
@@ -162,15 +162,15 @@ def _restore(request, post, panel):
 
 
 def _submit(request, post, panel):
-    return f"{submit_revision(post, by=request.user).version} waits for review now."
+    return f"{submit_revision(post, by=request.user).version} is now pending review."
 
 
 def _change_address(request, post, panel):
     form = panel["address"] = AddressForm(request.POST)
     if not form.is_valid():
-        raise Refused("Write the new address.")
+        raise Refused("Enter the new address.")
     post = change_slug(post, form.cleaned_data["slug"], by=request.user)
-    return f"The address is {post.get_absolute_url()} now; the old one leads there."
+    return f"The address is {post.get_absolute_url()} now. The old one redirects there."
 
 
 def _despite_rollback(request):

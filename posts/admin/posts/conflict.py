@@ -70,7 +70,7 @@ class PostConflict:
         try:
             return opened, validate_record(json.loads(request.POST.get("mine", ""))).to_dict()
         except (RecursionError, ValueError):
-            raise BadRequest("The page came back damaged. Go back and send it again.") from None
+            raise BadRequest("The form arrived damaged. Go back and send it again.") from None
 
     def render_conflict(self, request, post, *, opened, mine, status=409):
         """Answer 409: somebody saved meanwhile. Only changes on both sides need a choice.

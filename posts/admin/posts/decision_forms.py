@@ -14,14 +14,14 @@ class DecisionForm(forms.Form):
 
     fingerprint = forms.CharField(widget=forms.HiddenInput)
     flags_seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    ticks = forms.MultipleChoiceField(label="Checked and true", required=False, widget=forms.CheckboxSelectMultiple)
+    ticks = forms.MultipleChoiceField(label="Confirmed", required=False, widget=forms.CheckboxSelectMultiple)
     reason_code = forms.ChoiceField(
-        label="Reason, when edits are asked for or the text is rejected", required=False, choices=Review.ReasonCode
+        label="Reason, if you request changes or reject", required=False, choices=Review.ReasonCode
     )
     comment = forms.CharField(required=False, widget=_area(3))
     expected_result = forms.CharField(required=False, widget=_area(2))
     rollback_note = forms.CharField(required=False, widget=_area(2))
-    own_text_reason = forms.CharField(label="Why you approve your own text", required=False, widget=_area(2))
+    own_text_reason = forms.CharField(label="Why you approve your own changes", required=False, widget=_area(2))
 
     def __init__(self, *args, post, **options):
         super().__init__(*args, **options)
@@ -44,4 +44,4 @@ class FlagForm(forms.Form):
 class AddressForm(forms.Form):
     """A new slug."""
 
-    slug = forms.CharField(label="Address", max_length=200, help_text="Small letters, digits, hyphens.")
+    slug = forms.CharField(label="Address", max_length=200, help_text="Lowercase letters, digits and hyphens.")

@@ -14,7 +14,7 @@ from posts.operations.release import active_approval
 from posts.operations.rolled_back import rolled_back_warning
 from posts.public.views import article_context
 
-VIEWS = {"sides": "Side by side", "column": "In one column", "pages": "As readers see it", "record": "Record"}
+VIEWS = {"sides": "Side by side", "column": "One column", "pages": "As readers see it", "record": "Record"}
 # Nobody can use a select with more texts; older ones are in the history.
 MAX_CHOICES = 200
 MAX_NUMBER = 2**31 - 1
@@ -50,10 +50,10 @@ def _pair(request, post):
     for name, number in numbers.items():
         if number:
             if not (number.isascii() and number.isdigit() and int(number) <= MAX_NUMBER):
-                raise Http404("No text of this post has this number.")
+                raise Http404("No revision of this post has this number.")
             chosen[name] = post.revisions.select_related("author", "batch").filter(number=int(number)).first()
         if chosen[name] is None:
-            raise Http404("No text of this post has this number.")
+            raise Http404("No revision of this post has this number.")
     return chosen["old"], chosen["new"]
 
 
@@ -77,7 +77,7 @@ class DiffPage(AdminPage):
         post = _post(pk)
         view = request.GET.get("view", "sides")
         if view not in VIEWS:
-            raise Http404("There is no such view.")
+            raise Http404("Unknown view.")
         pair = _pair(request, post)
         response = self.render(
             title=f"Compare {pair[0].version} with {pair[1].version}" if pair else f"Compare: {post.title}",
@@ -124,7 +124,7 @@ class MarkedPage(PreviewPage):
         post = _post(pk)
         pair = _pair(request, post)
         if pair is None:
-            raise Http404("This post has one text; there is nothing to compare it with.")
+            raise Http404("This post has only one revision, so there is nothing to compare.")
         context = comparison_context(post, *pair)
         context["marked"] = marked_html(context["comparison"], pair[1].snapshot)
         return self.preview("admin/posts/diff/marked.html", context)

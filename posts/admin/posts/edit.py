@@ -27,7 +27,7 @@ def _what_readers_see(pk):
         return f" Readers still see {post.live_revision.version}."
     if post.visible_revision:
         return f" Readers see {post.visible_revision.version} now, unlisted and marked as not reviewed."
-    return " Readers see none of it before its release."
+    return " Readers see nothing before its release."
 
 
 class PostEdit:
@@ -85,8 +85,8 @@ class PostEdit:
         revision = record_revision(post, record, by=request.user, expected_head_id=head_id, bump=bump, why=why)
         if revision is None:
             head = post.head_revision
-            kept = ", its approval stays" if head.status == Revision.Status.APPROVED else ""
-            return f"Nothing changed: still {head.version}{kept}."
+            kept = ", and its approval stays" if head.status == Revision.Status.APPROVED else ""
+            return f"Nothing changed. It is still {head.version}{kept}."
         return f"Saved as {revision.version}.{_what_readers_see(post.pk)}"
 
     def after_save(self, request, post, message):
@@ -96,7 +96,7 @@ class PostEdit:
             try:
                 if not post.awaits_review:
                     submit_revision(post, by=request.user)
-                message += " It waits for review now."
+                message += " It is now pending review."
             except Refused as refusal:
                 self.message_user(request, f"Not submitted: {refusal}", messages.WARNING)
         self.message_user(request, message, messages.SUCCESS)

@@ -116,7 +116,7 @@ class PairsField(RowsField):
     def value_of(self, rows):
         labels = [row[0] for row in rows]
         if "" in labels:
-            raise ValidationError("Every line needs a label. Write one, or empty the line.")
+            raise ValidationError("Every line needs a label. Enter one, or clear the line.")
         if len(set(labels)) < len(labels):
             raise ValidationError("Two lines have the same label. Rename one.")
         return {row[0]: row[1] for row in rows}
@@ -208,5 +208,5 @@ class ObjectField(forms.CharField):
             where = f" (line {error.lineno}, column {error.colno})" if hasattr(error, "lineno") else ""
             raise ValidationError(f"This is not JSON{where}. Write an object: {{…}}.") from None
         if not isinstance(value, dict):
-            raise ValidationError("Write an object: {…}.")
+            raise ValidationError("Enter an object: {…}.")
         return value

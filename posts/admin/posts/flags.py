@@ -69,7 +69,7 @@ class FlagPage(AdminPage):
                 by=user,
                 ticks=live.snapshot.get("checklist", ()),
                 flags_seen=[flag.pk for flag in open_flags],
-                own_text_reason="asked for below",
+                own_text_reason="requested below",
             )
             if is_asked
             else [],
@@ -92,7 +92,7 @@ class FlagPage(AdminPage):
             raise Refused(*(error for errors in form.errors.values() for error in errors))
         reason = form.cleaned_data["reason"] or ReviewFlag.Reason.STAFF
         flag_post(post, by=self.request.user, reason=reason, note=form.cleaned_data["note"])
-        return f"Flagged: {post.title}. Search engines stay away until a person answers."
+        return f"Flagged: {post.title}. The post stays closed to search engines until a person answers the flag."
 
     def _clear(self, post: Post) -> str:
         flag = row_of(post.review_flags, self.request.POST.get("flag"), "This flag belongs to another post.")
@@ -102,7 +102,7 @@ class FlagPage(AdminPage):
     def _answer(self, post: Post) -> str:
         report = row_of(post.reader_reports, self.request.POST.get("report"), "This report belongs to another post.")
         answer_report(report, by=self.request.user, answer=self.request.POST.get("why", ""))
-        return "The report is answered."
+        return "The answer is saved."
 
     def _confirm(self, post: Post) -> str:
         seen = [int(part) for part in self.request.POST.get("flags_seen", "").split(",") if part.isdecimal()]
@@ -118,7 +118,7 @@ class FlagPage(AdminPage):
         if review.outcome == Review.Outcome.APPROVED_IN_PART:
             missing = missing_decision(eyes_on(post, review.revision))
             return f"{review.revision.version} is approved in part. {missing}"
-        return f"Confirmed: {review.revision.version} stays as it is, and every flag is answered."
+        return f"Confirmed. {review.revision.version} stays as it is, and every flag is answered."
 
     actions = {"flag": _flag, "clear": _clear, "answer": _answer, "confirm": _confirm}
 

@@ -21,7 +21,7 @@ NOT_SHOWN = ("intro", "body", "summary", "ai_brief", "payload", "notes", "extra"
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = "review of the proposed text"
+    title = "review of the proposed revision"
     parameter_name = "status"
 
     def lookups(self, request, model_admin):
@@ -35,7 +35,7 @@ class PlaceFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "place"
     PLACES = {
-        "waiting": ("waits for a person", lambda posts: posts.waiting()),
+        "waiting": ("pending review", lambda posts: posts.waiting()),
         "flagged": ("flagged", lambda posts: posts.filter(needs_human_review=True)),
         "reported": ("reported by readers", lambda posts: posts.reported()),
         "live": ("live", lambda posts: posts.filter(live_revision__isnull=False, withdrawn_at=None)),
@@ -174,10 +174,13 @@ class PostList:
     def approve_in_bulk(self, request, queryset):
         return approve_selected(self, request, queryset)
 
-    @admin.action(description="Flag for a person", permissions=["flag"])
+    @admin.action(description="Flag for human review", permissions=["flag"])
     def flag_selected(self, request, queryset):
         return self._each(
-            request, queryset, "Flagged", lambda post: flag_post(post, by=request.user, note="Flagged in a list.")
+            request,
+            queryset,
+            "Flagged",
+            lambda post: flag_post(post, by=request.user, note="Flagged in the list of posts."),
         )
 
     @admin.action(description="Submit for review", permissions=["submit"])

@@ -35,7 +35,7 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, ad
     ordering = ["-changed_at", "-pk"]
     sortable_by = []
     search_fields = ["title_key"]
-    search_help_text = "Beginning of the title; or the whole slug, source id or reference"
+    search_help_text = "Enter the beginning of the title, or the whole slug, source id or reference"
     actions = ["approve_in_bulk", "flag_selected", "submit_selected", "withdraw_selected"]
     actions += ExportActions.EXPORT_ACTIONS
 

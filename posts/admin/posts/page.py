@@ -134,7 +134,7 @@ def _image_rows(form, images, found):
             row.url = image[0]["url"]
             row.is_allowed = is_allowed_image_url(row.url, settings.IMAGE_HOSTS)
             if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
-                row.drawn = drawn_image(row.url).words or "words on a plain ground"
+                row.drawn = drawn_image(row.url).words or "drawn as words on a plain background"
             row.place = "placed" if row.number in placed else "after the text"
             row.findings = [finding for finding in found if _image_number(finding) == row.number]
         rows.append(row)
@@ -222,7 +222,7 @@ def _obstacles(post, user, flags):
         by=user,
         ticks=post.head_revision.snapshot.get("checklist", ()),
         flags_seen=[flag.pk for flag in flags],
-        own_text_reason="asked for on the form",
+        own_text_reason="requested on the form",
     )
     places = {finding.message: _anchor(finding) for finding in findings(post.head_revision.snapshot)}
     return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]

@@ -48,7 +48,7 @@ class PostForm(forms.Form):
 
     head = forms.IntegerField(widget=forms.HiddenInput, required=False)
     title = CanonicalText(widget=_line())
-    intro = CanonicalText(widget=_area(5), help_text="Markdown. The first paragraph stands larger.")
+    intro = CanonicalText(widget=_area(5), help_text="Markdown. The first paragraph is shown larger.")
     body = CanonicalText(
         widget=_area(24),
         help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows.",
@@ -66,7 +66,7 @@ class PostForm(forms.Form):
     ai_brief = CanonicalText(label="AI brief", widget=_area(3))
     reference = CanonicalText(widget=_line())
     published_on = forms.DateField(required=False, help_text="YYYY-MM-DD.")
-    language = CanonicalText(widget=_line(), help_text="Of the text, as a tag: en, pt-BR.")
+    language = CanonicalText(widget=_line(), help_text="Language tag of the article: en, pt-BR.")
     authors = TextListField(label="Authors")
     notes = TextListField(label="Notes")
     payload_flat = FlatValuesField(label="Payload", help_text="Generator metadata.")
@@ -90,7 +90,7 @@ class PostForm(forms.Form):
                 self.too_long.append((field.label, len(field.opened_rows)))
                 del self.fields[name]
         if not rest and not self["payload_rest"].value():
-            self.fields["payload_rest"].help_text = "Lists and objects, as JSON. There are none."
+            self.fields["payload_rest"].help_text = "Lists and objects, as JSON. This record has none."
 
     def parts(self):
         """Return [(id, label, [bound field])] in the order of the page."""
@@ -102,7 +102,7 @@ class PostForm(forms.Form):
         """Refuse a label that is in both halves of the payload."""
         data = super().clean()
         if twice := set(data.get("payload_flat") or ()) & set(data.get("payload_rest") or ()):
-            self.add_error("payload_rest", f"“{min(twice)}” stands above already. Rename one.")
+            self.add_error("payload_rest", f"“{min(twice)}” is already used above. Rename one.")
         return data
 
     def record(self, images, checklist):

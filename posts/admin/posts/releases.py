@@ -75,7 +75,7 @@ class MomentForm(forms.Form):
         """Return the typed aware datetime; Refused if half of it is missing or no clock ever shows it."""
         day, time = self.cleaned_data[f"{prefix}day"], self.cleaned_data[f"{prefix}time"]
         if day is None or time is None:
-            raise Refused("Give a day and a time.")
+            raise Refused("Enter a date and a time.")
         return moment_in_zone(day, time, self.cleaned_data["zone"])
 
 
@@ -86,14 +86,14 @@ class ReleaseForm(MomentForm):
     live = forms.IntegerField(widget=forms.HiddenInput)
     was_withdrawn = forms.BooleanField(required=False, widget=forms.HiddenInput)
     owner = forms.ModelChoiceField(
-        get_user_model().objects.none(), empty_label=None, help_text="who looks at the outcome"
+        get_user_model().objects.none(), empty_label=None, help_text="the person who checks the result"
     )
-    expected_result = _words("what will be true if this went well; shown in the log")
-    rollback_note = _words("what to do if not, and when")
+    expected_result = _words("what will be true if this goes well; shown in the log")
+    rollback_note = _words("what to do if it does not go well, and when")
     when = forms.ChoiceField(choices=[("now", "Now"), ("date", "On a date")], initial="now", widget=forms.RadioSelect)
     day, time = _day("Day"), _time("Time")
-    take_down = forms.BooleanField(label="Take it down again on a date", required=False)
-    down_day, down_time = _day("Day to take it down"), _time("Time to take it down")
+    take_down = forms.BooleanField(label="Withdraw it again on a date", required=False)
+    down_day, down_time = _day("Date of the withdrawal"), _time("Time of the withdrawal")
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -174,9 +174,9 @@ class ReleasesPage(AdminPage):
         with operating():
             if data["when"] == "now":
                 if data["day"] or data["time"]:
-                    raise Refused("A day or a time is given, but “Now” is chosen. Choose “On a date”, or empty both.")
+                    raise Refused("You entered a date or a time, but chose “Now”. Choose “On a date”, or clear both.")
                 release = release_revision(revision, by=self.request.user, expected_live_id=data["live"], **words)
-                said = f"Released: readers see {release.revision.version} now."
+                said = f"Released. Readers see {release.revision.version} now."
             else:
                 due_at = form.moment()
                 plan = schedule_release(
@@ -217,18 +217,18 @@ class ReleasesPage(AdminPage):
             despite_rollback="despite_rollback" in self.request.POST,
             expected_live_id=int(live) if live.isdecimal() and len(live) < 19 else 0,
         )
-        return f"Rolled back: readers see {release.revision.version} now. The working copy stays as it is."
+        return f"Rolled back. Readers see {release.revision.version} now. The working copy stays as it is."
 
     def _withdraw(self, post: Post) -> str:
         withdraw_post(post, by=self.request.user, why=self.request.POST.get("why", ""))
-        return "Withdrawn: the page answers 410 until a release."
+        return "Withdrawn. The page answers 410 until a release."
 
     def _observe(self, post: Post) -> str:
         release = row_of(post.releases, self.request.POST.get("release"), "This release belongs to another post.")
         note_observed_result(
             release, by=self.request.user, observed_result=self.request.POST.get("observed_result", "")
         )
-        return "Kept what came of it."
+        return "The observed result is saved."
 
     actions = {
         "release": _release,

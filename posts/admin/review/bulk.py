@@ -20,7 +20,7 @@ def approve_selected(model_admin, request, queryset):
         return _decided(model_admin, request)
     posts = list(queryset.with_texts().order_by("pk")[: MOST_AT_ONCE + 1])
     if len(posts) > MOST_AT_ONCE:
-        model_admin.message_user(request, f"Choose at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
+        model_admin.message_user(request, f"Select at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
         return None
     rows = [(post, approval_obstacles(post, by=request.user, is_bulk=True)) for post in posts]
     context = {

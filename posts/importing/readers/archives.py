@@ -79,7 +79,7 @@ def open_entries(
     passes_by(path): whether to skip a folder. Raises SourceUnreadable for anything else or beyond a limit.
     """
     if not source.path:
-        raise SourceUnreadable("Texts are read from a folder, an archive or a file. Name one in place of “-”.")
+        raise SourceUnreadable("Markdown is read from a folder, an archive or a file. Name one instead of “-”.")
     stem = os.path.basename(source.name.rstrip("/"))
     stem = re.sub(r"\.(zip|tar|tgz|tar\.gz)$", "", stem, flags=re.IGNORECASE) or "site"
     if source.is_folder:
@@ -107,7 +107,7 @@ def open_entries(
             size = os.fstat(file.fileno()).st_size
             yield Entries("", [Entry(os.path.basename(source.name), size, read=file.read)], file.tell)
         else:
-            raise SourceUnreadable(f"{source.name} is no folder, no .zip, no .tar.gz and no Markdown file.")
+            raise SourceUnreadable(f"{source.name} is not a folder, a .zip, a .tar.gz or a Markdown file.")
 
 
 def inner_path(name: str) -> str | None:
@@ -166,14 +166,14 @@ def _file_entry(root: str, path: str) -> Entry:
     if stat.S_ISLNK(state.st_mode):
         return Entry(path, problem="is a link; links are not followed.", is_link=True)
     if not stat.S_ISREG(state.st_mode):
-        return Entry(path, problem="is a pipe or device, no file.")
+        return Entry(path, problem="is a pipe or device, not a file.")
 
     def read(limit: int) -> bytes:
         try:
             # Opened only as a regular file: a pipe in its place would block, and a link would lead elsewhere.
             with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise EntryUnreadable("is no file any more.")
+                    raise EntryUnreadable("is no longer a file.")
                 return file.read(limit)
         except OSError as error:
             raise EntryUnreadable(f"can't be read: {error.strerror}.") from error
@@ -193,7 +193,7 @@ def _opened_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     tail = file.read(tail_size)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
-        raise SourceUnreadable(f"{name} is a damaged zip archive. Fetch it again.")
+        raise SourceUnreadable(f"{name} is a damaged zip archive. Download it again.")
     count, directory_size = struct.unpack("<HL", tail[at + 10 : at + 16])
     if count > MAX_ENTRIES or directory_size > MAX_DIRECTORY_BYTES:
         raise SourceUnreadable(_too_many(name))
@@ -201,7 +201,7 @@ def _opened_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
-        raise SourceUnreadable(f"{name} is a damaged zip archive ({error}). Fetch it again.") from error
+        raise SourceUnreadable(f"{name} is a damaged zip archive ({error}). Download it again.") from error
     if len(archive.infolist()) > MAX_ENTRIES:
         raise SourceUnreadable(_too_many(name))
     return archive
@@ -217,11 +217,11 @@ def _zip_entries(
         if stat.S_ISLNK(kind):
             problem = "is a link; links are not followed."
         elif kind and not stat.S_ISREG(kind):
-            problem = "is a pipe or device, no file."
+            problem = "is a pipe or device, not a file."
         elif info.flag_bits & 0x1:
             problem = "is encrypted. Pack it without a password."
         elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            problem = "is packed in a way that is not read here. Pack it with deflate, as zip does by itself."
+            problem = "is compressed with an unsupported method. Use deflate, the default of zip."
         elif info.file_size > RATIO_ALLOWANCE and info.file_size > MAX_RATIO * info.compress_size:
             problem = f"unpacks to more than {MAX_RATIO} times its size."
         entry = _entry(info.filename, top, size=info.file_size, problem=problem, is_link=stat.S_ISLNK(kind))
@@ -271,7 +271,7 @@ class _Unpacked:
         try:
             piece = self._file.read(size)
         except (OSError, EOFError, zlib.error) as error:
-            raise SourceUnreadable(f"{self._name} is a damaged archive ({error}). Fetch it again.") from error
+            raise SourceUnreadable(f"{self._name} is a damaged archive ({error}). Download it again.") from error
         self._given += len(piece)
         if self._given > MAX_UNPACKED:
             raise SourceUnreadable(_too_large(self._name))
@@ -280,7 +280,7 @@ class _Unpacked:
     def exactly(self, size: int) -> bytes:
         piece = self.read(size)
         if len(piece) < size:
-            raise SourceUnreadable(f"{self._name} ends in the middle of a file. Fetch it again.")
+            raise SourceUnreadable(f"{self._name} ends in the middle of a file. Download it again.")
         return piece
 
     def skip(self, size: int) -> None:
@@ -288,7 +288,7 @@ class _Unpacked:
             size -= len(self.exactly(min(size, 1 << 16)))
 
     def damaged(self, what: str) -> SourceUnreadable:
-        return SourceUnreadable(f"{self._name} is a damaged tar archive: {what}. Fetch it again.")
+        return SourceUnreadable(f"{self._name} is a damaged tar archive: {what}. Download it again.")
 
 
 def _is_tar(file: BinaryIO) -> bool:
@@ -331,7 +331,7 @@ def _tar_members(stream: _Unpacked) -> Iterator[tuple[tarfile.TarInfo, str, int]
         except (tarfile.TarError, ValueError) as error:
             raise stream.damaged(str(error)) from error
         if info.size < 0:
-            raise stream.damaged("a file has less than no bytes")
+            raise stream.damaged("a file has a negative size")
         if info.type in b"xgLK":
             if info.size > MAX_TAR_HEADER:
                 raise stream.damaged(f"a name takes {info.size:,} bytes")
@@ -345,9 +345,9 @@ def _tar_members(stream: _Unpacked) -> Iterator[tuple[tarfile.TarInfo, str, int]
         try:
             size = int(longer.get("size", info.size)) if has_bytes else 0
         except ValueError as error:
-            raise stream.damaged("a size is no number") from error
+            raise stream.damaged("a size is not a number") from error
         if size < 0:
-            raise stream.damaged("a file has less than no bytes")
+            raise stream.damaged("a file has a negative size")
         name = longer["path"].decode("utf-8", "surrogateescape") if "path" in longer else info.name
         longer = {}
         yield info, name, size

@@ -10,7 +10,7 @@ from posts.importing.publication import Hold
 from posts.importing.sources import Source, SourceUnreadable
 from posts.records.schema import Problem, RecordDict, parse_record, repeats_a_key, validate_record
 
-SAME_KEY_TWICE = "a key that stood twice with the same value was taken once"
+SAME_KEY_TWICE = "a key that was given twice with the same value was used once"
 
 
 @dataclass(slots=True)
@@ -18,7 +18,7 @@ class Row:
     """One row of a source, in the order of the source."""
 
     line: int  # from 1, increasing: the line of a file, the number of an item
-    raw: bytes  # what is kept for repair if the row is refused; equal bytes are an equal row
+    raw: bytes  # what is stored for repair if the row is refused; equal bytes are an equal row
     identity: str | None = None  # the source_id that the row seems to have, unchecked
     record: RecordDict | None = None  # the record of the row; None: `raw` is a record in JSON
     problem: Problem | None = None  # set if the row can't be read; then `raw` is its beginning

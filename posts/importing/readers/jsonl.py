@@ -19,7 +19,7 @@ KEPT_OF_LONG_LINE = 4096
 READ_BYTES = 64 * 1024
 # JSON white space, and the separator before each text of a JSON text sequence (RFC 7464).
 SPACE = b" \t\r\n\x1e"
-CUT_OFF = "is where the file ends: its list of records has no “]”. The file seems to be cut off. Fetch it again."
+CUT_OFF = "is where the file ends: its list of records has no “]”. The file seems to be cut off. Download it again."
 # Exports begin like this; only other lines are parsed for their identity.
 _FIRST_KEY = re.compile(rb'\{\s*"source_id"\s*:\s*"([^"\\\x00-\x1f]+)"')
 _OUTSIDE_TEXT, _INSIDE_TEXT = re.compile(rb'["{}\[\],]'), re.compile(rb'["\\]')
@@ -40,8 +40,8 @@ class JsonLinesReader(Reader):
         if mapping:
             # Otherwise people would think that two sources are kept apart.
             raise SourceUnreadable(
-                f"{source.name} is JSON Lines, whose posts name themselves: begin each source_id with the name of its "
-                "source, and import it without a site and without a mapping file."
+                f"{source.name} is JSON Lines, where source_id identifies a post. Import it without a site and "
+                f"without a mapping file, and begin each source_id with the name of its source."
             )
 
     def rows(self) -> Iterator[Row]:
@@ -67,7 +67,7 @@ class JsonLinesReader(Reader):
 
     def _refuse_utf_16(self, line: bytes) -> None:
         if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise SourceUnreadable(f"{self.source.name} is UTF-16. Save it as UTF-8, and import it again.")
+            raise SourceUnreadable(f"{self.source.name} is UTF-16. Save it as UTF-8 and import it again.")
 
     def _skip_line(self) -> int:
         """Read to the end of the line in pieces; return its number of bytes."""
@@ -100,7 +100,7 @@ def _is_one_record(line: bytes) -> bool:
 
 
 def _too_long(number: int, beginning: bytes, size: int, what: str = "a line") -> Row:
-    message = f"is {what} of {size:,} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
+    message = f"is {what} of {size:,} bytes; a record can have at most {MAX_RECORD_BYTES:,}."
     return Row(number, beginning[:KEPT_OF_LONG_LINE], problem=Problem("", message), is_cut=True)
 
 

@@ -42,24 +42,22 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 NO_POSTS_IN = {"node_modules", "_site", "_includes", "_layouts", "_data", "_sass", "__MACOSX"}
 KEPT_OF_REFUSED = 4096
 MAX_TEXT_WITH_LINKS = MAX_RECORD_BYTES * 3 // 4
-NO_MARKDOWN = "is no Markdown file"
-IN_OTHER_FOLDER = "is hidden, or stands in a folder of the generator's own"
-SECTION_PAGE = "is the page of a section (_index.md), no post"
+NO_MARKDOWN = "is not a Markdown file"
+IN_OTHER_FOLDER = "is hidden, or is in a folder of the site generator"
+SECTION_PAGE = "is the page of a section (_index.md), not a post"
 LEFT_OUT = "is left out by the mapping"
 RELATIVE_PICTURES = (
-    "pictures with relative addresses stayed links; “site” and “permalink” in a mapping file bring them in"
+    "images with relative addresses stayed links; set “site” and “permalink” in a mapping file to import them"
 )
-RELATIVE_LINKS = "links with relative addresses stayed as they were; “site” in a mapping file says where they lead"
+RELATIVE_LINKS = "links with relative addresses stayed as they were; set “site” in a mapping file to complete them"
 LINKS_TO_FILES = "links to other files of the source stayed as they were"
-HTML_CONVERTED = "HTML was made Markdown"
+HTML_CONVERTED = "HTML was converted to Markdown"
 TAGS_AS_TEXT = "HTML tags that readers see as text"
 NAMED_BY_ARCHIVE = (
-    "its site has the name of the archive, for none was stated; from an archive of another name it would come a second "
-    "time. State --site (Site in the form)"
+    "its site was not stated, so the name of the archive is used; an archive of another name would import the posts a "
+    "second time. Set --site (Site in the form)"
 )
-TEMPLATE_TITLE = (
-    "a title of nothing but template syntax was kept under payload; the heading or the file’s name is it now"
-)
+TEMPLATE_TITLE = "a title of only template syntax was kept under payload; the heading or the file name is used instead"
 
 # A file name that is an address: lower-case words with hyphens. Other names are titles as spelled.
 _ADDRESS_NAME = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:[-_]+[^\W_]+)*[-_]*")
@@ -175,7 +173,7 @@ class MarkdownReader(Reader):
         row.holds = (Hold(HoldReason.UNREAD),)
         problem = entry.problem
         if not problem and entry.path.lower().endswith(ARCHIVES):
-            problem = "is an archive inside the source. Import it by itself."
+            problem = "is an archive inside the source. Import it separately."
         if not problem:
             try:
                 row.raw = entry.read(KEPT_OF_REFUSED if entry.size > MAX_RECORD_BYTES else MAX_RECORD_BYTES + 1)
@@ -183,7 +181,7 @@ class MarkdownReader(Reader):
                 problem = str(error)
             if entry.size > MAX_RECORD_BYTES or len(row.raw) > MAX_RECORD_BYTES:
                 size = f"{entry.size:,}" if entry.size > MAX_RECORD_BYTES else f"more than {MAX_RECORD_BYTES:,}"
-                problem = f"is a file of {size} bytes; a record takes {MAX_RECORD_BYTES:,} at most."
+                problem = f"is a file of {size} bytes; a record can have at most {MAX_RECORD_BYTES:,}."
                 row.raw, row.is_cut = row.raw[:KEPT_OF_REFUSED], True
         self._note(label, row.raw)
         if problem:
@@ -235,7 +233,7 @@ class MarkdownReader(Reader):
         try:
             text = row.raw.decode()
         except UnicodeDecodeError as error:
-            row.problem = Problem("", f"is no UTF-8 (byte {error.start + 1:,}). Save it as UTF-8.")
+            row.problem = Problem("", f"is not UTF-8 (byte {error.start + 1:,}). Save it as UTF-8.")
             row.record = record | {"body": row.raw.decode(errors="backslashreplace")}
             return
         try:
@@ -452,7 +450,9 @@ class _Body:
             lines[number] = "".join(parts) + _DESTINATION.sub(destination, line[end:])
         text = "\n".join(lines)
         if len(text) > max(len(self.text), MAX_TEXT_WITH_LINKS):
-            self.fields.warnings.append("relative links stayed as they were: whole, they would fill the record")
+            self.fields.warnings.append(
+                "relative links stayed as they were: complete links would make the record too large"
+            )
         else:
             self.text = text
 

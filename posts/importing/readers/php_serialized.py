@@ -36,7 +36,7 @@ def read_serialized(text: str) -> Any:
     raw = text.strip().encode()
     value, end = _value(raw, 0, 1)
     if end != len(raw):
-        raise NotReadable("something stands behind its end")
+        raise NotReadable("there is something after its end")
     return value
 
 
@@ -45,7 +45,7 @@ def _value(raw: bytes, place: int, depth: int) -> tuple[Any, int]:
     if not head:
         foreign = _FOREIGN.get(raw[place : place + 1]) if raw[place + 1 : place + 2] == b":" else None
         raise NotReadable(
-            f"it holds {foreign}" if foreign else f"its lengths do not fit, or it is cut (byte {place:,})"
+            f"it contains {foreign}" if foreign else f"its lengths are wrong, or it is cut off (byte {place:,})"
         )
     truth, whole, fraction, length, count = head.groups()
     place = head.end()
@@ -53,7 +53,7 @@ def _value(raw: bytes, place: int, depth: int) -> tuple[Any, int]:
         return truth == b"1", place
     if whole:
         if abs(int(whole)) > MAX_INTEGER:
-            raise NotReadable("it holds a number of more than 64 bits")
+            raise NotReadable("it contains a number of more than 64 bits")
         return int(whole), place
     if fraction:
         return _fraction(fraction), place
@@ -66,20 +66,20 @@ def _fraction(raw: bytes) -> float:
     try:
         value = float(raw)
     except ValueError:
-        raise NotReadable("it holds a number that is none") from None
+        raise NotReadable("it contains an invalid number") from None
     if not math.isfinite(value):
-        raise NotReadable("it holds a number that is not finite")
+        raise NotReadable("it contains a number that is not finite")
     return value
 
 
 def _text(raw: bytes, place: int, length: int) -> tuple[str, int]:
     end = place + length
     if raw[end : end + 2] != b'";':
-        raise NotReadable(f"its lengths do not fit, or it is cut (byte {place:,})")
+        raise NotReadable(f"its lengths are wrong, or it is cut off (byte {place:,})")
     try:
         return raw[place:end].decode(), end + 2
     except UnicodeDecodeError:
-        raise NotReadable(f"its lengths do not fit (byte {place:,})") from None
+        raise NotReadable(f"its lengths are wrong (byte {place:,})") from None
 
 
 def _array(raw: bytes, place: int, count: int, depth: int) -> tuple[list[Any] | dict[str, Any], int]:
@@ -92,7 +92,7 @@ def _array(raw: bytes, place: int, count: int, depth: int) -> tuple[list[Any] | 
             raise NotReadable("a key is neither a number nor a text")
         pairs[key], place = _value(raw, place, depth + 1)
     if raw[place : place + 1] != b"}":
-        raise NotReadable(f"its lengths do not fit, or it is cut (byte {place:,})")
+        raise NotReadable(f"its lengths are wrong, or it is cut off (byte {place:,})")
     if list(pairs) == list(range(len(pairs))):
         return list(pairs.values()), place + 1
     return {str(key): value for key, value in pairs.items()}, place + 1

@@ -57,10 +57,10 @@ _PUBLIC = ("publish",)
 _NO_POSTS = {"trash": "in WordPress's trash", "auto-draft": "an automatic draft, never saved by a person",
              "inherit": "a former revision"}  # fmt: skip
 FORBIDDEN_CHARACTERS = "characters that XML forbids"
-FORBIDDEN_BYTES = "signs that XML forbids where they stood, such as a bare “&”, came in as text"
+FORBIDDEN_BYTES = "characters that XML forbids in their place, such as a bare “&”, were imported as text"
 _PARTS = {
     "attachment": "an attachment; posts name it among their images",
-    "wp_block": "a reusable block; its words are in the posts that show it",
+    "wp_block": "a reusable block; the posts that use it contain its text",
     "revision": "a former revision",
     "nav_menu_item": "an entry of a menu",
 }
@@ -157,7 +157,7 @@ def row_of(item: ItemDict, line: int, site: Site) -> Row:
         return Row(raw=b"", skip_reason=_NO_POSTS[status], **start)
     if item.get("is_cut"):
         raw = to_json({key: item[key] for key in ("post_id", "title") if key in item})[:KEPT_OF_LONG_ITEM]
-        message = f"is an item of more than {MAX_ITEM >> 20} MB; a record takes {MAX_RECORD_BYTES >> 20} MB at most."
+        message = f"is an item of more than {MAX_ITEM >> 20} MB; a record can have at most {MAX_RECORD_BYTES >> 20} MB."
         return Row(raw=raw, problem=Problem("", message), is_cut=True, holds=(Hold(HoldReason.UNREAD),), **start)
     holds = [Hold(HoldReason.PASSWORD)] if has_password else []
     if status not in _PUBLIC and (hold := hold_of_status(status, site.mapping.values)):
@@ -229,7 +229,7 @@ class _Article:
             message = "The item has no wp:post_id, guid, link or wp:post_name that identifies it. Add one of them."
             return Row(raw=raw, record=record, problem=Problem("", message), **start)
         if len(raw) > MAX_RECORD_BYTES:
-            message = f"is {len(raw):,} bytes long; a record takes {MAX_RECORD_BYTES:,} at most."
+            message = f"is {len(raw):,} bytes long; a record can have at most {MAX_RECORD_BYTES:,}."
             return Row(raw=raw[:KEPT_OF_LONG_ITEM], problem=Problem("", message), is_cut=True, **start)
         context = to_json([hold.reason for hold in holds]) if holds else b""
         return Row(raw=raw, identity=record.get("source_id"), context=context, **start)
@@ -289,7 +289,7 @@ class _Article:
             return read_serialized(text)
         except NotReadable as refusal:
             reason = re.sub(r" \(byte [\d,]+\)", "", str(refusal))
-            self.fields.warnings.append(f"a value of PHP's was kept as it is written: {reason}")
+            self.fields.warnings.append(f"a PHP value was kept as it is written: {reason}")
             return text
 
     def _identity(self) -> str:
@@ -315,7 +315,7 @@ class _Article:
                 try:
                     day, _ = read_date(text)
                 except UnreadableDate:
-                    self.fields.warnings.append("a date that is none was left out")
+                    self.fields.warnings.append("an invalid date was left out")
                     continue
                 if day:
                     return {"published_on": day}
@@ -327,7 +327,7 @@ class _Article:
             words = re.sub(r"!\[\]\(image:\d+\)|[\\*_`#>|\[\]]", " ", markdown).split()
             title = " ".join(words[:TITLE_WORDS]) + ("…" if len(words) > TITLE_WORDS else "")
             title = title or self.item.get("post_name") or f"{self.item.get('post_type', 'post')} without a title"
-            self.fields.warnings.append("a post without a title got its first words as one")
+            self.fields.warnings.append("a post without a title got its first words as title")
         if len(title) > TITLE_LENGTH:
             self.fields.warnings.append(
                 f"a title of more than {TITLE_LENGTH} characters was cut and kept under payload"

@@ -82,9 +82,9 @@ class WxrReader(Reader):
             site = self._site = Site(channel, authors, spool, self.mapping)
             if not site.name:
                 raise SourceUnreadable(
-                    f"{self.source.name} does not say which site it comes from, and its posts could be taken for those "
-                    "of another. Name the site: --site, “site” in a mapping file, or Site in the form. Nothing of it "
-                    "was imported."
+                    f"{self.source.name} does not say which site it comes from, so its posts could be mistaken for "
+                    f"those of another site. Name the site: --site, “site” in a mapping file, or Site in the form. "
+                    f"Nothing was imported."
                 )
             count, last = spool.count, 0
             for number, item in enumerate(spool.items(), 1):
@@ -143,7 +143,7 @@ class _Export:
                     raise _Refused(f"has a tag or comment of more than {MAX_TOKEN >> 20} MB")
             self.parser.Parse(self.repairs.feed(b"", is_last=True), True)
             if not self.is_export:
-                raise _Refused("is a feed, and no export: it has no elements of WordPress's own")
+                raise _Refused("is a feed, not an export: it has no WordPress elements")
         except expat.ExpatError as error:
             said = expat.ErrorString(error.code).removeprefix("not well-formed (").rstrip(")")
             where = f"line {self._line(error.lineno):,}, column {error.offset:,}"
@@ -156,14 +156,14 @@ class _Export:
             message = f"{self.name} {refusal} (line {line:,}, column {column:,})."
         else:
             return self.channel, self.authors
-        raise SourceUnreadable(f"{message} Nothing of it was imported. Mend it there, or export it again.")
+        raise SourceUnreadable(f"{message} Nothing was imported. Fix the file, or export it again.")
 
     def _line(self, number: int | None = None) -> int:
         """Return the line in the file for the parser's position, or for its line `number`."""
         return (number or self.parser.CurrentLineNumber) + self.repairs.lines
 
     def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_internal_subset: bool) -> None:
-        raise _Refused("has a DOCTYPE, which no export has and which could make it mean other things")
+        raise _Refused("has a DOCTYPE, which is not allowed because it can change what the file means")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         name = self._short(name)
@@ -173,7 +173,7 @@ class _Export:
         if depth > MAX_DEPTH:
             raise _Refused(f"nests deeper than {MAX_DEPTH} levels")
         if depth == 1 and name != "rss":
-            raise _Refused(f"is XML, but no WordPress export: it begins with <{name[:60]}>, not with <rss>")
+            raise _Refused(f"is XML, but not a WordPress export: it begins with <{name[:60]}>, not with <rss>")
         self.is_export = self.is_export or name.startswith("wp:")
         if depth < 3 or path[1] != "channel":
             return

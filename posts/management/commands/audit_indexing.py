@@ -15,18 +15,18 @@ TIMEOUT_SECONDS = 30
 
 class Command(BaseCommand):
     help = (
-        "Compare what every surface says about search engines (robots meta, X-Robots-Tag, sitemap, feeds, lists, JSON, "
-        "the API, JSON-LD) with the rule, for every post. Ends with an error that names each mismatch."
+        "Check for every post that all outputs (robots meta, X-Robots-Tag, sitemap, feeds, lists, JSON, API, JSON-LD) "
+        "follow the rule for search engines. Ends with an error that names each mismatch."
     )
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "--base-url", help="ask a running site (http://127.0.0.1:8000), not the code in this process"
+            "--base-url", help="check a running site (http://127.0.0.1:8000) instead of the code in this process"
         )
 
     def handle(self, *, base_url, **options):
         if base_url and urlsplit(base_url).scheme not in ("http", "https"):
-            raise CommandError("--base-url takes an http or https address.")
+            raise CommandError("--base-url must be an http or https address.")
         # A log line for each request would bury the findings.
         logging.disable(logging.INFO)
         try:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             self.stderr.write(f"{address}: {problem}.")
         if report.mismatches:
             raise CommandError(f"{len(report.mismatches):,} mismatch(es) in {report.posts:,} post(s).")
-        self.stdout.write(f"{report.posts:,} post(s): every surface says what the rule says.")
+        self.stdout.write(f"{report.posts:,} post(s): all outputs follow the rule.")
 
 
 def fetch_here():

@@ -13,35 +13,41 @@ from posts.operations.review import Decision
 
 
 class Command(BaseCommand):
-    help = "Decide about the proposed text of a post, as a person whose rights and gates count as on the desk."
+    help = "Decide about the proposed revision of a post, as a person. The rights and rules of the admin apply."
 
     def add_arguments(self, parser):
         parser.add_argument("source_id")
         parser.add_argument("--as", dest="user", required=True, metavar="USER", help="who decides")
-        parser.add_argument("--fingerprint", required=True, help="of the text that was read; another one is refused")
+        parser.add_argument(
+            "--fingerprint", required=True, help="fingerprint of the revision that was read; any other is refused"
+        )
         parser.add_argument("--outcome", required=True, choices=Review.CHOICES)
-        parser.add_argument("--tick", action="append", default=[], help="a point of the checklist that is true")
-        parser.add_argument("--flag-seen", action="append", default=[], type=int, help="number of a flag that was read")
+        parser.add_argument("--tick", action="append", default=[], help="a checklist item that you confirm")
+        parser.add_argument(
+            "--flag-seen", action="append", default=[], type=int, help="the number of a flag that was read"
+        )
         parser.add_argument(
             "--unchecked-seen",
             action="append",
             default=[],
             metavar="CHECK",
-            help="a required check that was not completed and whose point you checked yourself",
+            help="a required check that was not completed and that you did yourself",
         )
         parser.add_argument("--reason", default="", choices=Review.ReasonCode.values)
         parser.add_argument("--comment", default="")
-        parser.add_argument("--own-text-reason", default="", help="why a superuser approves their own text")
+        parser.add_argument("--own-text-reason", default="", help="why a superuser approves their own changes")
         parser.add_argument("--later", action="store_true", help="approve; release it another time")
-        parser.add_argument("--bulk", action="store_true", help="mark it as a decision in bulk, which opens no index")
+        parser.add_argument(
+            "--bulk", action="store_true", help="mark it as a bulk decision, which stays closed to search engines"
+        )
 
     def handle(self, *, source_id: str, user: str, **options: Any) -> None:
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
-            raise CommandError(f"There is no active account “{user}”.")
+            raise CommandError(f"No active account is named “{user}”.")
         post = Post.objects.filter(source_id=source_id).first()
         if post is None:
-            raise CommandError(f"There is no post “{source_id}”.")
+            raise CommandError(f"No post has the source id “{source_id}”.")
         if options["outcome"] == Review.Outcome.APPROVED:
             self._tell_of_unchecked(post, seen=options["unchecked_seen"])
         try:
@@ -82,4 +88,4 @@ class Command(BaseCommand):
                 self.stderr.write(f"{gap.check}: {gap.message}")
         if missing := [check for check in failed if check not in seen]:
             options = " ".join(f"--unchecked-seen {check}" for check in missing)
-            raise CommandError(f"Required checks were not completed. Check their points yourself, then add {options}.")
+            raise CommandError(f"Required checks were not completed. Do these checks yourself, then add {options}.")

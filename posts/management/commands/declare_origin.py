@@ -9,7 +9,7 @@ from posts.models.origin import spoken
 
 
 class Command(BaseCommand):
-    help = "Declare who wrote the posts of an import, in place of what was declared before. No approval changes."
+    help = "Declare who wrote the posts of an import. This replaces an earlier declaration and changes no approval."
 
     def add_arguments(self, parser):
         parser.add_argument("batch", type=int, help="the number of the import")
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *, batch, origin, **options):
         batch = ImportBatch.objects.filter(pk=batch).first()
         if batch is None:
-            raise CommandError("There is no import of this number.")
+            raise CommandError("No import has this number.")
         batch = declare_origin(batch, origin, by=None)
         follow_batch_switch(batch)
         self.stdout.write(f"Import {batch.pk}: {batch.get_origin_display().lower()}.")

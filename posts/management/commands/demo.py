@@ -94,11 +94,11 @@ EDITS = (
 
 
 class Command(BaseCommand):
-    help = "Fill an empty site with demo accounts and posts in every state (DEBUG only). Does nothing where they exist."
+    help = "Fill an empty site with demo accounts and posts in every state (DEBUG only). Does nothing if they exist."
 
     def handle(self, **options):
         if not settings.DEBUG:
-            raise CommandError("Demo accounts have a known password; they are made with DEBUG on only.")
+            raise CommandError("Demo accounts have a known password. They are created only with DEBUG on.")
         self.make_people()
         if not Review.objects.exists():
             records = list(demo_records())
@@ -108,8 +108,8 @@ class Command(BaseCommand):
                 import_posts(as_stream(map(as_line, records)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
                 with operating():
                     Desk().work(Post.objects.filter(source_id__in=ids).order_by("source_id"))
-                self.stdout.write(f"{len(records)} demo posts are in, in every state.")
-        self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}; the password of each is {PASSWORD}")
+                self.stdout.write(f"{len(records)} demo posts are ready, in every state.")
+        self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
 
     @transaction.atomic
     def make_people(self):

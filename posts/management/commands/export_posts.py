@@ -9,7 +9,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--output", default="-", help="a file; - (the default) is standard output")
-        parser.add_argument("--live", action="store_true", help="what readers see, instead of the proposed texts")
+        parser.add_argument("--live", action="store_true", help="the live revisions, instead of the proposed ones")
 
     def handle(self, *, output, live, **options):
         try:

@@ -7,8 +7,8 @@ from posts.models import ImportBatch, ImportIssue
 
 class Command(BaseCommand):
     help = (
-        "Write the rows that an import refused, as they came, one a line: edit them and import the file. Rows that "
-        "were settled meanwhile are left out."
+        "Write the rows that an import refused, unchanged, one a line: edit them and import the file. Settled rows "
+        "are left out."
     )
 
     def add_arguments(self, parser):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *, batch, kind, output, **options):
         batch = ImportBatch.objects.filter(pk=batch).first()
         if batch is None:
-            raise CommandError("There is no import of this number.")
+            raise CommandError("No import has this number.")
         try:
             count = write_to_file(output, lambda stream: written_issues(stream, batch, ImportIssue.Kind(kind)))
         except OSError as error:

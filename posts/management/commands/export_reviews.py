@@ -5,7 +5,7 @@ from posts.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Write every decision of a reviewer as a line of JSON: the way back to the generator."
+    help = "Write every reviewer's decision as a line of JSON, for example as feedback for the generator."
 
     def add_arguments(self, parser):
         parser.add_argument("--output", default="-", help="a file; - (the default) is standard output")

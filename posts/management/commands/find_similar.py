@@ -5,10 +5,10 @@ from posts.related.related_posts import find_stale_related_posts, mark_all_stale
 
 
 class Command(BaseCommand):
-    help = "Find the similar posts of every post that was released, changed or taken away since the last time."
+    help = "Find the related posts of every post that was released, changed or withdrawn since the last run."
 
     def add_arguments(self, parser):
-        parser.add_argument("--all", action="store_true", help="find those of every listed post anew")
+        parser.add_argument("--all", action="store_true", help="find them again for every listed post")
 
     def handle(self, *args, **options):
         started = time.perf_counter()

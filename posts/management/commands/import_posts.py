@@ -24,11 +24,12 @@ from posts.rendering.control_characters import one_line
 REFUSED_ROWS, DATA_CHANGED, NO_INPUT, IO_ERROR, TRY_AGAIN = 1, 65, 66, 74, 75
 
 HELP = """\
-Bring posts in: from a file of records, or in another --format from what other systems keep. Running it again changes
-nothing that is there already; after it was stopped or killed, running it again goes on where it stopped. Ends with
-0; 1 if a row was refused; 65 if the file changed since the run that would go on; 66 if it can't be read; 74 if the
-database or a disk failed; 75 if another process imports this file now or the import was asked to stop; 130 or 143
-after Ctrl-C or SIGTERM."""
+Import posts from a file of records, or from the files of another system with --format. Running it again does not change
+posts that are already imported. After it was stopped or killed, running it again continues where it stopped.
+
+Exit codes: 0; 1 if a row was refused; 65 if the file changed since the run that would continue; 66 if it can't be read;
+74 if the database or a disk failed; 75 if another process is importing this file or the import was asked to stop; 130
+or 143 after Ctrl-C or SIGTERM."""
 
 
 class Command(BaseCommand):
@@ -37,19 +38,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("file", help="a file, gzipped or not; - reads standard input; markdown: also a folder")
         parser.add_argument("--format", choices=sorted(READERS), default="jsonl")
-        parser.add_argument("--mapping", metavar="FILE", help="YAML: which foreign keys become which fields")
+        parser.add_argument(
+            "--mapping", metavar="FILE", help="YAML file that says how the source's keys are mapped to fields"
+        )
         parser.add_argument(
             "--written-by",
             metavar="ORIGIN",
             type=origin_argument,
-            help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); readers are told",
+            help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); shown to readers",
         )
         parser.add_argument(
             "--site", default="", metavar="NAME", help="the site that the posts come from, a name or its address"
         )
-        parser.add_argument("--dry-run", action="store_true", help="rehearse: say what would happen; write nothing")
-        parser.add_argument("--restart", action="store_true", help="begin again in place of going on")
-        parser.add_argument("--only-new", action="store_true", help="leave posts alone that are here already")
+        parser.add_argument("--dry-run", action="store_true", help="rehearse: show what would happen and write nothing")
+        parser.add_argument("--restart", action="store_true", help="start again instead of continuing")
+        parser.add_argument("--only-new", action="store_true", help="leave existing posts unchanged")
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
     def handle(self, *, file, format, mapping, site, written_by, dry_run, restart, only_new, max_errors, **options):
@@ -102,9 +105,11 @@ class Command(BaseCommand):
     def how_to_go_on(self):
         """Return the last sentence after every stop: nothing is half-done, and what to type."""
         if self.file == "-":
-            return "Whole chunks are in. Send the same input again: what is in counts as unchanged."
+            return "All complete chunks are imported. Send the same input again: posts that are in count as unchanged."
         command = f"manage.py import_posts {shlex.quote(self.file)}"
-        return f"Whole chunks are in, nothing is half-written. To go on, with the same options: {command}"
+        return (
+            f"All complete chunks are imported, nothing is half-written. To continue with the same options: {command}"
+        )
 
     def report(self, batch, dry_run):
         """Print the summary; CommandError if a row was refused."""
@@ -122,10 +127,10 @@ class Command(BaseCommand):
         self.show_breakdown(batch.breakdown)
         self.show_origin(batch)
         if batch.conflict:
-            self.stdout.write("  Conflicts wait for a person on the desk, under Imports.")
+            self.stdout.write("  Resolve the conflicts in the admin, under Imports.")
         if batch.refused:
-            kept = "" if dry_run else f" They are kept with import {batch.pk}: manage.py export_refused {batch.pk}"
-            raise CommandError(f"{batch.refused:,} row(s) were refused; they are named above.{kept}")
+            kept = "" if dry_run else f" They are stored with import {batch.pk}: manage.py export_refused {batch.pk}"
+            raise CommandError(f"{batch.refused:,} row(s) were refused. They are listed above.{kept}")
 
     def show_breakdown(self, breakdown: dict) -> None:
         """Print the outcome of the rows by kind and reason, and what was held."""
@@ -138,11 +143,11 @@ class Command(BaseCommand):
             self.stdout.write(f"  {count:,} {what} not imported; nothing of them is stored.")
         held = breakdown.get("held", {})
         if held:
-            self.stdout.write(f"  {sum(held.values()):,} held; readers do not see them before a person releases them:")
+            self.stdout.write(f"  {sum(held.values()):,} held; readers do not see them until a person releases them:")
         for reasons, count in held.items():
             self.stdout.write(f"    {count:,} × {one_line(reasons)}.")
         if breakdown.get("unknown_values"):
-            self.stdout.write("  Values that are not known, which hold a post. Say in a mapping file what they mean:")
+            self.stdout.write("  Unknown values that hold a post. Say in a mapping file what they mean:")
         for value, count in breakdown.get("unknown_values", {}).items():
             self.stdout.write(f"    {one_line(value)}: {count:,}")
         for warning, count in breakdown.get("warnings", {}).items():
@@ -156,12 +161,12 @@ class Command(BaseCommand):
             names = ", ".join(f"{name} ({count:,})" for name, count in generators)
             self.stdout.write(f"  Records name these generators: {names}.")
             self.stdout.write(
-                "  If that is right, declare who wrote the posts: --written-by trained-model or fixed-algorithm, or on "
-                "the page of the import."
+                "  If they are right, declare who wrote the posts: --written-by trained-model or fixed-algorithm, or "
+                "on the page of the import."
             )
         if batch.unchanged and batch.origin != Origin.NOT_STATED:
             self.stdout.write(
-                "  Unchanged posts keep what was declared for the import that brought their text; change it on the "
+                "  Unchanged posts keep what was declared for the import that brought their content. Change it on the "
                 "page of that import."
             )
 
@@ -180,6 +185,6 @@ class Command(BaseCommand):
         self.progress.clear()
         place = f"line {issue.line}" + (f" ({one_line(issue.label)})" if issue.label else "")
         if issue.kind == ImportIssue.Kind.DUPLICATE:
-            self.stderr.write(f"{place}: duplicate: the identity stands on line {issue.first_line} already.")
+            self.stderr.write(f"{place}: duplicate: line {issue.first_line} already has the same identity.")
         for pointer, reason in issue.problems:
             self.stderr.write(f"{place}: {issue.kind}: {one_line(problem_sentence(pointer, reason))}")

@@ -11,21 +11,21 @@ from posts.operations.lift_hold import held_by_reason, lift_hold, plan_lift
 
 class Command(BaseCommand):
     help = (
-        "Lift one reason for which posts of an import are held. A post that nothing else holds is shown as every post "
-        "that nobody has reviewed; nothing is opened to search engines. Without a reason: say how many posts are held, "
-        "and why. Running it again goes on where it stopped."
+        "Lift one reason for which posts of an import are held. A post without another reason is then shown like "
+        "every post that nobody has reviewed. No post is opened to search engines. Without a reason, the command says "
+        "how many posts are held, and why. Running it again continues where it stopped."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("batch", type=int, help="the number of the import")
         parser.add_argument("reason", nargs="?", choices=HoldReason.values)
-        parser.add_argument("--dry-run", action="store_true", help="say in numbers what it will do; change nothing")
-        parser.add_argument("--why", default="", help="kept in the audit trail")
+        parser.add_argument("--dry-run", action="store_true", help="show the numbers and change nothing")
+        parser.add_argument("--why", default="", help="recorded in the audit trail")
 
     def handle(self, *, batch, reason, dry_run, why, **options):
         batch = ImportBatch.objects.filter(pk=batch).first()
         if batch is None:
-            raise CommandError("There is no import of this number.")
+            raise CommandError("No import has this number.")
         if reason is None:
             for found, count in held_by_reason(batch):
                 self.stdout.write(f"{count:,} held: {found.value} ({found.label})")
@@ -45,8 +45,8 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal)) from None
         except Interrupted as error:
-            raise CommandError(f"{error} Run it again to go on.", returncode=error.exit_status) from None
-        self.stdout.write(f"{freed:,} posts are held no longer.")
+            raise CommandError(f"{error} Run it again to continue.", returncode=error.exit_status) from None
+        self.stdout.write(f"{freed:,} posts are no longer held.")
 
     def show_progress(self, posts):
         """Show progress on a terminal as one updated line."""

@@ -19,13 +19,13 @@ SEED = 7_000_000
 
 
 class Command(BaseCommand):
-    help = "Plant defects in a synthesized corpus and say how many stand early in the queue. Changes nothing."
+    help = "Plant defects in a synthesized corpus and count how many come early in the queue. Changes nothing."
 
     def add_arguments(self, parser):
         parser.add_argument("--count", type=int, default=2000, help="posts to make")
         parser.add_argument("--seed", type=int, default=SEED, help="the first seed")
         parser.add_argument(
-            "--plant", action="append", metavar="KIND[=SHARE]", help="what to plant; as for the command synthesize"
+            "--plant", action="append", metavar="KIND[=SHARE]", help="what to plant, as in the command synthesize"
         )
 
     def handle(self, *args, count, seed, **options):
@@ -53,7 +53,7 @@ def measured(count, seed, plan):
     for plant in plants:
         planted[plant.kind] += 1
         early[plant.kind] += ids[plant.source_id] in first
-    yield f"{len(queue):,} posts wait, {planted.total():,} of them with a planted defect."
+    yield f"{len(queue):,} posts are pending, {planted.total():,} of them with a planted defect."
     for kind, number in sorted(planted.items()):
         yield f"  {kind}: {early[kind]} of {number} in the first {FIRST_SHARE:.0%}"
     share = early.total() / max(1, planted.total())

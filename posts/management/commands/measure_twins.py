@@ -64,11 +64,11 @@ def with_boilerplate(record, chance):
 
 
 class Command(BaseCommand):
-    help = "Plant twins in a corpus of made-up posts, look for them, and print precision and recall. Changes nothing."
+    help = "Plant near-duplicates in made-up posts, look for them, and print precision and recall. Changes nothing."
 
     def add_arguments(self, parser):
-        parser.add_argument("--count", type=int, default=2000, help="posts without a twin")
-        parser.add_argument("--pairs", type=int, default=100, help="twins planted at each level")
+        parser.add_argument("--count", type=int, default=2000, help="posts without a near-duplicate")
+        parser.add_argument("--pairs", type=int, default=100, help="near-duplicates planted at each level")
 
     def handle(self, *args, count, pairs, **options):
         records, planted = planted_records(count, pairs)

@@ -6,13 +6,13 @@ from posts.review_queue.ranking import rank_queue
 
 
 class Command(BaseCommand):
-    help = "Bring the review queue in step: who waits, with how many points, for which reasons."
+    help = "Update the review queue: pending posts, risk scores and risk reasons."
 
     def add_arguments(self, parser):
-        parser.add_argument("--all", action="store_true", help="rank everything that waits anew")
+        parser.add_argument("--all", action="store_true", help="rank every pending post again")
 
     def handle(self, *args, **options):
         started = time.perf_counter()
         ranked = rank_queue(everything=options["all"])
         seconds = time.perf_counter() - started
-        self.stdout.write(f"{ranked:,} posts ranked in {seconds:.1f} s; {QueueEntry.objects.count():,} wait.")
+        self.stdout.write(f"{ranked:,} posts ranked in {seconds:.1f} s; {QueueEntry.objects.count():,} are pending.")

@@ -12,27 +12,27 @@ from posts.operations import Refused
 
 class Command(BaseCommand):
     help = (
-        "Take back what one import did: posts that it created are withdrawn, posts that it changed get the text "
-        "before. What people or later imports changed since is kept and listed. Nothing is deleted; running it again "
-        "goes on where it stopped, and a second time changes nothing."
+        "Roll back one import: posts that it created are withdrawn, posts that it updated get their revision before. "
+        "Posts that people or later imports have changed since are kept and listed. Nothing is deleted. Running it "
+        "again continues where it stopped; a second run changes nothing."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("batch", type=int, help="the number of the import")
-        parser.add_argument("--dry-run", action="store_true", help="say in numbers what it will do; change nothing")
-        parser.add_argument("--why", default="", help="kept with the import and in the audit trail")
+        parser.add_argument("--dry-run", action="store_true", help="show the numbers and change nothing")
+        parser.add_argument("--why", default="", help="recorded with the import and in the audit trail")
 
     def handle(self, *, batch, dry_run, why, **options):
         batch = ImportBatch.objects.filter(pk=batch).first()
         if batch is None:
-            raise CommandError("There is no import of this number.")
+            raise CommandError("No import has this number.")
         if batch.state != ImportBatch.State.ROLLED_BACK:
             plan = plan_rollback(batch)
             verb = "Would withdraw" if dry_run else "Withdraws"
             self.stdout.write(
                 f"{verb} {plan.withdraws:,} created posts, sets {plan.sets_back:,} "
-                f"back to the text before, keeps {plan.keeps:,} that were changed since. "
-                f"{plan.were_approved:,} of them were approved since: readers see the release before, or none."
+                f"back to the revision before, keeps {plan.keeps:,} that have changed since. {plan.were_approved:,} "
+                f"of them have been approved since: readers see the release before, or none."
             )
         if dry_run:
             return
@@ -44,10 +44,10 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=75) from None
         except Interrupted as error:
-            raise CommandError(f"{error} Run it again to go on.", returncode=error.exit_status) from None
+            raise CommandError(f"{error} Run it again to continue.", returncode=error.exit_status) from None
         except (Error, OSError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise CommandError(f"The roll-back stopped: {reason}. Run it again to go on.", returncode=74) from None
+            raise CommandError(f"The roll-back stopped: {reason}. Run it again to continue.", returncode=74) from None
         self.report(batch)
 
     def show_progress(self, batch):

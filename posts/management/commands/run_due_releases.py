@@ -6,7 +6,7 @@ from posts.operations import run_due
 
 
 class Command(BaseCommand):
-    help = "Do what was planned for a moment that has come: releases and withdrawals. Safe to run at any time."
+    help = "Run the planned releases and withdrawals that are due. Safe to run at any time."
 
     def handle(self, **options):
         plans = run_due()

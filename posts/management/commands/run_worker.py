@@ -13,7 +13,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser):
-        parser.add_argument("--until-idle", action="store_true", help="end once nothing is due, for use by cron")
+        parser.add_argument("--until-idle", action="store_true", help="end when no job is due, for use with cron")
 
     def handle(self, *, until_idle, **options):
         worker = Worker()

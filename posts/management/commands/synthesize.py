@@ -25,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="the first seed (1 if not given)")
         target = parser.add_mutually_exclusive_group()
         target.add_argument("--output", default="-", help="a file; - (the default) is standard output")
-        target.add_argument("--import", action="store_true", dest="into_site", help="bring them into this site at once")
+        target.add_argument(
+            "--import", action="store_true", dest="into_site", help="import them into this site at once"
+        )
         parser.add_argument(
             "--plant",
             action="append",
@@ -38,9 +40,9 @@ class Command(BaseCommand):
 
     def handle(self, *, count, seed, output, into_site, plant, planted, **options):
         if count < 1:
-            raise CommandError("--count takes a whole number from 1.")
+            raise CommandError("--count must be a whole number from 1.")
         if not 0 <= seed <= MAX_SEED - count:
-            raise CommandError(f"--seed takes a whole number from 0; the last seed may be {MAX_SEED} at most.")
+            raise CommandError(f"--seed must be a whole number from 0; the last seed can be at most {MAX_SEED}.")
         try:
             plan = parse_plan(plant)
         except PlanRefused as refusal:
@@ -71,7 +73,7 @@ class Command(BaseCommand):
         counts = ", ".join(f"{getattr(batch, count):,} {count}" for count in COUNTS)
         self.stdout.write(f"Import {batch.pk}: {counts}.")
         if batch.refused:
-            raise CommandError(f"{batch.refused:,} row(s) were refused; the import names them.")
+            raise CommandError(f"{batch.refused:,} row(s) were refused. The page of the import lists them.")
 
 
 @contextmanager
