@@ -5,25 +5,29 @@ database anyway. A changed password is recorded wherever it is saved, also by `m
 """
 
 import contextvars
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
 from django.contrib.auth.hashers import is_password_usable
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.http import HttpRequest, HttpResponseBase
 
 from posts.audit.log import note_audit
 
-_request = contextvars.ContextVar("request", default=None)
+_request: contextvars.ContextVar[HttpRequest | None] = contextvars.ContextVar("request", default=None)
 RIGHTS = ("is_active", "is_staff", "is_superuser")
 
 
 class AccountTrailMiddleware:
     """Remembers the current request, so that a changed right is attributed to the person who made it."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         token = _request.set(request)
         try:
             return self.get_response(request)
@@ -31,22 +35,22 @@ class AccountTrailMiddleware:
             _request.reset(token)
 
 
-def _person():
+def _person() -> User | None:
     user = getattr(_request.get(), "user", None)
     return user if user is not None and user.is_authenticated else None
 
 
-def _signed_in(sender, request, user, **signal):
+def _signed_in(sender: type[User], request: HttpRequest, user: User, **signal: Any) -> None:
     if _request.get() is not None:
         note_audit("signed in", by=user)
 
 
-def _signed_out(sender, request, user, **signal):
+def _signed_out(sender: type[User], request: HttpRequest, user: User | None, **signal: Any) -> None:
     if _request.get() is not None and user is not None:
         note_audit("signed out", by=user)
 
 
-def _failed(sender, credentials, request=None, **signal):
+def _failed(sender: str, credentials: dict[str, Any], request: HttpRequest | None = None, **signal: Any) -> None:
     """Record a failed sign-in. The name is kept only if such an account exists: people mistype passwords there."""
     if _request.get() is None:
         return
@@ -55,13 +59,13 @@ def _failed(sender, credentials, request=None, **signal):
     note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "unknown account")
 
 
-def _account_before(sender, instance, **signal):
+def _account_before(sender: type[User], instance: Any, **signal: Any) -> None:
     instance._account_before = None
     if instance.pk:
         instance._account_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS, "password").first()
 
 
-def _rights_after(sender, instance, created, **signal):
+def _rights_after(sender: type[User], instance: Any, created: bool, **signal: Any) -> None:
     if _request.get() is None:
         return
     before = instance._account_before or dict.fromkeys(RIGHTS, False)
@@ -72,7 +76,7 @@ def _rights_after(sender, instance, created, **signal):
         note_audit("rights changed", by=_person(), detail=f"{instance}: {', '.join(changed)}")
 
 
-def _deleted(sender, instance, **signal):
+def _deleted(sender: type[Model], instance: Model, **signal: Any) -> None:
     if _request.get() is None:
         return
     person, kind = _person(), "group" if sender is Group else "account"
@@ -82,7 +86,7 @@ def _deleted(sender, instance, **signal):
     note_audit(f"{kind} deleted", by=person, detail=str(instance))
 
 
-def _password_after(sender, instance, raw, **signal):
+def _password_after(sender: type[User], instance: Any, raw: bool, **signal: Any) -> None:
     before = instance._account_before
     if raw or before is None or instance.password == before["password"]:
         return
@@ -99,15 +103,17 @@ def _password_after(sender, instance, raw, **signal):
             note_audit("password set", by=None, detail=f"of {instance}, by a command")
 
 
-def _given_or_taken(sender, instance, action, reverse, model, pk_set, **signal):
+def _given_or_taken(
+    sender: type[Model], instance: Model, action: str, model: type[Model], pk_set: set[int] | None, **signal: Any
+) -> None:
     words = {"post_add": "given", "post_remove": "taken", "post_clear": "all taken"}
     if _request.get() is None or action not in words or (action != "post_clear" and not pk_set):
         return
-    names = ", ".join(sorted(str(row) for row in model.objects.filter(pk__in=pk_set or ())))
+    names = ", ".join(sorted(str(row) for row in model._default_manager.filter(pk__in=pk_set or ())))
     note_audit("rights changed", by=_person(), detail=f"{instance}: {words[action]} {names}".strip())
 
 
-def connect():
+def connect() -> None:
     """Connect the signal handlers. Called once when the apps are ready."""
     user_model = get_user_model()
     user_logged_in.connect(_signed_in, dispatch_uid="trail signed in")

@@ -10,12 +10,13 @@ the oldest transaction that still runs (pg_snapshot_xmin, "System Information Fu
 On SQLite, where one transaction writes at a time, positions count up by one.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from django.db import connection
 
-from posts.models import PageChange
+from posts.models import PageChange, Post
 
 # What every page that names listed posts depends on: lists, search, home, feeds, sitemaps.
 LISTS = "lists"
@@ -52,23 +53,23 @@ def article_key(fingerprint: str, renderer_version: int, hosts_key: str) -> str:
     return f"article:{fingerprint}:{renderer_version}:{hosts_key}"
 
 
-def keys_of_post(post):
+def keys_of_post(post: Post) -> set[str]:
     """Return the keys of a page that shows `post` or its summary."""
     return {post_key(post.pk), SWITCHES}
 
 
-def note_changes(keys):
+def note_changes(keys: Iterable[str]) -> None:
     """Say that this transaction changes what pages with `keys` show: every process shows them anew within a second.
 
     One row however many keys there are. It does not matter whether it comes before or after the change itself, as
     long as both are one transaction.
     """
-    if not (keys := sorted(set(keys))):
+    if not (ordered := sorted(set(keys))):
         return
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {TABLE} (position, keys) VALUES ({NEXT_POSITION[connection.vendor]}, %s)",  # noqa: S608
-            [" ".join(keys)],
+            [" ".join(ordered)],
         )
 
 
@@ -78,15 +79,11 @@ class Changes:
 
     horizon: int  # every change below it was visible then; later ones have this position or a higher one
     newest: int  # the highest position that was visible
-    rows: list | None  # (number, position, keys) of the changes since the start of the look; None if there are too many
-
-    @property
-    def keys(self):
-        """All keys that were told."""
-        return {key for _, _, keys in self.rows for key in keys}
+    # (number, position, keys) of the changes since the start of the look; None if there are too many
+    rows: list[tuple[int, int, frozenset[str]]] | None
 
 
-def changes_since(position, *, limit=2000):
+def changes_since(position: int, *, limit: int = 2000) -> Changes:
     """Return the Changes from `position` on, in one query; `rows` is None if there are more than `limit`.
 
     While an old transaction runs, on PostgreSQL in any database of the server, the horizon stays below it, and what
@@ -107,7 +104,7 @@ def changes_since(position, *, limit=2000):
     return Changes(horizon, newest, found)
 
 
-def place_to_begin(rows=500):
+def place_to_begin(rows: int = 500) -> int:
     """Return a position from which a new reader of the log reads at most about `rows` of it."""
     found = PageChange.objects.order_by("-position").values_list("position", flat=True)[rows : rows + 1]
     return next(iter(found), 0)

@@ -229,8 +229,8 @@ def _of_postgresql() -> Iterator[Trigger]:
                 create = f"CREATE TRIGGER {name} AFTER INSERT ON {table} FOR EACH ROW{when}"
             else:
                 body = _note(watched.keys, _changed_rows(watched, event))
-                seen = {"insert": ["NEW"], "update": ["OLD", "NEW"], "delete": ["OLD"]}[event]
-                seen = " ".join(f"{row} TABLE AS {row.lower()}_rows" for row in seen)
+                rows = {"insert": ["NEW"], "update": ["OLD", "NEW"], "delete": ["OLD"]}[event]
+                seen = " ".join(f"{row} TABLE AS {row.lower()}_rows" for row in rows)
                 create = f"CREATE TRIGGER {name} AFTER {event.upper()} ON {table} REFERENCING {seen} FOR EACH STATEMENT"
             yield Trigger(name, table, f"{create} EXECUTE FUNCTION {name}()", body)
     for table in dict.fromkeys(watched.table for watched in WATCHED):

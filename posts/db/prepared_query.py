@@ -6,17 +6,21 @@ For a page with a thousand requests a second, compiling and planning take ten ti
 import contextlib
 import copy
 import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any, Self
 
 from django.db import connections
 from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from django.db.models.query import ModelIterable
 from psycopg import ClientCursor
 
 from posts.models.lookups import list_parameter
 
 # Placeholders for the values while the SQL is compiled; nothing on a site looks like them.
-_MARKS = {
+_MARKS: dict[type, Callable[[int], Any]] = {
     str: lambda place: f"\x01{place}",
     int: lambda place: -7_310_577_000_000_000_001 - place,
     list: lambda place: [-7_310_577_000_000_000_001 - place],
@@ -32,7 +36,7 @@ class PreparedQuery:
     or the rows of a values_list. The SQL is that of the engine and settings when it is compiled.
     """
 
-    def __init__(self, make, **kinds):
+    def __init__(self, make: Callable[..., QuerySet[Any, Any]], **kinds: type) -> None:
         marks = {name: _MARKS[kind](place) for place, (name, kind) in enumerate(kinds.items())}
         queryset = make(**marks)
         self._kinds = kinds
@@ -49,11 +53,12 @@ class PreparedQuery:
         if {name for name, _ in self._parameters if name} != kinds.keys():
             raise ValueError("a prepared query needs each of its values among its parameters")
 
-    def _adapted(self, values):
+    def _adapted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values in the form in which lookups pass them to this engine."""
         if values.keys() != self._kinds.keys():
             raise ValueError(f"this query takes {', '.join(sorted(self._kinds))}")
-        connection, adapted = connections[self._alias], {}
+        connection = connections[self._alias]
+        adapted: dict[str, Any] = {}
         for name, value in values.items():
             if self._kinds[name] is datetime.datetime:
                 value = connection.ops.adapt_datetimefield_value(value)
@@ -62,7 +67,7 @@ class PreparedQuery:
             adapted[name] = value
         return adapted
 
-    def _answered(self, values):
+    def _answered(self, values: Mapping[str, Any]) -> tuple[Any, list[list[tuple[Any, ...]]]]:
         """Return a compiler and the rows of its answer. Threads share the SQL, never the connection."""
         values = self._adapted(values)
         parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
@@ -71,41 +76,42 @@ class PreparedQuery:
         compiler.get_converters = lambda columns: self._converters
         return compiler, [planned_rows(compiler.connection, self._sql, parameters)]
 
-    def rows(self, **values):
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """Return a list of the rows (tuples) of a values_list with these values."""
         compiler, chunks = self._answered(values)
         return list(compiler.results_iter(chunks, tuple_expected=True))
 
-    def objects(self, **values):
+    def objects(self, **values: Any) -> list[Any]:
         """Return a list of the objects with these values."""
         compiler, chunks = self._answered(values)
         compiler.execute_sql = lambda **options: chunks
         # All that Django needs of a queryset to turn rows into objects.
         query = SimpleNamespace(get_compiler=lambda using: compiler)
-        ready = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
+        ready: Any = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
         return list(ModelIterable(ready))
 
-    def first(self, **values):
+    def first(self, **values: Any) -> Any:
         """Return the first of objects(), or None."""
         return next(iter(self.objects(**values)), None)
 
 
-def planned_rows(connection, sql, parameters):
+def planned_rows(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement that is asked repeatedly with different values."""
     with _cursor(connection) as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 @contextlib.contextmanager
-def _cursor(connection):
+def _cursor(connection: Any) -> Iterator[CursorWrapper]:
     """Return a cursor that lets the engine keep query plans, if settings.DATABASES allows it."""
     if connection.vendor != "postgresql":  # SQLite's driver keeps plans itself
         with connection.cursor() as cursor:
             yield cursor
         return
     connection.ensure_connection()
-    kind = _LoggedCursor if connection.queries_logged else _PlanningCursor
+    kind: Any = _LoggedCursor if connection.queries_logged else _PlanningCursor
     with connection.wrap_database_errors, kind(connection.connection) as cursor:
         yield connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
 
@@ -113,14 +119,16 @@ def _cursor(connection):
 class _PlanningCursor(ServerBindingCursor):
     """Sends values separately from the statement, so that the server plans it once under a name."""
 
-    def execute(self, query, params=None, **options):
-        return super().execute(query, params, prepare=True, **options)
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        super().execute(query, params, prepare=True, **options)  # type: ignore[misc]  # psycopg's, not in the stubs
+        return self
 
 
 class _LoggedCursor(_PlanningCursor):
     """Records the statement with its values for Django's query log."""
 
-    def execute(self, query, params=None, **options):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         super().execute(query, params, **options)
-        self._query = SimpleNamespace(query=ClientCursor(self.connection).mogrify(query, params).encode())
+        connection = self.connection  # type: ignore[attr-defined]  # psycopg's, not in the stubs
+        self._query = SimpleNamespace(query=ClientCursor(connection).mogrify(query, params).encode())
         return self

@@ -7,16 +7,19 @@ reader takes its time.
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any, TypeVar
 
 from django.db.models import QuerySet
 
 from posts.db.keyset import in_chunks
 from posts.export.csv import csv_lines
-from posts.models import ImportIssue, Post, Review, Revision
+from posts.models import ImportBatch, ImportIssue, Post, Review, Revision
 from posts.models.claims import claims_of_approval, claims_of_columns, with_claims
 from posts.models.fields import dump_json
+
+Result = TypeVar("Result")
 
 CHUNK = 500
 # The most whole texts in memory at once: each may be as large as a record may be.
@@ -42,7 +45,7 @@ CSV_COLUMNS = (
 )
 
 
-def export_posts(stream, *, live=False):
+def export_posts(stream: IO[bytes], *, live: bool = False) -> int:
     """Write one record a line to a binary `stream`, in the order of source ids; return the number.
 
     By default the proposed text of every post, with today's claims and view count. With `live`, what readers see:
@@ -51,7 +54,7 @@ def export_posts(stream, *, live=False):
     return _write(stream, json_lines(Post.objects.all(), live=live, key="source_id"))
 
 
-def json_lines(posts, *, live=False, key="pk"):
+def json_lines(posts: QuerySet[Post], *, live: bool = False, key: str = "pk") -> Iterator[bytes]:
     """Yield the records of a queryset of posts as lines of JSON (bytes), in the order of `key`."""
     if live:
         posts = posts.filter(live_revision__isnull=False, withdrawn_at__isnull=True)
@@ -61,11 +64,11 @@ def json_lines(posts, *, live=False, key="pk"):
         snapshots = dict(Revision.objects.filter(pk__in=[row[1] for row in chunk]).values_list("pk", "snapshot"))
         for _, pk, slug, *values in chunk:
             snapshot = snapshots[pk]
-            claims = claims_of_approval(*values, snapshot) if live else claims_of_columns(*values)
+            claims = claims_of_approval(values[0], snapshot) if live else claims_of_columns(*values)
             yield json_line(with_claims(snapshot, claims, slug=slug))
 
 
-def posts_as_csv(posts):
+def posts_as_csv(posts: QuerySet[Post]) -> Iterator[str]:
     """Yield a queryset of posts as lines of CSV, one row of CSV_COLUMNS each; no cell can run as a formula."""
     columns = (
         "source_id",
@@ -89,7 +92,7 @@ def posts_as_csv(posts):
     return csv_lines(CSV_COLUMNS, read_rows(posts, columns))
 
 
-def export_reviews(stream):
+def export_reviews(stream: IO[bytes]) -> int:
     """Write every decision that was not undone, oldest first, as JSON Lines to a binary `stream`.
 
     Returns their number. Fields: source_id, fingerprint, version, outcome (approved, approved_in_part,
@@ -117,7 +120,7 @@ def export_reviews(stream):
     )
 
 
-def json_line(value):
+def json_line(value: dict[str, Any]) -> bytes:
     """Return `value` as one line of JSON (bytes), also for programs that split lines at Unicode line ends."""
     text = dump_json(value)
     if not text.isascii():
@@ -125,7 +128,7 @@ def json_line(value):
     return text.encode() + b"\n"
 
 
-def issue_lines(batch, kind):
+def issue_lines(batch: ImportBatch, kind: ImportIssue.Kind) -> Iterator[bytes]:
     """Yield the open rows of one kind that an import kept, unchanged (bytes, one a line)."""
     issues = batch.issues.filter(kind=kind, resolution=ImportIssue.Resolution.OPEN)
     for (raw,) in read_rows(issues, ("raw",)):
@@ -133,12 +136,12 @@ def issue_lines(batch, kind):
         yield raw.replace("\r", " ").replace("\n", " ").encode(errors="backslashreplace") + b"\n"
 
 
-def written_issues(stream, batch, kind):
+def written_issues(stream: IO[bytes], batch: ImportBatch, kind: ImportIssue.Kind) -> int:
     """Write the result of issue_lines() to `stream`; return the number of rows."""
     return _write(stream, issue_lines(batch, kind))
 
 
-def write_to_file(output, write):
+def write_to_file(output: str, write: Callable[[IO[bytes]], Result]) -> Result:
     """Call `write` with a binary stream to the file `output` ("-": standard output); return its result.
 
     The file is written under another name and renamed at the end, so that nobody reads half of it. Raises OSError.
@@ -157,13 +160,13 @@ def write_to_file(output, write):
     return result
 
 
-def read_rows(queryset: QuerySet, columns: Sequence[str]) -> Iterator[tuple]:
+def read_rows(queryset: QuerySet[Any], columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a queryset as tuples of `columns`, in the order of their numbers."""
     for chunk in in_chunks(queryset.values_list("pk", *columns), size=CHUNK):
         yield from (row[1:] for row in chunk)
 
 
-def _write(stream, lines):
+def _write(stream: IO[bytes], lines: Iterable[bytes]) -> int:
     count = 0
     for line in lines:
         stream.write(line)
@@ -171,5 +174,5 @@ def _write(stream, lines):
     return count
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,6 +1,7 @@
 """A JSON column that keeps the order of keys on every engine."""
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -8,19 +9,23 @@ from django.db import models
 class OrderedJSONField(models.TextField):
     """JSON stored as text: PostgreSQL's jsonb reorders keys and rewrites numbers, and readers see both."""
 
-    def from_db_value(self, value, expression, connection):
+    if TYPE_CHECKING:  # what django-stubs takes for the type of a value
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else json.loads(value)
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> str | None:
         return None if value is None else dump_json(value)
 
-    def value_to_string(self, obj):
+    def value_to_string(self, obj: models.Model) -> str:
         return dump_json(self.value_from_object(obj))
 
 
-def dump_json(value):
+def dump_json(value: Any) -> str:
     """Return `value` as compact JSON text, with keys in their own order."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
