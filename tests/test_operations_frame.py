@@ -1,6 +1,7 @@
 """The frame of operations: what follows from a change is done once, and nothing follows from none."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from posts.operations import (
     change_slug,
     claim_post,
     flag_post,
+    record_revision,
     report_problem,
     unclaim,
     withdraw_post,
@@ -142,3 +144,10 @@ def test_a_transaction_around_an_operation_is_refused_since_it_could_take_it_bac
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         flag_post(post, by=by, note="Look.")
     assert not Post.objects.get(pk=post.pk).needs_human_review
+
+
+def test_the_working_copy_has_the_types_and_the_order_of_the_newest_text():
+    post = make_post(payload={"count": 1, "share": 1, "order": {"a": 1, "b": 2}})
+    typed = {"count": True, "share": 1.0, "order": {"b": 2, "a": 1}}
+    revision = record_revision(post, {**post.head_revision.snapshot, "payload": typed}, by=None)
+    assert json.dumps(fresh(post).payload) == json.dumps(revision.snapshot["payload"]) == json.dumps(typed)

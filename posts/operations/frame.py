@@ -154,5 +154,9 @@ def changing(post: Post, *, by: User | None, is_listed_later: bool = False) -> I
 
 
 def _columns(post: Post) -> dict[str, Any]:
-    """Return {name of a field: its value} of everything that a row of Post stores."""
-    return {field.name: getattr(post, field.attname) for field in post._meta.concrete_fields}
+    """Return {name of a field: what its column holds} of everything that a row of Post stores.
+
+    As columns hold it: in Python 1, 1.0 and True are equal, and objects with their keys in another order; their texts
+    are not.
+    """
+    return {field.name: field.get_prep_value(getattr(post, field.attname)) for field in post._meta.concrete_fields}
