@@ -34,6 +34,7 @@ FOR_PROGRAMS = (
     "record",
     "feed",
     "json-feed",
+    "rss",
     "facet-feed",
     "facet-json-feed",
     "sitemap",

@@ -7,6 +7,8 @@ from pathlib import Path
 import feedparser
 import jsonschema
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from lxml import etree
 from protego import Protego
 
@@ -17,15 +19,16 @@ from tests.factories import approve, make_post, person
 pytestmark = pytest.mark.django_db
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "json-feed.json").read_text(encoding="utf-8"))
-FEEDS = ["/feed/", "/stacks/go-services/feed/"]
+FEEDS = ["/feed/", "/stacks/go-services/feed/", "/rss.xml"]
 JSON_FEEDS = ["/feed.json", "/stacks/go-services/feed.json"]
 
 
 def atom(client, address="/feed/"):
+    kind, version = ("rss", "rss20") if address == "/rss.xml" else ("atom", "atom10")
     response = client.get(address)
-    assert response.status_code == 200 and response["Content-Type"] == "application/atom+xml; charset=utf-8"
+    assert response.status_code == 200 and response["Content-Type"] == f"application/{kind}+xml; charset=utf-8"
     feed = feedparser.parse(response.content)
-    assert not feed.bozo and feed.version == "atom10", feed.get("bozo_exception")
+    assert not feed.bozo and feed.version == version, feed.get("bozo_exception")
     return feed
 
 
@@ -101,7 +104,7 @@ def test_an_entry_says_what_the_article_is_and_who_read_it(client):
     assert entry.author == "AlphaNode"
     assert datetime(*entry.published_parsed[:6], tzinfo=UTC) == post.first_published_at.replace(microsecond=0)
     item = json_feed(client)["items"][0]
-    assert item["content_text"] == "One. Two & three <b>."
+    assert item["summary"] == "One. Two & three <b>."
     assert item["image"] == "https://images.unsplash.com/photo-1?w=1&q=2"
     assert item["_review"]["disclosure"].startswith(
         "Written by a machine (a trained model). Read and approved by a reviewer on"
@@ -112,7 +115,7 @@ def test_an_entry_says_what_the_article_is_and_who_read_it(client):
 
 def test_an_article_without_a_summary_has_something_to_show(client):
     make_post(released=True, title="Only a title", summary="")
-    assert json_feed(client)["items"][0]["content_text"] == "Only a title"
+    assert "summary" not in json_feed(client)["items"][0]
     assert atom(client).entries[0].summary.startswith("Imported; who wrote it is not stated.")
 
 
@@ -154,7 +157,7 @@ def test_a_feed_ends_after_thirty_posts(client, monkeypatch):
     monkeypatch.setattr("posts.public.feeds.FEED_POSTS", 2)
     for slug in ("a", "b", "c"):
         make_post(slug=slug, released=True)
-    assert [slugs(client, address) for address in FEEDS + JSON_FEEDS] == [["c", "b"]] * 4
+    assert [slugs(client, address) for address in FEEDS + JSON_FEEDS] == [["c", "b"]] * 5
 
 
 def test_pages_lead_programs_to_the_feeds(client):
@@ -163,9 +166,62 @@ def test_pages_lead_programs_to_the_feeds(client):
         html = etree.HTML(client.get(page).content)
         found = {link.get("type"): link.get("href") for link in html.iterfind(".//link[@rel='alternate']")}
         assert found["application/atom+xml"] == "/feed/" and found["application/feed+json"] == "/feed.json"
+        assert found["application/rss+xml"] == "/rss.xml"
     html = etree.HTML(client.get("/stacks/go-services/").content)
     found = {link.get("href") for link in html.iterfind(".//link[@rel='alternate']")}
-    assert {"/feed/", "/feed.json", "/stacks/go-services/feed/", "/stacks/go-services/feed.json"} == found
+    assert {"/feed/", "/feed.json", "/rss.xml", "/stacks/go-services/feed/", "/stacks/go-services/feed.json"} == found
+
+
+HOSTILE = "<script>x</script><img src=q onerror=x>"
+
+
+@pytest.mark.parametrize("address", [*FEEDS, "/feed.json"])
+def test_a_feed_holds_the_whole_article_with_who_wrote_it_first(client, settings, address):
+    body = f"First words, {HOSTILE}\n\n## Why\n\nSee [above](#why) and [it](/posts/other/)[^1]."
+    body += "\n\n```py\nx = 1\n```\n\n[^1]: A note."
+    image = {"url": "https://images.unsplash.com/photo-1?w=1&q=2", "caption": "A figure", "alt": "What it shows"}
+    post = make_post(released=True, origin="trained_model", body=body, language="en-GB", image_sources=[image])
+    if address == "/feed.json":
+        item = json_feed(client)["items"][0]
+        html, language = item["content_html"], item["language"]
+    else:
+        entry = atom(client, address).entries[0]
+        raw = etree.fromstring(client.get(address).content)
+        (content,) = raw.xpath("//*[local-name()='content' or local-name()='encoded']")
+        html, language = content.text, entry.get("language", "en-GB")
+    page = etree.HTML(html)
+    words = " ".join("".join(page.itertext()).split())
+    assert words.startswith("Written by a machine (a trained model). Read and approved by a reviewer")
+    assert "First words, <script>x</script>" in words and "x = 1" in words and "A note." in words
+    assert words.count("A figure") == 1 and not page.findall(".//svg") and not page.findall(".//script")
+    (picture,) = page.findall(".//img")
+    assert (picture.get("src"), picture.get("alt")) == (image["url"], "What it shows")
+    links = {link.get("href") for link in page.iterfind(".//a")}
+    site = settings.SITE_URL
+    assert {f"{site}{post.get_absolute_url()}#s-why", f"{site}/posts/other/"} <= links
+    assert all(link.startswith("http") for link in links) and language == "en-GB"
+    assert not page.xpath("//@class | //@id | //@style")
+
+
+def test_a_feed_costs_the_same_queries_at_any_number_of_posts(client):
+    make_post(released=True)
+    client.get("/feed/")
+    with CaptureQueriesContext(connection) as few:
+        client.get("/feed/")
+    for _ in range(4):
+        make_post(released=True)
+    with CaptureQueriesContext(connection) as many:
+        client.get("/feed/")
+    assert len(many) <= len(few)
+
+
+@pytest.mark.parametrize(
+    ("address", "feed"),
+    [("/atom.xml", "/feed/"), ("/index.xml", "/feed/"), ("/rss/", "/rss.xml"), ("/feed/rss/", "/rss.xml")],
+)
+def test_where_programs_look_for_a_feed_they_are_led_to_one(client, address, feed):
+    response = client.get(address)
+    assert (response.status_code, response["Location"]) == (301, feed)
 
 
 def test_a_row_that_a_program_of_before_left_behind_names_no_unlisted_post(client):

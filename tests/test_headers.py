@@ -66,7 +66,7 @@ MACHINE = {
     "X-Robots-Tag": "noindex",
 }
 MACHINE_ROUTES = {
-    "feed/", "feed.json", "sitemap.xml", "sitemaps/pages.xml", "sitemaps/articles-<int:number>.xml",
+    "feed/", "feed.json", "rss.xml", "sitemap.xml", "sitemaps/pages.xml", "sitemaps/articles-<int:number>.xml",
     "sitemaps/lists-<int:number>.xml",
 }  # fmt: skip
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}

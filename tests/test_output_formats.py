@@ -143,15 +143,20 @@ def test_atom_holds_words_for_words_in_titles_summaries_and_categories(client, p
     assert entry.title_detail.type == entry.summary_detail.type == "text/plain"
     # What a program does that knows nothing but XML and RFC 4287.
     tree = etree.fromstring(content)
+    (article,) = tree.iterfind(".//{*}entry/{*}content")
+    assert article.get("type") == "html"
+    no_stranger(etree.HTML(article.text))
     for element in tree.iterfind(".//{*}entry//*"):
-        assert element.get("type", "text") in ("text", "text/html"), "only words, and links to pages"
+        if element is not article:
+            assert element.get("type", "text") in ("text", "text/html"), "only words, and links to pages"
     assert not tree.findall(".//{*}img") and "\x07" not in words_of(tree)
 
 
 def test_json_feed_holds_the_words_to_the_letter(client, post):
     (item,) = json.loads(client.get("/feed.json").content)["items"]
     assert item["title"] == WORDS
-    assert item["content_text"].startswith(" ".join(WORDS.split())[:200])
+    assert item["summary"].startswith(" ".join(WORDS.split())[:200])
+    no_stranger(etree.HTML(item["content_html"]))
     assert item["image"] == PICTURE
 
 

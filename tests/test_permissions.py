@@ -149,6 +149,11 @@ MATRIX = {
     },
     "feed/": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "feed.json": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "rss.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    **{
+        name: [get("301 301 301 301 301 301"), post("405 405 405 405 405 405")]
+        for name in ("rss/", "feed/rss/", "atom.xml", "index.xml")
+    },
     "sitemap.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "sitemaps/pages.xml": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "sitemaps/lists-<int:number>.xml": [

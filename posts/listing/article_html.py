@@ -49,13 +49,19 @@ def with_stored_article(posts):
     )
 
 
+def stored_articles(fingerprints):
+    """Return {fingerprint: stored HTML} of those of the texts whose HTML is stored, in one query."""
+    stored = RenderedArticle.objects.filter(fingerprint__in=fingerprints, **rendering_key())
+    return dict(stored.values_list("fingerprint", "html"))
+
+
 def rendered_article(revision, *, stored_html=None, stored_contents=None):
     """Return the RenderedText of `revision`: stored if given, else cached, else rendered and cached.
 
     Writes nothing to the database, so a GET never takes SQLite's write lock.
     """
     if stored_html is not None:
-        html, contents = stored_html, stored_contents
+        html, contents = stored_html, stored_contents or []
     else:
         key = "article:{fingerprint}:{renderer_version}:{hosts_key}".format(**_key(revision))
         match cache_get(key):

@@ -1,18 +1,24 @@
-"""The newest articles as Atom (RFC 4287) and JSON Feed 1.1 (jsonfeed.org), for the site and for each list."""
+"""The newest articles as Atom (RFC 4287), RSS 2.0 and JSON Feed 1.1 (jsonfeed.org), for the site and for each list.
+
+Each entry has the whole article, with who wrote and who read it first. RSS is for readers that know nothing else.
+"""
 
 import datetime
 import json
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.feedgenerator import Atom1Feed
+from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
 
+from posts.listing.article_html import rendered_article, stored_articles
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
-from posts.public.disclosure import disclosure_of
-from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of
+from posts.public.disclosure import Disclosure, disclosure_of
+from posts.public.feed_html import article_feed_html
+from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, language_of
 from posts.public.lists import KINDS
 from posts.public.views import public
 from posts.public.xml_files import as_machine_file, xml_text
@@ -26,6 +32,24 @@ ABOUT = "Technical articles, each approved by a person."
 def feed(request):
     """Return the newest listed posts of the site as Atom."""
     return _atom(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
+
+
+@public
+def rss(request):
+    """Return the newest listed posts of the site as RSS 2.0."""
+    return _rss(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
+
+
+@public
+def to_atom(request):
+    """Lead programs that look for a feed where nobody told them of one."""
+    return HttpResponsePermanentRedirect(reverse("posts:feed"))
+
+
+@public
+def to_rss(request):
+    """Lead programs that look for RSS where nobody told them of it."""
+    return HttpResponsePermanentRedirect(reverse("posts:rss"))
 
 
 @public
@@ -59,29 +83,74 @@ def _newest():
     return Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One article of a feed, in words that every format takes."""
+
+    post: Post
+    record: dict
+    disclosure: Disclosure
+    html: str
+
+    @property
+    def address(self):
+        """Its address on the web."""
+        return settings.SITE_URL + self.post.get_absolute_url()
+
+    @property
+    def xml(self):
+        """What Atom and RSS say alike, as Django's feeds take it."""
+        record, names = self.record, self.disclosure.authors[:MAX_AUTHORS]
+        return {
+            "title": xml_text(record["title"]),
+            "link": self.address,
+            "description": xml_text(f"{description_of(record)} {self.disclosure.sentence}".strip()),
+            "unique_id": _identity(self.post),
+            "pubdate": publication_moment(record, self.post.first_published_at),
+            "updateddate": self.post.last_published_at,
+            "authors": [xml_text(name) for name in names] or [settings.SITE_NAME],
+            "categories": [xml_text(word) for word in keywords_of(record)],
+            "language": language_of(record),
+            "content": xml_text(self.html),
+        }
+
+
+def _entries(posts):
+    """Return [_Entry] of listed posts, with one query for the HTML of all."""
+    stored = stored_articles([post.live_revision.fingerprint for post in posts])
+    entries = []
+    for post in posts:
+        revision = post.live_revision
+        disclosure = disclosure_of(post, revision)
+        article = rendered_article(revision, stored_html=stored.get(revision.fingerprint))
+        html = article_feed_html(
+            str(article.html),
+            address=settings.SITE_URL + post.get_absolute_url(),
+            disclosure=disclosure.sentence,
+        )
+        entries.append(_Entry(post, revision.snapshot, disclosure, html))
+    return entries
+
+
 def _atom(request, posts, *, title, home):
-    feed = SiteFeed(
+    return _xml(SiteFeed, "application/atom+xml", request, posts, title=title, home=home)
+
+
+def _rss(request, posts, *, title, home):
+    return _xml(RssFeed, "application/rss+xml", request, posts, title=title, home=home)
+
+
+def _xml(kind, content_type, request, posts, *, title, home):
+    feed = kind(
         title=xml_text(title),
         link=settings.SITE_URL + home,
         feed_url=settings.SITE_URL + request.path,
         description=ABOUT,
         language="en",
     )
-    for post in posts:
-        record = post.live_revision.snapshot
-        disclosure = disclosure_of(post, post.live_revision)
-        feed.add_item(
-            title=xml_text(record["title"]),
-            link=settings.SITE_URL + post.get_absolute_url(),
-            description=xml_text(f"{description_of(record)} {disclosure.sentence}".strip()),
-            unique_id=_identity(post),
-            pubdate=publication_moment(record, post.first_published_at),
-            updateddate=post.last_published_at,
-            authors=[xml_text(name) for name in disclosure.authors[:MAX_AUTHORS]] or [settings.SITE_NAME],
-            categories=[xml_text(word) for word in keywords_of(record)],
-        )
-    response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
-    return as_machine_file(response)
+    for entry in _entries(posts):
+        feed.add_item(**entry.xml)
+    return as_machine_file(HttpResponse(feed.writeString("utf-8"), content_type=f"{content_type}; charset=utf-8"))
 
 
 def _json(request, posts, *, title, home):
@@ -93,21 +162,19 @@ def _json(request, posts, *, title, home):
         "description": ABOUT,
         "language": "en",
         "authors": [{"name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}],
-        "items": [_json_item(post) for post in posts],
+        "items": [_json_item(entry) for entry in _entries(posts)],
     }
     body = json.dumps(feed, ensure_ascii=False)
     return as_machine_file(HttpResponse(body, content_type="application/feed+json; charset=utf-8"))
 
 
-def _json_item(post):
-    revision = post.live_revision
-    record = revision.snapshot
-    disclosure = disclosure_of(post, revision)
+def _json_item(entry):
+    post, record, disclosure = entry.post, entry.record, entry.disclosure
     item = {
         "id": _identity(post),
-        "url": settings.SITE_URL + post.get_absolute_url(),
+        "url": entry.address,
         "title": record["title"],
-        "content_text": description_of(record) or record["title"],
+        "content_html": entry.html,
         "date_published": publication_moment(record, post.first_published_at).isoformat(timespec="seconds"),
         "date_modified": post.last_published_at.isoformat(timespec="seconds"),
         "tags": keywords_of(record),
@@ -116,10 +183,14 @@ def _json_item(post):
             "about": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
             "disclosure": disclosure.sentence,
             "approved_at": disclosure.approved_at.isoformat(timespec="seconds"),
-            "fingerprint": revision.fingerprint,
+            "fingerprint": post.live_revision.fingerprint,
             "digital_source_type": disclosure.source_type or None,
         },
     }
+    if summary := description_of(record):
+        item["summary"] = summary
+    if language := language_of(record):
+        item["language"] = language
     # An item without authors has those of the feed: the site.
     if disclosure.authors:
         item["authors"] = [{"name": name} for name in disclosure.authors[:MAX_AUTHORS]]
@@ -134,15 +205,19 @@ def _identity(post):
 
 
 class SiteFeed(Atom1Feed):
-    """Django's Atom feed with two differences.
+    """Django's Atom feed with whole articles and several authors.
 
-    Several authors have an element each. A summary is plain text (RFC 4287, 3.1.1); Django's is HTML and would have
-    to be escaped twice.
+    A summary is plain text (RFC 4287, 3.1.1); Django's is HTML and would have to be escaped twice.
     """
+
+    def item_attributes(self, item):
+        """Return the language of an entry, if its record states one."""
+        return {"xml:lang": item["language"]} if item["language"] else {}
 
     def add_item_elements(self, handler, item):
         super().add_item_elements(handler, item | {"description": None})
         handler.addQuickElement("summary", item["description"], {"type": "text"})
+        handler.addQuickElement("content", item["content"], {"type": "html"})
         for name in item["authors"]:
             handler.startElement("author", {})
             handler.addQuickElement("name", name)
@@ -152,3 +227,27 @@ class SiteFeed(Atom1Feed):
         """Return the feed's date; a fixed one for an empty feed, so that its bytes don't change each second."""
         dates = [item["updateddate"] for item in self.items]
         return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
+
+
+class RssFeed(Rss201rev2Feed):
+    """Django's RSS 2.0 feed with whole articles and the names of authors.
+
+    Sources: https://web.resource.org/rss/1.0/modules/content/ and https://www.dublincore.org/specifications/
+    """
+
+    def rss_attributes(self):
+        return super().rss_attributes() | {
+            "xmlns:content": "http://purl.org/rss/1.0/modules/content/",
+            "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+        }
+
+    def add_item_elements(self, handler, item):
+        # RSS has one author, an e-mail address; the names have elements of their own.
+        super().add_item_elements(handler, item | {"author_name": None, "author_email": None})
+        for name in item["authors"]:
+            handler.addQuickElement("dc:creator", name)
+        handler.addQuickElement("content:encoded", item["content"])
+
+    def latest_post_date(self):
+        """Return the feed's date as SiteFeed does."""
+        return SiteFeed.latest_post_date(self)

@@ -65,6 +65,12 @@ def article_head(post, revision, record, *, disclosure, stack_address="", is_ind
     )
 
 
+def language_of(record):
+    """Return the language tag (BCP 47) of a record; "" if it states none or something else."""
+    language = record.get("language", "")
+    return language if _LANGUAGE.fullmatch(language) else ""
+
+
 def structured_data(post, revision, record, pictures, way, *, disclosure, is_indexable):
     """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document (a dict).
 
@@ -72,8 +78,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
     """
     url = settings.SITE_URL + post.get_absolute_url()
     site = {"@type": "Organization", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}
-    language = record.get("language", "")
-    about_both = {"inLanguage": language if _LANGUAGE.fullmatch(language) else ""}
+    about_both = {"inLanguage": language_of(record)}
     page = {
         "@type": "WebPage",
         "@id": url,
