@@ -473,21 +473,21 @@ HOSTILE_HEADS = {
     "alias bomb": (BOMB, "more than 10,000 values"),
     "recursive alias": ("a: &a [*a]", "inside itself"),
     "unknown alias": ("a: *b", "is not valid YAML|is not defined"),
-    "nested lists": ("a: " + "[" * 10_000 + "]" * 10_000, "deeper than 10|no YAML"),
+    "nested lists": ("a: " + "[" * 10_000 + "]" * 10_000, "deeper than 10|not valid YAML"),
     "nested blocks": ("\n".join(" " * n + f"k{n}:" for n in range(60)) + " 1", "deeper than 10"),
     "object tag": ("a: !!python/object/apply:os.system [id]", "uses the tag"),
     "ruby tag": ("a: !ruby/object:Gem {}", "uses the tag"),
     "set tag": ("a: !!binary aGk=", "uses the tag"),
     "same key": ("title: a\ntitle: b", "the key “title” twice, with different values .line 3"),
     "same key, other value inside": ("title: a\nx: {y: 1, y: 2}", "the key “y” twice, with different values .line 3"),
-    "tab": ("a:\n\t- b", "no YAML.*line 3"),
+    "tab": ("a:\n\t- b", "not valid YAML.*line 3"),
     "large key": ("k" * 1_000_000 + ": 1", "longer than"),
     "no end of a text": ('a: "b', "not valid YAML"),
     "key that is a list": ("? [a]\n: b", "a key that is not text"),
     "template as a value": ("a: {{ b }}", "a key that is not text"),
-    "two documents": ("a: 1\n--- b\n", "no YAML|more than one"),
+    "two documents": ("a: 1\n--- b\n", "not valid YAML|more than one"),
     "control character": ("a: \x01", "not valid YAML"),
-    "half of a pair": ('title: "\\ud800"', "no YAML|surrogate"),
+    "half of a pair": ('title: "\\ud800"', "not valid YAML|surrogate"),
 }
 
 
@@ -500,7 +500,7 @@ def test_a_hostile_head_is_refused_with_its_reason_and_the_others_come_in(tmp_pa
 
 HOSTILE_TOML = {
     "not valid TOML": ("title = ", "not valid TOML"),
-    "nested": ("a = " + "[" * 5_000 + "]" * 5_000, "no TOML|deeper"),
+    "nested": ("a = " + "[" * 5_000 + "]" * 5_000, "not valid TOML|deeper"),
     "dotted": (".".join(["a"] * 3_000) + " = 1", "a key of more than 500 parts"),
     "dotted with spaces": ("x = {" + " . ".join(["a"] * 3_000) + " = 1}", "a key of more than 500 parts"),
     "large number": ("a = 0x" + "f" * 50_000, "a number that is too long"),

@@ -446,7 +446,7 @@ def test_values_of_php_that_are_no_data_stay_text_with_a_warning():
     batch = bring_in(item(meta=[(f"k{number}", value) for number, value in enumerate(values)]))
     assert list(Post.objects.get().payload.values())[-3:] == values
     assert sum(batch.breakdown["warnings"].values()) == 3
-    assert any("it holds an object" in warning for warning in batch.breakdown["warnings"])
+    assert any("it contains an object" in warning for warning in batch.breakdown["warnings"])
 
 
 def test_addresses_of_the_old_site_lead_to_the_post(client):
