@@ -198,7 +198,7 @@ MUTATIONS = [
     # Jobs and what follows from posts
     Mutation(
         "A job is tried as often as it says, and not once more",
-        "posts/jobs/work.py",
+        "posts/jobs/runs.py",
         "settle_failure",
         "failures >= claim.definition.attempts",
         "failures > claim.definition.attempts",

@@ -19,7 +19,7 @@ from django_tasks_db.models import DBTaskResult
 from posts.jobs import Interrupted, enqueue_once, job, job_should_stop, registered_jobs, run_waiting_jobs
 from posts.jobs.housekeeping import forget_old_job_runs, forget_old_sessions
 from posts.jobs.registry import FORMER_PATHS, definition_of
-from posts.jobs.work import MOST_LOSSES, claim_next, perform, put_back, reap, settle_failure, settle_success, tick
+from posts.jobs.runs import MOST_LOSSES, claim_next, perform, put_back, reap, settle_failure, settle_success, tick
 from posts.models import Job, JobRun, JobWorker
 from tests import sample_jobs
 from tests.sample_jobs import lines_of
@@ -196,7 +196,7 @@ def test_a_failure_stands_in_the_log_with_its_traceback_and_the_id_of_its_run(db
 
 
 def test_what_no_database_can_hold_does_not_hide_a_failure(db):
-    from posts.jobs.work import words_for
+    from posts.jobs.runs import words_for
 
     assert words_for(ValueError("a\0b\ud800c" + "x" * 900))[:20] == "ValueError: ab?cxxxx"
     run = enqueue_once(sample_jobs.note, key="a", path="/no/such/folder/x", line="x")

@@ -10,7 +10,7 @@ from django_tasks_db.models import DBTaskResult
 
 from posts.errors import NotAllowed, Refused
 from posts.jobs import enqueue_once, run_waiting_jobs
-from posts.jobs.work import claim_next, tick
+from posts.jobs.runs import claim_next, tick
 from posts.models import AuditEntry, Job, JobRun, JobWorker
 from posts.operations.run_job import repeat_run, run_job
 from tests import sample_jobs

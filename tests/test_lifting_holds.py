@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from posts.errors import NotAllowed
-from posts.jobs.work import run_waiting_jobs
+from posts.jobs.runs import run_waiting_jobs
 from posts.models import AuditEntry, HoldReason, ImportBatch, Post, PostHold
 from posts.operations import Refused
 from posts.operations import lift_hold as module

@@ -1,4 +1,7 @@
-"""The registered checks, and how a text goes through all of them."""
+"""The registered checks, and how a text goes through all of them.
+
+A new check goes into the module of its subject; a new module also into the imports of `__init__.py`.
+"""
 
 import hashlib
 import logging

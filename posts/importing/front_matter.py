@@ -3,6 +3,8 @@
 YAML is read from the events of libyaml: no object is built, no tag followed, and an alias counts each time it is
 used. Plain scalars have the types of YAML 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), in which
 `no` and `190:20:30` are texts. Dates stay texts in every format; the caller interprets them.
+
+Which keys hold a post is decided in publication.py.
 """
 
 import json

@@ -1,3 +1,5 @@
+"""Refused and duplicate rows of an import, settled by hand: repaired and brought in, or left out."""
+
 from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone

@@ -19,7 +19,7 @@ transaction that also moves a checkpoint of their own, with `stop_if_asked()` be
 from posts.jobs.backend import enqueue_once
 from posts.jobs.control import Interrupted, job_should_stop, stop_if_asked
 from posts.jobs.registry import job, registered_jobs
-from posts.jobs.work import run_waiting_jobs
+from posts.jobs.runs import run_waiting_jobs
 
 __all__ = [
     "Interrupted",

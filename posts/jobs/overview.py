@@ -8,7 +8,7 @@ from django.db.models import Case, Count, F, Min, Q, When
 from django_tasks_db.models import get_date_max
 
 from posts.jobs.registry import JobDefinition, registered_jobs
-from posts.jobs.work import database_now
+from posts.jobs.runs import database_now
 from posts.models import Job, JobRun, JobWorker
 
 # A run that could have started this long ago has no worker, or too few.

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from django.db.models.functions import Now
 
 from posts.jobs import control
-from posts.jobs.work import Claim, claim_next, perform, reap, tick
+from posts.jobs.runs import Claim, claim_next, perform, reap, tick
 from posts.models import Job, JobWorker
 from posts.outages import AWAY, first_line, outage_of
 

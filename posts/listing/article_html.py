@@ -4,6 +4,7 @@ If a stored text would render differently now, the background renders it again (
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
@@ -49,7 +50,7 @@ def with_stored_article(posts):
     )
 
 
-def stored_articles(fingerprints):
+def stored_articles(fingerprints: Iterable[str]) -> dict[str, str]:
     """Return {fingerprint: stored HTML} of those of the texts whose HTML is stored, in one query."""
     stored = RenderedArticle.objects.filter(fingerprint__in=fingerprints, **rendering_key())
     return dict(stored.values_list("fingerprint", "html"))

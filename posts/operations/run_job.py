@@ -8,7 +8,7 @@ from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import JobDefinition, definition_of, label_of, registered_jobs
-from posts.jobs.work import PERIODIC
+from posts.jobs.runs import PERIODIC
 from posts.models import JobRun
 from posts.operations.frame import operation
 

@@ -6,12 +6,14 @@ Each entry has the whole article, with who wrote and who read it first. RSS is f
 import datetime
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
+from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
+from django.utils.xmlutils import SimplerXMLGenerator
 
 from posts.listing.article_html import rendered_article, stored_articles
 from posts.listing.publication_date import publication_moment
@@ -22,6 +24,7 @@ from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, langu
 from posts.public.lists import KINDS
 from posts.public.views import public
 from posts.public.xml_files import as_machine_file, xml_text
+from posts.records.schema import RecordDict
 from posts.rendering.images import loaded_pictures, picture_addresses
 
 FEED_POSTS = 30
@@ -29,43 +32,43 @@ ABOUT = "Technical articles, each approved by a person."
 
 
 @public
-def feed(request):
+def feed(request: HttpRequest) -> HttpResponse:
     """Return the newest listed posts of the site as Atom."""
     return _atom(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
 
 
 @public
-def rss(request):
+def rss(request: HttpRequest) -> HttpResponse:
     """Return the newest listed posts of the site as RSS 2.0."""
     return _rss(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
 
 
 @public
-def to_atom(request):
+def to_atom(request: HttpRequest) -> HttpResponse:
     """Lead programs that look for a feed where nobody told them of one."""
     return HttpResponsePermanentRedirect(reverse("posts:feed"))
 
 
 @public
-def to_rss(request):
+def to_rss(request: HttpRequest) -> HttpResponse:
     """Lead programs that look for RSS where nobody told them of it."""
     return HttpResponsePermanentRedirect(reverse("posts:rss"))
 
 
 @public
-def json_feed(request):
+def json_feed(request: HttpRequest) -> HttpResponse:
     """Return the newest listed posts of the site as JSON Feed."""
     return _json(request, _newest(), title=settings.SITE_NAME, home=reverse("posts:home"))
 
 
 @public
-def facet_feed(request, kinds, slug):
+def facet_feed(request: HttpRequest, kinds: str, slug: str) -> HttpResponse:
     """Return the newest listed posts of one term as Atom."""
     return _of_term(_atom, request, kinds, slug)
 
 
 @public
-def facet_json_feed(request, kinds, slug):
+def facet_json_feed(request: HttpRequest, kinds: str, slug: str) -> HttpResponse:
     """Return the newest listed posts of one term as JSON Feed."""
     return _of_term(_json, request, kinds, slug)
 
@@ -78,7 +81,7 @@ def _of_term(answer, request, kinds, slug):
     return answer(request, posts, title=f"{term.label} · {settings.SITE_NAME}", home=term.get_absolute_url())
 
 
-def _newest():
+def _newest() -> list[Post]:
     rows = ListedText.objects.listed().order_by("-published_at", "-post")
     return Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
 
@@ -88,17 +91,17 @@ class _Entry:
     """One article of a feed, in words that every format takes."""
 
     post: Post
-    record: dict
+    record: RecordDict
     disclosure: Disclosure
     html: str
 
     @property
-    def address(self):
+    def address(self) -> str:
         """Its address on the web."""
         return settings.SITE_URL + self.post.get_absolute_url()
 
     @property
-    def xml(self):
+    def xml(self) -> dict[str, Any]:
         """What Atom and RSS say alike, as Django's feeds take it."""
         record, names = self.record, self.disclosure.authors[:MAX_AUTHORS]
         return {
@@ -115,7 +118,7 @@ class _Entry:
         }
 
 
-def _entries(posts):
+def _entries(posts: list[Post]) -> list[_Entry]:
     """Return [_Entry] of listed posts, with one query for the HTML of all."""
     stored = stored_articles([post.live_revision.fingerprint for post in posts])
     entries = []
@@ -132,15 +135,17 @@ def _entries(posts):
     return entries
 
 
-def _atom(request, posts, *, title, home):
+def _atom(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> HttpResponse:
     return _xml(SiteFeed, "application/atom+xml", request, posts, title=title, home=home)
 
 
-def _rss(request, posts, *, title, home):
+def _rss(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> HttpResponse:
     return _xml(RssFeed, "application/rss+xml", request, posts, title=title, home=home)
 
 
-def _xml(kind, content_type, request, posts, *, title, home):
+def _xml(
+    kind: type[SyndicationFeed], content_type: str, request: HttpRequest, posts: list[Post], *, title: str, home: str
+) -> HttpResponse:
     feed = kind(
         title=xml_text(title),
         link=settings.SITE_URL + home,
@@ -153,7 +158,7 @@ def _xml(kind, content_type, request, posts, *, title, home):
     return as_machine_file(HttpResponse(feed.writeString("utf-8"), content_type=f"{content_type}; charset=utf-8"))
 
 
-def _json(request, posts, *, title, home):
+def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> HttpResponse:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": title,
@@ -168,7 +173,7 @@ def _json(request, posts, *, title, home):
     return as_machine_file(HttpResponse(body, content_type="application/feed+json; charset=utf-8"))
 
 
-def _json_item(entry):
+def _json_item(entry: _Entry) -> dict[str, Any]:
     post, record, disclosure = entry.post, entry.record, entry.disclosure
     item = {
         "id": _identity(post),
@@ -199,7 +204,7 @@ def _json_item(entry):
     return item
 
 
-def _identity(post):
+def _identity(post: Post) -> str:
     """Return the permanent id of an article in feeds, whatever its address."""
     return f"{settings.SITE_URL}/posts/{post.pk}"
 
@@ -210,11 +215,11 @@ class SiteFeed(Atom1Feed):
     A summary is plain text (RFC 4287, 3.1.1); Django's is HTML and would have to be escaped twice.
     """
 
-    def item_attributes(self, item):
+    def item_attributes(self, item: dict[str, Any]) -> dict[str, str]:
         """Return the language of an entry, if its record states one."""
         return {"xml:lang": item["language"]} if item["language"] else {}
 
-    def add_item_elements(self, handler, item):
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         super().add_item_elements(handler, item | {"description": None})
         handler.addQuickElement("summary", item["description"], {"type": "text"})
         handler.addQuickElement("content", item["content"], {"type": "html"})
@@ -223,7 +228,7 @@ class SiteFeed(Atom1Feed):
             handler.addQuickElement("name", name)
             handler.endElement("author")
 
-    def latest_post_date(self):
+    def latest_post_date(self) -> datetime.datetime:
         """Return the feed's date; a fixed one for an empty feed, so that its bytes don't change each second."""
         dates = [item["updateddate"] for item in self.items]
         return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
@@ -235,19 +240,19 @@ class RssFeed(Rss201rev2Feed):
     Sources: https://web.resource.org/rss/1.0/modules/content/ and https://www.dublincore.org/specifications/
     """
 
-    def rss_attributes(self):
+    def rss_attributes(self) -> dict[str, str]:
         return super().rss_attributes() | {
             "xmlns:content": "http://purl.org/rss/1.0/modules/content/",
             "xmlns:dc": "http://purl.org/dc/elements/1.1/",
         }
 
-    def add_item_elements(self, handler, item):
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         # RSS has one author, an e-mail address; the names have elements of their own.
         super().add_item_elements(handler, item | {"author_name": None, "author_email": None})
         for name in item["authors"]:
             handler.addQuickElement("dc:creator", name)
         handler.addQuickElement("content:encoded", item["content"])
 
-    def latest_post_date(self):
+    def latest_post_date(self) -> datetime.datetime:
         """Return the feed's date as SiteFeed does."""
         return SiteFeed.latest_post_date(self)

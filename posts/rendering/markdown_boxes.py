@@ -6,7 +6,7 @@ https://docusaurus.io/docs/markdown-features/admonitions, https://vitepress.dev/
 https://python-markdown.github.io/extensions/admonition/ and https://facelessuser.github.io/pymdown-extensions/.
 
 A box becomes the tokens box_open, a paragraph with its title, what it holds, box_close; one that folds becomes those of
-`details`. The kinds that a site invents for itself stay text.
+`details`; markdown.py (_HTML_OF) writes their HTML. The kinds that a site invents for itself stay text.
 """
 
 import re
