@@ -32,7 +32,7 @@ class PageMoved(Refused):
 
     def __init__(self, post: Post) -> None:
         self.post = post
-        seen = f"see {post.live_revision.version}" if post.is_live else "see no released text"
+        seen = f"see {post.released_revision.version}" if post.is_live else "see no released text"
         super().__init__(f"Readers now {seen}. Check again. Nothing was changed.")
 
 

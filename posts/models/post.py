@@ -189,7 +189,10 @@ class Post(models.Model):
         max_length=200, blank=True, editable=False, default="", db_default="", help_text="Who wrote it, by the payload."
     )
 
-    head_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
+    # Null only until the first text of the post is saved, in the same transaction.
+    head_revision: "models.ForeignKey[Revision, Revision]" = models.ForeignKey(
+        Revision, models.PROTECT, null=True, editable=False, related_name="+"
+    )
     live_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
     live_approval = models.ForeignKey(Review, models.PROTECT, null=True, editable=False, related_name="+")
     awaits_review = models.BooleanField(default=False, db_default=False, editable=False)
@@ -268,6 +271,13 @@ class Post(models.Model):
     @property
     def is_live(self):
         return self.live_revision_id is not None and self.withdrawn_at is None
+
+    @property
+    def released_revision(self) -> Revision:
+        """The live Revision of a post that is known to have one, as every listed post has."""
+        if self.live_revision is None:
+            raise Revision.DoesNotExist(f"post {self.pk} has no live revision")
+        return self.live_revision
 
     @property
     def visible_revision(self):

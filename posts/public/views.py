@@ -1,13 +1,15 @@
 """The readers' pages. A view chooses a queryset and a template; rules are in the models."""
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from functools import lru_cache, wraps
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
-from django.http import Http404, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -39,12 +41,12 @@ HOME_REVIEWED = 5
 WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Term.Kind.DIFFICULTY, 5))
 
 
-def public(view):
+def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorate a view whose page any cache may store if it revalidates each time. The view only reads."""
 
     @require_safe
     @wraps(view)
-    def wrapped(request, *args, **kwargs):
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
         response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")

@@ -1,5 +1,8 @@
 """The API as an OpenAPI 3.1 document, from the schema of records and the table of parameters."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.conf import settings
 from django.urls import reverse
 
@@ -11,9 +14,11 @@ from posts.public.api.serializers import SUMMARY_FIELDS
 from posts.records.schema import FIELDS, Record
 
 _JSON = "application/json"
+# A JSON object of the document.
+Object = dict[str, Any]
 
 
-def openapi_document():
+def openapi_document() -> Object:
     """Return the document as a dict; each call builds its own."""
     list_address = reverse("posts:api-posts")
     post_address = reverse("posts:api-post", args=["SLUG"]).replace("SLUG", "{slug}")
@@ -37,7 +42,7 @@ def openapi_document():
     }
 
 
-def _list_operation():
+def _list_operation() -> Object:
     order = "Newest first. With reviewed_since: by time of approval, oldest first, so that a later call can continue."
     return {
         "operationId": "listPosts",
@@ -52,7 +57,7 @@ def _list_operation():
     }
 
 
-def _post_operation():
+def _post_operation() -> Object:
     return {
         "operationId": "getPost",
         "summary": "The post at an address",
@@ -77,10 +82,10 @@ def _post_operation():
     }
 
 
-def _parameters():
+def _parameters() -> list[Object]:
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     since = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-    found = [
+    found: list[tuple[str, str, Object]] = [
         ("limit", "The maximum number of posts on a page.", limit),
         ("cursor", "Where the page begins. Copy it from the next link of the previous response.", {"type": "string"}),
         ("reviewed_since", "Only posts approved at this time or later. A day begins at midnight UTC.", since),
@@ -99,7 +104,7 @@ def _parameters():
     ]
 
 
-def _schemas():
+def _schemas() -> Object:
     record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = record.pop("$defs")
     properties = record["properties"]
@@ -142,7 +147,7 @@ def _schemas():
     }
 
 
-def _post_schema(record):
+def _post_schema(record: str) -> Object:
     moment = {"type": ["string", "null"], "format": "date-time"}
     return _object(
         {
@@ -156,7 +161,7 @@ def _post_schema(record):
     )
 
 
-def _review_schema():
+def _review_schema() -> Object:
     return _object(
         {
             "fingerprint": {
@@ -205,7 +210,7 @@ def _review_schema():
     )
 
 
-def _object(properties, *, required=None, description=""):
+def _object(properties: Object, *, required: Iterable[str] | None = None, description: str = "") -> Object:
     schema = {
         "type": "object",
         "properties": properties,
@@ -215,7 +220,7 @@ def _object(properties, *, required=None, description=""):
     return {"description": description, **schema} if description else schema
 
 
-def _response(description, schema):
+def _response(description: str, schema: str) -> Object:
     return {
         "description": description,
         "headers": {"ETag": {"schema": {"type": "string"}}},
@@ -223,7 +228,7 @@ def _response(description, schema):
     }
 
 
-def _problem(description):
+def _problem(description: str) -> Object:
     return {
         "description": description,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from typing import Any, NoReturn
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import QueryDict
@@ -38,18 +39,18 @@ class PostQuery:
     """A parsed request. slugs: {kind of term: slug}. after: the Cursor of the last row seen, or None for the start."""
 
     limit: int = DEFAULT_LIMIT
-    slugs: dict = field(default_factory=dict)
+    slugs: dict[str, str] = field(default_factory=dict)
     reviewed_since: datetime | None = None
     after: Cursor | None = None
 
 
-def _limit(value):
+def _limit(value: str) -> int:
     if not re.fullmatch("[0-9]{1,3}", value) or not 1 <= int(value) <= MAX_LIMIT:
         raise BadParameter(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     return int(value)
 
 
-def _since(value):
+def _since(value: str) -> datetime:
     words = "reviewed_since must be a day or a timestamp with a time zone: 2026-05-18 or 2026-05-18T09:30:00Z."
     try:
         moment = (
@@ -65,7 +66,7 @@ def _after(value: str) -> Cursor:
     return NEWEST_FIRST.parse(value) or _refuse("cursor must be copied from the next link of a previous response.")
 
 
-def _refuse(words):
+def _refuse(words: str) -> NoReturn:
     raise BadParameter(words)
 
 
@@ -79,7 +80,7 @@ def selection_from(parameters: QueryDict) -> PostQuery:
             raise BadParameter(f"{name} is given {len(values)} times; give it once.")
         if "\x00" in values[0]:
             raise BadParameter(f"{name} contains a NUL character.")
-    given = parameters.dict()
+    given = {name: values[0] for name, values in parameters.lists()}
     return PostQuery(
         limit=_limit(given["limit"]) if "limit" in given else DEFAULT_LIMIT,
         slugs={kind: given[name] for name, kind in KINDS.items() if name in given},
@@ -111,7 +112,7 @@ def selected(selection: PostQuery) -> tuple[list[Post], Cursor | None]:
     return Post.objects.listed_in_order([key for _, key in page]), following
 
 
-def _terms_of(slugs):
+def _terms_of(slugs: dict[str, str]) -> list[Term] | None:
     """Return the terms with these slugs, or None if one of them does not exist."""
     if not slugs:
         return []
@@ -121,7 +122,7 @@ def _terms_of(slugs):
     return terms if len(terms) == len(slugs) else None
 
 
-def _with_terms(rows: QuerySet, terms: list[Term]) -> QuerySet:
+def _with_terms(rows: QuerySet[Any], terms: list[Term]) -> QuerySet[Any]:
     for term in terms:
         rows = rows.filter(Exists(PostTerm.objects.filter(post=OuterRef("post_id"), term=term)))
     return rows

@@ -1,8 +1,13 @@
 """The fields of a post in an answer of the API, all named here."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.conf import settings
 from django.urls import reverse
+from pydantic import BaseModel
 
+from posts.models import Post, Revision
 from posts.public.record_json import address_of, record_of, review_of
 from posts.records.schema import FIELDS, Entity, Flags, ImageRecord, RevisionClaim, Scores
 
@@ -11,7 +16,7 @@ SUMMARY_FIELDS = (
     "published_on"
 ).split()
 # Other keys of a record are left out at any depth; a payload contains whatever its generator wrote.
-_PARTS = {
+_PARTS: dict[str, type[BaseModel]] = {
     "score": Scores,
     "revision": RevisionClaim,
     "flags": Flags,
@@ -20,7 +25,7 @@ _PARTS = {
 }
 
 
-def post_item(post, revision, fields=FIELDS):
+def post_item(post: Post, revision: Revision, fields: Iterable[str] = FIELDS) -> dict[str, Any]:
     """Return the JSON object of `revision` at the address of `post`, with these fields of its record."""
     record = record_of(post, revision)
     is_live = revision.pk == post.live_revision_id
@@ -34,7 +39,7 @@ def post_item(post, revision, fields=FIELDS):
     }
 
 
-def _allowed(key, value):
+def _allowed(key: str, value: Any) -> Any:
     if key not in _PARTS:
         return value
     names = _PARTS[key].model_fields
