@@ -276,7 +276,7 @@ def test_a_command_declares_too_and_brings_the_lists_of_authors_in_step():
     call_command("declare_origin", str(batch.pk), "trained model")
     assert ImportBatch.objects.get(pk=batch.pk).origin == "trained_model"
     assert Term.objects.get(kind="author").listed_count == 0
-    with pytest.raises(CommandError, match="no import"):
+    with pytest.raises(CommandError, match="No import"):
         call_command("declare_origin", "0", "people")
 
 

@@ -265,9 +265,9 @@ def test_words_that_no_database_could_keep_are_refused(said, words):
 def test_the_command_knows_people_and_posts():
     post = make_post()
     options = {"fingerprint": post.head_revision.fingerprint, "outcome": "approved", "stdout": StringIO()}
-    with pytest.raises(CommandError, match="no active account “nobody”"):
+    with pytest.raises(CommandError, match="No active account is named “nobody”"):
         call_command("decide_post", post.source_id, user="nobody", **options)
-    with pytest.raises(CommandError, match="no post “nothing”"):
+    with pytest.raises(CommandError, match="No post has the source id “nothing”"):
         call_command("decide_post", "nothing", user=person().username, **options)
     call_command("decide_post", post.source_id, user=person().username, **options)
     assert options["stdout"].getvalue() == f"{post.source_id}: 1.0.0 approved; index: open.\n"
