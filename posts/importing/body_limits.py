@@ -5,6 +5,7 @@ body, including the CSRF check: a refused body is stored neither in memory nor o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
@@ -29,17 +30,17 @@ TOO_LARGE = "Your form is too large"
 class NoUploads(FileUploadHandler):
     """Drops every file of a form as it arrives."""
 
-    def receive_data_chunk(self, raw_data, start):
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> NoReturn:
         raise SkipFile
 
-    def file_complete(self, file_size):
+    def file_complete(self, file_size: int) -> None:
         return None
 
 
 class BodyLimits:
     """Middleware outside of everything that reads a form."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.for_imports = reverse("admin:posts_importbatch_new")
         self.for_posts = reverse("admin:posts_post_changelist")
@@ -53,7 +54,7 @@ class BodyLimits:
         return self._refusal(request, limit) or self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable, arguments: Sequence, options: Mapping
+        self, request: HttpRequest, view: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]
     ) -> HttpResponse | None:
         """Refuse a body that is too large, now that the user and the view are known."""
         if request.path_info == self.for_imports:
@@ -61,7 +62,8 @@ class BodyLimits:
                 request.upload_handlers = [CappedUploadHandler(request)]
                 return None
         elif request.path_info.startswith(self.for_posts):
-            right = RECORD_FORMS.get(request.resolver_match.url_name)
+            match = request.resolver_match
+            right = RECORD_FORMS.get(match.url_name or "") if match else None
             if right and _may(request, right):
                 return None
         return self._refusal(request, FORM_BYTES)
@@ -85,5 +87,5 @@ def _may(request: HttpRequest, right: str) -> bool:
     return request.user.is_active and request.user.is_staff and request.user.has_perm(right)
 
 
-def _is_chunked(request):
+def _is_chunked(request: HttpRequest) -> bool:
     return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()

@@ -1,6 +1,8 @@
+from collections.abc import Callable
+
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
@@ -29,7 +31,7 @@ def switch_batch_index(batch: ImportBatch, *, is_open: bool, by: User | None) ->
     return batch
 
 
-def follow_batch_switch(batch, *, on_chunk=lambda: None):
+def follow_batch_switch(batch: ImportBatch, *, on_chunk: Callable[[], object] = lambda: None) -> None:
     """Update the term rows of a switched import's texts, a transaction for each CHUNK of them.
 
     on_chunk() is called between two; a second call completes what a killed call left.
@@ -41,7 +43,7 @@ def follow_batch_switch(batch, *, on_chunk=lambda: None):
         on_chunk()
 
 
-def approved_posts_of(batch):
+def approved_posts_of(batch: ImportBatch) -> QuerySet[Post]:
     """Return the live, approved posts of an import, which its switch may open or close."""
     of_batch = Q(last_batch=batch) | Q(live_revision__batch=batch)
     return Post.objects.filter(of_batch, live_approval__isnull=False, withdrawn_at=None)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import connection
@@ -14,7 +15,7 @@ class AlreadyRunning(Exception):
 
 
 @contextlib.contextmanager
-def source_lock(name):
+def source_lock(name: str) -> Iterator[None]:
     """Hold the lock of the source called `name`; raise AlreadyRunning if another process holds it.
 
     PostgreSQL: an advisory lock of the session, which ends with the connection. (A pooler that shares sessions
@@ -32,7 +33,7 @@ def source_lock(name):
 
 
 @contextlib.contextmanager
-def _advisory_lock(key):
+def _advisory_lock(key: int) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         if not cursor.fetchone()[0]:
@@ -49,7 +50,7 @@ def _advisory_lock(key):
 
 
 @contextlib.contextmanager
-def _file_lock(path):
+def _file_lock(path: Path) -> Iterator[None]:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:

@@ -5,9 +5,12 @@ import gc
 import os
 import socket
 import time
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
+from django.contrib.auth.models import User
 from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
@@ -15,8 +18,9 @@ from posts.audit.log import note_audit
 from posts.errors import require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
-from posts.importing.plan import known_line_hashes, plan_chunk, validated
+from posts.importing.plan import ChunkPlan, Incoming, Settled, known_line_hashes, plan_chunk, validated
 from posts.importing.readers import READERS
+from posts.importing.readers.base import Row
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
@@ -30,7 +34,7 @@ from posts.records.schema import canonical_text
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
 # Settings for writing many rows: see _bulk_settings().
-BULK_SETTINGS = {
+BULK_SETTINGS: dict[str, dict[str, int | str]] = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL"},
     "postgresql": {"synchronous_commit": "off"},
 }
@@ -42,10 +46,16 @@ MAX_LISTED = 100
 SHOWN_CHARACTERS, SHOWN_ITEMS = 300, 10
 
 
+OnChunk = Callable[[ImportBatch], object]
+OnIssue = Callable[[ImportIssue], object]
+# Gives a context in which nothing may interrupt.
+Shield = Callable[[], contextlib.AbstractContextManager[object]]
+
+
 class ImportStopped(Exception):
     """The run was stopped on purpose; `batch` says how far it is. Run it again to continue."""
 
-    def __init__(self, batch, message):
+    def __init__(self, batch: ImportBatch, message: str) -> None:
         self.batch = batch
         super().__init__(message)
 
@@ -62,27 +72,27 @@ class ResumeRefused(Exception):
     """The source or its options differ from those of the stopped run."""
 
 
-def import_posts(stream, *, name, **options):
+def import_posts(stream: BinaryIO, *, name: str, **options: Any) -> ImportBatch:
     """Import every record of a binary `stream`; return the ImportBatch. For options see import_source()."""
     return import_source(Source(name, stream), **options)
 
 
 def import_source(
-    source,
+    source: Source,
     *,
-    by=None,
-    format="jsonl",
-    batch=None,
-    dry_run=False,
-    restart=False,
-    only_new=False,
-    mapping=None,
-    origin=None,
-    max_errors=None,
-    on_chunk=None,
-    on_issue=None,
-    shield=contextlib.nullcontext,
-):
+    by: User | None = None,
+    format: str = "jsonl",
+    batch: ImportBatch | None = None,
+    dry_run: bool = False,
+    restart: bool = False,
+    only_new: bool = False,
+    mapping: Mapping | None = None,
+    origin: str | None = None,
+    max_errors: int | None = None,
+    on_chunk: OnChunk | None = None,
+    on_issue: OnIssue | None = None,
+    shield: Shield = contextlib.nullcontext,
+) -> ImportBatch:
     """Import every record of `source`; return the ImportBatch with its counts.
 
     Works in chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint. If killed and run
@@ -95,8 +105,7 @@ def import_source(
     only_new: leave existing posts alone. mapping: a Mapping, for formats with foreign keys. origin: an Origin, who
     wrote the posts (None: not stated, or as when the continued run began).
 
-    on_chunk(batch) is called after each chunk, on_issue(issue) for every row that was not taken as it came. `shield`
-    returns a context in which nothing may interrupt.
+    on_chunk is called after each chunk, on_issue for every row that was not taken as it came.
 
     Raises SourceBusy, ResumeRefused and ImportStopped; TooManyRefused if more than max_errors rows are refused, and
     then nothing of that chunk is written.
@@ -114,7 +123,7 @@ def import_source(
 
 
 @contextlib.contextmanager
-def _locked(source):
+def _locked(source: Source) -> Iterator[None]:
     if not source.path:
         yield
         return
@@ -125,7 +134,7 @@ def _locked(source):
         raise SourceBusy(busy_message(source.path)) from None
 
 
-def busy_message(path):
+def busy_message(path: str) -> str:
     """Return who is importing or rolling back the source at `path`, since when and how far."""
     batch = ImportBatch.objects.filter(source_path=path).exclude(runner="").order_by("-pk").first()
     if batch is None:
@@ -137,13 +146,15 @@ def busy_message(path):
     )
 
 
-def options_of(only_new, mapping):
+def options_of(only_new: bool, mapping: Mapping | None) -> dict[str, Any]:
     """Return the options that a batch stores, so that every attempt reads the source alike."""
     options = {"only_new": True} if only_new else {}
     return options | {"mapping": mapping.to_dict()} if mapping else options
 
 
-def _batch_for(source, format, by, *, restart, options, origin):
+def _batch_for(
+    source: Source, format: str, by: User | None, *, restart: bool, options: dict[str, Any], origin: str | None
+) -> ImportBatch:
     """Return the stopped batch of this source that continues, else a new one (unsaved)."""
     if source.path and not restart:
         latest = ImportBatch.objects.filter(source_path=source.path, format=format).order_by("-pk").first()
@@ -173,7 +184,16 @@ def _batch_for(source, format, by, *, restart, options, origin):
 class _Run:
     """One attempt at one batch."""
 
-    def __init__(self, source, batch, *, max_errors, dry_run, on_issue, shield):
+    def __init__(
+        self,
+        source: Source,
+        batch: ImportBatch,
+        *,
+        max_errors: int | None,
+        dry_run: bool,
+        on_issue: OnIssue | None,
+        shield: Shield,
+    ) -> None:
         self.source = source
         self.batch = batch
         self.max_errors = max_errors
@@ -186,7 +206,7 @@ class _Run:
             batch.samples, batch.mapped = [], self.reader.mapping.lines()
         self.began = time.monotonic() - batch.seconds
 
-    def to_the_end(self, on_chunk):
+    def to_the_end(self, on_chunk: OnChunk | None) -> ImportBatch:
         """Read and write chunk by chunk; return the finished batch."""
         batch = self.batch
         self._begin()
@@ -209,7 +229,7 @@ class _Run:
         self._end(ImportBatch.State.FINISHED, "", source_sha256=self.reader.mark()[1])
         return batch
 
-    def _begin(self):
+    def _begin(self) -> None:
         now = timezone.now()
         self._set(
             state=ImportBatch.State.RUNNING,
@@ -227,7 +247,7 @@ class _Run:
                 again = f", again after line {self.batch.checkpoint_line}" if self.batch.checkpoint_line else ""
                 self._note("import started", again)
 
-    def _end(self, state, message, **columns):
+    def _end(self, state: ImportBatch.State, message: str, **columns: Any) -> None:
         self._set(state=state, message=message[:2000], seconds=time.monotonic() - self.began, **columns)
         if state == ImportBatch.State.FINISHED:
             self._set(finished_at=timezone.now(), bytes_read=self.reader.position())
@@ -241,14 +261,14 @@ class _Run:
             counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
             self._note(f"import {state.value}", f": {counts}")
 
-    def _note(self, action, detail):
+    def _note(self, action: str, detail: str) -> None:
         note_audit(action, post=None, by=self.batch.started_by, detail=f"{self.batch}{detail}")
 
-    def _set(self, **columns):
+    def _set(self, **columns: Any) -> None:
         for name, value in columns.items():
             setattr(self.batch, name, value)
 
-    def _read_again(self, rows):
+    def _read_again(self, rows: Iterator[Row]) -> None:
         """Skip what is committed, remember its identities, and check that the source has not changed."""
         batch = self.batch
         last = 0
@@ -257,7 +277,7 @@ class _Run:
                 kind=ImportIssue.Kind.REFUSED, line__range=(chunk[0].line, chunk[-1].line)
             ).values_list("line", flat=True)
             passed = set(refused)
-            lines = {}
+            lines: dict[str, int] = {}
             for row in chunk:
                 if row.identity and row.line not in passed and not row.skip_reason and not row.problem:
                     lines.setdefault(_canonical(row.identity), row.line)
@@ -270,31 +290,32 @@ class _Run:
                 f"start again with --restart: posts that are already imported then count as unchanged."
             )
 
-    def _one_ahead(self, rows):
+    def _one_ahead(self, rows: Iterator[Row]) -> Generator["_Chunk"]:
         """Yield _Chunks. While the database writes one, the next is validated."""
         with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
             chunk = None
             while True:
-                if coming := _next_chunk(rows):
+                coming = None
+                if read := _next_chunk(rows):
                     mark, position = self.reader.mark(), self.reader.position()
-                    known = known_line_hashes(coming)
-                    checked = checker.submit(validated, self.batch, coming, known, only_new=self.only_new)
-                    coming = _Chunk(coming, mark, position, checked)
+                    known = known_line_hashes(read)
+                    checked = checker.submit(validated, self.batch, read, known, only_new=self.only_new)
+                    coming = _Chunk(read, mark, position, checked)
                 if chunk:
                     yield chunk
                 if not coming:
                     return
                 chunk = coming
 
-    def _take(self, chunk):
+    def _take(self, chunk: "_Chunk") -> None:
         """Plan one chunk and write it with its checkpoint."""
         batch = self.batch
         incoming, refused = chunk.checked.result()
         if self.dry_run:
-            batch.samples += [sample_of(item) for item in incoming if item.record][: SAMPLES - len(batch.samples)]
+            samples = [sample_of(item) for item in incoming if isinstance(item, Incoming)]
+            batch.samples += samples[: SAMPLES - len(batch.samples)]
         if self.max_errors is not None and batch.refused + len(refused) > self.max_errors:
-            for issue in refused if self.on_issue else ():
-                self.on_issue(issue)
+            self._report(refused)
             raise TooManyRefused(
                 batch,
                 f"{batch.refused + len(refused):,} rows are refused, more than the limit of {self.max_errors:,}. "
@@ -310,10 +331,16 @@ class _Run:
                     raise
         self._set(**columns)
         self.seen.add(first_lines)
-        for issue in plan.issues if self.on_issue else ():
-            self.on_issue(issue)
+        self._report(plan.issues)
 
-    def _write(self, chunk, incoming, refused):
+    def _report(self, issues: list[ImportIssue]) -> None:
+        if self.on_issue:
+            for issue in issues:
+                self.on_issue(issue)
+
+    def _write(
+        self, chunk: "_Chunk", incoming: list[Incoming | Settled], refused: list[ImportIssue]
+    ) -> tuple[ChunkPlan, dict[str, int], dict[str, Any]]:
         with transaction.atomic() if not self.dry_run else contextlib.nullcontext():
             plan, first_lines = plan_chunk(
                 self.batch,
@@ -331,7 +358,7 @@ class _Run:
                 move_checkpoint(self.batch, columns)
         return plan, first_lines, columns
 
-    def _columns_after(self, plan, chunk):
+    def _columns_after(self, plan: ChunkPlan, chunk: "_Chunk") -> dict[str, Any]:
         batch = self.batch
         columns = {count: getattr(batch, count) + plan.counts[count] for count in COUNTS}
         if plan.skip_reasons:
@@ -349,13 +376,13 @@ class _Run:
             "seconds": time.monotonic() - self.began,
         }
 
-    def _stop_if_asked(self):
+    def _stop_if_asked(self) -> None:
         asked = ImportBatch.objects.filter(pk=self.batch.pk).values_list("stop_requested", flat=True).first()
         if asked:
             raise ImportStopped(self.batch, f"Stopped on request after line {self.batch.checkpoint_line:,}.")
 
 
-def sample_of(incoming):
+def sample_of(incoming: Incoming) -> dict[str, Any]:
     """Return what a rehearsal shows of a row: its record and its other results."""
     row = incoming.row
     return {
@@ -367,7 +394,7 @@ def sample_of(incoming):
     }
 
 
-def shortened(value):
+def shortened(value: Any) -> Any:
     """Return a JSON value shortened for display: long texts cut, long lists after their first items."""
     if isinstance(value, str):
         return value if len(value) <= SHOWN_CHARACTERS else f"{value[: SHOWN_CHARACTERS - 1]}…"
@@ -378,9 +405,9 @@ def shortened(value):
     return value
 
 
-def merged_breakdown(before, after):
+def merged_breakdown(before: dict[str, Any], after: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return two breakdowns as one; kinds beyond the limit are counted together."""
-    result = {part: dict(before.get(part, {})) for part in after}
+    result: dict[str, dict[str, Any]] = {part: dict(before.get(part, {})) for part in after}
     for part, counts in after.items():
         for name, count in counts.items():
             name = name[:300]
@@ -398,14 +425,14 @@ def merged_breakdown(before, after):
 class _Chunk:
     """Rows read together, how far the source was read with them, and their validation, which runs in parallel."""
 
-    rows: list
+    rows: list[Row]
     mark: tuple[int, str]
     position: int
-    checked: Future
+    checked: Future[tuple[list[Incoming | Settled], list[ImportIssue]]]
 
 
 @contextlib.contextmanager
-def _calm_collector():
+def _calm_collector() -> Iterator[Callable[[], object]]:
     """Switch the garbage collector off, and call it between chunks.
 
     A chunk makes a hundred thousand objects and no cycle; scanning them repeatedly costs a fifth of the time.
@@ -421,7 +448,7 @@ def _calm_collector():
 
 
 @contextlib.contextmanager
-def _bulk_settings():
+def _bulk_settings() -> Iterator[None]:
     """Configure the connection for a run of many chunks.
 
     Commits of chunks don't wait for the disk. If the machine loses power, the last chunks and their checkpoints are
@@ -446,7 +473,7 @@ def _bulk_settings():
                 cursor.execute(f"{write} {name} = {value}")
 
 
-def write_plan(plan):
+def write_plan(plan: ChunkPlan) -> None:
     """Write what a chunk does, in the caller's transaction."""
     writer_for(connection).write(plan)
     conflicts = [issue.post_id for issue in plan.issues if issue.kind == ImportIssue.Kind.CONFLICT]
@@ -458,7 +485,7 @@ def write_plan(plan):
     ImportIssue.objects.bulk_create(plan.issues)
 
 
-def move_checkpoint(batch, columns):
+def move_checkpoint(batch: ImportBatch, columns: dict[str, Any]) -> None:
     """Record that a chunk is committed, in the chunk's own transaction.
 
     Earlier, a killed run would lose the chunk; later, the chunk would be counted twice.
@@ -466,14 +493,15 @@ def move_checkpoint(batch, columns):
     ImportBatch.objects.filter(pk=batch.pk).update(**columns)
 
 
-def _may_pass(error):
+def _may_pass(error: Exception) -> bool:
     """Return whether a retry can help: a key was taken meanwhile, or two writers waited for each other."""
     return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
 
 
-def _next_chunk(rows, until=None):
+def _next_chunk(rows: Iterator[Row], until: int | None = None) -> list[Row]:
     """Return the next rows, as many as one transaction takes. until: no rows after this line."""
-    chunk, size = [], 0
+    chunk: list[Row] = []
+    size = 0
     limit = CHUNK_ROWS[connection.vendor]
     for row in rows:
         chunk.append(row)
@@ -483,7 +511,7 @@ def _next_chunk(rows, until=None):
     return chunk
 
 
-def _canonical(identity):
+def _canonical(identity: str) -> str:
     try:
         return canonical_text(identity)
     except ValueError:

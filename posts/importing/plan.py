@@ -2,11 +2,13 @@
 
 import hashlib
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection
 
-from posts.importing.publication import distinct, holds_of_record
+from posts.importing.publication import Hold, distinct, holds_of_record
 from posts.importing.readers.base import Row
 from posts.importing.writers.rows import RecordRows
 from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
@@ -14,7 +16,7 @@ from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.models.post import generator_of
 from posts.operations.slugs import free_former_slugs, free_slugs
-from posts.records.schema import FIELDS, RecordRefused, fingerprint_of, problem_sentence, version_parts
+from posts.records.schema import FIELDS, RecordDict, RecordRefused, fingerprint_of, problem_sentence, version_parts
 from posts.records.versions import FIRST_VERSION, claimed_version, next_version
 
 _OF_SCHEMA = frozenset(FIELDS)
@@ -35,11 +37,57 @@ class Incoming:
     row: Row
     line_hash: str
     source_id: str
-    record: dict | None = None  # None: `settled` names its outcome without reading its text
-    rows: RecordRows | None = None
-    fingerprint: str = ""
-    settled: str = ""
-    holds: tuple = ()
+    record: RecordDict
+    rows: RecordRows
+    fingerprint: str
+    holds: tuple[Hold, ...]
+
+
+class Settled(NamedTuple):
+    """A row of a source whose outcome is known without reading its text."""
+
+    row: Row
+    source_id: str
+    outcome: str
+
+
+class Seen(Protocol):
+    """What an import knows of the identities that it has read."""
+
+    def first_lines(self, source_ids: Iterable[str]) -> dict[str, int]:
+        """Return {source_id: line} of those seen before."""
+
+
+class NewPost(NamedTuple):
+    """A post to create."""
+
+    incoming: Incoming
+    slug: str
+    version: str
+    former_slugs: list[str]
+
+
+class ChangedPost(NamedTuple):
+    """A post that gets a new text."""
+
+    incoming: Incoming
+    post: Post
+    version: str
+
+
+class RefreshedPost(NamedTuple):
+    """A post with the same text and other claims or counts."""
+
+    incoming: Incoming
+    post: Post
+
+
+class HoldChange(NamedTuple):
+    """A post with the holds that its source now gives, and whether it is held then."""
+
+    post: Post
+    holds: tuple[Hold, ...]
+    is_held: bool
 
 
 @dataclass
@@ -48,16 +96,17 @@ class ChunkPlan:
 
     batch: ImportBatch
     author_id: int | None = None  # who wrote the rows, if a person did
-    created: list = field(default_factory=list)  # (Incoming, slug, version, former slugs)
-    updated: list = field(default_factory=list)  # (Incoming, Post, version)
-    refreshed: list = field(default_factory=list)  # (Incoming, Post): same text, other claims or counts
-    holds: list = field(default_factory=list)  # (Post, [Hold] that its source now gives, whether it is then held)
-    issues: list = field(default_factory=list)  # ImportIssue, unsaved
-    counts: dict = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
-    skip_reasons: dict = field(default_factory=dict)
-    breakdown: dict = field(default_factory=lambda: {name: {} for name in BREAKDOWN})
+    created: list[NewPost] = field(default_factory=list)
+    updated: list[ChangedPost] = field(default_factory=list)
+    refreshed: list[RefreshedPost] = field(default_factory=list)
+    holds: list[HoldChange] = field(default_factory=list)
+    issues: list[ImportIssue] = field(default_factory=list)  # unsaved
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    skip_reasons: dict[str, int] = field(default_factory=dict)
+    # {part: {reason: count}}; of kinds {kind: {one of COUNTS: count}}
+    breakdown: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in BREAKDOWN})
 
-    def count(self, outcome, row):
+    def count(self, outcome: str, row: Row) -> None:
         """Count `row` as one of COUNTS, and by its kind if its format has kinds."""
         self.counts[outcome] += 1
         if row.kind:
@@ -68,58 +117,60 @@ class ChunkPlan:
         for what, number in row.left_out.items():
             self._add("left_out", what, number)
 
-    def warn(self, warning):
+    def warn(self, warning: str) -> None:
         self._add("warnings", warning)
 
-    def name_generator(self, record):
+    def name_generator(self, record: RecordDict) -> None:
         """Count the generator that a record names, as a suggestion for the person who runs the import."""
         if name := generator_of(record.get("payload", {})):
             self._add("generators", name)
 
-    def skip(self, row, reason):
+    def skip(self, row: Row, reason: str) -> None:
         self.count("skipped", row)
         self.skip_reasons[reason] = self.skip_reasons.get(reason, 0) + 1
 
-    def refuse(self, row, issue):
+    def refuse(self, row: Row, issue: ImportIssue) -> None:
         self.count("refused", row)
         self._add("refusals", problem_sentence(*issue.problems[0], numbers=False))
 
-    def hold(self, item, post=None):
+    def hold(self, item: Incoming, post: Post | None = None) -> None:
         """Count a post that comes in held, or becomes held, by its reasons."""
         if post is not None:
             self._add("warnings", HELD_NOW)
         self._add("held", ", ".join(HoldReason(hold.reason).label for hold in item.holds))
 
-    def note_values(self, item):
+    def note_values(self, item: Incoming) -> None:
         """Count unknown values, as “key: value”."""
         for hold in item.row.holds or item.holds:
             if hold.reason == HoldReason.UNKNOWN:
                 self._add("unknown_values", hold.detail)
 
-    def _add(self, part, reason, number=1):
+    def _add(self, part: str, reason: str, number: int = 1) -> None:
         reasons = self.breakdown[part]
         reasons[reason] = reasons.get(reason, 0) + number
 
 
-def known_line_hashes(rows):
+def known_line_hashes(rows: list[Row]) -> dict[str, str]:
     """Return {identity: hash of the line imported last} of the posts that these rows seem to be."""
     identities = {row.identity for row in rows if row.identity}
     return dict(Post.objects.filter(source_id__among=identities).values_list("source_id", "import_line_hash"))
 
 
-def validated(batch, rows, known, *, only_new=False):
+def validated(
+    batch: ImportBatch, rows: list[Row], known: dict[str, str], *, only_new: bool = False
+) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
     known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
     """
-    incoming, refused = [], []
+    incoming: list[Incoming | Settled] = []
+    refused: list[ImportIssue] = []
     for row in rows:
         if row.skip_reason:
             continue
         line_hash = hashlib.blake2b(row.raw + row.context, digest_size=16).hexdigest()
         if row.identity in known and (only_new or known[row.identity] == line_hash):
-            settled = "skipped" if only_new else "unchanged"
-            incoming.append(Incoming(row, line_hash, row.identity, settled=settled))
+            incoming.append(Settled(row, row.identity, "skipped" if only_new else "unchanged"))
             continue
         try:
             if row.problem:
@@ -129,15 +180,32 @@ def validated(batch, rows, known, *, only_new=False):
             problems = [[problem.pointer, problem.message] for problem in refusal.problems]
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
         else:
-            item = Incoming(row, line_hash, record["source_id"], record, RecordRows.of(record), fingerprint_of(record))
-            item.holds = distinct(
-                (*row.holds, *holds_of_record(record, _OF_SCHEMA, row.raw if row.record is None else b""))
+            own = holds_of_record(record, _OF_SCHEMA, row.raw if row.record is None else b"")
+            incoming.append(
+                Incoming(
+                    row,
+                    line_hash,
+                    record["source_id"],
+                    record,
+                    RecordRows.of(record),
+                    fingerprint_of(record),
+                    distinct((*row.holds, *own)),
+                )
             )
-            incoming.append(item)
     return incoming, refused
 
 
-def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=True, unstated_site=None):
+def plan_chunk(
+    batch: ImportBatch,
+    rows: list[Row],
+    incoming: list[Incoming | Settled],
+    refused: list[ImportIssue],
+    seen: Seen,
+    *,
+    only_new: bool = False,
+    lock: bool = True,
+    unstated_site: str | None = None,
+) -> tuple[ChunkPlan, dict[str, int]]:
     """Return (ChunkPlan, {source_id: line} seen for the first time), in the transaction that will write them.
 
     unstated_site: from the reader; unless None, no post from another place is changed.
@@ -149,7 +217,8 @@ def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=Tru
             plan.skip(row, row.skip_reason)
         elif row.line in refusals:
             plan.refuse(row, refusals[row.line])
-    first_lines, fresh = {}, []
+    first_lines: dict[str, int] = {}
+    fresh: list[Incoming] = []
     earlier = seen.first_lines({item.source_id for item in incoming})
     for item in incoming:
         if first := earlier.get(item.source_id) or first_lines.get(item.source_id):
@@ -157,12 +226,12 @@ def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=Tru
             plan.issues.append(issue_of(batch, ImportIssue.Kind.DUPLICATE, item.row, first_line=first))
             continue
         first_lines[item.source_id] = item.row.line
-        if item.settled == "skipped":
-            plan.skip(item.row, KNOWN_ALREADY)
-        elif item.settled:
-            plan.count(item.settled, item.row)
-        else:
+        if isinstance(item, Incoming):
             fresh.append(item)
+        elif item.outcome == "skipped":
+            plan.skip(item.row, KNOWN_ALREADY)
+        else:
+            plan.count(item.outcome, item.row)
     posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
     recorded = _recorded_holds(posts.values())
     new = []
@@ -185,7 +254,7 @@ def plan_chunk(batch, rows, incoming, refused, seen, *, only_new=False, lock=Tru
     return plan, first_lines
 
 
-def locked_posts(source_ids, *, lock=True):
+def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]:
     """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
     if lock and connection.features.has_select_for_update:
         # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
@@ -212,17 +281,18 @@ def locked_posts(source_ids, *, lock=True):
     return {post.source_id: post for post in posts}
 
 
-def _plan_known(plan, incoming, post):
+def _plan_known(plan: ChunkPlan, incoming: Incoming, post: Post) -> None:
     """Plan a row of a known post against its last import: a person's edit since then is never overwritten."""
-    head = post.head_revision
+    head = post.head
     if incoming.fingerprint in (post.import_fingerprint, head.fingerprint):
         plan.count("unchanged", incoming.row)
-        plan.refreshed.append((incoming, post))
+        plan.refreshed.append(RefreshedPost(incoming, post))
     elif head.fingerprint == post.import_fingerprint:
         claimed = claimed_version(incoming.record)
-        is_ahead = claimed and version_parts(claimed) > (version_parts(head.version) or (0,))
+        is_ahead = claimed and (version_parts(claimed) or ()) > (version_parts(head.version) or (0,))
         plan.count("updated", incoming.row)
-        plan.updated.append((incoming, post, claimed if is_ahead else next_version(head.version)))
+        version = claimed if claimed and is_ahead else next_version(head.version)
+        plan.updated.append(ChangedPost(incoming, post, version))
     else:
         plan.count("conflict", incoming.row)
         problem = [
@@ -243,15 +313,15 @@ def _plan_known(plan, incoming, post):
         )
 
 
-def _is_of_another_source(batch, incoming, post):
+def _is_of_another_source(batch: ImportBatch, incoming: Incoming, post: Post) -> bool:
     """Return whether a row would change a post from another place."""
-    if incoming.fingerprint in (post.import_fingerprint, post.head_revision.fingerprint):
+    if incoming.fingerprint in (post.import_fingerprint, post.head.fingerprint):
         return False
     before = post.last_batch.source_path if post.last_batch else ""
     return not before or before != batch.source_path
 
 
-def _another_source(post, site):
+def _another_source(post: Post, site: str) -> str:
     if site:
         rest = (
             f"Name the site if it is the same one: --site {shlex.quote(site)} (Site in the form, “site” in a mapping "
@@ -263,16 +333,16 @@ def _another_source(post, site):
     return f"has the identity of a post that {source} brought; nothing was overwritten. {rest}"
 
 
-def _recorded_holds(posts):
+def _recorded_holds(posts: Iterable[Post]) -> dict[int, dict[str, PostHold]]:
     """Return {post id: {reason: PostHold}} from earlier imports."""
     ids = [post.pk for post in posts]
-    recorded = {}
+    recorded: dict[int, dict[str, PostHold]] = {}
     for hold in PostHold.objects.filter(post__in=ids) if ids else ():
         recorded.setdefault(hold.post_id, {})[hold.reason] = hold
     return recorded
 
 
-def _follow_source(plan, incoming, post, recorded):
+def _follow_source(plan: ChunkPlan, incoming: Incoming, post: Post, recorded: dict[str, PostHold]) -> None:
     """Hold what its source no longer shows and free what it shows now, unless it was released here.
 
     A reason that staff lifted does not hold the post again, and a reason that was never recorded is not removed. If a
@@ -285,34 +355,34 @@ def _follow_source(plan, incoming, post, recorded):
     if post.live_revision_id or post.first_published_at:
         if reasons - set(recorded):
             plan.warn(RELEASED_HERE)
-            plan.holds.append((post, incoming.holds, post.held))
+            plan.holds.append(HoldChange(post, incoming.holds, post.held))
         return
     lifted = set(recorded) - standing
     if reasons - lifted:
         if not post.held:
             plan.hold(incoming, post)
         if not post.held or reasons - lifted != standing:
-            plan.holds.append((post, incoming.holds, True))
-    elif post.held and standing and post.head_revision.fingerprint in (post.import_fingerprint, incoming.fingerprint):
+            plan.holds.append(HoldChange(post, incoming.holds, True))
+    elif post.held and standing and post.head.fingerprint in (post.import_fingerprint, incoming.fingerprint):
         plan.warn(FREED_NOW)
-        plan.holds.append((post, incoming.holds, False))
+        plan.holds.append(HoldChange(post, incoming.holds, False))
 
 
-def _plan_new(plan, new):
+def _plan_new(plan: ChunkPlan, new: list[Incoming]) -> None:
     # The same order in every process: two that insert the same identities wait for each other, but never deadlock.
     new = sorted(new, key=lambda item: item.source_id)
     slugs = free_slugs([item.record for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
         version = claimed_version(item.record) or FIRST_VERSION
-        plan.created.append((item, slug, version, former_slugs))
+        plan.created.append(NewPost(item, slug, version, former_slugs))
         plan.count("created", item.row)
         if item.holds:
             plan.hold(item)
             plan.note_values(item)
 
 
-def issue_of(batch, kind, row, **columns):
+def issue_of(batch: ImportBatch, kind: ImportIssue.Kind, row: Row, **columns: Any) -> ImportIssue:
     """Return the unsaved ImportIssue that keeps `row` for a person to fix: as it came, or as a record."""
     # PostgreSQL stores neither NUL nor half of a surrogate pair, and a raw line may contain any byte.
     if row.record is None:

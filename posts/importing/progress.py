@@ -2,6 +2,10 @@
 
 import contextlib
 import time
+from typing import TextIO
+
+from posts.importing.sources import Source
+from posts.models import ImportBatch
 
 ON_TERMINAL_SECONDS = 0.25
 IN_LOG_SECONDS = 15
@@ -10,15 +14,15 @@ IN_LOG_SECONDS = 15
 class Progress:
     """Shows one updated line on a terminal, else a plain line now and then. Rate and time left are by bytes."""
 
-    def __init__(self, source, output):
+    def __init__(self, source: Source, output: TextIO) -> None:
         self._source = source
         self._output = output
         self._is_terminal = output.isatty()
         self._began = self._shown = time.monotonic()
         self._width = 0
-        self._first = None
+        self._first: tuple[float, int, int] | None = None
 
-    def show(self, batch):
+    def show(self, batch: ImportBatch) -> None:
         """Report progress after a chunk, if it is time to."""
         now = time.monotonic()
         here = (batch.rows, batch.bytes_read)
@@ -42,7 +46,7 @@ class Progress:
                 self._output.write(text + "\n")
             self._output.flush()
 
-    def clear(self):
+    def clear(self) -> None:
         """Clear the line for other output."""
         if self._width:
             with contextlib.suppress(OSError):
@@ -51,7 +55,7 @@ class Progress:
             self._width = 0
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     seconds = int(seconds)
     if seconds < 120:
         return f"{seconds} s"

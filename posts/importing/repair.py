@@ -1,5 +1,7 @@
 """Refused and duplicate rows of an import, settled by hand: repaired and brought in, or left out."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
@@ -19,7 +21,7 @@ MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
 
 
 class _NothingSeen:
-    def first_lines(self, source_ids):
+    def first_lines(self, source_ids: Iterable[str]) -> dict[str, int]:
         return {}
 
 
@@ -41,7 +43,7 @@ def repair_row(issue: ImportIssue, text: str, *, by: User | None) -> str:
         raise Refused(busy_message(batch.source_path)) from None
 
 
-def _bring_in(issue, raw, by):
+def _bring_in(issue: ImportIssue, raw: bytes, by: User | None) -> str:
     batch = ImportBatch.objects.select_for_update().get(pk=issue.batch_id)
     issue = _mendable(issue)
     if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
@@ -58,7 +60,7 @@ def _bring_in(issue, raw, by):
     return became
 
 
-def _holds_of(issue):
+def _holds_of(issue: ImportIssue) -> tuple[Hold, ...]:
     """Return why the row is held; for rows from before reasons were recorded, only that it is."""
     if issue.held and not issue.holds:
         return (Hold(HoldReason.NOT_RECORDED),)
@@ -74,7 +76,7 @@ def leave_row_out(issue: ImportIssue, *, by: User | None) -> None:
     note_audit("row left out", post=None, by=by, detail=f"{issue.batch}, line {issue.line}")
 
 
-def _mendable(issue):
+def _mendable(issue: ImportIssue) -> ImportIssue:
     issue = ImportIssue.objects.select_for_update(of=("self",)).select_related("batch").get(pk=issue.pk)
     if issue.kind not in MENDABLE:
         raise Refused("Only refused and duplicate rows can be repaired.")
@@ -83,6 +85,6 @@ def _mendable(issue):
     return issue
 
 
-def _close(issue, resolution, by):
+def _close(issue: ImportIssue, resolution: ImportIssue.Resolution, by: User | None) -> None:
     issue.resolution, issue.resolved_by, issue.resolved_at = resolution, by, timezone.now()
     issue.save(update_fields=["resolution", "resolved_by", "resolved_at"])

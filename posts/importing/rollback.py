@@ -10,7 +10,7 @@ from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
-from posts.importing.pipeline import CHUNK_ROWS, busy_message
+from posts.importing.pipeline import CHUNK_ROWS, OnChunk, Shield, busy_message
 from posts.importing.writers import writer_for
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
@@ -32,7 +32,7 @@ class RollbackPlan:
     were_approved: int  # of the first two: approved since, so that readers will see a change
 
 
-def plan_rollback(batch):
+def plan_rollback(batch: ImportBatch) -> RollbackPlan:
     """Return the RollbackPlan of `batch` as things are now, from one scan of its revisions."""
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
     is_head = Q(post__head_revision__batch=batch)
@@ -49,7 +49,14 @@ def plan_rollback(batch):
     return RollbackPlan(**counts)
 
 
-def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullcontext):
+def roll_back_batch(
+    batch: ImportBatch,
+    *,
+    by: User | None,
+    why: str = "",
+    on_chunk: OnChunk | None = None,
+    shield: Shield = contextlib.nullcontext,
+) -> ImportBatch:
     """Roll back an import; return the batch, whose `rollback` counts the results.
 
     Posts that it created are withdrawn. Posts whose text it changed get the earlier text as a new revision. If
@@ -82,7 +89,7 @@ def roll_back_batch(batch, *, by, why="", on_chunk=None, shield=contextlib.nullc
 
 
 @operation
-def _begin(batch, by, why):
+def _begin(batch: ImportBatch, by: User | None, why: str) -> None:
     if batch.state != ImportBatch.State.ROLLING_BACK:
         batch.state = ImportBatch.State.ROLLING_BACK
         batch.rollback = {"why": why[:500], "began": timezone.now().isoformat(), "after": 0} | dict.fromkeys(COUNTS, 0)
@@ -91,7 +98,7 @@ def _begin(batch, by, why):
 
 
 @operation
-def _end(batch, by):
+def _end(batch: ImportBatch, by: User | None) -> None:
     batch.issues.filter(kind=ImportIssue.Kind.CONFLICT, resolution=ImportIssue.Resolution.OPEN).update(
         resolution=ImportIssue.Resolution.ROLLED_BACK, resolved_by=by, resolved_at=timezone.now()
     )
@@ -132,23 +139,25 @@ def _take_chunk(batch: ImportBatch, rows: list[tuple[int, int]], by: User | None
 class _Step:
     """One chunk of posts: sorted first, then written in sets."""
 
-    def __init__(self, batch, by):
+    def __init__(self, batch: ImportBatch, by: User | None) -> None:
         self.batch = batch
         self.by = by
         self.why = f"Import {batch.pk} rolled back."
         self.now = timezone.now()
         self.counts = dict.fromkeys(COUNTS, 0)
-        self.withdrawn, self.set_back, self.issues = [], [], []
+        self.withdrawn: list[Post] = []
+        self.set_back: list[Post] = []
+        self.issues: list[ImportIssue] = []
 
-    def take(self, post):
+    def take(self, post: Post) -> None:
         """Plan what becomes of one locked post."""
-        head = post.head_revision
+        head = post.head
         if head.batch_id != self.batch.pk:
             self.keep(post)
         elif post.first_batch_id != self.batch.pk:
             self.set_back.append(post)
         elif post.withdrawn_at is None:
-            if post.live_revision_id:
+            if post.live_revision is not None:
                 self.note(
                     post,
                     ImportIssue.Kind.SET_BACK,
@@ -156,23 +165,24 @@ class _Step:
                 )
             self.withdrawn.append(post)
 
-    def keep(self, post):
+    def keep(self, post: Post) -> None:
         """Keep the work of a person or of a later import, and list it as an exception."""
-        head = post.head_revision
+        head = post.head
         if head.batch_id:
             reason = f"Import {head.batch_id} has since brought {head.version}."
         else:
             reason = f"{head.author or 'Somebody'} has since saved {head.version}."
-        if post.is_live and post.live_revision.batch_id == self.batch.pk:
-            reason += f" Readers see {post.live_revision.version}, which is of this import."
+        live = post.live_revision if post.is_live else None
+        if live is not None and live.batch_id == self.batch.pk:
+            reason += f" Readers see {live.version}, which is of this import."
         self.counts["kept"] += 1
         self.note(post, ImportIssue.Kind.KEPT, reason, is_approved=False)
 
-    def note(self, post, kind, reason, is_approved=True):
+    def note(self, post: Post, kind: ImportIssue.Kind, reason: str, is_approved: bool = True) -> None:
         self.counts["approved_since"] += is_approved
         self.issues.append(ImportIssue(batch=self.batch, kind=kind, line=0, problems=[["", reason]], post=post))
 
-    def write(self):
+    def write(self) -> None:
         """Write everything in the caller's transaction."""
         self.counts["withdrawn"] += len(self.withdrawn)
         self.counts["set_back"] += len(self.set_back)
@@ -184,7 +194,7 @@ class _Step:
         changed = [post.pk for post in (*self.withdrawn, *self.set_back) if post.live_revision_id]
         refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
 
-    def _withdraw(self, posts):
+    def _withdraw(self, posts: list[Post]) -> None:
         ids = [post.pk for post in posts]
         Post.objects.filter(pk__in=ids).update(withdrawn_at=self.now)
         admit_posts(ids)
@@ -198,12 +208,12 @@ class _Step:
         AuditEntry.objects.bulk_create(
             AuditEntry(
                 action="withdrawn", post=post, revision_id=post.head_revision_id, made_by=self.by, detail=self.why,
-                fingerprint=post.head_revision.fingerprint, made_at=self.now
+                fingerprint=post.head.fingerprint, made_at=self.now
             )
             for post in posts
         )  # fmt: skip
 
-    def _write_texts_before(self):
+    def _write_texts_before(self) -> None:
         if not self.set_back:
             return
         posts = [self._with_readers_set_back(post) for post in self.set_back]
@@ -220,11 +230,11 @@ class _Step:
             for (post, text), revision_id in zip(texts, revisions, strict=True)
         )  # fmt: skip
 
-    def _with_readers_set_back(self, post):
+    def _with_readers_set_back(self, post: Post) -> Post:
         """Give readers the release before, or nothing, if somebody approved the import's text."""
-        if post.live_revision_id is None or post.live_revision.batch_id != self.batch.pk:
-            return post
         left = post.live_revision
+        if left is None or left.batch_id != self.batch.pk:
+            return post
         target = rollback_target(post)
         if target is None:
             revoke_approvals(left, by=self.by)
@@ -236,12 +246,15 @@ class _Step:
                 move_back(change, target, why=self.why)
             after = f"readers see {target.version} again"
         self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since then; {after}.")
-        return Post.objects.with_texts().get(pk=post.pk)
+        now: Post = Post.objects.with_texts().get(pk=post.pk)
+        return now
 
-    def _before(self):
+    def _before(self) -> dict[int, tuple[Revision, int | None]]:
         """Return {post id: (the last revision before this batch's first, the id of its import)}."""
         posts = [post.pk for post in self.set_back]
-        firsts, latest, batches = {}, {}, {}
+        firsts: dict[int, int] = {}
+        latest: dict[int, int] = {}
+        batches: dict[int, int | None] = {}
         rows = Revision.objects.filter(post__in=posts).order_by("number").values_list("post_id", "pk", "batch_id")
         for post_id, pk, batch_id in rows:
             if batch_id == self.batch.pk:

@@ -2,8 +2,10 @@
 
 import contextlib
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
+from django_tasks.base import Task
 
 from posts.errors import Refused
 from posts.importing.index_switch import follow_batch_switch
@@ -12,7 +14,7 @@ from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.importing.uploads import remove_old_uploads
 from posts.jobs import enqueue_once, job, stop_if_asked
-from posts.models import ImportBatch
+from posts.models import ImportBatch, ImportIssue, JobRun
 from posts.models.import_batch import COUNTS
 from posts.operations.lift_hold import lift_hold
 
@@ -22,7 +24,7 @@ FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
 
 
 @job("import posts", label="Import posts")
-def run_import(*, batch_id):
+def run_import(*, batch_id: int) -> None:
     """Import the source of a batch, or the rest of it. It continues the run of a killed worker."""
     batch = ImportBatch.objects.get(pk=batch_id)
     if batch.state not in (ImportBatch.State.WAITING, ImportBatch.State.STOPPED, ImportBatch.State.RUNNING):
@@ -39,12 +41,12 @@ def run_import(*, batch_id):
 
 
 @job("rehearse an import", label="Rehearse an import")
-def rehearse_import(*, batch_id):
+def rehearse_import(*, batch_id: int) -> None:
     """Find out what an import would do, and store that with the batch."""
     batch = ImportBatch.objects.get(pk=batch_id)
-    issues = []
+    issues: list[dict[str, Any]] = []
 
-    def note(issue):
+    def note(issue: ImportIssue) -> None:
         if len(issues) < SHOWN_ISSUES:
             issues.append(
                 {"kind": issue.kind, "line": issue.line, "first_line": issue.first_line, "problems": issue.problems}
@@ -76,14 +78,14 @@ def rehearse_import(*, batch_id):
 
 
 @job("roll an import back", label="Roll back an import")
-def run_rollback(*, batch_id, by_id=None, why=""):
+def run_rollback(*, batch_id: int, by_id: int | None = None, why: str = "") -> None:
     """Roll back an import, or the rest of it."""
     by = User.objects.get(pk=by_id) if by_id else None
     roll_back_batch(ImportBatch.objects.get(pk=batch_id), by=by, why=why, on_chunk=lambda batch: stop_if_asked())
 
 
 @job("lift a hold of an import", label="Lift a hold of an import")
-def run_lift(*, batch_id, reason, by_id=None, why=""):
+def run_lift(*, batch_id: int, reason: str, by_id: int | None = None, why: str = "") -> None:
     """Lift one hold reason for all posts of an import, or for the rest of them."""
     by = User.objects.get(pk=by_id) if by_id else None
     with contextlib.suppress(Refused):  # another run lifted it meanwhile
@@ -92,30 +94,30 @@ def run_lift(*, batch_id, reason, by_id=None, why=""):
 
 
 @job("follow the switch of an import", label="Open or close an import")
-def follow_switch(*, batch_id):
+def follow_switch(*, batch_id: int) -> None:
     """Update lists after an import was closed or opened to search engines, or its origin was declared."""
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
 
 
 @job("forget old uploads", label="Delete old uploads", every=timedelta(days=1))
-def forget_old_uploads():
+def forget_old_uploads() -> None:
     """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
     remove_old_uploads()
 
 
-def begin(task, batch, *, by, **arguments):
+def begin(task: Task[..., Any], batch: ImportBatch, *, by: User | None, **arguments: Any) -> JobRun:
     """Request an import, a rehearsal or a roll-back of `batch` from a worker; a second request changes nothing."""
     return enqueue_once(task, key=f"batch {batch.pk}", by=by, batch_id=batch.pk, **arguments)
 
 
-def begin_lifting(batch, reason, *, by, why):
+def begin_lifting(batch: ImportBatch, reason: str, *, by: User, why: str) -> JobRun:
     """Request that a worker lift a hold reason of `batch`; a second request changes nothing."""
     return enqueue_once(
         run_lift, key=f"batch {batch.pk} {reason}", by=by, batch_id=batch.pk, reason=reason, by_id=by.pk, why=why
     )
 
 
-def begin_following(batch, *, by):
+def begin_following(batch: ImportBatch, *, by: User | None) -> JobRun:
     """Request that a worker follow the switch and origin of `batch` as they are now.
 
     A run for earlier values may still be working.

@@ -8,6 +8,7 @@ import uuid
 import zlib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
@@ -30,7 +31,14 @@ class FileRefused(Exception):
 class ImportUpload(TemporaryUploadedFile):
     """A file that is being uploaded into its final folder, so that storing it needs no copy."""
 
-    def __init__(self, name, content_type, size, charset, content_type_extra=None):
+    def __init__(
+        self,
+        name: str | None,
+        content_type: str | None,
+        size: int,
+        charset: str | None,
+        content_type_extra: dict[str, bytes] | None = None,
+    ) -> None:
         os.makedirs(settings.IMPORT_UPLOADS, mode=0o700, exist_ok=True)
         file = tempfile.NamedTemporaryFile(suffix=".upload", dir=settings.IMPORT_UPLOADS)  # noqa: SIM115 (closed as one)
         UploadedFile.__init__(self, file, name, content_type, size, charset, content_type_extra)
@@ -39,18 +47,18 @@ class ImportUpload(TemporaryUploadedFile):
 class CappedUploadHandler(TemporaryFileUploadHandler):
     """Writes every upload to disk as it arrives, at most MAX_UPLOAD_BYTES; no upload uses memory."""
 
-    def new_file(self, *arguments, **options):
+    def new_file(self, *arguments: Any, **options: Any) -> None:
         FileUploadHandler.new_file(self, *arguments, **options)
         self.file = ImportUpload(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
 
-    def receive_data_chunk(self, raw_data, start):
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if start + len(raw_data) > MAX_UPLOAD_BYTES:
-            self.request.META["alphanode.upload_too_large"] = True
+            self.request.META["alphanode.upload_too_large"] = True  # type: ignore[union-attr]  # it came with one
             raise StopUpload(connection_reset=True)
         super().receive_data_chunk(raw_data, start)
 
 
-def store_upload(upload):
+def store_upload(upload: TemporaryUploadedFile) -> Path:
     """Move an uploaded file to its place outside the web root, under a name of ours; return the path.
 
     Its content decides its format, not its name. Raises FileRefused.
@@ -63,7 +71,7 @@ def store_upload(upload):
     return path
 
 
-def check_content(path):
+def check_content(path: str | Path) -> str:
     """Return the format of the file at `path` by its beginning; FileRefused if there is none."""
     if os.path.isdir(path):
         return next(name for name, reader in READERS.items() if reader.takes_folders)
@@ -82,7 +90,7 @@ def check_content(path):
     raise FileRefused(f"The file does not look like {known}. It was not stored.")
 
 
-def server_files():
+def server_files() -> list[tuple[str, int | None]]:
     """Return [(name, bytes)] of the files and folders (bytes: None) that may be imported from IMPORT_DIR.
 
     Newest first; empty if it is not set.
@@ -98,7 +106,7 @@ def server_files():
     return [(name, None if stat.S_ISDIR(state.st_mode) else state.st_size) for name, state in found[:LISTED_FILES]]
 
 
-def server_file(name):
+def server_file(name: str) -> Path:
     """Return the path of a file or folder of IMPORT_DIR.
 
     FileRefused for any other `name`: outside the folder, a link, a device.
@@ -116,12 +124,12 @@ def server_file(name):
     raise FileRefused("This file is not in the import folder. Choose one from the list.")
 
 
-def _is_plain(entry):
+def _is_plain(entry: os.DirEntry[str]) -> bool:
     is_one = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
     return is_one and not entry.name.startswith(".")
 
 
-def remove_old_uploads():
+def remove_old_uploads() -> int:
     """Delete uploads older than IMPORT_UPLOAD_DAYS; return their number.
 
     A file that an import may still need (waiting, running, or stopped) is kept for the same time again.

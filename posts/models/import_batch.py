@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -63,6 +65,10 @@ class ImportBatch(models.Model):
     index_open = models.BooleanField(
         default=True, db_default=True, help_text="Off closes every post of this import to search engines at once."
     )
+
+    # Of a rehearsal that runs, and not stored: the first records, and the targets of foreign keys in words.
+    samples: list[dict[str, Any]]
+    mapped: list[str]
 
     class Meta:
         ordering = ["-pk"]

@@ -24,12 +24,12 @@ _SPELLINGS = {
 }
 
 
-def spoken(origin):
+def spoken(origin: str) -> str:
     """Return an origin as commands spell it: trained-model."""
     return origin.replace("_", "-")
 
 
-def origin_from(text):
+def origin_from(text: str) -> Origin:
     """Return the Origin for any of its spellings; ValueError lists the choices."""
     word = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
     if word in Origin.values:

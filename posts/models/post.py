@@ -269,6 +269,13 @@ class Post(models.Model):
         return self.first_batch_id is not None
 
     @property
+    def head(self) -> Revision:
+        """Its proposed text, which a post has as soon as it is stored."""
+        if self.head_revision is None:
+            raise Revision.DoesNotExist
+        return self.head_revision
+
+    @property
     def is_live(self):
         return self.live_revision_id is not None and self.withdrawn_at is None
 

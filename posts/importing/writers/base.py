@@ -1,27 +1,33 @@
 """What both writers share: the rows of the tables that a plan means."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from django.contrib.auth.models import User
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 from django.utils import timezone
 
-from posts.importing.writers.rows import CHILDREN, RecordRows, Table, child_columns
+from posts.importing.writers.rows import CHILDREN, Columns, DriverRow, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
 from posts.operations.new_head import NewHead, is_text_of_page
 from posts.operations.transitions import take_steps
+from posts.records.schema import RecordDict
 from posts.records.versions import next_version
 from posts.review_queue.ranking import admit_new_posts, admit_posts
 
 if TYPE_CHECKING:
-    from posts.importing.plan import Incoming
+    from posts.importing.plan import ChangedPost, ChunkPlan, HoldChange, Incoming, NewPost
+    from posts.importing.publication import Hold
 
 
 class BatchWriter:
     """Turns a ChunkPlan into rows. Subclasses take ids and send sets to their engine."""
 
-    def __init__(self, connection):
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
-    def write(self, plan):
+    def write(self, plan: "ChunkPlan") -> None:
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
         self.batch_id, self.author_id = plan.batch.pk, plan.author_id
@@ -42,29 +48,29 @@ class BatchWriter:
             }
             self._update(Post, names, [self._refreshed(*item) for item in plan.refreshed])
 
-    def take_ids(self, model, count):
+    def take_ids(self, model: type[Model], count: int) -> Sequence[int]:
         """Return `count` primary keys that no other row of `model` has or will get."""
         raise NotImplementedError
 
-    def insert(self, table, rows):
-        """Insert rows (tuples in the order of table.columns)."""
+    def insert(self, table: Table, rows: Iterable[DriverRow]) -> None:
+        """Insert rows."""
         raise NotImplementedError
 
-    def update(self, table, key, rows):
+    def update(self, table: Table, key: str, rows: Iterable[DriverRow]) -> None:
         """Set the columns of `table` other than `key` on the rows whose `key` matches."""
         raise NotImplementedError
 
-    def _insert(self, model, values, names=None):
+    def _insert(self, model: type[Model], values: list[Columns], names: Collection[str] | None = None) -> None:
         if values:
             table = Table(model, self.connection, names)
             self.insert(table, table.rows(values))
 
-    def _update(self, model, names, values):
+    def _update(self, model: type[Model], names: Collection[str], values: list[Columns]) -> None:
         if values:
             table = Table(model, self.connection, {*names, "id"})
             self.update(table, "id", table.rows(values))
 
-    def _write_created(self, created):
+    def _write_created(self, created: list["NewPost"]) -> None:
         post_ids = self.take_ids(Post, len(created))
         revision_ids = self.take_ids(Revision, len(created))
         posts, revisions = [], []
@@ -107,7 +113,7 @@ class BatchWriter:
         flagged = [post["needs_human_review"] for post in posts]
         admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
 
-    def _insert_holds(self, pairs):
+    def _insert_holds(self, pairs: Iterable[tuple[int, Iterable["Hold"]]]) -> None:
         """Insert holds. pairs: (post id, Holds)."""
         PostHold.objects.bulk_create(
             PostHold(post_id=post_id, batch_id=self.batch_id, reason=hold.reason, detail=hold.detail)
@@ -115,7 +121,7 @@ class BatchWriter:
             for hold in holds
         )
 
-    def _write_holds(self, changes):
+    def _write_holds(self, changes: list["HoldChange"]) -> None:
         """Replace the holds from sources by their current ones; what staff lifted stays lifted."""
         ids = [post.pk for post, *_ in changes]
         PostHold.objects.filter(post__in=ids, lifted_at=None).delete()
@@ -127,7 +133,7 @@ class BatchWriter:
             changed = [post.pk for post, _, held in changes if held is is_held and post.held is not is_held]
             Post.objects.filter(pk__in=changed).update(held=is_held)
 
-    def _write_updated(self, updated):
+    def _write_updated(self, updated: list["ChangedPost"]) -> None:
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
@@ -139,7 +145,9 @@ class BatchWriter:
         self._replace_children([(post.pk, incoming.rows) for incoming, post, _ in updated])
         admit_posts([post.pk for _, post, _ in updated])
 
-    def write_restored(self, restored, *, by, why):
+    def write_restored(
+        self, restored: list[tuple[Post, Revision, int | None]], *, by: User | None, why: str
+    ) -> list[int]:
         """Make earlier texts the heads of their posts again; return the ids of the new revisions.
 
         restored: (Post, Revision, id of the import that the post then belongs to). The caller holds the posts' locks
@@ -155,7 +163,7 @@ class BatchWriter:
                 "restore",
                 snapshot=rows.snapshot,
                 fingerprint=text.fingerprint,
-                version=next_version(post.head_revision.version),
+                version=next_version(post.head.version),
                 before=post.head_revision,
                 author_id=by.pk if by else None,
                 why=why,
@@ -174,12 +182,12 @@ class BatchWriter:
         admit_posts([post.pk for post, _, _ in restored])
         return revision_ids
 
-    def _insert_heads(self, posts, revisions):
+    def _insert_heads(self, posts: list[Post], revisions: list[Columns]) -> None:
         """Insert the new heads of `posts`; they supersede older texts without a decision."""
         take_steps(Revision.objects.filter(pk__in=[post.head_revision_id for post in posts]), "replace")
         self._insert(Revision, revisions)
 
-    def _replace_children(self, pairs):
+    def _replace_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
         """Replace images and checklist items. pairs: (post id, RecordRows)."""
         ids = [post_id for post_id, _ in pairs]
         # Deleted in bulk without reading: no row refers to a child.
@@ -198,22 +206,22 @@ class BatchWriter:
             batch_id=self.batch_id,
         )
 
-    def _imported(self, incoming: "Incoming", head: NewHead, revision_id: int) -> dict[str, Any]:
+    def _imported(self, incoming: "Incoming", head: NewHead, revision_id: int) -> Columns:
         return head.post_columns(revision_id, last_batch_id=self.batch_id, at=self.now) | {
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
         }
 
-    def _revision(self, head: NewHead, post_id: int, revision_id: int) -> dict[str, Any]:
+    def _revision(self, head: NewHead, post_id: int, revision_id: int) -> Columns:
         return head.revision_columns(post_id) | {"id": revision_id, "created_at": self.now}
 
-    def _insert_children(self, pairs):
+    def _insert_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
         """Insert images and checklist items. pairs: (post id, RecordRows)."""
         for model, kind in CHILDREN:
             if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]:
                 self.insert(Table(model, self.connection, child_columns(model)), rows)
 
-    def _raise_flags(self, pairs):
+    def _raise_flags(self, pairs: list[tuple[int, "Incoming"]]) -> None:
         ReviewFlag.objects.bulk_create(
             ReviewFlag(
                 post_id=post_id,
@@ -226,7 +234,7 @@ class BatchWriter:
             if _asks_for_person(incoming.record)
         )
 
-    def _refreshed(self, incoming, post):
+    def _refreshed(self, incoming: "Incoming", post: Post) -> Columns:
         """Return the columns for new claims and counts of an unchanged text."""
         claim = incoming.record.get("flags", {}).get("needs_human_review")
         flags = {key: value for key, value in post.flags.items() if key != "needs_human_review"}
@@ -241,5 +249,5 @@ class BatchWriter:
         }
 
 
-def _asks_for_person(record):
+def _asks_for_person(record: RecordDict) -> bool:
     return bool(record.get("flags", {}).get("needs_human_review"))

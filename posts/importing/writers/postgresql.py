@@ -1,10 +1,16 @@
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Model
+
 from posts.importing.writers.base import BatchWriter
+from posts.importing.writers.rows import DriverRow, Table
 
 
 class PostgreSQLWriter(BatchWriter):
     """Uses COPY into the tables for new rows, and COPY into a staging table and one UPDATE for changed ones."""
 
-    def take_ids(self, model, count):
+    def take_ids(self, model: type[Model], count: int) -> list[int]:
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
@@ -12,11 +18,11 @@ class PostgreSQLWriter(BatchWriter):
             )
             return [row[0] for row in cursor]
 
-    def insert(self, table, rows):
+    def insert(self, table: Table, rows: Iterable[DriverRow]) -> None:
         with self.connection.cursor() as cursor:
             self._copy(cursor, table.name, table.columns, rows)
 
-    def update(self, table, key, rows):
+    def update(self, table: Table, key: str, rows: Iterable[DriverRow]) -> None:
         columns = ", ".join(f'"{column}"' for column in table.columns)
         sets = ", ".join(f'"{column}" = staged."{column}"' for column in table.columns if column != key)
         with self.connection.cursor() as cursor:
@@ -30,7 +36,7 @@ class PostgreSQLWriter(BatchWriter):
                 f'UPDATE "{table.name}" SET {sets} FROM staged WHERE "{table.name}"."{key}" = staged."{key}"'  # noqa: S608
             )
 
-    def _copy(self, cursor, name, columns, rows):
+    def _copy(self, cursor: Any, name: str, columns: list[str], rows: Iterable[DriverRow]) -> None:
         listed = ", ".join(f'"{column}"' for column in columns)
         # Django converts errors of execute(), but not of copy().
         with self.connection.wrap_database_errors, cursor.copy(f'COPY "{name}" ({listed}) FROM STDIN') as copy:

@@ -1,31 +1,42 @@
 """The rows of a record without ids, ready for the driver; made while the database works on other rows."""
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
+from typing import Any, Self
 
-from django.db.models import DateField
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateField, Field, Model
 from pydantic_core import to_json
 
 from posts.models import ChecklistItem, ImageSource, Post
 from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
+from posts.records.schema import RecordDict
+
+# The columns of one row, by attribute.
+Columns = dict[str, Any]
+# A row in the order of a table's columns, ready for the driver.
+DriverRow = tuple[Any, ...]
 
 
 class Table:
-    """The concrete columns of a model; it takes rows as dicts of attribute → Python value."""
+    """The concrete columns of a model."""
 
-    def __init__(self, model, connection, names=None):
+    def __init__(
+        self, model: type[Model], connection: BaseDatabaseWrapper, names: Collection[str] | None = None
+    ) -> None:
         fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
         self.name = model._meta.db_table
-        self.columns = [field.column for field in fields]
+        self.columns = [str(field.column) for field in fields]
         self._take = itemgetter(*(field.attname for field in fields))
         preparations = [(at, _preparation(field, connection)) for at, field in enumerate(fields)]
         self._preparations = [(at, prepare) for at, prepare in preparations if prepare]
 
-    def rows(self, values):
-        """Return tuples in the order of `columns`, ready for the driver."""
+    def rows(self, values: Iterable[Columns]) -> list[DriverRow]:
+        """Return the rows for the driver."""
         if not self._preparations:
             return [self._take(row) for row in values]
         rows = [list(self._take(row)) for row in values]
@@ -35,7 +46,7 @@ class Table:
         return [tuple(row) for row in rows]
 
 
-def _preparation(field, connection):
+def _preparation(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Callable[[Any], Any] | None:
     """Return the function that prepares a value of `field` for the driver; None if it needs none."""
     if isinstance(field, OrderedJSONField):
         return _json_text
@@ -45,7 +56,7 @@ def _preparation(field, connection):
     return None
 
 
-def _json_text(value):
+def _json_text(value: object) -> str:
     """Return the text that OrderedJSONField stores, fast: most of these columns are empty."""
     if type(value) is str:  # by RecordRows
         return value
@@ -62,13 +73,13 @@ class RecordRows:
     revision.
     """
 
-    post: dict
-    images: list
-    items: list
+    post: Columns
+    images: list[DriverRow]
+    items: list[DriverRow]
     snapshot: str
 
     @classmethod
-    def of(cls, record):
+    def of(cls, record: RecordDict) -> Self:
         post = post_columns(record)
         for name in _json_columns(Post):
             if name in post:
@@ -88,11 +99,11 @@ CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
 
 
 @cache
-def child_columns(model):
+def child_columns(model: type[Model]) -> list[str]:
     """Return the columns of a child of a post, in the order of the model: the post first."""
     return [field.attname for field in model._meta.concrete_fields if not field.primary_key]
 
 
 @cache
-def _json_columns(model):
+def _json_columns(model: type[Model]) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields if isinstance(field, OrderedJSONField)]
