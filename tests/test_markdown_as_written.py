@@ -9,8 +9,10 @@ import pytest
 from django.urls import reverse
 
 from posts.content_checks import findings
+from posts.rendering import markdown_boxes
 from posts.rendering.blocks import blocks_of
 from posts.rendering.markdown import RENDERER_VERSION, render_text, sanitize
+from posts.rendering.markdown_boxes import MAX_VAIN_LINES
 from posts.search.snippets import prose_of
 from tests.factories import make_post
 
@@ -621,3 +623,15 @@ def test_a_comparison_says_where_the_words_stand(older, newer, setting):
     for text in (older, newer):
         blocks, loose = blocks_of(text)
         assert setting in {block.setting for block in blocks} and [line for line in loose if line.strip("> $")] == []
+
+
+def test_a_container_without_an_end_leaves_the_boxes_below_it():
+    assert page_of(":::::note\nNo end.\n\n:::tip\nWords.\n:::").count('class="box box--tip"') == 1
+
+
+@pytest.mark.parametrize(("first", "line"), [("", ":::note\n"), ("- x\n", "  :::note\n"), ("", "> :::note\n")])
+def test_containers_without_an_end_are_not_each_searched_to_the_end_of_a_long_text(monkeypatch, first, line):
+    looks, line_of = [], markdown_boxes._line
+    monkeypatch.setattr(markdown_boxes, "_line", lambda *place: looks.append(place) or line_of(*place))
+    blocks_of(first + line * 1500)
+    assert len(looks) < 2 * MAX_VAIN_LINES

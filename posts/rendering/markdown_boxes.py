@@ -18,6 +18,8 @@ from markdown_it.token import Token
 
 MAX_BOXES_DEEP = 10
 MAX_TITLE = 300
+# Each container that never ends is searched to the end of the text; beyond so many lines no more are looked for.
+MAX_VAIN_LINES = 50_000
 # The words that name a kind of box, and its look: note, tip, warning or danger.
 KINDS = {
     **dict.fromkeys(["note", "info", "abstract", "summary", "tldr", "seealso", "example", "quote", "cite"], "note"),
@@ -97,14 +99,14 @@ def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int | None:
-    """Return the line that ends a container; None if there is none. A search in vain is kept for the next one."""
-    source, vain = state.env.get("open_containers", (None, 0))
-    if source is state.src and start < vain and state.blkIndent == 0:
+    """Return the line that ends a container; None if there is none, or if the text has cost too much search in vain."""
+    vain = state.env.get("vain_lines", 0)
+    if vain > MAX_VAIN_LINES:
         return None
-    depth = 1
+    depth, number = 1, start
     for number in range(start + 1, end):
         if state.sCount[number] < state.blkIndent and not state.isEmpty(number):
-            return None
+            break
         line = _line(state, number)
         if line[:3] != ":::":
             continue
@@ -116,7 +118,7 @@ def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int 
                 return number
         elif (inner := _CONTAINER.match(line)) and len(inner[1]) == colons:
             depth += 1
-    state.env["open_containers"] = (state.src, end)
+    state.env["vain_lines"] = vain + number - start
     return None
 
 
