@@ -120,7 +120,7 @@ def test_a_rollback_keeps_what_a_later_import_changed(imported):
     assert later.updated == 2
     batch = roll_back_batch(batch, by=None)
     assert batch.rollback["kept"] == 2 and post_of(new[0]).body == "Later." and not post_of(new[0]).withdrawn_at
-    assert f"Import {later.pk} brought" in ImportIssue.objects.filter(kind="kept")[0].problems[0][1]
+    assert f"Import {later.pk} has since brought" in ImportIssue.objects.filter(kind="kept")[0].problems[0][1]
     # And the later one on top: then everything is back, but the created ones that it had changed.
     roll_back_batch(later, by=None)
     assert post_of(old[0]).body == "Changed 0."
