@@ -227,6 +227,16 @@ def test_restoring_brings_the_words_back_as_a_new_proposed_text():
     assert fresh(post).awaits_review and fresh(post).summary == "First."
 
 
+def test_restoring_a_text_that_differs_in_an_outdated_fingerprint_alone_is_refused():
+    post = make_post()
+    Revision.objects.filter(pk=post.head_revision_id).update(fingerprint="0" * 64)
+    first = fresh(post).head_revision
+    edit(post, summary="Second.")
+    edit(post, summary=first.snapshot.get("summary", ""))
+    with pytest.raises(Refused, match="already the same"):
+        restore_revision(first, by=person("Editors"))
+
+
 def test_restoring_what_is_live_and_approved_needs_no_second_review():
     post = make_post(released=True)
     edit(post, summary="Second.")

@@ -7,6 +7,7 @@ first half is a pure function, so that tests can try any chain of texts.
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 
 from posts.models import ImportIssue, Origin, Review
@@ -133,7 +134,7 @@ def readers_of(decisions):
 WHOLE, PART, NONE = "whole", "part", "none"
 
 
-def weight_of(eyes, *, by, own_text_reason="", is_bulk=False):
+def weight_of(eyes: Eyes, *, by: User, own_text_reason: str = "", is_bulk: bool = False) -> str:
     """Return what an approval by `by` is worth: WHOLE, PART (kept, another decision is missing) or NONE.
 
     An approval in part needs a second reviewer among the authors, who has to read the text too. A person who wrote

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,12 +15,12 @@ from posts.operations.frame import operation
 from posts.operations.review import Decision, approval_obstacles, decide
 from posts.review_queue.claims import claimed_by_another
 
-OUTCOMES = {
+OUTCOMES: dict[str, Review.Outcome] = {
     BulkRun.Act.APPROVE: Review.Outcome.APPROVED,
     BulkRun.Act.EDITS: Review.Outcome.CHANGES_REQUESTED,
     BulkRun.Act.REJECT: Review.Outcome.REJECTED,
 }
-RIGHTS = {BulkRun.Act.FLAG: "flag_post"}
+RIGHTS: dict[str, str] = {BulkRun.Act.FLAG: "flag_post"}
 CHUNK = 500
 
 
@@ -80,7 +80,7 @@ def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: 
     return BulkRun.objects.get(pk=run.pk)
 
 
-def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None) -> Iterable[str]:
+def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None) -> Sequence[str]:
     """Return in words what prevents the action of `run` on `post`, by the rules of the operation itself."""
     if post.head_revision.fingerprint != row.fingerprint:
         return HeadMoved(post).obstacles
@@ -183,6 +183,6 @@ def _holds(rows: list[BulkRow]) -> dict[int, QueueEntry]:
     return entries.select_related("held_by").in_bulk()
 
 
-def _say(row: BulkRow, obstacles: Iterable[str]) -> None:
+def _say(row: BulkRow, obstacles: Sequence[str]) -> None:
     row.obstacle = obstacles[0][:300] if obstacles else ""
     row.said = " ".join(obstacles)

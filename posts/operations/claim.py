@@ -23,7 +23,7 @@ def claim_post(post: Post, *, by: User, take_over: bool = False, now: datetime |
     standing = claimed_by_another(entry, by=by, now=now)
     if standing and not take_over:
         raise standing
-    was_mine = entry.held_by_id == by.pk and entry.held_until > now
+    was_mine = entry.held_by_id == by.pk and entry.held_until is not None and entry.held_until > now
     entry.held_by, entry.held_until = by, now + HOLD
     entry.save(update_fields=["held_by", "held_until"])
     if not was_mine:

@@ -62,7 +62,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
 def lock_post(post: Post) -> Post:
     """Return `post` read again under lock, so that changes since its page was opened count."""
-    return Post.objects.select_for_update().get(pk=post.pk)
+    locked: Post = Post.objects.select_for_update().get(pk=post.pk)
+    return locked
 
 
 class Change:
@@ -95,6 +96,13 @@ class Change:
         self._entries.append(
             audit_entry(action, post=self.post, by=by or self.by, revision=revision, before=before, detail=detail)
         )
+
+    @property
+    def person(self) -> User:
+        """The person of an operation that no program may do."""
+        if self.by is None:
+            raise RuntimeError("An operation for people alone checks with require_person() first.")
+        return self.by
 
     def rank(self) -> None:
         """Rank the post again at the end, even if it and its audit trail stay as they are."""

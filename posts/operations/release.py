@@ -44,10 +44,10 @@ def release_obstacles(post: Post, revision: Revision) -> list[str]:
         obstacles += unread_obstacles(revision, eyes_on(post, revision))
     if post.review_flags.filter(cleared_at=None).exists():
         obstacles.append("A flag is open; clear it first.")
-    if post.is_live and post.live_revision.fingerprint == revision.fingerprint:
+    if post.is_live and post.released_revision.fingerprint == revision.fingerprint:
         obstacles.append(f"{revision.version} is already live.")
-    elif post.is_live and post.live_revision.number > revision.number:
-        obstacles.append(f"{post.live_revision.version} is newer and live; roll back or restore instead.")
+    elif post.is_live and post.released_revision.number > revision.number:
+        obstacles.append(f"{post.released_revision.version} is newer and live; roll back or restore instead.")
     return obstacles
 
 
@@ -55,7 +55,8 @@ def releasable_revision(post: Post) -> Revision | None:
     """Return the newest approved text that could be released now or once open flags are cleared; or None."""
     texts = post.revisions.filter(status=Revision.Status.APPROVED).order_by("-number")
     if post.is_live:
-        texts = texts.filter(number__gt=post.live_revision.number).exclude(fingerprint=post.live_revision.fingerprint)
+        live = post.released_revision
+        texts = texts.filter(number__gt=live.number).exclude(fingerprint=live.fingerprint)
     return next((text for text in texts[:20] if active_approval(text)), None)
 
 
@@ -144,7 +145,7 @@ def rollback_targets(post: Post) -> list[Revision]:
     )
     releases = (
         post.releases.filter(Exists(approvals), revision__status=Revision.Status.APPROVED)
-        .exclude(revision__fingerprint=post.live_revision.fingerprint)
+        .exclude(revision__fingerprint=post.released_revision.fingerprint)
         .order_by("-pk")
         .values_list("revision", flat=True)
     )
@@ -204,7 +205,7 @@ def move_back(change: Change, target: Revision, *, why: str) -> Release:
 
     Returns the Release. The caller has checked the permission. A withdrawn page stays withdrawn.
     """
-    left = change.post.live_revision
+    left = change.post.released_revision
     _leave(change, left)
     release = _move_live(
         change,

@@ -30,16 +30,21 @@ def restore_revision(
         if expected_head_id is not None and post.head_revision_id != expected_head_id:
             raise HeadMoved(post)
         revision = Revision.objects.get(pk=revision.pk)
+        is_the_same = f"The working copy is already the same as {revision.version}."
         if revision.fingerprint == post.head_revision.fingerprint:
-            raise Refused(f"The working copy is already the same as {revision.version}.")
+            raise Refused(is_the_same)
         approval = active_approval(revision)
         if obstacles := rolled_back_obstacles(revision, approval, despite_rollback=despite_rollback):
             raise Refused(*obstacles)
         record = with_claims(revision.snapshot, claims_today(post))
         why = why or f"Restored from {revision.version}."
         try:
-            return record_revision(post, record, by=by, why=why, action="restored", step="restore")
+            restored = record_revision(post, record, by=by, why=why, action="restored", step="restore")
         except RecordRefused as refusal:
             raise Refused(
                 f"{revision.version} does not meet today's rules for records: {refusal} Copy what you need by hand."
             ) from None
+        # Texts of an earlier canonical version can differ in fingerprint and in nothing else.
+        if restored is None:
+            raise Refused(is_the_same)
+        return restored

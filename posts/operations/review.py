@@ -16,7 +16,7 @@ from posts.operations.rolled_back import rolled_back_import
 from posts.operations.transitions import may_step, take_step
 from posts.operations.undo import state_of, store_undo_data
 
-STEPS = {
+STEPS: dict[str, str] = {
     Review.Outcome.APPROVED: "approve",
     Review.Outcome.CHANGES_REQUESTED: "ask for edits",
     Review.Outcome.REJECTED: "reject",
@@ -84,7 +84,7 @@ def asks_for_confirmation(post: Post) -> bool:
     """
     return (
         post.is_live
-        and post.live_approval_id is not None
+        and post.live_approval is not None
         and (
             post.live_approval.is_bulk
             or post.closed_until_decided
@@ -188,7 +188,7 @@ def decide(post: Post, decision: Decision, *, by: User) -> Review:
 
 def _approve(change: Change, decision: Decision) -> Review:
     """Approve the proposed text, in part or wholly, and release it if the decision says so."""
-    post, by = change.post, change.by
+    post, by = change.post, change.person
     if obstacles := approval_obstacles(
         post,
         by=by,
@@ -203,7 +203,7 @@ def _approve(change: Change, decision: Decision) -> Review:
     confirms, revision = repeats_live(post), post.head_revision
     if decision.release and not confirms:
         require_person(by, "release_post")
-    subject = post.live_revision if confirms else revision
+    subject = post.released_revision if confirms else revision
     if _is_part(post, subject, by=by, own_text_reason=decision.own_text_reason):
         return _approve_in_part(change, subject, decision)
     review = _note_review(change, subject, decision)
@@ -241,9 +241,11 @@ def confirm_obstacles(
         return ["No approved revision is live, so there is nothing to confirm."]
     obstacles = []
     if not asks_for_confirmation(post):
-        obstacles.append(f"{post.live_revision.version} is already approved, and nothing about it needs confirmation.")
+        obstacles.append(
+            f"{post.released_revision.version} is already approved, and nothing about it needs confirmation."
+        )
     return obstacles + _text_obstacles(
-        post, post.live_revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason
+        post, post.released_revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason
     )
 
 
@@ -269,31 +271,31 @@ def confirm_live(
     ).checked(by=by)
     with changing(post, by=by) as change:
         post = change.post
-        if not post.is_live or post.live_revision.fingerprint != fingerprint:
+        if not post.is_live or post.released_revision.fingerprint != fingerprint:
             raise PageMoved(post)
         if obstacles := confirm_obstacles(
             post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=decision.own_text_reason
         ):
             raise Refused(*obstacles)
-        before = state_of(post)
-        if _is_part(post, post.live_revision, by=by, own_text_reason=decision.own_text_reason):
-            review = _approve_in_part(change, post.live_revision, decision)
+        before, live = state_of(post), post.released_revision
+        if _is_part(post, live, by=by, own_text_reason=decision.own_text_reason):
+            review = _approve_in_part(change, live, decision)
         else:
-            review = _note_review(change, post.live_revision, decision)
-            change.note("confirmed", revision=post.live_revision, detail=decision.says)
+            review = _note_review(change, live, decision)
+            change.note("confirmed", revision=live, detail=decision.says)
             _confirm(change)
         store_undo_data(review, post=post, before=before)
         return review
 
 
 def _confirm(change: Change) -> None:
-    post = change.post
-    clear_open_flags(change, note=f"Answered by the approval of {post.live_revision.version}.")
-    post.live_approval = active_approval(post.live_revision)
-    post.closed_until_decided = rolled_back_import(post.live_revision, post.live_approval) is not None
+    post, live = change.post, change.post.released_revision
+    clear_open_flags(change, note=f"Answered by the approval of {live.version}.")
+    post.live_approval = active_approval(live)
+    post.closed_until_decided = rolled_back_import(live, post.live_approval) is not None
 
 
-def _is_part(post: Post, revision: Revision, *, by: User | None, own_text_reason: str) -> bool:
+def _is_part(post: Post, revision: Revision, *, by: User, own_text_reason: str) -> bool:
     """Return whether an approval by `by` without obstacles still needs a decision by another person."""
     return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
 
@@ -338,7 +340,7 @@ def _note_review(change: Change, revision: Revision, decision: Decision) -> Revi
         ticks=[item for item in revision.snapshot.get("checklist", ()) if item in ticked],
         own_text_reason=decision.own_text_reason if is_approved else "",
         claims=claims_to_keep(change.post, revision) if is_approved else None,
-        reviewer=change.by,
+        reviewer=change.person,
         is_bulk=decision.is_bulk,
         seconds_spent=decision.seconds_spent,
     )

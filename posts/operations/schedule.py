@@ -15,7 +15,10 @@ from posts.operations.rolled_back import rolled_back_obstacles
 from posts.operations.transitions import NEW, PLAN_STEPS, WAITING, WITHDRAWN, page_state, settle
 
 logger = logging.getLogger("posts.schedule")
-RIGHTS = {ScheduledRelease.Kind.RELEASE: "release_post", ScheduledRelease.Kind.WITHDRAW: "withdraw_post"}
+RIGHTS: dict[str, str] = {
+    ScheduledRelease.Kind.RELEASE: "release_post",
+    ScheduledRelease.Kind.WITHDRAW: "withdraw_post",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def _plan_obstacles(post: Post, plan: Plan, now: datetime.datetime) -> list[str]
     if (same := waiting.filter(kind=plan.kind).first()) is not None:
         obstacles.append(f"“{same}” is already planned. Cancel it first.")
     if plan.kind == ScheduledRelease.Kind.RELEASE:
+        if plan.revision is None:
+            raise ValueError("A plan to release names the revision.")
         obstacles += release_obstacles(post, plan.revision)
         approval = active_approval(plan.revision)
         obstacles += rolled_back_obstacles(plan.revision, approval, despite_rollback=plan.despite_rollback)
@@ -176,14 +181,15 @@ def _do(plan: ScheduledRelease, post: Post) -> Release:
         raise NotAllowed(f"The account of {plan.made_by}, who planned this, is closed.")
     if not plan.made_by.has_perm(f"posts.{RIGHTS[plan.kind]}"):
         raise NotAllowed(f"{plan.made_by}, who planned this, no longer has the right “{RIGHTS[plan.kind]}”.")
-    if plan.kind == ScheduledRelease.Kind.WITHDRAW:
+    if plan.revision is None:
         return withdraw_post(post, by=plan.made_by, why=plan.why or f"Planned for {plan.moment}.")
     since = post.releases.filter(pk__gt=plan.after_id or 0)
     if post.withdrawn_at and since.filter(kind=Release.Kind.WITHDRAWN).exists():
         raise Refused("The post was withdrawn after this was planned.")
     # Counts even if it was rolled back: the person who planned this did not know of it.
     newer = since.filter(kind=Release.Kind.RELEASED, revision__number__gt=plan.revision.number)
-    if (overtaking := newer.select_related("revision").first()) is not None:
+    overtaking = newer.select_related("revision").first()
+    if overtaking is not None and overtaking.revision is not None:
         raise Refused(f"Superseded: {overtaking.revision.version} was released after this was planned.")
     return release_revision(
         plan.revision,
