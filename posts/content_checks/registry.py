@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 
-from django.conf import settings
-
 from posts.content_checks.text import CheckedText
 from posts.content_checks.time_limit import OutOfTime, run_limited
+from posts.rendering.images import picture_rules
 
 logger = logging.getLogger("posts.content_checks")
 
@@ -187,6 +186,6 @@ def stopping_findings(record):
 
 
 def checks_key():
-    """Return sixteen hex digits for all that findings depend on besides the text: version, checks, allowed hosts."""
+    """Return sixteen hex digits for all that findings depend on besides the text: version, checks, allowed pictures."""
     parts = [str(CHECKS_VERSION), *(f"{check.id}:{check.severity}" for check in _checks.values())]
-    return hashlib.sha256("\n".join([*parts, *sorted(settings.IMAGE_HOSTS)]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([*parts, picture_rules()]).encode()).hexdigest()[:16]

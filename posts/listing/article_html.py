@@ -12,14 +12,15 @@ from django.utils.safestring import SafeString
 
 from posts.models import RenderedArticle
 from posts.page_cache.shared_cache import cache_get, cache_set
+from posts.rendering.images import picture_rules
 from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
 
 CACHE_SECONDS = 3600
 
 
 def hosts_key():
-    """Return sixteen hex digits for the set of allowed image hosts, which a rendered page depends on."""
-    return hashlib.sha256(" ".join(sorted(settings.IMAGE_HOSTS)).encode()).hexdigest()[:16]
+    """Return sixteen hex digits for the pictures that pages may load, which a rendered page depends on."""
+    return hashlib.sha256(picture_rules().encode()).hexdigest()[:16]
 
 
 def rendering_key():

@@ -13,12 +13,27 @@ READABLE_CONTRAST = 4.5
 _HOST = re.compile("[^/?#]*")
 # ASCII without spaces, control characters and backslashes.
 _SANE = re.compile(r"https://[!-\[\]-~]*")
+# A path below STATIC_URL without dots at the start of a name, escapes and parameters: it leads to no other place.
+_OWN_PICTURE = re.compile(r"(?:[a-z0-9_-][a-z0-9_.-]*/)*[a-z0-9_-][a-z0-9_.-]*\.(?:avif|jpe?g|png|svg|webp)", re.ASCII)
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
 def is_allowed_image_url(url, hosts):
-    """Return whether a page may load `url`: https, exactly one of `hosts`, read alike by all browsers."""
-    return len(url) <= MAX_URL_LENGTH and _SANE.fullmatch(url) is not None and host_of(url) in hosts
+    """Return whether a page may load `url`: an own picture, or https, one of `hosts`, read alike by all browsers."""
+    if len(url) > MAX_URL_LENGTH:
+        return False
+    return is_own_picture(url) or (_SANE.fullmatch(url) is not None and host_of(url) in hosts)
+
+
+def own_picture_address(name):
+    """Return the address of a static file of this site, as a record names it."""
+    return f"{settings.SITE_URL}{settings.STATIC_URL}{name}"
+
+
+def is_own_picture(url):
+    """Return whether `url` is a picture among this site's static files, which only its operators can add."""
+    start = own_picture_address("")
+    return url.startswith(start) and _OWN_PICTURE.fullmatch(url, len(start)) is not None
 
 
 def picture_addresses(record):
@@ -28,9 +43,14 @@ def picture_addresses(record):
 
 
 def loaded_pictures(urls):
-    """Return those of picture_addresses() that this site's pages load: allowed hosts, not drawn here."""
+    """Return those of picture_addresses() that this site's pages load: its own, and allowed hosts, not drawn here."""
     hosts = set(settings.IMAGE_HOSTS) - DRAWN_HOSTS
-    return [url for url in urls if host_of(url) in hosts]
+    return [url for url in urls if host_of(url) in hosts or is_own_picture(url)]
+
+
+def picture_rules():
+    """Return all settings that decide which pictures a page loads, as one text."""
+    return " ".join([*sorted(settings.IMAGE_HOSTS), own_picture_address("")])
 
 
 def host_of(url):
