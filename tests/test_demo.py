@@ -1,5 +1,6 @@
 """The demo posts: an empty site gets every state through real operations; other sites are left alone."""
 
+import re
 from itertools import islice
 
 import pytest
@@ -27,8 +28,11 @@ def test_demo_fills_a_site_once_and_reaches_every_state(demo, client):
     # An interrupted start left some of the posts: it goes on from there.
     import_records(*islice(demo_records(), 120))
     demo()
-    assert Post.objects.count() == 200
-    assert ImportBatch.objects.latest("pk").origin == "fixed_algorithm"
+    assert Post.objects.count() == 212
+    assert list(ImportBatch.objects.order_by("pk").values_list("source_name", "origin"))[1:] == [
+        ("demo posts", "fixed_algorithm"),
+        ("demo articles", "trained_model"),
+    ]
     assert {user.username for user in User.objects.all()} == {"editor", "reviewer", "staff", "admin"}
 
     assert set(Revision.objects.values_list("status", flat=True)) == set(Revision.Status)
@@ -46,6 +50,12 @@ def test_demo_fills_a_site_once_and_reaches_every_state(demo, client):
     assert all(review.comment for review in Review.objects.exclude(outcome=Review.Outcome.APPROVED))
     people = {"editor", "reviewer", "staff"}
     assert people == set(AuditEntry.objects.filter(made_by__isnull=False).values_list("made_by__username", flat=True))
+
+    # The written articles are all released, and lead the home page.
+    written = Post.objects.filter(source_id__startswith="written-")
+    assert written.count() == written.filter(pk__in=Post.objects.listed()).count() == 12
+    shown = re.findall(r'href="/posts/([a-z0-9-]+)/"', client.get("/").content.decode())
+    assert set(written.values_list("slug", flat=True)) == set(shown)
 
     listed = Post.objects.listed().first()
     assert client.get(f"/posts/{listed.slug}/").status_code == 200

@@ -23,10 +23,13 @@ from posts.operations.frame import operating
 from posts.operations.review import Decision
 from posts.synthesis.lines import as_line, as_stream
 from posts.synthesis.plants import synthesize_planted
+from posts.synthesis.written import written_records
 
 PASSWORD = "alphanode-demo"  # noqa: S105 (printed, and made with DEBUG on only)
 PEOPLE = {"editor": "Editors", "reviewer": "Reviewers", "staff": "Staff"}
 
+# Who wrote the texts of posts/synthesis/articles/: a language model, on behalf of the developers.
+WRITTEN_BY = Origin.TRAINED_MODEL
 POSTS = 200
 # Few enough that each has lists and related posts to show.
 STACKS = frozenset(
@@ -101,14 +104,18 @@ class Command(BaseCommand):
             raise CommandError("Demo accounts have a known password. They are created only with DEBUG on.")
         self.make_people()
         if not Review.objects.exists():
-            records = list(demo_records())
-            ids = {record["source_id"] for record in records}
+            made, written = list(demo_records()), written_records()
+            ids = {record["source_id"] for record in (*made, *written)}
             # Fewer posts than all mean an interrupted start. A site with other posts is left alone.
-            if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: POSTS + 1]):
-                import_posts(as_stream(map(as_line, records)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
+            if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: len(ids) + 1]):
+                import_posts(as_stream(map(as_line, made)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
+                import_posts(as_stream(map(as_line, written)), name="demo articles", origin=WRITTEN_BY)
                 with operating():
-                    Desk().work(Post.objects.filter(source_id__in=ids).order_by("source_id"))
-                self.stdout.write(f"{len(records)} demo posts are ready, in every state.")
+                    desk = Desk()
+                    desk.work(posts_of(made))
+                    # Released last: the newest articles lead the home page.
+                    desk.release(posts_of(written))
+                self.stdout.write(f"{len(ids)} demo posts are ready, in every state.")
         self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
 
     @transaction.atomic
@@ -128,6 +135,11 @@ def demo_records():
     """Return the records of the first POSTS seeds whose post is about one of STACKS."""
     records = (synthesize_planted(seed, PLAN)[0] for seed in count(1))
     return islice((record for record in records if record["stack"][0] in STACKS), POSTS)
+
+
+def posts_of(records):
+    """Return the posts of these records in the order of their identities."""
+    return Post.objects.filter(source_id__in=[record["source_id"] for record in records]).order_by("source_id")
 
 
 class Desk:
@@ -172,6 +184,11 @@ class Desk:
         # An approval by mistake, undone at once: the post is pending again.
         slip = next(post for post in todo if self.approve(post))
         undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
+
+    def release(self, posts):
+        """Approve and release all of them."""
+        for post in posts:
+            self.approve(post)
 
     def approve(self, post):
         """Approve and release the proposed text; return whether there was no obstacle."""
