@@ -3,16 +3,19 @@
 Each is counted on request, up to COUNT_LIMIT, on an index: never outdated, and fast at any size of the queue.
 """
 
-from datetime import datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from posts.models import AuditEntry, ImportBatch, Post, QueueEntry, QueueLabel, Review, SiteFigure
 from posts.review_queue import weights
-from posts.review_queue.weights import WEIGHTS
+from posts.review_queue.weights import WEIGHTS, Weight
 
 COUNT_LIMIT = 10_000
 DAYS = 14
@@ -21,11 +24,12 @@ MIDNIGHT = "waiting at midnight"
 NOTED_WITHIN = timedelta(minutes=30)
 
 
-def capped_counts(querysets):
+def capped_counts(querysets: Sequence[QuerySet[Any]]) -> list[int]:
     """Return the number of rows of each queryset, COUNT_LIMIT + 1 if more, by one query."""
     if not querysets:
         return []
-    parts, params = [], []
+    parts: list[str] = []
+    params: list[Any] = []
     for rows in querysets:
         sql, values = rows.order_by().values_list("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
         # Django's own SQL, with separate values.
@@ -33,25 +37,25 @@ def capped_counts(querysets):
         params += values
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(parts)}", params)
-        return list(cursor.fetchone())
+        return list(cursor.fetchone() or ())
 
 
-def said_count(count):
+def said_count(count: int) -> str:
     """Return a capped count in words: "4,812", or "more than 10,000"."""
     return f"more than {COUNT_LIMIT:,}" if count > COUNT_LIMIT else f"{count:,}"
 
 
-def short_count(count):
+def short_count(count: int) -> str:
     """Return a capped count for narrow places: "4,812", or "10,000+"."""
     return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
 
 
-def waiting_count():
+def waiting_count() -> int:
     """Return how many posts are pending review, capped."""
     return capped_counts([QueueEntry.objects.all()])[0]
 
 
-def reasons_for_waiting():
+def reasons_for_waiting() -> list[tuple[Weight, int]]:
     """Return [(Weight, capped count)] of the risk reasons of pending posts, most frequent first."""
     by_label = QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON)
     rows = [
@@ -66,33 +70,34 @@ def reasons_for_waiting():
     return [(WEIGHTS[code], count) for code, count in sorted(counts, key=lambda pair: -pair[1]) if count]
 
 
-def days_until(today):
+def days_until(today: date) -> list[date]:
     """Return the last DAYS days as dates, ending with `today`."""
     return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
 
 
-def came_in_by_day(today):
+def came_in_by_day(today: date) -> dict[date, tuple[int, int | None]]:
     """Return {date: (new texts, number of the largest import or None)} of the last DAYS days.
 
     New texts are what imports begun on the day brought, and what people submitted.
     """
     start = start_of(days_until(today)[0])
-    came = {day: [0, None, 0] for day in days_until(today)}
+    came = dict.fromkeys(days_until(today), 0)
+    largest: dict[date, tuple[int, int]] = {}
     batches = ImportBatch.objects.filter(started_at__gte=start).order_by("pk")
     for pk, started_at, created, updated in batches.values_list("pk", "started_at", "created", "updated"):
         day = timezone.localdate(started_at)
         if day in came:
-            came[day][0] += created + updated
-            if created + updated > came[day][2]:
-                came[day][1:] = [pk, created + updated]
+            came[day] += created + updated
+            if created + updated > largest.get(day, (0, 0))[1]:
+                largest[day] = (pk, created + updated)
     submitted = AuditEntry.objects.filter(action="submitted", made_at__gte=start).order_by()
     for day, count in submitted.annotate(day=TruncDate("made_at")).values_list("day").annotate(Count("pk")):
         if day in came:
-            came[day][0] += count
-    return {day: (count, batch) for day, (count, batch, _) in came.items()}
+            came[day] += count
+    return {day: (count, largest[day][0] if day in largest else None) for day, count in came.items()}
 
 
-def decided_by_day(today):
+def decided_by_day(today: date) -> dict[date, int]:
     """Return {date: decisions that were not undone} of the last DAYS days."""
     start = start_of(days_until(today)[0])
     decided = dict.fromkeys(days_until(today), 0)
@@ -103,7 +108,7 @@ def decided_by_day(today):
     return decided
 
 
-def note_waiting_at_midnight(*, now=None):
+def note_waiting_at_midnight(*, now: datetime | None = None) -> None:
     """Store once a day how many posts were pending at midnight, from today's count and changes."""
     now = now or timezone.now()
     today = timezone.localdate(now)
@@ -115,17 +120,17 @@ def note_waiting_at_midnight(*, now=None):
     SiteFigure.objects.update_or_create(name=MIDNIGHT, defaults={"value": value, "counted_at": now})
 
 
-def waiting_at_midnight(today):
+def waiting_at_midnight(today: date) -> int | None:
     """Return how many posts were pending when `today` began; None if nobody noted it."""
     noted = SiteFigure.objects.filter(name=MIDNIGHT).values_list("value", flat=True).first()
     if noted and noted["day"] == str(today):
-        return noted["count"]
+        return int(noted["count"])
     first = Post.objects.order_by("pk").values_list("created_at", flat=True).first()
     # The site started today.
     return 0 if first is None or first >= start_of(today) else None
 
 
-def change_of_backlog(waiting, *, came_in, decided, today):
+def change_of_backlog(waiting: int, *, came_in: int, decided: int, today: date) -> tuple[int, int] | tuple[None, None]:
     """Return (change, other): the growth of the backlog today, and its part from other causes.
 
     Other causes are for example an import rolled back: came_in - decided + other = change. (None, None) if unknown.
@@ -138,17 +143,17 @@ def change_of_backlog(waiting, *, came_in, decided, today):
     return change, change - came_in + decided
 
 
-def decisions_of(person, *, since):
+def decisions_of(person: User, *, since: datetime) -> dict[str, int]:
     """Return {outcome: number} of one person's decisions since an aware datetime."""
     reviews = _whole_decisions().filter(reviewer=person, created_at__gte=since)
     return dict(reviews.values_list("outcome").annotate(Count("pk")))
 
 
-def _whole_decisions():
+def _whole_decisions() -> QuerySet[Review]:
     """Return the decisions that end a review: not undone, and not approvals in part."""
     return Review.objects.filter(outcome__in=Review.CHOICES, undone_at=None).order_by()
 
 
-def start_of(day):
+def start_of(day: date) -> datetime:
     """Return the start of a date in the site's time zone, as an aware datetime."""
     return timezone.make_aware(datetime.combine(day, time()))

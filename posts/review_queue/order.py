@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
 from posts.db.keyset import Cursor, PageOrder
@@ -44,9 +46,9 @@ class QueueView:
     whose: str = ""
 
     @classmethod
-    def from_query(cls, query):
-        """Return the view of a query string or a mapping such as request.GET; invalid values are ignored."""
-        given = dict(parse_qsl(query, max_num_fields=50)) if isinstance(query, str) else query.dict()
+    def from_query(cls, query: str | QueryDict) -> Self:
+        """Return the view of a query string or of request.GET; invalid values are ignored."""
+        given: dict[str, Any] = dict(parse_qsl(query, max_num_fields=50)) if isinstance(query, str) else query.dict()
         values = {field.name: str(given.get(field.name, "")).replace("\x00", "").strip() for field in fields(cls)}
         whose = values["whose"]
         return cls(
@@ -59,20 +61,21 @@ class QueueView:
             whose=whose if whose in ("me", "nobody", "held") or _number(whose, MAX_ID) else "",
         )
 
-    def query(self):
+    def query(self) -> str:
         """Return the query string that names this view; "" for everything."""
         return urlencode({field.name: value for field in fields(self) if (value := getattr(self, field.name))})
 
     @property
-    def filters(self):
+    def filters(self) -> int:
         """The number of active filters."""
         return sum(bool(getattr(self, field.name)) for field in fields(self))
 
-    def without(self, name):
+    def without(self, name: str) -> Self:
         """Return the same view without one of its filters."""
-        return replace(self, **{name: None if name in ("batch", "days") else ""})
+        empty: dict[str, Any] = {name: None if name in ("batch", "days") else ""}
+        return replace(self, **empty)
 
-    def entries(self, *, by, now=None):
+    def entries(self, *, by: User, now: datetime | None = None) -> QuerySet[QueueEntry]:
         """Return the QueueEntries that it shows to the person `by`, unordered."""
         now = now or timezone.now()
         conditions = [
@@ -86,7 +89,7 @@ class QueueView:
         ]
         return QueueEntry.objects.filter(*filter(None, conditions))
 
-    def countable(self, *, by, now=None):
+    def countable(self, *, by: User, now: datetime | None = None) -> QuerySet[Any]:
         """Return rows to count in place of entries(); for one reason or stack, by one index scan."""
         if self == QueueView(reason=self.reason) and self.reason not in ("", GENERATOR, WAITING):
             return _labels(QueueLabel.Kind.REASON, self.reason)
@@ -107,15 +110,15 @@ def _condition_of_person(whose: str, by: User, now: datetime) -> Q:
     return Q(assigned_to={"me": by, "nobody": None}[whose] if whose in ("me", "nobody") else int(whose))
 
 
-def _labels(kind, name):
+def _labels(kind: QueueLabel.Kind, name: str) -> QuerySet[QueueLabel]:
     return QueueLabel.objects.filter(kind=kind, name=name)
 
 
-def _has(kind, name):
+def _has(kind: QueueLabel.Kind, name: str) -> Exists:
     return Exists(_labels(kind, name).filter(entry=OuterRef("pk")))
 
 
-def _number(text, most):
+def _number(text: str, most: int) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
         return None
     return int(text) if 0 < int(text) <= most else None
@@ -142,6 +145,6 @@ def previous_item(view: QueueView, before: Cursor, *, by: User, now: datetime | 
     return _free(ORDER.before(view.entries(by=by, now=now), before), by, now)
 
 
-def _free(entries: QuerySet, by: User, now: datetime | None) -> QueueEntry | None:
+def _free(entries: QuerySet[QueueEntry], by: User, now: datetime | None) -> QueueEntry | None:
     free = Q(held_by=None) | Q(held_by=by) | Q(held_until__lte=now or timezone.now())
     return entries.filter(free).select_related("post").first()

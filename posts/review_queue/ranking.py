@@ -7,14 +7,14 @@ counts the days and corrects everything else.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef
+from django.db.models import Count, Exists, F, Max, Model, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -53,6 +53,10 @@ HASH_DIGITS = 16
 # Labels of one post; a record may name a thousand tools and stacks.
 MAX_STACK = 20
 MAX_CHOICES = 60
+# {code, points, detail[, post]}: one part of the risk score.
+RiskReason = dict[str, Any]
+# Kind, name, and the number of the post.
+Label = tuple[str, str, int]
 RANKED = (
     "fingerprint points text_points generator_points age_points reasons status version live_version is_back stack "
     "words generator batch is_complete"
@@ -73,11 +77,11 @@ COLUMNS = [
 class Facts:
     """What is known of one pending post when it is ranked."""
 
-    post: dict
-    flags: Counter = field(default_factory=Counter)
-    checks: dict | None = None
+    post: dict[str, Any]
+    flags: Counter[str] = field(default_factory=Counter)
+    checks: Mapping[str, Any] | None = None
     is_compared: bool = False
-    twin: tuple | None = None
+    twin: tuple[float, int] | None = None
     reports: int = 0
     is_back: bool = False
     approved_in_part_by: str = ""
@@ -86,17 +90,17 @@ class Facts:
     @property
     def fingerprint(self) -> str:
         """The fingerprint of the proposed text."""
-        return self.post["head_revision__fingerprint"]
+        return str(self.post["head_revision__fingerprint"])
 
 
-def reasons_of(facts):
+def reasons_of(facts: Facts) -> list[RiskReason]:
     """Return [{code, points, detail[, post]}] of the text and its history, most points first.
 
     Points for its generator and its waiting time are stored separately, because they change for many posts at once.
     """
-    found = []
+    found: list[RiskReason] = []
 
-    def add(code, count=1, detail="", **more):
+    def add(code: str, count: int = 1, detail: str = "", **more: Any) -> None:
         if points := WEIGHTS[code].points(count):
             found.append({"code": code, "points": points, "detail": detail, **more})
 
@@ -131,7 +135,7 @@ def reasons_of(facts):
     return sorted(found, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
 
 
-def _unknown_origin(post):
+def _unknown_origin(post: dict[str, Any]) -> str:
     missing = [] if post["generator"] else ["no generator"]
     claimed = post["claimed_hash"].lower()
     if not claimed:
@@ -141,12 +145,12 @@ def _unknown_origin(post):
     return ", ".join(missing)
 
 
-def age_points(waiting_since, now):
+def age_points(waiting_since: datetime, now: datetime) -> int:
     """Return the points for waiting time, one for each whole day."""
     return WEIGHTS[weights.WAITING].points(max(0, (now - waiting_since).days))
 
 
-def generator_record(*, now=None):
+def generator_record(*, now: datetime | None = None) -> dict[str, dict[str, int]]:
     """Return {generator: {outcome: number}} of the decisions of GENERATOR_MEMORY that were not undone.
 
     The key is "" for texts without a generator.
@@ -154,20 +158,20 @@ def generator_record(*, now=None):
     reviews = Review.objects.filter(
         created_at__gt=(now or timezone.now()) - GENERATOR_MEMORY, revoked_at=None, undone_at=None
     )
-    record = defaultdict(dict)
+    record: defaultdict[str, dict[str, int]] = defaultdict(dict)
     rows = reviews.order_by().values_list("revision__post__generator", "outcome").annotate(count=Count("pk"))
     for generator, outcome, count in rows:
         record[generator][outcome] = count
     return dict(record)
 
 
-def turned_down_of(outcomes):
+def turned_down_of(outcomes: Mapping[str, int]) -> tuple[int, int]:
     """Return (turned down, decided) of {outcome: number}."""
     turned_down = outcomes.get(Review.Outcome.REJECTED, 0) + outcomes.get(Review.Outcome.CHANGES_REQUESTED, 0)
     return turned_down, turned_down + outcomes.get(Review.Outcome.APPROVED, 0)
 
 
-def surely_at_least(part, whole):
+def surely_at_least(part: int, whole: int) -> float:
     """Return the lower bound of Wilson's interval for the share of `part` in `whole`.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
@@ -175,10 +179,10 @@ def surely_at_least(part, whole):
     share, square = part / whole, SURENESS**2
     middle = share + square / (2 * whole)
     width = SURENESS * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2))
-    return (middle - width) / (1 + square / whole)
+    return float((middle - width) / (1 + square / whole))
 
 
-def generator_points(record):
+def generator_points(record: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """Return {generator: points} of the generators that are turned down more often than the others.
 
     A generator has points if its share of decisions that turned it down is surely larger than that among all other
@@ -199,7 +203,7 @@ def generator_points(record):
     return {generator: count for generator, count in points.items() if count}
 
 
-def refresh_queue(post):
+def refresh_queue(post: Post) -> None:
     """Update the queue entry of one locked `post`."""
     if post.awaits_review and post.withdrawn_at is None:
         _rank([post.pk], now=timezone.now())
@@ -218,7 +222,11 @@ def restore_place(post: Post, place: list[Any]) -> None:
     refresh_queue(post)
 
 
-def admit_new_posts(new, *, insert):
+def admit_new_posts(
+    new: Iterable[tuple[dict[str, Any], dict[str, Any], bool]],
+    *,
+    insert: Callable[[type[Model], list[dict[str, Any]], set[str]], object],
+) -> None:
     """Add posts that an import has just created to the queue, with what their records alone say.
 
     Checks, comparison and generators follow in the background. new: (columns of Post, columns of its Revision,
@@ -235,7 +243,7 @@ def admit_new_posts(new, *, insert):
     insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in dict.fromkeys(labels)], set(LABEL))
 
 
-def admit_posts(ids):
+def admit_posts(ids: Iterable[int]) -> None:
     """Update the queue for posts that an import has just changed or rolled back."""
     ids = list(ids)
     for at in range(0, len(ids), 1000):
@@ -244,7 +252,7 @@ def admit_posts(ids):
         QueueEntry.objects.filter(pk__in=chunk).exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
 
 
-def rank_posts(ids, *, now=None):
+def rank_posts(ids: Iterable[int], *, now: datetime | None = None) -> int:
     """Rank the posts with these primary keys again, in sets; return how many are pending.
 
     Locked posts are skipped: the operation that holds the lock ranks them itself.
@@ -260,7 +268,7 @@ def rank_posts(ids, *, now=None):
     return ranked
 
 
-def _rank(ids, *, now, from_record=False):
+def _rank(ids: Iterable[int], *, now: datetime, from_record: bool = False) -> int:
     """Write the entries of those among `ids` that are pending; return their number.
 
     from_record: read only what an import has written itself.
@@ -281,14 +289,17 @@ def _rank(ids, *, now, from_record=False):
     return len(facts)
 
 
-def _entries(facts, since, now):
+def _entries(
+    facts: Mapping[int, Facts], since: Mapping[int, datetime], now: datetime
+) -> tuple[list[dict[str, Any]], list[Label]]:
     """Return (columns of a QueueEntry for each of `facts`, labels for all of them).
 
     since: {primary key: waiting since} of those already in the queue.
     """
     names = {fact.post["generator"] for fact in facts.values()}
     worth = dict(QueueFigure.objects.filter(kind=POINTS, name__in=names).values_list("name", "count"))
-    entries, labels = [], []
+    entries: list[dict[str, Any]] = []
+    labels: list[Label] = []
     for pk, fact in facts.items():
         post, reasons = fact.post, reasons_of(fact)
         entered = since.get(pk) or fact.submitted_at or post["head_revision__created_at"]
@@ -322,9 +333,9 @@ def _entries(facts, since, now):
     return entries, labels
 
 
-def _write_labels(known, labels):
+def _write_labels(known: Collection[int], labels: Collection[Label]) -> None:
     """Replace the labels of these posts by `labels` (kind, name, post); `known` had some before."""
-    before = set()
+    before: set[Label] = set()
     if known:
         before = set(QueueLabel.objects.filter(entry__in=known).values_list("kind", "name", "entry_id"))
     gone = before.difference(labels)
@@ -409,7 +420,7 @@ def _note_submissions(facts: dict[int, Facts]) -> None:
             facts[pk].submitted_at = moment
 
 
-def _note_approvals_in_part(facts):
+def _note_approvals_in_part(facts: Mapping[int, Facts]) -> None:
     """Add who approved the proposed text of each post in part, if that still counts."""
     about = defaultdict(list)
     decisions = Review.objects.filter(revision__post__in=facts, undone_at=None).select_related("revision", "reviewer")
@@ -422,7 +433,9 @@ def _note_approvals_in_part(facts):
         facts[pk].approved_in_part_by = ", ".join(names)
 
 
-def rank_queue(*, now=None, everything=False, on_checkpoint=lambda: None):
+def rank_queue(
+    *, now: datetime | None = None, everything: bool = False, on_checkpoint: Callable[[], object] = lambda: None
+) -> int:
     """Correct the whole queue: missing and extra entries, new results, days and generators.
 
     Returns how many posts were ranked; looks at every pending post. everything: rank all of them, as after a change
@@ -441,7 +454,9 @@ def rank_queue(*, now=None, everything=False, on_checkpoint=lambda: None):
     return ranked + rank_read_texts(now=now, on_checkpoint=on_checkpoint, always_count=True)
 
 
-def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False):
+def rank_read_texts(
+    *, now: datetime | None = None, on_checkpoint: Callable[[], object] = lambda: None, always_count: bool = False
+) -> int:
     """Complete the reasons of texts that checks and comparison have read since; return their number.
 
     Looks at nothing else, so it can run every few seconds.
@@ -456,7 +471,7 @@ def rank_read_texts(*, now=None, on_checkpoint=lambda: None, always_count=False)
     return ranked
 
 
-def _sweep(rows, now, on_checkpoint):
+def _sweep(rows: QuerySet[Any], now: datetime, on_checkpoint: Callable[[], object]) -> int:
     """Rank what `rows` finds, set by set in the order of primary keys, each once."""
     ranked = 0
     for ids in in_chunks(rows.values_list("pk", flat=True), size=CHUNK):
@@ -465,7 +480,7 @@ def _sweep(rows, now, on_checkpoint):
     return ranked
 
 
-def _rank_new_near_duplicates(now, on_checkpoint):
+def _rank_new_near_duplicates(now: datetime, on_checkpoint: Callable[[], object]) -> int:
     """Rank the posts of newly found pairs: the older post was complete before the newer one came."""
     scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
     ranked = 0
@@ -476,7 +491,7 @@ def _rank_new_near_duplicates(now, on_checkpoint):
     return ranked
 
 
-def _count_days(now):
+def _count_days(now: datetime) -> None:
     """Add a point for each day that passed: one statement a day of waiting, for any number of posts."""
     most = WEIGHTS[weights.WAITING].most
     for days in range(1, most + 1):
@@ -487,7 +502,7 @@ def _count_days(now):
 
 
 @transaction.atomic
-def _count_generators(now):
+def _count_generators(now: datetime) -> None:
     """Store the points of each generator, and give them to its posts."""
     points_of = generator_points(generator_record(now=now))
     figures = [QueueFigure(kind=POINTS, name=generator, count=points) for generator, points in points_of.items()]
@@ -502,7 +517,7 @@ def _count_generators(now):
 
 
 @transaction.atomic
-def _count_choices():
+def _count_choices() -> None:
     """Store the filter choices: the stacks, generators and imports that most pending posts have."""
     stacks = QueueLabel.objects.filter(kind=QueueLabel.Kind.STACK).order_by().values_list("name")
     generators = QueueEntry.objects.exclude(generator="").order_by().values_list("generator")
@@ -515,7 +530,7 @@ def _count_choices():
     _store_counts(figures, kinds=[STACKS, GENERATORS, BATCHES])
 
 
-def _store_counts(figures, *, kinds):
+def _store_counts(figures: list[QueueFigure], *, kinds: list[str]) -> None:
     standing = {(figure.kind, str(figure.name)) for figure in figures}
     for kind, name in list(QueueFigure.objects.filter(kind__in=kinds).values_list("kind", "name")):
         if (kind, name) not in standing:

@@ -1,12 +1,15 @@
 """What a row of the queue shows. It reads the stored entry and asks the database nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from posts.models import QueueEntry
 from posts.review_queue import weights
-from posts.review_queue.claims import claimed_by_another
+from posts.review_queue.claims import ClaimedByAnother, claimed_by_another
 from posts.review_queue.weights import WEIGHTS
 
 STRIP_WIDTH = 84
@@ -25,7 +28,7 @@ class Reason:
     post_id: int | None = None
 
     @property
-    def words(self):
+    def words(self) -> str:
         return f"{self.label}, {self.detail}" if self.detail else self.label
 
 
@@ -43,23 +46,23 @@ class Row:
     """A QueueEntry (with its post, its claim and its assignment) as one person sees it."""
 
     entry: QueueEntry
-    reasons: list
-    strip: list
+    reasons: list[Reason]
+    strip: list[Part]
     days: int
     is_mine: bool
-    standing: object
+    standing: ClaimedByAnother | None
 
     @property
-    def main(self):
+    def main(self) -> Reason | None:
         """The reason with most points, or None."""
         return self.reasons[0] if self.reasons else None
 
     @property
-    def others(self):
+    def others(self) -> list[Reason]:
         return self.reasons[1:]
 
 
-def reasons_of_entry(entry, *, now=None):
+def reasons_of_entry(entry: QueueEntry, *, now: datetime | None = None) -> list[Reason]:
     """Return the [Reason] of a QueueEntry, most points first: text, generator and age together."""
     days = max(0, ((now or timezone.now()) - entry.waiting_since).days)
     parts = [
@@ -74,7 +77,7 @@ def reasons_of_entry(entry, *, now=None):
     return sorted(parts, key=lambda part: (-part.points, weights.CODES.index(part.code)))
 
 
-def rows_of(entries, *, by, now=None):
+def rows_of(entries: Sequence[QueueEntry], *, by: User, now: datetime | None = None) -> list[Row]:
     """Return the [Row] of a page of entries for the person `by`."""
     now = now or timezone.now()
     top = max([STRIP_AT_LEAST, *(entry.points for entry in entries)])
@@ -92,7 +95,7 @@ def rows_of(entries, *, by, now=None):
                 reasons=reasons,
                 strip=strip,
                 days=max(0, (now - entry.waiting_since).days),
-                is_mine=entry.held_by_id == by.pk and entry.held_until > now,
+                is_mine=entry.held_by_id == by.pk and entry.held_until is not None and entry.held_until > now,
                 standing=claimed_by_another(entry, by=by, now=now),
             )
         )

@@ -19,12 +19,12 @@ class Weight:
     why: str
     least: int | None = None
 
-    def points(self, count=1):
+    def points(self, count: float = 1) -> int:
         """Return the points for `count`, a whole number from 0 to `most`."""
         return min(self.most, max(0, round(self.each * count)))
 
     @property
-    def table_points(self):
+    def table_points(self) -> str:
         """The points as the table shows them: "40", "30 to 60", or "15 each, 45 at most"."""
         if self.least is not None:
             return f"{self.least} to {self.most}"
