@@ -519,7 +519,7 @@ def test_an_import_asks_no_more_for_many_posts_than_for_few():
 def test_the_command_prints_what_ranking_finds(capsys):
     call_command("measure_ranking", count=60, seed=8_000_000)
     said = capsys.readouterr().out
-    assert "60 posts wait" in said
+    assert "60 posts are pending" in said
     assert "The first 20% of the queue hold" in said
     assert not Post.objects.exists()
     make_post()
