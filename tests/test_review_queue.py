@@ -524,4 +524,4 @@ def test_the_command_prints_what_ranking_finds(capsys):
     assert not Post.objects.exists()
     make_post()
     call_command("rank_queue", "--all")
-    assert "1 wait." in capsys.readouterr().out
+    assert "1 are pending." in capsys.readouterr().out
