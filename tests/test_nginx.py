@@ -109,6 +109,10 @@ def test_the_proxy_lets_large_bodies_through_to_imports_and_posts_alone(proxy, t
         assert status == 413 and "nginx" in page
     # This one reaches the site, which asks who it is before it reads.
     for path in ("/admin/posts/importbatch/new/", "/admin/posts/post/1/change/"):
-        status, page, _ = proxy.ask("POST", path, large)
+        # The site answers before it has the body; nginx says 502 where it misses that because it still sends.
+        for _ in range(10):
+            status, page, _ = proxy.ask("POST", path, large)
+            if status != 502:
+                break
         assert status == 413 and "A form can have at most 1 MB." in page
     assert not (tmp_path / "uploads").exists()

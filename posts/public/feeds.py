@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from posts.listing.article_html import rendered_article, stored_articles
+from posts.db.change_log import article_key
+from posts.listing.article_html import rendered_article, rendering_key, stored_articles
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
 from posts.public.disclosure import Disclosure, disclosure_of
@@ -155,7 +156,7 @@ def _xml(
     )
     for entry in _entries(posts):
         feed.add_item(**entry.xml)
-    return as_machine_file(HttpResponse(feed.writeString("utf-8"), content_type=f"{content_type}; charset=utf-8"))
+    return _answer(feed.writeString("utf-8"), content_type, posts)
 
 
 def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> HttpResponse:
@@ -169,8 +170,13 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
         "authors": [{"name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}],
         "items": [_json_item(entry) for entry in _entries(posts)],
     }
-    body = json.dumps(feed, ensure_ascii=False)
-    return as_machine_file(HttpResponse(body, content_type="application/feed+json; charset=utf-8"))
+    return _answer(json.dumps(feed, ensure_ascii=False), "application/feed+json", posts)
+
+
+def _answer(body: str, content_type: str, posts: list[Post]) -> HttpResponse:
+    """Return a feed, which shows the stored HTML of its posts."""
+    keys = [article_key(post.live_revision.fingerprint, **rendering_key()) for post in posts]
+    return as_machine_file(HttpResponse(body, content_type=f"{content_type}; charset=utf-8"), keys=keys)
 
 
 def _json_item(entry: _Entry) -> dict[str, Any]:

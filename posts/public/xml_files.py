@@ -9,13 +9,14 @@ from posts.page_cache import cache_page
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def as_machine_file(response):
+def as_machine_file(response, *, keys=()):
     """Mark `response` as a file for programs.
 
-    Nothing in it runs, and caches may store it. It names listed posts, and no query changes it.
+    Nothing in it runs, and caches may store it. It names listed posts, and no query changes it. keys: of what else it
+    shows.
     """
     response.page_kind = "machine"
-    return cache_page(response, keys=[LISTS], vary_on=())
+    return cache_page(response, keys=[LISTS, *keys], vary_on=())
 
 
 def xml_text(text):

@@ -18,6 +18,7 @@ _DOMAIN = r"[\w-]++(?:\.[\w-]++)++"
 _ADDRESS = re.compile(rf"(?:{_DOMAIN}|localhost)(?::\d{{1,5}})?(?:[/?#][^\s<]{{0,{MAX_ADDRESS}}}+)?")
 _WWW = re.compile(rf"(?<![\w/.@:-])www\.{_DOMAIN}(?:[/?#][^\s<]{{0,{MAX_ADDRESS}}}+)?")
 _MAIL = re.compile(rf"(?<![\w.+@/:-])[\w.+-]{{1,64}}@({_DOMAIN})(?![\w@])")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SCHEME = re.compile(r"(?<![\w])(https?)$", re.IGNORECASE)
 _ENTITY_AT_END = re.compile(r"&[A-Za-z0-9]+;$")
 _DEFINITION = re.compile(r":[ \t]+(?=\S)")
@@ -64,8 +65,10 @@ def _address(state: StateInline, silent: bool) -> bool:
     found = _ADDRESS.match(state.src, state.pos + 3, state.posMax) if scheme else None
     if not scheme or not found or len(found[0]) > MAX_ADDRESS:
         return False
-    rest = _without_end(found[0])
-    url = f"{scheme[1]}://{rest}"
+    rest = _without_end(found[0]).rstrip("\\")
+    # Converters from HTML escape what could be emphasis; within an address it is none.
+    plain = _ESCAPED.sub(r"\1", rest)
+    url = f"{scheme[1]}://{plain}"
     if not rest or not _is_domain(re.split("[/?#:]", rest, maxsplit=1)[0]) or not state.md.validateLink(url):
         return False
     if not silent:
