@@ -6,8 +6,10 @@ text can forge one. docs/markdown.md says what authors can write.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import nh3
 from django.conf import settings
@@ -167,18 +169,18 @@ def _lexer(language):
 # and what it needs of the text's other parts.
 
 
-def _code_html(tokens, index, env):
+def _code_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
     return _code_block(tokens[index].content, tokens[index].info, env)
 
 
-def _cell_html(tokens, index, env):
+def _cell_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
     # markdown-it writes style="text-align:…", which the Content-Security-Policy forbids.
     style = tokens[index].attrGet("style") or ""
     side = next((name for side, name in (("right", "number"), ("center", "centre")) if side in style), "")
     return f'<{tokens[index].tag} class="{side}">' if side else f"<{tokens[index].tag}>"
 
 
-def _heading_html(tokens, index, env):
+def _heading_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
     return _heading_start(tokens[index].tag, tokens[index].attrGet("id") or "")
 
 
@@ -209,7 +211,7 @@ _HTML_OF = {
 }
 
 
-def _markdown():
+def _markdown() -> MarkdownIt:
     # Two more levels than allowed: the parser silently drops what exceeds its own limit.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
     add_rules(parser)
@@ -262,7 +264,7 @@ def _inline_image(token, env):
     return f'<a href="{escape(url)}">{escape(words or url)}</a>'
 
 
-def _note_mark(token):
+def _note_mark(token: Token) -> str:
     """Return the raised number that leads to a note; the text as written if the note is missing."""
     mark = token.meta
     if "number" not in mark:
@@ -274,7 +276,7 @@ def _note_mark(token):
     )
 
 
-def _note_backs(token):
+def _note_backs(token: Token) -> str:
     """Return the links from a note back to its references in the text."""
     number, times = token.meta["number"], token.meta["times"]
     return "".join(
@@ -542,7 +544,7 @@ def _with_backs(note):
     return [*tokens, opened, inline, closed]
 
 
-def _heading_start(tag, identifier):
+def _heading_start(tag: str, identifier: str) -> str:
     """Return the beginning of a heading, with a link to it. The style sheet draws its sign, so that it is no word."""
     return f'<{tag} id="{identifier}"><a class="permalink" href="#{identifier}" aria-label="Link to this section"></a>'
 

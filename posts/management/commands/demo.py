@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from itertools import count, islice
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from posts.operations import (
 )
 from posts.operations.frame import operating
 from posts.operations.review import Decision
+from posts.records.schema import RecordDict
 from posts.synthesis.lines import as_line, as_stream
 from posts.synthesis.plants import synthesize_planted
 from posts.synthesis.written import written_records
@@ -119,7 +121,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
 
     @transaction.atomic
-    def make_people(self):
+    def make_people(self) -> None:
         missing = {*PEOPLE, "admin"}.difference(User.objects.values_list("username", flat=True))
         # Hashing is slow on purpose, so the one known password is hashed once.
         password = make_password(PASSWORD) if missing else ""
@@ -131,7 +133,7 @@ class Command(BaseCommand):
                 person.groups.add(Group.objects.get(name=PEOPLE[name]))
 
 
-def demo_records():
+def demo_records() -> Iterator[RecordDict]:
     """Return the records of the first POSTS seeds whose post is about one of STACKS."""
     records = (synthesize_planted(seed, PLAN)[0] for seed in count(1))
     return islice((record for record in records if record["stack"][0] in STACKS), POSTS)
@@ -145,7 +147,7 @@ def posts_of(records):
 class Desk:
     """The demo people at work: each step is a real operation, with the words that a person might write."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.editor, self.reviewer, self.staff = (User.objects.get(username=name) for name in PEOPLE)
         self.steps = 0
 
