@@ -224,7 +224,7 @@ MUTATIONS = [
         "A claim keeps others away until it ends",
         "posts/review_queue/claims.py",
         "claimed_by_another",
-        "return ClaimedByAnother(entry.held_by, entry.held_until)",
+        "return ClaimedByAnother(holder, until) if holder is not None else None",
         "return None",
         "tests/test_review_queue.py keeps_others_away",
     ),
