@@ -185,7 +185,7 @@ def stopping_findings(record):
     return stopping_results(record)[0]
 
 
-def checks_key():
+def checks_key() -> str:
     """Return sixteen hex digits for all that findings depend on besides the text: version, checks, allowed pictures."""
     parts = [str(CHECKS_VERSION), *(f"{check.id}:{check.severity}" for check in _checks.values())]
     return hashlib.sha256("\n".join([*parts, picture_rules()]).encode()).hexdigest()[:16]

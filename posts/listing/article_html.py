@@ -18,7 +18,7 @@ from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, re
 CACHE_SECONDS = 3600
 
 
-def hosts_key():
+def hosts_key() -> str:
     """Return sixteen hex digits for the pictures that pages may load, which a rendered page depends on."""
     return hashlib.sha256(picture_rules().encode()).hexdigest()[:16]
 

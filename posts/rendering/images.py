@@ -1,6 +1,7 @@
 """Which images a page may load, and which are drawn here instead."""
 
 import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,19 +19,19 @@ _OWN_PICTURE = re.compile(r"(?:[a-z0-9_-][a-z0-9_.-]*/)*[a-z0-9_-][a-z0-9_.-]*\.
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
-def is_allowed_image_url(url, hosts):
+def is_allowed_image_url(url: str, hosts: Container[str]) -> bool:
     """Return whether a page may load `url`: an own picture, or https, one of `hosts`, read alike by all browsers."""
     if len(url) > MAX_URL_LENGTH:
         return False
     return is_own_picture(url) or (_SANE.fullmatch(url) is not None and host_of(url) in hosts)
 
 
-def own_picture_address(name):
+def own_picture_address(name: str) -> str:
     """Return the address of a static file of this site, as a record names it."""
     return f"{settings.SITE_URL}{settings.STATIC_URL}{name}"
 
 
-def is_own_picture(url):
+def is_own_picture(url: str) -> bool:
     """Return whether `url` is a picture among this site's static files, which only its operators can add."""
     start = own_picture_address("")
     return url.startswith(start) and _OWN_PICTURE.fullmatch(url, len(start)) is not None
@@ -42,18 +43,18 @@ def picture_addresses(record):
     return [url for url in urls if is_allowed_image_url(url, {host_of(url)})]
 
 
-def loaded_pictures(urls):
+def loaded_pictures(urls: Iterable[str]) -> list[str]:
     """Return those of picture_addresses() that this site's pages load: its own, and allowed hosts, not drawn here."""
     hosts = set(settings.IMAGE_HOSTS) - DRAWN_HOSTS
     return [url for url in urls if host_of(url) in hosts or is_own_picture(url)]
 
 
-def picture_rules():
+def picture_rules() -> str:
     """Return all settings that decide which pictures a page loads, as one text."""
     return " ".join([*sorted(settings.IMAGE_HOSTS), own_picture_address("")])
 
 
-def host_of(url):
+def host_of(url: str) -> str:
     """Return the part of an address between // and the path, with its user and port if it has them."""
     start = url.find("//")
     return _HOST.match(url, start + 2)[0] if start >= 0 else ""

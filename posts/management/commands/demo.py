@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count, islice
 
 from django.conf import settings
@@ -6,6 +6,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.core.management.base import CommandError
 from django.db import transaction
+from django.db.models import QuerySet
 
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
@@ -139,7 +140,7 @@ def demo_records() -> Iterator[RecordDict]:
     return islice((record for record in records if record["stack"][0] in STACKS), POSTS)
 
 
-def posts_of(records):
+def posts_of(records: Iterable[RecordDict]) -> QuerySet[Post]:
     """Return the posts of these records in the order of their identities."""
     return Post.objects.filter(source_id__in=[record["source_id"] for record in records]).order_by("source_id")
 
@@ -187,12 +188,12 @@ class Desk:
         slip = next(post for post in todo if self.approve(post))
         undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
 
-    def release(self, posts):
+    def release(self, posts: Iterable[Post]) -> None:
         """Approve and release all of them."""
         for post in posts:
             self.approve(post)
 
-    def approve(self, post):
+    def approve(self, post: Post) -> bool:
         """Approve and release the proposed text; return whether there was no obstacle."""
         post = Post.objects.get(pk=post.pk)
         head = post.head_revision
