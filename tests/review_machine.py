@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from posts.models import AuditEntry, Post, PostTerm, Release, Review, ReviewFlag, Revision, ScheduledRelease
 from posts.operations import (
+    Decision,
+    Plan,
     Refused,
     cancel_schedule,
     clear_flag,
@@ -47,6 +49,16 @@ words = st.sampled_from(WORDS)
 editors = st.sampled_from(("editor", "second editor"))
 reviewers = st.sampled_from(("reviewer", "second reviewer", "third reviewer"))
 steps_taken = 0
+
+
+def decide_on(*, post, by, **said):
+    """Decide as decide() does, with its Decision spelled out."""
+    return decide(post, Decision(**said), by=by)
+
+
+def plan_for(*, post, by, now, **said):
+    """Plan as schedule_release() does, with its Plan spelled out."""
+    return schedule_release(post, Plan(**said), by=by, now=now)
 
 
 class ReviewMachine(RuleBasedStateMachine):
@@ -169,7 +181,7 @@ class ReviewMachine(RuleBasedStateMachine):
         text = {"head": post.head_revision, "first": first, "live": post.live_revision or first}[which]
         flags = post.review_flags.filter(cleared_at=None).values_list("pk", flat=True) if flags_read else ()
         review = self.act(
-            decide,
+            decide_on,
             post=post,
             by=self.people[by],
             outcome="approved",
@@ -187,7 +199,7 @@ class ReviewMachine(RuleBasedStateMachine):
     def turn_down(self, number, by, outcome):
         post = self.post(number)
         self.act(
-            decide,
+            decide_on,
             post=post,
             by=self.people[by],
             outcome=outcome,
@@ -200,7 +212,7 @@ class ReviewMachine(RuleBasedStateMachine):
         post = self.post(number)
         before = self.stand(post)
         review = self.act(
-            decide,
+            decide_on,
             post=post,
             by=self.people[by],
             outcome=outcome,
@@ -326,7 +338,7 @@ class ReviewMachine(RuleBasedStateMachine):
     def plan(self, number, by, kind, hours):
         post = self.post(number)
         self.act(
-            schedule_release,
+            plan_for,
             post=post,
             by=self.people[by],
             kind=kind,

@@ -364,7 +364,7 @@ def test_lists_too_long_for_a_form_stay_as_they_are(client):
     post = make_post(tags=tags, checklist=points)
     client.force_login(person("Editors"))
     page = client.get(address(post))
-    assert "Tags holds 300 values, too many for a form." in page.content.decode()
+    assert "Tags has 300 values, too many for a form." in page.content.decode()
     client.post(address(post), form_data(page, summary="New."))
     head = Post.objects.get().head_revision
     assert (head.version, head.snapshot["tags"], head.snapshot["checklist"]) == ("1.0.1", tags, points)

@@ -463,7 +463,9 @@ def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, revie
     for page in (review, form):
         assert "3 of 4 code blocks not checked (bash, sql, dockerfile)." in page
         assert "Not compared with other posts yet." in page
-        assert page.index("The text places image 9") < page.index("Advice</h") < page.index("reading time of 90 minutes")
+        assert (
+            page.index("The text places image 9") < page.index("Advice</h") < page.index("reading time of 90 minutes")
+        )
         # What is advice is said once, and not among what prevents an approval.
         assert page.count("reading time of 90 minutes") == 1
     assert "2 not fully checked" in review
@@ -482,7 +484,10 @@ def test_a_bulk_approval_and_a_release_name_what_prevents_them_and_no_advice(cli
     assert "The text places image 9" in preview and "reading time of 90 minutes" not in preview
     choices = [f"{post.pk}:{post.head_revision.fingerprint}" for post in (advised, stopped)]
     begun = client.post(reverse("admin:queue_bulk_begin"), {"act": "approve", "choice": choices}, follow=True)
-    assert "The text places image 9" in begun.content.decode() and "reading time of 90 minutes" not in begun.content.decode()
+    assert (
+        "The text places image 9" in begun.content.decode()
+        and "reading time of 90 minutes" not in begun.content.decode()
+    )
     approve(advised, release=False)
     release = client.get(reverse("admin:posts_post_releases", args=[advised.pk])).content.decode()
     assert "Release 1.0.0" in release and "reading time of 90 minutes" not in release

@@ -156,10 +156,10 @@ def test_what_is_broken_stands_first(client, staff):
     now = timezone.now()
     assert "No background worker is running" in words_of(client.get(reverse("admin:index")))
     JobWorker.objects.create(name="worker 1", seen_at=now)
-    name = definition_of(forget_old_sessions.module_path).name
-    Job.objects.create(name=name, last_failure_at=now, last_failure="no answer from the database")
+    job = definition_of(forget_old_sessions.module_path)
+    Job.objects.create(name=job.name, last_failure_at=now, last_failure="no answer from the database")
     page = words_of(client.get(reverse("admin:index")))
-    assert page.index(f"“{name}” failed") < page.index("Background workers are running")
+    assert page.index(f"“{job.label}” failed") < page.index("Background workers are running")
     assert "no answer from the database" in page
 
 

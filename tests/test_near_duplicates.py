@@ -198,7 +198,7 @@ def test_texts_without_words_have_no_twins():
 def test_the_commands_say_what_they_did(capsys):
     make_post()
     call_command("scan_texts")
-    assert "1 texts checked, 1 compared with all others" in capsys.readouterr().out
+    assert "1 revisions checked, 1 compared with all others" in capsys.readouterr().out
     call_command("measure_twins", count=60, pairs=2)
     told = capsys.readouterr().out
     assert "recall at 0.8: 2 of 2" in told and "precision: 6 of 6" in told

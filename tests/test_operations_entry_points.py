@@ -158,7 +158,7 @@ def test_the_bulk_action_says_first_what_each_row_gets_and_then_what_it_got(clie
     client.force_login(person())
     data = {"action": "approve_in_bulk", "_selected_action": [sound.pk, flagged.pk]}
     page = client.post(reverse("admin:posts_post_changelist"), data).content.decode()
-    assert "2 chosen: 1 will be approved, 1 refused." in page and not Review.objects.exists()
+    assert "2 selected: 1 will be approved, 1 refused." in page and not Review.objects.exists()
     assert f"{sound.pk}:{sound.head_revision.fingerprint}" in page
     choices = [f"{post.pk}:{post.head_revision.fingerprint}" for post in (sound, flagged)]
     edit(sound, summary="Changed between the two pages.")
