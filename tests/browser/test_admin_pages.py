@@ -103,12 +103,12 @@ def test_leaving_with_unsaved_words_warns_and_saving_does_not(browser_page, edit
     watched.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     watched.page.fill("#id_title", "Not saved yet")
     with watched.page.expect_event("dialog"):
-        watched.page.click("text='Desk'")
+        watched.page.click("text='Dashboard'")
     assert watched.page.input_value("#id_title") == "Not saved yet"
     assert asked == ["beforeunload"]
     watched.follow("text='Save'")
     assert "Saved as 1.0.1." in messages(watched)
-    watched.follow("text='Desk'")
+    watched.follow("text='Dashboard'")
     assert watched.page.url.endswith("/admin/")
     assert asked == ["beforeunload"]
 
@@ -203,11 +203,11 @@ def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
     assert "An import saved this post while you were editing" in watched.page.locator("h1").inner_text()
     assert violations(watched.page) == []
     assert watched.page.locator(".clash input:checked").count() == 0
-    watched.follow("text=/^Save together/")
+    watched.follow("text=/^Save merged version/")
     assert "Choose for Summary, paragraph 1 first." in messages(watched)
     watched.page.fill(".clash textarea", "Theirs and mine.")
     watched.page.check("text='New version, combined by you'")
-    watched.follow("text='Save together as 1.0.2'")
+    watched.follow("text='Save merged version as 1.0.2'")
     assert "Saved as 1.0.2." in messages(watched)
     head = Post.objects.get().head_revision
     assert (head.snapshot["summary"], head.snapshot["body"]) == ("Theirs and mine.", "ONE\n\nmiddle\n\nTWO")

@@ -62,7 +62,7 @@ def test_a_file_is_brought_in_and_watched(browser_page, staff, settings, tmp_pat
     assert begin(run_import, batch, by=staff).key == f"batch {batch.pk}"
     run_waiting_jobs()
     if not has_script:
-        watched.follow("text=Show again")
+        watched.follow("text=Reload")
     # The page may look in between the last post and the end.
     expect(watched.page.locator("[data-progress=state]")).to_have_text("Finished")
     expect(watched.page.locator("[data-count=created]")).to_have_text("3")

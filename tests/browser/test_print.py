@@ -52,7 +52,7 @@ def test_on_paper_code_wraps_and_links_say_where_they_lead(browser_page):
     page = watched.page
     page.emulate_media(media="print")
     after = "(link) => getComputedStyle(link, '::after').content"
-    assert "https://example.org/x" in page.locator(".text a").first.evaluate(after)
+    assert "https://example.org/x" in page.locator(".text p a").first.evaluate(after)
     assert page.locator(".text pre").evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.emulate_media(media="screen")

@@ -46,7 +46,7 @@ def test_keys_walk_tick_flag_and_open(browser_page, reviewer, waiting):
     page.keyboard.press("k")
     assert focused(page) == "Number 0"
     assert page.locator(".queue-row :checked").count() == 2
-    assert page.locator("#chosen").inner_text().startswith("2 chosen of 5 on this page.")
+    assert page.locator("#chosen").inner_text().startswith("2 of 5 on this page selected.")
     page.keyboard.press("Control+j")
     assert focused(page) == "Number 0"
     page.locator("#filter-stack").focus()
@@ -103,7 +103,7 @@ def test_all_of_it_works_without_script(browser_page, reviewer, waiting):
     watched.follow(page.get_by_role("button", name="Reject…"))
     assert "Reject 2 posts?" in page.locator("h1").inner_text()
     page.get_by_label("Reason").select_option("repeats")
-    watched.follow(page.get_by_role("button", name="Reject: 2 posts"))
+    watched.follow(page.get_by_role("button", name="Reject 2 posts"))
     assert "Reject 2 posts: 2 done, 0 refused" in page.locator("h1").inner_text()
     assert Post.objects.filter(head_revision__status="rejected").count() == 2
     watched.open("/admin/")

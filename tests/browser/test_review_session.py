@@ -107,7 +107,7 @@ class ByMouse:
         self._open("edits")
         self.page.locator("#panel-edits").get_by_label("Code does not work").check()
         self.page.locator("#edits-comment").fill("Line 3 does not run: a, e, r and s are missing.")
-        self._next("^Ask for edits Ctrl|^Ask for edits$")
+        self._next("^Request changes Ctrl|^Request changes$")
 
     def reject(self):
         self._open("reject")
@@ -282,7 +282,7 @@ def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
     page.keyboard.press("a")
     assert page.evaluate("document.activeElement.value") == POINTS[0]
     page.keyboard.press("1")
-    assert "1 of 2 points open" in bar.inner_text()
+    assert "1 of 2 checklist items open" in bar.inner_text()
     page.keyboard.press("2")
     assert "Ready. If you approve, readers see 1.0.0 at once" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") is None
@@ -299,7 +299,7 @@ def test_after_a_decision_the_title_has_the_focus_and_one_live_region_says_what_
     other = Post.objects.get(source_id="waiting-001")
     page.wait_for_function("document.querySelector('[data-live]').textContent")
     said = page.locator("[data-live]").inner_text()
-    assert said.startswith("Approved. Next: " + other.title) and re.search(r"\d+ points, \d+ reasons?\.$", said)
+    assert said.startswith("Approved. Next: " + other.title) and re.search(r"risk score \d+, \d+ reasons?\.$", said)
     assert page.evaluate("document.activeElement.id") == "review-title"
     assert page.locator("[aria-live]").count() == 1
 
