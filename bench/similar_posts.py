@@ -56,7 +56,7 @@ def fill(count):
 
 
 def page_cost(visits):
-    """Return (milliseconds p50, p95, queries) of reading the way on from one of `visits` posts spread over the site."""
+    """Return (milliseconds p50, p95, queries) of reading the related posts of `visits` posts across the site."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -125,7 +125,7 @@ def main():
             wall, work = time.perf_counter() - began, time.process_time() - worked
             print(f"{what:30}{found / wall:8,.0f} posts/s   ({work / found * 1000:.2f} ms work of the process a post)")
         p50, p95, captured = page_cost(arguments.visits)
-        print(f"{'way on from an article':30}{p50:8.2f} ms p50, {p95:.2f} ms p95, {len(captured)} query")
+        print(f"{'related posts of an article':30}{p50:8.2f} ms p50, {p95:.2f} ms p95, {len(captured)} query")
         if arguments.explain:
             with connection.cursor() as cursor:
                 cursor.execute(

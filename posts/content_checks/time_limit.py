@@ -31,8 +31,8 @@ class _Stop(BaseException):
 def run_limited(name: str, function: Callable[[], None], seconds: float) -> None:
     """Run `function` of the check `name` and raise what it raises, or OutOfTime after `seconds`.
 
-    At most one run of a check that never ends is left in a process: until it ends, and for REST_SECONDS, the check
-    is not begun again.
+    After a run out of time the check is not begun again until that run ends, and for REST_SECONDS. Runs that began at
+    the same time in other threads each use up their own time.
     """
     if seconds <= 0 or _rests(name):
         raise OutOfTime

@@ -331,7 +331,7 @@ def connect() -> None:
 
 
 def _before_migrating(using: str, plan: list[Any] | None = None, **signal: Any) -> None:
-    # SQLite makes a table anew to change it, and refuses that while a trigger speaks of the table.
+    # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table.
     if plan and connections[using].vendor == "sqlite":
         for name, (table, _) in installed_triggers(connections[using]).items():
             _drop(connections[using], name, table)

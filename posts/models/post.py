@@ -35,7 +35,7 @@ _WORKING_TEXTS = (
 
 
 class PostQuerySet(models.QuerySet):
-    """Who may see a post, and where it may be listed. Each rule has its Python twin on Post."""
+    """Who may see a post, and where it may be listed. Each rule stands in Python on Post as well."""
 
     def visible(self):
         """Filter to posts that have a page.
@@ -288,7 +288,7 @@ class Post(models.Model):
 
     @property
     def visible_revision(self):
-        """The Revision at the post's address, or None. The Python twin of PostQuerySet.visible."""
+        """The Revision at the post's address, or None: the rule of PostQuerySet.visible in Python."""
         if self.withdrawn_at:
             return None
         if self.live_revision_id:
@@ -329,14 +329,14 @@ class Post(models.Model):
 
     @property
     def is_indexable(self):
-        """The Python twin of PostQuerySet.indexable."""
+        """The rule of PostQuerySet.indexable in Python."""
         return not self.index_obstacles
 
     is_listed = is_indexable
 
     @property
     def is_listable(self):
-        """The Python twin of PostQuerySet.listable."""
+        """The rule of PostQuerySet.listable in Python."""
         return not self.list_obstacles
 
     def working_record(self):

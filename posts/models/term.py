@@ -11,7 +11,7 @@ INDEXABLE_FROM = 3
 
 
 class TermQuerySet(models.QuerySet):
-    """Terms that have a list, and lists that may be indexed. Each rule has its Python twin on Term."""
+    """Terms that have a list, and lists that may be indexed. Each rule stands in Python on Term as well."""
 
     def with_list(self):
         """Filter to terms whose list names at least one post."""
@@ -106,12 +106,12 @@ class Term(models.Model):
 
     @property
     def has_list(self):
-        """The Python twin of TermQuerySet.with_list."""
+        """The rule of TermQuerySet.with_list in Python."""
         return settings.INDEXING and self.listed_count > 0 and self.slug != ""
 
     @property
     def is_indexable(self):
-        """The Python twin of TermQuerySet.indexable."""
+        """The rule of TermQuerySet.indexable in Python."""
         return self.has_list and self.listed_count >= INDEXABLE_FROM
 
 

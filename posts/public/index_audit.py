@@ -1,8 +1,8 @@
 """Compares for every post what each surface of a site says to search engines with the rule.
 
 Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the post
-in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable, and its
-Python twin must agree.
+in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable;
+Post.is_indexable must agree.
 """
 
 import json
