@@ -599,6 +599,11 @@ def test_the_checks_after_the_one_that_took_all_the_time_say_that_they_were_left
     assert "dead-placement" in {finding.check for finding in findings(SOUND | {"checklist": []})}
 
 
+def test_a_check_that_would_end_the_program_ends_alone(monkeypatch):
+    register(monkeypatch, "stops", lambda text: sys.exit(3))
+    assert [gap.check for gap in results(SOUND)[1] if gap.failed] == ["own-rule"]
+
+
 @pytest.mark.django_db
 def test_a_required_check_that_takes_too_long_is_told_and_refuses_an_approval_in_bulk(
     client, reviewer, monkeypatch, impatient

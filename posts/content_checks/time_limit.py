@@ -31,6 +31,8 @@ class _Stop(BaseException):
 def run_limited(name: str, function: Callable[[], None], seconds: float) -> None:
     """Run `function` of the check `name` and raise what it raises, or OutOfTime after `seconds`.
 
+    What would end the process, such as SystemExit, comes as a RuntimeError.
+
     After a run out of time the check is not begun again until that run ends, and for REST_SECONDS. Runs that began at
     the same time in other threads each use up their own time.
     """
@@ -53,6 +55,9 @@ def run_limited(name: str, function: Callable[[], None], seconds: float) -> None
         _overrun[name] = thread, monotonic() + REST_SECONDS
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stop))
         raise OutOfTime
+    if errors and not isinstance(errors[0], Exception):
+        # sys.exit() in a check ends the check, neither the request nor the worker.
+        raise RuntimeError(f"The check ended with {errors[0]!r}.") from errors[0]
     if errors:
         raise errors[0]
 
