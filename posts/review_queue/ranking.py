@@ -198,7 +198,9 @@ def generator_points(record: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
         if not generator or min(decided, others) < MIN_DECISIONS:
             continue
         share_of_others = (all_down - down) / others
-        if surely_at_least(down, decided) > share_of_others:
+        # Few decisions about the others say little: their share may be as high as this.
+        at_most = 1 - surely_at_least(others - (all_down - down), others)
+        if surely_at_least(down, decided) > at_most:
             points[generator] = WEIGHTS[weights.GENERATOR].points(100 * (down / decided - share_of_others))
     return {generator: count for generator, count in points.items() if count}
 
