@@ -240,6 +240,8 @@ def test_a_day_is_a_point_and_thirty_are_the_most():
         ({"a": {"rejected": 7}, "b": {"approved": 90}}, {}),
         ({"a": {"rejected": 9}, "b": {"approved": 7}}, {}),
         ({"": {"rejected": 20}, "b": {"approved": 90}}, {}),
+        # Nine of 126, and twelve decisions about the others: too few to say that theirs are turned down less.
+        ({"a": {"approved": 117, "rejected": 9}, "b": {"approved": 12}}, {}),
     ],
 )
 def test_a_generator_is_called_turned_down_often_only_where_that_tells_it_from_others(record, points):
