@@ -1,5 +1,6 @@
 """The state of each job, for pages that people watch. Reads only; the number of queries is fixed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,7 +49,7 @@ class JobOverview:
 def jobs_overview() -> list[JobOverview]:
     """Return a JobOverview for every registered job, by name."""
     of_now = Q(task__run_after=get_date_max())
-    counts = {
+    counts: dict[str, Mapping[str, Any]] = {
         counted["job_name"]: counted
         for counted in JobRun.objects.open()
         .order_by()
@@ -64,7 +65,7 @@ def jobs_overview() -> list[JobOverview]:
         )
     }
     now, rows = database_now(), Job.objects.in_bulk()
-    nothing: dict[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
+    nothing: Mapping[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
         JobOverview(
             definition=definition,

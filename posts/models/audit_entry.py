@@ -1,4 +1,7 @@
+from typing import Any, NoReturn, Self
+
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.db.models.functions import Now
 
@@ -27,19 +30,19 @@ ACCOUNT_ACTIONS = (
 )
 
 
-def words_of_action(action):
+def words_of_action(action: str) -> str:
     """Return an action in words: changes_requested → changes requested."""
     return action.replace("_", " ")
 
 
-class AuditQuerySet(models.QuerySet):
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
     """Audit entries. The product only reads and adds them."""
 
-    def visible_to(self, user):
+    def visible_to(self, user: User) -> Self:
         """Filter to what `user` may see: entries about accounts need the right to export."""
         return self if user.has_perm("posts.export_posts") else self.exclude(action__in=ACCOUNT_ACTIONS)
 
-    def actions(self):
+    def actions(self) -> list[str]:
         """Return every action that has an entry, in order, with one index lookup each in one query."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         # Only the table's own name is inserted.
@@ -52,10 +55,10 @@ class AuditQuerySet(models.QuerySet):
             )
             return [action for (action,) in cursor]
 
-    def update(self, **columns):
+    def update(self, **columns: Any) -> NoReturn:
         raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")
 
-    def delete(self):
+    def delete(self) -> NoReturn:
         raise AuditTrailIsAppendOnly("Entries of the audit trail are never deleted.")
 
 
@@ -85,20 +88,20 @@ class AuditEntry(models.Model):
         ]
         verbose_name_plural = "audit entries"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.what} by {self.made_by or 'the import'}"
 
-    def save(self, *args, **options):
+    def save(self, *args: Any, **options: Any) -> None:
         """Add the entry; refuse to change an existing one."""
         if self.pk is not None:
             raise AuditTrailIsAppendOnly("Entries of the audit trail are never changed.")
         super().save(*args, **options)
 
-    def delete(self, *args, **options):
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
         raise AuditTrailIsAppendOnly("Entries of the audit trail are never deleted.")
 
     @property
-    def what(self):
+    def what(self) -> str:
         """The action in words for people."""
         return words_of_action(self.action)
 

@@ -3,9 +3,11 @@
 Pages, JSON, feeds and the API all take it from here. No key of a record changes it.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from posts.models import Origin, Revision
+from posts.models import Origin, Post, Revision
+from posts.records.schema import RecordDict
 
 # A text without an import was typed in this site's editor.
 TYPED = "this_site"
@@ -42,26 +44,26 @@ class Writing(NamedTuple):
     is_edited: bool
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """A sentence for readers that says who wrote the text."""
         return _TABLE[self.origin, self.is_edited][0]
 
     @property
-    def source_type(self):
+    def source_type(self) -> str:
         """The address of the IPTC term, or "" if nobody stated how the text was made."""
         term = _TABLE[self.origin, self.is_edited][1]
         return _SOURCE_TYPES + term if term else ""
 
     @property
-    def is_by_machine(self):
+    def is_by_machine(self) -> bool:
         return self.origin in MACHINES
 
     @property
-    def is_by_people(self):
+    def is_by_people(self) -> bool:
         return self.origin in (Origin.PEOPLE, TYPED)
 
 
-def writing_of(post, revision):
+def writing_of(post: Post, revision: Revision) -> Writing:
     """Return the Writing of `revision`.
 
     Needs a query, unless `post` was read with_writing() and `revision` is the one at its address.
@@ -72,18 +74,18 @@ def writing_of(post, revision):
     return writing_from(written)
 
 
-def writing_from(written):
+def writing_from(written: str) -> Writing:
     """Return the Writing from a text of RevisionQuerySet.written()."""
     origin = written.removesuffix(Revision.EDITED)
     return Writing(origin or TYPED, written != origin)
 
 
-def shown_authors(writing, record):
+def shown_authors(writing: Writing, record: RecordDict) -> list[str]:
     """Return the names shown as authors: those of the record, or none if a machine wrote the text."""
     return [] if writing.is_by_machine else list(dict.fromkeys(record.get("authors", ())))
 
 
-def site_claim(origins):
+def site_claim(origins: Iterable[str]) -> str:
     """Return what home page and feeds say of all articles, from the origins (WRITERS) that they have."""
     origins = set(origins)
     if origins and origins <= MACHINES:

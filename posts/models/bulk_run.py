@@ -40,7 +40,7 @@ class BulkRun(models.Model):
         ordering = ["-pk"]
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_act_display()} in bulk, {self.pk}"
 
     def title(self, count: int) -> str:
@@ -76,5 +76,5 @@ class BulkRow(models.Model):
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="bulk_row_has_fingerprint"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.post_id}: {self.get_outcome_display()}"

@@ -24,5 +24,5 @@ class CheckResult(models.Model):
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["fingerprint", "checks_key"], name="checked_once")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.fingerprint

@@ -15,5 +15,5 @@ class ChecklistItem(models.Model):
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["post", "position"], name="checklist_position_once")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text

@@ -47,7 +47,7 @@ def claims_of(post: "Post", revision: "Revision") -> Claims:
     """
     if revision.pk != post.live_revision_id:
         return claims_today(post)
-    return claims_of_approval(post.live_approval.claims if post.live_approval_id else None, revision.snapshot)
+    return claims_of_approval(post.live_approval.claims if post.live_approval else None, revision.snapshot)
 
 
 def claims_of_approval(kept: Claims | None, snapshot: RecordDict) -> Claims:

@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+if TYPE_CHECKING:
 
-class OrderedJSONField(models.TextField):
-    """JSON stored as text: PostgreSQL's jsonb reorders keys and rewrites numbers, and readers see both."""
-
-    if TYPE_CHECKING:  # what django-stubs takes for the type of a value
+    class _JSONText(models.TextField[Any, Any]):
+        # What django-stubs takes for the type of a value: here any that JSON has.
         _pyi_private_set_type: Any
         _pyi_private_get_type: Any
+else:
+    _JSONText = models.TextField
+
+
+class OrderedJSONField(_JSONText):
+    """JSON stored as text: PostgreSQL's jsonb reorders keys and rewrites numbers, and readers see both."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else json.loads(value)

@@ -17,5 +17,5 @@ class FormerSlug(models.Model):
     class Meta:
         default_permissions = ("view",)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug

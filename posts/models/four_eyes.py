@@ -4,13 +4,17 @@ The authors of a text follow from the texts of its post, its readers from the de
 first half is a pure function, so that tests can try any chain of texts.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from posts.models import ImportIssue, Origin, Review
+from posts.models import ImportIssue, Origin, Post, Review, Revision
+
+# Primary keys of accounts.
+People = frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,18 @@ class Text:
     """
 
     fingerprint: str
-    authors: frozenset = frozenset()
+    authors: People = frozenset()
     is_import: bool = False
 
 
-def surviving_authors(texts, approved=frozenset()):
+def surviving_authors(texts: Iterable[Text], approved: Collection[str] = frozenset()) -> People:
     """Return the people whose changes the last of `texts` (oldest first) holds without an approval.
 
     approved: fingerprints of approved texts. A text that is restored or typed again has its former authors; the
     person who brings it back is not one of them.
     """
-    known, authors = {}, frozenset()
+    known: dict[str, People] = {}
+    authors: People = frozenset()
     for text in texts:
         if text.fingerprint in approved:
             authors = frozenset()
@@ -44,7 +49,7 @@ def surviving_authors(texts, approved=frozenset()):
     return authors
 
 
-def unread_authors(authors, readers):
+def unread_authors(authors: People, readers: People) -> People:
     """Return those of `authors` whose changes only they have read. readers: who approved this very text."""
     return frozenset(author for author in authors if not set(readers) - {author})
 
@@ -57,22 +62,22 @@ class Eyes:
     not revoked. is_excused: one of those is a superuser's with a reason.
     """
 
-    authors: frozenset
-    readers: frozenset
-    approvers: frozenset = frozenset()
+    authors: People
+    readers: People
+    approvers: People = frozenset()
     is_excused: bool = False
 
-    def is_enough(self, by):
+    def is_enough(self, by: User) -> bool:
         """Return whether, with an approval by `by`, somebody other than its author has read every change."""
         return not unread_authors(self.authors, self.readers | {by.pk})
 
     @property
-    def unread_by_approvers(self):
+    def unread_by_approvers(self) -> People:
         """The authors whose changes the approvers have not read."""
         return frozenset() if self.is_excused else unread_authors(self.authors, self.approvers)
 
 
-def eyes_on(post, revision):
+def eyes_on(post: Post, revision: Revision) -> Eyes:
     """Return the Eyes of `revision` of `post`, in two queries.
 
     Its own approval doesn't count as a second reader: it is what is being decided.
@@ -107,11 +112,11 @@ def eyes_on(post, revision):
     return Eyes(surviving_authors(chain, approved - {revision.fingerprint}), *readers_of(about_it))
 
 
-def _people(*keys):
+def _people(*keys: int | None) -> People:
     return frozenset(key for key in keys if key is not None)
 
 
-def readers_of(decisions):
+def readers_of(decisions: Sequence[Review]) -> tuple[People, People, bool]:
     """Return (readers, approvers, is_excused) from the decisions about one text, oldest first.
 
     An approval in part counts until the next full decision: an approval includes it; a request for changes, a
@@ -151,7 +156,7 @@ def weight_of(eyes: Eyes, *, by: User, own_text_reason: str = "", is_bulk: bool 
     return PART if reviewers_among(eyes.authors - {by.pk}).exists() else NONE
 
 
-def reviewers_among(people):
+def reviewers_among(people: People) -> QuerySet[User]:
     """Return the accounts with these primary keys that may decide."""
     return (
         get_user_model()
@@ -160,7 +165,9 @@ def reviewers_among(people):
     )
 
 
-def own_text_obstacles(revision, eyes, *, by, own_text_reason="", is_bulk=False):
+def own_text_obstacles(
+    revision: Revision, eyes: Eyes, *, by: User, own_text_reason: str = "", is_bulk: bool = False
+) -> list[str]:
     """Return in words why `by` may not approve a text of their own, or one they approved in part.
 
     Empty if they may.
@@ -176,13 +183,13 @@ def own_text_obstacles(revision, eyes, *, by, own_text_reason="", is_bulk=False)
     return [f"You wrote {part}{revision.version}. Another reviewer must approve it.{hint}"]
 
 
-def names_of(people):
+def names_of(people: People) -> str:
     """Return the names of accounts, given by primary key, as one text: "anna, boris"."""
     names = get_user_model().objects.filter(pk__in=people).order_by("username")
     return ", ".join(map(str, names))
 
 
-def missing_decision(eyes):
+def missing_decision(eyes: Eyes) -> str:
     """Return in words whose decision is missing after an approval in part; "" if none is."""
     unread = unread_authors(eyes.authors, eyes.readers) if eyes.readers else ()
     if not unread:
@@ -191,7 +198,7 @@ def missing_decision(eyes):
     return f"{name} approved it and wrote part of it. Another reviewer must approve it too."
 
 
-def unread_obstacles(revision, eyes):
+def unread_obstacles(revision: Revision, eyes: Eyes) -> list[str]:
     """Return why an approved `revision` may not be released: changes that only their author approved."""
     if not (unread := eyes.unread_by_approvers):
         return []

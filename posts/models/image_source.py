@@ -1,8 +1,11 @@
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from posts.models.fields import OrderedJSONField
 from posts.models.post import Post
+from posts.records.schema import RecordDict
 
 
 class ImageSource(models.Model):
@@ -27,10 +30,10 @@ class ImageSource(models.Model):
             models.CheckConstraint(condition=Q(position__gte=1), name="image_position_from_one"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.caption or self.url
 
-    def to_record(self):
+    def to_record(self) -> RecordDict:
         values = {
             "source": self.source,
             "url": self.url,
@@ -40,13 +43,14 @@ class ImageSource(models.Model):
             "width": self.width_px,
             "height": self.height_px,
         }
-        return {key: value for key, value in values.items() if value not in (None, "")} | self.extra
+        known = {key: value for key, value in values.items() if value not in (None, "")}
+        return {**known, **self.extra}
 
 
 _KNOWN = {"source", "url", "caption", "alt", "licence", "width", "height"}
 
 
-def image_columns(image):
+def image_columns(image: RecordDict) -> dict[str, Any]:
     """Return the columns of ImageSource (name → value) for one canonical `image_sources` object."""
     return {
         "source": image.get("source", ""),

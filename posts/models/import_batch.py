@@ -77,15 +77,15 @@ class ImportBatch(models.Model):
         # Every page that names posts asks which imports are closed: none or a few of thousands.
         indexes = [models.Index(fields=["id"], condition=models.Q(index_open=False), name="import_closed")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Import {self.pk}: {self.source_name}"
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """The number of rows accounted for: each is in exactly one of COUNTS."""
         return sum(getattr(self, count) for count in COUNTS)
 
     @property
-    def can_resume(self):
+    def can_resume(self) -> bool:
         """Whether it has started and not finished. If it says running, its process may be dead."""
         return self.state in (self.State.STOPPED, self.State.RUNNING)

@@ -65,6 +65,6 @@ class ImportIssue(models.Model):
             models.Index(fields=["-id"], condition=Q(kind="conflict", resolution=""), name="import_conflict_open"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         place = f"Line {self.line}" if self.line else "Roll-back"
         return f"{place}: {self.get_kind_display().lower()}"

@@ -38,7 +38,7 @@ def _check_of(lookup: str, wanted: object) -> "Callable[[Post], bool]":
     if lookup.endswith("__isnull"):
         return lambda post: (value_of(post) is None) == wanted
     if isinstance(wanted, F):
-        other_of = _value_at(wanted.name)
+        other_of = _value_at(wanted.name)  # type: ignore[attr-defined]  # not in the stubs
         return lambda post: value_of(post) == other_of(post)
     return lambda post: value_of(post) == wanted
 

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -24,16 +25,16 @@ class Job(models.Model):
         default_permissions = ("view",)
         permissions = [("run_job", "Can start background jobs again")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def is_overdue(self, *, every, now):
+    def is_overdue(self, *, every: timedelta | None, now: datetime) -> bool:
         """Return whether a job has not succeeded for two of its periods. every: its period or None."""
         return every is not None and now - (self.last_success_at or self.first_seen_at) > 2 * every
 
 
-class JobRunQuerySet(models.QuerySet):
-    def open(self):
+class JobRunQuerySet(models.QuerySet["JobRun"]):
+    def open(self) -> Self:
         """Filter to runs that are waiting or running."""
         return self.filter(finished_at=None)
 
@@ -80,16 +81,17 @@ class JobRun(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.job_name} {self.pk}"
 
     @property
-    def arguments(self):
+    def arguments(self) -> dict[str, Any]:
         """The keyword arguments of the job, as a dict."""
-        return self.task.args_kwargs["kwargs"]
+        arguments: dict[str, Any] = self.task.args_kwargs["kwargs"]
+        return arguments
 
     @property
-    def state(self):
+    def state(self) -> str:
         """The state in one word for people: waiting, running, failed or done."""
         return {"READY": "waiting", "RUNNING": "running", "FAILED": "failed", "SUCCESSFUL": "done"}[self.task.status]
 
@@ -107,5 +109,5 @@ class JobWorker(models.Model):
         ordering = ["started_at"]
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name

@@ -1,3 +1,5 @@
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -13,10 +15,10 @@ from posts.models.revision import Revision
 URLS_PER_FILE = 1_000
 
 
-class ListedTextQuerySet(models.QuerySet):
+class ListedTextQuerySet(models.QuerySet["ListedText"]):
     """Rows of the posts that lists, files and feeds name."""
 
-    def listed(self):
+    def listed(self) -> Self:
         """Filter to the posts that may be listed now.
 
         The row itself says that the text qualified when it was written. The switches of the site and of imports
@@ -69,7 +71,7 @@ class ListedText(models.Model):
             models.Index(F("post") / 10_000, F("changed_at").desc(), name="listed_files"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.revision_id} of {self.post_id}"
 
 
@@ -86,7 +88,7 @@ class SpellingKey(models.Model):
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["key", "word"], name="spelling_key_once")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.key}: {self.word}"
 
 
@@ -100,5 +102,5 @@ class SiteFigure(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} of {self.counted_at}"

@@ -1,8 +1,12 @@
 """A lookup for many values in one parameter."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigAutoField, CharField, ForeignKey, Lookup
+from django.db.models.sql.compiler import SQLCompiler
 
 
 @BigAutoField.register_lookup
@@ -18,17 +22,17 @@ class Among(Lookup):
     lookup_name = "among"
     prepare_rhs = False
 
-    def as_sqlite(self, compiler, connection):
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
         among = f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608 (Django's own name of the column)
         return among, [*parameters, list_parameter(self.rhs, connection)]
 
-    def as_postgresql(self, compiler, connection):
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*parameters, list_parameter(self.rhs, connection)]
 
 
-def list_parameter(values, connection):
+def list_parameter(values: Iterable[Any], connection: BaseDatabaseWrapper) -> Any:
     """Return a list as one query parameter for the engine of `connection`."""
     values = list(values)
     if connection.vendor == "sqlite":

@@ -19,7 +19,7 @@ class Neighbour(models.Model):
             models.CheckConstraint(condition=~models.Q(post=models.F("neighbour")), name="neighbour_is_another_post"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.neighbour_id} beside {self.post_id}"
 
 
@@ -35,5 +35,5 @@ class StaleNeighbours(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.post_id}"

@@ -15,5 +15,5 @@ class PageChange(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.position}: {self.keys}"

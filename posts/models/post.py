@@ -1,8 +1,12 @@
 import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from posts.models.fields import OrderedJSONField
@@ -10,7 +14,7 @@ from posts.models.import_batch import ImportBatch
 from posts.models.index_conditions import failing_conditions, index_rules
 from posts.models.review import Review
 from posts.models.revision import Revision
-from posts.records.schema import is_digest
+from posts.records.schema import RecordDict, is_digest
 from posts.reverse import address
 
 # What the pages of a post need of it and of related rows.
@@ -34,10 +38,10 @@ _WORKING_TEXTS = (
 ).split()
 
 
-class PostQuerySet(models.QuerySet):
+class PostQuerySet(models.QuerySet["Post"]):
     """Who may see a post, and where it may be listed. Each rule stands in Python on Post as well."""
 
-    def visible(self):
+    def visible(self) -> Self:
         """Filter to posts that have a page.
 
         That is a live revision or, where the site allows it, the newest revision of an imported post that was never
@@ -54,11 +58,11 @@ class PostQuerySet(models.QuerySet):
             ) & ~Q(head_revision__status=Revision.Status.REJECTED)
         return self.filter(shown, withdrawn_at__isnull=True)
 
-    def indexable(self):
+    def indexable(self) -> Self:
         """Filter to posts whose live text a person approved individually, without any obstacle."""
         return self.listable() if settings.INDEXING else self.none()
 
-    def listable(self):
+    def listable(self) -> Self:
         """Filter to posts that would be indexable if the site's own switch is on."""
         closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(*index_rules()).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
@@ -66,7 +70,7 @@ class PostQuerySet(models.QuerySet):
     # Lists, search, related posts, feeds and the sitemap name exactly the indexable posts.
     listed = indexable
 
-    def approved(self):
+    def approved(self) -> Self:
         """Filter to posts with an approved text and no obstacle, by the index post_listed_newest.
 
         They can be counted without reading a row. Listed posts are a subset; use listed() to know what may be named.
@@ -80,7 +84,7 @@ class PostQuerySet(models.QuerySet):
             first_published_at__isnull=False,
         )
 
-    def approved_in_bulk(self):
+    def approved_in_bulk(self) -> Self:
         """Filter to posts that are closed because their live text was approved in bulk only."""
         return self.filter(
             live_revision__isnull=False,
@@ -89,29 +93,29 @@ class PostQuerySet(models.QuerySet):
             withdrawn_at__isnull=True,
         )
 
-    def waiting(self):
+    def waiting(self) -> Self:
         """Filter to the review queue: newest texts, imported or submitted, without a decision."""
         return self.filter(withdrawn_at__isnull=True, awaits_review=True)
 
-    def reported(self):
+    def reported(self) -> Self:
         """Filter to posts with unanswered reader reports, whatever their state."""
-        reports = self.model._meta.get_field("reader_reports").related_model.objects
+        reports = apps.get_model("posts", "ReaderReport").objects
         return self.filter(Exists(reports.filter(post=OuterRef("pk"), answered_at=None)))
 
-    def with_texts(self):
+    def with_texts(self) -> Self:
         """Select the rows that visible_revision, is_indexable and the disclosure line need."""
         return self.select_related("live_revision__batch", "head_revision", "live_approval__reviewer", "last_batch")
 
-    def with_flagged_at(self):
+    def with_flagged_at(self) -> Self:
         """Annotate `flagged_at`: when this site asked for human review, or None.
 
         A flag that only the source asked for doesn't count: it is a claim of the record.
         """
-        flags = self.model._meta.get_field("review_flags").related_model
+        flags = apps.get_model("posts", "ReviewFlag")
         here = flags.objects.filter(post=OuterRef("pk"), cleared_at=None).exclude(reason=flags.Reason.SOURCE)
         return self.annotate(flagged_at=Subquery(here.order_by("raised_at").values("raised_at")[:1]))
 
-    def with_last_decision(self, about=None):
+    def with_last_decision(self, about: str | Combinable | None = None) -> Self:
         """Annotate `last_outcome` and `last_decided_at` of the newest decision that was not undone.
 
         about: the fingerprint of the text, or an expression for it; by default the text at the post's address.
@@ -124,7 +128,7 @@ class PostQuerySet(models.QuerySet):
             last_decided_at=Subquery(newest.values("created_at")[:1]),
         )
 
-    def for_its_page(self):
+    def for_its_page(self) -> Self:
         """Select what the page of a post shows, in one query.
 
         Nothing of the working copy, and the proposed text only if readers see it. Any other field would need another
@@ -133,17 +137,17 @@ class PostQuerySet(models.QuerySet):
         proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
         return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
 
-    def with_live_texts(self):
+    def with_live_texts(self) -> Self:
         """Select what is_listed and the disclosure line need of a live text, without the working copy."""
         posts = self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
         return posts.with_writing()
 
-    def with_writing(self):
+    def with_writing(self) -> Self:
         """Annotate `written`: who wrote the text at the address (see posts.models.authorship)."""
         shown = Revision.objects.filter(pk=OuterRef("shown_revision")).written()
         return self.annotate(shown_revision=Coalesce("live_revision", "head_revision"), written=Subquery(shown))
 
-    def listed_in_order(self, keys):
+    def listed_in_order(self, keys: Iterable[int]) -> "list[Post]":
         """Return the listed posts among primary keys as a list, in that order, with live texts."""
         posts = self.with_live_texts().in_bulk(list(keys))
         return [posts[key] for key in keys if key in posts and posts[key].is_listed]
@@ -189,8 +193,8 @@ class Post(models.Model):
         max_length=200, blank=True, editable=False, default="", db_default="", help_text="Who wrote it, by the payload."
     )
 
-    # Null only until the first text of the post is saved, in the same transaction.
-    head_revision: "models.ForeignKey[Revision, Revision]" = models.ForeignKey(
+    # Null only until the first text of the post is saved, in the same transaction: so its type is not optional.
+    head_revision: "models.ForeignKey[Revision, Revision]" = models.ForeignKey(  # type: ignore[misc]
         Revision, models.PROTECT, null=True, editable=False, related_name="+"
     )
     live_revision = models.ForeignKey(Revision, models.PROTECT, null=True, editable=False, related_name="+")
@@ -258,14 +262,14 @@ class Post(models.Model):
             ("export_posts", "Can export posts"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.title
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return address("posts:detail", self.slug)
 
     @property
-    def is_imported(self):
+    def is_imported(self) -> bool:
         return self.first_batch_id is not None
 
     @property
@@ -276,7 +280,7 @@ class Post(models.Model):
         return self.head_revision
 
     @property
-    def is_live(self):
+    def is_live(self) -> bool:
         return self.live_revision_id is not None and self.withdrawn_at is None
 
     @property
@@ -287,7 +291,7 @@ class Post(models.Model):
         return self.live_revision
 
     @property
-    def visible_revision(self):
+    def visible_revision(self) -> Revision | None:
         """The Revision at the post's address, or None: the rule of PostQuerySet.visible in Python."""
         if self.withdrawn_at:
             return None
@@ -306,16 +310,16 @@ class Post(models.Model):
         return None
 
     @property
-    def index_obstacles(self):
+    def index_obstacles(self) -> list[str]:
         """All reasons in words why the post is closed to search engines; empty if it is indexable."""
         return self.list_obstacles + self.site_switches()
 
     @property
-    def list_obstacles(self):
+    def list_obstacles(self) -> list[str]:
         """The same as index_obstacles, without the site's own switch."""
         return failing_conditions(self) + self.import_switches(self.live_revision if self.live_revision_id else None)
 
-    def import_switches(self, revision):
+    def import_switches(self, revision: Revision | None) -> list[str]:
         """Return in words which imports would close the post while `revision` (or None) is live."""
         # The import of the live text counts too: a later import with another proposal opens nothing.
         batches = {self.last_batch} | ({revision.batch} if revision else set())
@@ -323,23 +327,23 @@ class Post(models.Model):
         return [f"import {pk} is closed to search engines" for pk in closed]
 
     @staticmethod
-    def site_switches():
+    def site_switches() -> list[str]:
         """Return in words whether the site's own switch closes it to search engines."""
         return [] if settings.INDEXING else ["the site is closed to search engines"]
 
     @property
-    def is_indexable(self):
+    def is_indexable(self) -> bool:
         """The rule of PostQuerySet.indexable in Python."""
         return not self.index_obstacles
 
     is_listed = is_indexable
 
     @property
-    def is_listable(self):
+    def is_listable(self) -> bool:
         """The rule of PostQuerySet.listable in Python."""
         return not self.list_obstacles
 
-    def working_record(self):
+    def working_record(self) -> RecordDict:
         """Return the working copy as a record dict in the schema's order.
 
         Needs two queries, for images and checklist.
@@ -377,9 +381,10 @@ class Post(models.Model):
         # An invalid hash from before it had to be a digest would prevent every later save.
         if not is_digest(self.claimed_hash):
             del values["hash"]
-        return {key: value for key, value in values.items() if value not in (None, "", [], {})} | self.extra
+        known = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+        return {**known, **self.extra}
 
-    def take_record(self, record):
+    def take_record(self, record: RecordDict) -> None:
         """Set the columns of the working copy from a canonical record dict; identity and address stay."""
         for column, value in post_columns(record).items():
             setattr(self, column, value)
@@ -394,7 +399,7 @@ _ELSEWHERE = {"source_id", "slug", "checklist", "image_sources"}
 _KNOWN = {*TEXT_KEYS, *OBJECT_KEYS, *LIST_KEYS, *NUMBER_KEYS, *_ELSEWHERE, "revision", "hash", "published_on"}
 
 
-def post_columns(record):
+def post_columns(record: RecordDict) -> dict[str, Any]:
     """Return the columns of Post (name → Python value) for a canonical record dict."""
     get = record.get
     columns = {key: get(key, "") for key in TEXT_KEYS}
@@ -410,12 +415,12 @@ def post_columns(record):
     return columns
 
 
-def generator_of(payload):
+def generator_of(payload: Mapping[str, Any]) -> str:
     """Return the generator that a payload names, as one line of at most 200 characters, or ""."""
     name = payload.get("generator", "")
     return " ".join(name.split())[:200] if isinstance(name, str) else ""
 
 
-def title_key(title):
+def title_key(title: str) -> str:
     """Return the form in which the admin searches the beginning of a title: case folded, 100 characters."""
     return title.casefold()[:100]

@@ -23,7 +23,7 @@ class HoldReason(models.TextChoices):
     NOT_RECORDED = "not_recorded", "Not recorded"
 
     @classmethod
-    def not_of_a_value(cls):
+    def not_of_a_value(cls) -> "tuple[HoldReason, ...]":
         """Return the reasons that no value of a key means."""
         return (cls.UNKNOWN, cls.UNREAD, cls.NOT_RECORDED)
 
@@ -50,5 +50,5 @@ class PostHold(models.Model):
         ]
         indexes = [models.Index(F("batch"), F("reason"), F("id"), condition=Q(lifted_at=None), name="post_hold_open")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_reason_display()} ({self.detail})" if self.detail else self.get_reason_display()

@@ -64,7 +64,7 @@ class QueueEntry(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.points} points: {self.post_id}"
 
 
@@ -83,7 +83,7 @@ class QueueLabel(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.entry_id}"
 
 
@@ -102,5 +102,5 @@ class QueueFigure(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.count}"

@@ -35,7 +35,7 @@ class ReaderReport(models.Model):
         default_permissions = ("view",)
         indexes = [models.Index(fields=["post", "-id"], condition=Q(answered_at__isnull=True), name="report_open")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_reason_display()}: {self.note}" if self.note else self.get_reason_display()
 
 
@@ -50,5 +50,5 @@ class ReportTally(models.Model):
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["day", "key"], name="report_tally_once")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.count} on {self.day}"

@@ -20,5 +20,5 @@ class RenderedArticle(models.Model):
             models.UniqueConstraint(fields=["fingerprint", "renderer_version", "hosts_key"], name="rendered_once")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.fingerprint

@@ -40,5 +40,5 @@ class ReviewFlag(models.Model):
         default_permissions = ("view",)
         indexes = [models.Index(fields=["post"], condition=Q(cleared_at__isnull=True), name="flag_open")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_reason_display()}: {self.note}" if self.note else self.get_reason_display()

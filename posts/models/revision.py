@@ -1,7 +1,9 @@
+from typing import Self
+
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat, Length, Now
 
 from posts.models.fields import OrderedJSONField
@@ -11,10 +13,10 @@ from posts.records.schema import CANONICAL_VERSION
 models.CharField.register_lookup(Length)
 
 
-class RevisionQuerySet(models.QuerySet):
+class RevisionQuerySet(models.QuerySet["Revision"]):
     """Revisions, and where their texts came from."""
 
-    def with_source(self):
+    def with_source(self) -> Self:
         """Annotate `source_batch`, its `origin`, and `is_edited`.
 
         source_batch: the import that brought the text, None if it was typed on this site. is_edited: a person changed
@@ -40,7 +42,7 @@ class RevisionQuerySet(models.QuerySet):
             is_edited=Exists(edits),
         )
 
-    def written(self):
+    def written(self) -> "QuerySet[Revision, str]":
         """Return the origin of each as text: "" if typed here, with Revision.EDITED added if edited."""
         origin = Coalesce("origin", Value(""))
         edited = Concat(origin, Value(Revision.EDITED))
@@ -96,7 +98,7 @@ class Revision(models.Model):
         permissions = [("view_history", "Can see earlier revisions")]
         default_permissions = ("view",)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.version} of {self.snapshot['title']}"
 
     @property

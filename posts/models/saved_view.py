@@ -14,7 +14,7 @@ class SavedView(models.Model):
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="saved_view_name_once")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -29,5 +29,5 @@ class DeskPreference(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.person}: keys {'off' if self.keys_off else 'on'}"

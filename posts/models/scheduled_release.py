@@ -66,16 +66,16 @@ class ScheduledRelease(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.what} on {self.moment}"
 
     @property
-    def what(self):
+    def what(self) -> str:
         """What will happen: "Release 2.2.0" or "Withdraw"."""
-        return f"{self.get_kind_display()} {self.revision.version}" if self.revision_id else self.get_kind_display()
+        return f"{self.get_kind_display()} {self.revision.version}" if self.revision else self.get_kind_display()
 
     @property
-    def moment(self):
+    def moment(self) -> str:
         """The planned time in the zone in which it was typed: "20 Nov 2026 08:00, Europe/Zagreb (UTC+01:00)"."""
         local = self.due_at.astimezone(ZoneInfo(self.zone))
         offset = f"{local:%z}"

@@ -1,3 +1,5 @@
+from typing import ClassVar, Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,18 +12,18 @@ from posts.reverse import address
 INDEXABLE_FROM = 3
 
 
-class TermQuerySet(models.QuerySet):
+class TermQuerySet(models.QuerySet["Term"]):
     """Terms that have a list, and lists that may be indexed. Each rule stands in Python on Term as well."""
 
-    def with_list(self):
+    def with_list(self) -> Self:
         """Filter to terms whose list names at least one post."""
         return self.filter(listed_count__gt=0).exclude(slug="") if settings.INDEXING else self.none()
 
-    def indexable(self):
+    def indexable(self) -> Self:
         """Filter to terms whose list search engines may index: INDEXABLE_FROM posts or more."""
         return self.with_list().filter(listed_count__gte=INDEXABLE_FROM)
 
-    def most_used_first(self):
+    def most_used_first(self) -> Self:
         return self.order_by("-listed_count", "pk")
 
 
@@ -40,7 +42,7 @@ class Term(models.Model):
         AUTHOR = "author", "Author"
 
     # The word in addresses and on the page of all terms of a kind.
-    PLURALS = {
+    PLURALS: ClassVar[dict[str, str]] = {
         Kind.STACK: "stacks",
         Kind.TOOL: "tools",
         Kind.TOPIC: "topics",
@@ -83,34 +85,34 @@ class Term(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return address("posts:facet", self.plural, self.slug)
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Its name on pages. Levels and languages of code get a capital letter."""
         return capfirst(self.name) if self.kind in (self.Kind.DIFFICULTY, self.Kind.CODE) else self.name
 
     @property
-    def plural(self):
+    def plural(self) -> str:
         """The word for its kind in addresses: stacks."""
         return self.PLURALS[self.kind]
 
     @property
-    def plural_label(self):
+    def plural_label(self) -> str:
         """The word for its kind on pages: Stacks."""
         return self.plural.replace("-", " ").capitalize()
 
     @property
-    def has_list(self):
+    def has_list(self) -> bool:
         """The rule of TermQuerySet.with_list in Python."""
         return settings.INDEXING and self.listed_count > 0 and self.slug != ""
 
     @property
-    def is_indexable(self):
+    def is_indexable(self) -> bool:
         """The rule of TermQuerySet.indexable in Python."""
         return self.has_list and self.listed_count >= INDEXABLE_FROM
 
@@ -127,5 +129,5 @@ class PostTerm(models.Model):
         constraints = [models.UniqueConstraint(fields=["post", "term"], name="post_term_once")]
         indexes = [models.Index(fields=["term", "-published_at", "-post"], name="post_term_newest")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.term_id} of {self.post_id}"

@@ -16,7 +16,7 @@ class TextSketch(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Sketch of {self.post_id}"
 
 
@@ -30,7 +30,7 @@ class SketchBand(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.key} of {self.post_id}"
 
 
@@ -43,7 +43,7 @@ class ParagraphCount(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.key}: {self.posts}"
 
 
@@ -63,7 +63,7 @@ class TextTwin(models.Model):
             models.CheckConstraint(condition=~models.Q(post=models.F("twin")), name="text_twin_is_another_post"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.post_id} repeats {self.twin_id}, {self.similarity:.2f}"
 
 
@@ -76,5 +76,5 @@ class TextScan(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}: {self.revision_id}"

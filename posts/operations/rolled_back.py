@@ -20,11 +20,12 @@ def rolled_back_import(revision: Revision | None, approval: Review | None) -> Im
         return None
     brought = revision.post.revisions.filter(fingerprint=revision.fingerprint, batch__isnull=False)
     newest = brought.select_related("batch").defer("snapshot").order_by("-number").first()
-    if newest is None or newest.batch.state not in ROLLED_BACK_STATES:
+    batch = newest.batch if newest else None
+    if batch is None or batch.state not in ROLLED_BACK_STATES:
         return None
     # A decision made while the roll-back ran did not know of it.
-    ended = parse_datetime(newest.batch.rollback.get("ended", ""))
-    return None if ended and approval is not None and approval.created_at > ended else newest.batch
+    ended = parse_datetime(batch.rollback.get("ended", ""))
+    return None if ended and approval is not None and approval.created_at > ended else batch
 
 
 def rolled_back_warning(revision: Revision | None, approval: Review | None) -> str:
