@@ -403,6 +403,19 @@ def test_a_picture_without_words_in_a_link_shows_its_address():
         ("C++", ["C++"]),
         ("c#", ["C#"]),
         ("jsonc", ["JSON with comments"]),
+        ("YAML", ["YAML"]),
+        ("yml", ["YAML"]),
+        ("php", ["PHP"]),
+        ("postgres", ["PostgreSQL"]),
+        ("r", ["R"]),
+        ("nim", ["Nim"]),
+        ("ps1", ["PowerShell"]),
+        ("cuda", ["CUDA"]),
+        ("bicep", ["Bicep"]),
+        ("gleam", ["Gleam"]),
+        ("objective-c++", ["Objective-C++"]),
+        ("mermaid", ["Mermaid"]),
+        ("plaintext", ["Text"]),
         ("svelte", ["Svelte"]),
         ("unheard-of", ["unheard-of"]),
     ],
@@ -637,3 +650,39 @@ def test_containers_without_an_end_are_not_each_searched_to_the_end_of_a_long_te
     monkeypatch.setattr(markdown_boxes, "_line", lambda *place: looks.append(place) or line_of(*place))
     blocks_of(first + line * 1500)
     assert len(looks) < 2 * MAX_VAIN_LINES
+
+
+PICTURE = {"url": "https://elsewhere.example/a.png", "caption": "A chart"}
+IN_BOXES = {
+    "a box": ":::note\nWords.\n\nPLACE\n\nMore.\n:::",
+    "an alert": "> [!NOTE]\n> Words.\n>\n> PLACE\n>\n> More.",
+    "an admonition": "!!! tip\n\n    Words.\n\n    PLACE\n\n    More.",
+    "a tab": '=== "Tab"\n\n    Words.\n\n    PLACE\n\n    More.',
+    "a fold": "<details><summary>S</summary>\n\nWords.\n\nPLACE\n\nMore.\n\n</details>",
+    "a quotation": "> Words.\n>\n> PLACE\n>\n> More.",
+    "a list": "1. Words.\n\n   PLACE\n\n   More.",
+    "a definition": "Term\n:   Words.\n\n    PLACE\n\n    More.",
+}
+
+
+@pytest.mark.parametrize("place", IN_BOXES)
+def test_an_image_or_the_checklist_is_placed_inside(place):
+    html = str(render_text({"body": IN_BOXES[place].replace("PLACE", "![](image:1)"), "image_sources": [PICTURE]}).html)
+    assert html.count("<figure") == 1 and "(Image 1" not in html
+    assert html.index("Words.") < html.index("<figure") < html.index("More.")
+    body = IN_BOXES[place].replace("PLACE", "[checklist]")
+    html = str(render_text({"body": body, "checklist": ["Look twice"]}).html)
+    assert html.index("Words.") < html.index('class="checklist"') < html.index("More.") and "[checklist]" not in html
+
+
+def test_a_place_inside_counts_for_the_checks_and_a_second_one_is_told():
+    body = "> ![](image:1)\n\n- ![](image:1)\n- ![](image:2)\n- [checklist]"
+    record = {"title": "t", "body": body, "image_sources": [PICTURE]}
+    assert str(render_text(record).html).count("<figure") == 1
+    told = [finding.message for finding in findings(record) if finding.check == "dead-placement"]
+    assert [words in "".join(told) for words in ("placed twice", "places image 2", "places a checklist")] == [True] * 3
+
+
+def test_no_text_forges_a_place():
+    html = page_of('<div class="placed">0</div>\n\n> ![](image:1)', image_sources=[])
+    assert "&lt;div" in html and "<figure" not in html

@@ -52,7 +52,7 @@ def dead_placement(text):
                     f"/{field}",
                 )
             placed.add(number)
-        if block.kind == "paragraph" and block.placed == "checklist":
+        if block.placed == "checklist":
             if not text.record.get("checklist"):
                 yield "The text places a checklist, but there is none. Add items, or remove its place.", f"/{field}"
             elif checklist_placed:

@@ -62,7 +62,8 @@ class _MarkedText:
                 self._close(group)
                 self._open(container)
                 group = container
-            if row.new and block.placed and self._place(row, block.placed):
+            # A list stays whole here; its images follow the text.
+            if row.new and block.placed and container is None and self._place(row, block.placed):
                 continue
             self.pending.append(self._row(row))
         self._close(group)

@@ -238,15 +238,10 @@ class _Reader:
                 setting += f", counted from {self.lists[-1][3]}"
             if len(self.lists) > 1:
                 setting += f", {len(self.lists)} deep"
-            self._add("item", setting, tokens, styles, opened.map)
+            self._add("item", setting, tokens, styles, opened.map, placed=_placed(token, styles))
         else:
-            placed = ""
-            if len(styles) == 1 and styles[0].is_image:
-                placed = styles[0].address
-            elif token.content.strip() == "[checklist]":
-                placed = "checklist"
             what = "term" if opened.type == "dt_open" else "definition" if self.definitions else "paragraph"
-            self._add("paragraph", what, tokens, styles, opened.map, placed=placed)
+            self._add("paragraph", what, tokens, styles, opened.map, placed=_placed(token, styles))
 
     _TAKE: ClassVar = {
         "bullet_list_open": _open_list,
@@ -301,6 +296,13 @@ class _Reader:
                 **more,
             )
         )
+
+
+def _placed(token: Token, styles: list[Style]) -> str:
+    """Return the address of the image that a paragraph is or places, "checklist", or ""."""
+    if len(styles) == 1 and styles[0].is_image:
+        return styles[0].address
+    return "checklist" if token.content.strip() == "[checklist]" else ""
 
 
 def inline_tokens(children):

@@ -3,23 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from posts.rendering.code_languages import language_names
+
 MAX_READ, MAX_LANGUAGE, MAX_FILE = 2000, 40, 120
-# A generator's name for a language, Pygments' name, and what readers see.
-_OTHER_NAMES = {
-    "jsonc": ("json5", "JSON with comments"),
-    "dotenv": ("bash", ".env"),
-    "env": ("bash", ".env"),
-    "svelte": ("html", "Svelte"),
-    "astro": ("html", "Astro"),
-    "mdx": ("markdown", "MDX"),
-    "yml": ("yaml", ""),
-    "golang": ("go", ""),
-    "node": ("javascript", ""),
-    "hcl": ("terraform", "HCL"),
-    "proto": ("protobuf", ""),
-    "shellscript": ("bash", ""),
-    "csharp": ("c#", ""),
-}
 _FILE_KEYS = ("title", "file", "filename", "file_name", "name", "path", "label", "caption")
 # Words after a language that are options for a tool.
 _SWITCHES = frozenset(
@@ -39,10 +25,11 @@ _FILES = ("dockerfile", "makefile", "jenkinsfile", "caddyfile", "procfile", "gem
 class CodeHead:
     """The head of a code block.
 
-    language: as Pygments may know it, in lower case. name: what to show in place of Pygments' name for it.
+    language: as written, in lower case. lexer: Pygments' name for it, or "". name: what readers see.
     """
 
     language: str = ""
+    lexer: str = ""
     name: str = ""
     file_name: str = ""
 
@@ -63,13 +50,14 @@ def read_code_head(info):
         if not found:
             # No known tool writes such a line: it is shown unchanged.
             language, _, rest = info.partition(" ")
-            return CodeHead(language[:MAX_LANGUAGE], "", rest[:MAX_FILE])
+            language = language[:MAX_LANGUAGE]
+            return CodeHead(language, "", language, rest[:MAX_FILE])
         language, rest = found[0], info[found.end() :]
     language = re.sub("^lang(?:uage)?-", "", language.lower())[:MAX_LANGUAGE]
     pairs = {match[1].lower(): next(filter(None, match.groups()[1:]), "") for match in _PAIR.finditer(rest)}
     file_name = next((pairs[key] for key in _FILE_KEYS if pairs.get(key)), "") or _file_in(rest)
-    known, name = _OTHER_NAMES.get(language, (language, ""))
-    return CodeHead(known, name, " ".join(file_name.split())[:MAX_FILE])
+    lexer, name = language_names(language) if language else ("", "")
+    return CodeHead(language, lexer, name, " ".join(file_name.split())[:MAX_FILE])
 
 
 def _file_in(rest):

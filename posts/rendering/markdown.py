@@ -6,7 +6,7 @@ text can forge one. docs/markdown.md says what authors can write.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -32,7 +32,7 @@ from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 7
+RENDERER_VERSION = 8
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -106,6 +106,7 @@ _MARKED_CLEANER = nh3.Cleaner(
 )
 _EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?) rel="nofollow ugc noopener">')
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
+_PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')
 _FORMATTER = HtmlFormatter(nowrap=True)
 
 
@@ -137,9 +138,8 @@ def _code_block(code, info, env):
     """
     code_head = read_code_head(info)
     file_name = code_head.file_name
-    body, name = escape(code), code_head.name or code_head.language
-    if code_head.language and (lexer := _lexer(code_head.language)):
-        name = code_head.name or lexer.name
+    body, name = escape(code), code_head.name
+    if code_head.lexer and (lexer := _lexer(code_head.lexer)):
         env["coloured"] = env.get("coloured", 0) + len(code)
         if len(code) <= MAX_COLOURED and env["coloured"] <= MAX_COLOURED_OF_TEXT:
             body = highlight(code, lexer, _FORMATTER)
@@ -202,6 +202,7 @@ _HTML_OF = {
     "note_mark": lambda tokens, index, env: _note_mark(tokens[index]),
     "note_open": lambda tokens, index, env: "",
     "picture_address": lambda tokens, index, env: f' (<a href="{escape(tokens[index].attrGet("src"))}">picture</a>)',
+    "placed": lambda tokens, index, env: f'<div class="placed">{tokens[index].meta["place"]}</div>\n',
     # A wide table scrolls in a box of its own, which must be reachable by keyboard.
     "table_close": lambda tokens, index, env: "</table></div>",
     "table_open": lambda tokens, index, env: '<div class="table" tabindex="0" role="group" aria-label="Table"><table>',
@@ -314,6 +315,7 @@ class _Flow:
         self.env = {"images": self.images}
         self.texts, self.notes, self.targets = [], _Notes(), Targets()
         self.parts, self.figures, self.placed = [], [], set()
+        self.inside = []
         self.contents, self.ids = [], {}
         self.checklist_placed = False
 
@@ -346,17 +348,21 @@ class _Flow:
                 piece.append(tokens[index])
                 index += 1
                 continue
-            self._add_sanitized(piece)
-            piece = []
-            for number in placement:
-                self._add_placed(number)
+            if tokens[index].level:
+                # Inside a box or a list, whose tags are sanitized in one piece with all that they hold.
+                piece.append(Token("placed", "div", 0, block=True, meta={"place": self._keep_placed(placement)}))
+            else:
+                self._add_sanitized(piece)
+                piece = []
+                for number in placement:
+                    self._add_placed(number)
             index += 3
         self._add_sanitized(piece)
 
     def _placement(self, tokens, index):
         """Return the image numbers (or "checklist") that a paragraph places, else None."""
         token = tokens[index]
-        if token.type != "paragraph_open" or token.level:
+        if token.type != "paragraph_open":
             return None
         children = [
             child
@@ -364,7 +370,7 @@ class _Flow:
             if child.type not in ("softbreak", "comment") and not (child.type == "text" and not child.content.strip())
         ]
         if len(children) == 1 and children[0].type == "text" and children[0].content.strip() == "[checklist]":
-            return None if self.checklist_placed else ["checklist"]
+            return None if self.checklist_placed or not self.checklist else ["checklist"]
         numbers = []
         for child in children:
             match = _PLACED_IMAGE.fullmatch(str(child.attrGet("src") or "")) if child.type == "image" else None
@@ -372,6 +378,18 @@ class _Flow:
                 return None
             numbers.append(int(match[1]))
         return numbers or None
+
+    def _keep_placed(self, placement):
+        """Write what a placement inside other HTML places; return its number, for _add_sanitized()."""
+        if placement == ["checklist"]:
+            self.checklist_placed = True
+            html = checklist_html(self.checklist)
+        else:
+            self.placed.update(placement)
+            figures = (figure_html(self.images[number - 1], number, self.hosts) for number in dict.fromkeys(placement))
+            html = _figures_html(figures)
+        self.inside.append(html)
+        return len(self.inside) - 1
 
     def _add_placed(self, number):
         if number == "checklist":
@@ -386,13 +404,15 @@ class _Flow:
         if all(token.type == "comment" for token in tokens):
             return
         self._close_figures()
-        self.parts.append(sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env)))
+        html = sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env))
+        if self.inside:
+            # Only a token becomes such a tag: a tag that a text has is escaped.
+            html = mark_safe(_PLACED_INSIDE.sub(lambda place: self.inside[int(place[1])], html))  # noqa: S308
+        self.parts.append(html)
 
     def _close_figures(self):
         if self.figures:
-            self.parts.append(
-                format_html('<div class="figures">{}</div>', format_html_join("", "{}", _rows(self.figures)))
-            )
+            self.parts.append(_figures_html(self.figures))
             self.figures = []
 
     def _set_headings(self, tokens):
@@ -618,6 +638,10 @@ def figure_html(image, number, hosts):
         f"{caption.rstrip('.')}. " if caption else "",
         _credit(image, is_allowed),
     )
+
+
+def _figures_html(figures: Iterable[SafeString]) -> SafeString:
+    return format_html('<div class="figures">{}</div>', format_html_join("", "{}", _rows(figures)))
 
 
 def _drawn_frame(drawn, caption, alt):
