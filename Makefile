@@ -90,5 +90,5 @@ venv-dev: venv
 	@sh scripts/venv.sh "$(PYTHON)" requirements-dev.txt
 
 clean: ## remove generated files (.venv, caches, collected files); keep the database in var/
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis var/static
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis var/static var/migrated
 	find . -name __pycache__ -prune -exec rm -rf {} +

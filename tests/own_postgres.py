@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import psycopg
-from django.db import connection
 
 from tests.page_processes import ROOT
 from tests.sites import conninfo
@@ -77,23 +76,6 @@ class OwnPostgres:
         with psycopg.connect(conninfo(self.url), autocommit=True) as server:
             for statement in statements:
                 server.execute(statement)
-
-    def copy_schema(self, database):
-        """Make the tables of the database with that name on the tests' own server, with what migrations put there."""
-        tools = Path(self._command[0]).parent
-        theirs = connection.settings_dict
-        dump = subprocess.run(
-            [tools / "pg_dump", "-h", theirs["HOST"], "-U", theirs["USER"], *port_of(theirs), database],
-            check=True, capture_output=True, timeout=PATIENT_SECONDS,
-        ).stdout  # fmt: skip
-        subprocess.run(
-            [tools / "psql", "-q", "-h", self.folder, "-U", "alphanode", "-d", "alphanode"],
-            input=dump, check=True, capture_output=True, timeout=PATIENT_SECONDS,
-        )  # fmt: skip
-
-
-def port_of(database):
-    return ["-p", str(database["PORT"])] if database["PORT"] else []
 
 
 @contextlib.contextmanager

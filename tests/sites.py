@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
+from tests.kept_templates import kept_template
 from tests.waiting import PATIENT_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +116,35 @@ class Site:
         with psycopg.connect(conninfo(self.url)) as database:
             return database.execute(question).fetchall()
 
+    @property
+    def server_tools(self):
+        """The folder of the server's own programs, for a server of scripts/with_postgres.sh; None for any other."""
+        options = Path("/", self.url.partition("@//")[2]).parent / "data" / "postmaster.opts"
+        return Path(shlex.split(options.read_text())[0]).parent if options.exists() else None
+
+    @property
+    def can_dump(self):
+        return self.is_sqlite or self.server_tools is not None
+
+    def dump(self, tools=None):
+        """Return the whole database: the bytes of its file, or SQL as the programs in the folder `tools` write it."""
+        if self.is_sqlite:
+            return Path(self.database).read_bytes()
+        return subprocess.run(
+            [(tools or self.server_tools) / "pg_dump", "--dbname", conninfo(self.url)],
+            check=True, capture_output=True, timeout=PATIENT_SECONDS,
+        ).stdout  # fmt: skip
+
+    def load(self, dump):
+        """Fill the empty database with what `dump` returned."""
+        if self.is_sqlite:
+            Path(self.database).write_bytes(dump)
+            return
+        subprocess.run(
+            [self.server_tools / "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", conninfo(self.url)],
+            input=dump, check=True, capture_output=True, timeout=PATIENT_SECONDS,
+        )  # fmt: skip
+
     def state(self):
         """Return everything that imports leave, by table; and the file is whole."""
         if self.is_sqlite:
@@ -165,12 +196,21 @@ class SiteMaker:
                 note.write_text(self.migrated.url)
 
     def _migrated(self, folder):
+        """Make a migrated site from what an earlier run has kept; otherwise migrate it, and keep that."""
         site = Site(self._url(str(folder / "migrated.sqlite3") if self._is_sqlite else f"site_{uuid.uuid4().hex[:12]}"))
+        engine = f"sqlite-{sqlite3.sqlite_version}"
         if not self._is_sqlite:
             with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
                 server.execute(f'CREATE DATABASE "{site.database}"')
-        done = site.run("migrate", "--verbosity", "0")
-        assert done.returncode == 0, done.stderr
+                engine = f"postgresql-{server.info.server_version}"
+        with kept_template(engine) as template:
+            if template.content is not None and site.can_dump:
+                site.load(template.content)
+                return site
+            done = site.run("migrate", "--verbosity", "0")
+            assert done.returncode == 0, done.stderr
+            if site.can_dump:
+                template.content = site.dump()
         return site
 
     def new(self, template=None):

@@ -16,6 +16,7 @@ from django.conf import settings
 from tests.own_postgres import own_postgres
 from tests.page_processes import ROOT, SETTINGS
 from tests.ports import free_port
+from tests.sites import Site
 from tests.waiting import PATIENT_SECONDS, wait_until
 
 pytestmark = pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL")
@@ -67,7 +68,8 @@ class Web:
 def database(sites):
     site = sites.new()
     with own_postgres() as server:
-        server.copy_schema(site.database)
+        own = Site(server.url)
+        own.load(site.dump(own.server_tools))
         yield server
 
 
