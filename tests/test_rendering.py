@@ -120,11 +120,60 @@ def test_pictures_that_only_hold_words_are_drawn_here_in_colours_that_can_be_rea
     assert "drawn--plain" in html and "#777777" not in html and "Pale" in html
 
 
-def test_a_drawn_picture_takes_the_whole_caption_for_words_that_were_cut_off():
+def test_a_picture_of_words_that_only_begin_its_caption_does_not_say_them_twice():
     url = "https://placehold.co/600x400/png?text=Leave+in+ord"
-    html = html_of("x", image_sources=[{"url": url, "caption": "Leave in order"}])
-    assert "<span>Leave in order</span>" in html
+    image = {"url": url, "caption": "Leave in order"}
+    html = html_of("x", image_sources=[image])
+    assert html.count("Leave in ord") == 1 and 'class="placeholder"' in html
     assert drawn_image(url).words == "Leave in ord"
+    html = html_of("x", image_sources=[image | {"caption": "The order of leaving"}])
+    assert "<span>Leave in ord</span>" in html and 'class="hidden-text">Leave in ord<' in html
+
+
+UNSPLASH = "https://images.unsplash.com/photo-1?w=1200"
+
+
+@pytest.mark.parametrize(
+    ("said", "alt"),
+    [
+        ({"caption": "A queue"}, ""),
+        ({"caption": "A queue", "alt": "a queue."}, ""),
+        ({"caption": "A queue", "alt": "Boxes on a belt"}, "Boxes on a belt"),
+        ({"alt": "Boxes on a belt"}, "Boxes on a belt"),
+        ({}, "Image 1"),
+    ],
+)
+def test_the_alternative_text_of_a_picture_never_repeats_its_caption(said, alt):
+    html = html_of("x", image_sources=[{"url": UNSPLASH, **said}])
+    assert f' alt="{alt}"' in html
+    assert html.lower().count("a queue") == ("caption" in said)
+    # What a reader sees in place of a missing picture.
+    assert (f'aria-hidden="true">{alt}</span>' in html) is bool(alt)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((600, 1200), (400, 800)),
+        ((1200, 630), (896, 470)),
+        ((2000, 200), (896, 90)),
+        ((300, 200), (300, 200)),
+        ((21, 1), None),
+        ((1, 100_000), None),
+        ((600, None), None),
+    ],
+)
+def test_a_picture_whose_size_is_known_keeps_its_shape_while_it_loads(size, shown):
+    image = {"url": UNSPLASH, "caption": "A chart", "width": size[0], "height": size[1]}
+    html = html_of("x", image_sources=[{key: value for key, value in image.items() if value}])
+    sizes = re.findall(r'<(img|svg)[^>]*? width="(\d+)" height="(\d+)"', html)
+    expected = [("svg", *shown), ("img", *shown)] if shown else [("svg", 1200, 630)]
+    assert [(tag, int(width), int(height)) for tag, width, height in sizes] == expected
+
+
+def test_a_picture_is_a_link_to_its_file_that_says_what_it_does():
+    html = html_of("x", image_sources=[{"url": UNSPLASH, "caption": "A chart"}])
+    assert f'<a class="figure__frame" href="{UNSPLASH}"' in html and "Show image 1 whole" in html
 
 
 def test_contrast_is_that_of_the_guidelines():
@@ -165,6 +214,7 @@ def test_an_address_on_an_allowed_host_is_allowed(url):
 
 def test_a_plate_is_the_same_for_the_same_caption_and_holds_none_of_it():
     assert placeholder_svg("a caption") == placeholder_svg("a caption") != placeholder_svg("another caption")
+    assert 'viewBox="442 0 315 630"' in placeholder_svg("a caption", 400, 800)
     assert re.fullmatch(r'[-a-zA-Z0-9_ ="<>/.]+', placeholder_svg('"><script>'))
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from posts.content_checks.registry import checks_key, findings
 from posts.listing.article_html import hosts_key
 from posts.records.schema import validate_record
-from posts.rendering.images import is_allowed_image_url
+from posts.rendering.images import is_allowed_image_url, loaded_pictures, picture_addresses
 from posts.rendering.markdown import render_text
 from posts.synthesis.written import written_records
 from tests.factories import make_post
@@ -109,7 +109,7 @@ def test_readers_see_the_drawing_of_an_article(client):
     record = RECORDS["keyset-pagination"]
     post = make_post(released=True, **{key: value for key, value in record.items() if key not in ("source_id", "slug")})
     html = client.get(post.get_absolute_url()).content.decode()
-    assert f'<img src="{settings.SITE_URL}/static/articles/keyset.svg"' in html
+    assert '<img src="/static/articles/keyset.svg"' in html
     assert "drawn for this article" in html
 
 
@@ -141,10 +141,43 @@ def test_other_addresses_of_this_site_are_no_pictures(path):
     assert "<img" not in str(render_text({"body": "![](image:1)", "image_sources": [image]}, image_hosts=()).html)
 
 
-def test_pictures_of_this_site_follow_its_address(settings):
+@pytest.mark.parametrize(
+    "moved_from", ["http://127.0.0.1:8000", "http://127.0.0.1", "https://127.0.0.1:8443", "http://127.0.0.1:8001"]
+)
+def test_pictures_of_this_site_are_found_when_it_moves_to_another_port(settings, moved_from):
+    settings.SITE_URL = "http://127.0.0.1:8001"
+    url = f"{moved_from}/static/articles/a-b_c.2.png"
+    assert is_allowed_image_url(url, ())
+    record = {"body": "![](image:1)", "image_sources": [{"url": url, "caption": "One"}]}
+    html = str(render_text(record, image_hosts=()).html)
+    assert '<img src="/static/articles/a-b_c.2.png"' in html and "127.0.0.1" not in html
+    assert loaded_pictures(picture_addresses(record)) == ["http://127.0.0.1:8001/static/articles/a-b_c.2.png"]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1:8000@evil.example",
+        "http://user@127.0.0.1",
+        "http://127.0.0.1:80:80",
+        "http://127.0.0.1:",
+        "http://127.0.0.1:8000.evil.example",
+        "http://127.0.0.1\\@evil.example",
+        "http://localhost:8000",
+        "//127.0.0.1:8000",
+        "ftp://127.0.0.1",
+    ],
+)
+def test_pictures_below_the_same_path_of_another_host_are_not_of_this_site(settings, elsewhere):
+    settings.SITE_URL = "http://127.0.0.1:8001"
+    assert not is_allowed_image_url(f"{elsewhere}/static/a.png", ())
+
+
+def test_stored_articles_outlive_a_change_of_the_port_and_not_of_the_host(settings):
+    settings.SITE_URL = "http://127.0.0.1:8000"
     keys = (hosts_key(), checks_key())
     settings.SITE_URL = "http://127.0.0.1:8001"
-    assert is_allowed_image_url("http://127.0.0.1:8001/static/articles/a-b_c.2.png", ())
-    assert not is_allowed_image_url("http://127.0.0.1:8000/static/articles/a-b_c.2.png", ())
-    # What was stored for the old address is made again.
+    assert (hosts_key(), checks_key()) == keys
+    settings.SITE_URL = "http://127.0.0.2:8001"
     assert hosts_key() != keys[0] and checks_key() != keys[1]

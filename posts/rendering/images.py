@@ -11,9 +11,14 @@ from django.conf import settings
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
 READABLE_CONTRAST = 4.5
+# The width of a wide article, and most of a screen's height.
+MAX_SHOWN = 896, 800
+MAX_RATIO = 20
 _HOST = re.compile("[^/?#]*")
 # ASCII without spaces, control characters and backslashes.
 _SANE = re.compile(r"https://[!-\[\]-~]*")
+# The host of an address, which has no user. Its port is left out.
+_ORIGIN = re.compile(r"https?://([^/?#@\\:]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?=/|\Z)", re.ASCII)
 # A path below STATIC_URL without dots at the start of a name, escapes and parameters: it leads to no other place.
 _OWN_PICTURE = re.compile(r"(?:[a-z0-9_-][a-z0-9_.-]*/)*[a-z0-9_-][a-z0-9_.-]*\.(?:avif|jpe?g|png|svg|webp)", re.ASCII)
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
@@ -23,7 +28,7 @@ def is_allowed_image_url(url: str, hosts: Container[str]) -> bool:
     """Return whether a page may load `url`: an own picture, or https, one of `hosts`, read alike by all browsers."""
     if len(url) > MAX_URL_LENGTH:
         return False
-    return is_own_picture(url) or (_SANE.fullmatch(url) is not None and host_of(url) in hosts)
+    return own_picture(url) != "" or (_SANE.fullmatch(url) is not None and host_of(url) in hosts)
 
 
 def own_picture_address(name: str) -> str:
@@ -31,10 +36,18 @@ def own_picture_address(name: str) -> str:
     return f"{settings.SITE_URL}{settings.STATIC_URL}{name}"
 
 
-def is_own_picture(url: str) -> bool:
-    """Return whether `url` is a picture among this site's static files, which only its operators can add."""
-    start = own_picture_address("")
-    return url.startswith(start) and _OWN_PICTURE.fullmatch(url, len(start)) is not None
+def own_picture(url: str) -> str:
+    """Return the path of a picture among this site's static files, which only its operators can add; "" for others.
+
+    `url` may have another port or scheme than the site has now, because the site may have moved since a record was
+    written. A page loads the path, so the picture comes from this site in any case.
+    """
+    match, site = _ORIGIN.match(url), _ORIGIN.match(settings.SITE_URL)
+    if match is None or site is None or match[1] != site[1]:
+        return ""
+    path = url[match.end() :]
+    is_file = path.startswith(settings.STATIC_URL) and _OWN_PICTURE.fullmatch(path, len(settings.STATIC_URL))
+    return path if is_file else ""
 
 
 def picture_addresses(record):
@@ -44,20 +57,38 @@ def picture_addresses(record):
 
 
 def loaded_pictures(urls: Iterable[str]) -> list[str]:
-    """Return those of picture_addresses() that this site's pages load: its own, and allowed hosts, not drawn here."""
+    """Return the addresses of those of picture_addresses() that pages load: own ones, and allowed hosts, not drawn."""
     hosts = set(settings.IMAGE_HOSTS) - DRAWN_HOSTS
-    return [url for url in urls if host_of(url) in hosts or is_own_picture(url)]
+    found = []
+    for url in urls:
+        if path := own_picture(url):
+            found.append(f"{settings.SITE_URL}{path}")
+        elif host_of(url) in hosts:
+            found.append(url)
+    return found
 
 
 def picture_rules() -> str:
     """Return all settings that decide which pictures a page loads, as one text."""
-    return " ".join([*sorted(settings.IMAGE_HOSTS), own_picture_address("")])
+    site = _ORIGIN.match(settings.SITE_URL)
+    return " ".join([*sorted(settings.IMAGE_HOSTS), site[1] if site else "", settings.STATIC_URL])
 
 
 def host_of(url: str) -> str:
     """Return the part of an address between // and the path, with its user and port if it has them."""
     start = url.find("//")
     return _HOST.match(url, start + 2)[0] if start >= 0 else ""
+
+
+def shown_size(width: int | None, height: int | None) -> tuple[int, int]:
+    """Return the largest size in CSS pixels at which an article shows a picture: the same shape, within MAX_SHOWN.
+
+    (0, 0) if the size is not known, or the shape can't be one of a picture.
+    """
+    if not width or not height or not 1 / MAX_RATIO <= width / height <= MAX_RATIO:
+        return 0, 0
+    scale = min(1, MAX_SHOWN[0] / width, MAX_SHOWN[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(frozen=True)

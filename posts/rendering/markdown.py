@@ -6,7 +6,7 @@ text can forge one. docs/markdown.md says what authors can write.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,9 +22,18 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from posts.records.schema import RecordDict
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.heading_names import Targets, plain_name
-from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.rendering.images import (
+    DRAWN_HOSTS,
+    DrawnImage,
+    drawn_image,
+    host_of,
+    is_allowed_image_url,
+    own_picture,
+    shown_size,
+)
 from posts.rendering.markdown_boxes import add_boxes
 from posts.rendering.markdown_extras import add_extras
 from posts.rendering.markdown_rules import add_rules, note_key
@@ -32,7 +41,7 @@ from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 8
+RENDERER_VERSION = 9
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -604,29 +613,22 @@ def checklist_html(items):
     return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
 
 
-def figure_html(image, number, hosts):
-    """Return a figure with reserved space: placeholder, image over it, then caption and credit.
+def figure_html(image: RecordDict, number: int, hosts: Container[str]) -> SafeString:
+    """Return a figure: the picture in its own shape, its caption and its credit.
 
     image: an image of a record. number: its position among them, from 1. hosts: allowed image hosts.
     """
     url, caption = image["url"], image.get("caption", "")
-    alt = image.get("alt") or caption or f"Image {number}"
     is_allowed = is_allowed_image_url(url, hosts)
-    if is_allowed and host_of(url) in DRAWN_HOSTS:
-        frame = _drawn_frame(drawn_image(url), caption, alt)
+    drawn = drawn_image(url) if is_allowed and host_of(url) in DRAWN_HOSTS else None
+    alt = _alt(image, number)
+    if drawn:
+        frame = _drawn_frame(drawn, caption, alt)
     elif is_allowed:
-        frame = format_html(
-            '<div class="figure__frame">{}<span class="figure__notch" aria-hidden="true">{}</span>'
-            '<img src="{}" alt="{}" width="1200" height="630" loading="lazy" decoding="async" '
-            'referrerpolicy="no-referrer"></div>',
-            placeholder_svg(caption or url),
-            caption or alt,
-            url,
-            alt,
-        )
+        frame = _picture_frame(image, number, alt)
     else:
         # Nothing is drawn for an unknown host: only caption and link are shown.
-        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt != caption else ""
+        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt else ""
     return format_html(
         '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b class="figure__number">{}</b> '
         "<span>{}{}</span></figcaption></figure>",
@@ -644,29 +646,66 @@ def _figures_html(figures: Iterable[SafeString]) -> SafeString:
     return format_html('<div class="figures">{}</div>', format_html_join("", "{}", _rows(figures)))
 
 
-def _drawn_frame(drawn, caption, alt):
-    """Return the frame of an image that only shows words, drawn here in the colours of its address."""
-    # An address often truncates its words; the caption then has all of them.
-    words = caption if caption.lower().startswith(drawn.words.lower()) else drawn.words
-    colours = format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else ""
+def _alt(image: RecordDict, number: int) -> str:
+    """Return what a picture shows, in words that are not its caption; "" if the caption is all that is known."""
+    alt, caption = image.get("alt", ""), image.get("caption", "")
+    if caption and _same_words(alt, caption):
+        return ""
+    return alt or ("" if caption else f"Image {number}")
+
+
+def _same_words(one: str, other: str) -> bool:
+    return one.rstrip(" .").casefold() == other.rstrip(" .").casefold()
+
+
+def _picture_frame(image: RecordDict, number: int, alt: str) -> SafeString:
+    """Return a picture that is a link to its file, with what the script of the page shows until it has loaded.
+
+    Where the record says its size, its space is reserved.
+    """
+    address = own_picture(image["url"]) or image["url"]
+    width, height = shown_size(image.get("width"), image.get("height"))
     return format_html(
-        '<div class="figure__frame"><span class="hidden-text">{}</span>'
-        '<svg class="drawn{}"{} viewBox="0 0 1200 630" aria-hidden="true" focusable="false">'
-        '<rect width="1200" height="630"/><foreignObject x="60" y="60" width="900" height="520">'
-        '<div class="drawn__words" dir="auto"><span>{}</span></div></foreignObject></svg></div>',
+        '<a class="figure__frame" href="{}" rel="nofollow ugc noopener">{}{}<img src="{}" alt="{}"{} loading="lazy" '
+        'decoding="async" referrerpolicy="no-referrer"><span class="hidden-text">Show image {} whole</span></a>',
+        address,
+        placeholder_svg(image.get("caption") or image["url"], *((width, height) if width else ())),
+        format_html('<span class="figure__notch" aria-hidden="true">{}</span>', alt) if alt else "",
+        address,
         alt,
-        "" if drawn.ground else " drawn--plain",
-        colours,
-        words or alt,
+        format_html(' width="{}" height="{}"', width, height) if width else "",
+        number,
     )
 
 
-def _credit(image, is_allowed):
+def _drawn_frame(drawn: DrawnImage, caption: str, alt: str) -> SafeString:
+    """Return the frame of an image that only shows words, drawn here in the colours of its address.
+
+    If the words only begin its caption, which stands below, the placeholder of the caption is drawn instead.
+    """
+    if caption.casefold().startswith(drawn.words.casefold()):
+        words = alt
+        drawing = placeholder_svg(caption or alt)
+    else:
+        words = alt or drawn.words
+        drawing = format_html(
+            '<svg class="drawn{}"{} viewBox="0 0 1200 630" aria-hidden="true" focusable="false">'
+            '<rect width="1200" height="630"/><foreignObject x="60" y="60" width="900" height="520">'
+            '<div class="drawn__words" dir="auto"><span>{}</span></div></foreignObject></svg>',
+            "" if drawn.ground else " drawn--plain",
+            format_html(' fill="{}" color="{}"', drawn.ground, drawn.ink) if drawn.ground else "",
+            drawn.words or alt,
+        )
+    hidden = format_html('<span class="hidden-text">{}</span>', words) if words else ""
+    return format_html('<div class="figure__frame">{}{}</div>', hidden, drawing)
+
+
+def _credit(image: RecordDict, is_allowed: bool) -> SafeString:
     source = image.get("source") or "not stated"
     licence = image.get("licence")
     return format_html(
         'Image source: <a href="{}" rel="nofollow ugc noopener">{}</a>{}{}',
-        image["url"],
+        own_picture(image["url"]) or image["url"],
         source,
         f", {licence}" if licence else "",
         "" if is_allowed else ". The image is not shown: this site does not load images from that host",

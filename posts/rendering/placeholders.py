@@ -3,6 +3,7 @@
 import hashlib
 
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 1200, 630
 UNIT = 50
@@ -20,9 +21,10 @@ def tint_of(caption):
     return hashlib.sha256(caption.encode()).digest()[0] % TINTS
 
 
-def placeholder_svg(caption):
+def placeholder_svg(caption: str, width: int = WIDTH, height: int = HEIGHT) -> SafeString:
     """Return an SVG of 1200 × 630 units: seven rows of bars on a grid of 50, one bar in ink, linked.
 
+    width, height: the size of the picture that it stands for. Of a drawing in another shape only the middle shows.
     Only numbers from the digest reach the markup, never the caption. Colours are classes.
     """
     digest = hashlib.sha256(caption.encode()).digest()
@@ -43,17 +45,26 @@ def placeholder_svg(caption):
         above = first, length
     rules = "".join(f"M0 {60 + track * _TRACK_HEIGHT}h{WIDTH}" for track in range(TRACKS))
     return format_html(
-        '<svg class="placeholder" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
-        'focusable="false"><path class="placeholder__rule" d="{}"/><path class="placeholder__bar" d="{}"/>'
+        '<svg class="placeholder" width="{}" height="{}" viewBox="{}" aria-hidden="true" focusable="false">'
+        '<path class="placeholder__rule" d="{}"/><path class="placeholder__bar" d="{}"/>'
         '<path class="placeholder__bar placeholder__bar--pale" d="{}"/><path class="placeholder__paper" d="{}"/>'
         '<path class="placeholder__link" d="{}"/><path class="placeholder__ink" d="{}"/></svg>',
-        WIDTH,
-        HEIGHT,
+        width,
+        height,
+        _middle(width, height),
         rules,
         *("".join(paths[tone]) for tone in ("bar", "pale", "paper")),
         "".join(links),
         "".join(paths["ink"]),
     )
+
+
+def _middle(width: int, height: int) -> str:
+    """Return the viewBox with the shape of width × height in the middle of the drawing."""
+    scale = min(WIDTH / width, HEIGHT / height)
+    shown_width, shown_height = width * scale, height * scale
+    left, top = (WIDTH - shown_width) / 2, (HEIGHT - shown_height) / 2
+    return f"{left:.0f} {top:.0f} {shown_width:.0f} {shown_height:.0f}"
 
 
 def _bars(four):

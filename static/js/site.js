@@ -1,4 +1,4 @@
-// Readers' pages: the chosen colours, copy buttons, and folds that open for printing. Every page is complete
+// Readers' pages: the chosen colours, copy buttons, whole pictures, and folds that open for printing. Every page is complete
 // without it. It stands in the head and blocks, so that no page is drawn in one scheme and then in another.
 "use strict";
 
@@ -86,6 +86,72 @@
     });
     block.append(button, said);
   };
+
+  // These events don't bubble, and pictures may load before the page is complete.
+  const LOADED = "figure__frame--loaded";
+  document.addEventListener("load", (event) => {
+    const frame = event.target instanceof HTMLImageElement && event.target.closest("a.figure__frame");
+    if (frame) frame.classList.add(LOADED);
+  }, true);
+
+  const makeButton = (words, act) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = words;
+    button.addEventListener("click", act);
+    return button;
+  };
+
+  // Show a loaded picture whole, over the page. Its link leads to the file where this can't be done.
+  const showWhole = (frame) => {
+    const picture = frame.querySelector("img");
+    const dialog = document.createElement("dialog");
+    dialog.className = "whole";
+    dialog.setAttribute("aria-label", "Image");
+    const image = document.createElement("img");
+    image.referrerPolicy = "no-referrer";
+    image.alt = picture.alt;
+    image.src = picture.src;
+    const view = document.createElement("div");
+    view.className = "whole__view";
+    view.tabIndex = 0;
+    view.setAttribute("role", "group");
+    view.setAttribute("aria-label", "The whole image");
+    view.append(image);
+    const file = document.createElement("a");
+    file.href = frame.href;
+    file.rel = frame.rel;
+    file.textContent = "Image file";
+    const size = makeButton("Full size", () => {
+      const isLarge = dialog.classList.toggle("whole--large");
+      size.textContent = isLarge ? "Fit to the window" : "Full size";
+    });
+    const close = makeButton("Close", () => dialog.close());
+    close.autofocus = true;
+    const acts = document.createElement("div");
+    acts.className = "whole__acts";
+    acts.append(file, size, close);
+    const caption = document.createElement("p");
+    caption.className = "whole__caption";
+    caption.dir = "auto";
+    const words = frame.parentElement.querySelector("figcaption > span");
+    caption.textContent = words ? words.textContent : "";
+    dialog.append(acts, view, caption);
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog) dialog.close();
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+
+  document.addEventListener("click", (event) => {
+    const frame = event.target.closest("a.figure__frame");
+    const isPlain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    if (!frame || !isPlain || !frame.classList.contains(LOADED)) return;
+    event.preventDefault();
+    showWhole(frame);
+  });
 
   // Open folds for printing, because style sheets can't.
   let opened = [];
