@@ -1,9 +1,11 @@
 """Checks of the record's claims against its text."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
-from posts.content_checks.registry import Unread, check
-from posts.content_checks.text import spaced_words
+from posts.content_checks.registry import Told, Unread, check
+from posts.content_checks.text import CheckedText, spaced_words
 
 # Silent reading of non-fiction in English. Source: M. Brysbaert, "How many words do we read per minute?", 2019.
 WORDS_PER_MINUTE = 238
@@ -13,12 +15,12 @@ MAX_TOOLS = 200
 IMAGE_HEAVY_FROM = 5
 
 
-def _flag(text, name):
+def _flag(text: CheckedText, name: str) -> Any:
     return text.record.get("flags", {}).get(name)
 
 
 @check("claim-has-images", "advises")
-def claim_has_images(text):
+def claim_has_images(text: CheckedText) -> Iterator[Told]:
     claim = _flag(text, "has_images")
     if claim == 1 and not text.images:
         yield "The record claims images, but has none. Add them or set has_images to 0.", "/flags/has_images"
@@ -30,7 +32,7 @@ def claim_has_images(text):
 
 
 @check("claim-image-heavy", "advises")
-def claim_image_heavy(text):
+def claim_image_heavy(text: CheckedText) -> Iterator[Told]:
     claim, count = _flag(text, "image_heavy"), len(text.images)
     if claim == 1 and count < IMAGE_HEAVY_FROM:
         yield f"The record claims many images, but has {count}. Set image_heavy to 0.", "/flags/image_heavy"
@@ -38,13 +40,13 @@ def claim_image_heavy(text):
         yield f"The record claims few images, but has {count}. Set image_heavy to 1.", "/flags/image_heavy"
 
 
-def reading_minutes(words):
+def reading_minutes(words: int) -> int:
     """Return the reading time of a number of words in minutes, at least 1."""
     return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 
 @check("claim-reading-time", "advises")
-def claim_reading_time(text):
+def claim_reading_time(text: CheckedText) -> Iterator[Told]:
     claim = text.record.get("reading_time")
     if claim is not None and not text.has_words:
         yield Unread("This script has no spaces between words, so the claimed reading time was not compared.")
@@ -59,7 +61,7 @@ def claim_reading_time(text):
 
 
 @check("claim-paragraphs", "advises")
-def claim_paragraphs(text):
+def claim_paragraphs(text: CheckedText) -> Iterator[Told]:
     claim = text.record.get("payload", {}).get("paragraphs")
     if type(claim) is not int:
         if claim is not None:
@@ -82,7 +84,7 @@ def claim_paragraphs(text):
 
 
 @check("claim-tools", "advises")
-def claim_tools(text):
+def claim_tools(text: CheckedText) -> Iterator[Told]:
     listed = text.record.get("tools", ())
     if listed and not text.has_words:
         yield Unread("This script has no spaces between words, so the tools were not checked.")

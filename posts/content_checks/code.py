@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from posts.content_checks.registry import Unread, check
+from posts.content_checks.registry import Told, Unread, check
+from posts.content_checks.text import CheckedText
 
 # Longer code is not parsed, because parsers take too long.
 MAX_CODE = 50_000
@@ -32,12 +33,15 @@ _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}")
 _TEMPLATE_LINE = re.compile(r"^[ \t-]*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\})[ \t]*$", re.MULTILINE)
 _warnings_lock = threading.Lock()
+# (line or None, the parser's message), or None for valid code.
+_Problem = tuple[int | None, str] | None
 
 
 @check("code-syntax", "advises")
-def code_syntax(text):
+def code_syntax(text: CheckedText) -> Iterator[Told]:
     """Yield the Python, JSON, YAML and TOML blocks that their parser refuses."""
-    number, unread = 0, {}
+    number = 0
+    unread: dict[str, list[int]] = {}
     for field, block in text.blocks:
         if not block.is_code:
             continue
@@ -65,7 +69,7 @@ class NotRead(Exception):
     """No parser read this code. The message is its language, and the reason if a parser exists."""
 
 
-def _problem_of(code, language):
+def _problem_of(code: str, language: str) -> _Problem:
     """Return syntax_problem() for a block, by the name of its language."""
     if not code.strip() or language in _NO_CODE:
         return None
@@ -81,7 +85,7 @@ def _problem_of(code, language):
         raise NotRead(f"{language}: the parser failed") from None
 
 
-def syntax_problem(name, code):
+def syntax_problem(name: str, code: str) -> _Problem:
     """Return (line or None, the parser's message) if `code` is not valid `name`, else None.
 
     name: Python, JSON, YAML or TOML. Fragments pass: indented blocks, `return` outside of a function, JSON pairs
@@ -98,7 +102,7 @@ def syntax_problem(name, code):
     return problem
 
 
-def _problem(name, code):
+def _problem(name: str, code: str) -> _Problem:
     if name.startswith("Python"):
         return _python(code)
     without = "".join(line for line in code.splitlines(keepends=True) if not _OMISSION.match(line))
@@ -107,7 +111,7 @@ def _problem(name, code):
     return (_yaml if name == "YAML" else _toml)(without)
 
 
-def _is_too_deep(code):
+def _is_too_deep(code: str) -> bool:
     depth = 0
     for character in re.findall(r"[\[\](){}]", code):
         depth += 1 if character in "[({" else -1
@@ -124,7 +128,7 @@ def _has_long_key(code: str) -> bool:
     return any(line.count(".") > MAX_NESTING for line in code.splitlines())
 
 
-def _python(code: str) -> tuple[int | None, str] | None:
+def _python(code: str) -> _Problem:
     lines = code.splitlines()
     if any(line.lstrip().startswith(">>>") for line in lines):
         return next((problem for part in _typed_statements(lines) if (problem := _parsed(part))), None)
@@ -139,7 +143,7 @@ def _python(code: str) -> tuple[int | None, str] | None:
 
 def _typed_statements(lines: list[str]) -> list[str]:
     """Return what was typed in a session with >>> and ..., without what was answered."""
-    statements = []
+    statements: list[str] = []
     for line in map(str.lstrip, lines):
         if _PROMPT.match(line):
             if line.startswith(">>>") or not statements:
@@ -167,7 +171,7 @@ def _made_whole(code: str) -> Iterator[str]:
     yield "async def fragment():\n" + textwrap.indent(without, "    ") + "\n    pass"
 
 
-def _parsed(code):
+def _parsed(code: str) -> _Problem:
     """Return the first SyntaxError of Python code as (line, message), or None."""
     try:
         with _warnings_lock, warnings.catch_warnings():
@@ -179,7 +183,7 @@ def _parsed(code):
     return None
 
 
-def _json(code):
+def _json(code: str) -> _Problem:
     for attempt in (code, f"{{{code.strip().rstrip(',')}}}", f"[{code.strip().rstrip(',')}]"):
         try:
             # Numbers of any length stay text: only the syntax matters.
@@ -196,7 +200,7 @@ def _json(code):
     return problem
 
 
-def _json_line(line):
+def _json_line(line: str) -> bool:
     try:
         json.loads(line, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
@@ -204,7 +208,7 @@ def _json_line(line):
     return True
 
 
-def _yaml(code):
+def _yaml(code: str) -> _Problem:
     try:
         # Only libyaml's events: no object is built, no tag followed, no alias expanded.
         for _ in yaml.parse(textwrap.dedent(code), Loader=yaml.CSafeLoader):
@@ -220,7 +224,7 @@ def _yaml(code):
     return None
 
 
-def _toml(code):
+def _toml(code: str) -> _Problem:
     try:
         tomllib.loads(code)
     except tomllib.TOMLDecodeError as error:

@@ -1,17 +1,19 @@
 """Checks of images: their sources, their descriptions and their positions in the text."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 
-from posts.content_checks.registry import check
+from posts.content_checks.registry import Told, check
+from posts.content_checks.text import CheckedText
 from posts.rendering.images import host_of, is_allowed_image_url
 
 _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
 
 
 @check("image-host", "stops")
-def image_host(text):
+def image_host(text: CheckedText) -> Iterator[Told]:
     for number, image in enumerate(text.images, 1):
         url = image["url"]
         if is_allowed_image_url(url, settings.IMAGE_HOSTS):
@@ -31,7 +33,7 @@ def image_host(text):
 
 
 @check("dead-placement", "stops")
-def dead_placement(text):
+def dead_placement(text: CheckedText) -> Iterator[Told]:
     """Yield placements where readers would see "(Image 7 does not exist)" or the word "[checklist]"."""
     placed, checklist_placed = set(), False
     for field, block in text.blocks:
@@ -60,7 +62,7 @@ def dead_placement(text):
             checklist_placed = True
 
 
-def _missing(text, key, says):
+def _missing(text: CheckedText, key: str, says: str) -> Iterator[Told]:
     numbers = [number for number, image in enumerate(text.images, 1) if not image.get(key)]
     if numbers:
         listed = ", ".join(map(str, numbers))
@@ -69,22 +71,22 @@ def _missing(text, key, says):
 
 
 @check("image-source", "advises")
-def image_source(text):
+def image_source(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "source", "no source. Add where each one comes from.")
 
 
 @check("image-licence", "advises")
-def image_licence(text):
+def image_licence(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "licence", "no licence. Add the licence of each one.")
 
 
 @check("image-alt", "advises")
-def image_alt(text):
+def image_alt(text: CheckedText) -> Iterable[Told]:
     return _missing(
         text, "alt", "no alt text; people who can’t see the image hear the caption. Describe what each one shows."
     )
 
 
 @check("image-caption", "advises")
-def image_caption(text):
+def image_caption(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "caption", "no caption. Add what readers should see in each one.")

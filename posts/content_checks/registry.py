@@ -13,6 +13,7 @@ from time import monotonic
 
 from posts.content_checks.text import CheckedText
 from posts.content_checks.time_limit import OutOfTime, run_limited
+from posts.records.schema import RecordDict
 from posts.rendering.images import picture_rules
 
 logger = logging.getLogger("posts.content_checks")
@@ -44,7 +45,7 @@ class Finding:
     count: int = 1
 
     @property
-    def place(self):
+    def place(self) -> str:
         """The field that it is about ("flags.has_images"), or "" if the message names the place."""
         parts = [part for part in self.pointer.split("/")[1:] if not part.isdecimal()]
         return "" if parts[:1] == ["image_sources"] else ".".join(parts)
@@ -62,6 +63,12 @@ class Unread:
     failed: bool = False
 
 
+# What the function of a check yields: (message, JSON Pointer[, count]), or what it left out.
+Told = tuple[str, str] | tuple[str, str, int] | Unread
+CheckFunction = Callable[[CheckedText], Iterable[Told]]
+Results = tuple[list[Finding], list[Unread]]
+
+
 @dataclass(frozen=True)
 class Check:
     """A registered check: its id, whether it prevents an approval, and the function.
@@ -71,16 +78,17 @@ class Check:
 
     id: str
     severity: str
-    function: Callable[[CheckedText], Iterable]
+    function: CheckFunction
     is_ours: bool = False
 
-    def results(self, text: CheckedText, seconds: float = SECONDS) -> tuple[list[Finding], list[Unread]]:
+    def results(self, text: CheckedText, seconds: float = SECONDS) -> Results:
         """Return ([Finding], [Unread]) of a CheckedText.
 
         At most MAX_TOLD findings, and one that says how many more there are. If the function raises or takes longer
         than `seconds`, the error is logged and its findings so far are kept.
         """
-        found, unread = [], []
+        found: list[Finding] = []
+        unread: list[Unread] = []
         try:
             if self.is_ours:
                 self._read(text, found, unread)
@@ -118,10 +126,10 @@ class Check:
         return Unread(f"{message} {YOURSELF}" if self.severity == "stops" else message, self.id, failed=True)
 
 
-_checks = {}
+_checks: dict[str, Check] = {}
 
 
-def check(name, severity):
+def check(name: str, severity: str) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function CheckedText → iterable of (message, JSON Pointer[, count]) as the check `name`.
 
     severity: "stops" (findings prevent an approval) or "advises". The message says what to do. The function yields an
@@ -132,7 +140,7 @@ def check(name, severity):
     if severity not in SEVERITIES:
         raise ValueError(f"The check {name} has the severity “{severity}”; it must be stops or advises.")
 
-    def registered(function):
+    def registered(function: CheckFunction) -> CheckFunction:
         if name in _checks:
             raise ValueError(f"Two checks are named {name}.")
         _checks[name] = Check(name, severity, function, is_ours=function.__module__.startswith("posts.content_checks."))
@@ -141,20 +149,22 @@ def check(name, severity):
     return registered
 
 
-def registered_checks():
+def registered_checks() -> dict[str, Check]:
     """Return {id: Check} in the order in which findings are shown."""
     return dict(_checks)
 
 
-def results(record):
+def results(record: RecordDict) -> Results:
     """Return ([Finding], [Unread]) of a record dict: findings that prevent an approval first, then by check."""
     found, unread = _results_of_checks(record, _checks.values())
     return sorted(found, key=lambda finding: not finding.stops), unread
 
 
-def _results_of_checks(record, checks):
+def _results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
     text = CheckedText(record)
-    found, unread, seconds = [], [], SECONDS
+    found: list[Finding] = []
+    unread: list[Unread] = []
+    seconds: float = SECONDS
     for check in checks:
         begun = monotonic()
         findings, gaps = check.results(text, seconds)
@@ -165,22 +175,22 @@ def _results_of_checks(record, checks):
     return found, unread
 
 
-def findings(record):
+def findings(record: RecordDict) -> list[Finding]:
     """Return every Finding in a record dict, in the order of results()."""
     return results(record)[0]
 
 
-def stopping_results(record):
+def stopping_results(record: RecordDict) -> Results:
     """Return ([Finding], [Unread]) of the checks that can prevent an approval."""
     return _results_of_checks(record, [check for check in _checks.values() if check.severity == "stops"])
 
 
-def failed_required(unread):
+def failed_required(unread: Iterable[Unread]) -> list[str]:
     """Return the ids of the checks among these [Unread] that failed or took too long and can prevent an approval."""
     return [gap.check for gap in unread if gap.failed and _checks[gap.check].severity == "stops"]
 
 
-def stopping_findings(record):
+def stopping_findings(record: RecordDict) -> list[Finding]:
     """Return the findings that prevent an approval."""
     return stopping_results(record)[0]
 

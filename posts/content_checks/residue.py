@@ -5,8 +5,11 @@ somebody else's words and are not searched either.
 """
 
 import re
+from collections.abc import Iterator
 
-from posts.content_checks.registry import Unread, check
+from posts.content_checks.registry import Told, Unread, check
+from posts.content_checks.text import CheckedText
+from posts.rendering.blocks import Block
 
 SHOWN = 80
 # A fence with at least this share of a text contains the article.
@@ -100,7 +103,7 @@ _MARKUP = (
 
 
 @check("residue-thoughts", "stops")
-def residue_thoughts(text):
+def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     """Yield a model's notes to itself, and the markers between its turns."""
     yield from _told(
         text,
@@ -112,27 +115,27 @@ def residue_thoughts(text):
 
 
 @check("residue-chat", "stops")
-def residue_chat(text):
+def residue_chat(text: CheckedText) -> Iterator[Told]:
     """Yield sentences in which a model speaks of itself or to the person who asked it."""
     yield from _english_alone(text)
     yield from _told(text, _CHAT, "The text reads like a chat with a model", "Delete or rewrite this.")
 
 
 @check("residue-placeholder", "stops")
-def residue_placeholder(text):
+def residue_placeholder(text: CheckedText) -> Iterator[Told]:
     """Yield places that somebody should have filled in."""
     yield from _english_alone(text)
     yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
 @check("residue-citation", "stops")
-def residue_citation(text):
+def residue_citation(text: CheckedText) -> Iterator[Told]:
     """Yield references that only the program that made them understands."""
     yield from _told(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
 
 
 @check("residue-whole-fence", "stops")
-def residue_whole_fence(text):
+def residue_whole_fence(text: CheckedText) -> Iterator[Told]:
     """Yield an article that is one block of code as a whole, as chat windows offer it for copying."""
     for name in ("intro", "body"):
         blocks = [block for field, block in text.blocks if field == name]
@@ -152,7 +155,7 @@ def residue_whole_fence(text):
 
 
 @check("residue-open-fence", "stops")
-def residue_open_fence(text):
+def residue_open_fence(text: CheckedText) -> Iterator[Told]:
     """Yield a block of code that is never closed, so that the rest of the text is shown as code."""
     for name in ("intro", "body"):
         last = next((block for field, block in reversed(text.blocks) if field == name), None)
@@ -162,14 +165,14 @@ def residue_open_fence(text):
 
 
 @check("residue-closing", "advises")
-def residue_closing(text):
+def residue_closing(text: CheckedText) -> Iterator[Told]:
     """Yield endings that are usual in chats. People end articles like this too."""
     yield from _english_alone(text)
     yield from _told(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
 
 
 @check("residue-markup", "advises")
-def residue_markup(text):
+def residue_markup(text: CheckedText) -> Iterator[Told]:
     """Yield markup that readers see as text."""
     for pattern, name in _MARKUP:
         yield from _told(
@@ -177,13 +180,13 @@ def residue_markup(text):
         )
 
 
-def _english_alone(text):
+def _english_alone(text: CheckedText) -> Iterator[Told]:
     """Yield an Unread if the text is in another language than the English phrases searched for."""
     if not text.is_english:
         yield Unread("Not checked: this check knows only English phrases, and the text is in another language.")
 
 
-def _told(text, pattern, what, to_do, own_words=True):
+def _told(text: CheckedText, pattern: re.Pattern[str], what: str, to_do: str, own_words: bool = True) -> Iterator[Told]:
     """Yield one finding for each field with a match: the first match in words, and their number.
 
     own_words: search only what the text says itself, without quotations.
@@ -198,7 +201,7 @@ def _told(text, pattern, what, to_do, own_words=True):
             yield f"{what} (“{shown}”{more}). {to_do}", pointer, len(found)
 
 
-def _is_open(block):
+def _is_open(block: Block) -> bool:
     """Return whether a fenced block has no closing line."""
     fence = _fence_of(block)
     if not fence:
@@ -207,13 +210,13 @@ def _is_open(block):
     return set(last) != {fence[0]} or len(last) < len(fence)
 
 
-def _fence_of(block):
+def _fence_of(block: Block) -> str:
     """Return the characters that open a block of code; "" for an indented block or any other."""
     match = _FENCE.match(block.source) if block.is_code else None
     return match[1] if match else ""
 
 
-def _is_article(block):
+def _is_article(block: Block) -> bool:
     """Return whether a block of code contains an article in Markdown or HTML."""
     language = block.language.lower()
     if language in _MARKDOWN:

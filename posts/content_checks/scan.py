@@ -3,6 +3,7 @@
 Revisions are numbered as they are made and never change, so the newest number seen is the whole checkpoint.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import transaction
@@ -20,7 +21,7 @@ OVERLAP = 1_000
 OVERLAP_TIME = timedelta(minutes=2)
 
 
-def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
+def scan_new_texts(*, from_start: bool = False, on_checkpoint: Callable[[], object] = lambda: None) -> tuple[int, int]:
     """Store findings and near-duplicates of texts newer than the checkpoint; return (checked, sketched).
 
     Works in sets of CHUNK; if stopped, it continues there. on_checkpoint: called between sets, may raise. from_start:
@@ -39,7 +40,7 @@ def scan_new_texts(*, from_start=False, on_checkpoint=lambda: None):
     return checked, sketched
 
 
-def _begin(seen):
+def _begin(seen: int) -> int:
     """Return the number after which a scan starts that has seen everything up to `seen`."""
     settled = Revision.objects.filter(pk__lte=seen, created_at__lt=timezone.now() - OVERLAP_TIME).order_by("-pk")
     return max(0, min(seen - OVERLAP, settled.values_list("pk", flat=True).first() or 0))

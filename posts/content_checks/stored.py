@@ -1,9 +1,10 @@
 """Findings stored per text, computed in sets in the background: a queue reads a hundred thousand at once."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
-from posts.content_checks.registry import Finding, Unread, checks_key, results
-from posts.models import CheckResult, HoldReason, Revision, TextSketch
+from posts.content_checks.registry import Finding, Results, Unread, checks_key, results
+from posts.models import CheckResult, HoldReason, Post, Revision, TextSketch
 from posts.related.near_duplicates import near_duplicates_of
 
 CHUNK = 200
@@ -14,7 +15,7 @@ UNREAD_HEAD = "unread-head"
 _MAX_COUNT = 32_767
 
 
-def results_of(revision):
+def results_of(revision: Revision) -> Results:
     """Return ([Finding], [Unread]) of a Revision: stored, else computed now. Writes nothing, so a GET may call it.
 
     A check that failed in the background runs again: it may have been repaired since.
@@ -26,13 +27,13 @@ def results_of(revision):
     return found, [Unread(**unread) for unread in stored.findings if "stops" not in unread]
 
 
-def results_of_post(post):
+def results_of_post(post: Post) -> Results:
     """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
     found, unread = results_of(post.head_revision)
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 
-def findings_beside_text(post):
+def findings_beside_text(post: Post) -> list[Finding]:
     """Return the [Finding] that no check of one record makes.
 
     These are front matter that an import could not read, and near-duplicates from the last comparison.
@@ -40,7 +41,7 @@ def findings_beside_text(post):
     return [*_unread_head(post), *near_duplicate_findings(post)]
 
 
-def _unread_head(post):
+def _unread_head(post: Post) -> list[Finding]:
     """Return a Finding while the first line of unread front matter is still in the proposed text."""
     details = post.holds.filter(reason=HoldReason.UNREAD).values_list("detail", flat=True)
     line = "".join(details).partition(": ")[2]
@@ -53,14 +54,14 @@ def _unread_head(post):
     return [Finding(UNREAD_HEAD, message, stops=False, pointer="/body")]
 
 
-def uncompared(post):
+def uncompared(post: Post) -> list[Unread]:
     """Return [Unread] while the background has not compared the proposed text with other posts."""
     if TextSketch.objects.filter(post=post.pk, fingerprint=post.head_revision.fingerprint).exists():
         return []
     return [Unread("Not compared with other posts yet.", NEAR_DUPLICATES)]
 
 
-def near_duplicate_findings(post):
+def near_duplicate_findings(post: Post) -> list[Finding]:
     """Return a Finding for each near-duplicate; none for a text that was just saved."""
     if uncompared(post):
         return []
@@ -75,7 +76,7 @@ def near_duplicate_findings(post):
     ]
 
 
-def check_revisions(ids):
+def check_revisions(ids: Iterable[int]) -> int:
     """Store the findings of the Revisions with these primary keys that have none; return their number.
 
     Works in sets of CHUNK, each its own transaction. Running it twice, even at once, has the same result.
@@ -96,15 +97,15 @@ def check_revisions(ids):
     return made
 
 
-def _result(fingerprint, key, found, unread):
-    def count(*checks):
+def _result(fingerprint: str, key: str, found: Iterable[Finding], unread: Iterable[Unread]) -> CheckResult:
+    def count(*checks: str) -> int:
         return min(_MAX_COUNT, sum(finding.count for finding in found if finding.check in checks))
 
     claims = {finding.check for finding in found if finding.check.startswith("claim-")}
     return CheckResult(
         fingerprint=fingerprint,
         checks_key=key,
-        findings=[asdict(result) for result in (*found, *unread)],
+        findings=[*map(asdict, found), *map(asdict, unread)],
         stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
         advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),
         broken_code=count("code-syntax"),

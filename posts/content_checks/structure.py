@@ -1,6 +1,9 @@
 """Checks of headings and sections."""
 
-from posts.content_checks.registry import Unread, check
+from collections.abc import Iterator
+
+from posts.content_checks.registry import Told, Unread, check
+from posts.content_checks.text import CheckedText
 from posts.rendering.blocks import comments_in, words_in
 
 # A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
@@ -8,7 +11,7 @@ MIN_SECTION_WORDS = 8
 
 
 @check("heading-skip", "advises")
-def heading_skip(text):
+def heading_skip(text: CheckedText) -> Iterator[Told]:
     """Yield headings that skip a level. Our pages correct this; other readers of the record don't."""
     last = 0
     for field, block in text.blocks:
@@ -23,7 +26,7 @@ def heading_skip(text):
 
 
 @check("thin-section", "advises")
-def thin_section(text):
+def thin_section(text: CheckedText) -> Iterator[Told]:
     """Yield headings with almost nothing below them."""
     if not text.has_words:
         yield Unread("This script has no spaces between words, so the length of sections was not checked.")
@@ -34,25 +37,27 @@ def thin_section(text):
             yield f"The section “{title[:80]}” has {words}. Write the section or remove it.", f"/{field}"
 
 
-def _sections(text):
+def _sections(text: CheckedText) -> Iterator[tuple[str, str, int]]:
     """Yield (heading, field, words) of each section that contains only paragraphs."""
-    heading, words, is_full = None, 0, False
-    for field, block in [*text.blocks, (None, None)]:
-        if block is None or block.kind == "heading":
-            is_parent = block is not None and heading is not None and block.level > heading[1].level
-            if heading and not is_full and not is_parent:
-                yield heading[1].text, heading[0], words
-            heading, words, is_full = (field, block), 0, False
+    # Before the first heading there is no section.
+    title, of_field, level, words, is_full = "", "", 0, 0, True
+    for field, block in text.blocks:
+        if block.kind == "heading":
+            if not is_full and block.level <= level:
+                yield title, of_field, words
+            title, of_field, level, words, is_full = block.text, field, block.level, 0, False
         elif block.kind == "comment":
             continue
         elif block.kind == "paragraph" and not block.placed:
             words += words_in(block.text)
         else:
             is_full = True
+    if not is_full:
+        yield title, of_field, words
 
 
 @check("comment", "advises")
-def comment(text):
+def comment(text: CheckedText) -> Iterator[Told]:
     """Yield HTML comments: pages leave them out, but anybody can read them in the record."""
     for field, block in text.blocks:
         for words in comments_in(block):
@@ -64,7 +69,7 @@ def comment(text):
 
 
 @check("not-taken-apart", "advises")
-def not_taken_apart(text):
+def not_taken_apart(text: CheckedText) -> Iterator[Told]:
     """Yield a finding for an unparsed text, which the checks of code, headings and images can't read."""
     if not text.is_parsed:
         yield (

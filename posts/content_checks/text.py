@@ -3,7 +3,8 @@
 import re
 from functools import cached_property
 
-from posts.rendering.blocks import MAX_PARSED, blocks_of, words_in
+from posts.records.schema import RecordDict
+from posts.rendering.blocks import MAX_PARSED, Block, Style, blocks_of, words_in
 
 _WORD = re.compile(r"[^\W_]+")
 # Code in a line of a text without blocks; nobody writes a longer one.
@@ -15,12 +16,12 @@ LAST_LATIN = "\u024f"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
-def spaced_words(text):
+def spaced_words(text: str) -> str:
     """Return the words of a text in lower case with a space before, between and after them: " node js "."""
     return " ".join(["", *_WORD.findall(text.casefold()), ""])
 
 
-def _shown(token, style):
+def _shown(token: str, style: Style) -> str:
     """Return a token as passages have it: code becomes "…", comments and note references are left out."""
     if "code" in style.formats:
         return "…"
@@ -30,45 +31,46 @@ def _shown(token, style):
 class CheckedText:
     """A `record` (a dict) with what several checks need of it."""
 
-    def __init__(self, record):
+    def __init__(self, record: RecordDict) -> None:
         self.record = record
         # Set by whatever reads blocks; reset for each check.
         self.blocks_were_asked_for = False
         self.passages_were_asked_for = False
 
     @cached_property
-    def images(self):
+    def images(self) -> list[RecordDict]:
         """The image objects, in order."""
-        return self.record.get("image_sources", [])
+        images: list[RecordDict] = self.record.get("image_sources", [])
+        return images
 
     @property
-    def blocks(self):
+    def blocks(self) -> list[tuple[str, Block]]:
         """[(field, Block)] of intro and body. A text too long to parse comes as blocks of its source."""
         self.blocks_were_asked_for = True
         return self._blocks
 
     @cached_property
-    def _blocks(self):
+    def _blocks(self) -> list[tuple[str, Block]]:
         return [(field, block) for field in ("intro", "body") for block in blocks_of(self.record.get(field, ""))[0]]
 
     @cached_property
-    def unparsed_fields(self):
+    def unparsed_fields(self) -> list[str]:
         """Those of intro and body that were too long or too complex to parse."""
         return list(dict.fromkeys(field for field, block in self._blocks if block.kind == "source"))
 
     @property
-    def is_parsed(self):
+    def is_parsed(self) -> bool:
         """False for a text that was too long or too deep to be taken apart."""
         return not self.unparsed_fields
 
     @cached_property
-    def _sample(self):
+    def _sample(self) -> list[str]:
         """Letters of the text, enough to tell its script by."""
         words = " ".join(self.record.get(field, "")[:SAMPLE] for field in ("title", "intro", "body"))
         return [character for character in words if character.isalpha()]
 
     @cached_property
-    def is_english(self):
+    def is_english(self) -> bool:
         """Whether English phrases can be searched for.
 
         The record says English or names no language, and the letters are Latin.
@@ -79,12 +81,12 @@ class CheckedText:
         return sum(character > LAST_LATIN for character in self._sample) <= len(self._sample) / 2
 
     @cached_property
-    def has_words(self):
+    def has_words(self) -> bool:
         """False if most letters are of a script without spaces between words, which can't be counted."""
         return sum(bool(_UNSPACED.match(character)) for character in self._sample) <= len(self._sample) / 2
 
     @property
-    def passages(self):
+    def passages(self) -> list[tuple[str, str, bool]]:
         """[(JSON Pointer, words, whether it is a quotation)] of what readers see as text.
 
         Each block that is not code, with “…” for code in it, and the texts of one line. An unparsed text has no
@@ -125,7 +127,7 @@ class CheckedText:
         return list(dict.fromkeys(pointer.split("/")[1] for pointer, _ in self._lines if pointer in unread))
 
     @cached_property
-    def _passages(self):
+    def _passages(self) -> list[tuple[str, str, bool]]:
         passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in self._read_lines if words]
         for field, block in self._blocks:
             if not block.is_code and block.kind != "source":
@@ -135,11 +137,11 @@ class CheckedText:
         return passages
 
     @cached_property
-    def word_count(self):
+    def word_count(self) -> int:
         """The number of words of intro and body, including code."""
         return sum(words_in(self.record.get(field, "")) for field in ("intro", "body"))
 
     @cached_property
-    def spaced_text(self):
+    def spaced_text(self) -> str:
         """Title, intro and body as spaced_words(). A name is in it if its spaced_words() are."""
         return spaced_words("\n".join(self.record.get(field, "") for field in ("title", "intro", "body")))

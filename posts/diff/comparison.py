@@ -1,11 +1,27 @@
 """Two records as one Comparison: texts in reading order, then all other values by path, with numbered marks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from django.contrib.auth.models import User
 
 from posts.diff.images import compare_images
 from posts.diff.sequences import Budget
-from posts.diff.texts import ADDED, KEPT, REMOVED, Segment, TextChange, compare_items, compare_text, words_of
-from posts.diff.values import compare_values
+from posts.diff.texts import (
+    ADDED,
+    KEPT,
+    REMOVED,
+    Row,
+    Segment,
+    Segments,
+    TextChange,
+    compare_items,
+    compare_text,
+    words_of,
+)
+from posts.diff.values import ValueChange, compare_values
+from posts.models import Post, Revision
+from posts.records.schema import RecordDict
 
 TEXTS = (("title", "Title", False), ("intro", "Intro", True), ("body", "Body", True))
 # A page with more differences would be too slow to make, and nobody would read it.
@@ -21,7 +37,7 @@ class Mark:
     number: int
     where: str
     what: str
-    segments: tuple
+    segments: Segments
     in_record: bool
 
 
@@ -34,7 +50,7 @@ class Comparison:
     """
 
     texts: list[TextChange]
-    record: list = field(default_factory=list)
+    record: list[ValueChange] = field(default_factory=list)
     words_in: int = 0
     words_out: int = 0
     words_old: int = 0
@@ -42,13 +58,13 @@ class Comparison:
     is_capped: bool = False
 
     @property
-    def is_empty(self):
+    def is_empty(self) -> bool:
         return not self.record and not any(text.is_changed for text in self.texts)
 
     @property
-    def folded(self):
+    def folded(self) -> list[tuple[bool, list[Row]]]:
         """[(is_equal, [Row])] of all texts: neighbouring equal rows in one part, every other row in its own."""
-        parts = []
+        parts: list[tuple[bool, list[Row]]] = []
         for row in (row for text in self.texts for row in text.rows):
             if row.kind == "equal" and parts and parts[-1][0]:
                 parts[-1][1].append(row)
@@ -57,42 +73,42 @@ class Comparison:
         return parts
 
     @property
-    def shown(self):
+    def shown(self) -> list[tuple[bool, list[Row]]]:
         """The parts of `folded` that a page shows."""
         return self.folded[:MAX_SHOWN]
 
     @property
-    def shown_record(self):
+    def shown_record(self) -> list[ValueChange]:
         """The changes of the record that a page shows."""
         return self.record[:MAX_SHOWN]
 
     @property
-    def shown_marks(self):
+    def shown_marks(self) -> list[Mark]:
         """The marks that a page lists."""
         return self.marks[:MAX_SHOWN]
 
     @property
-    def is_shortened(self):
+    def is_shortened(self) -> bool:
         """Whether a page shows only the first differences."""
         return len(self.folded) > MAX_SHOWN or len(self.record) > MAX_SHOWN
 
     @property
-    def places_in_text(self):
+    def places_in_text(self) -> int:
         return len({row.mark for text in self.texts for row in text.rows if row.mark})
 
     @property
-    def share(self):
+    def share(self) -> float:
         """Added and removed words as a share of all words in both texts: 0 if equal, 1 if all differ."""
         total = self.words_old + self.words_new
         return (self.words_in + self.words_out) / total if total else 0.0
 
     @property
-    def percent(self):
+    def percent(self) -> int:
         """`share` in whole per cent, at least 1 if anything changed."""
         return max(1, round(self.share * 100)) if self.words_in or self.words_out else 0
 
     @property
-    def marks(self):
+    def marks(self) -> list[Mark]:
         """[Mark] in order."""
         marks = {}
         for text in self.texts:
@@ -107,7 +123,7 @@ class Comparison:
         return [marks[number] for number in sorted(marks)]
 
 
-def compare_records(old, new):
+def compare_records(old: RecordDict, new: RecordDict) -> Comparison:
     """Return the Comparison of two record dicts.
 
     It is empty only if the two are the same record except for `source_id` and `slug`. Both texts can be rebuilt from
@@ -121,11 +137,8 @@ def compare_records(old, new):
     ]
     texts.append(compare_images(old.get("image_sources", []), new.get("image_sources", []), budget))
     texts.append(compare_items("checklist", "Checklist", old.get("checklist", []), new.get("checklist", []), budget))
-    record = compare_values(
-        *({key: value for key, value in side.items() if key not in LEFT_OUT} for side in (old, new)),
-        budget,
-        ordered_at=("/ai_outline",),
-    )
+    rest = [{key: value for key, value in side.items() if key not in LEFT_OUT} for side in (old, new)]
+    record = compare_values(rest[0], rest[1], budget, ordered_at=("/ai_outline",))
     _number(texts, record)
     rows = [row for text in texts for row in text.rows]
     added, removed = (sum(words_of(row.segments, sign) for row in rows) for sign in (ADDED, REMOVED))
@@ -144,10 +157,10 @@ def compare_records(old, new):
     )
 
 
-def _number(texts, record):
+def _number(texts: Iterable[TextChange], record: Iterable[ValueChange]) -> None:
     number = 0
     for text in texts:
-        moved = {}
+        moved: dict[int, int] = {}
         for row in text.rows:
             if row.kind == "equal":
                 continue
@@ -164,7 +177,7 @@ def _number(texts, record):
         change.mark = number
 
 
-def _excerpt(segments, limit=90):
+def _excerpt(segments: Segments, limit: int = 90) -> Segments:
     """Return the changed segments, or the first if none changed, with `limit` characters at most."""
     chosen = [segment for segment in segments if not segment.is_kept and segment.text.strip()] or list(segments)
     result, left = [], limit
@@ -179,14 +192,14 @@ def _excerpt(segments, limit=90):
     return tuple(result)
 
 
-def default_pair(post):
+def default_pair(post: Post) -> tuple[Revision, Revision] | None:
     """Return the (older, newer) Revisions to compare by default; None if a post has only one.
 
     The newer one is the proposed text. The older one is the live text; if that is the same or missing, the last
     import before it, else the text before it.
     """
     head = post.head_revision
-    if post.live_revision_id and post.live_revision_id != head.pk:
+    if post.live_revision and post.live_revision_id != head.pk:
         return post.live_revision, head
     earlier = post.revisions.filter(number__lt=head.number).order_by("-number")
     older = earlier.filter(batch__isnull=False).first() or earlier.first()
@@ -197,17 +210,17 @@ def default_pair(post):
 class SinceImport:
     """What people changed since the import: the imported Revision, the Comparison, and [(person, saves)]."""
 
-    imported: object
+    imported: Revision
     comparison: Comparison
-    people: list
+    people: list[tuple[User | None, int]]
 
 
-def changes_since_import(post):
+def changes_since_import(post: Post) -> SinceImport | None:
     """Return the SinceImport of a post; None if no import brought it or nobody changed it."""
     imported = post.revisions.filter(batch__isnull=False).order_by("-number").first()
     if imported is None or imported.pk == post.head_revision_id:
         return None
-    saves = {}
+    saves: dict[User | None, int] = {}
     later = post.revisions.filter(number__gt=imported.number, author__isnull=False).select_related("author")
     for revision in later.defer("snapshot").order_by("number"):
         saves[revision.author] = saves.get(revision.author, 0) + 1

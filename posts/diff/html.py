@@ -3,9 +3,16 @@
 Every text is escaped, and the whole goes through the sanitizer of posts.rendering.markdown.
 """
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from posts.diff.comparison import Comparison
+from posts.diff.texts import Label, Row, Segment
+from posts.records.schema import RecordDict
+from posts.rendering.blocks import Block
 from posts.rendering.markdown import figure_html, sanitize_marked
 
 _TAGS = {
@@ -14,7 +21,7 @@ _TAGS = {
 }  # fmt: skip
 
 
-def marked_html(comparison, record):
+def marked_html(comparison: Comparison, record: RecordDict) -> SafeString:
     """Return the texts of a Comparison as HTML of one article. record: the newer record dict, for images.
 
     Every changed block has a frame with the id "mark-N" and its number. No text can make it raise.
@@ -23,15 +30,18 @@ def marked_html(comparison, record):
 
 
 class _MarkedText:
-    def __init__(self, comparison, record):
+    def __init__(self, comparison: Comparison, record: RecordDict) -> None:
         self.texts = {text.key: text for text in comparison.texts}
         self.images = record.get("image_sources", [])
         self.hosts = tuple(settings.IMAGE_HOSTS)
         self.image_rows = {row.new.place: row for row in self.texts["image_sources"].rows if row.new}
-        self.placed, self.checklist_placed = set(), False
-        self.parts, self.pending, self.framed = [], [], set()
+        self.placed: set[int] = set()
+        self.checklist_placed = False
+        self.parts: list[SafeString] = []
+        self.pending: list[str] = []
+        self.framed: set[int] = set()
 
-    def html(self):
+    def html(self) -> SafeString:
         """Return the result of marked_html()."""
         if self.texts["title"].is_changed:
             self._add_rows(self.texts["title"].rows)
@@ -48,12 +58,12 @@ class _MarkedText:
         self._flush()
         return format_html_join("\n", "{}", ((part,) for part in self.parts))
 
-    def _flush(self):
+    def _flush(self) -> None:
         if self.pending:
             self.parts.append(sanitize_marked("\n".join(self.pending)))
             self.pending = []
 
-    def _add_rows(self, rows):
+    def _add_rows(self, rows: Iterable[Row]) -> None:
         group = None
         for row in rows:
             block = row.block
@@ -68,20 +78,20 @@ class _MarkedText:
             self.pending.append(self._row(row))
         self._close(group)
 
-    def _container(self, block):
+    def _container(self, block: Block) -> tuple[str, int] | None:
         if block.kind == "item":
             return ("ol" if block.setting.startswith("numbered") else "ul", block.list_number)
-        return ("table",) if block.kind == "row" else None
+        return ("table", 0) if block.kind == "row" else None
 
-    def _open(self, container):
+    def _open(self, container: tuple[str, int] | None) -> None:
         if container:
             self.pending.append("<table><tbody>" if container[0] == "table" else f"<{container[0]}>")
 
-    def _close(self, container):
+    def _close(self, container: tuple[str, int] | None) -> None:
         if container:
             self.pending.append("</tbody></table>" if container[0] == "table" else f"</{container[0]}>")
 
-    def _place(self, row, placed):
+    def _place(self, row: Row, placed: str) -> bool:
         """Add the image or checklist that a block places; return False if there is none."""
         number = placed.removeprefix("image:")
         if placed == "checklist" and not self.checklist_placed and self.texts["checklist"].rows:
@@ -97,7 +107,7 @@ class _MarkedText:
             return True
         return False
 
-    def _add_image(self, place):
+    def _add_image(self, place: int) -> None:
         if place in self.placed:
             return
         self.placed.add(place)
@@ -108,7 +118,7 @@ class _MarkedText:
         figure = figure_html(self.images[place - 1], place, self.hosts)
         self.parts.append(format_html('<div class="figures">{}</div>', figure))
 
-    def _row(self, row):
+    def _row(self, row: Row) -> str:
         block = row.block
         if block.kind == "item":
             return self._framed(row, self._text(row), tag="li", depth=block.depth)
@@ -121,7 +131,7 @@ class _MarkedText:
         tag = f"h{max(2, block.level)}" if block.kind == "heading" else "p"
         return self._framed(row, f"<{tag}>{self._text(row)}</{tag}>")
 
-    def _framed(self, row, inner, tag="div", depth=0):
+    def _framed(self, row: Row, inner: str, tag: str = "div", depth: int = 0) -> str:
         """Return a changed block in its frame with number and labels; an equal one as it is."""
         deep = f' class="depth-{min(depth, 4)}"' if tag == "li" and depth > 1 else ""
         if row.mark:
@@ -141,12 +151,12 @@ class _MarkedText:
                 inner = f"<td>{inner}</td>"
         return inner if tag == "div" else f"<{tag}{deep}>{inner}</{tag}>"
 
-    def _text(self, row):
+    def _text(self, row: Row) -> str:
         return "".join(segment_html(segment) for segment in row.segments)
 
-    def _lines(self, row):
+    def _lines(self, row: Row) -> str:
         if not row.mark:
-            return escape(row.new.text)
+            return escape(row.block.text)
         lines = []
         for segment in row.segments:
             for line in segment.text.splitlines():
@@ -159,7 +169,7 @@ class _MarkedText:
         return "".join(lines)
 
 
-def segment_html(segment):
+def segment_html(segment: Segment) -> str:
     """Return a Segment as HTML: escaped text in its formats, inside `ins` or `del` with a hidden word."""
     style = segment.style
     html = escape(segment.text).replace("\n", "<br>\n")
@@ -175,12 +185,12 @@ def segment_html(segment):
     return f'<{tag}><span class="hidden-text">{words}: </span>{html}<span class="hidden-text"> (end)</span></{tag}>'
 
 
-def label_html(label):
+def label_html(label: Label) -> str:
     """Return a Label as HTML: what changed, in which words, and how."""
     about = f" {escape(label.text.strip()[:80])}" if label.text.strip() else ""
     segments = "".join(segment_html(segment) for segment in label.segments)
     return _change_label(label.says, f"{about}{': ' if segments else ''}{segments}")
 
 
-def _change_label(says, html):
+def _change_label(says: str, html: str) -> str:
     return f'<span class="change-label"><strong>{escape(says)}</strong>{html}</span>'

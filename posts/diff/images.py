@@ -1,14 +1,18 @@
 """The images of two records: which moved, and whether file, words, credit or licence changed."""
 
-from posts.diff.sequences import longest_increasing
+from collections.abc import Callable
+from typing import Any
+
+from posts.diff.sequences import Budget, longest_increasing
 from posts.diff.texts import ADDED, KEPT, REMOVED, Label, Row, TextChange, whole, word_segments
 from posts.diff.values import compare_values, dumped
-from posts.rendering.blocks import plain_block
+from posts.records.schema import RecordDict
+from posts.rendering.blocks import Block, plain_block
 
 _SAID = {"url": "other image file", "alt": "alt text", "source": "image source", "licence": "licence"}
 
 
-def compare_images(old, new, budget):
+def compare_images(old: list[RecordDict], new: list[RecordDict], budget: Budget) -> TextChange:
     """Return the TextChange between two `image_sources` lists; each image is a row with its caption as text."""
     partners = _partners(old, new)
     in_order = sorted(partners.items())
@@ -34,22 +38,23 @@ def compare_images(old, new, budget):
     return TextChange("image_sources", "Images", rows)
 
 
-def _block(image, index):
+def _block(image: RecordDict, index: int) -> Block:
     caption = image.get("caption", "")
     return plain_block(caption, kind="image", setting=f"image {index + 1}", place=index + 1, placed=image["url"])
 
 
-def _partners(old, new):
+def _partners(old: list[RecordDict], new: list[RecordDict]) -> dict[int, int]:
     """Return {index in new: index in old}: the same object, else file, else caption, else position."""
-    partners, free = {}, dict(enumerate(old))
-    keys = [
+    partners: dict[int, int] = {}
+    free = dict(enumerate(old))
+    keys: list[Callable[[RecordDict, int], Any]] = [
         lambda image, index: dumped(image),
         lambda image, index: image["url"],
         lambda image, index: image.get("caption") or None,
         lambda image, index: index,
     ]
     for key in keys:
-        places = {}
+        places: dict[Any, list[int]] = {}
         for i, image in free.items():
             places.setdefault(key(image, i), []).append(i)
         for j, image in enumerate(new):
@@ -59,7 +64,7 @@ def _partners(old, new):
     return partners
 
 
-def _labels(old, new, budget):
+def _labels(old: RecordDict, new: RecordDict, budget: Budget) -> tuple[Label, ...]:
     labels = []
     for change in compare_values(old, new, budget):
         name = change.pointer.removeprefix("/")

@@ -2,20 +2,23 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Hashable, Sequence
 
 # The steps of one whole comparison: about a second on a small machine, far more than any normal pair of texts needs.
 MAX_STEPS = 3_000_000
 MAX_EDITS = 1_000
+# (index in the older sequence, index in the newer one) of each common item, in order.
+Pairs = list[tuple[int, int]]
 
 
 class Budget:
     """The steps that one comparison may still use. `ran_out`: something is shown whole because they ran out."""
 
-    def __init__(self, steps=MAX_STEPS):
+    def __init__(self, steps: int = MAX_STEPS) -> None:
         self.steps = steps
         self.ran_out = False
 
-    def take(self, steps):
+    def take(self, steps: int) -> bool:
         """Use `steps` and return True; if fewer are left, use none and return False."""
         if steps > self.steps:
             self.ran_out = True
@@ -24,7 +27,9 @@ class Budget:
         return True
 
 
-def kept_pairs(old, new, budget, max_edits=MAX_EDITS):
+def kept_pairs(
+    old: Sequence[Hashable], new: Sequence[Hashable], budget: Budget, max_edits: int = MAX_EDITS
+) -> Pairs | None:
     """Return [(i, j)] of the items that a shortest edit script keeps, in order; None over `max_edits`.
 
     Source: E. W. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986 (the greedy forward search), after
@@ -46,7 +51,7 @@ def kept_pairs(old, new, budget, max_edits=MAX_EDITS):
     ]
 
 
-def _myers(old, new, budget, max_edits):
+def _myers(old: Sequence[Hashable], new: Sequence[Hashable], budget: Budget, max_edits: int) -> Pairs | None:
     length, width = len(old), len(new)
     if not length or not width:
         return []
@@ -78,7 +83,7 @@ def _myers(old, new, budget, max_edits):
     return None
 
 
-def _walk_back(trail, x, y):
+def _walk_back(trail: list[list[int]], x: int, y: int) -> Pairs:
     pairs = []
     for edits in range(len(trail) - 1, -1, -1):
         reached, middle = trail[edits], edits + 1
@@ -99,7 +104,7 @@ def _walk_back(trail, x, y):
     return pairs
 
 
-def anchored_pairs(old, new, budget):
+def anchored_pairs(old: Sequence[Hashable], new: Sequence[Hashable], budget: Budget) -> Pairs:
     """Return [(i, j)] of equal items in order, for long sequences, anchored at items unique on both sides.
 
     kept_pairs() compares what is between two anchors; if that costs too much, nothing between them is kept. Source:
@@ -115,31 +120,34 @@ def anchored_pairs(old, new, budget):
     return pairs
 
 
-def _unique_run(old, new):
+def _unique_run(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
     count_old, count_new = Counter(old), Counter(new)
     place = {item: j for j, item in enumerate(new) if count_new[item] == 1}
     common = [(i, place[item]) for i, item in enumerate(old) if count_old[item] == 1 and item in place]
     return [common[index] for index in longest_increasing([j for _, j in common])]
 
 
-def longest_increasing(numbers):
+def longest_increasing(numbers: Sequence[int]) -> list[int]:
     """Return the indexes of a longest strictly increasing run of `numbers`.
 
     Source: M. L. Fredman, "On computing the length of longest increasing subsequences", 1975 (patience sorting).
     """
-    tails, ends, before = [], [], []
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int | None] = []
     for index, number in enumerate(numbers):
-        at = bisect_left(tails, number)
-        before.append(ends[at - 1] if at else None)
-        if at == len(tails):
+        place = bisect_left(tails, number)
+        before.append(ends[place - 1] if place else None)
+        if place == len(tails):
             tails.append(number)
             ends.append(index)
         else:
-            tails[at], ends[at] = number, index
-    run, index = [], ends[-1] if ends else None
-    while index is not None:
-        run.append(index)
-        index = before[index]
+            tails[place], ends[place] = number, index
+    run: list[int] = []
+    at = ends[-1] if ends else None
+    while at is not None:
+        run.append(at)
+        at = before[at]
     return run[::-1]
 
 

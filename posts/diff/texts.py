@@ -1,10 +1,11 @@
 """Two texts block by block, and word by word in changed blocks."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from posts.diff.sequences import Budget, anchored_pairs, heaviest_pairs, kept_pairs
+from posts.diff.sequences import Budget, Pairs, anchored_pairs, heaviest_pairs, kept_pairs
 from posts.rendering.blocks import (
     PLAIN,
     Block,
@@ -24,6 +25,8 @@ MAX_GAP_PAIRS = 2_500
 # A changed block with more words and other characters is shown whole.
 MAX_TOKENS = 20_000
 KEPT, REMOVED, ADDED = " ", "-", "+"
+# (sign, text, style in the older text, style in the newer one) of one token.
+_Signed = tuple[str, str, Style, Style]
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,24 @@ class Segment:
     new: Style = PLAIN
 
     @property
-    def is_kept(self):
+    def is_kept(self) -> bool:
         return self.sign == KEPT
 
     @property
-    def is_removed(self):
+    def is_removed(self) -> bool:
         return self.sign == REMOVED
 
     @property
-    def is_added(self):
+    def is_added(self) -> bool:
         return self.sign == ADDED
 
     @property
-    def style(self):
+    def style(self) -> Style:
         """The style in which the run is shown."""
         return self.old if self.is_removed else self.new
+
+
+Segments = tuple[Segment, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Label:
     kind: str
     says: str
     text: str = ""
-    segments: tuple = ()
+    segments: Segments = ()
 
 
 @dataclass
@@ -73,48 +79,51 @@ class Row:
     kind: str
     old: Block | None
     new: Block | None
-    segments: tuple
-    labels: tuple = ()
+    segments: Segments
+    labels: tuple[Label, ...] = ()
     mark: int = 0
     from_place: int = 0
     to_place: int = 0
     goes_with: int = 0
 
     @property
-    def block(self):
-        return self.new or self.old
+    def block(self) -> Block:
+        """The newer block, or the older one if it is gone."""
+        if (block := self.new or self.old) is None:
+            raise ValueError("a row has a block on at least one side")
+        return block
 
     @property
-    def is_code(self):
+    def is_code(self) -> bool:
         return self.block.is_code
 
     @property
-    def old_segments(self):
+    def old_segments(self) -> list[Segment]:
         """The older side."""
         return [segment for segment in self.segments if not segment.is_added]
 
     @property
-    def new_segments(self):
+    def new_segments(self) -> list[Segment]:
         """The newer side."""
         return [segment for segment in self.segments if not segment.is_removed]
 
     @property
-    def old_lines(self):
+    def old_lines(self) -> list[tuple[str, str]]:
         """[(sign, line)] of code on the older side."""
         return _lines(self.old_segments)
 
     @property
-    def new_lines(self):
+    def new_lines(self) -> list[tuple[str, str]]:
         """[(sign, line)] of code on the newer side."""
         return _lines(self.new_segments)
 
     @property
-    def lines(self):
+    def lines(self) -> list[tuple[str, str]]:
         """[(sign, line)] of code in one column."""
         return _lines(self.segments)
 
     @property
-    def what(self):
+    def what(self) -> str:
         """The kind of change in words, for the list of marks."""
         if self.kind == "moved":
             return f"moved from {self.from_place} to {self.to_place}"
@@ -126,11 +135,11 @@ class Row:
         return ", ".join([*said, *self._said])
 
     @property
-    def _said(self):
+    def _said(self) -> Iterable[str]:
         return dict.fromkeys(label.says for label in self.labels)
 
 
-def _lines(segments):
+def _lines(segments: Iterable[Segment]) -> list[tuple[str, str]]:
     return [(segment.sign, line) for segment in segments for line in segment.text.splitlines()]
 
 
@@ -140,17 +149,19 @@ class TextChange:
 
     key: str
     label: str
-    rows: list = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     @property
-    def is_changed(self):
+    def is_changed(self) -> bool:
         return any(row.kind != "equal" for row in self.rows)
 
 
-def compare_text(key, label, old, new, budget, *, is_markdown=True):
+def compare_text(key: str, label: str, old: str, new: str, budget: Budget, *, is_markdown: bool = True) -> TextChange:
     """Return the TextChange between two texts. If all rows are equal, the texts are identical."""
+    old_lines: list[str] = []
+    new_lines: list[str] = []
     if not is_markdown:
-        before, after, loose = line_block(old, label.lower()), line_block(new, label.lower()), ([], [])
+        before, after = line_block(old, label.lower()), line_block(new, label.lower())
     elif old == new:
         before, _ = blocks_of(new)
         return TextChange(key, label, [_equal_row(block, block) for block in before])
@@ -158,36 +169,34 @@ def compare_text(key, label, old, new, budget, *, is_markdown=True):
         (before, old_lines), (after, new_lines) = blocks_of(old), blocks_of(new)
         if any(block.kind == "source" for block in (*before, *after)):
             before, after, old_lines, new_lines = source_blocks(old), source_blocks(new), [], []
-        loose = (old_lines, new_lines)
     change = TextChange(key, label, _rows(before, after, budget))
-    if loose[0] != loose[1]:
-        old_text, new_text = "\n".join(loose[0]), "\n".join(loose[1])
-        segments = line_segments(old_text, new_text, budget)
-        label = Label("source", "lines that readers do not see", segments=tuple(segments))
-        change.rows.append(_source_row(label))
+    if old_lines != new_lines:
+        segments = line_segments("\n".join(old_lines), "\n".join(new_lines), budget)
+        unread = Label("source", "lines that readers do not see", segments=tuple(segments))
+        change.rows.append(_source_row(unread))
     if old != new and not change.is_changed:
         # No visible text differs: only blank lines, or markup that no block shows.
-        label = Label("source", "blank lines, spaces or numbers of items; it reads the same")
-        change.rows.append(_source_row(label))
+        unread = Label("source", "blank lines, spaces or numbers of items; it reads the same")
+        change.rows.append(_source_row(unread))
     return change
 
 
-def compare_items(key, label, old, new, budget):
+def compare_items(key: str, label: str, old: Iterable[str], new: Iterable[str], budget: Budget) -> TextChange:
     """Return the TextChange between two lists of plain texts; an item at another position has moved."""
     return TextChange(key, label, _rows(item_blocks(old), item_blocks(new), budget))
 
 
-def _source_row(label):
+def _source_row(label: Label) -> Row:
     block = Block("source", "lines of the source", (), (), "", 0, 0)
     return Row("changed", block, block, (), (label,))
 
 
-def _rows(old, new, budget):
+def _rows(old: Sequence[Block], new: Sequence[Block], budget: Budget) -> list[Row]:
     """Return the rows of two lists of blocks."""
     old_texts, new_texts = [block.text for block in old], [block.text for block in new]
     pairs = dict(anchored_pairs(old_texts, new_texts, budget))
     taken = set(pairs.values())
-    waiting = {}
+    waiting: dict[str, list[int]] = {}
     for j, text in enumerate(new_texts):
         if j not in taken and text.strip():
             waiting.setdefault(text, []).append(j)
@@ -223,7 +232,14 @@ def _rows(old, new, budget):
     return rows
 
 
-def _with_similar(old, new, pairs, moves, moved, budget):
+def _with_similar(
+    old: Sequence[Block],
+    new: Sequence[Block],
+    pairs: dict[int, int],
+    moves: dict[int, int],
+    moved: dict[int, int],
+    budget: Budget,
+) -> Pairs:
     """Return all (i, j) shown side by side: equal blocks, and in the gaps between them similar ones."""
     spine, i, j = [], 0, 0
     for next_i, next_j in [*sorted(pairs.items()), (len(old), len(new))]:
@@ -238,7 +254,7 @@ def _with_similar(old, new, pairs, moves, moved, budget):
 
 def _similar(
     old: Sequence[Block], new: Sequence[Block], gone: Sequence[int], come: Sequence[int], budget: Budget
-) -> list[tuple[int, int]]:
+) -> Pairs:
     """Return [(i, j)] in order, the pairing of a gap that shares the most words."""
     if not gone or not come:
         return []
@@ -253,48 +269,47 @@ def _similar(
     return [(gone[a], come[b]) for a, b in heaviest_pairs(weights, MIN_SHARED)]
 
 
-def _bag(block):
+def _bag(block: Block) -> Counter[str]:
     return Counter(token for token in (split_words(block.text) if block.is_code else block.tokens) if token.strip())
 
 
-def _shared(one, other):
+def _shared(one: Counter[str], other: Counter[str]) -> float:
     """Return the share of the words of two bags that both have, 0 to 1 (Dice 1945 over multisets)."""
     total = one.total() + other.total()
     return 2 * sum(min(count, other[word]) for word, count in one.items()) / total if total else 0.0
 
 
-def _equal_row(old, new):
+def _equal_row(old: Block, new: Block) -> Row:
     return Row("equal", old, new, _kept(new))
 
 
-def _kept(block):
+def _kept(block: Block) -> Segments:
     return whole(block, KEPT)
 
 
-def whole(block, sign):
+def whole(block: Block, sign: str) -> Segments:
     """Return all of a block as segments of one sign."""
     return tuple(_runs((sign, text, style, style) for text, style in zip(block.tokens, block.styles, strict=True)))
 
 
-def _pair_row(old, new, budget, followed):
+def _pair_row(old: Block, new: Block, budget: Budget, followed: bool) -> Row:
     """Return two blocks as a Row. followed: the two blocks before them are a pair too, with nothing between."""
     labels = _side_labels(old, new, budget, followed=followed)
     if old.tokens == new.tokens:
-        segments = _kept_runs(old, new)
-        return Row("changed" if labels else "equal", old, new, segments, labels)
+        return Row("changed" if labels else "equal", old, new, _kept_runs(old, new), labels)
     segments = _changed_segments(old, new, budget)
     if segments is None:
         return Row("whole", old, new, (*whole(old, REMOVED), *whole(new, ADDED)), labels)
     return Row("changed", old, new, segments, (*labels, *_style_labels(segments, budget)))
 
 
-def _kept_runs(old, new):
+def _kept_runs(old: Block, new: Block) -> Segments:
     return tuple(
         _runs((KEPT, *three) for three in zip(new.tokens, old.styles, new.styles, strict=True)),
     )
 
 
-def _changed_segments(old, new, budget):
+def _changed_segments(old: Block, new: Block, budget: Budget) -> Segments | None:
     """Return the segments of two changed blocks; None if over half changed or it would cost too much."""
     if old.is_code != new.is_code:
         return None
@@ -313,7 +328,7 @@ def _changed_segments(old, new, budget):
     return tuple(_runs(signed))
 
 
-def _signed(old, new, pairs):
+def _signed(old: Block, new: Block, pairs: Pairs) -> list[_Signed]:
     signed, i, j = [], 0, 0
     for next_i, next_j in [*pairs, (len(old.tokens), len(new.tokens))]:
         signed += [(REMOVED, old.tokens[k], old.styles[k], PLAIN) for k in range(i, next_i)]
@@ -324,7 +339,7 @@ def _signed(old, new, pairs):
     return signed
 
 
-def _readable(signed):
+def _readable(signed: list[_Signed]) -> list[_Signed]:
     """Return the edits without tiny kept segments between them: a rewritten sentence becomes out and in.
 
     Source: the semantic clean-up of N. Fraser, "Writing: Diff Strategies", 2006: a kept segment must be longer than
@@ -334,9 +349,9 @@ def _readable(signed):
     return _without_crumbs(signed, lambda text, left, right: len(text) * 2 <= min(left, right))
 
 
-def _without_crumbs(signed, is_crumb):
+def _without_crumbs(signed: list[_Signed], is_crumb: Callable[[str, int, int], bool]) -> list[_Signed]:
     """Turn the kept runs between two edits into edits where is_crumb(text, characters left, characters right)."""
-    groups = []
+    groups: list[tuple[bool, list[_Signed]]] = []
     for item in signed:
         is_kept = item[0] == KEPT
         if groups and groups[-1][0] == is_kept:
@@ -355,9 +370,11 @@ def _without_crumbs(signed, is_crumb):
     return _sorted_edits(result)
 
 
-def _sorted_edits(signed):
+def _sorted_edits(signed: list[_Signed]) -> list[_Signed]:
     """Return edits with all removals before all additions between two kept segments."""
-    result, removed, added = [], [], []
+    result: list[_Signed] = []
+    removed: list[_Signed] = []
+    added: list[_Signed] = []
     for item in [*signed, None]:
         if item is None or item[0] == KEPT:
             result += [*removed, *added]
@@ -369,20 +386,13 @@ def _sorted_edits(signed):
     return result
 
 
-def _runs(signed):
+def _runs(signed: Iterable[_Signed]) -> Iterator[Segment]:
     """Return neighbours of one sign and one style joined to one Segment."""
-    current, texts = None, []
-    for sign, text, old, new in signed:
-        if (sign, old, new) != current:
-            if texts:
-                yield Segment(current[0], "".join(texts), *current[1:])
-            current, texts = (sign, old, new), []
-        texts.append(text)
-    if texts:
-        yield Segment(current[0], "".join(texts), *current[1:])
+    for (sign, old, new), run in groupby(signed, key=lambda item: (item[0], item[2], item[3])):
+        yield Segment(sign, "".join(text for _, text, _, _ in run), old, new)
 
 
-def _side_labels(old, new, budget, *, followed):
+def _side_labels(old: Block, new: Block, budget: Budget, *, followed: bool) -> tuple[Label, ...]:
     """Return Labels for all that differs between two blocks except their words."""
     labels = []
     if old.kind == new.kind == "heading" and old.level != new.level:
@@ -402,7 +412,7 @@ def _side_labels(old, new, budget, *, followed):
     return tuple(labels)
 
 
-def _style_labels(segments, budget):
+def _style_labels(segments: Segments, budget: Budget) -> list[Label]:
     """Return Labels for the kept segments whose style changed."""
     labels = []
     for segment in segments:
@@ -417,7 +427,7 @@ def _style_labels(segments, budget):
     return list(dict.fromkeys(labels))
 
 
-def _address_label(segment, budget):
+def _address_label(segment: Segment, budget: Budget) -> Label:
     old, new = segment.old, segment.new
     if new.is_image:
         return Label("image", "other image here", segment.text, tuple(word_segments(old.address, new.address, budget)))
@@ -428,7 +438,7 @@ def _address_label(segment, budget):
     return Label("link", "link goes elsewhere", segment.text, tuple(word_segments(old.address, new.address, budget)))
 
 
-def word_segments(old, new, budget):
+def word_segments(old: str, new: str, budget: Budget) -> list[Segment]:
     """Return the [Segment] between two short texts without Markdown."""
     old_block, new_block = line_block(old), line_block(new)
     if not old_block or not new_block:
@@ -440,7 +450,7 @@ def word_segments(old, new, budget):
     return list(segments or (*whole(old_block[0], REMOVED), *whole(new_block[0], ADDED)))
 
 
-def line_segments(old, new, budget):
+def line_segments(old: str, new: str, budget: Budget) -> list[Segment]:
     """Return the [Segment] between two texts, by whole lines."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     old_block = Block("code", "", tuple(before), (PLAIN,) * len(before), old, 0, 0)
@@ -449,6 +459,6 @@ def line_segments(old, new, budget):
     return list(segments or (*whole(old_block, REMOVED), *whole(new_block, ADDED)))
 
 
-def words_of(segments, sign):
+def words_of(segments: Iterable[Segment], sign: str) -> int:
     """Return the number of words in the segments of one sign."""
     return sum(words_in(segment.text) for segment in segments if segment.sign == sign)

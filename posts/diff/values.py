@@ -4,9 +4,10 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from posts.diff.sequences import Budget, anchored_pairs
-from posts.diff.texts import ADDED, REMOVED, Segment, word_segments
+from posts.diff.texts import ADDED, REMOVED, Segment, Segments, word_segments
 
 CLAIMS = ("score", "revision", "flags", "hash", "view_count", "reading_time")
 
@@ -17,33 +18,35 @@ class ValueChange:
 
     pointer: str
     kind: str
-    segments: tuple
+    segments: Segments
     from_place: int = 0
     to_place: int = 0
     mark: int = 0
 
     @property
-    def is_claim(self):
+    def is_claim(self) -> bool:
         """Whether the value is a claim of the record about itself."""
         return self.pointer.split("/")[1] in CLAIMS
 
     @property
-    def old_segments(self):
+    def old_segments(self) -> list[Segment]:
         return [segment for segment in self.segments if not segment.is_added]
 
     @property
-    def new_segments(self):
+    def new_segments(self) -> list[Segment]:
         return [segment for segment in self.segments if not segment.is_removed]
 
     @property
-    def what(self):
+    def what(self) -> str:
         """The kind of change in words, for the list of marks."""
         if self.kind == "moved":
             return f"moved from {self.from_place} to {self.to_place}"
         return {"added": "new", "removed": "removed", "changed": "other value"}[self.kind]
 
 
-def compare_values(old, new, budget, pointer="", *, ordered_at=()):
+def compare_values(
+    old: Any, new: Any, budget: Budget, pointer: str = "", *, ordered_at: Collection[str] = ()
+) -> list[ValueChange]:
     """Return the [ValueChange] between two JSON values; empty only if they are the same JSON.
 
     ordered_at: pointers of objects whose key order is content.
@@ -57,7 +60,9 @@ def compare_values(old, new, budget, pointer="", *, ordered_at=()):
     return [ValueChange(pointer, "changed", tuple(word_segments(shown(old), shown(new), budget)))]
 
 
-def _objects(old, new, budget, pointer, ordered_at):
+def _objects(
+    old: dict[str, Any], new: dict[str, Any], budget: Budget, pointer: str, ordered_at: Collection[str]
+) -> list[ValueChange]:
     changes = []
     for key in dict.fromkeys([*new, *old]):
         at = f"{pointer}/{escaped(key)}"
@@ -74,7 +79,7 @@ def _objects(old, new, budget, pointer, ordered_at):
     return changes
 
 
-def _moves(now, before, budget):
+def _moves(now: list[tuple[str, str]], before: list[str], budget: Budget) -> list[ValueChange]:
     keys = [key for key, _ in now]
     kept = {j for _, j in anchored_pairs(before, keys, budget)}
     place = {key: number for number, key in enumerate(before, 1)}
@@ -85,7 +90,9 @@ def _moves(now, before, budget):
     ]
 
 
-def _lists(old: list, new: list, budget: Budget, pointer: str, ordered_at: Collection[str]) -> list[ValueChange]:
+def _lists(
+    old: list[Any], new: list[Any], budget: Budget, pointer: str, ordered_at: Collection[str]
+) -> list[ValueChange]:
     """Return the changes between two lists: first those of the items of `new`, in order, then what was removed."""
     old_items, new_items = [dumped(item) for item in old], [dumped(item) for item in new]
     pairs = anchored_pairs(old_items, new_items, budget)
@@ -111,21 +118,22 @@ def _lists(old: list, new: list, budget: Budget, pointer: str, ordered_at: Colle
 
 def _moved(gone: dict[int, str], come: dict[int, str]) -> dict[int, int]:
     """Return {place in the new list: place in the old one} of moved items; of equal items, the first with the first."""
-    waiting = defaultdict(deque)
+    waiting: dict[str, deque[int]] = defaultdict(deque)
     for i, item in gone.items():
         waiting[item].append(i)
     return {j: waiting[item].popleft() for j, item in come.items() if waiting[item]}
 
 
-def _partners(old, new, gone, come):
+def _partners(old: list[Any], new: list[Any], gone: list[int], come: list[int]) -> dict[int, int]:
     """Return {j: i}: changed items that are the same thing: objects with one name, else neighbours in order."""
-    partners, names = {}, {}
+    partners: dict[int, int] = {}
+    names: dict[str | None, int] = {}
     for i in gone:
         if (name := _name(old[i])) is not None:
             names.setdefault(name, i)
     for j in come:
-        if (i := names.pop(_name(new[j]), None)) is not None:
-            partners[j] = i
+        if (place := names.pop(_name(new[j]), None)) is not None:
+            partners[j] = place
     left = set(gone) - set(partners.values())
     for j in come:
         if j not in partners and j in left:
@@ -133,30 +141,30 @@ def _partners(old, new, gone, come):
     return partners
 
 
-def _name(item):
+def _name(item: object) -> str | None:
     """Return what identifies an object in a list: its address, name or caption."""
     if isinstance(item, dict):
         for key in ("url", "name", "caption"):
-            if isinstance(item.get(key), str):
-                return item[key]
+            if isinstance(name := item.get(key), str):
+                return name
     return None
 
 
-def _only(value, kind, pointer):
+def _only(value: Any, kind: str, pointer: str) -> list[ValueChange]:
     sign = ADDED if kind == "added" else REMOVED
     return [ValueChange(pointer, kind, (Segment(sign, shown(value)),))]
 
 
-def dumped(value):
+def dumped(value: Any) -> str:
     """Return JSON text that is equal only for equal values: 1, 1.0 and true differ."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """Return a JSON value as text for people."""
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
-def escaped(key):
+def escaped(key: str) -> str:
     """Return a key escaped for a JSON Pointer."""
     return str(key).replace("~", "~0").replace("/", "~1")

@@ -5,12 +5,13 @@ If a stored text would render differently now, the background renders it again (
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.safestring import SafeString
 
-from posts.models import RenderedArticle
+from posts.models import Post, RenderedArticle, Revision
 from posts.page_cache.shared_cache import cache_get, cache_set
 from posts.rendering.images import picture_rules
 from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
@@ -23,27 +24,27 @@ def hosts_key() -> str:
     return hashlib.sha256(picture_rules().encode()).hexdigest()[:16]
 
 
-def rendering_key():
+def rendering_key() -> dict[str, Any]:
     """Return what the HTML of every text depends on, as fields of a RenderedArticle."""
     return {"renderer_version": RENDERER_VERSION, "hosts_key": hosts_key()}
 
 
-def _key(revision):
+def _key(revision: Revision) -> dict[str, Any]:
     return {"fingerprint": revision.fingerprint, **rendering_key()}
 
 
-def store_article(revision):
+def store_article(revision: Revision) -> None:
     """Store the HTML of a released text, so that no reader waits for its rendering."""
     RenderedArticle.objects.get_or_create(**_key(revision), defaults=rendered_fields(revision))
 
 
-def rendered_fields(revision):
+def rendered_fields(revision: Revision) -> dict[str, Any]:
     """Return the fields of a RenderedArticle that are made from a text."""
     rendered = render_text(revision.snapshot, image_hosts=tuple(settings.IMAGE_HOSTS))
     return {"html": str(rendered.html), "contents": [[h.level, h.id, h.text] for h in rendered.contents]}
 
 
-def with_stored_article(posts):
+def with_stored_article(posts: QuerySet[Post]) -> QuerySet[Post]:
     """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text."""
     stored = RenderedArticle.objects.filter(fingerprint=OuterRef("live_revision__fingerprint"), **rendering_key())
     return posts.annotate(
@@ -57,7 +58,9 @@ def stored_articles(fingerprints: Iterable[str]) -> dict[str, str]:
     return dict(stored.values_list("fingerprint", "html"))
 
 
-def rendered_article(revision, *, stored_html=None, stored_contents=None):
+def rendered_article(
+    revision: Revision, *, stored_html: str | None = None, stored_contents: list[list[Any]] | None = None
+) -> RenderedText:
     """Return the RenderedText of `revision`: stored if given, else cached, else rendered and cached.
 
     Writes nothing to the database, so a GET never takes SQLite's write lock.

@@ -1,15 +1,17 @@
 """Filters of a list or search by terms, with the number of posts behind each."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.http import QueryDict
 
 from posts.db.prepared_query import PreparedQuery, planned_rows
 from posts.models import ListedText, PostTerm, Term
@@ -46,7 +48,7 @@ class Group:
     kind: str
     label: str
     is_single: bool
-    options: list
+    options: list[Option]
 
     @classmethod
     def of(cls, kind: Kind, terms: Iterable[Term], counts: dict[int, int], chosen: set[int]) -> "Group":
@@ -63,7 +65,7 @@ class Group:
         return cls(str(kind), kind.label, kind in SINGLE, options)
 
     @property
-    def has_choice(self):
+    def has_choice(self) -> bool:
         return any(option.is_chosen for option in self.options)
 
     def offers_choice(self, *, within: Term | None) -> bool:
@@ -77,11 +79,11 @@ class Group:
 class ChosenTerms:
     """The terms that a reader filters by. is_impossible: one of them does not exist."""
 
-    terms: tuple = ()
+    terms: tuple[Term, ...] = ()
     is_impossible: bool = False
 
     @classmethod
-    def from_query(cls, query, *, main=None):
+    def from_query(cls, query: QueryDict, *, main: Term | None = None) -> Self:
         """Return the ChosenTerms of request.GET, without `main`, the term whose list is filtered."""
         wanted = [(str(kind), slug) for kind in FORM_KINDS for slug in query.getlist(kind) if slug]
         wanted = list(dict.fromkeys(wanted))[:MAX_CHOSEN]
@@ -98,26 +100,26 @@ class ChosenTerms:
         )
 
     @property
-    def query(self):
+    def query(self) -> str:
         """The part of an address that names it: stack=go&tool=pgx."""
         return urlencode([(term.kind, term.slug) for term in self.terms])
 
-    def without(self, kind):
+    def without(self, kind: str) -> "ChosenTerms":
         """Return the same selection without the terms of a kind."""
         return ChosenTerms(tuple(term for term in self.terms if term.kind != kind), self.is_impossible)
 
 
-def places_with(terms):
+def places_with(terms: Iterable[Term]) -> QuerySet[Any]:
     """Return the places (published_at, post_id) of the posts with all `terms`, along the rarest of them."""
     return places_along(rarest_first(terms))
 
 
-def rarest_first(terms):
+def rarest_first(terms: Iterable[Term]) -> list[int]:
     """Return the primary keys of Terms in the order in which places_along() uses them."""
     return [term.pk for term in sorted(terms, key=lambda term: (term.listed_count, term.pk))]
 
 
-def places_along(keys):
+def places_along(keys: Sequence[int]) -> QuerySet[Any]:
     """Return the places of the posts with all terms of these primary keys, along the first of them."""
     if not keys:
         return ListedText.objects.all()
@@ -128,7 +130,7 @@ def places_along(keys):
     return places
 
 
-def list_groups(main, selection):
+def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group], int]:
     """Return (the Groups that filter the list of `main`, how many posts were counted for them).
 
     main: a term, or None for all posts. The number is SAMPLE + 1 if there are more, and 0 if the terms' own counts
@@ -139,12 +141,15 @@ def list_groups(main, selection):
         return [], 0
     if not terms:
         known = most_used(OFFERED)
-        return _groups({term.pk: term.listed_count for term in known}, None, selection, None, known=known), 0
+        own = {term.pk: term.listed_count for term in known}
+        return _groups(own, None, selection, lambda kind: own, known=known), 0
     counts, found = _counts(terms)
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
 
-def search_groups(posts, selection, search):
+def search_groups(
+    posts: Sequence[int], selection: ChosenTerms, search: Callable[[ChosenTerms], Sequence[int]]
+) -> list[Group]:
     """Return the Groups that filter a search which found `posts`.
 
     search(ChosenTerms) returns the posts that the search finds with another selection.
@@ -152,11 +157,11 @@ def search_groups(posts, selection, search):
     return _groups(_count(posts), None, selection, lambda kind: _count(search(selection.without(kind))))
 
 
-def _without(terms, kind, main):
+def _without(terms: tuple[Term, ...], kind: str, main: Term | None) -> tuple[Term, ...]:
     return tuple(term for term in terms if term.kind != kind or term == main)
 
 
-def _counts(terms):
+def _counts(terms: tuple[Term, ...]) -> tuple[dict[int, int], int]:
     """Return ({term id: posts}, number of posts) of the latest SAMPLE posts with all `terms`.
 
     Cached until a post of these terms is listed or removed: the first makes a new largest number, the second changes
@@ -178,7 +183,7 @@ def _counts(terms):
     return counted
 
 
-def most_used(numbers):
+def most_used(numbers: tuple[tuple[Kind, int], ...]) -> list[Term]:
     """Return the most used terms with a list, in one query of many short index scans.
 
     numbers: ((kind, how many of it), …).
@@ -189,7 +194,7 @@ def most_used(numbers):
 
 
 @lru_cache(maxsize=8)
-def _most_used_statement(numbers):
+def _most_used_statement(numbers: tuple[tuple[Kind, int], ...]) -> tuple[str, tuple[Any, ...]]:
     walks = [Term.objects.with_list().filter(kind=kind).most_used_first()[:number] for kind, number in numbers]
     parts, values = zip(*(walk.query.sql_with_params() for walk in walks), strict=True)
     # Django's union() allows no limit within its parts on SQLite.
@@ -197,9 +202,10 @@ def _most_used_statement(numbers):
     return sql, tuple(chain.from_iterable(values))
 
 
-def _count(posts):
+def _count(posts: Sequence[int]) -> dict[int, int]:
     """Return {term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
-    counts, of_kind = {}, Counter()
+    counts: dict[int, int] = {}
+    of_kind: Counter[str] = Counter()
     for term, kind, found in _count_query(connection.vendor).rows(posts=list(posts)) if posts else ():
         of_kind[kind] += 1
         if of_kind[kind] <= COUNTED:
@@ -208,8 +214,8 @@ def _count(posts):
 
 
 @lru_cache(maxsize=2)
-def _count_query(vendor):
-    def counted(posts):
+def _count_query(vendor: str) -> PreparedQuery:
+    def counted(posts: list[int]) -> QuerySet[Any, Any]:
         # An index contains the pairs, as long as no other column is read.
         rows = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
         return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
@@ -218,7 +224,7 @@ def _count_query(vendor):
 
 
 @lru_cache(maxsize=2)
-def _terms_query(vendor):
+def _terms_query(vendor: str) -> PreparedQuery:
     return PreparedQuery(lambda keys: Term.objects.with_list().filter(pk__among=keys, kind__in=FORM_KINDS), keys=list)
 
 
@@ -226,7 +232,7 @@ def _groups(
     counts: dict[int, int],
     main: Term | None,
     selection: ChosenTerms,
-    counts_without: Callable[[Kind], dict[int, int]] | None,
+    counts_without: Callable[[Kind], dict[int, int]],
     known: Iterable[Term] = (),
 ) -> list[Group]:
     """Return the Groups that offer a choice.

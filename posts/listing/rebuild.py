@@ -1,6 +1,7 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import merge
 from itertools import chain, groupby, islice
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +21,7 @@ LISTS_VERSION = 4
 _NAME = "lists"
 
 
-def rebuild_lists(*, from_start=True, on_checkpoint=lambda: None):
+def rebuild_lists(*, from_start: bool = True, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Rewrite what lists and search store of every post that may be listed, and delete what they store of others.
 
     Returns the number of posts looked at. Works in sets while the site is in use; readers find the old rows
@@ -65,11 +66,11 @@ def _chunks_of_posts(after: int) -> Iterator[list[int]]:
         yield found
 
 
-def _note(value):
+def _note(value: dict[str, Any]) -> None:
     SiteFigure.objects.update_or_create(name=_NAME, defaults={"value": value, "counted_at": timezone.now()})
 
 
-def _name_terms():
+def _name_terms() -> None:
     """Give a slug to terms from a version of the site without slugs."""
     for terms in in_chunks(Term.objects.filter(slug=""), size=TERMS_CHUNK):
         slugs = free_term_slugs({(term.kind, term.key): term.name for term in terms}, taken_addresses)
@@ -79,7 +80,7 @@ def _name_terms():
             Term.objects.bulk_update(terms, ["slug"])
 
 
-def _count_terms(on_checkpoint):
+def _count_terms(on_checkpoint: Callable[[], object]) -> None:
     """Count the posts of each term again, so that a wrong count is corrected."""
     for ids in in_chunks(Term.objects.values_list("pk", flat=True), size=TERMS_CHUNK):
         with transaction.atomic():

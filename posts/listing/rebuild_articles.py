@@ -1,12 +1,15 @@
 import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any, TypedDict
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from posts.db.keyset import in_chunks
 from posts.listing.article_html import rendered_fields, rendering_key
-from posts.models import Post, RenderedArticle, SiteFigure
+from posts.models import Post, RenderedArticle, Revision, SiteFigure
 
 # Articles rendered between two writes.
 CHUNK = 50
@@ -15,7 +18,20 @@ KEPT = timedelta(days=1)
 _NAME = "articles"
 
 
-def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
+class _State(TypedDict):
+    """What the last call left.
+
+    key: what it stored for. after: the post where it stopped. newest: the newest row when it began or last looked.
+    stored_at: when all was stored.
+    """
+
+    key: dict[str, Any] | None
+    after: int
+    newest: int
+    stored_at: str | None
+
+
+def rebuild_articles(*, seconds: float = 30, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Store the HTML of every live text that is missing or outdated; return how many were rendered.
 
     A call works for about `seconds`, in sets that are rendered before anything is locked, and the next call
@@ -43,7 +59,7 @@ def rebuild_articles(*, seconds=30, on_checkpoint=lambda: None):
     return count
 
 
-def forget_other_articles(*, on_checkpoint=lambda: None):
+def forget_other_articles(*, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Delete outdated articles a day after all were stored again; return the number of rows."""
     value = _state()
     stored_at = parse_datetime(value["stored_at"] or "")
@@ -56,25 +72,21 @@ def forget_other_articles(*, on_checkpoint=lambda: None):
     return count
 
 
-def _others():
+def _others() -> QuerySet[RenderedArticle]:
     return RenderedArticle.objects.exclude(**rendering_key())
 
 
-def _state():
-    """Return what the last call left.
-
-    key: what it stored for. after: the post where it stopped. newest: the newest row when it began or last looked.
-    stored_at: when all was stored.
-    """
+def _state() -> _State:
+    """Return what the last call left."""
     state = SiteFigure.objects.filter(name=_NAME).first()
     return state.value if state else {"key": None, "after": 0, "newest": 0, "stored_at": None}
 
 
-def _note(value):
+def _note(value: _State) -> None:
     SiteFigure.objects.update_or_create(name=_NAME, defaults={"value": value, "counted_at": timezone.now()})
 
 
-def _store_missing(revisions):
+def _store_missing(revisions: Iterable[Revision]) -> int:
     missing = {revision.fingerprint: revision for revision in revisions}
     stored = RenderedArticle.objects.filter(fingerprint__in=missing, **rendering_key())
     for fingerprint in stored.values_list("fingerprint", flat=True):

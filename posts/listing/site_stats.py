@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -22,6 +23,8 @@ STATS_SECONDS = 60
 NEVER = datetime.min.replace(year=1970, tzinfo=UTC)
 
 
+# [name, listed posts, waiting posts], as JSON keeps it.
+_Row = list[Any]
 # The states of a post, one for each post: their counts add up to all posts.
 STATES = ("listed", "unlisted", "flagged", "waiting", "sent_back", "rejected", "unreleased", "withdrawn")
 
@@ -48,26 +51,26 @@ class SiteStats:
     withdrawn: int = 0
     newer_waiting: int = 0
     median_review: datetime | None = None
-    generators: list = field(default_factory=list)
-    origins: list = field(default_factory=list)
+    generators: list[_Row] = field(default_factory=list)
+    origins: list[_Row] = field(default_factory=list)
 
     @property
-    def listed_origins(self):
+    def listed_origins(self) -> set[str]:
         """The origins of listed posts."""
         return {origin for origin, listed, _ in self.origins if listed}
 
     @property
-    def total(self):
+    def total(self) -> int:
         """All posts."""
         return sum(getattr(self, state) for state in STATES)
 
     @property
-    def approved(self):
+    def approved(self) -> int:
         """Posts with an approved text and no flag."""
         return self.listed + self.unlisted
 
     @property
-    def median_days(self):
+    def median_days(self) -> int | None:
         """Whole days since the median review, or None."""
         return (self.counted_at - self.median_review).days if self.median_review else None
 
@@ -87,7 +90,7 @@ def store_site_stats() -> None:
             return
 
 
-def count_site_stats():
+def count_site_stats() -> SiteStats:
     """Return the current SiteStats. Each count scans an index or a narrow table."""
     counted = _counts()
     # If the site's own switch is off, nothing is listed.
@@ -116,8 +119,9 @@ def count_site_stats():
     )
 
 
-def _origins():
-    listed, waiting = Counter(), Counter()
+def _origins() -> list[_Row]:
+    listed: Counter[str | None] = Counter()
+    waiting: Counter[str | None] = Counter()
     for found, rows, path in [(listed, ListedText.objects, "source_batch"), (waiting, QueueEntry.objects, "batch")]:
         found.update(dict(rows.order_by().values_list(f"{path}__origin").annotate(Count("pk"))))
         if unknown := found.pop(None, 0):
@@ -127,7 +131,7 @@ def _origins():
     return [[origin, listed[origin], waiting[origin]] for origin in WRITERS if listed[origin] or waiting[origin]]
 
 
-def _counts():
+def _counts() -> dict[str, int]:
     """Return {name: count} of posts, by one statement, so that the counts can't contradict each other."""
     shown = Post.objects.filter(withdrawn_at=None)
     # Without a live text and with nothing proposed: a text that was turned down.
@@ -150,7 +154,8 @@ def _counts():
         "sent_back": turned_down.filter(status=Revision.Status.CHANGES_REQUESTED),
         "rejected": turned_down.filter(status=Revision.Status.REJECTED),
     }
-    selected, params = [], []
+    selected: list[str] = []
+    params: list[Any] = []
     for rows in parts.values():
         sql, values = rows.order_by().values("pk").query.sql_with_params()
         # Django's own SQL, with separate values.
@@ -163,15 +168,15 @@ def _counts():
     return counted | {"live": counted["ever_live"] - counted["live_withdrawn"]}
 
 
-def _generators():
-    found = {}
+def _generators() -> list[_Row]:
+    found: dict[str, _Row] = {}
     for at, rows in enumerate((ListedText.objects, QueueEntry.objects)):
         for name, count in rows.order_by().values_list("generator").annotate(Count("pk")):
             found.setdefault(name, [name, 0, 0])[at + 1] = count
     return sorted(found.values(), key=lambda row: (-row[1] - row[2], row[0]))[:GENERATORS_SHOWN]
 
 
-def site_stats():
+def site_stats() -> SiteStats:
     """Return the SiteStats from the background job; without one, count now and store nothing."""
     row = SiteFigure.objects.filter(name=NAME).first()
     if row is not None and row.counted_at > timezone.now() - STALE_AFTER:

@@ -3,13 +3,14 @@
 A page has up to fifty of them, and a whole record holds far more than they show.
 """
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import date, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, F, When
+from django.db.models import Case, F, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from posts.db.prepared_query import PreparedQuery
@@ -17,6 +18,7 @@ from posts.listing.publication_date import first_day
 from posts.models import Post
 from posts.models.authorship import MACHINES
 from posts.models.fields import OrderedJSONField
+from posts.records.schema import RecordDict
 from posts.reverse import address
 
 # Characters of a summary. No line shows more than 400 of them.
@@ -35,25 +37,25 @@ class PostSummary(NamedTuple):
     released_at: datetime
     approved_at: datetime
     origin: str | None  # of the import that brought its text
-    record: dict  # of its live text, from record_of_summary() or whole
+    record: RecordDict  # of its live text, from record_of_summary() or whole
 
     @property
-    def address(self):
+    def address(self) -> str:
         """The path of its page."""
         return address("posts:detail", self.slug)
 
     @property
-    def authors(self):
+    def authors(self) -> list[str]:
         """The names of its by-line, at most MAX_AUTHORS."""
         return [] if self.origin in MACHINES else self.record.get("authors", ())[:MAX_AUTHORS]
 
     @property
-    def first_published_on(self):
+    def first_published_on(self) -> date | None:
         """The day on which it was first published elsewhere, or None."""
         return first_day(self.record, self.released_at)
 
 
-def record_of_summary(record):
+def record_of_summary(record: RecordDict) -> RecordDict:
     """Return a record dict without all that is long."""
     line = {name: record[name] for name in _FIELDS if name in record}
     if "authors" in record:
@@ -65,12 +67,14 @@ def record_of_summary(record):
     return line
 
 
-def placeholder_words(record):
+def placeholder_words(record: RecordDict) -> str:
     """Return the words for a post's placeholder image: its first image's caption, else its title."""
-    return next((image["caption"] for image in record.get("image_sources", ()) if "caption" in image), record["title"])
+    captions = (image["caption"] for image in record.get("image_sources", ()) if "caption" in image)
+    words: str = next(captions, record["title"])
+    return words
 
 
-def with_summaries(posts, *more, are_whole=False):
+def with_summaries(posts: QuerySet[Post], *more: str, are_whole: bool = False) -> QuerySet[Post, tuple[Any, ...]]:
     """Return the rows of listed `posts` (a queryset) that PostSummary needs, then the annotations in `more`.
 
     are_whole: with whole records. They also serve texts released by a version of the site without summaries.
@@ -91,7 +95,7 @@ def with_summaries(posts, *more, are_whole=False):
     return posts.values_list(*columns, *more)
 
 
-def read_summaries(keys, *, are_whole=False):
+def read_summaries(keys: Collection[int], *, are_whole: bool = False) -> dict[int, PostSummary]:
     """Return {primary key: PostSummary} of those posts among `keys` that may be listed now.
 
     are_whole: with whole records.
@@ -102,7 +106,7 @@ def read_summaries(keys, *, are_whole=False):
 
 
 @lru_cache(maxsize=4)
-def _query(vendor, are_whole):
+def _query(vendor: str, are_whole: bool) -> PreparedQuery:
     return PreparedQuery(
         lambda keys: with_summaries(Post.objects.listed().filter(pk__among=keys), are_whole=are_whole), keys=list
     )

@@ -9,12 +9,12 @@ from posts.listing.site_stats import store_site_stats
 
 
 @job("bring lists and search up to date", label="Update lists and search", every=timedelta(minutes=1), attempts=5)
-def bring_lists_up_to_date():
+def bring_lists_up_to_date() -> None:
     """Rewrite what lists and search store, once after each change of their format."""
     rebuild_lists(from_start=False, on_checkpoint=stop_if_asked)
 
 
 @job("count the site", label="Count the statistics", every=timedelta(minutes=1))
-def count_the_site():
+def count_the_site() -> None:
     """Count the statistics of the home page and of “How this site is made”."""
     store_site_stats()

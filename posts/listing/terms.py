@@ -1,6 +1,8 @@
 """The terms under which a post is listed."""
 
+from posts.listing.term_slugs import TermKey
 from posts.models import Term
+from posts.records.schema import RecordDict
 
 _LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG, "authors": Term.Kind.AUTHOR}
 
@@ -13,27 +15,27 @@ _WORDS = {
 }
 
 
-def term_key(kind, name):
+def term_key(kind: str, name: str) -> TermKey:
     """Return (kind, key) of a name in a record; spellings with one key are one term."""
     return str(kind), " ".join(name.split())[:300].casefold()[:300]
 
 
-def field_kind(field):
+def field_kind(field: str) -> Term.Kind:
     """Return the kind of the terms in a field of the record: tools → tool."""
     return Term.Kind.ENTITY if field == "entities" else _LISTS.get(field) or _WORDS[field]
 
 
-def terms_of(record):
+def terms_of(record: RecordDict) -> dict[TermKey, str]:
     """Return {(kind, key): name} of what a record is about and how it is written."""
     found = [(kind, name) for field, kind in _LISTS.items() for name in record.get(field, ())]
     found += [(kind, record[field]) for field, kind in _WORDS.items() if record.get(field)]
     found += [(Term.Kind.ENTITY, entity["name"]) for entity in record.get("entities", ())]
-    terms = {}
+    terms: dict[TermKey, str] = {}
     for kind, name in found:
         terms.setdefault(term_key(kind, name), " ".join(name.split())[:300])
     return terms
 
 
-def stacks_of(record):
+def stacks_of(record: RecordDict) -> list[TermKey]:
     """Return the (kind, key) of the stacks of a record, in its order."""
     return [term_key(Term.Kind.STACK, name) for name in record.get("stack", ())]

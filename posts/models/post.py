@@ -67,8 +67,9 @@ class PostQuerySet(models.QuerySet["Post"]):
         closed = ImportBatch.objects.filter(index_open=False)
         return self.filter(*index_rules()).exclude(Q(last_batch__in=closed) | Q(live_revision__batch__in=closed))
 
-    # Lists, search, related posts, feeds and the sitemap name exactly the indexable posts.
-    listed = indexable
+    def listed(self) -> Self:
+        """Filter to the posts that lists, search, related posts, feeds and the sitemap name: exactly the indexable."""
+        return self.indexable()
 
     def approved(self) -> Self:
         """Filter to posts with an approved text and no obstacle, by the index post_listed_newest.
@@ -289,6 +290,20 @@ class Post(models.Model):
         if self.live_revision is None:
             raise Revision.DoesNotExist(f"post {self.pk} has no live revision")
         return self.live_revision
+
+    @property
+    def released_approval(self) -> Review:
+        """The approval of the live text of a post that is known to be listable."""
+        if self.live_approval is None:
+            raise Review.DoesNotExist(f"post {self.pk} has no approval of its live revision")
+        return self.live_approval
+
+    @property
+    def released_at(self) -> datetime.datetime:
+        """When its first text was released, of a post that is known to have a live one."""
+        if self.first_published_at is None:
+            raise Revision.DoesNotExist(f"post {self.pk} was never released")
+        return self.first_published_at
 
     @property
     def visible_revision(self) -> Revision | None:

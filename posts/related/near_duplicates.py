@@ -14,14 +14,16 @@ import re
 import struct
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from hashlib import blake2b
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import Length
 
 from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+from posts.records.schema import RecordDict
 
 SHINGLE = 5
 # Without boilerplate. A text that is 0.8 of another as a whole reaches between 0.7 and 0.8.
@@ -56,7 +58,7 @@ Signature = Sequence[int]
 class SketchedText:
     """The words of a record by paragraph, ready for shingling."""
 
-    def __init__(self, record):
+    def __init__(self, record: RecordDict) -> None:
         text = f"{record.get('intro', '')}\n\n{record['body']}".casefold()
         paragraphs = (_WORD.findall(part) for part in text.split("\n\n"))
         self.paragraphs = [words for words in paragraphs if words]
@@ -67,11 +69,11 @@ class SketchedText:
         ]
 
     @property
-    def counted(self):
+    def counted(self) -> set[int]:
         """The keys of the paragraphs that can be boilerplate, each once."""
         return {key for key in self.keys if key is not None}
 
-    def shingles(self, boilerplate=frozenset()):
+    def shingles(self, boilerplate: Set[int] = frozenset()) -> Shingles:
         """Return the set of word shingles (tuples) without the paragraphs in `boilerplate`.
 
         Without enough shingles left, return those of the whole text.
@@ -84,24 +86,24 @@ class SketchedText:
         return _shingles(word for words in self.paragraphs for word in words)
 
 
-def _shingles(words):
+def _shingles(words: Iterable[str]) -> Shingles:
     words = list(words)
     if len(words) <= SHINGLE:
         return {tuple(words)} if words else set()
     return set(zip(*(words[start:] for start in range(SHINGLE)), strict=False))
 
 
-def _key(data):
+def _key(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
 
 
-def jaccard(one, other):
+def jaccard(one: Set[Any], other: Set[Any]) -> float:
     """Return the Jaccard index of two sets, 0 to 1; 0 for two empty ones. Source: P. Jaccard, 1912."""
     together = len(one & other)
     return together / (len(one) + len(other) - together) if together else 0.0
 
 
-def signature_of(shingles):
+def signature_of(shingles: Shingles) -> list[int]:
     """Return NUMBERS numbers of 32 bits; the probability that two sets agree at a place is their Jaccard index."""
     numbers = [_EMPTY] * NUMBERS
     for code in map(zlib.crc32, map(str.encode, map(" ".join, shingles))):
@@ -122,18 +124,18 @@ def signature_of(shingles):
     return numbers
 
 
-def band_keys(signature):
+def band_keys(signature: Signature) -> list[int]:
     """Return BANDS numbers of 64 bits, one for each run of ROWS numbers of a signature."""
     return [
         _key(struct.pack(f"<{ROWS + 1}I", band, *signature[band * ROWS : (band + 1) * ROWS])) for band in range(BANDS)
     ]
 
 
-def _agreement(one, other):
+def _agreement(one: Signature, other: Signature) -> float:
     return sum(a == b for a, b in zip(one, other, strict=True)) / NUMBERS
 
 
-def sketch_posts(ids):
+def sketch_posts(ids: Iterable[int]) -> int:
     """Update sketches and near-duplicates of the posts with these keys; return how many texts were new.
 
     Works in sets, each one transaction of at most BATCH_CHARACTERS. Running it again does nothing for texts that have
@@ -145,7 +147,7 @@ def sketch_posts(ids):
     return made
 
 
-def _sketch_set(ids):
+def _sketch_set(ids: list[int]) -> int:
     # Most posts of a scan have a sketch already: this finds out without a lock, so that no editor waits.
     if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
         return 0
@@ -160,12 +162,13 @@ def _sketch_set(ids):
     return made
 
 
-def _parts(ids):
+def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
     """Yield `ids` in lists of BATCH_CHARACTERS of text, or of one longer text.
 
     While a part is compared, SQLite can't save anything else.
     """
-    part, size = [], 0
+    part: list[int] = []
+    size = 0
     lengths = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", Length("head_revision__snapshot"))
     for pk, length in lengths:
         if part and size + length > BATCH_CHARACTERS:
@@ -177,7 +180,7 @@ def _parts(ids):
         yield part
 
 
-def _stale(posts):
+def _stale(posts: QuerySet[Post]) -> tuple[dict[int, str], dict[int, tuple[int, ...]]]:
     """Return ({post pk: fingerprint} of proposed texts without a sketch, {post pk: its old paragraph keys})."""
     heads = dict(posts.filter(head_revision__isnull=False).values_list("pk", "head_revision__fingerprint"))
     sketches = TextSketch.objects.filter(pk__in=heads).values_list("pk", "fingerprint", "paragraphs")
@@ -186,7 +189,7 @@ def _stale(posts):
     return {pk: fingerprint for pk, fingerprint in heads.items() if pk not in known}, before
 
 
-def _resketch(heads, before):
+def _resketch(heads: dict[int, str], before: dict[int, tuple[int, ...]]) -> None:
     if before:
         SketchBand.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(post__in=before).delete()
@@ -195,7 +198,7 @@ def _resketch(heads, before):
         _sketch_batch(texts, heads, before)
 
 
-def _sketch_batch(texts, heads, before):
+def _sketch_batch(texts: dict[int, SketchedText], heads: dict[int, str], before: dict[int, tuple[int, ...]]) -> None:
     """Write sketches, bands and near-duplicates of {post pk: SketchedText}."""
     _count_paragraphs({pk: (before.get(pk, ()), texts[pk].counted) for pk in texts})
     boilerplate = _boilerplate(texts.values())
@@ -218,9 +221,10 @@ def _sketch_batch(texts, heads, before):
     _store_near_duplicates(_candidates(signatures), shingles, signatures)
 
 
-def _batches(ids):
+def _batches(ids: Iterable[int]) -> Iterator[dict[int, SketchedText]]:
     """Yield {post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
-    texts, size = {}, 0
+    texts: dict[int, SketchedText] = {}
+    size = 0
     rows = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "head_revision__snapshot")
     for pk, snapshot in rows.iterator(chunk_size=20):
         length = len(snapshot["body"]) + len(snapshot.get("intro", ""))
@@ -233,16 +237,16 @@ def _batches(ids):
         yield texts
 
 
-def _unpacked(data):
+def _unpacked(data: bytes | memoryview) -> tuple[int, ...]:
     return struct.unpack(f"<{len(data) // 8}q", bytes(data))
 
 
-def _count_paragraphs(changes):
+def _count_paragraphs(changes: Mapping[int, tuple[Iterable[int], Iterable[int]]]) -> None:
     """Update the number of posts with each paragraph.
 
     changes: {post: (paragraph keys before, paragraph keys now)}; a post counts once for a paragraph.
     """
-    steps = Counter()
+    steps: Counter[int] = Counter()
     for old, new in changes.values():
         steps.update(set(new) - set(old))
         steps.subtract(set(old) - set(new))
@@ -253,7 +257,7 @@ def _count_paragraphs(changes):
             _upsert(rows[at : at + 1000], "+" if sign > 0 else "-")
 
 
-def _upsert(rows, sign):
+def _upsert(rows: Sequence[tuple[int, int]], sign: str) -> None:
     table = connection.ops.quote_name(ParagraphCount._meta.db_table)
     marks = ", ".join(["(%s, %s)"] * len(rows))
     with connection.cursor() as cursor:
@@ -270,7 +274,7 @@ def _upsert(rows, sign):
             )
 
 
-def _boilerplate(texts):
+def _boilerplate(texts: Iterable[SketchedText]) -> set[int]:
     keys = sorted({key for text in texts for key in text.counted})
     common = ParagraphCount.objects.filter(posts__gte=BOILERPLATE_POSTS)
     return {
@@ -280,16 +284,17 @@ def _boilerplate(texts):
     }
 
 
-def _candidates(signatures):
+def _candidates(signatures: Mapping[int, Signature]) -> set[Pair]:
     """Return {(smaller pk, larger pk)} that share a band, among `signatures` and stored ones; store their bands."""
-    bands = defaultdict(list)
+    bands: dict[int, list[int]] = defaultdict(list)
     for pk, signature in signatures.items():
         for key in band_keys(signature):
             bands[key].append(pk)
-    standing = defaultdict(list)
+    standing: dict[int, list[int]] = defaultdict(list)
     for key, pk in SketchBand.objects.filter(key__in=bands).values_list("key", "post_id"):
         standing[key].append(pk)
-    pairs, rows = set(), []
+    pairs: set[Pair] = set()
+    rows: list[tuple[int, int]] = []
     for key, mine in bands.items():
         others = standing[key][:MAX_BAND_POSTS]
         for index, pk in enumerate(mine):
@@ -299,7 +304,7 @@ def _candidates(signatures):
     return {pair for pair in pairs if pair[0] != pair[1]}
 
 
-def _insert_bands(rows):
+def _insert_bands(rows: Sequence[tuple[int, int]]) -> None:
     table = connection.ops.quote_name(SketchBand._meta.db_table)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -310,7 +315,9 @@ def _insert_bands(rows):
             cursor.executemany(f"INSERT INTO {table} (key, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)  # noqa: S608
 
 
-def _store_near_duplicates(pairs: set[Pair], shingles: dict[int, Shingles], signatures: dict[int, Signature]) -> None:
+def _store_near_duplicates(
+    pairs: set[Pair], shingles: dict[int, Shingles], signatures: Mapping[int, Signature]
+) -> None:
     """Measure candidate pairs exactly and store those that are near-duplicates, from both sides."""
     near_duplicates = [
         TextTwin(post_id=one, twin_id=other, similarity=similarity)
@@ -321,11 +328,11 @@ def _store_near_duplicates(pairs: set[Pair], shingles: dict[int, Shingles], sign
     TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
 
 
-def _likely(pairs: set[Pair], signatures: dict[int, Signature]) -> list[Pair]:
+def _likely(pairs: set[Pair], signatures: Mapping[int, Signature]) -> list[Pair]:
     """Return the pairs whose signatures, those given or those that are stored, are enough alike."""
     foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
     stored = TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
-    known = signatures | {pk: struct.unpack(f"<{NUMBERS}I", bytes(signature)) for pk, signature in stored}
+    known = {**signatures, **{pk: struct.unpack(f"<{NUMBERS}I", bytes(signature)) for pk, signature in stored}}
     return [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
 
 
@@ -345,7 +352,7 @@ def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tupl
                 yield mine, pk, jaccard(shingles[mine], other)
 
 
-def near_duplicates_of(post, limit=10):
+def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
     """Return at most `limit` [TextTwin] of a post with their posts, most similar first, by an index scan.
 
     Empty for a post that the background has not compared yet.
@@ -354,7 +361,7 @@ def near_duplicates_of(post, limit=10):
     return list(near_duplicates.order_by("-similarity", "twin")[:limit])
 
 
-def near_duplicate_counts(posts):
+def near_duplicate_counts(posts: Iterable[Post]) -> dict[int, tuple[int, float]]:
     """Return {post pk: (number of near-duplicates, highest similarity)} of a page of posts, in one query."""
     rows = TextTwin.objects.filter(post__in=posts).values_list("post").annotate(Count("pk"), Max("similarity"))
     return {pk: (count, highest) for pk, count, highest in rows.order_by()}

@@ -14,6 +14,7 @@ Sources: K. Spärck Jones, "A statistical interpretation of term specificity and
 import heapq
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
@@ -43,9 +44,11 @@ MAX_KEYS = 5_000
 CHUNK = {"sqlite": 100, "postgresql": 400}
 # Posts noted by one statement.
 MARKED = 1_000
+# Most similar first: (related post, names of shared terms).
+Related = list[tuple[int, list[str]]]
 
 
-def mark_stale(post_ids, *, spreads=True):
+def mark_stale(post_ids: Iterable[int], *, spreads: bool = True) -> None:
     """Note, in the caller's transaction, that the related posts of these posts must be found again.
 
     spreads: also for their own related posts, as after a change of what they are about.
@@ -53,7 +56,7 @@ def mark_stale(post_ids, *, spreads=True):
     StaleNeighbours.objects.bulk_create([StaleNeighbours(post_id=pk, spreads=spreads) for pk in post_ids])
 
 
-def mark_all_stale(*, on_checkpoint=lambda: None):
+def mark_all_stale(*, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Note that the related posts of every listed post must be found again; return the number of posts.
 
     Works in sets by key. If it is stopped and called again, some posts are noted twice, which is harmless.
@@ -67,7 +70,7 @@ def mark_all_stale(*, on_checkpoint=lambda: None):
     return count
 
 
-def find_stale_related_posts(*, on_checkpoint=lambda: None):
+def find_stale_related_posts(*, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Find the related posts of all posts noted as stale; return the number of posts.
 
     Works in sets of CHUNK, a transaction each; if stopped, it continues there. on_checkpoint: called between sets,
@@ -83,7 +86,7 @@ def find_stale_related_posts(*, on_checkpoint=lambda: None):
 
 
 @transaction.atomic
-def _find_set(total):
+def _find_set(total: int) -> int:
     # One at a time: of two workers with the same posts, the later writer must not be the earlier reader.
     TextScan.objects.get_or_create(name="neighbours")
     TextScan.objects.select_for_update().get(name="neighbours")
@@ -91,7 +94,7 @@ def _find_set(total):
     rows = list(waiting[: CHUNK[connection.vendor]])
     ids = sorted({post for _, post, _ in rows})
     found = related_posts_of(ids, total=total)
-    before = defaultdict(list)
+    before: dict[int, Related] = defaultdict(list)
     kept = Neighbour.objects.filter(post__in=ids).order_by("post", "rank")
     for post, neighbour, shared in kept.values_list("post_id", "neighbour_id", "shared"):
         before[post].append((neighbour, shared))
@@ -107,7 +110,7 @@ def _find_set(total):
     return len(ids)
 
 
-def _write(posts, found):
+def _write(posts: Iterable[int], found: Mapping[int, Related]) -> None:
     Neighbour.objects.filter(post__in=posts).delete()
     Neighbour.objects.bulk_create(
         [
@@ -119,7 +122,7 @@ def _write(posts, found):
     )
 
 
-def related_posts_of(posts, *, total):
+def related_posts_of(posts: Collection[int], *, total: int) -> dict[int, Related]:
     """Return {post: [(related post, names of shared terms)]}, most similar first, at most KEPT.
 
     posts: keys. total: the number of listed posts. Posts that are not listed have no entry. Writes nothing.
@@ -143,22 +146,26 @@ class _Term:
     weight: float
 
 
+# The terms of a post by key, with their primary keys. A name that it has as a stack and as an entity is one term, the
+# rarer of the two.
+_TermsOfPost = dict[str, tuple[int, _Term]]
+
+
 class _Terms:
-    """What posts are about, as far as it was read.
+    """What posts are about, as far as it was read. total: the number of listed posts."""
 
-    known: {primary key: _Term}. of: {post: {key: (primary key, _Term)}}; a name that a post has as a stack and as an
-    entity is one term, the rarer of the two. stack: {post: key of its rarest stack}. length: {post: the root of what
-    all its terms weigh}.
-    """
-
-    def __init__(self, total):
+    def __init__(self, total: int) -> None:
         self.total = total
-        self.known, self.of, self.stack, self.length = {}, {}, {}, {}
+        self.known: dict[int, _Term] = {}  # by primary key
+        # The others by post.
+        self.of: dict[int, _TermsOfPost] = {}
+        self.stack: dict[int, tuple[int, str]] = {}  # the rarest one: (listed posts, key)
+        self.length: dict[int, float] = {}  # the root of what all its terms weigh
 
-    def learn(self, posts):
+    def learn(self, posts: Iterable[int]) -> None:
         """Read the terms of `posts`."""
         posts = [post for post in posts if post not in self.of]
-        rows = []
+        rows: list[tuple[int, int]] = []
         for at in range(0, len(posts), MAX_KEYS):
             pairs = PostTerm.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
             rows += pairs.values_list("post_id", "term_id")
@@ -171,24 +178,24 @@ class _Terms:
         for post in posts:
             self.of[post] = {}
         for post, pk in rows:
-            term, terms = self.known[pk], self.of[post]
-            if term.kind in Term.SUBJECTS and (term.key not in terms or term.weight > terms[term.key][1].weight):
-                terms[term.key] = (pk, term)
+            term, known = self.known[pk], self.of[post]
+            if term.kind in Term.SUBJECTS and (term.key not in known or term.weight > known[term.key][1].weight):
+                known[term.key] = (pk, term)
             if term.kind == Term.Kind.STACK:
                 rarest = (term.listed_count, term.key)
                 self.stack[post] = min(rarest, self.stack.get(post, rarest))
         for post in posts:
             self.length[post] = sqrt(sum(term.weight for _, term in self.of[post].values()))
 
-    def rarest(self, post):
+    def rarest(self, post: int) -> list[int]:
         """Return the primary keys of the RAREST terms of `post` that other posts have too."""
         shared = [(term.listed_count, pk) for pk, term in self.of[post].values() if term.listed_count > 1]
         return [pk for _, pk in heapq.nsmallest(RAREST, shared)]
 
 
-def _newest_with(terms, about):
+def _newest_with(terms: set[int], about: _Terms) -> Mapping[int, list[int]]:
     """Return {term: the NEWEST posts with it}: one query for rare terms, one index scan for each other one."""
-    newest = defaultdict(list)
+    newest: dict[int, list[int]] = defaultdict(list)
     few = [term for term in terms if about.known[term].listed_count <= NEWEST]
     for term, post in PostTerm.objects.filter(term__in=few).order_by().values_list("term_id", "post_id"):
         newest[term].append(post)
@@ -198,10 +205,10 @@ def _newest_with(terms, about):
     return newest
 
 
-def _compared(post, about, newest):
+def _compared(post: int, about: _Terms, newest: Mapping[int, list[int]]) -> set[int]:
     """Return the posts to weigh against `post`."""
     terms = about.rarest(post)
-    found = defaultdict(float)
+    found: dict[int, float] = defaultdict(float)
     for term in terms:
         weight = about.known[term].weight
         for other in newest[term]:
@@ -213,7 +220,7 @@ def _compared(post, about, newest):
     return best - {post}
 
 
-def _weighed(post, others, about):
+def _weighed(post: int, others: Iterable[int], about: _Terms) -> list[tuple[float, int]]:
     """Return [(similarity, other)] of the similar posts, most similar first; of equal ones the later post."""
     mine, length = about.of[post], about.length[post]
     common = max(ALWAYS_RARE, about.total * COMMON_SHARE)
@@ -225,9 +232,10 @@ def _weighed(post, others, about):
     return sorted(found, reverse=True)
 
 
-def _near_duplicates_of(posts):
+def _near_duplicates_of(posts: Iterable[int]) -> Mapping[int, set[int]]:
     """Return {post: set of its near-duplicates}."""
-    near_duplicates, posts = defaultdict(set), sorted(posts)
+    near_duplicates: dict[int, set[int]] = defaultdict(set)
+    posts = sorted(posts)
     for at in range(0, len(posts), MAX_KEYS):
         rows = TextTwin.objects.filter(post__in=posts[at : at + MAX_KEYS]).order_by()
         for post, twin in rows.values_list("post_id", "twin_id"):
@@ -235,9 +243,13 @@ def _near_duplicates_of(posts):
     return near_duplicates
 
 
-def _chosen(post, weighed, about, near_duplicates):
+def _chosen(
+    post: int, weighed: Iterable[tuple[float, int]], about: _Terms, near_duplicates: Mapping[int, set[int]]
+) -> Related:
     """Return [(related post, shared names)] of `post`, without near-duplicates and with few of one stack."""
-    chosen, stacks, repeated = [], Counter(), set(near_duplicates[post])
+    chosen: Related = []
+    stacks: Counter[tuple[int, str] | None] = Counter()
+    repeated = set(near_duplicates[post])
     for _, other in weighed:
         stack = about.stack.get(other)
         if other in repeated or (stack is not None and stacks[stack] == MOST_OF_A_STACK):
@@ -250,13 +262,13 @@ def _chosen(post, weighed, about, near_duplicates):
     return chosen
 
 
-def _shared_names(one, other):
+def _shared_names(one: _TermsOfPost, other: _TermsOfPost) -> list[str]:
     """Return the names of what both are about, rarest first."""
     both = (one[key][1] for key in one.keys() & other.keys())
     return told_apart([term.name for term in sorted(both, key=lambda term: (-term.weight, term.key))])[:MAX_SHARED]
 
 
-def told_apart(names):
+def told_apart(names: Sequence[str]) -> list[str]:
     """Return names without those that are part of another one, as whole words: "Go" beside "Go services"."""
     padded = [f" {' '.join(_WORDS.findall(name.casefold()))} " for name in names]
     return [

@@ -1,8 +1,9 @@
 """A Markdown text as a flat list of blocks with styled words, for comparisons and checks."""
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from markdown_it.token import Token
 
@@ -31,7 +32,7 @@ _FORMATS = {
 class Style:
     """The format of a run of text: bold, italic, struck, code, comment and so on, and the target of its link."""
 
-    formats: frozenset = frozenset()
+    formats: frozenset[str] = frozenset()
     address: str = ""
     is_image: bool = False
 
@@ -53,8 +54,8 @@ class Block:
 
     kind: str
     setting: str
-    tokens: tuple
-    styles: tuple
+    tokens: tuple[str, ...]
+    styles: tuple[Style, ...]
     source: str
     place: int
     loose: int
@@ -65,36 +66,36 @@ class Block:
     placed: str = ""
 
     @property
-    def text(self):
+    def text(self) -> str:
         return "".join(self.tokens)
 
     @property
-    def is_code(self):
+    def is_code(self) -> bool:
         return self.kind == "code"
 
 
-def words_in(text):
+def words_in(text: str) -> int:
     """Return the number of words in a text."""
     return len(_WORD.findall(text))
 
 
-def split_words(text):
+def split_words(text: str) -> list[str]:
     """Return `text` as words, runs of white space and single characters; joined they are `text` again."""
     return _TOKEN.findall(text)
 
 
-def plain_block(text, *, kind="paragraph", setting="text", place=1, **more):
+def plain_block(text: str, *, kind: str = "paragraph", setting: str = "text", place: int = 1, **more: Any) -> Block:
     """Return a text without Markdown as one Block."""
     tokens = tuple(split_words(text))
     return Block(kind, setting, tokens, (PLAIN,) * len(tokens), text, place, 0, **more)
 
 
-def line_block(text, setting="text"):
+def line_block(text: str, setting: str = "text") -> list[Block]:
     """Return a text of one line or without Markdown as a list of one Block; an empty list for an empty text."""
     return [plain_block(text, setting=setting)] if text else []
 
 
-def item_blocks(items):
+def item_blocks(items: Iterable[str]) -> list[Block]:
     """Return the items of a checklist as Blocks."""
     return [
         plain_block(text, kind="item", setting="point", place=number, depth=1, list_number=1)
@@ -102,7 +103,7 @@ def item_blocks(items):
     ]
 
 
-def blocks_of(text):
+def blocks_of(text: str) -> tuple[list[Block], list[str]]:
     """Return ([Block], [line]) of a Markdown text: its blocks, and the lines with words that are in no block.
 
     A text that is too long or nested too deeply to parse becomes blocks of its source between blank lines.
@@ -115,7 +116,7 @@ def blocks_of(text):
     return source_blocks(text), []
 
 
-def source_blocks(text):
+def source_blocks(text: str) -> list[Block]:
     """Return a text as unparsed blocks of its source, split at blank lines."""
     parts = [part for part in re.split(r"\n{2,}", text) if part]
     together = len(parts) // MAX_SOURCE_BLOCKS + 1
@@ -123,9 +124,9 @@ def source_blocks(text):
     return [plain_block(part, kind="source", setting="lines of the source", place=n) for n, part in enumerate(parts, 1)]
 
 
-def comments_in(block):
+def comments_in(block: Block) -> list[str]:
     """Return the words of the HTML comments in a Block."""
-    runs = [[]]
+    runs: list[list[str]] = [[]]
     for token, style in zip(block.tokens, block.styles, strict=True):
         if style != COMMENT:
             runs.append([])
@@ -135,22 +136,40 @@ def comments_in(block):
     return [words for words in found if words]
 
 
+@dataclass
+class _OpenList:
+    is_numbered: bool
+    count: int  # the number of the latest item
+    number: int  # of the list in its text
+    first: int
+
+
+@dataclass
+class _OpenRow:
+    lines: list[int] | None
+    is_head: bool
+    tokens: list[str] = field(default_factory=list)
+    styles: list[Style] = field(default_factory=list)
+
+
 class _Reader:
     """Walks the tokens of markdown-it once and keeps the open containers."""
 
-    def __init__(self, text, tokens):
+    def __init__(self, text: str, tokens: list[Token]) -> None:
         self.lines = text.split("\n")
         self.tokens = tokens
-        self.blocks, self.covered = [], [False] * len(self.lines)
-        self.lists, self.quotes, self.lists_seen = [], 0, 0
-        self.row = None
+        self.blocks: list[Block] = []
+        self.covered = [False] * len(self.lines)
+        self.lists: list[_OpenList] = []
+        self.quotes, self.lists_seen = 0, 0
+        self.row: _OpenRow | None = None
         self.notes: list[str] = []
         self.boxes: list[str] = []
         self.definitions = 0
 
     def read(self) -> tuple[list[Block], list[str]]:
         """Return the result of blocks_of()."""
-        before = None
+        before = Token("", "", 0)  # nothing is before the first
         for token in self.tokens:
             if take := self._TAKE.get(token.type):
                 take(self, token, before)
@@ -160,17 +179,17 @@ class _Reader:
 
     # One method for each relevant type of token; `before` is the token before it.
 
-    def _open_list(self, token: Token, before: Token) -> None:
+    def _open_list(self, token: Token, before: Token | None) -> None:
         is_numbered = token.type == "ordered_list_open"
         first = int(token.attrGet("start") or 1) if is_numbered else 1
         self.lists_seen += 1
-        self.lists.append(["ordered" if is_numbered else "bullet", first - 1, self.lists_seen, first])
+        self.lists.append(_OpenList(is_numbered, first - 1, self.lists_seen, first))
 
     def _close_list(self, token: Token, before: Token) -> None:
         self.lists.pop()
 
     def _open_item(self, token: Token, before: Token) -> None:
-        self.lists[-1][1] += 1
+        self.lists[-1].count += 1
 
     def _open_quote(self, token: Token, before: Token) -> None:
         self.quotes += 1
@@ -179,10 +198,11 @@ class _Reader:
         self.quotes -= 1
 
     def _open_row(self, token: Token, before: Token) -> None:
-        self.row = ([], [], token.map, before.type == "thead_open")
+        self.row = _OpenRow(token.map, before.type == "thead_open")
 
     def _close_row(self, token: Token, before: Token) -> None:
-        self._add("row", "table head" if self.row[3] else "table row", *self.row[:3])
+        if row := self.row:
+            self._add("row", "table head" if row.is_head else "table row", row.tokens, row.styles, row.lines)
         self.row = None
 
     def _add_code(self, token: Token, before: Token) -> None:
@@ -223,19 +243,19 @@ class _Reader:
     def _add_inline(self, token: Token, opened: Token) -> None:
         tokens, styles = inline_tokens(token.children)
         if self.row is not None:
-            if self.row[0]:
-                self.row[0].append(" | ")
-                self.row[1].append(PLAIN)
-            self.row[0].extend(tokens)
-            self.row[1].extend(styles)
+            if self.row.tokens:
+                self.row.tokens.append(" | ")
+                self.row.styles.append(PLAIN)
+            self.row.tokens.extend(tokens)
+            self.row.styles.extend(styles)
         elif opened.type == "heading_open":
             level = int(opened.tag[1])
             self._add("heading", f"heading {level}", tokens, styles, opened.map, level=level)
         elif self.lists:
-            is_numbered = self.lists[-1][0] == "ordered"
-            setting = "numbered item" if is_numbered else "list item"
-            if is_numbered and self.lists[-1][3] != 1:
-                setting += f", counted from {self.lists[-1][3]}"
+            innermost = self.lists[-1]
+            setting = "numbered item" if innermost.is_numbered else "list item"
+            if innermost.is_numbered and innermost.first != 1:
+                setting += f", counted from {innermost.first}"
             if len(self.lists) > 1:
                 setting += f", {len(self.lists)} deep"
             self._add("item", setting, tokens, styles, opened.map, placed=_placed(token, styles))
@@ -267,8 +287,16 @@ class _Reader:
         "inline": _add_inline,
     }
 
-    def _add(self, kind, setting, tokens, styles, lines, **more):
-        start, end = lines
+    def _add(
+        self,
+        kind: str,
+        setting: str,
+        tokens: Iterable[str],
+        styles: Iterable[Style],
+        lines: Sequence[int] | None,
+        **more: Any,
+    ) -> None:
+        start, end = lines or (0, 0)
         loose = 0
         while start - loose > 0 and not self.covered[start - loose - 1]:
             loose += 1
@@ -282,8 +310,8 @@ class _Reader:
             setting += f", in a {self.boxes[-1]} box"
         source = "\n".join(self.lines[start:end]).rstrip("\n")
         if self.lists:
-            source = _ITEM_NUMBER.sub("1", source, count=1) if self.lists[-1][0] == "ordered" else source
-            more |= {"depth": len(self.lists), "list_number": self.lists[-1][2]}
+            source = _ITEM_NUMBER.sub("1", source, count=1) if self.lists[-1].is_numbered else source
+            more |= {"depth": len(self.lists), "list_number": self.lists[-1].number}
         self.blocks.append(
             Block(
                 kind=kind,
@@ -291,7 +319,7 @@ class _Reader:
                 tokens=tuple(tokens),
                 styles=tuple(styles),
                 source=source,
-                place=self.lists[-1][1] if self.lists else len(self.blocks) + 1,
+                place=self.lists[-1].count if self.lists else len(self.blocks) + 1,
                 loose=loose,
                 **more,
             )
@@ -305,9 +333,12 @@ def _placed(token: Token, styles: list[Style]) -> str:
     return "checklist" if token.content.strip() == "[checklist]" else ""
 
 
-def inline_tokens(children):
+def inline_tokens(children: Iterable[Token] | None) -> tuple[list[str], list[Style]]:
     """Return ([text], [Style]) of the inline children of a token."""
-    texts, styles, formats, address = [], [], [], ""
+    texts: list[str] = []
+    styles: list[Style] = []
+    formats: list[str] = []
+    address = ""
     for child in children or ():
         kind = child.type
         if kind in ("softbreak", "hardbreak"):
@@ -336,6 +367,6 @@ def inline_tokens(children):
     return texts, styles
 
 
-def _address(token, name):
+def _address(token: Token, name: str) -> str:
     title = token.attrGet("title")
     return f"{token.attrGet(name) or ''}{f' “{title}”' if title else ''}"

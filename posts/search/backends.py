@@ -1,8 +1,35 @@
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
 from posts.search import postgresql, sqlite
+from posts.search.document import Document
+from posts.search.query_parser import Phrase
 
-ENGINES = {"sqlite": sqlite, "postgresql": postgresql}
+
+class Engine(Protocol):
+    """What the module of an engine offers."""
+
+    def write(self, cursor: CursorWrapper, documents: Iterable[tuple[int, Document]]) -> None: ...
+    def forget(self, cursor: CursorWrapper, numbers: Iterable[int]) -> None: ...
+    def orphans(self, cursor: CursorWrapper) -> list[int]: ...
+    def find(
+        self,
+        cursor: CursorWrapper,
+        phrases: Sequence[Phrase],
+        facets: Sequence[int],
+        *,
+        limit: int,
+        in_head: bool = False,
+    ) -> list[tuple[int, float]]: ...
+    def which_find(self, cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]: ...
 
 
-def engine_for(connection):
+ENGINES: dict[str, Engine] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def engine_for(connection: BaseDatabaseWrapper) -> Engine:
     """Return the module that searches on the engine of a database connection: write, forget, find."""
     return ENGINES[connection.vendor]

@@ -1,12 +1,14 @@
 """Maintains the search index of listed texts, in the transaction that lists a text."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
 from posts.db.change_log import LISTS, note_changes
 from posts.models import SpellingKey
+from posts.records.schema import RecordDict
 from posts.search.backends import engine_for
+from posts.search.document import Document
 from posts.search.snippets import code_of, prose_of
 from posts.search.spelling import spelling_keys, spelling_words
 from posts.search.tokens import words_in
@@ -15,18 +17,7 @@ from posts.search.tokens import words_in
 MAX_WORDS = 40_000
 
 
-@dataclass(frozen=True)
-class Document:
-    """What search knows of a text: the stems of its words, and the primary keys of its terms."""
-
-    title: list
-    terms: list
-    summary: list
-    body: list
-    facets: list
-
-
-def document_of(record, term_ids):
+def document_of(record: RecordDict, term_ids: Iterable[int]) -> Document:
     """Return the Document of a record with the terms `term_ids`."""
     names = _term_names(record)
     return Document(
@@ -38,7 +29,7 @@ def document_of(record, term_ids):
     )
 
 
-def index_texts(texts):
+def index_texts(texts: Sequence[tuple[int, RecordDict, Iterable[int]]]) -> None:
     """Add texts to the index: [(number, record, term ids)]."""
     if not texts:
         return
@@ -50,7 +41,7 @@ def index_texts(texts):
     _learn({word for _, record, _ in texts for word in spelling_words([record["title"], *_term_names(record)])})
 
 
-def forget_texts(numbers):
+def forget_texts(numbers: Iterable[int]) -> None:
     """Remove texts from the index."""
     numbers = list(numbers)
     if numbers:
@@ -64,7 +55,7 @@ def _note() -> None:
     note_changes([LISTS])
 
 
-def forget_orphans():
+def forget_orphans() -> None:
     """Remove texts whose ListedText was deleted without telling the index.
 
     A number is used once, so an orphan never collides with a new text.
@@ -75,13 +66,13 @@ def forget_orphans():
         forget_texts(numbers[first : first + 500])
 
 
-def _term_names(record):
+def _term_names(record: RecordDict) -> list[str]:
     names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ()), *record.get("authors", ())]
     names += [record[field] for field in ("topic", "code_language") if field in record]
     return names + [entity["name"] for entity in record.get("entities", ())]
 
 
-def _learn(words):
+def _learn(words: Iterable[str]) -> None:
     """Store the spelling of new words.
 
     Words stay after their last text is gone, because a suggestion is tried before it is made.

@@ -4,9 +4,12 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.backends.utils import CursorWrapper
+
+from posts.search.document import Document
+from posts.search.query_parser import Phrase
 
 # If no more than so many are expected, all of them are read.
 FEW = 200
@@ -24,7 +27,7 @@ MAX_PLACE = 16_383
 WEIGHTS = "'{0.1, 0.2, 0.5, 1.0}'"
 
 
-def write(cursor, documents):
+def write(cursor: CursorWrapper, documents: Iterable[tuple[int, Document]]) -> None:
     """Store [(number, Document)]; each replaces the document under its number."""
     cursor.executemany(
         "INSERT INTO posts_search (id, head, words) VALUES (%s, %s::tsvector, %s::tsvector) "
@@ -40,18 +43,20 @@ def write(cursor, documents):
     )
 
 
-def forget(cursor, numbers):
+def forget(cursor: CursorWrapper, numbers: Iterable[int]) -> None:
     """Delete the documents under these numbers."""
     cursor.execute("DELETE FROM posts_search WHERE id = ANY(%s)", [list(numbers)])
 
 
-def orphans(cursor):
+def orphans(cursor: CursorWrapper) -> list[int]:
     """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT id FROM posts_search WHERE id NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]
 
 
-def find(cursor, phrases, facets, *, limit, in_head=False):
+def find(
+    cursor: CursorWrapper, phrases: Sequence[Phrase], facets: Sequence[int], *, limit: int, in_head: bool = False
+) -> list[tuple[int, float]]:
     """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
 
     in_head: search only title and terms for the phrases.
@@ -62,11 +67,11 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     latest = f"SELECT id, {column} FROM posts_search WHERE {column} @@ %s::tsquery AND id > %s"  # noqa: S608 (ours)
     ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
 
-    def walked(start):
+    def walked(start: int) -> list[tuple[int, float]]:
         cursor.execute(f"{ranked} ({latest} ORDER BY id DESC LIMIT %s) AS latest", [words, wanted, start, limit])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
-    def gathered(start):
+    def gathered(start: int) -> list[tuple[int, float]]:
         # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan
         # the numbers. This leaves it bitmaps: of the words, and of the numbers after `start`. Sent together, the
         # statements are one transaction.
@@ -78,7 +83,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
         )
         cursor.nextset()
         cursor.nextset()
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
     last, expected = _expected(cursor, column, wanted)
     if expected <= FEW:
@@ -90,7 +95,7 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
     return found if len(found) == limit else gathered(0)
 
 
-def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
+def which_find(cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]:
     """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
     is_found = "EXISTS (SELECT FROM posts_search JOIN posts_listedtext USING (id) WHERE words @@ %s::tsquery)"
     # As above: the planner must not read all texts.
@@ -103,11 +108,11 @@ def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
     return list(cursor.fetchone())
 
 
-def _holds(phrases: Sequence) -> str:
+def _holds(phrases: Sequence[Phrase]) -> str:
     return " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
 
 
-def _expected(cursor, column, wanted):
+def _expected(cursor: CursorWrapper, column: str, wanted: str) -> tuple[int, float]:
     """Return (the largest number of a text, how many matches the planner expects)."""
     matching = f"SELECT FROM posts_search WHERE {column} @@ %s::tsquery"
     cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {matching}", [wanted])  # noqa: S608
@@ -117,12 +122,12 @@ def _expected(cursor, column, wanted):
     return last or 0, (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
 
 
-def _lexeme(word):
+def _lexeme(word: str) -> str:
     # Words are letters, digits, + and #; in quotes they have no special meaning.
     return f"'{word}'"
 
 
-def _vector(facets, *parts):
+def _vector(facets: Iterable[int], *parts: tuple[Iterable[str], str]) -> str:
     lexemes, place = {FACET.format(facet): "" for facet in facets}, 0
     for words, label in parts:
         for word in words:

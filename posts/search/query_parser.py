@@ -11,6 +11,10 @@ MAX_WORDS = 10
 _CHUNK = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
+# Stems that must be next to each other.
+Phrase = tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Query:
     """A parsed query.
@@ -19,17 +23,17 @@ class Query:
     """
 
     text: str
-    phrases: tuple = ()
+    phrases: tuple[Phrase, ...] = ()
 
     @property
-    def stems(self):
+    def stems(self) -> frozenset[str]:
         return frozenset(stem for phrase in self.phrases for stem in phrase)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.phrases)
 
 
-def read_query(typed):
+def read_query(typed: str) -> Query:
     """Return the Query in `typed`: words, "exact phrases", and words with punctuation inside (node.js), as phrases.
 
     Everything else, such as operators of other search engines, separates words.
@@ -37,7 +41,8 @@ def read_query(typed):
     text = " ".join(typed.replace("\x00", " ").split())[:MAX_LENGTH]
     chunks = [WORD.findall(quoted or single) for quoted, single in _CHUNK.findall(text)]
     said = [words for words in chunks if len(words) > 1 or (words and plain_word(words[0]) not in EMPTY_WORDS)]
-    phrases, left = {}, MAX_WORDS
+    phrases: dict[Phrase, None] = {}
+    left = MAX_WORDS
     for words in said or chunks:
         phrase = tuple(stem for word in words if (stem := stem_of(word)))[:left]
         if phrase and phrase not in phrases:

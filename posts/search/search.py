@@ -1,7 +1,7 @@
 """Finds listed texts, best first, at the same cost for any number of texts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -27,11 +27,11 @@ class Hits:
     """The result of a search. posts: primary keys, best first. is_capped: whether there may be more."""
 
     query: Query
-    posts: tuple = ()
+    posts: tuple[int, ...] = ()
     is_capped: bool = False
 
 
-def search_posts(typed, *, terms=()):
+def search_posts(typed: str, *, terms: Iterable[int] = ()) -> Hits:
     """Return the Hits of a typed query among the listed texts that have all `terms` (primary keys).
 
     It reads words only. Before showing a post, ask PostQuerySet.listed whether it may be listed.
@@ -40,7 +40,7 @@ def search_posts(typed, *, terms=()):
     return Hits(query, *_found(query, terms)) if query else Hits(query)
 
 
-def _found(query, terms):
+def _found(query: Query, terms: Iterable[int]) -> tuple[tuple[int, ...], bool]:
     engine, terms = engine_for(connection), [int(term) for term in terms]
     with connection.cursor() as cursor:
         about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
@@ -54,7 +54,7 @@ def _found(query, terms):
 
 
 @lru_cache(maxsize=2)
-def _posts_query(vendor):
+def _posts_query(vendor: str) -> PreparedQuery:
     return PreparedQuery(
         lambda numbers: ListedText.objects.filter(pk__among=numbers).values_list("pk", "post_id"), numbers=list
     )

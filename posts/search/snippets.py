@@ -3,6 +3,7 @@
 import re
 from collections import deque
 
+from posts.records.schema import RecordDict
 from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -15,19 +16,21 @@ _RULES = re.compile(r"---+:?")
 SNIPPET_LENGTH = 240
 # The first hundred pages of a longer text contain everything worth finding.
 MAX_TEXT = 400_000
+# A passage in order: (words, whether they are a hit).
+Marked = list[tuple[str, bool]]
 
 
-def prose_of(record):
+def prose_of(record: RecordDict) -> str:
     """Return the running text of a record, in one line."""
     return _plain(_without_code(record))
 
 
-def _without_code(record):
+def _without_code(record: RecordDict) -> str:
     text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
     return _without_comments(_FENCE.sub(" ", text))
 
 
-def _without_comments(text):
+def _without_comments(text: str) -> str:
     """Return text without HTML comments, which no reader sees; an unclosed one is text."""
     parts, place = [], 0
     while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 2)) >= 0:
@@ -36,7 +39,7 @@ def _without_comments(text):
     return "".join([*parts, text[place:]])
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     """Return Markdown in one line, without its markup."""
     text = _PLACED.sub(" ", text)
     text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
@@ -45,13 +48,13 @@ def _plain(text):
     return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split())
 
 
-def code_of(record):
+def code_of(record: RecordDict) -> str:
     """Return the code blocks of a record, one after the other."""
     return "\n".join(block[2] for block in _FENCE.finditer(record.get("body", "")[:MAX_TEXT]))
 
 
-def marked(text, stems):
-    """Return `text` as [(words, whether they are a hit)], in order; hits are the words with a stem in `stems`."""
+def marked(text: str, stems: frozenset[str]) -> Marked:
+    """Return `text` as Marked; hits are the words with a stem in `stems`."""
     parts, at = [], 0
     for start, end, _ in hits_in(text, stems):
         parts += [(text[at:start], False), (text[start:end], True)]
@@ -60,7 +63,7 @@ def marked(text, stems):
     return [part for part in parts if part[0]]
 
 
-def snippet(record, stems):
+def snippet(record: RecordDict, stems: frozenset[str]) -> Marked:
     """Return the passage of a record with the most different `stems`, in the form of marked().
 
     If none has any, return the summary or the beginning of the text.
@@ -77,7 +80,7 @@ def snippet(record, stems):
     return marked(best[1], stems)
 
 
-def _passage_of_text(text, stems):
+def _passage_of_text(text: str, stems: frozenset[str]) -> tuple[int, str]:
     """Return the _passage() of what readers see of a Markdown text.
 
     Only the lines around the passage are converted, unless its words are invisible there, as in the address of a
@@ -90,7 +93,7 @@ def _passage_of_text(text, stems):
     return found if found[0] >= most else _passage(_plain(text), stems)
 
 
-def _passage(text, stems):
+def _passage(text: str, stems: frozenset[str]) -> tuple[int, str]:
     """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many)."""
     most, begin = _window(text, stems)
     begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
@@ -98,9 +101,10 @@ def _passage(text, stems):
     return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
 
 
-def _window(text, stems):
+def _window(text: str, stems: frozenset[str]) -> tuple[int, int]:
     """Return (how many different stems, the position of the first words close together that have that many)."""
-    most, begin, hits = 0, 0, deque()
+    most, begin = 0, 0
+    hits: deque[tuple[int, str]] = deque()
     for at, _, stem in hits_in(text, stems):
         hits.append((at, stem))
         while at - hits[0][0] > SNIPPET_LENGTH * 3 // 4:
@@ -113,11 +117,11 @@ def _window(text, stems):
     return most, begin
 
 
-def _word_start(text, at):
+def _word_start(text: str, at: int) -> int:
     space = text.find(" ", at, at + 40)
     return space + 1 if space >= 0 else at
 
 
-def _word_end(text, at):
+def _word_end(text: str, at: int) -> int:
     space = text.rfind(" ", at - 40, at)
     return space if space >= 0 else at

@@ -7,6 +7,7 @@ large dictionaries", 2007.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from posts.models import SpellingKey
 from posts.search.tokens import WORD, plain_word
@@ -15,13 +16,13 @@ MIN_LENGTH = 4
 MAX_LENGTH = 30
 
 
-def spelling_words(texts):
+def spelling_words(texts: Iterable[str]) -> set[str]:
     """Return the words of `texts` that a suggestion may contain."""
     plain = {plain_word(word) for text in texts for word in WORD.findall(text)}
     return {word for word in plain if MIN_LENGTH <= len(word) <= MAX_LENGTH and word.isalpha()}
 
 
-def spelling_keys(word):
+def spelling_keys(word: str) -> set[str]:
     """Return the word itself, and the word without any one of its letters."""
     return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
 
@@ -29,7 +30,7 @@ def spelling_keys(word):
 def near_words(words: list[str], *, limit: int = 3) -> dict[str, list[str]]:
     """Return {word: known words that it may be a slip of, nearest first, at most `limit`} in one query."""
     keys = {word: spelling_keys(word) for word in words if MIN_LENGTH - 1 <= len(word) <= MAX_LENGTH + 1}
-    known = defaultdict(set)
+    known: dict[str, set[str]] = defaultdict(set)
     if keys:
         rows = SpellingKey.objects.filter(key__in=set().union(*keys.values())).values_list("key", "word")
         for key, word in rows[: 500 * len(keys)]:
@@ -42,13 +43,14 @@ def _nearest(word: str, others: set[str]) -> list[str]:
     return [other for slips, _, other in near if slips <= 2]
 
 
-def distance(one, other):
+def distance(one: str, other: str) -> int:
     """Return the number of typing mistakes between two words.
 
     A mistake is a letter missing, added, replaced, or swapped with its neighbour (optimal string alignment; F. J.
     Damerau, 1964).
     """
-    before, last = [], list(range(len(other) + 1))
+    before: list[int] = []
+    last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
         line = [row]
         for column, wanted in enumerate(other, 1):

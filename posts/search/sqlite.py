@@ -3,15 +3,18 @@
 The tokenizer only splits words at spaces; posts.search.tokens has done the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.backends.utils import CursorWrapper
+
+from posts.search.document import Document
+from posts.search.query_parser import Phrase
 
 # The weight of a hit in the title, the terms, the summary, the body; facets only filter.
 WEIGHTS = "8, 4, 2, 1, 0"
 
 
-def write(cursor, documents):
+def write(cursor: CursorWrapper, documents: Iterable[tuple[int, Document]]) -> None:
     """Store [(number, Document)]; each replaces the document under its number."""
     cursor.executemany(
         "INSERT OR REPLACE INTO posts_search (rowid, title, terms, summary, body, facets) "
@@ -27,18 +30,20 @@ def write(cursor, documents):
     )
 
 
-def forget(cursor, numbers):
+def forget(cursor: CursorWrapper, numbers: Iterable[int]) -> None:
     """Delete the documents under these numbers."""
     cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
 
 
-def orphans(cursor):
+def orphans(cursor: CursorWrapper) -> list[int]:
     """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT rowid FROM posts_search WHERE rowid NOT IN (SELECT id FROM posts_listedtext)")
     return [number for (number,) in cursor.fetchall()]
 
 
-def find(cursor, phrases, facets, *, limit, in_head=False):
+def find(
+    cursor: CursorWrapper, phrases: Sequence[Phrase], facets: Sequence[int], *, limit: int, in_head: bool = False
+) -> list[tuple[int, float]]:
     """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
 
     in_head: search only title and terms for the phrases.
@@ -51,10 +56,10 @@ def find(cursor, phrases, facets, *, limit, in_head=False):
         "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
         [" AND ".join(wanted), limit],
     )
-    return cursor.fetchall()
+    return list(cursor.fetchall())
 
 
-def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
+def which_find(cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]:
     """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
     is_found = (
         "EXISTS (SELECT 1 FROM posts_search JOIN posts_listedtext ON posts_listedtext.id = posts_search.rowid "
@@ -67,9 +72,9 @@ def which_find(cursor: CursorWrapper, queries: list[Sequence]) -> list[bool]:
     return [bool(found) for found in cursor.fetchone()]
 
 
-def _holds(phrases: Sequence, columns: str) -> str:
+def _holds(phrases: Sequence[Phrase], columns: str) -> str:
     return f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"
 
 
-def _quoted(words):
+def _quoted(words: object) -> str:
     return f'"{words}"'

@@ -6,6 +6,7 @@ Both engines get nothing else, so that they find the same.
 import re
 import threading
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import snowballstemmer
@@ -24,15 +25,14 @@ EMPTY_WORDS = frozenset(
 _own = threading.local()
 
 
-def hits_in(text, stems):
+def hits_in(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
     if not stems:
         return
     # A stem begins like its words, except for accents: most words need no look.
     for found in _words_from(frozenset(stem[0] for stem in stems)).finditer(text):
-        if found[0].isascii():
-            words = (found,)
-        else:
+        words: Iterable[re.Match[str]] = (found,)
+        if not found[0].isascii():
             # Tokenized again from its first letter: scripts without spaces split it, and the pattern may have skipped
             # its first word.
             start = found.start()
@@ -45,7 +45,7 @@ def hits_in(text, stems):
 
 
 @lru_cache(maxsize=1000)
-def _words_from(letters):
+def _words_from(letters: frozenset[str]) -> re.Pattern[str]:
     """Return the pattern of words that begin with one of `letters`.
 
     It also matches after any non-ASCII character, where a word may begin in the middle of letters.
@@ -57,20 +57,20 @@ def _words_from(letters):
     return re.compile(rf"[^{re.escape(others)}]{begins}[^\W_]*(?:\+\+|\#)?", re.DOTALL)
 
 
-def words_in(text):
+def words_in(text: str) -> list[str]:
     """Return the words of a text in order, each as its stem."""
     return [stem for word in WORD.findall(text) if (stem := stem_of(word))]
 
 
 @lru_cache(maxsize=100_000)
-def plain_word(word):
+def plain_word(word: str) -> str:
     """Return a word without case, accents and compatibility forms; "" if nothing remains."""
     folded = unicodedata.normalize("NFKD", word.casefold())
     return _SIGNS.sub("", "".join(sign for sign in folded if not unicodedata.combining(sign)))[:MAX_LENGTH]
 
 
 @lru_cache(maxsize=100_000)
-def stem_of(word):
+def stem_of(word: str) -> str:
     """Return the stem of a word, the same for all its forms: retry, retries, retrying.
 
     Only English is supported; words of other languages sometimes lose an ending, in texts and queries alike.
@@ -81,4 +81,5 @@ def stem_of(word):
     # A stemmer keeps the current word, so each thread has its own.
     if not hasattr(_own, "stemmer"):
         _own.stemmer = snowballstemmer.stemmer("english")
-    return _own.stemmer.stemWord(plain)
+    stem: str = _own.stemmer.stemWord(plain)
+    return stem
