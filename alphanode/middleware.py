@@ -5,17 +5,20 @@ import time
 from urllib.parse import quote
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.middleware.http import ConditionalGetMiddleware
 from django.urls import reverse
 
 from alphanode.headers import header_table
 from posts.logs import request_id, request_id_for
-from posts.outages import unavailable
+from posts.outages import API_PATH, unavailable
 
 logger = logging.getLogger("alphanode.request")
 
 HEALTH_PATH = "/healthz"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+# Pages of other sites may read whatever the API answers, and these headers of it.
+OF_API = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
 
 
 class RequestLogMiddleware:
@@ -85,6 +88,8 @@ class HeadersMiddleware:
                 response.headers.pop(name, None)
             else:
                 response.headers[name] = value
+        if request.path_info.startswith(API_PATH):
+            _open_to_other_sites(response)
         # For responses without a policy of their own: caches revalidate.
         response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
         return response
@@ -96,6 +101,16 @@ class HeadersMiddleware:
         if request.path_info.startswith(settings.STATIC_URL) and response.status_code in (200, 206, 304):
             return "static"
         return getattr(response, "page_kind", "public")
+
+
+class NotModifiedMiddleware(ConditionalGetMiddleware):
+    """Django's answer "not modified", which a page of another site may read too if it comes from the API."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        answer = super().process_response(request, response)
+        if answer is not response and request.path_info.startswith(API_PATH):
+            _open_to_other_sites(answer)
+        return answer
 
 
 class HealthMiddleware:
@@ -127,12 +142,17 @@ class OutageMiddleware:
 
 
 class MethodsMiddleware:
-    """Refuses TRACE and every method that no page accepts."""
+    """Refuses TRACE and every method that no page accepts. The API has its own methods for each address."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        if request.method not in METHODS:
+        if request.method not in METHODS and not request.path_info.startswith(API_PATH):
             return HttpResponseNotAllowed(METHODS)
         return self.get_response(request)
+
+
+def _open_to_other_sites(response: HttpResponse) -> None:
+    for name, value in OF_API.items():
+        response.headers[name] = value

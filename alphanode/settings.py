@@ -161,7 +161,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "alphanode.middleware.RequestLogMiddleware",
     # Outside of the headers: "not modified" repeats none of them, and no-store responses get no ETag.
-    "django.middleware.http.ConditionalGetMiddleware",
+    "alphanode.middleware.NotModifiedMiddleware",
     "alphanode.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "alphanode.middleware.HealthMiddleware",

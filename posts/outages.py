@@ -4,6 +4,7 @@ An invalid statement is not an outage: it stays an error of ours, with all detai
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -78,8 +79,7 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if not getattr(error.__cause__, "is_logged", False):
         logger.warning("A page could not be shown: %s (%s).", outage.log, first_line(error))
     if is_for_programs(request):
-        content = {"type": "about:blank", "title": outage.title, "status": 503, "detail": outage.text}
-        response: HttpResponse = JsonResponse(content, status=503, content_type="application/problem+json")
+        response: HttpResponse = problem(503, outage.title, outage.text)
     else:
         context = {"title": outage.title, "text": outage.text}
         response = render(request, "503.html", context, status=503)
@@ -88,6 +88,12 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     # Otherwise Django logs a second line, as for an error of ours.
     response._has_been_logged = True  # type: ignore[attr-defined]  # not in the stubs
     return response
+
+
+def problem(status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return an error for a program, in the format of RFC 9457."""
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JsonResponse(content, status=status, content_type="application/problem+json", headers=headers)
 
 
 def is_for_programs(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from posts.public import feeds, lists, reports, search, sitemaps, views
-from posts.public.api import views as api
+from posts.public.api.views import url_patterns as url_patterns_of_api
 
 
 class KindsConverter:
@@ -41,10 +41,7 @@ urlpatterns = [
     path("how-this-site-is-made/", views.how, name="how"),
     path("<kinds:kinds>/", lists.kind, name="kind"),
     path(".well-known/security.txt", views.security_txt, name="security-txt"),
-    path("api/", api.index, name="api"),
-    path("api/posts/", api.posts, name="api-posts"),
-    path("api/posts/<slug:slug>/", api.post, name="api-post"),
-    path("api/openapi.json", api.openapi, name="api-openapi"),
+    *url_patterns_of_api(),
     path("<kinds:kinds>/<slug:slug>/", lists.facet, name="facet"),
     path("<kinds:kinds>/<slug:slug>/feed/", feeds.facet_feed, name="facet-feed"),
     path("<kinds:kinds>/<slug:slug>/feed.json", feeds.facet_json_feed, name="facet-json-feed"),

@@ -96,7 +96,7 @@ MUTATIONS = [
     Mutation(
         "The API gives posts approved exactly at reviewed_since",
         "posts/public/api/parameters.py",
-        "selected",
+        "_walked",
         "reviewed_at__gte=",
         "reviewed_at__gt=",
         "tests/test_api.py harvest",

@@ -1,11 +1,13 @@
 """The read-only API: which posts it lists, what it says of each, and that its document is correct."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import jsonschema
 import pytest
+from django.test import Client
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from posts.importing.index_switch import switch_batch_index
@@ -29,6 +31,8 @@ def ask(client, address, status=200):
     path = urlsplit(address).path
     name = "Problem" if status != 200 else "PostPage" if path == "/api/posts/" else "Post"
     document = client.get("/api/openapi.json").json()
+    operation = document["paths"]["/api/posts/" if path == "/api/posts/" else "/api/posts/{slug}/"]["get"]
+    assert str(status) in operation["responses"]
     schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(answer)
     return answer
@@ -42,7 +46,7 @@ def test_the_document_is_valid_and_names_every_address(client, settings):
     settings.SITE_CONTACT = "api@articles.example"
     document = client.get("/api/openapi.json").json()
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
-    assert set(document["paths"]) == {"/api/posts/", "/api/posts/{slug}/"}
+    assert set(document["paths"]) == {"/api/", "/api/posts/", "/api/posts/{slug}/", "/api/openapi.json"}
     assert document["servers"] == [{"url": settings.SITE_URL}]
     assert document["info"]["contact"] == {"email": "api@articles.example"}
     start = client.get("/api/").json()
@@ -52,7 +56,7 @@ def test_the_document_is_valid_and_names_every_address(client, settings):
 def test_the_document_names_the_parameters_that_the_list_takes_and_no_others(client):
     operation = client.get("/api/openapi.json").json()["paths"]["/api/posts/"]["get"]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    assert names == {"limit", "cursor", "reviewed_since", *KINDS}
+    assert names == {"q", "limit", "cursor", "reviewed_since", *KINDS}
     refusal = ask(client, "/api/posts/?nothing=1", 400)["detail"]
     assert all(name in refusal for name in names)
 
@@ -194,8 +198,25 @@ def test_filters_narrow_the_list_together(client):
     assert named(client, "?difficulty=advanced") == named(client, "?language=en") == ["both"]
     assert named(client, "?code_language=go") == ["go"]
     assert named(client, "?topic=drops") == named(client, "?entity=x") == ["rust"]
-    assert named(client, "?stack=no-such-stack") == named(client, "?stack=rust-tools&tag=no-such-tag") == []
-    assert named(client, "?stack=") == named(client, "?stack=%27%20OR%201=1") == []
+    assert named(client, "?stack=rust-tools&difficulty=advanced") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["stack=no-such-stack", "stack=go-services&tag=no-such-tag", "difficulty=Beginner", "language=rust",
+     "stack=%27%20OR%201=1", "stack=a%00b", "q=draining&stack=no-such-stack", "reviewed_since=2020-01-01&tool=nothing"],
+)  # fmt: skip
+def test_a_value_that_names_no_list_is_refused_like_an_unknown_parameter(client, query):
+    make_post(released=True, difficulty="beginner", language="en")
+    problem = ask(client, f"/api/posts/?{query}", 404)
+    name = query.rpartition("&")[2].partition("=")[0]
+    assert problem["detail"].startswith(f"{name} is not the slug of a list of this site.")
+    assert ask(client, "/api/posts/?difficulty=beginner")["posts"]
+
+
+def test_a_list_that_ran_empty_still_filters(client):
+    withdraw_post(make_post(released=True, stack=["Rust tools"]), by=person())
+    assert named(client, "?stack=rust-tools") == []
 
 
 def test_a_harvest_by_approval_goes_on_where_it_stopped(client):
@@ -226,7 +247,8 @@ def test_a_harvest_by_approval_goes_on_where_it_stopped(client):
         ("cursor=1", "cursor must be"),
         (f"cursor={'9' * 18}-1", "cursor must be"),
         (f"cursor={'9' * 19}-1", "cursor must be"),
-        ("cursor=%00-1", "NUL"),
+        ("cursor=%00-1", "cursor must be"),
+        ("cursor=", "cursor must be"),
         ("reviewed_since=yesterday", "reviewed_since must be"),
         ("reviewed_since=2026-02-30", "reviewed_since must be"),
         ("reviewed_since=2026-05-02T12:00:00", "reviewed_since must be"),
@@ -234,7 +256,9 @@ def test_a_harvest_by_approval_goes_on_where_it_stopped(client):
         ("reviewed_since=0001-01-01T00:00:00%2B14:00", "reviewed_since must be"),
         ("reviewed_since=", "reviewed_since must be"),
         ("stack=a&stack=b", "stack is given 2 times"),
-        ("stack=a%00b", "stack contains a NUL character"),
+        ("stack=", "stack must be the slug"),
+        ("q=", "q must have 1 to 200 characters"),
+        (f"q={'x' * 201}", "q must have 1 to 200 characters"),
         ("order_by=pk", "Unknown parameter"),
         ("pk__gt=1", "Unknown parameter"),
         ("stack__name=x", "Unknown parameter"),
@@ -245,11 +269,141 @@ def test_a_parameter_that_cannot_be_read_is_refused_in_words(client, query, word
     assert words in problem["detail"] and problem["status"] == 400
 
 
+def test_the_document_says_which_values_a_parameter_takes(client):
+    operation = client.get("/api/openapi.json").json()["paths"]["/api/posts/"]["get"]
+    schemas = {parameter["name"]: parameter["schema"] for parameter in operation["parameters"]}
+    assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    for name, taken, refused in (
+        ("q", ["x", "x" * 200], ["", "x" * 201]),
+        ("stack", ["go-services"], ["", "x" * 201]),
+        (
+            "cursor",
+            ["0-0", f"{'9' * 17}-{'9' * 18}"],
+            ["", "x", "1", f"{'9' * 18}-1", f"1-{'9' * 19}", "-1-1", "1-1\n"],
+        ),
+    ):
+        validator = jsonschema.Draft202012Validator(schemas[name])
+        for value in taken:
+            assert validator.is_valid(value) and client.get("/api/posts/", {name: value}).status_code in (200, 404)
+        for value in refused:
+            assert not validator.is_valid(value) or value.endswith("\n"), value
+            assert client.get("/api/posts/", {name: value}).status_code == 400, value
+
+
 def test_the_far_ends_of_time_are_moments_like_others(client):
     make_post(slug="only", released=True)
     assert named(client, "?reviewed_since=0001-01-01") == ["only"]
     assert named(client, "?reviewed_since=9999-12-31") == []
     assert named(client, "?cursor=0-0") == [] and named(client, f"?cursor={'1' + '0' * 17}-1") == ["only"]
+
+
+def test_a_search_of_the_api_finds_what_the_page_finds_in_its_order(client):
+    for slug, title in (("about", "Queues explained"), ("kafka", "Queues and Kafka"), ("other", "Something else")):
+        make_post(slug=slug, released=True, title=title, body="A queue.", tags=["kept"] if slug != "kafka" else [])
+    for words in ("queue", "queue -kafka", '"queues and"', "zebra", "?!"):
+        page = client.get("/search/", {"q": words}).content.decode()
+        shown = re.findall(r'<h2>\s*<a href="/posts/([\w-]+)/"', page)
+        assert named(client, f"?{urlencode({'q': words})}") == shown, words
+    assert named(client, "?q=queue&tag=kept") == ["about", "other"]
+    ListedText.objects.exclude(post__slug="other").update(reviewed_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert named(client, "?q=queue&reviewed_since=2021-01-01") == ["other"]
+
+
+def test_pages_of_a_search_hold_every_post_once_whatever_is_withdrawn_meanwhile(client):
+    for number in range(5):
+        make_post(slug=f"post-{number}", released=True, title="Queues")
+    found = pages(client, "q=queue&limit=2")
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert {slug for page in found for slug in page} == {f"post-{number}" for number in range(5)}
+    first = ask(client, "/api/posts/?q=queue&limit=2")
+    withdraw_post(Post.objects.get(slug=found[0][0]), by=person())
+    assert named(client, f"?{urlsplit(first['next']).query}") == found[1]
+    assert named(client, "?q=queue&cursor=99-1") == []
+
+
+def test_the_next_page_is_named_in_a_header_too(client):
+    for number in range(2):
+        make_post(slug=f"post-{number}", released=True)
+    response = client.get("/api/posts/?limit=1")
+    assert response["Link"] == f'<{response.json()["next"]}>; rel="next"'
+    assert "Link" not in client.get("/api/posts/")
+
+
+NOWHERE = [
+    "/api/nope/",
+    "/api/nope",
+    "/api/posts/%1D/",
+    "/api/posts/a/b/",
+    "/api/posts/a b/",
+    "/api/v1/",
+    "/api/x.json",
+]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])
+def test_an_address_that_the_api_does_not_have_is_a_problem_in_json(client, address, method):
+    response = getattr(client, method)(address)
+    assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+    assert response["Access-Control-Allow-Origin"] == "*" and response.json()["status"] == 404
+
+
+def test_only_the_slash_at_the_end_of_an_address_may_be_missing(client):
+    for address, whole in (("/api", "/api/"), ("/api/posts", "/api/posts/"), ("/api/posts/x?q=1", "/api/posts/x/?q=1")):
+        response = client.get(address)
+        assert (response.status_code, response["Location"]) == (301, whole)
+    assert client.post("/api/posts").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/api/", "/api/posts/", "/api/posts/never/", "/api/openapi.json"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"])
+def test_a_method_that_an_address_does_not_take_is_refused_with_those_that_it_takes(method, address):
+    # A browser's client: a form of another site has no token of ours.
+    client = Client(enforce_csrf_checks=True)
+    response = client.generic(method, address, b"{}", content_type="application/json")
+    assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+    assert response["Allow"] == "GET, HEAD, OPTIONS" and response["Access-Control-Allow-Origin"] == "*"
+    assert response.json()["detail"] == "This address takes GET, HEAD, OPTIONS."
+
+
+@pytest.mark.parametrize("address", ["/api/", "/api/posts/", "/api/posts/never/", "/api/openapi.json"])
+def test_a_page_of_another_site_may_ask_before_it_sends_a_condition(client, address):
+    asked = {"Origin": "https://other.example", "Access-Control-Request-Method": "GET",
+             "Access-Control-Request-Headers": "if-none-match"}  # fmt: skip
+    response = client.options(address, headers=asked)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["Access-Control-Allow-Origin"] == "*" and response["Allow"] == "GET, HEAD, OPTIONS"
+    assert response["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+    assert "If-None-Match" in response["Access-Control-Allow-Headers"].split(", ")
+    assert int(response["Access-Control-Max-Age"]) > 0
+
+
+def test_a_page_of_another_site_reads_etags_and_learns_that_nothing_changed(client):
+    first = client.get("/api/posts/")
+    same = client.get("/api/posts/", headers={"If-None-Match": first["ETag"]})
+    assert same.status_code == 304
+    for response in (first, same):
+        assert response["Access-Control-Allow-Origin"] == "*"
+        assert {"ETag", "Link", "Retry-After"} <= set(response["Access-Control-Expose-Headers"].split(", "))
+
+
+def test_a_browser_gets_a_page_that_names_what_the_document_names(client):
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
+    page = client.get("/api/", headers=browser)
+    assert page["Content-Type"] == "text/html; charset=utf-8" and "Accept" in page["Vary"]
+    html = page.content.decode()
+    for path, item in client.get("/api/openapi.json").json()["paths"].items():
+        assert path in html
+        for parameter in item["get"]["parameters"]:
+            assert f"<code>{parameter['name']}</code>" in html
+    for accept in ("*/*", "application/json", ""):
+        assert client.get("/api/", headers={"Accept": accept}).json()["posts"]
+
+
+def test_each_page_leads_to_the_api_and_the_feeds(client):
+    footer = client.get("/").content.decode().rpartition("<footer")[2]
+    for address in ("/api/", "/feed/", "/feed.json"):
+        assert f'href="{address}"' in footer
 
 
 def test_an_answer_that_nothing_changed_is_not_sent_again(client):

@@ -177,6 +177,10 @@ MATRIX = {
         get("404 404 404 404 404 404", url={"slug": "never-there"}),
         post("405 405 405 405 405 405", url={"slug": "live"}),
     ],
+    "^api/(?P<rest>[\\s\\S]*)$": [
+        get("404 404 404 404 404 404", url={"rest": "nothing/"}),
+        post("404 404 404 404 404 404", url={"rest": "nothing/"}),
+    ],
     "admin/": [get(DESK)],
     "admin/login/": [
         get("200 200 302 302 302 302"),

@@ -56,6 +56,7 @@ def test_every_page_type_is_valid(tmp_path, settings):
     with override_settings(DEBUG=False):
         for name, (address, _) in pages.items():
             write(tmp_path, name, client.get(address))
+        write(tmp_path, "api", client.get("/api/", headers={"accept": "text/html"}))
         report = pages["report"][0]
         write(tmp_path, "report without a reason", client.post(report, {"reason": "", "note": "x"}))
         write(tmp_path, "report sent", client.post(report, {"reason": "facts", "note": "Look."}, follow=True))
@@ -63,7 +64,7 @@ def test_every_page_type_is_valid(tmp_path, settings):
         write(tmp_path, "403", Client(enforce_csrf_checks=True).post(report, {"reason": "facts"}))
         settings.ROOT_URLCONF = "tests.test_public_pages"
         write(tmp_path, "500", client.get("/broken/"))
-    assert len(list(tmp_path.iterdir())) == len(pages) + 6
+    assert len(list(tmp_path.iterdir())) == len(pages) + 7
     assert errors_in(tmp_path) == {}
 
 

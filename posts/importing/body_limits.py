@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from posts.importing.uploads import MAX_UPLOAD_BYTES, CappedUploadHandler
-from posts.outages import is_for_programs
+from posts.outages import is_for_programs, problem
 
 FORM_BYTES = 1024 * 1024
 # The right that a form with a whole record needs, by the name of its address. The largest record takes up to three
@@ -77,8 +77,7 @@ class BodyLimits:
         if _is_chunked(request):
             text = "This site accepts forms only with a Content-Length header."
         if is_for_programs(request):
-            content = {"type": "about:blank", "title": TOO_LARGE, "status": 413, "detail": text}
-            return JsonResponse(content, status=413, content_type="application/problem+json")
+            return problem(413, TOO_LARGE, text)
         return render(request, "413.html", {"title": TOO_LARGE, "text": text}, status=413)
 
 

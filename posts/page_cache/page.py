@@ -18,8 +18,9 @@ Headers = list[tuple[str, str]]
 # Scheme, host, path, and the part of the query that the page reads.
 Address = tuple[str, str, str, str]
 
-# What "not modified" repeats (RFC 9110, section 15.4.5). The client has everything else.
+# What "not modified" repeats (RFC 9110, section 15.4.5), and who may read it. The client has everything else.
 REPEATED = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
+REPEATED |= {"access-control-allow-origin", "access-control-expose-headers"}
 # Approximate size of the objects around the bytes.
 OVERHEAD = 2_000
 

@@ -24,7 +24,7 @@ from posts.listing.summaries import placeholder_words, read_summaries
 from posts.models import FormerSlug, ListedText, Post, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
-from posts.outages import unavailable
+from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
 from posts.public.json_ld import MAX_AUTHORS, article_head
@@ -145,7 +145,7 @@ def _page_query(vendor, hosts):
     return PreparedQuery(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
-def find_page(slug):
+def find_page(slug: str) -> tuple[Any, Callable[..., HttpResponse] | None]:
     """Return (post, None) for the page at `slug`, or (None, answer): moved, withdrawn, or never there."""
     post = _page_query(connection.vendor, hosts_key()).first(slug=slug)
     if post is None:
@@ -273,28 +273,43 @@ def _text_file(lines):
     return cache_page(response, keys=(), vary_on=())
 
 
-def bad_request(request, exception=None):
-    return render(request, "400.html", status=400)
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _error(request, 400, "Bad request", "The address or the request is invalid.")
 
 
-def forbidden(request, exception=None):
-    return render(request, "403.html", {"reason": str(exception or "")}, status=403)
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    reason = str(exception or "")
+    title = "You don’t have permission to do that"
+    return _error(request, 403, title, reason or "Ask the site's administrator.", {"reason": reason})
 
 
-def csrf_failure(request, reason=""):
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without our token: from another site, or from before a sign-in or a long pause."""
     context = {"title": "This form has expired", "reason": "Go back, reload the page and send the form again."}
     return render(request, "403.html", context, status=403)
 
 
-def not_found(request, exception=None):
-    return render(request, "404.html", status=404)
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _error(request, 404, "Address not found", "Nothing has this address.")
 
 
-def gone(request):
-    return render(request, "410.html", status=410)
+def gone(request: HttpRequest) -> HttpResponse:
+    return _error(request, 410, "This article was withdrawn", "It was published here and has been withdrawn.")
 
 
-def server_error(request):
+def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an uncaught exception: 503 for an outage of the database, else 500."""
-    return unavailable(request, sys.exception()) or render(request, "500.html", status=500)
+    error = sys.exception()
+    outage = unavailable(request, error) if isinstance(error, Exception) else None
+    return outage or _error(
+        request, 500, "Something went wrong on our side", "The error has been logged. Try again later."
+    )
+
+
+def _error(
+    request: HttpRequest, status: int, title: str, detail: str, context: dict[str, str] | None = None
+) -> HttpResponse:
+    """Return the page of an error, or for a program a problem with these words."""
+    if is_for_programs(request):
+        return problem(status, title, detail)
+    return render(request, f"{status}.html", context, status=status)

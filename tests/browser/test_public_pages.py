@@ -16,7 +16,7 @@ def open_folds(page):
 @pytest.fixture
 def site(browser_page, settings):
     """Return {name: (address, words of its heading)} of every page type; errors as readers get them, DEBUG off."""
-    pages = make_every_page()
+    pages = make_every_page() | {"api": ("/api/", "API")}
     settings.DEBUG = False
     return pages
 

@@ -1,5 +1,4 @@
 """The read-only API: what the pages say, for programs.
 
-It uses plain views: two kinds of answer need no API library, and its OpenAPI document uses the schema that checks
-records.
+It uses plain Django and a table of addresses (base.py); docs/decisions/0009-own-base-of-the-api.md says why.
 """

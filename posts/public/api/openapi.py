@@ -1,27 +1,30 @@
-"""The API as an OpenAPI 3.1 document, from the schema of records and the table of parameters."""
+"""The API as an OpenAPI 3.1 document, from the table of its addresses and the schema of records."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
 
 import posts
 from posts.models import Revision
 from posts.models.authorship import SOURCE_TYPES, WRITERS
-from posts.public.api.parameters import DEFAULT_LIMIT, KINDS, MAX_LIMIT
+from posts.public.api.base import Answer, Operation, Resource
 from posts.public.api.serializers import SUMMARY_FIELDS
 from posts.records.schema import FIELDS, Record
 
-_JSON = "application/json"
+# What any address may answer, besides its own answers.
+OF_EVERY_OPERATION = {
+    400: Answer("A parameter is unknown or invalid", "Problem"),
+    503: Answer(
+        "The site is not available at the moment; Retry-After says when to try again", "Problem", ["Retry-After"]
+    ),
+}
 # A JSON object of the document.
 Object = dict[str, Any]
 
 
-def openapi_document() -> Object:
-    """Return the document as a dict; each call builds its own."""
-    list_address = reverse("posts:api-posts")
-    post_address = reverse("posts:api-post", args=["SLUG"]).replace("SLUG", "{slug}")
+def openapi_document(resources: Iterable[Resource]) -> Object:
+    """Return the document of an API as a dict; each call builds its own."""
     return {
         "openapi": "3.1.1",
         "info": {
@@ -34,74 +37,42 @@ def openapi_document() -> Object:
             **({"contact": {"email": settings.SITE_CONTACT}} if settings.SITE_CONTACT else {}),
         },
         "servers": [{"url": settings.SITE_URL}],
-        "paths": {
-            list_address: {"get": _list_operation()},
-            post_address: {"get": _post_operation()},
-        },
+        "paths": {resource.template: _path_item(resource) for resource in resources},
         "components": {"schemas": _schemas()},
     }
 
 
-def _list_operation() -> Object:
-    order = "Newest first. With reviewed_since: by time of approval, oldest first, so that a later call can continue."
+def _path_item(resource: Resource) -> Object:
+    return {method.lower(): _operation(resource, operation) for method, operation in resource.operations.items()}
+
+
+def _operation(resource: Resource, operation: Operation) -> Object:
+    parts = [
+        {"name": name, "in": "path", "required": True, "description": words, "schema": {"type": "string"}}
+        for name, words in resource.parts.items()
+    ]
+    parameters = [
+        {"name": given.name, "in": "query", "description": given.description, "schema": given.schema}
+        for given in operation.parameters
+    ]
+    answers = dict(sorted({**operation.answers, **OF_EVERY_OPERATION}.items()))
     return {
-        "operationId": "listPosts",
-        "summary": "Listed posts, a page at a time",
-        "description": f"{order} Parameters can be combined. The order of pages is stable.",
-        "parameters": _parameters(),
-        "responses": {
-            "200": _response("A page of posts", "#/components/schemas/PostPage"),
-            "304": {"description": "Nothing has changed since the response with that ETag"},
-            "400": _problem("A parameter is invalid"),
-        },
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": [*parts, *parameters],
+        "responses": {str(status): _response(answer) for status, answer in answers.items()},
     }
 
 
-def _post_operation() -> Object:
-    return {
-        "operationId": "getPost",
-        "summary": "The post at an address",
-        "description": "Includes posts that nobody has reviewed, if the site shows them: review.indexable and "
-        "review.disclosure say so, and the response carries X-Robots-Tag: noindex.",
-        "parameters": [
-            {
-                "name": "slug",
-                "in": "path",
-                "required": True,
-                "description": "The slug in the post's address. A former slug redirects to the present one.",
-                "schema": {"type": "string"},
-            }
-        ],
-        "responses": {
-            "200": _response("The post", "#/components/schemas/Post"),
-            "301": {"description": "The post has moved to another address"},
-            "304": {"description": "Nothing has changed since the response with that ETag"},
-            "404": _problem("Post not found"),
-            "410": _problem("The post was withdrawn"),
-        },
-    }
-
-
-def _parameters() -> list[Object]:
-    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-    since = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-    found: list[tuple[str, str, Object]] = [
-        ("limit", "The maximum number of posts on a page.", limit),
-        ("cursor", "Where the page begins. Copy it from the next link of the previous response.", {"type": "string"}),
-        ("reviewed_since", "Only posts approved at this time or later. A day begins at midnight UTC.", since),
-    ]
-    found += [
-        (
-            name,
-            f"Only posts of this {kind.label.lower()}: the slug in the address of its list.",
-            {"type": "string"},
-        )
-        for name, kind in KINDS.items()
-    ]
-    return [
-        {"name": name, "in": "query", "description": description, "schema": schema}
-        for name, description, schema in found
-    ]
+def _response(answer: Answer) -> Object:
+    response: Object = {"description": answer.description}
+    if answer.headers:
+        response["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
+    if answer.schema:
+        kind = "application/problem+json" if answer.schema == "Problem" else "application/json"
+        response["content"] = {kind: {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}}}
+    return response
 
 
 def _schemas() -> Object:
@@ -135,6 +106,15 @@ def _schemas() -> Object:
                 },
             }
         ),
+        "Index": _object(
+            {
+                "posts": {"type": "string", "format": "uri"},
+                "openapi": {"type": "string", "format": "uri"},
+                "documentation": {"type": "string", "format": "uri"},
+                "record_schema_version": {"type": "integer"},
+            }
+        ),
+        "Document": {"type": "object", "description": "OpenAPI 3.1 describes its format."},
         "Problem": _object(
             {
                 "type": {"type": "string"},
@@ -218,18 +198,3 @@ def _object(properties: Object, *, required: Iterable[str] | None = None, descri
         "additionalProperties": False,
     }
     return {"description": description, **schema} if description else schema
-
-
-def _response(description: str, schema: str) -> Object:
-    return {
-        "description": description,
-        "headers": {"ETag": {"schema": {"type": "string"}}},
-        "content": {_JSON: {"schema": {"$ref": schema}}},
-    }
-
-
-def _problem(description: str) -> Object:
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }

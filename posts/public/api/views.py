@@ -1,91 +1,164 @@
-from collections.abc import Callable
-from functools import wraps
+"""The addresses of the API, and what each answers."""
+
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, re_path, resolve, reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
 
 from posts.db.change_log import LISTS, keys_of_post
 from posts.page_cache import cache_page
+from posts.public.api.base import Answer, Operation, Refusal, Resource, answer
 from posts.public.api.openapi import openapi_document
-from posts.public.api.parameters import BadParameter, selected, selection_from
+from posts.public.api.parameters import PARAMETERS, selected
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
-from posts.public.views import find_page, gone, public
+from posts.public.views import find_page, gone, not_found
 from posts.records.schema import SCHEMA_VERSION
 
-
-def api(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate a view as a public JSON answer, the same for everybody and readable by pages of other sites."""
-
-    @public
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
-
-    return wrapped
+NOT_MODIFIED = Answer("Nothing has changed since the response with that ETag", headers=["ETag"])
 
 
-@api
-def index(request: HttpRequest) -> HttpResponse:
-    """Return the addresses of the API."""
-    response = _answer(
-        {
-            "posts": settings.SITE_URL + reverse("posts:api-posts"),
-            "openapi": settings.SITE_URL + reverse("posts:api-openapi"),
-            "record_schema_version": SCHEMA_VERSION,
-        }
-    )
+def index(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
+    """Return the addresses of the API: for programs as JSON, for people as a page."""
+    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+        context = {"resources": RESOURCES, "is_indexable": False}
+        response: HttpResponse = render(request, "posts/api.html", context)
+    else:
+        response = answer(
+            {
+                "posts": settings.SITE_URL + reverse("posts:api-posts"),
+                "openapi": settings.SITE_URL + reverse("posts:api-openapi"),
+                "documentation": settings.SITE_URL + reverse("posts:api"),
+                "record_schema_version": SCHEMA_VERSION,
+            }
+        )
+    # Many caches between here and a reader ignore the second kind; none may mix them up.
+    response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
+    patch_vary_headers(response, ["Accept"])
     return cache_page(response, keys=(), vary_on=())
 
 
-@api
-def posts(request: HttpRequest) -> HttpResponse:
+def posts(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
     """Return listed posts, one page at a time."""
-    try:
-        selection = selection_from(request.GET)
-    except BadParameter as refusal:
-        return _problem(400, "Invalid request", str(refusal))
-    found, place = selected(selection)
+    found, place = selected(given)
     following = None
     if place:
         query = request.GET.copy()
         query["cursor"] = str(place)
         following = f"{settings.SITE_URL}{reverse('posts:api-posts')}?{query.urlencode()}"
     items = [post_item(post, post.released_revision, SUMMARY_FIELDS) for post in found]
+    response = answer({"posts": items, "next": following})
+    if following:
+        response.headers["Link"] = f'<{following}>; rel="next"'
     # The whole query counts, because invalid parameters are refused.
-    return cache_page(_answer({"posts": items, "next": following}), keys={LISTS}.union(*map(keys_of_post, found)))
+    return cache_page(response, keys={LISTS}.union(*map(keys_of_post, found)))
 
 
-@api
-def post(request: HttpRequest, slug: str) -> HttpResponse:
+def post(request: HttpRequest, given: dict[str, Any], slug: str) -> HttpResponse:
     """Return the text at an address, reviewed or not, with its decision."""
-    found, answer = find_page(slug)
-    if answer is HttpResponsePermanentRedirect:
-        return answer(reverse("posts:api-post", args=[found.slug]))
-    if answer is gone:
-        return _problem(410, "This article was withdrawn", "It was published here and has been withdrawn.")
-    if answer:
-        return _problem(404, "Post not found", "No post has this address. Use the list to find posts.")
+    found, other = find_page(slug)
+    if other is HttpResponsePermanentRedirect:
+        return HttpResponsePermanentRedirect(reverse("posts:api-post", args=[found.slug]))
+    if other is gone:
+        return gone(request)
+    if other:
+        raise Refusal(404, "Post not found", "No post has this address. Use the list to find posts.")
     item = post_item(found, found.visible_revision)
-    response = _answer(item)
+    response = answer(item)
     response.is_indexable = item["review"]["indexable"]  # type: ignore[attr-defined]  # a response takes any attribute
     return cache_page(response, keys=keys_of_post(found), vary_on=())
 
 
-@api
-def openapi(request: HttpRequest) -> HttpResponse:
+def openapi(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
     """Return the description of this API for programs."""
-    return cache_page(_answer(openapi_document()), keys=(), vary_on=())
+    return cache_page(answer(openapi_document(RESOURCES)), keys=(), vary_on=())
 
 
-def _answer(content: dict[str, Any]) -> JsonResponse:
-    return JsonResponse(content, json_dumps_params={"ensure_ascii": False})
+RESOURCES = (
+    Resource(
+        "api",
+        "api/",
+        {
+            "GET": Operation(
+                index,
+                "getIndex",
+                "Where things are",
+                "Browsers get a page for people.",
+                {200: Answer("The addresses", "Index", ["ETag"]), 304: NOT_MODIFIED},
+            )
+        },
+    ),
+    Resource(
+        "api-posts",
+        "api/posts/",
+        {
+            "GET": Operation(
+                posts,
+                "listPosts",
+                "Listed posts, a page at a time",
+                "Newest first. With reviewed_since: by time of approval, oldest first, so that a later call can "
+                "continue. With q: best match first, of the latest 200 that match. Parameters can be combined. The "
+                "order of pages is stable.",
+                {
+                    200: Answer("A page of posts", "PostPage", ["ETag", "Link"]),
+                    304: NOT_MODIFIED,
+                    404: Answer("A parameter names a list that does not exist", "Problem"),
+                },
+                PARAMETERS,
+            )
+        },
+    ),
+    Resource(
+        "api-post",
+        "api/posts/<slug:slug>/",
+        {
+            "GET": Operation(
+                post,
+                "getPost",
+                "The post at an address",
+                "Includes posts that nobody has reviewed, if the site shows them: review.indexable and "
+                "review.disclosure say so, and the response carries X-Robots-Tag: noindex.",
+                {
+                    200: Answer("The post", "Post", ["ETag"]),
+                    301: Answer("The post has moved to another address", headers=["Location"]),
+                    304: NOT_MODIFIED,
+                    404: Answer("Post not found", "Problem"),
+                    410: Answer("The post was withdrawn", "Problem"),
+                },
+            )
+        },
+        {"slug": "The slug in the post's address. A former slug redirects to the present one."},
+    ),
+    Resource(
+        "api-openapi",
+        "api/openapi.json",
+        {
+            "GET": Operation(
+                openapi,
+                "getDocument",
+                "This document",
+                "It is made from the same table as the addresses themselves.",
+                {200: Answer("An OpenAPI document", "Document", ["ETag"]), 304: NOT_MODIFIED},
+            )
+        },
+    ),
+)
 
 
-def _problem(status: int, title: str, detail: str) -> JsonResponse:
-    """Return an error in the format of RFC 9457."""
-    content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JsonResponse(content, status=status, content_type="application/problem+json")
+@csrf_exempt
+def missing(request: HttpRequest, rest: str) -> HttpResponse:
+    """Answer a request for an address that the API doesn't have; lead on if only the / at its end is missing."""
+    if request.method in ("GET", "HEAD") and not rest.endswith("/"):
+        address = f"{request.path_info}/"
+        if resolve(address).url_name != "api-missing":
+            return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+    return not_found(request)
+
+
+def url_patterns() -> list[URLPattern]:
+    """Return the routes of the API, and one for all other addresses below it."""
+    patterns = [resource.url_pattern() for resource in RESOURCES]
+    return [*patterns, re_path(r"^api/(?P<rest>[\s\S]*)$", missing, name="api-missing")]
