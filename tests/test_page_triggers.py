@@ -81,7 +81,9 @@ def every_address():
         elif arguments == {"kinds"}:
             yield reverse(name, args=["stacks"])
         elif arguments == {"number"}:
-            yield reverse(name, args=[posts[0].pk // URLS_PER_FILE])
+            # Numbers of posts and terms are far apart after other tests on PostgreSQL.
+            rows = Term.objects.indexable() if route.name == "sitemap-lists" else posts
+            yield from {reverse(name, args=[row.pk // URLS_PER_FILE]) for row in rows}
         else:
             yield reverse(name, args=[stack.plural, stack.slug])
     yield f"{reverse('posts:search')}?q=draining"
@@ -331,8 +333,7 @@ def test_a_row_that_somebody_adds_or_deletes_by_hand_shows_on_every_kept_page(li
 NOT_SHOWN = {
     # What only the working copy shows: feeds and the API read it along with the live text.
     "posts_post": "source_id reference title title_key topic code_language difficulty reading_time language"
-    " published_on generator awaits_review import_fingerprint import_line_hash changed_at intro body summary ai_outline"
-    " ai_brief stack tools score entities payload notes authors tags extra",
+    " published_on generator awaits_review import_fingerprint import_line_hash changed_at",
     "posts_revision": "why",
     "posts_review": "ticks reason_code comment own_text_reason reviewer_id seconds_spent way_back revoked_by_id"
     " undone_by_id",
@@ -366,7 +367,10 @@ def columns_read(sql):
 def test_every_column_that_a_kept_page_reads_is_watched_or_said_not_to_be_shown(library):
     site, addresses = WsgiSite(), list(every_address())
     with CaptureQueriesContext(connection) as queries:
-        assert sum(site.get(address).is_stored for address in addresses) > 20
+        answers = {address: site.get(address) for address in addresses}
+    assert sum(answer.is_stored for answer in answers.values()) > 20
+    # An address that leads nowhere is looked for among the former ones.
+    assert [address for address, answer in answers.items() if answer.status == 404] == []
     known = {
         f"{watched.table}.{column}"
         for watched in WATCHED
