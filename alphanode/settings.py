@@ -57,6 +57,7 @@ env = Env(
     UNREVIEWED_POSTS=(one_of("unlisted", "hidden"), "unlisted"),
     INDEXING=(switch, True),
     LIST_ORDER=(one_of("released", "published"), "released"),
+    SLUG_LETTERS=(one_of("ascii", "unicode"), "ascii"),
     IMAGE_HOSTS=(
         items_matching(
             r"[a-z0-9-]+(\.[a-z0-9-]+)+",
@@ -140,6 +141,7 @@ BEHIND_PROXY = env("BEHIND_PROXY")
 UNREVIEWED_POSTS = env("UNREVIEWED_POSTS")
 INDEXING = env("INDEXING")
 LIST_ORDER = env("LIST_ORDER")
+SLUG_LETTERS = env("SLUG_LETTERS")
 IMAGE_HOSTS = env("IMAGE_HOSTS")
 EXTRA_CHECKS = env("EXTRA_CHECKS")
 RELEASE_EXPECTED_RESULT = env("RELEASE_EXPECTED_RESULT")

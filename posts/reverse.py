@@ -2,18 +2,21 @@
 
 import re
 from functools import lru_cache
+from urllib.parse import quote
 
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
+# A slug in an address: letters and digits of any script, hyphens. Underscores, for addresses of other sites.
+SLUG = r"[-0-9A-Z_a-z\u00aa-\U0010ffff]+"
 # Placeholder for the last part of an address: both a slug and a number, and never in a real address.
 _LAST = "7310577310577"
-_is_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
+_is_slug = re.compile(SLUG).fullmatch
 
 
 def address(name: str, *parts: object) -> str:
     """Return reverse(name, args=parts): the path of the view `name`."""
-    if parts and _is_plain(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
-        return last.join(around)
+    if parts and _is_slug(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
+        return (last if last.isascii() else quote(last)).join(around)
     return _reversed(get_script_prefix(), name, *parts)
 
 

@@ -1,7 +1,10 @@
+import unicodedata
+
 from django.urls import path, register_converter
 
 from posts.public import feeds, lists, reports, search, sitemaps, views
 from posts.public.api.views import url_patterns as url_patterns_of_api
+from posts.reverse import SLUG
 
 
 class KindsConverter:
@@ -16,14 +19,28 @@ class KindsConverter:
         return value
 
 
+class LettersConverter:
+    """A slug with letters of any script, as Django's own converter has those of English."""
+
+    regex = SLUG
+
+    def to_python(self, value: str) -> str:
+        # Some programs send é as two characters.
+        return unicodedata.normalize("NFC", value)
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 register_converter(KindsConverter, "kinds")
+register_converter(LettersConverter, "letters")
 
 app_name = "posts"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("posts/<slug:slug>/", views.detail, name="detail"),
-    path("posts/<slug:slug>.json", views.record, name="record"),
-    path("posts/<slug:slug>/report/", reports.report, name="report"),
+    path("posts/<letters:slug>/", views.detail, name="detail"),
+    path("posts/<letters:slug>.json", views.record, name="record"),
+    path("posts/<letters:slug>/report/", reports.report, name="report"),
     path("articles/", lists.articles, name="articles"),
     path("feed/", feeds.feed, name="feed"),
     path("feed.json", feeds.json_feed, name="json-feed"),
@@ -42,7 +59,7 @@ urlpatterns = [
     path("<kinds:kinds>/", lists.kind, name="kind"),
     path(".well-known/security.txt", views.security_txt, name="security-txt"),
     *url_patterns_of_api(),
-    path("<kinds:kinds>/<slug:slug>/", lists.facet, name="facet"),
-    path("<kinds:kinds>/<slug:slug>/feed/", feeds.facet_feed, name="facet-feed"),
-    path("<kinds:kinds>/<slug:slug>/feed.json", feeds.facet_json_feed, name="facet-json-feed"),
+    path("<kinds:kinds>/<letters:slug>/", lists.facet, name="facet"),
+    path("<kinds:kinds>/<letters:slug>/feed/", feeds.facet_feed, name="facet-feed"),
+    path("<kinds:kinds>/<letters:slug>/feed.json", feeds.facet_json_feed, name="facet-json-feed"),
 ]

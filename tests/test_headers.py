@@ -75,8 +75,8 @@ REPORT = PUBLIC | {"Cache-Control": "private, no-store", "Set-Cookie": "csrftoke
 WATCHED = set(PUBLIC) | {"Strict-Transport-Security", "Server", "X-Powered-By", "Set-Cookie"}
 # Pages that say of themselves that search engines may keep them, where there is an approved article.
 OPEN_ROUTES = {
-    "", "how-this-site-is-made/", "articles/", "<kinds:kinds>/", "posts/<slug:slug>/", "posts/<slug:slug>.json",
-    "api/posts/<slug:slug>/",
+    "", "how-this-site-is-made/", "articles/", "<kinds:kinds>/", "posts/<letters:slug>/", "posts/<letters:slug>.json",
+    "api/posts/<letters:slug>/",
 }  # fmt: skip
 
 

@@ -110,19 +110,19 @@ def acts(**cells):
 
 MATRIX = {
     "": [get(EVERYBODY), post("405 405 405 405 405 405")],
-    "posts/<slug:slug>/": [
+    "posts/<letters:slug>/": [
         get(EVERYBODY, url={"slug": "live"}),
         get(EVERYBODY, url={"slug": "waiting"}),
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         get("404 404 404 404 404 404", url={"slug": "never-there"}),
         post("405 405 405 405 405 405", url={"slug": "live"}),
     ],
-    "posts/<slug:slug>.json": [
+    "posts/<letters:slug>.json": [
         get(EVERYBODY, url={"slug": "live"}),
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         post("405 405 405 405 405 405", url={"slug": "live"}),
     ],
-    "posts/<slug:slug>/report/": [
+    "posts/<letters:slug>/report/": [
         get(EVERYBODY, url={"slug": "live"}),
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         post("302 302 302 302 302 302", {"reason": "facts"}, url={"slug": "live"}),
@@ -134,13 +134,13 @@ MATRIX = {
         get(EVERYBODY, url={"kinds": "stacks"}),
         post("405 405 405 405 405 405", url={"kinds": "stacks"}),
     ],
-    "<kinds:kinds>/<slug:slug>/": [
+    "<kinds:kinds>/<letters:slug>/": [
         get(EVERYBODY, url={"kinds": "stacks", "slug": "open"}),
         get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),
         post("405 405 405 405 405 405", url={"kinds": "stacks", "slug": "open"}),
     ],
     **{
-        f"<kinds:kinds>/<slug:slug>/{name}": [
+        f"<kinds:kinds>/<letters:slug>/{name}": [
             get(EVERYBODY, url={"kinds": "stacks", "slug": "open"}),
             get("404 404 404 404 404 404", url={"kinds": "tools", "slug": "open"}),
             post("405 405 405 405 405 405", url={"kinds": "stacks", "slug": "open"}),
@@ -170,7 +170,7 @@ MATRIX = {
     "api/": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "api/openapi.json": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "api/posts/": [get(EVERYBODY), post("405 405 405 405 405 405")],
-    "api/posts/<slug:slug>/": [
+    "api/posts/<letters:slug>/": [
         get(EVERYBODY, url={"slug": "live"}),
         get(EVERYBODY, url={"slug": "waiting"}),
         get("404 404 404 404 404 404", url={"slug": "typed"}),

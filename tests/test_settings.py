@@ -66,6 +66,7 @@ def run(*arguments, **environment):
         ("DEBUG", "perhaps", "on or off"),
         ("INDEXING", "ture", "on or off"),
         ("UNREVIEWED_POSTS", "listed", "one of: unlisted, hidden"),
+        ("SLUG_LETTERS", "latin", "one of: ascii, unicode"),
         ("CDN_MAX_AGE", "-1", "whole number"),
         ("CDN_MAX_AGE", "1_0", "whole number"),
         ("LOG_LEVEL", "loud", "one of: INFO"),

@@ -89,11 +89,7 @@ class ChosenTerms:
         wanted = list(dict.fromkeys(wanted))[:MAX_CHOSEN]
         if not wanted:
             return cls()
-        kinds, slugs = zip(*wanted, strict=True)
-        found = Term.objects.with_list().filter(
-            kind__in=set(kinds), slug__in={slug for slug in slugs if "\x00" not in slug}
-        )
-        terms = {(term.kind, term.slug): term for term in found}
+        terms = Term.objects.with_list().at(wanted)
         return cls(
             tuple(terms[term] for term in wanted if term in terms and terms[term] != main),
             any(term not in terms for term in wanted),

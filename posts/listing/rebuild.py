@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from posts.db.keyset import in_chunks
 from posts.listing.refresh import refresh_listings, taken_addresses
-from posts.listing.term_slugs import free_term_slugs
-from posts.models import ListedText, Post, PostTerm, SiteFigure, Term
+from posts.listing.term_slugs import free_term_slugs, term_slug_choices
+from posts.models import FormerTermSlug, ListedText, Post, PostTerm, SiteFigure, Term
 from posts.search import forget_orphans
 
 CHUNK = 200
@@ -33,6 +33,9 @@ def rebuild_lists(*, from_start: bool = True, on_checkpoint: Callable[[], object
         state = SiteFigure.objects.filter(name=_NAME).first()
         value = state.value if state else {}
         if value.get("version") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER:
+            if value.get("letters") != settings.SLUG_LETTERS:
+                _rename_terms(on_checkpoint)
+                _note_finished()
             return 0
         goes_on = value.get("towards") == LISTS_VERSION and value.get("order") == settings.LIST_ORDER
         after = value.get("after", 0) if goes_on else 0
@@ -46,8 +49,9 @@ def rebuild_lists(*, from_start: bool = True, on_checkpoint: Callable[[], object
         on_checkpoint()
     forget_orphans()
     _name_terms()
+    _rename_terms(on_checkpoint)
     _count_terms(on_checkpoint)
-    _note({"version": LISTS_VERSION, "order": settings.LIST_ORDER})
+    _note_finished()
     return count
 
 
@@ -66,6 +70,10 @@ def _chunks_of_posts(after: int) -> Iterator[list[int]]:
         yield found
 
 
+def _note_finished() -> None:
+    _note({"version": LISTS_VERSION, "order": settings.LIST_ORDER, "letters": settings.SLUG_LETTERS})
+
+
 def _note(value: dict[str, Any]) -> None:
     SiteFigure.objects.update_or_create(name=_NAME, defaults={"value": value, "counted_at": timezone.now()})
 
@@ -78,6 +86,31 @@ def _name_terms() -> None:
             term.slug = slugs[term.kind, term.key]
         with transaction.atomic():
             Term.objects.bulk_update(terms, ["slug"])
+
+
+def _rename_terms(on_checkpoint: Callable[[], object]) -> None:
+    """Give terms a new slug whose names have letters that SLUG_LETTERS writes in another way.
+
+    The former slug redirects. A name in ASCII has the same slug with each setting.
+    """
+    for terms in in_chunks(Term.objects.exclude(slug=""), size=TERMS_CHUNK):
+        for term in terms:
+            choices = [] if term.name.isascii() else term_slug_choices(term.kind, term.key, term.name)
+            if choices and term.slug not in choices:
+                with transaction.atomic():
+                    _rename_term(term, choices)
+        on_checkpoint()
+
+
+def _rename_term(term: Term, choices: list[str]) -> None:
+    """Give a term the first of `choices` that no other term of its kind has or had."""
+    terms = Term.objects.filter(kind=term.kind, slug__in=choices).exclude(pk=term.pk)
+    former = FormerTermSlug.objects.filter(kind=term.kind, slug__in=choices).exclude(term=term)
+    taken = {*terms.values_list("slug", flat=True), *former.values_list("slug", flat=True)}
+    old, term.slug = term.slug, next(slug for slug in choices if slug not in taken)
+    term.former_slugs.filter(slug=term.slug).delete()
+    FormerTermSlug.objects.create(kind=term.kind, slug=old, term=term)
+    term.save(update_fields=["slug"])
 
 
 def _count_terms(on_checkpoint: Callable[[], object]) -> None:

@@ -1,6 +1,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -10,7 +11,7 @@ from posts.listing.publication_date import place_in_lists
 from posts.listing.summaries import record_of_summary
 from posts.listing.term_slugs import TermKey, free_term_slugs
 from posts.listing.terms import terms_of
-from posts.models import ListedText, Post, PostTerm, Revision, Term
+from posts.models import FormerTermSlug, ListedText, Post, PostTerm, Revision, Term
 from posts.models.authorship import MACHINES
 from posts.models.post import generator_of
 from posts.records.schema import RecordDict
@@ -174,5 +175,7 @@ def _known_terms(names: dict[TermKey, str]) -> dict[TermKey, int]:
 
 
 def taken_addresses(pairs: set[TermKey]) -> set[TermKey]:
+    """Return those (kind, slug) pairs that a term has or had."""
     slugs, kinds = {slug for _, slug in pairs}, {kind for kind, _ in pairs}
-    return pairs & set(Term.objects.filter(kind__in=kinds, slug__in=slugs).values_list("kind", "slug"))
+    rows = (model.objects.filter(kind__in=kinds, slug__in=slugs) for model in (Term, FormerTermSlug))
+    return pairs & set(chain.from_iterable(found.values_list("kind", "slug") for found in rows))

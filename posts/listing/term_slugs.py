@@ -1,14 +1,10 @@
-"""Slugs of terms: made from the name, unique within a kind, never changed."""
+"""Slugs of terms: made from the name, unique within a kind."""
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 
-from django.utils.text import slugify
+from posts.records.slugs import slug_from
 
-MAX_LENGTH = 120
-# Characters that slugs leave out although they distinguish names: C, C++ and C#.
-_SPOKEN = (("++", " plus plus "), ("#", " sharp "), ("&", " and "), ("@", " at "), ("+", " plus "))
 # Of a term: (kind, what makes two spellings one term).
 TermKey = tuple[str, str]
 
@@ -16,20 +12,12 @@ TermKey = tuple[str, str]
 NUMBERED = 9
 
 
-def wished_term_slug(kind: str, name: str) -> str:
-    """Return the preferred slug for the name of a term: C++ → c-plus-plus.
+def term_slug_choices(kind: str, key: str, name: str) -> list[str]:
+    """Return the slugs that a term could take, best first; the last one is unique.
 
-    A name without ASCII letters and digits gets the word of its kind.
+    A name without letters and digits gets the word of its kind.
     """
-    words = re.sub(r"^\.(?=\w)", "dot ", name)
-    for sign, spoken in _SPOKEN:
-        words = words.replace(sign, spoken)
-    return re.sub("[-_]+", "-", slugify(words)).strip("-")[:MAX_LENGTH].strip("-") or str(kind)
-
-
-def _tries(kind: str, key: str, name: str) -> list[str]:
-    """Yield the slugs that a term could take, best first; the last one is unique."""
-    wish = wished_term_slug(kind, name)
+    wish = slug_from(name) or str(kind)
     digest = hashlib.sha256(key.encode()).hexdigest()
     return [
         wish,
@@ -44,7 +32,7 @@ def free_term_slugs(names: Mapping[TermKey, str], taken: Callable[[set[TermKey]]
 
     taken(pairs) returns those of the (kind, slug) pairs that a term has; it is called once for each further choice.
     """
-    tries = {term: _tries(*term, name) for term, name in names.items()}
+    tries = {term: term_slug_choices(*term, name) for term, name in names.items()}
     slugs: dict[TermKey, str] = {}
     given: set[TermKey] = set()
     choice = 0

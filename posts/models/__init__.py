@@ -25,7 +25,7 @@ from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
-from posts.models.term import PostTerm, Term
+from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ChecklistItem",
     "DeskPreference",
     "FormerSlug",
+    "FormerTermSlug",
     "HoldReason",
     "ImageSource",
     "ImportBatch",

@@ -1,8 +1,10 @@
+from collections.abc import Collection
 from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.text import capfirst
 
 from posts.models.post import Post
@@ -12,8 +14,30 @@ from posts.reverse import address
 INDEXABLE_FROM = 3
 
 
+# (kind of term, slug of its list).
+TermPlace = tuple[str, str]
+
+
 class TermQuerySet(models.QuerySet["Term"]):
     """Terms that have a list, and lists that may be indexed. Each rule stands in Python on Term as well."""
+
+    def at(self, places: Collection[TermPlace]) -> "dict[TermPlace, Term]":
+        """Return the terms of this queryset at (kind, slug): those that have the slug, else those that had it.
+
+        One query, and two more if no term has one of the slugs.
+        """
+        # No term has such a slug, and PostgreSQL refuses to look for it.
+        wanted = {(str(kind), slug): None for kind, slug in places if "\x00" not in slug}
+        # The last condition lets SQLite use the index of addresses, which has no empty ones.
+        found = self.filter(_any_of(wanted)).exclude(slug="") if wanted else self.none()
+        terms = {(term.kind, term.slug): term for term in found}
+        found_here = {place: terms[place] for place in wanted if place in terms}
+        if missing := wanted.keys() - found_here.keys():
+            former = FormerTermSlug.objects.filter(_any_of(missing)).values_list("kind", "slug", "term_id")
+            owners = {(kind, slug): pk for kind, slug, pk in former if (kind, slug) in missing}
+            known = self.in_bulk(set(owners.values())) if owners else {}
+            found_here |= {place: known[pk] for place, pk in owners.items() if pk in known}
+        return found_here
 
     def with_list(self) -> Self:
         """Filter to terms whose list names at least one post."""
@@ -25,6 +49,11 @@ class TermQuerySet(models.QuerySet["Term"]):
 
     def most_used_first(self) -> Self:
         return self.order_by("-listed_count", "pk")
+
+
+def _any_of(places: Collection[TermPlace]) -> Q:
+    """Return the condition on kind and slug that holds for all `places`, and for pairs of their parts."""
+    return Q(kind__in={kind for kind, _ in places}, slug__in={slug for _, slug in places})
 
 
 class Term(models.Model):
@@ -64,7 +93,7 @@ class Term(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="The slug in the address of its list. It never changes.",
+        help_text="The slug in the address of its list.",
     )
     listed_count = models.PositiveIntegerField(default=0, db_default=0)
 
@@ -115,6 +144,22 @@ class Term(models.Model):
     def is_indexable(self) -> bool:
         """The rule of TermQuerySet.indexable in Python."""
         return self.has_list and self.listed_count >= INDEXABLE_FROM
+
+
+class FormerTermSlug(models.Model):
+    """A former slug of a term. The address of its list redirects, and no other term of its kind may take it."""
+
+    kind = models.CharField(max_length=10, choices=Term.Kind)
+    slug = models.CharField(max_length=200)
+    term = models.ForeignKey(Term, models.CASCADE, related_name="former_slugs")
+    left_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["kind", "slug"], name="former_term_slug_once")]
+
+    def __str__(self) -> str:
+        return self.slug
 
 
 class PostTerm(models.Model):

@@ -4,16 +4,19 @@ import hashlib
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from urllib.parse import unquote, urlsplit
-
-from django.utils.text import slugify
 
 from posts.models import FormerSlug, Post
 from posts.records.schema import RecordDict
+from posts.records.slugs import cut_slug, slug_from
 
 MAX_LENGTH = 200
 MAX_PATH_LENGTH = 500
+# After these numbers of posts with one title come digits of a hash, because a thousand posts can have it.
+NUMBERS = range(2, 10)
 # Hex digits of the source id's hash: eight are enough unless somebody takes the address on purpose.
 DIGITS = (8, 16, 64)
 
@@ -23,18 +26,18 @@ def wished_slug(record: RecordDict) -> str:
     slug: str = record.get("slug") or ""
     if slug:
         return slug
-    return _tidy(record["title"]) or _tidy(record["source_id"]) or "post"
+    return slug_from(record["title"]) or slug_from(record["source_id"]) or "post"
 
 
-def _tidy(text: str) -> str:
-    # Single hyphens, as the record requires of a slug: an export must import again.
-    return re.sub("[-_]+", "-", slugify(text)).strip("-")[:120].strip("-")
+def numbered_slug(slug: str, number: int) -> str:
+    """Return `slug` with a number behind it: retries-2."""
+    return f"{cut_slug(slug, MAX_LENGTH - 2)}-{number}"
 
 
 def distinct_slug(slug: str, source_id: str, digits: int = DIGITS[0]) -> str:
     """Return `slug` with hex digits of the source id's SHA-256: the same post gets the same address on every site."""
     digest = hashlib.sha256(source_id.encode()).hexdigest()[:digits]
-    return f"{slug[: MAX_LENGTH - 1 - digits].rstrip('-')}-{digest}"
+    return f"{cut_slug(slug, MAX_LENGTH - 1 - digits)}-{digest}"
 
 
 def taken_slugs(slugs: Iterable[str]) -> set[str]:
@@ -44,24 +47,36 @@ def taken_slugs(slugs: Iterable[str]) -> set[str]:
     return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
 
 
+def _choices() -> Iterator[Callable[[str, str], list[str]]]:
+    """Yield functions (wish, source id) → slugs to try, in this order; each costs two queries for all posts."""
+    yield lambda wish, source_id: [wish]
+    yield lambda wish, source_id: [numbered_slug(wish, number) for number in NUMBERS]
+    for digits in DIGITS:
+        yield partial(_with_digits, digits)
+
+
+def _with_digits(digits: int, wish: str, source_id: str) -> list[str]:
+    return [distinct_slug(wish, source_id, digits)]
+
+
 def free_slugs(records: Sequence[RecordDict]) -> list[str]:
     """Return an address for each of `records`, in order, that no post ever had and no other of them gets."""
     wishes = [wished_slug(record) for record in records]
     slugs: list[str | None] = [None] * len(wishes)
     given: set[str] = set()
     # First choices come first: a record that names an address must not lose it to another's second choice.
-    for digits in (0, *DIGITS):
-        open_places = [place for place, slug in enumerate(slugs) if slug is None]
-        if not open_places:
-            break
+    for choices in _choices():
         tries = {
-            place: distinct_slug(wishes[place], records[place]["source_id"], digits) if digits else wishes[place]
-            for place in open_places
+            place: choices(wishes[place], records[place]["source_id"])
+            for place, slug in enumerate(slugs)
+            if slug is None
         }
-        taken = taken_slugs(set(tries.values()))
-        for place, slug in tries.items():
-            if slug not in taken and slug not in given:
-                slugs[place] = slug
+        if not tries:
+            break
+        taken = taken_slugs(set(chain.from_iterable(tries.values())))
+        for place, found in tries.items():
+            slugs[place] = next((slug for slug in found if slug not in taken and slug not in given), None)
+            if slug := slugs[place]:
                 given.add(slug)
     # Somebody who knows the source id can take all of these, but not one that is random.
     return [slug or distinct_slug(wish, uuid.uuid4().hex, DIGITS[-1]) for slug, wish in zip(slugs, wishes, strict=True)]

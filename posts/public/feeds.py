@@ -5,12 +5,12 @@ Each entry has the whole article, with who wrote and who read it first. RSS is f
 
 import datetime
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.xmlutils import SimplerXMLGenerator
@@ -22,7 +22,7 @@ from posts.models import ListedText, Post, PostTerm, Term
 from posts.public.disclosure import Disclosure, disclosure_of
 from posts.public.feed_html import article_feed_html
 from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, language_of
-from posts.public.lists import KINDS
+from posts.public.lists import term_at
 from posts.public.views import public
 from posts.public.xml_files import as_machine_file, xml_text
 from posts.records.schema import RecordDict
@@ -65,18 +65,22 @@ def json_feed(request: HttpRequest) -> HttpResponse:
 @public
 def facet_feed(request: HttpRequest, kinds: str, slug: str) -> HttpResponse:
     """Return the newest listed posts of one term as Atom."""
-    return _of_term(_atom, request, kinds, slug)
+    return _of_term(_atom, request, "posts:facet-feed", kinds, slug)
 
 
 @public
 def facet_json_feed(request: HttpRequest, kinds: str, slug: str) -> HttpResponse:
     """Return the newest listed posts of one term as JSON Feed."""
-    return _of_term(_json, request, kinds, slug)
+    return _of_term(_json, request, "posts:facet-json-feed", kinds, slug)
 
 
-def _of_term(answer, request, kinds, slug):
+def _of_term(
+    answer: Callable[..., HttpResponse], request: HttpRequest, name: str, kinds: str, slug: str
+) -> HttpResponse:
     # The feed of a list that is empty now stays: programs give up on missing feeds.
-    term = get_object_or_404(Term, kind=KINDS[kinds], slug=slug)
+    term = term_at(Term.objects.all(), kinds, slug)
+    if term.slug != slug:
+        return HttpResponsePermanentRedirect(reverse(name, args=[kinds, term.slug]))
     rows = PostTerm.objects.filter(term=term).order_by("-published_at", "-post_id")
     posts = Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
     return answer(request, posts, title=f"{term.label} · {settings.SITE_NAME}", home=term.get_absolute_url())

@@ -8,7 +8,7 @@ Post.is_indexable must agree.
 import json
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 from django.conf import settings
@@ -173,7 +173,7 @@ def _list_addresses():
 
 def _name(named, path, surface):
     try:
-        match = resolve(path)
+        match = resolve(unquote(path))
     except Resolver404:
         return
     if match.view_name == "posts:detail":

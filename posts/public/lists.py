@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.db import connection
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponsePermanentRedirect
 from django.urls import reverse
 
 from posts.db.keyset import Cursor, PageOrder
@@ -17,6 +17,7 @@ from posts.listing.facets import FORM_KINDS, SAMPLE, ChosenTerms, list_groups, p
 from posts.listing.site_stats import site_stats
 from posts.listing.summaries import PostSummary, read_summaries
 from posts.models import Post, Term
+from posts.models.term import TermQuerySet
 from posts.public.views import public, respond
 
 PAGE = 24
@@ -145,10 +146,20 @@ def articles(request):
     return _list_response(request, title="Articles", address=reverse("posts:articles"))
 
 
+def term_at(terms: TermQuerySet, kinds: str, slug: str) -> Term:
+    """Return the term whose list has, or had, this address; Http404 if there is none among `terms`."""
+    place = (str(KINDS[kinds]), slug)
+    if term := terms.at([place]).get(place):
+        return term
+    raise Http404
+
+
 @public
 def facet(request, kinds, slug):
     """Show the listed posts of one term, newest first."""
-    term = get_object_or_404(Term.objects.with_list(), kind=KINDS[kinds], slug=slug)
+    term = term_at(Term.objects.with_list(), kinds, slug)
+    if term.slug != slug:
+        return HttpResponsePermanentRedirect(term.get_absolute_url())
     return _list_response(request, main=term, title=term.label, address=term.get_absolute_url())
 
 

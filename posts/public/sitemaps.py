@@ -7,6 +7,7 @@ size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; images
 import re
 from datetime import UTC
 from itertools import chain
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from django.conf import settings
@@ -153,7 +154,9 @@ def _article_entries(number):
     for chunk in in_chunks(columns, key="post_id", size=CHUNK):
         yield "".join(
             f"<url><loc>{before}{slug}{after}</loc><lastmod>{_moment(changed_at)}</lastmod>{_pictures(pictures)}</url>\n"
-            for _, slug, changed_at, pictures in chunk
+            for slug, changed_at, pictures in (
+                (slug if slug.isascii() else quote(slug), *others) for _, slug, *others in chunk
+            )
         )
 
 

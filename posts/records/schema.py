@@ -18,6 +18,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from posts.records.slugs import is_slug
+
 # A post as a dict, as json.loads gives it: the keys of the schema and whatever else it carries.
 RecordDict = dict[str, Any]
 
@@ -43,7 +45,6 @@ MAX_DIGEST = 128
 _LINE_END_SPACE = re.compile(r"[ \t]+(?=\n)")
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _DIGEST = re.compile(r"[A-Za-z0-9:+/=_-]*")
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SPACE_BEFORE_ZONE = re.compile(r" +(?=[+-]\d\d:?\d\d$|Z$)")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
 # As programs write them; nobody writes more white space there.
@@ -141,9 +142,9 @@ def _source_id(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    if text and not _SLUG.fullmatch(text):
+    if text and not is_slug(text):
         raise PydanticCustomError(
-            "slug", "can only have lowercase letters a–z, digits and single hyphens, for example safe-job-retries."
+            "slug", "can only have lowercase letters, digits and single hyphens, for example safe-job-retries."
         )
     return text
 

@@ -15,7 +15,6 @@ from collections.abc import Generator, Iterator
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from django.utils.text import slugify
 from markdown_it.token import Token
 
 from posts.importing import publication
@@ -31,6 +30,7 @@ from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
+from posts.records.slugs import slug_from
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
 from posts.rendering.markdown_rules import shows_tags
 
@@ -558,4 +558,4 @@ def _last_segment(address: str) -> str:
 
 
 def _slug(text: str) -> str:
-    return re.sub("[-_]+", "-", slugify(re.sub(r"[./]", "-", text)))[:120].strip("-")
+    return slug_from(re.sub(r"[./]", "-", text))

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from django.utils import timezone
-from django.utils.text import slugify
 from pydantic_core import to_json
 
 from posts.importing.dates import UnreadableDate, read_date
@@ -20,8 +19,9 @@ from posts.importing.readers.html_to_markdown import Converted, ImageDict, html_
 from posts.importing.readers.html_tree import Element
 from posts.importing.readers.php_serialized import NotReadable, looks_serialized, read_serialized
 from posts.models.post_hold import HoldReason
-from posts.operations.slugs import former_path
+from posts.operations.slugs import MAX_LENGTH, former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
+from posts.records.slugs import slug_from
 
 # In characters, for one item. Markup makes an article longer than its record, but not by this much.
 MAX_ITEM = 2 * 1024 * 1024
@@ -476,7 +476,7 @@ def _bare(address: str) -> str:
 def _slug(text: str) -> str:
     """Return the slug that a post had, as far as ours can be the same."""
     text = re.sub(r"\.(?:html?|php|aspx?)$", "", unquote(text).strip("/ ").rpartition("/")[2])
-    return re.sub("[-_]+", "-", slugify(text)).strip("-")[:200].strip("-")
+    return slug_from(text, limit=MAX_LENGTH)
 
 
 def _plain_name(url: str) -> str:

@@ -113,7 +113,7 @@ RESOURCES = (
     ),
     Resource(
         "api-post",
-        "api/posts/<slug:slug>/",
+        "api/posts/<letters:slug>/",
         {
             "GET": Operation(
                 post,
