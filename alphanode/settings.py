@@ -162,6 +162,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "alphanode.middleware.RequestLogMiddleware",
+    # Outside of all that may answer before it reads.
+    "alphanode.middleware.UnreadBodyMiddleware",
     # Outside of the headers: "not modified" repeats none of them, and no-store responses get no ETag.
     "alphanode.middleware.NotModifiedMiddleware",
     "alphanode.middleware.HeadersMiddleware",

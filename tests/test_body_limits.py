@@ -143,3 +143,49 @@ def test_the_largest_record_is_saved_through_the_form_of_its_post_and_no_larger_
     assert len(Post.objects.get(pk=post.pk).body) == room // 2
     answer = send(client, address, size=4 * MOST + 1)
     assert answer.status_code == 413 and "A form can have at most 4 MB." in answer.content.decode()
+
+
+class Counted:
+    """A body of so many bytes that notes how many were read; with an `error` at its end."""
+
+    def __init__(self, size, error=None):
+        self.left, self.read_bytes, self.error = size, 0, error
+
+    def read(self, size):
+        if self.error and not self.left:
+            raise self.error
+        given = min(size, self.left)
+        self.left -= given
+        self.read_bytes += given
+        return b"y" * given
+
+    readline = read
+
+
+def sent_to(address, body, size, settings, *, is_behind_proxy):
+    settings.BEHIND_PROXY = is_behind_proxy
+    settings.SECURE_PROXY_SSL_HEADER = None
+    extra = {"wsgi.input": body, "CONTENT_LENGTH": str(size)}
+    return Client().generic("POST", address, b"", FORM, **extra).status_code
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("address", "status"), [("/admin/login/", 413), (IMPORT_FORM, 413), ("/nowhere/", 413)])
+def test_a_proxy_can_send_the_whole_body_of_an_answer_that_needed_none(settings, address, status):
+    body = Counted(3 * MOST)
+    assert sent_to(address, body, 3 * MOST, settings, is_behind_proxy=True) == status
+    assert body.read_bytes == 3 * MOST
+
+
+@pytest.mark.once
+def test_without_a_proxy_nobody_makes_the_site_read_what_it_refuses(settings):
+    assert sent_to("/admin/login/", Unreadable(), 3 * MOST, settings, is_behind_proxy=False) == 413
+
+
+@pytest.mark.once
+def test_a_body_that_breaks_off_or_has_no_end_is_answered_too(settings):
+    broken = Counted(MOST, error=OSError("the client is gone"))
+    assert sent_to("/admin/login/", broken, 3 * MOST, settings, is_behind_proxy=True) == 413
+    endless = Counted(10**12)
+    assert sent_to("/admin/login/", endless, 10**12, settings, is_behind_proxy=True) == 413
+    assert 0 < endless.read_bytes < 2 * MAX_UPLOAD_BYTES
