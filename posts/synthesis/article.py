@@ -1,32 +1,35 @@
-"""The text of one generated post: a form (an order of sections), and the content of each section."""
+"""The text of one generated post: problem, cause, change, result, always in this order."""
 
-import json
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
-from posts.synthesis import prose
-from posts.synthesis.families import Family, family_for
-from posts.synthesis.problems import PROBLEMS, Problem
-from posts.synthesis.scenarios import SCENARIOS, Scenario
-from posts.synthesis.snippets import Snippet, families_of, snippet
-from posts.synthesis.stacks import STACKS, Stack
-
-# Names that always begin with a lower-case letter.
-SMALL_NAMES = ("dbt ", "nginx ", "systemd ", "pandas ", "gRPC ")
-
-# The order of the sections; a number says how many of a hundred articles have the section.
-FORMS = (
-    "symptom cause facts:75 change measure pitfalls:60 rollout:50 back:50 checklist:90 remains",
-    "facts:80 symptom:70 probe:70 cause limit:70 change options:50 measure checklist:90 remains",
-    "probe:80 change steps:80 measure pitfalls:80 cause checklist back:60 remains",
-    "cause change questions measure logged:40 checklist:90 remains",
-    "timeline cause change logged:60 measure rollout:50 back:70 checklist:90 remains",
-    "measure symptom:60 cause options:90 change facts:75 pitfalls:50 checklist:90 remains",
-    "limit cause steps:90 change probe:50 rollout:80 measure questions:40 checklist:80 remains",
+from posts.synthesis.chance import Chance
+from posts.synthesis.numbers import MONTHS, WEEKDAYS, Row, Slots, numbers_of
+from posts.synthesis.snippets import Snippet, snippet
+from posts.synthesis.vocabulary import (
+    HEADINGS,
+    NOUNS,
+    PROSE,
+    SCENARIOS,
+    SUBJECTS,
+    Problem,
+    Scenario,
+    Stack,
+    Texts,
+    capital,
 )
-_FORMS = tuple(
-    tuple((key, int(share or 100)) for key, _, share in (word.partition(":") for word in form.split()))
-    for form in FORMS
-)
+
+# Steps through the subjects that have no common divisor with their number: a run of seeds as long as the cycle meets
+# each subject once, and neighbours differ.
+STRIDE = 331
+
+# The name of the log event, by Problem.family.
+EVENTS = {
+    "retry": "deadline_exceeded", "batch": "chunk_committed", "query": "slow_query", "migration": "step_done",
+    "cache": "cache_filled", "logs": "request_done", "config": "setting_rejected", "input": "row_rejected",
+    "load": "rejected_when_full", "release": "drained", "tests": "run_done", "backup": "restore_compared",
+    "access": "permission_denied",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,286 +39,208 @@ class Subject:
     stack: Stack
     problem: Problem
     scenario: Scenario
-    family: Family
     noun: str
     code: Snippet
 
 
 @dataclass
 class Article:
-    """The text and what it names: figures as (name, before, after), the main one first; tools; a (part, type)."""
+    """The text, with its figures (the main one first) and what fills the slots of texts about it."""
 
     title: str
-    intro: list
-    sections: list  # of (key, [blocks])
-    figures: list
-    tools: tuple
-    part: tuple
-    slots: dict = field(repr=False)
+    intro: list[str]
+    sections: list[list[str]]
+    figures: tuple[Row, ...]
+    tools: Texts
+    part: Texts
+    slots: Slots = field(repr=False)
 
     @property
-    def body(self):
-        return "\n\n".join(block for _, blocks in self.sections for block in blocks)
+    def body(self) -> str:
+        return "\n\n".join(block for blocks in self.sections for block in blocks)
 
 
-def choose_subject(chance):
-    stack = chance.pick(STACKS)
-    problem = chance.pick(_problems_of(stack))
-    noun = chance.pick(prose.NOUNS)
+def choose_subject(seed: int, chance: Chance) -> Subject:
+    stack, problem = SUBJECTS[seed * STRIDE % len(SUBJECTS)]
+    noun = chance.pick(NOUNS)
     code = snippet(stack.examples, problem.family, noun)
-    return Subject(stack, problem, chance.pick(SCENARIOS), family_for(problem.family, stack.kind), noun, code)
-
-
-_FITTING = {
-    stack.name: tuple(
-        problem
-        for problem in PROBLEMS
-        if stack.kind in problem.fits.split() and problem.family in families_of(stack.examples)
-    )
-    for stack in STACKS
-}
-
-
-def _problems_of(stack):
-    """Return the problems of `stack` that its examples can show in code."""
-    return _FITTING[stack.name]
-
-
-def capital(text):
-    """Return `text` with a capital first letter, except for names that are written in lower case."""
-    return text if text.startswith(SMALL_NAMES) else text[0].upper() + text[1:]
-
-
-class _Slots(dict):
-    """The values for the slots in sentences. Numbers and days are drawn again for each use."""
-
-    def __init__(self, chance, values):
-        super().__init__(values)
-        self._chance = chance
-
-    def __missing__(self, key):
-        chance = self._chance
-        if key == "weekday":
-            return chance.pick(prose.WEEKDAYS)
-        low, high = {"n": (3, 9), "days": (3, 14), "weeks": (2, 9), "share": (2, 12)}[key]
-        return str(chance.between(low, high))
+    return Subject(stack, problem, SCENARIOS[seed % len(SCENARIOS)], noun, code)
 
 
 class Writer:
     """Writes one article: a method for each section, all drawing from one Chance."""
 
-    def __init__(self, subject, chance):
-        self.subject = subject
-        self.chance = chance
-        stack, noun = subject.stack, subject.noun
-        self.slots = _Slots(
-            chance,
-            {
-                "stack": stack.name,
-                "Stack": capital(stack.name),
-                "unit": stack.unit,
-                "place": stack.place,
-                "noun": noun,
-                "nouns": f"{noun}s",
-                "a_noun": f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}",
-                "phrase": subject.problem.phrase,
-                "Phrase": capital(subject.problem.phrase),
-                "tail": subject.scenario.tail,
-                "Example": subject.code.title,
-                "count": f"{chance.between(4, 960) * 50:,}",
-            },
-        )
-        self.rows = [self._measured(metric) for metric in chance.some(subject.family.metrics, 3)]
-        metric, before, after = self.rows[0]
-        self.slots.update(metric=metric, before=before, after=after)
-        # An article uses each text of the vocabulary once; these return them in random order.
-        self.symptoms = chance.some(subject.problem.symptoms, 2)
-        self.causes = chance.some(subject.problem.causes, 2)
-        self.advice = chance.some(subject.problem.advice, 2)
-        self.facts_known = chance.some(stack.facts, 3)
-        self.rollout_left = chance.some(prose.ROLLOUT, 5)
+    def __init__(self, subject: Subject, chance: Chance) -> None:
+        self.subject, self.chance = subject, chance
+        stack, problem, scenario = subject.stack, subject.problem, subject.scenario
+        self.slots, self.figures = numbers_of(stack, problem, scenario, subject.noun, chance)
+        # An article uses a text once: these are in random order, and each section takes some.
+        self.symptoms = chance.some(problem.symptoms, 3)
+        self.causes = chance.some(problem.causes, 3)
+        self.results_left = chance.some(problem.results, 2)
         self.tools = tuple(tool for tool in stack.tools if chance.below(100) < 70) or stack.tools[:3]
         self.part = chance.pick(stack.parts)
-        self.part_named = False
-        self.tools_named = False
 
-    def article(self):
-        chance = self.chance
-        title = capital(self.say(chance.pick(prose.TITLES)))
+    def article(self) -> Article:
+        title = capital(self.say(self.chance.pick(self.subject.problem.titles)))
         intro = self.introduction()
-        sections = []
-        for key, share in chance.pick(_FORMS):
-            if chance.below(100) < share:
-                heading = self.say(chance.pick(prose.HEADINGS[key]))
-                sections.append((key, [f"## {heading}", *getattr(self, key)()]))
-        sections[-1][1].append(self.ending())
-        return Article(title, intro, sections, figures=self.rows, tools=self.tools, part=self.part, slots=self.slots)
+        sections = [self.problem(), self.cause(), self.change(), self.result()]
+        if not self.chance.one_in(10):
+            sections.append([self.heading("checklist"), "[checklist]"])
+        sections[-1].append(self.ending())
+        return Article(title, intro, sections, self.figures, self.tools, self.part, self.slots)
 
-    def say(self, text):
+    def say(self, text: str) -> str:
         return text.format_map(self.slots) if "{" in text else text
 
-    def one(self, texts):
+    def one(self, texts: Texts) -> str:
         return self.say(self.chance.pick(texts))
 
-    def sentence(self, text):
-        return capital(self.say(text))
+    def of(self, name: str) -> str:
+        return self.one(PROSE[name])
 
-    def _measured(self, metric):
-        """Return (name, before, after) of a metric, with units."""
-        before = self.chance.between(*metric.before)
-        after = before * self.chance.between(*metric.left) // 100
-        unit = f" {metric.unit}" if metric.unit else ""
-        return self.say(metric.name), f"{before:,}{unit}", f"{after:,}{unit}"
+    def told(self, texts: list[str]) -> str:
+        return " ".join(map(self.say, texts))
 
-    def introduction(self):
-        """Return one or two paragraphs: the situation, the problem, what this page does about it."""
-        chance = self.chance
-        setting = self.sentence(chance.pick(self.subject.scenario.setting))
-        promise = self.one(prose.PROMISES)
-        symptom = self.sentence(self.symptoms.pop())
-        match chance.below(3):
+    def often(self, share: int) -> bool:
+        """Return True in `share` of a hundred articles."""
+        return self.chance.below(100) < share
+
+    def heading(self, section: str, own: str = "") -> str:
+        """Return a heading for `section`: the problem's own one in two of three articles."""
+        return f"## {self.say(own) if own and self.often(67) else self.one(HEADINGS[section])}"
+
+    def introduction(self) -> list[str]:
+        """Return one or two paragraphs: the circumstances, the first symptom, and what the article covers."""
+        setting, setup = self.one(self.subject.scenario.settings), self.one(self.subject.stack.setups)
+        symptom, promise = self.say(self.symptoms.pop()), self.of("promises")
+        match self.chance.below(4):
             case 0:
-                return [f"{setting} {symptom}", promise]
+                return [f"{setting} {setup}", f"{symptom} {promise}"]
             case 1:
-                return [f"{symptom} {promise}"]
+                return [f"{symptom} {setting}", f"{setup} {promise}"]
+            case 2:
+                return [f"{setting} {symptom}", f"{promise} {setup}"]
             case _:
-                return [symptom, f"{setting} {promise}"]
+                return [f"{setup} {setting} {symptom}", promise]
 
-    # The sections. Each returns its blocks; a block is a paragraph, a list, a table or a piece of code.
+    def problem(self) -> list[str]:
+        first, second = map(self.say, self.symptoms)
+        figure = self.of("figures")
+        paragraphs = [f"{first} {figure}", second] if self.often(50) else [f"{first} {second} {figure}"]
+        if self.often(20):
+            paragraphs += [
+                f"One entry in the log of {self.slots['nouns']} from that {self.slots['weekday']}:",
+                self.event(),
+            ]
+        return [self.heading("problem", self.subject.problem.headings[0]), *paragraphs]
 
-    def symptom(self):
-        text = " ".join(self.sentence(symptom) for symptom in self.symptoms)
-        metric, before, _ = self.rows[0]
-        figure = self.chance.pick(
-            (
-                f"The {metric} stood at {before}.",
-                f"In figures: {before} for the {metric}.",
-                f"On the worst {self.say('{weekday}')} we counted {before} for the {metric}.",
-                f"At {before}, the {metric} was far from what anybody would have signed.",
-            )
-        )
-        return [f"{text} {figure}"]
-
-    def cause(self):
-        blocks = [self.one(prose.CAUSE_LEADS) + self.sentence(self.causes.pop())]
-        if self.chance.one_in(2):
-            blocks[0] += " " + self.sentence(self.causes.pop())
-        return blocks
-
-    def name_part(self):
-        self.part_named = True
-        name, kind = self.part
-        return self.chance.pick(prose.PARTS).format(part=f"“{name}”" if kind in ("concept", "setting") else name)
-
-    def facts(self):
-        first, second, _ = self.facts_known
-        blocks = [self.one(prose.FACT_LEADS) + first + self.one(prose.FACT_TAILS)]
-        if self.chance.one_in(2):
-            blocks.append(self.one(prose.SECOND_FACT_LEADS) + second)
-        return blocks + ([] if self.chance.one_in(2) else [self.name_part()])
-
-    def limit(self):
-        return [self.one(prose.LIMIT_LEADS) + self.sentence(self.chance.pick(self.subject.scenario.limit))]
-
-    def change(self):
-        chance, code = self.chance, self.subject.code
-        advice = self.one(prose.CHANGE_LEADS) + self.sentence(self.advice.pop()) + self.one(prose.CHANGE_TAILS)
-        blocks = [advice]
-        if chance.one_in(2):
-            blocks.append(self.sentence(self.advice.pop()))
-        if not self.tools_named and chance.one_in(3):
-            blocks.append(self.name_tools())
-        blocks += [f"### {code.title}"] if chance.one_in(2) else []
-        blocks += [f"{self.one(prose.CODE_LEADS)} {code.words}", code.code]
-        if not chance.one_in(4):
-            blocks.append(self.one(prose.CODE_TAILS))
-        return blocks
-
-    def probe(self):
-        shell = f"```bash\n{self.subject.stack.probe}\n```"
-        blocks = [self.one(prose.PROBE_LEADS), shell, self.one(prose.PROBE_TAILS)]
-        return blocks + ([] if self.tools_named else [self.name_tools()])
-
-    def name_tools(self):
-        self.tools_named = True
-        *most, last = self.tools
-        return self.chance.pick(prose.TOOLS).format(tools=f"{', '.join(most)} and {last}" if most else last)
-
-    def measure(self):
-        chance = self.chance
-        lead = self.one(prose.MEASURE_LEADS)
-        how = self.sentence(chance.pick(self.subject.family.measuring))
-        tail = self.one(prose.MEASURE_TAILS)
-        rows = self.rows[: chance.between(2, 3)]
-        match chance.below(3):
-            case 0:
-                table = ["| Figure | Before | After |", "| --- | ---: | ---: |"]
-                table += [f"| {capital(name)} | {before} | {after} |" for name, before, after in rows]
-                return [f"{lead} {how}", "\n".join(table), tail]
-            case 1:
-                listed = "\n".join(f"- {capital(name)}: {before} before, {after} after" for name, before, after in rows)
-                return [how, listed, f"{lead} {tail}"]
-            case _:
-                return [f"{lead} {self.one(prose.MEASURE_SENTENCES)} {tail}", how]
-
-    def steps(self):
-        chosen = self.chance.some(range(len(prose.STEPS)), self.chance.between(4, 5))
-        listed = (f"{place}. {self.say(prose.STEPS[index])}" for place, index in enumerate(sorted(chosen), 1))
-        return [self.chance.pick(prose.STEPS_LEADS), "\n".join(listed)]
-
-    def pitfalls(self):
-        texts = [self.say(text) for text in self.chance.some(self.subject.family.pitfalls, self.chance.between(2, 3))]
-        if self.chance.one_in(2):
-            return ["\n".join(f"- {text}" for text in texts)]
-        return [" ".join(texts)]
-
-    def options(self):
-        chosen = self.chance.some(self.subject.family.options, 2)
-        return [f"**{option}.** {self.sentence(why)}." for option, why in chosen]
-
-    def questions(self):
-        chosen = self.chance.some(self.subject.family.questions, self.chance.between(2, 3))
-        return [block for question, answer in chosen for block in (f"### {self.say(question)}", self.say(answer))]
-
-    def rollout(self):
-        return [" ".join(self.say(self.rollout_left.pop()) for _ in range(self.chance.between(2, 3)))]
-
-    def back(self):
-        return [self.sentence(self.chance.pick(self.subject.family.back)) + " " + self.one(prose.BACK_TAILS)]
-
-    def logged(self):
+    def event(self) -> str:
+        """Return an entry of a log, as code. Written by hand: the JSON encoder is slow when it indents."""
         chance, noun = self.chance, self.subject.noun
-        event = {
-            "time": f"2026-05-{chance.between(1, 28):02}T{chance.below(24):02}:{chance.below(60):02}:07Z",
-            "level": chance.pick(("info", "warning")),
-            "event": f"{noun}_{prose.EVENTS[self.subject.problem.family]}",
-            f"{noun}_id": chance.between(1000, 99999),
-            "request_id": f"{chance.below(16**8):08x}",
-            "duration_ms": chance.between(3, 900),
-        }
-        return [self.chance.pick(prose.LOGGED), f"```json\n{json.dumps(event, indent=2)}\n```"]
+        time = f"{self.bad_day()}T{chance.below(24):02}:{chance.below(60):02}:07Z"
+        return f"""```json
+{{
+  "time": "{time}",
+  "level": "warning",
+  "event": "{EVENTS[self.subject.problem.family]}",
+  "{noun}_id": {chance.between(1000, 99999)},
+  "request_id": "{chance.below(16**8):08x}"
+}}
+```"""
 
-    def timeline(self):
-        chance = self.chance
-        minute = chance.between(18 * 60, 22 * 60)
-        lines = []
-        for choices in prose.TIMELINE:
-            lines.append(f"- {minute // 60:02}:{minute % 60:02} {self.one(choices)}")
-            minute += chance.between(2, 13)
-        return [chance.pick(prose.TIMELINE_LEADS), "\n".join(lines)]
+    def bad_day(self) -> date:
+        """Return the first of the weekdays and months that the text talks about."""
+        first = date(2025, MONTHS.index(self.slots["month"]) + 1, 1)
+        return first + timedelta(days=(WEEKDAYS.index(self.slots["weekday"]) - first.weekday()) % 7)
 
-    def checklist(self):
-        return ["[checklist]"]
+    def cause(self) -> list[str]:
+        told = self.told(self.causes[: self.chance.between(2, 3)])
+        blocks = [self.heading("cause", self.subject.problem.headings[1])]
+        if self.often(55):
+            blocks += [f"{self.of('leads')} {self.of('probes')}", f"```bash\n{self.subject.stack.probe}\n```", told]
+        else:
+            blocks.append(f"{self.of('leads')} {told}")
+        if self.often(60):
+            blocks.append(f"{self.of('facts')} {self.one(self.subject.stack.facts)}")
+        return blocks
 
-    def remains(self):
-        first, second = self.chance.some(prose.REMAINS, 2)
-        return [f"{self.say(first)} {self.say(second)}"]
+    def change(self) -> list[str]:
+        blocks = [self.heading("change", self.subject.problem.headings[2])]
+        limit = [self.one(self.subject.scenario.limits)] if self.often(70) else []
+        fixes = [self.say(fix) for fix in self.in_order(self.subject.problem.fixes, self.chance.between(3, 4))]
+        if self.often(45):
+            steps = "\n".join(f"{place}. {fix}" for place, fix in enumerate(fixes, 1))
+            blocks += [" ".join([*limit, self.of("plans")]), steps]
+        elif limit:
+            blocks += [f"{limit[0]} {fixes[0]}", f"{self.of('plans')} {' '.join(fixes[1:])}"]
+        else:
+            blocks.append(f"{self.of('plans')} {' '.join(fixes)}")
+        return [*blocks, *self.code(), *self.warnings(), *self.alternatives(), *self.rollout()]
 
-    def ending(self):
-        """Return the last paragraph, which names the tools and notions that the text has not named yet."""
-        chance = self.chance
-        texts = [self.sentence(chance.pick(self.subject.scenario.proof))] if chance.one_in(2) else []
-        texts += [] if self.tools_named else [self.name_tools()]
-        texts += [] if self.part_named else [self.name_part()]
-        texts.append(self.one(prose.ENDINGS))
-        return " ".join(texts)
+    def in_order(self, texts: Texts, count: int) -> list[str]:
+        """Return `count` of the texts, in the order in which they stand."""
+        left_out = self.chance.some(range(len(texts)), len(texts) - count)
+        return [text for place, text in enumerate(texts) if place not in left_out]
+
+    def code(self) -> list[str]:
+        code = self.subject.code
+        blocks = [f"### {code.title}"] if self.often(50) else []
+        blocks += [f"{self.of('codes')} {code.words}", code.code]
+        return [*blocks, self.of("explained")] if self.often(60) else blocks
+
+    def warnings(self) -> list[str]:
+        if not self.often(65):
+            return []
+        traps = [self.say(trap) for trap in self.chance.some(self.subject.problem.traps, 2)]
+        listed = "\n".join(f"- {trap}" for trap in traps) if self.often(50) else " ".join(traps)
+        return [f"### {self.of('traps')}", listed]
+
+    def alternatives(self) -> list[str]:
+        if not self.often(45):
+            return []
+        options = [f"**{self.say(option)}.** {self.say(why)}" for option, why in self.subject.problem.rejected]
+        return [f"### {self.of('rejected')}", *options]
+
+    def rollout(self) -> list[str]:
+        if not self.often(75):
+            return []
+        return [self.told(self.chance.some(PROSE["rollouts"], self.chance.between(1, 2)))]
+
+    def result(self) -> list[str]:
+        chance, problem = self.chance, self.subject.problem
+        how = f"{self.one(problem.measuring)} {self.of('measured')}"
+        main, news = self.of("results"), self.say(self.results_left.pop())
+        blocks = [self.heading("result")]
+        match chance.below(3):
+            case 0:
+                blocks += [how, f"{main} {self.of('tables')}", self.table(), news]
+            case 1:
+                blocks += [f"{main} {news}", f"{how} {self.of('tables')}", self.listed()]
+            case _:
+                blocks += [f"{how} {main}", news]
+        after = [self.one(self.subject.scenario.proofs)] if self.often(60) else []
+        after += [self.say(self.results_left.pop())] if self.often(40) else []
+        after.append(self.of("remains"))
+        return [*blocks, " ".join(after)]
+
+    def table(self) -> str:
+        rows = (f"| {capital(name)} | {before} | {after} | {change} |" for name, before, after, change in self.figures)
+        return "\n".join(("| | Before | After | Change |", "| --- | ---: | ---: | ---: |", *rows))
+
+    def listed(self) -> str:
+        return "\n".join(
+            f"- {capital(name)}: {before} before, {after} after" for name, before, after, _ in self.figures
+        )
+
+    def ending(self) -> str:
+        """Return the last paragraph, which names the tools and a notion that the article takes for granted."""
+        *most, last = self.tools
+        tools = f"{', '.join(most)} and {last}" if most else last
+        name, kind = self.part
+        part = f"“{name}”" if kind in ("concept", "setting") else name
+        texts = [self.of_tools("tools", tools=tools), self.of_tools("parts", part=part)]
+        return " ".join(texts if self.often(50) else reversed(texts))
+
+    def of_tools(self, name: str, **own: str) -> str:
+        return self.chance.pick(PROSE[name]).format_map({**self.slots, **own})

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-_DRAWS = 512
+_DRAWS = 192  # a little more than an article needs
 _UNPACK = struct.Struct(f"<{_DRAWS}I").unpack
 
 

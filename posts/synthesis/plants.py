@@ -6,9 +6,10 @@ No record says what was planted. planted(seed, plan) is a pure function, so that
 import re
 from dataclasses import dataclass
 
-from posts.synthesis import prose
 from posts.synthesis.chance import Chance
+from posts.synthesis.numbers import MONTHS, WEEKDAYS
 from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
+from posts.synthesis.vocabulary import NOUNS, STACKS
 
 DEFAULT_SHARE = 0.05
 NEAR_DUPLICATE_REACH = 40  # a twin's original is at most so many seeds before it
@@ -164,11 +165,11 @@ _OPENERS = (
     "As before, ", "In practice, ", "To be exact, ", "Since then, ", "On most days, ", "In other words, ",
     "As far as we can tell, ", "Seen from a year later, ", "For what it is worth, ", "With all due care, ",
 )  # fmt: skip
-# Between two sentences of prose, where an opener may make the second one begin in lower case.
-_BEFORE_SENTENCE = re.compile(
-    r"(?:(?<=[.:?] )|(?<=\n\n))(?=(?:A|After|All|An|Before|Both|Each|Every|For|Half|If|In|It|Its|Nobody|Nothing"
-    r"|On|One|Only|Some|That|The|There|They|This|Three|Two|We|What|When|Where|Whoever) )"
-)
+# Names, which an opener must not put in lower case.
+_NAMED = {word for stack in STACKS for name in (stack.name, stack.short, *stack.tools) for word in name.split()}
+_NAMES = "|".join(map(re.escape, sorted(_NAMED | {*WEEKDAYS, *MONTHS})))
+# Between two sentences of prose, before a word that an opener may put in lower case.
+_BEFORE_SENTENCE = re.compile(rf"(?:(?<=[.:?] )|(?<=\n\n))(?!(?:{_NAMES})\b)(?=[A-Z][a-z]+ )")
 
 
 def _original_of(seed, plan):
@@ -223,7 +224,7 @@ def _many_images(record, chance):
             {
                 "source": "placehold.co",
                 "url": f"https://placehold.co/1200x630/png?text={words.replace(' ', '+')}",
-                "caption": f"{words}: {prose.NOUNS[number % len(prose.NOUNS)]}s, counted.",
+                "caption": f"{words}: {NOUNS[number % len(NOUNS)]}s, counted.",
                 "alt": f"A plate that says: {words}",
                 "licence": "A plate with text, free of rights",
                 "width": 1200,

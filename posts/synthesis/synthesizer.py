@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from urllib.parse import quote_plus
 
 from posts.records.schema import fingerprint_of
-from posts.synthesis import prose
-from posts.synthesis.article import Writer, capital, choose_subject
+from posts.synthesis.article import Article, Subject, Writer, choose_subject
 from posts.synthesis.chance import Chance
+from posts.synthesis.numbers import Row
+from posts.synthesis.vocabulary import PHOTOS, POOLS, RECORD, Texts, capital
 
 # Raise it when any seed gives another record than before; part of each record's payload.
-SYNTHESIZER_VERSION = 1
+SYNTHESIZER_VERSION = 2
 GENERATOR = "alphanode synthesizer"
 MAX_SEED = 2**63 - 1
 
@@ -23,8 +24,7 @@ WORDS_A_MINUTE = 200
 IMAGE_HEAVY_FROM = 5
 HASH_DIGITS = 24
 
-_FENCES = re.compile(r"^```[^\n]*\n.*?^```$", re.MULTILINE | re.DOTALL)
-_STRUCTURE = re.compile(r"\s*(#{1,6} |[-*] |[0-9]+\. |\||>|!\[|\[checklist\]|$)")
+_STRUCTURE = re.compile(r"\s*(#{1,6} |[-*] |[0-9]+\. |\||>|!\[|\[checklist\]|$)").match
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _FIRST_DAY = date(2025, 1, 6)
 _STATUSES = ("drafted", "drafted", "drafted", "in review", "reviewed")
@@ -50,7 +50,7 @@ def source_id_of(seed):
 def compose(seed):
     """Return the record of `seed` before its claims are stated and its hash is set."""
     chance = Chance(seed)
-    subject = choose_subject(chance)
+    subject = choose_subject(seed, chance)
     article = Writer(subject, chance).article()
     stack, problem, slots = subject.stack, subject.problem, article.slots
     images = _images(article, subject, chance)
@@ -65,14 +65,14 @@ def compose(seed):
         "intro": "\n\n".join(article.intro),
         "body": article.body,
         "topic": f"{problem.phrase} / {stack.name}",
-        "summary": chance.pick(prose.SUMMARIES).format_map(slots),
+        "summary": chance.pick(RECORD["summaries"]).format_map(slots),
         "ai_outline": {
             "context": subject.scenario.tail,
             "problem": problem.phrase,
             "stack": stack.name,
-            "recommended action": subject.family.action,
+            "recommended action": problem.action,
         },
-        "ai_brief": chance.pick(prose.BRIEFS).format_map(slots),
+        "ai_brief": chance.pick(RECORD["briefs"]).format_map(slots),
         "stack": [stack.name, stack.area, stack.language],
         "tools": list(article.tools),
         "code_language": stack.language,
@@ -108,7 +108,7 @@ def compose(seed):
             "scenario": subject.scenario.tail,
             "seed": seed,
         },
-        "notes": [note.format_map(slots) for note in chance.some(prose.NOTES, chance.between(2, 3))],
+        "notes": [note.format_map(slots) for note in chance.some(RECORD["notes"], chance.between(2, 3))],
     }
 
 
@@ -133,9 +133,11 @@ def reading_minutes(record):
     return max(1, math.floor(words / WORDS_A_MINUTE + 0.5))
 
 
-def paragraphs_in(body):
+def paragraphs_in(body: str) -> int:
     """Return the number of prose blocks of a body: no heading, list, table, quote, code, image, checklist."""
-    return sum(not _STRUCTURE.match(block) for block in _FENCES.sub("", body).split("\n\n"))
+    # Every second piece between fences is code.
+    prose = "".join(body.split("\n```")[::2])
+    return sum(not _STRUCTURE(block) for block in prose.split("\n\n"))
 
 
 def _slug(title):
@@ -154,19 +156,19 @@ def _checklist(subject, chance):
     return [*(items[index] for index in chosen), chance.pick(subject.stack.checks)]
 
 
-def _images(article, subject, chance):
+def _images(article: Article, subject: Subject, chance: Chance) -> list[dict]:
     """Return 3–8 different images from the four providers: photographs first, then others in random order."""
     count = chance.between(3, 8)
-    captions = chance.some(prose.PHOTO_CAPTIONS, 3)
-    photos = chance.some(prose.PHOTOS, chance.between(1, min(3, count - 1)))
+    captions = chance.some(RECORD["photo_captions"], 3)
+    photos = chance.some(PHOTOS, chance.between(1, min(3, count - 1)))
     images = [_photo(photo, caption, article) for photo, caption in zip(photos, captions, strict=False)]
     others = [(_figure_placeholder, figure) for figure in article.figures]
-    others += [(_rule_placeholder, subject.family.action)]
-    others += [(_flickr, pool) for pool in chance.some(prose.FLICKR_POOLS, 3)]
+    others += [(_rule_placeholder, subject.problem.action)]
+    others += [(_flickr, pool) for pool in chance.some(POOLS, 3)]
     return images + [draw(what, article, chance) for draw, what in chance.some(others, count - len(images))]
 
 
-def _photo(photo, caption, article):
+def _photo(photo: Texts, caption: str, article: Article) -> dict:
     number, seen = photo
     return {
         "source": "unsplash",
@@ -177,33 +179,32 @@ def _photo(photo, caption, article):
     }
 
 
-def _flickr(pool, article, chance):
+def _flickr(pool: Texts, article: Article, chance: Chance) -> dict:
     words, seen = pool
-    caption = chance.pick(prose.FLICKR_CAPTIONS).format_map({**article.slots, "seen": seen, "Seen": capital(seen)})
+    caption = chance.pick(RECORD["flickr_captions"])
     return {
         "source": "loremflickr.com",
         "url": f"https://loremflickr.com/1200/630/{words}?lock={chance.between(1, 99999)}",
-        "caption": caption,
+        "caption": caption.format_map({**article.slots, "seen": seen, "Seen": capital(seen)}),
         "alt": f"A photograph from the subject “{words.replace(',', ', ')}”",
         "licence": "Creative Commons, as the source says",
     }
 
 
-def _figure_placeholder(figure, article, chance):
-    name, before, after = figure
+def _figure_placeholder(figure: Row, article: Article, chance: Chance) -> dict:
+    name, before, after, _ = figure
     words = chance.pick(
         (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
     )
-    caption = chance.pick(prose.PLACEHOLDER_CAPTIONS).format(metric=name, before=before, after=after)
-    return _placeholder(words, caption, chance)
+    own = {"metric": name, "Metric": capital(name), "before": before, "after": after}
+    return _placeholder(words, chance.pick(RECORD["placeholder_captions"]).format_map(own), chance)
 
 
-def _rule_placeholder(action, article, chance):
-    caption = chance.pick(prose.RULE_CAPTIONS).format(action=action, phrase=article.slots["phrase"])
-    return _placeholder(capital(action), caption, chance)
+def _rule_placeholder(action: str, article: Article, chance: Chance) -> dict:
+    return _placeholder(capital(action), chance.pick(RECORD["rule_captions"]).format_map(article.slots), chance)
 
 
-def _placeholder(words, caption, chance):
+def _placeholder(words: str, caption: str, chance: Chance) -> dict:
     if chance.one_in(2):
         source = "dummyimage.com"
         url = f"https://dummyimage.com/1200x630/{chance.pick(_PLACEHOLDER_COLOURS)}.png&text={quote_plus(words)}"
@@ -221,10 +222,10 @@ def _placeholder(words, caption, chance):
     }
 
 
-def _place(images, article, chance):
+def _place(images: list[dict], article: Article, chance: Chance) -> None:
     """Put the images into the text: some after the intro, the others at the ends of sections, in order."""
     first = chance.between(1, 2)
     article.intro += [f"![](image:{number})" for number in range(1, first + 1)]
     ends = sorted(chance.below(len(article.sections)) for _ in range(first, len(images)))
     for number, end in enumerate(ends, first + 1):
-        article.sections[end][1].append(f"![](image:{number})")
+        article.sections[end].append(f"![](image:{number})")
