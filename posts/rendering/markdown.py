@@ -451,13 +451,15 @@ class _Flow:
                     given, child.meta["id"] = child.meta["id"], self._free_id(child.meta["id"])
                     self.targets.add_given(given, child.meta["id"])
 
-    def _set_links(self, tokens):
-        """Point links within the text at the ids of their headings."""
+    def _set_links(self, tokens: Sequence[Token]) -> None:
+        """Point links within the text at the ids of their headings, and mark those whose words are their address."""
         for token in tokens:
             for child in token.children or ():
                 address = str(child.attrGet("href") or "") if child.type == "link_open" else ""
                 if address.startswith("#") and (identifier := self.targets.find(address[1:])):
                     child.attrSet("href", f"#{identifier}")
+                elif child.info == "auto" and child.type == "link_open":
+                    child.attrSet("class", "bare")
 
     def _free_id(self, words):
         base = ID_PREFIX + (plain_name(words) or "section")
