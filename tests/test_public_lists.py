@@ -7,6 +7,7 @@ import pytest
 from posts.listing.rebuild import rebuild_lists
 from posts.models import ListedText, Post, PostTerm, Revision, Term
 from posts.operations import flag_post, withdraw_post
+from posts.rendering.languages import language_name
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +200,43 @@ def test_lists_read_no_whole_record(client):
     Revision.objects.update(snapshot=[])
     assert len(slugs_on(client.get("/articles/"))) == 3
     assert len(slugs_on(client.get("/stacks/go-services/"))) == 3
+
+
+def test_languages_are_called_by_their_names(client):
+    post = make_post(released=True, language="zh-Hans", code_language="yaml")
+    make_post(released=True, language="ar", code_language="Brainstorm")
+    languages, codes = (client.get(address).content.decode() for address in ("/languages/", "/code-languages/"))
+    for name in (">Simplified Chinese<", ">Arabic<"):
+        assert name in languages
+    for name in (">YAML<", ">Brainstorm<"):
+        assert name in codes
+    assert '<h1 dir="auto">Simplified Chinese</h1>' in client.get("/languages/zh-hans/").content.decode()
+    article = client.get(post.get_absolute_url()).content.decode()
+    assert "<li>YAML</li>" in article and "zh-Hans</a> · Simplified Chinese" in article
+    # The filters of a list offer them by the same names.
+    assert "Arabic" in client.get("/articles/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("de", "German"),
+        ("de-AT", "German (AT)"),
+        ("pt-BR", "Brazilian Portuguese"),
+        ("zh", "Chinese"),
+        ("zh-CN", "Simplified Chinese"),
+        ("EN-gb", "British English"),
+        ("tlh", "tlh"),
+        ("", ""),
+    ],
+)
+def test_a_language_tag_has_an_english_name_if_one_is_known(tag, name):
+    assert language_name(tag) == name
+
+
+def test_bars_are_drawn_only_where_numbers_differ_enough_to_see(client):
+    for number in range(3):
+        make_post(released=True, title=f"Few {number}")
+    assert "stacks--words" in client.get("/stacks/").content.decode()
+    make_post(released=True)
+    assert "stacks--words" not in client.get("/stacks/").content.decode()

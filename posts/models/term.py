@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.text import capfirst
 
 from posts.models.post import Post
+from posts.rendering.languages import code_language_name, language_name
 from posts.reverse import address
 
 # A list of two articles says less than either of them, so only larger ones are open to search engines.
@@ -122,8 +123,15 @@ class Term(models.Model):
 
     @property
     def label(self) -> str:
-        """Its name on pages. Levels and languages of code get a capital letter."""
-        return capfirst(self.name) if self.kind in (self.Kind.DIFFICULTY, self.Kind.CODE) else self.name
+        """Its name on pages: languages by their names, and levels with a capital letter."""
+        match self.kind:
+            case self.Kind.DIFFICULTY:
+                return capfirst(self.name)
+            case self.Kind.CODE:
+                return code_language_name(self.name)
+            case self.Kind.LANGUAGE:
+                return language_name(self.name)
+        return self.name
 
     @property
     def plural(self) -> str:

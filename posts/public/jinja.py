@@ -14,6 +14,7 @@ from jinja2 import Environment, Template
 from posts.rendering import icons
 from posts.rendering.control_characters import html_text
 from posts.rendering.dates import day, in_site_zone
+from posts.rendering.languages import code_language_name, language_name
 from posts.reverse import address
 from posts.templatetags.posts import grouped
 
@@ -60,9 +61,11 @@ def environment(**options):
     made.filters |= {
         "capfirst": capfirst,
         "clock": clock,
+        "code_language_name": code_language_name,
         "day": day,
         "grouped": grouped,
         "iso_day": iso_day,
+        "language_name": language_name,
         "moment": moment,
         "quoted": quoted,
         "shortened": shortened,

@@ -22,6 +22,7 @@ from posts.public.views import public, respond
 
 PAGE = 24
 TERMS_SHOWN = 200
+FEW = 3
 # How far a walk looks for posts that are still listed, after an import was closed and before its rows are gone.
 REACHES = (PAGE + 1, 10 * PAGE, 100 * PAGE)
 # The query parameters that change a list.
@@ -175,6 +176,8 @@ def kind(request, kinds):
         "address": reverse("posts:kind", args=[kinds]),
         "kind": name,
         "terms": [(term, round(100 * term.listed_count / top)) for term in shown],
+        # Bars of one to three posts show nothing that the numbers don't.
+        "has_bars": top > FEW,
         "after": MOST_USED_FIRST.cursor_of(shown[-1]) if len(terms) > TERMS_SHOWN else None,
         "is_first": last is None,
         "is_indexable": bool(shown) and "after" not in request.GET,

@@ -87,6 +87,45 @@
     block.append(button, said);
   };
 
+  // Say in words that a wide table scrolls sideways; a shadow marks it without this script.
+  const HINT = "scroll-hint";
+  const sayWhereItScrolls = (box) => {
+    const isWide = box.scrollWidth > box.clientWidth + 1;
+    const hint = box.nextElementSibling;
+    const hasHint = hint !== null && hint.classList.contains(HINT);
+    if (hasHint === isWide) return;
+    if (hasHint) {
+      hint.remove();
+      return;
+    }
+    const words = document.createElement("p");
+    words.className = HINT;
+    words.dir = "ltr";
+    words.textContent = "Scroll sideways to see the whole table";
+    box.after(words);
+  };
+
+  // The current section is the last one whose heading has passed this part of the window.
+  const LINE = .3;
+  const markSection = (contents) => {
+    const links = [...contents.querySelectorAll("a")];
+    const places = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+    const mark = () => {
+      const at = places.findLastIndex((place) => place !== null && place.getBoundingClientRect().top <= innerHeight * LINE);
+      links.forEach((link, index) => {
+        if (index === at) link.setAttribute("aria-current", "location");
+        else link.removeAttribute("aria-current");
+      });
+      if (at < 0) return;
+      const box = contents.getBoundingClientRect();
+      const link = links[at].getBoundingClientRect();
+      if (link.top < box.top || link.bottom > box.bottom) contents.scrollTop += link.top - box.top - box.height / 2;
+    };
+    // All that is above the line is within the margin, so that a jump over many headings is noticed too.
+    const observer = new IntersectionObserver(mark, { rootMargin: `1000000px 0px -${100 * (1 - LINE)}% 0px` });
+    for (const place of places) if (place !== null) observer.observe(place);
+  };
+
   // These events don't bubble, and pictures may load before the page is complete.
   const LOADED = "figure__frame--loaded";
   document.addEventListener("load", (event) => {
@@ -167,5 +206,8 @@
   addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-colour-switch]").forEach(prepareSwitch);
     document.querySelectorAll(".code").forEach(addCopyButton);
+    document.querySelectorAll(".contents").forEach(markSection);
+    const boxes = new ResizeObserver((changes) => changes.forEach((change) => sayWhereItScrolls(change.target)));
+    document.querySelectorAll(".table").forEach((box) => boxes.observe(box));
   });
 }

@@ -198,3 +198,97 @@ def test_forced_colours_and_reduced_motion_are_a_readers_own(browser_page):
         edge = step.evaluate("(e) => getComputedStyle(e, '::before').borderTopColor")
         assert edge != canvas
     assert page.locator("[data-colour-switch] svg").evaluate("(e) => getComputedStyle(e).color") != canvas
+
+
+COLUMNS = 14
+WIDE = "| column " * COLUMNS + "|\n" + "|---" * COLUMNS + "|\n" + "| a value " * COLUMNS + "|\n"
+NARROW = "| a | b |\n|---|---|\n| 1 | 2 |"
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_wide_table_shows_that_it_scrolls_and_does_so_by_key(browser_page, has_script):
+    post = make_post(body=f"## A\n\n{WIDE}\n\nbetween\n\n{NARROW}")
+    watched = browser_page(390, java_script_enabled=has_script)
+    watched.open(post.get_absolute_url())
+    wide, narrow = watched.page.locator(".table").all()
+    assert wide.evaluate("(box) => getComputedStyle(box).backgroundImage").count("linear-gradient") == 4
+    hints = watched.page.locator(".scroll-hint")
+    if has_script:
+        expect(hints).to_have_text(["Scroll sideways to see the whole table"])
+        assert wide.evaluate("(box) => box.nextElementSibling.className") == "scroll-hint"
+        # With enough room nothing is hidden.
+        watched.page.set_viewport_size({"width": 2200, "height": 900})
+        for name in ("--page", "--wide"):
+            watched.page.evaluate(f"document.documentElement.style.setProperty('{name}', '130rem')")
+        expect(hints).to_have_count(0)
+        watched.page.set_viewport_size({"width": 390, "height": 900})
+        expect(hints).to_have_count(1)
+        wide.focus()
+        watched.page.keyboard.press("ArrowRight")
+        watched.page.wait_for_function("document.querySelector('.table').scrollLeft > 0")
+    assert wide.get_attribute("tabindex") == "0"
+    assert narrow.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_table_takes_the_width_that_it_needs_and_no_less_than_the_text(browser_page):
+    watched = browser_page(1280)
+    watched.open(make_post(body=f"## A\n\n{WIDE}\n\nbetween\n\n{NARROW}").get_absolute_url())
+    wide, narrow = (box.bounding_box()["width"] for box in watched.page.locator(".table").all())
+    text = watched.page.locator(".text > p").nth(1).bounding_box()["width"]
+    assert wide > narrow == text
+
+
+def test_the_contents_mark_the_section_that_is_read(browser_page):
+    body = "\n\n".join(f"## Part {number}\n\n" + "words and more words " * 400 for number in range(1, 31))
+    watched = browser_page(1280, reduced_motion="reduce")
+    watched.open(make_post(body=body).get_absolute_url())
+    page = watched.page
+    current = page.locator(".contents [aria-current]")
+    expect(current).to_have_count(0)
+    for number in (3, 29, 1):
+        page.locator(f"#s-part-{number}").evaluate("(heading) => heading.scrollIntoView()")
+        expect(current).to_have_text([f"Part {number}"])
+        # The list follows where it is longer than the window.
+        box, link = page.locator(".contents").bounding_box(), current.bounding_box()
+        assert box["y"] <= link["y"] and link["y"] + link["height"] <= box["y"] + box["height"] + 1
+    page.keyboard.press("End")
+    expect(current).to_have_text(["AlphaNode post meta"])
+    assert current.get_attribute("aria-current") == "location"
+    assert watched.complaints == []
+
+
+HARD_TO_FIT = {
+    "word": "x" * 300,
+    "address": f"https://example.org/{'a' * 300}",
+    "table": WIDE,
+    "table of long words": f"| {'y' * 200} | b |\n|---|---|\n| 1 | {'z' * 200} |",
+    "code": f"```python\n{'wide ' * 80}\n```\n\n    {'v' * 400}",
+    "inline code": f"`{'c' * 300}`",
+    "formula": f"$${'x_{abc}+' * 60}$$\n\nand $a{'+bcd' * 90}$",
+    "heading": f"### {'h' * 200}",
+    "quote": f"> {'q' * 200}\n\n- {'l' * 200}\n  - {'m' * 200}",
+    "box": f"> [!NOTE]\n> {'n' * 200}\n>\n> {NARROW.replace(chr(10), chr(10) + '> ')}",
+}
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_in_a_text_makes_the_page_scroll_sideways(browser_page, width):
+    body = "## Start\n\n" + "\n\n".join(HARD_TO_FIT.values())
+    image = {
+        "url": "https://images.unsplash.com/a",
+        "caption": "k" * 200,
+        "alt": "l" * 200,
+        "width": 3000,
+        "height": 200,
+    }
+    watched = browser_page(width)
+    watched.open(make_post(body=body, image_sources=[image]).get_absolute_url())
+    found = watched.page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((one) => {
+            const box = one.getBoundingClientRect();
+            return box.right > innerWidth + 1 && !one.closest(".table, pre, .figure__frame, .hidden-text");
+        }).map((one) => one.outerHTML.slice(0, 80))"""
+    )
+    assert found == []
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width

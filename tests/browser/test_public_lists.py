@@ -71,3 +71,24 @@ def test_lists_are_narrowed_and_searched_without_javascript_by_keyboard_alone(br
     page.wait_for_url("**/search/?q=herons")
     assert page.locator(".post-list__item").count() == 3
     assert page.locator("mark").first.inner_text() == "heron"
+
+
+LABEL = "Reviews of long articles about databases that are replicated across three regions"
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_the_pages_of_all_terms_give_a_long_label_the_width_of_its_row(browser_page, settings, width):
+    settings.DEBUG = False
+    for number in range(4):
+        make_post(released=True, tags=[LABEL, LONG], authors=[LABEL], stack=[LABEL], title=f"Draining {number}")
+    watched = browser_page(width)
+    for address in ("/tags/", "/authors/", "/stacks/"):
+        watched.open(address)
+        row = watched.page.locator(".stacks li", has_text=LABEL)
+        label, count, all_of_it = (row.locator(name).bounding_box() for name in ("a", ".stacks__count", ":scope"))
+        assert count["x"] - label["x"] > 0.85 * all_of_it["width"], address
+        # At the widest place the label takes no more lines than plain text would.
+        assert label["height"] <= 4 * 24, address
+        assert row.locator(".share-bar").is_visible()
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(watched.page) == []
