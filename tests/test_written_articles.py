@@ -93,6 +93,9 @@ def test_pictures_are_files_of_this_site_with_everything_that_a_picture_needs(re
         file = settings.BASE_DIR / "static" / image["url"].removeprefix(f"{settings.SITE_URL}{settings.STATIC_URL}")
         drawing = ElementTree.parse(file).getroot()  # noqa: S314 (our own file)
         assert (drawing.get("width"), drawing.get("height")) == (str(image["width"]), str(image["height"]))
+        # On a phone an article is 350 pixels wide, and its smallest words are then 10 pixels high.
+        smallest = min(float(words.get("font-size")) for words in drawing.findall(".//{*}text"))
+        assert smallest * 350 / image["width"] >= 10
         # Opened alone, a static file may load and run nothing; it brings its own ground for light and dark pages.
         assert {element.tag.rpartition("}")[2] for element in drawing.iter()} <= {
             "svg", "g", "title", "rect", "path", "text", "polyline", "circle"

@@ -11,7 +11,7 @@ from posts.rendering.images import own_picture_address
 
 ARTICLES = Path(__file__).parent / "articles"
 FENCE = "+++\n"
-CREDIT = {"source": "drawn for this article", "licence": "MIT Licence, as AlphaNode", "width": 1200, "height": 630}
+CREDIT = {"source": "drawn for this article", "licence": "MIT Licence, as AlphaNode"}
 
 
 def written_records() -> list[RecordDict]:
