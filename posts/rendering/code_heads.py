@@ -34,7 +34,7 @@ class CodeHead:
     file_name: str = ""
 
 
-def read_code_head(info):
+def read_code_head(info: str) -> CodeHead:
     """Return the CodeHead of an info string: `js title="a.js" {1,3}`, `rust,should_panic`, `{.python}`, `go a.go`."""
     info = info.strip()[:MAX_READ]
     if info.startswith("{"):
@@ -60,7 +60,7 @@ def read_code_head(info):
     return CodeHead(language, lexer, name, " ".join(file_name.split())[:MAX_FILE])
 
 
-def _file_in(rest):
+def _file_in(rest: str) -> str:
     """Return the file name among words that are not attributes; without any attribute, all words are the name."""
     group = _GROUP.search(rest)
     if group and re.search("[A-Za-z]", group[1]):

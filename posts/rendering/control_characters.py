@@ -15,12 +15,12 @@ _NOT_TERMINAL = re.compile(
 )
 
 
-def html_text(html):
+def html_text(html: str) -> str:
     """Return a page of HTML without the characters that HTML forbids; separators become spaces."""
     return _NOT_HTML.sub(lambda sign: " " if sign[0] in _SPACES else "", html)
 
 
-def terminal_text(text):
+def terminal_text(text: str) -> str:
     """Return `text` with every character that a terminal could obey as its escape sequence.
 
     Line ends and tabs stay.
@@ -28,6 +28,6 @@ def terminal_text(text):
     return _NOT_TERMINAL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
-def one_line(text):
+def one_line(text: str) -> str:
     """Return `text` escaped for a terminal and on one line, so that a foreign name can't start a line of ours."""
     return terminal_text(text).replace("\n", "\\n")

@@ -1,11 +1,11 @@
 """Dates in the site's time zone."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import timezone
 
 
-def in_site_zone(moment):
+def in_site_zone(moment: datetime) -> datetime:
     """Return an aware datetime in the site's time zone.
 
     Django's localtime() looks for a time zone of the thread each time; no thread here has one, and a page has twenty
@@ -14,7 +14,7 @@ def in_site_zone(moment):
     return moment.astimezone(timezone.get_default_timezone())
 
 
-def day(moment):
+def day(moment: datetime | date | None) -> str:
     """Return a datetime in the site's zone, or a date, as "18 May 2026"; "" for None."""
     if not moment:
         return ""

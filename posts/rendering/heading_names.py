@@ -7,13 +7,14 @@ github: GitHub, Astro, Docusaurus, Hugo and Jekyll (https://github.com/Flet/gith
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 MAX_LENGTH = 60
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
-def plain_name(words):
+def plain_name(words: str) -> str:
     """Return letters, marks and digits of any script in lower case, with hyphens for all else: our own ids."""
     text = unicodedata.normalize("NFC", words).lower()
     name = "".join(character if _is_letter(character) else "-" for character in text)
@@ -23,15 +24,18 @@ def plain_name(words):
 class Targets:
     """Finds the heading that a link within an article leads to."""
 
-    def __init__(self):
-        self._given, self._named, self._alike = {}, [{} for _ in _NAMES], {}
-        self._counts = [{} for _ in _NAMES]
+    def __init__(self) -> None:
+        self._given: dict[str, str] = {}
+        self._alike: dict[str, str] = {}
+        # One for each generator: its names, and how often it made each.
+        self._named: list[dict[str, str]] = [{} for _ in _NAMES]
+        self._counts: list[dict[str, int]] = [{} for _ in _NAMES]
 
-    def add_given(self, name, identifier):
+    def add_given(self, name: str, identifier: str) -> None:
         """Add an id that the author gave."""
         self._given.setdefault(name, identifier)
 
-    def add_heading(self, words, identifier):
+    def add_heading(self, words: str, identifier: str) -> None:
         """Add the ids that generators would give the next heading."""
         for (make, numbered), known, counts in zip(_NAMES, self._named, self._counts, strict=True):
             name = make(words)
@@ -41,7 +45,7 @@ class Targets:
         for key in _likenesses(words):
             self._alike.setdefault(key, identifier)
 
-    def find(self, fragment):
+    def find(self, fragment: str) -> str | None:
         """Return the id that a fragment leads to, or None. Ids given by the author come before generated ones."""
         for name in dict.fromkeys((fragment, unquote(fragment))):
             name = unicodedata.normalize("NFC", name)
@@ -54,33 +58,33 @@ class Targets:
         return None
 
 
-def _is_letter(character):
+def _is_letter(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
-def _github(words):
+def _github(words: str) -> str:
     text = unicodedata.normalize("NFC", words).strip().lower()
     kept = (char for char in text if _is_letter(char) or unicodedata.category(char) == "Pc" or char in "- ")
     return "".join(kept).replace(" ", "-")
 
 
-def _kramdown(words):
+def _kramdown(words: str) -> str:
     text = re.sub("[^a-zA-Z0-9 -]", "", re.sub("^[^a-zA-Z]+", "", words))
     return text.replace(" ", "-").lower() or "section"
 
 
-def _python_markdown(words):
+def _python_markdown(words: str) -> str:
     text = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower())
 
 
-def _vuepress(words):
+def _vuepress(words: str) -> str:
     text = "".join(char for char in unicodedata.normalize("NFKD", words) if unicodedata.category(char) != "Mn")
     text = re.sub(r"""[\s~`!@#$%^&*()\-_+=[\]{}|\\;:"'“”‘’<>,.?/]+""", "-", text).strip("-").lower()
     return f"_{text}" if text[:1].isdigit() else text
 
 
-def _likenesses(words):
+def _likenesses(words: str) -> Iterable[str]:
     """Return looser names: without case and punctuation, then without accents, where generators differ."""
     text = unicodedata.normalize("NFKC", words).casefold()
     ascii_text = "".join(char for char in unicodedata.normalize("NFKD", text) if unicodedata.category(char) != "Mn")

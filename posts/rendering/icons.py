@@ -1,8 +1,10 @@
 """The icons of the pages as SVG, without style attributes, which the Content-Security-Policy forbids."""
 
 from functools import cache, lru_cache
+from typing import Any
 
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
@@ -24,7 +26,7 @@ _SQUARE, _WRITER = "M0 2h10v10H0z", "M0 7a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"
 
 
 @cache
-def status_icon(state: str, *, by_people: bool = False) -> str:
+def status_icon(state: str, *, by_people: bool = False) -> SafeString:
     """Return the icon of a review status ("approved", "flagged", "open") or of the site ("mark").
 
     by_people: people wrote the text, so the icon begins with a disc. The page has words beside it.
@@ -32,12 +34,12 @@ def status_icon(state: str, *, by_people: bool = False) -> str:
     return format_html(_STATUS_ICON, state, _WRITER if by_people else _SQUARE)
 
 
-def placeholder(words):
+def placeholder(words: str) -> SafeString:
     """Return the placeholder image for `words` in its frame."""
     return format_html('<div class="placeholder-frame tint-{}">{}</div>', tint_of(words), placeholder_svg(words))
 
 
-def score_bar(value):
+def score_bar(value: Any) -> str:
     """Return ten squares, filled to `value` of 100, as one path. The page has the number beside it."""
     try:
         filled = max(0.0, min(100.0, float(value)))
@@ -47,7 +49,7 @@ def score_bar(value):
 
 
 @lru_cache(maxsize=1001)
-def _score_bar(filled):
+def _score_bar(filled: float) -> SafeString:
     squares = "".join(f"M{i * 20} 0h18v6h-18z" for i in range(10))
     full = "".join(
         f"M{i * 20} 0h{min(18, (filled / 10 - i) * 18):.1f}v6H{i * 20}z" for i in range(10) if filled / 10 > i
@@ -60,14 +62,14 @@ def _score_bar(filled):
     )
 
 
-def level_squares(difficulty):
+def level_squares(difficulty: object) -> str:
     """Return the level as filled squares for the three known levels; "" for other words."""
     level = LEVELS.get(str(difficulty).strip().lower())
     return _level_squares(level) if level else ""
 
 
 @cache
-def _level_squares(level):
+def _level_squares(level: int) -> SafeString:
     full = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level))
     rest = "".join(f"M{1 + i * 11} 1h8v8h-8z" for i in range(level, 3))
     return format_html(
@@ -79,7 +81,7 @@ def _level_squares(level):
 
 
 @lru_cache(maxsize=128)
-def share_bar(percent):
+def share_bar(percent: float) -> SafeString:
     """Return a thin bar, filled to `percent` (0–100)."""
     return format_html(
         '<svg class="share-bar" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
@@ -88,7 +90,7 @@ def share_bar(percent):
     )
 
 
-def ratio_line(percent):
+def ratio_line(percent: float) -> SafeString:
     """Return the line of the home page: solid to `percent` (0–100), a disc, then dashed."""
     # A disc at the very edge would be cut off.
     at = min(99.3, max(0.7, float(percent)))

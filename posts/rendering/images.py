@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
+from posts.records.schema import RecordDict
+
 # These only put text on a flat colour: drawn here, they need no request and reveal no reader.
 DRAWN_HOSTS = frozenset({"dummyimage.com", "placehold.co"})
 MAX_URL_LENGTH = 2000
@@ -50,7 +52,7 @@ def own_picture(url: str) -> str:
     return path if is_file else ""
 
 
-def picture_addresses(record):
+def picture_addresses(record: RecordDict) -> list[str]:
     """Return the addresses of a record's images that some site could load, in order, each once."""
     urls = dict.fromkeys(image["url"] for image in record.get("image_sources", ()))
     return [url for url in urls if is_allowed_image_url(url, {host_of(url)})]
@@ -77,7 +79,8 @@ def picture_rules() -> str:
 def host_of(url: str) -> str:
     """Return the part of an address between // and the path, with its user and port if it has them."""
     start = url.find("//")
-    return _HOST.match(url, start + 2)[0] if start >= 0 else ""
+    host = _HOST.match(url, start + 2) if start >= 0 else None
+    return host[0] if host else ""
 
 
 def shown_size(width: int | None, height: int | None) -> tuple[int, int]:
@@ -103,7 +106,7 @@ class DrawnImage:
     ink: str = ""
 
 
-def drawn_image(url):
+def drawn_image(url: str) -> DrawnImage:
     """Return the DrawnImage of an allowed address on one of DRAWN_HOSTS.
 
     Both hosts take /SIZE/GROUND/INK with colours of three or six hex digits, .png behind the last part or as a part of
@@ -120,11 +123,11 @@ def drawn_image(url):
     return DrawnImage(words)
 
 
-def _six_digits(colour):
+def _six_digits(colour: str) -> str:
     return "#" + ("".join(digit * 2 for digit in colour) if len(colour) == 3 else colour).lower()
 
 
-def contrast(one, other):
+def contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two colours #rrggbb, from 1 to 21.
 
     Source: WCAG 2.2, definitions of contrast ratio and relative luminance.
@@ -133,7 +136,7 @@ def contrast(one, other):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour):
+def _luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

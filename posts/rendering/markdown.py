@@ -6,19 +6,22 @@ text can forge one. docs/markdown.md says what authors can write.
 """
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, cast
 
 import nh3
 from django.conf import settings
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
@@ -137,10 +140,10 @@ class RenderedText:
     """The article as HTML, and its headings in order."""
 
     html: SafeString
-    contents: list = field(default_factory=list)
+    contents: list[Heading] = field(default_factory=list)
 
 
-def _code_block(code, info, env):
+def _code_block(code: str, info: str, env: dict[str, Any]) -> str:
     """Return a block of code with its head; `info` is the fence's info string.
 
     Code is coloured only where that is cheap.
@@ -166,7 +169,7 @@ def _code_block(code, info, env):
 
 
 @lru_cache(maxsize=200)
-def _lexer(language):
+def _lexer(language: str) -> Lexer | None:
     try:
         lexer = get_lexer_by_name(language, stripnl=False)
     except ClassNotFound:
@@ -184,16 +187,17 @@ def _code_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
 
 def _cell_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
     # markdown-it writes style="text-align:…", which the Content-Security-Policy forbids.
-    style = tokens[index].attrGet("style") or ""
+    style = str(tokens[index].attrGet("style") or "")
     side = next((name for side, name in (("right", "number"), ("center", "centre")) if side in style), "")
     return f'<{tokens[index].tag} class="{side}">' if side else f"<{tokens[index].tag}>"
 
 
 def _heading_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
-    return _heading_start(tokens[index].tag, tokens[index].attrGet("id") or "")
+    return _heading_start(tokens[index].tag, str(tokens[index].attrGet("id") or ""))
 
 
-_HTML_OF = {
+_HtmlOf = Callable[[Sequence[Token], int, dict[str, Any]], str]
+_HTML_OF: dict[str, _HtmlOf] = {
     "anchor": lambda tokens, index, env: f'<span id="{escape(tokens[index].meta["id"])}"></span>',
     "box_close": lambda tokens, index, env: "</div>\n",
     "box_open": lambda tokens, index, env: f'<div class="box box--{tokens[index].meta["kind"]}">',
@@ -233,11 +237,11 @@ def _markdown() -> MarkdownIt:
     return parser
 
 
-def _render_rule(html_of):
+def _render_rule(html_of: _HtmlOf) -> Callable[..., str]:
     return lambda renderer, tokens, index, options, env: html_of(tokens, index, env)
 
 
-def _refuse_costly(state):
+def _refuse_costly(state: StateCore) -> None:
     """Refuse a text whose nesting, searches or size would cost too much, before its inline text is parsed."""
     if any(token.level > MAX_DEPTH for token in state.tokens):
         raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
@@ -253,16 +257,16 @@ def _refuse_costly(state):
         raise TextTooCostly("it repeats a long address too often")
 
 
-def _signs(texts):
+def _signs(texts: Iterable[str]) -> int:
     """Return how many characters in these texts the parser would stop at."""
     return sum(len(_MARKDOWN.inline.terminator_re.findall(text)) for text in texts)
 
 
-def _inline_image(token, env):
+def _inline_image(token: Token, env: dict[str, Any]) -> str:
     """Return an inline image as its alternative text and address; it is never loaded."""
     url = str(token.attrGet("src") or "")
     # The description as plain words, as in CommonMark: links and emphasis in it don't count.
-    words = _MARKDOWN.renderer.renderInlineAsText(token.children or [], _MARKDOWN.options, env)
+    words = cast(RendererHTML, _MARKDOWN.renderer).renderInlineAsText(token.children or [], _MARKDOWN.options, env)
     if match := _PLACED_IMAGE.fullmatch(url):
         number = int(match[1])
         if number <= len(env["images"]):
@@ -296,7 +300,7 @@ def _note_backs(token: Token) -> str:
     )
 
 
-def _back_id(number, time):
+def _back_id(number: int, time: int) -> str:
     """Return the id of a reference to a note. Heading ids have no underscore, so they can't collide."""
     return f"{ID_PREFIX}back_{number}{f'_{time}' if time > 1 else ''}"
 
@@ -304,7 +308,7 @@ def _back_id(number, time):
 _MARKDOWN = _markdown()
 
 
-def markdown_tokens(text, env=None):
+def markdown_tokens(text: str, env: dict[str, Any] | None = None) -> list[Token]:
     """Return the block tokens of a Markdown text from markdown-it. env: values for the renderer.
 
     Raises TextTooCostly.
@@ -314,21 +318,29 @@ def markdown_tokens(text, env=None):
     return _MARKDOWN.parse(text, {"images": ()} if env is None else env)
 
 
+# The numbers of the images that a paragraph places, or "checklist".
+_Placement = list[int] | Literal["checklist"]
+
+
 class _Flow:
     """Collects sanitized parts, with figures and the checklist between them."""
 
-    def __init__(self, record, image_hosts):
+    def __init__(self, record: RecordDict, image_hosts: Container[str]) -> None:
         self.images = record.get("image_sources", [])
         self.checklist = record.get("checklist", [])
         self.hosts = image_hosts
         self.env = {"images": self.images}
-        self.texts, self.notes, self.targets = [], _Notes(), Targets()
-        self.parts, self.figures, self.placed = [], [], set()
-        self.inside = []
-        self.contents, self.ids = [], {}
+        self.texts: list[list[Token] | SafeString] = []
+        self.notes, self.targets = _Notes(), Targets()
+        self.parts: list[SafeString] = []
+        self.figures: list[SafeString] = []
+        self.placed: set[int] = set()
+        self.inside: list[SafeString] = []
+        self.contents: list[Heading] = []
+        self.ids: dict[str, int] = {}
         self.checklist_placed = False
 
-    def add_markdown(self, text, *, lede=False):
+    def add_markdown(self, text: str, *, lede: bool = False) -> None:
         """Parse a text. It is rendered after all texts are parsed, because links may lead to later headings."""
         try:
             tokens = markdown_tokens(text, self.env)
@@ -343,14 +355,15 @@ class _Flow:
                 first.attrSet("class", "lede")
         self.texts.append(tokens)
 
-    def _write(self, tokens):
+    def _write(self, tokens: list[Token] | SafeString) -> None:
         """Add the HTML of tokens, with figures and checklist where these place them."""
         if isinstance(tokens, str):
             self._close_figures()
             self.parts.append(tokens)
             return
         self._set_links(tokens)
-        piece, index = [], 0
+        piece: list[Token] = []
+        index = 0
         while index < len(tokens):
             placement = self._placement(tokens, index)
             if placement is None:
@@ -363,23 +376,22 @@ class _Flow:
             else:
                 self._add_sanitized(piece)
                 piece = []
-                for number in placement:
-                    self._add_placed(number)
+                self._place(placement)
             index += 3
         self._add_sanitized(piece)
 
-    def _placement(self, tokens, index):
-        """Return the image numbers (or "checklist") that a paragraph places, else None."""
+    def _placement(self, tokens: list[Token], index: int) -> _Placement | None:
+        """Return what a paragraph places, or None."""
         token = tokens[index]
         if token.type != "paragraph_open":
             return None
         children = [
             child
-            for child in tokens[index + 1].children
+            for child in tokens[index + 1].children or ()
             if child.type not in ("softbreak", "comment") and not (child.type == "text" and not child.content.strip())
         ]
         if len(children) == 1 and children[0].type == "text" and children[0].content.strip() == "[checklist]":
-            return None if self.checklist_placed or not self.checklist else ["checklist"]
+            return None if self.checklist_placed or not self.checklist else "checklist"
         numbers = []
         for child in children:
             match = _PLACED_IMAGE.fullmatch(str(child.attrGet("src") or "")) if child.type == "image" else None
@@ -388,9 +400,9 @@ class _Flow:
             numbers.append(int(match[1]))
         return numbers or None
 
-    def _keep_placed(self, placement):
+    def _keep_placed(self, placement: _Placement) -> int:
         """Write what a placement inside other HTML places; return its number, for _add_sanitized()."""
-        if placement == ["checklist"]:
+        if placement == "checklist":
             self.checklist_placed = True
             html = checklist_html(self.checklist)
         else:
@@ -400,16 +412,21 @@ class _Flow:
         self.inside.append(html)
         return len(self.inside) - 1
 
-    def _add_placed(self, number):
-        if number == "checklist":
+    def _place(self, placement: _Placement) -> None:
+        if placement == "checklist":
             self._close_figures()
             self.checklist_placed = True
             self.parts.append(checklist_html(self.checklist))
-        elif number not in self.placed:
+        else:
+            for number in placement:
+                self._add_figure(number)
+
+    def _add_figure(self, number: int) -> None:
+        if number not in self.placed:
             self.placed.add(number)
             self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
 
-    def _add_sanitized(self, tokens):
+    def _add_sanitized(self, tokens: Sequence[Token]) -> None:
         if all(token.type == "comment" for token in tokens):
             return
         self._close_figures()
@@ -419,17 +436,17 @@ class _Flow:
             html = mark_safe(_PLACED_INSIDE.sub(lambda place: self.inside[int(place[1])], html))  # noqa: S308
         self.parts.append(html)
 
-    def _close_figures(self):
+    def _close_figures(self) -> None:
         if self.figures:
             self.parts.append(_figures_html(self.figures))
             self.figures = []
 
-    def _set_headings(self, tokens):
+    def _set_headings(self, tokens: Sequence[Token]) -> None:
         """Give headings levels from h2 down, below the page's title, and prefixed ids.
 
         Levels go down one at a time, so that the outline of the page has no gaps.
         """
-        above = []
+        above: list[int] = []
         for index, token in enumerate(tokens):
             if token.type == "heading_open":
                 written = int(token.tag[1])
@@ -461,7 +478,7 @@ class _Flow:
                 elif child.info == "auto" and child.type == "link_open":
                     child.attrSet("class", "bare")
 
-    def _free_id(self, words):
+    def _free_id(self, words: str) -> str:
         base = ID_PREFIX + (plain_name(words) or "section")
         # From the last number on: thousands of headings with one name must not try every number.
         count = self.ids.get(base, 0) + 1
@@ -473,7 +490,7 @@ class _Flow:
         self.ids.setdefault(identifier, 1)
         return identifier
 
-    def finish(self):
+    def finish(self) -> SafeString:
         """Return the texts, then the images and checklist that they don't place, then the notes."""
         notes = self.notes.tokens()
         self._set_headings(notes)
@@ -485,7 +502,7 @@ class _Flow:
         for tokens in self.texts:
             self._write(tokens)
         for number in range(1, len(self.images) + 1):
-            self._add_placed(number)
+            self._add_figure(number)
         self._close_figures()
         if self.checklist and not self.checklist_placed:
             self._add_heading("Checklist", checklist_id)
@@ -495,26 +512,36 @@ class _Flow:
             self._write(notes)
         return format_html_join("\n", "{}", _rows(self.parts))
 
-    def _add_heading(self, words, identifier):
+    def _add_heading(self, words: str, identifier: str) -> None:
         self.contents.append(Heading(2, identifier, words))
         self.parts.append(sanitize(f"{_heading_start('h2', identifier)}{escape(words)}</h2>"))
+
+
+@dataclass
+class _NoteOfText:
+    tokens: list[Token] = field(default_factory=list)
+    times: int = 0  # referred to
+    number: int = 0  # 0 before its first reference is read
 
 
 class _Notes:
     """The notes of all texts of an article, numbered by first reference, then those without a reference."""
 
-    def __init__(self):
-        self.known, self.others, self.order = {}, [], []
+    def __init__(self) -> None:
+        self.known: dict[str, _NoteOfText] = {}  # by note_key()
+        self.others: list[_NoteOfText] = []
+        self.order: list[_NoteOfText] = []
 
-    def take(self, tokens):
+    def take(self, tokens: list[Token]) -> list[Token]:
         """Return the tokens without notes, and number the references in the rest."""
         if not any(token.type == "note_open" for token in tokens):
             self._number(tokens)
             return tokens
-        kept, open_notes = [], []
+        kept: list[Token] = []
+        open_notes: list[_NoteOfText] = []
         for token in tokens:
             if token.type == "note_open":
-                note = {"tokens": [], "times": 0, "number": 0}
+                note = _NoteOfText()
                 key = note_key(token.meta["label"])
                 # Of two notes with one label the first counts; the second keeps its words in the text.
                 if key in self.known:
@@ -525,53 +552,54 @@ class _Notes:
             elif token.type == "note_close":
                 open_notes.pop()
             else:
-                (open_notes[-1]["tokens"] if open_notes else kept).append(token)
+                (open_notes[-1].tokens if open_notes else kept).append(token)
         self._number(kept)
         return kept
 
-    def _number(self, tokens):
+    def _number(self, tokens: Iterable[Token]) -> None:
         for token in tokens:
             for child in token.children or ():
                 if child.type == "note_mark" and (note := self.known.get(note_key(child.meta["label"]))):
-                    if not note["number"]:
+                    if not note.number:
                         self.order.append(note)
-                        note["number"] = len(self.order)
-                    note["times"] += 1
-                    child.meta |= {"number": note["number"], "time": note["times"]}
+                        note.number = len(self.order)
+                    note.times += 1
+                    child.meta |= {"number": note.number, "time": note.times}
 
-    def tokens(self):
+    def tokens(self) -> list[Token]:
         """Return the tokens of a numbered list of all notes; [] without notes."""
         # Notes refer to notes, so the list grows while it is read.
         for note in self.order:
-            self._number(note["tokens"])
+            self._number(note.tokens)
         for note in [*self.known.values(), *self.others]:
-            if not note["number"]:
+            if not note.number:
                 self.order.append(note)
-                note["number"] = len(self.order)
-                self._number(note["tokens"])
+                note.number = len(self.order)
+                self._number(note.tokens)
         if not self.order:
             return []
         made = [Token("ordered_list_open", "ol", 1, block=True)]
         for note in self.order:
-            made.append(
-                Token("list_item_open", "li", 1, {"id": f"{ID_PREFIX}note_{note['number']}"}, block=True, level=1)
-            )
+            made.append(Token("list_item_open", "li", 1, {"id": f"{ID_PREFIX}note_{note.number}"}, block=True, level=1))
             made += _with_backs(note)
             made.append(Token("list_item_close", "li", -1, block=True, level=1))
         return [*made, Token("ordered_list_close", "ol", -1, block=True)]
 
 
-def _with_backs(note):
+_TURNS: tuple[tuple[str, Literal[-1, 1]], ...] = (("open", 1), ("close", -1))
+
+
+def _with_backs(note: _NoteOfText) -> list[Token]:
     """Return the tokens of a note with the links back at the end of its last paragraph, or below it."""
-    tokens = note["tokens"]
-    if not note["times"]:
+    tokens = note.tokens
+    if not note.times:
         return tokens
-    backs = Token("note_backs", "", 0, meta={"number": note["number"], "times": note["times"]})
-    if len(tokens) >= 3 and tokens[-1].type == "paragraph_close":
+    backs = Token("note_backs", "", 0, meta={"number": note.number, "times": note.times})
+    if len(tokens) >= 3 and tokens[-1].type == "paragraph_close" and tokens[-2].children is not None:
         tokens[-2].children.append(backs)
         return tokens
     inline = Token("inline", "", 0, children=[backs], level=3)
-    opened, closed = (Token(f"paragraph_{end}", "p", turn, level=2) for end, turn in (("open", 1), ("close", -1)))
+    opened, closed = (Token(f"paragraph_{end}", "p", turn, level=2) for end, turn in _TURNS)
     return [*tokens, opened, inline, closed]
 
 
@@ -580,37 +608,37 @@ def _heading_start(tag: str, identifier: str) -> str:
     return f'<{tag} id="{identifier}"><a class="permalink" href="#{identifier}" aria-label="Link to this section"></a>'
 
 
-def _rows(parts):
+def _rows(parts: Iterable[str]) -> Iterator[tuple[str]]:
     return ((part,) for part in parts)
 
 
-def _plain(inline):
+def _plain(inline: Token) -> str:
     return "".join(
-        child.content for child in inline.children if child.type in ("text", "code_inline", "formula")
+        child.content for child in inline.children or () if child.type in ("text", "code_inline", "formula")
     ).strip()
 
 
-def sanitize(html):
+def sanitize(html: str) -> SafeString:
     """Return HTML with only the tags, attributes and address schemes that an article may have."""
     return mark_safe(_without_empty_links(_CLEANER.clean(html)))  # noqa: S308 (this is the door)
 
 
-def _without_empty_links(html):
+def _without_empty_links(html: str) -> str:
     """Return HTML without the other attributes of links whose address was removed."""
     return _EMPTY_LINK.sub(r"<a\1>", html)
 
 
-def sanitize_marked(html):
+def sanitize_marked(html: str) -> SafeString:
     """Return HTML like sanitize(), and keep `ins`, `del` and the numbered frames of a marked text."""
     return mark_safe(_without_empty_links(_MARKED_CLEANER.clean(html)))  # noqa: S308 (this is the door)
 
 
-def as_written_html(text, reason):
+def as_written_html(text: str, reason: str) -> SafeString:
     """Return a text that can't be rendered, exactly as written, below a line with the reason."""
     return format_html('<p class="text-note">Shown as source: {}.</p><pre class="as-written">{}</pre>', reason, text)
 
 
-def checklist_html(items):
+def checklist_html(items: Iterable[str]) -> SafeString:
     """Return the checklist as rows with empty boxes; readers have not done any of it."""
     return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
 
@@ -630,7 +658,7 @@ def figure_html(image: RecordDict, number: int, hosts: Container[str]) -> SafeSt
         frame = _picture_frame(image, number, alt)
     else:
         # Nothing is drawn for an unknown host: only caption and link are shown.
-        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt else ""
+        frame = format_html('<span class="hidden-text">{}</span>', alt) if alt else SafeString()
     return format_html(
         '<figure class="figure tint-{}{}" id="image-{}">{}<figcaption dir="auto"><b class="figure__number">{}</b> '
         "<span>{}{}</span></figcaption></figure>",
@@ -714,7 +742,7 @@ def _credit(image: RecordDict, is_allowed: bool) -> SafeString:
     )
 
 
-def render_text(record, *, image_hosts=None):
+def render_text(record: RecordDict, *, image_hosts: Iterable[str] | None = None) -> RenderedText:
     """Return the RenderedText of a record dict: intro, body, figures and checklist.
 
     image_hosts: the hosts that images may be loaded from. A text that costs too much (over MAX_DEPTH, MAX_TEXT,

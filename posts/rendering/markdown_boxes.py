@@ -12,6 +12,7 @@ A box becomes the tokens box_open, a paragraph with its title, what it holds, bo
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -40,7 +41,7 @@ _TAB = re.compile(r"\"([^\"]+)\"[ \t]*$")
 
 def add_boxes(parser: MarkdownIt) -> None:
     """Give a MarkdownIt the rules of this module."""
-    ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("fence", "container", _container, ends)
     parser.block.ruler.before("fence", "admonition", _admonition, ends)
     parser.core.ruler.before("inline", "alerts", _alerts)

@@ -7,6 +7,7 @@ definition_lists/ and https://docs.github.com/en/get-started/writing-on-github (
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
@@ -29,7 +30,7 @@ MAX_FORMULA = 2000
 
 def add_extras(parser: MarkdownIt) -> None:
     """Give a MarkdownIt the rules of this module."""
-    ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("fence", "formula_block", _formula_block, ends)
     parser.block.ruler.before("paragraph", "definitions", _definitions)
     parser.inline.ruler.before("escape", "formula", _formula)

@@ -6,8 +6,13 @@ is from a short list, opened and closed in pairs. Comments become tokens of thei
 
 import html
 import re
+from collections.abc import Callable
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 # Tag pairs that keep their meaning, or that Markdown has markup for.
@@ -46,9 +51,9 @@ _HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
 
 
-def add_rules(parser):
+def add_rules(parser: MarkdownIt) -> None:
     """Add the rules of this module to a MarkdownIt parser."""
-    ends = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     block, inline = parser.block.ruler, parser.inline.ruler
     block.before("reference", "note", _note, {"alt": ["paragraph", "reference"]})
     block.before("html_block", "comment", _comment_block, ends)
@@ -59,12 +64,12 @@ def add_rules(parser):
     parser.core.ruler.after("text_join", "as_written", _finish)
 
 
-def note_key(label):
+def note_key(label: str) -> str:
     """Return the normal form of a label, by which a reference finds its note."""
     return " ".join(label.casefold().split())
 
 
-def shows_tags(token):
+def shows_tags(token: Token) -> bool:
     """Return whether readers of a block token see tags as text."""
     if token.type == "fence" and token.markup == "<":
         return bool(_RAW_START.match(token.content))
@@ -74,11 +79,11 @@ def shows_tags(token):
 # Blocks
 
 
-def _line(state, number):
+def _line(state: StateBlock, number: int) -> str:
     return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
 
 
-def _close_of(state, start, end, find, name):
+def _close_of(state: StateBlock, start: int, end: int, find: Callable[[str, bool], object], name: str) -> int | None:
     """Return the line that closes the block begun at `start`, or None. find(line) recognises it.
 
     A failed search is remembered, so that thousands of unclosed blocks don't repeat it.
@@ -100,7 +105,7 @@ def _close_of(state, start, end, find, name):
     return None
 
 
-def _add_rest(state, text, number):
+def _add_rest(state: StateBlock, text: str, number: int) -> None:
     """Add the text after the end of a block on its last line as a paragraph."""
     if not text.strip():
         return
@@ -110,7 +115,7 @@ def _add_rest(state, text, number):
     state.push("paragraph_close", "p", -1)
 
 
-def _comment_block(state, start, end, silent):
+def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if state.is_code_block(start) or not _line(state, start).startswith("<!--"):
         return False
     last = _close_of(state, start, end, lambda text, is_first: _comment_end(text, 4 if is_first else 0) >= 0, "comment")
@@ -125,7 +130,7 @@ def _comment_block(state, start, end, silent):
     return True
 
 
-def _comment_end(text, inside, last=None):
+def _comment_end(text: str, inside: int, last: int | None = None) -> int:
     """Return the end of the comment whose words begin at `inside`, or -1."""
     for short in (">", "->"):
         # <!--> and <!---> are complete comments.
@@ -135,7 +140,7 @@ def _comment_end(text, inside, last=None):
     return close + 3 if close >= 0 else -1
 
 
-def _raw_block(state, start, end, silent):
+def _raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse `pre` and other tags with literal content as a block of code."""
     if state.is_code_block(start) or not (opening := _RAW_START.match(_line(state, start))):
         return False
@@ -146,27 +151,28 @@ def _raw_block(state, start, end, silent):
         return last is not None
     text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
     close = closing.search(text)
+    close_start, close_end = close.span() if close else (len(text), len(text))
     token = state.push("fence", "code", 0)
     token.map, token.markup = [start, last + 1], "<"
     tag = _TAG.match(text)
     if name in ("pre", "xmp") and tag:
-        token.content = _code_text(text[tag.end() : close.start()]).removeprefix("\n").rstrip("\n") + "\n"
+        token.content = _code_text(text[tag.end() : close_start]).removeprefix("\n").rstrip("\n") + "\n"
         if language := _LANGUAGE.search(text[: tag.end() + 300]):
             token.info = language[1]
     else:
-        token.content = text[: close.end()] + "\n"
+        token.content = text[:close_end] + "\n"
     state.line = last + 1
-    _add_rest(state, text[close.end() :], last)
+    _add_rest(state, text[close_end:], last)
     return True
 
 
-def _code_text(text):
+def _code_text(text: str) -> str:
     """Return the characters that HTML of code shows."""
     text = _CODE_TAGS.sub("", text)
     return html.unescape(_TAGS_IN_CODE.sub(lambda tag: "\n" if tag[0][1:3].lower() == "br" else "", text))
 
 
-def _details(state, start, end, silent):
+def _details(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse `details` around Markdown as a disclosure with its `summary`."""
     line = _line(state, start)
     if state.is_code_block(start) or state.env.get("folds", 0) >= MAX_DETAILS_DEEP:
@@ -175,7 +181,7 @@ def _details(state, start, end, silent):
         return False
     depth = 0
 
-    def closes(text, is_first):
+    def closes(text: str, is_first: bool) -> bool:
         nonlocal depth
         for tag in _DETAILS.finditer(text):
             depth += -1 if tag[1] else 1
@@ -189,15 +195,10 @@ def _details(state, start, end, silent):
     before = {name: list(getattr(state, name)[start : last + 1]) for name in ("bMarks", "eMarks", "tShift", "sCount")}
     old_end, old_parent = state.lineMax, state.parentType
     begin = state.bMarks[start] + state.tShift[start] + opening.end()
-    close, depth = None, 1
-    at = begin
-    while depth:
-        close = _DETAILS.search(state.src, at, state.eMarks[last])
-        depth += -1 if close[1] else 1
-        at = close.end()
-    rest = state.src[at : state.eMarks[last]]
+    close_start, close_end = _closing_tag(state.src, begin, state.eMarks[last])
+    rest = state.src[close_end : state.eMarks[last]]
     state.push("details_open", "details", 1).map = [start, last + 1]
-    state.eMarks[last] = close.start()
+    state.eMarks[last] = close_start
     begin = _add_summary(state, start, last, begin)
     for number in range(start, last + 1):
         # What the tags removed from the lines is now empty.
@@ -223,7 +224,17 @@ def _details(state, start, end, silent):
     return True
 
 
-def _add_summary(state, start, last, begin):
+def _closing_tag(source: str, begin: int, end: int) -> tuple[int, int]:
+    """Return the beginning and the end of the tag that closes the disclosure whose first tag ends at `begin`."""
+    depth = 1
+    for tag in _DETAILS.finditer(source, begin, end):
+        depth += -1 if tag[1] else 1
+        if not depth:
+            return tag.span()
+    return end, end
+
+
+def _add_summary(state: StateBlock, start: int, last: int, begin: int) -> int:
     """Add the tokens of a `summary` at the start of a disclosure; return the position after it."""
     found = _SUMMARY.match(state.src, begin, state.eMarks[min(last, start + 5)])
     words = " ".join(re.sub(r"</?h[1-6][^<>]*+>", " ", found[1]).split()) if found else ""
@@ -236,7 +247,7 @@ def _add_summary(state, start, last, begin):
     return after
 
 
-def _note(state, start, end, silent):
+def _note(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse a note: `[^label]:` with its text, and further paragraphs indented by four spaces."""
     if state.is_code_block(start):
         return False
@@ -275,7 +286,7 @@ def _note(state, start, end, silent):
 # Inline text
 
 
-def _note_mark(state, silent):
+def _note_mark(state: StateInline, silent: bool) -> bool:
     """Parse `[^label]`, a reference to a note."""
     # In silent mode the parser looks for the end of a link around it, which a reference must not prevent.
     if silent or state.linkLevel or state.src[state.pos] != "[":
@@ -289,7 +300,7 @@ def _note_mark(state, silent):
     return True
 
 
-def _tag(state, silent):
+def _tag(state: StateInline, silent: bool) -> bool:
     """Parse a comment, HTML code or a tag. _finish() pairs the tags once all are known."""
     begin, source = state.pos, state.src
     if source[begin] != "<":
@@ -320,7 +331,7 @@ def _tag(state, silent):
     return True
 
 
-def _inline_code(state, name):
+def _inline_code(state: StateInline, name: str) -> str | None:
     """Return the text of a code element at state.pos and move behind it; None if there is none."""
     for closing in (f"</{name}>", f"</{name.upper()}>"):
         if state.html_terminator_last(closing) < state.pos:
@@ -336,7 +347,7 @@ def _inline_code(state, name):
     return None
 
 
-def _push_code(state, name, code):
+def _push_code(state: StateInline, name: str, code: str) -> None:
     if name == "kbd":
         state.push("kbd_open", "kbd", 1)
         state.push("text", "", 0).content = code
@@ -348,11 +359,11 @@ def _push_code(state, name, code):
 # After all tokens exist
 
 
-def _finish(state):
+def _finish(state: StateCore) -> None:
     """Pair the tags of each text line, take ids off headings, mark linked images and tasks."""
     tokens = state.tokens
     for index, token in enumerate(tokens):
-        if token.type != "inline":
+        if token.type != "inline" or token.children is None:
             continue
         if any(child.type == "tag" for child in token.children):
             token.children = _paired(token.children, state.md)
@@ -364,9 +375,10 @@ def _finish(state):
             _mark_task(token.children)
 
 
-def _paired(children, parser):
+def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
     """Return children with allowed tags as paired tokens; every other tag stays text."""
-    open_tags, closings = [], {}
+    open_tags: list[tuple[str, int]] = []
+    closings: dict[int, int] = {}
     for number, child in enumerate(children):
         is_tag = child.type == "tag"
         if is_tag and child.meta["name"] not in _PAIRS:
@@ -406,16 +418,16 @@ def _close(child: Token, open_tags: list[tuple[str, int]]) -> int | None:
     return None
 
 
-def _names(open_tags):
+def _names(open_tags: list[tuple[str, int]]) -> list[str]:
     return [name for name, _ in open_tags]
 
 
-def _unlink(open_tags):
+def _unlink(open_tags: list[tuple[str, int]]) -> None:
     """Forget open links, since a link can't contain a link; an outer one stays text."""
     open_tags[:] = [pair for pair in open_tags if pair[0] != "a"]
 
 
-def _may_open(tag, open_tags, parser):
+def _may_open(tag: Token, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> bool:
     if _RUNS.search(tag.meta["attributes"]):
         return False
     if tag.meta["name"] != "a":
@@ -423,29 +435,30 @@ def _may_open(tag, open_tags, parser):
     return "a" not in _names(open_tags) and (_target(tag, parser) is not None or bool(_anchor_of(tag)))
 
 
-def attributes_of(tag):
+def attributes_of(tag: Token) -> dict[str, str]:
     """Return {name: value} of the attributes of a tag token; the first of each name counts."""
-    found = {}
+    found: dict[str, str] = {}
     for match in _ATTRIBUTES.finditer(tag.meta["attributes"]):
         value = match[2] or ""
         found.setdefault(match[1].lower(), html.unescape(value[1:-1] if value[:1] in ("'", '"') else value))
     return found
 
 
-def _target(tag, parser):
+def _target(tag: Token, parser: MarkdownIt) -> str | None:
     """Return the address of an `a` if Markdown accepts it."""
     address = attributes_of(tag).get("href", "").strip()
     address = parser.normalizeLink(address) if address else ""
     return address if address and parser.validateLink(address) else None
 
 
-def _anchor_of(tag):
+def _anchor_of(tag: Token) -> str:
     values = attributes_of(tag)
     return "" if "href" in values else values.get("id") or values.get("name") or ""
 
 
-def _as_tokens(children, closings, parser):
-    made, ends = [], {closing: opening for opening, closing in closings.items()}
+def _as_tokens(children: list[Token], closings: dict[int, int], parser: MarkdownIt) -> list[Token]:
+    made: list[Token] = []
+    ends = {closing: opening for opening, closing in closings.items()}
     for number, child in enumerate(children):
         if child.type != "tag":
             made.append(child)
@@ -466,12 +479,12 @@ def _as_tokens(children, closings, parser):
     return made
 
 
-def _opened(child, name, parser):
+def _opened(child: Token, name: str, parser: MarkdownIt) -> list[Token]:
     tag = _PAIRS[name]
     if tag == "a":
         if anchor := _anchor_of(child):
             return [Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]})]
-        token = Token("link_open", "a", 1, attrs={"href": _target(child, parser)})
+        token = Token("link_open", "a", 1, attrs={"href": _target(child, parser) or ""})
     else:
         token = Token(f"{tag}_open", tag, 1)
     title = " ".join(attributes_of(child).get("title", "").split())[:MAX_TITLE]
@@ -480,7 +493,7 @@ def _opened(child, name, parser):
     return [token]
 
 
-def _picture(child, parser):
+def _picture(child: Token, parser: MarkdownIt) -> Token | None:
     """Return an `img` as a Markdown image token if its address is on the web."""
     if _RUNS.search(child.meta["attributes"]):
         return None
@@ -496,7 +509,7 @@ def _picture(child, parser):
     return token
 
 
-def _with_linked_pictures(children):
+def _with_linked_pictures(children: list[Token]) -> list[Token]:
     """Return children in which a linked image gives the link its words and its own link follows."""
     made, waiting, depth = [], [], 0
     for child in children:
@@ -514,7 +527,7 @@ def _with_linked_pictures(children):
     return made
 
 
-def _take_id(heading, children):
+def _take_id(heading: Token, children: list[Token]) -> None:
     """Move `{#id}` from the end of a heading's text to the heading."""
     last = next((child for child in reversed(children) if child.type != "comment"), None)
     if last is not None and last.type == "text" and (found := _HEADING_ID.search(last.content)):
@@ -522,7 +535,7 @@ def _take_id(heading, children):
         last.content = last.content[: found.start()]
 
 
-def _mark_task(children):
+def _mark_task(children: list[Token]) -> None:
     """Turn `[ ]` and `[x]` at the start of a list item into an empty or ticked box."""
     first = children[0] if children else None
     if first is not None and first.type == "text" and (found := _TASK.match(first.content)):

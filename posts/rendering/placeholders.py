@@ -16,7 +16,7 @@ _BAR_HEIGHT = 44
 _INK_TRACKS = 4
 
 
-def tint_of(caption):
+def tint_of(caption: str) -> int:
     """Return the tint (0–4) of a caption; the same caption always gets the same one."""
     return hashlib.sha256(caption.encode()).digest()[0] % TINTS
 
@@ -29,7 +29,7 @@ def placeholder_svg(caption: str, width: int = WIDTH, height: int = HEIGHT) -> S
     """
     digest = hashlib.sha256(caption.encode()).digest()
     ink_track = digest[1] % _INK_TRACKS
-    paths = {"bar": [], "pale": [], "paper": [], "ink": []}
+    paths: dict[str, list[str]] = {"bar": [], "pale": [], "paper": [], "ink": []}
     links, above = [], None
     for track in range(TRACKS):
         top = 38 + track * _TRACK_HEIGHT
@@ -67,7 +67,7 @@ def _middle(width: int, height: int) -> str:
     return f"{left:.0f} {top:.0f} {shown_width:.0f} {shown_height:.0f}"
 
 
-def _bars(four):
+def _bars(four: bytes) -> list[tuple[int, int, str]]:
     """Return two or three bars of a row from four bytes: (start, length, tone), left to right."""
     start, length = four[0] % 9 * UNIT, (2 + four[1] % 6) * UNIT
     bars = [(start, length, _TONES[four[0] >> 5 & 3])]

@@ -372,10 +372,11 @@ class _Body:
             return ""
         words = "".join(
             child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
-            for child in next(tokens).children
+            for child in next(tokens).children or ()
         )
         words = words.strip()
-        before, after = "\n".join(lines[: token.map[0]]).rstrip("\n"), "\n".join(lines[token.map[1] :]).strip("\n")
+        begin, end = token.map or (0, 0)
+        before, after = "\n".join(lines[:begin]).rstrip("\n"), "\n".join(lines[end:]).strip("\n")
         if words and after.strip():
             self.text = f"{before}\n\n{after}".strip("\n") if before.strip() else after
         return words
@@ -430,7 +431,10 @@ class _Body:
     def _make_links_absolute(self) -> None:
         lines = self.text.split("\n")
         code = {
-            number for token in self._tokens if token.type in ("fence", "code_block") for number in range(*token.map)
+            number
+            for token in self._tokens
+            if token.type in ("fence", "code_block") and token.map
+            for number in range(*token.map)
         }
         self._tokens = []
 
@@ -474,13 +478,14 @@ class _Body:
         lines: list[str | list[ImageDict]] = [*self.text.split("\n")]
         for index in reversed([number for number, token in enumerate(self._tokens) if token.type == "paragraph_open"]):
             token, inline = self._tokens[index], self._tokens[index + 1]
-            pictures = [child for child in inline.children if child.type == "image"]
-            others = [child for child in inline.children if child.type not in ("image", "softbreak")]
+            children = inline.children or []
+            pictures = [child for child in children if child.type == "image"]
+            others = [child for child in children if child.type not in ("image", "softbreak")]
             if token.level or not pictures or any(child.type != "text" or child.content.strip() for child in others):
                 continue
             found = [image for child in pictures if (image := self._image_of(child))]
-            if len(found) == len(pictures):
-                lines[token.map[0] : token.map[1]] = [found]
+            if len(found) == len(pictures) and token.map:
+                lines[slice(*token.map)] = [found]
             else:
                 self.fields.warnings.append(RELATIVE_PICTURES)
         # Numbered in text order, once it is known which images are taken.
