@@ -86,7 +86,7 @@ env = Env(
     LOG_LEVEL=(one_of("INFO", "DEBUG", "WARNING", "ERROR"), "INFO"),
 )
 
-DEBUG = env("DEBUG")
+DEBUG: bool = env("DEBUG")
 MIN_KEY_LENGTH = 50
 
 
@@ -109,8 +109,8 @@ def _secret_key():
 
 
 SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = env("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+SECRET_KEY_FALLBACKS: list[str] = env("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS: list[str] = env("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is empty. List the host names that this site answers to.")
 if "*" in ALLOWED_HOSTS and not DEBUG:
@@ -133,20 +133,20 @@ if DEBUG and (public := [host for host in ALLOWED_HOSTS if host != "*" and not _
 
 # With DEBUG off the default is https, because the site's security depends on it.
 default_url = "http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
-SITE_URL = env("SITE_URL", default=default_url, parse_default=True).rstrip("/")
+SITE_URL: str = env("SITE_URL", default=default_url, parse_default=True).rstrip("/")
 IS_SECURE_SITE = not DEBUG and urlsplit(SITE_URL).scheme == "https"
-SITE_NAME = env("SITE_NAME")
-SITE_CONTACT = env("SITE_CONTACT")
-BEHIND_PROXY = env("BEHIND_PROXY")
-UNREVIEWED_POSTS = env("UNREVIEWED_POSTS")
-INDEXING = env("INDEXING")
-LIST_ORDER = env("LIST_ORDER")
-SLUG_LETTERS = env("SLUG_LETTERS")
-IMAGE_HOSTS = env("IMAGE_HOSTS")
-EXTRA_CHECKS = env("EXTRA_CHECKS")
-RELEASE_EXPECTED_RESULT = env("RELEASE_EXPECTED_RESULT")
-RELEASE_ROLLBACK_NOTE = env("RELEASE_ROLLBACK_NOTE")
-CDN_MAX_AGE = env("CDN_MAX_AGE")
+SITE_NAME: str = env("SITE_NAME")
+SITE_CONTACT: str = env("SITE_CONTACT")
+BEHIND_PROXY: bool = env("BEHIND_PROXY")
+UNREVIEWED_POSTS: str = env("UNREVIEWED_POSTS")
+INDEXING: bool = env("INDEXING")
+LIST_ORDER: str = env("LIST_ORDER")
+SLUG_LETTERS: str = env("SLUG_LETTERS")
+IMAGE_HOSTS: list[str] = env("IMAGE_HOSTS")
+EXTRA_CHECKS: list[str] = env("EXTRA_CHECKS")
+RELEASE_EXPECTED_RESULT: str = env("RELEASE_EXPECTED_RESULT")
+RELEASE_ROLLBACK_NOTE: str = env("RELEASE_ROLLBACK_NOTE")
+CDN_MAX_AGE: int = env("CDN_MAX_AGE")
 
 INSTALLED_APPS = [
     "posts.apps.AlphaNodeAdminConfig",
@@ -285,7 +285,7 @@ except ImproperlyConfigured as error:
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
-PAGE_CACHE_MB = env("PAGE_CACHE_MB")
+PAGE_CACHE_MB: int = env("PAGE_CACHE_MB")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -304,8 +304,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 # Only imports have uploads: posts.importing.body_limits streams them to disk, outside of what the site serves.
 FILE_UPLOAD_HANDLERS = ["posts.importing.body_limits.NoUploads"]
 IMPORT_UPLOADS = str(BASE_DIR / env("IMPORT_UPLOAD_DIR"))
-IMPORT_UPLOAD_DAYS = env("IMPORT_UPLOAD_DAYS")
-IMPORT_DIR = env("IMPORT_DIR")
+IMPORT_UPLOAD_DAYS: int = env("IMPORT_UPLOAD_DAYS")
+IMPORT_DIR: str = env("IMPORT_DIR")
 if IMPORT_DIR and not os.path.isdir(IMPORT_DIR):
     env.refuse("IMPORT_DIR", "a folder that exists")
 
@@ -358,7 +358,7 @@ if IS_SECURE_SITE:
     SECURE_HSTS_SECONDS = 63072000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
-LOG_LEVEL = env("LOG_LEVEL")
+LOG_LEVEL: str = env("LOG_LEVEL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -100,7 +100,7 @@ def _text_of_listed(post: Post, sources: _Sources) -> ListedText:
         published_at=place_in_lists(record, post.released_at),
         reviewed_at=post.released_approval.created_at,
         generator=generator_of(record.get("payload", {})),
-        changed_at=post.last_published_at or post.released_at,
+        changed_at=post.changed_for_readers_at,
         pictures=picture_addresses(record),
         line=record_of_summary(record),
         source_batch_id=sources[revision.pk][0],

@@ -218,6 +218,9 @@ class Post(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # Only on a row of for_its_page().
+    proposed_snapshot: RecordDict
+
     objects = PostQuerySet.as_manager()
 
     class Meta:
@@ -292,6 +295,13 @@ class Post(models.Model):
         return self.live_revision
 
     @property
+    def readable_revision(self) -> Revision:
+        """The Revision at the address of a post that is known to be visible."""
+        if (revision := self.visible_revision) is None:
+            raise Revision.DoesNotExist(f"post {self.pk} has no page")
+        return revision
+
+    @property
     def released_approval(self) -> Review:
         """The approval of the live text of a post that is known to be listable."""
         if self.live_approval is None:
@@ -304,6 +314,11 @@ class Post(models.Model):
         if self.first_published_at is None:
             raise Revision.DoesNotExist(f"post {self.pk} was never released")
         return self.first_published_at
+
+    @property
+    def changed_for_readers_at(self) -> datetime.datetime:
+        """When the live text of a released post went live."""
+        return self.last_published_at or self.released_at
 
     @property
     def visible_revision(self) -> Revision | None:

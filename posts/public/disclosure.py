@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from posts.listing.publication_date import first_day
-from posts.models import Review
+from posts.models import Post, Review, Revision
 from posts.models.authorship import LABELS, TYPED, Writing, shown_authors, writing_of
+from posts.records.schema import RecordDict
 from posts.rendering.dates import day, in_site_zone
 
 # A reviewer's earlier decision about a text that is pending again.
-EARLIER = {
+EARLIER: dict[str | None, str] = {
     Review.Outcome.APPROVED: "A reviewer approved this article",
     Review.Outcome.CHANGES_REQUESTED: "A reviewer asked for changes",
     Review.Outcome.REJECTED: "A reviewer rejected this article",
@@ -36,34 +38,34 @@ class Disclosure:
     """
 
     writing: Writing
-    authors: list
+    authors: list[str]
     published_on: date | None
     decision: str
     rest: str
     state: str
     ending: str
     approved_at: datetime | None
-    steps: list
+    steps: list[Step]
 
     @property
-    def written(self):
+    def written(self) -> str:
         return self.writing.sentence
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         return f"{self.written} {self.decision}{self.rest}"
 
     @property
-    def source_type(self):
+    def source_type(self) -> str:
         """The address of the IPTC term for how the text was made, or ""."""
         return self.writing.source_type
 
     @property
-    def is_approved(self):
+    def is_approved(self) -> bool:
         return self.state == "approved"
 
 
-def disclosure_of(post, revision):
+def disclosure_of(post: Post, revision: Revision) -> Disclosure:
     """Return the Disclosure of `revision`, the text at the address of `post`.
 
     It names the day of the open flag if the post was read with `flagged_at`, and a decision other than an approval if
@@ -86,7 +88,7 @@ def disclosure_of(post, revision):
     )
 
 
-def _decision(post, revision, approval):
+def _decision(post: Post, revision: Revision, approval: Review | None) -> tuple[str, str, str, str]:
     """Return (the decision in words, the rest of the sentence, the state, the words at the end of the text)."""
     if approval is None:
         unapproved = "End of an article that is not approved"
@@ -115,18 +117,18 @@ def _decision(post, revision, approval):
         return "Approved together with others", f" on {on}; nobody has reviewed it individually.", "open", ending
     if post.needs_human_review or post.closed_until_decided:
         flagged_at = getattr(post, "flagged_at", None)
-        since = f" on {day(flagged_at)}" if flagged_at else ""
-        rest = f" on {on}; flagged{since} for another review."
+        flagged = f"flagged on {day(flagged_at)}" if flagged_at else "flagged"
+        rest = f" on {on}; {flagged} for another review."
         return "Approved by a reviewer", rest, "flagged", f"Approved on {on}, and flagged since"
     return "Read and approved by a reviewer", f" on {on}.", "approved", f"Approved exactly as shown here, {on}"
 
 
-def _last_decision(post):
+def _last_decision(post: Post) -> tuple[str | None, datetime | None]:
     """Return (outcome, datetime) of the newest decision, from Post.objects.with_last_decision()."""
     return getattr(post, "last_outcome", None), getattr(post, "last_decided_at", None)
 
 
-def _steps(post, revision, approval, writing):
+def _steps(post: Post, revision: Revision, approval: Review | None, writing: Writing) -> list[Step]:
     steps = []
     if writing.origin == TYPED:
         steps.append(Step("Written", True, post.created_at, LABELS[TYPED]))
@@ -155,19 +157,20 @@ def _steps(post, revision, approval, writing):
     return steps
 
 
-def with_own_answer(record, post):
+def with_own_answer(record: RecordDict, post: Post) -> RecordDict:
     """Return `record` as the meta box shows it: this site's own request for review replaces the claim."""
-    if not (post.needs_human_review and getattr(post, "flagged_at", None)):
+    flagged_at = getattr(post, "flagged_at", None)
+    if not (post.needs_human_review and flagged_at):
         return record
-    answer = f"yes, flagged here on {day(post.flagged_at)}"
+    answer = f"yes, flagged here on {day(flagged_at)}"
     return record | {"flags": record.get("flags", {}) | {"needs_human_review": answer}}
 
 
-def shown_revision(post, revision, claim):
+def shown_revision(post: Post, revision: Revision, claim: Any) -> tuple[Any, bool]:
     """Return (values, are_ours) for "revision" in the meta box: the `claim` until there is a decision here."""
     if revision.status in revision.UNDECIDED or revision.status == revision.Status.SUPERSEDED:
         return claim, False
     claims = {"status": revision.get_status_display().lower(), "version": revision.version}
-    if post.live_approval_id and post.live_revision_id == revision.pk:
+    if post.live_approval and post.live_revision_id == revision.pk:
         claims["last_reviewed"] = in_site_zone(post.live_approval.created_at).date().isoformat()
     return claims, True

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from xml.sax.xmlreader import AttributesImpl
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
@@ -114,8 +115,8 @@ class _Entry:
             "link": self.address,
             "description": xml_text(f"{description_of(record)} {self.disclosure.sentence}".strip()),
             "unique_id": _identity(self.post),
-            "pubdate": publication_moment(record, self.post.first_published_at),
-            "updateddate": self.post.last_published_at,
+            "pubdate": publication_moment(record, self.post.released_at),
+            "updateddate": self.post.changed_for_readers_at,
             "authors": [xml_text(name) for name in names] or [settings.SITE_NAME],
             "categories": [xml_text(word) for word in keywords_of(record)],
             "language": language_of(record),
@@ -125,10 +126,10 @@ class _Entry:
 
 def _entries(posts: list[Post]) -> list[_Entry]:
     """Return [_Entry] of listed posts, with one query for the HTML of all."""
-    stored = stored_articles([post.live_revision.fingerprint for post in posts])
+    stored = stored_articles([post.released_revision.fingerprint for post in posts])
     entries = []
     for post in posts:
-        revision = post.live_revision
+        revision = post.released_revision
         disclosure = disclosure_of(post, revision)
         article = rendered_article(revision, stored_html=stored.get(revision.fingerprint))
         html = article_feed_html(
@@ -179,7 +180,7 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
 
 def _answer(body: str, content_type: str, posts: list[Post]) -> HttpResponse:
     """Return a feed, which shows the stored HTML of its posts."""
-    keys = [article_key(post.live_revision.fingerprint, **rendering_key()) for post in posts]
+    keys = [article_key(post.released_revision.fingerprint, **rendering_key()) for post in posts]
     return as_machine_file(HttpResponse(body, content_type=f"{content_type}; charset=utf-8"), keys=keys)
 
 
@@ -190,15 +191,15 @@ def _json_item(entry: _Entry) -> dict[str, Any]:
         "url": entry.address,
         "title": record["title"],
         "content_html": entry.html,
-        "date_published": publication_moment(record, post.first_published_at).isoformat(timespec="seconds"),
-        "date_modified": post.last_published_at.isoformat(timespec="seconds"),
+        "date_published": publication_moment(record, post.released_at).isoformat(timespec="seconds"),
+        "date_modified": post.changed_for_readers_at.isoformat(timespec="seconds"),
         "tags": keywords_of(record),
         # Names that begin with an underscore are free for the feed's author.
         "_review": {
             "about": settings.SITE_URL + reverse("posts:record", args=[post.slug]),
             "disclosure": disclosure.sentence,
-            "approved_at": disclosure.approved_at.isoformat(timespec="seconds"),
-            "fingerprint": post.live_revision.fingerprint,
+            "approved_at": post.released_approval.created_at.isoformat(timespec="seconds"),
+            "fingerprint": post.released_revision.fingerprint,
             "digital_source_type": disclosure.source_type or None,
         },
     }
@@ -234,14 +235,12 @@ class SiteFeed(Atom1Feed):
         handler.addQuickElement("summary", item["description"], {"type": "text"})
         handler.addQuickElement("content", item["content"], {"type": "html"})
         for name in item["authors"]:
-            handler.startElement("author", {})
+            handler.startElement("author", AttributesImpl({}))
             handler.addQuickElement("name", name)
             handler.endElement("author")
 
     def latest_post_date(self) -> datetime.datetime:
-        """Return the feed's date; a fixed one for an empty feed, so that its bytes don't change each second."""
-        dates = [item["updateddate"] for item in self.items]
-        return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
+        return _newest_date(self)
 
 
 class RssFeed(Rss201rev2Feed):
@@ -264,5 +263,10 @@ class RssFeed(Rss201rev2Feed):
         handler.addQuickElement("content:encoded", item["content"])
 
     def latest_post_date(self) -> datetime.datetime:
-        """Return the feed's date as SiteFeed does."""
-        return SiteFeed.latest_post_date(self)
+        return _newest_date(self)
+
+
+def _newest_date(feed: SyndicationFeed) -> datetime.datetime:
+    """Return the date of a feed; a fixed one for an empty feed, so that its bytes don't change each second."""
+    dates = [item["updateddate"] for item in feed.items]
+    return max(dates, default=datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))

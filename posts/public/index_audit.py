@@ -6,8 +6,10 @@ Post.is_indexable must agree.
 """
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
@@ -32,8 +34,14 @@ class Answer:
     """The answer of an address. headers: lower-case name → value."""
 
     status: int
-    headers: dict
+    headers: Mapping[str, str]
     body: str
+
+
+# From the path of an address to its Answer, without following redirects.
+Fetch = Callable[[str], Answer]
+# {slug: the surfaces that name the post}
+_Named = dict[str, set[str]]
 
 
 @dataclass
@@ -41,13 +49,13 @@ class Report:
     """How many posts were checked, and each mismatch as (address, words)."""
 
     posts: int = 0
-    mismatches: list = field(default_factory=list)
+    mismatches: list[tuple[str, str]] = field(default_factory=list)
 
 
-def audit_indexing(fetch):
+def audit_indexing(fetch: Fetch) -> Report:
     """Compare every post of the database with the answers of a site; return the Report.
 
-    fetch(path) returns an Answer, without following redirects. A post that seems wrong is read and fetched again,
+    A post that seems wrong is read and fetched again,
     because it may have changed between the two.
     """
     report = Report()
@@ -71,7 +79,7 @@ def audit_indexing(fetch):
     return report
 
 
-def _problems(post, is_listed, fetch, named):
+def _problems(post: Post, is_listed: bool, fetch: Fetch, named: _Named) -> list[str]:
     """Return every mismatch of one post, in words."""
     problems = []
     if post.is_indexable is not is_listed:
@@ -97,43 +105,43 @@ def _problems(post, is_listed, fetch, named):
     return problems
 
 
-def _json_ld_problems(page, is_listed):
+def _json_ld_problems(page: "_Page", is_listed: bool) -> list[str]:
     """Return mismatches of JSON-LD: exactly the listed texts claim a person's review, and completely."""
     claimed = page.claimed_reviews()
-    if None in claimed:
+    if claimed is None:
         return ["JSON-LD is not valid JSON"]
     if is_listed:
         return [f"JSON-LD lacks {key}" for key in sorted(REVIEW_CLAIMS - claimed)]
     return [f"JSON-LD says {key}; the rule says closed" for key in sorted(claimed)]
 
 
-def _surface(name, says_open, is_listed):
+def _surface(name: str, says_open: bool, is_listed: bool) -> list[str]:
     return [] if says_open is is_listed else [f"{name} says {_word(says_open)}, the rule {_word(is_listed)}"]
 
 
-def _word(is_open):
+def _word(is_open: bool) -> str:
     return "open" if is_open else "closed"
 
 
-def _is_noindex(content):
+def _is_noindex(content: str) -> bool:
     words = {word.strip().lower() for word in content.split(",")}
     return bool(words & {"noindex", "none"})
 
 
-def _says_noindex(headers):
+def _says_noindex(headers: Mapping[str, str]) -> bool:
     return _is_noindex(headers.get("x-robots-tag", ""))
 
 
-def _json_says_indexable(answer):
+def _json_says_indexable(answer: Answer) -> bool:
     try:
         return json.loads(answer.body)["review"]["indexable"] is True
     except (ValueError, KeyError, TypeError):
         return False
 
 
-def _named_posts(fetch, report):
-    """Return {slug: {surface}} of every post that the sitemap, a feed, the API or a list names."""
-    named = {}
+def _named_posts(fetch: Fetch, report: Report) -> _Named:
+    """Return _Named of every post that the sitemap, a feed, the API or a list names."""
+    named: _Named = {}
     for path in _sitemap_paths(fetch, reverse("posts:sitemap"), report):
         _name(named, path, "the sitemap")
     for path in _links_of_feed(fetch(reverse("posts:feed")), report):
@@ -153,7 +161,7 @@ def _named_posts(fetch, report):
     return named
 
 
-def _list_addresses():
+def _list_addresses() -> Iterator[tuple[str, bool]]:
     """Yield (address, whether it is indexable) of the first page of every list.
 
     Of terms, the most used of each kind and those around the number from which a list is indexable.
@@ -171,7 +179,7 @@ def _list_addresses():
             yield term.get_absolute_url(), Term.objects.indexable().contains(term)
 
 
-def _name(named, path, surface):
+def _name(named: _Named, path: str, surface: str) -> None:
     try:
         match = resolve(unquote(path))
     except Resolver404:
@@ -180,7 +188,7 @@ def _name(named, path, surface):
         named.setdefault(match.kwargs["slug"], set()).add(surface)
 
 
-def _tree(answer, address, report):
+def _tree(answer: Answer, address: str, report: Report) -> ElementTree.Element | None:
     """Return the root of an XML answer, or None, which is also a mismatch."""
     try:
         # Files of our own site, or of the site that the operator named.
@@ -190,7 +198,7 @@ def _tree(answer, address, report):
         return None
 
 
-def _sitemap_paths(fetch, address, report, depth=0):
+def _sitemap_paths(fetch: Fetch, address: str, report: Report, depth: int = 0) -> Iterator[str]:
     root = _tree(fetch(address), address, report)
     if root is None:
         return
@@ -203,14 +211,14 @@ def _sitemap_paths(fetch, address, report, depth=0):
             yield from _sitemap_paths(fetch, path, report, depth=1)
 
 
-def _links_of_feed(answer, report):
+def _links_of_feed(answer: Answer, report: Report) -> Iterator[str]:
     root = _tree(answer, reverse("posts:feed"), report)
     if root is not None:
         for link in root.iterfind("{*}entry/{*}link"):
             yield urlsplit(link.get("href", "")).path
 
 
-def _links_of_json(fetch, address, report):
+def _links_of_json(fetch: Fetch, address: str, report: Report) -> Iterator[str]:
     """Yield the paths that a JSON feed or a list of the API names, over all its pages."""
     while address:
         answer = fetch(address)
@@ -228,46 +236,48 @@ def _links_of_json(fetch, address, report):
 class _Page(HTMLParser):
     """What a page says of itself: robots meta, links, JSON-LD."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.robots, self.links, self.json_ld, self._in_json_ld = "", [], [], False
+        self.robots, self._in_json_ld = "", False
+        self.links: list[str] = []
+        self.json_ld: list[str] = []
 
     @classmethod
-    def of(cls, html):
+    def of(cls, html: str) -> Self:
         page = cls()
         page.feed(html)
         return page
 
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if tag == "meta" and (attributes.get("name") or "").lower() == "robots":
-            self.robots += f",{attributes.get('content') or ''}"
-        elif tag == "a" and attributes.get("href"):
-            self.links.append(urlsplit(attributes["href"]).path)
-        elif tag == "script" and attributes.get("type") == "application/ld+json":
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attributes}
+        if tag == "meta" and values.get("name", "").lower() == "robots":
+            self.robots += f",{values.get('content', '')}"
+        elif tag == "a" and values.get("href"):
+            self.links.append(urlsplit(values["href"]).path)
+        elif tag == "script" and values.get("type") == "application/ld+json":
             self._in_json_ld = True
             self.json_ld.append("")
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if tag == "script":
             self._in_json_ld = False
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self._in_json_ld:
             self.json_ld[-1] += data
 
-    def claimed_reviews(self):
-        """Return the keys of JSON-LD that claim a person's review, with None for invalid JSON."""
-        found = set()
+    def claimed_reviews(self) -> set[str] | None:
+        """Return the keys of JSON-LD that claim a person's review; None for invalid JSON."""
+        found: set[str] = set()
         for text in self.json_ld:
             try:
                 _collect(json.loads(text), found)
             except ValueError:
-                found.add(None)
+                return None
         return found
 
 
-def _collect(value, found):
+def _collect(value: Any, found: set[str]) -> None:
     if isinstance(value, dict):
         found |= REVIEW_CLAIMS & set(value)
         for inner in value.values():

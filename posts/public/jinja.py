@@ -3,13 +3,18 @@
 What a template may call is here; everything else that a page shows is in the context from its view.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from django.templatetags.static import static
 from django.urls import get_script_prefix
 from django.utils.text import capfirst
 from jinja2 import Environment, Template
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 
 from posts.rendering import icons
 from posts.rendering.control_characters import html_text
@@ -29,10 +34,10 @@ class _Compiled(Template):
     template has globals of its own, and none here has.
     """
 
-    def render(self, *args, **kwargs):
+    def render(self, *args: Any, **kwargs: Any) -> str:
         return html_text(super().render(*args, **kwargs))
 
-    def _get_default_module(self, ctx=None):
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
         return super()._get_default_module()
 
 
@@ -44,7 +49,7 @@ class _Environment(Environment):
 
     template_class = _Compiled
 
-    def getattr(self, obj, attribute):
+    def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
         try:
@@ -53,7 +58,7 @@ class _Environment(Environment):
             return super().getattr(obj, attribute)
 
 
-def environment(**options):
+def environment(**options: Any) -> Environment:
     """Return the jinja2.Environment of the public pages. options: those of settings.TEMPLATES."""
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
@@ -73,42 +78,42 @@ def environment(**options):
     return made
 
 
-def kept(macro, *values):
+def kept(macro: Callable[..., Any], *values: Any) -> Any:
     """Return a macro's result for these values, rendered once: for parts that are the same on every page."""
     return _kept(macro, get_script_prefix(), *values)
 
 
 @lru_cache(maxsize=64)
-def _kept(macro, prefix, *values):
+def _kept(macro: Callable[..., Any], prefix: str, *values: Any) -> Any:
     return macro(*values)
 
 
-def place_in_header(path):
+def place_in_header(path: str) -> str:
     """Return the name (without "posts:") of the page at `path` if the header links to it; else ""."""
     return next((place[0].partition(":")[2] for place in _PLACES if address(*place) == path), "")
 
 
-def moment(at):
+def moment(at: datetime) -> str:
     """Return a datetime for HTML and schema.org, in the site's zone: 2026-05-18T09:30:00+00:00."""
     return in_site_zone(at).isoformat(timespec="seconds")
 
 
-def iso_day(at):
+def iso_day(at: datetime) -> str:
     """Return the day of a datetime in the site's zone: 2026-05-18."""
     return in_site_zone(at).date().isoformat()
 
 
-def clock(at):
+def clock(at: datetime) -> str:
     """Return the time of day of a datetime in the site's zone: 09:30."""
     return f"{in_site_zone(at):%H:%M}"
 
 
-def quoted(words):
+def quoted(words: str) -> str:
     """Return words as a value in the query of an address."""
     return quote(words, safe="")
 
 
-def shortened(text, words, characters):
+def shortened(text: object, words: int, characters: int) -> str:
     """Return at most so many words and characters of a text, in one line; … replaces the rest."""
     found = str(text).split(None, words)
     short = " ".join(found[:words])

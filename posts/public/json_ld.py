@@ -8,11 +8,15 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.utils.safestring import SafeString
 
 from posts.listing.publication_date import publication_moment
+from posts.models import Post, Revision
+from posts.public.disclosure import Disclosure
+from posts.records.schema import RecordDict
 from posts.rendering.dates import in_site_zone
 from posts.rendering.images import loaded_pictures, picture_addresses
 from posts.reverse import address
@@ -40,11 +44,20 @@ class PageHead:
     picture: str
     published_at: datetime | None
     changed_at: datetime | None
-    tags: list
+    tags: list[str]
     json_ld: str
 
 
-def article_head(post, revision, record, *, disclosure, stack_address="", is_indexable, is_preview=False):
+def article_head(
+    post: Post,
+    revision: Revision,
+    record: RecordDict,
+    *,
+    disclosure: Disclosure,
+    stack_address: str = "",
+    is_indexable: bool,
+    is_preview: bool = False,
+) -> PageHead:
     """Return the PageHead of `revision` (shown as `record`) at the address of `post`.
 
     stack_address: the path of the list of its first stack, if that has one.
@@ -58,20 +71,29 @@ def article_head(post, revision, record, *, disclosure, stack_address="", is_ind
         description=description_of(record),
         url=settings.SITE_URL + post.get_absolute_url(),
         picture=pictures[0] if pictures else "",
-        published_at=publication_moment(record, post.first_published_at) if is_live else None,
+        published_at=publication_moment(record, post.released_at) if is_live else None,
         changed_at=post.last_published_at if is_live else None,
         tags=keywords_of(record),
         json_ld="" if is_preview else json_ld_script(data),
     )
 
 
-def language_of(record):
+def language_of(record: RecordDict) -> str:
     """Return the language tag (BCP 47) of a record; "" if it states none or something else."""
     language = record.get("language", "")
     return language if _LANGUAGE.fullmatch(language) else ""
 
 
-def structured_data(post, revision, record, pictures, way, *, disclosure, is_indexable):
+def structured_data(
+    post: Post,
+    revision: Revision,
+    record: RecordDict,
+    pictures: list[str],
+    way: list[tuple[str, str]],
+    *,
+    disclosure: Disclosure,
+    is_indexable: bool,
+) -> dict[str, Any]:
     """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document (a dict).
 
     way: names and addresses of the pages between the home page and the article.
@@ -89,7 +111,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
         "mainEntity": {"@id": f"{url}#article"},
         **about_both,
     }
-    if is_indexable:
+    if is_indexable and disclosure.approved_at:
         page["lastReviewed"] = in_site_zone(disclosure.approved_at).date().isoformat()
         page["reviewedBy"] = {"@type": "Person", "jobTitle": "Reviewer", "affiliation": site}
     article = {
@@ -118,9 +140,9 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
     }
     if revision.pk == post.live_revision_id:
         article["datePublished"] = (
-            disclosure.published_on.isoformat() if disclosure.published_on else _moment(post.first_published_at)
+            disclosure.published_on.isoformat() if disclosure.published_on else _moment(post.released_at)
         )
-        article["dateModified"] = _moment(post.last_published_at)
+        article["dateModified"] = _moment(post.changed_for_readers_at)
     breadcrumb = {
         "@type": "BreadcrumbList",
         "@id": f"{url}#breadcrumb",
@@ -134,7 +156,7 @@ def structured_data(post, revision, record, pictures, way, *, disclosure, is_ind
     return {"@context": "https://schema.org", "@graph": [_filled(page), _filled(article), breadcrumb]}
 
 
-def json_ld_script(data):
+def json_ld_script(data: Any) -> SafeString:
     """Return `data` as a script element that no browser runs. All JSON in pages comes from here."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign, escape in _ESCAPES:
@@ -142,21 +164,21 @@ def json_ld_script(data):
     return SafeString(f'<script type="application/ld+json">{text}</script>')
 
 
-def description_of(record):
+def description_of(record: RecordDict) -> str:
     """Return one or two sentences about a record, in one line."""
     words = " ".join(record.get("summary", "").split())
     return words if len(words) <= MAX_DESCRIPTION else words[: MAX_DESCRIPTION - 1].rstrip() + "…"
 
 
-def keywords_of(record):
+def keywords_of(record: RecordDict) -> list[str]:
     """Return a record's keywords: its stack, tools and tags, each once."""
     words = [word for key in ("stack", "tools", "tags") for word in record.get(key, ())]
     return list(dict.fromkeys(words))[:MAX_KEYWORDS]
 
 
-def _moment(moment):
+def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _filled(values):
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in ("", [])}

@@ -3,12 +3,15 @@
 A page is one index scan from its place on, so that page 5,000 costs what page 1 costs.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db import connection
-from django.http import Http404, HttpResponsePermanentRedirect
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import reverse
 
 from posts.db.keyset import Cursor, PageOrder
@@ -36,12 +39,12 @@ MOST_USED_FIRST = PageOrder(("-listed_count", int), ("pk", int))
 class ListPage:
     """One page of a list. lines: newest first. newer, older: the Cursor from which the next page that way starts."""
 
-    lines: list = field(default_factory=list)
+    lines: list[PostSummary] = field(default_factory=list)
     newer: Cursor | None = None
     older: Cursor | None = None
 
 
-def read_page(terms, *, older=None, newer=None):
+def read_page(terms: Sequence[Term], *, older: Cursor | None = None, newer: Cursor | None = None) -> ListPage:
     """Return the ListPage of the posts with all `terms` after the Cursor `older`, before `newer`, or from the start.
 
     Two queries; a few more if posts were listed a moment ago.
@@ -62,14 +65,16 @@ def _cursor(line: PostSummary) -> Cursor:
     return Cursor((line.published_at, line.pk))
 
 
-def _walk(terms, start, *, backwards=False):
+def _walk(terms: Sequence[Term], start: Cursor | None, *, backwards: bool = False) -> tuple[list[PostSummary], bool]:
     """Return (at most PAGE summaries from the Cursor `start` on, whether there are more)."""
-    listed, lines = [], {}
+    listed: list[int] = []
+    lines: dict[int, PostSummary] = {}
     for reach in REACHES:
         step = _step(rarest_first(terms), start, backwards, reach)
         keys = [post_id for _, post_id in step]
         if reach == REACHES[0]:
-            found = lines = read_summaries(keys)
+            lines = read_summaries(keys)
+            found = set(lines)
         else:
             found = set(Post.objects.listed().filter(pk__among=keys).values_list("pk", flat=True))
         listed += [key for key in keys if key in found]
@@ -81,7 +86,7 @@ def _walk(terms, start, *, backwards=False):
     return [lines[pk] for pk in shown if pk in lines], len(listed) > PAGE
 
 
-def _step(terms, start, backwards, reach):
+def _step(terms: Sequence[int], start: Cursor | None, backwards: bool, reach: int) -> list[Cursor]:
     """Return the Cursors of at most `reach` posts after `start` with all terms of these primary keys."""
     direction = None if start is None else backwards
     place = {} if start is None else dict(zip(NEWEST_FIRST.types, start, strict=True))
@@ -89,15 +94,15 @@ def _step(terms, start, backwards, reach):
     return [Cursor(row) for row in query.rows(**_named(terms), **place)]
 
 
-def _named(terms):
+def _named(terms: Iterable[int]) -> dict[str, int]:
     return {f"term_{at}": term for at, term in enumerate(terms)}
 
 
 @lru_cache(maxsize=128)
-def _step_query(vendor, number, backwards, reach):
+def _step_query(vendor: str, number: int, backwards: bool | None, reach: int) -> PreparedQuery:
     """Return the PreparedQuery of _step() for a number of terms. backwards: None for a walk from the start."""
 
-    def step(published_at=None, post_id=None, **terms):
+    def step(published_at: datetime | None = None, post_id: int | None = None, **terms: int) -> QuerySet[Any, Any]:
         start = None if backwards is None else Cursor((published_at, post_id))
         walk = NEWEST_FIRST.before if backwards else NEWEST_FIRST.after
         return walk(places_along(list(terms.values())), start).values_list(*NEWEST_FIRST.types)[:reach]
@@ -106,7 +111,7 @@ def _step_query(vendor, number, backwards, reach):
     return PreparedQuery(step, **dict.fromkeys(_named(range(number)), int), **place)
 
 
-def _list_response(request, *, main=None, title, address):
+def _list_response(request: HttpRequest, *, main: Term | None = None, title: str, address: str) -> HttpResponse:
     """Return the requested page of a list. main: the term whose list it is, or None.
 
     Only the first page of an unfiltered list is indexable: later pages shift with every release, and there are
@@ -142,7 +147,7 @@ def _list_response(request, *, main=None, title, address):
 
 
 @public
-def articles(request):
+def articles(request: HttpRequest) -> HttpResponse:
     """Show all listed posts, newest first."""
     return _list_response(request, title="Articles", address=reverse("posts:articles"))
 
@@ -156,7 +161,7 @@ def term_at(terms: TermQuerySet, kinds: str, slug: str) -> Term:
 
 
 @public
-def facet(request, kinds, slug):
+def facet(request: HttpRequest, kinds: str, slug: str) -> HttpResponse:
     """Show the listed posts of one term, newest first."""
     term = term_at(Term.objects.with_list(), kinds, slug)
     if term.slug != slug:
@@ -165,7 +170,7 @@ def facet(request, kinds, slug):
 
 
 @public
-def kind(request, kinds):
+def kind(request: HttpRequest, kinds: str) -> HttpResponse:
     """Show all terms of a kind that have a list, most used first."""
     name, last = Term.Kind(KINDS[kinds]), MOST_USED_FIRST.parse(request.GET.get("after", ""))
     terms = list(MOST_USED_FIRST.after(Term.objects.with_list().filter(kind=name), last)[: TERMS_SHOWN + 1])

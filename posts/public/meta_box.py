@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from posts.records.schema import FIELDS
+from posts.public.term_links import AddressOf
+from posts.records.schema import FIELDS, RecordDict
 from posts.rendering.icons import level_squares, score_bar
 from posts.templatetags.posts import grouped
 
@@ -36,14 +37,14 @@ _FOLDED = frozenset({*FOLDS, *AFTER_FOLDS, "extra"})
 _ELSEWHERE = {"source_id", "title", "slug", "intro", "body"}
 
 
-def _remembered(size):
+def _remembered(size: int) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """Decorate a function of one text with a cache of its results for the last `size` short texts."""
 
-    def decorate(function):
+    def decorate(function: Callable[[str], str]) -> Callable[[str], str]:
         known = lru_cache(maxsize=size)(function)
 
         @wraps(function)
-        def remembered(text):
+        def remembered(text: str) -> str:
             return known(text) if len(text) <= MAX_KNOWN else function(text)
 
         return remembered
@@ -62,36 +63,36 @@ class MetaRow(NamedTuple):
     label: str
     value: Any
     digest: str = ""
-    address_of: Callable | None = None
+    address_of: Callable[[str], str] | None = None
 
     @property
-    def is_nested(self):
+    def is_nested(self) -> bool:
         return isinstance(self.value, dict | list)
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The value in words, if it is not a list or object."""
         return "" if self.is_nested else _text(self.value)
 
     @property
-    def size(self):
+    def size(self) -> int:
         return sum(1 for item in self.value if not _is_empty(item))
 
     @property
-    def html(self):
+    def html(self) -> Markup:
         return Markup(_html(self.value, self.address_of))  # noqa: S704 (every leaf goes through escape)
 
     @property
-    def open_html(self):
+    def open_html(self) -> Markup:
         """The same; long values that would start closed are open."""
         return Markup(_html(self.value, self.address_of, folds=False))  # noqa: S704 (as above)
 
     @property
-    def row_html(self):
+    def row_html(self) -> Markup:
         """The same as a row of a band, with a drawing or unit for a score, level, time or count."""
         match self.key:
             case "score":
-                inside = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
+                inside: str = f'<ul class="scores">{"".join(map(_score, self._parts))}</ul>'
             case "flags":
                 inside = f'<ul class="flags">{"".join(map(_flag, self._parts))}</ul>'
             case "difficulty":
@@ -99,16 +100,16 @@ class MetaRow(NamedTuple):
             case "reading_time":
                 inside = f"{escape(self.text)} <small>min</small>"
             case "view_count":
-                inside = escape(grouped(self.text))
+                inside = str(escape(grouped(self.text)))
             case _:
-                inside = self.html
+                inside = str(self.html)
         return Markup(  # noqa: S704 (as above; a key is one of FIELDS)
             f'<div class="meta-row meta-row--{self.key}"><dt>{escape(self.label)}</dt>'
             f'<dd dir="auto">{inside}</dd></div>'
         )
 
     @property
-    def _parts(self):
+    def _parts(self) -> "list[MetaRow]":
         """The fields of an object as MetaRows of their own."""
         return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if not _is_empty(value)]
 
@@ -118,29 +119,29 @@ class MetaBand(NamedTuple):
 
     name: str
     note: str
-    rows: list
+    rows: list[MetaRow]
 
 
-def _score(part):
-    value = part.html
+def _score(part: MetaRow) -> str:
+    value = str(part.html)
     if not part.is_nested:
         value = f'<span class="scores__value">{escape(part.text)}</span> {score_bar(part.text)}'
     return f'<li><span class="scores__label">{escape(part.label)}</span> {value}</li>'
 
 
-def _flag(part):
+def _flag(part: MetaRow) -> str:
     is_yes = " flags__item--yes" if part.text.startswith("yes") else ""
     return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
 
 
 @_remembered(1024)
-def label_of(key):
+def label_of(key: str) -> str:
     """Return the label of a key: ai_outline → AI outline."""
     words = [_WORDS.get(word, word) for word in key.replace("_", " ").split(" ")]
     return " ".join(words)
 
 
-def _html(value, address_of=None, *, folds=True):
+def _html(value: Any, address_of: Callable[[str], str] | None = None, *, folds: bool = True) -> str:
     """Return any JSON value as HTML: nested lists, every leaf as escaped text, without empty values.
 
     A page has two hundred of these, most of them cached, so they have no template. Everything from the record goes
@@ -168,32 +169,32 @@ def _html(value, address_of=None, *, folds=True):
 
 
 @_remembered(4096)
-def _leaf(text):
+def _leaf(text: str) -> str:
     kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
     return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
 
 
 @_remembered(1024)
-def _pair_label(key):
+def _pair_label(key: str) -> str:
     return f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
 
 
-def _is_empty(value):
-    return value == "" or value == [] or value == {}
+def _is_empty(value: Any) -> bool:
+    return bool(value == "" or value == [] or value == {})
 
 
-def _flags(flags):
+def _flags(flags: dict[str, Any]) -> dict[str, Any]:
     words = {0: "no", 1: "yes"}
     return {key: words.get(value, value) if isinstance(value, int) else value for key, value in flags.items()}
 
 
-def _digest(key, value):
+def _digest(key: str, value: Any) -> str:
     """Return a line that says what a closed fold contains, so that few readers need to open it."""
     if key == "image_sources":
         counts = Counter(image.get("source", "source not stated") for image in value)
@@ -207,7 +208,7 @@ def _digest(key, value):
     return ""
 
 
-def shortened(words):
+def shortened(words: str) -> str:
     """Return at most DIGEST_LENGTH characters, cut between words if possible."""
     if len(words) <= DIGEST_LENGTH:
         return words
@@ -215,7 +216,7 @@ def shortened(words):
     return (cut.rpartition(" ")[0] or cut).rstrip(",; ") + "…"
 
 
-def meta_rows(record, address_of=None):
+def meta_rows(record: RecordDict, address_of: AddressOf | None = None) -> dict[str, MetaRow]:
     """Return {key: MetaRow} of a record dict: its known fields, then the unknown ones under "extra".
 
     address_of(field, name) returns the address of the list of the posts that share the name, or "".
@@ -231,11 +232,11 @@ def meta_rows(record, address_of=None):
     return rows
 
 
-def _shown_digest(key, value):
+def _shown_digest(key: str, value: Any) -> str:
     return shortened(_digest(key, value)) if key in _FOLDED else ""
 
 
-def meta_box(record, address_of=None):
+def meta_box(record: RecordDict, address_of: AddressOf | None = None) -> tuple[list[MetaBand], list[MetaRow]]:
     """Return (bands, folds): the whole box in the order of the record, without empty values.
 
     address_of: as for meta_rows().

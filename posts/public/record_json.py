@@ -1,17 +1,21 @@
 """What anybody may know of a text, as JSON: its record and its decision."""
 
+from typing import Any
+
 from django.conf import settings
 
+from posts.models import Post, Revision
 from posts.models.claims import claims_of, with_claims
 from posts.public.disclosure import disclosure_of
+from posts.records.schema import RecordDict
 
 
-def record_of(post, revision):
+def record_of(post: Post, revision: Revision) -> RecordDict:
     """Return the whole record of a text at the address of `post`, with the claims that its page shows."""
     return with_claims(revision.snapshot, claims_of(post, revision), slug=post.slug)
 
 
-def review_of(post, revision):
+def review_of(post: Post, revision: Revision) -> dict[str, Any]:
     """Return fingerprint, decision and disclosure of `revision`, the text at the address of `post`."""
     disclosure = disclosure_of(post, revision)
     return {
@@ -30,6 +34,6 @@ def review_of(post, revision):
     }
 
 
-def address_of(post):
+def address_of(post: Post) -> str:
     """Return the absolute address of the page of `post`."""
     return settings.SITE_URL + post.get_absolute_url()

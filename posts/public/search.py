@@ -3,11 +3,12 @@
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 
 from posts.listing.facets import FORM_KINDS, ChosenTerms, search_groups
 from posts.listing.summaries import read_summaries
 from posts.public.views import public, respond
-from posts.search import other_spelling, search_posts
+from posts.search import Hits, other_spelling, search_posts
 from posts.search.snippets import marked, snippet
 
 PAGE = 20
@@ -16,7 +17,7 @@ TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
 
 
 @public
-def search(request):
+def search(request: HttpRequest) -> HttpResponse:
     """Show what is found for ?q=, best first, filtered by terms. Never indexable."""
     selection = ChosenTerms.from_query(request.GET)
     hits = _search(request.GET.get("q", ""), selection)
@@ -49,11 +50,11 @@ def search(request):
     return respond(request, "posts/search.html", context, vary_on=TAKES)
 
 
-def _search(typed, selection):
+def _search(typed: str, selection: ChosenTerms) -> Hits:
     if selection.is_impossible or not settings.INDEXING:
         return search_posts("")
     return search_posts(typed, terms=[term.pk for term in selection.terms])
 
 
-def _page_number(text):
+def _page_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 and int(text) else 1

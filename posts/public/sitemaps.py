@@ -5,14 +5,18 @@ size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; images
 """
 
 import re
-from datetime import UTC
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import chain
+from typing import Any, TypeVar
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from django.conf import settings
 from django.db import connection
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
@@ -23,12 +27,13 @@ from posts.models.listed_text import URLS_PER_FILE
 from posts.models.term import INDEXABLE_FROM
 from posts.public.lists import KINDS
 from posts.public.views import public
-from posts.public.xml_files import as_machine_file
+from posts.public.xml_files import Answer, as_machine_file
 from posts.rendering.images import loaded_pictures
 
 CHUNK = 500
 # For one post, so that a file stays within bounds.
 MAX_PICTURE_BYTES = 4_000
+Rows = TypeVar("Rows", bound=QuerySet[Any, Any])
 MAX_FILE = 2**63 // URLS_PER_FILE - 1
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -40,9 +45,11 @@ _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 
 
 @public
-def index(request):
+def index(request: HttpRequest) -> HttpResponse:
     """Return the files of the sitemap; files of articles with their newest change."""
-    files = [(reverse("posts:sitemap-pages"), None)] if settings.INDEXING else []
+    files: list[tuple[str, datetime | None]] = []
+    if settings.INDEXING:
+        files.append((reverse("posts:sitemap-pages"), None))
     files += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
     files += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
     entries = [_entry("sitemap", path, changed_at) for path, changed_at in files]
@@ -50,7 +57,7 @@ def index(request):
 
 
 @public
-def pages(request):
+def pages(request: HttpRequest) -> HttpResponse:
     """Return the pages that are neither articles nor lists of one term."""
     if not settings.INDEXING:
         raise Http404
@@ -66,18 +73,18 @@ def pages(request):
 
 
 @public
-def facets(request, number):
+def facets(request: HttpRequest, number: int) -> HttpResponseBase:
     """Return the lists of one file: those of each term with enough posts, without a date of change."""
     return _streamed(_list_entries(number))
 
 
 @public
-def articles(request, number):
+def articles(request: HttpRequest, number: int) -> HttpResponseBase:
     """Return the articles of one file, each with its images and the last change of its live text."""
     return _streamed(_article_entries(number))
 
 
-def _streamed(entries):
+def _streamed(entries: Iterator[str]) -> StreamingHttpResponse:
     """Return a file that is read and sent in sets: memory stays flat, and no query waits for a slow reader."""
     first = next(entries, None)
     if first is None:
@@ -85,7 +92,7 @@ def _streamed(entries):
     return _file(StreamingHttpResponse, chain([_HEAD, _URLSET, first], entries, ["</urlset>\n"]))
 
 
-def _list_files():
+def _list_files() -> list[int]:
     if not settings.INDEXING:
         return []
     # TermQuerySet.indexable in the words of its partial index.
@@ -94,7 +101,7 @@ def _list_files():
     return [first // URLS_PER_FILE for (first,) in planned_rows(connection, sql, ())]
 
 
-def _article_files():
+def _article_files() -> list[tuple[int, datetime]]:
     """Return (number, newest change) of every file with a listed article, in order."""
     if not settings.INDEXING:
         return []
@@ -111,7 +118,7 @@ def _article_files():
     return files
 
 
-def _newest_of_files():
+def _newest_of_files() -> str:
     """Return the statement for the newest text in each file: an index step for each."""
     texts = ListedText._meta.db_table
     return f"""{_with_files(texts, "post_id")}
@@ -122,7 +129,7 @@ def _newest_of_files():
     """  # noqa: S608 (our own names)
 
 
-def _with_files(table, key, condition="TRUE"):
+def _with_files(table: str, key: str, condition: str = "TRUE") -> str:
     """Return the start of a statement that reads the `first` key of each file, and a NULL, from `files`.
 
     It takes index steps instead of reading every row ("Loose indexscan", wiki.postgresql.org).
@@ -139,14 +146,14 @@ def _with_files(table, key, condition="TRUE"):
     """  # noqa: S608 (our own names)
 
 
-def _list_entries(number):
+def _list_entries(number: int) -> Iterator[str]:
     rows = _in_file(Term.objects.indexable(), number, "pk")
     for chunk in in_chunks(rows.values_list("pk", "kind", "slug"), size=CHUNK):
         paths = (reverse("posts:facet", args=[Term.PLURALS[kind], slug]) for _, kind, slug in chunk)
         yield "".join(_entry("url", path) for path in paths)
 
 
-def _article_entries(number):
+def _article_entries(number: int) -> Iterator[str]:
     before, after = reverse("posts:detail", args=["SLUG"]).split("SLUG")
     before = settings.SITE_URL + before
     rows = _in_file(ListedText.objects.listed(), number, "post_id")
@@ -160,7 +167,7 @@ def _article_entries(number):
         )
 
 
-def _in_file(rows, number, key):
+def _in_file(rows: Rows, number: int, key: str) -> Rows:
     """Return those rows of a queryset whose `key` belongs to the file with this number."""
     if number > MAX_FILE:
         return rows.none()
@@ -168,7 +175,7 @@ def _in_file(rows, number, key):
     return rows.filter(**{f"{key}__gte": start, f"{key}__lt": start + URLS_PER_FILE})
 
 
-def _pictures(urls):
+def _pictures(urls: Iterable[str]) -> str:
     found, left = [], MAX_PICTURE_BYTES
     for url in loaded_pictures(urls):
         address = escape(url if _URI.fullmatch(url) else iri_to_uri(url))
@@ -180,14 +187,14 @@ def _pictures(urls):
     return "".join(found)
 
 
-def _entry(name, path, changed_at=None):
+def _entry(name: str, path: str, changed_at: datetime | None = None) -> str:
     changed = f"<lastmod>{_moment(changed_at)}</lastmod>" if changed_at else ""
     return f"<{name}><loc>{settings.SITE_URL}{path}</loc>{changed}</{name}>\n"
 
 
-def _moment(moment):
+def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _file(answer, lines):
+def _file(answer: Callable[..., Answer], lines: Iterable[str]) -> Answer:
     return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"))

@@ -1,15 +1,16 @@
 """The readers' pages. A view chooses a queryset and a template; rules are in the models."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,8 +21,8 @@ from posts.db.prepared_query import PreparedQuery
 from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
 from posts.listing.facets import most_used
 from posts.listing.site_stats import STATS_SECONDS, site_stats
-from posts.listing.summaries import placeholder_words, read_summaries
-from posts.models import FormerSlug, ListedText, Post, Term
+from posts.listing.summaries import PostSummary, placeholder_words, read_summaries
+from posts.models import FormerSlug, ListedText, Post, Revision, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
 from posts.outages import is_for_programs, problem, unavailable
@@ -41,12 +42,15 @@ HOME_REVIEWED = 5
 WAYS_IN = ((Term.Kind.STACK, 10), (Term.Kind.TOPIC, 6), (Term.Kind.TOOL, 8), (Term.Kind.DIFFICULTY, 5))
 
 
-def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+
+
+def public(view: Callable[..., Answer]) -> Callable[..., Answer]:
     """Decorate a view whose page any cache may store if it revalidates each time. The view only reads."""
 
     @require_safe
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer:
         response = view(request, *args, **kwargs)
         shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
         response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
@@ -55,7 +59,14 @@ def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return wrapped
 
 
-def respond(request, template, context, *, vary_on=(), has_stats=False):
+def respond(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    vary_on: Iterable[str] = (),
+    has_stats: bool = False,
+) -> HttpResponse:
     """Render a list page, which every change of a list removes from caches.
 
     vary_on: as for cache_page(). has_stats: whether it shows numbers about the whole site. Where no background job
@@ -67,15 +78,15 @@ def respond(request, template, context, *, vary_on=(), has_stats=False):
     return cache_page(response, keys=[LISTS], vary_on=vary_on)
 
 
-def _page(request, template, context):
+def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     """Render a page whose head and headers agree about search engines: context["is_indexable"]."""
     response = render(request, template, context)
-    response.is_indexable = context["is_indexable"]
+    response.is_indexable = context["is_indexable"]  # type: ignore[attr-defined]  # a response takes any attribute
     return response
 
 
 @public
-def home(request):
+def home(request: HttpRequest) -> HttpResponse:
     """Show new posts, recently reviewed posts, and links to all lists."""
     figures = site_stats()
     newest, reviewed = _home_posts()
@@ -94,7 +105,7 @@ def home(request):
     return respond(request, "posts/home.html", context, has_stats=True)
 
 
-def _home_posts():
+def _home_posts() -> tuple[list[PostSummary], list[PostSummary]]:
     """Return summaries (newest posts, posts reviewed lately that are not among them): two index walks, one lookup."""
     # Some may no longer be listed, if an import was closed a moment ago.
     reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
@@ -105,10 +116,10 @@ def _home_posts():
     lines = read_summaries({*newest, *reviewed})
     newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
     reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
-    return [[lines[pk] for pk in keys] for keys in (newest, reviewed)]
+    return [lines[pk] for pk in newest], [lines[pk] for pk in reviewed]
 
 
-def _ways_in():
+def _ways_in() -> list[tuple[str, str, str, list[tuple[Term, int]]]]:
     """Return [(label, address of all, [(Term, percent of the most used)])] of the kinds with a list."""
     found, ways = most_used(WAYS_IN), []
     for kind, _ in WAYS_IN:
@@ -120,7 +131,7 @@ def _ways_in():
 
 
 @public
-def how(request):
+def how(request: HttpRequest) -> HttpResponse:
     """Show statistics about how this site is made: decisions, pending posts, and who wrote them."""
     figures = site_stats()
     rows = [
@@ -139,53 +150,49 @@ def how(request):
 
 
 @lru_cache(maxsize=8)
-def _page_query(vendor, hosts):
+def _page_query(vendor: str, hosts: str) -> PreparedQuery:
     """Return the PreparedQuery for the post at an address. The arguments are all that its SQL depends on."""
     posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
     return PreparedQuery(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
 
 
-def find_page(slug: str) -> tuple[Any, Callable[..., HttpResponse] | None]:
-    """Return (post, None) for the page at `slug`, or (None, answer): moved, withdrawn, or never there."""
-    post = _page_query(connection.vendor, hosts_key()).first(slug=slug)
+def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
+    """Return the post whose page is at `slug` or, if its own slug is another, was; else the view that answers."""
+    post: Post | None = _page_query(connection.vendor, hosts_key()).first(slug=slug)
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
         )
         post = former.post if former else None
     elif post.live_revision_id is None and post.head_revision_id:
+        # for_its_page() reads it beside the row of the revision.
         post.head_revision.snapshot = post.proposed_snapshot
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
-        return None, gone
+        return gone
     if post is None or post.visible_revision is None:
-        return None, not_found
-    if post.slug != slug:
-        return post, HttpResponsePermanentRedirect
-    return post, None
+        return not_found
+    return post
 
 
 @public
-def detail(request, slug):
-    post, answer = find_page(slug)
-    if answer is HttpResponsePermanentRedirect:
-        return answer(post.get_absolute_url())
-    if answer:
-        return answer(request)
-    context = article_context(post, post.visible_revision)
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    post = find_page(slug)
+    if not isinstance(post, Post):
+        return post(request)
+    if post.slug != slug:
+        return HttpResponsePermanentRedirect(post.get_absolute_url())
+    context = article_context(post, post.readable_revision)
     response = _page(request, "posts/detail.html", context)
     related_posts = context["related_posts"]
     # Stored related posts note their changes; others are found on request, among all listed posts.
     keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
-    keys.add(article_key(post.visible_revision.fingerprint, **rendering_key()))
+    keys.add(article_key(post.readable_revision.fingerprint, **rendering_key()))
     return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
 
 
-def article_context(post, revision, *, is_preview=False):
+def article_context(post: Post, revision: Revision, *, is_preview: bool = False) -> dict[str, Any]:
     """Return the context of the article template, for the public page and for the preview."""
     is_live = revision.pk == post.live_revision_id
-    stored = {}
-    if is_live and getattr(post, "stored_html", None) is not None:
-        stored = {"stored_html": post.stored_html, "stored_contents": post.stored_contents}
     # A reviewer sees the claims that an approval would show to readers.
     claims = claims_if_approved(post, revision) if is_preview else claims_of(post, revision)
     shown, are_ours = shown_revision(post, revision, claims.get("revision", {}))
@@ -202,7 +209,11 @@ def article_context(post, revision, *, is_preview=False):
         "post": post,
         "revision": revision,
         "record": record,
-        "article": rendered_article(revision, **stored),
+        "article": rendered_article(
+            revision,
+            stored_html=getattr(post, "stored_html", None) if is_live else None,
+            stored_contents=getattr(post, "stored_contents", None) if is_live else None,
+        ),
         "head": article_head(
             post,
             revision,
@@ -226,24 +237,24 @@ def article_context(post, revision, *, is_preview=False):
 
 
 @public
-def record(request, slug):
+def record(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the record of the text at the address, with its decision."""
-    post, answer = find_page(slug)
-    if answer is HttpResponsePermanentRedirect:
-        return answer(f"{post.get_absolute_url().rstrip('/')}.json")
-    if answer:
-        return answer(request)
-    revision = post.visible_revision
+    post = find_page(slug)
+    if not isinstance(post, Post):
+        return post(request)
+    if post.slug != slug:
+        return HttpResponsePermanentRedirect(f"{post.get_absolute_url().rstrip('/')}.json")
+    revision = post.readable_revision
     response = JsonResponse(
         {"record": record_of(post, revision), "review": review_of(post, revision)},
         json_dumps_params={"ensure_ascii": False},
     )
-    response.is_indexable = post.is_indexable
+    response.is_indexable = post.is_indexable  # type: ignore[attr-defined]  # a response takes any attribute
     return cache_page(response, keys=keys_of_post(post), vary_on=())
 
 
 @public
-def robots(request):
+def robots(request: HttpRequest) -> HttpResponse:
     """Disallow only the admin: a page has to be read to say that it is noindex."""
     lines = ["User-agent: *", f"Disallow: {reverse('admin:index')}"]
     if settings.INDEXING:
@@ -252,7 +263,7 @@ def robots(request):
 
 
 @public
-def security_txt(request):
+def security_txt(request: HttpRequest) -> HttpResponse:
     """Return where to report a vulnerability (RFC 9116), if the site names a contact."""
     if not settings.SITE_CONTACT:
         raise Http404
@@ -268,7 +279,7 @@ def security_txt(request):
     return _text_file(lines)
 
 
-def _text_file(lines):
+def _text_file(lines: Iterable[str]) -> HttpResponse:
     response = HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
     return cache_page(response, keys=(), vary_on=())
 

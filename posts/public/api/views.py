@@ -10,6 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from posts.db.change_log import LISTS, keys_of_post
+from posts.models import Post
 from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Operation, Refusal, Resource, answer
 from posts.public.api.openapi import openapi_document
@@ -59,14 +60,14 @@ def posts(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
 
 def post(request: HttpRequest, given: dict[str, Any], slug: str) -> HttpResponse:
     """Return the text at an address, reviewed or not, with its decision."""
-    found, other = find_page(slug)
-    if other is HttpResponsePermanentRedirect:
-        return HttpResponsePermanentRedirect(reverse("posts:api-post", args=[found.slug]))
-    if other is gone:
+    found = find_page(slug)
+    if found is gone:
         return gone(request)
-    if other:
+    if not isinstance(found, Post):
         raise Refusal(404, "Post not found", "No post has this address. Use the list to find posts.")
-    item = post_item(found, found.visible_revision)
+    if found.slug != slug:
+        return HttpResponsePermanentRedirect(reverse("posts:api-post", args=[found.slug]))
+    item = post_item(found, found.readable_revision)
     response = answer(item)
     response.is_indexable = item["review"]["indexable"]  # type: ignore[attr-defined]  # a response takes any attribute
     return cache_page(response, keys=keys_of_post(found), vary_on=())
