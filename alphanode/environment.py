@@ -12,7 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 
-class Env(environ.Env):
+class Env(environ.Env):  # type: ignore[misc]  # it has no stubs
     """Reads the environment as it is now. An empty variable counts as not set."""
 
     def __init__(self, **scheme: tuple[Callable[[str], Any], Any]) -> None:

@@ -31,9 +31,11 @@ PERMISSIONS_POLICY = ", ".join(
         "browsing-topics",
     ]
 )
+# {header: value}; None removes a header that Django sets everywhere.
+Headers = dict[str, str | None]
 
 
-def content_security_policy(*, images="'self'", framed_by="'none'", frames="'none'"):
+def content_security_policy(*, images: str = "'self'", framed_by: str = "'none'", frames: str = "'none'") -> str:
     """Return the policy of a page.
 
     images: sources besides the allowed hosts. framed_by: who may frame the page. frames: what the page may frame.
@@ -61,9 +63,9 @@ def content_security_policy(*, images="'self'", framed_by="'none'", frames="'non
     return f"{policy}; upgrade-insecure-requests" if settings.IS_SECURE_SITE else policy
 
 
-def header_table():
-    """Return kind → {header: value}; None removes a header that Django sets everywhere."""
-    page = {
+def header_table() -> dict[str, Headers]:
+    """Return {kind: Headers}."""
+    page: Headers = {
         "Content-Security-Policy": content_security_policy(),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
@@ -81,7 +83,7 @@ def header_table():
         "Cache-Control": "private, no-store",
         "X-Robots-Tag": "noindex, nofollow",
     }
-    file = {
+    file: Headers = {
         "Content-Security-Policy": "default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.urls import reverse
 
@@ -16,6 +17,8 @@ from posts.logs import request_id, request_id_for
 from posts.outages import API_PATH, unavailable
 
 logger = logging.getLogger("alphanode.request")
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 HEALTH_PATH = "/healthz"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
@@ -30,19 +33,20 @@ class RequestLogMiddleware:
     Requests for /healthz are not logged.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         self.misses_address = False
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         self._look_for_address(request)
         sent = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
-        request.request_id = request_id_for(sent)
-        token = request_id.set(request.request_id)
+        own = request_id_for(sent)
+        request.request_id = own  # type: ignore[attr-defined]  # a request takes any attribute
+        token = request_id.set(own)
         started = time.perf_counter()
         try:
             response = self.get_response(request)
-            response.headers["X-Request-ID"] = request.request_id
+            response.headers["X-Request-ID"] = own
             if request.path_info != HEALTH_PATH:
                 logger.info(
                     "request",
@@ -58,7 +62,7 @@ class RequestLogMiddleware:
         finally:
             request_id.reset(token)
 
-    def _look_for_address(self, request):
+    def _look_for_address(self, request: HttpRequest) -> None:
         """Warn once if the proxy doesn't send readers' addresses. Health probes have none."""
         if self.misses_address or not settings.BEHIND_PROXY or request.path_info == HEALTH_PATH:
             return
@@ -102,12 +106,12 @@ class UnreadBodyMiddleware:
 class HeadersMiddleware:
     """Sets the headers of alphanode.headers on every response, including errors and files."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         self.table = header_table()
         self.desk = reverse("admin:index")
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         kind = self.kind_of(request, response)
         headers = self.table[kind]
@@ -125,7 +129,7 @@ class HeadersMiddleware:
         response.headers.setdefault("Cache-Control", "public, max-age=0, must-revalidate")
         return response
 
-    def kind_of(self, request, response):
+    def kind_of(self, request: HttpRequest, response: HttpResponseBase) -> str:
         """Return the kind of `response` in the table; an error in place of a file counts as a page."""
         if request.path_info.startswith(self.desk):
             return getattr(response, "page_kind", "desk")
@@ -137,7 +141,7 @@ class HeadersMiddleware:
 class NotModifiedMiddleware(ConditionalGetMiddleware):
     """Django's answer "not modified", which a page of another site may read too if it comes from the API."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         answer = super().process_response(request, response)
         if answer is not response and request.path_info.startswith(API_PATH):
             _open_to_other_sites(answer)
@@ -147,10 +151,10 @@ class NotModifiedMiddleware(ConditionalGetMiddleware):
 class HealthMiddleware:
     """Answers /healthz before hosts, sessions and databases are used: the process itself is alive."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info != HEALTH_PATH or request.method not in ("GET", "HEAD"):
             return self.get_response(request)
         return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
@@ -162,28 +166,28 @@ class OutageMiddleware:
     For other middleware posts.public.views.server_error does the same.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return unavailable(request, exception)
 
 
 class MethodsMiddleware:
     """Refuses TRACE and every method that no page accepts. The API has its own methods for each address."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.method not in METHODS and not request.path_info.startswith(API_PATH):
             return HttpResponseNotAllowed(METHODS)
         return self.get_response(request)
 
 
-def _open_to_other_sites(response: HttpResponse) -> None:
+def _open_to_other_sites(response: HttpResponseBase) -> None:
     for name, value in OF_API.items():
         response.headers[name] = value

@@ -9,7 +9,9 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,7 +23,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
 
-def _refuse_unknown_names(path, example):
+def _refuse_unknown_names(path: Path, example: Path) -> None:
     """Refuse a misspelled name in the file, which would silently leave a setting at its default."""
     if not path.exists() or not example.exists():
         return
@@ -90,8 +92,9 @@ DEBUG: bool = env("DEBUG")
 MIN_KEY_LENGTH = 50
 
 
-def _secret_key():
-    if key := env("SECRET_KEY"):
+def _secret_key() -> str:
+    key: str = env("SECRET_KEY")
+    if key:
         if len(key) < MIN_KEY_LENGTH:
             raise ImproperlyConfigured(f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. Use a longer one.")
         return key
@@ -117,7 +120,7 @@ if "*" in ALLOWED_HOSTS and not DEBUG:
     env.refuse("ALLOWED_HOSTS", "host names in full: a site that answers to any name can be made to send wrong links")
 
 
-def _is_of_this_network(host):
+def _is_of_this_network(host: str) -> bool:
     """Return whether a host name can only mean this machine or its own network."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
@@ -214,7 +217,7 @@ TEMPLATES = [
 ]
 
 
-def _sqlite_file(url):
+def _sqlite_file(url: str) -> Path:
     """Return the path of sqlite:///path (in the project's folder) or sqlite:////path.
 
     Creates the file, readable only by its owner.
@@ -230,7 +233,7 @@ def _sqlite_file(url):
     return path
 
 
-def _database(url):
+def _database(url: str) -> dict[str, Any]:
     scheme = url.partition("://")[0] if url else "sqlite"
     if scheme == "sqlite":
         return {
@@ -254,7 +257,7 @@ def _database(url):
             "DATABASE_URL must begin with sqlite:/// or postgres://. Other engines are not supported."
         )
     try:
-        database = env.db_url_config(url)
+        database: dict[str, Any] = env.db_url_config(url)
     except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host:port/name.") from error
     # A pool lets requests wait through a short restart; health checks find dead connections.
@@ -333,7 +336,7 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 300
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 
-def WHITENOISE_ADD_HEADERS_FUNCTION(headers, path, url):
+def WHITENOISE_ADD_HEADERS_FUNCTION(headers: MutableMapping[str, str], path: str, url: str) -> None:
     """Let caches keep files with a hash in their name for a year, the longest they honour."""
     if "immutable" in headers["Cache-Control"]:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"

@@ -1,13 +1,19 @@
 """Checks that `migrate` runs on the database before it changes anything, on every new version."""
 
-from django.core.checks import Error, Tags, register
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
 
 @register(Tags.database)
-def sqlite_file_is_whole(app_configs, databases, **kwargs):
+def sqlite_file_is_whole(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None, **kwargs: Any
+) -> list[CheckMessage]:
     """Return an Error for each SQLite file that PRAGMA quick_check finds damaged."""
-    found = []
+    found: list[CheckMessage] = []
     for alias in databases or ():
         if connections[alias].vendor != "sqlite":
             continue

@@ -1,9 +1,12 @@
 """The page cache of this site, from its settings."""
 
 import time
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.urls import reverse
 
@@ -12,8 +15,12 @@ from posts.db.change_log import changes_since, place_to_begin
 from posts.page_cache import Freshness, PageCache
 from posts.page_cache.shared import SharedPages
 
+Value = TypeVar("Value")
 
-def with_page_cache(application, *, clock=time.monotonic):
+
+def with_page_cache(
+    application: WSGIHandler, *, clock: Callable[[], float] = time.monotonic
+) -> WSGIHandler | PageCache:
     """Return Django's WSGI application behind the page cache, or alone if PAGE_CACHE_MB is 0.
 
     Django must be set up.
@@ -22,10 +29,11 @@ def with_page_cache(application, *, clock=time.monotonic):
         return application
     # Using this process's memory twice would gain nothing.
     is_shared = not settings.CACHES["default"]["BACKEND"].endswith(("LocMemCache", "DummyCache"))
-    look, begin = map(_between_requests, (changes_since, place_to_begin))
     return PageCache(
         application,
-        freshness=Freshness(look=look, begin=begin, clock=clock),
+        freshness=Freshness(
+            look=_between_requests(changes_since), begin=_between_requests(place_to_begin), clock=clock
+        ),
         max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
         shared=SharedPages() if is_shared else None,
         session_cookie=settings.SESSION_COOKIE_NAME,
@@ -35,11 +43,11 @@ def with_page_cache(application, *, clock=time.monotonic):
     )
 
 
-def _between_requests(ask):
+def _between_requests(ask: Callable[..., Value]) -> Callable[..., Value]:
     """Return `ask`, a query outside of requests, so that it gives its connection back at once."""
 
     @wraps(ask)
-    def asked(*arguments):
+    def asked(*arguments: Any) -> Value:
         try:
             return ask(*arguments)
         finally:

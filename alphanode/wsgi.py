@@ -12,7 +12,7 @@ os.environ.setdefault("ALPHANODE_PROCESS", "web")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alphanode.settings")
 
 try:
-    application = get_wsgi_application()
+    of_django = get_wsgi_application()
     # Without the list of hashed names every page would be an error.
     if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         raise ImproperlyConfigured(
@@ -22,7 +22,7 @@ try:
     # Imported here: its change log is a model, which needs the apps to be ready.
     from alphanode.with_page_cache import with_page_cache
 
-    application = with_page_cache(application)
+    application = with_page_cache(of_django)
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
     # For gunicorn 3 means that starting again won't help; with any other status it tries for ever.

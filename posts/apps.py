@@ -22,7 +22,7 @@ class PostsConfig(AppConfig):
     name = "posts"
     default = True
 
-    def ready(self):
+    def ready(self) -> None:
         """Register database checks, jobs, signal handlers, and the checks that a site adds."""
         import_module("alphanode.system_checks")
         import_module("posts.deploy_checks")
@@ -43,7 +43,7 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
     default = False
     default_site = "posts.admin.site.AlphaNodeAdminSite"
 
-    def ready(self):
+    def ready(self) -> None:
         """Register our models once the site exists; the package of both can't do it on import."""
         super().ready()
         for module in (

@@ -1,14 +1,18 @@
 """What `check --deploy` asks of the running site."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import Tags, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import Error
 
 from posts.operations.report import reports_lack_addresses
 
 
 @register(Tags.security, deploy=True)
-def proxy_sends_addresses(app_configs, **options):
+def proxy_sends_addresses(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """Return a Warning if the proxy sent a reader's report today without the reader's address."""
     try:
         if not settings.BEHIND_PROXY or not reports_lack_addresses():

@@ -12,10 +12,10 @@ class KindsConverter:
 
     regex = "|".join(lists.KINDS)
 
-    def to_python(self, value):
+    def to_python(self, value: str) -> str:
         return value
 
-    def to_url(self, value):
+    def to_url(self, value: str) -> str:
         return value
 
 

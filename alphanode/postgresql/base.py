@@ -8,6 +8,7 @@ counts the seconds and closes the connection.
 import contextlib
 import threading
 import time
+from typing import Any, Self
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -25,7 +26,7 @@ class Connection(psycopg.Connection):
     """A connection that closes if the server does not answer in time."""
 
     @classmethod
-    def connect(cls, *arguments, **options):
+    def connect(cls, *arguments: Any, **options: Any) -> Self:
         """Connect as psycopg does, and remember a failure for the log."""
         try:
             return super().connect(*arguments, **options)
@@ -33,7 +34,7 @@ class Connection(psycopg.Connection):
             outage.reason = str(error).strip().partition("\n")[0]
             raise
 
-    def wait(self, gen, *arguments, **options):
+    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """Wait for an answer, ANSWER_SECONDS at most."""
         until = getattr(_this_thread, "until", None)
         seconds = ANSWER_SECONDS if until is None else max(0.01, until - time.monotonic())
@@ -57,12 +58,12 @@ POOL = {"connection_class": Connection, "timeout": ASK_POOL_SECONDS, "reconnect_
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper with a limit on waiting."""
 
-    def __init__(self, settings_dict, *arguments, **options):
+    def __init__(self, settings_dict: dict[str, Any], *arguments: Any, **options: Any) -> None:
         if pool := settings_dict["OPTIONS"].get("pool"):
             pool |= POOL
         super().__init__(settings_dict, *arguments, **options)
 
-    def get_new_connection(self, conn_params):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a pooled connection within WAIT_SECONDS, or raise psycopg.OperationalError.
 
         It raises at once while the database is known to be away.
@@ -81,7 +82,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         outage.came_back()
         return connection
 
-    def _from_pool(self, conn_params, seconds):
+    def _from_pool(self, conn_params: dict[str, Any], seconds: float) -> Any:
         until = time.monotonic() + seconds
         try:
             return self._asked_once(conn_params, until)
@@ -96,7 +97,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     if time.monotonic() >= until:
                         raise
 
-    def _asked_once(self, conn_params, until):
+    def _asked_once(self, conn_params: dict[str, Any], until: float) -> Any:
         """Return a pooled connection, with a limit on the pool's check that it still answers."""
         _this_thread.until = min(until, time.monotonic() + ASK_POOL_SECONDS)
         try:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import psycopg
 
@@ -23,22 +24,22 @@ class DatabaseAway(psycopg.OperationalError):
 
     is_logged = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("the database can't be reached")
 
 
 class Outage:
     """Whether the database can't be reached. clock() returns seconds."""
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting = 0
         self._is_tried = False
-        self._try_after = None  # None: not known to be away
+        self._try_after: float | None = None  # None: not known to be away
         self.reason = ""  # why the last attempt to connect failed
 
-    def seconds_to_wait(self):
+    def seconds_to_wait(self) -> float:
         """Return the seconds for which the caller may try to connect.
 
         The caller then calls `came_back` or `went_away`. Raises DatabaseAway if another caller is trying or has just
@@ -53,7 +54,7 @@ class Outage:
             return TRY_SECONDS
 
     @contextlib.contextmanager
-    def waiting(self):
+    def waiting(self) -> Iterator[None]:
         """Hold a place among those that wait after a first failed attempt; DatabaseAway if enough others wait."""
         with self._lock:
             if self._waiting >= MOST_WAITING:
@@ -65,7 +66,7 @@ class Outage:
             with self._lock:
                 self._waiting -= 1
 
-    def went_away(self, reason):
+    def went_away(self, reason: str) -> None:
         """Refuse requests at once from now on, except one that tries from time to time."""
         with self._lock:
             is_news = self._try_after is None
@@ -75,7 +76,7 @@ class Outage:
                 "The database can't be reached (%s). Pages that need it answer 503 until it is back.", reason
             )
 
-    def came_back(self):
+    def came_back(self) -> None:
         """Note that the database answered."""
         if self._try_after is None:
             return

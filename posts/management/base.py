@@ -1,13 +1,27 @@
 """The base of all our commands: words of records, files and requests never control the terminal."""
 
-from django.core.management.base import BaseCommand as DjangoCommand
-from django.core.management.base import OutputWrapper
+from collections.abc import Callable
+from typing import TextIO, cast
 
+from django.core.management.base import BaseCommand as DjangoCommand
+from django.core.management.base import CommandError, OutputWrapper
+
+from posts.models import ImportBatch
 from posts.rendering.control_characters import terminal_text
 
 
+def import_with(number: int) -> ImportBatch:
+    """Return the import with this number, or raise CommandError."""
+    batch = ImportBatch.objects.filter(pk=number).first()
+    if batch is None:
+        raise CommandError("No import has this number.")
+    return batch
+
+
 class _Output(OutputWrapper):
-    def write(self, msg="", style_func=None, ending=None):
+    def write(  # type: ignore[override]  # as Django's differs from a stream's
+        self, msg: object = "", style_func: Callable[[str], str] | None = None, ending: str | None = None
+    ) -> None:
         super().write(terminal_text(str(msg)), style_func, ending)
 
 
@@ -18,17 +32,17 @@ class BaseCommand(DjangoCommand):
     """
 
     @property
-    def stdout(self):
+    def stdout(self) -> OutputWrapper:
         return self._stdout
 
     @stdout.setter
-    def stdout(self, output):
-        self._stdout = _Output(output._out)
+    def stdout(self, output: OutputWrapper) -> None:
+        self._stdout = _Output(cast(TextIO, output._out))
 
     @property
-    def stderr(self):
+    def stderr(self) -> OutputWrapper:
         return self._stderr
 
     @stderr.setter
-    def stderr(self, output):
-        self._stderr = _Output(output._out)
+    def stderr(self, output: OutputWrapper) -> None:
+        self._stderr = _Output(cast(TextIO, output._out))

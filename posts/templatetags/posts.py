@@ -1,11 +1,14 @@
 """Formatting only. Rules about posts are elsewhere."""
 
+from typing import Any
+
 from django import template
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from posts.jobs.registry import label_of
+from posts.models import Review
 from posts.rendering.dates import day
 from posts.rendering.icons import status_icon
 
@@ -16,7 +19,7 @@ register.simple_tag(status_icon)
 
 
 @register.simple_tag
-def decision_badge(decision):
+def decision_badge(decision: Review) -> SafeString:
     """Return the outcome of a Review as an icon and a word in a box."""
     sign = {"approved": "✓", "approved_in_part": "◐", "changes_requested": "↺", "rejected": "✕"}[decision.outcome]
     return format_html(
@@ -28,7 +31,7 @@ def decision_badge(decision):
 
 
 @register.filter
-def grouped(number):
+def grouped(number: Any) -> Any:
     """Return 12460 as 12,460; anything else unchanged."""
     return f"{int(number):,}" if str(number).isdigit() else number
 

@@ -1,14 +1,15 @@
 import logging
 import urllib.error
 import urllib.request
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.test import Client
 
 from posts.management.base import BaseCommand
-from posts.public.index_audit import Answer, audit_indexing
+from posts.public.index_audit import Answer, Fetch, audit_indexing
 
 TIMEOUT_SECONDS = 30
 
@@ -19,12 +20,12 @@ class Command(BaseCommand):
         "follow the rule for search engines. Ends with an error that names each mismatch."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--base-url", help="check a running site (http://127.0.0.1:8000) instead of the code in this process"
         )
 
-    def handle(self, *, base_url, **options):
+    def handle(self, *, base_url: str | None, **options: Any) -> None:
         if base_url and urlsplit(base_url).scheme not in ("http", "https"):
             raise CommandError("--base-url must be an http or https address.")
         # A log line for each request would bury the findings.
@@ -42,12 +43,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{report.posts:,} post(s): all outputs follow the rule.")
 
 
-def fetch_here():
+def fetch_here() -> Fetch:
     """Return a function that asks the code in this process, under the site's own name."""
     site = urlsplit(settings.SITE_URL)
     client = Client(raise_request_exception=False, headers={"host": site.netloc})
 
-    def fetch(path):
+    def fetch(path: str) -> Answer:
         response = client.get(path, secure=site.scheme == "https")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, response.getvalue().decode("utf-8", "replace"))
@@ -56,15 +57,15 @@ def fetch_here():
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args):
+    def redirect_request(self, *args: Any) -> None:
         return None
 
 
-def fetch_from(base_url):
+def fetch_from(base_url: str) -> Fetch:
     """Return a function that asks a running site; a path may have a query, sent unchanged."""
     opener = urllib.request.build_opener(_Stay)
 
-    def fetch(path):
+    def fetch(path: str) -> Answer:
         try:
             with opener.open(base_url + quote(path, safe="/?=&%"), timeout=TIMEOUT_SECONDS) as response:
                 return _answer(response)
@@ -75,6 +76,6 @@ def fetch_from(base_url):
     return fetch
 
 
-def _answer(response):
+def _answer(response: Any) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status, headers, response.read().decode("utf-8", "replace"))

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from posts.content_checks import failed_required, stopping_results
 from posts.management.base import BaseCommand
@@ -15,7 +15,7 @@ from posts.operations.review import Decision
 class Command(BaseCommand):
     help = "Decide about the proposed revision of a post, as a person. The rights and rules of the admin apply."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source_id")
         parser.add_argument("--as", dest="user", required=True, metavar="USER", help="who decides")
         parser.add_argument(

@@ -1,5 +1,6 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -99,10 +100,13 @@ EDITS = (
 )
 
 
+Text = TypeVar("Text")
+
+
 class Command(BaseCommand):
     help = "Fill an empty site with demo accounts and posts in every state (DEBUG only). Does nothing if they exist."
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("Demo accounts have a known password. They are created only with DEBUG on.")
         self.make_people()
@@ -152,12 +156,13 @@ class Desk:
         self.editor, self.reviewer, self.staff = (User.objects.get(username=name) for name in PEOPLE)
         self.steps = 0
 
-    def work(self, posts):
+    def work(self, posts: Iterable[Post]) -> None:
         """Approve most posts, answer some of the others, and leave the rest pending.
 
         A post that can't be approved (an image from a host that isn't allowed) stays pending.
         """
-        approved, waiting = [], []
+        approved: list[Post] = []
+        waiting: list[Post] = []
         for number, post in enumerate(posts):
             (waiting if number % 5 in (1, 3) or not self.approve(post) else approved).append(post)
 
@@ -218,23 +223,23 @@ class Desk:
         )
         return True
 
-    def answer(self, post, outcome, reason, comment):
+    def answer(self, post: Post, outcome: Review.Outcome, reason: str, comment: str) -> None:
         decide(
             post,
             Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, reason_code=reason, comment=comment),
             by=self.reviewer,
         )
 
-    def edit(self, post):
+    def edit(self, post: Post) -> None:
         """Add a paragraph to the end of the proposed text."""
         why, paragraph = self.next_of(EDITS)
         record = Post.objects.get(pk=post.pk).head_revision.snapshot
         record_revision(post, {**record, "body": record["body"] + paragraph}, by=self.editor, why=why)
 
-    def flag(self, post):
+    def flag(self, post: Post) -> None:
         flag_post(post, by=self.staff, note=self.next_of(FLAG_NOTES))
 
-    def next_of(self, texts):
+    def next_of(self, texts: Sequence[Text]) -> Text:
         """Return one text after the other, so that neighbours in a list differ."""
         self.steps += 1
         return texts[self.steps % len(texts)]

@@ -1,8 +1,10 @@
-from django.core.management.base import CommandError
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 
 from posts.export.records import write_to_file, written_issues
-from posts.management.base import BaseCommand
-from posts.models import ImportBatch, ImportIssue
+from posts.management.base import BaseCommand, import_with
+from posts.models import ImportIssue
 
 
 class Command(BaseCommand):
@@ -11,17 +13,15 @@ class Command(BaseCommand):
         "are left out."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("batch", type=int, help="the number of the import")
         parser.add_argument("--kind", choices=["refused", "duplicate", "conflict"], default="refused")
         parser.add_argument("--output", default="-", help="a file; - (the default) is standard output")
 
-    def handle(self, *, batch, kind, output, **options):
-        batch = ImportBatch.objects.filter(pk=batch).first()
-        if batch is None:
-            raise CommandError("No import has this number.")
+    def handle(self, *, batch: int, kind: str, output: str, **options: Any) -> None:
+        found = import_with(batch)
         try:
-            count = write_to_file(output, lambda stream: written_issues(stream, batch, ImportIssue.Kind(kind)))
+            count = write_to_file(output, lambda stream: written_issues(stream, found, ImportIssue.Kind(kind)))
         except OSError as error:
             raise CommandError(f"{output} can't be written: {error.strerror}.", returncode=74) from None
         self.stderr.write(f"{count:,} row(s) written.")

@@ -1,8 +1,9 @@
 import json
 import shlex
 import sys
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
 from posts.importing.declaring import named_generators, origin_argument
@@ -14,7 +15,7 @@ from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.management.base import BaseCommand
-from posts.models import ImportIssue, Origin
+from posts.models import ImportBatch, ImportIssue, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.records.schema import problem_sentence
@@ -35,7 +36,7 @@ or 143 after Ctrl-C or SIGTERM."""
 class Command(BaseCommand):
     help = HELP
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="a file, gzipped or not; - reads standard input; markdown: also a folder")
         parser.add_argument("--format", choices=sorted(READERS), default="jsonl")
         parser.add_argument(
@@ -55,9 +56,22 @@ class Command(BaseCommand):
         parser.add_argument("--only-new", action="store_true", help="leave existing posts unchanged")
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
-    def handle(self, *, file, format, mapping, site, written_by, dry_run, restart, only_new, max_errors, **options):
+    def handle(
+        self,
+        *,
+        file: str,
+        format: str,
+        mapping: str | None,
+        site: str,
+        written_by: Origin | None,
+        dry_run: bool,
+        restart: bool,
+        only_new: bool,
+        max_errors: int | None,
+        **options: Any,
+    ) -> None:
         self.file = file
-        mapping = self.read_mapping(mapping, site)
+        read = self.read_mapping(mapping, site)
         try:
             with Interruption() as interruption, open_source(file) as source:
                 self.progress = Progress(source, sys.stderr)
@@ -67,7 +81,7 @@ class Command(BaseCommand):
                     dry_run=dry_run,
                     restart=restart,
                     only_new=only_new,
-                    mapping=mapping,
+                    mapping=read,
                     origin=written_by,
                     max_errors=max_errors,
                     on_chunk=self.progress.show,
@@ -90,7 +104,7 @@ class Command(BaseCommand):
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
 
-    def read_mapping(self, path, site):
+    def read_mapping(self, path: str | None, site: str) -> Mapping:
         """Return the Mapping of a file ("" or None: none), with the site of the option."""
         try:
             if not path:
@@ -102,7 +116,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror}.", returncode=NO_INPUT) from None
 
-    def how_to_go_on(self):
+    def how_to_go_on(self) -> str:
         """Return the last sentence after every stop: nothing is half-done, and what to type."""
         if self.file == "-":
             return "All complete chunks are imported. Send the same input again: posts that are in count as unchanged."
@@ -111,7 +125,7 @@ class Command(BaseCommand):
             f"All complete chunks are imported, nothing is half-written. To continue with the same options: {command}"
         )
 
-    def report(self, batch, dry_run):
+    def report(self, batch: ImportBatch, dry_run: bool) -> None:
         """Print the summary; CommandError if a row was refused."""
         self.progress.clear()
         if dry_run:
@@ -132,7 +146,7 @@ class Command(BaseCommand):
             kept = "" if dry_run else f" They are stored with import {batch.pk}: manage.py export_refused {batch.pk}"
             raise CommandError(f"{batch.refused:,} row(s) were refused. They are listed above.{kept}")
 
-    def show_breakdown(self, breakdown: dict) -> None:
+    def show_breakdown(self, breakdown: dict[str, Any]) -> None:
         """Print the outcome of the rows by kind and reason, and what was held."""
         for reason, count in breakdown.get("refusals", {}).items():
             self.stdout.write(f"  {count:,} refused: {one_line(reason)}")
@@ -153,7 +167,7 @@ class Command(BaseCommand):
         for warning, count in breakdown.get("warnings", {}).items():
             self.stdout.write(f"  {count:,} × {one_line(warning)}.")
 
-    def show_origin(self, batch):
+    def show_origin(self, batch: ImportBatch) -> None:
         """Print who wrote the posts as declared, and the generators that records name."""
         self.stdout.write(f"  Written by: {Origin(batch.origin).label.lower()}.")
         generators = named_generators(batch.breakdown)
@@ -170,7 +184,7 @@ class Command(BaseCommand):
                 "page of that import."
             )
 
-    def show_rehearsal(self, batch):
+    def show_rehearsal(self, batch: ImportBatch) -> None:
         """Print the targets of foreign keys, and the first records as they would come in."""
         for line in batch.mapped:
             self.stdout.write(f"mapping: {one_line(line)}")
@@ -181,7 +195,7 @@ class Command(BaseCommand):
             self.stdout.write(f"sample: {place}" + (f" [{one_line(', '.join(notes))}]" if notes else ""))
             self.stdout.write(json.dumps(shortened(sample["record"]), ensure_ascii=False, indent=2))
 
-    def show_issue(self, issue):
+    def show_issue(self, issue: ImportIssue) -> None:
         self.progress.clear()
         place = f"line {issue.line}" + (f" ({one_line(issue.label)})" if issue.label else "")
         if issue.kind == ImportIssue.Kind.DUPLICATE:

@@ -1,5 +1,8 @@
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from django.core.management.base import CommandParser
 from django.db import transaction
 
 from posts.content_checks.scan import scan_new_texts
@@ -9,7 +12,7 @@ from posts.models import Post, QueueEntry
 from posts.review_queue.order import ORDER
 from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_stream, record_lines
-from posts.synthesis.plants import PlanRefused, parse_plan
+from posts.synthesis.plants import PlanRefused, Plant, parse_plan
 
 # What a reviewer who starts at the top of the queue should meet early.
 DEFECTS = ("code", "claims", "twin", "foreign-images")
@@ -21,14 +24,14 @@ SEED = 7_000_000
 class Command(BaseCommand):
     help = "Plant defects in a synthesized corpus and count how many come early in the queue. Changes nothing."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--count", type=int, default=2000, help="posts to make")
         parser.add_argument("--seed", type=int, default=SEED, help="the first seed")
         parser.add_argument(
             "--plant", action="append", metavar="KIND[=SHARE]", help="what to plant, as in the command synthesize"
         )
 
-    def handle(self, *args, count, seed, **options):
+    def handle(self, *args: Any, count: int, seed: int, **options: Any) -> None:
         try:
             plan = parse_plan(options["plant"] or [f"{kind}=0.04" for kind in DEFECTS])
         except PlanRefused as refusal:
@@ -40,16 +43,17 @@ class Command(BaseCommand):
             transaction.set_rollback(True)
 
 
-def measured(count, seed, plan):
+def measured(count: int, seed: int, plan: Mapping[str, float]) -> Iterator[str]:
     """Yield lines with the share of planted defects in the first FIRST_SHARE of the queue."""
-    plants = []
+    plants: list[Plant] = []
     batch = import_posts(as_stream(record_lines(count, seed, plan, plants.append)), name="measure_ranking")
     scan_new_texts()
     rank_queue()
     ids = dict(Post.objects.filter(first_batch=batch).values_list("source_id", "pk"))
     queue = list(ORDER.after(QueueEntry.objects.filter(batch=batch), None).values_list("pk", flat=True))
     first = set(queue[: round(len(queue) * FIRST_SHARE)])
-    planted, early = Counter(), Counter()
+    planted: Counter[str] = Counter()
+    early: Counter[str] = Counter()
     for plant in plants:
         planted[plant.kind] += 1
         early[plant.kind] += ids[plant.source_id] in first

@@ -3,18 +3,22 @@ import itertools
 import json
 import random
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from django.core.management.base import CommandParser
 from django.db import transaction
 
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Post, TextTwin
+from posts.records.schema import RecordDict
 from posts.related.near_duplicates import SketchedText, jaccard, sketch_posts
 
 LEVELS = (0.95, 0.9, 0.8)
 
 
-def planted_records(count, pairs, seed=1):
+def planted_records(count: int, pairs: int, seed: int = 1) -> tuple[list[RecordDict], dict[tuple[str, str], float]]:
     """Return (records, {(source id, source id): level}) with planted near-duplicates.
 
     These are `count` articles of made-up words with shared boilerplate, and for each of LEVELS `pairs` copies of some
@@ -37,11 +41,11 @@ def planted_records(count, pairs, seed=1):
     return records, twins
 
 
-def _record(source_id, own, shared):
+def _record(source_id: str, own: list[str], shared: list[str]) -> RecordDict:
     return {"source_id": source_id, "title": source_id, "body": "\n\n".join(own), "shared": shared}
 
 
-def _edited(record, level, words, chance):
+def _edited(record: RecordDict, level: float, words: list[str], chance: random.Random) -> RecordDict:
     """Return `record` with single words replaced until its shingles agree with the original's to just above `level`."""
     paragraphs = [text.split() for text in record["body"].split("\n\n")]
     original = SketchedText(record).shingles()
@@ -55,7 +59,7 @@ def _edited(record, level, words, chance):
         last = edited
 
 
-def with_boilerplate(record, chance):
+def with_boilerplate(record: RecordDict, chance: random.Random) -> RecordDict:
     """Return the record with its boilerplate paragraphs between its own."""
     own = record["body"].split("\n\n")
     for text in record.pop("shared"):
@@ -66,11 +70,11 @@ def with_boilerplate(record, chance):
 class Command(BaseCommand):
     help = "Plant near-duplicates in made-up posts, look for them, and print precision and recall. Changes nothing."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--count", type=int, default=2000, help="posts without a near-duplicate")
         parser.add_argument("--pairs", type=int, default=100, help="near-duplicates planted at each level")
 
-    def handle(self, *args, count, pairs, **options):
+    def handle(self, *args: Any, count: int, pairs: int, **options: Any) -> None:
         records, planted = planted_records(count, pairs)
         chance = random.Random(2)  # noqa: S311
         records = [with_boilerplate(record, chance) for record in records]
@@ -80,7 +84,7 @@ class Command(BaseCommand):
             transaction.set_rollback(True)
 
 
-def measured(records, planted):
+def measured(records: list[RecordDict], planted: dict[tuple[str, str], float]) -> Iterator[str]:
     """Yield lines that say how many planted pairs are found, and how many found pairs are wrong."""
     ids = import_records(records)
     started, worked = time.perf_counter(), time.process_time()
@@ -98,7 +102,7 @@ def measured(records, planted):
     yield f"precision: {len(told & wanted)} of {len(told)}, {len(told & wanted) / max(1, len(told)):.3f}"
 
 
-def import_records(records):
+def import_records(records: Iterable[RecordDict]) -> dict[str, int]:
     """Import record dicts; return {source id: post pk}."""
     lines = "".join(json.dumps(record) + "\n" for record in records)
     import_posts(io.BytesIO(lines.encode()), name="measure_twins")

@@ -1,4 +1,7 @@
 import time
+from typing import Any
+
+from django.core.management.base import CommandParser
 
 from posts.management.base import BaseCommand
 from posts.models import QueueEntry
@@ -8,10 +11,10 @@ from posts.review_queue.ranking import rank_queue
 class Command(BaseCommand):
     help = "Update the review queue: pending posts, risk scores and risk reasons."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="rank every pending post again")
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         started = time.perf_counter()
         ranked = rank_queue(everything=options["all"])
         seconds = time.perf_counter() - started

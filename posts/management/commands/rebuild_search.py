@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 from posts.listing.rebuild import rebuild_lists
 from posts.management.base import BaseCommand
@@ -10,7 +11,7 @@ class Command(BaseCommand):
         "stays in use."
     )
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         started = time.perf_counter()
         count = rebuild_lists()
         seconds = time.perf_counter() - started

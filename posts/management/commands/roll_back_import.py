@@ -1,11 +1,12 @@
 import sys
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.rollback import plan_rollback, roll_back_batch
-from posts.management.base import BaseCommand
+from posts.management.base import BaseCommand, import_with
 from posts.models import ImportBatch
 from posts.operations import Refused
 
@@ -17,17 +18,15 @@ class Command(BaseCommand):
         "again continues where it stopped; a second run changes nothing."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("batch", type=int, help="the number of the import")
         parser.add_argument("--dry-run", action="store_true", help="show the numbers and change nothing")
         parser.add_argument("--why", default="", help="recorded with the import and in the audit trail")
 
-    def handle(self, *, batch, dry_run, why, **options):
-        batch = ImportBatch.objects.filter(pk=batch).first()
-        if batch is None:
-            raise CommandError("No import has this number.")
-        if batch.state != ImportBatch.State.ROLLED_BACK:
-            plan = plan_rollback(batch)
+    def handle(self, *, batch: int, dry_run: bool, why: str, **options: Any) -> None:
+        found = import_with(batch)
+        if found.state != ImportBatch.State.ROLLED_BACK:
+            plan = plan_rollback(found)
             verb = "Would withdraw" if dry_run else "Withdraws"
             self.stdout.write(
                 f"{verb} {plan.withdraws:,} created posts, sets {plan.sets_back:,} "
@@ -38,8 +37,8 @@ class Command(BaseCommand):
             return
         try:
             with Interruption() as interruption:
-                batch = roll_back_batch(
-                    batch, by=None, why=why, on_chunk=self.show_progress, shield=interruption.shielded
+                found = roll_back_batch(
+                    found, by=None, why=why, on_chunk=self.show_progress, shield=interruption.shielded
                 )
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=75) from None
@@ -48,15 +47,15 @@ class Command(BaseCommand):
         except (Error, OSError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise CommandError(f"The roll-back stopped: {reason}. Run it again to continue.", returncode=74) from None
-        self.report(batch)
+        self.report(found)
 
-    def show_progress(self, batch):
+    def show_progress(self, batch: ImportBatch) -> None:
         """Show progress on a terminal as one updated line."""
         if sys.stderr.isatty():
             done = batch.rollback["withdrawn"] + batch.rollback["set_back"] + batch.rollback["kept"]
             sys.stderr.write(f"\r{done:,} posts")
 
-    def report(self, batch):
+    def report(self, batch: ImportBatch) -> None:
         """Print what was done, and the exceptions by name."""
         counts = batch.rollback
         self.stdout.write(

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.core.management.base import CommandError
 
 from posts.management.base import BaseCommand
@@ -8,7 +10,7 @@ from posts.operations import run_due
 class Command(BaseCommand):
     help = "Run the planned releases and withdrawals that are due. Safe to run at any time."
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         plans = run_due()
         refused = 0
         for plan in plans:

@@ -1,4 +1,6 @@
-from django.core.management.base import CommandError
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 
 from posts.jobs.worker import Unready, Worker, WorkerRunsAlready
 from posts.management.base import BaseCommand
@@ -12,10 +14,10 @@ class Command(BaseCommand):
     # The worker itself reports missing migrations; the site checks everything else at its start.
     requires_system_checks = []
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="end when no job is due, for use with cron")
 
-    def handle(self, *, until_idle, **options):
+    def handle(self, *, until_idle: bool, **options: Any) -> None:
         worker = Worker()
         worker.listen_to_signals()
         try:

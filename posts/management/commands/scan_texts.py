@@ -1,4 +1,7 @@
 import time
+from typing import Any
+
+from django.core.management.base import CommandParser
 
 from posts.content_checks.scan import scan_new_texts
 from posts.management.base import BaseCommand
@@ -7,10 +10,10 @@ from posts.management.base import BaseCommand
 class Command(BaseCommand):
     help = "Check the revisions that are new since the last run, and look for near-duplicates."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="check every revision without a stored result")
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         started = time.perf_counter()
         checked, sketched = scan_new_texts(from_start=options["all"])
         seconds = time.perf_counter() - started

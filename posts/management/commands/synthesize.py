@@ -3,24 +3,27 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO, Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
-from posts.importing.pipeline import COUNTS, import_posts
+from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Origin
+from posts.models.import_batch import COUNTS
 from posts.synthesis.lines import as_stream, record_lines
-from posts.synthesis.plants import DEFAULT_SHARE, KINDS, PlanRefused, parse_plan
+from posts.synthesis.plants import DEFAULT_SHARE, KINDS, PlanRefused, Plant, parse_plan
 from posts.synthesis.synthesizer import MAX_SEED
 
 
 class Command(BaseCommand):
     help = "Make up posts, one record a line. The same seeds give the same bytes on every machine."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--count", type=int, required=True, help="how many posts: of seeds S, S+1, …")
         parser.add_argument("--seed", type=int, default=1, help="the first seed (1 if not given)")
         target = parser.add_mutually_exclusive_group()
@@ -38,7 +41,17 @@ class Command(BaseCommand):
         )
         parser.add_argument("--planted", metavar="FILE", help="write what was planted, as JSON Lines, for measuring")
 
-    def handle(self, *, count, seed, output, into_site, plant, planted, **options):
+    def handle(
+        self,
+        *,
+        count: int,
+        seed: int,
+        output: str,
+        into_site: bool,
+        plant: list[str],
+        planted: str | None,
+        **options: Any,
+    ) -> None:
         if count < 1:
             raise CommandError("--count must be a whole number from 1.")
         if not 0 <= seed <= MAX_SEED - count:
@@ -51,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError("--planted writes what --plant plants; give --plant KIND as well.")
 
         started = time.monotonic()
-        plants = []
+        plants: list[Plant] = []
         lines = record_lines(count, seed, plan, plants.append if planted else None)
         if into_site:
             self.bring_in(lines, name=f"synthesizer, seeds {seed}–{seed + count - 1}")
@@ -68,7 +81,7 @@ class Command(BaseCommand):
         seconds = time.monotonic() - started
         self.stderr.write(f"{count:,} post(s) made, {count / max(seconds, 0.001):,.0f} a second.")
 
-    def bring_in(self, lines, *, name):
+    def bring_in(self, lines: Iterable[bytes], *, name: str) -> None:
         batch = import_posts(as_stream(lines), name=name, origin=Origin.FIXED_ALGORITHM)
         counts = ", ".join(f"{getattr(batch, count):,} {count}" for count in COUNTS)
         self.stdout.write(f"Import {batch.pk}: {counts}.")
@@ -77,7 +90,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: str) -> Iterator[IO[bytes]]:
     """Open a binary file that gets the name `path` when it is complete: nobody reads half of it."""
     target = Path(path)
     try:
