@@ -68,10 +68,10 @@ def django_db_keepdb(django_db_keepdb, django_db_modify_db_settings):
 
 # Files whose tests take longest. They come first, or the last of them would keep one process busy after all others.
 LONG_FILES = """
-    test_database_away test_run test_permissions test_headers test_page_cache test_audit_indexing test_demo test_admin
-    test_jobs test_nginx test_importing_killed test_approved_claims test_markdown_as_written test_releases
-    test_diff test_undo test_importing_runs test_site test_operations_sequences test_settings test_review_screen
-    test_hostile_code test_importing_rollback
+    test_database_away test_page_triggers test_run test_permissions test_page_cache test_headers test_admin test_jobs
+    test_audit_indexing test_operations_sequences test_demo test_releases test_markdown_as_written test_held_posts
+    test_importing_runs test_undo test_settings test_site test_nginx test_importing_killed test_approved_claims
+    test_review_screen test_diff test_hostile_code test_importing_rollback
 """.split()
 
 

@@ -6,20 +6,23 @@ from collections import defaultdict
 import pytest
 from django.apps import apps
 from django.core import serializers
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, transaction
 from django.db.models.signals import post_migrate, pre_migrate
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 
+from alphanode.with_page_cache import with_page_cache
 from posts.db.page_triggers import WATCHED, installed_triggers, triggers
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, PageChange, Post, Term
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import make_post, person
-from tests.wsgi_site import WsgiSite
+from tests.wsgi_site import Clock, WsgiSite
 
 pytestmark = pytest.mark.django_db
 ON = {"stack": ["Rust"], "tools": ["cargo"], "tags": ["queues"]}
@@ -63,7 +66,7 @@ def library(settings, monkeypatch):
 
 
 # Nothing in the database changes them.
-SAME_FOR_EVER = ("robots", "security-txt", "api", "api-openapi")
+SAME_FOR_EVER = ("robots", "security-txt", "api", "api-openapi", "api-missing")
 
 
 def every_address():
@@ -89,12 +92,41 @@ def every_address():
     yield f"{reverse('posts:search')}?q=draining"
 
 
+class Remembered:
+    """Django, which renders each page of one state of the database once, also for caches that begin in it later."""
+
+    def __init__(self):
+        self.django = WSGIHandler()
+        self.answers = {}
+        self.is_in_first_state = True
+
+    def __call__(self, environ, start_response):
+        if not self.is_in_first_state:
+            return self.django(environ, start_response)
+        address = environ["PATH_INFO"], environ["QUERY_STRING"]
+        if address not in self.answers:
+            started = []
+            response = self.django(environ, lambda *start: started.append(start))
+            policy = getattr(response, "cache_policy", None)
+            self.answers[address] = (*started[0], b"".join(response), policy)
+            response.close()
+        status, headers, body, policy = self.answers[address]
+        start_response(status, list(headers))
+        answer = HttpResponse(body)
+        if policy is not None:
+            answer.cache_policy = policy
+        return answer
+
+
 class Kept:
     """All pages that are kept, in a process that is asked again and again."""
 
-    def __init__(self):
-        self.site = WsgiSite()
+    def __init__(self, remembered=None):
+        remembered, clock = remembered or Remembered(), Clock()
+        self.site = WsgiSite(with_page_cache(remembered, clock=clock), clock)
+        remembered.is_in_first_state = True
         answers = {address: self.site.get(address) for address in sorted(set(every_address()))}
+        remembered.is_in_first_state = False
         self.pages = {address: answer for address, answer in answers.items() if answer.is_stored}
 
     def after(self, change):
@@ -306,12 +338,14 @@ ROWS = {
 def what_stays_old(changes, library):
     """(names of changes that no page shows, {name of a change: addresses of pages that still show what was before})."""
     changes_nothing, stays_old = [], {}
+    remembered = Remembered()
     for name, statements in changes.items():
         *before, change = (statements,) if isinstance(statements, str) else statements
         with transaction.atomic():
             for statement in before:
                 by_hand(statement, library)
-            changed, old = Kept().after(lambda sql=change: by_hand(sql, library))
+            kept = Kept(None if before else remembered)
+            changed, old = kept.after(lambda sql=change: by_hand(sql, library))
             transaction.set_rollback(True)
         if old:
             stays_old[name] = old
