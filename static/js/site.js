@@ -165,6 +165,8 @@
       const isLarge = dialog.classList.toggle("whole--large");
       size.textContent = isLarge ? "Fit to the window" : "Full size";
     });
+    // A picture that fits has no larger size.
+    image.addEventListener("load", () => { size.hidden = image.naturalWidth <= image.clientWidth; });
     const close = makeButton("Close", () => dialog.close());
     close.autofocus = true;
     const acts = document.createElement("div");

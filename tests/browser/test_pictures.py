@@ -86,6 +86,20 @@ def test_nothing_moves_when_a_picture_comes_whose_size_is_known(gallery, browser
     assert before == after
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_a_picture_is_not_distorted_where_its_record_is_wrong_about_its_size(gallery, media):
+    watched = gallery(
+        pictured("tall", "wide", tall={"width": 1600, "height": 400}, wide={"width": 600, "height": 1200})
+    )
+    watched.page.emulate_media(media=media)
+    for picture, (wide, high) in zip(
+        watched.page.locator("figure img").all(), (SHAPES["tall"], SHAPES["wide"]), strict=True
+    ):
+        box = picture.bounding_box()
+        keeps_shape = box["width"] / box["height"] == pytest.approx(wide / high, rel=0.05)
+        assert keeps_shape or picture.evaluate("(img) => getComputedStyle(img).objectFit") == "contain"
+
+
 def test_a_missing_picture_is_described_in_its_place_and_captioned_once(browser_page):
     watched = browser_page()
     watched.open(pictured("usual").get_absolute_url())
@@ -125,6 +139,13 @@ def test_a_picture_opens_whole_and_closes_again(gallery, way):
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
     assert watched.complaints == []
+
+
+def test_a_picture_that_fits_the_window_offers_no_larger_size(gallery):
+    watched = gallery(pictured("small"))
+    watched.page.locator(".figure__frame").click()
+    dialog = watched.page.get_by_role("dialog", name="Image")
+    expect(dialog.get_by_role("button")).to_have_text(["Close"])
 
 
 def test_without_javascript_a_picture_is_a_link_to_its_file(gallery):

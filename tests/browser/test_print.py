@@ -123,6 +123,8 @@ def test_an_article_of_440_words_takes_four_pages_and_begins_on_the_first(browse
     words = [" ".join(page.split()) for page in pages]
     assert words[0].count("leaves rows that nobody owns") >= 4
     assert "AlphaNode post meta" in " ".join(words[1:]) and "Another note." in words[-1]
+    for row in ("Difficulty: intermediate", "Score: Quality 84", "Checklist: 1. Check number 0; 2. Check"):
+        assert row in " ".join(words), row
 
 
 @pytest.mark.parametrize("width", [1280, 390])
