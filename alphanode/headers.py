@@ -2,8 +2,8 @@
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
 it, shown in the admin), `framing` (an admin page that frames such previews), `static` (files), `machine` (feeds and
-sitemaps). The middleware recognises static files and the admin by their path; a view names any other kind in
-`response.page_kind`.
+sitemaps), `picture` (of a shared link). The middleware recognises static files and the admin by their path; a view
+names any other kind in `response.page_kind`.
 
 Search engines may index what a view calls `response.is_indexable`, and nothing else: a view that says nothing is
 closed.
@@ -111,4 +111,6 @@ def header_table() -> dict[str, Headers]:
             "Access-Control-Allow-Origin": "*",
         },
         "machine": file | {"Cache-Control": "public, max-age=300"},
+        # Programs of other sites show it, and reload it rarely.
+        "picture": file | {"Cache-Control": "public, max-age=3600"},
     }

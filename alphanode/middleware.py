@@ -110,13 +110,14 @@ class HeadersMiddleware:
         self.get_response = get_response
         self.table = header_table()
         self.desk = reverse("admin:index")
+        self.root_files = {f"/{file.name}" for file in settings.WHITENOISE_ROOT.iterdir()}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         kind = self.kind_of(request, response)
         headers = self.table[kind]
-        # Only a view can open its answer to search engines, and only its page for readers.
-        if kind == "public" and response.status_code == 200 and getattr(response, "is_indexable", False):
+        # Only a view can open its answer to search engines, and only a page for readers or the picture of one.
+        if kind in ("public", "picture") and response.status_code == 200 and getattr(response, "is_indexable", False):
             headers = headers | {"X-Robots-Tag": None}
         for name, value in headers.items():
             if value is None:
@@ -133,7 +134,8 @@ class HeadersMiddleware:
         """Return the kind of `response` in the table; an error in place of a file counts as a page."""
         if request.path_info.startswith(self.desk):
             return getattr(response, "page_kind", "desk")
-        if request.path_info.startswith(settings.STATIC_URL) and response.status_code in (200, 206, 304):
+        is_file = request.path_info.startswith(settings.STATIC_URL) or request.path_info in self.root_files
+        if is_file and response.status_code in (200, 206, 304):
             return "static"
         return getattr(response, "page_kind", "public")
 

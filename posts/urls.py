@@ -2,7 +2,7 @@ import unicodedata
 
 from django.urls import path, register_converter
 
-from posts.public import feeds, lists, reports, search, sitemaps, views
+from posts.public import cards, feeds, lists, reports, search, sitemaps, views
 from posts.public.api.views import url_patterns as url_patterns_of_api
 from posts.reverse import SLUG
 
@@ -40,7 +40,10 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("posts/<letters:slug>/", views.detail, name="detail"),
     path("posts/<letters:slug>.json", views.record, name="record"),
+    path("posts/<letters:slug>.png", cards.card, name="card"),
     path("posts/<letters:slug>/report/", reports.report, name="report"),
+    path("card.png", cards.site_card, name="site-card"),
+    path("logo.png", cards.logo, name="logo"),
     path("articles/", lists.articles, name="articles"),
     path("feed/", feeds.feed, name="feed"),
     path("feed.json", feeds.json_feed, name="json-feed"),

@@ -32,6 +32,9 @@ HOSTILE = '<img src=x onerror="alert(1)"> & "quoted" \' ]]> <!--'
 # Routes that are not pages: files for programs, and redirects.
 FOR_PROGRAMS = (
     "record",
+    "card",
+    "site-card",
+    "logo",
     "feed",
     "json-feed",
     "rss",

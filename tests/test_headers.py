@@ -69,6 +69,9 @@ MACHINE_ROUTES = {
     "feed/", "feed.json", "rss.xml", "sitemap.xml", "sitemaps/pages.xml", "sitemaps/articles-<int:number>.xml",
     "sitemaps/lists-<int:number>.xml",
 }  # fmt: skip
+# The picture of a shared link, which pages of other sites show.
+PICTURE = MACHINE | {"Cache-Control": "public, max-age=3600"}
+PICTURE_ROUTES = {"posts/<letters:slug>.png", "card.png", "logo.png"}
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 # A reader's form: no cache keeps it, and it carries the token that shows whose form it is.
 REPORT = PUBLIC | {"Cache-Control": "private, no-store", "Set-Cookie": "csrftoken"}
@@ -76,6 +79,7 @@ WATCHED = set(PUBLIC) | {"Strict-Transport-Security", "Server", "X-Powered-By", 
 # Pages that say of themselves that search engines may keep them, where there is an approved article.
 OPEN_ROUTES = {
     "", "how-this-site-is-made/", "articles/", "<kinds:kinds>/", "posts/<letters:slug>/", "posts/<letters:slug>.json",
+    "posts/<letters:slug>.png", "card.png", "logo.png",
     "api/posts/<letters:slug>/",
 }  # fmt: skip
 
@@ -129,6 +133,8 @@ def kind_of(route, response):
         return PREVIEW if is_preview else DESK
     if route in MACHINE_ROUTES and response.status_code == 200:
         return MACHINE
+    if route in PICTURE_ROUTES and response.status_code == 200:
+        return PICTURE
     if route.endswith("/report/") and response.status_code in (200, 422):
         return REPORT
     return PUBLIC

@@ -122,6 +122,13 @@ MATRIX = {
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         post("405 405 405 405 405 405", url={"slug": "live"}),
     ],
+    "posts/<letters:slug>.png": [
+        get(EVERYBODY, url={"slug": "live"}),
+        get("404 404 404 404 404 404", url={"slug": "typed"}),
+        post("405 405 405 405 405 405", url={"slug": "live"}),
+    ],
+    "card.png": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "logo.png": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "posts/<letters:slug>/report/": [
         get(EVERYBODY, url={"slug": "live"}),
         get("404 404 404 404 404 404", url={"slug": "typed"}),

@@ -93,6 +93,8 @@ def _problems(post: Post, is_listed: bool, fetch: Fetch, named: _Named) -> list[
         found = _Page.of(page.body)
         problems += _surface("robots meta", not _is_noindex(found.robots), is_listed)
         problems += _json_ld_problems(found, is_listed)
+        picture = fetch(reverse("posts:card", args=[post.slug]))
+        problems += _surface("X-Robots-Tag of the picture", not _says_noindex(picture.headers), is_listed)
         for name, view in [("JSON", "posts:record"), ("API", "posts:api-post")]:
             answer = fetch(reverse(view, args=[post.slug]))
             problems += _surface(f"X-Robots-Tag of the {name}", not _says_noindex(answer.headers), is_listed)

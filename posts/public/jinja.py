@@ -16,6 +16,7 @@ from jinja2 import Environment, Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
 
+from posts.public.json_ld import site_picture
 from posts.rendering import icons
 from posts.rendering.control_characters import html_text
 from posts.rendering.dates import day, in_site_zone
@@ -62,6 +63,7 @@ def environment(**options: Any) -> Environment:
     """Return the jinja2.Environment of the public pages. options: those of settings.TEMPLATES."""
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
+    made.globals["site_picture"] = site_picture
     made.globals |= {name: getattr(icons, name) for name in icons.__all__}
     made.filters |= {
         "capfirst": capfirst,

@@ -2,50 +2,78 @@
 
 Everything is computed from record and decisions. A person's review is claimed exactly where the page is indexable:
 for a text that a person approved individually and that has no obstacle.
+Sources: schema.org; Google Search Central, "Article", "Breadcrumb", "Site names" and "Image metadata".
 """
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.encoding import iri_to_uri
 from django.utils.safestring import SafeString
 
 from posts.listing.publication_date import publication_moment
 from posts.models import Post, Revision
 from posts.public.disclosure import Disclosure
+from posts.public.languages import language_tag, locale_of
 from posts.records.schema import RecordDict
 from posts.rendering.dates import in_site_zone
-from posts.rendering.images import loaded_pictures, picture_addresses
+from posts.rendering.images import is_loaded_picture, loaded_pictures, picture_addresses
+from posts.rendering.placeholders import HEIGHT, WIDTH
 from posts.reverse import address
 
+# A node of JSON-LD.
+Node = dict[str, Any]
 MAX_DESCRIPTION = 300
 MAX_PICTURES = 10
 MAX_KEYWORDS = 30
 MAX_AUTHORS = 30
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+LOGO_SIZE = 512
+LANGUAGE = "en"
+# schema.org knows two levels; a level between them is not stated.
+_LEVELS = {"beginner": "Beginner", "expert": "Expert", "advanced": "Expert"}
+# Formats that no network shows.
+_NOT_SHARED = re.compile(r"\.(?:svg|avif)(?:[?#]|$)", re.IGNORECASE)
+_CC = re.compile(r"CC[ -](BY(?:-NC)?(?:-SA|-ND)?)[ -](\d\.\d)", re.IGNORECASE)
+_CC_ZERO = re.compile(r"CC[ -]?0(?:[ -]1\.0)?", re.IGNORECASE)
 # In a script element "</script" ends it and "<!--" changes how it is parsed; the two separators end a script line.
 _ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
+
+
+@dataclass(frozen=True)
+class SharedPicture:
+    """The picture that other sites show with a link.
+
+    width, height: in pixels, 0 if they are not known. content_type: "" if it is not known.
+    """
+
+    url: str
+    alt: str
+    width: int = 0
+    height: int = 0
+    content_type: str = ""
 
 
 @dataclass(frozen=True)
 class PageHead:
     """The head of an article's page.
 
-    url: absolute. picture: its address or "". json_ld: a script element with data that is never run, or "" on a
-    preview.
+    url: absolute. json_ld: a script element with data that is never run, or "" on a preview. locale: of Open Graph.
     """
 
     title: str
     description: str
     url: str
-    picture: str
+    picture: SharedPicture
     published_at: datetime | None
     changed_at: datetime | None
     tags: list[str]
     json_ld: str
+    locale: str
 
 
 def article_head(
@@ -54,66 +82,206 @@ def article_head(
     record: RecordDict,
     *,
     disclosure: Disclosure,
-    stack_address: str = "",
+    address_of: Callable[[str, str], str],
     is_indexable: bool,
     is_preview: bool = False,
 ) -> PageHead:
     """Return the PageHead of `revision` (shown as `record`) at the address of `post`.
 
-    stack_address: the path of the list of its first stack, if that has one.
+    address_of: returns the path of the list of (field of the record, name), "" if it has none.
     """
-    pictures = loaded_pictures(picture_addresses(record))[:MAX_PICTURES]
     is_live = revision.pk == post.live_revision_id
-    way = [(record["stack"][0], settings.SITE_URL + stack_address)] if stack_address else []
-    data = structured_data(post, revision, record, pictures, way, disclosure=disclosure, is_indexable=is_indexable)
+    data = structured_data(
+        post, revision, record, disclosure=disclosure, address_of=address_of, is_indexable=is_indexable
+    )
     return PageHead(
         title=record["title"],
         description=description_of(record),
         url=settings.SITE_URL + post.get_absolute_url(),
-        picture=pictures[0] if pictures else "",
+        picture=_shared_picture(post, record),
         published_at=publication_moment(record, post.released_at) if is_live else None,
         changed_at=post.last_published_at if is_live else None,
         tags=keywords_of(record),
         json_ld="" if is_preview else json_ld_script(data),
+        locale=locale_of(language_of(record) or LANGUAGE),
     )
 
 
 def language_of(record: RecordDict) -> str:
     """Return the language tag (BCP 47) of a record; "" if it states none or something else."""
-    language = record.get("language", "")
-    return language if _LANGUAGE.fullmatch(language) else ""
+    return language_tag(record.get("language", ""))
+
+
+def _shown_images(record: RecordDict) -> list[dict[str, Any]]:
+    """Return the images of a record that its page loads, each address once."""
+    urls = {url for url in picture_addresses(record) if is_loaded_picture(url, settings.IMAGE_HOSTS)}
+    images: dict[str, dict[str, Any]] = {}
+    for image in record.get("image_sources", ()):
+        if image["url"] in urls:
+            (url,) = loaded_pictures([image["url"]])
+            images.setdefault(url, image | {"url": url})
+    return list(images.values())[:MAX_PICTURES]
+
+
+def _shared_picture(post: Post, record: RecordDict) -> SharedPicture:
+    for image in _shown_images(record):
+        if not _NOT_SHARED.search(image["url"]):
+            alt = image.get("alt") or image.get("caption") or record["title"]
+            is_sized = "width" in image and "height" in image
+            return SharedPicture(image["url"], alt, *((image["width"], image["height"]) if is_sized else ()))
+    return _drawn(card_address(post))
+
+
+def site_picture() -> SharedPicture:
+    """Return the picture of pages that are not articles."""
+    return _drawn(settings.SITE_URL + address("posts:site-card"))
+
+
+def _drawn(url: str) -> SharedPicture:
+    return SharedPicture(url, "A drawing of bars and lines", WIDTH, HEIGHT, "image/png")
+
+
+def card_address(post: Post) -> str:
+    """Return the absolute address of an article's placeholder image."""
+    return settings.SITE_URL + address("posts:card", post.slug)
+
+
+# Nodes
+
+
+def organization() -> Node:
+    """Return the node of whoever publishes the site, in full."""
+    return _filled(
+        {
+            **_organization_in_short(),
+            "logo": _image(
+                settings.SITE_URL + address("posts:logo"),
+                width=LOGO_SIZE,
+                height=LOGO_SIZE,
+                creditText=settings.SITE_NAME,
+            ),
+            "email": settings.SITE_CONTACT,
+        }
+    )
+
+
+def _organization_in_short() -> Node:
+    home = f"{settings.SITE_URL}/"
+    return {"@type": "Organization", "@id": f"{home}#organization", "name": settings.SITE_NAME, "url": home}
+
+
+def _website() -> Node:
+    home = f"{settings.SITE_URL}/"
+    return {"@type": "WebSite", "@id": f"{home}#website", "name": settings.SITE_NAME, "url": home}
+
+
+def _image(url: str, *, width: int = 0, height: int = 0, **more: str) -> Node:
+    sizes = {
+        name: {"@type": "QuantitativeValue", "value": pixels, "unitCode": "E37"}  # UN/CEFACT: pixels
+        for name, pixels in (("width", width), ("height", height))
+        if pixels
+    }
+    url = iri_to_uri(url)
+    return _filled({"@type": "ImageObject", "url": url, "contentUrl": url, **sizes, **more})
+
+
+def _images_of(post: Post, record: RecordDict) -> list[Node]:
+    """Return the nodes of an article's pictures, with credit and licence; its placeholder image if it has none."""
+    if images := _shown_images(record):
+        return [_image_of_record(image) for image in images]
+    return [_image(card_address(post), width=WIDTH, height=HEIGHT, creditText=settings.SITE_NAME)]
+
+
+def _image_of_record(image: dict[str, Any]) -> Node:
+    source, licence = image.get("source", ""), image.get("licence", "")
+    return _image(
+        image["url"],
+        width=image.get("width", 0),
+        height=image.get("height", 0),
+        caption=image.get("caption", ""),
+        creditText=", ".join(filter(None, [source, licence])),
+        license=licence_address(licence),
+    )
+
+
+def licence_address(licence: str) -> str:
+    """Return the address of a licence that a record names: itself, or that of Creative Commons; else ""."""
+    if licence.startswith(("https://", "http://")) and licence.isprintable() and " " not in licence:
+        return licence
+    if found := _CC.search(licence):
+        return f"https://creativecommons.org/licenses/{found[1].lower()}/{found[2]}/"
+    return "https://creativecommons.org/publicdomain/zero/1.0/" if _CC_ZERO.search(licence) else ""
+
+
+def _breadcrumb(url: str, steps: Iterable[tuple[str, str]]) -> Node:
+    """Return the way from the home page. steps: names and paths of the pages behind it, the last one at `url`."""
+    places = [("Home", "/"), *steps]
+    return {
+        "@type": "BreadcrumbList",
+        "@id": f"{url}#breadcrumb",
+        "itemListElement": [
+            {"@type": "ListItem", "position": place, "name": name, "item": settings.SITE_URL + path}
+            for place, (name, path) in enumerate(places, start=1)
+        ],
+    }
+
+
+def _document(*nodes: Node) -> Node:
+    return {"@context": "https://schema.org", "@graph": list(nodes)}
+
+
+def home_data() -> SafeString:
+    """Return what the home page says: the site and who publishes it."""
+    website = _website() | {"inLanguage": LANGUAGE, "publisher": {"@id": _organization_in_short()["@id"]}}
+    return json_ld_script(_document(website, organization()))
+
+
+def page_data(name: str, path: str, *, kind: str = "CollectionPage", way: Iterable[tuple[str, str]] = ()) -> SafeString:
+    """Return what a page says that is neither an article nor the home page.
+
+    kind: its type in schema.org. way: names and paths of the pages between the home page and it.
+    """
+    url = settings.SITE_URL + path
+    page = {
+        "@type": kind,
+        "@id": url,
+        "url": url,
+        "name": name,
+        "inLanguage": LANGUAGE,
+        "isPartOf": _website(),
+        "publisher": organization(),
+        "breadcrumb": {"@id": f"{url}#breadcrumb"},
+    }
+    return json_ld_script(_document(page, _breadcrumb(url, [*way, (name, path)])))
 
 
 def structured_data(
     post: Post,
     revision: Revision,
     record: RecordDict,
-    pictures: list[str],
-    way: list[tuple[str, str]],
     *,
     disclosure: Disclosure,
+    address_of: Callable[[str, str], str],
     is_indexable: bool,
-) -> dict[str, Any]:
-    """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document (a dict).
-
-    way: names and addresses of the pages between the home page and the article.
-    """
-    url = settings.SITE_URL + post.get_absolute_url()
-    site = {"@type": "Organization", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}
+) -> Node:
+    """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document."""
+    path = post.get_absolute_url()
+    url = settings.SITE_URL + path
     about_both = {"inLanguage": language_of(record)}
     page = {
         "@type": "WebPage",
         "@id": url,
         "url": url,
         "name": record["title"],
-        "isPartOf": {"@type": "WebSite", "name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"},
+        "isPartOf": _website(),
         "breadcrumb": {"@id": f"{url}#breadcrumb"},
         "mainEntity": {"@id": f"{url}#article"},
         **about_both,
     }
     if is_indexable and disclosure.approved_at:
         page["lastReviewed"] = in_site_zone(disclosure.approved_at).date().isoformat()
-        page["reviewedBy"] = {"@type": "Person", "jobTitle": "Reviewer", "affiliation": site}
+        # A role stands between a property and its value. Reviewers are not named.
+        page["reviewedBy"] = {"@type": "Role", "roleName": "Reviewer", "reviewedBy": _organization_in_short()}
     article = {
         "@type": "TechArticle",
         "@id": f"{url}#article",
@@ -122,12 +290,12 @@ def structured_data(
         "description": description_of(record),
         "creditText": disclosure.sentence,
         "digitalSourceType": disclosure.source_type,
-        "author": [{"@type": "Person", "name": name} for name in disclosure.authors[:MAX_AUTHORS]] or site,
-        "publisher": site,
-        "image": pictures,
+        "author": _authors(disclosure, address_of),
+        "publisher": organization(),
+        "image": _images_of(post, record),
         "keywords": keywords_of(record),
         "about": [{"@type": "Thing", "name": entity["name"]} for entity in record.get("entities", ())[:MAX_KEYWORDS]],
-        "proficiencyLevel": record.get("difficulty", ""),
+        "proficiencyLevel": _LEVELS.get(record.get("difficulty", "").strip().casefold(), ""),
         "timeRequired": f"PT{record['reading_time']}M" if record.get("reading_time") else "",
         "version": revision.version,
         "identifier": {"@type": "PropertyValue", "propertyID": "SHA-256", "value": revision.fingerprint},
@@ -143,20 +311,22 @@ def structured_data(
             disclosure.published_on.isoformat() if disclosure.published_on else _moment(post.released_at)
         )
         article["dateModified"] = _moment(post.changed_for_readers_at)
-    breadcrumb = {
-        "@type": "BreadcrumbList",
-        "@id": f"{url}#breadcrumb",
-        "itemListElement": [
-            {"@type": "ListItem", "position": place, "name": name, "item": address}
-            for place, (name, address) in enumerate(
-                [("Home", f"{settings.SITE_URL}/"), *way, (record["title"], url)], start=1
-            )
-        ],
-    }
-    return {"@context": "https://schema.org", "@graph": [_filled(page), _filled(article), breadcrumb]}
+    stack = next(iter(record.get("stack", ())), "")
+    list_path = address_of("stack", stack) if stack else ""
+    way = [(stack, list_path)] if list_path else []
+    return _document(_filled(page), _filled(article), _breadcrumb(url, [*way, (record["title"], path)]))
 
 
-def json_ld_script(data: Any) -> SafeString:
+def _authors(disclosure: Disclosure, address_of: Callable[[str, str], str]) -> list[Node]:
+    """Return the people who wrote a text, with the lists of their articles; the site if none is named."""
+    people = []
+    for name in disclosure.authors[:MAX_AUTHORS]:
+        path = address_of("authors", name)
+        people.append(_filled({"@type": "Person", "name": name, "url": settings.SITE_URL + path if path else ""}))
+    return people or [_organization_in_short()]
+
+
+def json_ld_script(data: Node) -> SafeString:
     """Return `data` as a script element that no browser runs. All JSON in pages comes from here."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for sign, escape in _ESCAPES:
@@ -180,5 +350,5 @@ def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _filled(values: dict[str, Any]) -> dict[str, Any]:
+def _filled(values: Node) -> Node:
     return {key: value for key, value in values.items() if value not in ("", [])}

@@ -12,7 +12,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
-from django.urls import reverse
 
 from posts.db.keyset import Cursor, PageOrder
 from posts.db.prepared_query import PreparedQuery
@@ -21,7 +20,9 @@ from posts.listing.site_stats import site_stats
 from posts.listing.summaries import PostSummary, read_summaries
 from posts.models import Post, Term
 from posts.models.term import TermQuerySet
+from posts.public.json_ld import page_data
 from posts.public.views import public, respond
+from posts.reverse import address as address_of
 
 PAGE = 24
 TERMS_SHOWN = 200
@@ -131,6 +132,9 @@ def _list_response(request: HttpRequest, *, main: Term | None = None, title: str
         found = site_stats().listed
     context = {
         "title": title,
+        "json_ld": page_data(
+            title, address, way=[(main.plural_label, address_of("posts:kind", main.plural))] if main else []
+        ),
         "term": main,
         "address": address,
         "page": page,
@@ -149,7 +153,7 @@ def _list_response(request: HttpRequest, *, main: Term | None = None, title: str
 @public
 def articles(request: HttpRequest) -> HttpResponse:
     """Show all listed posts, newest first."""
-    return _list_response(request, title="Articles", address=reverse("posts:articles"))
+    return _list_response(request, title="Articles", address=address_of("posts:articles"))
 
 
 def term_at(terms: TermQuerySet, kinds: str, slug: str) -> Term:
@@ -177,8 +181,9 @@ def kind(request: HttpRequest, kinds: str) -> HttpResponse:
     shown = terms[:TERMS_SHOWN]
     top = shown[0].listed_count if shown else 1
     context = {
-        "title": Term.PLURALS[name].replace("-", " ").capitalize(),
-        "address": reverse("posts:kind", args=[kinds]),
+        "title": Term(kind=name).plural_label,
+        "address": address_of("posts:kind", kinds),
+        "json_ld": page_data(Term(kind=name).plural_label, address_of("posts:kind", kinds)),
         "kind": name,
         "terms": [(term, round(100 * term.listed_count / top)) for term in shown],
         # Bars of one to three posts show nothing that the numbers don't.

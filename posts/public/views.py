@@ -28,7 +28,7 @@ from posts.models.claims import claims_if_approved, claims_of, with_claims
 from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
-from posts.public.json_ld import MAX_AUTHORS, article_head
+from posts.public.json_ld import MAX_AUTHORS, article_head, home_data, page_data
 from posts.public.meta_box import meta_box
 from posts.public.record_json import record_of, review_of
 from posts.public.related import related_posts
@@ -100,6 +100,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "newest": newest[1:],
         "reviewed": reviewed,
         "ways": _ways_in(),
+        "json_ld": home_data(),
         "is_indexable": settings.INDEXING,
     }
     return respond(request, "posts/home.html", context, has_stats=True)
@@ -145,7 +146,13 @@ def how(request: HttpRequest) -> HttpResponse:
         ("Withdrawn", figures.withdrawn, "open"),
     ]
     origins = [(LABELS[origin], listed, waiting) for origin, listed, waiting in figures.origins]
-    context = {"figures": figures, "rows": rows, "origins": origins, "is_indexable": settings.INDEXING}
+    context = {
+        "figures": figures,
+        "rows": rows,
+        "origins": origins,
+        "json_ld": page_data("How this site is made", reverse("posts:how"), kind="AboutPage"),
+        "is_indexable": settings.INDEXING,
+    }
     return respond(request, "posts/how.html", context, has_stats=True)
 
 
@@ -219,7 +226,7 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
             revision,
             record,
             disclosure=disclosure,
-            stack_address=stack_address,
+            address_of=address_of,
             is_indexable=is_indexable,
             is_preview=is_preview,
         ),

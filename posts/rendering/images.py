@@ -70,6 +70,11 @@ def loaded_pictures(urls: Iterable[str]) -> list[str]:
     return found
 
 
+def is_loaded_picture(url: str, hosts: Container[str]) -> bool:
+    """Return whether a page loads the picture at `url`, and doesn't draw it."""
+    return is_allowed_image_url(url, hosts) and host_of(url) not in DRAWN_HOSTS
+
+
 def picture_rules() -> str:
     """Return all settings that decide which pictures a page loads, as one text."""
     site = _ORIGIN.match(settings.SITE_URL)

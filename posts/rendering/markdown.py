@@ -34,6 +34,7 @@ from posts.rendering.images import (
     drawn_image,
     host_of,
     is_allowed_image_url,
+    is_loaded_picture,
     own_picture,
     shown_size,
 )
@@ -44,7 +45,7 @@ from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 9
+RENDERER_VERSION = 10
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -332,6 +333,7 @@ class _Flow:
         self.env = {"images": self.images}
         self.texts: list[list[Token] | SafeString] = []
         self.notes, self.targets = _Notes(), Targets()
+        self.has_picture = False
         self.parts: list[SafeString] = []
         self.figures: list[SafeString] = []
         self.placed: set[int] = set()
@@ -407,8 +409,7 @@ class _Flow:
             html = checklist_html(self.checklist)
         else:
             self.placed.update(placement)
-            figures = (figure_html(self.images[number - 1], number, self.hosts) for number in dict.fromkeys(placement))
-            html = _figures_html(figures)
+            html = _figures_html(map(self._figure, dict.fromkeys(placement)))
         self.inside.append(html)
         return len(self.inside) - 1
 
@@ -424,7 +425,14 @@ class _Flow:
     def _add_figure(self, number: int) -> None:
         if number not in self.placed:
             self.placed.add(number)
-            self.figures.append(figure_html(self.images[number - 1], number, self.hosts))
+            self.figures.append(self._figure(number))
+
+    def _figure(self, number: int) -> SafeString:
+        """Return the figure of an image. The first picture of an article is loaded before all others."""
+        image = self.images[number - 1]
+        is_first = not self.has_picture and is_loaded_picture(image["url"], self.hosts)
+        self.has_picture = self.has_picture or is_first
+        return figure_html(image, number, self.hosts, is_first=is_first)
 
     def _add_sanitized(self, tokens: Sequence[Token]) -> None:
         if all(token.type == "comment" for token in tokens):
@@ -643,10 +651,11 @@ def checklist_html(items: Iterable[str]) -> SafeString:
     return format_html('<ul class="checklist">{}</ul>', format_html_join("", '<li dir="auto">{}</li>', _rows(items)))
 
 
-def figure_html(image: RecordDict, number: int, hosts: Container[str]) -> SafeString:
+def figure_html(image: RecordDict, number: int, hosts: Container[str], *, is_first: bool = False) -> SafeString:
     """Return a figure: the picture in its own shape, its caption and its credit.
 
-    image: an image of a record. number: its position among them, from 1. hosts: allowed image hosts.
+    image: an image of a record. number: its position among them, from 1. hosts: allowed image hosts. is_first: whether
+    it is the first picture of its article.
     """
     url, caption = image["url"], image.get("caption", "")
     is_allowed = is_allowed_image_url(url, hosts)
@@ -655,7 +664,7 @@ def figure_html(image: RecordDict, number: int, hosts: Container[str]) -> SafeSt
     if drawn:
         frame = _drawn_frame(drawn, caption, alt)
     elif is_allowed:
-        frame = _picture_frame(image, number, alt)
+        frame = _picture_frame(image, number, alt, is_first=is_first)
     else:
         # Nothing is drawn for an unknown host: only caption and link are shown.
         frame = format_html('<span class="hidden-text">{}</span>', alt) if alt else SafeString()
@@ -688,7 +697,11 @@ def _same_words(one: str, other: str) -> bool:
     return one.rstrip(" .").casefold() == other.rstrip(" .").casefold()
 
 
-def _picture_frame(image: RecordDict, number: int, alt: str) -> SafeString:
+# How browsers load a picture.
+_BEFORE_OTHERS, _WHEN_NEAR = mark_safe('loading="eager" fetchpriority="high"'), mark_safe('loading="lazy"')
+
+
+def _picture_frame(image: RecordDict, number: int, alt: str, *, is_first: bool) -> SafeString:
     """Return a picture that is a link to its file, with what the script of the page shows until it has loaded.
 
     Where the record says its size, its space is reserved.
@@ -696,7 +709,7 @@ def _picture_frame(image: RecordDict, number: int, alt: str) -> SafeString:
     address = own_picture(image["url"]) or image["url"]
     width, height = shown_size(image.get("width"), image.get("height"))
     return format_html(
-        '<a class="figure__frame" href="{}" rel="nofollow ugc noopener">{}{}<img src="{}" alt="{}"{} loading="lazy" '
+        '<a class="figure__frame" href="{}" rel="nofollow ugc noopener">{}{}<img src="{}" alt="{}"{} {} '
         'decoding="async" referrerpolicy="no-referrer"><span class="hidden-text">Show image {} whole</span></a>',
         address,
         placeholder_svg(image.get("caption") or image["url"], *((width, height) if width else ())),
@@ -704,6 +717,7 @@ def _picture_frame(image: RecordDict, number: int, alt: str) -> SafeString:
         address,
         alt,
         format_html(' width="{}" height="{}"', width, height) if width else "",
+        _BEFORE_OTHERS if is_first else _WHEN_NEAR,
         number,
     )
 

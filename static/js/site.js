@@ -23,7 +23,16 @@
       return null;
     }
   };
-  const show = (scheme) => { root.dataset.colours = SCHEMES.includes(scheme) ? scheme : "system"; };
+  // The colour of the browser's own bars, light first: a scheme of the reader's choice has one for any system.
+  const themes = document.querySelectorAll("meta[name='theme-color']");
+  const show = (scheme) => {
+    const shown = SCHEMES.includes(scheme) ? scheme : "system";
+    root.dataset.colours = shown;
+    ["light", "dark"].forEach((name, place) => {
+      const whenChosen = shown === name ? "all" : "not all";
+      if (themes[place]) themes[place].media = shown === "system" ? `(prefers-color-scheme: ${name})` : whenChosen;
+    });
+  };
   show(kept());
 
   const prepareSwitch = (button) => {
