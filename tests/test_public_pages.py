@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection
 from django.test import Client, override_settings
@@ -314,8 +315,24 @@ def test_the_home_page_counts_what_is_approved_and_what_waits(client):
     assert "approved by a reviewer 1" in text and "pending review 3" in text
 
 
-def test_the_home_page_of_an_empty_site_says_so(client):
-    assert "No article is approved yet." in words_of(client.get("/").content.decode())
+EMPTY = ["/", "/articles/", "/stacks/", "/search/?q=queues", "/feed/", "/rss.xml", "/feed.json", "/api/posts/"]
+
+
+@pytest.mark.parametrize("address", EMPTY)
+@pytest.mark.parametrize("number", [0, 1, 14])
+def test_an_empty_site_says_how_to_begin_and_one_with_articles_does_not(client, address, number):
+    for _ in range(number):
+        make_post()
+    says = {
+        0: ("This site has no articles yet.", "Sign in to import posts or write one", "/admin/"),
+        1: ("No article is approved yet.", "Sign in to review the post that waits", "/admin/review/"),
+        14: ("No article is approved yet.", "Sign in to review the 14 posts that wait", "/admin/review/"),
+    }[number]
+    page = client.get(address).content.decode()
+    assert all(words in page for words in says)
+    make_post(released=True)
+    cache.clear()
+    assert "Sign in" not in client.get(address).content.decode()
 
 
 def test_an_article_stays_small(client):

@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from posts.db.change_log import article_key
+from posts.db.change_log import SITE_STATS, article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
+from posts.public.beginning import beginning
 from posts.public.disclosure import Disclosure, disclosure_of
 from posts.public.feed_html import article_feed_html
 from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, language_of
@@ -92,6 +93,12 @@ def _newest() -> list[Post]:
     return Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
 
 
+def _about(posts: list[Post]) -> str:
+    """Return what a feed says of itself. That of a site without articles says how to begin."""
+    start = None if posts else beginning()
+    return f"{ABOUT} {start.sentence}" if start else ABOUT
+
+
 @dataclass(frozen=True)
 class _Entry:
     """One article of a feed, in words that every format takes."""
@@ -156,7 +163,8 @@ def _xml(
         title=xml_text(title),
         link=settings.SITE_URL + home,
         feed_url=settings.SITE_URL + request.path,
-        description=ABOUT,
+        description=_about(posts),
+        subtitle=None if posts else _about(posts),
         language="en",
     )
     for entry in _entries(posts):
@@ -170,7 +178,7 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
         "title": title,
         "home_page_url": settings.SITE_URL + home,
         "feed_url": settings.SITE_URL + request.path,
-        "description": ABOUT,
+        "description": _about(posts),
         "language": "en",
         "authors": [{"name": settings.SITE_NAME, "url": f"{settings.SITE_URL}/"}],
         "items": [_json_item(entry) for entry in _entries(posts)],
@@ -181,6 +189,8 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
 def _answer(body: str, content_type: str, posts: list[Post]) -> HttpResponse:
     """Return a feed, which shows the stored HTML of its posts."""
     keys = [article_key(post.released_revision.fingerprint, **rendering_key()) for post in posts]
+    # An empty feed counts the posts that wait.
+    keys += [] if posts else [SITE_STATS]
     return as_machine_file(HttpResponse(body, content_type=f"{content_type}; charset=utf-8"), keys=keys)
 
 

@@ -20,6 +20,7 @@ from posts.listing.site_stats import site_stats
 from posts.listing.summaries import PostSummary, read_summaries
 from posts.models import Post, Term
 from posts.models.term import TermQuerySet
+from posts.public.beginning import beginning
 from posts.public.json_ld import page_data
 from posts.public.views import public, respond
 from posts.reverse import address as address_of
@@ -132,6 +133,7 @@ def _list_response(request: HttpRequest, *, main: Term | None = None, title: str
         found = site_stats().listed
     context = {
         "title": title,
+        "beginning": None if page.lines or main or is_narrowed else beginning(),
         "json_ld": page_data(
             title, address, way=[(main.plural_label, address_of("posts:kind", main.plural))] if main else []
         ),
@@ -183,6 +185,7 @@ def kind(request: HttpRequest, kinds: str) -> HttpResponse:
     context = {
         "title": Term(kind=name).plural_label,
         "address": address_of("posts:kind", kinds),
+        "beginning": None if shown else beginning(),
         "json_ld": page_data(Term(kind=name).plural_label, address_of("posts:kind", kinds)),
         "kind": name,
         "terms": [(term, round(100 * term.listed_count / top)) for term in shown],
@@ -192,4 +195,4 @@ def kind(request: HttpRequest, kinds: str) -> HttpResponse:
         "is_first": last is None,
         "is_indexable": bool(shown) and "after" not in request.GET,
     }
-    return respond(request, "posts/kind.html", context, vary_on=["after"])
+    return respond(request, "posts/kind.html", context, vary_on=["after"], has_stats=context["beginning"] is not None)

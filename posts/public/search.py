@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from posts.listing.facets import FORM_KINDS, ChosenTerms, search_groups
 from posts.listing.summaries import read_summaries
+from posts.public.beginning import beginning
 from posts.public.views import public, respond
 from posts.search import Hits, other_spelling, search_posts
 from posts.search.snippets import marked, snippet
@@ -42,12 +43,13 @@ def search(request: HttpRequest) -> HttpResponse:
         else [],
         "other": other_spelling(hits.query) if hits.query and not hits.posts else None,
         "query": query,
+        "beginning": None if hits.posts else beginning(),
         "start": (number - 1) * PAGE + 1,
         "previous": number - 1 if number > 1 else None,
         "next": number + 1 if number < last else None,
         "is_indexable": False,
     }
-    return respond(request, "posts/search.html", context, vary_on=TAKES)
+    return respond(request, "posts/search.html", context, vary_on=TAKES, has_stats=context["beginning"] is not None)
 
 
 def _search(typed: str, selection: ChosenTerms) -> Hits:

@@ -27,6 +27,7 @@ from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
 from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
+from posts.public.beginning import beginning
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
 from posts.public.json_ld import MAX_AUTHORS, article_head, home_data, page_data
 from posts.public.meta_box import meta_box
@@ -101,6 +102,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "reviewed": reviewed,
         "ways": _ways_in(),
         "json_ld": home_data(),
+        "beginning": None if newest else beginning(figures),
         "is_indexable": settings.INDEXING,
     }
     return respond(request, "posts/home.html", context, has_stats=True)

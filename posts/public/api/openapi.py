@@ -104,7 +104,9 @@ def _schemas() -> Object:
                     "format": "uri",
                     "description": "The next page; null on the last.",
                 },
-            }
+                "note": {"type": "string", "description": "How to begin, on a site without listed posts."},
+            },
+            required=["posts", "next"],
         ),
         "Index": _object(
             {

@@ -9,13 +9,15 @@ from django.urls import URLPattern, re_path, resolve, reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from posts.db.change_log import LISTS, keys_of_post
+from posts.db.change_log import LISTS, SITE_STATS, keys_of_post
+from posts.listing.site_stats import STATS_SECONDS
 from posts.models import Post
 from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Operation, Refusal, Resource, answer
 from posts.public.api.openapi import openapi_document
 from posts.public.api.parameters import PARAMETERS, selected
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
+from posts.public.beginning import beginning
 from posts.public.views import find_page, gone, not_found
 from posts.records.schema import SCHEMA_VERSION
 
@@ -51,11 +53,17 @@ def posts(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
         query["cursor"] = str(place)
         following = f"{settings.SITE_URL}{reverse('posts:api-posts')}?{query.urlencode()}"
     items = [post_item(post, post.released_revision, SUMMARY_FIELDS) for post in found]
-    response = answer({"posts": items, "next": following})
+    content: dict[str, Any] = {"posts": items, "next": following}
+    keys = {LISTS}
+    if not items and (start := beginning()):
+        content["note"] = start.sentence
+        keys.add(SITE_STATS)
+    response = answer(content)
     if following:
         response.headers["Link"] = f'<{following}>; rel="next"'
     # The whole query counts, because invalid parameters are refused.
-    return cache_page(response, keys={LISTS}.union(*map(keys_of_post, found)))
+    seconds = STATS_SECONDS if SITE_STATS in keys else None
+    return cache_page(response, seconds=seconds, keys=keys.union(*map(keys_of_post, found)))
 
 
 def post(request: HttpRequest, given: dict[str, Any], slug: str) -> HttpResponse:
