@@ -120,6 +120,14 @@ MUTATIONS = [
         "tests/test_rendering.py label",
     ),
     Mutation(
+        "Own pictures are found on the host of this site alone",
+        "posts/rendering/images.py",
+        "own_picture",
+        "if match is None or site is None or match[1] != site[1]:",
+        "if match is None or site is None:",
+        "tests/test_written_articles.py another_host",
+    ),
+    Mutation(
         "Values of a record are escaped on its page",
         "posts/public/meta_box.py",
         "_leaf",

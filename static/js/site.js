@@ -101,7 +101,7 @@
   const sayWhereItScrolls = (box) => {
     const isWide = box.scrollWidth > box.clientWidth + 1;
     const hint = box.nextElementSibling;
-    const hasHint = hint !== null && hint.classList.contains(HINT);
+    const hasHint = hint?.classList.contains(HINT) === true;
     if (hasHint === isWide) return;
     if (hasHint) {
       hint.remove();
@@ -218,7 +218,9 @@
     document.querySelectorAll("[data-colour-switch]").forEach(prepareSwitch);
     document.querySelectorAll(".code").forEach(addCopyButton);
     document.querySelectorAll(".contents").forEach(markSection);
-    const boxes = new ResizeObserver((changes) => changes.forEach((change) => sayWhereItScrolls(change.target)));
-    document.querySelectorAll(".table").forEach((box) => boxes.observe(box));
+    const boxes = new ResizeObserver((changes) => {
+      for (const change of changes) sayWhereItScrolls(change.target);
+    });
+    for (const box of document.querySelectorAll(".table")) boxes.observe(box);
   });
 }
