@@ -14,7 +14,7 @@ from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.listing.tasks import bring_lists_up_to_date
 from posts.models import ImportBatch, ListedText, Post, PostTerm, SpellingKey, Term
 from posts.operations import flag_post, record_revision, roll_back, withdraw_post
-from posts.search import index_texts, other_spelling, postgresql
+from posts.search import index_texts, other_spelling, postgresql, search_posts
 from posts.search.query_parser import read_query
 from posts.search.snippets import prose_of, snippet
 from posts.search.spelling import distance, near_words
@@ -258,7 +258,7 @@ def test_postgresql_finds_the_same_whichever_way_it_takes(limit, in_head, monkey
         for way, expected in {"all": 1, "part": last // 4, "walk": last}.items():
             monkeypatch.setattr(postgresql, "FEW", 2)
             monkeypatch.setattr(postgresql, "_expected", lambda *_, expected=expected: (last, expected))
-            found[way] = postgresql.find(cursor, [("zebra",)], [], limit=limit, in_head=in_head)
+            found[way] = postgresql.find(cursor, read_query("zebra -retry"), [], limit=limit, in_head=in_head)
     numbers = sorted(ListedText.objects.filter(revision__snapshot__contains="Zebras").values_list("pk", flat=True))
     assert sorted(number for number, _ in found["all"]) == numbers[-limit:]
     assert sorted(found["part"]) == sorted(found["walk"]) == sorted(found["all"])
@@ -284,6 +284,40 @@ def test_a_slip_is_answered_with_a_word_that_is_found(client):
     assert "Did you mean" not in client.get("/search/?q=Kuberntes").content.decode()
 
 
+def slips_of(word):
+    """Yield words that differ from one in a single mistake, of each kind and at each place."""
+    for at in range(len(word)):
+        yield word[:at] + word[at + 1 :]
+        yield word[:at] + "q" + word[at + 1 :]
+        yield word[:at] + "q" + word[at:]
+        yield word[:at] + word[at] + word[at:]
+        yield word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
+    yield word + "q"
+
+
+@pytest.mark.parametrize("word", ["retry", "postgres", "sql", "cache", "kubernetes"])
+def test_each_single_mistake_in_a_word_is_answered_with_the_word(word):
+    make_post(released=True, title="Notes", body=f"We use {word} here. Later, {word} again.")
+    for slip in set(slips_of(word)) - {word}:
+        query = read_query(slip)
+        if not search_posts(slip).posts:
+            assert other_spelling(query) == word, slip
+
+
+def test_a_word_of_a_summary_is_suggested_and_a_mistake_within_a_text_is_not():
+    make_post(
+        released=True, title="Notes", summary="About ledgers.", body="A ledgre is a mistake. Idempotency matters."
+    )
+    assert other_spelling(read_query("ledgerz")) == "ledgers"
+    assert near_words(["ledgree", "idempotenci"]) == {"ledgree": [], "idempotenci": []}
+
+
+def test_a_word_that_is_excluded_is_never_corrected():
+    make_post(released=True, title="Kubernetes probes", body="A probe asks.")
+    assert other_spelling(read_query("kubernetse -probez")) == "kubernetes -probez"
+    assert other_spelling(read_query("prohbes -kuberntes")) == "probes -kuberntes"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "slips"),
     [("queue", "queue", 0), ("queue", "qeueu", 2), ("queue", "quue", 1), ("queue", "queues", 1), ("ab", "ba", 1),
@@ -300,6 +334,47 @@ def test_a_query_is_words_phrases_and_never_more():
     assert read_query("the").phrases == (("the",),)
     assert not read_query("?! -- ()") and not read_query("")
     assert len(read_query(" ".join(f"word{number}" for number in range(90))).phrases) == 10
+
+
+def test_a_word_or_phrase_after_a_minus_must_be_absent(client):
+    kafka = make_post(released=True, title="Queues", body="They run on Kafka in the end.", tools=["pgx"])
+    redis = make_post(
+        released=True, title="Queues", body="They run on Redis at first.", summary="No broker.", tools=["make"]
+    )
+    for words, left in (
+        ("queue -kafka", redis), ("queue -Kafka", redis), ("-kafka queue", redis), ("queue -redis", kafka),
+        ("queue -broker", kafka), ("queue -pgx", redis), ("queues -make", kafka), ('queue -"redis at first"', kafka),
+        ('"run on" -"on kafka"', redis), ("queue -zebra -kafka", redis), ('"on redis" -kafka', redis),
+    ):  # fmt: skip
+        assert found(client, words) == [left.slug], words
+    both = {kafka.slug, redis.slug}
+    for words in ('queue -"first at redis"', "queue -the", "queue - kafka", "queue --kafka", "run-on"):
+        assert set(found(client, words)) == (both if "kafka" not in words else {kafka.slug}), words
+    for words in ("queue -kafka -redis", "-kafka", '-"on kafka" -redis', "queue -queues"):
+        assert found(client, words) == [], words
+    assert found(client, "queue -kafka", tool="make") == [redis.slug]
+    assert found(client, "queue -kafka", tool="pgx") == []
+
+
+def test_a_search_that_only_excludes_says_what_to_add(client):
+    make_post(released=True)
+    text = words_of(client.get("/search/?q=-kafka").content.decode())
+    assert "Add a word to find" in text and "Did you mean" not in text
+
+
+def test_a_minus_counts_only_where_a_word_begins():
+    for typed, phrases, excluded in (
+        ("x-y", (("x", "y"),), ()),
+        ("a1 -b1", (("a1",),), (("b1",),)),
+        ('a1 -"b1 c1" -d1', (("a1",),), (("b1", "c1"), ("d1",))),
+        ("a1 -b1.c1", (("a1",),), (("b1", "c1"),)),
+        ("a1 -", (("a1",),), ()),
+        ('a1 -"', (("a1",),), ()),
+        ("a1 --b1", (("a1",), ("b1",)), ()),
+        ("a1 -the", (("a1",),), ()),
+        ("-b1", (), (("b1",),)),
+    ):
+        assert (read_query(typed).phrases, read_query(typed).excluded) == (phrases, excluded), typed
 
 
 def test_words_are_the_same_in_every_script_and_form():
@@ -321,9 +396,45 @@ def test_a_snippet_is_prose_unless_only_the_code_has_the_words():
         "summary": "Short.",
         "body": "# A heading\n\n- item [text](https://x.example)\n\n```py\nx = drain()\n```\n\nEnd.",
     }
-    assert prose_of(record) == "A heading item text End."
+    assert prose_of(record) == "A heading · item text · End."
     assert ("drain", True) in snippet(record, {"drain"}) and ("text", True) in snippet(record, {"text"})
     assert snippet(record, {"none"}) == [("Short.", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("## What was wrong\n\nFour workers waited.", "What was wrong · Four workers waited."),
+        ("## What was wrong\nFour workers waited.", "What was wrong · Four workers waited."),
+        ("What was wrong\n---\nFour workers waited.", "What was wrong · Four workers waited."),
+        ("What was wrong\n=====\n\nFour workers waited.", "What was wrong · Four workers waited."),
+        ("## Why? {#why}\n\nFour workers waited.", "Why? Four workers waited."),
+        ("## Why ## {#why}\n\nFour workers waited.", "Why · Four workers waited."),
+        ("> ## Why\n> Four workers waited.", "Why · Four workers waited."),
+        ("- [x] stop\n- wait\n\nFour workers waited.", "stop · wait · Four workers waited."),
+        ("1. stop\n2. wait.\n\nFour workers waited.", "stop · wait. Four workers waited."),
+        ("| a | b |\n|---|---|\n| c | d |\n\nFour workers waited.", "a · b · c · d · Four workers waited."),
+        ("> [!NOTE]\n> Four workers\n> waited.[^1]\n\n[^1]: Not five.", "Four workers waited. Not five."),
+        (":::note\nFour workers waited.\n:::", "Four workers waited."),
+        ("Four workers\nwaited **here**\n\n## End", "Four workers waited here · End"),
+    ],
+)
+def test_what_is_no_sentence_of_its_own_never_runs_into_the_next(body, shown):
+    assert prose_of({"body": body}) == shown
+    assert "".join(text for text, _ in snippet({"body": body}, {"worker"})) == shown
+
+
+def test_a_snippet_that_is_cut_says_so_at_each_end_that_is_cut():
+    filler = "Nothing of it stands here, or there.\n\n" * 30
+    for body, is_cut in (
+        (f"A heron flies.\n\n{filler}", (False, True)),
+        (f"{filler}A heron flies.\n\n{filler}", (True, True)),
+        (f"{filler}A heron flies.", (True, False)),
+        ("A heron flies.", (False, False)),
+    ):
+        text = "".join(text for text, _ in snippet({"body": body}, {"heron"}))
+        assert (text.startswith("… "), text.endswith("…")) == is_cut, text
+        assert " …" not in text and "·…" not in text
 
 
 def test_a_snippet_shows_words_that_a_reader_sees_however_far_down_they_stand():
@@ -350,6 +461,8 @@ HOSTILE_QUERIES = [
     '"' + "the of " * 40 + '"',
     " ".join(['"the of a"'] * 30),
     "のは" * 100,
+    "draining " + " ".join(f"-drainx{letter}" for letter in "abcdefghijklmnopqrstu"),
+    "drainx -drainz",
 ]
 
 
@@ -360,7 +473,8 @@ def test_no_query_costs_more_than_so_many_statements(client, typed):
     with CaptureQueriesContext(connection) as queries:
         assert client.get("/search/", {"q": typed}).status_code == 200
     assert len(queries) <= 8
-    assert sum(map(len, read_query(typed).phrases)) <= 10
+    query = read_query(typed)
+    assert sum(map(len, query.phrases + query.excluded)) <= 10
 
 
 def test_a_suggestion_is_given_up_when_its_time_is_over():

@@ -6,7 +6,7 @@ from django.db.backends.utils import CursorWrapper
 
 from posts.search import postgresql, sqlite
 from posts.search.document import Document
-from posts.search.query_parser import Phrase
+from posts.search.query_parser import Query
 
 
 class Engine(Protocol):
@@ -16,15 +16,9 @@ class Engine(Protocol):
     def forget(self, cursor: CursorWrapper, numbers: Iterable[int]) -> None: ...
     def orphans(self, cursor: CursorWrapper) -> list[int]: ...
     def find(
-        self,
-        cursor: CursorWrapper,
-        phrases: Sequence[Phrase],
-        facets: Sequence[int],
-        *,
-        limit: int,
-        in_head: bool = False,
+        self, cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
     ) -> list[tuple[int, float]]: ...
-    def which_find(self, cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]: ...
+    def which_find(self, cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]: ...
 
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite, "postgresql": postgresql}

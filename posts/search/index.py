@@ -15,6 +15,8 @@ from posts.search.tokens import words_in
 
 # Only the first words of a very long text are indexed.
 MAX_WORDS = 40_000
+# The characters of a text from which spellings are learnt.
+LEARNT = 40_000
 
 
 def document_of(record: RecordDict, term_ids: Iterable[int]) -> Document:
@@ -38,7 +40,7 @@ def index_texts(texts: Sequence[tuple[int, RecordDict, Iterable[int]]]) -> None:
             cursor, [(number, document_of(record, term_ids)) for number, record, term_ids in texts]
         )
     _note()
-    _learn({word for _, record, _ in texts for word in spelling_words([record["title"], *_term_names(record)])})
+    _learn({word for _, record, _ in texts for word in _words_to_learn(record)})
 
 
 def forget_texts(numbers: Iterable[int]) -> None:
@@ -70,6 +72,12 @@ def _term_names(record: RecordDict) -> list[str]:
     names = [*record.get("stack", ()), *record.get("tools", ()), *record.get("tags", ()), *record.get("authors", ())]
     names += [record[field] for field in ("topic", "code_language") if field in record]
     return names + [entity["name"] for entity in record.get("entities", ())]
+
+
+def _words_to_learn(record: RecordDict) -> set[str]:
+    """Return the words of a record that readers may look for. A word that stands in a text once may be a mistake."""
+    words = spelling_words([record["title"], record.get("summary", ""), *_term_names(record)])
+    return words | spelling_words([prose_of(record)[:LEARNT]], at_least=2)
 
 
 def _learn(words: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from django.db.backends.utils import CursorWrapper
 
 from posts.search.document import Document
-from posts.search.query_parser import Phrase
+from posts.search.query_parser import Phrase, Query
 
 # If no more than so many are expected, all of them are read.
 FEW = 200
@@ -55,20 +55,24 @@ def orphans(cursor: CursorWrapper) -> list[int]:
 
 
 def find(
-    cursor: CursorWrapper, phrases: Sequence[Phrase], facets: Sequence[int], *, limit: int, in_head: bool = False
+    cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
 ) -> list[tuple[int, float]]:
-    """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
+    """Return [(number, score)] of the latest `limit` texts that a query with facets finds; a larger score is better.
 
     in_head: search only title and terms for the phrases.
     """
     column = "head" if in_head else "words"
-    words = _holds(phrases)
+    words = _all_of(query.phrases)
     wanted = " & ".join([words, *(_lexeme(FACET.format(facet)) for facet in facets)])
-    latest = f"SELECT id, {column} FROM posts_search WHERE {column} @@ %s::tsquery AND id > %s"  # noqa: S608 (ours)
+    matching, values = f"{column} @@ %s::tsquery", [wanted]
+    if query.excluded:
+        # Beside what must be there, so that the index alone says which words are absent.
+        matching, values = f"{matching} AND words @@ %s::tsquery", [wanted, _without(wanted, query)]
+    latest = f"SELECT id, {column} FROM posts_search WHERE {matching} AND id > %s"  # noqa: S608 (ours)
     ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
 
     def walked(start: int) -> list[tuple[int, float]]:
-        cursor.execute(f"{ranked} ({latest} ORDER BY id DESC LIMIT %s) AS latest", [words, wanted, start, limit])
+        cursor.execute(f"{ranked} ({latest} ORDER BY id DESC LIMIT %s) AS latest", [words, *values, start, limit])
         return list(cursor.fetchall())
 
     def gathered(start: int) -> list[tuple[int, float]]:
@@ -79,13 +83,13 @@ def find(
             "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; "
             f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest; "
             "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_indexscan TO DEFAULT",
-            [words, wanted, start, limit],
+            [words, *values, start, limit],
         )
         cursor.nextset()
         cursor.nextset()
         return list(cursor.fetchall())
 
-    last, expected = _expected(cursor, column, wanted)
+    last, expected = _expected(cursor, matching, values)
     if expected <= FEW:
         return gathered(0)
     if expected > WALKED_SHARE * last:
@@ -95,27 +99,36 @@ def find(
     return found if len(found) == limit else gathered(0)
 
 
-def which_find(cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]:
-    """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
+def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:
+    """Return for each query whether it finds a listed text; in one statement."""
     is_found = "EXISTS (SELECT FROM posts_search JOIN posts_listedtext USING (id) WHERE words @@ %s::tsquery)"
     # As above: the planner must not read all texts.
     cursor.execute(
         f"SET LOCAL enable_seqscan = off; SELECT {', '.join([is_found] * len(queries))}; "
         "SET LOCAL enable_seqscan TO DEFAULT",
-        [_holds(phrases) for phrases in queries],
+        [_without(_all_of(query.phrases), query) for query in queries],
     )
     cursor.nextset()
     return list(cursor.fetchone())
 
 
-def _holds(phrases: Sequence[Phrase]) -> str:
-    return " & ".join(f"({' <-> '.join(_lexeme(stem) for stem in phrase)})" for phrase in phrases)
+def _all_of(phrases: Sequence[Phrase]) -> str:
+    return " & ".join(map(_phrase, phrases))
 
 
-def _expected(cursor: CursorWrapper, column: str, wanted: str) -> tuple[int, float]:
+def _without(wanted: str, query: Query) -> str:
+    """Return an expression without what a query excludes."""
+    return f"{wanted} & !({' | '.join(map(_phrase, query.excluded))})" if query.excluded else wanted
+
+
+def _phrase(stems: Phrase) -> str:
+    return f"({' <-> '.join(map(_lexeme, stems))})"
+
+
+def _expected(cursor: CursorWrapper, matching: str, values: Sequence[str]) -> tuple[int, float]:
     """Return (the largest number of a text, how many matches the planner expects)."""
-    matching = f"SELECT FROM posts_search WHERE {column} @@ %s::tsquery"
-    cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {matching}", [wanted])  # noqa: S608
+    found = f"SELECT FROM posts_search WHERE {matching}"
+    cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {found}", values)  # noqa: S608
     (last,) = cursor.fetchone()
     cursor.nextset()
     (plan,) = cursor.fetchone()

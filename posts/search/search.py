@@ -4,16 +4,15 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 
 from django.db import connection
 
 from posts.db.prepared_query import PreparedQuery
 from posts.models import ListedText
 from posts.search.backends import engine_for
-from posts.search.query_parser import MAX_WORDS, Query, read_query
+from posts.search.query_parser import Query, read_query
 from posts.search.spelling import near_words
-from posts.search.tokens import WORD, plain_word, stem_of
+from posts.search.tokens import plain_word, stem_of
 
 # A word in half of all texts cannot rank them. The latest so many with it in title or terms are ranked and, if there
 # are fewer, the latest so many that contain it; a longer query finds the others.
@@ -43,8 +42,8 @@ def search_posts(typed: str, *, terms: Iterable[int] = ()) -> Hits:
 def _found(query: Query, terms: Iterable[int]) -> tuple[tuple[int, ...], bool]:
     engine, terms = engine_for(connection), [int(term) for term in terms]
     with connection.cursor() as cursor:
-        about = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1, in_head=True))
-        holding = dict(engine.find(cursor, query.phrases, terms, limit=CAP + 1)) if len(about) <= CAP else {}
+        about = dict(engine.find(cursor, query, terms, limit=CAP + 1, in_head=True))
+        holding = dict(engine.find(cursor, query, terms, limit=CAP + 1)) if len(about) <= CAP else {}
     scores = about | holding
     # Texts about the words come before texts that only contain them.
     best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
@@ -68,21 +67,21 @@ def other_spelling(query: Query, *, clock: Callable[[], float] = time.monotonic)
     a suggestion is optional. clock() returns seconds.
     """
     engine, end = engine_for(connection), clock() + SUGGESTION_SECONDS
-    words = [word for word in islice(WORD.finditer(query.text), MAX_WORDS) if stem_of(word[0])]
+    words = [query.text[start:stop] for start, stop in query.places]
     if clock() >= end or not words:
         return None
     with connection.cursor() as cursor:
-        known = engine.which_find(cursor, [[(stem_of(word[0]),)] for word in words])
-    unknown = [word for word, is_known in zip(words, known, strict=True) if not is_known]
-    near = near_words([plain_word(word[0]) for word in unknown])
+        known = engine.which_find(cursor, [Query(word, ((stem_of(word),),)) for word in words])
+    unknown = [place for place, is_known in zip(query.places, known, strict=True) if not is_known]
+    near = near_words([plain_word(query.text[start:stop]) for start, stop in unknown])
     texts = [
-        query.text[: word.start()] + other + query.text[word.end() :]
-        for word in unknown
-        for other in near[plain_word(word[0])]
+        query.text[:start] + other + query.text[stop:]
+        for start, stop in unknown
+        for other in near[plain_word(query.text[start:stop])]
     ][:MOST_TRIES]
-    queries = [(text, read) for text in texts if (read := read_query(text))]
+    queries = [read for text in texts if (read := read_query(text))]
     if clock() >= end or not queries:
         return None
     with connection.cursor() as cursor:
-        finds = engine.which_find(cursor, [read.phrases for _, read in queries])
-    return next((text for (text, _), is_found in zip(queries, finds, strict=True) if is_found), None)
+        finds = engine.which_find(cursor, queries)
+    return next((read.text for read, is_found in zip(queries, finds, strict=True) if is_found), None)

@@ -10,7 +10,17 @@ _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MUL
 # Each alternative ends at the next character of its kind, so that no text makes it start again and again.
 _PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
-_LINE_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|>|[-+]|\d{1,9}[.)])[ \t]+", re.MULTILINE)
+# What Markdown puts before the words of a line: items with their boxes to tick, headings; and quotations.
+_LINE_MARKS = re.compile(r"(?:(?:[-+*]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?|#{1,6}[ \t]+)+")
+_QUOTATION = re.compile(r"^(?:>[ \t]?)+")
+_BEGINS_BLOCK = re.compile(r"[-+*][ \t]|[|#]|\d{1,9}[.)][ \t]|:::|!!!")
+# Lines that only say what the lines around them are: the kind of a box, a rule, the line below a heading.
+_NO_WORDS = re.compile(r"(?:\[!\w{1,20}\]|:::.*|!!!.*|[|:\- \t]*-[|:\- \t]*|=+)$")
+_ATTRIBUTES = re.compile(r"(?:[ \t]+#{1,6})?(?:[ \t]*\{[^{}]{0,200}\})?$")
+_NOTE = re.compile(r"\[\^[^\s\[\]]{1,100}\]:?")
+# After these a reader sees that something ended.
+_ENDS = (".", "!", "?", ":", ";", ",", "…", "。", "！", "？", "؟", "·")
+_STARS = re.compile(r"\*+")
 _UNDERLINES = re.compile(r"__+")
 _RULES = re.compile(r"---+:?")
 SNIPPET_LENGTH = 240
@@ -25,9 +35,18 @@ def prose_of(record: RecordDict) -> str:
     return _plain(_without_code(record))
 
 
-def _without_code(record: RecordDict) -> str:
-    text = "\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]
+def plain_text(text: str) -> str:
+    """Return the running text of Markdown in one line, without code."""
+    return _plain(without_code(text))
+
+
+def without_code(text: str) -> str:
+    """Return Markdown without what is not running text: code blocks and comments."""
     return _without_comments(_FENCE.sub(" ", text))
+
+
+def _without_code(record: RecordDict) -> str:
+    return without_code("\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT])
 
 
 def _without_comments(text: str) -> str:
@@ -40,12 +59,34 @@ def _without_comments(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return Markdown in one line, without its markup."""
-    text = _PLACED.sub(" ", text)
-    text = _LINE_MARKS.sub(" ", _LINK.sub(r"\1", text))
+    """Return Markdown in one line, without its markup. A dot divides what would run together, such as a heading."""
+    lines = _NOTE.sub("", _LINK.sub(r"\1", _PLACED.sub(" ", text))).split("\n")
+    lines = [_QUOTATION.sub("", line.strip()) for line in lines]
+    text = " ".join(map(_words_of, lines, [*lines[1:], ""]))
     # Single characters are replaced in the fast way: one pattern for all of them takes ten times as long.
-    text = text.replace("*", " ").replace("`", " ").replace("|", " ").replace(":---", "---")
-    return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split())
+    text = _STARS.sub(_space_within_word, text).replace("`", "").replace("|", " ").replace(":---", "---")
+    return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split()).removesuffix(" ·")
+
+
+def _space_within_word(stars: re.Match[str]) -> str:
+    """Return what stands for the signs of emphasis: nothing, except between two letters."""
+    around = stars.string[max(0, stars.start() - 1) : stars.start()], stars.string[stars.end() : stars.end() + 1]
+    return " " if all(sign.isalnum() for sign in around) else ""
+
+
+def _words_of(line: str, following: str) -> str:
+    """Return the words of a line of Markdown; with a dot after them if the next line begins something else."""
+    if not line or _NO_WORDS.match(line):
+        return ""
+    marks = _LINE_MARKS.match(line)
+    words = line[marks.end() :] if marks else line
+    is_heading = line.startswith("#")
+    if is_heading:
+        words = _ATTRIBUTES.sub("", words)
+    if line.startswith("|"):
+        words = " · ".join(cell.strip() for cell in words.strip("|").split("|"))
+    ends = is_heading or not following or _BEGINS_BLOCK.match(following) or _NO_WORDS.match(following)
+    return f"{words} ·" if ends and words and not words.rstrip("*_`").endswith(_ENDS) else words
 
 
 def code_of(record: RecordDict) -> str:
@@ -89,16 +130,23 @@ def _passage_of_text(text: str, stems: frozenset[str]) -> tuple[int, str]:
     most, begin = _window(text, stems)
     start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
     end = text.find("\n", begin + 2 * SNIPPET_LENGTH)
-    found = _passage(_plain(text[start : end if end >= 0 else None]), stems)
+    plain = _plain(text[start : end if end >= 0 else None])
+    found = _passage(plain, stems, begins=start == 0, ends=end < 0)
     return found if found[0] >= most else _passage(_plain(text), stems)
 
 
-def _passage(text: str, stems: frozenset[str]) -> tuple[int, str]:
-    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many)."""
+def _passage(text: str, stems: frozenset[str], *, begins: bool = True, ends: bool = True) -> tuple[int, str]:
+    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many).
+
+    begins, ends: whether nothing precedes `text`, and whether nothing follows it.
+    """
     most, begin = _window(text, stems)
     begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
     end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
-    return most, f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+    words = text[begin:end].lstrip("· ")
+    if end < len(text) or not ends:
+        words = f"{words.rstrip(' ·,;:')}…"
+    return most, words if begin == 0 and begins else f"… {words}"
 
 
 def _window(text: str, stems: frozenset[str]) -> tuple[int, int]:

@@ -1,25 +1,31 @@
-"""Suggests another spelling for a word without matches, from the words of titles and terms.
+"""Suggests another spelling for a word without matches.
 
-Each word is stored under itself and under itself without any one letter; the word asked for is treated alike. Words
-that share a key are at most two typing mistakes apart (a letter missing, added, replaced, or swapped), and the cost
-doesn't depend on the number of words. Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in
-large dictionaries", 2007.
+It knows the words of titles, terms and summaries, and those that a text repeats. Each word is stored under itself and
+under itself without any one letter; the word asked for is treated alike. Words that share a key are at most two typing
+mistakes apart (a letter missing, added, replaced, or swapped), and the cost doesn't depend on the number of words.
+Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in large dictionaries", 2007.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from posts.models import SpellingKey
 from posts.search.tokens import WORD, plain_word
 
-MIN_LENGTH = 4
+MIN_LENGTH = 3
 MAX_LENGTH = 30
+# A word of up to so many letters is at most one mistake from another; with two, half of it would be wrong.
+SHORT = 4
 
 
-def spelling_words(texts: Iterable[str]) -> set[str]:
-    """Return the words of `texts` that a suggestion may contain."""
-    plain = {plain_word(word) for text in texts for word in WORD.findall(text)}
-    return {word for word in plain if MIN_LENGTH <= len(word) <= MAX_LENGTH and word.isalpha()}
+def spelling_words(texts: Iterable[str], *, at_least: int = 1) -> set[str]:
+    """Return the words of `texts` that a suggestion may contain: those that occur `at_least` so many times."""
+    counts = Counter(plain_word(word) for text in texts for word in WORD.findall(text))
+    return {
+        word
+        for word, count in counts.items()
+        if count >= at_least and MIN_LENGTH <= len(word) <= MAX_LENGTH and word.isalpha()
+    }
 
 
 def spelling_keys(word: str) -> set[str]:
@@ -40,7 +46,8 @@ def near_words(words: list[str], *, limit: int = 3) -> dict[str, list[str]]:
 
 def _nearest(word: str, others: set[str]) -> list[str]:
     near = sorted((distance(word, other), other[:1] != word[:1], other) for other in others - {word})
-    return [other for slips, _, other in near if slips <= 2]
+    most = 1 if len(word) <= SHORT else 2
+    return [other for slips, _, other in near if slips <= most]
 
 
 def distance(one: str, other: str) -> int:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from django.db.backends.utils import CursorWrapper
 
 from posts.search.document import Document
-from posts.search.query_parser import Phrase
+from posts.search.query_parser import Phrase, Query
 
 # The weight of a hit in the title, the terms, the summary, the body; facets only filter.
 WEIGHTS = "8, 4, 2, 1, 0"
+HEAD = "title terms"
+ALL = "title terms summary body"
 
 
 def write(cursor: CursorWrapper, documents: Iterable[tuple[int, Document]]) -> None:
@@ -42,39 +44,41 @@ def orphans(cursor: CursorWrapper) -> list[int]:
 
 
 def find(
-    cursor: CursorWrapper, phrases: Sequence[Phrase], facets: Sequence[int], *, limit: int, in_head: bool = False
+    cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
 ) -> list[tuple[int, float]]:
-    """Return [(number, score)] of the latest `limit` texts with all phrases and facets; a larger score is better.
+    """Return [(number, score)] of the latest `limit` texts that a query with facets finds; a larger score is better.
 
     in_head: search only title and terms for the phrases.
     """
-    wanted = [_holds(phrases, "title terms" if in_head else "title terms summary body")]
-    wanted += [f"facets : {_quoted(facet)}" for facet in facets]
+    wanted = _wanted(query, HEAD if in_head else ALL, [f"facets : {_quoted(str(facet))}" for facet in facets])
     cursor.execute(
         # Weights and limit are our own numbers.
         f"SELECT rowid, -bm25(posts_search, {WEIGHTS}) FROM posts_search "  # noqa: S608
         "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
-        [" AND ".join(wanted), limit],
+        [wanted, limit],
     )
     return list(cursor.fetchall())
 
 
-def which_find(cursor: CursorWrapper, queries: list[Sequence[Phrase]]) -> list[bool]:
-    """Return, for each list of phrases, whether a listed text has all of them; in one statement."""
+def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:
+    """Return for each query whether it finds a listed text; in one statement."""
     is_found = (
         "EXISTS (SELECT 1 FROM posts_search JOIN posts_listedtext ON posts_listedtext.id = posts_search.rowid "
         "WHERE posts_search MATCH %s)"
     )
-    cursor.execute(
-        f"SELECT {', '.join([is_found] * len(queries))}",
-        [_holds(phrases, "title terms summary body") for phrases in queries],
-    )
+    cursor.execute(f"SELECT {', '.join([is_found] * len(queries))}", [_wanted(query, ALL) for query in queries])
     return [bool(found) for found in cursor.fetchone()]
 
 
-def _holds(phrases: Sequence[Phrase], columns: str) -> str:
-    return f"{{{columns}}} : ({' AND '.join(_quoted(' '.join(phrase)) for phrase in phrases)})"
+def _wanted(query: Query, columns: str, facets: Sequence[str] = ()) -> str:
+    """Return the expression of a query whose phrases are in these columns; what it excludes must be in none."""
+    wanted = " AND ".join([_phrases(query.phrases, columns, " AND "), *facets])
+    return f"({wanted}) NOT ({_phrases(query.excluded, ALL, ' OR ')})" if query.excluded else wanted
 
 
-def _quoted(words: object) -> str:
+def _phrases(phrases: Sequence[Phrase], columns: str, together: str) -> str:
+    return f"{{{columns}}} : ({together.join(_quoted(' '.join(phrase)) for phrase in phrases)})"
+
+
+def _quoted(words: str) -> str:
     return f'"{words}"'

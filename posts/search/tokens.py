@@ -15,6 +15,7 @@ import snowballstemmer
 _SINGLE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # C++, C# and F# are names; other punctuation separates words.
 WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+(?:\+\+|\#)?")
+SINGLE = re.compile(f"[{_SINGLE}]")
 _SIGNS = re.compile(r"[^\w+#]|_")
 MAX_LENGTH = 40
 # Words without meaning for a text; a query with nothing else is used unchanged.
