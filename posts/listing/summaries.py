@@ -14,6 +14,7 @@ from django.db.models import Case, F, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from posts.db.prepared_query import PreparedQuery
+from posts.listing.excerpts import computed_minutes, excerpt_of
 from posts.listing.publication_date import first_day
 from posts.models import Post
 from posts.models.authorship import MACHINES
@@ -21,8 +22,6 @@ from posts.models.fields import OrderedJSONField
 from posts.records.schema import RecordDict
 from posts.reverse import address
 
-# Characters of a summary. No line shows more than 400 of them.
-MAX_SUMMARY = 500
 _FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
 # Authors in a summary line.
 MAX_AUTHORS = 3
@@ -50,6 +49,16 @@ class PostSummary(NamedTuple):
         return [] if self.origin in MACHINES else self.record.get("authors", ())[:MAX_AUTHORS]
 
     @property
+    def excerpt(self) -> str:
+        """What it says about itself, or its beginning."""
+        return excerpt_of(self.record)
+
+    @property
+    def computed_minutes(self) -> int | None:
+        """Its reading time, if its record states none."""
+        return self.record.get("computed_minutes") or computed_minutes(self.record)
+
+    @property
     def first_published_on(self) -> date | None:
         """The day on which it was first published elsewhere, or None."""
         return first_day(self.record, self.released_at)
@@ -60,8 +69,10 @@ def record_of_summary(record: RecordDict) -> RecordDict:
     line = {name: record[name] for name in _FIELDS if name in record}
     if "authors" in record:
         line["authors"] = record["authors"][:MAX_AUTHORS]
-    if "summary" in record:
-        line["summary"] = " ".join(record["summary"].split())[:MAX_SUMMARY]
+    if excerpt := excerpt_of(record):
+        line["summary"] = excerpt
+    if minutes := computed_minutes(record):
+        line["computed_minutes"] = minutes
     if (words := placeholder_words(record)) != record["title"]:
         line["image_sources"] = [{"caption": words}]
     return line

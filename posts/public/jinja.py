@@ -75,7 +75,6 @@ def environment(**options: Any) -> Environment:
         "language_name": language_name,
         "moment": moment,
         "quoted": quoted,
-        "shortened": shortened,
     }
     return made
 
@@ -113,12 +112,3 @@ def clock(at: datetime) -> str:
 def quoted(words: str) -> str:
     """Return words as a value in the query of an address."""
     return quote(words, safe="")
-
-
-def shortened(text: object, words: int, characters: int) -> str:
-    """Return at most so many words and characters of a text, in one line; … replaces the rest."""
-    found = str(text).split(None, words)
-    short = " ".join(found[:words])
-    if len(found) > words:
-        short += " …"
-    return short if len(short) <= characters else f"{short[: characters - 1].rstrip()}…"

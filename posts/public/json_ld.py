@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils.encoding import iri_to_uri
 from django.utils.safestring import SafeString
 
+from posts.listing.excerpts import excerpt_of
 from posts.listing.publication_date import publication_moment
 from posts.models import Post, Revision
 from posts.public.disclosure import Disclosure
@@ -336,8 +337,7 @@ def json_ld_script(data: Node) -> SafeString:
 
 def description_of(record: RecordDict) -> str:
     """Return one or two sentences about a record, in one line."""
-    words = " ".join(record.get("summary", "").split())
-    return words if len(words) <= MAX_DESCRIPTION else words[: MAX_DESCRIPTION - 1].rstrip() + "…"
+    return excerpt_of(record, limit=MAX_DESCRIPTION)
 
 
 def keywords_of(record: RecordDict) -> list[str]:

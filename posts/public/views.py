@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post, stack_key
 from posts.db.prepared_query import PreparedQuery
 from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
+from posts.listing.excerpts import computed_minutes
 from posts.listing.facets import most_used
 from posts.listing.site_stats import STATS_SECONDS, site_stats
 from posts.listing.summaries import PostSummary, placeholder_words, read_summaries
@@ -238,6 +239,7 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
         "bands": bands,
         "folds": folds,
         "claims_are_ours": are_ours,
+        "computed_minutes": computed_minutes(record),
         "authors": [(name, address_of("authors", name)) for name in disclosure.authors[:MAX_AUTHORS]],
         "related_posts": way,
         "is_indexable": is_indexable,
