@@ -304,6 +304,19 @@ def test_each_single_mistake_in_a_word_is_answered_with_the_word(word):
             assert other_spelling(query) == word, slip
 
 
+def test_a_mistaken_beginning_of_a_long_word_is_answered_with_the_word():
+    make_post(released=True, title="PostgreSQL locks")
+    for slip in ("postgress", "postgrse", "postgrez", "potgres"):
+        assert other_spelling(read_query(f"{slip} lock")) == "postgresql lock", slip
+
+
+def test_a_word_that_a_version_with_fewer_keys_learnt_gets_the_others(client):
+    make_post(released=True, title="PostgreSQL locks")
+    SpellingKey.objects.filter(key="postgres").delete()
+    call_command("rebuild_search", stdout=StringIO())
+    assert other_spelling(read_query("postgress")) == "postgresql"
+
+
 def test_a_word_of_a_summary_is_suggested_and_a_mistake_within_a_text_is_not():
     make_post(
         released=True, title="Notes", summary="About ledgers.", body="A ledgre is a mistake. Idempotency matters."

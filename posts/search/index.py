@@ -10,7 +10,7 @@ from posts.records.schema import RecordDict
 from posts.search.backends import engine_for
 from posts.search.document import Document
 from posts.search.snippets import code_of, prose_of
-from posts.search.spelling import spelling_keys, spelling_words
+from posts.search.spelling import key_of_beginning, spelling_keys, spelling_words
 from posts.search.tokens import words_in
 
 # Only the first words of a very long text are indexed.
@@ -85,13 +85,19 @@ def _learn(words: Iterable[str]) -> None:
 
     Words stay after their last text is gone, because a suggestion is tried before it is made.
     """
-    words = sorted(words)
+    # Of each word, the key that was added last says whether all are there.
+    wanted = sorted((key_of_beginning(word), word) for word in set(words))
+    known: set[tuple[str, str]] = set()
     # SQLite limits the number of values in one statement.
-    known = set()
-    for first in range(0, len(words), 500):
-        chunk = words[first : first + 500]
-        known |= set(SpellingKey.objects.filter(key__in=chunk, word__in=chunk).values_list("word", flat=True))
-    new = sorted((key, word) for word in words if word not in known for key in spelling_keys(word))
+    for first in range(0, len(wanted), 500):
+        keys, chunk = zip(*wanted[first : first + 500], strict=True)
+        known |= set(SpellingKey.objects.filter(key__in=keys, word__in=chunk).values_list("key", "word"))
+    new = sorted(
+        (key, word)
+        for mark, word in wanted
+        if (mark, word) not in known
+        for key in spelling_keys(word) | spelling_keys(mark)
+    )
     SpellingKey.objects.bulk_create(
         [SpellingKey(key=key, word=word) for key, word in new], ignore_conflicts=True, batch_size=500
     )

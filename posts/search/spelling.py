@@ -1,9 +1,10 @@
 """Suggests another spelling for a word without matches.
 
 It knows the words of titles, terms and summaries, and those that a text repeats. Each word is stored under itself and
-under itself without any one letter; the word asked for is treated alike. Words that share a key are at most two typing
-mistakes apart (a letter missing, added, replaced, or swapped), and the cost doesn't depend on the number of words.
-Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in large dictionaries", 2007.
+under itself without any one letter; so is the beginning of a long word. The word asked for is treated alike. Words that
+share a key are at most two typing mistakes apart (a letter missing, added, replaced, or swapped), and the cost doesn't
+depend on the number of words. Source of the idea: T. Bocek, E. Hunt, B. Stiller, "Fast similarity search in large
+dictionaries", 2007.
 """
 
 from collections import Counter, defaultdict
@@ -14,6 +15,8 @@ from posts.search.tokens import WORD, plain_word
 
 MIN_LENGTH = 3
 MAX_LENGTH = 30
+# From so many letters on, the beginning of a word is stored too.
+LONG = 8
 # A word of up to so many letters is at most one mistake from another; with two, half of it would be wrong.
 SHORT = 4
 
@@ -33,6 +36,11 @@ def spelling_keys(word: str) -> set[str]:
     return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
 
 
+def key_of_beginning(word: str) -> str:
+    """Return a long word without its last two letters, which people leave out, and a shorter word as it is."""
+    return word[:-2] if len(word) >= LONG else word
+
+
 def near_words(words: list[str], *, limit: int = 3) -> dict[str, list[str]]:
     """Return {word: known words that it may be a slip of, nearest first, at most `limit`} in one query."""
     keys = {word: spelling_keys(word) for word in words if MIN_LENGTH - 1 <= len(word) <= MAX_LENGTH + 1}
@@ -45,9 +53,14 @@ def near_words(words: list[str], *, limit: int = 3) -> dict[str, list[str]]:
 
 
 def _nearest(word: str, others: set[str]) -> list[str]:
-    near = sorted((distance(word, other), other[:1] != word[:1], other) for other in others - {word})
+    near = sorted((_slips(word, other), other[:1] != word[:1], other) for other in others - {word})
     most = 1 if len(word) <= SHORT else 2
     return [other for slips, _, other in near if slips <= most]
+
+
+def _slips(word: str, other: str) -> int:
+    """Return the number of mistakes in a word; to leave out the end of a long one is one mistake."""
+    return min(distance(word, other), 1 + distance(word, key_of_beginning(other)))
 
 
 def distance(one: str, other: str) -> int:
