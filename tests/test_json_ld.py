@@ -102,6 +102,10 @@ def test_how_a_text_was_made_is_computed_and_no_record_can_say_otherwise(client)
     assert source(typed) == "digitalCreation"
 
 
+# Nothing to make a description of.
+SILENT = {"summary": "", "intro": "", "body": "```\nx = 1\n```"}
+
+
 def test_what_the_record_says_is_there_and_what_is_empty_is_not(client):
     pictures = ["https://images.unsplash.com/a?w=1&q=2", "https://placehold.co/9x9?text=drawn"]
     post = make_post(
@@ -120,7 +124,7 @@ def test_what_the_record_says_is_there_and_what_is_empty_is_not(client):
     assert (article["proficiencyLevel"], article["timeRequired"], article["inLanguage"]) == ("Expert", "PT7M", "en")
     assert [image["url"] for image in article["image"]] == pictures[:1]
     assert article["datePublished"] == post.first_published_at.isoformat(timespec="seconds")
-    bare = parts(data_of(client, make_post(summary="", stack=[], tools=[], topic="", language="plain English")))
+    bare = parts(data_of(client, make_post(**SILENT, stack=[], tools=[], topic="", language="plain English")))
     missing = {"description", "keywords", "about", "timeRequired", "proficiencyLevel", "inLanguage"}
     assert not (missing | {"datePublished", "dateModified"}) & bare["TechArticle"].keys()
 
@@ -213,7 +217,7 @@ def test_a_shared_link_shows_title_summary_and_the_first_picture(client, setting
 
 
 def test_a_long_summary_is_cut_and_a_missing_one_leaves_no_line(client):
-    long, none = make_post(summary="words " * 200), make_post(summary="")
+    long, none = make_post(summary="words " * 200), make_post(**SILENT)
     (description,) = meta(head_of(client, long), "description")
     assert len(description) <= 300 and description.endswith("…")
     assert meta(head_of(client, none), "description") == meta(head_of(client, none), "og:description") == []

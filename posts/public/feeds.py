@@ -122,6 +122,8 @@ class _Entry:
             "link": self.address,
             "description": xml_text(f"{description_of(record)} {self.disclosure.sentence}".strip()),
             "unique_id": _identity(self.post),
+            # It leads nowhere: it stays when the address changes.
+            "unique_id_is_permalink": False,
             "pubdate": publication_moment(record, self.post.released_at),
             "updateddate": self.post.changed_for_readers_at,
             "authors": [xml_text(name) for name in names] or [settings.SITE_NAME],
@@ -166,6 +168,7 @@ def _xml(
         description=_about(posts),
         subtitle=None if posts else _about(posts),
         language="en",
+        author_name=xml_text(settings.SITE_NAME),
     )
     for entry in _entries(posts):
         feed.add_item(**entry.xml)
@@ -270,6 +273,8 @@ class RssFeed(Rss201rev2Feed):
         super().add_item_elements(handler, item | {"author_name": None, "author_email": None})
         for name in item["authors"]:
             handler.addQuickElement("dc:creator", name)
+        if item["language"]:
+            handler.addQuickElement("dc:language", item["language"])
         handler.addQuickElement("content:encoded", item["content"])
 
     def latest_post_date(self) -> datetime.datetime:
