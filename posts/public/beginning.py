@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from posts.listing.site_stats import SiteStats, site_stats
+from posts.models import ListedText
 from posts.reverse import address
 
 
@@ -23,7 +24,10 @@ class Beginning:
 
 
 def beginning(stats: SiteStats | None = None) -> Beginning | None:
-    """Return how to begin, or None if the site lists an article."""
+    """Return how to begin, or None if the site lists an article. stats: read only if they are needed."""
+    # From the newest on: exists() might scan all posts for a listed one.
+    if stats is None and ListedText.objects.listed().order_by("-published_at", "-post").first():
+        return None
     stats = stats or site_stats()
     if stats.listed:
         return None
