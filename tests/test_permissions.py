@@ -20,6 +20,7 @@ from posts.models import (
     FormerSlug,
     ImportBatch,
     ImportIssue,
+    OutgoingMessage,
     Post,
     Release,
     Review,
@@ -430,6 +431,7 @@ def site(db):
         "release": flagged.releases.first().pk,
         "scheduledrelease": plan.pk,
         "auditentry": AuditEntry.objects.first().pk,
+        "outgoingmessage": OutgoingMessage.objects.create(kind="mail", subject="A line", body="Words.").pk,
         "formerslug": FormerSlug.objects.first().pk,
         "importbatch": batch.pk,
         "importissue": ImportIssue.objects.first().pk,
@@ -557,7 +559,7 @@ def test_nothing_is_changed_without_the_token_of_our_own_form(site):
     before = state()
     for route, cases in MATRIX.items():
         for case in cases:
-            if case.method == "POST" and set(case.cells.split()) != {"405"}:
+            if case.method == "POST" and not set(case.cells.split()) <= {"404", "405"}:
                 for headers in ({}, {"origin": "null"}, {"referer": "https://elsewhere.example/"}):
                     assert ask(client, case, route, site, headers=headers).status_code == 403, route
     assert state() == before

@@ -1,6 +1,4 @@
 import logging
-import urllib.error
-import urllib.request
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -9,9 +7,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.test import Client
 
 from posts.management.base import BaseCommand
+from posts.outgoing import ANYWHERE, Limits, OutgoingError, fetch
 from posts.public.index_audit import Answer, Fetch, audit_indexing
 
-TIMEOUT_SECONDS = 30
+# A whole sitemap file or feed is read; a redirect is an answer.
+LIMITS = Limits(seconds=30, body_bytes=200_000_000, redirects=0)
 
 
 class Command(BaseCommand):
@@ -32,8 +32,8 @@ class Command(BaseCommand):
         logging.disable(logging.INFO)
         try:
             report = audit_indexing(fetch_from(base_url.rstrip("/")) if base_url else fetch_here())
-        except urllib.error.URLError as error:
-            raise CommandError(f"{base_url} does not answer: {error.reason}.") from None
+        except OutgoingError as error:
+            raise CommandError(f"{base_url} does not answer: {error}") from None
         finally:
             logging.disable(logging.NOTSET)
         for address, problem in report.mismatches:
@@ -56,26 +56,13 @@ def fetch_here() -> Fetch:
     return fetch
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any) -> None:
-        return None
-
-
 def fetch_from(base_url: str) -> Fetch:
     """Return a function that asks a running site; a path may have a query, sent unchanged."""
-    opener = urllib.request.build_opener(_Stay)
 
-    def fetch(path: str) -> Answer:
-        try:
-            with opener.open(base_url + quote(path, safe="/?=&%"), timeout=TIMEOUT_SECONDS) as response:
-                return _answer(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                return _answer(error)
+    def ask(path: str) -> Answer:
+        # Whoever runs the command names the site, so it may be on this machine.
+        address = base_url + quote(path, safe="/?=&%")
+        answer = fetch(address, limits=LIMITS, allowed_networks=ANYWHERE)
+        return Answer(answer.status, dict(answer.headers), answer.body.decode("utf-8", "replace"))
 
-    return fetch
-
-
-def _answer(response: Any) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, headers, response.read().decode("utf-8", "replace"))
+    return ask
