@@ -3,6 +3,7 @@
 The casts below raise ValueError with what a setting takes; Env names the setting.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -74,3 +75,11 @@ def items_matching(pattern: str, takes: str) -> Callable[[str], list[str]]:
     """Return a cast for a list of which every text has a pattern."""
     cast = matching(pattern, takes)
     return lambda text: [cast(item) for item in items(text)]
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a list of IP networks between commas."""
+    try:
+        return [ipaddress.ip_network(item) for item in items(text)]
+    except ValueError as error:
+        raise ValueError("networks, such as 10.1.0.0/16, comma-separated") from error

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from jinja2 import ChainableUndefined
 
-from alphanode.environment import Env, count, items, items_matching, matching, one_of, switch
+from alphanode.environment import Env, count, items, items_matching, matching, networks, one_of, switch
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -76,6 +76,16 @@ env = Env(
     RELEASE_EXPECTED_RESULT=(str, "Readers find what the title promises, and nobody reports a mistake."),
     RELEASE_ROLLBACK_NOTE=(str, "Roll back to the revision before, or withdraw the post if there is none."),
     CDN_MAX_AGE=(count, 0),
+    EMAIL_URL=(
+        matching(
+            r"(smtp|smtps|smtp\+tls|smtp\+ssl|filemail|consolemail)://.*",
+            "the address of a mail server, such as smtp+tls://name:password@mail.example.org:587",
+        ),
+        "",
+    ),
+    EMAIL_FROM=(matching(r"[^@\s<>\"]+@[^@\s<>\"]+", "an e-mail address, such as alphanode@example.org"), ""),
+    CHAT_WEBHOOK_URL=(matching(r"https?://[^\s@]+", "an address that begins with https:// or http://"), ""),
+    OUTGOING_NETWORKS=(networks, []),
     DATABASE_URL=(str, ""),
     DATABASE_POOL_SIZE=(count, 8),
     DATABASE_KEEP_PLANS=(switch, True),
@@ -150,6 +160,15 @@ EXTRA_CHECKS: list[str] = env("EXTRA_CHECKS")
 RELEASE_EXPECTED_RESULT: str = env("RELEASE_EXPECTED_RESULT")
 RELEASE_ROLLBACK_NOTE: str = env("RELEASE_ROLLBACK_NOTE")
 CDN_MAX_AGE: int = env("CDN_MAX_AGE")
+
+# Without an address of a mail server the site sends no mail.
+SENDS_MAIL = bool(env("EMAIL_URL"))
+if SENDS_MAIL:
+    vars().update(env.email_url_config(env("EMAIL_URL")))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM") or SITE_CONTACT or f"alphanode@{urlsplit(SITE_URL).hostname}"
+CHAT_WEBHOOK_URL = env("CHAT_WEBHOOK_URL")
+OUTGOING_NETWORKS = env("OUTGOING_NETWORKS")
 
 INSTALLED_APPS = [
     "posts.apps.AlphaNodeAdminConfig",

@@ -8,6 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 # Every module that registers background jobs; a worker knows only the jobs in these modules.
 TASK_MODULES = (
     "posts.jobs.housekeeping",
+    "posts.outbox.tasks",
+    "posts.notifications.tasks",
     "posts.content_checks.tasks",
     "posts.related.tasks",
     "posts.listing.tasks",
@@ -55,5 +57,6 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
             "posts.releases",
             "posts.flags",
             "audit",
+            "outbox",
         ):
             import_module(f"posts.admin.{module}")

@@ -190,6 +190,12 @@ MATRIX = {
         post("404 404 404 404 404 404", url={"rest": "nothing/"}),
     ],
     "admin/": [get(DESK)],
+    "admin/my-work/": [
+        get(DESK),
+        post("302 302 404 404 404 404"),
+        post("302 302 302 302 302 302", {"act": "read"}),
+        post("302 302 302 302 302 302", {"act": "choose"}),
+    ],
     "admin/login/": [
         get("200 200 302 302 302 302"),
         post("200 200 200 200 200 200", {"username": "x", "password": "y"}, leaves={"posts_auditentry"}),
@@ -333,6 +339,7 @@ MATRIX = {
     **read_only("release"),
     **read_only("scheduledrelease"),
     **read_only("auditentry"),
+    **read_only("outgoingmessage", list_=ONLY_STAFF),
     **read_only("formerslug"),
     **read_only("importbatch"),
     **read_only("importissue", post_change="302 302 422 422 422 422"),

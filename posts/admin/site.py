@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 
+from posts.models import Notification
 from posts.review_queue.counts import short_count, waiting_count
 
 
@@ -24,6 +25,7 @@ class NavItem:
 
 PLACES = (
     NavItem("Dashboard", "index"),
+    NavItem("My work", "my_work"),
     NavItem("Queue", "queue", "posts.view_post", ("queue_", "review")),
     NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
     NavItem("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
@@ -47,11 +49,12 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self):
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
+        from posts.admin import my_work
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
         from posts.admin.review import queue, screen
 
-        pages = [*diff.PAGES, *releases.PAGES, *flags.PAGES, *queue.PAGES, *screen.PAGES]
+        pages = [*my_work.PAGES, *diff.PAGES, *releases.PAGES, *flags.PAGES, *queue.PAGES, *screen.PAGES]
         return [*page_paths(pages), *super().get_urls()]
 
     def _nav_items(self, request):
@@ -74,6 +77,8 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
         A page that has counted them already stores it in `request.waiting_count`.
         """
+        if place.name == "my_work":
+            return short_count(count) if (count := Notification.objects.unread_by(request.user).count()) else ""
         if place.name != "queue":
             return ""
         count = getattr(request, "waiting_count", None)

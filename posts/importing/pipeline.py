@@ -24,9 +24,10 @@ from posts.importing.readers.base import Row
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import HoldReason, ImportBatch, ImportIssue, Origin
+from posts.models import HoldReason, ImportBatch, ImportIssue, Notification, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
+from posts.notifications import tell
 from posts.records.schema import canonical_text
 
 # One transaction a chunk. On SQLite it is small enough that an editor's save never waits long for the write lock.
@@ -260,6 +261,9 @@ class _Run:
             self.batch.save(update_fields=names)
             counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
             self._note(f"import {state.value}", f": {counts}")
+            if state == ImportBatch.State.FINISHED and self.batch.started_by:
+                text = f"The import of {self.batch.source_name} is finished: {counts}"
+                tell(Notification.Kind.IMPORT_FINISHED, [self.batch.started_by], text=text, by=None, batch=self.batch)
 
     def _note(self, action: str, detail: str) -> None:
         note_audit(action, post=None, by=self.batch.started_by, detail=f"{self.batch}{detail}")

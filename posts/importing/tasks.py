@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django_tasks.base import Task
 
 from posts.errors import Refused
@@ -14,8 +15,9 @@ from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.importing.uploads import remove_old_uploads
 from posts.jobs import enqueue_once, job, stop_if_asked
-from posts.models import ImportBatch, ImportIssue, JobRun
+from posts.models import ImportBatch, ImportIssue, JobRun, Notification
 from posts.models.import_batch import COUNTS
+from posts.notifications import tell
 from posts.operations.lift_hold import lift_hold
 
 SHOWN_ISSUES = 50
@@ -35,9 +37,13 @@ def run_import(*, batch_id: int) -> None:
                 source, batch=batch, by=batch.started_by, format=batch.format, on_chunk=lambda batch: stop_if_asked()
             )
     except FINAL as error:
-        ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
-            state=ImportBatch.State.STOPPED, message=str(error)[:2000]
-        )
+        with transaction.atomic():
+            ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
+                state=ImportBatch.State.STOPPED, message=str(error)[:2000]
+            )
+            if batch.started_by:
+                text = f"The import of {batch.source_name} stopped: {error}"
+                tell(Notification.Kind.IMPORT_FAILED, [batch.started_by], text=text, by=None, batch=batch)
 
 
 @job("rehearse an import", label="Rehearse an import")

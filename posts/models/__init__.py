@@ -12,7 +12,9 @@ from posts.models.job import Job, JobRun, JobWorker
 from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
 from posts.models.lookups import Among
 from posts.models.neighbour import Neighbour, StaleNeighbours
+from posts.models.notification import Notification, NotificationSetting
 from posts.models.origin import Origin
+from posts.models.outgoing_message import OutgoingMessage
 from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.post_hold import HoldReason, PostHold
@@ -47,7 +49,10 @@ __all__ = [
     "JobWorker",
     "ListedText",
     "Neighbour",
+    "Notification",
+    "NotificationSetting",
     "Origin",
+    "OutgoingMessage",
     "PageChange",
     "ParagraphCount",
     "Post",

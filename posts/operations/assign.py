@@ -4,7 +4,8 @@ from django.db.models import QuerySet
 
 from posts.audit.log import note_audit
 from posts.errors import Refused, require_person
-from posts.models import Post, QueueEntry
+from posts.models import Notification, Post, QueueEntry
+from posts.notifications import tell
 from posts.operations.claim import waiting_entry
 from posts.operations.frame import operation
 
@@ -35,4 +36,7 @@ def assign_post(post: Post, *, to: User | None, by: User) -> QueueEntry:
         revision=entry.post.head_revision,
         detail=f"to {to}" if to else "",
     )
+    if to is not None:
+        text = f"{by} assigned “{entry.post.title}” to you for review"
+        tell(Notification.Kind.ASSIGNED, [to], text=text, by=by, post=entry.post)
     return entry

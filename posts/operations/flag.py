@@ -2,7 +2,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from posts.errors import Refused, checked_words, require
-from posts.models import Post, ReviewFlag
+from posts.models import Notification, Post, ReviewFlag
+from posts.notifications import people_who_may
 from posts.operations.frame import Change, changing, operation
 
 
@@ -50,6 +51,9 @@ def _raise_flag(change: Change, *, reason: str, note: str, fingerprint: str, rul
     flag = ReviewFlag.objects.create(
         post=change.post, reason=reason, note=note, raised_by=change.by, fingerprint=fingerprint, rule=rule
     )
+    if change.post.is_indexable:
+        text = f"“{change.post.title}” was flagged and left the search engines: {flag}"
+        change.tell(Notification.Kind.FLAGGED, people_who_may("flag_post"), text)
     change.post.needs_human_review = True
     change.note("flagged", revision=change.post.head_revision, detail=str(flag))
     return flag

@@ -8,7 +8,7 @@ joins the frame of that one.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,7 +17,8 @@ from django.db import transaction
 
 from posts.audit.log import audit_entry
 from posts.listing.refresh import refresh_listing
-from posts.models import AuditEntry, Post, Revision
+from posts.models import AuditEntry, Notification, Post, Revision
+from posts.notifications import tell
 from posts.review_queue.ranking import refresh_queue, restore_place
 
 P = ParamSpec("P")
@@ -77,6 +78,7 @@ class Change:
         self._is_listed_later = is_listed_later
         self._before = _columns(post)
         self._entries: list[AuditEntry] = []
+        self._told: list[Callable[[], None]] = []
         self._is_stale = False
         self._ranks = False
 
@@ -97,6 +99,12 @@ class Change:
             audit_entry(action, post=self.post, by=by or self.by, revision=revision, before=before, detail=detail)
         )
 
+    def tell(self, kind: Notification.Kind, people: Iterable[User], text: str) -> None:
+        """Tell people at the end what the person of the frame did to the post."""
+        # Who they are is asked at once: the operation may change it.
+        told = list(people)
+        self._told.append(lambda: tell(kind, told, text=text, by=self.by, post=self.post))
+
     @property
     def person(self) -> User:
         """The person of an operation that no program may do."""
@@ -111,11 +119,11 @@ class Change:
     @contextlib.contextmanager
     def joined(self) -> Iterator["Change"]:
         """Give the change to an operation inside this one. If that is refused, what it did is forgotten."""
-        count = len(self._entries)
+        count, told = len(self._entries), len(self._told)
         try:
             yield self
         except BaseException:
-            del self._entries[count:]
+            del self._entries[count:], self._told[told:]
             self._is_stale = True
             raise
 
@@ -137,6 +145,8 @@ class Change:
             restore_place(post, self.place)
         if not self._is_listed_later and not LISTED_BY.isdisjoint(changed):
             refresh_listing(post)
+        for tell_them in self._told:
+            tell_them()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from posts.errors import Refused, checked_words, require
-from posts.models import Post, ReaderReport, ReportTally
+from posts.models import Notification, Post, ReaderReport, ReportTally
+from posts.notifications import people_who_may
 from posts.operations.frame import changing, operation
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
@@ -51,9 +52,12 @@ def report_problem(
     _count(now, f"post {post.pk}", REPORTS_A_DAY_ABOUT_ONE_POST)
     with changing(post, by=None) as change:
         change.rank()
-        return ReaderReport.objects.create(
+        report = ReaderReport.objects.create(
             post=post, reason=reason, note=note, fingerprint=post.visible_revision.fingerprint
         )
+        text = f"A reader reported a problem with “{post.title}”: {report.get_reason_display()}"
+        change.tell(Notification.Kind.REPORTED, people_who_may("flag_post"), text)
+        return report
 
 
 @operation

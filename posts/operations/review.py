@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required, stopping_results
 from posts.errors import LONG_WORDS, HeadMoved, PageMoved, Refused, checked_words, require_person
-from posts.models import Post, Review, Revision
+from posts.models import Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
 from posts.operations.flag import clear_open_flags
@@ -325,6 +325,10 @@ def _turn_down(change: Change, decision: Decision) -> Review:
     take_step(revision, step)
     post.awaits_review = False
     change.note(str(decision.outcome), revision=revision, detail=decision.says)
+    if revision.author is not None:
+        did = "rejected" if decision.outcome == Review.Outcome.REJECTED else "asked for changes to"
+        text = f"{change.person} {did} “{post.title}”: {decision.says}"
+        change.tell(Notification.Kind.RETURNED, [revision.author], text)
     return review
 
 

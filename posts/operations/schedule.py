@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
-from posts.models import Post, Release, Revision, ScheduledRelease
+from posts.models import Notification, Post, Release, Revision, ScheduledRelease
+from posts.notifications import tell
 from posts.operations.frame import changing, operation
 from posts.operations.release import active_approval, release_obstacles, release_revision, withdraw_post
 from posts.operations.rolled_back import rolled_back_obstacles
@@ -170,6 +171,8 @@ def _run_one(pk: int, now: datetime.datetime) -> ScheduledRelease | None:
             settle(plan, "refuse", at=now, refusal=str(refusal))
             subject = plan.revision or change.post.live_revision
             change.note("plan refused", revision=subject, detail=f"{plan}: {refusal}")
+            text = f"A planned release of “{change.post.title}” was refused: {refusal}"
+            tell(Notification.Kind.PLAN_REFUSED, {plan.made_by, plan.owner}, text=text, by=None, post=change.post)
         else:
             settle(plan, "run", at=now, release=release)
         return plan

@@ -1,0 +1,186 @@
+"""My work: what a person was told, what waits for them, and how they want to be told."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from posts.admin.pages import AdminPage
+from posts.models import (
+    ImportBatch,
+    Notification,
+    NotificationSetting,
+    Post,
+    QueueEntry,
+    ReaderReport,
+    Revision,
+    ScheduledRelease,
+)
+from posts.notifications.words import line_of, path_of
+from posts.reverse import address
+
+# Each list names the newest; its page has all.
+SHOWN = 20
+NOTIFICATIONS_SHOWN = 50
+REFUSED_PLANS = timedelta(days=14)
+Status = Revision.Status
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notification as the page shows it."""
+
+    line: str
+    address: str
+    notification: Notification
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that waits for a person: what, where, and why or since when."""
+
+    title: str
+    address: str
+    why: str
+
+
+@dataclass(frozen=True)
+class TaskList:
+    """The tasks of one kind. empty: what the page says without any."""
+
+    heading: str
+    tasks: list[Task]
+    empty: str
+
+
+class NotificationSettingForm(forms.ModelForm[NotificationSetting]):
+    """How a person wants to be told."""
+
+    class Meta:
+        model = NotificationSetting
+        fields = ("mails_digest", "mails_at_once")
+
+
+class MyWork(AdminPage):
+    """What a person was told and what waits for them. The number of queries is fixed."""
+
+    permissions = ()
+    template = "my_work"
+    title = "My work"
+
+    def page(self, subject: Any, *, status: int = 200) -> HttpResponseBase:
+        user = _user(self.request)
+        told = user.notifications.select_related("post", "batch")[:NOTIFICATIONS_SHOWN]
+        return self.render(
+            status=status,
+            told=[Told(line_of(one), path_of(one.kind, post=one.post, batch=one.batch), one) for one in told],
+            lists=task_lists(user),
+            form=NotificationSettingForm(instance=_setting(user)),
+            has_mail_address=bool(user.email),
+        )
+
+    def read_all(self, subject: Any) -> str:
+        """Mark every notification as read."""
+        count = Notification.objects.unread_by(_user(self.request)).update(read_at=timezone.now())
+        return f"You marked {count:,} notification{'' if count == 1 else 's'} as read." if count else ""
+
+    def save_setting(self, subject: Any) -> str:
+        """Save how the person wants to be told."""
+        user = _user(self.request)
+        setting, _ = NotificationSetting.objects.get_or_create(user=user)
+        NotificationSettingForm(self.request.POST, instance=setting).save()
+        return "Your choices are saved."
+
+    actions = {"read": read_all, "choose": save_setting}
+
+
+def task_lists(user: User) -> list[TaskList]:
+    """Return the lists of what waits for a person, by what they may do."""
+    lists = []
+    if user.has_perm("posts.change_post"):
+        lists.append(_returned(user))
+    if user.has_perm("posts.review_post"):
+        lists.append(_assigned(user))
+    if user.has_perm("posts.flag_post"):
+        lists.append(_reported())
+        lists.append(_refused_plans())
+    if user.has_perm("posts.view_importbatch"):
+        lists.append(_stopped_imports())
+    return lists
+
+
+def _returned(user: User) -> TaskList:
+    """Return the posts whose proposed text this person wrote and a reviewer turned down, with the reviewer's words."""
+    posts = (
+        Post.objects.filter(
+            head_revision__author=user, head_revision__status__in=[Status.CHANGES_REQUESTED, Status.REJECTED]
+        )
+        .only("title", "head_revision__status")
+        .select_related("head_revision")
+        .prefetch_related("head_revision__reviews")
+        .order_by("-head_revision")[:SHOWN]
+    )
+    tasks = []
+    for post in posts:
+        review = max(post.head_revision.reviews.all(), key=lambda review: review.pk, default=None)
+        said = review and (review.comment or review.get_reason_code_display())
+        words = (
+            f"{post.head_revision.get_status_display()}: {said}" if said else post.head_revision.get_status_display()
+        )
+        tasks.append(Task(post.title, address("admin:posts_post_change", post.pk), words))
+    return TaskList("Came back to you", tasks, "No text came back to you.")
+
+
+def _assigned(user: User) -> TaskList:
+    now = timezone.now()
+    mine = QueueEntry.objects.filter(assigned_to=user).select_related("post").only("post__title", "waiting_since")
+    tasks = []
+    for entry in mine.order_by("waiting_since")[:SHOWN]:
+        days = (now - entry.waiting_since).days
+        why = f"waiting for {days:,} day{'' if days == 1 else 's'}" if days else "waiting since today"
+        tasks.append(Task(entry.post.title, address("admin:review", entry.pk), why))
+    return TaskList("Assigned to you", tasks, "No post is assigned to you.")
+
+
+def _reported() -> TaskList:
+    reports = ReaderReport.objects.filter(answered_at=None).select_related("post").order_by("-pk")[:SHOWN]
+    tasks = [
+        Task(report.post.title, address("admin:posts_post_change", report.post_id), str(report)) for report in reports
+    ]
+    return TaskList("Reported by readers", tasks, "No report waits for an answer.")
+
+
+def _refused_plans() -> TaskList:
+    plans = ScheduledRelease.objects.filter(
+        state=ScheduledRelease.State.REFUSED, due_at__gt=timezone.now() - REFUSED_PLANS
+    ).select_related("post")
+    tasks = [
+        Task(plan.post.title, address("admin:posts_post_change", plan.post_id), plan.refusal)
+        for plan in plans.order_by("-due_at")[:SHOWN]
+    ]
+    return TaskList("Planned releases that were refused", tasks, "No planned release was refused in 14 days.")
+
+
+def _stopped_imports() -> TaskList:
+    batches = ImportBatch.objects.filter(state=ImportBatch.State.STOPPED).order_by("-pk")[:SHOWN]
+    tasks = [
+        Task(batch.source_name, address("admin:posts_importbatch_change", batch.pk), batch.message) for batch in batches
+    ]
+    return TaskList("Imports that stopped", tasks, "No import stopped.")
+
+
+def _setting(user: User) -> NotificationSetting:
+    return NotificationSetting.objects.filter(user=user).first() or NotificationSetting(user=user)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101  # The admin lets nobody else in.
+    return request.user
+
+
+PAGES = [("my-work/", MyWork, "my_work")]

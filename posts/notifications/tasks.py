@@ -1,0 +1,58 @@
+"""The jobs of notifications."""
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from posts.jobs import job, stop_if_asked
+from posts.models import Notification, NotificationSetting
+from posts.notifications.words import mail_about
+from posts.outbox import add_mail
+
+ONE_DAY = timedelta(days=1)
+KEPT_AFTER_READING = timedelta(days=30)
+KEPT_UNREAD = timedelta(days=180)
+# A digest names the newest; the page in the admin has all.
+IN_ONE_DIGEST = 50
+CHUNK = 1000
+
+
+@job("send digests", label="E-mail the daily summaries", every=timedelta(hours=1))
+def send_digests() -> None:
+    """E-mail each person once a day what they have not read and were not mailed about, if there is something."""
+    unmailed = Notification.objects.filter(read_at=None).filter(Q(mailed_at=None) | Q(mailed_at__lt=F("made_at")))
+    people = User.objects.filter(is_active=True, pk__in=unmailed.values("user")).exclude(email="").order_by("pk")
+    for person in people.iterator():
+        _send_digest(person)
+        stop_if_asked()
+
+
+def _send_digest(person: User) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        NotificationSetting.objects.get_or_create(user=person)
+        wish = NotificationSetting.objects.select_for_update().get(user=person)
+        if not wish.mails_digest or (wish.digest_sent_at and now - wish.digest_sent_at < ONE_DAY):
+            return
+        news = Notification.objects.unread_by(person).filter(Q(mailed_at=None) | Q(mailed_at__lt=F("made_at")))
+        newest = list(news.select_related("post", "batch")[:IN_ONE_DIGEST])
+        if not newest:
+            return
+        subject, body = mail_about(newest)
+        if add_mail(person.email, subject=subject, body=body):
+            news.update(mailed_at=now)
+            wish.digest_sent_at = now
+            wish.save(update_fields=["digest_sent_at"])
+
+
+@job("forget old notifications", label="Delete old notifications", every=ONE_DAY)
+def forget_old_notifications() -> None:
+    """Delete notifications read thirty days ago, and unread ones after half a year."""
+    now = timezone.now()
+    old = Notification.objects.filter(Q(read_at__lt=now - KEPT_AFTER_READING) | Q(made_at__lt=now - KEPT_UNREAD))
+    while chunk := list(old.order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        Notification.objects.filter(pk__in=chunk).delete()
+        stop_if_asked()

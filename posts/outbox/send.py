@@ -1,0 +1,113 @@
+"""Sends the messages of the outbox, each at least once."""
+
+import smtplib
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.utils import timezone
+
+from posts.models import OutgoingMessage
+from posts.outgoing import Limits, OutgoingError, fetch
+
+Kind = OutgoingMessage.Kind
+# While a worker sends a message, no other one does. A worker that was killed has lost it after this time.
+LEASE = timedelta(minutes=2)
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=6)
+LIMITS = Limits(seconds=10, body_bytes=2000, redirects=0)
+
+
+class NotSent(Exception):
+    """The message was not taken. The text says why. is_of_the_server: whether others of its kind would fare alike."""
+
+    def __init__(self, why: str, *, is_of_the_server: bool) -> None:
+        self.is_of_the_server = is_of_the_server
+        super().__init__(why)
+
+
+def send_due_messages(*, stop: Callable[[], None] = lambda: None) -> int:
+    """Send every message that is due; return how many were sent.
+
+    A failure delays the message: one minute, then twice as long each time, at most six hours. After 72 hours it is
+    parked. If a server does not answer, the other messages for it wait for the next run. stop: is called between two
+    messages, and may raise.
+    """
+    sent, silent = 0, set[str]()
+    while message := _take(not_for=silent):
+        try:
+            _SENDERS[message.kind](message)
+        except NotSent as error:
+            _postpone(message, str(error))
+            if error.is_of_the_server:
+                silent.add(message.kind)
+        else:
+            sent += 1
+            OutgoingMessage.objects.filter(pk=message.pk).update(sent_at=timezone.now(), last_error="")
+        stop()
+    return sent
+
+
+def _take(*, not_for: Iterable[str]) -> OutgoingMessage | None:
+    """Return the next due message, which no other worker takes for the time of the lease."""
+    now = timezone.now()
+    due = OutgoingMessage.objects.waiting().filter(due_at__lte=now).exclude(kind__in=list(not_for))
+    with transaction.atomic():
+        message = due.select_for_update(skip_locked=True).order_by("due_at", "pk").first()
+        if message is not None:
+            message.due_at = now + LEASE
+            message.attempts += 1
+            message.save(update_fields=["due_at", "attempts"])
+    return message
+
+
+def _postpone(message: OutgoingMessage, why: str) -> None:
+    now: datetime = timezone.now()
+    message.last_error = why[:500]
+    message.due_at = now + min(FIRST_WAIT * 2 ** min(message.attempts - 1, 20), LONGEST_WAIT)
+    if now - message.made_at > OutgoingMessage.TRIED_FOR:
+        message.parked_at = now
+    message.save(update_fields=["last_error", "due_at", "parked_at"])
+
+
+def _send_mail(message: OutgoingMessage) -> None:
+    # A worker that sends a message a second time uses the same Message-ID, so mail programs show it once.
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
+    mail = EmailMessage(
+        message.subject,
+        message.body,
+        to=[message.recipient],
+        headers={"Message-ID": f"<outbox-{message.pk}@{domain}>", "Auto-Submitted": "auto-generated"},
+    )
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        raise NotSent(f"The mail server refused {message.recipient}.", is_of_the_server=False) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"The mail server: {error}", is_of_the_server=True) from error
+    except ValueError as error:
+        raise NotSent(f"The mail can't be written: {error}", is_of_the_server=False) from error
+
+
+def _send_chat_message(message: OutgoingMessage) -> None:
+    if not settings.CHAT_WEBHOOK_URL:
+        raise NotSent("CHAT_WEBHOOK_URL is not set any more.", is_of_the_server=True)
+    try:
+        answer = fetch(
+            settings.CHAT_WEBHOOK_URL,
+            method="POST",
+            headers={"content-type": "application/json"},
+            body=message.body.encode(),
+            limits=LIMITS,
+            allowed_networks=settings.OUTGOING_NETWORKS,
+        )
+    except OutgoingError as error:
+        raise NotSent(str(error), is_of_the_server=True) from error
+    if not 200 <= answer.status < 300:
+        words = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
+        raise NotSent(f"The chat answered {answer.status}: {words}", is_of_the_server=True)
+
+
+_SENDERS: dict[str, Callable[[OutgoingMessage], None]] = {Kind.MAIL: _send_mail, Kind.CHAT: _send_chat_message}

@@ -1,0 +1,27 @@
+"""The jobs of the outbox."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from posts.jobs import job, stop_if_asked
+from posts.models import OutgoingMessage
+from posts.outbox.send import send_due_messages
+
+KEPT_AFTER_SENDING = timedelta(days=30)
+CHUNK = 1000
+
+
+@job("send outgoing messages", label="Send mail and chat messages", every=timedelta(minutes=1))
+def send_outgoing_messages() -> None:
+    """Send what is due."""
+    send_due_messages(stop=stop_if_asked)
+
+
+@job("forget old messages", label="Delete old mail and chat messages", every=timedelta(days=1))
+def forget_old_messages() -> None:
+    """Delete messages sent thirty days ago. Those that were given up stay until a person deletes them."""
+    old = OutgoingMessage.objects.filter(sent_at__lt=timezone.now() - KEPT_AFTER_SENDING).order_by("sent_at")
+    while chunk := list(old.values_list("pk", flat=True)[:CHUNK]):
+        OutgoingMessage.objects.filter(pk__in=chunk).delete()
+        stop_if_asked()
