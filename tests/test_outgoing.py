@@ -208,7 +208,7 @@ def test_a_host_that_is_not_there_is_a_failure_in_words(monkeypatch):
         raise socket.gaierror("Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(OutgoingFailed, match="no such host"):
+    with pytest.raises(OutgoingFailed, match="the name is unknown"):
         fetch("http://nowhere.example/")
 
 

@@ -34,5 +34,10 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, "kind"]
     ordering = ["-pk"]
     deferred = ("body",)
+    readonly_fields = ["state"]
     fields = ["kind", "recipient", "subject", "body", "state", "made_at", "attempts", "due_at", "last_error",
               "sent_at", "parked_at"]  # fmt: skip
+
+    @admin.display(description="State")
+    def state(self, message: OutgoingMessage) -> str:
+        return message.state

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 
-from posts.models import Notification
-from posts.review_queue.counts import short_count, waiting_count
+from posts.models import Notification, QueueEntry
+from posts.review_queue.counts import capped_counts, short_count
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,17 @@ PLACES = (
 )
 
 
+def _counts(request: HttpRequest) -> dict[str, int]:
+    """Return the counts of the navigation by the names of its items: pending posts and unread notifications.
+
+    A page that has counted some already stores them in `request.nav_counts`.
+    """
+    known: dict[str, int] = getattr(request, "nav_counts", {})
+    counted = {"queue": QueueEntry.objects.all(), "my_work": Notification.objects.unread_by(request.user)}
+    missing = [name for name in counted if name not in known]
+    return known | dict(zip(missing, capped_counts([counted[name] for name in missing]), strict=True))
+
+
 class AlphaNodeAdminSite(admin.AdminSite):
     """The admin. It has no side bar: the navigation leads everywhere."""
 
@@ -60,30 +72,18 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def _nav_items(self, request):
         if not self.has_permission(request):
             return []
+        counts = _counts(request)
         here = (request.resolver_match.url_name or "") if request.resolver_match else ""
         return [
             {
                 "label": place.label,
-                "count": self._count_of(place, request),
+                "count": short_count(count) if (count := counts.get(place.name)) else "",
                 "url": reverse(f"{self.name}:{place.name}"),
                 "is_here": here == place.name or bool(place.prefix and here.startswith(place.prefix)),
             }
             for place in PLACES
             if not place.permission or request.user.has_perm(place.permission)
         ]
-
-    def _count_of(self, place, request):
-        """Return the number of pending posts for the queue.
-
-        A page that has counted them already stores it in `request.waiting_count`.
-        """
-        if place.name == "my_work":
-            return short_count(count) if (count := Notification.objects.unread_by(request.user).count()) else ""
-        if place.name != "queue":
-            return ""
-        count = getattr(request, "waiting_count", None)
-        count = waiting_count() if count is None else count
-        return short_count(count) if count else ""
 
     def _role(self, request):
         if not request.user.is_authenticated:

@@ -110,7 +110,7 @@ def fetch(
                 sent = {name: value for name, value in sent.items() if name not in ("authorization", "cookie")}
             moved = moved or response.status_code in (301, 308)
             url = following
-    raise OutgoingFailed(f"{address} leads on more than {limits.redirects} times.")
+    raise OutgoingFailed(f"{address} redirects more than {limits.redirects} times.")
 
 
 def _checked_url(address: str) -> httpx.URL:
@@ -209,7 +209,7 @@ class _Connector(httpcore.NetworkBackend):
         except StillRuns as error:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from error
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError("there is no such host") from error
+            raise httpcore.ConnectError("the name is unknown") from error
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -50,11 +50,6 @@ def short_count(count: int) -> str:
     return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
 
 
-def waiting_count() -> int:
-    """Return how many posts are pending review, capped."""
-    return capped_counts([QueueEntry.objects.all()])[0]
-
-
 def reasons_for_waiting() -> list[tuple[Weight, int]]:
     """Return [(Weight, capped count)] of the risk reasons of pending posts, most frequent first."""
     by_label = QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON)

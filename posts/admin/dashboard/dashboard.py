@@ -10,7 +10,7 @@ from django.utils import timezone
 from posts.admin.dashboard.day_chart import day_chart
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.overview import jobs_overview, living_workers
-from posts.models import ImportBatch, QueueEntry, Release, Review, ScheduledRelease
+from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
 from posts.review_queue.counts import (
     came_in_by_day,
     capped_counts,
@@ -70,14 +70,15 @@ def dashboard_context(request):
         return {"sees_posts": False}
     now = timezone.now()
     today = timezone.localdate(now)
-    waiting, mine, held = capped_counts(
+    waiting, mine, held, unread = capped_counts(
         [
             QueueEntry.objects.all(),
             QueueEntry.objects.filter(assigned_to=person),
             QueueEntry.objects.filter(held_by=person, held_until__gt=now),
+            Notification.objects.unread_by(person),
         ]
     )
-    request.waiting_count = waiting
+    request.nav_counts = {"queue": waiting, "my_work": unread}
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
     came_in, decided = came_in_by_day(today), decided_by_day(today)
     change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)

@@ -12,7 +12,7 @@ from posts.admin.lists import number_in
 from posts.admin.pages import AdminAction, AdminPage
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.backend import enqueue_once
-from posts.models import BulkRow, BulkRun, DeskPreference, Post, QueueEntry, QueueFigure, Review, Revision
+from posts.models import BulkRow, BulkRun, DeskPreference, Notification, Post, QueueEntry, QueueFigure, Review, Revision
 from posts.operations import (
     Refused,
     begin_bulk,
@@ -83,16 +83,17 @@ class QueuePage(AdminPage):
         saved = [(own.name, QueueView.from_query(own.query), own.pk) for own in person.saved_views.all()]
         shown = [*((name, kept, None) for name, kept in VIEWS), *saved]
         keys_off = DeskPreference.objects.filter(person=person, keys_off=True)
-        count, keys_off, in_bulk, *counts = capped_counts(
+        count, keys_off, in_bulk, unread, *counts = capped_counts(
             [
                 view.countable(by=person, now=now),
                 keys_off,
                 Post.objects.approved_in_bulk(),
+                Notification.objects.unread_by(person),
                 *(kept.countable(by=person, now=now) for _, kept, _ in shown),
             ]
         )
         # The header says the same number as the first view.
-        request.waiting_count = counts[0]
+        request.nav_counts = {"queue": counts[0], "my_work": unread}
         filters = self._filters(view)
         rows = rows_of(entries, by=person, now=now)
         for row in rows:

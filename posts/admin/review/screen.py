@@ -170,9 +170,8 @@ class ReviewScreen(ReviewPage):
         """Return the screen. refused: shown above its buttons."""
         view, typed = view_in(self.parameters), self.typed
         context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
-        if not view.query():
-            # The navigation shows the same number and need not count again.
-            self.request.waiting_count = context["waiting_count"]
+        # The navigation shows the same numbers and need not count again.
+        self.request.nav_counts = context["nav_counts"]
         read = typed.get("fingerprint", "")
         earlier = None
         if read and read != post.head_revision.fingerprint:

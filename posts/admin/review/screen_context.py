@@ -15,7 +15,7 @@ from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.stored import results_of_post
 from posts.diff import default_pair
-from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
+from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision, own_text_obstacles
 from posts.operations import approval_obstacles
 from posts.operations.review import can_be_decided, repeats_live
@@ -284,7 +284,8 @@ def neighbouring_items(post, *, view, place, by, now=None):
         following = next_item(view, cursor_of(post.pk), by=by, now=now)
     earlier = previous_item(view, place, by=by, now=now) if place else None
     entries = view.entries(by=by, now=now)
-    counts = capped_counts([entries, ORDER.before(entries, place)] if place else [entries])
+    unread = Notification.objects.unread_by(by)
+    counts = capped_counts([entries, unread, *([ORDER.before(entries, place)] if place else [])])
     return {
         "view": view,
         "view_query": view.query(),
@@ -294,8 +295,9 @@ def neighbouring_items(post, *, view, place, by, now=None):
         "previous": earlier,
         "previous_address": review_address(earlier.pk, view) if earlier else "",
         "waiting": short_count(counts[0]),
-        "waiting_count": counts[0],
-        "position": short_count(counts[1] + 1) if place else "",
+        # The number of pending posts only where the view is the whole queue.
+        "nav_counts": {"my_work": counts[1]} | ({} if view.query() else {"queue": counts[0]}),
+        "position": short_count(counts[2] + 1) if place else "",
         "decided_today": sum(decisions_of(by, since=start_of(timezone.localdate(now))).values()),
     }
 

@@ -28,5 +28,5 @@ def take(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("posts", "0030_notifications_and_outbox")]
+    dependencies = [("posts", "0031_notifications_and_outbox")]
     operations = [migrations.RunPython(give, take)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0029_plain_words"),
+        ("posts", "0030_former_slugs_of_terms"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
