@@ -123,7 +123,8 @@ class Change:
         try:
             yield self
         except BaseException:
-            del self._entries[count:], self._told[told:]
+            del self._entries[count:]
+            del self._told[told:]
             self._is_stale = True
             raise
 
