@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from django.conf import settings
+from django.urls import reverse
 
 from posts.content_checks.registry import checks_key, findings
 from posts.listing.article_html import hosts_key
@@ -16,7 +17,7 @@ from posts.records.schema import validate_record
 from posts.rendering.images import is_allowed_image_url, loaded_pictures, picture_addresses
 from posts.rendering.markdown import render_text
 from posts.synthesis.written import written_records
-from tests.factories import make_post
+from tests.factories import make_post, person
 
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECORDS = {record["slug"]: record for record in written_records()}
@@ -155,6 +156,16 @@ def test_pictures_of_this_site_are_found_when_it_moves_to_another_port(settings,
     html = str(render_text(record, image_hosts=()).html)
     assert '<img src="/static/articles/a-b_c.2.png"' in html and "127.0.0.1" not in html
     assert loaded_pictures(picture_addresses(record)) == ["http://127.0.0.1:8001/static/articles/a-b_c.2.png"]
+
+
+@pytest.mark.django_db
+def test_an_editor_sees_the_drawing_too_when_the_site_has_moved(client, settings):
+    settings.SITE_URL = "http://127.0.0.1:8001"
+    image = {"url": "http://127.0.0.1:8000/static/articles/keyset.svg", "caption": "One"}
+    post = make_post(image_sources=[image])
+    client.force_login(person("Editors"))
+    form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert '<img class="thumb" src="/static/articles/keyset.svg"' in form
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from posts.operations.release import active_approval, release_obstacles, rollbac
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
 from posts.records.versions import BUMPS, next_version
-from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url
+from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url, own_picture
 
 HISTORY_LENGTH = 20
 MAY = {
@@ -131,8 +131,8 @@ def _image_rows(form, images, found):
         image = form.opened.get("image_sources", [])[index : index + 1]
         row = ImageRow(image_form, index + 1)
         if image:
-            row.url = image[0]["url"]
-            row.is_allowed = is_allowed_image_url(row.url, settings.IMAGE_HOSTS)
+            row.is_allowed = is_allowed_image_url(image[0]["url"], settings.IMAGE_HOSTS)
+            row.url = own_picture(image[0]["url"]) or image[0]["url"]
             if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
                 row.drawn = drawn_image(row.url).words or "drawn as words on a plain background"
             row.place = "placed" if row.number in placed else "after the text"
