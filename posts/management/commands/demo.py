@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count, islice
 from typing import Any, TypeVar
 
@@ -7,10 +8,13 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.core.management.base import CommandError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.utils import timezone
 
 from posts.importing.pipeline import import_posts
+from posts.listing.rebuild import rebuild_lists
+from posts.listing.site_stats import store_site_stats
 from posts.management.base import BaseCommand
+from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
 from posts.models import Origin, Post, Review
 from posts.operations import (
     approval_obstacles,
@@ -25,82 +29,101 @@ from posts.operations import (
 from posts.operations.frame import operating
 from posts.operations.review import Decision
 from posts.records.schema import RecordDict
+from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_line, as_stream
-from posts.synthesis.plants import synthesize_planted
+from posts.synthesis.plants import Plant, synthesize_planted
 from posts.synthesis.written import written_records
 
 PASSWORD = "alphanode-demo"  # noqa: S105 (printed, and made with DEBUG on only)
-PEOPLE = {"editor": "Editors", "reviewer": "Reviewers", "staff": "Staff"}
+PEOPLE = {"editor": "Editors", "reviewer": "Reviewers", "reviewer2": "Reviewers", "staff": "Staff"}
 
 # Who wrote the texts of posts/synthesis/articles/: a language model, on behalf of the developers.
 WRITTEN_BY = Origin.TRAINED_MODEL
 POSTS = 200
+# One import a week, and one more that nobody has looked at yet.
+A_WEEK = 19
 # Few enough that each has lists and related posts to show.
 STACKS = frozenset(
     {
         "Django services",
+        "FastAPI services",
+        "Celery workers",
         "PostgreSQL databases",
+        "Redis caches",
+        "Node services",
         "Go services",
-        "Kubernetes clusters",
-        "React front ends",
+        "Spring Boot services",
         "Kafka consumers",
         "Rails applications",
         "Axum services",
+        "React front ends",
+        "Kubernetes clusters",
+        "container images",
         "GitHub Actions workflows",
+        "Terraform modules",
+        "nginx edges",
+        "systemd hosts",
+        "Prometheus servers",
         "shell scripts on Linux hosts",
     }
 )
-# What a reviewer should find in the queue.
+# What a reviewer should find in the queue. Such posts are never approved.
 PLAN = {"code": 0.03, "claims": 0.03, "twin": 0.03, "foreign-images": 0.03, "scripts": 0.02}
+# The last weeks belong to the written articles, so that these are the newest on the home page.
+WEEKS_OF_ARTICLES = 2
+# How many of a week's posts are still pending: the older, the fewer.
+LEFT = (0, 1, 1, 2, 2, 3, 4, 5)
 
 EXPECTED_RESULTS = (
     "Readers who search for the symptom find the cause on the first screen.",
-    "The page answers what support is asked about once a week.",
-    "Fewer questions about this in the team's channel; we count them until the end of the month.",
-    "At least half of those who open it read as far as the checklist.",
+    "Fewer questions about this in the support channel by the end of the month.",
+    "The page replaces the old entry in the handbook.",
+    "At least half of the readers reach the checklist.",
 )
 ROLLBACK_NOTES = (
-    "Roll back to the version before. Nothing else depends on this page.",
-    "Withdraw it, and tell the owner of the runbook that links here.",
-    "Roll back at once if somebody reports that the code does harm; ask afterwards.",
+    "Roll back to the previous version. Nothing else depends on this page.",
+    "Withdraw it, and tell the owner of the handbook page that links here.",
+    "Roll back at once if someone reports that the code causes damage.",
 )
 APPROVALS = (
-    "Read twice, and the code run once.",
-    "The figures fit together, and the limits of the advice are named.",
-    "I asked a colleague who runs this; she agrees.",
+    "Read twice, and ran the code once.",
+    "The figures are consistent, and the text says where the advice ends.",
+    "Checked with a colleague who runs this in production.",
+    "",
+    "The command in the second section works as described.",
     "",
 )
-CHANGES_ASKED = (
-    (
-        "facts",
-        "The part about the cause says always; I know of a case where it isn't so. Name the condition.",
-    ),
-    ("code", "The example doesn't say which version it needs. Add it above the code."),
-    ("language", "The third section repeats the second. One of them can go."),
-    ("images", "The second picture says nothing that the text does not. Choose another, or leave it out."),
-    ("claims", "It says that it holds pictures and a short text; please look at both once more."),
+# By kind of what is planted, else for an ordinary post.
+CHANGES_ASKED = {
+    "code": ("code", "The first code block does not parse. Please run it once before you submit it again."),
+    "claims": ("claims", "The record says something about itself that the text contradicts. Correct one of the two."),
+    "foreign-images": ("images", "One picture is on a host that we do not allow. Use one of the four providers."),
+    "scripts": ("language", "The title and the article are in different languages. Which one is meant?"),
+    "": ("facts", "The section about the cause says “never”. I know a case where it happens; name the condition."),
+}
+ALSO_ASKED = (
+    ("code", "The example does not say which version it needs. Add it above the code."),
     ("facts", "Where do the figures come from? One sentence about the machine is enough."),
 )
-REJECTIONS = (
-    ("repeats", "We have this already, with better figures. Nothing to add to it."),
-    ("harm", "Whoever follows the second step on a live system loses data."),
-    ("other", "Not our subject: nobody here runs this."),
-)
+REJECTIONS = {
+    "twin": ("repeats", "We already have this article under another title, and the text is nearly the same."),
+    "code": ("harm", "Anyone who runs the code on a live system could lose data."),
+    "": ("other", "Outside our subject: none of our readers runs this."),
+}
 FLAG_NOTES = (
-    "A reader writes that the command has changed its name. Please check.",
-    "Legal ask to look at the photograph before this stays online.",
-    "The figures look too good; who has measured them?",
-    "Names a product that we are under contract with. Somebody should read it.",
+    "A reader writes that the command has a new name. Please check.",
+    "Legal want to look at the photograph before this stays online.",
+    "The improvement looks too good. Who measured it?",
+    "The article names a product of a partner. Please read it again.",
 )
 EDITS = (
-    ("Named the version", "\n\nAll of this was tried with the versions that were current in spring."),
-    ("Added a warning", "\n\nOne warning: try it on a copy first. The steps are quick, and undoing them is not."),
-    ("Answered a question from the comments", "\n\nSeveral people asked whether it works without a restart. It does."),
-    ("Pointed at the owner", "\n\nQuestions go to the team whose name stands at the top of the runbook."),
+    ("Named the versions", "\n\nAll commands were tried with the versions that were current in spring."),
+    ("Added a warning", "\n\nOne warning: try this on a copy first. The steps are quick to run and slow to undo."),
+    ("Answered a question from a reader", "\n\nA reader asked whether this works without a restart. It does."),
+    ("Named the owner", "\n\nQuestions about this page go to the team that is named at the top of the handbook."),
 )
 
-
-Text = TypeVar("Text")
+Step = Callable[[], object]
 
 
 class Command(BaseCommand):
@@ -111,17 +134,17 @@ class Command(BaseCommand):
             raise CommandError("Demo accounts have a known password. They are created only with DEBUG on.")
         self.make_people()
         if not Review.objects.exists():
-            made, written = list(demo_records()), written_records()
-            ids = {record["source_id"] for record in (*made, *written)}
+            made, written = list(planted_records()), written_records()
+            ids = {record["source_id"] for record in (*(record for record, _ in made), *written)}
             # Fewer posts than all mean an interrupted start. A site with other posts is left alone.
             if ids.issuperset(Post.objects.values_list("source_id", flat=True)[: len(ids) + 1]):
-                import_posts(as_stream(map(as_line, made)), name="demo posts", origin=Origin.FIXED_ALGORITHM)
-                import_posts(as_stream(map(as_line, written)), name="demo articles", origin=WRITTEN_BY)
+                import_all(made, written)
                 with operating():
-                    desk = Desk()
-                    desk.work(posts_of(made))
-                    # Released last: the newest articles lead the home page.
-                    desk.release(posts_of(written))
+                    Desk().work(batched(made, A_WEEK), written)
+                    # Lists, ranks and counts follow the dates of the decisions.
+                    rebuild_lists()
+                    rank_queue()
+                    store_site_stats()
                 self.stdout.write(f"{len(ids)} demo posts are ready, in every state.")
         self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
 
@@ -138,75 +161,125 @@ class Command(BaseCommand):
                 person.groups.add(Group.objects.get(name=PEOPLE[name]))
 
 
+Made = tuple[RecordDict, Plant | None]
+T = TypeVar("T")
+
+
+def batched(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def planted_records() -> Iterator[Made]:
+    """Return (record, what is planted in it or None) of the first POSTS seeds whose post is about one of STACKS."""
+    records = (synthesize_planted(seed, PLAN) for seed in count(1))
+    return islice((made for made in records if made[0]["stack"][0] in STACKS), POSTS)
+
+
 def demo_records() -> Iterator[RecordDict]:
-    """Return the records of the first POSTS seeds whose post is about one of STACKS."""
-    records = (synthesize_planted(seed, PLAN)[0] for seed in count(1))
-    return islice((record for record in records if record["stack"][0] in STACKS), POSTS)
+    return (record for record, _ in planted_records())
 
 
-def posts_of(records: Iterable[RecordDict]) -> QuerySet[Post]:
-    """Return the posts of these records in the order of their identities."""
-    return Post.objects.filter(source_id__in=[record["source_id"] for record in records]).order_by("source_id")
+def import_all(made: list[Made], written: list[RecordDict]) -> None:
+    """Import the generated posts, a batch for each week, and the written articles before their weeks."""
+    today = timezone.localdate()
+    # What an interrupted start left.
+    move_to(import_moment(0, today), since=BEFORE_ALL)
+    for week, posts in enumerate(batched(made, A_WEEK)):
+        began = timezone.now()
+        lines = as_stream(as_line(record) for record, _ in posts)
+        import_posts(lines, name=f"demo posts, week {week + 1}", origin=Origin.FIXED_ALGORITHM)
+        move_to(import_moment(week, today), since=began)
+        if week == WEEKS - WEEKS_OF_ARTICLES:
+            began = timezone.now()
+            import_posts(as_stream(map(as_line, written)), name="demo articles", origin=WRITTEN_BY)
+            move_to(import_moment(week, today), since=began)
 
 
 class Desk:
     """The demo people at work: each step is a real operation, with the words that a person might write."""
 
     def __init__(self) -> None:
-        self.editor, self.reviewer, self.staff = (User.objects.get(username=name) for name in PEOPLE)
+        self.people = {user.username: user for user in User.objects.filter(username__in=PEOPLE)}
+        self.editor, self.staff = self.people["editor"], self.people["staff"]
+        self.posts = Post.objects.in_bulk(field_name="source_id")
         self.steps = 0
 
-    def work(self, posts: Iterable[Post]) -> None:
-        """Approve most posts, answer some of the others, and leave the rest pending.
+    def reviewer_of(self, post: Post) -> User:
+        """Return the one of the two reviewers who looks at this post."""
+        return self.people["reviewer2" if post.pk % 3 == 0 else "reviewer"]
 
-        A post that can't be approved (an image from a host that isn't allowed) stays pending.
-        """
+    def work(self, weeks: list[Sequence[Made]], written: list[RecordDict]) -> None:
+        """Approve most posts of the first weeks; release the articles, edit and answer in the last ones."""
+        first = WEEKS - WEEKS_OF_ARTICLES
         approved: list[Post] = []
-        waiting: list[Post] = []
-        for number, post in enumerate(posts):
-            (waiting if number % 5 in (1, 3) or not self.approve(post) else approved).append(post)
+        pending: list[Made] = []
+        for week, made in enumerate(weeks[:first]):
+            sound = [one for one in made if one[1] is None]
+            taken = sound[: len(sound) - LEFT[week]]
+            pending += [one for one in made if one not in taken]
+            posts = [self.posts[record["source_id"]] for record, _ in taken]
+            self.at_work(week, [partial(self.approve_into, approved, post) for post in posts])
+        pending += [one for made in weeks[first:-1] for one in made]
+        others = [*self.second_looks(approved), *self.answers(pending)]
+        for week, articles in enumerate(batched(written, -(-len(written) // WEEKS_OF_ARTICLES)), first):
+            releases: list[Step] = [
+                partial(self.approve_or_fail, self.posts[record["source_id"]]) for record in articles
+            ]
+            half = others[week - first :: WEEKS_OF_ARTICLES]
+            # The articles are spread over the days like the other work.
+            self.at_work(week, spread(half, releases))
 
-        rolled_back, withdrawn, *edited = approved[::7]
-        self.edit(rolled_back)
-        submit_revision(rolled_back, by=self.editor)
-        self.approve(rolled_back)
-        roll_back(rolled_back, by=self.reviewer, why="Two readers could not follow the new paragraph.")
-        withdraw_post(withdrawn, by=self.staff, why="The vendor changed the licence; we no longer advise this.")
-        for number, post in enumerate(edited):
-            self.edit(post)
-            if number % 2:
-                submit_revision(post, by=self.editor)
-        for post in approved[3::17]:
-            self.flag(post)
+    def at_work(self, week: int, steps: list[Step]) -> None:
+        """Do the steps in this order, and date what each of them wrote."""
+        for moment, step in zip(moments(week, len(steps), timezone.localdate()), steps, strict=True):
+            began = timezone.now()
+            step()
+            move_to(moment, since=began)
 
-        todo = iter(waiting)
-        for reason, comment in CHANGES_ASKED:
-            self.answer(next(todo), Review.Outcome.CHANGES_REQUESTED, reason, comment)
-        for reason, comment in REJECTIONS:
-            self.answer(next(todo), Review.Outcome.REJECTED, reason, comment)
-        for post in islice(todo, 4):
-            self.flag(post)
-        for post in islice(todo, 8):
-            self.edit(post)
-            submit_revision(post, by=self.editor)
-        # An approval by mistake, undone at once: the post is pending again.
-        slip = next(post for post in todo if self.approve(post))
-        undo_decision(Review.objects.get(revision=slip.head_revision_id), by=self.reviewer)
+    def second_looks(self, approved: list[Post]) -> list[Step]:
+        """Return what happens to articles that are online: edited, rolled back, withdrawn, flagged."""
+        rolled_back, withdrawn, *edited = approved[::9]
+        steps: list[Step] = [
+            partial(self.roll_back, rolled_back),
+            partial(withdraw_post, withdrawn, by=self.staff, why="The vendor changed the licence of the product."),
+        ]
+        steps += [partial(self.revise, post, is_submitted=number % 2 == 0) for number, post in enumerate(edited)]
+        return steps + [partial(self.flag, post) for post in approved[4::23]]
 
-    def release(self, posts: Iterable[Post]) -> None:
-        """Approve and release all of them."""
-        for post in posts:
-            self.approve(post)
+    def answers(self, pending: list[Made]) -> list[Step]:
+        """Return what happens to posts that are not approved."""
+        left = [(self.posts[record["source_id"]], plant.kind if plant else "") for record, plant in pending]
+
+        def next_of(kind: str) -> Post:
+            found = next(one for one in left if one[1] == kind)
+            left.remove(found)
+            return found[0]
+
+        asked, rejected = Review.Outcome.CHANGES_REQUESTED, Review.Outcome.REJECTED
+        steps: list[Step] = [partial(self.answer, next_of(kind), asked, *why) for kind, why in CHANGES_ASKED.items()]
+        steps += [partial(self.answer, next_of(""), asked, *why) for why in ALSO_ASKED]
+        steps += [partial(self.answer, next_of(kind), rejected, *why) for kind, why in REJECTIONS.items()]
+        steps += [partial(self.flag, next_of("")) for _ in range(4)]
+        steps += [partial(self.revise, next_of(""), is_submitted=True) for _ in range(6)]
+        return [*steps, partial(self.slip, next_of(""))]
+
+    def approve_into(self, approved: list[Post], post: Post) -> None:
+        if self.approve(post):
+            approved.append(post)
+
+    def approve_or_fail(self, post: Post) -> None:
+        if not self.approve(post):
+            raise CommandError(f"The article “{post.title}” of the demo can't be approved.")
 
     def approve(self, post: Post) -> bool:
         """Approve and release the proposed text; return whether there was no obstacle."""
-        post = Post.objects.get(pk=post.pk)
+        post, reviewer = Post.objects.get(pk=post.pk), self.reviewer_of(post)
         head = post.head_revision
         answers = {
             "ticks": head.snapshot.get("checklist", ()),
             "flags_seen": list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
         }
-        if approval_obstacles(post, by=self.reviewer, **answers):
+        if approval_obstacles(post, by=reviewer, **answers):
             return False
         decide(
             post,
@@ -217,29 +290,58 @@ class Desk:
                 owner=self.editor,
                 expected_result=self.next_of(EXPECTED_RESULTS),
                 rollback_note=self.next_of(ROLLBACK_NOTES),
+                seconds_spent=150 + 17 * (post.pk % 23),
                 **answers,
             ),
-            by=self.reviewer,
+            by=reviewer,
         )
         return True
 
     def answer(self, post: Post, outcome: Review.Outcome, reason: str, comment: str) -> None:
         decide(
             post,
-            Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, reason_code=reason, comment=comment),
-            by=self.reviewer,
+            Decision(
+                outcome=outcome,
+                fingerprint=post.head_revision.fingerprint,
+                reason_code=reason,
+                comment=comment,
+                seconds_spent=90 + 13 * (post.pk % 19),
+            ),
+            by=self.reviewer_of(post),
         )
 
-    def edit(self, post: Post) -> None:
-        """Add a paragraph to the end of the proposed text."""
+    def revise(self, post: Post, *, is_submitted: bool) -> None:
+        """Add a paragraph to the end of the proposed text, and submit it."""
         why, paragraph = self.next_of(EDITS)
         record = Post.objects.get(pk=post.pk).head_revision.snapshot
         record_revision(post, {**record, "body": record["body"] + paragraph}, by=self.editor, why=why)
+        if is_submitted:
+            submit_revision(post, by=self.editor)
+
+    def roll_back(self, post: Post) -> None:
+        """Approve an edited text, and roll it back."""
+        self.revise(post, is_submitted=True)
+        self.approve(post)
+        roll_back(post, by=self.reviewer_of(post), why="Two readers could not follow the new paragraph.")
+
+    def slip(self, post: Post) -> None:
+        """Approve by mistake, and undo it at once: the post is pending again."""
+        self.approve(post)
+        review = Review.objects.get(revision=post.head_revision_id)
+        undo_decision(review, by=review.reviewer)
 
     def flag(self, post: Post) -> None:
         flag_post(post, by=self.staff, note=self.next_of(FLAG_NOTES))
 
-    def next_of(self, texts: Sequence[Text]) -> Text:
+    def next_of(self, texts: Sequence[T]) -> T:
         """Return one text after the other, so that neighbours in a list differ."""
         self.steps += 1
         return texts[self.steps % len(texts)]
+
+
+def spread(many: list[Step], few: list[Step]) -> list[Step]:
+    """Return both in their order, with the few at even distances among the many."""
+    mixed = list(many)
+    for number, step in enumerate(few):
+        mixed.insert((number + 1) * len(many) // (len(few) + 1) + number, step)
+    return mixed
