@@ -1,5 +1,6 @@
 """The text of one generated post: problem, cause, change, result, always in this order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -34,10 +35,11 @@ EVENTS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What a post is about."""
+    """What a post is about. turn: how many earlier posts are about the problem."""
 
     stack: Stack
     problem: Problem
+    turn: int
     scenario: Scenario
     noun: str
     code: Snippet
@@ -61,10 +63,11 @@ class Article:
 
 
 def choose_subject(seed: int, chance: Chance) -> Subject:
-    stack, problem = SUBJECTS[seed * STRIDE % len(SUBJECTS)]
+    stack, problem, turn = SUBJECTS[seed * STRIDE % len(SUBJECTS)]
+    turn += seed // len(SUBJECTS)
     noun = chance.pick(NOUNS)
     code = snippet(stack.examples, problem.family, noun)
-    return Subject(stack, problem, SCENARIOS[seed % len(SCENARIOS)], noun, code)
+    return Subject(stack, problem, turn, SCENARIOS[seed % len(SCENARIOS)], noun, code)
 
 
 class Writer:
@@ -74,15 +77,21 @@ class Writer:
         self.subject, self.chance = subject, chance
         stack, problem, scenario = subject.stack, subject.problem, subject.scenario
         self.slots, self.figures = numbers_of(stack, problem, scenario, subject.noun, chance)
-        # An article uses a text once: these are in random order, and each section takes some.
-        self.symptoms = chance.some(problem.symptoms, 3)
-        self.causes = chance.some(problem.causes, 3)
-        self.results_left = chance.some(problem.results, 2)
+        # An article uses a text once: each section takes some of these.
+        self.symptoms = chance.some(self.next_of(problem.symptoms, 3), 3)
+        self.causes = chance.some(self.next_of(problem.causes, 3), 3)
+        self.results_left = list(self.next_of(problem.results, 2))
         self.tools = tuple(tool for tool in stack.tools if chance.below(100) < 70) or stack.tools[:3]
         self.part = chance.pick(stack.parts)
 
+    def next_of(self, texts: Texts, count: int) -> Texts:
+        """Return `count` texts of the problem, others than the post about it before took: all come equally often."""
+        first = self.subject.turn % len(texts)
+        return (texts + texts)[first : first + count]
+
     def article(self) -> Article:
-        title = capital(self.say(self.chance.pick(self.subject.problem.titles)))
+        (title,) = self.next_of(self.subject.problem.titles, 1)
+        title = capital(self.say(title))
         intro = self.introduction()
         sections = [self.problem(), self.cause(), self.change(), self.result()]
         if not self.chance.one_in(10):
@@ -99,7 +108,7 @@ class Writer:
     def of(self, name: str) -> str:
         return self.one(PROSE[name])
 
-    def told(self, texts: list[str]) -> str:
+    def told(self, texts: Iterable[str]) -> str:
         return " ".join(map(self.say, texts))
 
     def often(self, share: int) -> bool:
@@ -107,8 +116,8 @@ class Writer:
         return self.chance.below(100) < share
 
     def heading(self, section: str, own: str = "") -> str:
-        """Return a heading for `section`: the problem's own one in two of three articles."""
-        return f"## {self.say(own) if own and self.often(67) else self.one(HEADINGS[section])}"
+        """Return a heading for `section`: the problem's own one in every second article about it."""
+        return f"## {self.say(own) if own and (self.subject.turn + len(own)) % 2 else self.one(HEADINGS[section])}"
 
     def introduction(self) -> list[str]:
         """Return one or two paragraphs: the circumstances, the first symptom, and what the article covers."""
@@ -129,10 +138,7 @@ class Writer:
         figure = self.of("figures")
         paragraphs = [f"{first} {figure}", second] if self.often(50) else [f"{first} {second} {figure}"]
         if self.often(20):
-            paragraphs += [
-                f"One entry in the log of {self.slots['nouns']} from that {self.slots['weekday']}:",
-                self.event(),
-            ]
+            paragraphs += [self.of("entries"), self.event()]
         return [self.heading("problem", self.subject.problem.headings[0]), *paragraphs]
 
     def event(self) -> str:
@@ -179,25 +185,26 @@ class Writer:
         return [*blocks, *self.code(), *self.warnings(), *self.alternatives(), *self.rollout()]
 
     def in_order(self, texts: Texts, count: int) -> list[str]:
-        """Return `count` of the texts, in the order in which they stand."""
-        left_out = self.chance.some(range(len(texts)), len(texts) - count)
-        return [text for place, text in enumerate(texts) if place not in left_out]
+        """Return `count` of the problem's texts, in the order in which they stand."""
+        chosen = self.next_of(texts, count)
+        return [text for text in texts if text in chosen]
 
     def code(self) -> list[str]:
         code = self.subject.code
-        blocks = [f"### {code.title}"] if self.often(50) else []
-        blocks += [f"{self.of('codes')} {code.words}", code.code]
+        blocks = [f"### {code.title}"] if self.often(35) else []
+        words = self.chance.pick(code.words)
+        blocks += [f"{self.of('codes')} {words}" if self.often(60) else words, code.code]
         return [*blocks, self.of("explained")] if self.often(60) else blocks
 
     def warnings(self) -> list[str]:
         if not self.often(65):
             return []
-        traps = [self.say(trap) for trap in self.chance.some(self.subject.problem.traps, 2)]
+        traps = [self.say(trap) for trap in self.next_of(self.subject.problem.traps, 2)]
         listed = "\n".join(f"- {trap}" for trap in traps) if self.often(50) else " ".join(traps)
         return [f"### {self.of('traps')}", listed]
 
     def alternatives(self) -> list[str]:
-        if not self.often(45):
+        if not self.often(40):
             return []
         options = [f"**{self.say(option)}.** {self.say(why)}" for option, why in self.subject.problem.rejected]
         return [f"### {self.of('rejected')}", *options]
@@ -209,7 +216,7 @@ class Writer:
 
     def result(self) -> list[str]:
         chance, problem = self.chance, self.subject.problem
-        how = f"{self.one(problem.measuring)} {self.of('measured')}"
+        how = self.told(self.next_of(problem.measuring, 1)) + (f" {self.of('measured')}" if self.often(65) else "")
         main, news = self.of("results"), self.say(self.results_left.pop())
         blocks = [self.heading("result")]
         match chance.below(3):
@@ -220,7 +227,7 @@ class Writer:
             case _:
                 blocks += [f"{how} {main}", news]
         after = [self.one(self.subject.scenario.proofs)] if self.often(60) else []
-        after += [self.say(self.results_left.pop())] if self.often(40) else []
+        after += [self.say(self.results_left.pop())] if self.often(25) else []
         after.append(self.of("remains"))
         return [*blocks, " ".join(after)]
 

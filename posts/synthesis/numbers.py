@@ -81,7 +81,7 @@ def _with_unit(number: int, unit: str) -> str:
 def change_in_percent(before: int, after: int) -> str:
     """Return the change as a text such as “−93%”: whole per cents, with a decimal digit where they would say 100."""
     tenths = abs(before - after) * 1000 // before
-    size = f"{tenths // 10}.{tenths % 10}" if 990 <= tenths < 1000 else str((tenths + 5) // 10)
+    size = f"{tenths // 10}.{tenths % 10}" if 990 < tenths < 1000 else str((tenths + 5) // 10)
     return f"{'−' if after < before else '+'}{size}%"
 
 

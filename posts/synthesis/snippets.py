@@ -1,7 +1,8 @@
 """The code examples in examples/*.md, adapted to any kind of record.
 
-A file begins with "# language". Each example is "## family: Title", a paragraph that introduces it, and a fenced
-block. They are written about invoices and also work for bookings or refunds.
+A file begins with "# language". Each example is "## family: Title", one or more paragraphs of a line that introduce it
+(an article takes one of them), and a fenced block. They are written about invoices and also work for bookings or
+refunds.
 """
 
 import re
@@ -10,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parent / "examples"
-_ENTRY = re.compile(r"^## (\w+): (.+)\n(.+)\n\n(```(\w+)\n[\s\S]*?\n```)$", re.MULTILINE)
+_ENTRY = re.compile(r"^## (\w+): (.+)\n((?:.+\n)+)\n(```(\w+)\n[\s\S]*?\n```)$", re.MULTILINE)
 _ARTICLE = re.compile(r"(?<![A-Za-z])([Aa])n(?=[ _]invoice)")
 
 
@@ -20,7 +21,7 @@ class Snippet:
 
     family: str
     title: str
-    words: str
+    words: tuple[str, ...]
     code: str
     language: str
 
@@ -29,7 +30,10 @@ class Snippet:
 def _written(name):
     """Return {family: Snippet about invoices} of one file."""
     text = (EXAMPLES / f"{name}.md").read_text(encoding="utf-8")
-    return {match[1]: Snippet(match[1], match[2], match[3], match[4], match[5]) for match in _ENTRY.finditer(text)}
+    return {
+        match[1]: Snippet(match[1], match[2], tuple(match[3].splitlines()), match[4], match[5])
+        for match in _ENTRY.finditer(text)
+    }
 
 
 @cache
@@ -42,9 +46,8 @@ def families_of(names):
 def snippet(names, family, noun):
     """Return the example of `family` in the first of the files `names` that has one, about `noun` ("booking")."""
     found = next(written for name in names if (written := _written(name).get(family)))
-    return Snippet(
-        family, _about(found.title, noun), _about(found.words, noun), _about(found.code, noun), found.language
-    )
+    words = tuple(_about(line, noun) for line in found.words)
+    return Snippet(family, _about(found.title, noun), words, _about(found.code, noun), found.language)
 
 
 def _about(text, noun):

@@ -186,8 +186,10 @@ def problems_of(stack: Stack) -> tuple[Problem, ...]:
     return tuple(problem for problem in PROBLEMS if stack.kind in problem.fits and problem.family in families)
 
 
-def _cycle() -> tuple[tuple[Stack, Problem], ...]:
+def _cycle() -> tuple[tuple[Stack, Problem, int], ...]:
     """Return ROUNDS subjects for each stack, with the problems as evenly as the stacks allow.
+
+    The number says how often the problem has come before: each time an article takes others of its texts.
 
     Seeds walk through it (posts.synthesis.article), so that in any run of seeds no problem comes much more often.
     """
@@ -199,9 +201,9 @@ def _cycle() -> tuple[tuple[Stack, Problem], ...]:
         for stack, problems in fitting:
             turned = problems[number % len(problems) :] + problems[: number % len(problems)]
             problem = min(turned, key=lambda one: (of_stack[stack.name, one.phrase] // 3, used[one.phrase]))
+            subjects.append((stack, problem, used[problem.phrase]))
             used[problem.phrase] += 1
             of_stack[stack.name, problem.phrase] += 1
-            subjects.append((stack, problem))
     return tuple(subjects)
 
 
