@@ -1,23 +1,29 @@
 """The audit trail in the admin: a list with filters and a download."""
 
+from typing import Any, cast
+
 from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from posts.admin.csv_lists import CSVList
+from posts.admin.people import person_of
 from posts.admin.records import ReadOnlyAdmin
 from posts.models import AuditEntry
-from posts.models.audit_entry import ACCOUNT_ACTIONS, words_of_action
+from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditQuerySet, words_of_action
 
 
 class ActionFilter(admin.SimpleListFilter):
     title = "what was done"
     parameter_name = "action"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         """Return the actions with entries that this person may see."""
         hidden = () if request.user.has_perm("posts.export_posts") else ACCOUNT_ACTIONS
         return [(action, words_of_action(action)) for action in AuditEntry.objects.actions() if action not in hidden]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(action=self.value()) if self.value() else queryset
 
 
@@ -42,12 +48,13 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         ("Request", "request_id"),
     )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """Return the entries that this person may see, for the list, the download and each page."""
-        return super().get_queryset(request).visible_to(request.user)
+        entries = super().get_queryset(request)
+        return cast(AuditQuerySet, entries).visible_to(person_of(request))
 
     @admin.display(description="Action")
-    def what(self, entry):
+    def what(self, entry: AuditEntry) -> str:
         return entry.what
 
     @admin.display(description="Detail")
@@ -55,5 +62,5 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         return entry.detail_in_words
 
     @admin.display(description="Fingerprint")
-    def short_fingerprint(self, entry):
+    def short_fingerprint(self, entry: AuditEntry) -> str:
         return entry.fingerprint[:12] or "–"

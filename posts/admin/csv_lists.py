@@ -1,36 +1,42 @@
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseBadRequest, StreamingHttpResponse
-from django.urls import path
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 
+from posts.admin.lists import Mixin
+from posts.admin.people import person_of
 from posts.audit.log import note_audit
 from posts.export.csv import csv_lines
 from posts.export.records import read_rows
 
 
-class CSVList:
+class CSVList(Mixin):
     """Adds `csv/` to a ModelAdmin: a streamed download of the filtered list. `csv_columns`: [(heading, lookup)]."""
 
-    csv_columns = ()
-    change_list_template = "admin/posts/csv_list.html"
+    csv_columns: Sequence[tuple[str, str]] = ()
+    change_list_template: ClassVar[Any] = "admin/posts/csv_list.html"
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Add the address of the download."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_csv"
         return [path("csv/", self.admin_site.admin_view(self.csv_view), name=name), *super().get_urls()]
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the address of the download for the current filters."""
         if self.has_export_permission(request):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_csv"
             extra_context = {"csv_url_name": name, **(extra_context or {})}
         return super().changelist_view(request, extra_context)
 
-    def has_export_permission(self, request):
+    def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether this person may download what the list shows."""
         return request.user.has_perm("posts.export_posts")
 
-    def csv_view(self, request):
+    def csv_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the filtered rows as CSV, oldest first, so that later downloads only grow."""
         if not (self.has_view_permission(request) and self.has_export_permission(request)):
             raise PermissionDenied
@@ -41,7 +47,9 @@ class CSVList:
         columns = [lookup for _, lookup in self.csv_columns]
         rows = read_rows(matched, columns)
         note_audit(
-            "exported", by=request.user, detail=f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"[:500]
+            "exported",
+            by=person_of(request),
+            detail=f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"[:500],
         )
         lines = csv_lines([heading for heading, _ in self.csv_columns], rows)
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")

@@ -1,10 +1,13 @@
 import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.admin.pages import AdminAction, AdminPage, page_paths
@@ -27,7 +30,7 @@ UNITS = [("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)]
 admin.site.unregister(DBTaskResult)
 
 
-def state_badge(run):
+def state_badge(run: JobRun) -> SafeString:
     """Return the state of a run as an icon and a word in a box."""
     kind, sign = BADGES[run.state]
     return format_html(
@@ -35,7 +38,7 @@ def state_badge(run):
     )
 
 
-def period_words(every):
+def period_words(every: timedelta | None) -> str:
     """Return a timedelta in words: every day, every 15 minutes; "" for None."""
     if every is None:
         return ""
@@ -45,7 +48,7 @@ def period_words(every):
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
 
 
-def argument_words(run):
+def argument_words(run: JobRun) -> str:
     """Return the arguments of a run in one line."""
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in run.arguments.items())
 
@@ -54,7 +57,7 @@ def argument_words(run):
 class JobAdmin(ReadOnlyAdmin):
     """One page: every registered job with its last and next run, and the newest runs."""
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         return page_paths(PAGES)
 
 
@@ -91,8 +94,8 @@ class JobsPage(AdminPage):
                 for run in runs
             ],
             recent=RECENT,
-            may_start=self.request.user.has_perm("posts.run_job"),
-            may_see_runs=self.request.user.has_perm("posts.view_jobrun"),
+            may_start=self.person.has_perm("posts.run_job"),
+            may_see_runs=self.person.has_perm("posts.view_jobrun"),
         )
 
 
@@ -103,9 +106,9 @@ class StartJob(AdminAction):
 
     def act(self, subject: None) -> str:
         if "run" in self.request.POST:
-            started = repeat_run(self._run(self.request.POST["run"]), by=self.request.user)
+            started = repeat_run(self._run(self.request.POST["run"]), by=self.person)
         else:
-            started = run_job(self.request.POST.get("job", ""), by=self.request.user)
+            started = run_job(self.request.POST.get("job", ""), by=self.person)
         return f"“{label_of(started.job_name)}” starts when a worker is free."
 
     def next_address(self, subject: None) -> str:
@@ -114,8 +117,8 @@ class StartJob(AdminAction):
 
     def _run(self, identifier: str) -> JobRun:
         try:
-            return JobRun.objects.select_related("task").get(pk=identifier)
-        except (JobRun.DoesNotExist, ValidationError) as error:
+            return JobRun.objects.select_related("task").get(pk=UUID(identifier))
+        except (JobRun.DoesNotExist, ValueError) as error:
             raise Http404("No run has this number.") from error
 
 
@@ -139,17 +142,17 @@ class JobRunAdmin(ReadOnlyAdmin):
         return label_of(run.job_name)
 
     @admin.display(description="State")
-    def badge(self, run):
+    def badge(self, run: JobRun) -> SafeString:
         return state_badge(run)
 
     @admin.display(description="Arguments")
-    def argument_line(self, run):
+    def argument_line(self, run: JobRun) -> str:
         return argument_words(run) or "–"
 
     @admin.display(description="Not before")
-    def not_before(self, run):
+    def not_before(self, run: JobRun) -> Any:
         return "–" if run.task.run_after == get_date_max() else run.task.run_after
 
     @admin.display(description="Started at", empty_value="–")
-    def started_at(self, run):
+    def started_at(self, run: JobRun) -> datetime | None:
         return run.task.started_at

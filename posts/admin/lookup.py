@@ -7,7 +7,7 @@ from posts.admin.lists import number_in
 from posts.models import Post
 
 
-def find_post(object_id):
+def find_post(object_id: object) -> Post:
     """Return the post of an address, with its texts; Http404 for an invalid key ("123abc", "-1", 2**63)."""
     number = number_in(object_id)
     posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about=OuterRef("head_revision__fingerprint"))

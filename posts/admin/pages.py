@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views import View
 
+from posts.admin.people import person_of
 from posts.errors import HeadMoved, PageMoved, Refused
 
 
@@ -59,14 +61,19 @@ class AdminPage(View):
         """Return whether the person may see the page."""
         return self.request.user.has_perms([f"posts.{codename}" for codename in self.permissions])
 
-    def find(self, **address: Any) -> Any:
+    @property
+    def person(self) -> User:
+        """The account of the person."""
+        return person_of(self.request)
+
+    def find(self, *args: Any, **address: Any) -> Any:
         """Return what the page is about, or raise Http404."""
         return None
 
-    def get(self, request: HttpRequest, **address: Any) -> HttpResponseBase:
+    def get(self, request: HttpRequest, *args: Any, **address: Any) -> HttpResponseBase:
         return self.page(self.find(**address))
 
-    def post(self, request: HttpRequest, **address: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **address: Any) -> HttpResponseBase:
         subject = self.find(**address)
         try:
             answer = self.act(subject)

@@ -1,16 +1,21 @@
 """The other records in the admin: to read and filter, never to change by hand."""
 
 import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
 from posts.models import FormerSlug, Review, Revision
 
 
-class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
+class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Rows that operations write and people read."""
 
     show_full_result_count = False
@@ -19,25 +24,25 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):
     sortable_by = []
     actions = None
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return rows without long texts that a list does not show."""
         rows = super().get_queryset(request)
-        is_list = request.resolver_match and request.resolver_match.url_name.endswith("_changelist")
+        is_list = request.resolver_match and (request.resolver_match.url_name or "").endswith("_changelist")
         return rows.defer(*self.deferred) if is_list and self.deferred else rows
 
-    deferred = ()
+    deferred: Sequence[str] = ()
 
     @admin.display(description="Post")
-    def post_link(self, row):
+    def post_link(self, row: Any) -> str:
         """Return a link to the admin page of the row's post."""
         post = getattr(row, "post", None) or getattr(getattr(row, "revision", None), "post", None)
         if post is None:
@@ -59,11 +64,11 @@ class RevisionAdmin(ReadOnlyAdmin):
     readonly_fields = ["post_link", "badge", "snapshot_shown"]
 
     @admin.display(description="Status")
-    def badge(self, revision):
+    def badge(self, revision: Revision) -> SafeString:
         return status_badge(revision)
 
     @admin.display(description="Snapshot")
-    def snapshot_shown(self, revision):
+    def snapshot_shown(self, revision: Revision) -> SafeString:
         """Return the record as it was hashed, read-only."""
         text = json.dumps(revision.snapshot, ensure_ascii=False, indent=2)
         return format_html('<pre class="snapshot" tabindex="0" role="region" aria-label="Snapshot">{}</pre>', text)
@@ -77,19 +82,19 @@ class ReviewAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
     # Without way_back, which undo reads and people don't need.
-    fields = (
+    fields: ClassVar[Any] = (
         "outcome post_link version fingerprint reason_code comment confirmed own_text_reason reviewer is_bulk "
         "created_at seconds_spent revoked_at revoked_by undone_at undone_by"
     ).split()
     readonly_fields = ["post_link", "version", "confirmed"]
 
     @admin.display(description="Checklist confirmed")
-    def confirmed(self, review):
+    def confirmed(self, review: Review) -> str:
         """Return the checklist items that the reviewer confirmed."""
         return "; ".join(review.ticks) or "–"
 
     @admin.display(description="Version")
-    def version(self, review):
+    def version(self, review: Review) -> str:
         return review.revision.version
 
 

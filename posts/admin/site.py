@@ -1,11 +1,13 @@
 """Django's admin as AlphaNode's admin: the frame around every page, and the dashboard."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, reverse
 
 from posts.models import Notification, QueueEntry
 from posts.review_queue.counts import capped_counts, short_count
@@ -21,7 +23,7 @@ class NavItem:
     label: str
     name: str
     permission: str = ""
-    prefix: str | tuple = ""
+    prefix: str | tuple[str, ...] = ""
 
 
 PLACES = (
@@ -54,11 +56,11 @@ class AlphaNodeAdminSite(admin.AdminSite):
     index_title = "Dashboard"
     enable_nav_sidebar = False
 
-    def each_context(self, request):
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation items that this person may open, and the person's role."""
         return super().each_context(request) | {"places": self._nav_items(request), "person_role": self._role(request)}
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
         from posts.admin import my_work
@@ -69,7 +71,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         pages = [*my_work.PAGES, *diff.PAGES, *releases.PAGES, *flags.PAGES, *queue.PAGES, *screen.PAGES]
         return [*page_paths(pages), *super().get_urls()]
 
-    def _nav_items(self, request):
+    def _nav_items(self, request: HttpRequest) -> list[dict[str, Any]]:
         if not self.has_permission(request):
             return []
         counts = _counts(request)
@@ -85,14 +87,14 @@ class AlphaNodeAdminSite(admin.AdminSite):
             if not place.permission or request.user.has_perm(place.permission)
         ]
 
-    def _role(self, request):
+    def _role(self, request: HttpRequest) -> str:
         if not request.user.is_authenticated:
             return ""
         if request.user.is_superuser:
             return "Superuser"
         return ", ".join(request.user.groups.values_list("name", flat=True))
 
-    def index(self, request, extra_context=None):
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the dashboard."""
         # Its modules use the records of this site, which are registered after it exists.
         from posts.admin.dashboard.dashboard import dashboard_context

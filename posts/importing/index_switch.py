@@ -2,13 +2,14 @@ from collections.abc import Callable
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import require
 from posts.listing.refresh import refresh_listings
 from posts.models import ImportBatch, Post
+from posts.models.post import PostQuerySet
 from posts.operations.frame import operation
 
 CHUNK = 200
@@ -43,7 +44,7 @@ def follow_batch_switch(batch: ImportBatch, *, on_chunk: Callable[[], object] = 
         on_chunk()
 
 
-def approved_posts_of(batch: ImportBatch) -> QuerySet[Post]:
+def approved_posts_of(batch: ImportBatch) -> PostQuerySet:
     """Return the live, approved posts of an import, which its switch may open or close."""
     of_batch = Q(last_batch=batch) | Q(live_revision__batch=batch)
     return Post.objects.filter(of_batch, live_approval__isnull=False, withdrawn_at=None)

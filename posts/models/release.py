@@ -43,3 +43,8 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+    @property
+    def version(self) -> str:
+        """The version that readers see since, or "–" after a withdrawal."""
+        return self.revision.version if self.revision else "–"

@@ -1,13 +1,17 @@
 """The dashboard: the backlog and its trend, problems of the site, and your own work."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.dashboard.day_chart import day_chart
+from posts.admin.people import person_of
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
@@ -23,6 +27,7 @@ from posts.review_queue.counts import (
 )
 from posts.review_queue.order import QueueView, next_item
 from posts.review_queue.ranking import generator_record
+from posts.review_queue.weights import Weight
 
 LAST = 5
 GENERATORS_SHOWN = 10
@@ -40,7 +45,7 @@ class SiteStatus:
     address: str = ""
 
     @property
-    def icon(self):
+    def icon(self) -> str:
         return {"stops": "✕", "warns": "!", "fine": "✓"}[self.kind]
 
 
@@ -54,18 +59,18 @@ class GeneratorRate:
     rejected: int
 
     @property
-    def decided(self):
+    def decided(self) -> int:
         return self.approved + self.edits + self.rejected
 
     @property
-    def percent(self):
+    def percent(self) -> int:
         """The percentage of approvals, rounded."""
         return round(100 * self.approved / self.decided)
 
 
-def dashboard_context(request):
+def dashboard_context(request: HttpRequest) -> dict[str, Any]:
     """Return the context of admin/index.html, except for the frame. The number of queries is fixed."""
-    person = request.user
+    person = person_of(request)
     if not person.has_perm("posts.view_post"):
         return {"sees_posts": False}
     now = timezone.now()
@@ -78,7 +83,7 @@ def dashboard_context(request):
             Notification.objects.unread_by(person),
         ]
     )
-    request.nav_counts = {"queue": waiting, "my_work": unread}
+    request.nav_counts = {"queue": waiting, "my_work": unread}  # type: ignore[attr-defined]  # a request takes any attribute
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
     came_in, decided = came_in_by_day(today), decided_by_day(today)
     change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)
@@ -113,19 +118,19 @@ def dashboard_context(request):
     }
 
 
-def _start(person, now):
+def _start(person: User, now: datetime) -> str:
     entry = next_item(QueueView(), by=person, now=now)
     return review_address(entry.pk, QueueView()) if entry else ""
 
 
-def _reasons():
+def _reasons() -> list[tuple[Weight, str, float]]:
     """Return [(Weight, count in words, width of its bar)] of the risk reasons of pending posts."""
     found = reasons_for_waiting()
     most = max([1, *(count for _, count in found)])
     return [(weight, said_count(count), round(max(1, BAR_WIDTH * count / most), 1)) for weight, count in found]
 
 
-def generator_rates(now):
+def generator_rates(now: datetime) -> list[GeneratorRate]:
     """Return the [GeneratorRate] of those with most decisions in the time that ranking looks back."""
     outcomes = Review.Outcome
     rates = [
@@ -140,7 +145,7 @@ def generator_rates(now):
     return sorted(rates, key=lambda rate: (-rate.decided, rate.name))[:GENERATORS_SHOWN]
 
 
-def _my_day(person, today):
+def _my_day(person: User, today: date) -> dict[str, int]:
     """Return this person's decisions today: {"total": …, "approved": …, "edits": …, "rejected": …}."""
     counts = decisions_of(person, since=start_of(today))
     return {
@@ -151,7 +156,7 @@ def _my_day(person, today):
     }
 
 
-def site_statuses(person, now):
+def site_statuses(person: User, now: datetime) -> list[SiteStatus]:
     """Return the [SiteStatus] of the site, worst first."""
     statuses = []
     if person.has_perm("posts.view_job"):

@@ -1,5 +1,6 @@
 """A bar chart by day, as numbers for an inline SVG: sizes are attributes, colours are CSS classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,11 +28,11 @@ class Day:
     date: date
     came_in: int
     decided: int
-    bars: list
+    bars: list[Bar]
     middle: float
 
     @property
-    def is_weekend(self):
+    def is_weekend(self) -> bool:
         return self.date.weekday() >= 5
 
 
@@ -39,8 +40,8 @@ class Day:
 class DayChart:
     """The chart: its days, its grid lines with numbers, and the label of its highest bar."""
 
-    days: list
-    lines: list
+    days: list[Day]
+    lines: list[tuple[int, float]]
     peak: str
     peak_x: float
     peak_y: float
@@ -51,15 +52,15 @@ class DayChart:
     base: int = HEIGHT - BOTTOM
 
     @property
-    def came_in(self):
+    def came_in(self) -> int:
         return sum(day.came_in for day in self.days)
 
     @property
-    def decided(self):
+    def decided(self) -> int:
         return sum(day.decided for day in self.days)
 
 
-def line_step(most):
+def line_step(most: int) -> int:
     """Return the distance between grid lines, so that three of them reach over `most`: 1, 2, 4 or 5 with zeros."""
     size = 1
     while True:
@@ -69,7 +70,7 @@ def line_step(most):
         size *= 10
 
 
-def day_chart(came_in, decided):
+def day_chart(came_in: Mapping[date, tuple[int, int | None]], decided: Mapping[date, int]) -> DayChart:
     """Return the DayChart of {date: (count, batch or None)} and {date: count} with the same days in order."""
     most = max(1, *(count for count, _ in came_in.values()), *decided.values())
     step = line_step(most)

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from posts.admin.lists import MAX_ID, typed_text
@@ -36,7 +37,7 @@ from posts.importing.uploads import (
     server_files,
     store_upload,
 )
-from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin
+from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin, Post
 from posts.models.authorship import MACHINES
 from posts.models.import_batch import COUNTS
 from posts.operations import Refused
@@ -91,24 +92,25 @@ class ImportForm(forms.Form):
     )
     only_new = forms.BooleanField(label="Only new posts", required=False, help_text="Existing posts stay as they are.")
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         files = server_files()
-        self.fields["server_file"].choices = [
+        choices = [
             ("", "–"),
             *((name, f"{name} (folder)" if size is None else f"{name} ({size:,} bytes)") for name, size in files),
         ]
+        self.fields["server_file"].choices = choices  # type: ignore[attr-defined]  # of its class
         if not files:
             del self.fields["server_file"]
 
-    def clean_mapping(self):
+    def clean_mapping(self) -> Mapping:
         try:
             return Mapping.read(self.cleaned_data["mapping"])
         except MappingRefused as refusal:
             raise forms.ValidationError(str(refusal)) from None
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
         if "mapping" in data:
             try:
                 data["mapping"] = data["mapping"].with_site(data.get("site") or "")
@@ -129,19 +131,25 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     deferred = ("rehearsal", "rollback", "breakdown")
     change_list_template = "admin/posts/importbatch/change_list.html"
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         may = request.user.has_perm("posts.import_posts")
         return super().changelist_view(request, {"may_import": may, "title": "Imports"} | (extra_context or {}))
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Add the page for a new import, and the addresses of one import."""
         return [*page_paths(PAGES), *super().get_urls()]
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         """Show the page of one import; nobody adds or changes one by hand."""
         if object_id is None or request.method == "POST":
             raise PermissionDenied
-        return ImportPage.as_view()(request, object_id=object_id)
+        return ImportPage.as_view()(request, object_id=object_id)  # type: ignore[return-value]  # the stubs of a view say less
 
 
 class NewImportPage(AdminPage):
@@ -166,7 +174,7 @@ class NewImportPage(AdminPage):
                     f"import it with a command."
                 )
             if form.is_valid():
-                batch = self._take_file(form.cleaned_data, self.request.user)
+                batch = self._take_file(form.cleaned_data, self.person)
                 return HttpResponseRedirect(_address(batch))
         except FileRefused as refusal:
             form.full_clean()
@@ -202,7 +210,7 @@ class ImportPage(AdminPage):
     """One import: its progress, what it refused, and its actions."""
 
     http_method_names = ["get", "head"]
-    permissions = ("view_importbatch",)
+    permissions: ClassVar[tuple[str, ...]] = ("view_importbatch",)
     model = ImportBatch
     template = "posts/importbatch/change_form"
 
@@ -216,7 +224,7 @@ class ImportPage(AdminPage):
         return self.render(
             title=batch.source_name,
             batch=batch,
-            may_import=self.request.user.has_perm("posts.import_posts"),
+            may_import=self.person.has_perm("posts.import_posts"),
             cells=[(name, getattr(batch, name), NOTES[name]) for name in COUNTS],
             kinds=kind_rows(batch.breakdown),
             names=COUNTS,
@@ -298,7 +306,7 @@ class ImportActions(AdminAction):
 
     @property
     def action(self) -> str:
-        return self.kwargs["act"]
+        return str(self.kwargs["act"])
 
     def next_address(self, batch: ImportBatch) -> str:
         """Return the page of the import."""
@@ -307,14 +315,14 @@ class ImportActions(AdminAction):
     def _start(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
-        begin(run_import, batch, by=self.request.user)
+        begin(run_import, batch, by=self.person)
         return f"Import {batch.pk} is in the queue. A worker will start it."
 
     def _rehearse(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be rehearsed: {batch.get_state_display().lower()}.")
         ImportBatch.objects.filter(pk=batch.pk).update(rehearsal={})
-        begin(rehearse_import, batch, by=self.request.user)
+        begin(rehearse_import, batch, by=self.person)
         return "The rehearsal is in the queue. It writes nothing."
 
     def _stop(self, batch: ImportBatch) -> str:
@@ -323,29 +331,29 @@ class ImportActions(AdminAction):
 
     def _switch(self, batch: ImportBatch) -> str:
         is_open = self.request.POST.get("index") == "open"
-        begin_following(switch_batch_index(batch, is_open=is_open, by=self.request.user), by=self.request.user)
+        begin_following(switch_batch_index(batch, is_open=is_open, by=self.person), by=self.person)
         return f"For search engines, import {batch.pk} is {'open for approved posts' if is_open else 'closed'}."
 
     def _declare(self, batch: ImportBatch) -> str:
         origin = self.request.POST.get("origin", "")
         if origin not in Origin.values:
             raise Refused("Choose who wrote the posts of this import.")
-        batch = declare_origin(batch, origin, by=self.request.user)
-        begin_following(batch, by=self.request.user)
+        batch = declare_origin(batch, origin, by=self.person)
+        begin_following(batch, by=self.person)
         return f"Saved. Who wrote the posts of import {batch.pk}: {batch.get_origin_display().lower()}."
 
     def _roll_back(self, batch: ImportBatch) -> str:
         if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
         why = typed_text(self.request, "why")
-        begin(run_rollback, batch, by=self.request.user, by_id=self.request.user.pk, why=why)
+        begin(run_rollback, batch, by=self.person, by_id=self.person.pk, why=why)
         return f"Rolling back import {batch.pk} is in the queue. A worker will start it."
 
     def _lift(self, batch: ImportBatch) -> str:
         reason = self.request.POST.get("reason", "")
         if reason not in HoldReason.values:
             raise Refused("Choose a reason to lift.")
-        begin_lifting(batch, reason, by=self.request.user, why=typed_text(self.request, "why"))
+        begin_lifting(batch, reason, by=self.person, why=typed_text(self.request, "why"))
         return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue. A worker will start it."
 
     actions = {
@@ -379,16 +387,29 @@ class ImportIssueAdmin(ReadOnlyAdmin):
     deferred = ("raw", "post__body", "post__intro")
 
     @admin.display(description="Why")
-    def reason(self, issue):
+    def reason(self, issue: ImportIssue) -> str:
         if issue.first_line:
             return f"Repeats line {issue.first_line}."
         return " ".join(problem_sentence(pointer, message) for pointer, message in issue.problems[: MAX_PROBLEMS + 1])
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         """Show one row; nobody adds one by hand."""
         if object_id is None:
             raise PermissionDenied
-        return IssuePage.as_view()(request, object_id=object_id)
+        return IssuePage.as_view()(request, object_id=object_id)  # type: ignore[return-value]  # the stubs of a view say less
+
+
+def _post_of(issue: ImportIssue) -> Post:
+    """Return the post that the text of a conflict belongs to."""
+    if issue.post is None:
+        raise Http404("The post of this row no longer exists.")
+    return issue.post
 
 
 class IssuePage(AdminPage):
@@ -442,13 +463,13 @@ class IssuePage(AdminPage):
             is_mendable=issue.kind in MENDABLE,
             is_conflict=is_conflict,
             differences=self._differences(issue) if is_conflict else [],
-            may_import=self.request.user.has_perm("posts.import_posts"),
-            may_edit=self.request.user.has_perm("posts.change_post"),
+            may_import=self.person.has_perm("posts.import_posts"),
+            may_edit=self.person.has_perm("posts.change_post"),
         )
 
     def _differences(self, issue: ImportIssue) -> list[dict[str, str]]:
         """Return a row for each differing field: key, both values as text, and the choice so far."""
-        current, incoming = issue.post.working_record(), incoming_record(issue)
+        current, incoming = _post_of(issue).working_record(), incoming_record(issue)
         keys = [key for key in (*FIELDS, *current, *incoming) if key not in UNCOMPARED]
         return [
             {
@@ -468,11 +489,11 @@ class IssuePage(AdminPage):
         return int(head) if head.isdecimal() and len(head) < 19 else 0
 
     def _take(self, issue: ImportIssue) -> str:
-        take_incoming(issue, by=self.request.user, expected_head_id=self._head())
+        take_incoming(issue, by=self.person, expected_head_id=self._head())
         return "The imported version is pending review. An approved page stays as it is."
 
     def _merge(self, issue: ImportIssue) -> str:
-        current, incoming = issue.post.working_record(), incoming_record(issue)
+        current, incoming = _post_of(issue).working_record(), incoming_record(issue)
         record, missing = dict(current), []
         for row in self._differences(issue):
             key = row["key"]
@@ -485,20 +506,20 @@ class IssuePage(AdminPage):
         if missing:
             raise Refused(f"Choose for {', '.join(missing)} first; nothing was changed.")
         record = {key: value for key, value in record.items() if value is not None}
-        revision = merge_incoming(issue, record, by=self.request.user, expected_head_id=self._head())
+        revision = merge_incoming(issue, record, by=self.person, expected_head_id=self._head())
         if revision is None:
             return "Nothing changed: your version is the same as the current one."
         return f"Saved as {revision.version}, which is pending review. An approved page stays as it is."
 
     def _dismiss(self, issue: ImportIssue) -> str:
-        dismiss_incoming(issue, by=self.request.user)
+        dismiss_incoming(issue, by=self.person)
         return "Kept the current version. If the same version is imported again, it is no longer a conflict."
 
     def _repair(self, issue: ImportIssue) -> str:
-        return f"Line {issue.line}: {repair_row(issue, self.request.POST.get('text', ''), by=self.request.user)}."
+        return f"Line {issue.line}: {repair_row(issue, self.request.POST.get('text', ''), by=self.person)}."
 
     def _leave_out(self, issue: ImportIssue) -> str:
-        leave_row_out(issue, by=self.request.user)
+        leave_row_out(issue, by=self.person)
         return f"Line {issue.line} is left out."
 
     actions = {"take": _take, "merge": _merge, "dismiss": _dismiss, "repair": _repair, "leave-out": _leave_out}
@@ -508,7 +529,10 @@ class IssuePage(AdminPage):
 UNCOMPARED = {"source_id", "slug", "hash", "revision", "view_count"}
 
 
-def found(rows, object_id, what):
+Row = TypeVar("Row", bound=Model)
+
+
+def found(rows: QuerySet[Row], object_id: Any, what: str) -> Row:
     """Return the row of an address; 404 for anything that is not its primary key."""
     text = str(object_id)
     if text.isascii() and text.isdigit() and int(text) <= MAX_ID and (row := rows.filter(pk=int(text)).first()):
@@ -516,14 +540,14 @@ def found(rows, object_id, what):
     raise Http404(f"No {what} has this number.")
 
 
-def as_text(value):
+def as_text(value: Any) -> str:
     """Return a value of a record as editable text: text unchanged, everything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def from_text(text, like, label):
+def from_text(text: str, like: Any, label: str) -> Any:
     """Return the value that a person typed for a field whose value was `like`."""
     text = text.replace("\r\n", "\n")
     if isinstance(like, str) or not text.strip():
@@ -534,7 +558,7 @@ def from_text(text, like, label):
         raise Refused(f"{label} is not JSON: {error}. Nothing was changed.") from None
 
 
-def progress_of(batch):
+def progress_of(batch: ImportBatch) -> dict[str, Any]:
     """Return the progress of an import: state, rows, per cent, rows a second, seconds left (None: unknown)."""
     percent = rate = left = None
     if batch.source_bytes and batch.state in (State.RUNNING, State.STOPPED, State.FINISHED):
@@ -543,7 +567,7 @@ def progress_of(batch):
         percent = 100 if is_read else min(100, batch.bytes_read * 100 // batch.source_bytes)
     if batch.rows and batch.seconds:
         rate = round(batch.rows / batch.seconds)
-        if batch.state == State.RUNNING and batch.bytes_read:
+        if batch.state == State.RUNNING and batch.bytes_read and batch.source_bytes:
             left = round(batch.seconds * (batch.source_bytes - batch.bytes_read) / batch.bytes_read)
     moving = batch.state in (State.RUNNING, State.ROLLING_BACK) or JobRun.objects.open().filter(
         key=f"batch {batch.pk}"
@@ -560,12 +584,12 @@ def progress_of(batch):
     }
 
 
-def refused_groups(issues):
+def refused_groups(issues: QuerySet[ImportIssue]) -> list[tuple[str, int, list[ImportIssue]]]:
     """Return [(reason, count, rows)]: refused rows by their first problem, most frequent first.
 
     A few rows of each, with the value at the place.
     """
-    groups = {}
+    groups: dict[str, list[ImportIssue]] = {}
     for issue in issues.defer("raw").order_by("line", "pk")[:GROUPED_ROWS]:
         pointer, message = issue.problems[0] if issue.problems else ("", "is not valid.")
         reason = problem_sentence(pointer, message, numbers=False)
@@ -573,13 +597,14 @@ def refused_groups(issues):
     shown = [row for rows in groups.values() for row in rows[:SHOWN_OF_GROUP]]
     raws = dict(issues.filter(pk__in=[row.pk for row in shown]).values_list("pk", "raw"))
     for row in shown:
-        row.pointer = row.problems[0][0] if row.problems else ""
-        row.stood = stood_at(raws[row.pk], row.pointer)
+        pointer = row.problems[0][0] if row.problems else ""
+        row.pointer = pointer  # type: ignore[attr-defined]  # for the template
+        row.stood = stood_at(raws[row.pk], pointer)  # type: ignore[attr-defined]  # for the template
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     return [(reason, len(rows), rows[:SHOWN_OF_GROUP]) for reason, rows in ordered]
 
 
-def stood_at(raw, pointer):
+def stood_at(raw: str, pointer: str) -> str:
     """Return the value at a JSON Pointer (RFC 6901) of a raw row, shortened; the start of a row that isn't JSON."""
     text = raw
     try:
@@ -593,7 +618,7 @@ def stood_at(raw, pointer):
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def rehearsal_rows(rehearsal):
+def rehearsal_rows(rehearsal: dict[str, Any]) -> dict[str, Any] | None:
     """Return the result of a rehearsal for a template; None if there was none."""
     if not rehearsal:
         return None
@@ -619,7 +644,7 @@ def rehearsal_rows(rehearsal):
     }
 
 
-def kind_rows(breakdown):
+def kind_rows(breakdown: dict[str, Any]) -> list[tuple[str, list[int], int]]:
     """Return [(kind, [rows of each of COUNTS], all)] by type and status; empty if the source has no kinds."""
     return [
         (kind, [numbers.get(name, 0) for name in COUNTS], sum(numbers.values()))

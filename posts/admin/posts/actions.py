@@ -1,15 +1,18 @@
 """Actions on one post from its admin page: one function each, with one operation behind it."""
 
-from typing import Any
+from typing import cast
 
 from django.contrib import admin
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
+from posts.admin.people import person_of
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.posts.edit import PostEdit, post_address
+from posts.admin.posts.page import Panel
 from posts.admin.posts.parts import both_texts
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -45,10 +48,10 @@ class PostAction(AdminPage):
     def act(self, post: Post) -> str:
         if (action := ACTIONS.get(self.kwargs["act"])) is None:
             raise Http404("Unknown action.")
-        self.panel: dict[str, Any] = {"act": self.kwargs["act"], "typed": self.request.POST}
+        self.panel: Panel = {"act": self.kwargs["act"], "typed": self.request.POST}
         return action(self.request, post, self.panel)
 
-    def refused(self, post: Post, refusal: Refused, status: int) -> HttpResponse:
+    def refused(self, post: Post, refusal: Refused, status: int) -> HttpResponseBase:
         """Return the page of the post again; after another save, with both texts."""
         if isinstance(refusal, HeadMoved):
             self.panel["stale"] = both_texts(refusal.post, self.request.POST.get("fingerprint", ""))
@@ -64,16 +67,17 @@ class PostAction(AdminPage):
 
 
 def _post_admin() -> PostEdit:
-    return admin.site.get_model_admin(Post)
+    # It is registered as PostAdmin.
+    return cast(PostEdit, admin.site.get_model_admin(Post))
 
 
-def _decide(request, post, panel):
+def _decide(request: HttpRequest, post: Post, panel: Panel) -> str:
     form = panel["decide"] = DecisionForm(request.POST, post=post)
     if not form.is_valid():
         # A ticked item that no longer exists: the text is not the one of the form.
         if "ticks" in form.errors:
             raise HeadMoved(post)
-        raise Refused(*(error for errors in form.errors.values() for error in errors))
+        raise Refused(*(str(error) for errors in form.errors.values() for error in errors))
     data = form.cleaned_data
     outcome = request.POST.get("outcome", "")
     if outcome not in (*Review.CHOICES, APPROVE_LATER):
@@ -92,7 +96,7 @@ def _decide(request, post, panel):
             expected_result=data["expected_result"],
             rollback_note=data["rollback_note"],
         ),
-        by=request.user,
+        by=person_of(request),
     )
     version = review.revision.version
     post = find_post(post.pk)
@@ -103,82 +107,86 @@ def _decide(request, post, panel):
         return f"Approved. Readers see {version} now. Search engines: {state}."
     if outcome == APPROVE_LATER:
         return f"Approved. Readers see {version} when it is released."
-    live = f"Readers keep {post.live_revision.version}." if post.is_live else "Readers see no approved revision."
+    live = f"Readers keep {post.released_revision.version}." if post.is_live else "Readers see no approved revision."
     return f"{review.get_outcome_display()}: {version}. {live}"
 
 
-def _flag(request, post, panel):
+def _flag(request: HttpRequest, post: Post, panel: Panel) -> str:
     form = panel["flag"] = FlagForm(request.POST, prefix="flag")
     if not form.is_valid():
         raise Refused("Say what the reviewer should check.")
-    flag_post(post, by=request.user, note=form.cleaned_data["note"])
+    flag_post(post, by=person_of(request), note=form.cleaned_data["note"])
     return "Flagged. The post is closed to search engines until a person answers the flag."
 
 
-def _clear_flag(request, post, panel):
+def _clear_flag(request: HttpRequest, post: Post, panel: Panel) -> str:
     number = number_in(request.POST.get("flag", ""))
     flag = post.review_flags.filter(pk=number).first() if number else None
     if flag is None:
         raise Refused("This flag belongs to another post.")
-    clear_flag(flag, by=request.user, note=_why(request))
+    clear_flag(flag, by=person_of(request), note=_why(request))
     return "The flag is cleared."
 
 
-def _roll_back(request, post, panel):
+def _roll_back(request: HttpRequest, post: Post, panel: Panel) -> str:
     live = number_in(request.POST.get("live", ""))
     release = roll_back(
-        post, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request), expected_live_id=live
+        post,
+        by=person_of(request),
+        why=_why(request),
+        despite_rollback=_despite_rollback(request),
+        expected_live_id=live,
     )
-    return f"Rolled back. Readers see {release.revision.version} now. The working copy stays as it is."
+    return f"Rolled back. Readers see {release.version} now. The working copy stays as it is."
 
 
-def _withdraw(request, post, panel):
-    withdraw_post(post, by=request.user, why=_why(request))
+def _withdraw(request: HttpRequest, post: Post, panel: Panel) -> str:
+    withdraw_post(post, by=person_of(request), why=_why(request))
     return "Withdrawn. The page answers 410 until a release."
 
 
-def _release(request, post, panel):
-    words = {name: typed_text(request, name, most=5000) for name in ("expected_result", "rollback_note")}
+def _release(request: HttpRequest, post: Post, panel: Panel) -> str:
     ends_withdrawal = "ends_withdrawal" in request.POST
     release = release_revision(
         post.head_revision,
-        by=request.user,
+        by=person_of(request),
         ends_withdrawal=ends_withdrawal,
         despite_rollback=_despite_rollback(request),
-        **words,
+        expected_result=typed_text(request, "expected_result", most=5000),
+        rollback_note=typed_text(request, "rollback_note", most=5000),
     )
-    return f"Released. Readers see {release.revision.version} now."
+    return f"Released. Readers see {release.version} now."
 
 
-def _restore(request, post, panel):
+def _restore(request: HttpRequest, post: Post, panel: Panel) -> str:
     number = number_in(request.POST.get("number", ""), most=2**31 - 1)
     revision = post.revisions.filter(number=number).first() if number else None
     if revision is None:
         raise Refused("This revision belongs to another post.")
     restored = restore_revision(
-        revision, by=request.user, why=_why(request), despite_rollback=_despite_rollback(request)
+        revision, by=person_of(request), why=_why(request), despite_rollback=_despite_rollback(request)
     )
     return f"Restored {revision.version} as {restored.version}. Readers' pages stay as they are."
 
 
-def _submit(request, post, panel):
-    return f"{submit_revision(post, by=request.user).version} is now pending review."
+def _submit(request: HttpRequest, post: Post, panel: Panel) -> str:
+    return f"{submit_revision(post, by=person_of(request)).version} is now pending review."
 
 
-def _change_address(request, post, panel):
+def _change_address(request: HttpRequest, post: Post, panel: Panel) -> str:
     form = panel["address"] = AddressForm(request.POST)
     if not form.is_valid():
         raise Refused("Enter the new address.")
-    post = change_slug(post, form.cleaned_data["slug"], by=request.user)
+    post = change_slug(post, form.cleaned_data["slug"], by=person_of(request))
     return f"The address is {post.get_absolute_url()} now. The old one redirects there."
 
 
-def _despite_rollback(request):
+def _despite_rollback(request: HttpRequest) -> bool:
     """Return whether the person confirmed that they want a text whose import was rolled back."""
     return "despite_rollback" in request.POST
 
 
-def _why(request):
+def _why(request: HttpRequest) -> str:
     return typed_text(request, "why")
 
 

@@ -1,18 +1,22 @@
 """The page for a conflicting save: two people changed one post, and no change is lost."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.template.response import TemplateResponse
 
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
-from posts.admin.posts.merging import CHOICES, Merge
+from posts.admin.posts.edit import PostEdit
+from posts.admin.posts.merging import CHOICES, Clash, Merge
 from posts.admin.posts.record_form import FORM_KEYS, TEXT_FIELDS
+from posts.models import Post, Revision
 from posts.operations import HeadMoved
-from posts.records.schema import RecordRefused, validate_record
+from posts.records.schema import RecordDict, RecordRefused, validate_record
 from posts.records.versions import BUMPS, next_version
 
 LABELS = {"ai_brief": "AI brief", "ai_outline": "AI outline", "image_sources": "Images"}
@@ -26,10 +30,10 @@ PART_NAMES = {
 }
 
 
-class PostConflict:
+class PostConflict(PostEdit):
     """The part of PostAdmin that merges two texts."""
 
-    def merge_view(self, request, object_id):
+    def merge_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Save the merge of both texts, as chosen on the conflict page; POST only."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -37,33 +41,32 @@ class PostConflict:
         if not self.has_change_permission(request, post):
             raise PermissionDenied
         opened, mine = self._sent_records(request, post)
-        again = {"opened": opened, "mine": mine}
         if number_in(request.POST.get("head", "")) != post.head_revision_id:
-            return self.render_conflict(request, post, **again)
+            return self.render_conflict(request, post, opened=opened, mine=mine)
         merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
         chosen, missing = _chosen(request.POST, merge.clashes)
         if missing:
             for clash in missing:
                 self.message_user(request, f"Choose for {_name(clash)} first.", messages.ERROR)
-            return self.render_conflict(request, post, **again, status=422)
+            return self.render_conflict(request, post, opened=opened, mine=mine, status=422)
         try:
             message = self.save_record(
                 request,
                 post,
                 merge.result(chosen),
-                head_id=post.head_revision_id,
+                head_id=post.head_revision.pk,
                 bump=_bump(request),
                 why=typed_text(request, "why"),
             )
         except RecordRefused as refusal:
             for problem in refusal.problems:
                 self.message_user(request, str(problem), messages.ERROR)
-            return self.render_conflict(request, post, **again, status=422)
+            return self.render_conflict(request, post, opened=opened, mine=mine, status=422)
         except HeadMoved as moved:
-            return self.render_conflict(request, find_post(moved.post.pk), **again)
+            return self.render_conflict(request, find_post(moved.post.pk), opened=opened, mine=mine)
         return self.after_save(request, post, message)
 
-    def _sent_records(self, request, post):
+    def _sent_records(self, request: HttpRequest, post: Post) -> tuple[Revision | None, RecordDict]:
         """Return (the Revision that the form was opened on, or None; my record) from a conflict page."""
         number = number_in(request.POST.get("opened", ""))
         opened = post.revisions.filter(pk=number).first() if number else None
@@ -72,7 +75,9 @@ class PostConflict:
         except (RecursionError, ValueError):
             raise BadRequest("The form arrived damaged. Go back and send it again.") from None
 
-    def render_conflict(self, request, post, *, opened, mine, status=409):
+    def render_conflict(
+        self, request: HttpRequest, post: Post, *, opened: Revision | None, mine: RecordDict, status: int = 409
+    ) -> HttpResponse:
         """Answer 409: somebody saved meanwhile. Only changes on both sides need a choice.
 
         opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
@@ -103,12 +108,12 @@ class PostConflict:
         return TemplateResponse(request, "admin/posts/post/conflict.html", context, status=status)
 
 
-def _bump(request):
+def _bump(request: HttpRequest) -> str:
     bump = request.POST.get("bump", "")
     return bump if bump in BUMPS else "patch"
 
 
-def _chosen(data, clashes):
+def _chosen(data: QueryDict, clashes: Iterable[Clash]) -> tuple[dict[str, list[Any]], list[Clash]]:
     """Return ({clash id: parts}, [Clash without a choice]) from a conflict page."""
     chosen, missing = {}, []
     for clash in clashes:
@@ -122,12 +127,12 @@ def _chosen(data, clashes):
     return chosen, missing
 
 
-def _takes_words(clash):
+def _takes_words(clash: Clash) -> bool:
     """Return whether the place is running text, so that a person can write a third version."""
     return clash.key in TEXT_FIELDS
 
 
-def _clash_row(clash, data):
+def _clash_row(clash: Clash, data: QueryDict) -> dict[str, Any]:
     theirs, mine = _text(clash.theirs), _text(clash.mine)
     return {
         "id": clash.id,
@@ -143,21 +148,21 @@ def _clash_row(clash, data):
     }
 
 
-def _label(key):
+def _label(key: str) -> str:
     return LABELS.get(key, key.replace("_", " ").capitalize())
 
 
-def _name(clash):
+def _name(clash: Clash) -> str:
     """Return the place of a clash in words: "Body, paragraph 4"."""
     if clash.is_whole:
         return _label(clash.key)
     return f"{_label(clash.key)}, {PART_NAMES.get(clash.key, 'paragraph')} {clash.number}"
 
 
-def _text(parts):
+def _text(parts: Iterable[Any]) -> str:
     return "\n\n".join(shown(part) for part in parts if part is not None)
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """Return a value of a record as lines of text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

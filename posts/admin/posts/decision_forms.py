@@ -1,11 +1,13 @@
 """The small forms beside the form of a post: decisions, flags and addresses."""
 
+from typing import Any
+
 from django import forms
 
-from posts.models import Review
+from posts.models import Post, Review
 
 
-def _area(rows):
+def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
 
 
@@ -23,14 +25,14 @@ class DecisionForm(forms.Form):
     rollback_note = forms.CharField(required=False, widget=_area(2))
     own_text_reason = forms.CharField(label="Why you approve your own changes", required=False, widget=_area(2))
 
-    def __init__(self, *args, post, **options):
+    def __init__(self, *args: Any, post: Post, **options: Any) -> None:
         super().__init__(*args, **options)
         items = dict.fromkeys(post.head_revision.snapshot.get("checklist", ()))
-        self.fields["ticks"].choices = [(item, item) for item in items]
+        self.fields["ticks"].choices = [(item, item) for item in items]  # type: ignore[attr-defined]  # of its class
         if not items:
             del self.fields["ticks"]
 
-    def clean_flags_seen(self):
+    def clean_flags_seen(self) -> list[int]:
         """Return the primary keys of the flags shown on the page."""
         return [int(part) for part in self.cleaned_data["flags_seen"].split(",") if part.isdecimal() and len(part) < 19]
 

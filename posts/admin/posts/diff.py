@@ -1,5 +1,6 @@
 """Any two texts of a post side by side, and the preview with its changes marked."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +21,7 @@ MAX_CHOICES = 200
 MAX_NUMBER = 2**31 - 1
 
 
-def comparison_context(post, old, new):
+def comparison_context(post: Post, old: Revision, new: Revision) -> dict[str, Any]:
     """Return the context of the partials under admin/posts/diff/: comparison, old, new and post.
 
     The review screen includes _marks.html, _sides.html and _summary.html with it.
@@ -28,7 +29,7 @@ def comparison_context(post, old, new):
     return {"post": post, "old": old, "new": new, "comparison": compare_records(old.snapshot, new.snapshot)}
 
 
-def _post(pk, *, about=None):
+def _post(pk: int, *, about: str | None = None) -> Post:
     """Return the post of an address, with the last decision about the text with the fingerprint `about`."""
     posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about)
     post = posts.filter(pk=pk).first() if pk <= 2**63 - 1 else None
@@ -37,7 +38,7 @@ def _post(pk, *, about=None):
     return post
 
 
-def _pair(request, post):
+def _pair(request: HttpRequest, post: Post) -> tuple[Revision, Revision] | None:
     """Return (older, newer) as the address numbers them, each by default that of default_pair().
 
     404 for a number that is not a text of this post, None for a post with one text.
@@ -46,18 +47,19 @@ def _pair(request, post):
     pair = default_pair(post) if not all(numbers.values()) else None
     if not any(numbers.values()):
         return pair
-    chosen = dict(zip(("old", "new"), pair or (post.head_revision,) * 2, strict=True))
+    old, new = pair or (post.head_revision, post.head_revision)
+    chosen: dict[str, Revision | None] = {"old": old, "new": new}
     for name, number in numbers.items():
         if number:
             if not (number.isascii() and number.isdigit() and int(number) <= MAX_NUMBER):
                 raise Http404("No revision of this post has this number.")
             chosen[name] = post.revisions.select_related("author", "batch").filter(number=int(number)).first()
-        if chosen[name] is None:
-            raise Http404("No revision of this post has this number.")
+    if chosen["old"] is None or chosen["new"] is None:
+        raise Http404("No revision of this post has this number.")
     return chosen["old"], chosen["new"]
 
 
-def _choices(post, chosen):
+def _choices(post: Post, chosen: Iterable[Revision]) -> list[Revision]:
     """Return the texts for the selects: the newest, and the chosen ones."""
     newest = post.revisions.select_related("author", "batch").defer("snapshot").order_by("-number")[:MAX_CHOICES]
     known = {revision.pk for revision in newest}
@@ -86,7 +88,7 @@ class DiffPage(AdminPage):
             **(self._comparison(post, *pair) if pair else {}),
         )
         # This page frames previews of its own post, and nothing else.
-        response.page_kind = "framing"
+        response.page_kind = "framing"  # type: ignore[attr-defined]  # a response takes any attribute
         return response
 
     def _comparison(self, post: Post, old: Revision, new: Revision) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class DiffPage(AdminPage):
             "choices": _choices(post, (old, new)),
             "views": list(links),
             "since_import": changes_since_import(post),
-            "may_restore": self.request.user.has_perm("posts.restore_post")
+            "may_restore": self.person.has_perm("posts.restore_post")
             and old.fingerprint != post.head_revision.fingerprint,
             "restore_warning": rolled_back_warning(old, active_approval(old)),
             "is_proposed": new.pk == post.head_revision_id and new.status in Revision.UNDECIDED,
@@ -113,7 +115,7 @@ class PreviewPage(AdminPage):
     def preview(self, template: str, context: dict[str, Any]) -> TemplateResponse:
         """Return an answer that this site may frame."""
         response = TemplateResponse(self.request, template, context)
-        response.page_kind = "preview"
+        response.page_kind = "preview"  # type: ignore[attr-defined]  # a response takes any attribute
         return response
 
 
@@ -134,7 +136,7 @@ class RevisionPreview(PreviewPage):
     """One text as readers would see it, for a frame or as a page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        revision = Revision.objects.filter(pk=number_in(pk)).first()
+        revision = Revision.objects.filter(pk=number_in(pk) or 0).first()
         if revision is None:
             raise Http404("No revision has this number.")
         post = _post(revision.post_id, about=revision.fingerprint)

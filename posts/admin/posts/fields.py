@@ -1,9 +1,14 @@
 """Form fields for the lists and objects of a record: nobody has to know JSON to edit them."""
 
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+
+# The texts of one row.
+Cells = list[str]
 
 EMPTY_ROWS = 2
 # A longer list is kept unchanged: neither browsers nor people can handle a form with thousands of rows.
@@ -13,7 +18,7 @@ MAX_ROWS = 200
 class CanonicalText(forms.CharField):
     """Text as typed. The record makes it canonical, so that what is stored is what is hashed."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(strip=False, required=False, **options)
 
 
@@ -22,22 +27,22 @@ class RowsWidget(forms.Widget):
 
     template_name = "admin/posts/widgets/rows.html"
 
-    def __init__(self, parts, attrs=None):
+    def __init__(self, parts: Sequence[tuple[str, str]], attrs: dict[str, Any] | None = None) -> None:
         self.parts = parts
         super().__init__(attrs)
 
-    def use_required_attribute(self, initial):
+    def use_required_attribute(self, initial: Any) -> bool:
         return False
 
-    def id_for_label(self, id_):
+    def id_for_label(self, id_: str) -> str:
         return ""
 
-    def value_from_datadict(self, data, files, name):
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[Cells]:
         # A browser sends every line end as CR LF.
         columns = [[text.replace("\r\n", "\n") for text in data.getlist(f"{name}-{part}")] for part, _ in self.parts]
         return [list(row) for row in zip(*columns, strict=False)]
 
-    def get_context(self, name, value, attrs):
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         rows = list(value or []) + [[""] * len(self.parts)] * EMPTY_ROWS
         context["widget"]["rows"] = [
@@ -49,7 +54,7 @@ class RowsWidget(forms.Widget):
         ]
         return context
 
-    def _cell(self, name, part, text, number):
+    def _cell(self, name: str, part: tuple[str, str], text: str, number: int) -> dict[str, Any]:
         key, label = part
         return {
             "name": f"{name}-{key}",
@@ -64,56 +69,66 @@ class RowsWidget(forms.Widget):
 class RowsField(forms.Field):
     """Base of fields whose form value is a list of rows (lists of text). A part without a label is hidden."""
 
-    parts = (("value", None),)
+    parts: tuple[tuple[str, str | None], ...] = (("value", None),)
 
-    def __init__(self, *, label, help_text=""):
+    def __init__(self, *, label: str, help_text: str = "") -> None:
         parts = [(name, label if part_label is None else part_label) for name, part_label in self.parts]
         super().__init__(label=label, required=False, help_text=help_text, widget=RowsWidget(parts))
-        self.opened, self.opened_rows = None, None
+        self.opened: Any = None
+        self.opened_rows: list[Cells] | None = None
 
-    def open_with(self, value):
-        """Remember the record's own value: unchanged rows are that value to the byte."""
+    def open_with(self, value: Any) -> list[Cells]:
+        """Remember the record's own value and return its rows: unchanged rows are that value to the byte."""
         self.opened, self.opened_rows = value, self.prepare_value(value)
+        return self.opened_rows
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Any) -> list[Cells]:
         """Return the rows that show `value`; rows from a browser stay as they are."""
         if isinstance(value, list) and value and isinstance(value[0], list):
             return self._filled(value)
         return self.rows_of(value)
 
-    def clean(self, rows):
+    def clean(self, rows: Any) -> Any:
         """Return the record's value for the rows that a person filled in."""
         rows = self._filled(rows or [])
         if self.opened_rows is not None and rows == self._filled(self.opened_rows):
             return self.opened
         return self.value_of(rows)
 
-    def _filled(self, rows):
+    def rows_of(self, value: Any) -> list[Cells]:
+        """Return the rows that show a value of the record."""
+        raise NotImplementedError
+
+    def value_of(self, rows: list[Cells]) -> Any:
+        """Return the value of the record for filled rows."""
+        raise NotImplementedError
+
+    def _filled(self, rows: Iterable[Cells]) -> list[Cells]:
         return [row for row in rows if self.is_filled(row)]
 
-    def is_filled(self, row):
+    def is_filled(self, row: Cells) -> bool:
         return any(row)
 
 
 class TextListField(RowsField):
     """A list of texts."""
 
-    def rows_of(self, value):
+    def rows_of(self, value: Any) -> list[Cells]:
         return [[text] for text in value or []]
 
-    def value_of(self, rows):
+    def value_of(self, rows: list[Cells]) -> Any:
         return [row[0] for row in rows]
 
 
 class PairsField(RowsField):
     """An object of label → text, in order."""
 
-    parts = (("label", "Label"), ("text", "Text"))
+    parts: tuple[tuple[str, str | None], ...] = (("label", "Label"), ("text", "Text"))
 
-    def rows_of(self, value):
+    def rows_of(self, value: Any) -> list[Cells]:
         return [list(pair) for pair in (value or {}).items()]
 
-    def value_of(self, rows):
+    def value_of(self, rows: list[Cells]) -> Any:
         labels = [row[0] for row in rows]
         if "" in labels:
             raise ValidationError("Every line needs a label. Enter one, or clear the line.")
@@ -130,26 +145,26 @@ class FlatValuesField(PairsField):
 
     parts = (("label", "Label"), ("text", "Value"), ("kind", ""))
 
-    def rows_of(self, value):
+    def rows_of(self, value: Any) -> list[Cells]:
         return [
             [label, item, ""] if isinstance(item, str) else [label, json.dumps(item), "json"]
             for label, item in (value or {}).items()
         ]
 
-    def is_filled(self, row):
+    def is_filled(self, row: Cells) -> bool:
         return bool(row[0] or row[1])
 
-    def value_of(self, rows):
+    def value_of(self, rows: list[Cells]) -> Any:
         values = super().value_of(rows)
         return {label: _scalar(values[label]) if kind == "json" else values[label] for label, _, kind in rows}
 
 
-def is_flat(value):
+def is_flat(value: Any) -> bool:
     """Return whether a JSON value fits into one row of FlatValuesField."""
     return not isinstance(value, list | dict)
 
 
-def _scalar(text):
+def _scalar(text: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -162,21 +177,21 @@ class EntitiesField(RowsField):
 
     parts = (("name", "Name"), ("type", "Type"), ("extra", ""))
 
-    def rows_of(self, value):
+    def rows_of(self, value: Any) -> list[Cells]:
         rows = []
         for entity in value or []:
             extra = {key: item for key, item in entity.items() if key not in ("name", "type")}
             rows.append([entity["name"], entity.get("type", ""), json.dumps(extra) if extra else ""])
         return rows
 
-    def is_filled(self, row):
+    def is_filled(self, row: Cells) -> bool:
         return bool(row[0] or row[1])
 
-    def value_of(self, rows):
+    def value_of(self, rows: list[Cells]) -> Any:
         return [_entity(*row) for row in rows]
 
 
-def _entity(name, kind, extra):
+def _entity(name: str, kind: str, extra: str) -> dict[str, Any]:
     try:
         others = json.loads(extra) if extra else {}
     except (ValueError, RecursionError):
@@ -190,22 +205,22 @@ class ObjectField(forms.CharField):
 
     widget = forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "mono"})
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(required=False, strip=True, **options)
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Any) -> str:
         if isinstance(value, str):
             return value
         return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
 
-    def clean(self, value):
+    def clean(self, value: Any) -> dict[str, Any]:
         """Return the object as a dict; {} for an empty field."""
         if not value:
             return {}
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            where = f" (line {error.lineno}, column {error.colno})" if hasattr(error, "lineno") else ""
+            where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
             raise ValidationError(f"This is not JSON{where}. Write an object: {{…}}.") from None
         if not isinstance(value, dict):
             raise ValidationError("Enter an object: {…}.")

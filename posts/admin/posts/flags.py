@@ -45,12 +45,12 @@ class FlagPage(AdminPage):
 
     def page(self, post: Post, *, status: int = 200) -> HttpResponse:
         """Return the page, with what was typed if an action was refused."""
-        request, user = self.request, self.request.user
+        request, user = self.request, self.person
         flags = list(post.review_flags.select_related("raised_by", "cleared_by")[:CLOSED_SHOWN])
         open_flags = [flag for flag in flags if flag.cleared_at is None]
         reports = list(post.reader_reports.select_related("answered_by")[:CLOSED_SHOWN])
-        live = post.live_revision
         is_asked = asks_for_confirmation(post)
+        checklist = post.released_revision.snapshot.get("checklist", ()) if is_asked else ()
         return self.render(
             status=status,
             title=f"Flags of {post.title}",
@@ -67,13 +67,13 @@ class FlagPage(AdminPage):
             confirm_obstacles=confirm_obstacles(
                 post,
                 by=user,
-                ticks=live.snapshot.get("checklist", ()),
+                ticks=checklist,
                 flags_seen=[flag.pk for flag in open_flags],
                 own_text_reason="requested below",
             )
             if is_asked
             else [],
-            checklist=live.snapshot.get("checklist", ()) if is_asked else (),
+            checklist=checklist,
             flags_seen=",".join(str(flag.pk) for flag in open_flags),
         )
 
@@ -89,26 +89,26 @@ class FlagPage(AdminPage):
     def _flag(self, post: Post) -> str:
         form = FlagReasonForm({} if "quick" in self.request.POST else self.request.POST)
         if not form.is_valid():
-            raise Refused(*(error for errors in form.errors.values() for error in errors))
+            raise Refused(*(str(error) for errors in form.errors.values() for error in errors))
         reason = form.cleaned_data["reason"] or ReviewFlag.Reason.STAFF
-        flag_post(post, by=self.request.user, reason=reason, note=form.cleaned_data["note"])
+        flag_post(post, by=self.person, reason=reason, note=form.cleaned_data["note"])
         return f"Flagged: {post.title}. The post stays closed to search engines until a person answers the flag."
 
     def _clear(self, post: Post) -> str:
         flag = row_of(post.review_flags, self.request.POST.get("flag"), "This flag belongs to another post.")
-        clear_flag(flag, by=self.request.user, note=self.request.POST.get("why", ""))
+        clear_flag(flag, by=self.person, note=self.request.POST.get("why", ""))
         return "The flag is cleared."
 
     def _answer(self, post: Post) -> str:
         report = row_of(post.reader_reports, self.request.POST.get("report"), "This report belongs to another post.")
-        answer_report(report, by=self.request.user, answer=self.request.POST.get("why", ""))
+        answer_report(report, by=self.person, answer=self.request.POST.get("why", ""))
         return "The answer is saved."
 
     def _confirm(self, post: Post) -> str:
         seen = [int(part) for part in self.request.POST.get("flags_seen", "").split(",") if part.isdecimal()]
         review = confirm_live(
             post,
-            by=self.request.user,
+            by=self.person,
             fingerprint=self.request.POST.get("fingerprint", ""),
             ticks=self.request.POST.getlist("ticks"),
             flags_seen=seen,

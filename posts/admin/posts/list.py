@@ -1,17 +1,25 @@
 """The list of posts: columns, filters, search, and actions on selected posts."""
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
 from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from posts.admin.lists import status_badge
+from posts.admin.lists import Mixin, status_badge
+from posts.admin.people import person_of
 from posts.admin.posts.parts import flag_button
 from posts.admin.review.bulk import approve_selected
-from posts.models import Revision
-from posts.models.post import title_key
+from posts.models import Post, Revision
+from posts.models.post import PostQuerySet, title_key
 from posts.operations import Refused, flag_post, submit_revision, withdraw_post
 
 # The most that one request may change. More belongs in a command or a job.
@@ -24,17 +32,17 @@ class StatusFilter(admin.SimpleListFilter):
     title = "review of the proposed revision"
     parameter_name = "status"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Any:
         return Revision.Status.choices
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(head_revision__status=self.value()) if self.value() else queryset
 
 
 class PlaceFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "place"
-    PLACES = {
+    PLACES: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "waiting": ("pending review", lambda posts: posts.waiting()),
         "flagged": ("flagged", lambda posts: posts.filter(needs_human_review=True)),
         "reported": ("reported by readers", lambda posts: posts.reported()),
@@ -44,11 +52,12 @@ class PlaceFilter(admin.SimpleListFilter):
         "withdrawn": ("withdrawn", lambda posts: posts.filter(withdrawn_at__isnull=False)),
     }
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(key, label) for key, (label, _) in self.PLACES.items()]
 
-    def queryset(self, request, queryset):
-        return self.PLACES[self.value()][1](queryset) if self.value() in self.PLACES else queryset
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        place = self.PLACES.get(self.value() or "")
+        return place[1](queryset) if place else queryset
 
 
 class DifficultyFilter(admin.SimpleListFilter):
@@ -57,35 +66,37 @@ class DifficultyFilter(admin.SimpleListFilter):
     title = "difficulty"
     parameter_name = "difficulty"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(level, level) for level in ("Beginner", "Intermediate", "Advanced")]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(difficulty=self.value()) if self.value() else queryset
 
 
-class PostList:
+class PostList(Mixin):
     """The part of PostAdmin that is the list."""
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         """Return posts without texts that no column shows."""
         posts = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "posts_post_changelist"
         return posts.defer(*NOT_SHOWN) if is_list else posts
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list under its own name."""
         return super().changelist_view(request, {"title": "Posts", **(extra_context or {})})
 
-    def get_list_display(self, request):
+    def get_list_display(self, request: HttpRequest) -> Any:
         """Add the button that flags a row at once, for people who may flag."""
         return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
 
     @admin.display(description="Flag")
-    def flag_at_once(self, post):
+    def flag_at_once(self, post: Post) -> SafeString:
         return flag_button(post)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """Search by index: the start of a title, or a whole source id, slug or fingerprint."""
         term = search_term.strip().replace("\x00", "")
         if not term:
@@ -104,7 +115,7 @@ class PostList:
     # Columns
 
     @admin.display(description="Post")
-    def post(self, post):
+    def post(self, post: Post) -> SafeString:
         return format_html(
             '<a class="row-title" href="{}" dir="auto">{}</a><span class="quiet">{}</span>',
             reverse("admin:posts_post_change", args=[post.pk]),
@@ -113,7 +124,7 @@ class PostList:
         )
 
     @admin.display(description="Review")
-    def review(self, post):
+    def review(self, post: Post) -> SafeString:
         return format_html(
             '{}<span class="quiet">{}{}</span>',
             status_badge(post.head_revision),
@@ -122,27 +133,27 @@ class PostList:
         )
 
     @admin.display(description="Readers see")
-    def readers_see(self, post):
+    def readers_see(self, post: Post) -> str:
         if post.withdrawn_at:
             return "withdrawn"
-        if post.live_revision_id:
+        if post.live_revision:
             return post.live_revision.version
         return f"{post.head_revision.version} · unlisted" if post.visible_revision else "nothing yet"
 
     @admin.display(description="Search engines")
-    def search_engines(self, post):
+    def search_engines(self, post: Post) -> SafeString:
         if not (obstacles := post.index_obstacles):
             return format_html('<span class="open-state"><span aria-hidden="true">{}</span> open</span>', "◉")
         return format_html('<span aria-hidden="true">⊘</span> closed<span class="quiet">{}</span>', obstacles[0])
 
     @admin.display(description="Flag")
-    def open_flags(self, post):
+    def open_flags(self, post: Post) -> str:
         if not post.needs_human_review:
             return "–"
         return format_html('<span class="flag-state"><span aria-hidden="true">{}</span> open</span>', "⚑")
 
     @admin.display(description="Changed")
-    def changed(self, post):
+    def changed(self, post: Post) -> SafeString:
         author = post.head_revision.author
         moment = timezone.localtime(post.changed_at)
         return format_html(
@@ -150,7 +161,7 @@ class PostList:
         )
 
     @admin.display(description="Import")
-    def batch(self, post):
+    def batch(self, post: Post) -> str:
         if not post.last_batch_id:
             return "–"
         address = reverse("admin:posts_importbatch_change", args=[post.last_batch_id])
@@ -158,40 +169,42 @@ class PostList:
 
     # Acts on what is ticked
 
-    def has_flag_permission(self, request):
+    def has_flag_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("posts.flag_post")
 
-    def has_submit_permission(self, request):
+    def has_submit_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("posts.submit_post")
 
-    def has_withdraw_permission(self, request):
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("posts.withdraw_post")
 
-    def has_decide_permission(self, request):
+    def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("posts.review_post")
 
     @admin.action(description="Approve in bulk…", permissions=["decide"])
-    def approve_in_bulk(self, request, queryset):
+    def approve_in_bulk(self, request: HttpRequest, queryset: PostQuerySet) -> HttpResponse | None:
         return approve_selected(self, request, queryset)
 
     @admin.action(description="Flag for human review", permissions=["flag"])
-    def flag_selected(self, request, queryset):
+    def flag_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         return self._each(
             request,
             queryset,
             "Flagged",
-            lambda post: flag_post(post, by=request.user, note="Flagged in the list of posts."),
+            lambda post: flag_post(post, by=person_of(request), note="Flagged in the list of posts."),
         )
 
     @admin.action(description="Submit for review", permissions=["submit"])
-    def submit_selected(self, request, queryset):
-        return self._each(request, queryset, "Submitted", lambda post: submit_revision(post, by=request.user))
+    def submit_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._each(request, queryset, "Submitted", lambda post: submit_revision(post, by=person_of(request)))
 
     @admin.action(description="Withdraw", permissions=["withdraw"])
-    def withdraw_selected(self, request, queryset):
-        return self._each(request, queryset, "Withdrawn", lambda post: withdraw_post(post, by=request.user))
+    def withdraw_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._each(request, queryset, "Withdrawn", lambda post: withdraw_post(post, by=person_of(request)))
 
-    def _each(self, request, queryset, done, operation):
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Any], done: str, operation: Callable[[Post], object]
+    ) -> HttpResponse | None:
         """Run an operation on every row and show each outcome; refuse more than BULK_LIMIT rows."""
         posts = list(queryset.order_by("pk")[: BULK_LIMIT + 1])
         if len(posts) > BULK_LIMIT:

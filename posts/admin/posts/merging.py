@@ -1,8 +1,12 @@
 """Three-way merge of records: changes on one side are merged automatically, the rest needs a choice."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
+
+from posts.records.schema import RecordDict
 
 # Texts that are merged by paragraph; every other text is a single value.
 IN_PARAGRAPHS = ("intro", "body", "summary", "ai_brief")
@@ -18,10 +22,14 @@ class Clash:
     id: str
     key: str
     number: int
-    base: list
-    theirs: list
-    mine: list
+    base: list[Any]
+    theirs: list[Any]
+    mine: list[Any]
     is_whole: bool
+
+
+# In order, each a list of parts or a Clash.
+Pieces = list[list[Any] | Clash]
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,17 @@ class Merge:
     Investigation of Diff3", 2007.
     """
 
-    def __init__(self, base, theirs, mine, keys):
+    def __init__(self, base: RecordDict, theirs: RecordDict, mine: RecordDict, keys: Iterable[str]) -> None:
         self.theirs = theirs
-        self.clashes, self.settled = [], []
-        self._plans = {}
+        self.clashes: list[Clash] = []
+        self.settled: list[Settled] = []
+        self._plans: dict[str, tuple[Pieces, type | None]] = {}
         for key in keys:
             sides = base.get(key), theirs.get(key), mine.get(key)
             if not _same(sides[1], sides[2]):
                 self._take(key, *sides)
 
-    def _take(self, key, base, theirs, mine):
+    def _take(self, key: str, base: Any, theirs: Any, mine: Any) -> None:
         if _same(mine, base):
             self.settled.append(Settled(key, theirs, "theirs"))
         elif _same(theirs, base):
@@ -62,12 +71,12 @@ class Merge:
             if not clashes:
                 self.settled.append(Settled(key, _joined(pieces, kind), "together"))
 
-    def _pieces(self, key, *sides):
-        """Return (pieces in order, each a list of parts or a Clash; their type, None for a single value)."""
+    def _pieces(self, key: str, *sides: Any) -> tuple[Pieces, type | None]:
+        """Return (Pieces; their type, None for a single value)."""
         empty = type(next(side for side in sides if side is not None))()
-        split = [_parts(key, empty if side is None else side) for side in sides]
-        if None not in split and max(map(len, split)) <= MAX_PARTS:
-            pieces = []
+        split = [parts for side in sides if (parts := _parts(key, empty if side is None else side)) is not None]
+        if len(split) == len(sides) and max(map(len, split)) <= MAX_PARTS:
+            pieces: Pieces = []
             for base, theirs, mine in _regions(*split):
                 if _same(theirs, mine) or _same(mine, base):
                     pieces.append(theirs)
@@ -82,7 +91,7 @@ class Merge:
         base, theirs, mine = sides
         return [Clash(key, key, 0, [base], [theirs], [mine], is_whole=True)], None
 
-    def result(self, choices):
+    def result(self, choices: Mapping[str, list[Any]]) -> RecordDict:
         """Return the merged record dict. choices: clash id → list of parts (as in the Clash) to use."""
         record = dict(self.theirs)
         for key, (pieces, kind) in self._plans.items():
@@ -91,12 +100,12 @@ class Merge:
         return record
 
 
-def _same(one, other):
+def _same(one: Any, other: Any) -> bool:
     """Return whether two values are equal as JSON: 1, 1.0 and true differ, and so do orders of keys."""
     return json.dumps(one) == json.dumps(other)
 
 
-def _parts(key, value):
+def _parts(key: str, value: Any) -> list[Any] | None:
     """Return the parts by which a value is merged, or None if it is a single value."""
     if isinstance(value, str):
         return value.split("\n\n") if key in IN_PARAGRAPHS else None
@@ -105,23 +114,23 @@ def _parts(key, value):
     return list(value) if isinstance(value, list) else None
 
 
-def _joined(pieces, kind):
+def _joined(pieces: Any, kind: type | None) -> Any:
     parts = [part for piece in pieces for part in piece]
     if kind is str:
         return "\n\n".join(parts)
     return dict(parts) if kind is dict else parts
 
 
-def _keeps_every_label(pieces):
+def _keeps_every_label(pieces: Pieces) -> bool:
     """Return whether no choice can repeat a label of an object; the second would replace the first."""
-    labels = []
+    labels: list[str] = []
     for piece in pieces:
         pairs = piece.theirs + piece.mine if isinstance(piece, Clash) else piece
         labels += {label for label, _ in pairs}
     return len(set(labels)) == len(labels)
 
 
-def _regions(base, theirs, mine):
+def _regions(base: list[Any], theirs: list[Any], mine: list[Any]) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
     """Cut three lists at the parts that all three share; yield (base, theirs, mine) slices in order."""
     in_theirs, in_mine = _matches(base, theirs), _matches(base, mine)
     start, their_start, my_start = 0, 0, 0
@@ -139,7 +148,7 @@ def _regions(base, theirs, mine):
         start, their_start, my_start = index + 1, their_end + 1, my_end + 1
 
 
-def _matches(base, other):
+def _matches(base: list[Any], other: list[Any]) -> dict[int, int]:
     """Return {index in base: index in other} of unchanged parts."""
     lines = [json.dumps(part) for part in base], [json.dumps(part) for part in other]
     blocks = SequenceMatcher(None, *lines, autojunk=False).get_matching_blocks()

@@ -1,17 +1,19 @@
 """Posts in the admin. List, form, conflict page and actions each have a module of their own."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import URLPattern, path
 
 from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import page_paths
 from posts.admin.posts.actions import PostAction
 from posts.admin.posts.conflict import PostConflict
-from posts.admin.posts.edit import PostEdit, post_address
+from posts.admin.posts.edit import post_address
 from posts.admin.posts.exports import ExportActions
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.models import Post
@@ -21,7 +23,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, PostConflict, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Posts. Every change goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
@@ -39,11 +41,11 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, ad
     actions = ["approve_in_bulk", "flag_selected", "submit_selected", "withdraw_selected"]
     actions += ExportActions.EXPORT_ACTIONS
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: history only grows."""
         return False
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         """Add the preview, the merge of two texts, and one address for each action on a post."""
         view = self.admin_site.admin_view
         own = [
@@ -53,16 +55,18 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, ad
         ]
         return own + super().get_urls()
 
-    def history_view(self, request, object_id, extra_context=None):
+    def history_view(
+        self, request: HttpRequest, object_id: str | None, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Redirect to the history on the post's own page; Django's log knows nothing of operations."""
         return HttpResponseRedirect(post_address(find_post(object_id)) + "#history")
 
-    def preview_view(self, request, object_id):
+    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the proposed text as readers would see it; never cached or indexed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         post = find_post(object_id)
         context = article_context(post, post.head_revision, is_preview=True)
         response = TemplateResponse(request, "posts/detail.html", context)
-        response.page_kind = "preview"
+        response.page_kind = "preview"  # type: ignore[attr-defined]  # a response takes any attribute
         return response

@@ -1,17 +1,22 @@
 """The page of a post around its form: tabs with counts, findings, images, claims, history, actions."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
+from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.http import QueryDict
 
 from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.posts.parts import last_entries, plans_of
-from posts.admin.posts.record_form import placed_images
+from posts.admin.posts.record_form import OrderedRows, PostForm, placed_images
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
+from posts.content_checks.registry import Finding
 from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Post, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -35,29 +40,43 @@ MAY = {
 _IMAGE_POINTER = re.compile(r"/image_sources/(\d+)")
 
 
+class Panel(TypedDict, total=False):
+    """What a refused action leaves for the page: its name, what was typed, and its form.
+
+    stale: what differs between the text that the person read and the proposed one.
+    """
+
+    act: str
+    typed: QueryDict
+    stale: list[tuple[str, str, str]]
+    decide: DecisionForm
+    flag: FlagForm
+    address: AddressForm
+
+
 @dataclass
 class Part:
     """One part of the form, as a tab or as a section of one long page."""
 
     id: str
     label: str
-    fields: list
+    fields: list[forms.BoundField]
     count: int | None = None
     findings: int = 0
-    errors: list = field(default_factory=list)
+    errors: list["Problem"] = field(default_factory=list)
 
 
 @dataclass
 class ImageRow:
     """A row of the images: its form fields, and what is known about the image."""
 
-    form: object
+    form: forms.BaseForm
     number: int
     url: str = ""
     is_allowed: bool = False
     drawn: str = ""
     place: str = ""
-    findings: list = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 @dataclass
@@ -69,7 +88,9 @@ class Problem:
     message: str
 
 
-def form_context(post, form, images, checklist):
+def form_context(
+    post: Post | None, form: PostForm, images: OrderedRows, checklist: OrderedRows | None
+) -> dict[str, Any]:
     """Return the context of the form's template: parts with fields and errors, rows of images and checklist."""
     found, unread = results(form.opened) if post else ([], [])
     if post:
@@ -78,7 +99,7 @@ def form_context(post, form, images, checklist):
     by_id = {part.id: part for part in parts}
     for part in parts:
         part.errors = [
-            Problem(bound.id_for_label or f"field_{bound.name}", bound.label, message)
+            Problem(bound.id_for_label or f"field_{bound.name}", str(bound.label), str(message))
             for bound in part.fields
             for message in bound.errors
         ]
@@ -87,7 +108,11 @@ def form_context(post, form, images, checklist):
     by_id["images"].errors = _row_errors(images, "Image")
     by_id["checklist"].count = len(form.opened.get("checklist", ()))
     by_id["checklist"].errors = _row_errors(checklist, "Point") if checklist is not None else []
-    bar = [Problem(form[name].id_for_label, form[name].label, m) for name in ("bump", "why") for m in form[name].errors]
+    bar = [
+        Problem(form[name].id_for_label, str(form[name].label), str(m))
+        for name in ("bump", "why")
+        for m in form[name].errors
+    ]
     return {
         "form": form,
         "images": images,
@@ -102,7 +127,7 @@ def form_context(post, form, images, checklist):
     }
 
 
-def _row_errors(rows, label):
+def _row_errors(rows: OrderedRows, label: str) -> list[Problem]:
     if not rows.is_bound:
         return []
     problems = []
@@ -114,17 +139,17 @@ def _row_errors(rows, label):
     return problems
 
 
-def _image_number(finding):
+def _image_number(finding: Finding) -> int:
     match = _IMAGE_POINTER.match(finding.pointer)
     return int(match[1]) + 1 if match else 0
 
 
-def _anchor(finding):
+def _anchor(finding: Finding) -> str:
     number = _image_number(finding)
     return f"images-{number - 1}" if number else "part-text"
 
 
-def _image_rows(form, images, found):
+def _image_rows(form: PostForm, images: OrderedRows, found: Sequence[Finding]) -> list[ImageRow]:
     placed = placed_images(form.opened.get("intro"), form.opened.get("body"))
     rows = []
     for index, image_form in enumerate(images.forms):
@@ -141,7 +166,7 @@ def _image_rows(form, images, found):
     return rows
 
 
-def post_context(post, user, panel):
+def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
     """Return what the page of a post shows beside the form, and what `user` may do with the post."""
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
@@ -182,7 +207,7 @@ def post_context(post, user, panel):
     }
 
 
-def _decision(post: Post, user: User, panel: dict, *, flags: list[ReviewFlag], may_decide: bool) -> dict:
+def _decision(post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], may_decide: bool) -> dict[str, Any]:
     """Return the form of a decision, what prevents an approval, and what it would do."""
     head, is_due = post.head_revision, can_be_decided(post)
     can_decide = may_decide and is_due
@@ -195,9 +220,10 @@ def _decision(post: Post, user: User, panel: dict, *, flags: list[ReviewFlag], m
     form = panel.get("decide") or DecisionForm(post=post, initial=seen | words)
     if form.is_bound:
         # The page now shows this text and these flags; the next submission is about them.
-        form.data = form.data.copy()
+        data: Any = form.data
+        form.data = data = data.copy()
         for name, value in seen.items():
-            form.data[name] = value
+            data[name] = value
     return {
         "decision": form,
         "holds": holds,
@@ -208,14 +234,15 @@ def _decision(post: Post, user: User, panel: dict, *, flags: list[ReviewFlag], m
     }
 
 
-def _warn_of_rolled_back(post, revisions):
+def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
     """Give each of `revisions` the warning that restoring it must confirm; most posts have none."""
     has_any = post.revisions.filter(batch__state__in=ROLLED_BACK_STATES).exists()
     for revision in revisions:
-        revision.warning = rolled_back_warning(revision, active_approval(revision)) if has_any else ""
+        warning = rolled_back_warning(revision, active_approval(revision)) if has_any else ""
+        revision.warning = warning  # type: ignore[attr-defined]  # for the template
 
 
-def _obstacles(post, user, flags):
+def _obstacles(post: Post, user: User, flags: Sequence[ReviewFlag]) -> list[tuple[str, str]]:
     """Return [(obstacle to an approval, where on the page it is explained)], except for missing ticks."""
     obstacles = approval_obstacles(
         post,
@@ -228,11 +255,11 @@ def _obstacles(post, user, flags):
     return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]
 
 
-def _place_of(obstacle):
+def _place_of(obstacle: str) -> str:
     return "flags" if obstacle.startswith("A flag") else "history"
 
 
-def _claims(post):
+def _claims(post: Post) -> list[tuple[str, Any]]:
     """Return [(label, value)] of the claims that the record makes."""
     claims = [
         ("Version", post.claimed_revision.get("version")),

@@ -1,19 +1,23 @@
 """What the list and the page of posts show of flags and the audit trail."""
 
 import json
+from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from posts.models import AuditEntry, Post, ScheduledRelease
 
 ENTRIES_SHOWN = 10
 
 
-def last_entries(post):
+def last_entries(post: Post) -> list[AuditEntry]:
     """Return what `admin/posts/_audit.html` needs: the newest ENTRIES_SHOWN AuditEntries of `post`."""
     return list(post.audit_entries.select_related("made_by").order_by("-pk")[:ENTRIES_SHOWN])
 
 
-def flag_button(post):
+def flag_button(post: Post) -> SafeString:
     """Return a button for a row of a list: it submits the form around it to the flag address, without script."""
     return format_html(
         '<button type="submit" formaction="{}" name="quick" value="1" aria-label="Flag {}">Flag</button>',
@@ -22,7 +26,7 @@ def flag_button(post):
     )
 
 
-def plans_of(post):
+def plans_of(post: Post) -> list[ScheduledRelease]:
     """Return what `admin/posts/release/_plans.html` needs: waiting plans, and refused ones without a later release."""
     last = post.releases.order_by("-pk").values_list("made_at", flat=True).first()
     plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
@@ -30,7 +34,7 @@ def plans_of(post):
     return [*plans.filter(state="waiting"), *refused]
 
 
-def both_texts(post, fingerprint):
+def both_texts(post: Post, fingerprint: str) -> list[tuple[str, str, str]]:
     """Return [(field, read, proposed)] for each difference between the read text and the proposed one."""
     read = post.revisions.filter(fingerprint=fingerprint).order_by("-number").first()
     if read is None:
@@ -40,5 +44,5 @@ def both_texts(post, fingerprint):
     return [(key.replace("_", " "), _shown(before.get(key)), _shown(now.get(key))) for key in keys]
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2) if value else "–"

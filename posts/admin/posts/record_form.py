@@ -1,6 +1,8 @@
 """The form of a record. It collects and shows; the record and the operations decide what is valid."""
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django import forms
 
@@ -15,7 +17,7 @@ from posts.admin.posts.fields import (
     TextListField,
     is_flat,
 )
-from posts.records.schema import MAX_IMAGES
+from posts.records.schema import MAX_IMAGES, Problem, RecordDict
 from posts.records.versions import BUMPS
 
 TEXT_FIELDS = ("title", "reference", "intro", "body", "topic", "summary", "ai_brief", "code_language", "difficulty",
@@ -35,11 +37,11 @@ PARTS = (
 _PLACED_IMAGE = re.compile(r"!\[[^\]]*\]\(image:(\d{1,3})\)")
 
 
-def _area(rows):
+def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
 
 
-def _line(**attrs):
+def _line(**attrs: Any) -> forms.TextInput:
     return forms.TextInput(attrs={"dir": "auto", **attrs})
 
 
@@ -74,38 +76,38 @@ class PostForm(forms.Form):
     bump = forms.ChoiceField(choices=[(bump, bump) for bump in BUMPS], initial="patch", widget=forms.RadioSelect)
     why = forms.CharField(required=False, max_length=500)
 
-    def __init__(self, data=None, *, record, **options):
+    def __init__(self, data: Any = None, *, record: RecordDict, **options: Any) -> None:
         payload = record.get("payload", {})
         flat = {key: value for key, value in payload.items() if is_flat(value)}
         rest = {key: value for key, value in payload.items() if not is_flat(value)}
         initial = {**record, "payload_flat": flat, "payload_rest": rest, **options.pop("initial", {})}
         super().__init__(data, initial=initial, **options)
         self.opened = record
-        self.too_long = []
+        self.too_long: list[tuple[str, int]] = []
         for name, field in list(self.fields.items()):
             if not isinstance(field, RowsField):
                 continue
-            field.open_with(initial.get(name))
-            if len(field.opened_rows) > MAX_ROWS:
-                self.too_long.append((field.label, len(field.opened_rows)))
+            count = len(field.open_with(initial.get(name)))
+            if count > MAX_ROWS:
+                self.too_long.append((str(field.label), count))
                 del self.fields[name]
         if not rest and not self["payload_rest"].value():
             self.fields["payload_rest"].help_text = "Lists and objects, as JSON. This record has none."
 
-    def parts(self):
+    def parts(self) -> list[tuple[str, str, list[forms.BoundField]]]:
         """Return [(id, label, [bound field])] in the order of the page."""
         return [
             (name, label, [self[field] for field in fields if field in self.fields]) for name, label, fields in PARTS
         ]
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         """Refuse a label that is in both halves of the payload."""
-        data = super().clean()
+        data = super().clean() or self.cleaned_data
         if twice := set(data.get("payload_flat") or ()) & set(data.get("payload_rest") or ()):
             self.add_error("payload_rest", f"“{min(twice)}” is already used above. Rename one.")
         return data
 
-    def record(self, images, checklist):
+    def record(self, images: "OrderedRows", checklist: "OrderedRows | None") -> RecordDict:
         """Return the record dict of the forms, based on the one that they were opened on."""
         data = self.cleaned_data
         values = {name: data[name] for name in (*TEXT_FIELDS, *ROW_FIELDS, "reading_time") if name in data}
@@ -117,13 +119,13 @@ class PostForm(forms.Form):
             values["checklist"] = [row["text"] for row in checklist.rows([])]
         return self.opened | values
 
-    def _payload(self):
+    def _payload(self) -> dict[str, Any]:
         """Return both halves in their original order, with new keys at the end."""
         both = self.cleaned_data["payload_flat"] | self.cleaned_data["payload_rest"]
         before = [key for key in self.opened.get("payload", {}) if key in both]
         return {key: both[key] for key in dict.fromkeys([*before, *both])}
 
-    def add_problems(self, problems, images, checklist):
+    def add_problems(self, problems: Iterable[Problem], images: "OrderedRows", checklist: "OrderedRows | None") -> None:
         """Put each problem that the record's checks found beside its field."""
         for problem in problems:
             _, _, path = problem.pointer.partition("/")
@@ -141,7 +143,7 @@ class PostForm(forms.Form):
                 self.add_error(None, str(problem))
 
 
-def _place(rest):
+def _place(rest: str) -> str:
     """Return the place in a list or object: "0/name" is the first row's."""
     index, _, name = rest.partition("/")
     if not rest:
@@ -163,7 +165,7 @@ class ImageForm(forms.Form):
     width_px = forms.IntegerField(label="Width, px", required=False, min_value=1)
     height_px = forms.IntegerField(label="Height, px", required=False, min_value=1)
 
-    def row(self, before):
+    def row(self, before: Sequence[RecordDict]) -> RecordDict:
         """Return the image object. before: those of the record that the form was opened on."""
         data = self.cleaned_data
         kept = data.get("kept")
@@ -172,7 +174,7 @@ class ImageForm(forms.Form):
         values |= {"width": data["width_px"], "height": data["height_px"]}
         return base | values
 
-    def is_empty(self):
+    def is_empty(self) -> bool:
         """Return whether nothing was typed into the row."""
         return not any(self.cleaned_data.get(name) for name in ("source", "licence", "caption", "alt", "url"))
 
@@ -183,39 +185,39 @@ class ChecklistForm(forms.Form):
     position = forms.IntegerField(label="Place", required=False, min_value=1, max_value=999)
     text = CanonicalText(widget=_line())
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         lines = str(self.initial.get("text", "")).count("\n") + 1
         if lines > 1:
             # A one-line field would lose the line ends.
             self.fields["text"].widget = _area(lines)
 
-    def row(self, before):
+    def row(self, before: Sequence[RecordDict]) -> RecordDict:
         """Return the item; the form shows all of it."""
         return {"text": self.cleaned_data["text"]}
 
-    def is_empty(self):
+    def is_empty(self) -> bool:
         """Return whether nothing was typed into the row."""
         return not self.cleaned_data.get("text")
 
 
-def _place_in_order(form):
+def _place_in_order(form: forms.Form) -> tuple[int, int]:
     place, before = form.cleaned_data.get("position") or 1000, form.initial.get("position") or 1000
     return place, (place > before) - (place < before)
 
 
-class OrderedRows(forms.BaseFormSet):
+class OrderedRows(forms.BaseFormSet):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Rows in the order of their numbers, without empty and removed ones."""
 
     deletion_widget = forms.CheckboxInput
 
-    def add_fields(self, form, index):
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
         """Add the fields, with our label for removal, and none of it on an empty row."""
         super().add_fields(form, index)
         if "DELETE" in form.fields:
             form.fields["DELETE"].label = "Remove"
 
-    def kept_forms(self):
+    def kept_forms(self) -> list[Any]:
         """Return the forms of the rows that stay, in their new order.
 
         If two rows have one number, the row whose number was typed goes before the other if it came from below, and
@@ -224,25 +226,28 @@ class OrderedRows(forms.BaseFormSet):
         kept = [form for form in self.forms if not form.cleaned_data.get("DELETE") and not form.is_empty()]
         return sorted(kept, key=_place_in_order)
 
-    def rows(self, before):
+    def rows(self, before: Sequence[RecordDict]) -> list[RecordDict]:
         """Return [dict] of the rows that stay. before: the objects that `kept` numbers refer to."""
         return [form.row(before) for form in self.kept_forms()]
 
-    def add_problem(self, index, name, problem):
+    def add_problem(self, index: int, name: str, problem: Problem) -> None:
         """Put a problem of the record beside the row with this index among those that stay."""
         form = self.kept_forms()[index]
         form.add_error(name if name in form.fields else None, problem.message)
 
 
-ImageFormSet = forms.formset_factory(
+ImageFormSet: Any = forms.formset_factory(
     ImageForm, formset=OrderedRows, extra=1, can_delete=True, can_delete_extra=False, max_num=MAX_IMAGES + 1
 )
-ChecklistFormSet = forms.formset_factory(
+ChecklistFormSet: Any = forms.formset_factory(
     ChecklistForm, formset=OrderedRows, extra=2, can_delete=True, can_delete_extra=False, max_num=MAX_ROWS + 2
 )
 
 
-def record_forms(record, *, head_id=None, data=None):
+RecordForms = tuple[PostForm, OrderedRows, OrderedRows | None]
+
+
+def record_forms(record: RecordDict, *, head_id: int | None = None, data: Any = None) -> RecordForms:
     """Return (PostForm, ImageFormSet, ChecklistFormSet) opened on a record dict.
 
     The checklist is None if it is too long for a form; it then stays as it is.
@@ -257,7 +262,7 @@ def record_forms(record, *, head_id=None, data=None):
     return form, images, ChecklistFormSet(data, initial=rows, prefix="checklist")
 
 
-def _image_rows(record):
+def _image_rows(record: RecordDict) -> list[dict[str, Any]]:
     return [
         {
             **{name: image.get(name, "") for name in ("source", "licence", "caption", "alt", "url")},
@@ -270,6 +275,6 @@ def _image_rows(record):
     ]
 
 
-def placed_images(*texts):
+def placed_images(*texts: str | None) -> set[int]:
     """Return the set of image numbers that Markdown texts place."""
     return {int(number) for text in texts for number in _PLACED_IMAGE.findall(text or "")}

@@ -1,5 +1,7 @@
 """The releases of a post: release, plan, roll back, and record results. Every change is an operation."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -7,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from posts.admin.csv_lists import CSVList
@@ -15,7 +18,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.review.state import closed_after, nothing_to_release
-from posts.models import Post, Release, ScheduledRelease
+from posts.models import Post, Release, Revision, ScheduledRelease
 from posts.operations import (
     Refused,
     cancel_schedule,
@@ -34,7 +37,7 @@ LOG_LENGTH = 50
 WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEASE
 
 
-def zones():
+def zones() -> list[tuple[str, str]]:
     """Return [(name, name)] of the time zones where people live, the site's own first."""
     named = sorted(
         zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/"))
@@ -42,21 +45,21 @@ def zones():
     return [(zone, zone) for zone in dict.fromkeys([settings.TIME_ZONE, "UTC", *named])]
 
 
-def zone_of(user):
+def zone_of(user: User) -> str:
     """Return the time zone of this person's last plan; by default the site's own."""
     last = ScheduledRelease.objects.filter(made_by=user).order_by("-pk").values_list("zone", flat=True).first()
     return last or settings.TIME_ZONE
 
 
-def _words(help_text):
+def _words(help_text: str) -> forms.CharField:
     return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text=help_text)
 
 
-def _day(label):
+def _day(label: str) -> forms.DateField:
     return forms.DateField(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
 
-def _time(label):
+def _time(label: str) -> forms.TimeField:
     return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
 
@@ -65,13 +68,13 @@ class MomentForm(forms.Form):
 
     zone = forms.ChoiceField(label="Time zone")
 
-    def __init__(self, *args, user, **options):
+    def __init__(self, *args: Any, user: User, **options: Any) -> None:
         super().__init__(*args, **options)
         self.user = user
-        self.fields["zone"].choices = zones()
+        self.fields["zone"].choices = zones()  # type: ignore[attr-defined]  # of its class
         self.fields["zone"].initial = zone_of(user)
 
-    def moment(self, prefix=""):
+    def moment(self, prefix: str = "") -> datetime:
         """Return the typed aware datetime; Refused if half of it is missing or no clock ever shows it."""
         day, time = self.cleaned_data[f"{prefix}day"], self.cleaned_data[f"{prefix}time"]
         if day is None or time is None:
@@ -95,12 +98,12 @@ class ReleaseForm(MomentForm):
     take_down = forms.BooleanField(label="Withdraw it again on a date", required=False)
     down_day, down_time = _day("Date of the withdrawal"), _time("Time of the withdrawal")
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         people = get_user_model().objects.with_perm(
             "posts.release_post", backend="django.contrib.auth.backends.ModelBackend"
         )
-        self.fields["owner"].queryset = people.order_by("username")
+        self.fields["owner"].queryset = people.order_by("username")  # type: ignore[attr-defined]  # of its class
         self.fields["owner"].initial = self.user.pk
 
 
@@ -128,7 +131,7 @@ class ReleasesPage(AdminPage):
 
     def page(self, post: Post, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        request, user, typed = self.request, self.request.user, self.typed
+        request, user, typed = self.request, self.person, self.typed
         revision = releasable_revision(post)
         approval = active_approval(revision) if revision else None
         targets = rollback_targets(post) if post.is_live else []
@@ -149,7 +152,7 @@ class ReleasesPage(AdminPage):
             release_warning=rolled_back_warning(revision, approval) if revision else "",
             target=target,
             target_approval=target_approval,
-            after_roll_back=closed_after(post, target_approval, keeps_hold=True) if target else [],
+            after_roll_back=closed_after(post, target_approval, keeps_hold=True) if target and target_approval else [],
             back_warning=rolled_back_warning(target, target_approval) if target else "",
             rollback_note=last.rollback_note if last else "",
             last_release=last,
@@ -162,7 +165,7 @@ class ReleasesPage(AdminPage):
         )
 
     def _release(self, post: Post) -> str:
-        form = self.typed["release"] = ReleaseForm(self.request.POST, user=self.request.user)
+        form = self.typed["release"] = ReleaseForm(self.request.POST, user=self.person)
         data = _checked(form)
         revision = post.revisions.filter(pk=data["revision"]).first() if data["revision"] <= MAX_ID else None
         if revision is None:
@@ -175,14 +178,14 @@ class ReleasesPage(AdminPage):
             if data["when"] == "now":
                 if data["day"] or data["time"]:
                     raise Refused("You entered a date or a time, but chose “Now”. Choose “On a date”, or clear both.")
-                release = release_revision(revision, by=self.request.user, expected_live_id=data["live"], **words)
-                said = f"Released. Readers see {release.revision.version} now."
+                release = release_revision(revision, by=self.person, expected_live_id=data["live"], **words)
+                said = f"Released. Readers see {release.version} now."
             else:
                 due_at = form.moment()
                 plan = schedule_release(
                     post,
                     Plan(kind=RELEASE, revision=revision, due_at=due_at, zone=data["zone"], **words),
-                    by=self.request.user,
+                    by=self.person,
                 )
                 said = f"Planned: {plan}."
             if data["take_down"]:
@@ -191,7 +194,7 @@ class ReleasesPage(AdminPage):
         return said
 
     def _take_down(self, post: Post) -> str:
-        form = self.typed["take_down"] = TakeDownForm(self.request.POST, user=self.request.user, auto_id="down_%s")
+        form = self.typed["take_down"] = TakeDownForm(self.request.POST, user=self.person, auto_id="down_%s")
         data = _checked(form)
         return f"Planned: {self._plan_withdrawal(post, form, why=data['why'])}."
 
@@ -199,35 +202,33 @@ class ReleasesPage(AdminPage):
         return schedule_release(
             post,
             Plan(kind=WITHDRAW, due_at=form.moment(prefix), zone=form.cleaned_data["zone"], why=why),
-            by=self.request.user,
+            by=self.person,
         )
 
     def _cancel(self, post: Post) -> str:
         plan = row_of(post.scheduled_releases, self.request.POST.get("plan"), "This plan belongs to another post.")
-        return f"Cancelled: {cancel_schedule(plan, by=self.request.user)}."
+        return f"Cancelled: {cancel_schedule(plan, by=self.person)}."
 
     def _roll_back(self, post: Post) -> str:
         to = row_of(post.revisions, self.request.POST.get("to"), "This revision belongs to another post.")
         live = self.request.POST.get("live", "")
         release = roll_back(
             post,
-            by=self.request.user,
+            by=self.person,
             to=to,
             why=self.request.POST.get("why", ""),
             despite_rollback="despite_rollback" in self.request.POST,
             expected_live_id=int(live) if live.isdecimal() and len(live) < 19 else 0,
         )
-        return f"Rolled back. Readers see {release.revision.version} now. The working copy stays as it is."
+        return f"Rolled back. Readers see {release.version} now. The working copy stays as it is."
 
     def _withdraw(self, post: Post) -> str:
-        withdraw_post(post, by=self.request.user, why=self.request.POST.get("why", ""))
+        withdraw_post(post, by=self.person, why=self.request.POST.get("why", ""))
         return "Withdrawn. The page answers 410 until a release."
 
     def _observe(self, post: Post) -> str:
         release = row_of(post.releases, self.request.POST.get("release"), "This release belongs to another post.")
-        note_observed_result(
-            release, by=self.request.user, observed_result=self.request.POST.get("observed_result", "")
-        )
+        note_observed_result(release, by=self.person, observed_result=self.request.POST.get("observed_result", ""))
         return "The observed result is saved."
 
     actions = {
@@ -243,7 +244,7 @@ class ReleasesPage(AdminPage):
 PAGES = [("posts/post/<int:pk>/releases/", ReleasesPage, "posts_post_releases")]
 
 
-def _checked(form):
+def _checked(form: forms.Form) -> dict[str, Any]:
     if not form.is_valid():
         raise Refused(
             *(
@@ -255,7 +256,7 @@ def _checked(form):
     return form.cleaned_data
 
 
-def row_of(rows, pk, refusal):
+def row_of(rows: Any, pk: str | None, refusal: str) -> Any:
     """Return the row of this post that a form names, or raise Refused."""
     pk = pk or ""
     row = rows.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
@@ -264,12 +265,12 @@ def row_of(rows, pk, refusal):
     return row
 
 
-def _chosen(targets, pk):
+def _chosen(targets: Sequence[Revision], pk: str | None) -> Revision | None:
     """Return the text to roll back to: the one chosen from the log, else the one before."""
     return next((text for text in targets if str(text.pk) == pk), targets[0] if targets else None)
 
 
-def _release_form(post, revision, user):
+def _release_form(post: Post, revision: Revision, user: User) -> ReleaseForm:
     return ReleaseForm(
         user=user,
         initial={
@@ -282,7 +283,7 @@ def _release_form(post, revision, user):
     )
 
 
-def release_log(post, targets):
+def release_log(post: Post, targets: Sequence[Revision]) -> list[dict[str, Any]]:
     """Return releases, roll-backs and plans without a release, newest first: a list of dicts.
 
     targets: the texts to which readers could be rolled back.
@@ -292,7 +293,8 @@ def release_log(post, targets):
     plans = post.scheduled_releases.filter(state__in=["refused", "cancelled"])
     plans = plans.select_related("revision", "owner", "made_by", "settled_by").defer("revision__snapshot")[:LOG_LENGTH]
     reachable = {text.pk for text in targets}
-    rows, live_seen = [], False
+    rows: list[dict[str, Any]] = []
+    live_seen = False
     for release in releases:
         is_live = post.is_live and release.revision_id == post.live_revision_id and not live_seen
         live_seen = live_seen or is_live
@@ -333,8 +335,8 @@ class ReleaseAdmin(CSVList, ReadOnlyAdmin):
     )
 
     @admin.display(description="Version")
-    def version(self, release):
-        return release.revision.version if release.revision_id else "–"
+    def version(self, release: Release) -> str:
+        return release.version
 
 
 @admin.register(ScheduledRelease)
@@ -346,9 +348,9 @@ class ScheduledReleaseAdmin(ReadOnlyAdmin):
     deferred = ("revision__snapshot", "post__body", "post__intro")
 
     @admin.display(description="Planned for")
-    def planned_for(self, plan):
+    def planned_for(self, plan: ScheduledRelease) -> str:
         return plan.moment
 
     @admin.display(description="Version")
-    def version(self, plan):
-        return plan.revision.version if plan.revision_id else "–"
+    def version(self, plan: ScheduledRelease) -> str:
+        return plan.revision.version if plan.revision else "–"

@@ -1,17 +1,22 @@
 """Approval of many texts at once: a preview of each outcome, then the outcomes. Makes nothing indexable."""
 
+from typing import Any
+
 from django.contrib import messages
-from django.http import HttpResponseRedirect
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from posts.admin.people import person_of
 from posts.models import Post
+from posts.models.post import PostQuerySet
 from posts.operations import approval_obstacles, decide_many
 
 MOST_AT_ONCE = 200
 
 
-def approve_selected(model_admin, request, queryset):
+def approve_selected(model_admin: ModelAdmin[Any], request: HttpRequest, queryset: PostQuerySet) -> HttpResponse | None:
     """Show the page that names every row with its text and its refusals, then decide about those texts.
 
     The fingerprints are in the form, so that what is approved is what was shown.
@@ -22,7 +27,7 @@ def approve_selected(model_admin, request, queryset):
     if len(posts) > MOST_AT_ONCE:
         model_admin.message_user(request, f"Select at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
         return None
-    rows = [(post, approval_obstacles(post, by=request.user, is_bulk=True)) for post in posts]
+    rows = [(post, approval_obstacles(post, by=person_of(request), is_bulk=True)) for post in posts]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -34,13 +39,13 @@ def approve_selected(model_admin, request, queryset):
     return TemplateResponse(request, "admin/posts/release/bulk.html", context)
 
 
-def _decided(model_admin, request):
+def _decided(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     choices = []
     for choice in request.POST.getlist("choice")[:MOST_AT_ONCE]:
         pk, _, fingerprint = choice.partition(":")
         if pk.isdecimal() and len(pk) < 19:
             choices.append((int(pk), fingerprint))
-    outcomes = decide_many(choices, by=request.user, outcome="approved")
+    outcomes = decide_many(choices, by=person_of(request), outcome="approved")
     titles = dict(Post.objects.filter(pk__in=[pk for pk, _ in choices]).values_list("pk", "title"))
     for outcome in outcomes:
         if outcome.obstacles:

@@ -1,9 +1,12 @@
 """The review queue in the admin: pending posts in order, claims, assignments, and bulk actions."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, TypedDict
 
 from django import forms
-from django.db.models import Count
+from django.contrib.auth.models import User
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -67,6 +70,15 @@ class QueueAction(AdminAction):
         return reverse("admin:queue") + (f"?{query}" if query else "")
 
 
+class _Select(TypedDict):
+    """A select of the filter. options: (value, words)."""
+
+    name: str
+    label: str
+    options: list[tuple[str, str]]
+    chosen: str
+
+
 class QueuePage(AdminPage):
     """One page of the queue: an index scan from where the last page ended."""
 
@@ -76,28 +88,27 @@ class QueuePage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        request, person, now = self.request, self.request.user, timezone.now()
+        request, person, now = self.request, self.person, timezone.now()
         view = QueueView.from_query(request.GET)
         matching = view.entries(by=person, now=now)
         entries, has_more, is_back = self._entries(matching)
         saved = [(own.name, QueueView.from_query(own.query), own.pk) for own in person.saved_views.all()]
         shown = [*((name, kept, None) for name, kept in VIEWS), *saved]
-        keys_off = DeskPreference.objects.filter(person=person, keys_off=True)
         count, keys_off, in_bulk, unread, *counts = capped_counts(
             [
                 view.countable(by=person, now=now),
-                keys_off,
+                DeskPreference.objects.filter(person=person, keys_off=True),
                 Post.objects.approved_in_bulk(),
                 Notification.objects.unread_by(person),
                 *(kept.countable(by=person, now=now) for _, kept, _ in shown),
             ]
         )
         # The header says the same number as the first view.
-        request.nav_counts = {"queue": counts[0], "my_work": unread}
+        request.nav_counts = {"queue": counts[0], "my_work": unread}  # type: ignore[attr-defined]  # a request takes any attribute
         filters = self._filters(view)
         rows = rows_of(entries, by=person, now=now)
         for row in rows:
-            row.entry.address = review_address(row.entry.pk, view)
+            row.entry.address = review_address(row.entry.pk, view)  # type: ignore[attr-defined]  # for the template
         takes_all = bool(request.GET.get("all")) and bool(rows)
         return self.render(
             view=view,
@@ -125,7 +136,7 @@ class QueuePage(AdminPage):
             ],
         )
 
-    def _entries(self, matching):
+    def _entries(self, matching: QuerySet[QueueEntry]) -> tuple[list[QueueEntry], bool, bool]:
         """Return (one page of entries, whether more follow in this direction, whether it went back)."""
         back, forth = (ORDER.parse(self.request.GET.get(name, "")) for name in ("before", "after"))
         walk = ORDER.before(matching, back) if back else ORDER.after(matching, forth)
@@ -141,13 +152,13 @@ class QueuePage(AdminPage):
     def _has_previous(self, is_back: bool, has_more: bool) -> bool:
         return has_more if is_back else "after" in self.request.GET
 
-    def _filters(self, view):
+    def _filters(self, view: QueueView) -> list[_Select]:
         """Return the selects of the filter with their choices, the chosen ones marked."""
-        figures = {STACKS: [], GENERATORS: [], BATCHES: []}
+        figures: dict[str, list[tuple[str, str]]] = {STACKS: [], GENERATORS: [], BATCHES: []}
         for kind, name in QueueFigure.objects.filter(kind__in=figures).order_by("-count").values_list("kind", "name"):
             figures[kind].append((name, f"#{name}" if kind == BATCHES else name))
         people = [(str(person.pk), person.get_username()) for person in reviewers()[:100]]
-        choices = [
+        choices: list[tuple[str, str, list[tuple[str, str]]]] = [
             ("reason", "Reason", [(code, WEIGHTS[code].label) for code in weights.CODES]),
             ("state", "State", [(key, label) for key, (label, _) in STATES.items()]),
             ("stack", "Stack", sorted(figures[STACKS], key=lambda choice: choice[1].casefold())),
@@ -156,7 +167,7 @@ class QueuePage(AdminPage):
             ("days", "Waiting", [(str(days), f"{days} day{'s' if days > 1 else ''} or more") for days in DAYS]),
             ("whose", "Reviewer", [*WHOSE, *people]),
         ]
-        filters = []
+        filters: list[_Select] = []
         for name, label, options in choices:
             chosen = str(getattr(view, name) or "")
             if chosen and chosen not in dict(options):
@@ -164,11 +175,11 @@ class QueuePage(AdminPage):
             filters.append({"name": name, "label": label, "options": options, "chosen": chosen})
         return filters
 
-    def _relaxed(self, view, filters, now):
+    def _relaxed(self, view: QueueView, filters: list[_Select], now: datetime) -> list[dict[str, str]]:
         """Return what would be there without one of the filters: [(filter in words, query, count)]."""
         set_filters = [item for item in filters if item["chosen"]]
         views = [view.without(item["name"]) for item in set_filters]
-        counts = capped_counts([less.countable(by=self.request.user, now=now) for less in views])
+        counts = capped_counts([less.countable(by=self.person, now=now) for less in views])
         return [
             {"words": dict(item["options"])[item["chosen"]], "query": less.query(), "count": said_count(count)}
             for item, less, count in zip(set_filters, views, counts, strict=True)
@@ -201,9 +212,9 @@ class Claim(QueueAction):
 
     def act(self, post: Post) -> str:
         if self.claim == "let-go":
-            unclaim(post, by=self.request.user)
+            unclaim(post, by=self.person)
             return ""
-        entry = claim_post(post, by=self.request.user, take_over=self.claim == "take-over")
+        entry = claim_post(post, by=self.person, take_over=self.claim == "take-over")
         return f"You have claimed “{entry.post.title}” until {timezone.localtime(entry.held_until):%H:%M}."
 
 
@@ -213,7 +224,7 @@ class Views(QueueAction):
     permissions = ("view_post",)
 
     def act(self, subject: None) -> str:
-        sent, person = self.request.POST, self.request.user
+        sent, person = self.request.POST, self.person
         if forget := number_in(sent.get("forget", "")):
             forget_view(forget, by=person)
         else:
@@ -229,11 +240,11 @@ class KeysPage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        return self.render(keys_on=keys_are_on(self.request.user))
+        return self.render(keys_on=keys_are_on(self.person))
 
     def act(self, subject: None) -> str:
         off = self.request.POST.get("keys") == "off"
-        switch_keys(by=self.request.user, off=off)
+        switch_keys(by=self.person, off=off)
         return f"Keyboard shortcuts are {'off' if off else 'on'} for your account."
 
 
@@ -248,7 +259,7 @@ class Undo(QueueAction):
 
     def act(self, decision: Review) -> str:
         despite_rollback = "despite_rollback" in self.request.POST
-        undone = undo_decision(decision, by=self.request.user, despite_rollback=despite_rollback)
+        undone = undo_decision(decision, by=self.person, despite_rollback=despite_rollback)
         return f"Undone: {undone.revision.version} is pending review again."
 
     def next_address(self, decision: Review) -> str:
@@ -272,7 +283,7 @@ class BeginBulk(QueueAction):
     permissions = ("view_post",)
 
     def act(self, subject: None) -> HttpResponse:
-        sent, person = self.request.POST, self.request.user
+        sent, person = self.request.POST, self.person
         view = QueueView.from_query(sent.get("view", ""))
         matching = view.entries(by=person) if sent.get("all") else None
         choices = []
@@ -295,9 +306,11 @@ class BulkForm(forms.Form):
 
     reason_code = forms.ChoiceField(label="Reason", choices=Review.ReasonCode.choices, required=False)
     comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    assignee = forms.ModelChoiceField(None, label="Assign to", required=False, empty_label="Nobody")
+    assignee: "forms.ModelChoiceField[User]" = forms.ModelChoiceField(
+        None, label="Assign to", required=False, empty_label="Nobody"
+    )
 
-    TAKES = {
+    TAKES: ClassVar[dict[str, list[str]]] = {
         BulkRun.Act.APPROVE: ["comment"],
         BulkRun.Act.EDITS: ["reason_code", "comment"],
         BulkRun.Act.REJECT: ["reason_code", "comment"],
@@ -305,16 +318,16 @@ class BulkForm(forms.Form):
         BulkRun.Act.ASSIGN: ["assignee"],
     }
 
-    def __init__(self, *args, act, **options):
+    def __init__(self, *args: Any, act: str, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["assignee"].queryset = reviewers()
+        self.fields["assignee"].queryset = reviewers()  # type: ignore[attr-defined]  # of its class
         if act == BulkRun.Act.FLAG:
             self.fields["comment"].label = "What should the reviewer check?"
         for name in set(self.fields) - set(self.TAKES[act]):
             del self.fields[name]
 
 
-def _say_what_rows_are(rows):
+def _say_what_rows_are(rows: Sequence[BulkRow]) -> None:
     """Give each BulkRow its chosen version and, if it is pending, its risk score and reasons."""
     texts = Revision.objects.filter(post__in={row.post_id for row in rows}).order_by("number")
     versions = {(post, fingerprint): version for post, fingerprint, version in texts.filter(
@@ -322,9 +335,10 @@ def _say_what_rows_are(rows):
     ).values_list("post_id", "fingerprint", "version")}  # fmt: skip
     entries = QueueEntry.objects.in_bulk([row.post_id for row in rows])
     for row in rows:
-        row.version = versions.get((row.post_id, row.fingerprint), "–")
-        row.entry = entries.get(row.post_id)
-        row.reasons = reasons_of_entry(row.entry) if row.entry else []
+        entry = entries.get(row.post_id)
+        row.version = versions.get((row.post_id, row.fingerprint), "–")  # type: ignore[attr-defined]  # for the template
+        row.entry = entry  # type: ignore[attr-defined]  # for the template
+        row.reasons = reasons_of_entry(entry) if entry else []  # type: ignore[attr-defined]  # for the template
 
 
 class BulkPage(AdminPage):
@@ -343,16 +357,17 @@ class BulkPage(AdminPage):
         form = self.form = BulkForm(self.request.POST, act=run.act)
         if not form.is_valid():
             return self.page(run, status=422)
-        run = confirm_bulk(run, by=self.request.user, **form.cleaned_data)
+        run = confirm_bulk(run, by=self.person, **form.cleaned_data)
         if run.rows.filter(outcome=BulkRow.Outcome.PASSES)[: AT_ONCE + 1].count() > AT_ONCE:
-            enqueue_once(carry_out_bulk, key=str(run.pk), by=self.request.user, run_id=run.pk)
+            enqueue_once(carry_out_bulk, key=str(run.pk), by=self.person, run_id=run.pk)
         else:
             carry_out(run)
         return HttpResponseRedirect(self.next_address(run))
 
     def refused(self, run: BulkRun, refusal: Refused, status: int) -> HttpResponse:
         """Return the page again, with the reasons in its form."""
-        self.form.add_error(None, str(refusal))
+        if self.form:
+            self.form.add_error(None, str(refusal))
         return self.page(run, status=status)
 
     def page(self, run: BulkRun, *, status: int = 200) -> HttpResponse:
@@ -379,7 +394,7 @@ class BulkPage(AdminPage):
             rows=rows[:BULK_ROWS],
             next_row=rows[BULK_ROWS - 1].pk if len(rows) > BULK_ROWS else None,
             form=self.form or BulkForm(act=run.act),
-            is_mine=run.made_by_id == self.request.user.pk,
+            is_mine=run.made_by_id == self.person.pk,
             readers_change=run.act == BulkRun.Act.APPROVE,
         )
 

@@ -8,23 +8,26 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminAction, AdminPage, render
+from posts.admin.people import person_of
 from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
-from posts.admin.review.screen_context import neighbouring_items, screen_context, undo_context
+from posts.admin.review.screen_context import Typed, neighbouring_items, screen_context, undo_context
 from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
@@ -54,13 +57,13 @@ WORDED = ("edits", "reject")
 PANELS = {*WORDED, "flag"}
 
 
-def kept_when_signed_out(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def kept_when_signed_out(page: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Return the view `page`, and keep a form sent after its session ended in the new session.
 
     A form that may not be kept is shown to the person again.
     """
 
-    def wrapped(request: HttpRequest, post_id: int) -> HttpResponse:
+    def wrapped(request: HttpRequest, post_id: int) -> HttpResponseBase:
         if request.method != "POST" or request.user.is_authenticated:
             return page(request, post_id=post_id)
         typed = typed_words(request)
@@ -85,23 +88,23 @@ def kept_when_signed_out(page: Callable[..., HttpResponse]) -> Callable[..., Htt
     return wrapped
 
 
-def proof_of_session(person):
+def proof_of_session(person: User) -> str:
     """Return the value in forms that shows that they were made for a signed-in person."""
     return signing.dumps(person.pk, salt=PROOF)
 
 
-def _was_signed_in(request):
+def _was_signed_in(request: HttpRequest) -> bool:
     with suppress(signing.BadSignature):
         return signing.loads(request.POST.get("proof", ""), salt=PROOF, max_age=KEPT_SECONDS) is not None
     return False
 
 
-def view_in(parameters):
+def view_in(parameters: QueryDict) -> QueueView:
     """Return the QueueView that a request carries in `view`."""
     return QueueView.from_query(parameters.get("view", ""))
 
 
-def typed_words(request):
+def typed_words(request: HttpRequest) -> dict[str, Any]:
     """Return what was typed into the forms of the screen, to fill them again; text unchanged."""
     sent, act = request.POST, request.POST.get("act", "")
     typed = {name: sent.get(name, "") for name in ("fingerprint", "reason", "note", "own_text_reason")}
@@ -135,10 +138,12 @@ class ReviewStart(ReviewPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         view, place = view_in(request.GET), ORDER.parse(request.GET.get("after", ""))
-        if (item := next_item(view, place, by=request.user)) is not None:
+        if (item := next_item(view, place, by=person_of(request))) is not None:
             return HttpResponseRedirect(review_address(item.pk, view))
-        around = neighbouring_items(None, view=view, place=None, by=request.user) | undo_context(request.user)
-        return self.render(keys_on=keys_are_on(request.user), **around)
+        around = neighbouring_items(None, view=view, place=None, by=person_of(request)) | undo_context(
+            person_of(request)
+        )
+        return self.render(keys_on=keys_are_on(person_of(request)), **around)
 
 
 class ReviewScreen(ReviewPage):
@@ -147,7 +152,7 @@ class ReviewScreen(ReviewPage):
     template = "review/screen"
 
     @classmethod
-    def view(cls) -> Callable[..., HttpResponse]:
+    def view(cls) -> Callable[..., HttpResponseBase]:
         """Return the view for its address, which keeps the form of a session that ended."""
         return kept_when_signed_out(super().view())
 
@@ -169,9 +174,9 @@ class ReviewScreen(ReviewPage):
     def page(self, post: Post, *, refused: Sequence[str] = (), status: int = 200) -> HttpResponse:
         """Return the screen. refused: shown above its buttons."""
         view, typed = view_in(self.parameters), self.typed
-        context = screen_context(post, by=self.request.user, view=view, place=self.place_of(post), typed=typed)
+        context = screen_context(post, by=self.person, view=view, place=self.place_of(post), typed=cast(Typed, typed))
         # The navigation shows the same numbers and need not count again.
-        self.request.nav_counts = context["nav_counts"]
+        self.request.nav_counts = context["nav_counts"]  # type: ignore[attr-defined]  # a request takes any attribute
         read = typed.get("fingerprint", "")
         earlier = None
         if read and read != post.head_revision.fingerprint:
@@ -180,12 +185,12 @@ class ReviewScreen(ReviewPage):
             title=f"Review: {post.title}",
             refused=refused,
             moved_from=earlier,
-            proof=proof_of_session(self.request.user),
+            proof=proof_of_session(self.person),
             status=status,
             **context,
         )
         # It frames previews of its own post, and nothing else.
-        response.page_kind = "framing"
+        response.page_kind = "framing"  # type: ignore[attr-defined]  # a response takes any attribute
         return response
 
     @property
@@ -210,7 +215,7 @@ class ReviewScreen(ReviewPage):
 
     def onward(self, place: Cursor | None, said: str) -> HttpResponse:
         """Return a redirect to the item after `place`, which is claimed. said: the message so far."""
-        view, person = view_in(self.request.POST), self.request.user
+        view, person = view_in(self.request.POST), self.person
         item = next_item(view, place, by=person)
         if item is None:
             messages.success(self.request, said)
@@ -229,7 +234,7 @@ class ReviewScreen(ReviewPage):
         typed = self.typed
         place = self.place_of(post)
         entry = QueueEntry.objects.select_related("held_by").filter(pk=post.pk).first()
-        if entry and (standing := claimed_by_another(entry, by=self.request.user)):
+        if entry and (standing := claimed_by_another(entry, by=self.person)):
             raise standing
         review = decide(
             post,
@@ -246,7 +251,7 @@ class ReviewScreen(ReviewPage):
                 rollback_note=typed.get("rollback_note", ""),
                 seconds_spent=_seconds_since(typed["opened"]),
             ),
-            by=self.request.user,
+            by=self.person,
         )
         self.request.session.pop(KEPT, None)
         said = f"{review.get_outcome_display()}."
@@ -261,7 +266,7 @@ class ReviewScreen(ReviewPage):
         place = self.place_of(post)
         # Somebody else may have claimed it, or it is no longer pending; in both cases this person has no claim.
         with suppress(Refused, PermissionDenied):
-            unclaim(post, by=self.request.user)
+            unclaim(post, by=self.person)
         return self.onward(place, "Skipped. Nothing was decided.")
 
     def stay(self, post: Post) -> HttpResponse:
@@ -269,26 +274,26 @@ class ReviewScreen(ReviewPage):
         return self.page(post)
 
     def claim(self, post: Post) -> HttpResponse:
-        claim_post(post, by=self.request.user)
+        claim_post(post, by=self.person)
         return self.back(post, "You have claimed this post.")
 
     def take_over(self, post: Post) -> HttpResponse:
-        claim_post(post, by=self.request.user, take_over=True)
+        claim_post(post, by=self.person, take_over=True)
         return self.back(post, "You have taken over this post.")
 
     def unclaim(self, post: Post) -> HttpResponse:
-        unclaim(post, by=self.request.user)
+        unclaim(post, by=self.person)
         return self.back(post, "You have unclaimed this post.")
 
     def flag(self, post: Post) -> HttpResponse:
         reason = self.typed["reason"] or ReviewFlag.Reason.STAFF
-        flag_post(post, by=self.request.user, reason=reason, note=self.typed["note"].strip())
+        flag_post(post, by=self.person, reason=reason, note=self.typed["note"].strip())
         said = "Flagged. The post is closed to search engines until a person answers the flag."
         return self.back(post, said, place=self.place_of(post))
 
     def keys(self, post: Post) -> HttpResponse:
         off = self.action == "keys_off"
-        switch_keys(by=self.request.user, off=off)
+        switch_keys(by=self.person, off=off)
         return self.back(post, f"Keyboard shortcuts are {'off' if off else 'on'} for your account.")
 
     actions = {
@@ -304,7 +309,7 @@ class ReviewScreen(ReviewPage):
     }
 
 
-def _seconds_since(opened):
+def _seconds_since(opened: int | None) -> int | None:
     """Return the seconds since a Unix time from the form: 0 to LONGEST; None without one."""
     return None if opened is None else max(0, min(LONGEST, int(time.time()) - opened))
 
@@ -322,7 +327,7 @@ class ReviewUndo(AdminAction):
         return review
 
     def act(self, review: Review) -> str:
-        undo_decision(review, by=self.request.user, despite_rollback="despite_rollback" in self.request.POST)
+        undo_decision(review, by=self.person, despite_rollback="despite_rollback" in self.request.POST)
         return f"Undone: {review.revision.version} of {review.revision.post.title} is pending review again."
 
     def next_address(self, review: Review) -> str:
@@ -338,7 +343,7 @@ class FramedPage(ReviewPage):
     def render(self, **context: Any) -> TemplateResponse:
         """Return the template without the frame of the admin, as a preview, which this site may frame."""
         response = TemplateResponse(self.request, f"admin/{self.template}.html", context)
-        response.page_kind = "preview"
+        response.page_kind = "preview"  # type: ignore[attr-defined]  # a response takes any attribute
         return response
 
 
@@ -357,7 +362,8 @@ class SidesPage(FramedPage):
     def _chosen(self, post: Post, parameters: QueryDict) -> list[Revision] | None:
         numbers = [number_in(parameters.get(name, ""), most=2**31 - 1) for name in ("old", "new")]
         texts = {text.number: text for text in post.revisions.filter(number__in=[n for n in numbers if n])}
-        return [texts[number] for number in numbers] if all(number in texts for number in numbers) else None
+        found = [texts[number] for number in numbers if number in texts]
+        return found if len(found) == len(numbers) else None
 
 
 class SourcePage(FramedPage):
@@ -366,7 +372,7 @@ class SourcePage(FramedPage):
     template = "review/source"
 
     def get(self, request: HttpRequest, revision_id: int) -> HttpResponse:
-        revision = Revision.objects.filter(pk=number_in(revision_id)).first()
+        revision = Revision.objects.filter(pk=number_in(revision_id) or 0).first()
         if revision is None:
             raise Http404("No revision has this number.")
         return self.render(revision=revision, record=revision.snapshot)

@@ -1,7 +1,9 @@
 """What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,19 +15,22 @@ from posts.admin.posts.diff import comparison_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
+from posts.content_checks.registry import Finding, Unread
 from posts.content_checks.stored import results_of_post
+from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
-from posts.models.four_eyes import eyes_on, missing_decision, own_text_obstacles
+from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
 from posts.operations import approval_obstacles
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
+from posts.records.schema import RecordDict
 from posts.rendering.blocks import blocks_of
 from posts.rendering.images import is_allowed_image_url
 from posts.review_queue.claims import HOLD, claimed_by_another
 from posts.review_queue.counts import capped_counts, decisions_of, short_count, start_of
-from posts.review_queue.order import ORDER, cursor_of, next_item, previous_item
+from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.rows import reasons_of_entry
 
 FRAME = "preview"
@@ -40,6 +45,24 @@ EVIDENCE = {
     "twin": "checks", "check": "checks", "code": "checks", "claims": "checks", "images": "checks",
     "changed": "changes", "part": "history", "origin": "history", "generator": "history", "waiting": "history",
 }  # fmt: skip
+
+
+class Typed(TypedDict, total=False):
+    """What a refused form contained, or one that was sent after its session ended."""
+
+    post: int
+    fingerprint: str
+    reason: str
+    note: str
+    own_text_reason: str
+    comment: str
+    reason_code: str
+    expected_result: str
+    rollback_note: str
+    ticks: list[str]
+    flags_seen: list[int]
+    opened: int | None
+    panel: str
 
 
 @dataclass(frozen=True)
@@ -60,11 +83,19 @@ class Point:
     is_ticked: bool
 
     @property
-    def key(self):
+    def key(self) -> int | None:
         return self.number if self.number <= 9 else None
 
 
-def screen_context(post, *, by, view, place, typed=None, now=None):
+def screen_context(
+    post: Post,
+    *,
+    by: User,
+    view: QueueView,
+    place: Cursor | None,
+    typed: Typed | None = None,
+    now: datetime | None = None,
+) -> dict[str, Any]:
     """Return the context of admin/review/screen.html, except for the frame of the admin.
 
     place: where the post is or was in the queue, or None. typed: what a refused form contained, as read by
@@ -92,7 +123,7 @@ def screen_context(post, *, by, view, place, typed=None, now=None):
     }
 
 
-def _reasons_to_look(post: Post, flags: list[ReviewFlag]) -> dict:
+def _reasons_to_look(post: Post, flags: list[ReviewFlag]) -> dict[str, Any]:
     return {
         "flags": flags,
         "flags_seen": ",".join(str(flag.pk) for flag in flags),
@@ -100,7 +131,7 @@ def _reasons_to_look(post: Post, flags: list[ReviewFlag]) -> dict:
     }
 
 
-def _findings(found: list, unread: list) -> dict:
+def _findings(found: list[Finding], unread: list[Unread]) -> dict[str, Any]:
     """Return what the checks found, what they could not read, and which of them have nothing to say."""
     told, partly = {finding.check for finding in found}, {gap.check for gap in unread}
     return {
@@ -113,7 +144,7 @@ def _findings(found: list, unread: list) -> dict:
     }
 
 
-def _content(revision: Revision, typed: dict) -> dict:
+def _content(revision: Revision, typed: Typed) -> dict[str, Any]:
     """Return what a reviewer goes through one by one."""
     points = _points(revision, typed.get("ticks", ()))
     return {
@@ -125,8 +156,8 @@ def _content(revision: Revision, typed: dict) -> dict:
 
 
 def _decision(
-    post: Post, entry: QueueEntry | None, *, by: User, flags: list[ReviewFlag], found: list, now: datetime
-) -> dict:
+    post: Post, entry: QueueEntry | None, *, by: User, flags: list[ReviewFlag], found: list[Finding], now: datetime
+) -> dict[str, Any]:
     """Return what `by` may decide, what prevents it, and what it would do."""
     may_decide, is_due = by.has_perm("posts.review_post"), can_be_decided(post)
     eyes, holds = eyes_on(post, post.head_revision), holds_of(post)
@@ -151,7 +182,7 @@ def _decision(
     }
 
 
-def _forms(post: Post, flags: list[ReviewFlag], typed: dict, *, now: datetime) -> dict:
+def _forms(post: Post, flags: list[ReviewFlag], typed: Typed, *, now: datetime) -> dict[str, Any]:
     """Return what the forms offer, and what stands in them already."""
     return {
         "reasons": REASONS,
@@ -165,10 +196,10 @@ def _forms(post: Post, flags: list[ReviewFlag], typed: dict, *, now: datetime) -
     }
 
 
-def _says(post, flags, what):
+def _says(post: Post, flags: Sequence[ReviewFlag], what: str) -> str:
     """Return what turning the text down will do."""
     if post.is_live:
-        readers = f"readers keep {post.live_revision.version}"
+        readers = f"readers keep {post.released_revision.version}"
     elif post.visible_revision is None:
         readers = "readers see no page, as before"
     elif what == "is rejected":
@@ -180,20 +211,20 @@ def _says(post, flags, what):
     return f"{post.head_revision.version} {what}; {readers}{kept}."
 
 
-def _head(post, entry, *, by, now):
-    is_mine = entry is not None and entry.held_by_id == by.pk and entry.held_until > now
+def _head(post: Post, entry: QueueEntry | None, *, by: User, now: datetime) -> dict[str, Any]:
+    held_until = entry.held_until if entry and entry.held_by_id == by.pk else None
     return {
         "entry": entry,
         "badge": status_badge(post.head_revision),
         "why_here": [
             (reason, EVIDENCE.get(reason.code, "history")) for reason in reasons_of_entry(entry, now=now)
         ] if entry else [],
-        "held_until": entry.held_until if is_mine else None,
+        "held_until": held_until if held_until and held_until > now else None,
         "hold_minutes": int(HOLD.total_seconds() // 60),
     }  # fmt: skip
 
 
-def _preview(post):
+def _preview(post: Post) -> dict[str, Any]:
     """Return the tabs, the first address of the frame, and the comparison with numbered marks, if there is one."""
     head, pair = post.head_revision, default_pair(post)
     preview = reverse("admin:posts_revision_preview", args=[head.pk])
@@ -201,7 +232,7 @@ def _preview(post):
     tabs = [Tab("As readers will see it", preview), Tab("Source", source)]
     if post.live_revision_id and post.live_revision_id != head.pk:
         tabs.insert(1, Tab("Live now", reverse("admin:posts_revision_preview", args=[post.live_revision_id])))
-    context = {"frame": FRAME, "pair": pair, "comparison": None, "start": preview, "marked": ""}
+    context: dict[str, Any] = {"frame": FRAME, "pair": pair, "comparison": None, "start": preview, "marked": ""}
     if pair:
         old, new = pair
         numbers = f"?old={old.number}&new={new.number}"
@@ -222,12 +253,14 @@ def _preview(post):
     return context | {"tabs": [Tab(tab.label, tab.address, tab.address == first) for tab in tabs]}
 
 
-def _points(revision, ticked):
+def _points(revision: Revision, ticked: Collection[str]) -> list[Point]:
     texts = dict.fromkeys(revision.snapshot.get("checklist", ()))
     return [Point(text, number, text in ticked) for number, text in enumerate(texts, 1)]
 
 
-def _obstacles(post, eyes, *, by, flags, found):
+def _obstacles(
+    post: Post, eyes: Eyes, *, by: User, flags: Sequence[ReviewFlag], found: Iterable[Finding]
+) -> list[tuple[str, str, str]]:
     """Return [(kind, words, part of the evidence)] of the obstacles besides missing ticks."""
     said = approval_obstacles(
         post,
@@ -248,9 +281,9 @@ def _obstacles(post, eyes, *, by, flags, found):
     ]
 
 
-def _links(snapshot):
+def _links(snapshot: RecordDict) -> list[str]:
     """Return the addresses that the text links to, each once, in order; at most LINKS_SHOWN."""
-    found = {}
+    found: dict[str, None] = {}
     for field in ("intro", "body"):
         for block in blocks_of(snapshot.get(field, ""))[0]:
             for style in block.styles:
@@ -259,23 +292,25 @@ def _links(snapshot):
     return list(found)[:LINKS_SHOWN]
 
 
-def _images(snapshot):
+def _images(snapshot: RecordDict) -> list[tuple[int, RecordDict, bool]]:
     return [
         (number, image, is_allowed_image_url(image["url"], settings.IMAGE_HOSTS))
         for number, image in enumerate(snapshot.get("image_sources", ()), 1)
     ]
 
 
-def _history(post):
+def _history(post: Post) -> list[tuple[Revision, list[Review]]]:
     """Return the newest texts of the post with the decisions about each, newest first."""
     texts = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
-    decided = {}
+    decided: dict[int, list[Review]] = {}
     for review in Review.objects.filter(revision__in=texts).select_related("reviewer").order_by("-pk"):
         decided.setdefault(review.revision_id, []).append(review)
     return [(text, decided.get(text.pk, [])) for text in texts]
 
 
-def neighbouring_items(post, *, view, place, by, now=None):
+def neighbouring_items(
+    post: Post | None, *, view: QueueView, place: Cursor | None, by: User, now: datetime | None = None
+) -> dict[str, Any]:
     """Return the items before and after a place of the queue, its position, and today's decisions."""
     now = now or timezone.now()
     following = next_item(view, place, by=by, now=now)
@@ -302,7 +337,7 @@ def neighbouring_items(post, *, view, place, by, now=None):
     }
 
 
-def undo_context(by, *, now=None):
+def undo_context(by: User, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the last decision of `by` that can be undone, in words; empty if there is none."""
     now = now or timezone.now()
     review = (
@@ -327,7 +362,7 @@ def undo_context(by, *, now=None):
     }
 
 
-def outcome_words(post, review):
+def outcome_words(post: Post, review: Review) -> str:
     """Return what a decision did for readers and search engines, in a sentence or two."""
     version = review.revision.version
     if review.outcome == Review.Outcome.APPROVED_IN_PART:
@@ -339,7 +374,7 @@ def outcome_words(post, review):
             return "Readers see it. Search engines may index it."
         return f"Readers see it. It is closed to search engines: {', '.join(post.index_obstacles)}."
     if post.is_live:
-        return f"Readers keep {post.live_revision.version}."
+        return f"Readers keep {post.released_revision.version}."
     if review.outcome == Review.Outcome.REJECTED:
         return "Readers see no page." if post.visible_revision is None else "Readers see an unreviewed revision."
     return f"Readers see {version} marked as not approved." if post.visible_revision else "Readers see no page."

@@ -4,14 +4,17 @@ Every such sentence on its pages comes from here, so that none contradicts the b
 """
 
 import copy
+from collections.abc import Sequence
 
-from posts.models import HoldReason, PostHold, Revision
-from posts.models.four_eyes import PART, weight_of
+from django.contrib.auth.models import User
+
+from posts.models import HoldReason, Post, PostHold, Review, Revision
+from posts.models.four_eyes import PART, Eyes, weight_of
 from posts.operations.review import asks_for_confirmation, repeats_live
 from posts.operations.rolled_back import rolled_back_import
 
 
-def review_state(post):
+def review_state(post: Post) -> str:
     """Return the review state of the proposed text, in a sentence or two."""
     head = post.head_revision
     if head.status == Revision.Status.APPROVED:
@@ -22,41 +25,40 @@ def review_state(post):
         if post.awaits_review:
             return f"{head.version} is pending review."
         return f"{head.version} is a draft. Nobody has submitted it for review."
-    return {
-        Revision.Status.CHANGES_REQUESTED: f"Changes are requested on {head.version}.",
-        Revision.Status.REJECTED: f"{head.version} is rejected.",
-    }.get(head.status, f"{head.version} is {head.status_words}.")
+    if head.status == Revision.Status.CHANGES_REQUESTED:
+        return f"Changes are requested on {head.version}."
+    return f"{head.version} is {head.status_words}."
 
 
-def _approved_state(post):
+def _approved_state(post: Post) -> str:
     head = post.head_revision
     if post.withdrawn_at:
         return f"{head.version} is approved. The page is withdrawn."
-    if not post.is_live or post.live_revision.fingerprint != head.fingerprint:
+    if not post.is_live or post.released_revision.fingerprint != head.fingerprint:
         return f"{head.version} is approved. It is not released."
     if asks_for_confirmation(post):
         return f"{head.version} is approved. Readers see it. It still needs an individual decision."
     return f"{head.version} is approved. Readers see it."
 
 
-def nothing_to_release(post):
+def nothing_to_release(post: Post) -> str:
     """Return in words why there is nothing to release."""
     head = post.head_revision
     if head.status != Revision.Status.APPROVED:
         return review_state(post)
-    if post.is_live and post.live_revision.fingerprint == head.fingerprint:
+    if post.is_live and post.released_revision.fingerprint == head.fingerprint:
         return f"Readers see {head.version}. Nothing newer is approved."
     return f"The approval of {head.version} was revoked."
 
 
-def holds_of(post):
+def holds_of(post: Post) -> list[PostHold]:
     """Return the hold reasons of `post`, one that says so if none was recorded, none if it is not held."""
     if not post.held:
         return []
     return list(post.holds.filter(lifted_at=None).order_by("pk")) or [PostHold(reason=HoldReason.NOT_RECORDED)]
 
 
-def approving_does(post, eyes, *, by, holds):
+def approving_does(post: Post, eyes: Eyes, *, by: User, holds: Sequence[PostHold]) -> str:
     """Return in a few sentences what an approval by `by` would do. holds: from holds_of()."""
     head = post.head_revision
     if weight_of(eyes, by=by) == PART:
@@ -73,7 +75,7 @@ def approving_does(post, eyes, *, by, holds):
     return f"If you approve, readers see {head.version} at once and search engines may index it.{held}"
 
 
-def closed_after(post, approval, *, keeps_hold=False):
+def closed_after(post: Post, approval: Review, *, keeps_hold: bool = False) -> list[str]:
     """Return in words why the page would stay closed once the text of `approval` is live; empty if open."""
     after = copy.copy(post)
     after.live_revision, after.live_approval, after.withdrawn_at = approval.revision, approval, None
