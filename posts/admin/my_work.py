@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
@@ -74,7 +73,7 @@ class MyWork(AdminPage):
     title = "My work"
 
     def page(self, subject: Any, *, status: int = 200) -> HttpResponseBase:
-        user = _user(self.request)
+        user = self.person
         told = user.notifications.select_related("post", "batch")[:NOTIFICATIONS_SHOWN]
         return self.render(
             status=status,
@@ -86,12 +85,12 @@ class MyWork(AdminPage):
 
     def read_all(self, subject: Any) -> str:
         """Mark every notification as read."""
-        count = Notification.objects.unread_by(_user(self.request)).update(read_at=timezone.now())
+        count = Notification.objects.unread_by(self.person).update(read_at=timezone.now())
         return f"You marked {count:,} notification{'' if count == 1 else 's'} as read." if count else ""
 
     def save_setting(self, subject: Any) -> str:
         """Save how the person wants to be told."""
-        user = _user(self.request)
+        user = self.person
         setting, _ = NotificationSetting.objects.get_or_create(user=user)
         NotificationSettingForm(self.request.POST, instance=setting).save()
         return "Your choices are saved."
@@ -176,11 +175,6 @@ def _stopped_imports() -> TaskList:
 
 def _setting(user: User) -> NotificationSetting:
     return NotificationSetting.objects.filter(user=user).first() or NotificationSetting(user=user)
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101  # The admin lets nobody else in.
-    return request.user
 
 
 PAGES = [("my-work/", MyWork, "my_work")]

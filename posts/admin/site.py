@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, reverse
 
+from posts.admin.people import person_of
 from posts.models import Notification, QueueEntry
 from posts.review_queue.counts import capped_counts, short_count
 
@@ -44,7 +45,7 @@ def _counts(request: HttpRequest) -> dict[str, int]:
     A page that has counted some already stores them in `request.nav_counts`.
     """
     known: dict[str, int] = getattr(request, "nav_counts", {})
-    counted = {"queue": QueueEntry.objects.all(), "my_work": Notification.objects.unread_by(request.user)}
+    counted = {"queue": QueueEntry.objects.all(), "my_work": Notification.objects.unread_by(person_of(request))}
     missing = [name for name in counted if name not in known]
     return known | dict(zip(missing, capped_counts([counted[name] for name in missing]), strict=True))
 

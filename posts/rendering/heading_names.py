@@ -7,7 +7,7 @@ github: GitHub, Astro, Docusaurus, Hugo and Jekyll (https://github.com/Flet/gith
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 MAX_LENGTH = 60
@@ -92,7 +92,7 @@ def _likenesses(words: str) -> Iterable[str]:
 
 
 # (how a name is made, how repeated names are numbered), most common first.
-_NAMES = (
+_NAMES: tuple[tuple[Callable[[str], str], Callable[[str, int], str]], ...] = (
     (_github, "{}-{}".format),
     (_kramdown, "{}-{}".format),
     (_python_markdown, "{}_{}".format),

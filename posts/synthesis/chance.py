@@ -2,9 +2,12 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 _DRAWS = 192  # a little more than an article needs
 _UNPACK = struct.Struct(f"<{_DRAWS}I").unpack
+Item = TypeVar("Item")
 
 
 class Chance:
@@ -15,30 +18,30 @@ class Chance:
 
     __slots__ = ("_next",)
 
-    def __init__(self, seed, stream=""):
+    def __init__(self, seed: int, stream: str = "") -> None:
         self._next = _numbers(f"{seed}/{stream}").__next__
 
-    def below(self, limit):
+    def below(self, limit: int) -> int:
         """Return a whole number from 0 to limit - 1, for limits up to 2³². The bias of limit / 2³² is negligible."""
         return self._next() * limit >> 32
 
-    def between(self, low, high):
+    def between(self, low: int, high: int) -> int:
         """Return a whole number from low to high, both included."""
         return low + (self._next() * (high - low + 1) >> 32)
 
-    def one_in(self, times):
+    def one_in(self, times: int) -> bool:
         return self._next() * times >> 32 == 0
 
-    def pick(self, items):
+    def pick(self, items: Sequence[Item]) -> Item:
         return items[self._next() * len(items) >> 32]
 
-    def some(self, items, count):
+    def some(self, items: Iterable[Item], count: int) -> list[Item]:
         """Return `count` different items in random order (fewer, if there are not as many)."""
         left, draw = list(items), self._next
         return [left.pop(draw() * len(left) >> 32) for _ in range(min(count, len(left)))]
 
 
-def _numbers(name):
+def _numbers(name: str) -> Iterator[int]:
     block = 0
     while True:
         yield from _UNPACK(hashlib.shake_256(f"{name}/{block}".encode()).digest(4 * _DRAWS))

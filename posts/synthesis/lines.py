@@ -2,14 +2,19 @@
 
 import io
 import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from posts.synthesis.plants import synthesize_planted
+from posts.records.schema import RecordDict
+from posts.synthesis.plants import Plan, Plant, synthesize_planted
 from posts.synthesis.synthesizer import synthesize_record
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def record_lines(count, seed, plan=None, on_plant=None):
+def record_lines(
+    count: int, seed: int, plan: Plan | None = None, on_plant: Callable[[Plant], object] | None = None
+) -> Iterator[bytes]:
     """Yield the records of `count` seeds from `seed` on, each as one line of UTF-8 with its line end.
 
     plan: {kind: share} of what is planted (posts.synthesis.plants). on_plant(plant) is called for each planted case.
@@ -24,24 +29,24 @@ def record_lines(count, seed, plan=None, on_plant=None):
         yield as_line(record)
 
 
-def as_line(record):
+def as_line(record: RecordDict) -> bytes:
     return _encode(record).encode() + b"\n"
 
 
-def as_stream(lines):
+def as_stream(lines: Iterable[bytes]) -> io.BufferedReader:
     """Return a binary stream of an iterable of lines; it holds one line and one buffer at a time."""
     return io.BufferedReader(_Lines(lines), buffer_size=256 * 1024)
 
 
 class _Lines(io.RawIOBase):
-    def __init__(self, lines):
+    def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
         self._rest = b""
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int:
         chunk = self._rest or next(self._lines, b"")
         count = min(len(buffer), len(chunk))
         buffer[:count], self._rest = chunk[:count], chunk[count:]

@@ -87,7 +87,7 @@ def change_in_percent(before: int, after: int) -> str:
 
 def _two_digits(number: int) -> int:
     """Return `number` with two digits that count, as people write measurements."""
-    unit = 10 ** max(0, len(str(number)) - 2)
+    unit: int = 10 ** max(0, len(str(number)) - 2)
     return (number + unit // 2) // unit * unit
 
 

@@ -4,8 +4,10 @@ No record says what was planted. planted(seed, plan) is a pure function, so that
 """
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from posts.records.schema import RecordDict
 from posts.synthesis.chance import Chance
 from posts.synthesis.numbers import MONTHS, WEEKDAYS
 from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
@@ -16,6 +18,10 @@ NEAR_DUPLICATE_REACH = 40  # a twin's original is at most so many seeds before i
 NEAR_DUPLICATE_SIMILARITIES = (0.95, 0.9, 0.8)
 SHINGLE_WORDS = 5
 FOREIGN_HOSTS = ("images.example.net", "cdn.pictures.example", "203.0.113.7", "images.unsplash.com.example.org")
+
+
+# {kind: the share of posts into which it is planted}
+Plan = Mapping[str, float]
 
 
 class PlanRefused(ValueError):
@@ -33,9 +39,9 @@ class Plant:
     similarity: float | None = None
 
 
-def parse_plan(wishes):
+def parse_plan(wishes: Iterable[str]) -> dict[str, float]:
     """Return {kind: share} from texts such as "code" and "twin=0.1". Raises PlanRefused."""
-    plan = {}
+    plan: dict[str, float] = {}
     for wish in wishes:
         kind, _, share = wish.partition("=")
         if kind not in KINDS:
@@ -51,9 +57,9 @@ def parse_plan(wishes):
     return plan
 
 
-def kind_planted(seed, plan):
+def kind_planted(seed: int, plan: Plan) -> str | None:
     """Return the kind that `plan` plants into the post of `seed`, or None for an ordinary post."""
-    draw, reached = Chance(seed, "plan").below(10**6) / 10**6, 0
+    draw, reached = Chance(seed, "plan").below(10**6) / 10**6, 0.0
     for kind, share in plan.items():
         reached += share
         if draw < reached:
@@ -61,14 +67,14 @@ def kind_planted(seed, plan):
     return None
 
 
-def synthesize_planted(seed, plan):
+def synthesize_planted(seed: int, plan: Plan) -> tuple[RecordDict, Plant | None]:
     """Return (record, Plant or None) of `seed` under `plan`, a dict {kind: share} from parse_plan()."""
     kind = kind_planted(seed, plan)
     if kind is None:
         return synthesize_record(seed), None
     chance = Chance(seed, kind)
-    if kind == "twin":
-        original = _original_of(seed, plan)
+    original = _original_of(seed, plan) if kind == "twin" else None
+    if original is not None:
         similarity = chance.pick(NEAR_DUPLICATE_SIMILARITIES)
         record = _twin(compose(seed), compose(original), similarity, chance)
         plant = Plant(source_id_of(seed), kind, f"{similarity} alike", source_id_of(original), similarity)
@@ -76,25 +82,25 @@ def synthesize_planted(seed, plan):
         record = compose(seed)
         if kind == "claims":
             state_claims(record)
-        plant = Plant(source_id_of(seed), kind, KINDS[kind](record, chance))
+        plant = Plant(source_id_of(seed), kind, _PLANTED[kind](record, chance))
     if kind != "claims":
         state_claims(record)
     seal(record)
     return record, plant
 
 
-def planted(seed, plan):
+def planted(seed: int, plan: Plan) -> Plant | None:
     """Return the Plant in the post of `seed` under `plan`, or None."""
     return synthesize_planted(seed, plan)[1]
 
 
-def similarity_of(one, other):
+def similarity_of(one: RecordDict, other: RecordDict) -> float:
     """Return the Jaccard index of the five-word shingles of two records' intros and bodies, 0 to 1."""
-    one, other = _shingles(one["intro"] + " " + one["body"]), _shingles(other["intro"] + " " + other["body"])
-    return len(one & other) / len(one | other)
+    mine, theirs = (_shingles(f"{record['intro']} {record['body']}") for record in (one, other))
+    return len(mine & theirs) / len(mine | theirs)
 
 
-def _shingles(text):
+def _shingles(text: str) -> set[tuple[str, ...]]:
     words = text.lower().split()
     return {tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}
 
@@ -102,7 +108,7 @@ def _shingles(text):
 # The defects: what a reviewer should find.
 
 
-def _broken_code(record, chance):
+def _broken_code(record: RecordDict, chance: Chance) -> str:
     """Plant code that does not parse: Python and YAML in place, else another block in JSON or TOML."""
     body = record["body"]
     if "```python\n" in body:
@@ -130,7 +136,7 @@ def _broken_code(record, chance):
     return language
 
 
-def _contradicted_claims(record, chance):
+def _contradicted_claims(record: RecordDict, chance: Chance) -> str:
     """Plant one claim that the text contradicts. The other claims stay true."""
     flags = record["flags"]
     match chance.below(5):
@@ -152,7 +158,7 @@ def _contradicted_claims(record, chance):
             return "tools"
 
 
-def _foreign_images(record, chance):
+def _foreign_images(record: RecordDict, chance: Chance) -> str:
     """Plant one to three images on hosts outside the four providers."""
     count = chance.between(1, 3)
     for image in record["image_sources"][:count]:
@@ -172,7 +178,7 @@ _NAMES = "|".join(map(re.escape, sorted(_NAMED | {*WEEKDAYS, *MONTHS})))
 _BEFORE_SENTENCE = re.compile(rf"(?:(?<=[.:?] )|(?<=\n\n))(?!(?:{_NAMES})\b)(?=[A-Z][a-z]+ )")
 
 
-def _original_of(seed, plan):
+def _original_of(seed: int, plan: Plan) -> int | None:
     """Return the nearest of the NEAR_DUPLICATE_REACH seeds before this one that holds nothing planted, or None."""
     share = sum(plan.values())
     for earlier in range(seed - 1, max(seed - 1 - NEAR_DUPLICATE_REACH, -1), -1):
@@ -181,7 +187,7 @@ def _original_of(seed, plan):
     return None
 
 
-def _twin(record, original, similarity, chance):
+def _twin(record: RecordDict, original: RecordDict, similarity: float, chance: Chance) -> RecordDict:
     """Plant the words of `original` under the identity of `record`, changed until they are `similarity` alike.
 
     A phrase is put before sentences, one after the other in random order, until the similarity is reached.
@@ -190,7 +196,8 @@ def _twin(record, original, similarity, chance):
     twin = {**original, **own}
     twin["payload"] = {**original["payload"], "source id": record["source_id"], "seed": record["payload"]["seed"]}
     twin["title"] = f"{original['title']}, revisited"
-    pieces, places = [], []
+    pieces: list[str] = []
+    places: list[int] = []
     for number, part in enumerate(re.split(r"(```.*?```)", original["body"], flags=re.DOTALL)):
         first, *sentences = [part] if number % 2 else _BEFORE_SENTENCE.split(part)
         pieces.append(first)
@@ -208,14 +215,14 @@ def _twin(record, original, similarity, chance):
 # The edge cases: what pages, lists and forms should survive.
 
 
-def _no_images(record, chance):
+def _no_images(record: RecordDict, chance: Chance) -> str:
     for key in ("intro", "body"):
         record[key] = re.sub(r"\n*!\[\]\(image:\d+\)", "", record[key])
     del record["image_sources"]
     return "no images"
 
 
-def _many_images(record, chance):
+def _many_images(record: RecordDict, chance: Chance) -> str:
     """Plant the largest number of images; those that the text does not place follow it."""
     images = record["image_sources"]
     for number in range(len(images) + 1, 51):
@@ -234,7 +241,7 @@ def _many_images(record, chance):
     return "50 images"
 
 
-def _long_strings(record, chance):
+def _long_strings(record: RecordDict, chance: Chance) -> str:
     """Plant texts at the limits of the schema, and words that no line can break."""
     word = "incomprehensibilities"
     record["title"] = (record["title"] + ", " + " ".join([word] * 20))[:300].rstrip()
@@ -257,7 +264,7 @@ _TITLES = (
 )
 
 
-def _other_scripts(record, chance):
+def _other_scripts(record: RecordDict, chance: Chance) -> str:
     """Plant a title in another script or direction, with the same words in the intro and a caption."""
     title = record["title"] = chance.pick(_TITLES)
     record["intro"] = f"{title}\n\n{record['intro']}"
@@ -266,7 +273,7 @@ def _other_scripts(record, chance):
     return title
 
 
-def _sparse(record, chance):
+def _sparse(record: RecordDict, chance: Chance) -> str:
     """Leave out every optional field."""
     for key in set(record) - {"source_id", "title", "body", "intro", "slug", "payload", "flags", "hash"}:
         del record[key]
@@ -275,7 +282,7 @@ def _sparse(record, chance):
     return "only what is needed"
 
 
-def _unknown_keys(record, chance):
+def _unknown_keys(record: RecordDict, chance: Chance) -> str:
     record["x_pipeline"] = {
         "run": chance.below(10**6),
         "stages": ["draft", "polish"],
@@ -288,7 +295,7 @@ def _unknown_keys(record, chance):
     return "unknown keys"
 
 
-def _skipped_headings(record, chance):
+def _skipped_headings(record: RecordDict, chance: Chance) -> str:
     """Plant headings that jump from the second to the fifth level and begin with the first."""
     lines, levels = [], iter("# |##### |## |#### |###### ".split("|"))
     for block in record["body"].split("\n\n"):
@@ -299,17 +306,16 @@ def _skipped_headings(record, chance):
     return "skipped levels"
 
 
-def _dead_placements(record, chance):
+def _dead_placements(record: RecordDict, chance: Chance) -> str:
     """Plant placements of images that do not exist or are placed twice, and a second checklist."""
     record["body"] += "\n\n![](image:99)\n\n![](image:1)\n\n![](image:0)\n\n[checklist]"
     return "dead placements"
 
 
 # kind: the function that plants it, given the record before its hash is set and a Chance; it returns the detail.
-KINDS = {
+_PLANTED: dict[str, Callable[[RecordDict, Chance], str]] = {
     "code": _broken_code,
     "claims": _contradicted_claims,
-    "twin": None,
     "foreign-images": _foreign_images,
     "no-images": _no_images,
     "many-images": _many_images,
@@ -320,3 +326,5 @@ KINDS = {
     "headings": _skipped_headings,
     "placements": _dead_placements,
 }
+# A twin is made from another record, not planted into one.
+KINDS = (*list(_PLANTED)[:2], "twin", *list(_PLANTED)[2:])

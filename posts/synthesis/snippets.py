@@ -27,7 +27,7 @@ class Snippet:
 
 
 @cache
-def _written(name):
+def _written(name: str) -> dict[str, Snippet]:
     """Return {family: Snippet about invoices} of one file."""
     text = (EXAMPLES / f"{name}.md").read_text(encoding="utf-8")
     return {
@@ -37,20 +37,20 @@ def _written(name):
 
 
 @cache
-def families_of(names):
+def families_of(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the families that the files `names` have examples for, sorted."""
     return tuple(sorted({family for name in names for family in _written(name)}))
 
 
 @cache
-def snippet(names, family, noun):
+def snippet(names: tuple[str, ...], family: str, noun: str) -> Snippet:
     """Return the example of `family` in the first of the files `names` that has one, about `noun` ("booking")."""
     found = next(written for name in names if (written := _written(name).get(family)))
     words = tuple(_about(line, noun) for line in found.words)
     return Snippet(family, _about(found.title, noun), words, _about(found.code, noun), found.language)
 
 
-def _about(text, noun):
+def _about(text: str, noun: str) -> str:
     if noun[0] not in "aeiou":
         text = _ARTICLE.sub(r"\1", text)
     for written in (str.lower, str.capitalize, str.upper):

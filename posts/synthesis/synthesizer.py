@@ -6,10 +6,12 @@ fingerprint. Nothing here reads a clock, a locale, the environment or Python's o
 
 import math
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import quote_plus
 
-from posts.records.schema import fingerprint_of
+from posts.records.schema import RecordDict, fingerprint_of
 from posts.synthesis.article import Article, Subject, Writer, choose_subject
 from posts.synthesis.chance import Chance
 from posts.synthesis.numbers import Row
@@ -32,7 +34,7 @@ _DIFFICULTIES = ("beginner", "intermediate", "intermediate", "advanced")
 _PLACEHOLDER_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d12/ffffff", "f3f4f6/111827")
 
 
-def synthesize_record(seed):
+def synthesize_record(seed: int) -> RecordDict:
     """Return the record of `seed` (0 to MAX_SEED) as a canonical dict in the schema's order.
 
     Every field is filled.
@@ -43,11 +45,11 @@ def synthesize_record(seed):
     return record
 
 
-def source_id_of(seed):
+def source_id_of(seed: int) -> str:
     return f"synth-{seed:06d}"
 
 
-def compose(seed):
+def compose(seed: int) -> RecordDict:
     """Return the record of `seed` before its claims are stated and its hash is set."""
     chance = Chance(seed)
     subject = choose_subject(seed, chance)
@@ -112,7 +114,7 @@ def compose(seed):
     }
 
 
-def state_claims(record):
+def state_claims(record: RecordDict) -> None:
     """Write true claims about its text into `record`: reading time, paragraphs, image flags."""
     images = len(record.get("image_sources", ()))
     if "reading_time" in record:
@@ -122,12 +124,12 @@ def state_claims(record):
     record["flags"]["image_heavy"] = int(images >= IMAGE_HEAVY_FROM)
 
 
-def seal(record):
+def seal(record: RecordDict) -> None:
     """Set `hash` to the first digits of the fingerprint, so that anybody can check the text against it."""
     record["hash"] = fingerprint_of(record)[:HASH_DIGITS]
 
 
-def reading_minutes(record):
+def reading_minutes(record: RecordDict) -> int:
     """Return the reading time of intro and body with code, at WORDS_A_MINUTE, rounded half up, at least 1."""
     words = len(record.get("intro", "").split()) + len(record["body"].split())
     return max(1, math.floor(words / WORDS_A_MINUTE + 0.5))
@@ -140,35 +142,37 @@ def paragraphs_in(body: str) -> int:
     return sum(not _STRUCTURE(block) for block in prose.split("\n\n"))
 
 
-def _slug(title):
+def _slug(title: str) -> str:
     return _NOT_SLUG.sub("-", title.lower())[:90].strip("-")
 
 
-def _views(chance):
+def _views(chance: Chance) -> int:
     """Return a view count; most posts are read rarely and a few often."""
     return chance.below(10 ** chance.between(2, 5))
 
 
-def _checklist(subject, chance):
+def _checklist(subject: Subject, chance: Chance) -> list[str]:
     """Return 3–7 items in the order of the work; the last is about this stack alone."""
     items = subject.problem.checklist
     chosen = sorted(chance.some(range(len(items)), chance.between(2, 6)))
     return [*(items[index] for index in chosen), chance.pick(subject.stack.checks)]
 
 
-def _images(article: Article, subject: Subject, chance: Chance) -> list[dict]:
+def _images(article: Article, subject: Subject, chance: Chance) -> list[RecordDict]:
     """Return 3–8 different images from the four providers: photographs first, then others in random order."""
     count = chance.between(3, 8)
     captions = chance.some(RECORD["photo_captions"], 3)
     photos = chance.some(PHOTOS, chance.between(1, min(3, count - 1)))
     images = [_photo(photo, caption, article) for photo, caption in zip(photos, captions, strict=False)]
-    others = [(_figure_placeholder, figure) for figure in article.figures]
+    others: list[tuple[Callable[[Any, Article, Chance], RecordDict], Any]] = [
+        (_figure_placeholder, figure) for figure in article.figures
+    ]
     others += [(_rule_placeholder, subject.problem.action)]
     others += [(_flickr, pool) for pool in chance.some(POOLS, 3)]
     return images + [draw(what, article, chance) for draw, what in chance.some(others, count - len(images))]
 
 
-def _photo(photo: Texts, caption: str, article: Article) -> dict:
+def _photo(photo: Texts, caption: str, article: Article) -> RecordDict:
     number, seen = photo
     return {
         "source": "unsplash",
@@ -179,7 +183,7 @@ def _photo(photo: Texts, caption: str, article: Article) -> dict:
     }
 
 
-def _flickr(pool: Texts, article: Article, chance: Chance) -> dict:
+def _flickr(pool: Texts, article: Article, chance: Chance) -> RecordDict:
     words, seen = pool
     caption = chance.pick(RECORD["flickr_captions"])
     return {
@@ -191,7 +195,7 @@ def _flickr(pool: Texts, article: Article, chance: Chance) -> dict:
     }
 
 
-def _figure_placeholder(figure: Row, article: Article, chance: Chance) -> dict:
+def _figure_placeholder(figure: Row, article: Article, chance: Chance) -> RecordDict:
     name, before, after, _ = figure
     words = chance.pick(
         (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
@@ -200,11 +204,11 @@ def _figure_placeholder(figure: Row, article: Article, chance: Chance) -> dict:
     return _placeholder(words, chance.pick(RECORD["placeholder_captions"]).format_map(own), chance)
 
 
-def _rule_placeholder(action: str, article: Article, chance: Chance) -> dict:
+def _rule_placeholder(action: str, article: Article, chance: Chance) -> RecordDict:
     return _placeholder(capital(action), chance.pick(RECORD["rule_captions"]).format_map(article.slots), chance)
 
 
-def _placeholder(words: str, caption: str, chance: Chance) -> dict:
+def _placeholder(words: str, caption: str, chance: Chance) -> RecordDict:
     if chance.one_in(2):
         source = "dummyimage.com"
         url = f"https://dummyimage.com/1200x630/{chance.pick(_PLACEHOLDER_COLOURS)}.png&text={quote_plus(words)}"
@@ -222,7 +226,7 @@ def _placeholder(words: str, caption: str, chance: Chance) -> dict:
     }
 
 
-def _place(images: list[dict], article: Article, chance: Chance) -> None:
+def _place(images: list[RecordDict], article: Article, chance: Chance) -> None:
     """Put the images into the text: some after the intro, the others at the ends of sections, in order."""
     first = chance.between(1, 2)
     article.intro += [f"![](image:{number})" for number in range(1, first + 1)]

@@ -125,7 +125,8 @@ def _stack(fields: dict[str, Any]) -> Stack:
     texts["checks"] = tuple(map(capital, texts["checks"]))
     parts = tuple(tuple(part) for part in fields.pop("parts"))
     examples, tools = tuple(fields.pop("examples")), tuple(fields.pop("tools"))
-    return Stack(**fields, **texts, parts=parts, examples=examples, tools=tools)
+    fields |= texts
+    return Stack(**fields, parts=parts, examples=examples, tools=tools)
 
 
 def _metric(name: str, unit: str, before: str, left: str) -> Metric:

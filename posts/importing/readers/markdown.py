@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -124,7 +124,8 @@ class MarkdownReader(Reader):
     def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         super().__init__(source, mapping)
         self._context = dump_json([READER_VERSION, self.mapping.to_dict()])
-        self._digest, self._offset, self._position = hashlib.sha256(), 0, lambda: 0
+        self._digest, self._offset = hashlib.sha256(), 0
+        self._position: Callable[[], int] = lambda: 0
         self.site, self._is_named_by_file = "", False
 
     @property
