@@ -478,11 +478,8 @@ class _Body:
         """Turn images in paragraphs of their own into image sources, placed where they were."""
         lines: list[str | list[ImageDict]] = [*self.text.split("\n")]
         for index in reversed([number for number, token in enumerate(self._tokens) if token.type == "paragraph_open"]):
-            token, inline = self._tokens[index], self._tokens[index + 1]
-            children = inline.children or []
-            pictures = [child for child in children if child.type == "image"]
-            others = [child for child in children if child.type not in ("image", "softbreak")]
-            if token.level or not pictures or any(child.type != "text" or child.content.strip() for child in others):
+            token, pictures = self._tokens[index], _pictures_alone(self._tokens[index + 1].children or [])
+            if token.level or not pictures:
                 continue
             found = [image for child in pictures if (image := self._image_of(child))]
             if len(found) == len(pictures) and token.map:
@@ -523,6 +520,14 @@ class _Body:
         if not images:
             del self.fields.record["image_sources"]
         return None
+
+
+def _pictures_alone(children: list[Token]) -> list[Token]:
+    """Return the images of a paragraph; none if it has anything else besides white space."""
+    others = [child for child in children if child.type not in ("image", "softbreak")]
+    if any(child.type != "text" or child.content.strip() for child in others):
+        return []
+    return [child for child in children if child.type == "image"]
 
 
 def _leads_to_no_place(address: str) -> bool:
