@@ -14,7 +14,8 @@ from tests.every_page import make_every_page
 from tests.factories import RecordFactory, approve, make_post, person
 from tests.structured_data import missing_recommended, problems_of
 
-pytestmark = pytest.mark.django_db
+# Engines differ in no word of it: pages of articles are asked for on each of them elsewhere.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Newer than the list of terms that rdflib carries.
 NEW_TERMS = {"digitalSourceType"}

@@ -296,6 +296,7 @@ MAY = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("group", MAY)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_itself_refuses_who_may_not_do_it(group, name, django_user_model):

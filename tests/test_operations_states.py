@@ -36,6 +36,7 @@ def test_every_state_is_reached_and_none_but_the_drawn_ones_exist():
     assert {end for _, end, _ in drawn(2)} == set(ScheduledRelease.State.values)
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 @pytest.mark.parametrize("step", TEXT_STEPS)
 @pytest.mark.parametrize("status", Revision.Status)
