@@ -514,6 +514,7 @@ def address_of(route, values):
         for form in (
             f"<path:{name}>",
             f"<slug:{name}>",
+            f"<letters:{name}>",
             f"<int:{name}>",
             f"<kinds:{name}>",
             f"<{name}>",
