@@ -38,6 +38,7 @@ ROOT = Path(__file__).parent.parent
         "::1",
         "fe80::1",
         "fe80::1%eth0",
+        "fec0::1",
         "fc00::1",
         "fd00:ec2::254",
         "ff02::1",
@@ -194,6 +195,18 @@ def test_a_password_stays_with_the_host_that_it_is_for():
         method, _, headers, body = theirs.requests[0]
         assert (method, body, headers["x-kind"]) == ("POST", b"{}", "kept")
         assert not {"authorization", "cookie"} & headers.keys()
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "http://one.example:port/", "http://\x7f/", "x" * 60_000])
+def test_a_redirect_to_what_is_no_address_is_refused_in_words(target):
+    with other_site(says(302, location=target)) as site, pytest.raises(OutgoingError):
+        fetch(site.address, allowed_networks=THIS_MACHINE)
+
+
+def test_a_password_is_not_sent_to_another_port():
+    with other_site(says(200)) as theirs, other_site(says(307, location=theirs.address)) as ours:
+        fetch(ours.address, headers={"Authorization": "Bearer secret"}, allowed_networks=THIS_MACHINE)
+        assert "authorization" not in theirs.requests[0][2]
 
 
 @pytest.mark.parametrize("says_what", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"])

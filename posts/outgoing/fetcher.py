@@ -88,7 +88,7 @@ def fetch(
 
     allowed_networks: private networks that may be reached too. Give them only for an address that an operator set,
     never for one from a text. Redirects are followed within these rules; headers named authorization or cookie are
-    not sent to another host. Proxies and passwords of the environment are not used.
+    not sent to another host, port or scheme. Proxies and passwords of the environment are not used.
 
     Raises OutgoingRefused (scheme, port, password in the address, not a public IP address) and OutgoingFailed (no
     such name, no connection, no valid certificate, too slow, too many redirects, not HTTP).
@@ -103,20 +103,27 @@ def fetch(
                 target = response.headers.get("location", "") if response.status_code in _REDIRECTS else ""
                 if not target or not limits.redirects:
                     return _read(response, limits.body_bytes, moved=moved)
-                following = _checked_url(str(response.url.join(target)))
+                following = _checked_url(target, base=url)
             if response.status_code not in _SAME_METHOD and method != "HEAD":
                 method, body = "GET", None
-            if following.host != url.host:
+            if _origin(following) != _origin(url):
                 sent = {name: value for name, value in sent.items() if name not in ("authorization", "cookie")}
             moved = moved or response.status_code in (301, 308)
             url = following
     raise OutgoingFailed(f"{address} redirects more than {limits.redirects} times.")
 
 
-def _checked_url(address: str) -> httpx.URL:
-    """Return the address as a URL; raise OutgoingRefused where its text alone is a reason."""
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _checked_url(address: str, *, base: httpx.URL | None = None) -> httpx.URL:
+    """Return the address as a URL; raise OutgoingRefused where its text alone is a reason.
+
+    base: what the address of a redirect is relative to.
+    """
     try:
-        url = httpx.URL(address)
+        url = base.join(address) if base else httpx.URL(address)
         port = url.port or {"http": 80, "https": 443}.get(url.scheme)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise OutgoingRefused(f"“{address}” is not a web address.") from error

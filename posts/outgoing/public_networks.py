@@ -35,7 +35,9 @@ def may_connect(address: str, allowed: Sequence[IPNetwork] = ()) -> bool:
 def _is_public(ip: IPAddress) -> bool:
     if ip in _TRANSLATED:
         return True  # The IPv4 address that it carries is judged beside it.
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
+    # The first private networks of IPv6 (RFC 3879), which some still use and Python counts as global.
+    is_site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or is_site_local)
 
 
 def _carried(ip: IPAddress) -> list[ipaddress.IPv4Address]:
