@@ -460,7 +460,16 @@ def test_a_snippet_shows_words_that_a_reader_sees_however_far_down_they_stand():
 
 
 @pytest.mark.parametrize(
-    "body", ["[" * 200_000, "![" * 100_000, "[x](" * 50_000, "```\n" * 50_001, " " * 200_000 + "x", "-" * 200_000]
+    "body",
+    [
+        "[" * 200_000,
+        "![" * 100_000,
+        "[x](" * 50_000,
+        "```\n" * 50_001,
+        "`" * 200_000,
+        " " * 200_000 + "x",
+        "-" * 200_000,
+    ],
 )
 def test_no_text_makes_its_prose_or_its_words_slow(body):
     # Immediate, or never: a pattern that starts again at each character would take hours.

@@ -6,7 +6,7 @@ from collections import deque
 from posts.records.schema import RecordDict
 from posts.search.tokens import hits_in
 
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # Each alternative ends at the next character of its kind, so that no text makes it start again and again.
 _PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
