@@ -33,6 +33,8 @@ SLUGS = {
     "Ουρές εργασιών": ("oyres-ergasion", "ουρές-εργασιών"),
     "हिन्दी में लेख": ("hindi-mem-lekh", "हिन्दी-में-लेख"),
     "كيف تعمل الطوابير": ("kyf-tml-ltwbyr", "كيف-تعمل-الطوابير"),
+    "I ❤\ufe0f Python": "i-python",
+    "Re\u3164try \u115f\u1160": "retry",
     "İstanbul": ("istanbul", "i̇stanbul"),
     "→ … 😀": "",
 }
@@ -63,7 +65,20 @@ def test_a_long_title_is_cut_after_a_word_and_a_long_word_anywhere():
     assert slug_from("a " + "x" * 300) == "a-" + "x" * 118
 
 
-NO_SLUGS = ["Über", "ü ber", "u\u0308ber", "a--b", "-a", "数据库-", "a\u200bb", "a_b", "a/б", "é\x00"]
+NO_SLUGS = [
+    "Über",
+    "ü ber",
+    "u\u0308ber",
+    "a--b",
+    "-a",
+    "数据库-",
+    "a\u200bb",
+    "a_b",
+    "a/б",
+    "é\x00",
+    "a\u1160b",
+    "a-\ufe0f",
+]
 
 
 @pytest.mark.parametrize("slug", NO_SLUGS)

@@ -25,13 +25,18 @@ _DOT_IN_WORD = re.compile(r"(?<=[^\W\d_])\.(?=[^\W\d_])")
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
+# Letters and marks that no reader sees, so that two addresses could look alike: fillers and variation selectors.
+# Unicode, DerivedCoreProperties.txt, Default_Ignorable_Code_Point.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+
+
 def slug_from(text: str, *, limit: int = MAX_WORDS) -> str:
     """Return the slug of a title or a name, cut after a whole word; "" if the text has no letters and digits.
 
     With SLUG_LETTERS=ascii other scripts are transliterated, with unicode they stay: C++ на Go → c-plus-plus-na-go or
     c-plus-plus-на-go.
     """
-    text = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text))
+    text = _INVISIBLE.sub("", _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text)))
     for sign, words in _SPOKEN:
         text = sign.sub(words, text)
     letter = _in_ascii if settings.SLUG_LETTERS == "ascii" else _as_written
@@ -56,6 +61,8 @@ def is_slug(text: str) -> bool:
 
 
 def _is_of_word(character: str) -> bool:
+    if _INVISIBLE.match(character):
+        return False
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
