@@ -17,9 +17,11 @@ from posts.jobs import run_waiting_jobs
 from posts.models import ImportBatch, JobRun, Notification, NotificationSetting, OutgoingMessage, Review
 from posts.notifications import tell
 from posts.notifications.tasks import send_digests
+from posts.notifications.words import line_of
 from posts.operations import Decision, assign_post, decide, flag_post, report_problem
 from posts.outbox import add_mail
 from posts.outbox.send import send_due_messages
+from posts.outbox.tasks import forget_old_messages
 from tests.factories import PostFactory, edit, fresh, person
 from tests.other_sites import THIS_MACHINE, other_site, says
 from tests.trials import trial
@@ -56,6 +58,13 @@ def test_an_editor_is_told_why_a_text_came_back():
     turn_down(post, reviewer)
     assert texts(editor) == [f"{reviewer} asked for changes to “Retry queues”: The second step fails."]
     assert texts(reviewer) == []
+
+
+@pytest.mark.parametrize("said", ["The second step fails.", "Which version", "Why?"])
+def test_a_notification_ends_with_one_full_stop(said):
+    editor = person("Editors")
+    tell(Kind.RETURNED, [editor], text=f"A reviewer asked for changes: {said}", by=None)
+    assert line_of(editor.notifications.get()) == f"A reviewer asked for changes: {said.replace('version', 'version.')}"
 
 
 def test_many_decisions_of_one_person_are_one_notification_until_it_is_read():
@@ -253,6 +262,28 @@ def test_the_chat_reads_urgent_events_as_text_that_calls_nobody(settings):
     assert text.count("<") == 1 and f"<{settings.SITE_URL}" in text
 
 
+def test_the_chat_reads_many_events_of_one_kind_as_two_messages(settings):
+    """A rule that flags a thousand pages must not fill the chat, whose server would refuse the rest."""
+    with other_site(says(200, b"ok")) as chat:
+        settings.CHAT_WEBHOOK_URL, settings.OUTGOING_NETWORKS = chat.address, THIS_MACHINE
+        for number in range(5):
+            flag_post(PostFactory(released=True, title=f"Post {number}"), by=None, note="Look.")
+            send_due_messages()
+        with transaction.atomic():
+            tell(Kind.PLAN_REFUSED, [], text="A plan was refused", by=None)
+        send_due_messages()
+        said = [json.loads(body)["text"] for *_, body in chat.requests]
+        assert ["Post 0" in said[0], "A plan was refused." in said[1], len(said)] == [True, True, 2]
+        OutgoingMessage.objects.update(due_at=timezone.now())
+        send_due_messages()
+        later = json.loads(chat.requests[2][3])["text"]
+        assert "Post 1" in later and "There may be more." in later
+        OutgoingMessage.objects.update(sent_at=timezone.now() - timedelta(minutes=16))
+        flag_post(PostFactory(released=True, title="Post 5"), by=None, note="Look.")
+        send_due_messages()
+        assert "There may be more." not in json.loads(chat.requests[3][3])["text"]
+
+
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_chat_that_refuses_gets_the_message_again_later(settings, status):
     with other_site(says(status, b"no such hook", location="http://127.0.0.1/")) as chat:
@@ -263,6 +294,15 @@ def test_a_chat_that_refuses_gets_the_message_again_later(settings, status):
     message = OutgoingMessage.objects.get()
     assert message.last_error == f"The chat answered {status}: no such hook"
     assert message.due_at > timezone.now()
+
+
+@pytest.mark.parametrize(("column", "days"), [("sent_at", 31), ("parked_at", 91)])
+def test_old_messages_are_deleted(column, days):
+    for age in (days, days - 2):
+        message = add_mail(f"{age}@example.org", subject="A", body="B")
+        OutgoingMessage.objects.filter(pk=message.pk).update(**{column: timezone.now() - timedelta(days=age)})
+    forget_old_messages.func()
+    assert [message.recipient for message in OutgoingMessage.objects.all()] == [f"{days - 2}@example.org"]
 
 
 # My work

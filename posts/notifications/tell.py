@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from posts.models import ImportBatch, Notification, NotificationSetting, Post
-from posts.notifications.words import link_of, mail_about
+from posts.notifications.words import link_of, mail_about, sentence
 from posts.outbox import add_chat_message, add_mail
 
 Kind = Notification.Kind
@@ -35,8 +35,8 @@ def tell(
 ) -> None:
     """Tell people what happened; nobody is told what they did. Call it in the transaction of the event.
 
-    text: a sentence without a full stop, cut at 500 characters. What a person has not read of the same kind from the
-    same person is one notification, with a count and the newest text.
+    text: a sentence, cut at 500 characters; it gets a full stop if it has none. What a person has not read of the same
+    kind from the same person is one notification, with a count and the newest text.
     """
     told = sorted({person.pk: person for person in people if person != by and person.is_active}.items())
     text = " ".join(text.split())
@@ -60,7 +60,7 @@ def tell(
     if kind in Notification.AT_ONCE:
         _mail_at_once(dict(told), unread, now=now)
     if kind in _FOR_THE_CHAT:
-        add_chat_message(f"{text}.", link=link_of(kind, post=post, batch=batch))
+        add_chat_message(sentence(text), about=kind.label, link=link_of(kind, post=post, batch=batch))
 
 
 def _mail_at_once(people: dict[int, User], unread: QuerySet[Notification], *, now: datetime) -> None:

@@ -29,7 +29,12 @@ def link_of(kind: str, *, post: Post | None, batch: ImportBatch | None) -> str:
 def line_of(notification: Notification) -> str:
     """Return a notification in one line, with the number of earlier events that it stands for."""
     earlier = notification.count - 1
-    return f"{notification.text}{f' (and {earlier:,} more)' if earlier else ''}."
+    return sentence(f"{notification.text}{f' (and {earlier:,} more)' if earlier else ''}")
+
+
+def sentence(text: str) -> str:
+    """Return the text with a full stop, unless it ends as a sentence does: it may end with what a person wrote."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def mail_about(notifications: Sequence[Notification]) -> tuple[str, str]:

@@ -1,11 +1,16 @@
 """Adds messages to the outbox, in the transaction of the caller."""
 
 import json
+from datetime import timedelta
 
 from django.conf import settings
+from django.utils import timezone
 
 from posts.jobs import enqueue_once
 from posts.models import OutgoingMessage
+
+# How long the chat is left alone after a message about something.
+QUIET_AFTER_CHAT = timedelta(minutes=15)
 
 
 def add_mail(to: str, *, subject: str, body: str) -> OutgoingMessage | None:
@@ -18,17 +23,30 @@ def add_mail(to: str, *, subject: str, body: str) -> OutgoingMessage | None:
     return _add(OutgoingMessage(kind=OutgoingMessage.Kind.MAIL, recipient=to, subject=_one_line(subject), body=body))
 
 
-def add_chat_message(text: str, *, link: str) -> OutgoingMessage | None:
-    """Save a message for the site's chat; return it, or None if the site has no chat.
+def add_chat_message(text: str, *, about: str, link: str) -> OutgoingMessage | None:
+    """Save a message for the site's chat; return it, or None if the site has no chat or another message covers it.
+
+    about: what happened, in the same words each time. At most one message about the same is sent in QUIET_AFTER_CHAT.
+    If more happens in that time, one more message waits until it is over, and says that there may be more.
 
     The body is JSON as Slack's incoming webhooks take it: "&", "<" and ">" are escaped, so that no title mentions a
     channel or hides a link. https://docs.slack.dev/messaging/formatting-message-text
     """
     if not settings.CHAT_WEBHOOK_URL:
         return None
+    now = timezone.now()
+    earlier = OutgoingMessage.objects.filter(kind=OutgoingMessage.Kind.CHAT, subject=_one_line(about), parked_at=None)
+    if earlier.filter(sent_at=None, attempts=0, due_at__gt=now).exists():
+        return None
+    latest = earlier.exclude(sent_at__lt=now - QUIET_AFTER_CHAT).order_by("-pk").first()
+    due_at = (latest.sent_at or now) + QUIET_AFTER_CHAT if latest else now
+    if latest:
+        text = f"{text} There may be more. “My work” in the admin lists what is new."
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     body = json.dumps({"text": f"{escaped} <{link}>"}, ensure_ascii=False)
-    return _add(OutgoingMessage(kind=OutgoingMessage.Kind.CHAT, subject=_one_line(text), body=body))
+    return _add(
+        OutgoingMessage(kind=OutgoingMessage.Kind.CHAT, subject=_one_line(about), body=body, made_at=now, due_at=due_at)
+    )
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from posts.models import OutgoingMessage
 from posts.outbox.send import send_due_messages
 
 KEPT_AFTER_SENDING = timedelta(days=30)
+KEPT_AFTER_GIVING_UP = timedelta(days=90)
 CHUNK = 1000
 
 
@@ -20,8 +21,12 @@ def send_outgoing_messages() -> None:
 
 @job("forget old messages", label="Delete old mail and chat messages", every=timedelta(days=1))
 def forget_old_messages() -> None:
-    """Delete messages sent thirty days ago. Those that were given up stay until a person deletes them."""
-    old = OutgoingMessage.objects.filter(sent_at__lt=timezone.now() - KEPT_AFTER_SENDING).order_by("sent_at")
-    while chunk := list(old.values_list("pk", flat=True)[:CHUNK]):
-        OutgoingMessage.objects.filter(pk__in=chunk).delete()
-        stop_if_asked()
+    """Delete messages that were sent thirty days ago, or given up ninety days ago."""
+    now = timezone.now()
+    for old in (
+        OutgoingMessage.objects.filter(sent_at__lt=now - KEPT_AFTER_SENDING).order_by("sent_at"),
+        OutgoingMessage.objects.filter(parked_at__lt=now - KEPT_AFTER_GIVING_UP).order_by("pk"),
+    ):
+        while chunk := list(old.values_list("pk", flat=True)[:CHUNK]):
+            OutgoingMessage.objects.filter(pk__in=chunk).delete()
+            stop_if_asked()
