@@ -137,7 +137,7 @@ class Kept:
         for address, before in self.pages.items():
             shown = self.site.get(address)
             true = new.get(address) if shown.is_hit else shown
-            if (before.status, before.text) != (true.status, true.text):
+            if (before.status, before.content) != (true.status, true.content):
                 changed.append(address)
                 if shown.is_hit:
                     old.append(address)

@@ -26,11 +26,13 @@ class Answer:
     body: bytes
 
     @property
+    def content(self):
+        """The bytes of the page or picture, whatever encoding they came in."""
+        return brotli.decompress(self.body) if self.headers.get("content-encoding") == "br" else self.body
+
+    @property
     def text(self):
-        """The page, whatever encoding it came in."""
-        if self.headers.get("content-encoding") == "br":
-            return brotli.decompress(self.body).decode()
-        return self.body.decode()
+        return self.content.decode()
 
     @property
     def is_hit(self):
