@@ -173,7 +173,7 @@ def test_a_picture_whose_size_is_known_keeps_its_shape_while_it_loads(size, show
 
 def test_a_picture_is_a_link_to_its_file_that_says_what_it_does():
     html = html_of("x", image_sources=[{"url": UNSPLASH, "caption": "A chart"}])
-    assert f'<a class="figure__frame" href="{UNSPLASH}"' in html and "Show image 1 whole" in html
+    assert f'<a class="figure__frame" href="{UNSPLASH}"' in html and "Show image 1 in full" in html
 
 
 def test_contrast_is_that_of_the_guidelines():

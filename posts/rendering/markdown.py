@@ -45,7 +45,7 @@ from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 10
+RENDERER_VERSION = 11
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -710,7 +710,7 @@ def _picture_frame(image: RecordDict, number: int, alt: str, *, is_first: bool) 
     width, height = shown_size(image.get("width"), image.get("height"))
     return format_html(
         '<a class="figure__frame" href="{}" rel="nofollow ugc noopener">{}{}<img src="{}" alt="{}"{} {} '
-        'decoding="async" referrerpolicy="no-referrer"><span class="hidden-text">Show image {} whole</span></a>',
+        'decoding="async" referrerpolicy="no-referrer"><span class="hidden-text">Show image {} in full</span></a>',
         address,
         placeholder_svg(image.get("caption") or image["url"], *((width, height) if width else ())),
         format_html('<span class="figure__notch" aria-hidden="true">{}</span>', alt) if alt else "",

@@ -113,7 +113,7 @@ def test_a_missing_picture_is_described_in_its_place_and_captioned_once(browser_
 def test_a_picture_opens_whole_and_closes_again(gallery, way):
     watched = gallery(pictured("usual", "tall"), 390)
     page = watched.page
-    frame = page.get_by_role("link", name="Show image 2 whole")
+    frame = page.get_by_role("link", name="Show image 2 in full")
     if way == "click":
         frame.click()
     else:
