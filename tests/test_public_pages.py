@@ -315,7 +315,8 @@ def test_the_home_page_counts_what_is_approved_and_what_waits(client):
     assert "approved by a reviewer 1" in text and "pending review 3" in text
 
 
-EMPTY = ["/", "/articles/", "/stacks/", "/search/?q=queues", "/feed/", "/rss.xml", "/feed.json", "/api/posts/"]
+EMPTY = ["/", "/articles/", "/stacks/", "/search/?q=queues", "/api/posts/"]
+EMPTY_FEEDS = ["/feed/", "/rss.xml", "/feed.json"]
 
 
 @pytest.mark.parametrize("address", EMPTY)
@@ -330,6 +331,18 @@ def test_an_empty_site_says_how_to_begin_and_one_with_articles_does_not(client, 
     }[number]
     page = client.get(address).content.decode()
     assert all(words in page for words in says)
+    make_post(released=True)
+    cache.clear()
+    assert "Sign in" not in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("address", EMPTY_FEEDS)
+def test_an_empty_feed_says_how_to_begin_in_words_that_stay_true(client, address):
+    page = client.get(address).content.decode()
+    assert "No article is listed here yet. Sign in to import, write or review posts: http://127.0.0.1:8000/admin/" in page
+    make_post()
+    cache.clear()
+    assert client.get(address).content.decode() == page
     make_post(released=True)
     cache.clear()
     assert "Sign in" not in client.get(address).content.decode()

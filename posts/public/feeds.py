@@ -16,11 +16,10 @@ from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from posts.db.change_log import SITE_STATS, article_key
+from posts.db.change_log import article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
-from posts.public.beginning import beginning
 from posts.public.disclosure import Disclosure, disclosure_of
 from posts.public.feed_html import article_feed_html
 from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, language_of
@@ -32,6 +31,7 @@ from posts.rendering.images import loaded_pictures, picture_addresses
 
 FEED_POSTS = 30
 ABOUT = "Technical articles, each approved by a person."
+NOTHING_YET = "No article is listed here yet. Sign in to import, write or review posts"
 
 
 @public
@@ -94,9 +94,8 @@ def _newest() -> list[Post]:
 
 
 def _about(posts: list[Post]) -> str:
-    """Return what a feed says of itself. That of a site without articles says how to begin."""
-    start = None if posts else beginning()
-    return f"{ABOUT} {start.sentence}" if start else ABOUT
+    """Return what a feed says of itself. An empty one says how to begin, without numbers that become outdated."""
+    return ABOUT if posts else f"{ABOUT} {NOTHING_YET}: {settings.SITE_URL}{reverse('admin:index')}"
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,6 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
 def _answer(body: str, content_type: str, posts: list[Post]) -> HttpResponse:
     """Return a feed, which shows the stored HTML of its posts."""
     keys = [article_key(post.released_revision.fingerprint, **rendering_key()) for post in posts]
-    # An empty feed counts the posts that wait.
-    keys += [] if posts else [SITE_STATS]
     return as_machine_file(HttpResponse(body, content_type=f"{content_type}; charset=utf-8"), keys=keys)
 
 
