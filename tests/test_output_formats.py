@@ -1,16 +1,19 @@
 """One hostile record in every output format, read back by a parser of that format."""
 
 import csv
+import email.policy
 import io
 import json
 import logging
 import re
 import sys
 from email.message import Message
-from pathlib import Path
+from email.parser import BytesParser
 
 import feedparser
 import pytest
+from django.contrib.auth.models import User
+from django.core import mail
 from django.core.management import call_command, get_commands, load_command_class
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
@@ -21,10 +24,12 @@ from posts.export.records import export_posts, posts_as_csv
 from posts.importing.pipeline import import_posts
 from posts.logs import json_formatter
 from posts.management.base import BaseCommand
-from posts.models import FormerSlug, ImportIssue, Post
+from posts.models import FormerSlug, ImportIssue, OutgoingMessage, Post
+from posts.operations import flag_post
+from posts.outbox.send import send_due_messages
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.rendering.control_characters import html_text, terminal_text
-from tests.factories import RecordFactory, approve, import_records, make_post
+from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 # What escapes a format is decided after the database gave the text.
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -322,9 +327,24 @@ def test_what_no_format_can_hold_is_refused_at_the_door(words, field):
     assert (batch.refused, batch.rows) == (1, 1) and not Post.objects.exists()
 
 
-def test_the_site_sends_no_mail():
-    """Nothing has to escape words for a mail; who adds one adds its line to docs/api.md and its test here."""
-    sources = [
-        path.read_text(encoding="utf-8") for folder in ("posts", "alphanode") for path in Path(folder).rglob("*.py")
-    ]
-    assert not any("django.core.mail" in source for source in sources)
+def test_mail_is_plain_text_with_one_line_for_a_subject(post, settings):
+    settings.SENDS_MAIL = True
+    staff = person("Staff")
+    User.objects.filter(pk=staff.pk).update(email="staff@example.org")
+    flag_post(post, by=None, note=f"{TURNED}\r\nBcc: everybody@example.org")
+    assert send_due_messages() == 1
+    sent = BytesParser(policy=email.policy.default).parsebytes(mail.outbox[0].message().as_bytes())
+    assert sent.get_content_type() == "text/plain"
+    assert sent["bcc"] is None and sent["to"] == "staff@example.org"
+    assert "<img src=x onerror=alert(1)>" in sent["subject"]
+    body = sent.get_content()
+    assert "Bcc: everybody" in body and "\r\nBcc" not in body and "\nBcc" not in body
+    assert terminal_text(body) == body.replace("\r", ""), "no character that changes what is shown"
+
+
+def test_a_chat_message_has_no_markup_of_the_chat(post, settings):
+    settings.CHAT_WEBHOOK_URL = "https://chat.example/hook"
+    flag_post(post, by=None, note=f"<!channel> {TURNED}")
+    text = json.loads(OutgoingMessage.objects.get().body)["text"]
+    assert re.findall(r"<[^>]*>", text) == [f"<{settings.SITE_URL}{reverse('admin:review', args=[post.pk])}>"]
+    assert "\u202e" not in text

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from posts.jobs import enqueue_once
 from posts.models import OutgoingMessage
+from posts.rendering.control_characters import terminal_text
 
 # How long the chat is left alone after a message about something.
 QUIET_AFTER_CHAT = timedelta(minutes=15)
@@ -16,11 +17,16 @@ QUIET_AFTER_CHAT = timedelta(minutes=15)
 def add_mail(to: str, *, subject: str, body: str) -> OutgoingMessage | None:
     """Save an e-mail to be sent; return it, or None if the site sends no mail or there is no address.
 
-    subject: one line; line ends become spaces, and it is cut at 200 characters.
+    subject: one line; line ends become spaces, and it is cut at 200 characters. Invisible characters that could
+    change what a mail program shows are written as escapes.
     """
     if not settings.SENDS_MAIL or not to:
         return None
-    return _add(OutgoingMessage(kind=OutgoingMessage.Kind.MAIL, recipient=to, subject=_one_line(subject), body=body))
+    return _add(
+        OutgoingMessage(
+            kind=OutgoingMessage.Kind.MAIL, recipient=to, subject=_one_line(subject), body=terminal_text(body)
+        )
+    )
 
 
 def add_chat_message(text: str, *, about: str, link: str) -> OutgoingMessage | None:
@@ -42,7 +48,7 @@ def add_chat_message(text: str, *, about: str, link: str) -> OutgoingMessage | N
     due_at = (latest.sent_at or now) + QUIET_AFTER_CHAT if latest else now
     if latest:
         text = f"{text} There may be more. “My work” in the admin lists what is new."
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     body = json.dumps({"text": f"{escaped} <{link}>"}, ensure_ascii=False)
     return _add(
         OutgoingMessage(kind=OutgoingMessage.Kind.CHAT, subject=_one_line(about), body=body, made_at=now, due_at=due_at)
@@ -50,7 +56,7 @@ def add_chat_message(text: str, *, about: str, link: str) -> OutgoingMessage | N
 
 
 def _one_line(text: str) -> str:
-    words = " ".join(text.split())
+    words = terminal_text(" ".join(text.split()))
     return words if len(words) <= 200 else f"{words[:199]}…"
 
 
