@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.dashboard.day_chart import day_chart
 from posts.admin.review.decisions import review_address, undoable_decisions
+from posts.db.page_triggers import missing_triggers
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
 from posts.review_queue.counts import (
@@ -187,6 +189,14 @@ def site_statuses(person, now):
         SiteStatus("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
         for plan in refused.select_related("post")[:3]
     ]
+    if missing_triggers(connection):
+        statuses.append(
+            SiteStatus(
+                "stops",
+                "Readers may see outdated pages",
+                "The database lacks triggers. Run: manage.py migrate",
+            )
+        )
     if not settings.INDEXING:
         statuses.append(SiteStatus("warns", "The site is closed to search engines", "The setting INDEXING is off."))
     order = ["stops", "warns", "fine"]
