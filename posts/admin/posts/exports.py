@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.http import StreamingHttpResponse
 
-from posts.audit.log import note_audit
 from posts.export.records import json_lines, posts_as_csv
+from posts.operations.frame import note, operating
 
 
 class ExportActions:
@@ -26,7 +26,8 @@ class ExportActions:
     def _file(self, request, queryset, lines, name, content_type):
         # A list defers columns that an export needs.
         posts = queryset.model.objects.filter(pk__in=queryset.order_by().values("pk"))
-        note_audit("posts exported", post=None, by=request.user, detail=name)
+        with operating():
+            note("posts exported", by=request.user, detail=name)
         response = StreamingHttpResponse(lines(posts), content_type=content_type)
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
