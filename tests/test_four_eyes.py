@@ -228,7 +228,7 @@ def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(cl
     post, anna, _ = two_wrote()
     post = approve(post, is_bulk=True)
     assert "nobody has reviewed it individually" in client.get(post.get_absolute_url()).content.decode()
-    confirm_live(post, by=anna, fingerprint=post.live_revision.fingerprint)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint), by=anna)
     page = client.get(post.get_absolute_url()).content.decode()
     assert "only one of its authors has reviewed it individually" in page and "nobody has" not in page
 
@@ -348,9 +348,9 @@ def test_what_is_live_is_confirmed_by_two_where_two_wrote_it():
     flag = flag_post(post, by=person("Staff"), note="Look.")
     write(post, person("Editors"), "Newer.")
     seen = {"fingerprint": fresh(post).live_revision.fingerprint, "flags_seen": [flag.pk]}
-    confirm_live(fresh(post), by=anna, **seen)
+    confirm_live(fresh(post), Decision("approved", **seen), by=anna)
     assert fresh(post).needs_human_review and not fresh(post).is_indexable
-    confirm_live(fresh(post), by=boris, **seen)
+    confirm_live(fresh(post), Decision("approved", **seen), by=boris)
     assert fresh(post).is_indexable
 
 

@@ -86,7 +86,7 @@ def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None)
     if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
         return standing.obstacles
     if run.act == BulkRun.Act.APPROVE:
-        return approval_obstacles(post, by=run.made_by, is_bulk=True)
+        return approval_obstacles(post, Decision(Review.Outcome.APPROVED, is_bulk=True), by=run.made_by)
     try:
         _rehearse(run, row, post)
     except Refused as refusal:

@@ -5,8 +5,8 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from posts.models import Post
-from posts.operations import approval_obstacles, decide_many
+from posts.models import Post, Review
+from posts.operations import Decision, approval_obstacles, decide_many
 
 MOST_AT_ONCE = 200
 
@@ -22,7 +22,8 @@ def approve_selected(model_admin, request, queryset):
     if len(posts) > MOST_AT_ONCE:
         model_admin.message_user(request, f"Select at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
         return None
-    rows = [(post, approval_obstacles(post, by=request.user, is_bulk=True)) for post in posts]
+    decision = Decision(Review.Outcome.APPROVED, is_bulk=True)
+    rows = [(post, approval_obstacles(post, decision, by=request.user)) for post in posts]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
