@@ -1,8 +1,11 @@
 """Posts in the admin. List, form, conflict page and actions each have a module of their own."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
@@ -10,8 +13,7 @@ from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import page_paths
 from posts.admin.posts.actions import PostAction
-from posts.admin.posts.conflict import PostConflict
-from posts.admin.posts.edit import PostEdit, post_address
+from posts.admin.posts.edit import MergePage, PostPage, post_address
 from posts.admin.posts.exports import ExportActions
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.models import Post
@@ -21,7 +23,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, admin.ModelAdmin):
+class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):
     """Posts. Every change goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
@@ -48,10 +50,20 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostEdit, PostConflict, ad
         view = self.admin_site.admin_view
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
-            path("<path:object_id>/merge/", view(self.merge_view), name="posts_post_merge"),
-            *page_paths([("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act")]),
+            *page_paths(
+                [
+                    ("<path:object_id>/merge/", MergePage, "posts_post_merge"),
+                    ("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act"),
+                ]
+            ),
         ]
         return own + super().get_urls()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
+        """Return the page of one post, or of a new one."""
+        return PostPage.as_view()(request, object_id=object_id)
 
     def history_view(self, request, object_id, extra_context=None):
         """Redirect to the history on the post's own page; Django's log knows nothing of operations."""
