@@ -72,7 +72,7 @@ def test_an_editors_letter_does_not_make_a_reviewers_text_somebody_elses():
     assert approve(post).is_indexable
 
 
-def test_a_typo_that_an_editor_mends_between_two_texts_of_a_reviewer_is_no_second_pair_of_eyes():
+def test_a_typo_that_an_editor_repairs_between_two_texts_of_a_reviewer_is_no_second_pair_of_eyes():
     post, reviewer = make_post(), person()
     write(post, reviewer, "The reviewer's first.")
     write(post, person("Editors"), "The reviewer's first, mended.")
@@ -159,7 +159,7 @@ def test_what_somebody_put_together_of_two_texts_is_theirs_and_its_authors():
     assert "You wrote part of" in refused(post, reviewer)
 
 
-def test_a_row_that_somebody_mended_is_theirs():
+def test_a_row_that_somebody_repaired_is_theirs():
     import_records({"source_id": "torn"})
     issue, reviewer = ImportIssue.objects.get(), importer()
     repair_row(issue, json.dumps(RecordFactory(source_id="torn")), by=reviewer)

@@ -115,7 +115,7 @@ GATES = {
 @pytest.mark.once
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("gate", GATES)
-def test_every_door_refuses_with_the_same_words(gate, door, client):
+def test_every_entry_point_refuses_with_the_same_words(gate, door, client):
     prepare, words = GATES[gate]
     by = person()
     post = fresh(prepare(by))
@@ -133,7 +133,7 @@ def test_every_door_refuses_with_the_same_words(gate, door, client):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_no_door_lets_in_who_may_not_decide(door, client):
+def test_no_entry_point_lets_in_who_may_not_decide(door, client):
     post = make_post()
     _, said = DOORS[door](client, post, person("Editors"), post.head_revision.fingerprint)
     assert (
@@ -145,7 +145,7 @@ def test_no_door_lets_in_who_may_not_decide(door, client):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_every_door_lets_a_sound_text_through(door, client):
+def test_every_entry_point_lets_a_sound_text_through(door, client):
     post = make_post()
     DOORS[door](client, post, person(), post.head_revision.fingerprint)
     post = fresh(post)

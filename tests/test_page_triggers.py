@@ -357,11 +357,11 @@ def what_stays_old(changes, library):
 
 
 @pytest.mark.parametrize("table", UPDATES)
-def test_a_column_that_somebody_changes_by_hand_shows_on_every_kept_page(library, table):
+def test_a_column_that_somebody_changes_by_hand_shows_on_every_cached_page(library, table):
     assert what_stays_old(UPDATES[table], library) == ([], {})
 
 
-def test_a_row_that_somebody_adds_or_deletes_by_hand_shows_on_every_kept_page(library):
+def test_a_row_that_somebody_adds_or_deletes_by_hand_shows_on_every_cached_page(library):
     assert what_stays_old(ROWS, library) == ([], {})
 
 
@@ -400,7 +400,7 @@ def columns_read(sql):
             yield of
 
 
-def test_every_column_that_a_kept_page_reads_is_watched_or_said_not_to_be_shown(library):
+def test_every_column_that_a_cached_page_reads_is_watched_or_said_not_to_be_shown(library):
     site, addresses = WsgiSite(), list(every_address())
     with CaptureQueriesContext(connection) as queries:
         answers = {address: site.get(address) for address in addresses}

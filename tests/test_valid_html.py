@@ -68,7 +68,7 @@ def test_every_page_type_is_valid(tmp_path, settings):
     assert errors_in(tmp_path) == {}
 
 
-def test_the_desks_preview_is_valid(tmp_path):
+def test_the_admins_preview_is_valid(tmp_path):
     post = make_post()
     client = Client()
     client.force_login(person("Editors"))
