@@ -6,8 +6,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
-from django.db import Error
+from django.core.checks import Error as CheckError
+from django.db import Error, connection
 
+from posts.db.page_triggers import missing_triggers
 from posts.operations.report import reports_lack_addresses
 
 
@@ -26,5 +28,23 @@ def proxy_sends_addresses(app_configs: Sequence[AppConfig] | None, **options: An
             hint="Set X-Forwarded-For in the proxy as docs/operations.md shows. Until then reports are counted for "
             "each article, not for each reader.",
             id="posts.W001",
+        )
+    ]
+
+
+@register(Tags.database, deploy=True)
+def pages_follow_changes(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Return an Error if the database lacks triggers that throw changed pages out of the caches."""
+    try:
+        missing = missing_triggers(connection)
+    except Error:
+        return []
+    if not missing:
+        return []
+    return [
+        CheckError(
+            f"The database lacks triggers that keep cached pages up to date: {', '.join(missing)}.",
+            hint="Readers may see outdated pages. Run: manage.py migrate",
+            id="posts.E001",
         )
     ]

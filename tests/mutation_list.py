@@ -371,17 +371,17 @@ MUTATIONS = [
     Mutation(
         "The lists follow what an operation changed",
         "posts/operations/frame.py",
-        "finish",
-        "refresh_listing(post)",
-        "pass",
+        "_finish",
+        "    refresh_listings(listed)\n",
+        "",
         "tests/test_operations.py",
     ),
     Mutation(
         "The review queue follows what an operation changed",
         "posts/operations/frame.py",
-        "finish",
-        "if changed or self._entries or self._ranks:",
-        "if self._ranks:",
+        "is_ranked_again",
+        "return self._ranks or (self._entries_rank and bool(self.changed or self._entries))",
+        "return self._ranks",
         "tests/test_review_queue.py",
     ),
     Mutation(

@@ -263,9 +263,7 @@ class ReviewMachine(RuleBasedStateMachine):
             confirm_live,
             post=post,
             by=self.people[by],
-            fingerprint=post.live_revision.fingerprint,
-            ticks=["true"],
-            flags_seen=list(flags),
+            decision=Decision("approved", post.live_revision.fingerprint, ticks=["true"], flags_seen=list(flags)),
         )
         if review and review.outcome == Review.Outcome.APPROVED:
             self.approved_alone.add((post.pk, review.fingerprint))

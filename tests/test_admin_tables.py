@@ -1,4 +1,7 @@
+from pathlib import Path
+
 from django.template import Context, Template
+from django.utils.safestring import mark_safe
 
 
 def rendered(source, **context):
@@ -20,3 +23,18 @@ def test_a_table_escapes_its_headings_and_leaves_out_columns_that_are_not_there(
     html = rendered(source, version="<i>1.0", may=False)
     assert '<tr> <th scope="col">&lt;i&gt;1.0</th> </tr>' in html and 'aria-labelledby="jobs"' in html
     assert '<th scope="col">Start</th>' in rendered(source, version="1.0", may=True)
+
+
+def test_a_table_takes_more_columns_of_numbers_groups_of_rows_and_headings_for_screen_readers_alone():
+    source = (
+        '{% table "Kind" numbers=names label="Kinds" is_head_hidden=True is_grouped=True %}{{ rows }}{% endtable %}'
+    )
+    html = rendered(source, names=["created", "<refused>"], rows=mark_safe("<tbody><tr></tr></tbody>"))
+    assert '<thead class="visually-hidden">' in html and html.count("<tbody>") == 1
+    assert '<th scope="col" class="number">Created</th><th scope="col" class="number">&lt;refused&gt;</th>' in html
+
+
+def test_every_table_of_the_admin_is_made_by_the_one_tag():
+    templates = Path(__file__).parent.parent / "templates" / "admin"
+    by_hand = {path.name for path in templates.rglob("*.html") if "<table" in path.read_text()}
+    assert by_hand == {"_table.html"}

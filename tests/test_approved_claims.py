@@ -15,6 +15,7 @@ from posts.importing.rollback import roll_back_batch
 from posts.listing.rebuild import rebuild_lists
 from posts.models import AuditEntry, ListedText, Origin, Post, Review, Revision
 from posts.operations import (
+    Decision,
     confirm_live,
     decide_many,
     flag_post,
@@ -165,12 +166,12 @@ def test_a_confirmation_brings_the_newer_claims_and_only_for_the_words_that_they
     imported_again(record, **SECOND)
     flags = [flag_post(post, by=person("Staff"), note="Look.").pk]
     post = fresh(post)
-    confirm_live(post, by=person(), fingerprint=post.live_revision.fingerprint, flags_seen=flags)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint, flags_seen=flags), by=person())
     assert shown(client, post) == SECOND
     # From here on other words are proposed, and the claims of today are theirs.
     import_records({**record, **FIRST, "body": "Other words."})
     flags = [flag_post(post, by=person("Staff"), note="Check again.").pk]
-    confirm_live(post, by=person(), fingerprint=post.live_revision.fingerprint, flags_seen=flags)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint, flags_seen=flags), by=person())
     assert shown(client, post) == SECOND
 
 

@@ -16,7 +16,7 @@ from posts.export.csv import csv_lines, safe_cell
 from posts.importing.rollback import roll_back_batch
 from posts.models import AuditEntry, Post
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditTrailIsAppendOnly
-from posts.operations import decide, record_revision, restore_revision, roll_back
+from posts.operations import claim_post, decide, record_revision, restore_revision, roll_back, unclaim
 from posts.operations.review import Decision
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -334,7 +334,17 @@ def test_the_list_asks_as_many_questions_for_twenty_kinds_of_entries_as_for_one(
     assert AuditEntry.objects.actions() == sorted(stored) and len(stored) > 20
 
 
-def test_a_sign_in_that_names_a_foreign_page_leads_to_the_desk(client, reviewer):
+def test_a_sign_in_that_names_a_foreign_page_leads_to_the_admin(client, reviewer):
     data = {"username": "reviewer", "password": PASSWORD, "next": "https://elsewhere.example/"}
     answer = client.post(reverse("admin:login"), data)
     assert answer.status_code == 302 and answer.url == reverse("admin:index")
+
+
+def test_the_audit_trail_speaks_to_people_in_the_words_of_the_glossary(admin_client):
+    post, by = make_post(), person()
+    claim_post(post, by=by)
+    unclaim(post, by=by)
+    page = admin_client.get("/admin/posts/auditentry/").content.decode()
+    assert "claim ended" in page and ">let go<" not in page
+    # The filter asks for the stored name.
+    assert "?action=let+go" in page or "?action=let%20go" in page

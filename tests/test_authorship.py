@@ -193,7 +193,7 @@ def test_the_text_of_a_conflict_that_was_taken_as_it_came_is_the_imports_own():
     assert writing_of(post, post.head_revision) == Writing("people", False)
 
 
-def test_a_row_that_a_person_mended_is_edited():
+def test_a_row_that_a_person_repaired_is_edited():
     record = RecordFactory(title="")
     batch = import_records(record, origin="trained_model")
     repair_row(batch.issues.get(), json.dumps({**record, "title": "A title"}), by=person("Staff"))

@@ -109,7 +109,7 @@ def test_a_file_is_dropped_wherever_none_is_taken(client, folder, monkeypatch):
     assert not folder.exists()
 
 
-def test_who_may_import_but_not_enter_the_desk_brings_no_file(client, folder):
+def test_who_may_import_but_not_enter_the_admin_brings_no_file(client, folder):
     staff = person("Staff")
     staff.is_staff = False
     staff.save()

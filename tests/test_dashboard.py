@@ -44,7 +44,7 @@ def scalar(sql, *params):
         return cursor.fetchone()[0]
 
 
-def test_an_empty_desk_says_so(desk, reviewer):
+def test_an_empty_queue_says_so(desk, reviewer):
     assert "No posts are pending review. Today: 0 new, 0 reviewed." in desk()
     turn_down(make_post(), by=reviewer)
     assert "No posts are pending review. Last decision:" in desk()
@@ -163,7 +163,7 @@ def test_what_is_broken_stands_first(client, staff):
     assert "no answer from the database" in page
 
 
-def test_the_desk_costs_the_same_however_much_waits(client, superuser):
+def test_the_dashboard_costs_the_same_however_much_waits(client, superuser):
     client.force_login(superuser)
 
     def cost():
@@ -199,7 +199,7 @@ def test_an_import_that_was_rolled_back_is_no_growth_of_the_backlog(client, revi
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_any_acts_the_numbers_of_the_desk_agree_with_each_other(client, reviewer, seed):
+def test_after_any_acts_the_numbers_of_the_dashboard_agree_with_each_other(client, reviewer, seed):
     make_post()
     midnight = timezone.make_aware(datetime.combine(timezone.localdate(), time()))
     Post.objects.update(created_at=midnight - timedelta(days=1))
@@ -228,7 +228,7 @@ def test_what_came_and_was_decided_before_the_backlog_was_noted_belongs_to_today
     assert backlog(client, reviewer) == (3, 3, 1, 0, 2)
 
 
-def test_where_nobody_noted_the_backlog_of_midnight_the_desk_claims_no_growth(client, reviewer):
+def test_where_nobody_noted_the_backlog_of_midnight_the_dashboard_claims_no_growth(client, reviewer):
     make_post()
     Post.objects.update(created_at=timezone.now() - timedelta(days=3))
     note_waiting_at_midnight(now=start_of(timezone.localdate()) + timedelta(hours=9))

@@ -421,7 +421,7 @@ def test_comparisons_are_for_people_who_may_see_earlier_texts(client, name, kind
 
 
 @pytest.mark.django_db
-def test_the_preview_of_a_text_may_be_framed_by_the_desk_alone(client):
+def test_the_preview_of_a_text_may_be_framed_by_the_admin_alone(client):
     post = edited_post()
     client.force_login(person("Editors"))
     answer = client.get(reverse("admin:posts_revision_preview", args=[post.head_revision_id]))

@@ -233,7 +233,7 @@ def test_a_row_that_a_program_of_before_left_behind_names_no_unlisted_post(clien
         assert slugs(client, address) == ["ready"]
 
 
-def test_robots_txt_hides_the_desk_and_nothing_else(client, settings):
+def test_robots_txt_hides_the_admin_and_nothing_else(client, settings):
     post = make_post(slug="waits")
     rules = Protego.parse(client.get("/robots.txt").content.decode())
     site = settings.SITE_URL

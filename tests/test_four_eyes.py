@@ -72,7 +72,7 @@ def test_an_editors_letter_does_not_make_a_reviewers_text_somebody_elses():
     assert approve(post).is_indexable
 
 
-def test_a_typo_that_an_editor_mends_between_two_texts_of_a_reviewer_is_no_second_pair_of_eyes():
+def test_a_typo_that_an_editor_repairs_between_two_texts_of_a_reviewer_is_no_second_pair_of_eyes():
     post, reviewer = make_post(), person()
     write(post, reviewer, "The reviewer's first.")
     write(post, person("Editors"), "The reviewer's first, mended.")
@@ -159,7 +159,7 @@ def test_what_somebody_put_together_of_two_texts_is_theirs_and_its_authors():
     assert "You wrote part of" in refused(post, reviewer)
 
 
-def test_a_row_that_somebody_mended_is_theirs():
+def test_a_row_that_somebody_repaired_is_theirs():
     import_records({"source_id": "torn"})
     issue, reviewer = ImportIssue.objects.get(), importer()
     repair_row(issue, json.dumps(RecordFactory(source_id="torn")), by=reviewer)
@@ -228,7 +228,7 @@ def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(cl
     post, anna, _ = two_wrote()
     post = approve(post, is_bulk=True)
     assert "nobody has reviewed it individually" in client.get(post.get_absolute_url()).content.decode()
-    confirm_live(post, by=anna, fingerprint=post.live_revision.fingerprint)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint), by=anna)
     page = client.get(post.get_absolute_url()).content.decode()
     assert "only one of its authors has reviewed it individually" in page and "nobody has" not in page
 
@@ -348,9 +348,9 @@ def test_what_is_live_is_confirmed_by_two_where_two_wrote_it():
     flag = flag_post(post, by=person("Staff"), note="Look.")
     write(post, person("Editors"), "Newer.")
     seen = {"fingerprint": fresh(post).live_revision.fingerprint, "flags_seen": [flag.pk]}
-    confirm_live(fresh(post), by=anna, **seen)
+    confirm_live(fresh(post), Decision("approved", **seen), by=anna)
     assert fresh(post).needs_human_review and not fresh(post).is_indexable
-    confirm_live(fresh(post), by=boris, **seen)
+    confirm_live(fresh(post), Decision("approved", **seen), by=boris)
     assert fresh(post).is_indexable
 
 

@@ -225,7 +225,7 @@ def test_nothing_but_the_table_of_headers_and_the_base_of_pages_speaks_to_search
     assert found == {"alphanode/headers.py", "alphanode/middleware.py", "templates/public/base.html"}
 
 
-def test_a_form_without_its_token_is_refused_with_the_headers_of_the_desk(superuser):
+def test_a_form_without_its_token_is_refused_with_the_headers_of_the_admin(superuser):
     client = Client(enforce_csrf_checks=True)
     client.force_login(superuser)
     response = client.post("/admin/posts/post/add/", {"title": "t"})
@@ -344,7 +344,7 @@ def test_what_a_person_with_rights_gets_is_never_kept_by_a_shared_cache(client, 
 CANARY = "kestrel-4127-canary"
 
 
-def test_a_draft_typed_on_the_desk_is_found_nowhere_outside(client, superuser):
+def test_a_draft_typed_in_the_admin_is_found_nowhere_outside(client, superuser):
     author = person("Editors")
     listed = make_post(released=True, stack=["Go services"], topic="draining")
     record = RecordFactory(

@@ -275,7 +275,7 @@ REFUSED = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_row_that_no_engine_could_keep_is_refused_and_its_neighbours_come_in(name):
+def test_a_row_that_no_engine_could_keep_is_refused_and_the_rows_beside_it_come_in(name):
     hostile, word = REFUSED[name]
     neighbours = [json.dumps(RecordFactory()).encode() for _ in range(2)]
     batch = import_posts(io.BytesIO(b"\n".join([neighbours[0], hostile.replace(b"\n", b""), neighbours[1]])), name="n")
@@ -287,7 +287,7 @@ def test_a_row_that_no_engine_could_keep_is_refused_and_its_neighbours_come_in(n
 
 
 @pytest.mark.django_db
-def test_the_word_of_a_refused_row_is_shown_escaped_on_the_desk(client, superuser):
+def test_the_word_of_a_refused_row_is_shown_escaped_in_the_admin(client, superuser):
     import_posts(io.BytesIO(row(b'{"<script>alert(1)</script>": 1e999}')), name="<script>alert(1)</script>.jsonl")
     client.force_login(superuser)
     for address in ("admin:posts_importissue_changelist", "admin:posts_importbatch_changelist", "admin:index"):

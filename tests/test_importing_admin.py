@@ -182,7 +182,7 @@ def test_old_uploads_go_but_not_under_an_import_that_can_go_on(client, staff, fo
     assert waiting.state == "stopped" and "can't be read" in waiting.message
 
 
-def test_refused_rows_are_shown_by_kind_downloaded_and_mended(client, staff):
+def test_refused_rows_are_shown_by_kind_downloaded_and_repaired(client, staff):
     client.force_login(staff)
     bad = [
         RecordFactory(score={"quality": 840}),
@@ -348,7 +348,7 @@ def test_an_archive_and_a_single_text_are_uploaded_and_imported(client, staff, f
     assert identities == {"notes:a.md", "notes:b.md", "2021-03-04-plan.md"}
 
 
-def test_a_damaged_archive_stops_with_a_reason_that_the_desk_shows(client, staff, folders):
+def test_a_damaged_archive_stops_with_a_reason_that_the_admin_shows(client, staff, folders):
     client.force_login(staff)
     client.post(NEW, {"upload": SimpleUploadedFile("notes.zip", b"PK\x03\x04 and no end")})
     batch = ImportBatch.objects.get()

@@ -291,7 +291,7 @@ def test_a_merge_is_a_text_of_the_person_who_made_it(conflict):
     assert import_records({**incoming, "body": "Another."}).conflict == 1
 
 
-def test_a_mended_row_comes_in_as_part_of_its_import():
+def test_a_repaired_row_comes_in_as_part_of_its_import():
     batch = import_records(RecordFactory(), RecordFactory(source_id="mended", title=7))
     issue = ImportIssue.objects.get()
     with pytest.raises(RecordRefused, match="must be text"):

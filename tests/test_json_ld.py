@@ -183,7 +183,7 @@ def test_every_sign_that_means_something_to_html_is_written_as_json_writes_it():
     assert "\u2028" not in script and "\u2029" not in script
 
 
-def test_a_preview_on_the_desk_claims_nothing(client):
+def test_a_preview_in_the_admin_claims_nothing(client):
     post = make_post(released=True)
     client.force_login(person())
     html = client.get(f"/admin/posts/post/{post.pk}/preview/").content.decode()

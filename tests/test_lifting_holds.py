@@ -160,7 +160,7 @@ def test_the_rehearsal_lists_reasons_and_unknown_values(tmp_path, capsys):
     assert "status: brewing: 2" in said and not ImportBatch.objects.exists()
 
 
-def test_a_released_post_holds_nothing_on_the_desk(client, admin_user):
+def test_a_released_post_holds_nothing_in_the_admin(client, admin_user):
     client.force_login(admin_user)
     post = make_post(released=True)
     assert "<h2>Held back</h2>" not in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()

@@ -537,7 +537,7 @@ def test_a_bad_text_is_refused_with_its_reason_and_the_others_come_in(tmp_path, 
         assert reason in refusal_of(tmp_path, content)[1]
 
 
-def test_a_refused_text_is_kept_as_a_record_and_mended_on_the_desk(tmp_path, client, staff):
+def test_a_refused_text_is_kept_as_a_record_and_repaired_in_the_admin(tmp_path, client, staff):
     client.force_login(staff)
     refusal_of(tmp_path, "---\ntitle: A\ndate: 2019-13-45\nweight: 3\n---\nText.", path="2020-01-02-bad.md")
     issue = ImportIssue.objects.get()
@@ -614,7 +614,7 @@ def test_a_mapping_that_changed_is_a_change_though_the_file_did_not(tmp_path):
         (BOMB, "more than 10,000 values"),
     ],
 )
-def test_a_mapping_that_means_nothing_is_refused_with_what_to_mend(text, reason):
+def test_a_mapping_that_means_nothing_is_refused_with_what_to_fix(text, reason):
     with pytest.raises(MappingRefused) as refusal:
         Mapping.read(text)
     assert reason in str(refusal.value)

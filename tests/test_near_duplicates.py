@@ -68,7 +68,7 @@ def test_a_text_is_the_set_of_its_runs_of_five_words():
 
 
 @pytest.mark.django_db
-def test_planted_twins_are_found_at_every_level_and_nothing_else_is():
+def test_planted_near_duplicates_are_found_at_every_level_and_nothing_else_is():
     records, planted = planted_records(count=120, pairs=12)
     chance = random.Random(5)
     lines = list(measured([with_boilerplate(record, chance) for record in records], planted))
@@ -80,7 +80,7 @@ def test_planted_twins_are_found_at_every_level_and_nothing_else_is():
 
 
 @pytest.mark.django_db
-def test_twins_are_seen_from_both_sides_with_their_exact_similarity():
+def test_near_duplicates_are_seen_from_both_sides_with_their_exact_similarity():
     words = text(1).split()
     first, second, third = posts_of(" ".join(words), " ".join([*words[:-2], "other", "words"]), text(2))
     assert sketch_posts([first, second, third]) == 3
@@ -112,7 +112,7 @@ def test_long_texts_are_compared_in_transactions_of_their_own(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_texts_below_the_measure_are_no_twins():
+def test_texts_below_the_measure_are_no_near_duplicates():
     words = text(1).split()
     changed = words.copy()
     for place in range(3, 120, 20):
@@ -124,7 +124,7 @@ def test_texts_below_the_measure_are_no_twins():
 
 
 @pytest.mark.django_db
-def test_paragraphs_that_stand_in_many_posts_do_not_make_twins():
+def test_paragraphs_that_stand_in_many_posts_do_not_make_near_duplicates():
     shared = text("shared", 800)
     alone = posts_of(*(f"{text(n, 60)}\n\n{shared}" for n in range(2)))
     sketch_posts(alone)
@@ -143,7 +143,7 @@ def test_a_text_of_nothing_but_boilerplate_repeats_the_others():
 
 
 @pytest.mark.django_db
-def test_an_edit_takes_the_twin_away_and_counts_its_paragraphs_once():
+def test_an_edit_takes_the_near_duplicate_away_and_counts_its_paragraphs_once():
     first, second = posts_of(text(1), text(1) + "\n\n" + text(3, 10))
     sketch_posts([first, second])
     assert TextTwin.objects.count() == 2
@@ -166,7 +166,7 @@ def test_a_band_that_very_many_texts_share_stays_small():
 
 
 @pytest.mark.django_db
-def test_a_twin_is_a_finding_of_the_post_until_its_text_changes():
+def test_a_near_duplicate_is_a_finding_of_the_post_until_its_text_changes():
     first, second = posts_of(text(1), text(1) + " more")
     sketch_posts([first, second])
     post = Post.objects.get(pk=first)
@@ -188,7 +188,7 @@ def test_a_deleted_post_leaves_no_sketch_behind():
 
 
 @pytest.mark.django_db
-def test_texts_without_words_have_no_twins():
+def test_texts_without_words_have_no_near_duplicates():
     posts = posts_of("***", "---")
     assert sketch_posts(posts) == 2
     assert not TextTwin.objects.exists() and not SketchBand.objects.exists()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from posts.importing.rollback import roll_back_batch
 from posts.models import Post, Review
 from posts.operations import (
+    Decision,
     Refused,
     confirm_live,
     decide_many,
@@ -97,7 +98,7 @@ def assert_closed_until_decided(post):
     assert post.live_revision.number == 1 and not post.is_indexable
     assert post.index_obstacles == ["its import was rolled back"]
     assert not Post.objects.indexable().filter(pk=post.pk).exists()
-    confirm_live(post, by=person(), fingerprint=post.live_revision.fingerprint)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint), by=person())
     assert fresh(post).is_indexable and Post.objects.indexable().filter(pk=post.pk).exists()
 
 

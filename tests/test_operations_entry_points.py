@@ -115,7 +115,7 @@ GATES = {
 @pytest.mark.once
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("gate", GATES)
-def test_every_door_refuses_with_the_same_words(gate, door, client):
+def test_every_entry_point_refuses_with_the_same_words(gate, door, client):
     prepare, words = GATES[gate]
     by = person()
     post = fresh(prepare(by))
@@ -133,7 +133,7 @@ def test_every_door_refuses_with_the_same_words(gate, door, client):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_no_door_lets_in_who_may_not_decide(door, client):
+def test_no_entry_point_lets_in_who_may_not_decide(door, client):
     post = make_post()
     _, said = DOORS[door](client, post, person("Editors"), post.head_revision.fingerprint)
     assert (
@@ -145,7 +145,7 @@ def test_no_door_lets_in_who_may_not_decide(door, client):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_every_door_lets_a_sound_text_through(door, client):
+def test_every_entry_point_lets_a_sound_text_through(door, client):
     post = make_post()
     DOORS[door](client, post, person(), post.head_revision.fingerprint)
     post = fresh(post)
@@ -217,17 +217,21 @@ def test_what_is_live_is_confirmed_while_a_newer_text_is_being_worked_on():
     post, reviewer = fresh(post), person()
     seen = {"fingerprint": post.live_revision.fingerprint, "flags_seen": [post.review_flags.get().pk]}
     with pytest.raises(Refused, match="not confirmed: true"):
-        confirm_live(post, by=reviewer, **seen)
+        confirm_live(post, Decision("approved", **seen), by=reviewer)
+    with pytest.raises(Refused, match="can only be confirmed"):
+        confirm_live(post, Decision("rejected", comment="Wrong.", **seen), by=reviewer)
+    with pytest.raises(Refused, match="individually"):
+        confirm_live(post, Decision("approved", ticks=["true"], is_bulk=True, **seen), by=reviewer)
     with pytest.raises(Refused, match="A flag is open"):
-        confirm_live(post, by=reviewer, fingerprint=seen["fingerprint"], ticks=["true"])
+        confirm_live(post, Decision("approved", seen["fingerprint"], ticks=["true"]), by=reviewer)
     with pytest.raises(Refused, match=r"Readers now see 1\.0\.0"):
-        confirm_live(post, by=reviewer, fingerprint=post.head_revision.fingerprint, ticks=["true"])
-    confirm_live(post, by=reviewer, ticks=["true"], **seen)
+        confirm_live(post, Decision("approved", post.head_revision.fingerprint, ticks=["true"]), by=reviewer)
+    confirm_live(post, Decision("approved", ticks=["true"], **seen), by=reviewer)
     post = fresh(post)
     assert post.is_indexable and post.live_approval.reviewer == reviewer
     assert post.head_revision.status == "drafted" and Release.objects.count() == 1
     with pytest.raises(Refused, match="already approved, and nothing about it needs"):
-        confirm_live(post, by=reviewer, ticks=["true"], **seen)
+        confirm_live(post, Decision("approved", ticks=["true"], **seen), by=reviewer)
 
 
 def test_nobody_turns_down_what_readers_see():

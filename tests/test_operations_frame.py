@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 import posts.importing
 import posts.operations
-from posts.models import AuditEntry, PageChange, Post, QueueEntry
+from posts.models import AuditEntry, ListedText, PageChange, Post, QueueEntry
 from posts.operations import (
     Refused,
     assign_post,
@@ -22,7 +23,8 @@ from posts.operations import (
     unclaim,
     withdraw_post,
 )
-from posts.operations.frame import changing, operating, operation
+from posts.operations.frame import changing, changing_posts, note, operating, operation
+from posts.operations.transitions import take_step
 from tests.factories import approve, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -36,15 +38,24 @@ def names_used_in(path):
 
 
 OPERATIONS = sorted(Path(posts.operations.__file__).parent.glob("*.py"))
+BY_HAND = {"refresh_listings", "refresh_queue", "refresh_queue_of", "note_changes", "note_audit", "audit_entry"} | {
+    "AuditEntry"
+}
 IMPORTING = sorted(Path(posts.importing.__file__).parent.glob("*.py"))
 
 
 @pytest.mark.parametrize("path", [path for path in OPERATIONS if path.name != "frame.py"], ids=lambda path: path.stem)
 def test_no_operation_does_the_work_of_the_frame_by_hand(path):
-    by_hand = {"refresh_listing", "refresh_listings", "refresh_queue", "select_for_update", "note_changes"}
-    # Of runs, which are no posts, and of sets of posts.
-    allowed = {"bulk": {"select_for_update"}, "lift_hold": {"select_for_update"}}
-    assert names_used_in(path) & by_hand <= allowed.get(path.stem, set())
+    # Runs of bulk actions are no posts.
+    allowed = {"bulk": {"select_for_update"}}
+    assert names_used_in(path) & {*BY_HAND, "select_for_update"} <= allowed.get(path.stem, set())
+
+
+@pytest.mark.parametrize("path", IMPORTING, ids=lambda path: path.stem)
+def test_no_import_does_the_work_of_the_frame_by_hand(path):
+    # A switch changes no post, and thousands of lists.
+    allowed = {"index_switch": {"refresh_listings"}}
+    assert names_used_in(path) & BY_HAND <= allowed.get(path.stem, set())
 
 
 @pytest.mark.parametrize("path", [*OPERATIONS, *IMPORTING], ids=lambda path: path.stem)
@@ -101,27 +112,122 @@ def test_an_operation_that_changes_nothing_leaves_no_trace():
     assert (AuditEntry.objects.count(), PageChange.objects.count()) == (entries, changes)
 
 
+@operation
+def refuse_after_changes(post, *, by):
+    with changing(post, by=by) as change:
+        change.post.title = "Never"
+        change.post.payload["never"] = True
+        change.post.withdrawn_at = timezone.now()
+        take_step(change.post.head_revision, "reject")
+        change.place = ["2020-01-01T00:00:00Z", None]
+        change.note("changed")
+        change.rank()
+        raise Refused("No.")
+
+
+@operation
+def try_both(post, *, by):
+    """Change a post before and after a part that is refused."""
+    with changing(post, by=by) as change:
+        change.post.body = "Before"
+        change.post.payload["before"] = True
+        with pytest.raises(Refused):
+            refuse_after_changes(post, by=by)
+        change.post.intro = f"{change.post.head_revision.status} after"
+        change.note("tried")
+
+
 def test_a_refused_part_of_an_operation_leaves_only_what_the_whole_says():
     post, by = make_post(), person()
-
-    @operation
-    def try_both(post):
-        with changing(post, by=by) as change:
-            with pytest.raises(Refused), transaction.atomic():
-                refuse_after_a_change(post)
-            change.note("tried")
-
-    @operation
-    def refuse_after_a_change(post):
-        with changing(post, by=by) as change:
-            change.post.title = "Never"
-            change.note("changed")
-            raise Refused("No.")
-
-    try_both(post)
-    assert fresh(post).title == post.title
+    try_both(post, by=by)
+    assert (fresh(post).title, fresh(post).withdrawn_at) == (post.title, None)
+    assert fresh(post).head_revision.status == post.head_revision.status
+    assert QueueEntry.objects.get(pk=post.pk).waiting_since.year > 2020
     actions = set(AuditEntry.objects.filter(post=post, made_by=by).values_list("action", flat=True))
     assert "tried" in actions and "changed" not in actions
+
+
+def test_a_refused_part_of_an_operation_takes_nothing_else_back():
+    post, by = make_post(), person()
+    status = post.head_revision.status
+    try_both(post, by=by)
+    found = fresh(post)
+    assert (found.body, found.intro) == ("Before", f"{status} after")
+    assert found.payload["before"] is True and "never" not in found.payload
+
+
+def test_a_part_without_a_savepoint_of_its_own_cannot_join_a_change():
+    post, by = make_post(), person()
+    with (
+        pytest.raises(RuntimeError, match="already being changed"),
+        operating(),
+        changing(post, by=by),
+        changing(post, by=by),
+    ):
+        pass
+
+
+@operation
+def withdraw_all(posts, *, by, fails_with=None):
+    """Withdraw a set of posts, of which one part is refused."""
+    with changing_posts(Post.objects.filter(pk__in=[post.pk for post in posts]), by=by) as changes:
+        for change in changes:
+            change.post.withdrawn_at = timezone.now()
+            change.note("withdrawn", revision=change.post.head_revision)
+        with pytest.raises(Refused):
+            refuse_after_changes(changes[0].post, by=by)
+        flag_post(changes[0].post, by=by, note="Look.")
+        if fails_with:
+            raise fails_with
+
+
+def test_a_set_of_posts_is_changed_as_each_of_them_would_be():
+    posts, by = [make_post(released=True), make_post(released=True), make_post()], person()
+    withdraw_all(posts, by=by)
+    found = [fresh(post) for post in posts]
+    assert all(post.withdrawn_at for post in found)
+    assert [post.needs_human_review for post in found] == [True, False, False]
+    assert [post.title for post in found] == [post.title for post in posts]
+    assert not ListedText.objects.filter(post__in=posts).exists()
+    assert not QueueEntry.objects.filter(post__in=posts).exists()
+    entries = AuditEntry.objects.filter(post__in=posts, made_by=by)
+    assert entries.filter(action="withdrawn").count() == 3 and entries.filter(action="flagged").count() == 1
+    assert not entries.filter(action="changed").exists()
+
+
+def test_a_set_of_posts_is_changed_as_a_whole_or_not_at_all():
+    posts, by = [make_post(released=True), make_post()], person()
+    with pytest.raises(Refused, match="No more"):
+        withdraw_all(posts, by=by, fails_with=Refused("No more."))
+    assert not Post.objects.filter(withdrawn_at__isnull=False).exists()
+    assert not AuditEntry.objects.filter(made_by=by).exists()
+
+
+def test_a_set_of_any_size_costs_the_same_number_of_statements():
+    by = person()
+
+    @operation
+    def withdraw(posts):
+        with changing_posts(Post.objects.filter(pk__in=[post.pk for post in posts]), by=by) as changes:
+            at = timezone.now()
+            for change in changes:
+                change.post.withdrawn_at = at
+                change.note("withdrawn")
+
+    few, many = [make_post(released=True) for _ in range(2)], [make_post(released=True) for _ in range(7)]
+    with CaptureQueriesContext(connection) as for_few:
+        withdraw(few)
+    with CaptureQueriesContext(connection) as for_many:
+        withdraw(many)
+    assert len(for_few) == len(for_many)
+
+
+def test_what_is_recorded_apart_from_a_post_needs_an_operation_too():
+    with pytest.raises(RuntimeError, match="@operation"):
+        note("job started", by=None)
+    with operating():
+        note("job started", by=None)
+    assert AuditEntry.objects.filter(action="job started").count() == 1
 
 
 def test_operations_inside_another_share_its_post():

@@ -321,7 +321,7 @@ def test_every_command_of_ours_writes_out_what_a_terminal_would_obey(capsys):
 
 @pytest.mark.parametrize("words", ["a\x00b", "a\ud800b"])
 @pytest.mark.parametrize("field", ["title", "summary", "body", "hash"])
-def test_what_no_format_can_hold_is_refused_at_the_door(words, field):
+def test_what_no_format_can_hold_is_refused_on_entry(words, field):
     line = json.dumps(RecordFactory(**{field: words})).encode()
     batch = import_posts(io.BytesIO(line), name="test.jsonl")
     assert (batch.refused, batch.rows) == (1, 1) and not Post.objects.exists()

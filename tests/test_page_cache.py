@@ -122,7 +122,7 @@ def test_a_page_that_nobody_reviewed_is_kept_with_its_notice(site):
 
 
 @with_posts
-def test_somebody_signed_in_neither_gets_nor_leaves_a_kept_page(site, client):
+def test_somebody_signed_in_neither_gets_nor_leaves_a_cached_page(site, client):
     path = make_post(released=True).get_absolute_url()
     client.force_login(person())
     cookie = f"theme=dark; sessionid={client.cookies['sessionid'].value}"
@@ -384,7 +384,7 @@ def test_a_similar_post_whose_import_is_opened_again_is_shown_again(site):
 
 
 @with_posts
-def test_an_article_without_neighbours_yet_follows_what_is_released_elsewhere(site):
+def test_an_article_without_related_posts_yet_follows_what_is_released_elsewhere(site):
     post = make_post(released=True, stack=["Go services"], tools=["pprof"])
     assert "/posts/two/" not in site.get(post.get_absolute_url()).text
     assert site.get(post.get_absolute_url()).is_hit

@@ -145,7 +145,7 @@ def test_unknown_keys_are_kept_after_the_known_ones():
     assert record["score"] == {"quality": 3, "fun": "high"}
 
 
-def test_text_is_canonical_at_the_door_and_keeps_hard_line_breaks():
+def test_text_is_canonical_on_entry_and_keeps_hard_line_breaks():
     body = "one  \r\ntwo \t\r\nthree\t\n\ncafe\u0301 \n"
     assert validate_record(RecordFactory(body=body)).to_dict()["body"] == "one  \ntwo\nthree\n\ncafé"
 

@@ -212,7 +212,7 @@ def test_an_address_on_an_allowed_host_is_allowed(url):
     assert is_allowed_image_url(url, HOSTS)
 
 
-def test_a_plate_is_the_same_for_the_same_caption_and_holds_none_of_it():
+def test_a_placeholder_image_is_the_same_for_the_same_caption_and_holds_none_of_it():
     assert placeholder_svg("a caption") == placeholder_svg("a caption") != placeholder_svg("another caption")
     assert 'viewBox="442 0 315 630"' in placeholder_svg("a caption", 400, 800)
     assert re.fullmatch(r'[-a-zA-Z0-9_ ="<>/.]+', placeholder_svg('"><script>'))

@@ -243,7 +243,7 @@ def test_keys_are_switched_off_for_an_account(desk, reviewer):
     assert "js/queue.js" in desk.get(reverse(QUEUE)).content.decode()
 
 
-def test_a_decision_is_taken_back_from_the_queue_and_from_the_desk(desk, reviewer):
+def test_a_decision_is_taken_back_from_the_queue_and_from_the_admin(desk, reviewer):
     post = make_post(title="Draining")
     review = turn_down(post, by=reviewer)
     assert "Draining until" in words_of(desk.get(reverse(QUEUE)))

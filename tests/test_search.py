@@ -88,7 +88,7 @@ def test_where_enough_texts_are_about_a_word_those_that_hold_it_are_not_looked_f
      "a'b\\'", "!&|<->()", "ﷺ", "½ ⁄", "\ud7ff\u202e", "x" * 5000, "1-1",
      "^x", "é\u0301", "%s %(x)s", "İ", "\u2028", "A" * 300],
 )  # fmt: skip
-def test_no_sign_in_a_query_is_an_error(client, words):
+def test_no_character_in_a_query_is_an_error(client, words):
     make_post(released=True)
     response = client.get("/search/", {"q": words})
     assert response.status_code == 200 and response.headers["X-Robots-Tag"] == "noindex"
@@ -199,7 +199,7 @@ def test_the_switch_of_the_site_empties_lists_and_search_and_moves_no_row(client
     assert state() != before
 
 
-def test_rebuild_search_mends_whatever_is_out_of_step(client):
+def test_rebuild_search_repairs_whatever_is_out_of_step(client):
     posts = released(3, language="en", payload={"generator": "a mill"})
     flag_post(released(1)[0], by=person("Staff"), note="Look.")
     before = state()
@@ -498,6 +498,53 @@ def test_no_query_costs_more_than_so_many_statements(client, typed):
     assert len(queries) <= 9
     query = read_query(typed)
     assert sum(map(len, query.phrases + query.excluded)) <= 10
+
+
+CHOICES = [
+    {},
+    {"stack": "go"},
+    {"difficulty": "beginner"},
+    {"difficulty": "beginner", "code": "python"},
+    {"difficulty": "beginner", "code": "python", "language": "en"},
+    {"difficulty": "beginner", "code": "python", "language": "en", "stack": "go", "tag": "queues", "tool": "pgx"},
+    {"difficulty": "advanced", "language": "en"},
+    {"difficulty": "advanced", "code": "python"},  # each alone finds something
+]
+
+
+@pytest.mark.parametrize("chosen", CHOICES, ids=" ".join)
+@pytest.mark.parametrize("cap", [2, 200])
+@pytest.mark.parametrize("typed", ["draining", "nosuchword"])
+def test_no_choice_of_filters_costs_more_than_so_many_statements(client, monkeypatch, chosen, cap, typed):
+    monkeypatch.setattr("posts.search.search.CAP", cap)
+    code = "Draining.\n\n```python\nprint(1)\n```"
+    for number in range(3):
+        make_post(
+            released=True, title=f"Draining {number}", body=code, difficulty="beginner", language="en",
+            stack=["Go"], tags=["queues"], tools=["pgx"],
+        )  # fmt: skip
+    make_post(released=True, title="Draining more", body="Draining.", difficulty="advanced", language="en")
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get("/search/", {"q": typed, **chosen}).status_code == 200
+    assert len(queries) <= 8
+
+
+def test_options_beside_the_chosen_ones_are_counted_with_what_is_chosen_of_other_kinds(client):
+    for number, (difficulty, language, stack) in enumerate(
+        [("beginner", "en", "Go"), ("beginner", "de", "Go"), ("advanced", "en", "Go"), ("advanced", "en", "Rust")]
+    ):
+        make_post(released=True, title=f"Draining {number}", difficulty=difficulty, language=language, stack=[stack])
+
+    def numbers(**chosen):
+        html = client.get("/search/", {"q": "draining", **chosen}).content.decode()
+        option = r'name="(\w+)" value="([\w-]+)"[^>]*>\s*<span [^<]*</span>\s*<span class="filters__count">(\d+)<'
+        return {(kind, slug): int(count) for kind, slug, count in re.findall(option, html)}
+
+    both = numbers(difficulty="beginner", language="en")
+    assert both["difficulty", "beginner"] == 1 and both["difficulty", "advanced"] == 2
+    assert both["language", "en"] == 1 and both["language", "de"] == 1
+    with_stack = numbers(difficulty="beginner", language="en", stack="go")
+    assert with_stack["difficulty", "advanced"] == 1 and with_stack["stack", "go"] == 1
 
 
 def test_a_suggestion_is_given_up_when_its_time_is_over():

@@ -453,7 +453,7 @@ def test_a_planted_claim_contradicts_the_text_and_the_text_is_the_ordinary_one()
     assert claims == {"has_images", "image_heavy", "paragraphs", "reading_time", "tools"}
 
 
-def test_a_twin_is_as_much_like_its_original_as_planned_and_nothing_else_is():
+def test_a_near_duplicate_is_as_much_like_its_original_as_planned_and_nothing_else_is():
     aims = set()
     for record, plant, ordinary in planted_records("twin", 60):
         original = synthesize_record(int(plant.original.removeprefix("synth-")))

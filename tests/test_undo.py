@@ -184,7 +184,7 @@ def test_a_confirmation_of_the_live_text_can_be_taken_back_while_another_is_prop
     edited(post, summary="New.")
     before = stand(post)
     flags = list(post.review_flags.values_list("pk", flat=True))
-    review = confirm_live(post, by=reviewer, fingerprint=post.live_revision.fingerprint, flags_seen=flags)
+    review = confirm_live(post, Decision("approved", post.live_revision.fingerprint, flags_seen=flags), by=reviewer)
     assert fresh(post).is_indexable
     undo_decision(review, by=reviewer)
     assert stand(post) == before and not fresh(post).is_indexable

@@ -347,7 +347,7 @@ def test_bytes_that_are_letters_in_another_encoding_stay():
     assert Post.objects.get().title == "ï¿¾ í\xa0¿ & ü"
 
 
-def test_an_item_beyond_all_measure_is_refused_and_its_neighbours_come_in():
+def test_an_item_beyond_all_measure_is_refused_and_the_rows_beside_it_come_in():
     giant = item("Giant", "x" * 20_000_000, post_id="8", status="draft")
     long = item("Long", "word " * 250_000, post_id="9", post_name="long")
     many = item("Many", post_id="10", post_name="many", meta=[("k", "v")] * 30_000)
@@ -496,7 +496,7 @@ def test_a_mapping_file_says_which_types_come_in_and_what_keys_become():
     assert record["image_sources"][0]["url"] == "https://moved.example/big.jpg"
 
 
-def test_a_refused_draft_that_is_mended_stays_held():
+def test_a_refused_draft_that_is_repaired_stays_held():
     by = person("Staff")
     mapping = Mapping.from_dict({"fields": {"written": "published_on"}})
     batch = bring_in(item("Draft", status="draft", meta=[("written", "last spring")]), mapping=mapping)

@@ -9,9 +9,9 @@ from django.urls import URLPattern, path
 
 from posts.admin.lists import Mixin
 from posts.admin.people import person_of
-from posts.audit.log import note_audit
 from posts.export.csv import csv_lines
 from posts.export.records import read_rows
+from posts.operations.frame import note, operating
 
 
 class CSVList(Mixin):
@@ -46,11 +46,9 @@ class CSVList(Mixin):
             return HttpResponseBadRequest("These filters are invalid.")
         columns = [lookup for _, lookup in self.csv_columns]
         rows = read_rows(matched, columns)
-        note_audit(
-            "exported",
-            by=person_of(request),
-            detail=f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"[:500],
-        )
+        detail = f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"
+        with operating():
+            note("exported", by=person_of(request), detail=detail[:500])
         lines = csv_lines([heading for heading, _ in self.csv_columns], rows)
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="{self.opts.model_name}.csv"'

@@ -1,7 +1,8 @@
-"""A form without our token: what a person typed into it goes back to them.
+"""A form that can't be accepted as it came: what a person typed into it goes back to them.
 
-The cookie with the token is missing where a browser lost its cookies; the token is old after a sign-in in another
-window. Only forms of a post are given back. Nothing is stored, and nothing is sent without the person.
+The cookie with our token is missing where a browser lost its cookies; the token is old after a sign-in in another
+window; the session ended while the person was typing. Only forms in which people write are given back. Nothing is
+stored, and nothing is sent without the person.
 """
 
 import re
@@ -15,31 +16,62 @@ from django.utils.cache import add_never_cache_headers
 from posts.admin.posts.record_form import PostForm
 from posts.public.views import csrf_failure
 
-MOST_BYTES = 64 * 1024
-_TYPED = r"(?:edits|reject)-comment|note|own_text_reason|expected_result|rollback_note"
-_CHOSEN = r"(?:edits|reject)-reason_code|fingerprint|flags_seen|opened|place|view|proof|ticks|reason|act"
-_REVIEW = re.compile(_TYPED), re.compile(_CHOSEN)
+_WORDS = "why|note|comment|own_text_reason|expected_result|rollback_note|observed_result"
+_REVIEW = (
+    re.compile(rf"(?:edits|reject)-comment|{_WORDS}"),
+    re.compile(r"(?:edits|reject)-reason_code|fingerprint|flags_seen|opened|place|view|proof|ticks|reason|act"),
+)
 _RECORD = (
     re.compile(rf"(?:{'|'.join(PostForm.base_fields)}|images|checklist)(?:-\w{{1,20}}){{0,2}}"),
     re.compile(r"head|bump|_save|_submit|(?:images|checklist)-(?:TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS"),
 )
+_MERGE = re.compile(r"why|both-[\w-]{1,40}"), re.compile(r"mine|opened|head|bump|_save|_submit|choice-[\w-]{1,40}")
+# The actions of one post, its releases, and its flags.
+_ACTION = (
+    re.compile(rf"(?:flag-)?(?:{_WORDS})|slug"),
+    re.compile(
+        r"act|fingerprint|flags_seen|ticks|reason_code|reason|outcome|flag|report|next|plan|to|live|revision|owner|when"
+        r"|(?:down_)?(?:day|time|zone)|take_down|was_withdrawn|ends_withdrawal|despite_rollback"
+    ),
+)
+_ROW = re.compile(r"text|mine-[\w-]{1,40}"), re.compile(r"act|head|choice-[\w-]{1,40}")
 # By the name of an address: the fields of its form that hold words, and those that go along unseen.
-FORMS = {"review": _REVIEW, "posts_post_change": _RECORD, "posts_post_add": _RECORD}
+FORMS = {
+    "review": _REVIEW,
+    "posts_post_change": _RECORD,
+    "posts_post_add": _RECORD,
+    "posts_post_merge": _MERGE,
+    "posts_post_act": _ACTION,
+    "posts_post_releases": _ACTION,
+    "posts_post_flag": _ACTION,
+    "posts_importissue_change": _ROW,
+}
 # With any of these the browser said nothing against a form of this site: no other site gets its words shown here.
 _OURS = (csrf.REASON_NO_CSRF_COOKIE, csrf.REASON_CSRF_TOKEN_MISSING, "CSRF token from POST ")
 
 
 def give_back(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that failed the check against forgery, with its words if the form is one of ours."""
-    form, length = _form_at(request.path_info), request.META.get("CONTENT_LENGTH") or ""
-    is_small = length.isascii() and length.isdecimal() and int(length) <= MOST_BYTES
-    if form is None or not is_small or not reason.startswith(_OURS):
+    if not reason.startswith(_OURS):
         return csrf_failure(request, reason)
+    return _with_words(request, "This form has expired") or csrf_failure(request, reason)
+
+
+def give_back_signed_out(request: HttpRequest) -> HttpResponse | None:
+    """Answer a form whose session has ended, with its words; return None if there are none to lose."""
+    return _with_words(request, "You are signed out", needs_words=True)
+
+
+def _with_words(request: HttpRequest, title: str, *, needs_words: bool = False) -> HttpResponse | None:
+    if (form := _form_at(request.path_info)) is None:
+        return None
     typed, unseen = form
     fields = [(name, words) for name, values in request.POST.lists() for words in values]
     words = [(name, text) for name, text in fields if typed.fullmatch(name) and not unseen.fullmatch(name)]
+    if needs_words and not any(text.strip() for _, text in words):
+        return None
     context = {
-        "title": "This form has expired",
+        "title": title,
         "words": [(name, text) for name, text in words if text.strip()],
         "unseen": [(name, text) for name, text in fields if unseen.fullmatch(name)]
         + [(name, text) for name, text in words if not text.strip()],

@@ -1,12 +1,14 @@
 """Django's admin as AlphaNode's admin: the frame around every page, and the dashboard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, reverse
 
 from posts.admin.people import person_of
@@ -61,6 +63,20 @@ class AlphaNodeAdminSite(admin.AdminSite):
         """Add the navigation items that this person may open, and the person's role."""
         return super().each_context(request) | {"places": self._nav_items(request), "person_role": self._role(request)}
 
+    def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
+        """Give a form back whose session has ended; Django alone would redirect to the sign-in page and lose it."""
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            from posts.admin.expired import give_back_signed_out
+
+            if request.method == "POST" and not request.user.is_authenticated:
+                return give_back_signed_out(request) or guarded(request, *args, **kwargs)
+            return guarded(request, *args, **kwargs)
+
+        return wrapped
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
@@ -95,9 +111,9 @@ class AlphaNodeAdminSite(admin.AdminSite):
             return "Superuser"
         return ", ".join(request.user.groups.values_list("name", flat=True))
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the dashboard."""
         # Its modules use the records of this site, which are registered after it exists.
-        from posts.admin.dashboard.dashboard import dashboard_context
+        from posts.admin.dashboard.page import DashboardPage
 
-        return super().index(request, dashboard_context(request) | (extra_context or {}))
+        return DashboardPage.as_view()(request)

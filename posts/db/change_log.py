@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from posts.models import PageChange, Post
 
@@ -58,7 +58,7 @@ def keys_of_post(post: Post) -> set[str]:
     return {post_key(post.pk), SWITCHES}
 
 
-def note_changes(keys: Iterable[str]) -> None:
+def note_changes(keys: Iterable[str], *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Say that this transaction changes what pages with `keys` show: every process shows them anew within a second.
 
     One row however many keys there are. It does not matter whether it comes before or after the change itself, as
@@ -66,9 +66,9 @@ def note_changes(keys: Iterable[str]) -> None:
     """
     if not (ordered := sorted(set(keys))):
         return
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {TABLE} (position, keys) VALUES ({NEXT_POSITION[connection.vendor]}, %s)",  # noqa: S608
+            f"INSERT INTO {TABLE} (position, keys) VALUES ({NEXT_POSITION[connections[using].vendor]}, %s)",  # noqa: S608
             [" ".join(ordered)],
         )
 

@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
-from posts.db.change_log import EVERYTHING, NEXT_POSITION, TABLE
+from posts.db.change_log import EVERYTHING, NEXT_POSITION, TABLE, note_changes
 
 PREFIX = "page_change"
 # With more keys in one statement, all pages of posts are told to change.
@@ -222,11 +222,9 @@ def _of_postgresql() -> Iterator[Trigger]:
         for event in watched.on:
             name, table = watched.trigger(event), watched.table
             if event == "insert" and watched.insert_if:
-                body = _note(_of("NEW", watched.keys), "")
-                when = f" WHEN ({_of('NEW', watched.insert_if)})"
-                if "SELECT" in watched.insert_if:
-                    body, when = f"IF {_of('NEW', watched.insert_if)} THEN {body} END IF;", ""
-                create = f"CREATE TRIGGER {name} AFTER INSERT ON {table} FOR EACH ROW{when}"
+                # Not as WHEN: PostgreSQL refuses to alter the type of a column that a trigger itself names.
+                body = f"IF {_of('NEW', watched.insert_if)} THEN {_note(_of('NEW', watched.keys), '')} END IF;"
+                create = f"CREATE TRIGGER {name} AFTER INSERT ON {table} FOR EACH ROW"
             else:
                 body = _note(watched.keys, _changed_rows(watched, event))
                 rows = {"insert": ["NEW"], "update": ["OLD", "NEW"], "delete": ["OLD"]}[event]
@@ -331,16 +329,31 @@ def connect() -> None:
 
 
 def _before_migrating(using: str, plan: list[Any] | None = None, **signal: Any) -> None:
-    # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table.
+    # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table. PostgreSQL alters it as it
+    # is, so that older processes that run meanwhile still note what they change.
     if plan and connections[using].vendor == "sqlite":
         for name, (table, _) in installed_triggers(connections[using]).items():
             _drop(connections[using], name, table)
 
 
 def _after_migrating(using: str, **signal: Any) -> None:
-    connection = connections[using]
-    if _is_whole(connection):
-        install_triggers(connection)
+    put_triggers_in_place(connections[using])
+
+
+def put_triggers_in_place(connection: BaseDatabaseWrapper) -> None:
+    """Install the triggers if the database has all that they name; renew every page if one was missing."""
+    if not _is_whole(connection):
+        return
+    were_missing = missing_triggers(connection)
+    install_triggers(connection)
+    if were_missing:
+        # What another process changed meanwhile is in no line of the log.
+        note_changes(EVERYTHING.split(), using=connection.alias)
+
+
+def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the names of the triggers that the database lacks: cached pages then show outdated content."""
+    return sorted({trigger.name for trigger in triggers(connection.vendor)} - installed_triggers(connection).keys())
 
 
 def _is_whole(connection: BaseDatabaseWrapper) -> bool:

@@ -25,6 +25,10 @@ RECORD_FORMS = {
     "posts_post_merge": "posts.change_post",
 }
 TOO_LARGE = "Your form is too large"
+SIGNED_OUT = (
+    "You are signed out, and nothing was saved. Your text is still in the form: sign in in a new tab, go back to the "
+    "form with the Back button of your browser, and send it again."
+)
 
 
 class NoUploads(FileUploadHandler):
@@ -66,14 +70,16 @@ class BodyLimits:
             right = RECORD_FORMS.get(match.url_name or "") if match else None
             if right and _may(request, right):
                 return None
+            if right and not request.user.is_authenticated:
+                return self._refusal(request, FORM_BYTES, advice=SIGNED_OUT)
         return self._refusal(request, FORM_BYTES)
 
-    def _refusal(self, request: HttpRequest, limit: int) -> HttpResponse | None:
-        """Return a 413 answer if the body has more than `limit` bytes, or no stated size."""
+    def _refusal(self, request: HttpRequest, limit: int, *, advice: str = "") -> HttpResponse | None:
+        """Return a 413 answer if the body has more than `limit` bytes, or no stated size. advice: what to do."""
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isascii() and length.isdecimal() and int(length) <= limit and not _is_chunked(request):
             return None
-        text = f"A form can have at most {limit >> 20} MB. Shorten it, or send it in parts."
+        text = advice or f"A form can have at most {limit >> 20} MB. Shorten it, or send it in parts."
         if _is_chunked(request):
             text = "This site accepts forms only with a Content-Length header."
         if is_for_programs(request):

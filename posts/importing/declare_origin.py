@@ -1,10 +1,9 @@
 from django.contrib.auth.models import User
 
-from posts.audit.log import note_audit
 from posts.errors import require
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Origin
-from posts.operations.frame import operation
+from posts.operations.frame import note, operation
 from posts.operations.timeouts import long_statement_timeout
 
 
@@ -24,5 +23,5 @@ def declare_origin(batch: ImportBatch, origin: str, *, by: User | None) -> Impor
         with long_statement_timeout():
             store_site_stats()
         detail = f"{batch}: {before.label.lower()} → {origin.label.lower()}"
-        note_audit("origin of an import declared", post=None, by=by, detail=detail)
+        note("origin of an import declared", by=by, detail=detail)
     return batch

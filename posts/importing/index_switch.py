@@ -4,13 +4,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import require
 from posts.listing.refresh import refresh_listings
 from posts.models import ImportBatch, Post
 from posts.models.post import PostQuerySet
-from posts.operations.frame import operation
+from posts.operations.frame import note, operation
 
 CHUNK = 200
 
@@ -28,7 +27,7 @@ def switch_batch_index(batch: ImportBatch, *, is_open: bool, by: User | None) ->
         batch.index_open = is_open
         batch.save(update_fields=["index_open"])
         action = "import opened to search engines" if is_open else "import closed to search engines"
-        note_audit(action, post=None, by=by, detail=str(batch))
+        note(action, by=by, detail=str(batch))
     return batch
 
 

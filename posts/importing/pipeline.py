@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
@@ -28,6 +27,7 @@ from posts.models import HoldReason, ImportBatch, ImportIssue, Notification, Ori
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.notifications import tell
+from posts.operations.frame import note, operating
 from posts.records.schema import canonical_text
 
 # One transaction a chunk. On SQLite it is small enough that an editor's save never waits long for the write lock.
@@ -243,7 +243,7 @@ class _Run:
             message="",
         )
         if not self.dry_run:
-            with self.shield(), transaction.atomic():
+            with self.shield(), operating():
                 self.batch.save()
                 again = f", again after line {self.batch.checkpoint_line}" if self.batch.checkpoint_line else ""
                 self._note("import started", again)
@@ -256,7 +256,7 @@ class _Run:
             return
         # If the database is gone, this can't be stored; the next run sees that nobody holds the lock.
         spoken = contextlib.suppress(Error) if message else contextlib.nullcontext()
-        with self.shield(), spoken, transaction.atomic():
+        with self.shield(), spoken, operating():
             names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read"]
             self.batch.save(update_fields=names)
             counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
@@ -266,7 +266,7 @@ class _Run:
                 tell(Notification.Kind.IMPORT_FINISHED, [self.batch.started_by], text=text, by=None, batch=self.batch)
 
     def _note(self, action: str, detail: str) -> None:
-        note_audit(action, post=None, by=self.batch.started_by, detail=f"{self.batch}{detail}")
+        note(action, by=self.batch.started_by, detail=f"{self.batch}{detail}")
 
     def _set(self, **columns: Any) -> None:
         for name, value in columns.items():

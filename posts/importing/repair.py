@@ -6,7 +6,6 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import busy_message, write_plan
@@ -15,7 +14,7 @@ from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
-from posts.operations.frame import operating, operation
+from posts.operations.frame import note, operating, operation
 
 MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
 
@@ -56,7 +55,7 @@ def _bring_in(issue: ImportIssue, raw: bytes, by: User | None) -> str:
     became = next(count for count in COUNTS if plan.counts[count])
     _close(issue, ImportIssue.Resolution.REPAIRED, by)
     ImportBatch.objects.filter(pk=batch.pk).update(**{issue.kind: F(issue.kind) - 1, became: F(became) + 1})
-    note_audit("row repaired", post=None, by=by, detail=f"{batch}, line {issue.line}: {became}")
+    note("row repaired", by=by, detail=f"{batch}, line {issue.line}: {became}")
     return became
 
 
@@ -73,7 +72,7 @@ def leave_row_out(issue: ImportIssue, *, by: User | None) -> None:
     require(by, "import_posts")
     issue = _mendable(issue)
     _close(issue, ImportIssue.Resolution.LEFT_OUT, by)
-    note_audit("row left out", post=None, by=by, detail=f"{issue.batch}, line {issue.line}")
+    note("row left out", by=by, detail=f"{issue.batch}, line {issue.line}")
 
 
 def _mendable(issue: ImportIssue) -> ImportIssue:

@@ -6,18 +6,15 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, require
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import CHUNK_ROWS, OnChunk, Shield, busy_message
 from posts.importing.writers import writer_for
-from posts.listing.refresh import refresh_listings
-from posts.models import AuditEntry, ImportBatch, ImportIssue, Post, Release, Revision
-from posts.operations.frame import changing, operating, operation
+from posts.models import ImportBatch, ImportIssue, Post, Release, Revision
+from posts.operations.frame import Change, changing_posts, note, operating, operation
 from posts.operations.release import move_back, revoke_approvals, rollback_target
 from posts.operations.timeouts import long_statement_timeout
-from posts.review_queue.ranking import admit_posts
 
 COUNTS = ("withdrawn", "set_back", "kept", "approved_since")
 
@@ -94,7 +91,7 @@ def _begin(batch: ImportBatch, by: User | None, why: str) -> None:
         batch.state = ImportBatch.State.ROLLING_BACK
         batch.rollback = {"why": why[:500], "began": timezone.now().isoformat(), "after": 0} | dict.fromkeys(COUNTS, 0)
         batch.save(update_fields=["state", "rollback"])
-        note_audit("import roll-back started", post=None, by=by, detail=f"{batch}. {why}".strip())
+        note("import roll-back started", by=by, detail=f"{batch}. {why}".strip())
 
 
 @operation
@@ -106,30 +103,28 @@ def _end(batch: ImportBatch, by: User | None) -> None:
     batch.rollback |= {"ended": timezone.now().isoformat()}
     batch.save(update_fields=["state", "rollback"])
     counts = ", ".join(f"{batch.rollback[name]} {name.replace('_', ' ')}" for name in COUNTS)
-    note_audit("import rolled back", post=None, by=by, detail=f"{batch}: {counts}")
+    note("import rolled back", by=by, detail=f"{batch}: {counts}")
 
 
 def _take_chunk(batch: ImportBatch, rows: list[tuple[int, int]], by: User | None) -> None:
     """Roll back the posts of `rows` (revision, post) in one transaction with its checkpoint."""
+    ids = {post_id for _, post_id in rows}
+    # Without the texts: most posts of a batch are only withdrawn.
+    posts = Post.objects.filter(pk__in=ids).select_related("head_revision__author", "live_revision")
+    posts = posts.only(
+        "source_id",
+        "first_batch_id",
+        "withdrawn_at",
+        "live_approval_id",
+        *(f"head_revision__{name}" for name in ("number", "version", "fingerprint", "batch_id", "author__username")),
+        *(f"live_revision__{name}" for name in ("version", "fingerprint", "batch_id", "post_id")),
+    )
     with operating():
-        ids = {post_id for _, post_id in rows}
-        posts = Post.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
-        # Without the texts: most posts of a batch are only withdrawn.
-        posts = posts.select_related("head_revision__author", "live_revision").only(
-            "source_id",
-            "first_batch_id",
-            "withdrawn_at",
-            "live_approval_id",
-            *(
-                f"head_revision__{name}"
-                for name in ("number", "version", "fingerprint", "batch_id", "author__username")
-            ),
-            *(f"live_revision__{name}" for name in ("version", "fingerprint", "batch_id", "post_id")),
-        )
         step = _Step(batch, by)
-        for post in posts:
-            step.take(post)
-        step.write()
+        with changing_posts(posts, by=by) as changes:
+            for change in changes:
+                step.take(change)
+            step.write()
         rollback = batch.rollback | {"after": rows[-1][0]}
         rollback |= {name: rollback[name] + step.counts[name] for name in COUNTS}
         ImportBatch.objects.filter(pk=batch.pk).update(rollback=rollback)
@@ -145,17 +140,18 @@ class _Step:
         self.why = f"Import {batch.pk} rolled back."
         self.now = timezone.now()
         self.counts = dict.fromkeys(COUNTS, 0)
-        self.withdrawn: list[Post] = []
-        self.set_back: list[Post] = []
+        self.withdrawn: list[Change] = []
+        self.set_back: list[Change] = []
         self.issues: list[ImportIssue] = []
 
-    def take(self, post: Post) -> None:
+    def take(self, change: Change) -> None:
         """Plan what becomes of one locked post."""
+        post = change.post
         head = post.head
         if head.batch_id != self.batch.pk:
             self.keep(post)
         elif post.first_batch_id != self.batch.pk:
-            self.set_back.append(post)
+            self.set_back.append(change)
         elif post.withdrawn_at is None:
             if post.live_revision is not None:
                 self.note(
@@ -163,7 +159,7 @@ class _Step:
                     ImportIssue.Kind.SET_BACK,
                     f"{post.live_revision.version} was approved since then; it is withdrawn.",
                 )
-            self.withdrawn.append(post)
+            self.withdrawn.append(change)
 
     def keep(self, post: Post) -> None:
         """Keep the work of a person or of a later import, and list it as an exception."""
@@ -189,69 +185,55 @@ class _Step:
         self._withdraw(self.withdrawn)
         self._write_texts_before()
         ImportIssue.objects.bulk_create(self.issues)
-        # Also if only the working copy was set back: the post then belongs to another import, whose switch may be
-        # off.
-        changed = [post.pk for post in (*self.withdrawn, *self.set_back) if post.live_revision_id]
-        refresh_listings(Post.objects.with_texts().filter(pk__in=changed).order_by("pk"))
 
-    def _withdraw(self, posts: list[Post]) -> None:
-        ids = [post.pk for post in posts]
-        Post.objects.filter(pk__in=ids).update(withdrawn_at=self.now)
-        admit_posts(ids)
+    def _withdraw(self, changes: list[Change]) -> None:
+        for change in changes:
+            change.post.withdrawn_at = self.now
+            change.note("withdrawn", revision=change.post.head, detail=self.why)
         Release.objects.bulk_create(
             Release(
-                post=post, kind=Release.Kind.WITHDRAWN, before=post.live_revision, owner=self.by, made_by=self.by,
-                made_at=self.now, why=self.why
+                post=change.post, kind=Release.Kind.WITHDRAWN, before=change.post.live_revision, owner=self.by,
+                made_by=self.by, made_at=self.now, why=self.why
             )
-            for post in posts
-        )  # fmt: skip
-        AuditEntry.objects.bulk_create(
-            AuditEntry(
-                action="withdrawn", post=post, revision_id=post.head_revision_id, made_by=self.by, detail=self.why,
-                fingerprint=post.head.fingerprint, made_at=self.now
-            )
-            for post in posts
+            for change in changes
         )  # fmt: skip
 
     def _write_texts_before(self) -> None:
         if not self.set_back:
             return
-        posts = [self._with_readers_set_back(post) for post in self.set_back]
+        for change in self.set_back:
+            self._set_readers_back(change)
         before = self._before()
-        texts = [(post, before[post.pk][0]) for post in posts]
         revisions = writer_for(connection).write_restored(
-            [(post, *before[post.pk]) for post in posts], by=self.by, why=self.why
+            [(change.post, *before[change.post.pk]) for change in self.set_back], by=self.by, why=self.why
         )
-        AuditEntry.objects.bulk_create(
-            AuditEntry(
-                action="restored", post=post, revision_id=revision_id, fingerprint=text.fingerprint, made_by=self.by,
-                detail=self.why, made_at=self.now
-            )
-            for (post, text), revision_id in zip(texts, revisions, strict=True)
-        )  # fmt: skip
+        for change, revision_id in zip(self.set_back, revisions, strict=True):
+            restored = Revision(pk=revision_id, fingerprint=before[change.post.pk][0].fingerprint)
+            change.note("restored", revision=restored, detail=self.why)
+            # The post now belongs to another import, whose switch may be off.
+            if change.post.live_revision_id:
+                change.relist()
 
-    def _with_readers_set_back(self, post: Post) -> Post:
+    def _set_readers_back(self, change: Change) -> None:
         """Give readers the release before, or nothing, if somebody approved the import's text."""
+        post = change.post
         left = post.live_revision
         if left is None or left.batch_id != self.batch.pk:
-            return post
+            return
         target = rollback_target(post)
         if target is None:
             revoke_approvals(left, by=self.by)
             if post.withdrawn_at is None:
-                self._withdraw([post])
+                self._withdraw([change])
             after = "withdrawn: no revision was released before"
         else:
-            with changing(post, by=self.by, is_listed_later=True) as change:
-                move_back(change, target, why=self.why)
+            move_back(change, target, why=self.why)
             after = f"readers see {target.version} again"
         self.note(post, ImportIssue.Kind.SET_BACK, f"{left.version} was approved since then; {after}.")
-        now: Post = Post.objects.with_texts().get(pk=post.pk)
-        return now
 
     def _before(self) -> dict[int, tuple[Revision, int | None]]:
         """Return {post id: (the last revision before this batch's first, the id of its import)}."""
-        posts = [post.pk for post in self.set_back]
+        posts = [change.post.pk for change in self.set_back]
         firsts: dict[int, int] = {}
         latest: dict[int, int] = {}
         batches: dict[int, int | None] = {}

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Value
 from django.http import QueryDict
 
 from posts.db.prepared_query import PreparedQuery, planned_rows
@@ -143,14 +143,31 @@ def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group],
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
 
-def search_groups(
-    posts: Sequence[int], selection: ChosenTerms, search: Callable[[ChosenTerms], Sequence[int]]
-) -> list[Group]:
+def search_groups(posts: Sequence[int], selection: ChosenTerms, beside: Sequence[int]) -> list[Group]:
     """Return the Groups that filter a search which found `posts`.
 
-    search(ChosenTerms) returns the posts that the search finds with another selection.
+    beside: the posts that it finds without the chosen terms of SINGLE kinds; empty if none is chosen. In them the
+    options beside a chosen one are counted, in one statement for all kinds.
     """
-    return _groups(_count(posts), None, selection, lambda kind: _count(search(selection.without(kind))))
+    if not beside:
+        return _groups(_count(posts), None, selection, lambda kind: {})
+    counts: list[tuple[int, str, int]] = []
+    terms_of: defaultdict[int, dict[int, str]] = defaultdict(dict)
+    for term, kind, post, found in _count_beside_query(connection.vendor).rows(posts=list(posts), beside=list(beside)):
+        if post:
+            terms_of[post][term] = kind
+        else:
+            counts.append((term, kind, found))
+    counts.sort(key=lambda row: (-row[2], row[0]))
+    chosen = {term.pk: term.kind for term in selection.terms if term.kind in SINGLE}
+
+    def without(kind: Kind) -> dict[int, int]:
+        """Count the terms of a kind in the posts with what is chosen of the other kinds."""
+        others = {term for term, of in chosen.items() if of != kind}
+        found = (terms for terms in terms_of.values() if others <= terms.keys())
+        return dict(Counter(term for terms in found for term, of in terms.items() if of == kind))
+
+    return _groups(_most_frequent(counts), None, selection, without)
 
 
 def _without(terms: tuple[Term, ...], kind: str, main: Term | None) -> tuple[Term, ...]:
@@ -200,9 +217,14 @@ def _most_used_statement(numbers: tuple[tuple[Kind, int], ...]) -> tuple[str, tu
 
 def _count(posts: Sequence[int]) -> dict[int, int]:
     """Return {term id: how many of `posts` have it}, the most frequent COUNTED of each kind."""
+    return _most_frequent(_count_query(connection.vendor).rows(posts=list(posts)) if posts else ())
+
+
+def _most_frequent(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
+    """Return {term id: posts} of the first COUNTED rows (term id, kind, posts) of each kind."""
     counts: dict[int, int] = {}
     of_kind: Counter[str] = Counter()
-    for term, kind, found in _count_query(connection.vendor).rows(posts=list(posts)) if posts else ():
+    for term, kind, found in rows:
         of_kind[kind] += 1
         if of_kind[kind] <= COUNTED:
             counts[term] = found
@@ -217,6 +239,23 @@ def _count_query(vendor: str) -> PreparedQuery:
         return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
 
     return PreparedQuery(counted, posts=list)
+
+
+@lru_cache(maxsize=2)
+def _count_beside_query(vendor: str) -> PreparedQuery:
+    """Return the query for (term, kind, 0, how many of `posts` have it), and (term, kind, post, 1) of `beside`."""
+
+    def counted(posts: list[int], beside: list[int]) -> QuerySet[Any, Any]:
+        own = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
+        others = PostTerm.objects.filter(post__among=beside, term__kind__in=SINGLE).order_by()
+        return (
+            own.values("term", "term__kind")
+            .annotate(of=Value(0), found=Count("*"))
+            .values_list("term", "term__kind", "of", "found")
+            .union(others.values_list("term", "term__kind", "post", Value(1)), all=True)
+        )
+
+    return PreparedQuery(counted, posts=list, beside=list)
 
 
 @lru_cache(maxsize=2)

@@ -25,13 +25,10 @@ _Sources = dict[int, tuple[int | None, str | None]]
 _ANEW = ("line", "published_at", "source_batch_id")
 
 
-def refresh_listing(post: Post) -> None:
-    """Update what lists and search store of `post`, from whether it is listed and what is live."""
-    refresh_listings([post])
-
-
 def refresh_listings(posts: Iterable[Post], *, anew: bool = False) -> None:
-    """Call refresh_listing() for many posts in one step, which locks their terms once and in one order.
+    """Update what lists and search store of `posts`, from whether each is listed and what is live.
+
+    In one step, which locks their terms once and in one order.
 
     A transaction calls it once, at its end: two transactions that lock terms twice could wait for each other. Rows
     are those of `is_listable` posts. The site's own switch is checked when a page is read, so that turning it changes

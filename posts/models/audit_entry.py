@@ -30,9 +30,23 @@ ACCOUNT_ACTIONS = (
 )
 
 
+# The words for people of actions whose stored names say it in other words. Stored names never change.
+_WORDS = {
+    "let go": "claim ended",
+    "taken over": "claim taken over",
+    "bulk begun": "bulk action confirmed",
+    "import file taken": "import file received",
+    "row left out": "row settled without importing it",
+    "result observed": "observed result recorded",
+    "conflict taken": "conflict settled with the incoming text",
+    "conflict merged": "conflict settled by merging",
+    "conflict dismissed": "conflict settled with the site's text",
+}
+
+
 def words_of_action(action: str) -> str:
     """Return an action in words: changes_requested → changes requested."""
-    return action.replace("_", " ")
+    return _WORDS.get(action, action.replace("_", " "))
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):

@@ -2,11 +2,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from posts.audit.log import note_audit
 from posts.errors import Refused, require_person
 from posts.models import Notification, Post, QueueEntry
 from posts.notifications import tell
-from posts.operations.claim import waiting_entry
+from posts.operations.claim import pending_entry
 from posts.operations.frame import operation
 
 
@@ -22,21 +21,16 @@ def reviewers() -> QuerySet[User]:
 def assign_post(post: Post, *, to: User | None, by: User) -> QueueEntry:
     """Assign a pending post to `to` (None: nobody); return its QueueEntry. The audit trail records it."""
     require_person(by, "review_post")
-    entry = waiting_entry(post)
-    if to is not None and not (to.is_active and to.has_perm("posts.review_post")):
-        raise Refused(f"{to} may not decide about posts. Choose a reviewer.")
-    if entry.assigned_to_id == (to.pk if to else None):
+    with pending_entry(post, by=by) as (change, entry):
+        if to is not None and not (to.is_active and to.has_perm("posts.review_post")):
+            raise Refused(f"{to} may not decide about posts. Choose a reviewer.")
+        if entry.assigned_to_id == (to.pk if to else None):
+            return entry
+        entry.assigned_to = to
+        entry.save(update_fields=["assigned_to"])
+        action, detail = ("assigned", f"to {to}") if to else ("assigned to nobody", "")
+        change.note(action, revision=entry.post.head_revision, detail=detail)
+        if to is not None:
+            text = f"{by} assigned “{entry.post.title}” to you for review"
+            tell(Notification.Kind.ASSIGNED, [to], text=text, by=by, post=entry.post)
         return entry
-    entry.assigned_to = to
-    entry.save(update_fields=["assigned_to"])
-    note_audit(
-        "assigned" if to else "assigned to nobody",
-        post=entry.post,
-        by=by,
-        revision=entry.post.head_revision,
-        detail=f"to {to}" if to else "",
-    )
-    if to is not None:
-        text = f"{by} assigned “{entry.post.title}” to you for review"
-        tell(Notification.Kind.ASSIGNED, [to], text=text, by=by, post=entry.post)
-    return entry

@@ -5,13 +5,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
 from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
 from posts.operations.flag import flag_post
-from posts.operations.frame import operation
+from posts.operations.frame import note, operation
 from posts.operations.review import Decision, approval_obstacles, decide
 from posts.review_queue.claims import claimed_by_another
 
@@ -87,7 +86,7 @@ def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None)
     if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
         return standing.obstacles
     if run.act == BulkRun.Act.APPROVE:
-        return approval_obstacles(post, by=run.made_by, is_bulk=True)
+        return approval_obstacles(post, Decision(Review.Outcome.APPROVED, is_bulk=True), by=run.made_by)
     try:
         _rehearse(run, row, post)
     except Refused as refusal:
@@ -125,7 +124,7 @@ def confirm_bulk(
     run.reason_code, run.comment, run.assignee, run.state = reason_code, comment, assignee, BulkRun.State.RUNNING
     run.save(update_fields=["reason_code", "comment", "assignee", "state"])
     count = run.rows.filter(outcome=BulkRow.Outcome.PASSES).count()
-    note_audit("bulk begun", by=by, detail=f"{run}: {count} posts")
+    note("bulk begun", by=by, detail=f"{run}: {count} posts")
     return run
 
 

@@ -1,25 +1,27 @@
-"""The frame of every operation on one post: what follows from a change is done in one place, once, at the end.
+"""The frame of every operation: what follows from a change is done in one place, once, at the end.
 
-An operation is a function with `@operation`. It changes the post that `changing()` gives it, and says with
-Change.note() what is to stand in the audit trail. At its end the frame compares the post with the one that it locked,
-and saves the columns that changed, the lists, the review queue and the audit trail. An operation that another one calls
-joins the frame of that one.
+An operation is a function with `@operation`. It changes the post that `changing()` gives it, or the posts of
+`changing_posts()`, and says with Change.note() what is to stand in the audit trail. At its end the frame compares the
+posts with those that it locked, and saves the columns that changed, the lists, the review queue and the audit trail.
+An operation that another one calls joins the frame of that one. What is about no single post is recorded with note().
 """
 
 import contextlib
+import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Field, QuerySet
 
-from posts.audit.log import audit_entry
-from posts.listing.refresh import refresh_listing
+from posts.audit.log import audit_entry, note_audit
+from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, Notification, Post, Revision
 from posts.notifications import tell
-from posts.review_queue.ranking import refresh_queue, restore_place
+from posts.review_queue.ranking import refresh_queue, refresh_queue_of, restore_place
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,26 +63,28 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def lock_post(post: Post) -> Post:
-    """Return `post` read again under lock, so that changes since its page was opened count."""
-    locked: Post = Post.objects.select_for_update().get(pk=post.pk)
-    return locked
+def note(action: str, *, by: User | None, detail: str = "") -> None:
+    """Record in the audit trail what an operation did that is about no single post. `by`: None for a program."""
+    _require_operation()
+    note_audit(action, by=by, detail=detail)
 
 
 class Change:
     """What an operation does to one locked post. `by`: the person, or None for a program."""
 
-    def __init__(self, post: Post, *, by: User | None, is_listed_later: bool) -> None:
+    def __init__(self, post: Post, *, by: User | None, ranks: bool) -> None:
         self.post = post
         self.by = by
         # Since when the post was pending, and who it was assigned to, where it takes its earlier place in the queue.
         self.place: list[Any] | None = None
-        self._is_listed_later = is_listed_later
+        self._depth = _depth.get()
         self._before = _columns(post)
+        self._was_live = bool(post.live_revision_id)
         self._entries: list[AuditEntry] = []
         self._told: list[Callable[[], None]] = []
-        self._is_stale = False
+        self._entries_rank = ranks
         self._ranks = False
+        self._lists = False
 
     def note(
         self,
@@ -116,66 +120,156 @@ class Change:
         """Rank the post again at the end, even if it and its audit trail stay as they are."""
         self._ranks = True
 
+    def relist(self) -> None:
+        """Update the lists at the end, also if what decides about them was written elsewhere."""
+        self._lists = True
+
     @contextlib.contextmanager
-    def joined(self) -> Iterator["Change"]:
-        """Give the change to an operation inside this one. If that is refused, what it did is forgotten."""
-        count, told = len(self._entries), len(self._told)
+    def joined(self, *, ranks: bool) -> Iterator["Change"]:
+        """Give the change to an operation inside this one. If that is refused, all that it did is forgotten.
+
+        Its savepoint takes back its rows, so it must have one: the block of an operation of its own.
+        """
+        if _depth.get() == self._depth:
+            raise RuntimeError("This post is already being changed. Use that change, or call another operation.")
+        columns = copy.deepcopy(_attributes(self.post))
+        state = len(self._entries), len(self._told), self.place, self._entries_rank, self._ranks, self._lists
+        self._entries_rank |= ranks
         try:
             yield self
         except BaseException:
+            count, told, self.place, self._entries_rank, self._ranks, self._lists = state
             del self._entries[count:]
             del self._told[told:]
-            self._is_stale = True
+            _reset(self.post, columns)
             raise
 
-    def finish(self) -> None:
-        """Write what follows from the change."""
-        post = self.post
-        if self._is_stale:
-            # The savepoint of the refused operation took its rows back; the object in memory still has its values.
-            post.refresh_from_db()
-        columns = _columns(post)
-        changed = [name for name, value in columns.items() if value != self._before[name]]
-        if changed:
-            post.save(update_fields=changed)
-        # The queue reads in the trail when a text was submitted; terms are locked last and shortest.
-        AuditEntry.objects.bulk_create(self._entries)
-        if changed or self._entries or self._ranks:
-            refresh_queue(post)
-        if self.place is not None:
-            restore_place(post, self.place)
-        if not self._is_listed_later and not LISTED_BY.isdisjoint(changed):
-            refresh_listing(post)
-        for tell_them in self._told:
-            tell_them()
+    @functools.cached_property
+    def changed(self) -> dict[str, Any]:
+        """{name of a field: value of its column} of what is to be saved. Read once the operation has done its work."""
+        post, now = self.post, _columns(self.post)
+        return {
+            field.name: getattr(post, field.attname)
+            for field in _loaded(post)
+            if field.name not in self._before or self._before[field.name] != now[field.name]
+        }
+
+    @property
+    def is_ranked_again(self) -> bool:
+        """Return whether the post may get another place in the queue."""
+        return self._ranks or (self._entries_rank and bool(self.changed or self._entries))
+
+    @property
+    def is_listed_again(self) -> bool:
+        """Return whether the lists may change: only a post with a live text is in any."""
+        may_be_listed = self._was_live or bool(self.post.live_revision_id)
+        return self._lists or (may_be_listed and not LISTED_BY.isdisjoint(self.changed))
 
 
 @contextlib.contextmanager
-def changing(post: Post, *, by: User | None, is_listed_later: bool = False) -> Iterator[Change]:
+def changing(post: Post, *, by: User | None, ranks: bool = True) -> Iterator[Change]:
     """Lock `post` for a change by `by`; at the end, do what follows from what changed. Only inside an operation.
 
-    is_listed_later: the caller updates the lists, for many posts at once.
+    ranks: False if nothing that is done says where the post belongs in the review queue.
     """
-    if not _depth.get():
-        raise RuntimeError("A post is changed in an operation only: give the function @operation.")
-    open_changes = _changes.get()
-    if open_changes is not None and post.pk in open_changes:
-        with open_changes[post.pk].joined() as change:
+    _require_operation()
+    open_change = (_changes.get() or {}).get(post.pk)
+    if open_change is not None:
+        with open_change.joined(ranks=ranks) as change:
             yield change
         return
-    change = Change(lock_post(post), by=by, is_listed_later=is_listed_later)
-    token = _changes.set({**(open_changes or {}), post.pk: change})
-    try:
+    # Read again under lock, so that changes since its page was opened count.
+    change = Change(Post.objects.select_for_update().get(pk=post.pk), by=by, ranks=ranks)
+    with _finishing([change]):
         yield change
-        change.finish()
+
+
+@contextlib.contextmanager
+def changing_posts(posts: "QuerySet[Post]", *, by: User | None, ranks: bool = True) -> Iterator[list[Change]]:
+    """Lock a set of posts for a change by `by`, as changing() does for one; at the end, write in sets.
+
+    posts: in whichever order; of columns that it defers, those that are set are saved. It selects `live_revision`, and
+    no set contains a post that is being changed already.
+    """
+    _require_operation()
+    locked = posts.order_by("pk").select_for_update(of=("self",))
+    changes = [Change(post, by=by, ranks=ranks) for post in locked]
+    if not {change.post.pk for change in changes}.isdisjoint(_changes.get() or {}):
+        raise RuntimeError("A post of this set is already being changed.")
+    with _finishing(changes):
+        yield changes
+
+
+@contextlib.contextmanager
+def _finishing(changes: Sequence[Change]) -> Iterator[None]:
+    token = _changes.set({**(_changes.get() or {}), **{change.post.pk: change for change in changes}})
+    try:
+        yield
+        _finish(changes)
     finally:
         _changes.reset(token)
 
 
+def _finish(changes: Sequence[Change]) -> None:
+    """Write what follows from `changes`."""
+    ranked = [change.post for change in changes if change.is_ranked_again]
+    listed = [change.post for change in changes if change.is_listed_again]
+    _save(changes)
+    # The queue reads in the trail when a text was submitted; terms are locked last and shortest.
+    AuditEntry.objects.bulk_create([entry for change in changes for entry in change._entries])
+    if len(changes) == 1:
+        for post in ranked:
+            refresh_queue(post)
+    else:
+        refresh_queue_of(post.pk for post in ranked)
+        # Read in one query, with the texts that a set may have deferred.
+        listed = list(Post.objects.with_texts().filter(pk__in=[post.pk for post in listed]).order_by("pk"))
+    for change in changes:
+        if change.place is not None:
+            restore_place(change.post, change.place)
+    refresh_listings(listed)
+    for change in changes:
+        for tell_them in change._told:
+            tell_them()
+
+
+def _save(changes: Sequence[Change]) -> None:
+    """Save the changed columns, in one statement for all posts that get the same values."""
+    alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
+    for change in changes:
+        if columns := change.changed:
+            alike.setdefault(repr(columns), (columns, []))[1].append(change.post.pk)
+    for columns, ids in alike.values():
+        Post.objects.filter(pk__in=ids).update(**columns)
+
+
+def _require_operation() -> None:
+    if not _depth.get():
+        raise RuntimeError("A post is changed, and an action recorded, in an operation only: use @operation.")
+
+
+def _loaded(post: Post) -> list["Field[Any, Any]"]:
+    """Return the fields of a post that were read or set; a set of posts defers others."""
+    return [field for field in post._meta.concrete_fields if field.attname in post.__dict__]
+
+
+def _attributes(post: Post) -> dict[str, Any]:
+    return {field.attname: post.__dict__[field.attname] for field in _loaded(post)}
+
+
+def _reset(post: Post, attributes: dict[str, Any]) -> None:
+    """Give `post` these values again. Related rows are read again: those in memory may have changed too."""
+    for field in _loaded(post):
+        del post.__dict__[field.attname]
+    post._state.fields_cache.clear()
+    getattr(post, "_prefetched_objects_cache", {}).clear()
+    post.__dict__.update(attributes)
+
+
 def _columns(post: Post) -> dict[str, Any]:
-    """Return {name of a field: what its column holds} of everything that a row of Post stores.
+    """Return {name of a field: what its column holds} of everything that is known of a row of Post.
 
     As columns hold it: in Python 1, 1.0 and True are equal, and objects with their keys in another order; their texts
     are not.
     """
-    return {field.name: field.get_prep_value(getattr(post, field.attname)) for field in post._meta.concrete_fields}
+    return {field.name: field.get_prep_value(getattr(post, field.attname)) for field in _loaded(post)}

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from posts.audit.log import note_audit
 from posts.db.keyset import in_chunks
 from posts.errors import Refused, checked_words, require
-from posts.models import AuditEntry, HoldReason, ImportBatch, Post, PostHold
+from posts.models import HoldReason, ImportBatch, Post, PostHold
+from posts.operations.frame import Change, changing_posts, note, operating
 
 CHUNK = 500
 _HOLDS = PostHold.objects.filter(post=OuterRef("pk"))
@@ -77,25 +76,29 @@ def lift_hold(
     why = checked_words(why, name="The reason")
     if not plan_lift(batch, reason).lifts:
         raise Refused(f"No post of import {batch.pk} is held for this reason: {reason.label.lower()}.")
-    note_audit("lifting of a hold started", post=None, by=by, detail=f"{batch}: {reason.label}. {why}".strip())
+    with operating():
+        note("lifting of a hold started", by=by, detail=f"{batch}: {reason.label}. {why}".strip())
     freed = taken = 0
     held = _held_for(batch, reason).filter(_UNRELEASED)
     for ids in in_chunks(held.values_list("pk", flat=True), size=CHUNK):
-        with shield(), transaction.atomic():
-            # Checked again under the lock: somebody may have released one of them meanwhile.
-            posts = held.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
-            posts = posts.select_related("head_revision").only("first_batch_id", "head_revision__fingerprint")
-            freed += len(_lift(list(posts), batch, reason, by=by, why=why))
+        # Checked again under the lock: somebody may have released one of them meanwhile.
+        posts = held.filter(pk__in=ids).select_related("head_revision")
+        posts = posts.only("first_batch_id", "live_revision_id", "head_revision__fingerprint")
+        # No hold has to do with the place in the queue.
+        with shield(), operating(), changing_posts(posts, by=by, ranks=False) as changes:
+            freed += _lift(changes, batch, reason, by=by, why=why)
         taken += len(ids)
         if on_chunk:
             on_chunk(taken)
-    note_audit("hold lifted", post=None, by=by, detail=f"{batch}: {reason.label}, {freed:,} posts freed")
+    with operating():
+        note("hold lifted", by=by, detail=f"{batch}: {reason.label}, {freed:,} posts freed")
     return freed
 
 
-def _lift(posts: list[Post], batch: ImportBatch, reason: HoldReason, *, by: User | None, why: str) -> list[Post]:
-    """Lift a reason of locked posts; return those that are no longer held."""
-    ids, now = [post.pk for post in posts], timezone.now()
+def _lift(changes: list[Change], batch: ImportBatch, reason: HoldReason, *, by: User | None, why: str) -> int:
+    """Lift a reason of locked posts; return how many are no longer held."""
+    posts, now = [change.post for change in changes], timezone.now()
+    ids = [post.pk for post in posts]
     lifted = {"lifted_at": now, "lifted_by": by}
     PostHold.objects.filter(post__in=ids, reason=reason, lifted_at=None).update(**lifted)
     known = set(PostHold.objects.filter(post__in=ids, reason=reason).values_list("post_id", flat=True))
@@ -103,17 +106,11 @@ def _lift(posts: list[Post], batch: ImportBatch, reason: HoldReason, *, by: User
         PostHold(post=post, batch=batch, reason=reason, **lifted) for post in posts if post.pk not in known
     )
     standing = set(PostHold.objects.filter(post__in=ids, lifted_at=None).values_list("post_id", flat=True))
-    free = [post for post in posts if post.pk not in standing]
-    Post.objects.filter(pk__in=[post.pk for post in free]).update(held=False)
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            action="hold lifted", post=post, revision_id=post.head_revision_id, made_by=by, made_at=now,
-            fingerprint=post.head_revision.fingerprint if post.head_revision else "",
-            detail=f"{reason.label}. {why}".strip()
-        )
-        for post in posts
-    )  # fmt: skip
-    return free
+    for change in changes:
+        if change.post.pk not in standing:
+            change.post.held = False
+        change.note("hold lifted", revision=change.post.head_revision, detail=f"{reason.label}. {why}".strip())
+    return len(ids) - len(standing)
 
 
 def _held_for(batch: ImportBatch, reason: HoldReason) -> QuerySet[Post]:

@@ -29,16 +29,17 @@ WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person says about the proposed text of a post.
+    """What a person says about one text of a post, or might say.
 
-    fingerprint: of the text that they read. ticks: texts of the checklist items that they ticked. flags_seen: primary
-    keys of the open flags that they were shown; an approval answers those. own_text_reason: why a superuser approves
-    their own changes. release: whether an approval also releases the text at once, with owner, expected_result and
-    rollback_note. seconds_spent: how long the text was open; None if unknown. is_bulk: one decision about many posts.
+    fingerprint: of the text that they read; "" where only obstacles are asked for. ticks: texts of the checklist items
+    that they ticked. flags_seen: primary keys of the open flags that they were shown; an approval answers those.
+    own_text_reason: why a superuser approves their own changes. release: whether an approval also releases the text at
+    once, with owner, expected_result and rollback_note. seconds_spent: how long the text was open; None if unknown.
+    is_bulk: one decision about many posts.
     """
 
     outcome: str
-    fingerprint: str
+    fingerprint: str = ""
     ticks: Iterable[str] = ()
     flags_seen: Iterable[int] = ()
     reason_code: str = ""
@@ -98,21 +99,11 @@ def can_be_decided(post: Post) -> bool:
     return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
 
 
-def approval_obstacles(
-    post: Post,
-    *,
-    by: User | None,
-    ticks: Iterable[str] = (),
-    flags_seen: Iterable[int] = (),
-    own_text_reason: str = "",
-    is_bulk: bool = False,
-    release: bool = True,
-) -> list[str]:
+def approval_obstacles(post: Post, decision: Decision, *, by: User | None) -> list[str]:
     """Return in words everything that prevents an approval of the proposed text; empty if nothing does.
 
-    ticks: texts of the checklist items that the reviewer ticked. flags_seen: primary keys of the open flags that the
-    reviewer was shown; an approval answers those, and a newer flag must be read first. release: whether the approval
-    also releases the text at once.
+    decision: the answers of a reviewer. An approval answers the flags that they were shown; a newer one must be read
+    first.
     """
     revision = post.head_revision
     obstacles = []
@@ -120,33 +111,23 @@ def approval_obstacles(
         state = revision.status_words
         advice = "" if revision.status == Revision.Status.APPROVED else "; submit it again or change the post first"
         obstacles.append(f"{revision.version} is already {state}{advice}.")
-    elif is_bulk and not may_step(revision, "approve"):
+    elif decision.is_bulk and not may_step(revision, "approve"):
         obstacles.append(f"{revision.version} is live. Only an individual decision can confirm it.")
-    if release and post.withdrawn_at:
+    if decision.release and post.withdrawn_at:
         obstacles.append("The post is withdrawn. Approve it for a later release; that release ends the withdrawal.")
-    if is_bulk and post.held:
+    if decision.is_bulk and post.held:
         obstacles.append("The post was imported held back (a draft or private). Decide about it individually.")
-    if is_bulk and not obstacles and post.is_listable:
+    if decision.is_bulk and not obstacles and post.is_listable:
         obstacles.append(WOULD_CLOSE)
-    return obstacles + _text_obstacles(
-        post, revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason, is_bulk=is_bulk
-    )
+    return obstacles + _text_obstacles(post, revision, decision, by=by)
 
 
-def _text_obstacles(
-    post: Post,
-    revision: Revision,
-    *,
-    by: User | None,
-    ticks: Iterable[str],
-    flags_seen: Iterable[int],
-    own_text_reason: str,
-    is_bulk: bool = False,
-) -> list[str]:
+def _text_obstacles(post: Post, revision: Revision, decision: Decision, *, by: User | None) -> list[str]:
     """Return what prevents any approval of this very text."""
+    is_bulk = decision.is_bulk
     obstacles = []
     # Clearing a flag can open a page, so nobody does it for many posts at once.
-    seen = set() if is_bulk else set(flags_seen)
+    seen = set() if is_bulk else set(decision.flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
     found, unread = stopping_results(revision.snapshot)
@@ -155,12 +136,12 @@ def _text_obstacles(
     if is_bulk and (failed := failed_required(unread)):
         obstacles.append(f"Required checks were not completed: {', '.join(failed)}. Approve it individually.")
     # A bulk approval confirms no checklist item and makes nothing indexable.
-    unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(ticks)]
+    unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(decision.ticks)]
     if unticked and not is_bulk:
         obstacles.append(f"{len(unticked)} of the checklist not confirmed: " + "; ".join(unticked) + ".")
     if by is not None:
         obstacles += own_text_obstacles(
-            revision, eyes_on(post, revision), by=by, own_text_reason=own_text_reason, is_bulk=is_bulk
+            revision, eyes_on(post, revision), by=by, own_text_reason=decision.own_text_reason, is_bulk=is_bulk
         )
     return obstacles
 
@@ -189,15 +170,7 @@ def decide(post: Post, decision: Decision, *, by: User) -> Review:
 def _approve(change: Change, decision: Decision) -> Review:
     """Approve the proposed text, in part or wholly, and release it if the decision says so."""
     post, by = change.post, change.person
-    if obstacles := approval_obstacles(
-        post,
-        by=by,
-        ticks=decision.ticks,
-        flags_seen=decision.flags_seen,
-        own_text_reason=decision.own_text_reason,
-        is_bulk=decision.is_bulk,
-        release=decision.release,
-    ):
+    if obstacles := approval_obstacles(post, decision, by=by):
         raise Refused(*obstacles)
     # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
     confirms, revision = repeats_live(post), post.head_revision
@@ -228,14 +201,7 @@ def _approve(change: Change, decision: Decision) -> Review:
     return review
 
 
-def confirm_obstacles(
-    post: Post,
-    *,
-    by: User | None,
-    ticks: Iterable[str] = (),
-    flags_seen: Iterable[int] = (),
-    own_text_reason: str = "",
-) -> list[str]:
+def confirm_obstacles(post: Post, decision: Decision, *, by: User | None) -> list[str]:
     """Return everything that prevents a confirmation of the live text, whatever is proposed meanwhile."""
     if not post.is_live or post.live_approval_id is None:
         return ["No approved revision is live, so there is nothing to confirm."]
@@ -244,38 +210,25 @@ def confirm_obstacles(
         obstacles.append(
             f"{post.released_revision.version} is already approved, and nothing about it needs confirmation."
         )
-    return obstacles + _text_obstacles(
-        post, post.released_revision, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=own_text_reason
-    )
+    return obstacles + _text_obstacles(post, post.released_revision, decision, by=by)
 
 
 @operation
-def confirm_live(
-    post: Post,
-    *,
-    by: User,
-    fingerprint: str,
-    ticks: Iterable[str] = (),
-    flags_seen: Iterable[int] = (),
-    comment: str = "",
-    own_text_reason: str = "",
-) -> Review:
-    """Approve the live text again, with a new decision on the same `fingerprint`; return the Review.
+def confirm_live(post: Post, decision: Decision, *, by: User) -> Review:
+    """Approve the live text again, with a new decision on the same fingerprint; return the Review.
 
     For a page that was flagged or approved in bulk while a newer text is being edited. The proposed text and its
     queue entry stay as they are. Raises PageMoved if another text is live meanwhile.
     """
     require_person(by, "review_post")
-    decision = Decision(
-        Review.Outcome.APPROVED, fingerprint, ticks, flags_seen, comment=comment, own_text_reason=own_text_reason
-    ).checked(by=by)
+    decision = decision.checked(by=by)
+    if decision.outcome != Review.Outcome.APPROVED or decision.is_bulk:
+        raise Refused("A live revision can only be confirmed, individually. To reject it, roll back or withdraw it.")
     with changing(post, by=by) as change:
         post = change.post
-        if not post.is_live or post.released_revision.fingerprint != fingerprint:
+        if not post.is_live or post.released_revision.fingerprint != decision.fingerprint:
             raise PageMoved(post)
-        if obstacles := confirm_obstacles(
-            post, by=by, ticks=ticks, flags_seen=flags_seen, own_text_reason=decision.own_text_reason
-        ):
+        if obstacles := confirm_obstacles(post, decision, by=by):
             raise Refused(*obstacles)
         before, live = state_of(post), post.released_revision
         if _is_part(post, live, by=by, own_text_reason=decision.own_text_reason):

@@ -4,13 +4,12 @@ from django.contrib.auth.models import User
 from django_tasks_db.compat import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from posts.audit.log import note_audit
 from posts.errors import Refused, require
 from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import JobDefinition, definition_of, label_of, registered_jobs
 from posts.jobs.runs import PERIODIC
 from posts.models import JobRun
-from posts.operations.frame import operation
+from posts.operations.frame import note, operation
 
 
 @operation
@@ -47,5 +46,5 @@ def _start(definition: JobDefinition, *, key: str, arguments: dict[str, Any], by
     if run.state == "running":
         raise Refused(f"“{definition.label}” is already running.")
     DBTaskResult.objects.filter(pk=run.pk, status=TaskResultStatus.READY).update(run_after=get_date_max())
-    note_audit("job started", post=None, by=by, detail=f"{definition.label} ({run.pk})")
+    note("job started", by=by, detail=f"{definition.label} ({run.pk})")
     return run

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from posts.listing.facets import FORM_KINDS, ChosenTerms, search_groups
+from posts.listing.facets import FORM_KINDS, SINGLE, ChosenTerms, search_groups
 from posts.listing.summaries import read_summaries
 from posts.public.beginning import beginning
 from posts.public.views import public, respond
@@ -38,10 +38,8 @@ def search(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "found": len(hits.posts),
         "selection": selection,
-        "groups": search_groups(hits.posts, selection, lambda other: _search(hits.query.text, other).posts)
-        if hits.posts or selection.terms
-        else [],
-        "other": other_spelling(hits.query) if hits.query and not hits.posts else None,
+        "groups": search_groups(hits.posts, selection, hits.beside) if hits.posts or selection.terms else [],
+        "other": other_spelling(hits.query) if hits.query and not hits.posts and not hits.beside else None,
         "query": query,
         "beginning": None if hits.posts else beginning(),
         "start": (number - 1) * PAGE + 1,
@@ -55,7 +53,9 @@ def search(request: HttpRequest) -> HttpResponse:
 def _search(typed: str, selection: ChosenTerms) -> Hits:
     if selection.is_impossible or not settings.INDEXING:
         return search_posts("")
-    return search_posts(typed, terms=[term.pk for term in selection.terms])
+    others = [term.pk for term in selection.terms if term.kind not in SINGLE]
+    has_single = len(others) < len(selection.terms)
+    return search_posts(typed, terms=[term.pk for term in selection.terms], beside=others if has_single else None)
 
 
 def _page_number(text: str) -> int:

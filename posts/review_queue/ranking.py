@@ -246,11 +246,16 @@ def admit_new_posts(
 
 
 def admit_posts(ids: Iterable[int]) -> None:
-    """Update the queue for posts that an import has just changed or rolled back."""
+    """Update the queue for posts that an import has just changed, with what their records alone say."""
+    refresh_queue_of(ids, from_record=True)
+
+
+def refresh_queue_of(ids: Iterable[int], *, from_record: bool = False) -> None:
+    """Update the queue entries of locked posts, in sets. from_record: read only what an import has written itself."""
     ids = list(ids)
     for at in range(0, len(ids), 1000):
         chunk = ids[at : at + 1000]
-        _rank(chunk, now=timezone.now(), from_record=True)
+        _rank(chunk, now=timezone.now(), from_record=from_record)
         QueueEntry.objects.filter(pk__in=chunk).exclude(post__awaits_review=True, post__withdrawn_at=None).delete()
 
 

@@ -23,33 +23,47 @@ MOST_TRIES, SUGGESTION_SECONDS = 5, 0.5
 
 @dataclass(frozen=True)
 class Hits:
-    """The result of a search. posts: primary keys, best first. is_capped: whether there may be more."""
+    """The result of a search.
+
+    posts: primary keys, best first. is_capped: whether there may be more. beside: those of posts with other terms, in
+    no order.
+    """
 
     query: Query
     posts: tuple[int, ...] = ()
     is_capped: bool = False
+    beside: tuple[int, ...] = ()
 
 
-def search_posts(typed: str, *, terms: Iterable[int] = ()) -> Hits:
+def search_posts(typed: str, *, terms: Iterable[int] = (), beside: Iterable[int] | None = None) -> Hits:
     """Return the Hits of a typed query among the listed texts that have all `terms` (primary keys).
+
+    beside: other terms, with which the latest CAP texts that contain the words are looked for too.
 
     It reads words only. Before showing a post, ask PostQuerySet.listed whether it may be listed.
     """
     query = read_query(typed)
-    return Hits(query, *_found(query, terms)) if query else Hits(query)
+    return Hits(query, *_found(query, terms, beside)) if query else Hits(query)
 
 
-def _found(query: Query, terms: Iterable[int]) -> tuple[tuple[int, ...], bool]:
+def _found(
+    query: Query, terms: Iterable[int], beside: Iterable[int] | None
+) -> tuple[tuple[int, ...], bool, tuple[int, ...]]:
     engine, terms = engine_for(connection), [int(term) for term in terms]
     with connection.cursor() as cursor:
+        others = [] if beside is None else [pk for pk, _ in engine.find(cursor, query, list(beside), limit=CAP)]
+        if beside is not None and not others:
+            return (), False, ()
         about = dict(engine.find(cursor, query, terms, limit=CAP + 1, in_head=True))
         holding = dict(engine.find(cursor, query, terms, limit=CAP + 1)) if len(about) <= CAP else {}
     scores = about | holding
     # Texts about the words come before texts that only contain them.
     best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
     is_capped = max(len(about), len(holding)) > CAP
-    posts = dict(_posts_query(connection.vendor).rows(numbers=best)) if best else {}
-    return tuple(posts[number] for number in best if number in posts), is_capped
+    numbers = [*best, *others]
+    posts = dict(_posts_query(connection.vendor).rows(numbers=numbers)) if numbers else {}
+    found, found_beside = ([posts[number] for number in part if number in posts] for part in (best, others))
+    return tuple(found), is_capped, tuple(found_beside)
 
 
 @lru_cache(maxsize=2)

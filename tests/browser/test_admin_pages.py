@@ -214,7 +214,7 @@ def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
-def test_the_desk_has_no_accessibility_violation_breaks_no_policy_and_does_not_scroll_sideways(
+def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_scroll_sideways(
     browser_page, superuser, width, scheme
 ):
     import_records(HARD_RECORD)

@@ -268,7 +268,7 @@ def test_every_stop_of_the_keyboard_can_be_seen(browser_page, pages, width, sche
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_the_desk_breaks_on_a_phone(browser_page, superuser, desk, scheme):
+def test_no_page_of_the_admin_breaks_on_a_phone(browser_page, superuser, desk, scheme):
     watched = browser_page(320, scheme)
     sign_in(watched, superuser)
     missing, broken = watch_answers(watched), {}
@@ -285,7 +285,7 @@ def test_no_page_of_the_desk_breaks_on_a_phone(browser_page, superuser, desk, sc
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
-def test_every_stop_of_the_desk_can_be_seen(browser_page, superuser, desk, width, scheme, key):
+def test_every_stop_of_the_admin_can_be_seen(browser_page, superuser, desk, width, scheme, key):
     watched = browser_page(width, scheme, reduced_motion="reduce")
     sign_in(watched, superuser)
     broken = {}

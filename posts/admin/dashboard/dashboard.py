@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils import timezone
 from posts.admin.dashboard.day_chart import day_chart
 from posts.admin.people import person_of
 from posts.admin.review.decisions import review_address, undoable_decisions
+from posts.db.page_triggers import missing_triggers
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
 from posts.review_queue.counts import (
@@ -192,6 +194,14 @@ def site_statuses(person: User, now: datetime) -> list[SiteStatus]:
         SiteStatus("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
         for plan in refused.select_related("post")[:3]
     ]
+    if missing_triggers(connection):
+        statuses.append(
+            SiteStatus(
+                "stops",
+                "Readers may see outdated pages",
+                "The database lacks triggers. Run: manage.py migrate",
+            )
+        )
     if not settings.INDEXING:
         statuses.append(SiteStatus("warns", "The site is closed to search engines", "The setting INDEXING is off."))
     order = ["stops", "warns", "fine"]

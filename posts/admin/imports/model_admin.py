@@ -17,7 +17,6 @@ from django.utils import timezone
 from posts.admin.lists import MAX_ID, typed_text
 from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
-from posts.audit.log import note_audit
 from posts.export.records import issue_lines
 from posts.importing.conflicts import dismiss_incoming, incoming_record, merge_incoming, take_incoming
 from posts.importing.declare_origin import declare_origin
@@ -41,6 +40,7 @@ from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin, P
 from posts.models.authorship import MACHINES
 from posts.models.import_batch import COUNTS
 from posts.operations import Refused
+from posts.operations.frame import note, operating
 from posts.operations.lift_hold import held_by_reason, plan_lift
 from posts.records.schema import FIELDS, MAX_PROBLEMS, Problem, RecordRefused, problem_sentence
 
@@ -188,7 +188,7 @@ class NewImportPage(AdminPage):
             stored, name = server_file(data["server_file"]), data["server_file"]
         # The same name as in a run: the lock of a source and resuming it depend on this name.
         stored = stored.resolve()
-        batch = ImportBatch.objects.create(
+        batch = ImportBatch(
             source_name=name[:500].replace("\x00", ""),
             source_path=str(stored),
             source_bytes=None if stored.is_dir() else stored.stat().st_size,
@@ -198,7 +198,9 @@ class NewImportPage(AdminPage):
             state=State.WAITING,
             started_by=by,
         )
-        note_audit("import file taken", post=None, by=by, detail=str(batch))
+        with operating():
+            batch.save(force_insert=True)
+            note("import file taken", by=by, detail=str(batch))
         return batch
 
 

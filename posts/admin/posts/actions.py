@@ -1,17 +1,13 @@
 """Actions on one post from its admin page: one function each, with one operation behind it."""
 
-from typing import cast
-
-from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
-from posts.admin.pages import AdminPage
 from posts.admin.people import person_of
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
-from posts.admin.posts.edit import PostEdit, post_address
+from posts.admin.posts.edit import PostPage, post_address
 from posts.admin.posts.page import Panel
 from posts.admin.posts.parts import both_texts
 from posts.models import Post, Review
@@ -34,41 +30,26 @@ from posts.operations.review import Decision
 APPROVE_LATER = "approved_later"
 
 
-class PostAction(AdminPage):
+class PostAction(PostPage):
     """One action on a post, by its name in the address. A refusal shows the page again, with what was typed."""
 
     http_method_names = ["post"]
 
-    def may_see(self) -> bool:
-        return _post_admin().has_view_permission(self.request)
-
-    def find(self, object_id: str, act: str) -> Post:
-        return find_post(object_id)
-
-    def act(self, post: Post) -> str:
+    def act(self, subject: Post) -> str:
         if (action := ACTIONS.get(self.kwargs["act"])) is None:
             raise Http404("Unknown action.")
         self.panel: Panel = {"act": self.kwargs["act"], "typed": self.request.POST}
-        return action(self.request, post, self.panel)
+        return action(self.request, subject, self.panel)
 
-    def refused(self, post: Post, refusal: Refused, status: int) -> HttpResponseBase:
+    def refused(self, subject: Post, refusal: Refused, status: int) -> HttpResponseBase:
         """Return the page of the post again; after another save, with both texts."""
         if isinstance(refusal, HeadMoved):
             self.panel["stale"] = both_texts(refusal.post, self.request.POST.get("fingerprint", ""))
-        return super().refused(post, refusal, status)
+        return super().refused(subject, refusal, status)
 
-    def page(self, post: Post, *, status: int = 200) -> HttpResponse:
+    def next_address(self, subject: Post) -> str:
         """Return the page of the post."""
-        return _post_admin().render_post(self.request, post, panel=self.panel, status=status)
-
-    def next_address(self, post: Post) -> str:
-        """Return the page of the post."""
-        return post_address(post)
-
-
-def _post_admin() -> PostEdit:
-    # It is registered as PostAdmin.
-    return cast(PostEdit, admin.site.get_model_admin(Post))
+        return post_address(subject)
 
 
 def _decide(request: HttpRequest, post: Post, panel: Panel) -> str:

@@ -1,22 +1,17 @@
 """The page for a conflicting save: two people changed one post, and no change is lost."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
-from django.template.response import TemplateResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
 
-from posts.admin.lists import number_in, typed_text
-from posts.admin.lookup import find_post
-from posts.admin.posts.edit import PostEdit
+from posts.admin.lists import typed_text
 from posts.admin.posts.merging import CHOICES, Clash, Merge
 from posts.admin.posts.record_form import FORM_KEYS, TEXT_FIELDS
 from posts.models import Post, Revision
-from posts.operations import HeadMoved
-from posts.records.schema import RecordDict, RecordRefused, validate_record
+from posts.records.schema import RecordDict, validate_record
 from posts.records.versions import BUMPS, next_version
 
 LABELS = {"ai_brief": "AI brief", "ai_outline": "AI outline", "image_sources": "Images"}
@@ -30,90 +25,48 @@ PART_NAMES = {
 }
 
 
-class PostConflict(PostEdit):
-    """The part of PostAdmin that merges two texts."""
+def context_of(request: HttpRequest, post: Post, *, opened: Revision | None, mine: RecordDict) -> dict[str, Any]:
+    """Return the context of the page. Only changes on both sides need a choice.
 
-    def merge_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Save the merge of both texts, as chosen on the conflict page; POST only."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        post = find_post(object_id)
-        if not self.has_change_permission(request, post):
-            raise PermissionDenied
-        opened, mine = self._sent_records(request, post)
-        if number_in(request.POST.get("head", "")) != post.head_revision_id:
-            return self.render_conflict(request, post, opened=opened, mine=mine)
-        merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
-        chosen, missing = _chosen(request.POST, merge.clashes)
-        if missing:
-            for clash in missing:
-                self.message_user(request, f"Choose for {_name(clash)} first.", messages.ERROR)
-            return self.render_conflict(request, post, opened=opened, mine=mine, status=422)
-        try:
-            message = self.save_record(
-                request,
-                post,
-                merge.result(chosen),
-                head_id=post.head_revision.pk,
-                bump=_bump(request),
-                why=typed_text(request, "why"),
-            )
-        except RecordRefused as refusal:
-            for problem in refusal.problems:
-                self.message_user(request, str(problem), messages.ERROR)
-            return self.render_conflict(request, post, opened=opened, mine=mine, status=422)
-        except HeadMoved as moved:
-            return self.render_conflict(request, find_post(moved.post.pk), opened=opened, mine=mine)
-        return self.after_save(request, post, message)
-
-    def _sent_records(self, request: HttpRequest, post: Post) -> tuple[Revision | None, RecordDict]:
-        """Return (the Revision that the form was opened on, or None; my record) from a conflict page."""
-        number = number_in(request.POST.get("opened", ""))
-        opened = post.revisions.filter(pk=number).first() if number else None
-        try:
-            return opened, validate_record(json.loads(request.POST.get("mine", ""))).to_dict()
-        except (RecursionError, ValueError):
-            raise BadRequest("The form arrived damaged. Go back and send it again.") from None
-
-    def render_conflict(
-        self, request: HttpRequest, post: Post, *, opened: Revision | None, mine: RecordDict, status: int = 409
-    ) -> HttpResponse:
-        """Answer 409: somebody saved meanwhile. Only changes on both sides need a choice.
-
-        opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
-        """
-        merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
-        head = post.head_revision
-        author = str(head.author) if head.author else "An import"
-        bump = _bump(request)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{author} saved this post while you were editing",
-            "post": post,
-            "author": author,
-            "opened": opened,
-            "clashes": [_clash_row(clash, request.POST) for clash in merge.clashes],
-            "settled": [
-                {"label": _label(settled.key), "value": shown(settled.value), "origin": settled.origin}
-                for settled in merge.settled
-            ],
-            "mine": json.dumps(mine, ensure_ascii=False),
-            "copy": json.dumps(mine, ensure_ascii=False, indent=2),
-            "bump": bump,
-            "why": typed_text(request, "why"),
-            "submits": "_submit" in request.POST,
-            "next_version": next_version(head.version, bump),
-        }
-        return TemplateResponse(request, "admin/posts/post/conflict.html", context, status=status)
+    opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
+    """
+    merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
+    author = str(post.head.author) if post.head.author else "An import"
+    bump = typed_bump(request)
+    return {
+        "title": f"{author} saved this post while you were editing",
+        "post": post,
+        "author": author,
+        "opened": opened,
+        "clashes": [_clash_row(clash, request.POST) for clash in merge.clashes],
+        "settled": [
+            {"label": _label(settled.key), "value": shown(settled.value), "origin": settled.origin}
+            for settled in merge.settled
+        ],
+        "mine": json.dumps(mine, ensure_ascii=False),
+        "copy": json.dumps(mine, ensure_ascii=False, indent=2),
+        "bump": bump,
+        "why": typed_text(request, "why"),
+        "submits": "_submit" in request.POST,
+        "next_version": next_version(post.head.version, bump),
+    }
 
 
-def _bump(request: HttpRequest) -> str:
+def sent_record(request: HttpRequest) -> RecordDict:
+    """Return the record that a person typed, from the form of a conflict page."""
+    try:
+        return validate_record(json.loads(request.POST.get("mine", ""))).to_dict()
+    except (RecursionError, ValueError):
+        raise BadRequest("The form arrived damaged. Go back and send it again.") from None
+
+
+def typed_bump(request: HttpRequest) -> str:
+    """Return which part of the version the form increases."""
     bump = request.POST.get("bump", "")
     return bump if bump in BUMPS else "patch"
 
 
-def _chosen(data: QueryDict, clashes: Iterable[Clash]) -> tuple[dict[str, list[Any]], list[Clash]]:
+def choices_in(data: Mapping[str, str], clashes: Iterable[Clash]) -> tuple[dict[str, Any], list[Clash]]:
     """Return ({clash id: parts}, [Clash without a choice]) from a conflict page."""
     chosen, missing = {}, []
     for clash in clashes:
@@ -132,11 +85,11 @@ def _takes_words(clash: Clash) -> bool:
     return clash.key in TEXT_FIELDS
 
 
-def _clash_row(clash: Clash, data: QueryDict) -> dict[str, Any]:
+def _clash_row(clash: Clash, data: Mapping[str, str]) -> dict[str, Any]:
     theirs, mine = _text(clash.theirs), _text(clash.mine)
     return {
         "id": clash.id,
-        "name": _name(clash),
+        "name": name_of(clash),
         "label": _label(clash.key),
         "theirs": theirs,
         "mine": mine,
@@ -152,7 +105,7 @@ def _label(key: str) -> str:
     return LABELS.get(key, key.replace("_", " ").capitalize())
 
 
-def _name(clash: Clash) -> str:
+def name_of(clash: Clash) -> str:
     """Return the place of a clash in words: "Body, paragraph 4"."""
     if clash.is_whole:
         return _label(clash.key)

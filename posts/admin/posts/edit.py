@@ -4,15 +4,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from posts.admin.lists import Mixin, number_in
+from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
-from posts.admin.people import person_of
+from posts.admin.pages import AdminPage, render
+from posts.admin.posts.conflict import choices_in, name_of, sent_record, typed_bump
+from posts.admin.posts.conflict import context_of as conflict_context
+from posts.admin.posts.merging import Merge
 from posts.admin.posts.page import Panel, form_context, post_context
-from posts.admin.posts.record_form import RecordForms, record_forms
+from posts.admin.posts.record_form import FORM_KEYS, RecordForms, record_forms
 from posts.models import Post, Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
 from posts.records.schema import RecordDict, RecordRefused, validate_record
@@ -33,117 +35,137 @@ def _what_readers_see(pk: int) -> str:
     return " Readers see nothing before its release."
 
 
-class PostEdit(Mixin):
-    """The part of PostAdmin that opens and saves one post."""
+class PostPage(AdminPage):
+    """The page of one post: its form, its obstacles, and this person's actions. Without a post: the form of a new one.
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form, or save it."""
-        post = find_post(object_id) if object_id is not None else None
-        may_see = self.has_view_permission(request, post) if post else self.has_add_permission(request)
-        if not may_see:
-            raise PermissionDenied
-        if request.method != "POST":
-            return self.render_post(request, post)
-        if post and not self.has_change_permission(request, post):
-            raise PermissionDenied
-        return self._save(request, post)
+    forms: bound forms with errors. panel: forms of a refused action, by name.
+    """
 
-    def _save(self, request: HttpRequest, post: Post | None) -> HttpResponse:
-        opened = self._opened(request, post) if post else None
-        record = post.working_record() if post else {}
-        if post and opened and opened.pk != post.head_revision_id:
-            record = opened.snapshot
-        forms = form, images, checklist = record_forms(record, data=request.POST)
-        if not all(part.is_valid() for part in forms if part is not None):
-            return self.render_post(request, post, forms=forms, status=422)
+    template = "posts/post/change_form"
+    model = Post
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.forms: RecordForms | None = None
+        self.panel: Panel = {}
+
+    def may_see(self) -> bool:
+        """Return whether the person may see posts, or add one."""
+        if self.kwargs["object_id"] is None:
+            return self._may("add")
+        return self._may("view") or self._may("change")
+
+    def find(self, object_id: str | None = None, **address: Any) -> Post | None:
+        return None if object_id is None else find_post(object_id)
+
+    def page(self, subject: Any, *, status: int = 200) -> HttpResponse:
+        """Return the page."""
+        post: Post | None = subject
+        forms = self.forms or record_forms(
+            post.working_record() if post else {}, head_id=post.head_revision_id if post else None
+        )
+        return self.render(
+            status=status,
+            title=post.title if post else "Add post",
+            post=post,
+            may_edit=self._may("change" if post else "add"),
+            **form_context(post, *forms),
+            **(post_context(post, self.person, self.panel) if post else {}),
+        )
+
+    def act(self, subject: Any) -> Any:
+        """Save the form."""
+        post: Post | None = subject
+        if post and not self._may("change"):
+            raise PermissionDenied
+        opened = self._opened(post, "head")
+        is_stale = opened is not None and post is not None and opened.pk != post.head_revision_id
+        record = opened.snapshot if is_stale and opened else post.working_record() if post else {}
+        self.forms = form, images, checklist = record_forms(record, data=self.request.POST)
+        if not all(part.is_valid() for part in self.forms if part is not None):
+            return self.page(post, status=422)
         record = form.record(images, checklist)
+        why = form.cleaned_data["why"]
         try:
             # First of all: an invalid record can't be merged with another save either.
             mine = validate_record({"source_id": post.source_id if post else "new", **record}).to_dict()
             if post is None:
-                post = create_post(record, by=person_of(request), why=form.cleaned_data["why"])
-                message = f"Saved as {post.head_revision.version}. Readers see nothing before its release."
-            else:
-                message = self.save_record(
-                    request,
-                    post,
-                    record,
-                    head_id=form.cleaned_data["head"] or 0,
-                    bump=form.cleaned_data["bump"],
-                    why=form.cleaned_data["why"],
-                )
+                post = create_post(record, by=self.person, why=why)
+                return self._saved(post, f"Saved as {post.head.version}. Readers see nothing before its release.")
+            head_id, bump = form.cleaned_data["head"] or 0, form.cleaned_data["bump"]
+            return self._save(post, record, head_id=head_id, bump=bump, why=why)
         except RecordRefused as refusal:
             form.add_problems(refusal.problems, images, checklist)
-            return self.render_post(request, post, forms=forms, status=422)
+            return self.page(post, status=422)
         except HeadMoved as moved:
-            return self.render_conflict(request, find_post(moved.post.pk), opened=opened, mine=mine)
-        return self.after_save(request, post, message)
+            return self._conflict(find_post(moved.post.pk), opened=opened, mine=mine)
 
-    def render_conflict(
-        self, request: HttpRequest, post: Post, *, opened: Revision | None, mine: RecordDict, status: int = 409
-    ) -> HttpResponse:
-        """Answer 409: somebody saved meanwhile."""
-        raise NotImplementedError
+    def _may(self, act: str) -> bool:
+        return self.request.user.has_perm(f"posts.{act}_post")
 
-    def _opened(self, request: HttpRequest, post: Post) -> Revision | None:
-        """Return the Revision that the form was opened on; None for an invalid number."""
-        head = number_in(request.POST.get("head", ""))
-        return post.revisions.filter(pk=head).first() if head else None
+    def _opened(self, post: Post | None, name: str) -> Revision | None:
+        """Return the Revision that a form names as the one it was opened on; None for an invalid number."""
+        number = number_in(self.request.POST.get(name, "")) if post else None
+        return post.revisions.filter(pk=number).first() if post and number else None
 
-    def save_record(
-        self, request: HttpRequest, post: Post, record: RecordDict, *, head_id: int, bump: str, why: str
-    ) -> str:
-        """Save a record dict as the next version of `post`; return a message about it."""
-        revision = record_revision(post, record, by=person_of(request), expected_head_id=head_id, bump=bump, why=why)
+    def _save(self, post: Post, record: RecordDict, *, head_id: int, bump: str, why: str) -> HttpResponse:
+        """Save a record dict as the next version of `post`."""
+        revision = record_revision(post, record, by=self.person, expected_head_id=head_id, bump=bump, why=why)
         if revision is None:
-            head = post.head_revision
-            kept = ", and its approval stays" if head.status == Revision.Status.APPROVED else ""
-            return f"Nothing changed. It is still {head.version}{kept}."
-        return f"Saved as {revision.version}.{_what_readers_see(post.pk)}"
+            kept = ", and its approval stays" if post.head.status == Revision.Status.APPROVED else ""
+            return self._saved(post, f"Nothing changed. It is still {post.head.version}{kept}.")
+        return self._saved(post, f"Saved as {revision.version}.{_what_readers_see(post.pk)}")
 
-    def after_save(self, request: HttpRequest, post: Post, message: str) -> HttpResponse:
+    def _saved(self, post: Post, message: str) -> HttpResponse:
         """Submit if requested, show a message, and redirect to the post's page."""
-        if "_submit" in request.POST:
+        if "_submit" in self.request.POST:
             post = find_post(post.pk)
             try:
                 if not post.awaits_review:
-                    submit_revision(post, by=person_of(request))
+                    submit_revision(post, by=self.person)
                 message += " It is now pending review."
             except Refused as refusal:
-                self.message_user(request, f"Not submitted: {refusal}", messages.WARNING)
-        self.message_user(request, message, messages.SUCCESS)
+                messages.warning(self.request, f"Not submitted: {refusal}")
+        messages.success(self.request, message)
         return HttpResponseRedirect(post_address(post))
 
-    def render_post(
-        self,
-        request: HttpRequest,
-        post: Post | None,
-        *,
-        forms: RecordForms | None = None,
-        panel: Panel | None = None,
-        status: int = 200,
-    ) -> HttpResponse:
-        """Render the page of one post: its form, its obstacles, and this person's actions.
+    def _conflict(self, post: Post, *, opened: Revision | None, mine: RecordDict, status: int = 409) -> HttpResponse:
+        """Answer that somebody saved meanwhile, with both texts: no change is lost.
 
-        forms: bound forms with errors. panel: forms of a refused action, by name.
+        opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
         """
-        if forms is None:
-            record = post.working_record() if post else {}
-            forms = record_forms(record, head_id=post.head_revision_id if post else None)
-        may_edit = self.has_change_permission(request, post) if post else self.has_add_permission(request)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": post.title if post else "Add post",
-            "post": post,
-            "may_edit": may_edit,
-            **form_context(post, *forms),
-            **(post_context(post, person_of(request), panel or {}) if post else {}),
-        }
-        return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)
+        context = conflict_context(self.request, post, opened=opened, mine=mine)
+        return render(self.request, "posts/post/conflict", model=Post, status=status, **context)
+
+
+class MergePage(PostPage):
+    """Saves the merge of both texts, as chosen on the page of a conflict."""
+
+    http_method_names = ["post"]
+
+    def act(self, subject: Any) -> HttpResponse:
+        """Save the merge."""
+        post: Post = subject
+        if not self._may("change"):
+            raise PermissionDenied
+        opened, mine = self._opened(post, "opened"), sent_record(self.request)
+        if number_in(self.request.POST.get("head", "")) != post.head_revision_id:
+            return self._conflict(post, opened=opened, mine=mine)
+        merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)
+        chosen, missing = choices_in(self.request.POST, merge.clashes)
+        try:
+            if missing:
+                raise Refused(*(f"Choose for {name_of(clash)} first." for clash in missing))
+            return self._save(
+                post,
+                merge.result(chosen),
+                head_id=post.head.pk,
+                bump=typed_bump(self.request),
+                why=typed_text(self.request, "why"),
+            )
+        except HeadMoved as moved:
+            return self._conflict(find_post(moved.post.pk), opened=opened, mine=mine)
+        except (RecordRefused, Refused) as refusal:
+            for obstacle in refusal.problems if isinstance(refusal, RecordRefused) else refusal.obstacles:
+                messages.error(self.request, str(obstacle))
+            return self._conflict(post, opened=opened, mine=mine, status=422)

@@ -9,8 +9,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from posts.admin.people import person_of
-from posts.audit.log import note_audit
 from posts.export.records import json_lines, posts_as_csv
+from posts.operations.frame import note, operating
 
 
 class ExportActions:
@@ -39,7 +39,8 @@ class ExportActions:
     ) -> HttpResponseBase:
         # A list defers columns that an export needs.
         posts = queryset.model.objects.filter(pk__in=queryset.order_by().values("pk"))
-        note_audit("posts exported", post=None, by=person_of(request), detail=name)
+        with operating():
+            note("posts exported", by=person_of(request), detail=name)
         response = StreamingHttpResponse(lines(posts), content_type=content_type)
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

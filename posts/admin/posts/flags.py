@@ -12,7 +12,7 @@ from posts.admin.posts.releases import row_of
 from posts.admin.records import ReadOnlyAdmin
 from posts.models import Post, ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
-from posts.operations import Refused, answer_report, clear_flag, confirm_live, flag_post
+from posts.operations import Decision, Refused, answer_report, clear_flag, confirm_live, flag_post
 from posts.operations.review import asks_for_confirmation, confirm_obstacles
 
 CLOSED_SHOWN = 20
@@ -66,10 +66,13 @@ class FlagPage(AdminPage):
             can_confirm=is_asked and user.has_perm("posts.review_post"),
             confirm_obstacles=confirm_obstacles(
                 post,
+                Decision(
+                    Review.Outcome.APPROVED,
+                    ticks=checklist,
+                    flags_seen=[flag.pk for flag in open_flags],
+                    own_text_reason="requested below",
+                ),
                 by=user,
-                ticks=checklist,
-                flags_seen=[flag.pk for flag in open_flags],
-                own_text_reason="requested below",
             )
             if is_asked
             else [],
@@ -106,15 +109,15 @@ class FlagPage(AdminPage):
 
     def _confirm(self, post: Post) -> str:
         seen = [int(part) for part in self.request.POST.get("flags_seen", "").split(",") if part.isdecimal()]
-        review = confirm_live(
-            post,
-            by=self.person,
+        decision = Decision(
+            Review.Outcome.APPROVED,
             fingerprint=self.request.POST.get("fingerprint", ""),
             ticks=self.request.POST.getlist("ticks"),
             flags_seen=seen,
             comment=self.request.POST.get("comment", ""),
             own_text_reason=self.request.POST.get("own_text_reason", ""),
         )
+        review = confirm_live(post, decision, by=self.person)
         if review.outcome == Review.Outcome.APPROVED_IN_PART:
             missing = missing_decision(eyes_on(post, review.revision))
             return f"{review.revision.version} is approved in part. {missing}"

@@ -12,8 +12,7 @@ from posts.admin.lists import MAX_ID, CappedPaginator, SaneLookups, status_badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import page_paths
 from posts.admin.posts.actions import PostAction
-from posts.admin.posts.conflict import PostConflict
-from posts.admin.posts.edit import post_address
+from posts.admin.posts.edit import MergePage, PostPage, post_address
 from posts.admin.posts.exports import ExportActions
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.models import Post
@@ -23,7 +22,7 @@ __all__ = ["MAX_ID", "CappedPaginator", "PostAdmin", "status_badge"]
 
 
 @admin.register(Post)
-class PostAdmin(SaneLookups, ExportActions, PostList, PostConflict, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
+class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Posts. Every change goes through an operation; nothing is deleted."""
 
     list_display = ["post", "review", "readers_see", "search_engines", "open_flags", "changed", "batch"]
@@ -50,10 +49,20 @@ class PostAdmin(SaneLookups, ExportActions, PostList, PostConflict, admin.ModelA
         view = self.admin_site.admin_view
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
-            path("<path:object_id>/merge/", view(self.merge_view), name="posts_post_merge"),
-            *page_paths([("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act")]),
+            *page_paths(
+                [
+                    ("<path:object_id>/merge/", MergePage, "posts_post_merge"),
+                    ("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act"),
+                ]
+            ),
         ]
         return own + super().get_urls()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Return the page of one post, or of a new one."""
+        return PostPage.as_view()(request, object_id=object_id)
 
     def history_view(
         self, request: HttpRequest, object_id: str | None, extra_context: dict[str, Any] | None = None

@@ -18,9 +18,9 @@ from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
 from posts.content_checks.registry import Finding
 from posts.content_checks.stored import findings_beside_text, uncompared
-from posts.models import Post, ReviewFlag, Revision
+from posts.models import Post, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
-from posts.operations import approval_obstacles
+from posts.operations import Decision, approval_obstacles
 from posts.operations.release import active_approval, release_obstacles, rollback_target
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
@@ -244,13 +244,13 @@ def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
 
 def _obstacles(post: Post, user: User, flags: Sequence[ReviewFlag]) -> list[tuple[str, str]]:
     """Return [(obstacle to an approval, where on the page it is explained)], except for missing ticks."""
-    obstacles = approval_obstacles(
-        post,
-        by=user,
+    decision = Decision(
+        Review.Outcome.APPROVED,
         ticks=post.head_revision.snapshot.get("checklist", ()),
         flags_seen=[flag.pk for flag in flags],
         own_text_reason="requested on the form",
     )
+    obstacles = approval_obstacles(post, decision, by=user)
     places = {finding.message: _anchor(finding) for finding in findings(post.head_revision.snapshot)}
     return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]
 

@@ -9,9 +9,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from posts.admin.people import person_of
-from posts.models import Post
+from posts.models import Post, Review
 from posts.models.post import PostQuerySet
-from posts.operations import approval_obstacles, decide_many
+from posts.operations import Decision, approval_obstacles, decide_many
 
 MOST_AT_ONCE = 200
 
@@ -27,7 +27,8 @@ def approve_selected(model_admin: ModelAdmin[Any], request: HttpRequest, queryse
     if len(posts) > MOST_AT_ONCE:
         model_admin.message_user(request, f"Select at most {MOST_AT_ONCE} posts at once.", messages.WARNING)
         return None
-    rows = [(post, approval_obstacles(post, by=person_of(request), is_bulk=True)) for post in posts]
+    decision = Decision(Review.Outcome.APPROVED, is_bulk=True)
+    rows = [(post, approval_obstacles(post, decision, by=person_of(request))) for post in posts]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,

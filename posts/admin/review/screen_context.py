@@ -21,7 +21,7 @@ from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
-from posts.operations import approval_obstacles
+from posts.operations import Decision, approval_obstacles
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
@@ -262,12 +262,12 @@ def _obstacles(
     post: Post, eyes: Eyes, *, by: User, flags: Sequence[ReviewFlag], found: Iterable[Finding]
 ) -> list[tuple[str, str, str]]:
     """Return [(kind, words, part of the evidence)] of the obstacles besides missing ticks."""
-    said = approval_obstacles(
-        post,
-        by=by,
+    decision = Decision(
+        Review.Outcome.APPROVED,
         ticks=post.head_revision.snapshot.get("checklist", ()),
         flags_seen=[flag.pk for flag in flags],
     )
+    said = approval_obstacles(post, decision, by=by)
     own = own_text_obstacles(post.head_revision, eyes, by=by)
     stops = {finding.message for finding in found if finding.stops}
     failing = [words for words in said if words in stops]

@@ -151,7 +151,7 @@ class BatchWriter:
         """Make earlier texts the heads of their posts again; return the ids of the new revisions.
 
         restored: (Post, Revision, id of the import that the post then belongs to). The caller holds the posts' locks
-        and the transaction.
+        and the transaction, and updates lists and queue.
         """
         self.now = timezone.now()
         revision_ids = list(self.take_ids(Revision, len(restored)))
@@ -179,7 +179,6 @@ class BatchWriter:
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children(children)
-        admit_posts([post.pk for post, _, _ in restored])
         return revision_ids
 
     def _insert_heads(self, posts: list[Post], revisions: list[Columns]) -> None:

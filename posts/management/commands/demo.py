@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from typing import Any, TypeVar
@@ -275,26 +276,23 @@ class Desk:
         """Approve and release the proposed text; return whether there was no obstacle."""
         post, reviewer = Post.objects.get(pk=post.pk), self.reviewer_of(post)
         head = post.head_revision
-        answers = {
-            "ticks": head.snapshot.get("checklist", ()),
-            "flags_seen": list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
-        }
-        if approval_obstacles(post, by=reviewer, **answers):
-            return False
-        decide(
-            post,
-            Decision(
-                outcome=Review.Outcome.APPROVED,
-                fingerprint=head.fingerprint,
-                comment=self.next_of(APPROVALS),
-                owner=self.editor,
-                expected_result=self.next_of(EXPECTED_RESULTS),
-                rollback_note=self.next_of(ROLLBACK_NOTES),
-                seconds_spent=150 + 17 * (post.pk % 23),
-                **answers,
-            ),
-            by=reviewer,
+        decision = Decision(
+            Review.Outcome.APPROVED,
+            head.fingerprint,
+            ticks=head.snapshot.get("checklist", ()),
+            flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
+            owner=self.editor,
+            seconds_spent=150 + 17 * (post.pk % 23),
         )
+        if approval_obstacles(post, decision, by=reviewer):
+            return False
+        decision = replace(
+            decision,
+            comment=self.next_of(APPROVALS),
+            expected_result=self.next_of(EXPECTED_RESULTS),
+            rollback_note=self.next_of(ROLLBACK_NOTES),
+        )
+        decide(post, decision, by=reviewer)
         return True
 
     def answer(self, post: Post, outcome: Review.Outcome, reason: str, comment: str) -> None:

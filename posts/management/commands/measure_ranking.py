@@ -9,6 +9,7 @@ from posts.content_checks.scan import scan_new_texts
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Post, QueueEntry
+from posts.operations.frame import operating
 from posts.review_queue.order import ORDER
 from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_stream, record_lines
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         except PlanRefused as refusal:
             self.stderr.write(f"--plant: {refusal}")
             return
-        with transaction.atomic():
+        with operating():
             for line in measured(count, seed, plan):
                 self.stdout.write(line)
             transaction.set_rollback(True)

@@ -12,6 +12,7 @@ from django.db import transaction
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
 from posts.models import Post, TextTwin
+from posts.operations.frame import operating
 from posts.records.schema import RecordDict
 from posts.related.near_duplicates import SketchedText, jaccard, sketch_posts
 
@@ -78,7 +79,7 @@ class Command(BaseCommand):
         records, planted = planted_records(count, pairs)
         chance = random.Random(2)  # noqa: S311
         records = [with_boilerplate(record, chance) for record in records]
-        with transaction.atomic():
+        with operating():
             for line in measured(records, planted):
                 self.stdout.write(line)
             transaction.set_rollback(True)
