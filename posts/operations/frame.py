@@ -19,6 +19,7 @@ from posts.audit.log import audit_entry
 from posts.listing.refresh import refresh_listing
 from posts.models import AuditEntry, Notification, Post, Revision
 from posts.notifications import tell
+from posts.operations.source_links import refresh_links
 from posts.review_queue.ranking import refresh_queue, restore_place
 
 P = ParamSpec("P")
@@ -144,6 +145,8 @@ class Change:
             refresh_queue(post)
         if self.place is not None:
             restore_place(post, self.place)
+        if "head_revision" in changed or "live_revision" in changed:
+            refresh_links(post)
         if not self._is_listed_later and not LISTED_BY.isdisjoint(changed):
             refresh_listing(post)
         for tell_them in self._told:
