@@ -3,6 +3,8 @@ PYTHON = python3
 PORT = 8000
 # A folder of texts that other people collected; tests/corpora describes its files.
 CORPORA =
+# Any folder of Markdown files.
+FOLDER =
 VENV_PYTHON = .venv/bin/python
 # Each file of tests runs in one process, and each process has its own database. tests/conftest.py decides their order.
 SPREAD = -n auto --dist loadfile --no-loadscope-reorder
@@ -33,8 +35,9 @@ test-browser: venv-dev ## run the browser tests; they need Chromium
 validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java
 	@$(CLEAN) sh scripts/validate.sh $(VENV_PYTHON) $(ARGS)
 
-corpora: venv-dev ## try small cases, and with CORPORA=… the texts of a folder, on both engines and in Chromium
-	@$(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
+corpora: venv-dev ## try small cases and the texts of CORPORA=…; with FOLDER=… count what pages show of any Markdown
+	@if [ -n "$(FOLDER)" ]; then $(CLEAN) $(VENV_PYTHON) -m tests.corpora.figures "$(FOLDER)" $(ARGS); exit; fi; \
+	  $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)" $(ARGS)
 
 mutations: venv-dev ## break one rule of the product at a time, and show that a test fails (ARGS=--short for a few)
 	@$(CLEAN) $(VENV_PYTHON) -m tests.mutations $(ARGS)

@@ -293,10 +293,11 @@ def test_a_few_tags_are_what_they_mean(body, shown):
         '<a href="javascript:alert(1)">a</a>',
         '<a href="https://a.example" onclick="x()">a</a>',
         '<img src="x" onerror="y()">',
-        "<custom-tag>a</custom-tag>",
-        "<Tabs items={x}>a</Tabs>",
+        "<custom-tag>a",
+        "List<String>",
+        "<Tabs onclick={x}>a</Tabs>",
         "<mark onmouseover=x>a</mark>",
-        "<form><input name=a></form>",
+        "<form action=a>b</form>",
         "<script>\nalert(1) * 2 * 3\n</script>",
     ],
 )
@@ -684,5 +685,27 @@ def test_a_place_inside_counts_for_the_checks_and_a_second_one_is_told():
 
 
 def test_no_text_forges_a_place():
-    html = page_of('<div class="placed">0</div>\n\n> ![](image:1)', image_sources=[])
-    assert "&lt;div" in html and "<figure" not in html
+    body = '<div class="placed">0</div>\n\nBefore.\n\n> ![](image:1)'
+    html = str(render_text({"body": body, "image_sources": [PICTURE]}).html)
+    assert html.count("<figure") == 1 and html.index("Before.") < html.index("<figure") and "placed" not in html
+
+
+def test_a_component_on_lines_of_its_own_leaves_its_content_and_its_place():
+    card = '<Card\n  title="A card"\n  id="here"\n>\n\n**Words**\n\n</Card>'
+    body = f"[go](#here)\n\n<Steps>\n1. One\n2. Two\n</Steps>\n\n{card}"
+    html = page_of(body)
+    assert "<li>Two</li>" in html and '<p class="box__title"><span id="s-here"></span>A card</p>' in html
+    assert Page(html).links[0][0] == "#s-here" and "&lt;" not in html and "<strong>Words</strong>" in html
+
+
+def test_words_of_cells_do_not_touch_and_an_embedded_video_is_a_link():
+    assert "a b" in words_of(page_of("x <td>a</td><td>b</td>"))
+    html = page_of('<iframe src="https://video.example/1" title="A video" allowfullscreen></iframe>')
+    assert Page(html).links == [["https://video.example/1", "A video"]]
+
+
+@pytest.mark.parametrize(
+    "text", ["<Tab " * 20_000, "<Tab>\n" * 20_000, "<Tab a={" * 20_000, "<b-c>" * 20_000 + "</b-c>" * 20_000]
+)
+def test_many_tags_of_components_cost_little(text):
+    assert render_text({"body": text}).html is not None

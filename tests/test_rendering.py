@@ -227,7 +227,7 @@ TORTURE = {
     "images of nothing": "![[]()" * 100_000,
     "entities": "&" * 1_000_000,
     "tags": "<b " * 330_000,
-    "nested tags": "<div>" * 100_000,
+    "nested tags": "<div>" * 100_000 + "words",
     "backticks": "".join("e" + "`" * length for length in range(1, 1300)),
     "links": "[a](<b" * 60_000,
     "combining marks": "e" + "\u0301" * 500_000,

@@ -68,7 +68,8 @@ def test_what_a_machine_left_stops_an_approval_and_is_named(body, check, shown):
         (f"{ARTICLE}\n\nI hope this helps!", "residue-closing", "I hope this helps"),
         (f"{ARTICLE}\n\nLet me know if you have any questions.", "residue-closing", "Let me know if you have any"),
         ("The address is {{ site.url }}.", "residue-markup", "{{ site.url }}"),
-        ("{% include note.html %}", "residue-markup", "{% include note.html %}"),
+        ("{% include note.html %}", "residue-markup", "1 × {% include %}"),
+        ("{{< tabs >}} a {{< /tabs >}}", "residue-markup", "This syntax is shown as text: 2 × {{< tabs >}}"),
         ("See [[Queues|the other note]].", "residue-markup", "[[Queues|the other note]]"),
         ("It halves the load[^load].", "residue-markup", "[^load]"),
     ],
@@ -133,8 +134,10 @@ def test_titles_summaries_captions_and_points_are_looked_at_as_well():
 
 
 def test_a_passage_with_many_pieces_is_one_finding_with_their_number():
-    (message,) = residue(body="Set {{ a }}, {{ b }} and {{ c }}.").values()
-    assert "“{{ a }}” and 2 more" in message
+    (message,) = residue(body="Set {{ a }}, {{ b }} and {{ a }}.").values()
+    assert "2 × {{ a }}, 1 × {{ b }}" in message
+    (message,) = residue(body="See [[a]], [[b]] and [[c]].").values()
+    assert "“[[a]]” and 2 more" in message
 
 
 def test_what_the_synthesizer_and_the_demo_write_has_no_residue():

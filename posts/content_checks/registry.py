@@ -20,7 +20,7 @@ logger = logging.getLogger("posts.content_checks")
 
 SEVERITIES = ("stops", "advises")
 # Raise it when one of our checks changes its result for the same text; stored findings are then computed again.
-CHECKS_VERSION = 6
+CHECKS_VERSION = 7
 # The most findings of one check that are shown.
 MAX_TOLD = 20
 # All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the

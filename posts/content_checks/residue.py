@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from posts.content_checks.registry import Told, Unread, check
 from posts.content_checks.text import CheckedText
 from posts.rendering.blocks import Block
+from posts.rendering.shown_syntax import said, shown_syntax
 
 SHOWN = 80
 # A fence with at least this share of a text contains the article.
@@ -77,27 +78,16 @@ _CITATION = re.compile(
     r"【\d{1,4}(?::\d{1,4})?†[^】]{0,80}】|:?contentReference\[oaicite:\d+\]|\boaicite:\d+|\ue200cite"
     r"|\bciteturn\d+\w+|\bturn\d+(?:search|view|news|fetch)\d+\b"
 )
-_TAG = re.compile(
-    r"</?(?:a|abbr|audio|b|big|blockquote|br|center|code|dd|del|details|div|dl|dt|em|embed|figcaption|figure|font|"
-    r"h[1-6]|hr|i|iframe|img|ins|kbd|li|mark|object|ol|p|pre|s|samp|script|section|small|source|span|strike|strong|style|"
-    r"sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video)(?:\s[^<>]{0,500})?/?>",
-    re.IGNORECASE,
-)
 # In a list or quotation their markers come first; four spaces alone make indented code.
 _FENCE = re.compile(r"(?! {4,}[`~])[ >\t*+\-\d.)]*(`{3,}|~{3,})")
 _QUOTED = re.compile(
     r"""\"[^"\n]{1,300}"|“[^“”\n]{1,300}”|„[^„“”\n]{1,300}[“”]|«[^«»\n]{1,300}»|‘[^‘’\n]{1,300}’"""
     r"""|(?<!\w)'[^'\n]{1,300}'(?!\w)"""
 )
+WIKI_LINK = "a wiki link"
 _MARKUP = (
-    (_TAG, "an HTML tag"),
-    # Another opening ends the first one, so that a long run of openings is read once, not 300 times.
-    (
-        re.compile(r"\{\{(?:(?!\{\{).){1,300}?\}\}|\{%(?:(?!\{%).){1,300}?%\}|<%(?:(?!<%).){1,300}?%>", re.DOTALL),
-        "template syntax",
-    ),
     # A shell's test has a space there.
-    (re.compile(r"!?\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), "a wiki link"),
+    (re.compile(r"(?<!!)\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), WIKI_LINK),
     (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "a reference to a missing footnote"),
 )
 
@@ -174,6 +164,18 @@ def residue_closing(text: CheckedText) -> Iterator[Told]:
 @check("residue-markup", "advises")
 def residue_markup(text: CheckedText) -> Iterator[Told]:
     """Yield markup that readers see as text."""
+    for pointer, words, _ in text.passages:
+        if found := shown_syntax(words):
+            yield (
+                f"This syntax is shown as text: {said(found)}. Write it as Markdown, or as code if readers should see "
+                "it.",
+                pointer,
+                found.total(),
+            )
+    for field in ("intro", "body"):
+        tags = " ".join(tag for name, block in text.blocks if name == field for tag in block.left_out)
+        if found := shown_syntax(tags):
+            yield f"This syntax is left out: {said(found)}. Check that the page says all.", f"/{field}", found.total()
     for pattern, name in _MARKUP:
         yield from _told(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if readers should see it.", False

@@ -4,14 +4,20 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from posts.content_checks.registry import Finding, Results, Unread, checks_key, results
-from posts.models import CheckResult, HoldReason, Post, Revision, TextSketch
+from posts.content_checks.residue import WIKI_LINK
+from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, TextSketch
 from posts.related.near_duplicates import near_duplicates_of
+from posts.rendering.file_links import is_file_link, kind_of, written
+from posts.rendering.markdown import links_in
 
 CHUNK = 200
 # Not a check of one record: finding it takes all other posts.
 NEAR_DUPLICATES = "text-repeats"
 # Not a check either: only the import saw the whole file.
 UNREAD_HEAD = "unread-head"
+# Nor this: only the import knows the other files.
+SOURCE_LINKS = "source-links"
+SHOWN_LINKS = 5
 _MAX_COUNT = 32_767
 
 
@@ -30,15 +36,44 @@ def results_of(revision: Revision) -> Results:
 def results_of_post(post: Post) -> Results:
     """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
     found, unread = results_of(post.head_revision)
+    if _wiki_links_lead_on(post):
+        found = [finding for finding in found if finding.check != "residue-markup" or WIKI_LINK not in finding.message]
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 
 def findings_beside_text(post: Post) -> list[Finding]:
     """Return the [Finding] that no check of one record makes.
 
-    These are front matter that an import could not read, and near-duplicates from the last comparison.
+    These are front matter that an import could not read, links to files that are no posts here, and near-duplicates
+    from the last comparison.
     """
-    return [*_unread_head(post), *near_duplicate_findings(post)]
+    return [*_unread_head(post), *_links_to_nowhere(post), *near_duplicate_findings(post)]
+
+
+def _links_to_nowhere(post: Post) -> list[Finding]:
+    """Return a Finding for the links of the proposed text that mean posts, and lead to none."""
+    found = dict(post.source_links.values_list("address", "target"))
+    is_placed = SourcePlace.objects.filter(post=post.pk).exists()
+    lost = [
+        address
+        for address in links_in(post.head_revision.snapshot)
+        # A wiki link without a post stays text, which has its own check; elsewhere `/x/` may be a page of this site.
+        if not found.get(address) and not address.startswith("[[") and kind_of(address)
+        if is_placed or is_file_link(address)
+    ]
+    if not lost:
+        return []
+    named = ", ".join(f"“{written(address)[:80]}”" for address in lost[:SHOWN_LINKS])
+    more = f" and {len(lost) - SHOWN_LINKS} more" if len(lost) > SHOWN_LINKS else ""
+    links = "This link leads" if len(lost) == 1 else f"{len(lost)} links lead"
+    message = f"{links} to no post here: {named}{more}. Import the file, or change the link."
+    return [Finding(SOURCE_LINKS, message, stops=False, pointer="/body", count=len(lost))]
+
+
+def _wiki_links_lead_on(post: Post) -> bool:
+    """Return whether every wiki link of a post leads to a post."""
+    targets = post.source_links.filter(address__startswith="[[").values_list("target", flat=True)
+    return bool(targets) and all(targets)
 
 
 def _unread_head(post: Post) -> list[Finding]:

@@ -38,6 +38,14 @@ _LISTED = """
 _APPROVED = "EXISTS (SELECT 1 FROM posts_post WHERE id = {post} AND live_approval_id IS NOT NULL)"
 
 
+# Pages with a link that leads to a post. Feeds have the whole articles of listed posts.
+_LINKED = """
+    SELECT 'post:' || link.post_id FROM posts_sourcelink link WHERE link.target_id = {post}
+    UNION SELECT 'lists' FROM posts_sourcelink link JOIN posts_post linking ON linking.id = link.post_id
+        WHERE link.target_id = {post} AND linking.live_approval_id IS NOT NULL
+"""
+
+
 def _of_post(post: str, approved: str = _APPROVED) -> str:
     """Return the SQL for the keys of all pages that show, name or leave out the post with this primary key."""
     return f"SELECT 'post:' || {post} UNION {_LISTED}".format(post=post, approved=approved.format(post=post))
@@ -85,7 +93,8 @@ WATCHED = (
         "posts_post",
         "slug needs_human_review held closed_until_decided withdrawn_at first_published_at last_published_at"
         " live_revision_id live_approval_id first_batch_id last_batch_id created_at",
-        _of_post("changed.id", approved="changed.live_approval_id IS NOT NULL"),
+        f"{_of_post('changed.id', approved='changed.live_approval_id IS NOT NULL')}"
+        f" UNION {_LINKED.format(post='changed.id')}",
         # What is proposed, and what a source claims today: shown only where no text is live.
         more_columns="head_revision_id view_count claimed_revision claimed_hash flags",
         more_if="changed.live_revision_id IS NULL",
@@ -141,6 +150,13 @@ WATCHED = (
         "post_id",
         "SELECT 'post:' || changed.post_id"
         " WHERE NOT EXISTS (SELECT 1 FROM posts_neighbour kept WHERE kept.post_id = changed.post_id)",
+    ),
+    Watched(
+        "posts_sourcelink",
+        "post_id address target_id anchor",
+        "SELECT 'post:' || changed.post_id UNION SELECT 'lists' FROM posts_post linking"
+        " WHERE linking.id = changed.post_id AND linking.live_approval_id IS NOT NULL",
+        only="changed.target_id IS NOT NULL",
     ),
     Watched(
         "posts_renderedarticle",

@@ -15,11 +15,13 @@ from django.db import Error, IntegrityError, OperationalError, connection, trans
 from django.utils import timezone
 
 from posts.errors import require
+from posts.importing.link_ledger import LinkLedger
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
 from posts.importing.plan import ChunkPlan, Incoming, Settled, known_line_hashes, plan_chunk, validated
 from posts.importing.readers import READERS
 from posts.importing.readers.base import Row
+from posts.importing.readers.markdown import MarkdownReader
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
@@ -28,6 +30,7 @@ from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.notifications import tell
 from posts.operations.frame import note, operating
+from posts.operations.source_links import resolve_site
 from posts.records.schema import canonical_text
 
 # One transaction a chunk. On SQLite it is small enough that an editor's save never waits long for the write lock.
@@ -203,6 +206,7 @@ class _Run:
         self.shield = shield
         self.only_new = bool(batch.options.get("only_new"))
         self.reader = READERS[batch.format](source, Mapping.from_dict(batch.options.get("mapping", {})))
+        self.links = LinkLedger()
         if dry_run:
             batch.samples, batch.mapped = [], self.reader.mapping.lines()
         self.began = time.monotonic() - batch.seconds
@@ -227,8 +231,21 @@ class _Run:
         except BaseException as error:
             self._end(ImportBatch.State.STOPPED, str(error) or type(error).__name__)
             raise
+        self._find_links()
         self._end(ImportBatch.State.FINISHED, "", source_sha256=self.reader.mark()[1])
         return batch
+
+    def _find_links(self) -> None:
+        """Find the posts that links between the files of the source lead to, now that all of them are here."""
+        if not isinstance(self.reader, MarkdownReader):
+            return
+        if self.dry_run:
+            lost = self.links.unresolved(self.reader.site)
+        else:
+            with self.shield():
+                lost = resolve_site(self.reader.site, batch_id=self.batch.pk)
+        counts = {f"{kind}, for example {example}": posts for kind, (posts, example) in lost.items()}
+        self._set(breakdown=self.batch.breakdown | merged_breakdown(self.batch.breakdown, {"warnings": counts}))
 
     def _begin(self) -> None:
         now = timezone.now()
@@ -257,7 +274,7 @@ class _Run:
         # If the database is gone, this can't be stored; the next run sees that nobody holds the lock.
         spoken = contextlib.suppress(Error) if message else contextlib.nullcontext()
         with self.shield(), spoken, operating():
-            names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read"]
+            names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read", "breakdown"]
             self.batch.save(update_fields=names)
             counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
             self._note(f"import {state.value}", f": {counts}")
@@ -357,6 +374,8 @@ class _Run:
                 unstated_site=self.reader.unstated_site,
             )
             columns = self._columns_after(plan, chunk)
+            if self.dry_run:
+                self.links.add(plan)
             if not self.dry_run:
                 write_plan(plan)
                 move_checkpoint(self.batch, columns)

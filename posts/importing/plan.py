@@ -16,8 +16,10 @@ from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.models.post import generator_of
 from posts.operations.slugs import free_former_slugs, free_slugs
+from posts.operations.source_links import own_addresses
 from posts.records.schema import FIELDS, RecordDict, RecordRefused, fingerprint_of, problem_sentence, version_parts
 from posts.records.versions import FIRST_VERSION, claimed_version, next_version
+from posts.rendering.markdown import links_in
 
 _OF_SCHEMA = frozenset(FIELDS)
 HELD_NOW = "a post is held now: its source no longer shows it"
@@ -41,6 +43,7 @@ class Incoming:
     rows: RecordRows
     fingerprint: str
     holds: tuple[Hold, ...]
+    links: tuple[str, ...] = ()  # the addresses in it that may lead to other posts of its source
 
 
 class Settled(NamedTuple):
@@ -190,6 +193,7 @@ def validated(
                     RecordRows.of(record),
                     fingerprint_of(record),
                     distinct((*row.holds, *own)),
+                    tuple(own_addresses(links_in(record), row.place[0])) if row.place else (),
                 )
             )
     return incoming, refused

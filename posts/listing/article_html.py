@@ -4,7 +4,7 @@ If a stored text would render differently now, the background renders it again (
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from posts.models import Post, RenderedArticle, Revision
 from posts.page_cache.shared_cache import cache_get, cache_set
+from posts.rendering.file_links import lead_on
 from posts.rendering.images import picture_rules
 from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
 
@@ -59,9 +60,16 @@ def stored_articles(fingerprints: Iterable[str]) -> dict[str, str]:
 
 
 def rendered_article(
-    revision: Revision, *, stored_html: str | None = None, stored_contents: list[list[Any]] | None = None
+    revision: Revision,
+    *,
+    targets: Mapping[str, str],
+    stored_html: str | None = None,
+    stored_contents: list[list[Any]] | None = None,
 ) -> RenderedText:
     """Return the RenderedText of `revision`: stored if given, else cached, else rendered and cached.
+
+    targets: {address in the text: address here} of links to other posts. They are not part of the stored HTML, because
+    posts come, move and go.
 
     Writes nothing to the database, so a GET never takes SQLite's write lock.
     """
@@ -76,4 +84,4 @@ def rendered_article(
                 html, contents = rendered_fields(revision).values()
                 cache_set(key, (html, contents), CACHE_SECONDS)
     # The stored HTML came from the sanitizer; nothing else writes it.
-    return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])
+    return RenderedText(html=SafeString(lead_on(html, targets)), contents=[Heading(*heading) for heading in contents])

@@ -27,6 +27,7 @@ from posts.models.review_flag import ReviewFlag
 from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
+from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 
@@ -72,6 +73,8 @@ __all__ = [
     "ScheduledRelease",
     "SiteFigure",
     "SketchBand",
+    "SourceLink",
+    "SourcePlace",
     "SpellingKey",
     "StaleNeighbours",
     "Term",

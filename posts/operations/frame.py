@@ -21,6 +21,7 @@ from posts.audit.log import audit_entry, note_audit
 from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, Notification, Post, Revision
 from posts.notifications import tell
+from posts.operations.source_links import refresh_links
 from posts.review_queue.ranking import refresh_queue, refresh_queue_of, restore_place
 
 P = ParamSpec("P")
@@ -227,6 +228,9 @@ def _finish(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.place is not None:
             restore_place(change.post, change.place)
+    for change in changes:
+        if not {"head_revision", "live_revision"}.isdisjoint(change.changed):
+            refresh_links(change.post)
     refresh_listings(listed)
     for change in changes:
         for tell_them in change._told:

@@ -20,6 +20,7 @@ from posts.db.change_log import article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
+from posts.operations.source_links import link_targets_of
 from posts.public.disclosure import Disclosure, disclosure_of
 from posts.public.feed_html import article_feed_html
 from posts.public.json_ld import MAX_AUTHORS, description_of, keywords_of, language_of
@@ -135,11 +136,14 @@ class _Entry:
 def _entries(posts: list[Post]) -> list[_Entry]:
     """Return [_Entry] of listed posts, with one query for the HTML of all."""
     stored = stored_articles([post.released_revision.fingerprint for post in posts])
+    targets = link_targets_of([post.pk for post in posts])
     entries = []
     for post in posts:
         revision = post.released_revision
         disclosure = disclosure_of(post, revision)
-        article = rendered_article(revision, stored_html=stored.get(revision.fingerprint))
+        article = rendered_article(
+            revision, targets=targets.get(post.pk, {}), stored_html=stored.get(revision.fingerprint)
+        )
         html = article_feed_html(
             str(article.html),
             address=settings.SITE_URL + post.get_absolute_url(),

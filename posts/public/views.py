@@ -26,6 +26,7 @@ from posts.listing.summaries import PostSummary, placeholder_words, read_summari
 from posts.models import FormerSlug, ListedText, Post, Revision, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
+from posts.operations.source_links import link_targets_of_post, with_link_targets
 from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
 from posts.public.beginning import beginning
@@ -163,7 +164,7 @@ def how(request: HttpRequest) -> HttpResponse:
 def _page_query(vendor: str, hosts: str) -> PreparedQuery:
     """Return the PreparedQuery for the post at an address. The arguments are all that its SQL depends on."""
     posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
-    return PreparedQuery(lambda slug: with_term_slugs(posts).filter(slug=slug), slug=str)
+    return PreparedQuery(lambda slug: with_link_targets(with_term_slugs(posts)).filter(slug=slug), slug=str)
 
 
 def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
@@ -221,6 +222,7 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
         "record": record,
         "article": rendered_article(
             revision,
+            targets=link_targets_of_post(post),
             stored_html=getattr(post, "stored_html", None) if is_live else None,
             stored_contents=getattr(post, "stored_contents", None) if is_live else None,
         ),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from markdown_it.token import Token
 
 from posts.rendering.code_heads import read_code_head
+from posts.rendering.left_out_tags import left_out_of
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
 
 # A longer text, or one with more special characters, is compared by the lines of its source: parsing two of them
@@ -49,7 +50,7 @@ class Block:
     setting: what it is, in words ("heading 3", "numbered item"). tokens: its text in words, spaces and other
     characters; for code, in lines with their ends. styles: one Style for each token. place: its number in its list or
     in the text. source: its lines as written. loose: the number of blank or unread lines before it. placed: the
-    address of the image that it is or places, or "checklist".
+    address of the image that it is or places, or "checklist". left_out: the tags in it that the page leaves out.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Block:
     language: str = ""
     list_number: int = 0
     placed: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -240,6 +242,9 @@ class _Reader:
     def _add_rule(self, token: Token, before: Token) -> None:
         self._add("rule", "dividing line", ["* * *"], [PLAIN], token.map)
 
+    def _add_left_out(self, token: Token, before: Token) -> None:
+        self._add("tag", "tags, not shown to readers", [], [], token.map, left_out=_left_out(token))
+
     def _add_inline(self, token: Token, opened: Token) -> None:
         tokens, styles = inline_tokens(token.children)
         if self.row is not None:
@@ -258,10 +263,14 @@ class _Reader:
                 setting += f", counted from {innermost.first}"
             if len(self.lists) > 1:
                 setting += f", {len(self.lists)} deep"
-            self._add("item", setting, tokens, styles, opened.map, placed=_placed(token, styles))
+            self._add(
+                "item", setting, tokens, styles, opened.map, placed=_placed(token, styles), left_out=_left_out(token)
+            )
         else:
             what = "term" if opened.type == "dt_open" else "definition" if self.definitions else "paragraph"
-            self._add("paragraph", what, tokens, styles, opened.map, placed=_placed(token, styles))
+            self._add(
+                "paragraph", what, tokens, styles, opened.map, placed=_placed(token, styles), left_out=_left_out(token)
+            )
 
     _TAKE: ClassVar = {
         "bullet_list_open": _open_list,
@@ -279,6 +288,7 @@ class _Reader:
         "note_open": _open_note,
         "note_close": _close_note,
         "hr": _add_rule,
+        "left_out": _add_left_out,
         "box_open": _open_box,
         "box_close": _close_box,
         "dd_open": _open_definition,
@@ -326,6 +336,10 @@ class _Reader:
         )
 
 
+def _left_out(token: Token) -> tuple[str, ...]:
+    return tuple(left_out_of([token]))
+
+
 def _placed(token: Token, styles: list[Style]) -> str:
     """Return the address of the image that a paragraph is or places, "checklist", or ""."""
     if len(styles) == 1 and styles[0].is_image:
@@ -359,7 +373,7 @@ def inline_tokens(children: Iterable[Token] | None) -> tuple[list[str], list[Sty
         elif kind == "image":
             texts.append(f"![{child.content}]")
             styles.append(Style(frozenset(formats), _address(child, "src"), is_image=True))
-        elif child.content:
+        elif child.content and kind != "left_out":
             style = Style(frozenset([*formats, "code"] if kind == "code_inline" else formats), address)
             found = split_words(child.content)
             texts += found

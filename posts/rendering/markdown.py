@@ -5,6 +5,7 @@ Pygments classes → nh3. Figures and the checklist are added afterwards, betwee
 text can forge one. docs/markdown.md says what authors can write.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from pygments.util import ClassNotFound
 
 from posts.records.schema import RecordDict
 from posts.rendering.code_heads import read_code_head
+from posts.rendering.file_links import add_file_links, addresses_in, wiki_link_html
 from posts.rendering.heading_names import Targets, plain_name
 from posts.rendering.images import (
     DRAWN_HOSTS,
@@ -38,6 +40,7 @@ from posts.rendering.images import (
     own_picture,
     shown_size,
 )
+from posts.rendering.left_out_tags import add_left_out_tags
 from posts.rendering.markdown_boxes import add_boxes
 from posts.rendering.markdown_extras import add_extras
 from posts.rendering.markdown_rules import add_rules, note_key
@@ -211,6 +214,7 @@ _HTML_OF: dict[str, _HtmlOf] = {
     ),
     "heading_open": _heading_html,
     "image": lambda tokens, index, env: _inline_image(tokens[index], env),
+    "left_out": lambda tokens, index, env: " " if tokens[index].meta.get("is_apart") else "",
     "note_backs": lambda tokens, index, env: _note_backs(tokens[index]),
     "note_close": lambda tokens, index, env: "",
     "note_mark": lambda tokens, index, env: _note_mark(tokens[index]),
@@ -223,6 +227,7 @@ _HTML_OF: dict[str, _HtmlOf] = {
     "task": lambda tokens, index, env: escape(tokens[index].content),
     "td_open": _cell_html,
     "th_open": _cell_html,
+    "wiki_link": lambda tokens, index, env: wiki_link_html(tokens[index], env),
 }
 
 
@@ -232,6 +237,8 @@ def _markdown() -> MarkdownIt:
     add_rules(parser)
     add_boxes(parser)
     add_extras(parser)
+    add_file_links(parser)
+    add_left_out_tags(parser)
     parser.core.ruler.before("inline", "cost", _refuse_costly)
     for name, html_of in _HTML_OF.items():
         parser.add_render_rule(name, _render_rule(html_of))
@@ -340,6 +347,7 @@ class _Flow:
         self.inside: list[SafeString] = []
         self.contents: list[Heading] = []
         self.ids: dict[str, int] = {}
+        self.env["targets"] = self.targets
         self.checklist_placed = False
 
     def add_markdown(self, text: str, *, lede: bool = False) -> None:
@@ -435,7 +443,7 @@ class _Flow:
         return figure_html(image, number, self.hosts, is_first=is_first)
 
     def _add_sanitized(self, tokens: Sequence[Token]) -> None:
-        if all(token.type == "comment" for token in tokens):
+        if all(token.type in ("comment", "left_out") for token in tokens):
             return
         self._close_figures()
         html = sanitize(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, self.env))
@@ -762,8 +770,29 @@ def render_text(record: RecordDict, *, image_hosts: Iterable[str] | None = None)
     image_hosts: the hosts that images may be loaded from. A text that costs too much (over MAX_DEPTH, MAX_TEXT,
     MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) is returned as written.
     """
-    flow = _Flow(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
+    flow = _flow_of(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
+    return RenderedText(html=flow.finish(), contents=flow.contents)
+
+
+def _flow_of(record: RecordDict, hosts: tuple[str, ...]) -> _Flow:
+    flow = _Flow(record, hosts)
     if intro := record.get("intro"):
         flow.add_markdown(intro, lede=True)
     flow.add_markdown(record["body"])
-    return RenderedText(html=flow.finish(), contents=flow.contents)
+    return flow
+
+
+def heading_targets(record: RecordDict) -> Targets:
+    """Return what the headings of a record are called, so that links from other posts find them."""
+    return _flow_of(record, ()).targets
+
+
+def links_in(record: RecordDict) -> list[str]:
+    """Return the addresses in a record that may lead to other posts, in order, each once."""
+    found: dict[str, None] = {}
+    for text in (record.get("intro"), record["body"]):
+        # Without these there is no link.
+        if text and re.search(r"\]\(|\]:|\[\[|\]\[|href", text):
+            with contextlib.suppress(TextTooCostly):
+                found |= dict.fromkeys(addresses_in(markdown_tokens(text)))
+    return list(found)

@@ -224,6 +224,8 @@ def _is_of_empty_paragraph(tokens: list[Token], index: int) -> bool:
     """Return whether the token is one of the three of a paragraph without text."""
     for first in range(max(0, index - 2), index + 1):
         run = tokens[first : first + 3]
-        if [token.type for token in run] == ["paragraph_open", "inline", "paragraph_close"] and not run[1].content:
+        if [token.type for token in run] == ["paragraph_open", "inline", "paragraph_close"] and not (
+            run[1].content or run[1].meta
+        ):
             return True
     return False

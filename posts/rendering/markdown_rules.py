@@ -15,6 +15,8 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from posts.rendering.left_out_tags import ALONE, APART, ATTRIBUTE, EMBEDS, NEUTRAL, is_component
+
 # Tag pairs that keep their meaning, or that Markdown has markup for.
 _PAIRS = {
     **{tag: tag for tag in ("kbd", "sub", "sup", "mark", "abbr")},
@@ -31,9 +33,8 @@ MAX_DETAILS_DEEP = 10
 MAX_LABEL = 200
 MAX_TITLE = 300
 
-_NAME = r"[A-Za-z][A-Za-z0-9-]*+"
-_ATTRIBUTE = r"""\s++[A-Za-z_:@][\w:.@-]*+(?:\s*+=\s*+(?:[^\s"'=<>`]++|'[^']*+'|"[^"]*+"))?"""
-_TAG = re.compile(rf"<(/?)({_NAME})((?:{_ATTRIBUTE})*+)\s*+/?>")
+_NAME = r"[A-Za-z][A-Za-z0-9.-]*+"
+_TAG = re.compile(rf"<(/?)({_NAME})((?:{ATTRIBUTE})*+)\s*+/?>")
 _ATTRIBUTES = re.compile(r"""([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?""")
 # A tag that would run something stays visible text.
 _RUNS = re.compile(r"\bon\w+\s*+=", re.IGNORECASE)
@@ -42,9 +43,9 @@ _TAGS_IN_CODE = re.compile(r"</?(?:code|span|font|b|i|em|strong|var|mark|a)(?:\s
 _CODE_TAGS = re.compile(r"<code(?:\s[^<>]*+)?>|</code\s*+>", re.IGNORECASE)
 _LANGUAGE = re.compile(r"""\b(?:language|lang|brush)[-:]\s*+([\w+#.-]{1,40})""", re.IGNORECASE)
 _RAW_START = re.compile(rf"<({'|'.join(_RAW)})(?=[\s>]|$)", re.IGNORECASE)
-_DETAILS_START = re.compile(rf"<details((?:{_ATTRIBUTE})*+)\s*+>", re.IGNORECASE)
-_DETAILS = re.compile(rf"<(/?)details(?:{_ATTRIBUTE})*+\s*+>", re.IGNORECASE)
-_SUMMARY = re.compile(rf"\s*+<summary(?:{_ATTRIBUTE})*+\s*+>(.*?)</summary\s*+>", re.IGNORECASE | re.DOTALL)
+_DETAILS_START = re.compile(rf"<details((?:{ATTRIBUTE})*+)\s*+>", re.IGNORECASE)
+_DETAILS = re.compile(rf"<(/?)details(?:{ATTRIBUTE})*+\s*+>", re.IGNORECASE)
+_SUMMARY = re.compile(rf"\s*+<summary(?:{ATTRIBUTE})*+\s*+>(.*?)</summary\s*+>", re.IGNORECASE | re.DOTALL)
 _NOTE = re.compile(rf"\[\^([^\[\]\n]{{1,{MAX_LABEL}}})\]")
 # A heading's own id: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
 _HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][^{}]{0,200})?(?:\*/)?\}[ \t]*+$")
@@ -67,13 +68,6 @@ def add_rules(parser: MarkdownIt) -> None:
 def note_key(label: str) -> str:
     """Return the normal form of a label, by which a reference finds its note."""
     return " ".join(label.casefold().split())
-
-
-def shows_tags(token: Token) -> bool:
-    """Return whether readers of a block token see tags as text."""
-    if token.type == "fence" and token.markup == "<":
-        return bool(_RAW_START.match(token.content))
-    return any(child.meta.get("is_tag") for child in token.children or ())
 
 
 # Blocks
@@ -367,6 +361,8 @@ def _finish(state: StateCore) -> None:
             continue
         if any(child.type == "tag" for child in token.children):
             token.children = _paired(token.children, state.md)
+        if anchor := token.meta.get("anchor"):
+            token.children.insert(0, Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]}))
         if token.content.find("![") >= 0 or "<img" in token.content:
             token.children = _with_linked_pictures(token.children)
         if tokens[index - 1].type == "heading_open":
@@ -381,7 +377,7 @@ def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
     closings: dict[int, int] = {}
     for number, child in enumerate(children):
         is_tag = child.type == "tag"
-        if is_tag and child.meta["name"] not in _PAIRS:
+        if is_tag and not _has_meaning(child):
             continue
         if child.nesting > 0 or (is_tag and not child.meta["closes"]):
             _open(child, number, open_tags, parser)
@@ -392,6 +388,13 @@ def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
         elif child.type in ("note_mark", "image"):
             _unlink(open_tags)
     return _as_tokens(children, closings, parser)
+
+
+def _has_meaning(tag: Token) -> bool:
+    """Return whether a pair of these tags is no text: it has markup here, or is left out."""
+    if tag.content.endswith("/>"):
+        return False
+    return tag.meta["name"] in _PAIRS or tag.meta["name"] in NEUTRAL or is_component(tag.content)
 
 
 def _open(child: Token, number: int, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> None:
@@ -432,7 +435,14 @@ def _may_open(tag: Token, open_tags: list[tuple[str, int]], parser: MarkdownIt) 
         return False
     if tag.meta["name"] != "a":
         return True
-    return "a" not in _names(open_tags) and (_target(tag, parser) is not None or bool(_anchor_of(tag)))
+    if "a" in _names(open_tags):
+        return False
+    return _target(tag, parser) is not None or bool(_anchor_of(tag)) or _has_no_address(tag)
+
+
+def _has_no_address(tag: Token) -> bool:
+    """Return whether a link is of a template, or none."""
+    return "{" in (address := attributes_of(tag).get("href", "").strip()) or not address
 
 
 def attributes_of(tag: Token) -> dict[str, str]:
@@ -447,7 +457,7 @@ def attributes_of(tag: Token) -> dict[str, str]:
 def _target(tag: Token, parser: MarkdownIt) -> str | None:
     """Return the address of an `a` if Markdown accepts it."""
     address = attributes_of(tag).get("href", "").strip()
-    address = parser.normalizeLink(address) if address else ""
+    address = parser.normalizeLink(address) if address and "{" not in address else ""
     return address if address and parser.validateLink(address) else None
 
 
@@ -462,46 +472,79 @@ def _as_tokens(children: list[Token], closings: dict[int, int], parser: Markdown
     for number, child in enumerate(children):
         if child.type != "tag":
             made.append(child)
-            continue
-        name = child.meta["name"]
-        if number in closings:
-            made += _opened(child, name, parser)
+        elif number in closings:
+            made += _opened(child, parser)
         elif number in ends:
-            if not _anchor_of(children[ends[number]]) or name != "a":
-                tag = _PAIRS[name]
-                made.append(Token("link_close" if tag == "a" else f"{tag}_close", tag, -1))
-        elif name == "br":
-            made.append(Token("hardbreak", "br", 0))
-        elif name == "img" and (picture := _picture(child, parser)):
-            made.append(picture)
+            opened = _opened(children[ends[number]], parser)[-1]
+            made.append(Token(f"{opened.tag}_close", opened.tag, -1) if opened.nesting else _left_out(child))
         else:
-            made.append(Token("text", "", 0, content=child.content, meta={"is_tag": True}))
+            made += _alone(child, parser)
     return made
 
 
-def _opened(child: Token, name: str, parser: MarkdownIt) -> list[Token]:
-    tag = _PAIRS[name]
+def _left_out(tag: Token) -> Token:
+    """Return a tag as one that is left out. A word of one cell does not touch that of the next."""
+    return Token("left_out", "", 0, content=tag.content, meta={"is_apart": tag.meta["name"] in APART})
+
+
+def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
+    """Return the tokens for the first tag of a pair; the last one says what the other tag becomes."""
+    tag = _PAIRS.get(child.meta["name"], "") if not is_component(child.content) else ""
+    values = attributes_of(child)
+    if not tag or (tag == "a" and _target(child, parser) is None):
+        anchor = values.get("id") or (values.get("name") if tag == "a" else "") or ""
+        place = [Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]})] if anchor else []
+        return [*place, _left_out(child)]
     if tag == "a":
-        if anchor := _anchor_of(child):
-            return [Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]})]
         token = Token("link_open", "a", 1, attrs={"href": _target(child, parser) or ""})
     else:
         token = Token(f"{tag}_open", tag, 1)
-    title = " ".join(attributes_of(child).get("title", "").split())[:MAX_TITLE]
+    title = " ".join(values.get("title", "").split())[:MAX_TITLE]
     if title and tag in ("a", "abbr"):
         token.attrSet("title", title)
     return [token]
 
 
-def _picture(child: Token, parser: MarkdownIt) -> Token | None:
-    """Return an `img` as a Markdown image token if its address is on the web."""
-    if _RUNS.search(child.meta["attributes"]):
-        return None
+def _alone(child: Token, parser: MarkdownIt) -> list[Token]:
+    """Return the tokens for a tag without a partner: what it means, or the text that it is."""
+    name = child.meta["name"]
+    if not _RUNS.search(child.meta["attributes"]):
+        if name == "br":
+            return [Token("hardbreak", "br", 0)]
+        if name == "img" and (picture := _picture(child, parser)):
+            return [picture]
+        if name in EMBEDS:
+            return _embedded(child, parser)
+        if name in ALONE or (child.content.endswith("/>") and (name in _PAIRS or name in NEUTRAL)):
+            return _opened(child, parser)[:1] if name in NEUTRAL else [_left_out(child)]
+        if child.content.endswith("/>") and is_component(child.content):
+            return [_left_out(child)]
+    return [Token("text", "", 0, content=child.content, meta={"is_tag": True})]
+
+
+def _embedded(child: Token, parser: MarkdownIt) -> list[Token]:
+    """Return a link to what a tag would embed from another place."""
     values = attributes_of(child)
     address = parser.normalizeLink(values.get("src", "").strip())
     if not re.match(r"https?://[^/]", address) or not parser.validateLink(address):
-        return None
+        return [_left_out(child)]
+    words = " ".join(values.get("title", "").split())[:MAX_TITLE] or address
+    return [
+        Token("link_open", "a", 1, attrs={"href": address}),
+        Token("text", "", 0, content=words),
+        Token("link_close", "a", -1),
+        _left_out(child),
+    ]
+
+
+def _picture(child: Token, parser: MarkdownIt) -> Token | None:
+    """Return an `img` as a Markdown image token, if its address is one on the web or of the same site."""
+    values = attributes_of(child)
+    address = values.get("src", "").strip()
+    address = "" if "{" in address else parser.normalizeLink(address)
     words = " ".join(values.get("alt", "").split())
+    if not re.match(r"https?://[^/]|(?![a-zA-Z][a-zA-Z0-9+.-]*:)[^\s]", address) or not parser.validateLink(address):
+        return Token("text", "", 0, content=words) if "{" in values.get("src", "") and words else None
     token = Token("image", "img", 0, attrs={"src": address, "alt": ""}, content=words)
     token.children = [Token("text", "", 0, content=words)] if words else []
     if title := " ".join(values.get("title", "").split())[:MAX_TITLE]:
@@ -529,7 +572,7 @@ def _with_linked_pictures(children: list[Token]) -> list[Token]:
 
 def _take_id(heading: Token, children: list[Token]) -> None:
     """Move `{#id}` from the end of a heading's text to the heading."""
-    last = next((child for child in reversed(children) if child.type != "comment"), None)
+    last = next((child for child in reversed(children) if child.type not in ("comment", "left_out")), None)
     if last is not None and last.type == "text" and (found := _HEADING_ID.search(last.content)):
         heading.meta["id"] = found[1]
         last.content = last.content[: found.start()]

@@ -35,7 +35,8 @@ def ours(markdown):
     """Return our HTML without what we add on purpose: ids, the frame and the colours of code, classes."""
     html = str(render_text({"body": markdown}).html) if markdown.strip() else ""
     html = re.sub(r' id="s-[^"]*"', "", html)
-    html = re.sub(r'<div class="code">(?:<div class="code__head">[^<]*</div>)?<pre[^>]*>', "<pre>", html)
+    html = re.sub(r'<a class="permalink"[^>]*></a>', "", html)
+    html = re.sub(r'<div class="code" dir="ltr">(?:<div class="code__head">[^<]*</div>)?<pre[^>]*>', "<pre>", html)
     html = html.replace("</code></pre></div>", "</code></pre>")
     html = re.sub(r"<span[^>]*>|</span>", "", html)
     return _even(html)

@@ -32,6 +32,7 @@ class Row:
     context: bytes = (
         b""  # what else decides about the record, such as a mapping; unchanged means equal `raw` and equal context
     )
+    place: tuple[str, str] | None = None  # (site, path there), where files of a source link to each other
     left_out: dict[str, int] = field(
         default_factory=dict
     )  # what belongs to it and is not stored, counted: {"comments": 3}

@@ -31,11 +31,12 @@ from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 from posts.records.slugs import slug_from
+from posts.rendering.left_out_tags import left_out_of
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
-from posts.rendering.markdown_rules import shows_tags
+from posts.rendering.shown_syntax import shown_syntax, syntax_of_tokens
 
 # Raise it when the same file becomes another record: then equal bytes are no longer unchanged.
-READER_VERSION = 2
+READER_VERSION = 3
 ENDINGS = (".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdwn", ".mdx")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # Folders for generated files, or for making pages.
@@ -49,10 +50,9 @@ LEFT_OUT = "is left out by the mapping"
 RELATIVE_PICTURES = (
     "images with relative addresses stayed links; set “site” and “permalink” in a mapping file to import them"
 )
-RELATIVE_LINKS = "links with relative addresses stayed as they were; set “site” in a mapping file to complete them"
-LINKS_TO_FILES = "links to other files of the source stayed as they were"
 HTML_CONVERTED = "HTML was converted to Markdown"
-TAGS_AS_TEXT = "HTML tags that readers see as text"
+SHOWN_AS_TEXT = "syntax that readers see as text"
+TAGS_LEFT_OUT = "tags that pages leave out, with their words kept"
 NAMED_BY_ARCHIVE = (
     "its site was not stated, so the name of the archive is used; an archive of another name would import the posts a "
     "second time. Set --site (Site in the form)"
@@ -70,7 +70,9 @@ _BEFORE_HEADING = re.compile(
 _DATED_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)", re.DOTALL)
 _EXCERPT_END = re.compile(r"^[ \t]*<!--[ \t]*(?:more|excerpt)[ \t]*-->[ \t]*$\n?", re.MULTILINE | re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{")
-_TAG_START = re.compile(r"</?[A-Za-z]")
+_SYNTAX = re.compile(
+    r"</?[A-Za-z%]|\{[{%:.#]|:::|^(?:im|ex)port |!\[\[|--8<--|^\[{1,2}toc\]", re.MULTILINE | re.IGNORECASE
+)
 _PLACEHOLDER = re.compile(r":([a-z_]+)")
 # Jekyll's names for address patterns.
 _PERMALINKS = {
@@ -189,6 +191,7 @@ class MarkdownReader(Reader):
             row.problem = Problem("", problem)
             return row
         row.context = (self._context + entry.path).encode(errors="surrogateescape")
+        row.place = (self.site, label)
         self._read(row, entry.path)
         return row
 
@@ -336,18 +339,16 @@ class _Body:
         if self.mapping.base and "]" in self.text:
             self._parse()
             self._make_links_absolute()
-        if any(_leads_to_no_place(match[2]) for match in _DESTINATION.finditer(self.text)):
-            self._parse()
-            self._note_relative_links()
         if "![" in self.text:
             self._parse()
             self._place_images()
         for image in self.fields.images:
             self._add_image(**image)
-        if _TAG_START.search(self.text):
+        if _SYNTAX.search(self.text):
             self._parse()
-            if any(map(shows_tags, self._tokens)):
-                self.fields.warnings.append(TAGS_AS_TEXT)
+            self.fields.warnings += [f"{SHOWN_AS_TEXT}: {kind}" for kind in syntax_of_tokens(self._tokens)]
+            tags = shown_syntax(" ".join(left_out_of(self._tokens)))
+            self.fields.warnings += [f"{TAGS_LEFT_OUT}: {kind}" for kind in tags]
         record["body"] = self.text
 
     def _parse(self) -> None:
@@ -461,19 +462,6 @@ class _Body:
         else:
             self.text = text
 
-    def _note_relative_links(self) -> None:
-        addresses = [
-            str(child.attrGet("href") or "")
-            for token in self._tokens
-            for child in token.children or ()
-            if child.type == "link_open"
-        ]
-        addresses = [address for address in addresses if _leads_to_no_place(address)]
-        if addresses and not self.mapping.base:
-            self.fields.warnings.append(RELATIVE_LINKS)
-        elif any(is_markdown(re.split("[?#]", address)[0]) for address in addresses):
-            self.fields.warnings.append(LINKS_TO_FILES)
-
     def _place_images(self) -> None:
         """Turn images in paragraphs of their own into image sources, placed where they were."""
         lines: list[str | list[ImageDict]] = [*self.text.split("\n")]
@@ -528,11 +516,6 @@ def _pictures_alone(children: list[Token]) -> list[Token]:
     if any(child.type != "text" or child.content.strip() for child in others):
         return []
     return [child for child in children if child.type == "image"]
-
-
-def _leads_to_no_place(address: str) -> bool:
-    """Return whether an address only has a meaning relative to its page."""
-    return not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\{", address)
 
 
 def _code_spans(line: str) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from posts.importing.writers.rows import CHILDREN, Columns, DriverRow, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
 from posts.operations.new_head import NewHead, is_text_of_page
+from posts.operations.source_links import note_links, note_places, refresh_links
 from posts.operations.transitions import take_steps
 from posts.records.schema import RecordDict
 from posts.records.versions import next_version
@@ -31,6 +32,7 @@ class BatchWriter:
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
         self.batch_id, self.author_id = plan.batch.pk, plan.author_id
+        self.created: list[tuple[int, Incoming]] = []
         if plan.created:
             self._write_created(plan.created)
         if plan.updated:
@@ -47,6 +49,18 @@ class BatchWriter:
                 "import_line_hash",
             }
             self._update(Post, names, [self._refreshed(*item) for item in plan.refreshed])
+        self._note_links(plan)
+
+    def _note_links(self, plan: "ChunkPlan") -> None:
+        """Store where the files are and what they link to; the end of the import finds the posts."""
+        known: list[tuple[Post, Incoming]] = [(item.post, item.incoming) for item in plan.updated]
+        known += [(item.post, item.incoming) for item in plan.refreshed]
+        rows = [*self.created, *((post.pk, incoming) for post, incoming in known)]
+        places = [(post_id, *incoming.row.place) for post_id, incoming in rows if incoming.row.place]
+        if places:
+            note_places(places)
+            unseen = [post.pk for post, _ in known if post.live_revision_id is None]
+            note_links([(post_id, incoming.links) for post_id, incoming in rows], replaced=unseen)
 
     def take_ids(self, model: type[Model], count: int) -> Sequence[int]:
         """Return `count` primary keys that no other row of `model` has or will get."""
@@ -98,7 +112,7 @@ class BatchWriter:
             revisions.append(self._revision(head, post_id, revision_id))
         self._insert(Post, posts)
         self._insert(Revision, revisions)
-        pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
+        self.created = pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
         self._insert_children([(post_id, incoming.rows) for post_id, incoming in pairs])
         self._raise_flags(pairs)
         self._insert_holds([(post_id, incoming.holds) for post_id, incoming in pairs])
@@ -179,6 +193,8 @@ class BatchWriter:
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children(children)
+        for post in Post.objects.filter(pk__in=[post.pk for post, _, _ in restored], source_place__isnull=False):
+            refresh_links(post)
         return revision_ids
 
     def _insert_heads(self, posts: list[Post], revisions: list[Columns]) -> None:

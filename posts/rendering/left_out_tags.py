@@ -1,0 +1,126 @@
+"""Tags that a page leaves out, with what they hold on it: those that only style, and components of site generators.
+
+`<small>`, `<span class="x">` and `<div>` mean nothing here, `<Tabs>` and `<my-box>` nothing outside of their own site.
+Their words stay. What is left out is a finding for the reviewer (posts.content_checks.residue).
+"""
+
+import re
+from collections.abc import Iterable
+
+from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+
+NEUTRAL = frozenset(
+    """address article aside bdi bdo big button center data div fieldset figcaption figure font footer header ins label
+    legend main nav nobr option output p picture q section select small source span time u wbr""".split()
+) | frozenset("blockquote caption dd dl dt h1 h2 h3 h4 h5 h6 li ol table tbody td tfoot th thead tr ul".split())
+# Without a partner they are left out too.
+ALONE = frozenset("col hr input source track wbr".split())
+# What a browser shows on lines of its own, or in cells.
+APART = NEUTRAL - frozenset("bdi bdo big button data font ins label nobr output q small source span time u wbr".split())
+# Their address is worth a link.
+EMBEDS = frozenset("audio embed iframe video".split())
+MAX_LINES = 40
+_COMPONENT = re.compile(r"</?(?:[A-Z][A-Za-z0-9]*[A-Za-z0-9.]+|[a-z][a-z0-9]*(?:-[a-z0-9]+)+|[A-Z])(?=[\s/>])")
+# What a model writes for itself stays text, so that readers and checks see it.
+_OF_A_MODEL = re.compile(
+    r"</?(?:ant_?|final_?|inner_?)?(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|monologue|"
+    r"answer|artifact|tool_?\w*|function_?\w*)(?=[\s/>])",
+    re.IGNORECASE,
+)
+_VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"[^"]*+"|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})"""
+ATTRIBUTE = rf"\s++(?:[A-Za-z_:@#*][\w:.@#*-]*+(?:\s*+=\s*+{_VALUE})?|\{{\.\.\.[^{{}}]*+\}})"
+_TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>")
+_WORDS = re.compile(r"""\s(?:title|label|summary|heading)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|\{["`']([^{}]*+)["`']\})""")
+_ID = re.compile(r"""\sid\s*+=\s*+["']?([^\s"'<>]{1,200})""")
+_ANY_TAG = re.compile(rf"</?[A-Za-z][\w.-]*+(?:{ATTRIBUTE})*+\s*+/?>")
+_RUNS = re.compile(r"\bon[a-z]+\s*+=", re.IGNORECASE)
+
+
+def is_component(tag: str) -> bool:
+    """Return whether a tag as written is one of a component: `<Tabs>`, `<my-box>`."""
+    return _COMPONENT.match(tag) is not None and not _OF_A_MODEL.match(tag)
+
+
+def add_left_out_tags(parser: MarkdownIt) -> None:
+    """Give a MarkdownIt the rule for lines of tags."""
+    ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("html_block", "left_out", _left_out, ends)
+
+
+def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read lines that are tags alone: nothing of them is shown but their titles."""
+    begin = state.bMarks[start] + state.tShift[start]
+    if state.src[begin : begin + 1] != "<":
+        return False
+    last = min(end, start + MAX_LINES)
+    if state.is_code_block(start) and not state.env.get("left_out"):
+        return False
+    at, line, found = begin, start, []
+    while True:
+        tag = _TAG_OF_LINE.match(state.src, at, state.eMarks[last - 1])
+        if not tag or not _is_left_out(tag[0].strip(), tag[1], tag[2], state.src):
+            return False
+        found.append(tag)
+        at = tag.end()
+        while line < last and state.eMarks[line] < at:
+            line += 1
+        if line >= last:
+            return False
+        if not state.src[at : state.eMarks[line]].strip():
+            break
+    if silent:
+        return True
+    state.env["left_out"] = True
+    token = state.push("left_out", "", 0)
+    token.content, token.map = state.src[begin:at], [start, line + 1]
+    for tag in found:
+        _push_words(state, tag[2], start, line + 1)
+    state.line = line + 1
+    return True
+
+
+def _is_left_out(tag: str, name: str, attributes: str, source: str) -> bool:
+    if _RUNS.search(attributes):
+        return False
+    if name.lower() in NEUTRAL | ALONE and not is_component(tag):
+        return True
+    if not is_component(tag):
+        return False
+    # `<your-name>` alone is a place to fill.
+    return tag.endswith("/>") or tag.startswith("</") or f"</{name}" in source
+
+
+def _push_words(state: StateBlock, attributes: str, first: int, last: int) -> None:
+    """Add the title of a component as a line, and its id as a place to link to."""
+    words = _WORDS.search(attributes)
+    title = " ".join(next(filter(None, words.groups()), "").split()) if words else ""
+    given = _ID.search(attributes)
+    if not title and not given:
+        return
+    opened = state.push("paragraph_open", "p", 1)
+    opened.map = [first, last]
+    if title:
+        opened.attrSet("class", "box__title")
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = title, [first, last], []
+    if given:
+        inline.meta["anchor"] = given[1]
+    state.push("paragraph_close", "p", -1)
+
+
+def left_out_of(tokens: Iterable[Token]) -> list[str]:
+    """Return the tags in tokens that a page leaves out though they say more than their words do: not `<small>`."""
+    found = []
+    for token in tokens:
+        for tag in (token, *(token.children or ())):
+            if tag.type == "left_out":
+                found += [one for one in _ANY_TAG.findall(tag.content) if _says_more(one)]
+    return found
+
+
+def _says_more(tag: str) -> bool:
+    name = re.sub(r"[\s/>].*", "", tag.lstrip("</"), flags=re.DOTALL).lower()
+    return is_component(tag) or name not in NEUTRAL | {"a", "wbr", "hr", "col"}

@@ -1,0 +1,229 @@
+"""How well pages show Markdown that other people wrote: `make corpora FOLDER=…`.
+
+Every file of each folder goes through the reader of Markdown and the renderer, without a database. Printed are the
+figures that count for readers; the exit status says whether they reach their goals.
+"""
+
+import argparse
+import html as html_entities
+import os
+import re
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+# The figures and their goals.
+IN_PAGE_PERCENT, TAGS_PERCENT = 99, 1
+SHOWN = 8
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_FENCE = re.compile(r"^[ >\t*+\-\d.)]{0,40}(?:`{3,}|~{3,}).*$", re.MULTILINE)
+# What a page may leave out: comments, templates and the tags of HTML and of components with their attributes.
+_LEFT_OUT = (
+    re.compile(r"\[![\w-]+\][+-]?|^[ \t]*(?::::+|!!!|\?\?\?\+?)[ \t]*[\w-]*", re.MULTILINE),
+    re.compile(r"<!--.*?-->|\{/\*.*?\*/\}|%%.*?%%|\{#.*?#\}", re.DOTALL),
+    re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL),
+    re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL),
+    re.compile(r"^(?:import|export)\s[^\n]*(?:\n[ \t}][^\n]*)*", re.MULTILINE),
+    re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
+    re.compile(r"\{:?\s*[.#:][^{}\n]*\}"),
+    re.compile(r"&[a-z]+;", re.IGNORECASE),
+)
+
+
+_INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub|kbd|mark)\b[^<>]*>", re.IGNORECASE)
+_TAGS = re.compile(r"</?[A-Za-z][^<>]*>")
+
+
+@dataclass
+class Figures:
+    """What was counted of one folder."""
+
+    posts: int = 0
+    refused: int = 0
+    in_page: int = 0
+    in_page_dead: list[str] = field(default_factory=list)
+    to_files: int = 0
+    to_files_lost: list[str] = field(default_factory=list)
+    with_tags: list[str] = field(default_factory=list)
+    words: int = 0
+    missing: list[str] = field(default_factory=list)
+    syntax: Counter[str] = field(default_factory=Counter)
+
+    def failures(self) -> list[str]:
+        """Return the names of the figures below their goals."""
+        found = []
+        if self.in_page and 100 * len(self.in_page_dead) > (100 - IN_PAGE_PERCENT) * self.in_page:
+            found.append("links within a page")
+        if 100 * len(self.with_tags) > TAGS_PERCENT * self.posts:
+            found.append("tags as text")
+        if self.missing:
+            found.append("missing words")
+        return found
+
+    def lines(self) -> list[str]:
+        """Return the figures as lines for a person."""
+        leading, found = self.in_page - len(self.in_page_dead), self.to_files - len(self.to_files_lost)
+        others = ", ".join(f"{count:,} × {kind}" for kind, count in self.syntax.most_common(12))
+        lines = [
+            f"posts: {self.posts:,}, refused: {self.refused:,}",
+            f"links within a page that lead somewhere: {_share(leading, self.in_page)}",
+            *_examples(self.in_page_dead),
+            f"links to other files that lead to a post: {_share(found, self.to_files)}",
+            *_examples(self.to_files_lost),
+            f"posts that show tags as text: {_share(len(self.with_tags), self.posts)}",
+            *_examples(self.with_tags),
+            f"words of the source missing on the page: {len(self.missing):,} of {self.words:,}",
+            *_examples(self.missing),
+            f"other syntax shown as text: {others or 'none'}",
+        ]
+        return lines
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,}" + (f" ({100 * part / whole:.1f} %)" if whole else "")
+
+
+def _examples(found: list[str]) -> list[str]:
+    return [f"    {one[:160]}" for one in found[:SHOWN]]
+
+
+class _Page(HTMLParser):
+    """What a browser makes of an article: ids, links, words, and the text outside of code."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.words: set[str] = set()
+        self.prose = ""
+        self._code = 0
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if "id" in values:
+            self.ids.add(values["id"])
+        if tag == "a" and values.get("class") != "permalink" and "href" in values:
+            self.links.append(values["href"])
+        self._code += tag in ("pre", "code", "span") and (tag != "span" or values.get("class") == "formula")
+        self.prose += " " if tag in ("code", "pre", "br") else ""
+        for value in values.values():
+            self.words.update(_words(value))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in ("pre", "code") and self._code > 0
+
+    def handle_data(self, data: str) -> None:
+        self.words.update(_words(data))
+        if not self._code:
+            self.prose += data
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(html_entities.unescape(text))]
+
+
+def words_of_source(text: str) -> set[str]:
+    """Return the words in a Markdown text that readers must find on its page."""
+    text = _FENCE.sub("", text)
+    # In code everything stays; templates and tags there are words too, but the ones outside must not hide others.
+    text = _INLINE_TAGS.sub("", text)
+    for pattern in _LEFT_OUT:
+        text = pattern.sub(" ", text)
+    text = _TAGS.sub(" ", text)
+    # The address of a link is in the page, perhaps as another one.
+    text = re.sub(r"(?<=\])\[[^\[\]]*\]", " ", text)
+    text = re.sub(
+        r"\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*|^\s*\[[^\]\n]+\]:\s*\S+|https?://\S+", " ", text, flags=re.MULTILINE
+    )
+    return set(_words(text))
+
+
+def figures_of(folder: Path) -> Figures:
+    """Return the Figures of a folder of Markdown files."""
+    from posts.importing.readers.markdown import MarkdownReader
+    from posts.importing.sources import open_source
+    from posts.operations.source_links import Known, Place
+
+    counted, known, links = Figures(), Known(), []
+    with open_source(str(folder)) as source:
+        reader = MarkdownReader(source)
+        for row in reader.rows():
+            if row.skip_reason or row.record is None:
+                continue
+            if row.problem:
+                counted.refused += 1
+                continue
+            counted.posts += 1
+            known.add(Place(row.label, row.label))
+            known.by_former |= dict.fromkeys(row.former_slugs, row.label)
+            links += [(address, row.label) for address in _count_page(counted, row)]
+    for address, path in links:
+        counted.to_files += 1
+        if known.find(address, path, reader.site) is None:
+            counted.to_files_lost.append(f"{path}: {address}")
+    return counted
+
+
+def _count_page(counted: Figures, row) -> list[str]:
+    """Count what the page of a row shows; return the addresses of its links to other files."""
+    from posts.rendering.file_links import kind_of
+    from posts.rendering.markdown import links_in, render_text
+    from posts.rendering.shown_syntax import shown_syntax
+
+    record = row.record
+    page = _Page(str(render_text(record, image_hosts=()).html))
+    places = page.ids | {""}
+    for address in page.links:
+        if address.startswith("#"):
+            counted.in_page += 1
+            if address[1:] not in places:
+                counted.in_page_dead.append(f"{row.label}: {address}")
+    syntax = shown_syntax(page.prose)
+    if tags := [kind for kind in syntax if kind.startswith("<") and kind != "<% %>"]:
+        counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
+    counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
+    text = row.raw.decode(errors="replace")
+    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*\n", "", text, flags=re.DOTALL)
+    shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
+    for image in record.get("image_sources", ()):
+        shown.update(_words(" ".join(str(value) for value in image.values())))
+    wanted = words_of_source(body)
+    counted.words += len(wanted)
+    counted.missing += [f"{row.label}: {word}" for word in sorted(wanted - shown)]
+    return [address for address in links_in(record) if kind_of(address)]
+
+
+def main() -> bool:
+    """Print the figures of each folder; return whether all reach their goals."""
+    parser = argparse.ArgumentParser(prog="python -m tests.corpora.figures", description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--all", action="store_true", help="print every example")
+    options = parser.parse_args()
+    if options.all:
+        global SHOWN
+        SHOWN = 100_000
+    import django
+
+    django.setup()
+    all_reached = True
+    for folder in options.folders:
+        began = time.monotonic()
+        counted = figures_of(folder)
+        failures = counted.failures()
+        print(f"{folder.name} ({time.monotonic() - began:.0f} s)")
+        for line in counted.lines():
+            print(f"  {line}")
+        print(f"  goals missed: {', '.join(failures) or 'none'}")
+        all_reached &= not failures
+    return all_reached
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)

@@ -1,0 +1,90 @@
+"""The figures of `make corpora FOLDER=…` on small files of our own: what pages must show of Markdown from anywhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posts.rendering.markdown import render_text
+from tests.corpora.figures import figures_of, words_of_source
+
+SITE = {
+    "posts/a.md": """---
+title: A
+---
+# A title
+
+[Below](#set-up), [there](other.md#part), [[other]], <small>small</small> words[^1] and `code`.
+
+<Tabs>
+<TabItem label="npm">
+
+```js title="a.js" {1}
+install()
+```
+
+</TabItem>
+</Tabs>
+
+<div class="note"><span id="anchor"></span>
+
+:::tip Aside
+Inside a box.
+:::
+
+</div>
+
+## Set up {#set-up}
+
+| Name | Value |
+|:-:|--:|
+| One | ~~two~~ |
+
+- [x] done <!-- hidden from readers -->
+
+[^1]: A note below.
+""",
+    "posts/other.md": "---\ntitle: Other\n---\n## Part\n\n{{< shortcode >}} [back](./a.md) [anchor](a.md#anchor)\n",
+}
+
+
+@pytest.fixture
+def site(tmp_path):
+    for path, text in SITE.items():
+        (tmp_path / "site" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site" / path).write_text(text, encoding="utf-8")
+    return tmp_path / "site"
+
+
+@pytest.mark.django_db
+@pytest.mark.once
+def test_our_own_files_reach_every_figure(site):
+    counted = figures_of(site)
+    assert counted.failures() == [], counted.lines()
+    assert (counted.posts, len(counted.in_page_dead), len(counted.to_files_lost), counted.to_files) == (2, 0, 0, 4)
+    assert counted.in_page >= 1 and counted.words > 20 and counted.syntax == {"{{< shortcode >}}": 1}
+
+
+@pytest.mark.django_db
+@pytest.mark.once
+def test_the_figures_find_dead_links_shown_tags_and_missing_words(site, monkeypatch):
+    (site / "posts" / "b.md").write_text("[dead](#nowhere) [gone](gone.md) <form>shown</form>", encoding="utf-8")
+    monkeypatch.setattr("tests.corpora.figures.words_of_source", lambda text: words_of_source(text) | {"unseen"})
+    counted = figures_of(site)
+    assert counted.failures() == ["links within a page", "tags as text", "missing words"]
+    assert [len(counted.in_page_dead), len(counted.to_files_lost), len(counted.missing)] == [1, 1, 3]
+
+
+@pytest.mark.once
+def test_the_command_prints_the_figures_and_says_whether_they_reach_their_goals(site):
+    command = [sys.executable, "-m", "tests.corpora.figures", str(site)]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "links within a page that lead somewhere: " in ran.stdout and "goals missed: none" in ran.stdout
+
+
+def test_words_that_a_page_may_leave_out_are_not_looked_for():
+    text = "Kept <!-- gone --> {{ gone }} {% gone %} <b class='gone'>bold</b> [words](gone/gone) {: .gone }"
+    assert words_of_source(text) == {"kept", "bold", "words"}
+    assert "kept" in str(render_text({"body": "kept"}).html)
