@@ -69,7 +69,6 @@ lint: venv-dev ## check format, code, templates, scripts, style sheets and migra
 	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }
-	@$(VENV_PYTHON) scripts/untyped.py
 	@$(VENV_PYTHON) -m tests.mutations --check
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
 

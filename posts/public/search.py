@@ -32,6 +32,9 @@ def search(request: HttpRequest) -> HttpResponse:
         (line, marked(line.record["title"], stems), snippet(line.record, stems))
         for line in (lines[pk] for pk in shown if pk in lines)
     ]
+    other = other_spelling(hits.query) if hits.query and not hits.posts and not hits.beside else None
+    # What is suggested or can be chosen is in an article of a list.
+    is_empty = not hits.posts and other is None and not selection.terms
     query = urlencode({"q": hits.query.text}) + (f"&{selection.query}" if selection.query else "")
     context = {
         "hits": hits,
@@ -39,9 +42,9 @@ def search(request: HttpRequest) -> HttpResponse:
         "found": len(hits.posts),
         "selection": selection,
         "groups": search_groups(hits.posts, selection, hits.beside) if hits.posts or selection.terms else [],
-        "other": other_spelling(hits.query) if hits.query and not hits.posts and not hits.beside else None,
+        "other": other,
         "query": query,
-        "beginning": None if hits.posts else beginning(),
+        "beginning": beginning() if is_empty else None,
         "start": (number - 1) * PAGE + 1,
         "previous": number - 1 if number > 1 else None,
         "next": number + 1 if number < last else None,

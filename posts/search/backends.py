@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -6,7 +6,7 @@ from django.db.backends.utils import CursorWrapper
 
 from posts.search import postgresql, sqlite
 from posts.search.document import Document
-from posts.search.query_parser import Query
+from posts.search.query_parser import Query, Wish
 
 
 class Engine(Protocol):
@@ -16,8 +16,8 @@ class Engine(Protocol):
     def forget(self, cursor: CursorWrapper, numbers: Iterable[int]) -> None: ...
     def orphans(self, cursor: CursorWrapper) -> list[int]: ...
     def find(
-        self, cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
-    ) -> list[tuple[int, float]]: ...
+        self, cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]
+    ) -> Iterator[list[tuple[int, float]]]: ...
     def which_find(self, cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]: ...
 
 

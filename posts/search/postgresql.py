@@ -4,12 +4,12 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.backends.utils import CursorWrapper
 
 from posts.search.document import Document
-from posts.search.query_parser import Phrase, Query
+from posts.search.query_parser import Phrase, Query, Wish
 
 # If no more than so many are expected, all of them are read.
 FEW = 200
@@ -54,20 +54,40 @@ def orphans(cursor: CursorWrapper) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def find(
-    cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
-) -> list[tuple[int, float]]:
-    """Return [(number, score)] of the latest `limit` texts that a query with facets finds; a larger score is better.
+def find(cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> Iterator[list[tuple[int, float]]]:
+    """Yield for each wish [(number, score)] of the texts that a query finds; a larger score is better.
 
-    in_head: search only title and terms for the phrases.
+    What the planner expects of all wishes is asked in one statement, and each is carried out when it is asked for.
     """
-    column = "head" if in_head else "words"
-    words = _all_of(query.phrases)
-    wanted = " & ".join([words, *(_lexeme(FACET.format(facet)) for facet in facets)])
-    matching, values = f"{column} @@ %s::tsquery", [wanted]
-    if query.excluded:
-        # Beside what must be there, so that the index alone says which words are absent.
-        matching, values = f"{matching} AND words @@ %s::tsquery", [wanted, _without(wanted, query)]
+    matches = [_matching(query, wish) for wish in wishes]
+    last, expected = _expected(cursor, [(matching, values) for _, matching, values in matches])
+    for wish, (column, matching, values), rows in zip(wishes, matches, expected, strict=True):
+        yield _find(
+            cursor, _all_of(query.phrases), column, matching, values, last=last, expected=rows, limit=wish.limit
+        )
+
+
+def _matching(query: Query, wish: Wish) -> tuple[str, str, list[str]]:
+    """Return the column, the condition and its values with which the index finds the texts of a wish."""
+    column = "head" if wish.in_head else "words"
+    wanted = " & ".join([_all_of(query.phrases), *(_lexeme(FACET.format(facet)) for facet in wish.facets)])
+    if not query.excluded:
+        return column, f"{column} @@ %s::tsquery", [wanted]
+    # Beside what must be there, so that the index alone says which words are absent.
+    return column, f"{column} @@ %s::tsquery AND words @@ %s::tsquery", [wanted, _without(wanted, query)]
+
+
+def _find(
+    cursor: CursorWrapper,
+    words: str,
+    column: str,
+    matching: str,
+    values: Sequence[str],
+    *,
+    last: int,
+    expected: float,
+    limit: int,
+) -> list[tuple[int, float]]:
     latest = f"SELECT id, {column} FROM posts_search WHERE {matching} AND id > %s"  # noqa: S608 (ours)
     ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
 
@@ -89,7 +109,6 @@ def find(
         cursor.nextset()
         return list(cursor.fetchall())
 
-    last, expected = _expected(cursor, matching, values)
     if expected <= FEW:
         return gathered(0)
     if expected > WALKED_SHARE * last:
@@ -125,14 +144,20 @@ def _phrase(stems: Phrase) -> str:
     return f"({' <-> '.join(map(_lexeme, stems))})"
 
 
-def _expected(cursor: CursorWrapper, matching: str, values: Sequence[str]) -> tuple[int, float]:
-    """Return (the largest number of a text, how many matches the planner expects)."""
-    found = f"SELECT FROM posts_search WHERE {matching}"
-    cursor.execute(f"SELECT max(id) FROM posts_search; EXPLAIN (FORMAT JSON) {found}", values)  # noqa: S608
+def _expected(cursor: CursorWrapper, conditions: Sequence[tuple[str, list[str]]]) -> tuple[int, list[float]]:
+    """Return (the largest number of a text, how many matches the planner expects of each condition)."""
+    explained = [f"EXPLAIN (FORMAT JSON) SELECT FROM posts_search WHERE {condition}" for condition, _ in conditions]
+    cursor.execute(
+        "; ".join(["SELECT max(id) FROM posts_search", *explained]),
+        [value for _, values in conditions for value in values],
+    )
     (last,) = cursor.fetchone()
-    cursor.nextset()
-    (plan,) = cursor.fetchone()
-    return last or 0, (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
+    rows = []
+    for _ in conditions:
+        cursor.nextset()
+        (plan,) = cursor.fetchone()
+        rows.append((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+    return last or 0, rows
 
 
 def _lexeme(word: str) -> str:

@@ -1,7 +1,7 @@
 """Parses what somebody typed into the search field. It never fails."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from posts.search.tokens import EMPTY_WORDS, WORD, plain_word, stem_of
@@ -15,6 +15,15 @@ _CHUNK = re.compile(r'(?:(?<!\S)(-)(?=["\w]))?(?:"([^"]*)"?|([^\s"]+))')
 # Stems that must be next to each other.
 Phrase = tuple[str, ...]
 Words = list[re.Match[str]]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The latest `limit` texts with all `facets`. in_head: whose title or terms contain the phrases of a query."""
+
+    facets: Sequence[int]
+    limit: int
+    in_head: bool = False
 
 
 @dataclass(frozen=True)

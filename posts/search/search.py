@@ -10,7 +10,7 @@ from django.db import connection
 from posts.db.prepared_query import PreparedQuery
 from posts.models import ListedText
 from posts.search.backends import engine_for
-from posts.search.query_parser import Query, read_query
+from posts.search.query_parser import Query, Wish, read_query
 from posts.search.spelling import near_words
 from posts.search.tokens import plain_word, stem_of
 
@@ -51,19 +51,28 @@ def _found(
 ) -> tuple[tuple[int, ...], bool, tuple[int, ...]]:
     engine, terms = engine_for(connection), [int(term) for term in terms]
     with connection.cursor() as cursor:
-        others = [] if beside is None else [pk for pk, _ in engine.find(cursor, query, list(beside), limit=CAP)]
+        found = engine.find(
+            cursor,
+            query,
+            [
+                *([] if beside is None else [Wish(list(beside), CAP)]),
+                Wish(terms, CAP + 1, in_head=True),
+                Wish(terms, CAP + 1),
+            ],
+        )
+        others = [] if beside is None else [pk for pk, _ in next(found)]
         if beside is not None and not others:
             return (), False, ()
-        about = dict(engine.find(cursor, query, terms, limit=CAP + 1, in_head=True))
-        holding = dict(engine.find(cursor, query, terms, limit=CAP + 1)) if len(about) <= CAP else {}
+        about = dict(next(found))
+        holding = dict(next(found)) if len(about) <= CAP else {}
     scores = about | holding
     # Texts about the words come before texts that only contain them.
     best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
     is_capped = max(len(about), len(holding)) > CAP
     numbers = [*best, *others]
     posts = dict(_posts_query(connection.vendor).rows(numbers=numbers)) if numbers else {}
-    found, found_beside = ([posts[number] for number in part if number in posts] for part in (best, others))
-    return tuple(found), is_capped, tuple(found_beside)
+    best_posts, posts_beside = ([posts[number] for number in part if number in posts] for part in (best, others))
+    return tuple(best_posts), is_capped, tuple(posts_beside)
 
 
 @lru_cache(maxsize=2)

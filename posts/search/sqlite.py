@@ -3,12 +3,12 @@
 The tokenizer only splits words at spaces; posts.search.tokens has done the rest.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.backends.utils import CursorWrapper
 
 from posts.search.document import Document
-from posts.search.query_parser import Phrase, Query
+from posts.search.query_parser import Phrase, Query, Wish
 
 # The weight of a hit in the title, the terms, the summary, the body; facets only filter.
 WEIGHTS = "8, 4, 2, 1, 0"
@@ -43,21 +43,20 @@ def orphans(cursor: CursorWrapper) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def find(
-    cursor: CursorWrapper, query: Query, facets: Sequence[int], *, limit: int, in_head: bool = False
-) -> list[tuple[int, float]]:
-    """Return [(number, score)] of the latest `limit` texts that a query with facets finds; a larger score is better.
+def find(cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> Iterator[list[tuple[int, float]]]:
+    """Yield for each wish [(number, score)] of the texts that a query finds; a larger score is better.
 
-    in_head: search only title and terms for the phrases.
+    Each is carried out when it is asked for.
     """
-    wanted = _wanted(query, HEAD if in_head else ALL, [f"facets : {_quoted(str(facet))}" for facet in facets])
-    cursor.execute(
-        # Weights and limit are our own numbers.
-        f"SELECT rowid, -bm25(posts_search, {WEIGHTS}) FROM posts_search "  # noqa: S608
-        "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
-        [wanted, limit],
-    )
-    return list(cursor.fetchall())
+    for wish in wishes:
+        facets = [f"facets : {_quoted(str(facet))}" for facet in wish.facets]
+        cursor.execute(
+            # Weights and limit are our own numbers.
+            f"SELECT rowid, -bm25(posts_search, {WEIGHTS}) FROM posts_search "  # noqa: S608
+            "WHERE posts_search MATCH %s ORDER BY rowid DESC LIMIT %s",
+            [_wanted(query, HEAD if wish.in_head else ALL, facets), wish.limit],
+        )
+        yield list(cursor.fetchall())
 
 
 def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:
