@@ -50,11 +50,10 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskList:
-    """The tasks of one kind. empty: what the page says without any."""
+    """The tasks of one kind."""
 
     heading: str
     tasks: list[Task]
-    empty: str
 
 
 class NotificationSettingForm(forms.ModelForm[NotificationSetting]):
@@ -79,7 +78,7 @@ class MyWork(AdminPage):
             status=status,
             told=[Told(line_of(one), path_of(one.kind, post=one.post, batch=one.batch), one) for one in told],
             lists=task_lists(user),
-            form=NotificationSettingForm(instance=_setting(user)),
+            form=NotificationSettingForm(label_suffix="", instance=_setting(user)),
             has_mail_address=bool(user.email),
         )
 
@@ -99,7 +98,7 @@ class MyWork(AdminPage):
 
 
 def task_lists(user: User) -> list[TaskList]:
-    """Return the lists of what waits for a person, by what they may do."""
+    """Return the lists of what waits for a person, by what they may do; none that is empty."""
     lists = []
     if user.has_perm("posts.change_post"):
         lists.append(_returned(user))
@@ -110,7 +109,7 @@ def task_lists(user: User) -> list[TaskList]:
         lists.append(_refused_plans())
     if user.has_perm("posts.view_importbatch"):
         lists.append(_stopped_imports())
-    return lists
+    return [found for found in lists if found.tasks]
 
 
 def _returned(user: User) -> TaskList:
@@ -132,7 +131,7 @@ def _returned(user: User) -> TaskList:
             f"{post.head_revision.get_status_display()}: {said}" if said else post.head_revision.get_status_display()
         )
         tasks.append(Task(post.title, address("admin:posts_post_change", post.pk), words))
-    return TaskList("Came back to you", tasks, "No text came back to you.")
+    return TaskList("Came back to you", tasks)
 
 
 def _assigned(user: User) -> TaskList:
@@ -143,7 +142,7 @@ def _assigned(user: User) -> TaskList:
         days = (now - entry.waiting_since).days
         why = f"waiting for {days:,} day{'' if days == 1 else 's'}" if days else "waiting since today"
         tasks.append(Task(entry.post.title, address("admin:review", entry.pk), why))
-    return TaskList("Assigned to you", tasks, "No post is assigned to you.")
+    return TaskList("Assigned to you", tasks)
 
 
 def _reported() -> TaskList:
@@ -151,7 +150,7 @@ def _reported() -> TaskList:
     tasks = [
         Task(report.post.title, address("admin:posts_post_change", report.post_id), str(report)) for report in reports
     ]
-    return TaskList("Reported by readers", tasks, "No report waits for an answer.")
+    return TaskList("Reported by readers", tasks)
 
 
 def _refused_plans() -> TaskList:
@@ -162,7 +161,7 @@ def _refused_plans() -> TaskList:
         Task(plan.post.title, address("admin:posts_post_change", plan.post_id), plan.refusal)
         for plan in plans.order_by("-due_at")[:SHOWN]
     ]
-    return TaskList("Planned releases that were refused", tasks, "No planned release was refused in 14 days.")
+    return TaskList("Planned releases that were refused", tasks)
 
 
 def _stopped_imports() -> TaskList:
@@ -170,7 +169,7 @@ def _stopped_imports() -> TaskList:
     tasks = [
         Task(batch.source_name, address("admin:posts_importbatch_change", batch.pk), batch.message) for batch in batches
     ]
-    return TaskList("Imports that stopped", tasks, "No import stopped.")
+    return TaskList("Imports that stopped", tasks)
 
 
 def _setting(user: User) -> NotificationSetting:

@@ -29,7 +29,7 @@ def link_of(kind: str, *, post: Post | None, batch: ImportBatch | None) -> str:
 def line_of(notification: Notification) -> str:
     """Return a notification in one line, with the number of earlier events that it stands for."""
     earlier = notification.count - 1
-    return sentence(f"{notification.text}{f' (and {earlier:,} more)' if earlier else ''}")
+    return sentence(f"{notification.text.rstrip('.')} (and {earlier:,} more)" if earlier else notification.text)
 
 
 def sentence(text: str) -> str:
