@@ -358,7 +358,7 @@ def _after_migrating(using: str, **signal: Any) -> None:
 
 def put_triggers_in_place(connection: BaseDatabaseWrapper) -> None:
     """Install the triggers if the database has all that they name; renew every page if one was missing."""
-    if not _is_whole(connection):
+    if not is_whole(connection):
         return
     were_missing = missing_triggers(connection)
     install_triggers(connection)
@@ -372,7 +372,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     return sorted({trigger.name for trigger in triggers(connection.vendor)} - installed_triggers(connection).keys())
 
 
-def _is_whole(connection: BaseDatabaseWrapper) -> bool:
+def is_whole(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the database has all that the triggers speak of: `migrate` may go to an older state too."""
     with connection.cursor() as cursor:
         tables = {table.name for table in connection.introspection.get_table_list(cursor)}
