@@ -539,7 +539,7 @@ def test_every_tab_is_shown_under_its_name():
 
 def test_terms_have_their_definitions():
     html = page_of("Apple\n: A fruit.\n: A firm.\n\nPear\n:   Another *fruit*.\n\n    Green.\n\nAfter.")
-    assert html.count("<dl>") == 1 and html.count("<dt>") == 2 and html.count("<dd>") == 3
+    assert html.count("<dl>") == 1 and html.count("<dt id=") == 2 and html.count("<dd>") == 3
     assert "<em>fruit</em>" in html and "<p>Green.</p>" in html and html.rstrip().endswith("<p>After.</p>")
 
 
@@ -709,3 +709,36 @@ def test_words_of_cells_do_not_touch_and_an_embedded_video_is_a_link():
 )
 def test_many_tags_of_components_cost_little(text):
     assert render_text({"body": text}).html is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "fragment"),
+    [
+        ("`titleCase`\n: A setting.", "titlecase"),
+        ('## Copying {% addedin "0.9" %}\n\nx', "copying"),
+        ("## Copying {{< new-in 0.9 />}}\n\nx", "copying"),
+        ("## Debugging (🦀, 👩‍💻)\n\nx", "debugging-crab-woman-computer"),
+        ('<div id="here"></div>\n\nx', "here"),
+        ('<span id="here" />\n\nx', "here"),
+        ("## Targets\n\nx\n\nTargets\n: A list.", "targets-1"),
+    ],
+)
+def test_terms_templates_signs_and_empty_elements_have_the_names_that_generators_give(written, fragment):
+    page = Page(page_of(f"[go](#{fragment})\n\n## Other\n\nx\n\n{written}"))
+    assert page.links[0][0][1:] in page.ids and page.links[0][0].startswith("#s-")
+
+
+def test_a_bare_address_in_a_link_of_html_is_its_words():
+    page = Page(page_of('<a href="https://a.example/1" target="_blank">https://b.example/2</a> https://c.example'))
+    assert page.links == [["https://a.example/1", "https://b.example/2"], ["https://c.example", "https://c.example"]]
+    page = Page(page_of('<a href="{{ "https://a.example" | filter }}">words</a>'))
+    assert page.links == [] and page.text.strip() == "words"
+
+
+def test_a_tag_of_a_block_whose_partner_is_in_another_paragraph_is_left_out():
+    assert "&lt;" not in page_of('<p id="x">Words of *one*\n\nand two</p>\n\n<li>three')
+    assert "&lt;div&gt;" in page_of("Wrap it in a <div> element.")
+
+
+def test_an_embedded_document_without_an_address_stays_text():
+    assert "srcdoc" in Page(page_of("<iframe srcdoc='<b>x</b>'></iframe>")).text

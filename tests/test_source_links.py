@@ -97,6 +97,11 @@ def test_a_whole_address_of_the_old_site_leads_to_the_post_that_had_it(client, s
     assert not SourceLink.objects.filter(address__contains="else.example").exists()
 
 
+def test_a_path_that_begins_with_the_folder_that_is_the_source_leads_to_its_files(client, source):
+    source({"a.md": "---\ntitle: A\n---\n[words](/site/other/) [words](/else/other/)", "other.md": OTHER})
+    assert [address for address, _ in links_of(client, "a")] == ["/posts/other/", "/else/other/"]
+
+
 @pytest.mark.parametrize("fragment", ["whats-new", "what-s-new", "What's%20new?"])
 def test_a_link_leads_to_the_heading_in_the_other_post(client, source, fragment):
     source({"a.md": f"---\ntitle: A\n---\n[words](other.md#{fragment})", "other.md": OTHER})

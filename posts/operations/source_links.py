@@ -103,19 +103,24 @@ def _candidates(address: str, path: str, site: str) -> Iterator[tuple[str, str]]
     elif re.match("https?://", address):
         parts, (host, _, base) = urlsplit(address), site.partition("/")
         if parts.netloc.removeprefix("www.") == host.removeprefix("www."):
-            yield from _from_root(parts.path or "/", base)
+            yield from _from_root(parts.path or "/", site, base)
     elif address.startswith("@"):
         yield from _by_template(re.split("[?#]", address)[0], path)
     else:
         target = re.split("[?#]", address)[0]
-        yield from _from_root(target) if target.startswith("/") else _relative(target, path)
+        yield from _from_root(target, site) if target.startswith("/") else _relative(target, path)
 
 
-def _from_root(target: str, base: str = "") -> Iterator[tuple[str, str]]:
+def _from_root(target: str, site: str, base: str = "") -> Iterator[tuple[str, str]]:
     """Yield the same for a path on the host of a site, which is below `base` there."""
     if former := former_path(target):
         yield "former", former
-    yield from _anywhere(target.removeprefix(f"/{base}/") if base else target)
+    target = target.removeprefix(f"/{base}/") if base else target
+    yield from _anywhere(target)
+    # The source may be a folder inside of what the address names: /en/guide/x/ with the folder “en” as the source.
+    first, _, rest = place_key(target).partition("/")
+    if rest and ("/" in rest or first == site.casefold()):
+        yield "exact", rest
 
 
 def _by_template(target: str, path: str) -> Iterator[tuple[str, str]]:

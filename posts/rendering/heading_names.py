@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 MAX_LENGTH = 60
+_SIGN_AT_END = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff][^\\w]*$")
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -27,6 +28,9 @@ class Targets:
     def __init__(self) -> None:
         self._given: dict[str, str] = {}
         self._alike: dict[str, str] = {}
+        # Terms of definition lists, which Hugo names too, and headings that end in a sign, whose name may end in words.
+        self._terms: dict[str, str] = {}
+        self._signed: dict[str, str] = {}
         # One for each generator: its names, and how often it made each.
         self._named: list[dict[str, str]] = [{} for _ in _NAMES]
         self._counts: list[dict[str, int]] = [{} for _ in _NAMES]
@@ -44,6 +48,16 @@ class Targets:
             known.setdefault(numbered(name, count) if count else name, identifier)
         for key in _likenesses(words):
             self._alike.setdefault(key, identifier)
+        if _SIGN_AT_END.search(words) and (name := plain_name(words)):
+            self._signed.setdefault(name, identifier)
+
+    def add_term(self, words: str, identifier: str) -> None:
+        """Add the names of a term of a definition list. A heading of the same name comes first."""
+        name = _github(words)
+        count = self._counts[0].get(name, 0)
+        self._counts[0][name] = count + 1
+        for key in (f"{name}-{count}",) if count else _likenesses(words):
+            self._terms.setdefault(key, identifier)
 
     def find(self, fragment: str) -> str | None:
         """Return the id that a fragment leads to, or None. Ids given by the author come before generated ones."""
@@ -52,10 +66,15 @@ class Targets:
             for known in (self._given, *self._named):
                 if name in known:
                     return known[name]
-        for key in _likenesses(unquote(fragment)):
-            if key and key in self._alike:
-                return self._alike[key]
-        return None
+        for known in (self._alike, self._terms):
+            for key in _likenesses(unquote(fragment)):
+                if key and key in known:
+                    return known[key]
+        # Zola calls a crab at the end of a heading “-crab”.
+        name = plain_name(unquote(fragment))
+        while name and name not in self._signed:
+            name = name.rpartition("-")[0]
+        return self._signed.get(name)
 
 
 def _is_letter(character: str) -> bool:

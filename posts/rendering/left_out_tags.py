@@ -14,12 +14,16 @@ from markdown_it.token import Token
 
 NEUTRAL = frozenset(
     """address article aside bdi bdo big button center data div fieldset figcaption figure font footer header ins label
-    legend main nav nobr option output p picture q section select small source span time u wbr""".split()
-) | frozenset("blockquote caption dd dl dt h1 h2 h3 h4 h5 h6 li ol table tbody td tfoot th thead tr ul".split())
+    legend main meter nav nobr option output p picture progress q section select small source span time u wbr""".split()
+) | frozenset(
+    "blockquote body caption dd dl dt head html h1 h2 h3 h4 h5 h6 li ol table tbody td tfoot th thead tr ul".split()
+)
 # Without a partner they are left out too.
-ALONE = frozenset("col hr input source track wbr".split())
+ALONE = frozenset("base col hr input link meta source track wbr".split())
 # What a browser shows on lines of its own, or in cells.
-APART = NEUTRAL - frozenset("bdi bdo big button data font ins label nobr output q small source span time u wbr".split())
+APART = NEUTRAL - frozenset(
+    "bdi bdo big button data font ins label meter nobr progress output q small source span time u wbr".split()
+)
 # Their address is worth a link.
 EMBEDS = frozenset("audio embed iframe video".split())
 MAX_LINES = 40
@@ -30,9 +34,10 @@ _OF_A_MODEL = re.compile(
     r"answer|artifact|tool_?\w*|function_?\w*)(?=[\s/>])",
     re.IGNORECASE,
 )
-_VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"[^"]*+"|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})"""
+_VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"(?:\{\{[^{}]*+\}\}|[^"])*+"|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})"""
 ATTRIBUTE = rf"\s++(?:[A-Za-z_:@#*][\w:.@#*-]*+(?:\s*+=\s*+{_VALUE})?|\{{\.\.\.[^{{}}]*+\}})"
 _TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>")
+_CLOSING = re.compile(r"</([A-Za-z][\w.-]*+)")
 _WORDS = re.compile(r"""\s(?:title|label|summary|heading)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|\{["`']([^{}]*+)["`']\})""")
 _ID = re.compile(r"""\sid\s*+=\s*+["']?([^\s"'<>]{1,200})""")
 _ANY_TAG = re.compile(rf"</?[A-Za-z][\w.-]*+(?:{ATTRIBUTE})*+\s*+/?>")
@@ -61,7 +66,7 @@ def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     at, line, found = begin, start, []
     while True:
         tag = _TAG_OF_LINE.match(state.src, at, state.eMarks[last - 1])
-        if not tag or not _is_left_out(tag[0].strip(), tag[1], tag[2], state.src):
+        if not tag or not _is_left_out(tag[0].strip(), tag[1], tag[2], _closed_in(state)):
             return False
         found.append(tag)
         at = tag.end()
@@ -82,7 +87,17 @@ def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
-def _is_left_out(tag: str, name: str, attributes: str, source: str) -> bool:
+def _closed_in(state: StateBlock) -> frozenset[str]:
+    """Return the names of all closing tags of the text, found once."""
+    source, names = state.env.get("closing_tags", ("", frozenset()))
+    if source is not state.src:
+        names = frozenset(_CLOSING.findall(state.src))
+        state.env["closing_tags"] = (state.src, names)
+    found: frozenset[str] = names
+    return found
+
+
+def _is_left_out(tag: str, name: str, attributes: str, closed: frozenset[str]) -> bool:
     if _RUNS.search(attributes):
         return False
     if name.lower() in NEUTRAL | ALONE and not is_component(tag):
@@ -90,7 +105,7 @@ def _is_left_out(tag: str, name: str, attributes: str, source: str) -> bool:
     if not is_component(tag):
         return False
     # `<your-name>` alone is a place to fill.
-    return tag.endswith("/>") or tag.startswith("</") or f"</{name}" in source
+    return tag.endswith("/>") or tag.startswith("</") or name in closed
 
 
 def _push_words(state: StateBlock, attributes: str, first: int, last: int) -> None:

@@ -48,7 +48,7 @@ from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 11
+RENDERER_VERSION = 12
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -89,6 +89,7 @@ ATTRIBUTES = {
     "a": {"href", "title", "id", "aria-label", "class"},
     "abbr": {"title"},
     "code": {"class"},
+    "dt": {"id"},
     "li": {"id"},
     "span": {"class", "id"},
     "sup": {"class"},
@@ -122,6 +123,7 @@ _MARKED_CLEANER = nh3.Cleaner(
 )
 _EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?) rel="nofollow ugc noopener">')
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
+_TEMPLATE = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}]{0,300}%\}")
 _PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')
 _FORMATTER = HtmlFormatter(nowrap=True)
 
@@ -469,14 +471,20 @@ class _Flow:
                 above = [*(level for level in above if level < written), written]
                 level = min(6, 1 + len(above))
                 words = _plain(tokens[index + 1])
+                # A template stands for something that generators leave out of the id.
+                words_of_id = _TEMPLATE.sub("", words).strip() or words
                 given = token.meta.get("id", "")
-                identifier = self._free_id(given or words)
+                identifier = self._free_id(given or words_of_id)
                 token.tag = f"h{level}"
                 token.attrSet("id", identifier)
                 self.contents.append(Heading(level, identifier, words))
-                self.targets.add_heading(words, identifier)
+                self.targets.add_heading(words_of_id, identifier)
                 if given:
                     self.targets.add_given(given, identifier)
+            elif token.type == "dt_open" and (words := _plain(tokens[index + 1])):
+                identifier = self._free_id(words)
+                token.attrSet("id", identifier)
+                self.targets.add_term(words, identifier)
             elif token.type == "heading_close":
                 token.tag = f"h{min(6, 1 + len(above))}"
             for child in token.children or ():

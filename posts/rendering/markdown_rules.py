@@ -360,7 +360,7 @@ def _finish(state: StateCore) -> None:
         if token.type != "inline" or token.children is None:
             continue
         if any(child.type == "tag" for child in token.children):
-            token.children = _paired(token.children, state.md)
+            token.children = _paired(_without_links_in_links(token.children), state.md)
         if anchor := token.meta.get("anchor"):
             token.children.insert(0, Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]}))
         if token.content.find("![") >= 0 or "<img" in token.content:
@@ -369,6 +369,18 @@ def _finish(state: StateCore) -> None:
             _take_id(tokens[index - 1], token.children)
         elif index >= 2 and tokens[index - 2].type == "list_item_open":
             _mark_task(token.children)
+
+
+def _without_links_in_links(children: list[Token]) -> list[Token]:
+    """Return children without the links that bare addresses became between `<a href>` and `</a>`."""
+    made, closings = [], 0
+    for child in reversed(children):
+        if child.type == "tag" and child.meta["name"] == "a":
+            closings = closings + 1 if child.meta["closes"] else max(0, closings - 1)
+        if not (closings and child.markup == "linkify" and child.type in ("link_open", "link_close")):
+            made.append(child)
+    # Without its first tag, the last one closes nothing.
+    return made[::-1] if not closings else children
 
 
 def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
@@ -477,9 +489,21 @@ def _as_tokens(children: list[Token], closings: dict[int, int], parser: Markdown
         elif number in ends:
             opened = _opened(children[ends[number]], parser)[-1]
             made.append(Token(f"{opened.tag}_close", opened.tag, -1) if opened.nesting else _left_out(child))
+        elif _is_of_block(child, children, number):
+            made.append(_left_out(child))
         else:
             made += _alone(child, parser)
     return made
+
+
+def _is_of_block(tag: Token, children: list[Token], number: int) -> bool:
+    """Return whether a tag without a partner in its paragraph has it in another one: it begins or ends a line."""
+    if tag.meta["name"] not in APART or _RUNS.search(tag.meta["attributes"]):
+        return False
+    before = children[number - 1].type if number else "softbreak"
+    after = children[number + 1].type if number + 1 < len(children) else "softbreak"
+    ends = ("softbreak", "hardbreak", "tag")
+    return before in ends or (tag.meta["closes"] and after in ends)
 
 
 def _left_out(tag: Token) -> Token:
@@ -519,15 +543,21 @@ def _alone(child: Token, parser: MarkdownIt) -> list[Token]:
             return _opened(child, parser)[:1] if name in NEUTRAL else [_left_out(child)]
         if child.content.endswith("/>") and is_component(child.content):
             return [_left_out(child)]
-    return [Token("text", "", 0, content=child.content, meta={"is_tag": True})]
+    return [_text_of(child)]
+
+
+def _text_of(tag: Token) -> Token:
+    return Token("text", "", 0, content=tag.content)
 
 
 def _embedded(child: Token, parser: MarkdownIt) -> list[Token]:
     """Return a link to what a tag would embed from another place."""
     values = attributes_of(child)
     address = parser.normalizeLink(values.get("src", "").strip())
-    if not re.match(r"https?://[^/]", address) or not parser.validateLink(address):
+    if child.meta["closes"]:
         return [_left_out(child)]
+    if not re.match(r"https?://[^/]", address) or not parser.validateLink(address):
+        return [_text_of(child)]
     words = " ".join(values.get("title", "").split())[:MAX_TITLE] or address
     return [
         Token("link_open", "a", 1, attrs={"href": address}),

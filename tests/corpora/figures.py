@@ -35,6 +35,7 @@ _LEFT_OUT = (
 )
 
 
+_OTHER_FILE = re.compile(r"\.(?!md|mkd|mdown|markdown|html?\b)[a-z0-9]{2,5}(?:$|[?#])", re.IGNORECASE)
 _INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub|kbd|mark)\b[^<>]*>", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z][^<>]*>")
 
@@ -131,7 +132,7 @@ def _words(text: str) -> list[str]:
 
 def words_of_source(text: str) -> set[str]:
     """Return the words in a Markdown text that readers must find on its page."""
-    text = _FENCE.sub("", text)
+    text = re.sub(r"\[\^[^\[\]]*\]", " ", _FENCE.sub("", text))
     # In code everything stays; templates and tags there are words too, but the ones outside must not hide others.
     text = _INLINE_TAGS.sub("", text)
     for pattern in _LEFT_OUT:
@@ -190,14 +191,14 @@ def _count_page(counted: Figures, row) -> list[str]:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
     text = row.raw.decode(errors="replace")
-    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*\n", "", text, flags=re.DOTALL)
+    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", text, flags=re.DOTALL)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):
         shown.update(_words(" ".join(str(value) for value in image.values())))
     wanted = words_of_source(body)
     counted.words += len(wanted)
     counted.missing += [f"{row.label}: {word}" for word in sorted(wanted - shown)]
-    return [address for address in links_in(record) if kind_of(address)]
+    return [address for address in links_in(record) if kind_of(address) and not _OTHER_FILE.search(address)]
 
 
 def main() -> bool:

@@ -31,6 +31,8 @@ _TAG_LINE = re.compile(r"^ {0,3}</?[A-Za-z]", re.MULTILINE)
 _COMPONENT = re.compile(r"\bclassName\s*=|=\s*\{|\{\.\.\.|\bmarkdown\s*=|\{[{%]")
 _MARKDOWN_CHARACTERS = re.compile(r"[*_`]|\]\s*[(\[]|^\s*(?:[-+>#]|\d+[.)])\s", re.MULTILINE)
 _PLACED = re.compile(r"!\[\]\(image:(\d+)\)")
+# An empty element with an id, which links lead to: Markdown keeps it.
+_PLACE = re.compile(r"""\s*<(div|p|section|span)\s[^<>]*\bid\s*=[^<>]*>\s*</\1\s*>\s*""", re.IGNORECASE)
 _FENCE = re.compile(r"`{3,}")
 MAX_NESTING = 100
 MAX_READ_AGAIN = 8
@@ -84,6 +86,8 @@ class _Rewriter:
         """Return the number after the last block of an HTML passage that begins with a block, or `number`."""
         block = self.blocks[number]
         if block.type != "html_block" or not _TAG_LINE.match(block.content) or _starts_code(block.content):
+            return number
+        if _PLACE.fullmatch(block.content):
             return number
         found = _Tags()
         found.read(block.content)
