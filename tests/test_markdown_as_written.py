@@ -742,3 +742,12 @@ def test_a_tag_of_a_block_whose_partner_is_in_another_paragraph_is_left_out():
 
 def test_an_embedded_document_without_an_address_stays_text():
     assert "srcdoc" in Page(page_of("<iframe srcdoc='<b>x</b>'></iframe>")).text
+
+
+def test_a_reference_in_brackets_is_a_link_of_markdown_and_no_wiki_link():
+    page = Page(page_of("[[*a* b]] and [[other]]\n\n[*a* b]: https://a.example"))
+    assert page.links == [["https://a.example", "a"]] and page.text.strip() == "[a b] and [[other]]"
+
+
+def test_an_address_of_another_scheme_is_no_link_with_attributes():
+    assert page_of("<irc://chat.example/1>").strip() == "<p><a>irc://chat.example/1</a></p>"

@@ -91,9 +91,13 @@ def test_a_link_to_a_dated_post_or_to_its_old_address_leads_to_it(client, source
 
 
 def test_a_whole_address_of_the_old_site_leads_to_the_post_that_had_it(client, source):
-    text = "---\ntitle: A\n---\n[words](https://blog.example/x/other/) [words](https://else.example/x/other/)"
+    links = (
+        "[words](https://blog.example/x/other/) [words](https://else.example/x/other/) https://blog.example/x/other/"
+    )
+    text = f"---\ntitle: A\n---\n{links}"
     source({"a.md": text, "x/other.md": OTHER}, site="https://blog.example/")
     assert [address for address, _ in links_of(client, "a")] == ["/posts/other/", "https://else.example/x/other/"]
+    assert 'href="https://blog.example' not in client.get("/posts/a/").content.decode()
     assert not SourceLink.objects.filter(address__contains="else.example").exists()
 
 

@@ -53,7 +53,7 @@ _WIKI = re.compile(r"\[\[(?![\s\[])([^\[\]\n|]{1,200})(?:\|([^\[\]\n]{1,300}))?\
 _IS_ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\?|$")
 # The links and wiki links of a page as markdown.py writes them.
 _ON_PAGE = re.compile(
-    r'<a href="([^"]*)"((?: title="[^"]*")?) rel="nofollow ugc noopener">(.*?)</a>'
+    r'<a href="([^"]*)"((?: title="[^"]*")?)(?: class="bare")? rel="nofollow ugc noopener">(.*?)</a>'
     r'|<span class="wiki-link">(\[\[[^<]*\]\])</span>',
     re.DOTALL,
 )
@@ -149,6 +149,8 @@ def _wiki_link(state: StateInline, silent: bool) -> bool:
     if not found or state.src[found.end() : found.end() + 1] in ("(", "["):
         return False
     if state.pos and state.src[state.pos - 1] == "!":
+        return False
+    if normalizeReference(found[0][2:-2]) in state.env.get("references", ()):
         return False
     if not silent:
         token = state.push("wiki_link", "", 0)

@@ -121,7 +121,7 @@ _MARKED_CLEANER = nh3.Cleaner(
     link_rel="nofollow ugc noopener",
     strip_comments=True,
 )
-_EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?) rel="nofollow ugc noopener">')
+_EMPTY_LINK = re.compile(r'<a((?: title="[^"]*")?)(?: class="bare")? rel="nofollow ugc noopener">')
 _PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}]{0,300}%\}")
 _PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')

@@ -10,6 +10,7 @@ from tests.corpora.tally import Tally
 
 FENCE = "`" * 32
 _WITH_HTML = MarkdownIt("commonmark")
+_BARE = re.compile(r'<a href="(?:https?|mailto):[^"]*" rel="[^"]*">((?:https?://|www\.|[\w.+-]+@)[^<]*)</a>')
 _TABLES = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
@@ -32,21 +33,27 @@ def examples(text):
 
 
 def ours(markdown):
-    """Return our HTML without what we add on purpose: ids, the frame and the colours of code, classes."""
+    """Return our HTML without what we add on purpose: ids, links to headings, the frame and the colours of code."""
     html = str(render_text({"body": markdown}).html) if markdown.strip() else ""
     html = re.sub(r' id="s-[^"]*"', "", html)
     html = re.sub(r'<a class="permalink"[^>]*></a>', "", html)
+    html = re.sub(r"<span[^>]*>|</span>", "", html).replace(' class="bare"', "")
     html = re.sub(r'<div class="code" dir="ltr">(?:<div class="code__head">[^<]*</div>)?<pre[^>]*>', "<pre>", html)
     html = html.replace("</code></pre></div>", "</code></pre>")
-    html = re.sub(r"<span[^>]*>|</span>", "", html)
     return _even(html)
 
 
 def theirs(html):
-    """Return their HTML as this site would show it: headings from h2 down, images as links, code without a class."""
-    levels = [int(level) for level in re.findall(r"<h([1-6])>", html)]
-    shift = max(0, 2 - min(levels, default=2))
-    html = re.sub(r"(</?h)([1-6])>", lambda tag: f"{tag[1]}{min(6, int(tag[2]) + shift)}>", html)
+    """Return their HTML as this site would show it: headings without gaps from h2 down, images as links."""
+    above = []
+
+    def outlined(tag):
+        if not tag[1]:
+            written = int(tag[2])
+            above[:] = [*(level for level in above if level < written), written]
+        return f"<{tag[1]}h{min(6, 1 + len(above))}>"
+
+    html = re.sub(r"<(/?)h([1-6])>", outlined, html)
     html = re.sub(r'<code class="language-[^"]*">', "<code>", html)
     return _even(sanitize(re.sub(r"<img [^>]*>", _as_link, html)))
 
@@ -71,6 +78,8 @@ def reason(markdown, html):
         return "raw HTML is shown as text"
     if [token.type for token in _TABLES.parse(markdown)] != [token.type for token in tokens]:
         return "tables and strikethrough are on"
+    if _BARE.sub(r"\1", ours(markdown)) == _BARE.sub(r"\1", theirs(html)):
+        return "bare addresses are links"
     if "<img" in html and re.search(r"<a [^>]*>[^<]*<img|\btitle=|alt=\"[^\"]*&", html):
         return "an image inside a link, or with a title, is its words"
     return ""
