@@ -161,17 +161,19 @@ def test_the_digest_comes_once_a_day_with_what_is_new():
     assert "Retry queues" in newest.body and "Dead letters" not in newest.body
 
 
+def run_started_import(path, *, by):
+    """Do what a worker does after `by` started the import of a file in the admin."""
+    waiting = ImportBatch.State.WAITING
+    batch = ImportBatch.objects.create(
+        source_name=path.name, source_path=str(path), format="jsonl", started_by=by, state=waiting
+    )
+    run_import.func(batch_id=batch.pk)
+
+
 def test_an_import_tells_who_started_it_once(tmp_path, importer):
     lines = "\n".join(json.dumps({"source_id": str(n), "title": f"Post {n}", "body": "Text."}) for n in range(50))
     (tmp_path / "posts.jsonl").write_text(lines)
-    batch = ImportBatch.objects.create(
-        source_name="posts.jsonl",
-        source_path=str(tmp_path / "posts.jsonl"),
-        format="jsonl",
-        started_by=importer,
-        state=ImportBatch.State.WAITING,
-    )
-    run_import.func(batch_id=batch.pk)
+    run_started_import(tmp_path / "posts.jsonl", by=importer)
     told = importer.notifications.get()
     assert told.kind == Kind.IMPORT_FINISHED
     assert "50 created" in told.text
@@ -179,14 +181,7 @@ def test_an_import_tells_who_started_it_once(tmp_path, importer):
 
 
 def test_an_import_that_can_not_be_read_tells_who_started_it(tmp_path, importer):
-    batch = ImportBatch.objects.create(
-        source_name="gone.jsonl",
-        source_path=str(tmp_path / "gone.jsonl"),
-        format="jsonl",
-        started_by=importer,
-        state=ImportBatch.State.WAITING,
-    )
-    run_import.func(batch_id=batch.pk)
+    run_started_import(tmp_path / "gone.jsonl", by=importer)
     assert importer.notifications.get().kind == Kind.IMPORT_FAILED
 
 

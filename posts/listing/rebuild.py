@@ -43,7 +43,7 @@ def rebuild_lists(*, from_start: bool = True, on_checkpoint: Callable[[], object
     for found in _chunks_of_posts(after):
         with transaction.atomic():
             posts = Post.objects.filter(pk__in=found).order_by("pk").with_texts()
-            refresh_listings(posts.select_for_update(of=("self",)), anew=True)
+            refresh_listings(posts.select_for_update(of=("self",)), rewrites=True)
             _note({"towards": LISTS_VERSION, "order": settings.LIST_ORDER, "after": found[-1]})
         count += len(found)
         on_checkpoint()

@@ -25,14 +25,14 @@ _Sources = dict[int, tuple[int | None, str | None]]
 _ANEW = ("line", "published_at", "source_batch_id")
 
 
-def refresh_listings(posts: Iterable[Post], *, anew: bool = False) -> None:
+def refresh_listings(posts: Iterable[Post], *, rewrites: bool = False) -> None:
     """Update what lists and search store of `posts`, from whether each is listed and what is live.
 
     In one step, which locks their terms once and in one order.
 
     A transaction calls it once, at its end: two transactions that lock terms twice could wait for each other. Rows
     are those of `is_listable` posts. The site's own switch is checked when a page is read, so that turning it changes
-    no row. anew: rewrite search documents even for unchanged texts, as after a change of the search code.
+    no row. rewrites: write search documents even of unchanged texts, as after a change of the search code.
     """
     posts = list(posts)
     if not posts:
@@ -41,7 +41,7 @@ def refresh_listings(posts: Iterable[Post], *, anew: bool = False) -> None:
     wanted = {post.pk: _terms_of_listed(post, sources) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
-    _refresh_texts(posts, is_now, sources, anew=anew)
+    _refresh_texts(posts, is_now, sources, rewrites=rewrites)
     touched = _count(_refresh_terms(posts, is_now))
     # The version before knows stacks by another key, and may run beside this one while the site is upgraded.
     note_changes([former_stack_key(key) for kind, key in touched if kind == Term.Kind.STACK])
@@ -62,7 +62,7 @@ def _terms_of_listed(post: Post, sources: _Sources) -> dict[TermKey, str]:
     return terms
 
 
-def _refresh_texts(posts: Iterable[Post], is_now: dict[int, set[int]], sources: _Sources, *, anew: bool) -> None:
+def _refresh_texts(posts: Iterable[Post], is_now: dict[int, set[int]], sources: _Sources, *, rewrites: bool) -> None:
     """Update the ListedTexts, and the search documents under their numbers. is_now: {post id: term ids}."""
     old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
     gone: list[int] = []
@@ -71,7 +71,7 @@ def _refresh_texts(posts: Iterable[Post], is_now: dict[int, set[int]], sources: 
     for post in posts:
         text, was = _text_of_listed(post, sources) if post.is_listable else None, old.get(post.pk)
         if was and text and _moments(was) == _moments(text):
-            if anew:
+            if rewrites:
                 for name in _ANEW:
                     setattr(was, name, getattr(text, name))
                 again.append((was, post.released_revision.snapshot))

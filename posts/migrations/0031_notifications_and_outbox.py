@@ -103,10 +103,6 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                (
-                    "key",
-                    models.CharField(help_text="The kind and who caused it: what is counted together.", max_length=40),
-                ),
                 ("text", models.CharField(help_text="What happened last, in words.", max_length=500)),
                 ("count", models.PositiveIntegerField(db_default=1, default=1)),
                 ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -153,9 +149,14 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("read_at__isnull", True)),
-                        fields=("user", "key"),
+                        fields=("user", "kind", "actor"),
                         name="notification_unread_once",
-                    )
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("actor__isnull", True), ("read_at__isnull", True)),
+                        fields=("user", "kind"),
+                        name="notification_unread_once_of_nobody",
+                    ),
                 ],
             },
         ),

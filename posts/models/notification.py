@@ -45,7 +45,6 @@ class Notification(models.Model):
         related_name="+",
         help_text="Who caused it, if a person did.",
     )
-    key = models.CharField(max_length=40, help_text="The kind and who caused it: what is counted together.")
     post = models.ForeignKey(Post, models.SET_NULL, null=True, related_name="+")
     batch = models.ForeignKey(ImportBatch, models.SET_NULL, null=True, related_name="+")
     text = models.CharField(max_length=500, help_text="What happened last, in words.")
@@ -61,8 +60,14 @@ class Notification(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "key"], condition=Q(read_at__isnull=True), name="notification_unread_once"
-            )
+                fields=["user", "kind", "actor"], condition=Q(read_at__isnull=True), name="notification_unread_once"
+            ),
+            # Two rows without an actor are equal too, which SQL says of no NULL.
+            models.UniqueConstraint(
+                fields=["user", "kind"],
+                condition=Q(read_at__isnull=True, actor__isnull=True),
+                name="notification_unread_once_of_nobody",
+            ),
         ]
         indexes = [models.Index(fields=["user", "-made_at"], name="notification_of_user")]
 

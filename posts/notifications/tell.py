@@ -14,8 +14,6 @@ from posts.outbox import add_chat_message, add_mail
 Kind = Notification.Kind
 # A person who was mailed gets no second urgent mail of the same kind and person for this long; the digest has the rest.
 QUIET_AFTER_MAIL = timedelta(minutes=15)
-# What the whole site's chat reads.
-_FOR_THE_CHAT = frozenset({Kind.FLAGGED, Kind.PLAN_REFUSED, Kind.IMPORT_FINISHED, Kind.IMPORT_FAILED})
 
 
 def people_who_may(permission: str) -> list[User]:
@@ -42,8 +40,7 @@ def tell(
     text = " ".join(text.split())
     text = text if len(text) <= 500 else f"{text[:499]}…"
     now = timezone.now()
-    key = f"{kind} {by.pk if by else ''}".strip()
-    unread = Notification.objects.filter(user__in=[pk for pk, _ in told], key=key, read_at=None)
+    unread = Notification.objects.filter(user__in=[pk for pk, _ in told], kind=kind, actor=by, read_at=None)
     # In the order of their keys: two transactions that tell the same people wait for each other in one order.
     known = {row.user_id: row for row in unread.select_for_update().order_by("pk")}
     unread.filter(pk__in=[row.pk for row in known.values()]).update(
@@ -51,7 +48,7 @@ def tell(
     )
     Notification.objects.bulk_create(
         [
-            Notification(user_id=pk, kind=kind, actor=by, key=key, text=text, post=post, batch=batch, made_at=now)
+            Notification(user_id=pk, kind=kind, actor=by, text=text, post=post, batch=batch, made_at=now)
             for pk, _ in told
             if pk not in known
         ],
@@ -59,7 +56,6 @@ def tell(
     )
     if kind in Notification.AT_ONCE:
         _mail_at_once(dict(told), unread, now=now)
-    if kind in _FOR_THE_CHAT:
         add_chat_message(sentence(text), about=kind.label, link=link_of(kind, post=post, batch=batch))
 
 

@@ -1,6 +1,6 @@
 """The HTTP client of the site. Nothing else opens a connection to another machine on behalf of a text or a setting.
 
-Imported texts name addresses, and whoever wrote them may want the site to reach machines that they can't reach. So each
+Imported texts name addresses. Their authors may want the site to reach machines that they can't reach. So each
 connection resolves the name once, checks every IP address of the answer, and connects to one that it checked: a name
 that means another machine a moment later gains nothing. A redirect opens a new connection and is checked alike.
 OWASP, "Server-Side Request Forgery Prevention Cheat Sheet".
@@ -198,14 +198,6 @@ class _Connector(httpcore.NetworkBackend):
             else:
                 return _Stream(stream, self)
         raise failed or httpcore.ConnectError("no IP address")
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.NetworkStream:
-        raise OutgoingRefused("The site connects to no socket of this machine.")
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(self.seconds_left(seconds))
 
     def _resolved(self, host: str, port: int, seconds: float) -> list[str]:
         """Return the IP addresses of a host in the resolver's order, each once."""

@@ -151,7 +151,7 @@ def card_address(post: Post) -> str:
 
 
 def organization() -> Node:
-    """Return the node of whoever publishes the site, in full."""
+    """Return the node of the organization that publishes the site, in full."""
     return _filled(
         {
             **_organization_in_short(),

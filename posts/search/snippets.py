@@ -69,7 +69,7 @@ def _plain(text: str) -> str:
 
 
 def _space_within_word(stars: re.Match[str]) -> str:
-    """Return what stands for the signs of emphasis: nothing, except between two letters."""
+    """Return what replaces characters of emphasis: nothing, except between two letters."""
     around = stars.string[max(0, stars.start() - 1) : stars.start()], stars.string[stars.end() : stars.end() + 1]
     return " " if all(sign.isalnum() for sign in around) else ""
 

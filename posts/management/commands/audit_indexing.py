@@ -60,7 +60,7 @@ def fetch_from(base_url: str) -> Fetch:
     """Return a function that asks a running site; a path may have a query, sent unchanged."""
 
     def ask(path: str) -> Answer:
-        # Whoever runs the command names the site, so it may be on this machine.
+        # An operator names the site, so it may be on this machine.
         address = base_url + quote(path, safe="/?=&%")
         answer = fetch(address, limits=LIMITS, allowed_networks=ANYWHERE)
         return Answer(answer.status, dict(answer.headers), answer.body.decode("utf-8", "replace"))

@@ -159,7 +159,7 @@ RESOURCES = (
 
 @csrf_exempt
 def missing(request: HttpRequest, rest: str) -> HttpResponse:
-    """Answer a request for an address that the API doesn't have; lead on if only the / at its end is missing."""
+    """Answer a request for an address that the API doesn't have; redirect if only its final slash is missing."""
     if request.method in ("GET", "HEAD") and not rest.endswith("/"):
         address = f"{request.path_info}/"
         if resolve(address).url_name != "api-missing":
