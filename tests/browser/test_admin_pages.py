@@ -5,9 +5,11 @@ import json
 import pytest
 from django.urls import reverse
 
-from posts.models import Post, Review, Revision
+from posts.models import Notification, OutgoingMessage, Post, Review, Revision
+from posts.notifications import tell
+from posts.operations import assign_post
 from tests.browser.axe import violations, violations_in_both_schemes
-from tests.factories import RecordFactory, approve, import_records, make_post
+from tests.factories import RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.browser
 
@@ -221,11 +223,17 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     post = approve(make_post(checklist=["one"], image_sources=[{"url": "https://images.unsplash.com/a"}]))
     hard = Post.objects.get(source_id="hard-1")
     Revision.objects.filter(pk=hard.head_revision_id).update(why="x" * 200)
+    tell(Notification.Kind.RETURNED, [superuser], text=f"Somebody rejected “{'x' * 300}”", by=None, post=hard)
+    assign_post(make_post(title="y" * 300), to=superuser, by=person())
+    mail = OutgoingMessage.objects.create(kind="mail", recipient="a@example.org", subject="z" * 200, body="w" * 500)
     watched = browser_page(width, scheme)
     watched.open(reverse("admin:login"))
     check(watched)
     sign_in(watched, superuser)
     addresses = [
+        reverse("admin:my_work"),
+        reverse("admin:posts_outgoingmessage_changelist"),
+        reverse("admin:posts_outgoingmessage_change", args=[mail.pk]),
         reverse("admin:index"),
         reverse("admin:posts_post_changelist"),
         reverse("admin:posts_post_add"),
