@@ -44,6 +44,20 @@ def links_of(client, slug):
     return re.findall(r'<a href="([^"#][^"]*)"[^>]*>(words[^<]*)</a>', text)
 
 
+def test_rolling_an_import_back_asks_about_links_as_often_for_many_posts_as_for_few(source):
+    def statements(count):
+        files = {f"{count}/{number}.md": f"[words](other.md) {number}" for number in range(count)}
+        first = source(files)
+        later = source({path: f"{text} and more" for path, text in files.items()})
+        with CaptureQueriesContext(connection) as queries:
+            roll_back_batch(later, by=None, why="Too long.")
+        bodies = Post.objects.filter(first_batch=first).values_list("body", flat=True)
+        assert len(bodies) == count and not any("and more" in body for body in bodies)
+        return sum("posts_source" in query["sql"] for query in queries.captured_queries)
+
+    assert 0 < statements(12) <= statements(2)
+
+
 OTHER = "---\ntitle: Other\n---\nText.\n\n## What's new?\n\nMore."
 
 

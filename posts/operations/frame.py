@@ -33,6 +33,9 @@ LISTED_BY = frozenset(
     "last_published_at last_batch".split()
 )
 
+# The columns that say which texts of a post are proposed and live.
+TEXTS = frozenset({"head_revision", "live_revision"})
+
 _depth: ContextVar[int] = ContextVar("operations", default=0)
 _changes: ContextVar[dict[int, "Change"] | None] = ContextVar("changes", default=None)
 
@@ -228,9 +231,8 @@ def _finish(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.place is not None:
             restore_place(change.post, change.place)
-    for change in changes:
-        if not {"head_revision", "live_revision"}.isdisjoint(change.changed):
-            refresh_links(change.post)
+    if rewritten := [change.post.pk for change in changes if not TEXTS.isdisjoint(change.changed)]:
+        refresh_links(rewritten)
     refresh_listings(listed)
     for change in changes:
         for tell_them in change._told:

@@ -200,16 +200,28 @@ def note_links(rows: Iterable[tuple[int, Iterable[str]]], *, replaced: Iterable[
     SourceLink.objects.bulk_create(links, ignore_conflicts=True, batch_size=1000)
 
 
-def refresh_links(post: Post) -> None:
-    """Store where the links of a post lead after its text changed, and those of other posts to its headings."""
-    place = SourcePlace.objects.filter(post=post.pk).first()
-    if place is not None:
-        texts = [text.snapshot for text in (post.head_revision, post.live_revision) if text is not None]
+def refresh_links(post_ids: Iterable[int]) -> None:
+    """Store where the links of posts lead after their texts changed, and those of other posts to their headings.
+
+    The number of statements does not depend on the number of posts, but for the texts to whose headings links lead.
+    """
+    ids = list(post_ids)
+    rows = []
+    for place in SourcePlace.objects.filter(post__in=ids).select_related("post__head_revision", "post__live_revision"):
+        texts = [text.snapshot for text in (place.post.head_revision, place.post.live_revision) if text is not None]
         addresses = dict.fromkeys(address for text in texts for address in links_in(text))
-        note_links([(post.pk, own_addresses(addresses, place.site))], replaced=[post.pk])
-        _resolve(SourceLink.objects.filter(post=post.pk).select_related("post__source_place"))
-    incoming = SourceLink.objects.filter(target=post.pk, address__contains="#").select_related("post__source_place")
-    _resolve(incoming)
+        rows.append((place.post_id, own_addresses(addresses, place.site)))
+    placed = [post_id for post_id, _ in rows]
+    if rows:
+        note_links(rows, replaced=placed)
+    links = SourceLink.objects.select_related("post__source_place")
+    to_headings = links.filter(target__in=ids, address__contains="#").exclude(post__in=placed)
+    by_site: dict[str, list[SourceLink]] = defaultdict(list)
+    for link in [*(links.filter(post__in=placed) if placed else ()), *to_headings]:
+        if hasattr(link.post, "source_place"):
+            by_site[link.post.source_place.site].append(link)
+    for found in by_site.values():
+        _resolve(found)
 
 
 def resolve_site(site: str, *, batch_id: int | None = None) -> dict[str, tuple[int, str]]:

@@ -193,8 +193,7 @@ class BatchWriter:
         self._insert_heads([post for post, _, _ in restored], revisions)
         self._update(Post, set(posts[0]), posts)
         self._replace_children(children)
-        for post in Post.objects.filter(pk__in=[post.pk for post, _, _ in restored], source_place__isnull=False):
-            refresh_links(post)
+        refresh_links(post.pk for post, _, _ in restored)
         return revision_ids
 
     def _insert_heads(self, posts: list[Post], revisions: list[Columns]) -> None:
