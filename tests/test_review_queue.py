@@ -41,7 +41,7 @@ from posts.review_queue.counts import capped_counts
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.ranking import generator_points, rank_queue
 from posts.review_queue.weights import CODES, WEIGHTS
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, edit, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -97,18 +97,42 @@ def test_the_background_completes_the_reasons_once_the_texts_were_read():
     assert set(QueueLabel.objects.filter(kind="reason").values_list("name", flat=True)) == set(reasons(post))
 
 
-def test_a_text_that_repeats_another_names_it_from_both_sides():
+def repeating(**options):
+    """Return two posts with the same text, in the queue if nobody has decided about them."""
     body = " ".join(f"word{number}" for number in range(200))
-    one = make_post(body=body)
+    one, other = make_post(body=body, **options), make_post(body=body + " more")
     scan_new_texts()
     rank_queue()
+    return one, other
+
+
+def test_of_two_near_duplicates_only_the_later_one_is_a_risk_and_names_the_other():
+    one, other = repeating()
+    [twin] = [reason for reason in again(other).queue_entry.reasons if reason["code"] == "twin"]
+    assert (twin["post"], twin["detail"], twin["points"]) == (one.pk, "100 % the same", 60)
     assert "twin" not in reasons(one)
-    other = make_post(body=body + " more")
+
+
+def test_a_text_that_readers_see_was_there_before_any_that_they_do_not_see():
+    one, other = repeating()
+    approve(other)
+    rank_queue()
+    assert reasons(one)["twin"] == 60
+    approve(one)
+    edit(other, body=other.body + " and more")
+    submit_revision(again(other), by=person("Editors"))
     scan_new_texts()
     rank_queue()
-    [twin] = [reason for reason in again(one).queue_entry.reasons if reason["code"] == "twin"]
-    assert (twin["post"], twin["detail"]) == (other.pk, "100 % the same")
-    assert reasons(one)["twin"] == reasons(other)["twin"] == 60
+    assert reasons(other)["twin"] > 50
+
+
+@pytest.mark.parametrize("end", ["rejected", "withdrawn"])
+def test_nothing_repeats_a_post_that_is_rejected_or_withdrawn(end):
+    one, other = repeating()
+    assert "twin" in reasons(other)
+    turn_down(one) if end == "rejected" else withdraw_post(one, by=person())
+    rank_queue()
+    assert "twin" not in reasons(other)
 
 
 def test_a_known_hash_and_a_named_generator_are_worth_no_points():

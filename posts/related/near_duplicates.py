@@ -19,10 +19,10 @@ from hashlib import blake2b
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Length
 
-from posts.models import ParagraphCount, Post, SketchBand, TextSketch, TextTwin
+from posts.models import ParagraphCount, Post, Revision, SketchBand, TextSketch, TextTwin
 from posts.records.schema import RecordDict
 
 SHINGLE = 5
@@ -359,6 +359,18 @@ def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
     """
     near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
     return list(near_duplicates.order_by("-similarity", "twin")[:limit])
+
+
+def repeating_twins() -> QuerySet[TextTwin]:
+    """Filter to the TextTwins whose post is the later one of the two: it repeats what another post says already.
+
+    A post that readers see comes before one that they don't see, and the smaller number before the larger one. A post
+    that is withdrawn or rejected is repeated by nobody.
+    """
+    is_first = Q(twin__lt=F("post")) & ~Q(post__live_revision__isnull=False, twin__live_revision=None)
+    is_seen_first = Q(twin__live_revision__isnull=False, post__live_revision=None)
+    is_rejected = Q(twin__live_revision=None, twin__head_revision__status=Revision.Status.REJECTED)
+    return TextTwin.objects.filter(is_first | is_seen_first, twin__withdrawn_at=None).exclude(is_rejected)
 
 
 def near_duplicate_counts(posts: Iterable[Post]) -> dict[int, tuple[int, float]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, Model, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -36,7 +36,7 @@ from posts.models import (
     TextTwin,
 )
 from posts.models.four_eyes import readers_of
-from posts.related.near_duplicates import MIN_SIMILARITY
+from posts.related.near_duplicates import MIN_SIMILARITY, repeating_twins
 from posts.review_queue import weights
 from posts.review_queue.weights import WEIGHTS
 
@@ -388,10 +388,10 @@ def _note_checks(facts: dict[int, Facts]) -> None:
 
 
 def _note_near_duplicates(facts: dict[int, Facts]) -> None:
-    """Add whether each proposed text was compared, and its nearest near-duplicate."""
+    """Add whether each proposed text was compared, and the nearest one that it repeats."""
     for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
         facts[pk].is_compared = fingerprint == facts[pk].fingerprint
-    twins = TextTwin.objects.filter(post__in=facts).order_by("similarity", "-twin_id")
+    twins = repeating_twins().filter(post__in=facts).order_by("similarity", "-twin_id")
     for pk, similarity, twin in twins.values_list("post_id", "similarity", "twin_id"):
         if facts[pk].is_compared:
             facts[pk].twin = (similarity, twin)
@@ -454,6 +454,7 @@ def rank_queue(
     ranked = _sweep(waiting.filter(~Exists(entry)), now, on_checkpoint)
     _sweep(QueueEntry.objects.exclude(post__awaits_review=True, post__withdrawn_at=None), now, on_checkpoint)
     ranked += _sweep(QueueEntry.objects.exclude(fingerprint=F("post__head_revision__fingerprint")), now, on_checkpoint)
+    ranked += _sweep(_outdated_near_duplicates(), now, on_checkpoint)
     if everything:
         ranked += _sweep(QueueEntry.objects.all(), now, on_checkpoint)
     _count_days(now)
@@ -496,6 +497,13 @@ def _rank_new_near_duplicates(now: datetime, on_checkpoint: Callable[[], object]
         TextScan.objects.filter(pk=scan.pk).update(revision_id=rows[-1][0])
         on_checkpoint()
     return ranked
+
+
+def _outdated_near_duplicates() -> QuerySet[QueueEntry]:
+    """Return the entries that repeat a text and don't say so, or the other way round: the other post has changed."""
+    repeats = Exists(repeating_twins().filter(post=OuterRef("pk")))
+    says_so = Exists(QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON, name=weights.TWIN, entry=OuterRef("pk")))
+    return QueueEntry.objects.filter(Q(repeats, ~says_so) | Q(says_so, ~repeats), is_complete=True)
 
 
 def _count_days(now: datetime) -> None:

@@ -58,7 +58,7 @@ WEIGHTS = {
             TWIN_MOST,
             TWIN_MOST,
             "",
-            f"{TWIN_LEAST} if four fifths of the text appear in another post, {TWIN_MOST} if all of it does.",
+            f"{TWIN_LEAST} if four fifths of the text appear in an earlier post, {TWIN_MOST} if all of it does.",
             least=TWIN_LEAST,
         ),
         Weight(CHECK, "Required check fails", 20, 80, "each", "The post can't be approved while the check fails."),
