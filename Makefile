@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages check lint strings format lock venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -84,6 +84,9 @@ lock: venv-dev ## update the lock files
 	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done
+
+editor: ## build the text editor of the admin from editor/ into static/editor/; needs npm
+	@cd editor && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
 venv:
 	@sh scripts/venv.sh "$(PYTHON)" requirements.txt

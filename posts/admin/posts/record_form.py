@@ -37,8 +37,13 @@ PARTS = (
 _PLACED_IMAGE = re.compile(r"!\[[^\]]*\]\(image:(\d{1,3})\)")
 
 
-def _area(rows: int) -> forms.Textarea:
-    return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
+def _area(rows: int, **attrs: Any) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows, "dir": "auto", **attrs})
+
+
+def _markdown(rows: int) -> forms.Textarea:
+    """Return the widget of a Markdown text, which scripts turn into an editor."""
+    return _area(rows, **{"data-editor": "markdown"})
 
 
 def _line(**attrs: Any) -> forms.TextInput:
@@ -50,9 +55,9 @@ class PostForm(forms.Form):
 
     head = forms.IntegerField(widget=forms.HiddenInput, required=False)
     title = CanonicalText(widget=_line())
-    intro = CanonicalText(widget=_area(5), help_text="Markdown. The first paragraph is shown larger.")
+    intro = CanonicalText(widget=_markdown(5), help_text="Markdown. The first paragraph is shown larger.")
     body = CanonicalText(
-        widget=_area(24),
+        widget=_markdown(24),
         help_text="Markdown. ![](image:3) places the third image, [checklist] the checklist; the rest follows.",
     )
     topic = CanonicalText(widget=_line())

@@ -1,0 +1,216 @@
+"""The Markdown editor in the form of a post, in a real Chromium."""
+
+import pytest
+from django.urls import reverse
+
+from posts.models import Post
+from tests.browser.axe import violations_in_both_schemes
+from tests.browser.test_admin_pages import change_address, messages, sign_in
+from tests.factories import make_post
+
+pytestmark = pytest.mark.browser
+
+IMAGES = [{"url": f"https://images.unsplash.com/{number}"} for number in (1, 2)]
+
+
+@pytest.fixture
+def opened(browser_page, editor):
+    """Open the form of a post as an editor: opened(post, width=390)."""
+
+    def open_form(post, **options):
+        watched = browser_page(**options)
+        sign_in(watched, editor)
+        watched.open(change_address(post))
+        return watched
+
+    return open_form
+
+
+def body(watched):
+    return watched.page.locator("#id_body_editor")
+
+
+def press(watched, label):
+    watched.page.click(f"role=toolbar[name='Body: formatting'] >> role=button[name='{label}']")
+
+
+def typed(watched):
+    """Return the text of the field that the form sends."""
+    return watched.page.input_value("#id_body")
+
+
+def test_typing_fills_the_field_that_the_form_sends(opened):
+    watched = opened(make_post(body="One."))
+    watched.page.click("text='Body'")
+    watched.page.keyboard.press("Control+End")
+    watched.page.keyboard.type("\n\n- first\nsecond")
+    assert typed(watched) == "One.\n\n- first\n- second"
+    watched.follow("text='Save'")
+    assert "Saved as 1.0.1." in messages(watched)
+    assert Post.objects.get().body == "One.\n\n- first\n- second"
+    assert watched.complaints == []
+
+
+def test_a_text_that_another_script_puts_into_the_field_is_edited_on(opened):
+    watched = opened(make_post(body="One."))
+    watched.page.fill("#id_body", "Two.")
+    assert body(watched).inner_text() == "Two."
+    body(watched).focus()
+    watched.page.keyboard.press("Control+End")
+    watched.page.keyboard.type("!")
+    assert typed(watched) == "Two.!"
+    watched.page.keyboard.press("Control+z")
+    assert typed(watched) == "Two."
+
+
+def test_typing_in_the_editor_tells_the_page_so_leaving_it_warns(opened):
+    watched = opened(make_post(body="One."))
+    asked = []
+    watched.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    body(watched).focus()
+    watched.page.keyboard.type("Two. ")
+    with watched.page.expect_event("dialog"):
+        watched.page.click("text='Dashboard'")
+    assert asked == ["beforeunload"]
+    assert typed(watched) == "Two. One."
+
+
+@pytest.mark.parametrize(
+    ("label", "keys", "text"),
+    [
+        ("Heading", "Control+Shift+h", "## words"),
+        ("Bold", "Control+b", "**words**"),
+        ("Italic", "Control+i", "*words*"),
+        ("Code", "Control+e", "`words`"),
+        ("Link", "Control+k", "[words]()"),
+        ("List", "Control+Shift+8", "- words"),
+        ("Tasks", "Control+Shift+l", "- [ ] words"),
+        ("Table", "Control+Shift+9", "words\n\n| Column | Column |\n| ------ | ------ |\n|        |        |"),
+        ("Image", "Control+Shift+6", "words\n\n![](image:2)"),
+        ("Checklist", "Control+Shift+7", "words\n\n[checklist]"),
+    ],
+)
+def test_each_tool_has_a_button_and_keys(opened, label, keys, text):
+    watched = opened(make_post(intro="![](image:1)", body="words", image_sources=IMAGES))
+    body(watched).focus()
+    watched.page.keyboard.press("Control+a")
+    press(watched, label)
+    assert typed(watched) == text
+    watched.page.keyboard.press("Control+z")
+    assert typed(watched) == "words"
+    watched.page.keyboard.press("Control+a")
+    watched.page.keyboard.press(keys)
+    assert typed(watched) == text
+    assert watched.complaints == []
+
+
+def test_tools_work_on_several_lines_and_a_second_press_undoes_them(opened):
+    watched = opened(make_post(body="one\ntwo"))
+    body(watched).focus()
+    for label, with_it, without in [
+        ("List", "- one\n- two", "one\ntwo"),
+        ("Tasks", "- [ ] one\n- [ ] two", "one\ntwo"),
+        ("Bold", "**one\ntwo**", "one\ntwo"),
+    ]:
+        watched.page.keyboard.press("Control+a")
+        press(watched, label)
+        assert typed(watched) == with_it
+        press(watched, label)
+        assert typed(watched) == without
+    watched.page.keyboard.press("Control+a")
+    press(watched, "Tasks")
+    press(watched, "List")
+    assert typed(watched) == "- one\n- two"
+    watched.page.keyboard.press("Control+a")
+    press(watched, "Code")
+    assert typed(watched) == "```\n- one\n- two\n```"
+
+
+def test_the_toolbar_is_one_stop_for_tab_and_has_arrow_keys(opened):
+    watched = opened(make_post(body="words"))
+    keys = watched.page.keyboard
+    focused = "document.activeElement.textContent"
+    body(watched).focus()
+    keys.press("Shift+Tab")
+    assert watched.page.evaluate(focused) == "Heading"
+    keys.press("ArrowRight")
+    keys.press("ArrowRight")
+    assert watched.page.evaluate(focused) == "Italic"
+    keys.press("End")
+    assert watched.page.evaluate(focused) == "Full screen"
+    keys.press("Tab")
+    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    # Tab leaves the text: nobody is caught in it.
+    keys.press("Tab")
+    assert typed(watched) == "words"
+    assert watched.page.evaluate("document.activeElement.id") != "id_body_editor"
+
+
+def test_search_finds_and_replaces(opened):
+    watched = opened(make_post(body="a worker, another worker"))
+    body(watched).focus()
+    watched.page.keyboard.press("Control+f")
+    watched.page.keyboard.type("worker")
+    assert watched.page.locator(".cm-searchMatch").count() == 2
+    watched.page.fill("[name=replace]", "job")
+    watched.page.click("text='replace all'")
+    assert typed(watched) == "a job, another job"
+    assert watched.complaints == []
+
+
+def test_full_screen_leaves_nothing_else_to_reach_and_escape_ends_it(opened):
+    watched = opened(make_post(body="words"))
+    press(watched, "Full screen")
+    box = watched.page.locator(".md-editor--body").bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
+    assert watched.page.evaluate("document.querySelector('.save-bar').closest('[inert]') !== null")
+    watched.page.keyboard.press("Escape")
+    assert watched.page.evaluate("document.querySelector('[inert]')") is None
+    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    watched.follow("text='Save'")
+    assert "Nothing changed." in messages(watched)
+
+
+def test_without_script_the_texts_are_plain_fields(browser_page, editor):
+    post = make_post(body="One.")
+    watched = browser_page(java_script_enabled=False)
+    sign_in(watched, editor)
+    watched.open(change_address(post))
+    watched.page.fill("#id_body", "Two.")
+    assert watched.page.locator("#id_body").bounding_box()["height"] > 300
+    watched.follow("text='Save'")
+    assert Post.objects.get().body == "Two."
+
+
+def test_a_link_to_the_field_and_an_error_in_it_lead_into_the_editor(opened):
+    watched = opened(make_post(body="One."))
+    watched.page.evaluate("location.hash = '#id_body'")
+    watched.page.wait_for_function("document.activeElement.id === 'id_body_editor'")
+    watched.page.fill("#id_body", "a\x00b")
+    watched.follow("text='Save'")
+    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    assert body(watched).get_attribute("aria-invalid") == "true"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_editor_has_no_accessibility_violation_and_breaks_no_policy(opened, width):
+    watched = opened(make_post(body="## words\n\n`code` and [link](https://example.org)"), width=width)
+    assert watched.page.evaluate("document.querySelectorAll('style, [style*=\"url\"]').length") == 0
+    body(watched).focus()
+    watched.page.keyboard.press("Control+f")
+    watched.page.keyboard.type("words")
+    assert body(watched).get_attribute("spellcheck") == "true"
+    assert watched.complaints == []
+    assert violations_in_both_schemes(watched.page) == []
+    assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_new_post_is_written_in_the_editor(browser_page, editor):
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(reverse("admin:posts_post_add"))
+    watched.page.fill("#id_title", "Draining a worker")
+    watched.page.click("text='Body'")
+    watched.page.keyboard.type("A job was lost.")
+    watched.follow("text='Save'")
+    assert Post.objects.get().body == "A job was lost."
