@@ -56,6 +56,7 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
             "jobs",
             "posts.releases",
             "posts.flags",
+            "posts.row_lists",
             "audit",
             "outbox",
         ):

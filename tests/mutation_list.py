@@ -340,7 +340,7 @@ MUTATIONS = [
         "A claim made since the preview keeps a bulk action away",
         "posts/operations/bulk.py",
         "_carry_out_row",
-        "if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):",
+        "if run.act in LEAVES_CLAIMED and entry and (standing := claimed_by_another(entry, by=run.made_by)):",
         "if False:",
         "tests/test_review_queue.py claimed_since",
     ),

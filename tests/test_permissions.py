@@ -83,7 +83,7 @@ def records(name, kwargs, *, list_, add, delete, change, post_change, history=No
     }
 
 
-def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 403 403 403"):
+def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 403 403 403", history=None):
     never = "302 302 403 403 403 403"
     return records(
         f"posts/{model}",
@@ -93,6 +93,7 @@ def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 4
         delete=never,
         change=list_,
         post_change=post_change,
+        history=history,
     )
 
 
@@ -362,6 +363,8 @@ MATRIX = {
             for act in ("start", "rehearse", "stop", "switch", "lift", "roll-back")
         ),
     ],
+    **read_only("imagesource", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
+    **read_only("checklistitem", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
     **read_only("jobrun", list_=ONLY_STAFF),
     "admin/posts/job/": [get(ONLY_STAFF)],
     "admin/posts/job/start/": [
@@ -397,6 +400,7 @@ def site(db):
     flagged = Post.objects.get(pk=flagged.pk)
     report = report_problem(flagged, reason="facts", address="192.0.2.1")
     make_post(released=True, stack=["Open"])
+    with_rows = make_post(image_sources=[{"url": "https://images.unsplash.com/a"}], checklist=["one"])
     waiting = make_post(slug="waiting")
     choice = (waiting.pk, waiting.head_revision.fingerprint)
     calm, planned = (approve(make_post(), release=False) for _ in range(2))
@@ -442,6 +446,8 @@ def site(db):
         "formerslug": FormerSlug.objects.first().pk,
         "importbatch": batch.pk,
         "importissue": ImportIssue.objects.first().pk,
+        "imagesource": with_rows.images.get().pk,
+        "checklistitem": with_rows.checklist_items.get().pk,
         "jobrun": run_job("run planned releases", by=None).pk,
         "release form": {
             "act": "release",

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from posts.models import Revision
 
@@ -83,7 +84,8 @@ class SaneLookups(Mixin):
         return not lookup.endswith(("__regex", "__iregex")) and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Refuse a NUL in the address with 400: PostgreSQL can't even search for it."""
+        """Show the list under its own name. Refuse a NUL in the address with 400: PostgreSQL can't search for it."""
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains a NUL character.")
-        return super().changelist_view(request, extra_context)
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})

@@ -22,7 +22,7 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  #
     paginator = CappedPaginator
     list_per_page = 50
     sortable_by = []
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

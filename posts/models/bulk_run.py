@@ -3,12 +3,15 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from posts.models.fields import OrderedJSONField
 from posts.models.post import Post
 from posts.models.review import Review
 
 
 class BulkRun(models.Model):
-    """One bulk action on many pending posts: first a preview of each outcome, then the outcomes.
+    """One bulk action on many posts, or on many of their images or checklist items.
+
+    First comes a preview of each outcome, then the outcomes.
 
     Nothing changes before the person who started it has seen the preview and confirmed it.
     """
@@ -19,6 +22,12 @@ class BulkRun(models.Model):
         REJECT = "reject", "Reject"
         FLAG = "flag", "Flag"
         ASSIGN = "assign", "Assign"
+        LICENCE = "licence", "Set the licence"
+        HOST = "host", "Replace the host"
+        POINT = "point", "Replace the text"
+
+    # These change texts, by a revision of each post. The others are about pending posts.
+    EDITS_PARTS = (Act.LICENCE, Act.HOST, Act.POINT)
 
     class State(models.TextChoices):
         PREPARING = "preparing", "Checking posts"
@@ -29,6 +38,7 @@ class BulkRun(models.Model):
     act = models.CharField(max_length=10, choices=Act)
     state = models.CharField(max_length=10, choices=State, default=State.PREPARING, db_default=State.PREPARING)
     query = models.CharField(max_length=1000, blank=True, db_default="", help_text="The filter it came from.")
+    options = OrderedJSONField(default=dict, db_default={}, help_text="What EDITS_PARTS write, by name.")
     reason_code = models.CharField(max_length=20, choices=Review.ReasonCode, blank=True, db_default="")
     comment = models.TextField(blank=True, db_default="")
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -45,7 +55,12 @@ class BulkRun(models.Model):
 
     def title(self, count: int) -> str:
         """Return what the action does to `count` posts: "Approve 4 posts"."""
-        verb = "Request changes on" if self.act == self.Act.EDITS else self.get_act_display()
+        verb = {
+            self.Act.EDITS: "Request changes on",
+            self.Act.LICENCE: "Set the licence of images in",
+            self.Act.HOST: "Replace the host of images in",
+            self.Act.POINT: "Replace checklist items in",
+        }.get(self.Act(self.act), self.get_act_display())
         return f"{verb} {count:,} post{'' if count == 1 else 's'}"
 
 
@@ -62,6 +77,7 @@ class BulkRow(models.Model):
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
     post = models.ForeignKey(Post, models.CASCADE, related_name="+")
     fingerprint = models.CharField(max_length=64)
+    parts = OrderedJSONField(default=list, db_default=[], help_text="Places of its images or checklist items.")
     outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.OPEN, db_default=Outcome.OPEN)
     # The first obstacle, which groups refusals, and all of them.
     obstacle = models.CharField(max_length=300, blank=True, db_default="")

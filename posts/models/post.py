@@ -440,7 +440,7 @@ def post_columns(record: RecordDict) -> dict[str, Any]:
     columns["claimed_hash"] = get("hash", "")
     columns["published_on"] = datetime.date.fromisoformat(record["published_on"]) if "published_on" in record else None
     columns["extra"] = {key: value for key, value in record.items() if key not in _KNOWN}
-    columns["title_key"] = title_key(columns["title"])
+    columns["title_key"] = search_key(columns["title"])
     columns["generator"] = generator_of(columns["payload"])
     return columns
 
@@ -451,6 +451,6 @@ def generator_of(payload: Mapping[str, Any]) -> str:
     return " ".join(name.split())[:200] if isinstance(name, str) else ""
 
 
-def title_key(title: str) -> str:
-    """Return the form in which the admin searches the beginning of a title: case folded, 100 characters."""
-    return title.casefold()[:100]
+def search_key(text: str) -> str:
+    """Return the form in which the admin searches the beginning of a text: case folded, 100 characters."""
+    return text.casefold()[:100]

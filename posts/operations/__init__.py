@@ -2,7 +2,7 @@
 
 from posts.errors import HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post
-from posts.operations.bulk import begin_bulk, carry_out, confirm_bulk, look_at_rows
+from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
 from posts.operations.claim import claim_post, unclaim
 from posts.operations.flag import clear_flag, flag_by_check, flag_post
@@ -29,6 +29,7 @@ __all__ = [
     "approval_obstacles",
     "assign_post",
     "begin_bulk",
+    "begin_edit",
     "cancel_schedule",
     "carry_out",
     "change_slug",

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -7,8 +8,9 @@ from django.utils import timezone
 
 from posts.db.keyset import in_chunks
 from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
-from posts.models import BulkRow, BulkRun, Post, QueueEntry, Review, ReviewFlag
+from posts.models import BulkRow, BulkRun, ChecklistItem, ImageSource, Post, QueueEntry, Review, ReviewFlag
 from posts.operations.assign import assign_post
+from posts.operations.edit_parts import edit_of, edit_parts
 from posts.operations.flag import flag_post
 from posts.operations.frame import note, operation
 from posts.operations.review import Decision, approval_obstacles, decide
@@ -19,13 +21,52 @@ OUTCOMES: dict[str, Review.Outcome] = {
     BulkRun.Act.EDITS: Review.Outcome.CHANGES_REQUESTED,
     BulkRun.Act.REJECT: Review.Outcome.REJECTED,
 }
-RIGHTS: dict[str, str] = {BulkRun.Act.FLAG: "flag_post"}
+RIGHTS: dict[str, str] = {BulkRun.Act.FLAG: "flag_post", **dict.fromkeys(BulkRun.EDITS_PARTS, "change_post")}
+# What nobody may do to a post that another person has claimed.
+LEAVES_CLAIMED = (*OUTCOMES, *BulkRun.EDITS_PARTS)
 CHUNK = 500
+# The most posts whose images or checklist items one run changes.
+MOST_EDITED = 5000
 
 
 def right_for(act: str) -> str:
     """Return the codename of the right that a bulk action (BulkRun.Act) needs."""
     return RIGHTS.get(act, "review_post")
+
+
+@operation
+def begin_edit(
+    act: str,
+    options: dict[str, Any],
+    *,
+    by: User,
+    rows: "QuerySet[ImageSource, Any] | QuerySet[ChecklistItem, Any]",
+    query: str = "",
+) -> BulkRun:
+    """Record a change of many images or checklist items (BulkRun.EDITS_PARTS); return the BulkRun. Nothing is done yet.
+
+    options: those of the action, and whether it `submits` the new revisions. rows: a queryset, as they are now.
+    """
+    if act not in BulkRun.EDITS_PARTS:
+        raise Refused("Choose an action from the list.")
+    require_person(by, right_for(act))
+    if options.get("submits"):
+        require_person(by, "submit_post")
+    edit_of(act, options)
+    run = BulkRun.objects.create(act=act, made_by=by, query=query, options=options)
+    parts: dict[int, list[int]] = {}
+    fingerprints: dict[int, str] = {}
+    found = rows.order_by("post", "position").values_list("post", "position", "post__head_revision__fingerprint")
+    for post, position, fingerprint in found.iterator(chunk_size=CHUNK):
+        parts.setdefault(post, []).append(position)
+        fingerprints[post] = fingerprint
+        if len(parts) > MOST_EDITED:
+            raise Refused(f"These are in more than {MOST_EDITED:,} posts. Narrow the list with a filter.")
+    BulkRow.objects.bulk_create(
+        (BulkRow(run=run, post_id=post, fingerprint=fingerprints[post], parts=parts[post]) for post in parts),
+        batch_size=CHUNK,
+    )
+    return run
 
 
 @operation
@@ -42,7 +83,7 @@ def begin_bulk(
     entries: a queryset of QueueEntry, as they are now. choices: in place of entries, pairs of the primary key of a
     post and the fingerprint that the person saw. query: the filter that the person came from.
     """
-    if act not in BulkRun.Act.values:
+    if act not in BulkRun.Act.values or act in BulkRun.EDITS_PARTS:
         raise Refused("Choose an action from the list.")
     require_person(by, right_for(act))
     run = BulkRun.objects.create(act=act, made_by=by, query=query)
@@ -72,7 +113,7 @@ def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: 
         for row in rows:
             obstacles = _obstacles(run, row, posts[row.post_id], held.get(row.post_id))
             row.outcome = BulkRow.Outcome.WILL_REFUSE if obstacles else BulkRow.Outcome.PASSES
-            _say(row, obstacles)
+            _say(row, obstacles or _will_be(run, row, posts[row.post_id]), is_refused=bool(obstacles))
         BulkRow.objects.bulk_update(rows, ["outcome", "obstacle", "said"], batch_size=200)
         on_checkpoint()
     BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.PREPARING).update(state=BulkRun.State.READY)
@@ -83,7 +124,7 @@ def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None)
     """Return in words what prevents the action of `run` on `post`, by the rules of the operation itself."""
     if post.head_revision.fingerprint != row.fingerprint:
         return HeadMoved(post).obstacles
-    if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
+    if run.act in LEAVES_CLAIMED and entry and (standing := claimed_by_another(entry, by=run.made_by)):
         return standing.obstacles
     if run.act == BulkRun.Act.APPROVE:
         return approval_obstacles(post, Decision(Review.Outcome.APPROVED, is_bulk=True), by=run.made_by)
@@ -121,6 +162,8 @@ def confirm_bulk(
         comment = checked_words(comment, name="The note")
         if not comment:
             raise Refused("Say what the reviewer should check.")
+    if run.act in BulkRun.EDITS_PARTS:
+        comment = checked_words(comment, name="The reason")
     run.reason_code, run.comment, run.assignee, run.state = reason_code, comment, assignee, BulkRun.State.RUNNING
     run.save(update_fields=["reason_code", "comment", "assignee", "state"])
     count = run.rows.filter(outcome=BulkRow.Outcome.PASSES).count()
@@ -152,20 +195,22 @@ def _carry_out_row(run: BulkRun, row: BulkRow) -> None:
         return
     post = Post(pk=row.post_id)
     obstacles: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
     try:
         with transaction.atomic():
             entry = QueueEntry.objects.select_related("held_by").filter(pk=row.post_id).first()
-            if run.act in OUTCOMES and entry and (standing := claimed_by_another(entry, by=run.made_by)):
+            if run.act in LEAVES_CLAIMED and entry and (standing := claimed_by_another(entry, by=run.made_by)):
                 raise standing
-            _act(run, row, post, reason_code=run.reason_code, to=run.assignee)
+            done = _act(run, row, post, reason_code=run.reason_code, to=run.assignee)
     except (Refused, NotAllowed) as refusal:
         obstacles = getattr(refusal, "obstacles", (str(refusal),))
     row.outcome = BulkRow.Outcome.REFUSED if obstacles else BulkRow.Outcome.DONE
-    _say(row, obstacles)
+    _say(row, obstacles or done, is_refused=bool(obstacles))
     row.save(update_fields=["outcome", "obstacle", "said"])
 
 
-def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User | None) -> None:
+def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User | None) -> tuple[str, ...]:
+    """Carry out the action of a run on a post; return in words what came of it, if its outcome does not say so."""
     if run.act in OUTCOMES:
         decision = Decision(
             OUTCOMES[run.act], row.fingerprint, reason_code=reason_code, comment=run.comment, is_bulk=True
@@ -173,8 +218,32 @@ def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User |
         decide(post, decision, by=run.made_by)
     elif run.act == BulkRun.Act.FLAG:
         flag_post(post, by=run.made_by, reason=ReviewFlag.Reason.STAFF, note=run.comment)
-    else:
+    elif run.act == BulkRun.Act.ASSIGN:
         assign_post(post, to=to, by=run.made_by)
+    else:
+        revision = edit_parts(
+            post,
+            edit_of(run.act, run.options),
+            places=row.parts,
+            fingerprint=row.fingerprint,
+            by=run.made_by,
+            why=run.comment,
+            submits=bool(run.options.get("submits")),
+        )
+        return (f"Saved as {revision.version}.",)
+    return ()
+
+
+def _will_be(run: BulkRun, row: BulkRow, post: Post) -> tuple[str, ...]:
+    """Return in words what a run that changes images or checklist items will do to a post; () for other runs."""
+    if run.act not in BulkRun.EDITS_PARTS:
+        return ()
+    edit = edit_of(run.act, run.options)
+    changed = edit.changes(post.head_revision.snapshot.get(edit.key, ()), row.parts)
+    words = f"{edit.name.capitalize()} {', '.join(map(str, changed))}."
+    if not post.is_live:
+        return (words,)
+    return words, f"Readers keep {post.released_revision.version} until the new revision is approved."
 
 
 def _holds(rows: list[BulkRow]) -> dict[int, QueueEntry]:
@@ -182,6 +251,6 @@ def _holds(rows: list[BulkRow]) -> dict[int, QueueEntry]:
     return entries.select_related("held_by").in_bulk()
 
 
-def _say(row: BulkRow, obstacles: Sequence[str]) -> None:
-    row.obstacle = obstacles[0][:300] if obstacles else ""
-    row.said = " ".join(obstacles)
+def _say(row: BulkRow, words: Sequence[str], *, is_refused: bool) -> None:
+    row.obstacle = words[0][:300] if is_refused else ""
+    row.said = " ".join(words)

@@ -1,11 +1,15 @@
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from posts.errors import HeadMoved, Refused, checked_words, require
 from posts.models import ChecklistItem, ImageSource, ImportBatch, Post, Revision
+from posts.models.checklist_item import item_columns
 from posts.models.image_source import image_columns
 from posts.operations.frame import Change, changing, operation
 from posts.operations.new_head import NewHead, is_text_of_page
@@ -107,15 +111,28 @@ def _insert(post: Post, record: RecordDict) -> None:
 
 
 def _write_children(post: Post, record: RecordDict) -> None:
-    post.images.all().delete()
-    ImageSource.objects.bulk_create(
-        ImageSource(post=post, position=position, **image_columns(image))
-        for position, image in enumerate(record.get("image_sources", ()), 1)
-    )
-    post.checklist_items.all().delete()
-    ChecklistItem.objects.bulk_create(
-        ChecklistItem(post=post, position=position, text=text)
-        for position, text in enumerate(record.get("checklist", ()), 1)
+    images = [image_columns(image) for image in record.get("image_sources", ())]
+    _replace(ImageSource.objects.filter(post=post), images, post=post, name="url")
+    items = [item_columns(text) for text in record.get("checklist", ())]
+    _replace(ChecklistItem.objects.filter(post=post), items, post=post, name="text")
+
+
+def _replace(rows: "QuerySet[Any]", columns: Sequence[dict[str, Any]], *, post: Post, name: str) -> None:
+    """Replace the images or checklist items of a post.
+
+    What keeps the value of the column `name`, or else its place, keeps its primary key too: so its page in the admin
+    keeps its address.
+    """
+    before = list(rows)
+    by_value: dict[str, list[int]] = {}
+    for row in reversed(before):
+        by_value.setdefault(getattr(row, name), []).append(row.pk)
+    keys = [by_value[value[name]].pop() if by_value.get(value[name]) else None for value in columns]
+    by_place = {row.position: row.pk for row in before if row.pk not in set(keys)}
+    rows.delete()
+    rows.model.objects.bulk_create(
+        rows.model(pk=key or by_place.get(position), post=post, position=position, **values)
+        for position, (key, values) in enumerate(zip(keys, columns, strict=True), 1)
     )
 
 

@@ -1,9 +1,10 @@
 """The form of one post: everything typed becomes one record, which one operation accepts or refuses."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -42,7 +43,7 @@ class PostPage(AdminPage):
     """
 
     template = "posts/post/change_form"
-    model = Post
+    model: ClassVar[type[Model] | None] = Post
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -127,7 +128,11 @@ class PostPage(AdminPage):
             except Refused as refusal:
                 messages.warning(self.request, f"Not submitted: {refusal}")
         messages.success(self.request, message)
-        return HttpResponseRedirect(post_address(post))
+        return HttpResponseRedirect(self.saved_address(post))
+
+    def saved_address(self, post: Post) -> str:
+        """Return where to go after a save."""
+        return post_address(post)
 
     def _conflict(self, post: Post, *, opened: Revision | None, mine: RecordDict, status: int = 409) -> HttpResponse:
         """Answer that somebody saved meanwhile, with both texts: no change is lost.

@@ -19,7 +19,7 @@ from posts.admin.people import person_of
 from posts.admin.posts.parts import flag_button
 from posts.admin.review.bulk import approve_selected
 from posts.models import Post, Revision
-from posts.models.post import PostQuerySet, title_key
+from posts.models.post import PostQuerySet, search_key
 from posts.operations import Refused, flag_post, submit_revision, withdraw_post
 
 # The most that one request may change. More belongs in a command or a job.
@@ -82,10 +82,6 @@ class PostList(Mixin):
         is_list = request.resolver_match and request.resolver_match.url_name == "posts_post_changelist"
         return posts.defer(*NOT_SHOWN) if is_list else posts
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its own name."""
-        return super().changelist_view(request, {"title": "Posts", **(extra_context or {})})
-
     def get_list_display(self, request: HttpRequest) -> Any:
         """Add the button that flags a row at once, for people who may flag."""
         return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
@@ -105,7 +101,7 @@ class PostList(Mixin):
             found = queryset.filter(**{field: term})
             if found.exists():
                 return found, False
-        key = title_key(term)
+        key = search_key(term)
         found = queryset.filter(title_key__startswith=key)
         if connection.vendor == "sqlite":
             # LIKE can't use the index there; the range can, and compares bytes.

@@ -156,14 +156,24 @@ def _image_rows(form: PostForm, images: OrderedRows, found: Sequence[Finding]) -
         image = form.opened.get("image_sources", [])[index : index + 1]
         row = ImageRow(image_form, index + 1)
         if image:
-            row.is_allowed = is_allowed_image_url(image[0]["url"], settings.IMAGE_HOSTS)
-            row.url = own_picture(image[0]["url"]) or image[0]["url"]
-            if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
-                row.drawn = drawn_image(row.url).words or "drawn as words on a plain background"
-            row.place = "placed" if row.number in placed else "after the text"
-            row.findings = [finding for finding in found if _image_number(finding) == row.number]
+            picture_of(row, image[0]["url"], is_placed=row.number in placed)
+            row.findings = findings_of_image(found, row.number)
         rows.append(row)
     return rows
+
+
+def picture_of(row: ImageRow, url: str, *, is_placed: bool) -> None:
+    """Set in `row` how the picture at `url` is shown, and where in the text."""
+    row.is_allowed = is_allowed_image_url(url, settings.IMAGE_HOSTS)
+    row.url = own_picture(url) or url
+    if row.is_allowed and host_of(row.url) in DRAWN_HOSTS:
+        row.drawn = drawn_image(row.url).words or "drawn as words on a plain background"
+    row.place = "placed" if is_placed else "after the text"
+
+
+def findings_of_image(found: Iterable[Finding], number: int) -> list[Finding]:
+    """Return the findings about the image with this number."""
+    return [finding for finding in found if _image_number(finding) == number]
 
 
 def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from posts.operations import (
 )
 from posts.operations.assign import reviewers
 from posts.operations.bulk import right_for
+from posts.operations.edit_parts import edit_of
 from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import undo_decision
@@ -294,11 +295,16 @@ class BeginBulk(QueueAction):
         if matching is None and not choices:
             raise Refused("Select rows first, or select all matching posts.")
         run = begin_bulk(self.action, by=person, entries=matching, choices=choices, query=view.query())
-        if run.rows.count() > AT_ONCE:
-            enqueue_once(prepare_bulk, key=str(run.pk), by=person, run_id=run.pk)
-        else:
-            look_at_rows(run)
-        return HttpResponseRedirect(reverse("admin:queue_bulk", args=[run.pk]))
+        return HttpResponseRedirect(begun(run, by=person))
+
+
+def begun(run: BulkRun, *, by: User) -> str:
+    """Have what each row of a run gets found out, now or in the background; return the address of its page."""
+    if run.rows.count() > AT_ONCE:
+        enqueue_once(prepare_bulk, key=str(run.pk), by=by, run_id=run.pk)
+    else:
+        look_at_rows(run)
+    return reverse("admin:queue_bulk", args=[run.pk])
 
 
 class BulkForm(forms.Form):
@@ -316,6 +322,7 @@ class BulkForm(forms.Form):
         BulkRun.Act.REJECT: ["reason_code", "comment"],
         BulkRun.Act.FLAG: ["comment"],
         BulkRun.Act.ASSIGN: ["assignee"],
+        **{act: ["comment"] for act in BulkRun.EDITS_PARTS},
     }
 
     def __init__(self, *args: Any, act: str, **options: Any) -> None:
@@ -323,6 +330,8 @@ class BulkForm(forms.Form):
         self.fields["assignee"].queryset = reviewers()  # type: ignore[attr-defined]  # of its class
         if act == BulkRun.Act.FLAG:
             self.fields["comment"].label = "What should the reviewer check?"
+        elif act in BulkRun.EDITS_PARTS:
+            self.fields["comment"].label = "Why (shown in the history)"
         for name in set(self.fields) - set(self.TAKES[act]):
             del self.fields[name]
 
@@ -396,7 +405,18 @@ class BulkPage(AdminPage):
             form=self.form or BulkForm(act=run.act),
             is_mine=run.made_by_id == self.person.pk,
             readers_change=run.act == BulkRun.Act.APPROVE,
+            edit=edit_of(run.act, run.options).says if run.act in BulkRun.EDITS_PARTS else "",
+            back=_list_of(run),
         )
+
+
+def _list_of(run: BulkRun) -> tuple[str, str]:
+    """Return the title and the address of the list from which a run came."""
+    kinds = {BulkRun.Act.LICENCE: "imagesource", BulkRun.Act.HOST: "imagesource", BulkRun.Act.POINT: "checklistitem"}
+    kind = kinds.get(BulkRun.Act(run.act))
+    address = reverse(f"admin:posts_{kind}_changelist" if kind else "admin:queue")
+    title = {None: "Review queue", "imagesource": "Images", "checklistitem": "Checklist items"}[kind]
+    return title, f"{address}?{run.query}" if run.query else address
 
 
 PAGES = [

@@ -11,6 +11,7 @@ from django.db.models import DateField, Field, Model
 from pydantic_core import to_json
 
 from posts.models import ChecklistItem, ImageSource, Post
+from posts.models.checklist_item import item_columns
 from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
@@ -90,7 +91,9 @@ class RecordRows:
             columns = image_columns(image)
             columns["position"], columns["extra"] = position, _json_text(columns["extra"])
             images.append(take(columns))
-        items = list(enumerate(record.get("checklist", ()), 1))
+        take = itemgetter(*child_columns(ChecklistItem)[1:])
+        points = enumerate(record.get("checklist", ()), 1)
+        items = [take({"position": position, **item_columns(text)}) for position, text in points]
         return cls(post, images, items, _json_text({key: value for key, value in record.items() if key != "slug"}))
 
 
