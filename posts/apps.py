@@ -53,6 +53,7 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
             "posts.model_admin",
             "records",
             "imports.model_admin",
+            "generators",
             "jobs",
             "posts.releases",
             "posts.flags",

@@ -15,6 +15,7 @@ from django.utils import timezone
 from posts.db.change_log import LISTS, SITE_STATS, SWITCHES
 from posts.importing.conflicts import take_incoming
 from posts.importing.declare_origin import declare_origin
+from posts.importing.generators import save_generator
 from posts.importing.index_switch import follow_batch_switch
 from posts.importing.pipeline import ResumeRefused, import_source
 from posts.importing.repair import repair_row
@@ -22,7 +23,7 @@ from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import open_source
 from posts.listing.rebuild import rebuild_lists
 from posts.listing.site_stats import SiteStats, count_site_stats, site_stats, store_site_stats
-from posts.models import AuditEntry, ImportBatch, ListedText, Origin, PageChange, Post, SiteFigure, Term
+from posts.models import AuditEntry, Generator, ImportBatch, ListedText, Origin, PageChange, Post, SiteFigure, Term
 from posts.models.authorship import TYPED, WRITERS, Writing, writing_of
 from posts.operations import (
     NotAllowed,
@@ -48,12 +49,21 @@ def edited(post, *, by=None, body="## Cause\n\nAnother one.", **options):
     return record_revision(post, record, by=by or person("Editors"), **options)
 
 
-def made(origin, *, is_edited, state):
-    """Return a post of this origin in this review state."""
+def made(origin, *, is_edited, state, declared="for the import"):
+    """Return a post of this origin in this review state.
+
+    declared: “for the import”, “by its generator” that the import belongs to, or “by the name” in the record alone.
+    """
+    record = RecordFactory(authors=["Jane Doe"], payload={"generator": "penwright 3"})
     if origin == TYPED:
         post = create_post(RecordFactory(authors=["Jane Doe"]), by=person("Editors") if is_edited else None)
     else:
-        post = make_post(origin=origin, authors=["Jane Doe"], payload={"generator": "penwright 3"})
+        if declared == "for the import":
+            import_records(record, origin=origin)
+        else:
+            generator = save_generator(Generator(name="penwright 3", kind=origin), by=person("Staff"))
+            import_records(record, generator=generator if declared == "by its generator" else None)
+        post = Post.objects.get(source_id=record["source_id"])
         if is_edited:
             edited(post)
     post = Post.objects.get(pk=post.pk)
@@ -104,7 +114,26 @@ CASES = [
 @pytest.mark.parametrize(("origin", "is_edited", "state"), CASES)
 def test_no_surface_contradicts_what_was_declared(client, origin, is_edited, state):
     post = made(origin, is_edited=is_edited, state=state)
-    writing = Writing(origin, is_edited)
+    no_surface_contradicts(client, post, Writing(origin, is_edited), state)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("declared", ["by its generator", "by the name"])
+@pytest.mark.parametrize(
+    ("origin", "is_edited", "state"),
+    [(origin, is_edited, state) for origin, is_edited, state in CASES if origin != TYPED and state != "in bulk"],
+)
+def test_no_surface_contradicts_what_a_generator_is(client, origin, is_edited, state, declared):
+    post = made(origin, is_edited=is_edited, state=state, declared=declared)
+    # Anybody can write a name into a record: it can say that a machine wrote it, never that people did.
+    is_mere_name = declared == "by the name" and origin == Origin.PEOPLE
+    said = Origin.NOT_STATED if is_mere_name else origin
+    no_surface_contradicts(client, post, Writing(said, is_edited), state)
+
+
+def no_surface_contradicts(client, post, writing, state):
+    """Fail if a surface says something else than `writing` about a post in a state."""
+    origin, is_edited = writing
     surfaces = shown(client, post)
     html, record, item = surfaces["page"], json.loads(surfaces["JSON"]), json.loads(surfaces["API"])
     assert writing.sentence in html.replace("&#39;", "'")

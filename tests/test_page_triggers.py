@@ -37,7 +37,8 @@ def library(settings, monkeypatch):
     settings.DEBUG, settings.ALLOWED_HOSTS = False, ["testserver"]
     listed = make_post(released=True, title="Draining slowly", authors=["Jane Doe"], origin="people", **ON)
     other = make_post(released=True, title="Draining fast", **ON)
-    third = make_post(released=True, title="Draining twice", **ON)
+    # Its generator is one that nobody has described yet.
+    third = make_post(released=True, title="Draining twice", payload={"generator": "penwright 3"}, **ON)
     find_stale_related_posts()
     # Nobody has looked for its related posts yet.
     alone = make_post(released=True, title="Draining alone", stack=["Go"], tools=["cargo"])
@@ -181,6 +182,11 @@ UPDATES = {
         "live_approval_id": "UPDATE posts_post SET live_approval_id = NULL WHERE id = {listed}",
         "first_batch_id": "UPDATE posts_post SET first_batch_id = {import} WHERE id = {waiting}",
         "last_batch_id": "UPDATE posts_post SET last_batch_id = {closed} WHERE id = {listed}",
+        "known_generator_id": (
+            "INSERT INTO posts_generator (name, kind) VALUES ('a machine', 'trained_model')",
+            "UPDATE posts_post SET known_generator_id = (SELECT id FROM posts_generator WHERE name = 'a machine')"
+            " WHERE id = {third}",
+        ),
         "created_at": f"UPDATE posts_post SET created_at = {EARLIER} WHERE id = {{listed}}",
         "head_revision_id": "UPDATE posts_post SET head_revision_id = NULL WHERE id = {waiting}",
         "view_count": "UPDATE posts_post SET view_count = 41 WHERE id = {waiting}",
@@ -222,6 +228,7 @@ UPDATES = {
         "reason": "UPDATE posts_reviewflag SET reason = 'source' WHERE id = {flag}",
         "post_id": "UPDATE posts_reviewflag SET post_id = {waiting} WHERE id = {flag}",
     },
+    "posts_generator": {"kind": "UPDATE posts_generator SET kind = 'trained_model' WHERE name = 'penwright 3'"},
     "posts_importbatch": {
         "origin": "UPDATE posts_importbatch SET origin = 'trained_model' WHERE id = {import}",
         "index_open": "UPDATE posts_importbatch SET index_open = FALSE WHERE id = {import}",

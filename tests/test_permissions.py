@@ -18,6 +18,7 @@ from django.utils import timezone
 from posts.models import (
     AuditEntry,
     FormerSlug,
+    Generator,
     ImportBatch,
     ImportIssue,
     OutgoingMessage,
@@ -69,7 +70,20 @@ def post(cells, data=None, **options):
     return Case(cells, method="POST", data=data or {}, **options)
 
 
-def records(name, kwargs, *, list_, add, delete, change, post_change, history=None, post_add=None, post_delete=None):
+def records(
+    name,
+    kwargs,
+    *,
+    list_,
+    add,
+    delete,
+    change,
+    post_change,
+    history=None,
+    post_add=None,
+    post_delete=None,
+    post_forms=(),
+):
     """Return the rows of a model's stock pages below admin/`name`/."""
     at = f"admin/{name}/"
     one = f"{at}<path:object_id>/"
@@ -78,7 +92,7 @@ def records(name, kwargs, *, list_, add, delete, change, post_change, history=No
         f"{at}add/": [get(add), post(post_add or add)],
         f"{one}history/": [get(history or change, url=kwargs)],
         f"{one}delete/": [get(delete, url=kwargs), post(post_delete or delete, {"post": "yes"}, url=kwargs)],
-        f"{one}change/": [get(change, url=kwargs), post(post_change, url=kwargs)],
+        f"{one}change/": [get(change, url=kwargs), post(post_change, url=kwargs), *post_forms],
         one: [get("302 302 302 302 302 302", url=kwargs)],
     }
 
@@ -101,6 +115,7 @@ EVERYBODY = "200 200 200 200 200 200"
 DESK = "302 302 200 200 200 200"
 SUPERUSER = "302 302 403 403 403 200"
 ONLY_STAFF = "302 302 403 403 200 200"
+GENERATOR_FORM = {"act": "save", "name": "x", "kind": "people", "state": "active"}
 
 
 def acts(**cells):
@@ -344,6 +359,13 @@ MATRIX = {
     **read_only("formerslug"),
     **read_only("importbatch"),
     **read_only("importissue", post_change="302 302 422 422 422 422"),
+    **records(
+        "posts/generator", {"object_id": "@generator"},
+        list_=DESK, add="302 302 403 403 403 403", delete="302 302 403 403 403 403", change=DESK,
+        post_change="302 302 404 404 404 404",
+        post_forms=[post("302 302 403 403 302 302", GENERATOR_FORM, url={"object_id": "@generator"})],
+    ),
+    "admin/posts/generator/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
     "admin/posts/importbatch/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
     "admin/posts/importbatch/<path:object_id>/progress/": [get(DESK, url={"object_id": "@importbatch"})],
     "admin/posts/importbatch/<path:object_id>/rows/<slug:kind>/": [
@@ -360,7 +382,7 @@ MATRIX = {
         post("302 302 403 403 404 404", url={"object_id": "@importbatch", "act": "destroy"}),
         *(
             post("302 302 403 403 302 302", url={"object_id": "@importbatch", "act": act})
-            for act in ("start", "rehearse", "stop", "switch", "lift", "roll-back")
+            for act in ("start", "rehearse", "stop", "switch", "lift", "assign", "roll-back")
         ),
     ],
     **read_only("imagesource", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
@@ -444,6 +466,7 @@ def site(db):
         "auditentry": AuditEntry.objects.first().pk,
         "outgoingmessage": OutgoingMessage.objects.create(kind="mail", subject="A line", body="Words.").pk,
         "formerslug": FormerSlug.objects.first().pk,
+        "generator": Generator.objects.create(name="penwright 3").pk,
         "importbatch": batch.pk,
         "importissue": ImportIssue.objects.first().pk,
         "imagesource": with_rows.images.get().pk,

@@ -92,7 +92,7 @@ WATCHED = (
     Watched(
         "posts_post",
         "slug needs_human_review held closed_until_decided withdrawn_at first_published_at last_published_at"
-        " live_revision_id live_approval_id first_batch_id last_batch_id created_at",
+        " live_revision_id live_approval_id first_batch_id last_batch_id known_generator_id created_at",
         f"{_of_post('changed.id', approved='changed.live_approval_id IS NOT NULL')}"
         f" UNION {_LINKED.format(post='changed.id')}",
         # What is proposed, and what a source claims today: shown only where no text is live.
@@ -129,6 +129,8 @@ WATCHED = (
         only="changed.kind = 'conflict' AND changed.post_id IS NOT NULL",
     ),
     Watched("posts_importbatch", "origin index_open", "SELECT 'lists switches'", on=("update", "delete")),
+    # Who wrote the posts whose records name it.
+    Watched("posts_generator", "kind", "SELECT 'lists switches'", on=("update", "delete")),
     Watched(
         "posts_listedtext",
         "post_id revision_id published_at reviewed_at changed_at source_batch_id pictures line",

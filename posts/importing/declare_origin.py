@@ -1,6 +1,6 @@
 from django.contrib.auth.models import User
 
-from posts.errors import require
+from posts.errors import Refused, require
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Origin
 from posts.operations.frame import note, operation
@@ -16,6 +16,10 @@ def declare_origin(batch: ImportBatch, origin: str, *, by: User | None) -> Impor
     """
     require(by, "import_posts")
     batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+    if batch.generator is not None and batch.generator.kind != Origin.NOT_STATED:
+        raise Refused(
+            f"The posts of import {batch.pk} are by {batch.generator}, which says who writes them. Change it there."
+        )
     before, origin = Origin(batch.origin), Origin(origin)
     if origin != before:
         batch.origin = origin

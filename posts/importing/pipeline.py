@@ -5,7 +5,8 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import abc
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from django.db import Error, IntegrityError, OperationalError, connection, trans
 from django.utils import timezone
 
 from posts.errors import require
+from posts.importing.generators import holds_of_paused, known_generators, origin_by
 from posts.importing.link_ledger import LinkLedger
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
@@ -25,7 +27,7 @@ from posts.importing.readers.markdown import MarkdownReader
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import HoldReason, ImportBatch, ImportIssue, Notification, Origin
+from posts.models import Generator, HoldReason, ImportBatch, ImportIssue, Notification, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.notifications import tell
@@ -92,6 +94,7 @@ def import_source(
     only_new: bool = False,
     mapping: Mapping | None = None,
     origin: str | None = None,
+    generator: Generator | None = None,
     max_errors: int | None = None,
     on_chunk: OnChunk | None = None,
     on_issue: OnIssue | None = None,
@@ -107,7 +110,8 @@ def import_source(
     dry_run: count exactly what the real run would do and write nothing. The batch stays unsaved and has `samples`,
     the first records, and `mapped`, the targets of foreign keys in words. restart: begin again instead of continuing.
     only_new: leave existing posts alone. mapping: a Mapping, for formats with foreign keys. origin: an Origin, who
-    wrote the posts (None: not stated, or as when the continued run began).
+    wrote the posts (None: not stated, or as when the continued run began). generator: the Generator that made them, if
+    one made them all; if it says who writes its posts, that counts.
 
     on_chunk is called after each chunk, on_issue for every row that was not taken as it came.
 
@@ -120,8 +124,11 @@ def import_source(
         batch = (
             ImportBatch.objects.get(pk=batch.pk)
             if batch
-            else _batch_for(source, format, by, restart=restart, options=options_of(only_new, mapping), origin=origin)
-        )
+            else _batch_for(
+                source, format, by, restart=restart, options=options_of(only_new, mapping), origin=origin,
+                generator=generator,
+            )
+        )  # fmt: skip
         run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
         return run.to_the_end(on_chunk)
 
@@ -157,7 +164,14 @@ def options_of(only_new: bool, mapping: Mapping | None) -> dict[str, Any]:
 
 
 def _batch_for(
-    source: Source, format: str, by: User | None, *, restart: bool, options: dict[str, Any], origin: str | None
+    source: Source,
+    format: str,
+    by: User | None,
+    *,
+    restart: bool,
+    options: dict[str, Any],
+    origin: str | None,
+    generator: Generator | None,
 ) -> ImportBatch:
     """Return the stopped batch of this source that continues, else a new one (unsaved)."""
     if source.path and not restart:
@@ -171,6 +185,12 @@ def _batch_for(
                     f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was started "
                     f"{began} --only-new{rest}. Use the same options to continue, or --restart to start again."
                 )
+            if generator not in (None, latest.generator):
+                raise ResumeRefused(
+                    f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was started "
+                    f"for {latest.generator or 'no generator'}. Name the same one to continue, or use --restart to "
+                    f"start again."
+                )
             if origin not in (None, latest.origin):
                 raise ResumeRefused(
                     f"Import {latest.pk} of this source stopped after line {latest.checkpoint_line:,} and was started "
@@ -181,7 +201,7 @@ def _batch_for(
     name = source.name if len(source.name) <= 500 else "…" + source.name[-499:]
     return ImportBatch(
         source_name=name, source_path=source.path, format=format, options=options, started_by=by,
-        started_at=timezone.now(), origin=origin or Origin.NOT_STATED
+        started_at=timezone.now(), origin=origin_by(generator, origin or Origin.NOT_STATED), generator=generator
     )  # fmt: skip
 
 
@@ -311,7 +331,7 @@ class _Run:
                 f"start again with --restart: posts that are already imported then count as unchanged."
             )
 
-    def _one_ahead(self, rows: Iterator[Row]) -> Generator["_Chunk"]:
+    def _one_ahead(self, rows: Iterator[Row]) -> abc.Generator["_Chunk"]:
         """Yield _Chunks. While the database writes one, the next is validated."""
         with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
             chunk = None
@@ -320,7 +340,8 @@ class _Run:
                 if read := _next_chunk(rows):
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(read)
-                    checked = checker.submit(validated, self.batch, read, known, only_new=self.only_new)
+                    paused = holds_of_paused(self.batch)
+                    checked = checker.submit(validated, self.batch, read, known, only_new=self.only_new, paused=paused)
                     coming = _Chunk(read, mark, position, checked)
                 if chunk:
                     yield chunk
@@ -498,6 +519,8 @@ def _bulk_settings() -> Iterator[None]:
 
 def write_plan(plan: ChunkPlan) -> None:
     """Write what a chunk does, in the caller's transaction."""
+    if plan.batch.generator_id is None:
+        plan.generators = known_generators(plan.named_generators)
     writer_for(connection).write(plan)
     conflicts = [issue.post_id for issue in plan.issues if issue.kind == ImportIssue.Kind.CONFLICT]
     if conflicts:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -106,6 +106,8 @@ class ChunkPlan:
     issues: list[ImportIssue] = field(default_factory=list)  # unsaved
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     skip_reasons: dict[str, int] = field(default_factory=dict)
+    # {name: primary key} of the generators that its records name
+    generators: dict[str, int] = field(default_factory=dict)
     # {part: {reason: count}}; of kinds {kind: {one of COUNTS: count}}
     breakdown: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in BREAKDOWN})
 
@@ -127,6 +129,15 @@ class ChunkPlan:
         """Count the generator that a record names, as a suggestion for the person who runs the import."""
         if name := generator_of(record.get("payload", {})):
             self._add("generators", name)
+
+    @property
+    def named_generators(self) -> set[str]:
+        """The names of generators in the records that it stores."""
+        return {name for name in self.breakdown["generators"] if name}
+
+    def generator_of(self, record: RecordDict) -> int | None:
+        """Return the primary key of the Generator of a record: that of its import, else the one that it names."""
+        return self.batch.generator_id or self.generators.get(generator_of(record.get("payload", {})))
 
     def skip(self, row: Row, reason: str) -> None:
         self.count("skipped", row)
@@ -160,11 +171,17 @@ def known_line_hashes(rows: list[Row]) -> dict[str, str]:
 
 
 def validated(
-    batch: ImportBatch, rows: list[Row], known: dict[str, str], *, only_new: bool = False
+    batch: ImportBatch,
+    rows: list[Row],
+    known: dict[str, str],
+    *,
+    only_new: bool = False,
+    paused: Callable[[RecordDict], Iterable[Hold]] = lambda record: (),
 ) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
     known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
+    paused: from holds_of_paused().
     """
     incoming: list[Incoming | Settled] = []
     refused: list[ImportIssue] = []
@@ -192,7 +209,7 @@ def validated(
                     record,
                     RecordRows.of(record),
                     fingerprint_of(record),
-                    distinct((*row.holds, *own)),
+                    distinct((*row.holds, *own, *paused(record))),
                     tuple(own_addresses(links_in(record), row.place[0])) if row.place else (),
                 )
             )
@@ -357,7 +374,8 @@ def _follow_source(plan: ChunkPlan, incoming: Incoming, post: Post, recorded: di
     if reasons:
         plan.note_values(incoming)
     if post.live_revision_id or post.first_published_at:
-        if reasons - set(recorded):
+        # A pause of its generator says nothing against what a person has released.
+        if reasons - set(recorded) - {HoldReason.PAUSED}:
             plan.warn(RELEASED_HERE)
             plan.holds.append(HoldChange(post, incoming.holds, post.held))
         return

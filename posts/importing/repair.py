@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from posts.errors import Refused, require
+from posts.importing.generators import holds_of_paused
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import busy_message, write_plan
 from posts.importing.plan import plan_chunk, validated
@@ -48,7 +49,7 @@ def _bring_in(issue: ImportIssue, raw: bytes, by: User | None) -> str:
     if batch.state in (ImportBatch.State.ROLLING_BACK, ImportBatch.State.ROLLED_BACK):
         raise Refused(f"Import {batch.pk} was rolled back. Import the repaired row as a separate file.")
     row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
-    incoming, refused = validated(batch, [row], {})
+    incoming, refused = validated(batch, [row], {}, paused=holds_of_paused(batch))
     plan, _ = plan_chunk(batch, [row], incoming, refused, _NothingSeen())
     plan.author_id = by.pk if by else None
     write_plan(plan)

@@ -9,13 +9,14 @@ from django.db import transaction
 from django_tasks.base import Task
 
 from posts.errors import Refused
+from posts.importing.generators import follow_generator
 from posts.importing.index_switch import follow_batch_switch
 from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source, shortened
 from posts.importing.rollback import roll_back_batch
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.importing.uploads import remove_old_uploads
 from posts.jobs import enqueue_once, job, stop_if_asked
-from posts.models import ImportBatch, ImportIssue, JobRun, Notification
+from posts.models import Generator, ImportBatch, ImportIssue, JobRun, Notification
 from posts.models.import_batch import COUNTS
 from posts.notifications import tell
 from posts.operations.lift_hold import lift_hold
@@ -105,6 +106,12 @@ def follow_switch(*, batch_id: int) -> None:
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)
 
 
+@job("follow a generator", label="Update the posts of a generator")
+def run_follow_generator(*, generator_id: int) -> None:
+    """Give a generator its posts, and update lists after it said who writes them."""
+    follow_generator(Generator.objects.get(pk=generator_id), on_chunk=stop_if_asked)
+
+
 @job("forget old uploads", label="Delete old uploads", every=timedelta(days=1))
 def forget_old_uploads() -> None:
     """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
@@ -121,6 +128,12 @@ def begin_lifting(batch: ImportBatch, reason: str, *, by: User, why: str) -> Job
     return enqueue_once(
         run_lift, key=f"batch {batch.pk} {reason}", by=by, batch_id=batch.pk, reason=reason, by_id=by.pk, why=why
     )
+
+
+def begin_following_generator(generator: Generator, *, by: User | None) -> JobRun:
+    """Request that a worker follow what a generator says now. A run for earlier values may still be working."""
+    key = f"generator {generator.pk} {generator.kind} {generator.batches.count()}"
+    return enqueue_once(run_follow_generator, key=key, by=by, generator_id=generator.pk)
 
 
 def begin_following(batch: ImportBatch, *, by: User | None) -> JobRun:

@@ -12,7 +12,7 @@ from posts.listing.summaries import record_of_summary
 from posts.listing.term_slugs import TermKey, free_term_slugs
 from posts.listing.terms import terms_of
 from posts.models import FormerTermSlug, ListedText, Post, PostTerm, Revision, Term
-from posts.models.authorship import MACHINES
+from posts.models.origin import MACHINES
 from posts.models.post import generator_of
 from posts.records.schema import RecordDict
 from posts.related.related_posts import mark_stale

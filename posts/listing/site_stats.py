@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFigure
 from posts.models.authorship import TYPED, WRITERS
+from posts.models.origin import declared_origin
 from posts.page_cache.shared_cache import cache_get, cache_set
 
 # A new name whenever versions of the site that run side by side count different things.
@@ -123,7 +124,8 @@ def _origins() -> list[_Row]:
     listed: Counter[str | None] = Counter()
     waiting: Counter[str | None] = Counter()
     for found, rows, path in [(listed, ListedText.objects, "source_batch"), (waiting, QueueEntry.objects, "batch")]:
-        found.update(dict(rows.order_by().values_list(f"{path}__origin").annotate(Count("pk"))))
+        origins = rows.order_by().values_list(declared_origin(path, "post__"))
+        found.update(dict(origins.annotate(Count("pk"))))
         if unknown := found.pop(None, 0):
             # Without an import: typed here, or listed by a version of the site that did not store the import.
             typed = rows.filter(**{path: None, "post__first_batch": None}).count()

@@ -17,8 +17,8 @@ from posts.db.prepared_query import PreparedQuery
 from posts.listing.excerpts import computed_minutes, excerpt_of
 from posts.listing.publication_date import first_day
 from posts.models import Post
-from posts.models.authorship import MACHINES
 from posts.models.fields import OrderedJSONField
+from posts.models.origin import MACHINES, declared_origin
 from posts.records.schema import RecordDict
 from posts.reverse import address
 
@@ -100,7 +100,7 @@ def with_summaries(posts: QuerySet[Post], *more: str, are_whole: bool = False) -
     posts = posts.annotate(
         line=record,
         place=Coalesce("listed_text__published_at", "first_published_at"),
-        origin=Coalesce("listed_text__source_batch__origin", "live_revision__batch__origin"),
+        origin=Coalesce(declared_origin("listed_text__source_batch", ""), declared_origin("live_revision__batch", "")),
     )
     columns = ("pk", "slug", "place", "first_published_at", "live_approval__created_at", "origin", "line")
     return posts.values_list(*columns, *more)

@@ -5,6 +5,7 @@ from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult
 from posts.models.checklist_item import ChecklistItem
 from posts.models.former_slug import FormerSlug
+from posts.models.generator import Generator
 from posts.models.image_source import ImageSource
 from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
@@ -41,6 +42,7 @@ __all__ = [
     "DeskPreference",
     "FormerSlug",
     "FormerTermSlug",
+    "Generator",
     "HoldReason",
     "ImageSource",
     "ImportBatch",

@@ -1,19 +1,19 @@
 """Who wrote a text, in words and in the terms of the IPTC.
 
-Pages, JSON, feeds and the API all take it from here. No key of a record changes it.
+Pages, JSON, feeds and the API all take it from here. No key of a record changes it, except that it can name a generator
+that people here have described as a machine (posts.models.origin).
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from posts.models import Origin, Post, Revision
+from posts.models.origin import MACHINES
 from posts.records.schema import RecordDict
 
 # A text without an import was typed in this site's editor.
 TYPED = "this_site"
 WRITERS = (*Origin.values, TYPED)
-# Posts of these have no by-line: a name in a machine's record is not its author.
-MACHINES = frozenset({Origin.TRAINED_MODEL, Origin.FIXED_ALGORITHM})
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/: how media were made.
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"

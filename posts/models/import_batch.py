@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from posts.models.fields import OrderedJSONField
+from posts.models.generator import Generator
 from posts.models.origin import Origin
 
 # Each row of a source is counted in exactly one of these.
@@ -33,6 +34,9 @@ class ImportBatch(models.Model):
     source_bytes = models.PositiveBigIntegerField(null=True, help_text="Its size on the server; null: unknown.")
     format = models.CharField(max_length=20, default="jsonl", db_default="jsonl")
     options = OrderedJSONField(default=dict, db_default={})
+    generator = models.ForeignKey(
+        Generator, models.PROTECT, null=True, related_name="batches", help_text="Who or what made its posts."
+    )
     origin = models.CharField(max_length=20, choices=Origin, default=Origin.NOT_STATED, db_default=Origin.NOT_STATED)
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING, db_default=State.RUNNING)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

@@ -1,8 +1,9 @@
 from django.db import models
+from django.db.models import Case, When
 
 
 class Origin(models.TextChoices):
-    """Who wrote the posts of an import, as declared by the person who runs it. No record can set it."""
+    """Who wrote the posts of an import or of a generator, as declared by a person here. No record can set it."""
 
     TRAINED_MODEL = "trained_model", "A trained model"
     FIXED_ALGORITHM = "fixed_algorithm", "A fixed algorithm"
@@ -10,6 +11,8 @@ class Origin(models.TextChoices):
     NOT_STATED = "not_stated", "Not stated"
 
 
+# Posts of these have no by-line: a name in a machine's record is not its author.
+MACHINES = frozenset({Origin.TRAINED_MODEL, Origin.FIXED_ALGORITHM})
 # Other spellings that people type.
 _SPELLINGS = {
     "model": Origin.TRAINED_MODEL,
@@ -37,3 +40,17 @@ def origin_from(text: str) -> Origin:
     if word in _SPELLINGS:
         return _SPELLINGS[word]
     raise ValueError(f"Choose one of: {', '.join(map(spoken, Origin.values))}.")
+
+
+def declared_origin(batch: str, post: str) -> Case:
+    """Return the expression for who wrote a text, from the path to its import and that to its post ("" or "post__").
+
+    It is what was declared for the import, else what the generator is that its record names. A record can say in this
+    way that a machine wrote it, never that people did: anybody can write the name of a person.
+    """
+    kind = f"{post}known_generator__kind"
+    return Case(
+        When(**{f"{batch}__origin": Origin.NOT_STATED, f"{kind}__in": MACHINES}, then=kind),
+        default=f"{batch}__origin",
+        output_field=models.CharField(),
+    )

@@ -10,6 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from posts.models.fields import OrderedJSONField
+from posts.models.generator import Generator
 from posts.models.import_batch import ImportBatch
 from posts.models.index_conditions import failing_conditions, index_rules
 from posts.models.review import Review
@@ -194,6 +195,10 @@ class Post(models.Model):
         max_length=200, blank=True, editable=False, default="", db_default="", help_text="Who wrote it, by the payload."
     )
 
+    known_generator = models.ForeignKey(
+        Generator, models.PROTECT, null=True, editable=False, related_name="posts", db_index=False
+    )
+
     # Null only until the first text of the post is saved, in the same transaction: so its type is not optional.
     head_revision: "models.ForeignKey[Revision, Revision]" = models.ForeignKey(  # type: ignore[misc]
         Revision, models.PROTECT, null=True, editable=False, related_name="+"
@@ -252,6 +257,12 @@ class Post(models.Model):
             ),
             models.Index(fields=["-changed_at", "-id"], condition=Q(needs_human_review=True), name="post_flagged"),
             models.Index(fields=["first_batch"], condition=Q(held=True), name="post_held"),
+            # Its posts, and how many of them are pending.
+            models.Index(
+                fields=["known_generator", "awaits_review", "id"],
+                condition=Q(known_generator__isnull=False),
+                name="post_of_generator",
+            ),
             models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="post_withdrawn"),
         ]
         permissions = [

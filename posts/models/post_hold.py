@@ -20,12 +20,13 @@ class HoldReason(models.TextChoices):
     PASSWORD = "password", "Password-protected"
     UNKNOWN = "unknown", "Unknown value"
     UNREAD = "unread", "Unread front matter"
+    PAUSED = "paused", "Generator is paused"
     NOT_RECORDED = "not_recorded", "Not recorded"
 
     @classmethod
     def not_of_a_value(cls) -> "tuple[HoldReason, ...]":
         """Return the reasons that no value of a key means."""
-        return (cls.UNKNOWN, cls.UNREAD, cls.NOT_RECORDED)
+        return (cls.UNKNOWN, cls.UNREAD, cls.PAUSED, cls.NOT_RECORDED)
 
 
 class PostHold(models.Model):

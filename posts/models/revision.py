@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce, Concat, Length, Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.import_batch import ImportBatch
+from posts.models.origin import declared_origin
 from posts.records.schema import CANONICAL_VERSION
 
 models.CharField.register_lookup(Length)
@@ -38,7 +39,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
             source_number=Subquery(equal.values("number")[:1]),
             import_number=Subquery(imported.values("number")[:1]),
             source_batch=Subquery(imported.values("batch")[:1]),
-            origin=Subquery(imported.values("batch__origin")[:1]),
+            origin=Subquery(imported.values(declared=declared_origin("batch", "post__"))[:1]),
             is_edited=Exists(edits),
         )
 

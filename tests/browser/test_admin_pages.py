@@ -5,7 +5,7 @@ import json
 import pytest
 from django.urls import reverse
 
-from posts.models import Notification, OutgoingMessage, Post, Review, Revision
+from posts.models import Generator, Notification, OutgoingMessage, Post, Review, Revision
 from posts.notifications import tell
 from posts.operations import assign_post
 from tests.browser.axe import violations, violations_in_both_schemes
@@ -232,6 +232,9 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     sign_in(watched, superuser)
     addresses = [
         reverse("admin:my_work"),
+        reverse("admin:posts_generator_changelist"),
+        reverse("admin:posts_generator_new"),
+        reverse("admin:posts_generator_change", args=[Generator.objects.create(name="g" * 200).pk]),
         reverse("admin:posts_outgoingmessage_changelist"),
         reverse("admin:posts_outgoingmessage_change", args=[mail.pk]),
         reverse("admin:index"),

@@ -14,20 +14,29 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from posts.admin.lists import MAX_ID, typed_text
+from posts.admin.lists import MAX_ID, number_in, typed_text
 from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
 from posts.export.records import issue_lines
 from posts.importing.conflicts import dismiss_incoming, incoming_record, merge_incoming, take_incoming
 from posts.importing.declare_origin import declare_origin
 from posts.importing.declaring import named_generators
+from posts.importing.generators import assign_generator, origin_by
 from posts.importing.index_switch import approved_posts_of, switch_batch_index
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import options_of
 from posts.importing.readers import READERS
 from posts.importing.repair import MENDABLE, leave_row_out, repair_row
 from posts.importing.rollback import plan_rollback
-from posts.importing.tasks import begin, begin_following, begin_lifting, rehearse_import, run_import, run_rollback
+from posts.importing.tasks import (
+    begin,
+    begin_following,
+    begin_following_generator,
+    begin_lifting,
+    rehearse_import,
+    run_import,
+    run_rollback,
+)
 from posts.importing.uploads import (
     MAX_UPLOAD_BYTES,
     FileRefused,
@@ -36,9 +45,9 @@ from posts.importing.uploads import (
     server_files,
     store_upload,
 )
-from posts.models import HoldReason, ImportBatch, ImportIssue, JobRun, Origin, Post
-from posts.models.authorship import MACHINES
+from posts.models import Generator, HoldReason, ImportBatch, ImportIssue, JobRun, Origin, Post
 from posts.models.import_batch import COUNTS
+from posts.models.origin import MACHINES
 from posts.operations import Refused
 from posts.operations.frame import note, operating
 from posts.operations.lift_hold import held_by_reason, plan_lift
@@ -90,6 +99,13 @@ class ImportForm(forms.Form):
         required=False,
         help_text="Each post shows this to readers. You can change it later.",
     )
+    generator = forms.ModelChoiceField(
+        Generator.objects.filter(is_described=True),
+        label="Generator",
+        required=False,
+        empty_label="–",
+        help_text="If one generator made all of the posts. If it says who writes them, that counts.",
+    )
     only_new = forms.BooleanField(label="Only new posts", required=False, help_text="Existing posts stay as they are.")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -124,16 +140,20 @@ class ImportForm(forms.Form):
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "source_name", "state", "origin", *COUNTS, "started_by", "started_at"]
-    list_filter = ["state", "origin"]
-    list_select_related = ["started_by"]
+    list_display = ["id", "source_name", "state", "generator", "origin", *COUNTS, "started_by", "started_at"]
+    list_filter = ["state", "origin", ("generator", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["started_by", "generator"]
     ordering = ["-pk"]
     deferred = ("rehearsal", "rollback", "breakdown")
     change_list_template = "admin/posts/importbatch/change_list.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        may = request.user.has_perm("posts.import_posts")
-        return super().changelist_view(request, {"may_import": may, "title": "Imports"} | (extra_context or {}))
+        context = {
+            "title": "Imports",
+            "may_import": request.user.has_perm("posts.import_posts"),
+            "may_see_generators": request.user.has_perm("posts.view_generator"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page for a new import, and the addresses of one import."""
@@ -194,7 +214,8 @@ class NewImportPage(AdminPage):
             source_bytes=None if stored.is_dir() else stored.stat().st_size,
             format=check_content(stored),
             options=options_of(data["only_new"], data["mapping"]),
-            origin=data["origin"] or Origin.NOT_STATED,
+            generator=data["generator"],
+            origin=origin_by(data["generator"], data["origin"] or Origin.NOT_STATED),
             state=State.WAITING,
             started_by=by,
         )
@@ -217,7 +238,7 @@ class ImportPage(AdminPage):
     template = "posts/importbatch/change_form"
 
     def find(self, object_id: str, **names: str) -> ImportBatch:
-        return found(ImportBatch.objects.select_related("started_by"), object_id, "import")
+        return found(ImportBatch.objects.select_related("started_by", "generator"), object_id, "import")
 
     def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
         """Return the page."""
@@ -240,6 +261,8 @@ class ImportPage(AdminPage):
             .defer("raw", "post__body", "post__intro")[:20],
             rehearsal=rehearsal_rows(batch.rehearsal),
             origins=Origin.choices,
+            described=Generator.objects.filter(is_described=True),
+            follows_generator=batch.generator is not None and batch.generator.kind != Origin.NOT_STATED,
             generators=named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
             is_by_machine=batch.origin in MACHINES,
             opened=approved_posts_of(batch).approved()[:1001].count(),
@@ -344,6 +367,15 @@ class ImportActions(AdminAction):
         begin_following(batch, by=self.person)
         return f"Saved. Who wrote the posts of import {batch.pk}: {batch.get_origin_display().lower()}."
 
+    def _assign(self, batch: ImportBatch) -> str:
+        number = number_in(self.request.POST.get("generator", ""))
+        generator = Generator.objects.filter(pk=number, is_described=True).first() if number is not None else None
+        if generator is None:
+            raise Refused("Choose a generator from the list.")
+        batch = assign_generator(batch, generator, by=self.person)
+        begin_following_generator(generator, by=self.person)
+        return f"Saved. Import {batch.pk} belongs to {generator}; a worker updates its posts."
+
     def _roll_back(self, batch: ImportBatch) -> str:
         if batch.state not in (State.STOPPED, State.FINISHED, State.ROLLING_BACK):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
@@ -365,6 +397,7 @@ class ImportActions(AdminAction):
         "stop": _stop,
         "switch": _switch,
         "declare-origin": _declare,
+        "assign": _assign,
         "roll-back": _roll_back,
     }
 

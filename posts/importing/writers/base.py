@@ -32,6 +32,7 @@ class BatchWriter:
         """Write everything in the caller's transaction."""
         self.now = timezone.now()
         self.batch_id, self.author_id = plan.batch.pk, plan.author_id
+        self.generator_of = plan.generator_of
         self.created: list[tuple[int, Incoming]] = []
         if plan.created:
             self._write_created(plan.created)
@@ -45,6 +46,7 @@ class BatchWriter:
                 "claimed_revision",
                 "claimed_hash",
                 "flags",
+                "known_generator_id",
                 "import_fingerprint",
                 "import_line_hash",
             }
@@ -222,6 +224,7 @@ class BatchWriter:
 
     def _imported(self, incoming: "Incoming", head: NewHead, revision_id: int) -> Columns:
         return head.post_columns(revision_id, last_batch_id=self.batch_id, at=self.now) | {
+            "known_generator_id": self.generator_of(incoming.record),
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
         }
@@ -258,6 +261,7 @@ class BatchWriter:
             "claimed_revision": incoming.record.get("revision", {}),
             "claimed_hash": incoming.record.get("hash", ""),
             "flags": flags if claim is None else flags | {"needs_human_review": claim},
+            "known_generator_id": self.generator_of(incoming.record),
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
         }

@@ -15,7 +15,7 @@ from posts.importing.progress import Progress
 from posts.importing.readers import READERS
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.management.base import BaseCommand
-from posts.models import ImportBatch, ImportIssue, Origin
+from posts.models import Generator, ImportBatch, ImportIssue, Origin
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.records.schema import problem_sentence
@@ -48,6 +48,7 @@ class Command(BaseCommand):
             type=origin_argument,
             help=f"who wrote the posts: {', '.join(map(spoken, Origin.values))} (the default); shown to readers",
         )
+        parser.add_argument("--generator", metavar="NAME", help="the generator that made all of the posts")
         parser.add_argument(
             "--site", default="", metavar="NAME", help="the site that the posts come from, a name or its address"
         )
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         mapping: str | None,
         site: str,
         written_by: Origin | None,
+        generator: str | None,
         dry_run: bool,
         restart: bool,
         only_new: bool,
@@ -72,6 +74,7 @@ class Command(BaseCommand):
     ) -> None:
         self.file = file
         read = self.read_mapping(mapping, site)
+        maker = self.find_generator(generator)
         try:
             with Interruption() as interruption, open_source(file) as source:
                 self.progress = Progress(source, sys.stderr)
@@ -83,6 +86,7 @@ class Command(BaseCommand):
                     only_new=only_new,
                     mapping=read,
                     origin=written_by,
+                    generator=maker,
                     max_errors=max_errors,
                     on_chunk=self.progress.show,
                     on_issue=self.show_issue,
@@ -103,6 +107,15 @@ class Command(BaseCommand):
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
+
+    def find_generator(self, name: str | None) -> Generator | None:
+        """Return the Generator with this name; None for none."""
+        found = Generator.objects.filter(name=name).first() if name else None
+        if name and found is None:
+            raise CommandError(
+                f"No generator is named {one_line(name)}. Add it in the admin first.", returncode=NO_INPUT
+            )
+        return found
 
     def read_mapping(self, path: str | None, site: str) -> Mapping:
         """Return the Mapping of a file ("" or None: none), with the site of the option."""
