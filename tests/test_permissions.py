@@ -306,6 +306,13 @@ MATRIX = {
     ],
     "admin/queue/": [get(DESK)],
     "admin/queue/risk-score/": [get(DESK)],
+    "admin/queue/near-duplicates/": [get(DESK)],
+    "admin/queue/near-duplicates/<int:one>/<int:other>/": [
+        get(DESK, url={"one": "@waiting", "other": "@post"}),
+        post("302 302 404 404 404 404", {"act": "destroy"}, url={"one": "@waiting", "other": "@post"}),
+        post("302 302 403 302 403 302", "keep form", url={"one": "@waiting", "other": "@post"}),
+        post("302 302 422 422 422 422", {"act": "both", "post": "@waiting"}, url={"one": "@waiting", "other": "@post"}),
+    ],
     "admin/queue/keys/": [get(DESK), post("302 302 302 302 302 302", {"keys": "off"})],
     "admin/queue/views/": [
         get("302 302 405 405 405 405"),
@@ -472,6 +479,14 @@ def site(db):
         "imagesource": with_rows.images.get().pk,
         "checklistitem": with_rows.checklist_items.get().pk,
         "jobrun": run_job("run planned releases", by=None).pk,
+        "keep form": {
+            "act": "keep",
+            "post": flagged.pk,
+            f"text-{waiting.pk}": waiting.head_revision.fingerprint,
+            f"live-{waiting.pk}": 0,
+            f"text-{flagged.pk}": flagged.head_revision.fingerprint,
+            f"live-{flagged.pk}": flagged.live_revision_id,
+        },
         "release form": {
             "act": "release",
             "revision": calm.head_revision_id,

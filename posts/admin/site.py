@@ -83,9 +83,17 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin import my_work
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
-        from posts.admin.review import queue, screen
+        from posts.admin.review import duplicates, queue, screen
 
-        pages = [*my_work.PAGES, *diff.PAGES, *releases.PAGES, *flags.PAGES, *queue.PAGES, *screen.PAGES]
+        pages = [
+            *my_work.PAGES,
+            *diff.PAGES,
+            *releases.PAGES,
+            *flags.PAGES,
+            *queue.PAGES,
+            *screen.PAGES,
+            *duplicates.PAGES,
+        ]
         return [*page_paths(pages), *super().get_urls()]
 
     def _nav_items(self, request: HttpRequest) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Findings stored per text, computed in sets in the background: a queue reads a hundred thousand at once."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from posts.content_checks.registry import Finding, Results, Unread, checks_key, results
 from posts.content_checks.residue import WIKI_LINK
@@ -19,6 +19,13 @@ UNREAD_HEAD = "unread-head"
 SOURCE_LINKS = "source-links"
 SHOWN_LINKS = 5
 _MAX_COUNT = 32_767
+
+
+@dataclass(frozen=True)
+class NearDuplicateFinding(Finding):
+    """A near-duplicate of the post. twin: the primary key of the other post. It is found anew each time."""
+
+    twin: int = 0
 
 
 def results_of(revision: Revision) -> Results:
@@ -101,11 +108,12 @@ def near_duplicate_findings(post: Post) -> list[Finding]:
     if uncompared(post):
         return []
     return [
-        Finding(
+        NearDuplicateFinding(
             NEAR_DUPLICATES,
             f"The text is a near-duplicate of “{twin.twin.title[:80]}” ({twin.twin.source_id}): "
             f"{round(twin.similarity * 100)} % the same. Compare the two posts and keep one.",
             stops=False,
+            twin=twin.twin_id,
         )
         for twin in near_duplicates_of(post, limit=5)
     ]

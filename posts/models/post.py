@@ -211,6 +211,10 @@ class Post(models.Model):
     # The live text returned after its import was rolled back. Nobody has decided about this revision since then.
     closed_until_decided = models.BooleanField(default=False, db_default=False, editable=False)
     withdrawn_at = models.DateTimeField(null=True, editable=False)
+    # The near-duplicate that was kept instead. While this one has no page, its address redirects to that.
+    replaced_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, editable=False, related_name="replaced", db_index=False
+    )
     first_published_at = models.DateTimeField(null=True, editable=False)
     last_published_at = models.DateTimeField(null=True, editable=False)
 
@@ -263,6 +267,7 @@ class Post(models.Model):
                 condition=Q(known_generator__isnull=False),
                 name="post_of_generator",
             ),
+            models.Index(fields=["replaced_by"], condition=Q(replaced_by__isnull=False), name="post_replaced"),
             models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="post_withdrawn"),
         ]
         permissions = [

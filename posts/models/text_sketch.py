@@ -53,11 +53,15 @@ class TextTwin(models.Model):
     post = models.ForeignKey(Post, models.CASCADE, related_name="twins")
     twin = models.ForeignKey(Post, models.CASCADE, related_name="+")
     similarity = models.FloatField(help_text="Jaccard index of the word shingles, 0.7 to 1.")
+    is_first = models.BooleanField(
+        default=False, db_default=False, help_text="Whether this is the earliest of the posts that it repeats."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         default_permissions = ()
         ordering = ["-similarity", "twin"]
+        indexes = [models.Index(fields=["-twin", "post"], condition=models.Q(is_first=True), name="text_twin_first")]
         constraints = [
             models.UniqueConstraint(fields=["post", "twin"], name="text_twin_once"),
             models.CheckConstraint(condition=~models.Q(post=models.F("twin")), name="text_twin_is_another_post"),

@@ -6,6 +6,7 @@ from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bul
 from posts.operations.change_slug import change_slug
 from posts.operations.claim import claim_post, unclaim
 from posts.operations.flag import clear_flag, flag_by_check, flag_post
+from posts.operations.keep import keep_both, keep_obstacles, keep_post
 from posts.operations.record_revision import create_post, record_revision, submit_revision
 from posts.operations.release import note_observed_result, release_revision, roll_back, withdraw_post
 from posts.operations.report import TooManyReports, answer_report, report_problem
@@ -43,6 +44,9 @@ __all__ = [
     "flag_by_check",
     "flag_post",
     "forget_view",
+    "keep_both",
+    "keep_obstacles",
+    "keep_post",
     "look_at_rows",
     "note_observed_result",
     "record_revision",

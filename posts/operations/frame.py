@@ -216,6 +216,8 @@ def _finishing(changes: Sequence[Change]) -> Iterator[None]:
 
 def _finish(changes: Sequence[Change]) -> None:
     """Write what follows from `changes`."""
+    for change in changes:
+        _end_replacement(change.post)
     ranked = [change.post for change in changes if change.is_ranked_again]
     listed = [change.post for change in changes if change.is_listed_again]
     _save(changes)
@@ -237,6 +239,15 @@ def _finish(changes: Sequence[Change]) -> None:
     for change in changes:
         for tell_them in change._told:
             tell_them()
+
+
+def _end_replacement(post: Post) -> None:
+    """Give a post its own address back, once it is no longer rejected or withdrawn in favour of another post."""
+    # A set may have deferred the column: then no replaced post is in it, or none comes back.
+    if not post.__dict__.get("replaced_by_id") or post.withdrawn_at:
+        return
+    if post.live_revision_id or post.head.status != Revision.Status.REJECTED:
+        post.replaced_by = None
 
 
 def _save(changes: Sequence[Change]) -> None:

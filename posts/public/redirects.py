@@ -1,4 +1,4 @@
-"""Redirects from the paths of a post's old site."""
+"""Redirects from the paths of a post's old site, and from a post to the near-duplicate that was kept instead."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,23 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 
-from posts.models import FormerSlug
+from posts.models import FormerSlug, Post
 from posts.operations.slugs import former_path
+
+# A kept post may be replaced itself later on, and so on.
+MOST_REPLACEMENTS = 5
+
+
+def kept_instead(post: Post) -> Post | None:
+    """Return the post that readers of `post`, which has no page, are led to; None if there is none with a page."""
+    posts = Post.objects.with_texts()
+    for _ in range(MOST_REPLACEMENTS):
+        if post.replaced_by_id is None:
+            return None
+        post = posts.get(pk=post.replaced_by_id)
+        if post.visible_revision is not None:
+            return post
+    return None
 
 
 class FormerPaths:
@@ -33,8 +48,11 @@ def redirect_former_address(path: str) -> HttpResponse | None:
         return None
     posts = FormerSlug.objects.select_related("post__live_revision", "post__head_revision")
     former = posts.filter(slug=stored).first()
-    if not former or former.post.withdrawn_at or former.post.visible_revision is None:
+    if former is None:
         return None
-    response = HttpResponsePermanentRedirect(former.post.get_absolute_url())
+    post = former.post if former.post.visible_revision is not None else kept_instead(former.post)
+    if post is None:
+        return None
+    response = HttpResponsePermanentRedirect(post.get_absolute_url())
     response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
     return response

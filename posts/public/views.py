@@ -34,6 +34,7 @@ from posts.public.disclosure import disclosure_of, shown_revision, with_own_answ
 from posts.public.json_ld import MAX_AUTHORS, article_head, home_data, page_data
 from posts.public.meta_box import meta_box
 from posts.public.record_json import record_of, review_of
+from posts.public.redirects import kept_instead
 from posts.public.related import related_posts
 from posts.public.term_links import address_finder, with_term_slugs
 from posts.records.verify_command import check_command
@@ -168,7 +169,10 @@ def _page_query(vendor: str, hosts: str) -> PreparedQuery:
 
 
 def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
-    """Return the post whose page is at `slug` or, if its own slug is another, was; else the view that answers."""
+    """Return the post whose page is at `slug`, or another one to which that address leads; else the view that answers.
+
+    Another one has another slug: the post had the address before, or was kept instead of the one that has it.
+    """
     post: Post | None = _page_query(connection.vendor, hosts_key()).first(slug=slug)
     if post is None:
         former = (
@@ -178,6 +182,8 @@ def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
     elif post.live_revision_id is None and post.head_revision_id:
         # for_its_page() reads it beside the row of the revision.
         post.head_revision.snapshot = post.proposed_snapshot
+    if post is not None and post.visible_revision is None and (kept := kept_instead(post)) is not None:
+        return kept
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
         return gone
     if post is None or post.visible_revision is None:

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import BooleanField, Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Length
 
 from posts.models import ParagraphCount, Post, Revision, SketchBand, TextSketch, TextTwin
@@ -192,8 +192,10 @@ def _stale(posts: QuerySet[Post]) -> tuple[dict[int, str], dict[int, tuple[int, 
 def _resketch(heads: dict[int, str], before: dict[int, tuple[int, ...]]) -> None:
     if before:
         SketchBand.objects.filter(post__in=before).delete()
+        left = set(TextTwin.objects.filter(post__in=before).values_list("twin", flat=True))
         TextTwin.objects.filter(post__in=before).delete()
         TextTwin.objects.filter(twin__in=before).delete()
+        _mark_first(left)
     for texts in _batches(heads):
         _sketch_batch(texts, heads, before)
 
@@ -326,6 +328,20 @@ def _store_near_duplicates(
         for one, other in ((a, b), (b, a))
     ]
     TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
+    _mark_first({near_duplicate.post_id for near_duplicate in near_duplicates})
+
+
+def _mark_first(posts: Iterable[int]) -> None:
+    """Mark for each of these posts the earliest one that it repeats: the cluster to which it belongs."""
+    posts = sorted(posts)
+    earliest = TextTwin.objects.filter(post=OuterRef("post")).order_by("twin").values("twin")[:1]
+    is_first = Case(
+        When(twin=Subquery(earliest), twin__lt=F("post"), then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+    for at in range(0, len(posts), MAX_KEYS):
+        TextTwin.objects.filter(post__in=posts[at : at + MAX_KEYS]).update(is_first=is_first)
 
 
 def _likely(pairs: set[Pair], signatures: Mapping[int, Signature]) -> list[Pair]:

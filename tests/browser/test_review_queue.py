@@ -14,6 +14,8 @@ from tests.test_review_queue import turn_down
 
 pytestmark = pytest.mark.browser
 QUEUE = "/admin/queue/"
+# Long enough to be compared with other texts.
+SAME = " ".join(f"word{number}" for number in range(200))
 
 
 @pytest.fixture
@@ -118,6 +120,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, re
     claim_post(waiting[2], by=mira)
     claim_post(waiting[3], by=reviewer)
     turn_down(waiting[4], by=reviewer)
+    one, other = (make_post(title=f"The same again, {words}", body=SAME) for words in ("once", "and once more"))
+    scan_new_texts()
     watched = browser_page(width=width, scheme=scheme)
     # High enough for every row: the bar at the lower edge covers half of whatever button happens to be there.
     watched.page.set_viewport_size({"width": width, "height": 4000})
@@ -135,6 +139,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, re
         reverse("admin:queue_risk_score"),
         reverse("admin:queue_keys"),
         bulk,
+        reverse("admin:queue_clusters"),
+        reverse("admin:queue_pair", args=[one.pk, other.pk]),
         "/admin/",
     ):
         watched.open(address)

@@ -105,6 +105,7 @@ class BatchWriter:
                     "held": bool(incoming.holds),
                     "closed_until_decided": False,
                     "withdrawn_at": None,
+                    "replaced_by_id": None,
                     "first_published_at": None,
                     "last_published_at": None,
                     "first_batch_id": self.batch_id,
