@@ -245,6 +245,14 @@ MATRIX = {
         change=DESK, post_change="302 302 422 422 403 422", history="302 302 302 302 302 302",
     ),
     "admin/posts/post/<path:object_id>/preview/": [get(DESK, url={"object_id": "@post"})],
+    "admin/posts/post/<path:object_id>/live-preview/": [
+        get("302 302 405 405 403 405", url={"object_id": "@post"}),
+        post("302 302 200 200 403 200", {"body": "typed"}, url={"object_id": "@post"}),
+    ],
+    "admin/posts/post/add/live-preview/": [
+        get("302 302 405 405 403 405"),
+        post("302 302 200 200 403 200", {"body": "typed"}),
+    ],
     "admin/posts/post/<path:object_id>/do/<slug:act>/": [
         get("302 302 405 405 405 405", url={"object_id": "@post", "act": "withdraw"}),
         post("302 302 404 404 404 404", url={"object_id": "@post", "act": "destroy"}),

@@ -2,7 +2,8 @@
 //
 // The textarea and the editor follow each other: typing here writes there and tells the page by an `input` event, and
 // whoever sets the value of the textarea and sends `input` changes the text here. Other scripts need not know of the
-// editor: "text-findings" on the textarea marks findings, and "text-scrolled" comes from it with the first visible line.
+// editor. Events on the textarea: "text-findings" marks findings, "text-show" goes to one, and "text-scrolled" says which
+// line is the first to be seen.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { markdownKeymap, markdownLanguage, pasteURLAsLink } from "@codemirror/lang-markdown";
 import { openSearchPanel, search, searchKeymap } from "@codemirror/search";
@@ -10,7 +11,7 @@ import { EditorState, Prec, RangeSetBuilder } from "@codemirror/state";
 import { Decoration, EditorView, highlightSpecialChars, keymap, ViewPlugin } from "@codemirror/view";
 import { canAdoptStyles } from "./adopted_styles.js";
 import * as commands from "./commands.js";
-import { findingMarks, showFindings } from "./findings.js";
+import { findingMarks, showFindings, showPlace } from "./findings.js";
 import { fillWindow } from "./full_screen.js";
 import { look } from "./theme.js";
 import { makeToolbar } from "./toolbar.js";
@@ -155,6 +156,7 @@ const edit = (area) => {
   });
   area.addEventListener("input", () => replaceText(view, area.value));
   area.addEventListener("text-findings", (event) => showFindings(view, event.detail));
+  area.addEventListener("text-show", (event) => showPlace(view, event.detail));
   // A browser that goes back may fill in the form after this script has run.
   addEventListener("pageshow", () => replaceText(view, area.value));
 };

@@ -1,5 +1,6 @@
 // Findings of the content checks as marks in the text.
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { EditorView } from "@codemirror/view";
 
 // Return from where to where a finding marks the text: its words if they are there, else the first line it is about.
 const rangeOf = (doc, { line, words }) => {
@@ -16,6 +17,12 @@ export const showFindings = (view, found) => {
     message: finding.message,
   }));
   view.dispatch(setDiagnostics(view.state, diagnostics));
+};
+
+// Select what a finding is about.
+export const showPlace = (view, finding) => {
+  const { from, to } = rangeOf(view.state.doc, finding);
+  view.dispatch({ selection: { anchor: from, head: to }, effects: EditorView.scrollIntoView(from, { y: "center" }) });
 };
 
 export const findingMarks = lintGutter();

@@ -7,7 +7,8 @@ const MONOSPACE = 'ui-monospace, Menlo, Consolas, "Liberation Mono", monospace';
 
 const theme = EditorView.theme({
   "&": { color: "var(--body-fg)", backgroundColor: "var(--body-bg)", fontSize: "14px" },
-  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
+  // static/css/editor.css frames the whole editor instead.
+  "&.cm-focused": { outline: "none" },
   ".cm-content": { padding: "8px 4px", caretColor: "var(--body-fg)", lineHeight: "1.55" },
   ".cm-scroller": { fontFamily: "inherit", lineHeight: "1.55" },
   ".cm-gutters": { backgroundColor: "var(--darkened-bg)", border: "0", color: "var(--body-quiet-color)" },

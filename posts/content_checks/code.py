@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import yaml
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText
+from posts.content_checks.text import CheckedText, Spot
 
 # Longer code is not parsed, because parsers take too long.
 MAX_CODE = 50_000
@@ -57,7 +57,8 @@ def code_syntax(text: CheckedText) -> Iterator[Told]:
             yield (
                 f"Code block {number} is not valid {_LANGUAGES[language]}: {says}"
                 f"{f' (line {line} of it)' if line else ''}. Fix it, or set its language to text.",
-                f"/{field}",
+                # The block begins with the line that opens it.
+                Spot(f"/{field}", block.line + (line or 0)),
             )
     if unread:
         count = sum(map(len, unread.values()))

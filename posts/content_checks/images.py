@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from django.conf import settings
 
 from posts.content_checks.registry import Told, check
-from posts.content_checks.text import CheckedText
+from posts.content_checks.text import CheckedText, spot_of
 from posts.rendering.images import host_of, is_allowed_image_url
 
 _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
@@ -42,23 +42,25 @@ def dead_placement(text: CheckedText) -> Iterator[Told]:
             if match is None:
                 continue
             number = int(match[1])
+            spot = spot_of(field, block, f"(image:{number})")
             if number > len(text.images):
                 yield (
                     f"The text places image {number}, but there are {len(text.images)}. Add the image, or remove its "
                     f"place.",
-                    f"/{field}",
+                    spot,
                 )
             elif number in placed:
                 yield (
                     f"Image {number} is placed twice; the second place shows no image. Remove one.",
-                    f"/{field}",
+                    spot,
                 )
             placed.add(number)
         if block.placed == "checklist":
+            spot = spot_of(field, block, "[checklist]")
             if not text.record.get("checklist"):
-                yield "The text places a checklist, but there is none. Add items, or remove its place.", f"/{field}"
+                yield "The text places a checklist, but there is none. Add items, or remove its place.", spot
             elif checklist_placed:
-                yield "The checklist is placed twice; readers see the word [checklist]. Remove one place.", f"/{field}"
+                yield "The checklist is placed twice; readers see the word [checklist]. Remove one place.", spot
             checklist_placed = True
 
 

@@ -175,6 +175,15 @@ def _results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
     return found, unread
 
 
+def findings_while_typing(text: CheckedText) -> list[Finding]:
+    """Return the findings of the checks of AlphaNode, blocking issues first.
+
+    Those of EXTRA_CHECKS may take seconds: too long for an answer at every pause in typing.
+    """
+    found = [finding for check in _checks.values() if check.is_ours for finding in check.results(text)[0]]
+    return sorted(found, key=lambda finding: not finding.stops)
+
+
 def findings(record: RecordDict) -> list[Finding]:
     """Return every Finding in a record dict, in the order of results()."""
     return results(record)[0]

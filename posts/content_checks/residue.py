@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText
+from posts.content_checks.text import CheckedText, Spot, spot_of
 from posts.rendering.blocks import Block
 from posts.rendering.shown_syntax import said, shown_syntax
 
@@ -139,7 +139,7 @@ def residue_whole_fence(text: CheckedText) -> Iterator[Told]:
                 yield (
                     f"The whole text is inside a code block (it begins with “{block.source[:20].strip()}”). "
                     "Delete the fence lines.".replace("\n", " "),
-                    f"/{name}",
+                    spot_of(name, block),
                 )
                 break
 
@@ -151,7 +151,8 @@ def residue_open_fence(text: CheckedText) -> Iterator[Told]:
         last = next((block for field, block in reversed(text.blocks) if field == name), None)
         if last is not None and _is_open(last):
             opening = last.source.partition("\n")[0].strip()[:SHOWN]
-            yield f"The code that begins with “{opening}” is never closed. Close it where the code ends.", f"/{name}"
+            spot = spot_of(name, last)
+            yield f"The code that begins with “{opening}” is never closed. Close it where the code ends.", spot
 
 
 @check("residue-closing", "advises")
@@ -173,9 +174,10 @@ def residue_markup(text: CheckedText) -> Iterator[Told]:
                 found.total(),
             )
     for field in ("intro", "body"):
-        tags = " ".join(tag for name, block in text.blocks if name == field for tag in block.left_out)
-        if found := shown_syntax(tags):
-            yield f"This syntax is left out: {said(found)}. Check that the page says all.", f"/{field}", found.total()
+        blocks = [block for name, block in text.blocks if name == field and block.left_out]
+        if found := shown_syntax(" ".join(tag for block in blocks for tag in block.left_out)):
+            spot = spot_of(field, blocks[0])
+            yield f"This syntax is left out: {said(found)}. Check that the page says all.", spot, found.total()
     for pattern, name in _MARKUP:
         yield from _told(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if readers should see it.", False
@@ -200,7 +202,7 @@ def _told(text: CheckedText, pattern: re.Pattern[str], what: str, to_do: str, ow
             shown = " ".join(found[0].split())
             shown = shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"
             more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
-            yield f"{what} (“{shown}”{more}). {to_do}", pointer, len(found)
+            yield f"{what} (“{shown}”{more}). {to_do}", Spot.of(pointer).with_words(found[0]), len(found)
 
 
 def _is_open(block: Block) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText
+from posts.content_checks.text import CheckedText, Spot, spot_of
 from posts.rendering.blocks import comments_in, words_in
 
 # A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
@@ -20,7 +20,7 @@ def heading_skip(text: CheckedText) -> Iterator[Told]:
                 yield (
                     f"The heading “{block.text[:80]}” jumps from level {last} to {block.level}. "
                     f"Make it level {last + 1}.",
-                    f"/{field}",
+                    spot_of(field, block),
                 )
             last = block.level
 
@@ -31,21 +31,21 @@ def thin_section(text: CheckedText) -> Iterator[Told]:
     if not text.has_words:
         yield Unread("This script has no spaces between words, so the length of sections was not checked.")
         return
-    for title, field, count in _sections(text):
+    for title, spot, count in _sections(text):
         if count < MIN_SECTION_WORDS:
             words = "no word" if not count else f"{count} word{'s' if count > 1 else ''}"
-            yield f"The section “{title[:80]}” has {words}. Write the section or remove it.", f"/{field}"
+            yield f"The section “{title[:80]}” has {words}. Write the section or remove it.", spot
 
 
-def _sections(text: CheckedText) -> Iterator[tuple[str, str, int]]:
-    """Yield (heading, field, words) of each section that contains only paragraphs."""
+def _sections(text: CheckedText) -> Iterator[tuple[str, Spot, int]]:
+    """Yield (heading, its spot, words) of each section that contains only paragraphs."""
     # Before the first heading there is no section.
-    title, of_field, level, words, is_full = "", "", 0, 0, True
+    title, spot, level, words, is_full = "", Spot(""), 0, 0, True
     for field, block in text.blocks:
         if block.kind == "heading":
             if not is_full and block.level <= level:
-                yield title, of_field, words
-            title, of_field, level, words, is_full = block.text, field, block.level, 0, False
+                yield title, spot, words
+            title, spot, level, words, is_full = block.text, spot_of(field, block), block.level, 0, False
         elif block.kind == "comment":
             continue
         elif block.kind == "paragraph" and not block.placed:
@@ -53,7 +53,7 @@ def _sections(text: CheckedText) -> Iterator[tuple[str, str, int]]:
         else:
             is_full = True
     if not is_full:
-        yield title, of_field, words
+        yield title, spot, words
 
 
 @check("comment", "advises")
@@ -64,7 +64,7 @@ def comment(text: CheckedText) -> Iterator[Told]:
             yield (
                 f"The page hides the comment “{words[:200]}”, but the public JSON of the record includes it. "
                 "Delete it if readers must not see it.",
-                f"/{field}",
+                spot_of(field, block, "<!--"),
             )
 
 

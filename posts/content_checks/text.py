@@ -28,6 +28,37 @@ def _shown(token: str, style: Style) -> str:
     return "" if style.formats & {"comment", "note"} else token
 
 
+class Spot(str):
+    """A JSON Pointer to a Markdown text, with the spot in it.
+
+    line: the number of a line, from 1; 0 if it is about the whole text. words: what stands there or somewhat below, as
+    written, or "".
+    """
+
+    line: int
+    words: str
+
+    def __new__(cls, pointer: str, line: int = 0, words: str = "") -> "Spot":
+        """Return the pointer."""
+        spot = super().__new__(cls, pointer)
+        spot.line, spot.words = line, words
+        return spot
+
+    @classmethod
+    def of(cls, pointer: str) -> "Spot":
+        """Return any pointer as a Spot."""
+        return pointer if isinstance(pointer, cls) else cls(pointer)
+
+    def with_words(self, words: str) -> "Spot":
+        """Return the spot of these words."""
+        return Spot(self, self.line, words)
+
+
+def spot_of(field: str, block: Block, words: str = "") -> Spot:
+    """Return the spot of a block of intro or body."""
+    return Spot(f"/{field}", block.line, words)
+
+
 class CheckedText:
     """A `record` (a dict) with what several checks need of it."""
 
@@ -128,12 +159,13 @@ class CheckedText:
 
     @cached_property
     def _passages(self) -> list[tuple[str, str, bool]]:
+        passages: list[tuple[str, str, bool]]
         passages = [(pointer, _CODE_SPAN.sub("…", words), False) for pointer, words in self._read_lines if words]
         for field, block in self._blocks:
             if not block.is_code and block.kind != "source":
                 shown = zip(block.tokens, block.styles, strict=True)
                 words = "".join(_shown(token, style) for token, style in shown)
-                passages.append((f"/{field}", words, ", quoted" in block.setting))
+                passages.append((spot_of(field, block), words, ", quoted" in block.setting))
         return passages
 
     @cached_property

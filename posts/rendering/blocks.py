@@ -51,6 +51,7 @@ class Block:
     characters; for code, in lines with their ends. styles: one Style for each token. place: its number in its list or
     in the text. source: its lines as written. loose: the number of blank or unread lines before it. placed: the
     address of the image that it is or places, or "checklist". left_out: the tags in it that the page leaves out.
+    line: the number of its first line in its text, from 1; 0 for a text of one line, and in an unparsed one.
     """
 
     kind: str
@@ -66,6 +67,8 @@ class Block:
     list_number: int = 0
     placed: str = ""
     left_out: tuple[str, ...] = ()
+    # Where a block is says nothing of what it is: comparisons must not see a difference there.
+    line: int = field(default=0, compare=False)
 
     @property
     def text(self) -> str:
@@ -331,6 +334,7 @@ class _Reader:
                 source=source,
                 place=self.lists[-1].count if self.lists else len(self.blocks) + 1,
                 loose=loose,
+                line=start + 1 if lines else 0,
                 **more,
             )
         )

@@ -48,14 +48,16 @@ if (list) {
     });
   }
   list.addEventListener("keydown", (event) => {
+    // The tab of the live preview is there on small screens alone.
+    const shown = tabs.filter((tab) => tab.offsetParent);
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -tabs.length, End: tabs.length }[event.key];
     if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
-    const here = tabs.indexOf(document.activeElement);
-    const last = tabs.length - 1;
-    const next = Math.abs(step) > 1 ? (step < 0 ? 0 : last) : (here + step + tabs.length) % tabs.length;
+    const here = shown.indexOf(document.activeElement);
+    const last = shown.length - 1;
+    const next = Math.abs(step) > 1 ? (step < 0 ? 0 : last) : (here + step + shown.length) % shown.length;
     event.preventDefault();
-    tabs[next].focus();
-    tabs[next].click();
+    shown[next].focus();
+    shown[next].click();
   });
 
   // An address or a link may name a part, or anything inside one: open it, then go there.

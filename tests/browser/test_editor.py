@@ -7,6 +7,7 @@ from posts.models import Post
 from tests.browser.axe import violations_in_both_schemes
 from tests.browser.test_admin_pages import change_address, messages, sign_in
 from tests.factories import make_post
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -185,7 +186,7 @@ def test_without_script_the_texts_are_plain_fields(browser_page, editor):
 def test_a_link_to_the_field_and_an_error_in_it_lead_into_the_editor(opened):
     watched = opened(make_post(body="One."))
     watched.page.evaluate("location.hash = '#id_body'")
-    watched.page.wait_for_function("document.activeElement.id === 'id_body_editor'")
+    wait_until(lambda: watched.page.evaluate("document.activeElement.id") == "id_body_editor")
     watched.page.fill("#id_body", "a\x00b")
     watched.follow("text='Save'")
     assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
@@ -214,3 +215,130 @@ def test_a_new_post_is_written_in_the_editor(browser_page, editor):
     watched.page.keyboard.type("A job was lost.")
     watched.follow("text='Save'")
     assert Post.objects.get().body == "A job was lost."
+
+
+def preview(watched):
+    return watched.page.frame_locator("#live-preview-frame")
+
+
+def test_the_preview_follows_the_typed_text_without_a_save(opened):
+    watched = opened(make_post(body="## One\n\nFirst."))
+    preview(watched).get_by_text("First.").wait_for()
+    body(watched).focus()
+    watched.page.keyboard.press("Control+End")
+    watched.page.keyboard.type(" Second.")
+    preview(watched).get_by_text("First. Second.").wait_for()
+    watched.page.fill("#id_title", "Another title")
+    preview(watched).get_by_role("heading", name="Another title").wait_for()
+    assert Post.objects.get().body == "## One\n\nFirst."
+    assert watched.complaints == []
+
+
+def test_no_script_of_a_text_runs_in_the_preview_and_its_links_lead_nowhere(opened):
+    watched = opened(
+        make_post(body="<script>top.hit = 1</script> <img src=x onerror=top.hit=1> [a](https://evil.example)")
+    )
+    link = preview(watched).get_by_role("link", name="a", exact=True)
+    link.focus()
+    watched.page.keyboard.press("Enter")
+    assert watched.page.locator("#live-preview-frame").get_attribute("sandbox") == "allow-same-origin"
+    assert watched.page.evaluate("window.hit") is None
+    assert link.is_visible()
+    assert watched.foreign == []
+    assert len(watched.page.context.pages) == 1
+    # Even a page with live markup in the frame runs nothing.
+    watched.page.evaluate(
+        """() => {
+          const page = document.querySelector("#live-preview-frame").contentDocument;
+          page.body.innerHTML = "<img src='data:,' onerror='top.hit = 1'><button onclick='top.hit = 1'>b</button>";
+        }"""
+    )
+    preview(watched).get_by_role("button", name="b").click()
+    assert watched.page.evaluate("window.hit") is None
+
+
+def test_findings_are_marked_in_the_text_while_typing_and_listed(opened):
+    watched = opened(make_post(body="Fine."))
+    watched.page.get_by_text("No blocking issues").wait_for()
+    body(watched).focus()
+    watched.page.keyboard.press("Control+End")
+    watched.page.keyboard.type("\n\nLook: [Insert diagram here]")
+    mark = watched.page.locator(".cm-lintRange-error")
+    mark.first.wait_for()
+    assert "".join(mark.all_inner_texts()) == "[Insert diagram here]"
+    assert watched.page.locator(".cm-lint-marker-error").count() == 1
+    watched.page.get_by_text("1 blocking issue,").click()
+    watched.page.keyboard.press("Control+Home")
+    watched.page.get_by_role("button", name="A placeholder was not filled").click()
+    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    watched.page.keyboard.type("a diagram.")
+    watched.page.get_by_text("No blocking issues").wait_for()
+    assert typed(watched) == "Fine.\n\nLook: a diagram."
+    assert mark.count() == 0
+
+
+def test_the_preview_scrolls_with_the_text(opened):
+    parts = [f"## Part {number}\n\n" + f"Words of part {number}.\n\n" * 12 for number in range(1, 9)]
+    watched = opened(make_post(intro="Short.", body="".join(parts)))
+    preview(watched).get_by_role("heading", name="Part 8").wait_for()
+    scroller = watched.page.locator(".md-editor--body .cm-scroller")
+    shown = """() => {
+      const page = document.querySelector("#live-preview-frame").contentDocument;
+      const at = (id) => Math.abs(page.getElementById(id).getBoundingClientRect().top);
+      return ["s-part-1", "s-part-2", "s-part-3", "s-part-4", "s-part-5", "s-part-6", "s-part-7", "s-part-8"]
+        .sort((one, other) => at(one) - at(other))[0];
+    }"""
+    for number in (4, 6, 2):
+        body(watched).focus()
+        watched.page.keyboard.press("Control+f")
+        watched.page.keyboard.type(f"## Part {number}")
+        watched.page.keyboard.press("Enter")
+        watched.page.keyboard.press("Escape")
+        top = f"""(scroller) => {{
+          const line = [...scroller.querySelectorAll(".cm-line")].find((one) => one.textContent === "## Part {number}");
+          scroller.scrollTop += line.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+        }}"""
+        scroller.evaluate(top)
+        wait_until(lambda wanted=f"s-part-{number}": watched.page.evaluate(shown) == wanted)
+    scroller.evaluate("(scroller) => { scroller.scrollTop = scroller.scrollHeight; }")
+    is_at_end = """() => {
+      const page = document.querySelector("#live-preview-frame").contentDocument.documentElement;
+      return page.scrollTop > 0 && page.scrollTop + page.clientHeight >= page.scrollHeight - 2;
+    }"""
+    wait_until(lambda: watched.page.evaluate(is_at_end))
+
+
+def test_the_preview_can_be_hidden_and_stays_so(opened):
+    watched = opened(make_post(body="First."))
+    frame = watched.page.locator("#live-preview-frame")
+    frame.wait_for()
+    watched.page.click("text='Hide live preview'")
+    assert not frame.is_visible()
+    watched.page.reload()
+    watched.page.get_by_text("Show live preview").wait_for()
+    assert not frame.is_visible()
+    watched.page.click("text='Show live preview'")
+    assert frame.is_visible()
+
+
+def test_on_a_phone_the_preview_is_a_tab(opened):
+    watched = opened(make_post(body="First."), width=390)
+    frame = watched.page.locator("#live-preview-frame")
+    assert not frame.is_visible()
+    watched.page.click("role=tab[name='Live preview']")
+    preview(watched).get_by_text("First.").wait_for()
+    assert not body(watched).is_visible()
+    assert violations_in_both_schemes(watched.page) == []
+    assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    watched.page.click("role=tab[name='Text']")
+    assert body(watched).is_visible() and not frame.is_visible()
+
+
+def test_a_preview_that_cannot_be_updated_says_why(opened):
+    watched = opened(make_post(body="First."))
+    preview(watched).get_by_text("First.").wait_for()
+    watched.page.context.clear_cookies()
+    body(watched).focus()
+    watched.page.keyboard.type("More. ")
+    watched.page.get_by_text("The preview is not up to date").wait_for()
+    assert typed(watched) == "More. First."

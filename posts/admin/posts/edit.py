@@ -65,7 +65,7 @@ class PostPage(AdminPage):
         forms = self.forms or record_forms(
             post.working_record() if post else {}, head_id=post.head_revision_id if post else None
         )
-        return self.render(
+        response = self.render(
             status=status,
             title=post.title if post else "Add post",
             post=post,
@@ -73,16 +73,17 @@ class PostPage(AdminPage):
             **form_context(post, *forms),
             **(post_context(post, self.person, self.panel) if post else {}),
         )
+        # It frames the live preview of its own form, and nothing else.
+        response.page_kind = "framing"  # type: ignore[attr-defined]  # a response takes any attribute
+        return response
 
     def act(self, subject: Any) -> Any:
         """Save the form."""
         post: Post | None = subject
         if post and not self._may("change"):
             raise PermissionDenied
-        opened = self._opened(post, "head")
-        is_stale = opened is not None and post is not None and opened.pk != post.head_revision_id
-        record = opened.snapshot if is_stale and opened else post.working_record() if post else {}
-        self.forms = form, images, checklist = record_forms(record, data=self.request.POST)
+        opened, self.forms = self.typed_forms(post)
+        form, images, checklist = self.forms
         if not all(part.is_valid() for part in self.forms if part is not None):
             return self.page(post, status=422)
         record = form.record(images, checklist)
@@ -100,6 +101,13 @@ class PostPage(AdminPage):
             return self.page(post, status=422)
         except HeadMoved as moved:
             return self._conflict(find_post(moved.post.pk), opened=opened, mine=mine)
+
+    def typed_forms(self, post: Post | None) -> tuple[Revision | None, RecordForms]:
+        """Return (the Revision that the form was opened on, or None; the forms with what was typed)."""
+        opened = self._opened(post, "head")
+        is_stale = opened is not None and post is not None and opened.pk != post.head_revision_id
+        record = opened.snapshot if is_stale and opened else post.working_record() if post else {}
+        return opened, record_forms(record, data=self.request.POST)
 
     def _may(self, act: str) -> bool:
         return self.request.user.has_perm(f"posts.{act}_post")

@@ -15,6 +15,7 @@ from posts.admin.posts.actions import PostAction
 from posts.admin.posts.edit import MergePage, PostPage, post_address
 from posts.admin.posts.exports import ExportActions
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
+from posts.admin.posts.live_preview import LivePreview
 from posts.models import Post
 from posts.public.views import article_context
 
@@ -45,12 +46,14 @@ class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):  # type
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the preview, the merge of two texts, and one address for each action on a post."""
+        """Add the previews, the merge of two texts, and one address for each action on a post."""
         view = self.admin_site.admin_view
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
             *page_paths(
                 [
+                    ("add/live-preview/", LivePreview, "posts_post_add_live_preview"),
+                    ("<path:object_id>/live-preview/", LivePreview, "posts_post_live_preview"),
                     ("<path:object_id>/merge/", MergePage, "posts_post_merge"),
                     ("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act"),
                 ]

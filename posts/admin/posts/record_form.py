@@ -113,11 +113,15 @@ class PostForm(forms.Form):
         return data
 
     def record(self, images: "OrderedRows", checklist: "OrderedRows | None") -> RecordDict:
-        """Return the record dict of the forms, based on the one that they were opened on."""
+        """Return the record dict of the forms, based on the one that they were opened on.
+
+        A value that is not valid stays as it was.
+        """
         data = self.cleaned_data
         values = {name: data[name] for name in (*TEXT_FIELDS, *ROW_FIELDS, "reading_time") if name in data}
-        values["published_on"] = data["published_on"].isoformat() if data["published_on"] else None
-        if "payload_flat" in data:
+        if "published_on" in data:
+            values["published_on"] = data["published_on"].isoformat() if data["published_on"] else None
+        if "payload_flat" in data and "payload_rest" in data:
             values["payload"] = self._payload()
         values["image_sources"] = images.rows(self.opened.get("image_sources", []))
         if checklist is not None:
@@ -176,7 +180,7 @@ class ImageForm(forms.Form):
         kept = data.get("kept")
         base = before[kept - 1] if kept and 0 < kept <= len(before) else {}
         values = {name: data[name] for name in ("source", "licence", "caption", "alt", "url")}
-        values |= {"width": data["width_px"], "height": data["height_px"]}
+        values |= {"width": data.get("width_px"), "height": data.get("height_px")}
         return base | values
 
     def is_empty(self) -> bool:
