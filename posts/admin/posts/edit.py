@@ -65,7 +65,7 @@ class PostPage(AdminPage):
         forms = self.forms or record_forms(
             post.working_record() if post else {}, head_id=post.head_revision_id if post else None
         )
-        response = self.render(
+        return self.render(
             status=status,
             title=post.title if post else "Add post",
             post=post,
@@ -73,9 +73,6 @@ class PostPage(AdminPage):
             **form_context(post, *forms),
             **(post_context(post, self.person, self.panel) if post else {}),
         )
-        # It frames the live preview of its own form, and nothing else.
-        response.page_kind = "framing"  # type: ignore[attr-defined]  # a response takes any attribute
-        return response
 
     def act(self, subject: Any) -> Any:
         """Save the form."""
