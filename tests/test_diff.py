@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -427,6 +428,18 @@ def test_the_preview_of_a_text_may_be_framed_by_the_admin_alone(client):
     answer = client.get(reverse("admin:posts_revision_preview", args=[post.head_revision_id]))
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN" and "1.0.1" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_preview_in_the_frame_is_the_readers_page_without_header_and_footer(client):
+    post = edited_post()
+    client.force_login(person("Editors"))
+    page = client.get(post.get_absolute_url()).content.decode()
+    framed = client.get(reverse("admin:posts_revision_preview", args=[post.live_revision_id])).content.decode()
+    for part in ('type="search"', "<footer", 'class="skip-link"'):
+        assert part in page and part not in framed, part
+    text = re.compile(r'<div class="text" dir="auto">.*?</div>', re.DOTALL)
+    assert text.search(page)[0] == text.search(framed)[0]
 
 
 @pytest.mark.django_db

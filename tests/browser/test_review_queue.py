@@ -151,6 +151,31 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(browser_page, re
     assert watched.complaints == []
 
 
+def test_ten_rows_are_on_the_first_screen_also_below_an_undo(browser_page, reviewer, waiting):
+    posts = [make_post(title=f"More of them, number {number}") for number in range(8)]
+    turn_down(posts.pop(), by=reviewer)
+    watched = browser_page(width=1440)
+    watched.page.set_viewport_size({"width": 1440, "height": 900})
+    sign_in(watched, reviewer)
+    watched.open(QUEUE)
+    assert watched.page.locator(".undo").is_visible()
+    top_of_bar = watched.page.locator(".bulk-bar").bounding_box()["y"]
+    tenth = watched.page.locator(".queue-row").nth(9).bounding_box()
+    assert tenth["y"] + tenth["height"] <= top_of_bar
+
+
+def test_the_first_screen_of_a_review_shows_the_first_sentences(browser_page, reviewer, waiting):
+    title = "A title of the usual length that needs two lines in the frame"
+    post = make_post(title=title, checklist=["Run it"], intro="It begins here. And it goes on with this.")
+    turn_down(waiting[1], by=reviewer)
+    watched = browser_page(width=1440)
+    watched.page.set_viewport_size({"width": 1440, "height": 900})
+    sign_in(watched, reviewer)
+    watched.open(reverse("admin:review", args=[post.pk]))
+    words = watched.page.frame_locator("#preview").get_by_text("It begins here.").bounding_box()
+    assert words["y"] + words["height"] <= watched.page.locator(".review-bar").bounding_box()["y"]
+
+
 def test_nothing_is_wider_than_320_pixels(browser_page, reviewer, waiting):
     watched = browser_page(width=320)
     sign_in(watched, reviewer)

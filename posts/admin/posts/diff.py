@@ -133,14 +133,14 @@ class MarkedPage(PreviewPage):
 
 
 class RevisionPreview(PreviewPage):
-    """One text as readers would see it, for a frame or as a page."""
+    """One text as readers would see it, for a frame: without the header and footer of the site."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         revision = Revision.objects.filter(pk=number_in(pk) or 0).first()
         if revision is None:
             raise Http404("No revision has this number.")
         post = _post(revision.post_id, about=revision.fingerprint)
-        return self.preview("posts/detail.html", article_context(post, revision, is_preview=True))
+        return self.preview("posts/detail.html", article_context(post, revision, is_preview=True) | {"is_bare": True})
 
 
 PAGES = [

@@ -141,6 +141,9 @@ def _readers(post: Post) -> str:
         return "The page is withdrawn."
     if post.visible_revision is None:
         return "Readers see no page."
+    if post.is_live and post.live_revision_id == post.head_revision_id:
+        # review_state() says so.
+        return ""
     listed = "" if post.is_live else ", unlisted and marked as not approved"
     return f"Readers see {post.visible_revision.version}{listed}."
 
