@@ -28,7 +28,7 @@ _RECORD = (
 _MERGE = re.compile(r"why|both-[\w-]{1,40}"), re.compile(r"mine|opened|head|bump|_save|_submit|choice-[\w-]{1,40}")
 # The actions of one post, its releases, and its flags.
 _ACTION = (
-    re.compile(rf"(?:flag-)?(?:{_WORDS})|slug"),
+    re.compile(rf"(?:flag-)?(?:{_WORDS})|slug|view_count"),
     re.compile(
         r"act|fingerprint|flags_seen|ticks|reason_code|reason|outcome|flag|report|next|plan|to|live|revision|owner|when"
         r"|(?:down_)?(?:day|time|zone)|take_down|was_withdrawn|ends_withdrawal|despite_rollback"

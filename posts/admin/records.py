@@ -1,6 +1,5 @@
 """The other records in the admin: to read and filter, never to change by hand."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
+from posts.admin.posts.revision import RevisionPage
 from posts.models import FormerSlug, Review, Revision
 
 
@@ -59,19 +59,18 @@ class RevisionAdmin(ReadOnlyAdmin):
     list_select_related = ["post", "author", "batch"]
     ordering = ["-pk"]
     deferred = ("snapshot", "post__body", "post__intro")
-    fields = ["post_link", "version", "number", "badge", "fingerprint", "canonical_version", "author", "batch", "why",
-              "created_at", "snapshot_shown"]  # fmt: skip
-    readonly_fields = ["post_link", "badge", "snapshot_shown"]
 
     @admin.display(description="Status")
     def badge(self, revision: Revision) -> SafeString:
         return status_badge(revision)
 
-    @admin.display(description="Snapshot")
-    def snapshot_shown(self, revision: Revision) -> SafeString:
-        """Return the record as it was hashed, read-only."""
-        text = json.dumps(revision.snapshot, ensure_ascii=False, indent=2)
-        return format_html('<pre class="snapshot" tabindex="0" role="region" aria-label="Snapshot">{}</pre>', text)
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Return the page of one revision."""
+        if object_id is None:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        return RevisionPage.as_view()(request, object_id=object_id)
 
 
 @admin.register(Review)

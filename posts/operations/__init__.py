@@ -4,6 +4,7 @@ from posts.errors import HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post
 from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
+from posts.operations.change_view_count import change_view_count
 from posts.operations.claim import claim_post, unclaim
 from posts.operations.flag import clear_flag, flag_by_check, flag_post
 from posts.operations.keep import keep_both, keep_obstacles, keep_post
@@ -34,6 +35,7 @@ __all__ = [
     "cancel_schedule",
     "carry_out",
     "change_slug",
+    "change_view_count",
     "claim_post",
     "clear_flag",
     "confirm_bulk",

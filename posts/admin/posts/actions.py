@@ -6,7 +6,7 @@ from django.http.response import HttpResponseBase
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
 from posts.admin.people import person_of
-from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm, ViewCountForm
 from posts.admin.posts.edit import PostPage, post_address
 from posts.admin.posts.page import Panel
 from posts.admin.posts.parts import both_texts
@@ -16,6 +16,7 @@ from posts.operations import (
     HeadMoved,
     Refused,
     change_slug,
+    change_view_count,
     clear_flag,
     decide,
     flag_post,
@@ -162,6 +163,15 @@ def _change_address(request: HttpRequest, post: Post, panel: Panel) -> str:
     return f"The address is {post.get_absolute_url()} now. The old one redirects there."
 
 
+def _change_view_count(request: HttpRequest, post: Post, panel: Panel) -> str:
+    form = panel["view_count"] = ViewCountForm(request.POST)
+    if not form.is_valid():
+        raise Refused(*(str(error) for error in form.errors["view_count"]))
+    post = change_view_count(post, form.cleaned_data["view_count"], by=person_of(request))
+    later = " Readers see it after the next approval." if post.is_live else ""
+    return f"The view count is saved.{later}"
+
+
 def _despite_rollback(request: HttpRequest) -> bool:
     """Return whether the person confirmed that they want a text whose import was rolled back."""
     return "despite_rollback" in request.POST
@@ -182,4 +192,5 @@ ACTIONS = {
     "restore": _restore,
     "submit": _submit,
     "change-address": _change_address,
+    "change-view-count": _change_view_count,
 }

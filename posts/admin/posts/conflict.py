@@ -21,6 +21,8 @@ PART_NAMES = {
     "checklist": "point",
     "ai_outline": "line",
     "payload": "line",
+    "score": "line",
+    "flags": "line",
     **dict.fromkeys(("stack", "tools", "entities", "notes", "authors", "tags"), "value"),
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from posts.models import Post, Review
+from posts.records.schema import MAX_INTEGER
 
 
 def _area(rows: int) -> forms.Textarea:
@@ -47,3 +48,11 @@ class AddressForm(forms.Form):
     """A new slug."""
 
     slug = forms.CharField(label="Address", max_length=200, help_text="Lowercase letters, digits and hyphens.")
+
+
+class ViewCountForm(forms.Form):
+    """The view count that the record claims."""
+
+    view_count = forms.IntegerField(
+        label="View count", required=False, min_value=0, max_value=MAX_INTEGER, help_text="Empty for none."
+    )

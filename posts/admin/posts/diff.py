@@ -59,7 +59,7 @@ def _pair(request: HttpRequest, post: Post) -> tuple[Revision, Revision] | None:
     return chosen["old"], chosen["new"]
 
 
-def _choices(post: Post, chosen: Iterable[Revision]) -> list[Revision]:
+def revision_choices(post: Post, chosen: Iterable[Revision]) -> list[Revision]:
     """Return the texts for the selects: the newest, and the chosen ones."""
     newest = post.revisions.select_related("author", "batch").defer("snapshot").order_by("-number")[:MAX_CHOICES]
     known = {revision.pk for revision in newest}
@@ -96,7 +96,7 @@ class DiffPage(AdminPage):
         compared = comparison_context(post, old, new)
         del compared["post"]
         return compared | {
-            "choices": _choices(post, (old, new)),
+            "choices": revision_choices(post, (old, new)),
             "views": list(links),
             "since_import": changes_since_import(post),
             "may_restore": self.person.has_perm("posts.restore_post")

@@ -159,6 +159,36 @@ class FlatValuesField(PairsField):
         return {label: _scalar(values[label]) if kind == "json" else values[label] for label, _, kind in rows}
 
 
+class ScoreField(forms.CharField):
+    """A score from 0 to 100. A number keeps its own form: 84 stays 84, and 84.0 stays 84.0."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal"})
+
+    def __init__(self, *, label: str) -> None:
+        super().__init__(label=label, required=False)
+
+    def prepare_value(self, value: Any) -> str:
+        return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+    def clean(self, value: Any) -> int | float | None:
+        """Return the number, or None for an empty field."""
+        if not value:
+            return None
+        number = _scalar(value)
+        # True is a number for Python.
+        if type(number) not in (int, float) or not 0 <= number <= 100:
+            raise ValidationError("Enter a number from 0 to 100.")
+        return number  # type: ignore[no-any-return]  # checked above
+
+
+class FlagField(forms.TypedChoiceField):
+    """A flag of the record: 1, 0, or nothing."""
+
+    def __init__(self, *, label: str) -> None:
+        choices = [("", "Not stated"), ("1", "Yes"), ("0", "No")]
+        super().__init__(label=label, required=False, choices=choices, coerce=int, empty_value=None)
+
+
 def is_flat(value: Any) -> bool:
     """Return whether a JSON value fits into one row of FlatValuesField."""
     return not isinstance(value, list | dict)

@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from posts.admin.lists import status_badge
-from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
+from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm, ViewCountForm
 from posts.admin.posts.parts import last_entries, plans_of
-from posts.admin.posts.record_form import OrderedRows, PostForm, placed_images
+from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
 from posts.content_checks.registry import Finding
@@ -36,6 +36,7 @@ MAY = {
     "restore": "restore_post",
     "submit": "submit_post",
     "address": "change_slug",
+    "edit": "change_post",
 }
 _IMAGE_POINTER = re.compile(r"/image_sources/(\d+)")
 
@@ -52,6 +53,7 @@ class Panel(TypedDict, total=False):
     decide: DecisionForm
     flag: FlagForm
     address: AddressForm
+    view_count: ViewCountForm
 
 
 @dataclass
@@ -205,6 +207,7 @@ def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
         "typed": panel.get("typed", {}),
         "refused_act": panel.get("act", ""),
         "flag_form": panel.get("flag") or FlagForm(prefix="flag"),
+        "view_count_form": panel.get("view_count") or ViewCountForm(initial={"view_count": post.view_count}),
         "address_form": panel.get("address") or AddressForm(initial={"slug": post.slug}),
         "next_versions": [(bump, next_version(head.version, bump)) for bump in BUMPS],
         "revisions": revisions,
@@ -270,15 +273,16 @@ def _place_of(obstacle: str) -> str:
 
 
 def _claims(post: Post) -> list[tuple[str, Any]]:
-    """Return [(label, value)] of the claims that the record makes."""
+    """Return [(label, value)] of the claims that the record makes and the form does not change."""
+    edited = {name for _, name in OBJECT_FIELDS.values()}
     claims = [
         ("Version", post.claimed_revision.get("version")),
         ("Status", post.claimed_revision.get("status")),
         ("Last reviewed", post.claimed_revision.get("last_reviewed")),
         ("Hash", post.claimed_hash),
         ("View count", post.view_count),
-        *((name.replace("_", " ").capitalize(), value) for name, value in post.flags.items()),
-        *((f"Score: {name}", value) for name, value in post.score.items()),
+        *((name.replace("_", " ").capitalize(), value) for name, value in post.flags.items() if name not in edited),
+        *((f"Score: {name}", value) for name, value in post.score.items() if name not in edited),
         *((name, value) for name, value in post.extra.items()),
     ]
     return [(label, value) for label, value in claims if value not in (None, "")]

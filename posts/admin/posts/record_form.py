@@ -10,10 +10,12 @@ from posts.admin.posts.fields import (
     MAX_ROWS,
     CanonicalText,
     EntitiesField,
+    FlagField,
     FlatValuesField,
     ObjectField,
     PairsField,
     RowsField,
+    ScoreField,
     TextListField,
     is_flat,
 )
@@ -23,16 +25,21 @@ from posts.records.versions import BUMPS
 TEXT_FIELDS = ("title", "reference", "intro", "body", "topic", "summary", "ai_brief", "code_language", "difficulty",
                "language")  # fmt: skip
 ROW_FIELDS = ("ai_outline", "stack", "tools", "entities", "notes", "authors", "tags")
+# The fields of objects: {field: (key of the record, key in the object)}. All other keys of the objects stay.
+SCORE_FIELDS = {f"score_{name}": ("score", name) for name in ("quality", "freshness", "depth", "clarity")}
+FLAG_FIELDS = {f"flag_{name}": ("flags", name) for name in ("ai_generated_style", "has_images", "image_heavy")}
+OBJECT_FIELDS = SCORE_FIELDS | FLAG_FIELDS
 # The keys of a record that this form can change; all others stay as they are.
-FORM_KEYS = (*TEXT_FIELDS, *ROW_FIELDS, "reading_time", "payload", "published_on", "image_sources", "checklist")
+FORM_KEYS = (*TEXT_FIELDS, *ROW_FIELDS, "reading_time", "payload", "published_on", "image_sources", "checklist",
+             "score", "flags")  # fmt: skip
 PARTS = (
     ("text", "Text", ("title", "intro", "body")),
     ("subject", "Subject", ("topic", "summary", "stack", "tools", "difficulty", "code_language", "reading_time",
                             "tags", "entities", "ai_outline", "ai_brief")),
     ("images", "Images", ()),
     ("checklist", "Checklist", ()),
-    ("record", "Record and claims", ("reference", "published_on", "language", "authors", "notes", "payload_flat",
-                                     "payload_rest")),
+    ("record", "Record and claims", ("reference", "published_on", "language", "authors", "notes", *OBJECT_FIELDS,
+                                     "payload_flat", "payload_rest")),
 )  # fmt: skip
 _PLACED_IMAGE = re.compile(r"!\[[^\]]*\]\(image:(\d{1,3})\)")
 
@@ -76,6 +83,13 @@ class PostForm(forms.Form):
     language = CanonicalText(widget=_line(), help_text="Language tag of the article: en, pt-BR.")
     authors = TextListField(label="Authors")
     notes = TextListField(label="Notes")
+    score_quality = ScoreField(label="Score: quality")
+    score_freshness = ScoreField(label="Score: freshness")
+    score_depth = ScoreField(label="Score: depth")
+    score_clarity = ScoreField(label="Score: clarity")
+    flag_ai_generated_style = FlagField(label="Flag: AI-generated style")
+    flag_has_images = FlagField(label="Flag: has images")
+    flag_image_heavy = FlagField(label="Flag: image heavy")
     payload_flat = FlatValuesField(label="Payload", help_text="Generator metadata.")
     payload_rest = ObjectField(label="Payload, nested values", help_text="As JSON.")
     bump = forms.ChoiceField(choices=[(bump, bump) for bump in BUMPS], initial="patch", widget=forms.RadioSelect)
@@ -85,7 +99,8 @@ class PostForm(forms.Form):
         payload = record.get("payload", {})
         flat = {key: value for key, value in payload.items() if is_flat(value)}
         rest = {key: value for key, value in payload.items() if not is_flat(value)}
-        initial = {**record, "payload_flat": flat, "payload_rest": rest, **options.pop("initial", {})}
+        objects = {field: record.get(key, {}).get(name) for field, (key, name) in OBJECT_FIELDS.items()}
+        initial = {**record, **objects, "payload_flat": flat, "payload_rest": rest, **options.pop("initial", {})}
         super().__init__(data, initial=initial, **options)
         self.opened = record
         self.too_long: list[tuple[str, int]] = []
@@ -123,10 +138,18 @@ class PostForm(forms.Form):
             values["published_on"] = data["published_on"].isoformat() if data["published_on"] else None
         if "payload_flat" in data and "payload_rest" in data:
             values["payload"] = self._payload()
+        for key in ("score", "flags"):
+            values[key] = self._object(key)
         values["image_sources"] = images.rows(self.opened.get("image_sources", []))
         if checklist is not None:
             values["checklist"] = [row["text"] for row in checklist.rows([])]
         return self.opened | values
+
+    def _object(self, key: str) -> dict[str, Any]:
+        """Return the scores or the flags with what was typed; an emptied field removes its key."""
+        fields = {name: self.cleaned_data[field] for field, (of, name) in OBJECT_FIELDS.items() if of == key}
+        both = self.opened.get(key, {}) | fields
+        return {name: value for name, value in both.items() if name not in fields or value is not None}
 
     def _payload(self) -> dict[str, Any]:
         """Return both halves in their original order, with new keys at the end."""
@@ -142,6 +165,7 @@ class PostForm(forms.Form):
             index, _, name = rest.partition("/")
             if key == "payload":
                 key = "payload_rest" if index in self.cleaned_data.get("payload_rest", {}) else "payload_flat"
+            key = next((field for field, path in OBJECT_FIELDS.items() if path == (key, index)), key)
             if key == "image_sources" and index.isdigit():
                 images.add_problem(int(index), {"width": "width_px", "height": "height_px"}.get(name, name), problem)
             elif key == "checklist" and index.isdigit() and checklist is not None:
