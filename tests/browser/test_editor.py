@@ -279,7 +279,7 @@ def test_findings_are_marked_in_the_text_while_typing_and_listed(opened):
 
 def test_the_preview_scrolls_with_the_text(opened):
     parts = [f"## Part {number}\n\n" + f"Words of part {number}.\n\n" * 12 for number in range(1, 9)]
-    watched = opened(make_post(intro="Short.", body="".join(parts)))
+    watched = opened(make_post(title="Scrolling", intro="Short.", body="".join(parts)))
     preview(watched).get_by_role("heading", name="Part 8").wait_for()
     scroller = watched.page.locator(".md-editor--body .cm-scroller")
     shown = """() => {
