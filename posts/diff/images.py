@@ -14,7 +14,7 @@ _SAID = {"url": "other image file", "alt": "alt text", "source": "image source",
 
 def compare_images(old: list[RecordDict], new: list[RecordDict], budget: Budget) -> TextChange:
     """Return the TextChange between two `image_sources` lists; each image is a row with its caption as text."""
-    partners = _partners(old, new)
+    partners = image_partners(old, new)
     in_order = sorted(partners.items())
     run = longest_increasing([i for _, i in in_order])
     stays = {in_order[index][0] for index in run}
@@ -22,11 +22,11 @@ def compare_images(old: list[RecordDict], new: list[RecordDict], budget: Budget)
     rows = []
     for j, image in enumerate(new):
         before = partners.get(j)
-        block = _block(image, j)
+        block = image_block(image, j)
         if before is None:
             rows.append(Row("added", None, block, whole(block, ADDED)))
             continue
-        old_block = _block(old[before], before)
+        old_block = image_block(old[before], before)
         labels, segments = _labels(old[before], image, budget), whole(block, KEPT)
         if image.get("caption", "") != old[before].get("caption", ""):
             segments = tuple(word_segments(old_block.text, block.text, budget))
@@ -34,16 +34,17 @@ def compare_images(old: list[RecordDict], new: list[RecordDict], budget: Budget)
             says = f"moved from {before + 1} to {j + 1}"
             labels = (Label("moved", says), *labels)
         rows.append(Row("changed" if labels else "equal", old_block, block, segments, labels))
-    rows += [Row("removed", block, None, whole(block, REMOVED)) for block in (_block(old[i], i) for i in gone)]
+    rows += [Row("removed", block, None, whole(block, REMOVED)) for block in (image_block(old[i], i) for i in gone)]
     return TextChange("image_sources", "Images", rows)
 
 
-def _block(image: RecordDict, index: int) -> Block:
+def image_block(image: RecordDict, index: int) -> Block:
+    """Return an image as a Block with its caption as text. index: its place in the list, from 0."""
     caption = image.get("caption", "")
     return plain_block(caption, kind="image", setting=f"image {index + 1}", place=index + 1, placed=image["url"])
 
 
-def _partners(old: list[RecordDict], new: list[RecordDict]) -> dict[int, int]:
+def image_partners(old: list[RecordDict], new: list[RecordDict]) -> dict[int, int]:
     """Return {index in new: index in old}: the same object, else file, else caption, else position."""
     partners: dict[int, int] = {}
     free = dict(enumerate(old))

@@ -169,7 +169,7 @@ def compare_text(key: str, label: str, old: str, new: str, budget: Budget, *, is
         (before, old_lines), (after, new_lines) = blocks_of(old), blocks_of(new)
         if any(block.kind == "source" for block in (*before, *after)):
             before, after, old_lines, new_lines = source_blocks(old), source_blocks(new), [], []
-    change = TextChange(key, label, _rows(before, after, budget))
+    change = TextChange(key, label, compare_blocks(before, after, budget))
     if old_lines != new_lines:
         segments = line_segments("\n".join(old_lines), "\n".join(new_lines), budget)
         unread = Label("source", "lines that readers do not see", segments=tuple(segments))
@@ -183,7 +183,7 @@ def compare_text(key: str, label: str, old: str, new: str, budget: Budget, *, is
 
 def compare_items(key: str, label: str, old: Iterable[str], new: Iterable[str], budget: Budget) -> TextChange:
     """Return the TextChange between two lists of plain texts; an item at another position has moved."""
-    return TextChange(key, label, _rows(item_blocks(old), item_blocks(new), budget))
+    return TextChange(key, label, compare_blocks(item_blocks(old), item_blocks(new), budget))
 
 
 def _source_row(label: Label) -> Row:
@@ -191,7 +191,7 @@ def _source_row(label: Label) -> Row:
     return Row("changed", block, block, (), (label,))
 
 
-def _rows(old: Sequence[Block], new: Sequence[Block], budget: Budget) -> list[Row]:
+def compare_blocks(old: Sequence[Block], new: Sequence[Block], budget: Budget) -> list[Row]:
     """Return the rows of two lists of blocks."""
     old_texts, new_texts = [block.text for block in old], [block.text for block in new]
     pairs = dict(anchored_pairs(old_texts, new_texts, budget))
@@ -263,10 +263,15 @@ def _similar(
         return [(gone[0], come[0])]
     cost = len(gone) * sum(len(new[j].tokens) for j in come)
     if len(gone) == len(come) == 1 or len(gone) * len(come) > MAX_GAP_PAIRS or not budget.take(cost // 4):
-        return [(i, j) for i, j in zip(gone, come, strict=False) if _shared(_bag(old[i]), _bag(new[j])) >= MIN_SHARED]
+        return [(i, j) for i, j in zip(gone, come, strict=False) if shared_words(old[i], new[j]) >= MIN_SHARED]
     old_bags, new_bags = [_bag(old[i]) for i in gone], [_bag(new[j]) for j in come]
     weights = [[_shared(one, other) for other in new_bags] for one in old_bags]
     return [(gone[a], come[b]) for a, b in heaviest_pairs(weights, MIN_SHARED)]
+
+
+def shared_words(one: Block, other: Block) -> float:
+    """Return the share of the words of two blocks that both have, 0 to 1."""
+    return _shared(_bag(one), _bag(other))
 
 
 def _bag(block: Block) -> Counter[str]:
