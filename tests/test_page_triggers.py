@@ -379,7 +379,7 @@ NOT_SHOWN = {
     " published_on generator awaits_review import_fingerprint import_line_hash changed_at"
     # It says where the address of a post without a page leads, and redirects are not kept.
     " replaced_by_id",
-    "posts_revision": "why",
+    "posts_revision": "suggested_by_id why",
     "posts_review": "ticks reason_code comment own_text_reason reviewer_id seconds_spent way_back revoked_by_id"
     " undone_by_id",
     "posts_listedtext": "generator",

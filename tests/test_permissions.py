@@ -358,6 +358,14 @@ MATRIX = {
         post("403 302 403 302 302 302", {"act": "flag", "note": "Look."}, url={"post_id": "@post"}),
         post("403 302 403 302 403 302", {"act": "claim"}, url={"post_id": "@waiting"}),
     ],
+    "admin/review/<int:post_id>/remarks/": [
+        get(DESK, url={"post_id": "@post"}),
+        post(
+            "302 302 403 302 403 302",
+            {"act": "add", "fingerprint": "@head", "place": "title:1", "comment": "Why?"},
+            url={"post_id": "@post"},
+        ),
+    ],
     "admin/review/<int:post_id>/sides/": [get(DESK, url={"post_id": "@post"})],
     "admin/review/source/<int:revision_id>/": [get(DESK, url={"revision_id": "@revision"})],
     "admin/review/undo/": [

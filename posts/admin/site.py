@@ -83,7 +83,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin import my_work
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
-        from posts.admin.review import duplicates, queue, screen
+        from posts.admin.review import duplicates, queue, remarks, screen
 
         pages = [
             *my_work.PAGES,
@@ -93,6 +93,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *queue.PAGES,
             *screen.PAGES,
             *duplicates.PAGES,
+            *remarks.PAGES,
         ]
         return [*page_paths(pages), *super().get_urls()]
 

@@ -109,18 +109,19 @@ def anchor_at(record: RecordDict, part: str, block: int = 0, start: int = 0, end
 
 
 def found_anchor(record: RecordDict, anchor: Anchor) -> Anchor | None:
-    """Return an anchor that a browser sent, corrected by the words of its block; None if they are not there.
+    """Return an anchor that a browser sent, corrected by its words; None if they are not in its block.
 
-    Browsers count white space differently: the words decide, and the position only chooses between equal ones.
+    Browsers count white space differently: the words decide, and the position only chooses between equal ones. Without
+    words it is the whole block or value.
     """
-    try:
-        text = blocks_in(record, anchor.part)[max(anchor.block, 1) - 1].text
-    except IndexError:
-        return None
     exact = anchor.exact.strip()
-    if not exact or len(exact) > MAX_QUOTE:
+    try:
+        if anchor.part not in PARTS or not exact:
+            return anchor_at(record, anchor.part, anchor.block)
+        text = blocks_in(record, anchor.part)[max(anchor.block, 1) - 1].text
+    except LookupError:
         return None
-    starts = list(_occurrences(text, exact))
+    starts = list(_occurrences(text, exact)) if len(exact) <= MAX_QUOTE else []
     if not starts:
         return None
     start = min(starts, key=lambda at: abs(at - anchor.start))

@@ -7,6 +7,7 @@ reader takes its time.
 import os
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -14,8 +15,9 @@ from typing import IO, Any, TypeVar
 from django.db.models import QuerySet
 
 from posts.db.keyset import in_chunks
+from posts.diff.anchors import Anchor
 from posts.export.csv import csv_lines
-from posts.models import ImportBatch, ImportIssue, Post, Review, Revision
+from posts.models import ImportBatch, ImportIssue, Post, Remark, Review, Revision
 from posts.models.claims import claims_of_approval, claims_of_columns, with_claims
 from posts.models.fields import dump_json
 
@@ -96,28 +98,50 @@ def export_reviews(stream: IO[bytes]) -> int:
     """Write every decision that was not undone, oldest first, as JSON Lines to a binary `stream`.
 
     Returns their number. Fields: source_id, fingerprint, version, outcome (approved, approved_in_part,
-    changes_requested, rejected), reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601). The generator
-    can learn from these; no person is named.
+    changes_requested, rejected), reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601), and remarks, as
+    remark_json() makes them. The generator can learn from these; no person is named.
     """
-    columns = (
-        "revision__post__source_id",
-        "fingerprint",
-        "revision__version",
-        "outcome",
-        "reason_code",
-        "comment",
-        "is_bulk",
-        "created_at",
-        "revoked_at",
-    )
-    names = "source_id fingerprint version outcome reason comment is_bulk decided_at revoked_at".split()
-    return _write(
-        stream,
-        (
-            json_line(dict(zip(names, map(_plain, row), strict=True)))
-            for row in read_rows(Review.objects.filter(undone_at=None), columns)
-        ),
-    )
+    columns = {
+        "source_id": "revision__post__source_id",
+        "fingerprint": "fingerprint",
+        "version": "revision__version",
+        "outcome": "outcome",
+        "reason": "reason_code",
+        "comment": "comment",
+        "is_bulk": "is_bulk",
+        "decided_at": "created_at",
+        "revoked_at": "revoked_at",
+        "revision": "revision_id",
+    }
+    return _write(stream, _decision_lines(columns))
+
+
+def _decision_lines(columns: dict[str, str]) -> Iterator[bytes]:
+    """Yield decisions as lines of JSON, with the remarks on their texts. columns: {name in JSON: column}."""
+    rows = Review.objects.filter(undone_at=None).values_list("pk", *columns.values())
+    for chunk in in_chunks(rows, size=CHUNK):
+        decisions = [dict(zip(columns, map(_plain, row[1:]), strict=True)) for row in chunk]
+        remarks: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for remark in Remark.objects.filter(revision__in={decision["revision"] for decision in decisions}):
+            remarks[remark.revision_id].append(remark_json(remark))
+        for decision in decisions:
+            decision["remarks"] = remarks[decision.pop("revision")]
+            yield json_line(decision)
+
+
+def remark_json(remark: Remark) -> dict[str, Any]:
+    """Return a remark as JSON for programs; no person is named.
+
+    path and selector name the passage as Anchor.as_selectors() does. suggestion: None for none.
+    """
+    return {
+        **Anchor(**remark.anchor).as_selectors(),
+        "reason": remark.reason_code,
+        "comment": remark.comment,
+        "suggestion": remark.suggestion,
+        "made_at": _plain(remark.made_at),
+        "closed": remark.closing or None,
+    }
 
 
 def json_line(value: dict[str, Any]) -> bytes:

@@ -22,6 +22,7 @@ from posts.models.post_hold import HoldReason, PostHold
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
+from posts.models.remark import Remark, RemarkReply
 from posts.models.rendered_article import RenderedArticle
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
@@ -66,6 +67,8 @@ __all__ = [
     "QueueLabel",
     "ReaderReport",
     "Release",
+    "Remark",
+    "RemarkReply",
     "RenderedArticle",
     "ReportTally",
     "Review",

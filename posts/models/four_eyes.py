@@ -87,16 +87,16 @@ def eyes_on(post: Post, revision: Revision) -> Eyes:
         post=post.pk, kind=ImportIssue.Kind.CONFLICT, batch=OuterRef("batch"), fingerprint=OuterRef("fingerprint")
     )
     rows = texts.annotate(is_taken=Exists(taken)).values_list(
-        "fingerprint", "author_id", "batch_id", "batch__origin", "batch__started_by_id", "is_taken"
+        "fingerprint", "author_id", "suggested_by_id", "batch_id", "batch__origin", "batch__started_by_id", "is_taken"
     )
     chain = [
         Text(
             fingerprint,
             # A person who accepts the incoming text of a conflict wrote none of it; one who fixes a row by hand did.
-            _people(None if is_taken else author, starter if origin == Origin.PEOPLE else None),
+            _people(None if is_taken else author, suggester, starter if origin == Origin.PEOPLE else None),
             is_import=batch is not None,
         )
-        for fingerprint, author, batch, origin, starter, is_taken in rows
+        for fingerprint, author, suggester, batch, origin, starter, is_taken in rows
     ]
     decisions = list(
         Review.objects.filter(revision__post=post.pk, undone_at=None)

@@ -32,6 +32,8 @@ class Notification(models.Model):
         IMPORT_FINISHED = "import finished", "An import finished"
         IMPORT_FAILED = "import failed", "An import failed"
         REPORTED = "reported", "A reader reported a problem"
+        MENTIONED = "mentioned", "You were mentioned in a remark"
+        ANSWERED = "answered", "Your remark was answered"
 
     # These are mailed at once, not with the daily digest: waiting would cost something.
     AT_ONCE: ClassVar = frozenset({Kind.FLAGGED, Kind.PLAN_REFUSED, Kind.IMPORT_FINISHED, Kind.IMPORT_FAILED})

@@ -74,6 +74,14 @@ class Revision(models.Model):
     canonical_version = models.PositiveSmallIntegerField(default=CANONICAL_VERSION, db_default=CANONICAL_VERSION)
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFTED, db_default=Status.DRAFTED)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    suggested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="Whose suggestion the author accepted; both wrote this change.",
+    )
     # Its index is revision_of_batch, which a roll-back scans chunk by chunk.
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions", db_index=False)
     why = models.CharField(max_length=500, blank=True, db_default="")

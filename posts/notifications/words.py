@@ -16,6 +16,8 @@ def path_of(kind: str, *, post: Post | None, batch: ImportBatch | None) -> str:
         return address("admin:posts_importbatch_change", batch.pk)
     if post is None:
         return address("admin:my_work")
+    if kind in (Kind.MENTIONED, Kind.ANSWERED):
+        return address("admin:remarks", post.pk)
     if kind in (Kind.ASSIGNED, Kind.FLAGGED):
         return address("admin:review", post.pk)
     return address("admin:posts_post_change", post.pk)

@@ -24,7 +24,8 @@ class NewHead:
     """A text that becomes the head of its post.
 
     step: how it comes about, one of AWAITS_REVIEW. before: the head until now, None for a new post. batch_id: the
-    import that brought it. is_approved: it is_text_of_page(), so that nobody has to decide about it again.
+    import that brought it. suggested_by_id: whose suggestion the author accepted. is_approved: it is_text_of_page(),
+    so that nobody has to decide about it again.
     """
 
     step: str
@@ -34,6 +35,7 @@ class NewHead:
     before: Revision | None
     author_id: int | None
     batch_id: int | None = None
+    suggested_by_id: int | None = None
     why: str = ""
     canonical_version: int = CANONICAL_VERSION
     is_approved: bool = False
@@ -50,6 +52,7 @@ class NewHead:
             "status": first_status("repeat the live text" if self.is_approved else self.step).value,
             "author_id": self.author_id,
             "batch_id": self.batch_id,
+            "suggested_by_id": self.suggested_by_id,
             "why": self.why,
         }
 

@@ -50,10 +50,12 @@ def record_revision(
     action: str = "saved",
     step: str = "save",
     batch: ImportBatch | None = None,
+    suggested_by: User | None = None,
 ) -> Revision | None:
     """Make a record dict the working copy of `post` and add its Revision; return it, None if nothing changed.
 
-    batch: the import whose text this is exactly; `by` only accepts it. expected_head_id: the head that the editor
+    batch: the import whose text this is exactly; `by` only accepts it. suggested_by: whose suggestion `by` accepts;
+    both are its authors. expected_head_id: the head that the editor
     opened; raises HeadMoved and writes nothing if there is a newer one. action: its name in the audit trail. Raises
     RecordRefused. Readers' pages don't change.
     """
@@ -71,7 +73,9 @@ def record_revision(
         _write_children(post, record)
         before = post.head_revision
         version = next_version(before.version, bump)
-        revision = _add_revision(change, record, step=step, version=version, why=why, batch=batch)
+        revision = _add_revision(
+            change, record, step=step, version=version, why=why, batch=batch, suggested_by=suggested_by
+        )
         change.note(action, revision=revision, before=before, detail=why)
         return revision
 
@@ -137,7 +141,14 @@ def _replace(rows: "QuerySet[Any]", columns: Sequence[dict[str, Any]], *, post: 
 
 
 def _add_revision(
-    change: Change, record: RecordDict, *, step: str, version: str, why: str, batch: ImportBatch | None = None
+    change: Change,
+    record: RecordDict,
+    *,
+    step: str,
+    version: str,
+    why: str,
+    batch: ImportBatch | None = None,
+    suggested_by: User | None = None,
 ) -> Revision:
     """Add the snapshot of `record` as the head; an older text that nobody decided on is superseded by it."""
     post = change.post
@@ -153,6 +164,7 @@ def _add_revision(
         before=before,
         author_id=change.by.pk if change.by else None,
         batch_id=batch.pk if batch else None,
+        suggested_by_id=suggested_by.pk if suggested_by else None,
         why=why,
         is_approved=is_text_of_page(post, fingerprint),
     )

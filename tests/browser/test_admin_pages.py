@@ -5,9 +5,11 @@ import json
 import pytest
 from django.urls import reverse
 
+from posts.diff.anchors import anchor_at
 from posts.models import Generator, Notification, OutgoingMessage, Post, Review, Revision
 from posts.notifications import tell
 from posts.operations import assign_post
+from posts.operations.remarks import add_remark
 from tests.browser.axe import violations, violations_in_both_schemes
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -230,11 +232,14 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     watched.open(reverse("admin:login"))
     check(watched)
     sign_in(watched, superuser)
+    words = anchor_at(hard.head_revision.snapshot, "body", 1)
+    add_remark(hard.head_revision, words, by=superuser, comment="w" * 300, suggestion="v" * 300)
     addresses = [
         reverse("admin:my_work"),
         reverse("admin:posts_generator_changelist"),
         reverse("admin:posts_generator_new"),
         reverse("admin:posts_generator_change", args=[Generator.objects.create(name="g" * 200).pk]),
+        reverse("admin:remarks", args=[hard.pk]),
         reverse("admin:posts_outgoingmessage_changelist"),
         reverse("admin:posts_outgoingmessage_change", args=[mail.pk]),
         reverse("admin:index"),

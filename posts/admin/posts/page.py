@@ -22,6 +22,7 @@ from posts.models import Post, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Decision, approval_obstacles
 from posts.operations.release import active_approval, release_obstacles, rollback_target
+from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
 from posts.records.versions import BUMPS, next_version
@@ -194,6 +195,7 @@ def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
         "stale": panel.get("stale"),
         "head_badge": status_badge(head),
         "flags": flags,
+        "open_remarks": open_remarks(post),
         "index_obstacles": post.index_obstacles,
         "may": may,
         "review_state": review_state(post),

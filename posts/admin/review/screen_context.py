@@ -22,6 +22,7 @@ from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
 from posts.operations import Decision, approval_obstacles
+from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import UNDO_FOR, undo_ends_at, undo_obstacles, undo_warning
@@ -110,6 +111,7 @@ def screen_context(
         "head": post.head_revision,
         "history": _history(post),
         "review_state": review_state(post),
+        "open_remarks": open_remarks(post),
         "keys_on": keys_are_on(by),
         **_head(post, entry, by=by, now=now),
         **_preview(post),
