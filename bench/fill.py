@@ -64,9 +64,10 @@ def release_all(reviewer, now):
     from django.db import transaction
 
     from posts.listing.refresh import refresh_listings
-    from posts.models import Post, QueueEntry, Release, RenderedArticle, Review, Revision
+    from posts.models import GuidelinePoint, Post, QueueEntry, Release, RenderedArticle, Review, Revision
 
     total = Post.objects.count()
+    points = list(GuidelinePoint.objects.current())
     last, done, kept = 0, 0, {}
     while True:
         with transaction.atomic():
@@ -80,7 +81,12 @@ def release_all(reviewer, now):
                     revision=post.head_revision,
                     fingerprint=post.head_revision.fingerprint,
                     outcome=Review.Outcome.APPROVED,
-                    ticks=post.head_revision.snapshot.get("checklist", []),
+                    guideline_id=points[0].guideline_id,
+                    answers={
+                        point.key: Review.Answer.MET
+                        for point in points
+                        if point.applies_to(post.head_revision.snapshot)
+                    },
                     reviewer=reviewer,
                     created_at=moments[post.pk],
                 )

@@ -1,5 +1,7 @@
 """Refusals: what an operation raises, in words that tell a person what to do."""
 
+from collections.abc import Sequence
+
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
@@ -34,6 +36,23 @@ class PageMoved(Refused):
         self.post = post
         seen = f"see {post.released_revision.version}" if post.is_live else "see no released text"
         super().__init__(f"Readers now {seen}. Check again. Nothing was changed.")
+
+
+class GuidelineMoved(Refused):
+    """The review guideline has a newer version. added: the required points of it that the person has not seen.
+
+    saved: the person changes the guideline itself, and another person saved it first.
+    """
+
+    def __init__(self, added: Sequence[str] = (), *, saved: bool = False, obstacles: Sequence[str] = ()) -> None:
+        if saved:
+            words = "Another person has saved a newer version. Compare it with yours, then save again."
+        elif added:
+            words = f"The review guideline has changed. Answer its new points: {' '.join(added)}"
+        else:
+            words = "The review guideline has changed since you opened this form. Check your answers again."
+        self.added = added
+        super().__init__(words, *obstacles)
 
 
 class NotAllowed(PermissionDenied):

@@ -1,4 +1,4 @@
-"""What a test that empties its database must leave or restore: rows outside of models, types, rights, groups."""
+"""What a test that empties its database must leave or restore: rows outside of models, types, rights and others."""
 
 from typing import Any
 
@@ -9,8 +9,10 @@ from django.core.management.commands import flush
 from django.db import connections
 from django.db.models.signals import post_migrate
 
+from posts.models import GuidelinePoint, ReviewGuideline
+
 # In the order of their references.
-KEPT = (ContentType, Permission, Group, Group.permissions.through)
+KEPT = (ContentType, Permission, Group, Group.permissions.through, ReviewGuideline, GuidelinePoint)
 _rows: dict[str, list[tuple[Any, ...]]] = {}  # of each table of KEPT, as the migrations left them
 
 

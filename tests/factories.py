@@ -9,10 +9,17 @@ from django.contrib.auth.models import Group, User
 
 from posts.importing.pipeline import import_posts
 from posts.models import ChecklistItem, ImageSource, Post, Revision
-from posts.operations import decide, flag_post, record_revision, withdraw_post
+from posts.operations import Answers, decide, flag_post, record_revision, withdraw_post
 from posts.operations.review import Decision
 
 _numbers = itertools.count(1)
+
+# The points of the default guideline; those that a text does not ask for are ignored.
+POINTS = ("commands", "numbers", "facts", "harm", "images", "readable")
+ALL_MET = Answers(dict.fromkeys(POINTS, "met"))
+# The same as fields of a form; and as options of the command, about a text without code and images.
+COMMAND_ALL_MET = ["numbers", "facts", "harm", "readable"]
+FORM_ALL_MET = {f"answer-{key}": "met" for key in POINTS}
 
 
 class RecordFactory(factory.DictFactory):
@@ -47,14 +54,14 @@ def fresh(post):
 
 
 def approve(post, *, by=None, **options):
-    """Approve what is proposed, all boxes ticked and all open flags read; return the post as it is then."""
+    """Approve what is proposed, all points met and all open flags read; return the post as it is then."""
     post = Post.objects.get(pk=post.pk)
     decide(
         post,
         Decision(
             outcome="approved",
             fingerprint=post.head_revision.fingerprint,
-            ticks=post.head_revision.snapshot.get("checklist", ()),
+            answers=ALL_MET,
             flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
             **options,
         ),

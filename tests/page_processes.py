@@ -37,7 +37,7 @@ from posts.operations.release import releasable_revision
 from posts.operations.review import Decision
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
-from tests.factories import RecordFactory, approve, import_records, person
+from tests.factories import ALL_MET, RecordFactory, approve, import_records, person
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS
 
@@ -238,7 +238,7 @@ class RandomChanges:
     def decide(self, post, outcome):
         return decide(
             post,
-            Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No."),
+            Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No.", answers=ALL_MET),
             by=self.people["Reviewers"],
         )
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from posts.models import AuditEntry, Post, PostTerm, Release, Review, ReviewFlag, Revision, ScheduledRelease
 from posts.operations import (
+    Answers,
     Decision,
     Plan,
     Refused,
@@ -36,7 +37,7 @@ from posts.operations import (
 )
 from posts.records.schema import fingerprint_of
 from posts.records.versions import BUMPS
-from tests.factories import RecordFactory, import_records, person
+from tests.factories import ALL_MET, RecordFactory, import_records, person
 from tests.trials import trial
 
 WORDS = ("one", "two", "three", "four")
@@ -172,10 +173,10 @@ class ReviewMachine(RuleBasedStateMachine):
         self.act(submit_revision, post=self.post(number), by=self.people[by])
 
     @rule(
-        number=posts, by=reviewers, release=st.booleans(), ticked=st.booleans(), flags_read=st.booleans(),
+        number=posts, by=reviewers, release=st.booleans(), answered=st.booleans(), flags_read=st.booleans(),
         which=st.sampled_from(("head", "head", "head", "first", "live")),
     )  # fmt: skip
-    def approve(self, number, by, release, ticked, flags_read, which):
+    def approve(self, number, by, release, answered, flags_read, which):
         post = self.post(number)
         first = post.revisions.order_by("number").first()
         text = {"head": post.head_revision, "first": first, "live": post.live_revision or first}[which]
@@ -186,12 +187,12 @@ class ReviewMachine(RuleBasedStateMachine):
             by=self.people[by],
             outcome="approved",
             fingerprint=text.fingerprint,
-            ticks=["true"] if ticked else [],
+            answers=ALL_MET if answered else Answers(),
             flags_seen=list(flags),
             release=release,
         )
         if review:
-            assert ticked and text.fingerprint == post.head_revision.fingerprint
+            assert answered and text.fingerprint == post.head_revision.fingerprint
         if review and review.outcome == Review.Outcome.APPROVED:
             self.approved_alone.add((post.pk, review.fingerprint))
 
@@ -217,7 +218,7 @@ class ReviewMachine(RuleBasedStateMachine):
             by=self.people[by],
             outcome=outcome,
             fingerprint=post.head_revision.fingerprint,
-            ticks=["true"],
+            answers=ALL_MET,
             flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
             comment="Hasty.",
             release=release,
@@ -263,7 +264,7 @@ class ReviewMachine(RuleBasedStateMachine):
             confirm_live,
             post=post,
             by=self.people[by],
-            decision=Decision("approved", post.live_revision.fingerprint, ticks=["true"], flags_seen=list(flags)),
+            decision=Decision("approved", post.live_revision.fingerprint, flags_seen=list(flags), answers=ALL_MET),
         )
         if review and review.outcome == Review.Outcome.APPROVED:
             self.approved_alone.add((post.pk, review.fingerprint))

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from posts.admin.posts.actions import ACTIONS
 from posts.models import AuditEntry, Post, Review, Revision
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import FORM_ALL_MET, RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -228,7 +228,7 @@ def test_a_post_is_typed_submitted_and_opened(client):
 def decision(client, post, **changes):
     page = client.get(address(post))
     form = page.context["decision"]
-    data = {name: form[name].value() or "" for name in form.fields if name != "ticks"}
+    data = {name: form[name].value() or "" for name in form.fields}
     return client.post(address(post, "decide"), data | changes, follow=True)
 
 
@@ -237,8 +237,9 @@ def test_a_reviewer_approves_and_the_page_opens_to_search_engines(client):
     client.force_login(person())
     refused = decision(client, post, outcome="approved", comment="Read it twice.")
     assert refused.status_code == 422
-    assert "not confirmed: one" in refused.content.decode() and "Read it twice." in refused.content.decode()
-    done = decision(client, post, outcome="approved", ticks=["one"])
+    assert "3 of the review guideline not answered" in refused.content.decode()
+    assert "Read it twice." in refused.content.decode()
+    done = decision(client, post, outcome="approved", **FORM_ALL_MET)
     assert "Approved. Readers see 1.0.0 now. Search engines: open." in done.content.decode()
     assert "X-Robots-Tag" not in client.get(post.get_absolute_url()).headers
 
@@ -301,6 +302,7 @@ def test_each_act_is_for_its_groups_and_by_post_only(client, act, group):
         "fingerprint": post.head_revision.fingerprint,
         "flags_seen": str(post.review_flags.get().pk),
         "outcome": "approved",
+        **FORM_ALL_MET,
         "flag-note": "x",
         "flag": str(post.review_flags.get().pk),
         "why": "x",
@@ -569,7 +571,7 @@ def test_groups_and_rights_are_ticked_one_by_one(client, superuser, kind):
 
 def test_no_record_shows_the_innards_of_a_program(client, superuser):
     client.force_login(superuser)
-    post = make_post(released=True, flagged=True, checklist=["The commands were tried."])
+    post = make_post(released=True, flagged=True)
     review = post.live_approval
     assert review.way_back
     import_records(RecordFactory(title=7))
@@ -578,4 +580,4 @@ def test_no_record_shows_the_innards_of_a_program(client, superuser):
         page = client.get(reverse(f"admin:posts_{name}_change", args=[row.pk])).content.decode()
         assert "{&#x27;" not in page and "[&#x27;" not in page, name
     page = client.get(reverse("admin:posts_review_change", args=[review.pk])).content.decode()
-    assert "The commands were tried." in page
+    assert "Every number has a source or says how it was measured. <strong>Met</strong>" in page

@@ -34,7 +34,7 @@ from posts.models import CheckResult, Post, Revision
 from posts.operations import Refused, decide_many
 from posts.related.near_duplicates import sketch_posts
 from posts.synthesis.plants import synthesize_planted
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import COMMAND_ALL_MET, RecordFactory, approve, import_records, make_post, person
 
 IMAGE = {
     "url": "https://placehold.co/1",
@@ -660,6 +660,7 @@ def test_the_command_tells_of_a_required_check_that_failed_and_asks_whether_its_
         call_command(
             "decide_post", post.source_id, outcome="approved", bulk=True, unchecked_seen=["own-rule"], **options
         )
+    options["met"] = COMMAND_ALL_MET
     call_command("decide_post", post.source_id, outcome="approved", unchecked_seen=["own-rule"], **options)
     assert Post.objects.get().is_live
 

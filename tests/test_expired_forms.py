@@ -55,12 +55,17 @@ def test_a_record_that_was_typed_comes_back_without_any_cookie_and_is_saved_when
     assert saved.intro == HOSTILE and saved.head_revision.version == "1.1.0"
 
 
-def test_a_comment_of_a_review_comes_back_with_its_ticks():
+def test_a_comment_of_a_review_comes_back_with_its_answers():
     post, client = make_post(checklist=["one"]), Client(enforce_csrf_checks=True)
-    typed = {"edits-comment": HOSTILE, "ticks": ["one"], "fingerprint": post.head_revision.fingerprint, "act": "edits"}
+    typed = {
+        "edits-comment": HOSTILE,
+        "answer-harm": "met",
+        "fingerprint": post.head_revision.fingerprint,
+        "act": "edits",
+    }
     page = client.post(reverse("admin:review", args=[post.pk]), typed | {"unknown": "a stranger"})
     html = page.content.decode()
-    assert 'name="ticks" value="one"' in html and "&lt;script&gt;alert(1)" in html and "a stranger" not in html
+    assert 'name="answer-harm" value="met"' in html and "&lt;script&gt;alert(1)" in html and "a stranger" not in html
 
 
 @pytest.mark.parametrize(

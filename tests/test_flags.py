@@ -10,7 +10,7 @@ from lxml import etree
 from posts.models import Post, ReviewFlag
 from posts.operations import Refused, clear_flag, flag_by_check, flag_post, record_revision, report_problem
 from posts.rendering.dates import day
-from tests.factories import approve, make_post, person
+from tests.factories import FORM_ALL_MET, approve, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -160,9 +160,13 @@ def test_flags_and_reports_are_answered_on_one_page_and_a_refusal_keeps_what_was
     assert answer.status_code == 422 and "Say why the flag no longer applies." in answer.content.decode()
     answer = client.post(address(post), {"reason": "mood", "note": "Typed and kept."})
     assert answer.status_code == 422 and "Typed and kept." in answer.content.decode()
-    said = {"act": "confirm", "fingerprint": "x" * 64, "flags_seen": post.review_flags.get().pk, "ticks": ["true"]}
+    said = {"act": "confirm", "fingerprint": "x" * 64, "flags_seen": post.review_flags.get().pk}
     assert client.post(address(post), said).status_code == 409
     said["fingerprint"] = post.live_revision.fingerprint
+    answer = client.post(address(post), said | {"answer-harm": "met"})
+    assert answer.status_code == 422 and "2 of the review guideline not answered" in answer.content.decode()
+    assert 'name="answer-harm" value="met" checked' in answer.content.decode()
+    said |= FORM_ALL_MET
     page = client.post(address(post), said, follow=True).content.decode()
     assert "Confirmed. 1.0.0 stays as it is" in page and "open to search engines" in page
     report = post.reader_reports.get()

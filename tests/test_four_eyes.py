@@ -33,7 +33,17 @@ from posts.operations import (
 from posts.operations.review import Decision
 from posts.operations.schedule import Plan, run_due, schedule_release
 from posts.records.schema import parse_record
-from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
+from tests.factories import (
+    ALL_MET,
+    COMMAND_ALL_MET,
+    FORM_ALL_MET,
+    RecordFactory,
+    approve,
+    fresh,
+    import_records,
+    make_post,
+    person,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -228,7 +238,7 @@ def test_the_public_page_of_a_bulk_approval_says_that_one_author_confirmed_it(cl
     post, anna, _ = two_wrote()
     post = approve(post, is_bulk=True)
     assert "nobody has reviewed it individually" in client.get(post.get_absolute_url()).content.decode()
-    confirm_live(post, Decision("approved", post.live_revision.fingerprint), by=anna)
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint, answers=ALL_MET), by=anna)
     page = client.get(post.get_absolute_url()).content.decode()
     assert "only one of its authors has reviewed it individually" in page and "nobody has" not in page
 
@@ -255,7 +265,7 @@ def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):
     client.force_login(anna)
     screen = reverse("admin:review", args=[post.pk])
     assert "You wrote part of 1.0.2. Your approval is recorded" in client.get(screen).content.decode()
-    sent = {"act": "approve", "fingerprint": fresh(post).head_revision.fingerprint}
+    sent = {"act": "approve", "fingerprint": fresh(post).head_revision.fingerprint, **FORM_ALL_MET}
     said = client.post(screen, sent, follow=True).content.decode()
     missing = f"{anna} approved it and wrote part of it. Another reviewer must approve it too."
     assert missing in said
@@ -270,6 +280,7 @@ def test_the_command_says_whose_decision_is_missing():
     post, anna, boris = two_wrote()
     out = StringIO()
     options = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", "stdout": out}
+    options["met"] = COMMAND_ALL_MET
     call_command("decide_post", post.source_id, user=anna.username, **options)
     assert "1.0.2 approved in part; index: no approved revision is released." in out.getvalue()
     assert f"{anna} approved it and wrote part of it." in out.getvalue()
@@ -314,7 +325,11 @@ def test_an_approval_in_part_is_taken_back_as_any_decision():
 def test_a_turning_down_ends_an_approval_in_part(outcome):
     post, anna, boris = two_wrote()
     approve(post, by=anna)
-    decide(post, Decision(outcome=outcome, fingerprint=fresh(post).head_revision.fingerprint, comment="No."), by=boris)
+    decide(
+        post,
+        Decision(outcome=outcome, fingerprint=fresh(post).head_revision.fingerprint, comment="No.", answers=ALL_MET),
+        by=boris,
+    )
     submit_revision(post, by=boris)
     approve(post, by=boris)
     assert not fresh(post).is_live, "what Anna said before the text was turned down counted"
@@ -337,7 +352,11 @@ def test_an_approval_in_part_clears_no_flag():
     assert fresh(post).needs_human_review
     flag_post(post, by=person("Staff"), note="Check again.")
     with pytest.raises(Refused, match="A flag is open"):
-        decide(post, Decision(outcome="approved", fingerprint=fresh(post).head_revision.fingerprint), by=boris)
+        decide(
+            post,
+            Decision(outcome="approved", fingerprint=fresh(post).head_revision.fingerprint, answers=ALL_MET),
+            by=boris,
+        )
     assert approve(post, by=boris).is_indexable
 
 
@@ -348,9 +367,9 @@ def test_what_is_live_is_confirmed_by_two_where_two_wrote_it():
     flag = flag_post(post, by=person("Staff"), note="Look.")
     write(post, person("Editors"), "Newer.")
     seen = {"fingerprint": fresh(post).live_revision.fingerprint, "flags_seen": [flag.pk]}
-    confirm_live(fresh(post), Decision("approved", **seen), by=anna)
+    confirm_live(fresh(post), Decision("approved", **seen, answers=ALL_MET), by=anna)
     assert fresh(post).needs_human_review and not fresh(post).is_indexable
-    confirm_live(fresh(post), Decision("approved", **seen), by=boris)
+    confirm_live(fresh(post), Decision("approved", **seen, answers=ALL_MET), by=boris)
     assert fresh(post).is_indexable
 
 

@@ -21,7 +21,7 @@ from posts.operations import (
     undo_decision,
 )
 from posts.operations.schedule import Plan, run_due, schedule_release
-from tests.factories import approve, edit, fresh, make_post, person
+from tests.factories import ALL_MET, approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +98,7 @@ def assert_closed_until_decided(post):
     assert post.live_revision.number == 1 and not post.is_indexable
     assert post.index_obstacles == ["its import was rolled back"]
     assert not Post.objects.indexable().filter(pk=post.pk).exists()
-    confirm_live(post, Decision("approved", post.live_revision.fingerprint), by=person())
+    confirm_live(post, Decision("approved", post.live_revision.fingerprint, answers=ALL_MET), by=person())
     assert fresh(post).is_indexable and Post.objects.indexable().filter(pk=post.pk).exists()
 
 

@@ -19,7 +19,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.review import Decision
-from tests.factories import RecordFactory, approve, edit, fresh, make_post, person
+from tests.factories import ALL_MET, RecordFactory, approve, edit, fresh, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -69,14 +69,14 @@ def test_a_typed_post_is_drafted_hidden_and_waits_only_when_submitted(client):
 
 
 def test_an_approval_releases_exactly_the_text_that_was_read():
-    post, reviewer = make_post(checklist=["tick me"]), person()
-    with pytest.raises(Refused, match="not confirmed: tick me"):
+    post, reviewer = make_post(checklist=["content of the article"]), person()
+    with pytest.raises(Refused, match="3 of the review guideline not answered"):
         decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=reviewer)
     review = decide(
-        post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint, ticks=["tick me"]), by=reviewer
+        post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint, answers=ALL_MET), by=reviewer
     )
     post = fresh(post)
-    assert (review.ticks, review.fingerprint) == (["tick me"], post.live_revision.fingerprint)
+    assert (review.guideline_id, review.fingerprint) == (1, post.live_revision.fingerprint)
     assert post.is_indexable and not post.awaits_review
     release = Release.objects.get()
     assert release.owner == reviewer and release.expected_result and release.rollback_note
@@ -87,7 +87,7 @@ def test_a_decision_about_a_text_that_is_no_longer_proposed_is_refused():
     read = post.head_revision.fingerprint
     edit(post, summary="Newer.")
     with pytest.raises(HeadMoved):
-        decide(post, Decision(outcome="approved", fingerprint=read), by=person())
+        decide(post, Decision(outcome="approved", fingerprint=read, answers=ALL_MET), by=person())
     assert not Review.objects.exists()
 
 
@@ -127,7 +127,9 @@ def test_a_flag_raised_after_the_page_was_opened_stops_the_approval():
     post = make_post()
     flag_post(post, by=person("Staff"), note="Wait.")
     with pytest.raises(Refused, match="A flag is open: Flagged by staff: Wait"):
-        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=person())
+        decide(
+            post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint, answers=ALL_MET), by=person()
+        )
     assert approve(post).is_indexable
 
 

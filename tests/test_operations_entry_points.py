@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from posts.models import AuditEntry, Post, Release, Review
 from posts.operations import (
+    Answers,
     HeadMoved,
     Refused,
     clear_flag,
@@ -22,35 +23,46 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.review import Decision
-from tests.factories import approve, edit, fresh, import_records, make_post, person
+from tests.factories import (
+    ALL_MET,
+    COMMAND_ALL_MET,
+    FORM_ALL_MET,
+    approve,
+    edit,
+    fresh,
+    import_records,
+    make_post,
+    person,
+)
 
 pytestmark = pytest.mark.django_db
 
 
-def by_form(client, post, by, seen, **said):
+def by_form(client, post, by, seen, *, answered=True):
     client.force_login(by)
-    data = {"fingerprint": seen, "outcome": "approved", **said}
+    data = {"fingerprint": seen, "outcome": "approved", **(FORM_ALL_MET if answered else {})}
     answer = client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), data, follow=True)
     return answer.status_code, unescape(answer.content.decode())
 
 
-def by_bulk_action(client, post, by, seen, **said):
+def by_bulk_action(client, post, by, seen, *, answered=True):
     client.force_login(by)
     data = {"action": "approve_in_bulk", "_selected_action": [post.pk], "decide": "1", "choice": f"{post.pk}:{seen}"}
     answer = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
     return answer.status_code, unescape(answer.content.decode())
 
 
-def by_operation(client, post, by, seen, **said):
+def by_operation(client, post, by, seen, *, answered=True):
+    decision = Decision(outcome="approved", fingerprint=seen, answers=ALL_MET if answered else Answers())
     try:
-        decide(post, Decision(outcome="approved", fingerprint=seen, **said), by=by)
+        decide(post, decision, by=by)
     except (Refused, PermissionDenied) as refusal:
         return 422, str(refusal)
     return 200, ""
 
 
-def by_command(client, post, by, seen, **said):
-    options = {"tick": said.get("ticks", [])}
+def by_command(client, post, by, seen, *, answered=True):
+    options = {"met": COMMAND_ALL_MET if answered else []}
     try:
         call_command(
             "decide_post",
@@ -108,7 +120,7 @@ GATES = {
     "another text": (_changed, r"1\.0\.1 was saved in the meantime\. Read it first"),
     "already approved": (lambda by: make_post(released=True), r"1\.0\.0 is already approved\."),
     "rejected already": (_rejected, r"1\.0\.0 is already rejected; submit it again"),
-    "checklist": (lambda by: make_post(checklist=["tick me"]), r"1 of the checklist not confirmed: tick me\."),
+    "guideline": (lambda by: make_post(), r"3 of the review guideline not answered: Every number has a source"),
 }
 
 
@@ -121,10 +133,10 @@ def test_every_entry_point_refuses_with_the_same_words(gate, door, client):
     post = fresh(prepare(by))
     seen = post.revisions.order_by("number").first() if gate == "another text" else post.head_revision
     before = Review.objects.count(), Release.objects.count(), fresh(post).live_revision_id
-    status, said = DOORS[door](client, post, by, seen.fingerprint)
-    if gate == "checklist" and door == "bulk action":
+    status, said = DOORS[door](client, post, by, seen.fingerprint, answered=gate != "guideline")
+    if gate == "guideline" and door == "bulk action":
         # A decision in bulk claims nothing about the points, and opens no index.
-        assert Review.objects.get().ticks == [] and not fresh(post).is_indexable
+        assert Review.objects.get().guideline_words == "not answered (bulk)" and not fresh(post).is_indexable
         return
     assert re.search(words, said), said[-3000:]
     assert (Review.objects.count(), Release.objects.count(), fresh(post).live_revision_id) == before
@@ -165,7 +177,7 @@ def test_the_bulk_action_says_first_what_each_row_gets_and_then_what_it_got(clie
     page = client.post(
         reverse("admin:posts_post_changelist"), {**data, "decide": "1", "choice": choices}, follow=True
     ).content.decode()
-    assert "Sound text: 1.0.1 was saved in the meantime" in unescape(page) and "Approved in bulk: 0." in page
+    assert "Sound text: 1.0.1 was saved in the meantime" in unescape(page) and "Nothing was approved." in page
     assert not Review.objects.exists()
 
 
@@ -216,22 +228,22 @@ def test_what_is_live_is_confirmed_while_a_newer_text_is_being_worked_on():
     edit(post, summary="Newer.")
     post, reviewer = fresh(post), person()
     seen = {"fingerprint": post.live_revision.fingerprint, "flags_seen": [post.review_flags.get().pk]}
-    with pytest.raises(Refused, match="not confirmed: true"):
+    with pytest.raises(Refused, match="3 of the review guideline not answered"):
         confirm_live(post, Decision("approved", **seen), by=reviewer)
     with pytest.raises(Refused, match="can only be confirmed"):
         confirm_live(post, Decision("rejected", comment="Wrong.", **seen), by=reviewer)
     with pytest.raises(Refused, match="individually"):
-        confirm_live(post, Decision("approved", ticks=["true"], is_bulk=True, **seen), by=reviewer)
+        confirm_live(post, Decision("approved", answers=ALL_MET, is_bulk=True, **seen), by=reviewer)
     with pytest.raises(Refused, match="A flag is open"):
-        confirm_live(post, Decision("approved", seen["fingerprint"], ticks=["true"]), by=reviewer)
+        confirm_live(post, Decision("approved", seen["fingerprint"], answers=ALL_MET), by=reviewer)
     with pytest.raises(Refused, match=r"Readers now see 1\.0\.0"):
-        confirm_live(post, Decision("approved", post.head_revision.fingerprint, ticks=["true"]), by=reviewer)
-    confirm_live(post, Decision("approved", ticks=["true"], **seen), by=reviewer)
+        confirm_live(post, Decision("approved", post.head_revision.fingerprint, answers=ALL_MET), by=reviewer)
+    confirm_live(post, Decision("approved", **seen, answers=ALL_MET), by=reviewer)
     post = fresh(post)
     assert post.is_indexable and post.live_approval.reviewer == reviewer
     assert post.head_revision.status == "drafted" and Release.objects.count() == 1
     with pytest.raises(Refused, match="already approved, and nothing about it needs"):
-        confirm_live(post, Decision("approved", ticks=["true"], **seen), by=reviewer)
+        confirm_live(post, Decision("approved", **seen, answers=ALL_MET), by=reviewer)
 
 
 def test_nobody_turns_down_what_readers_see():
@@ -242,13 +254,17 @@ def test_nobody_turns_down_what_readers_see():
     head = fresh(post).head_revision
     for outcome in ("rejected", "changes_requested"):
         with pytest.raises(Refused, match="Roll back or withdraw it instead"):
-            decide(post, Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no"), by=person())
+            decide(
+                post,
+                Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no", answers=ALL_MET),
+                by=person(),
+            )
 
 
 def test_a_decision_is_a_persons():
     post = make_post()
     with pytest.raises(PermissionDenied, match="Only a person may do that"):
-        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint), by=None)
+        decide(post, Decision(outcome="approved", fingerprint=post.head_revision.fingerprint, answers=ALL_MET), by=None)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +289,7 @@ def test_the_command_knows_people_and_posts():
         call_command("decide_post", post.source_id, user="nobody", **options)
     with pytest.raises(CommandError, match="No post has the source id “nothing”"):
         call_command("decide_post", "nothing", user=person().username, **options)
-    call_command("decide_post", post.source_id, user=person().username, **options)
+    call_command("decide_post", post.source_id, user=person().username, met=COMMAND_ALL_MET, **options)
     assert options["stdout"].getvalue() == f"{post.source_id}: 1.0.0 approved; index: open.\n"
 
 
@@ -291,9 +307,11 @@ def test_a_stale_decision_gets_both_texts(client):
     for words in ("As it was read.", "As it is now.", "Typed and kept."):
         assert words in page
     flag_post(post, by=person("Staff"), note="Wait.")
-    again = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved"}
+    again = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", **FORM_ALL_MET}
     answer = client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), again)
     assert answer.status_code == 422 and "A flag is open" in answer.content.decode()
     shown = {bound.name: bound.value() for bound in answer.context["decision"] if bound.value()}
-    client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), {**shown, "outcome": "approved"})
+    client.post(
+        reverse("admin:posts_post_act", args=[post.pk, "decide"]), {**shown, **FORM_ALL_MET, "outcome": "approved"}
+    )
     assert fresh(post).is_indexable

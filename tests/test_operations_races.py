@@ -24,7 +24,7 @@ from posts.operations import (
 )
 from posts.operations.review import Decision
 from posts.operations.schedule import Plan
-from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
+from tests.factories import ALL_MET, RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOGETHER = 50
@@ -56,7 +56,9 @@ def test_fifty_approvals_of_one_text_make_one_decision():
     post, people = make_post(), [person() for _ in range(5)]
     fingerprint = post.head_revision.fingerprint
     acts = [
-        lambda by=people[number % 5]: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=by)
+        lambda by=people[number % 5]: decide(
+            post, Decision(outcome="approved", fingerprint=fingerprint, answers=ALL_MET), by=by
+        )
         for number in range(TOGETHER)
     ]
     results = at_once(acts)
@@ -70,7 +72,7 @@ def test_of_an_approval_and_a_rejection_at_once_one_is_refused():
     fingerprint = post.head_revision.fingerprint
     results = at_once(
         [
-            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=reviewer),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint, answers=ALL_MET), by=reviewer),
             lambda: decide(post, Decision(outcome="rejected", fingerprint=fingerprint, comment="no"), by=reviewer),
         ]
     )
@@ -107,7 +109,7 @@ def test_a_flag_raised_at_the_same_moment_closes_the_page_or_stops_the_approval(
     fingerprint = post.head_revision.fingerprint
     at_once(
         [
-            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint), by=reviewer),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=fingerprint, answers=ALL_MET), by=reviewer),
             lambda: flag_post(post, by=staff, note="Wait."),
         ]
     )
@@ -180,7 +182,7 @@ def test_an_import_while_a_decision_is_made_never_puts_out_what_nobody_read(roun
     incoming = {**RecordFactory(source_id=post.source_id), "summary": "From the import."}
     results = at_once(
         [
-            lambda: decide(post, Decision(outcome="approved", fingerprint=read), by=reviewer),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=read, answers=ALL_MET), by=reviewer),
             lambda: import_records(incoming),
         ]
     )
@@ -199,7 +201,7 @@ def test_an_edit_while_a_decision_is_made_never_puts_out_what_nobody_read(round_
     read = post.head_revision.fingerprint
     results = at_once(
         [
-            lambda: decide(post, Decision(outcome="approved", fingerprint=read), by=reviewer),
+            lambda: decide(post, Decision(outcome="approved", fingerprint=read, answers=ALL_MET), by=reviewer),
             saving(post, person("Editors"), "Edited."),
         ]
     )

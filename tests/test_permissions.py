@@ -41,7 +41,7 @@ from posts.operations import (
 from posts.operations.run_job import run_job
 from posts.operations.schedule import Plan
 from posts.public.sitemaps import URLS_PER_FILE
-from tests.factories import approve, make_post, person
+from tests.factories import FORM_ALL_MET, approve, make_post, person
 from tests.test_admin import form_data
 from tests.trials import trial
 
@@ -257,7 +257,10 @@ MATRIX = {
         get("302 302 405 405 405 405", url={"object_id": "@post", "act": "withdraw"}),
         post("302 302 404 404 404 404", url={"object_id": "@post", "act": "destroy"}),
         *acts(
-            decide=("302 302 403 302 403 302", {"outcome": "approved", "fingerprint": "@head", "flags_seen": "@flags"}),
+            decide=(
+                "302 302 403 302 403 302",
+                {"outcome": "approved", "fingerprint": "@head", "flags_seen": "@flags", **FORM_ALL_MET},
+            ),
             flag=("403 302 403 302 302 302", {"flag-note": "Look."}),
             clear_flag=("403 302 403 302 302 302", {"flag": "@flag", "why": "Looked."}),
             roll_back=("302 302 403 302 403 302", {"live": "@live"}),
@@ -309,7 +312,7 @@ MATRIX = {
         ),
         post(
             "302 302 403 302 403 302",
-            {"act": "confirm", "fingerprint": "@live fingerprint", "flags_seen": "@flags"},
+            {"act": "confirm", "fingerprint": "@live fingerprint", "flags_seen": "@flags", **FORM_ALL_MET},
             url={"pk": "@post"},
         ),
     ],
@@ -372,6 +375,13 @@ MATRIX = {
         get("302 302 405 405 405 405"),
         post("302 302 403 403 403 403", {"review": "@review"}),
     ],
+    "admin/guideline/": [get(DESK), post("302 302 405 405 405 405")],
+    "admin/guideline/<int:number>/": [
+        get(DESK, url={"number": "@guideline"}),
+        post("302 302 405 405 405 405", url={"number": "@guideline"}),
+    ],
+    # Nobody may change it by their group: the right is given individually.
+    "admin/guideline/change/": [get(SUPERUSER), post("302 302 403 403 403 422")],
     **read_only("revision", post_change="302 302 405 405 405 405"),
     **read_only("review"),
     **read_only("reviewflag"),
@@ -504,6 +514,7 @@ def site(db):
             f"text-{flagged.pk}": flagged.head_revision.fingerprint,
             f"live-{flagged.pk}": flagged.live_revision_id,
         },
+        "guideline": 1,
         "release form": {
             "act": "release",
             "revision": calm.head_revision_id,

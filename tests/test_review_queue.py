@@ -41,7 +41,7 @@ from posts.review_queue.counts import capped_counts
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.ranking import generator_points, rank_queue
 from posts.review_queue.weights import CODES, WEIGHTS
-from tests.factories import RecordFactory, approve, edit, import_records, make_post, person
+from tests.factories import ALL_MET, RecordFactory, approve, edit, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,9 @@ def again(post):
 
 def turn_down(post, by=None, outcome="rejected"):
     return decide(
-        post, Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No."), by=by or person()
+        post,
+        Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, comment="No.", answers=ALL_MET),
+        by=by or person(),
     )
 
 

@@ -10,10 +10,21 @@ from django.urls import reverse
 from posts.models import AuditEntry, QueueEntry, Review, ReviewFlag
 from posts.operations import create_post, flag_post, record_revision, report_problem, submit_revision
 from posts.operations.claim import claim_post
-from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
+from tests.factories import (
+    COMMAND_ALL_MET,
+    FORM_ALL_MET,
+    RecordFactory,
+    approve,
+    fresh,
+    import_records,
+    make_post,
+    person,
+)
 
 pytestmark = pytest.mark.django_db
-POINTS = ["True", "Harmless"]
+CHECKLIST = ["True", "Harmless"]
+# Some of the answers that an approval needs.
+HALF = {"answer-numbers": "met"}
 
 
 @pytest.fixture
@@ -32,7 +43,7 @@ def form_of(page):
     """Return the hidden fields of the decision, as a browser sends them."""
     html = page.content.decode()
     form = html[html.index('<form id="decide"') :]
-    names = ("fingerprint", "flags_seen", "opened", "place", "view", "proof")
+    names = ("fingerprint", "flags_seen", "opened", "place", "view", "proof", "guideline")
     return {name: re.search(rf'name="{name}" value="([^"]*)"', form)[1].replace("&amp;", "&") for name in names}
 
 
@@ -49,7 +60,7 @@ def by_risk(*counts):
     """Return pending posts, the one with most open flags first."""
     posts = []
     for count in counts:
-        post = make_post(checklist=POINTS)
+        post = make_post(checklist=CHECKLIST)
         for number in range(count):
             flag_post(post, by=person("Staff"), note=f"Look {number}.")
         posts.append(fresh(post))
@@ -57,7 +68,7 @@ def by_risk(*counts):
 
 
 def test_the_screen_says_why_the_post_is_here_and_what_a_decision_will_do(desk):
-    post = make_post(released=True, checklist=POINTS, title="Draining")
+    post = make_post(released=True, checklist=CHECKLIST, title="Draining")
     record_revision(post, {**post.working_record(), "summary": "New."}, by=person("Editors"), bump="minor")
     submit_revision(post, by=person("Editors"))
     flag_post(post, by=person("Staff"), note="Is <b>90</b> right?")
@@ -68,7 +79,7 @@ def test_the_screen_says_why_the_post_is_here_and_what_a_decision_will_do(desk):
     assert "1.0.0 is live → 1.1.0 proposed" in said
     assert "Is &lt;b&gt;90&lt;/b&gt; right?" in said and "It is 90 s." in said
     assert "1 compared with live" in said and "/summary" in said
-    assert "You can’t approve yet: 2 of 2 checklist items open" in said
+    assert "You can’t approve yet: 3 of 3 required points open" in said
     assert "If you approve, readers see 1.1.0 at once and search engines may index it. It answers 1 flag." in said
     assert "1.1.0 goes back to its editors; readers keep 1.0.0; 1 flag stays open." in said
     assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
@@ -87,14 +98,18 @@ def test_only_the_pages_that_frame_a_paper_may_frame_anything(desk):
 
 def test_a_decision_leads_to_the_next_item_which_is_then_held(desk):
     first, second, third = by_risk(3, 2, 1)
-    response = send(desk, first, "approve", ticks=POINTS)
+    response = send(desk, first, "approve", **FORM_ALL_MET)
     assert response.headers["Location"] == address_of(second)
     entry = QueueEntry.objects.get(post=second)
     assert entry.held_by == desk.person
     page = words_of(desk.get(address_of(second)))
     assert "Approved. Next: " + second.title in page and "Undo until" in page and "Claimed by you until" in page
     review = Review.objects.get()
-    assert review.ticks == POINTS and review.seconds_spent is not None and fresh(first).is_indexable
+    assert (
+        review.answers == dict.fromkeys(COMMAND_ALL_MET, "met")
+        and review.seconds_spent is not None
+        and fresh(first).is_indexable
+    )
     assert not QueueEntry.objects.filter(post=first).exists()
     response = send(desk, second, "skip")
     assert response.headers["Location"] == address_of(third)
@@ -131,12 +146,12 @@ def test_a_flag_on_the_way_does_not_send_the_reviewer_back_to_the_top(desk):
 
 def test_obstacles_refuse_with_words_and_keep_what_was_typed(desk):
     (post,) = by_risk(0)
-    response = send(desk, post, "approve", ticks=POINTS[:1], expected_result="Fewer questions.")
+    response = send(desk, post, "approve", **HALF, expected_result="Fewer questions.")
     assert response.status_code == 422
     said = words_of(response)
-    assert "Refused. Nothing was changed: 1 of the checklist not confirmed: Harmless." in said
+    assert "Refused. Nothing was changed: 2 of the review guideline not answered: The facts behind" in said
     html = response.content.decode()
-    assert re.search(r'value="True" checked', html) and not re.search(r'value="Harmless" checked', html)
+    assert 'name="answer-numbers" value="met" checked' in html and 'name="answer-harm" value="met">' in html
     assert "Fewer questions." in html
     response = send(desk, post, "reject")
     assert response.status_code == 422 and "Say why: choose a reason or write a comment." in words_of(response)
@@ -144,25 +159,23 @@ def test_obstacles_refuse_with_words_and_keep_what_was_typed(desk):
     assert not Review.objects.exists()
 
 
-def test_a_text_that_came_meanwhile_is_not_decided_and_ticks_and_comment_stay(desk):
-    post = make_post(checklist=POINTS)
+def test_a_text_that_came_meanwhile_is_not_decided_and_answers_and_comment_stay(desk):
+    post = make_post(checklist=CHECKLIST)
     data = form_of(desk.get(address_of(post)))
-    import_records(RecordFactory(source_id=post.source_id, title=post.title, checklist=POINTS, summary="Newer."))
-    response = desk.post(
-        address_of(post), data | {"act": "edits", "edits-comment": "Mark 3 is wrong.", "ticks": POINTS[:1]}
-    )
+    import_records(RecordFactory(source_id=post.source_id, title=post.title, checklist=CHECKLIST, summary="Newer."))
+    response = desk.post(address_of(post), data | {"act": "edits", "edits-comment": "Mark 3 is wrong.", **HALF})
     assert response.status_code == 409 and not Review.objects.exists()
     html, said = response.content.decode(), words_of(response)
     assert "1.0.1 was saved while you were reading 1.0.0. Nothing was decided." in said
-    assert "Your confirmations and comment are kept." in said
+    assert "Your answers and comment are kept." in said
     assert f"{reverse('admin:posts_post_compare', args=[post.pk])}?old=1&amp;new=2" in html
-    assert "Mark 3 is wrong." in html and re.search(r'value="True" checked', html)
+    assert "Mark 3 is wrong." in html and 'name="answer-numbers" value="met" checked' in html
     assert form_of(response)["fingerprint"] == fresh(post).head_revision.fingerprint
     assert form_of(response)["opened"] == data["opened"]
 
 
 def test_what_somebody_sends_after_their_session_ended_waits_for_them(client):
-    post, reviewer = make_post(checklist=POINTS), person()
+    post, reviewer = make_post(checklist=CHECKLIST), person()
     reviewer.set_password("a long enough pass phrase")
     reviewer.save()
     client.force_login(reviewer)
@@ -170,7 +183,7 @@ def test_what_somebody_sends_after_their_session_ended_waits_for_them(client):
     client.logout()
     response = client.post(
         address_of(post),
-        data | {"act": "reject", "reject-reason_code": "harm", "reject-comment": "It burns.", "ticks": POINTS[1:]},
+        data | {"act": "reject", "reject-reason_code": "harm", "reject-comment": "It burns.", **HALF},
     )
     assert response.status_code == 302 and not Review.objects.exists()
     back = client.post(
@@ -178,7 +191,7 @@ def test_what_somebody_sends_after_their_session_ended_waits_for_them(client):
     )
     assert back.headers["Location"] == address_of(post)
     html = client.get(back.headers["Location"]).content.decode()
-    assert "It burns." in html and re.search(r'value="Harmless" checked', html)
+    assert "It burns." in html and 'name="answer-numbers" value="met" checked' in html
     assert re.search(r'data-panel="reject" open', html) and re.search(r'value="harm"[^>]* checked', html)
     # Somewhere else it says nothing, and once decided it is gone.
     other = make_post()
@@ -190,11 +203,11 @@ def test_what_somebody_sends_after_their_session_ended_waits_for_them(client):
 @pytest.mark.parametrize("proof", ["", "1:made-up:x", None])
 def test_a_form_of_nobody_is_given_back_and_leaves_nothing(client, proof):
     post = make_post()
-    form = {"act": "edits", "edits-comment": "It <b>burns</b>.", "note": "And stays.", "ticks": ["Harmless"]}
+    form = {"act": "edits", "edits-comment": "It <b>burns</b>.", "note": "And stays.", "guideline": "1", **HALF}
     response = client.post(address_of(post), form | ({} if proof is None else {"proof": proof}))
     page = response.content.decode()
     assert response.status_code == 403 and "It &lt;b&gt;burns&lt;/b&gt;." in page
-    assert "And stays." in page and "Harmless" in page and f"{reverse('admin:login')}?next=" in page
+    assert "And stays." in page and "Every number has a source" in page and f"{reverse('admin:login')}?next=" in page
     assert client.post("/admin/review/999999/", form).status_code == 403
     assert not Session.objects.exists() and "sessionid" not in client.cookies
 
@@ -220,12 +233,12 @@ def test_what_somebody_else_holds_is_read_but_not_decided_until_it_is_taken_over
     said = words_of(page)
     assert f"{holder} has claimed this until" in said and "Take over" in said
     assert "data-approve" not in page.content.decode()
-    response = desk.post(address_of(post), form_of(page) | {"act": "approve", "ticks": POINTS})
+    response = desk.post(address_of(post), form_of(page) | {"act": "approve", **FORM_ALL_MET})
     assert response.status_code == 422 and not Review.objects.exists()
     send(desk, post, "take_over")
     assert QueueEntry.objects.get(post=post).held_by == desk.person
     assert AuditEntry.objects.filter(action="taken over", made_by=desk.person).exists()
-    assert send(desk, post, "approve", ticks=POINTS).status_code == 302 and fresh(post).is_live
+    assert send(desk, post, "approve", **FORM_ALL_MET).status_code == 302 and fresh(post).is_live
 
 
 def test_who_wrote_a_text_does_not_approve_it_and_a_superuser_says_why(desk, client):
@@ -233,14 +246,14 @@ def test_who_wrote_a_text_does_not_approve_it_and_a_superuser_says_why(desk, cli
     submit_revision(post, by=desk.person)
     said = words_of(desk.get(address_of(post)))
     assert "You wrote 1.0.0. Another reviewer must approve it" in said and "Why you approve" not in said
-    assert send(desk, post, "approve").status_code == 422
+    assert send(desk, post, "approve", **FORM_ALL_MET).status_code == 422
     boss = User.objects.create_superuser("boss", password="a long enough pass phrase")
     client.force_login(boss)
     own = create_post(RecordFactory(), by=boss)
     submit_revision(own, by=boss)
     assert "Why you approve your own changes" in words_of(client.get(address_of(own)))
-    assert send(client, own, "approve").status_code == 422
-    assert send(client, own, "approve", own_text_reason="Nobody else is here.").status_code == 302
+    assert send(client, own, "approve", **FORM_ALL_MET).status_code == 422
+    assert send(client, own, "approve", **FORM_ALL_MET, own_text_reason="Nobody else is here.").status_code == 302
     assert Review.objects.get().own_text_reason == "Nobody else is here."
 
 
@@ -255,10 +268,10 @@ def test_a_failing_check_shuts_the_approval_and_leads_to_the_finding(desk):
 
 def test_an_approval_for_later_and_the_words_of_its_release(desk):
     (post,) = by_risk(0)
-    send(desk, post, "approve_later", ticks=POINTS)
+    send(desk, post, "approve_later", **FORM_ALL_MET)
     assert fresh(post).head_revision.status == "approved" and not fresh(post).is_live
     (post,) = by_risk(0)
-    send(desk, post, "approve", ticks=POINTS, expected_result="Fewer questions.", rollback_note="Ask Mira.")
+    send(desk, post, "approve", **FORM_ALL_MET, expected_result="Fewer questions.", rollback_note="Ask Mira.")
     release = post.releases.get()
     assert (release.expected_result, release.rollback_note, release.owner) == (
         "Fewer questions.",
@@ -272,23 +285,23 @@ def test_a_live_text_that_was_flagged_is_confirmed_here_and_never_turned_down(de
     page = desk.get(address_of(post))
     assert "If you approve, you confirm 1.0.0, which readers see. It answers 1 flag." in words_of(page)
     assert 'data-panel="reject"' not in page.content.decode() and "Roll back or withdraw" in words_of(page)
-    send(desk, post, "approve")
+    send(desk, post, "approve", **FORM_ALL_MET)
     assert fresh(post).is_indexable
 
 
-def test_enter_on_a_tick_changes_nothing_and_keeps_it(desk):
+def test_enter_on_an_answer_changes_nothing_and_keeps_it(desk):
     (post,) = by_risk(0)
-    response = send(desk, post, "stay", ticks=POINTS[:1], **{"edits-comment": "Half written"})
+    response = send(desk, post, "stay", **HALF, **{"edits-comment": "Half written"})
     assert response.status_code == 200 and not Review.objects.exists()
     html = response.content.decode()
-    assert re.search(r'value="True" checked', html) and "Half written" in html
+    assert 'name="answer-numbers" value="met" checked' in html and "Half written" in html
     first = html.index('form="decide"')
     assert 'value="stay"' in html[first : first + 60], "another button is pressed by Enter"
 
 
 def test_undo_by_its_address_shows_the_post_again_and_only_its_own_person_may(desk, client):
     first, second = by_risk(1, 0)
-    send(desk, first, "approve", ticks=POINTS)
+    send(desk, first, "approve", **FORM_ALL_MET)
     review = Review.objects.get()
     undo = reverse("admin:review_undo")
     assert desk.get(undo).status_code == 405
@@ -335,7 +348,7 @@ def test_who_may_not_decide_reads_everything_and_decides_nothing(client, group):
     assert "data-approve" not in page.content.decode()
     data = form_of(page)
     for act in ("approve", "approve_later", "edits", "reject", "claim", "take_over", "unclaim"):
-        answer = client.post(address_of(post), data | {"act": act, "ticks": POINTS, "edits-reason_code": "facts"})
+        answer = client.post(address_of(post), data | {"act": act, **FORM_ALL_MET, "edits-reason_code": "facts"})
         assert answer.status_code == 403, act
     assert not Review.objects.exists() and QueueEntry.objects.get().held_by is None
     assert client.post(address_of(post), data | {"act": "skip"}).status_code == 302
@@ -355,14 +368,14 @@ def test_strangers_and_strange_numbers(client, desk):
 
 
 def test_a_page_costs_the_same_queries_however_much_waits(desk, django_assert_max_num_queries):
-    first = make_post(released=True, checklist=POINTS)
+    first = make_post(released=True, checklist=CHECKLIST)
     record_revision(first, {**first.working_record(), "summary": "New."}, by=person("Editors"))
     submit_revision(first, by=person("Editors"))
     send(desk, by_risk(0)[0], "edits", **{"edits-reason_code": "facts"})
     counts = []
     for _ in range(2):
         for _ in range(5):
-            make_post(checklist=POINTS)
+            make_post(checklist=CHECKLIST)
         with django_assert_max_num_queries(40) as queries:
             assert desk.get(address_of(first)).status_code == 200
         counts.append(len(queries))

@@ -24,7 +24,7 @@ from posts.operations import (
 )
 from posts.operations.review import Decision
 from tests import posts_in_every_state
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import ALL_MET, RecordFactory, approve, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +81,11 @@ def test_a_live_article_counts_once_whatever_becomes_of_its_newer_text(client, o
     submit_revision(post, by=person("Editors"))
     if outcome:
         head = Post.objects.get().head_revision
-        decide(Post.objects.get(), Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no"), by=person())
+        decide(
+            Post.objects.get(),
+            Decision(outcome=outcome, fingerprint=head.fingerprint, comment="no", answers=ALL_MET),
+            by=person(),
+        )
     check_figures()
     rows, total, page = rows_of(client)
     assert sum(rows.values()) == total == 1 and rows["Approved by a person and listed"] == 1
@@ -98,16 +102,16 @@ def test_a_site_that_is_switched_off_lists_nothing_and_still_adds_up(settings):
 
 def _decide(post, by, rolls):
     outcome = rolls.choice(["approved", "approved", "changes_requested", "rejected"])
-    options = {"comment": "So."} | ({"ticks": post.head_revision.snapshot.get("checklist", ())})
+    options = {"comment": "So."}
     if outcome == "approved":
         options |= {
             "release": rolls.random() < 0.7,
             "is_bulk": rolls.random() < 0.3,
             "flags_seen": list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
         }
-    else:
-        options.pop("ticks")
-    return decide(post, Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, **options), by=by)
+    return decide(
+        post, Decision(outcome=outcome, fingerprint=post.head_revision.fingerprint, **options, answers=ALL_MET), by=by
+    )
 
 
 def random_act(rolls, people, batches):

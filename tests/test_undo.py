@@ -28,7 +28,7 @@ from posts.operations.review import Decision
 from posts.operations.schedule import Plan
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.review_queue.ranking import rank_posts
-from tests.factories import RecordFactory, approve, fresh, import_records, make_post, person
+from tests.factories import ALL_MET, RecordFactory, approve, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 MOMENTS = ("first_published_at", "last_published_at", "withdrawn_at")
@@ -106,10 +106,10 @@ def decided(post, outcome="approved", *, by=None, **options):
         Decision(
             outcome=outcome,
             fingerprint=post.head_revision.fingerprint,
-            ticks=post.head_revision.snapshot.get("checklist", ()),
             flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
             comment="Because.",
             **options,
+            answers=ALL_MET,
         ),
         by=by or person(),
     )
@@ -184,7 +184,9 @@ def test_a_confirmation_of_the_live_text_can_be_taken_back_while_another_is_prop
     edited(post, summary="New.")
     before = stand(post)
     flags = list(post.review_flags.values_list("pk", flat=True))
-    review = confirm_live(post, Decision("approved", post.live_revision.fingerprint, flags_seen=flags), by=reviewer)
+    review = confirm_live(
+        post, Decision("approved", post.live_revision.fingerprint, flags_seen=flags, answers=ALL_MET), by=reviewer
+    )
     assert fresh(post).is_indexable
     undo_decision(review, by=reviewer)
     assert stand(post) == before and not fresh(post).is_indexable

@@ -17,9 +17,10 @@ from posts.admin.posts.record_form import PostForm
 from posts.public.views import csrf_failure
 
 _WORDS = "why|note|comment|own_text_reason|expected_result|rollback_note|observed_result"
+_ANSWERS = r"guideline|answer-[\w-]{1,40}"
 _REVIEW = (
     re.compile(rf"(?:edits|reject)-comment|{_WORDS}"),
-    re.compile(r"(?:edits|reject)-reason_code|fingerprint|flags_seen|opened|place|view|proof|ticks|reason|act"),
+    re.compile(rf"(?:edits|reject)-reason_code|fingerprint|flags_seen|opened|place|view|proof|reason|act|{_ANSWERS}"),
 )
 _RECORD = (
     re.compile(rf"(?:{'|'.join(PostForm.base_fields)}|images|checklist)(?:-\w{{1,20}}){{0,2}}"),
@@ -30,7 +31,7 @@ _MERGE = re.compile(r"why|both-[\w-]{1,40}"), re.compile(r"mine|opened|head|bump
 _ACTION = (
     re.compile(rf"(?:flag-)?(?:{_WORDS})|slug|view_count"),
     re.compile(
-        r"act|fingerprint|flags_seen|ticks|reason_code|reason|outcome|flag|report|next|plan|to|live|revision|owner|when"
+        rf"{_ANSWERS}|opened|act|fingerprint|flags_seen|reason_code|reason|outcome|flag|report|next|plan|to|live|revision|owner|when"
         r"|(?:down_)?(?:day|time|zone)|take_down|was_withdrawn|ends_withdrawal|despite_rollback"
     ),
 )

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.views import View
 
 from posts.admin.people import person_of
-from posts.errors import HeadMoved, PageMoved, Refused
+from posts.errors import GuidelineMoved, HeadMoved, PageMoved, Refused
 
 
 def render(
@@ -78,7 +78,7 @@ class AdminPage(View):
         try:
             answer = self.act(subject)
         except Refused as refusal:
-            status = 409 if isinstance(refusal, HeadMoved | PageMoved) else 422
+            status = 409 if isinstance(refusal, HeadMoved | PageMoved | GuidelineMoved) else 422
             return self.refused(self.find(**address), refusal, status)
         if isinstance(answer, HttpResponseBase):
             return answer

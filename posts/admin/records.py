@@ -7,12 +7,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
 from posts.admin.posts.revision import RevisionPage
-from posts.models import FormerSlug, Review, Revision
+from posts.models import FormerSlug, GuidelinePoint, Review, Revision
 
 
 class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
@@ -75,21 +75,34 @@ class RevisionAdmin(ReadOnlyAdmin):
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnlyAdmin):
-    list_display = ["outcome", "post_link", "version", "reason_code", "reviewer", "is_bulk", "created_at", "revoked_at"]
+    list_display = ["outcome", "post_link", "version", "reason_code", "guideline_shown", "reviewer", "is_bulk",
+                    "created_at", "revoked_at"]  # fmt: skip
     list_filter = ["outcome", "is_bulk"]
     list_select_related = ["revision__post", "reviewer"]
     ordering = ["-pk"]
     deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
     # Without way_back, which undo reads and people don't need.
     fields: ClassVar[Any] = (
-        "outcome post_link version fingerprint reason_code comment confirmed own_text_reason reviewer is_bulk "
-        "created_at seconds_spent revoked_at revoked_by undone_at undone_by"
+        "outcome post_link version fingerprint reason_code comment guideline_shown answers_shown confirmed "
+        "own_text_reason reviewer is_bulk created_at seconds_spent revoked_at revoked_by undone_at undone_by"
     ).split()
-    readonly_fields = ["post_link", "version", "confirmed"]
+    readonly_fields = ["post_link", "version", "guideline_shown", "answers_shown", "confirmed"]
 
-    @admin.display(description="Checklist confirmed")
+    @admin.display(description="Review guideline")
+    def guideline_shown(self, review: Review) -> str:
+        return review.guideline_words
+
+    @admin.display(description="Answers")
+    def answers_shown(self, review: Review) -> SafeString:
+        """Return each point of the version with its answer."""
+        points = GuidelinePoint.objects.filter(guideline=review.guideline_id).order_by("position")
+        words = dict(Review.Answer.choices)
+        rows = [(point.text, words[review.answers[point.key]]) for point in points if point.key in review.answers]
+        return format_html_join("", "{} <strong>{}</strong><br>", rows or [("–", "")])
+
+    @admin.display(description="Checklist of the post, confirmed")
     def confirmed(self, review: Review) -> str:
-        """Return the checklist items that the reviewer confirmed."""
+        """Return the items of the post's checklist that the reviewer confirmed, before the guideline existed."""
         return "; ".join(review.ticks) or "–"
 
     @admin.display(description="Version")

@@ -32,7 +32,7 @@ class NavItem:
 PLACES = (
     NavItem("Dashboard", "index"),
     NavItem("My work", "my_work"),
-    NavItem("Queue", "queue", "posts.view_post", ("queue_", "review")),
+    NavItem("Queue", "queue", "posts.view_post", ("queue_", "review", "guideline")),
     NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
     NavItem("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
     NavItem("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
@@ -83,7 +83,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin import my_work
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, releases
-        from posts.admin.review import duplicates, queue, remarks, screen
+        from posts.admin.review import duplicates, guideline, queue, remarks, screen
 
         pages = [
             *my_work.PAGES,
@@ -94,6 +94,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *screen.PAGES,
             *duplicates.PAGES,
             *remarks.PAGES,
+            *guideline.PAGES,
         ]
         return [*page_paths(pages), *super().get_urls()]
 

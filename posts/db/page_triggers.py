@@ -111,7 +111,8 @@ WATCHED = (
     ),
     Watched(
         "posts_review",
-        "revision_id fingerprint outcome ticks claims is_bulk created_at revoked_at undone_at reviewer_id",
+        "revision_id fingerprint outcome guideline_id answers claims is_bulk created_at revoked_at undone_at"
+        " reviewer_id",
         _of_post(_OF_REVIEWED),
     ),
     Watched(

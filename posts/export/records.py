@@ -98,8 +98,9 @@ def export_reviews(stream: IO[bytes]) -> int:
     """Write every decision that was not undone, oldest first, as JSON Lines to a binary `stream`.
 
     Returns their number. Fields: source_id, fingerprint, version, outcome (approved, approved_in_part,
-    changes_requested, rejected), reason, comment, is_bulk, decided_at and revoked_at (UTC, ISO 8601), and remarks, as
-    remark_json() makes them. The generator can learn from these; no person is named.
+    changes_requested, rejected), reason, comment, guideline (the version, null if no point was answered), answers (met,
+    not_met or not_applicable, by the keys of points), is_bulk, decided_at and revoked_at (UTC, ISO 8601), and remarks,
+    as remark_json() makes them. The generator can learn from these; no person is named.
     """
     columns = {
         "source_id": "revision__post__source_id",
@@ -108,6 +109,8 @@ def export_reviews(stream: IO[bytes]) -> int:
         "outcome": "outcome",
         "reason": "reason_code",
         "comment": "comment",
+        "guideline": "guideline",
+        "answers": "answers",
         "is_bulk": "is_bulk",
         "decided_at": "created_at",
         "revoked_at": "revoked_at",

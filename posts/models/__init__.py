@@ -26,6 +26,7 @@ from posts.models.remark import Remark, RemarkReply
 from posts.models.rendered_article import RenderedArticle
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
+from posts.models.review_guideline import GuidelinePoint, ReviewGuideline
 from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
@@ -44,6 +45,7 @@ __all__ = [
     "FormerSlug",
     "FormerTermSlug",
     "Generator",
+    "GuidelinePoint",
     "HoldReason",
     "ImageSource",
     "ImportBatch",
@@ -73,6 +75,7 @@ __all__ = [
     "ReportTally",
     "Review",
     "ReviewFlag",
+    "ReviewGuideline",
     "Revision",
     "SavedView",
     "ScheduledRelease",

@@ -29,10 +29,8 @@ _OF_PAGE += [
     for name in "post_id number version fingerprint canonical_version status author_id created_at".split()
 ]
 _OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
-_OF_PAGE += [
-    f"live_approval__{name}"
-    for name in "revision_id fingerprint outcome ticks is_bulk revoked_at created_at reviewer claims".split()
-]
+_OF_APPROVAL = "revision_id fingerprint outcome guideline answers is_bulk revoked_at created_at reviewer claims"
+_OF_PAGE += [f"live_approval__{name}" for name in _OF_APPROVAL.split()]
 # Columns that only the working copy shows, and that may be long.
 _WORKING_TEXTS = (
     "intro body summary ai_outline ai_brief stack tools score flags entities payload notes authors tags extra"
@@ -91,6 +89,18 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.filter(
             live_revision__isnull=False,
             live_approval__is_bulk=True,
+            live_approval__revoked_at__isnull=True,
+            withdrawn_at__isnull=True,
+        )
+
+    def approved_under_older_guideline(self) -> Self:
+        """Filter to posts whose live text was approved individually, before the newest version of the guideline."""
+        guidelines = apps.get_model("posts", "ReviewGuideline").objects
+        older = Q(live_approval__guideline__lt=guidelines.order_by("-number").values("number")[:1])
+        return self.filter(
+            older | Q(live_approval__guideline=None),
+            live_revision__isnull=False,
+            live_approval__is_bulk=False,
             live_approval__revoked_at__isnull=True,
             withdrawn_at__isnull=True,
         )

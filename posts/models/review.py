@@ -1,3 +1,5 @@
+from collections import Counter
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -31,12 +33,28 @@ class Review(models.Model):
         HARM = "harm", "Could do harm"
         OTHER = "other", "Something else"
 
+    class Answer(models.TextChoices):
+        """What a reviewer says to a point of the review guideline."""
+
+        MET = "met", "Met"
+        NOT_MET = "not_met", "Not met"
+        NOT_APPLICABLE = "not_applicable", "Not applicable"
+
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="reviews")
     fingerprint = models.CharField(max_length=64)
     outcome = models.CharField(max_length=20, choices=Outcome)
     reason_code = models.CharField(max_length=20, choices=ReasonCode, blank=True, db_default="")
     comment = models.TextField(blank=True, db_default="")
+    # Decisions made before the guideline existed confirmed the post's own checklist.
     ticks = OrderedJSONField(default=list, db_default=[])
+    guideline = models.ForeignKey(
+        "posts.ReviewGuideline",
+        models.PROTECT,
+        null=True,
+        related_name="reviews",
+        help_text="The version that the answers are about; none if no point was answered.",
+    )
+    answers = OrderedJSONField(default=dict, db_default={}, help_text="Answers by the keys of points.")
     claims = OrderedJSONField(null=True, help_text="What the record claimed then, where its snapshot says otherwise.")
     own_text_reason = models.TextField(blank=True, db_default="")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
@@ -57,13 +75,32 @@ class Review(models.Model):
         indexes = [
             models.Index(fields=["-created_at"], name="review_newest"),
             models.Index(fields=["id"], condition=Q(is_bulk=True), name="review_bulk"),
+            models.Index(fields=["id"], condition=Q(guideline__isnull=False), name="review_answered"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="review_has_fingerprint"),
             models.CheckConstraint(
                 condition=Q(revoked_at__isnull=True) | Q(outcome="approved"), name="review_revokes_approvals_only"
             ),
+            models.CheckConstraint(
+                condition=Q(guideline__isnull=True) | Q(is_bulk=False), name="review_in_bulk_answers_nothing"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} by {self.reviewer}"
+
+    @property
+    def guideline_words(self) -> str:
+        """Which version of the review guideline was answered, in words."""
+        if self.is_bulk:
+            return "not answered (bulk)"
+        # The number of a version is its key.
+        return f"version {self.guideline_id}" if self.guideline_id else "not answered"
+
+    @property
+    def answers_words(self) -> str:
+        """What was answered, in words: "version 2: 4 met, 1 not applicable"."""
+        counts = Counter(self.answers.values())
+        said = [f"{counts[answer]} {answer.label.lower()}" for answer in self.Answer if counts[answer]]
+        return f"{self.guideline_words}: {', '.join(said)}" if said else self.guideline_words

@@ -1,12 +1,13 @@
 """What a person does to a post. Admin, commands, imports and tests call these functions, so each rule has one home."""
 
-from posts.errors import HeadMoved, NotAllowed, PageMoved, Refused
+from posts.errors import GuidelineMoved, HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post
 from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bulk, look_at_rows
 from posts.operations.change_slug import change_slug
 from posts.operations.change_view_count import change_view_count
 from posts.operations.claim import claim_post, unclaim
 from posts.operations.flag import clear_flag, flag_by_check, flag_post
+from posts.operations.guideline import Answers, PointDraft, save_guideline
 from posts.operations.keep import keep_both, keep_obstacles, keep_post
 from posts.operations.record_revision import create_post, record_revision, submit_revision
 from posts.operations.release import note_observed_result, release_revision, roll_back, withdraw_post
@@ -19,12 +20,15 @@ from posts.operations.undo import undo_decision
 from posts.review_queue.claims import ClaimedByAnother
 
 __all__ = [
+    "Answers",
     "ClaimedByAnother",
     "Decision",
+    "GuidelineMoved",
     "HeadMoved",
     "NotAllowed",
     "PageMoved",
     "Plan",
+    "PointDraft",
     "Refused",
     "TooManyReports",
     "answer_report",
@@ -57,6 +61,7 @@ __all__ = [
     "restore_revision",
     "roll_back",
     "run_due",
+    "save_guideline",
     "save_view",
     "schedule_release",
     "submit_revision",

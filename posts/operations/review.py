@@ -1,15 +1,16 @@
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required, stopping_results
-from posts.errors import LONG_WORDS, HeadMoved, PageMoved, Refused, checked_words, require_person
+from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
 from posts.models import Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
 from posts.operations.flag import clear_open_flags
 from posts.operations.frame import Change, changing, operation
+from posts.operations.guideline import Answers, Asked, answer_obstacles, points_asked, version_that_counts
 from posts.operations.new_head import is_text_of_page
 from posts.operations.release import active_approval, make_live
 from posts.operations.rolled_back import rolled_back_import
@@ -31,16 +32,16 @@ WOULD_CLOSE = "The post is open to search engines, and an approval in bulk would
 class Decision:
     """What a person says about one text of a post, or might say.
 
-    fingerprint: of the text that they read; "" where only obstacles are asked for. ticks: texts of the checklist items
-    that they ticked. flags_seen: primary keys of the open flags that they were shown; an approval answers those.
-    own_text_reason: why a superuser approves their own changes. release: whether an approval also releases the text at
-    once, with owner, expected_result and rollback_note. seconds_spent: how long the text was open; None if unknown.
-    is_bulk: one decision about many posts.
+    fingerprint: of the text that they read; "" where only obstacles are asked for. answers: to the points of the review
+    guideline; a bulk approval answers none. flags_seen: primary keys of the open flags that they were shown; an
+    approval answers those. own_text_reason: why a superuser approves their own changes. release: whether an approval
+    also releases the text at once, with owner, expected_result and rollback_note. seconds_spent: how long the text was
+    open; None if unknown. is_bulk: one decision about many posts.
     """
 
     outcome: str
     fingerprint: str = ""
-    ticks: Iterable[str] = ()
+    answers: Answers = field(default_factory=Answers)
     flags_seen: Iterable[int] = ()
     reason_code: str = ""
     comment: str = ""
@@ -61,6 +62,7 @@ class Decision:
         own_text_reason = checked_words(self.own_text_reason, name="The reason", limit=LONG_WORDS)
         return replace(
             self,
+            answers=self.answers.checked(),
             outcome=Review.Outcome(self.outcome),
             comment=checked_words(self.comment, name="The comment", limit=LONG_WORDS),
             own_text_reason=own_text_reason if by.is_superuser else "",
@@ -100,9 +102,9 @@ def can_be_decided(post: Post) -> bool:
 
 
 def approval_obstacles(post: Post, decision: Decision, *, by: User | None) -> list[str]:
-    """Return in words everything that prevents an approval of the proposed text; empty if nothing does.
+    """Return in words what prevents an approval of the proposed text, except for missing answers to the guideline.
 
-    decision: the answers of a reviewer. An approval answers the flags that they were shown; a newer one must be read
+    decision: what a reviewer says. An approval answers the flags that they were shown; a newer one must be read
     first.
     """
     revision = post.head_revision
@@ -135,10 +137,6 @@ def _text_obstacles(post: Post, revision: Revision, decision: Decision, *, by: U
     # A person who approves in bulk saw no screen with failed or slow checks.
     if is_bulk and (failed := failed_required(unread)):
         obstacles.append(f"Required checks were not completed: {', '.join(failed)}. Approve it individually.")
-    # A bulk approval confirms no checklist item and makes nothing indexable.
-    unticked = [item for item in revision.snapshot.get("checklist", ()) if item not in set(decision.ticks)]
-    if unticked and not is_bulk:
-        obstacles.append(f"{len(unticked)} of the checklist not confirmed: " + "; ".join(unticked) + ".")
     if by is not None:
         obstacles += own_text_obstacles(
             revision, eyes_on(post, revision), by=by, own_text_reason=decision.own_text_reason, is_bulk=is_bulk
@@ -170,16 +168,15 @@ def decide(post: Post, decision: Decision, *, by: User) -> Review:
 def _approve(change: Change, decision: Decision) -> Review:
     """Approve the proposed text, in part or wholly, and release it if the decision says so."""
     post, by = change.post, change.person
-    if obstacles := approval_obstacles(post, decision, by=by):
-        raise Refused(*obstacles)
+    asked = _answered(post.head_revision, decision, approval_obstacles(post, decision, by=by))
     # The approval of a text that is live already belongs to the revision that is live: same words, same fingerprint.
     confirms, revision = repeats_live(post), post.head_revision
     if decision.release and not confirms:
         require_person(by, "release_post")
     subject = post.released_revision if confirms else revision
     if _is_part(post, subject, by=by, own_text_reason=decision.own_text_reason):
-        return _approve_in_part(change, subject, decision)
-    review = _note_review(change, subject, decision)
+        return _approve_in_part(change, subject, decision, asked)
+    review = _note_review(change, subject, decision, asked)
     if may_step(revision, "approve"):
         take_step(revision, "approve")
     post.awaits_review = False
@@ -201,8 +198,28 @@ def _approve(change: Change, decision: Decision) -> Review:
     return review
 
 
+def _answered(revision: Revision, decision: Decision, obstacles: list[str]) -> Asked | None:
+    """Return the points of the guideline that an approval answers, None in bulk; raise Refused with all obstacles."""
+    if decision.is_bulk:
+        if obstacles:
+            raise Refused(*obstacles)
+        return None
+    try:
+        asked = version_that_counts(revision.snapshot, decision.answers)
+    except GuidelineMoved as moved:
+        raise GuidelineMoved(moved.added, obstacles=obstacles) from None
+    except Refused as refusal:
+        raise Refused(*obstacles, *refusal.obstacles) from None
+    if obstacles := obstacles + answer_obstacles(asked, decision.answers):
+        raise Refused(*obstacles)
+    return asked
+
+
 def confirm_obstacles(post: Post, decision: Decision, *, by: User | None) -> list[str]:
-    """Return everything that prevents a confirmation of the live text, whatever is proposed meanwhile."""
+    """Return what prevents a confirmation of the live text, whatever is proposed meanwhile.
+
+    Missing answers to the guideline are not among it.
+    """
     if not post.is_live or post.live_approval_id is None:
         return ["No approved revision is live, so there is nothing to confirm."]
     obstacles = []
@@ -228,13 +245,12 @@ def confirm_live(post: Post, decision: Decision, *, by: User) -> Review:
         post = change.post
         if not post.is_live or post.released_revision.fingerprint != decision.fingerprint:
             raise PageMoved(post)
-        if obstacles := confirm_obstacles(post, decision, by=by):
-            raise Refused(*obstacles)
         before, live = state_of(post), post.released_revision
+        asked = _answered(live, decision, confirm_obstacles(post, decision, by=by))
         if _is_part(post, live, by=by, own_text_reason=decision.own_text_reason):
-            review = _approve_in_part(change, live, decision)
+            review = _approve_in_part(change, live, decision, asked)
         else:
-            review = _note_review(change, live, decision)
+            review = _note_review(change, live, decision, asked)
             change.note("confirmed", revision=live, detail=decision.says)
             _confirm(change)
         store_undo_data(review, post=post, before=before)
@@ -253,10 +269,11 @@ def _is_part(post: Post, revision: Revision, *, by: User, own_text_reason: str) 
     return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
 
 
-def _approve_in_part(change: Change, revision: Revision, decision: Decision) -> Review:
+def _approve_in_part(change: Change, revision: Revision, decision: Decision, asked: Asked | None) -> Review:
     """Keep the approval of one of several authors: release nothing, answer no flag, stay pending."""
     post = change.post
-    review = _note_review(change, revision, replace(decision, outcome=Review.Outcome.APPROVED_IN_PART, reason_code=""))
+    decision = replace(decision, outcome=Review.Outcome.APPROVED_IN_PART, reason_code="")
+    review = _note_review(change, revision, decision, asked)
     if revision.pk == post.head_revision_id and may_step(post.head_revision, "approve in part"):
         take_step(post.head_revision, "approve in part")
         post.awaits_review = True
@@ -272,9 +289,14 @@ def _turn_down(change: Change, decision: Decision) -> Review:
         raise Refused(f"Readers see {revision.version}. Roll back or withdraw it instead.")
     if not may_step(revision, step):
         raise Refused(f"{revision.version} is already {revision.status_words}.")
+    asked = None
+    if decision.answers.given and not decision.is_bulk:
+        asked = points_asked(revision.snapshot, decision.answers.version)
+        if not decision.reason_code and (failed := asked.failed(decision.answers)):
+            decision = replace(decision, reason_code=failed[0].reason_code)
     if not (decision.reason_code or decision.comment):
         raise Refused("Say why: choose a reason or write a comment.")
-    review = _note_review(change, revision, replace(decision, ticks=()))
+    review = _note_review(change, revision, decision, asked)
     take_step(revision, step)
     post.awaits_review = False
     change.note(str(decision.outcome), revision=revision, detail=decision.says)
@@ -285,8 +307,8 @@ def _turn_down(change: Change, decision: Decision) -> Review:
     return review
 
 
-def _note_review(change: Change, revision: Revision, decision: Decision) -> Review:
-    ticked = set() if decision.is_bulk else set(decision.ticks)
+def _note_review(change: Change, revision: Revision, decision: Decision, asked: Asked | None) -> Review:
+    answers = asked.kept(decision.answers) if asked else {}
     is_approved = decision.outcome == Review.Outcome.APPROVED
     return Review.objects.create(
         revision=revision,
@@ -294,13 +316,20 @@ def _note_review(change: Change, revision: Revision, decision: Decision) -> Revi
         outcome=decision.outcome,
         reason_code=decision.reason_code,
         comment=decision.comment,
-        ticks=[item for item in revision.snapshot.get("checklist", ()) if item in ticked],
+        guideline_id=asked.version if asked and answers else None,
+        answers=answers,
         own_text_reason=decision.own_text_reason if is_approved else "",
         claims=claims_to_keep(change.post, revision) if is_approved else None,
         reviewer=change.person,
         is_bulk=decision.is_bulk,
         seconds_spent=decision.seconds_spent,
     )
+
+
+def without_individual_review(count: int) -> str:
+    """Return what a bulk approval of `count` posts confirms."""
+    posts, they = ("post", "It stays") if count == 1 else ("posts", "They stay")
+    return f"{count:,} {posts} approved without individual review; {they.lower()} closed to search engines."
 
 
 @dataclass(frozen=True)

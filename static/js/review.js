@@ -1,4 +1,4 @@
-// The review screen: keys, the state of the decision while items are ticked, and the focus. The page works without it.
+// The review screen: keys, the state of the decision while points are answered, and the focus. The page works without it.
 "use strict";
 
 const screenRoot = document.querySelector("[data-review]");
@@ -38,21 +38,36 @@ if (screenRoot) {
   });
   addEventListener("pageshow", () => { isSent = false; });
 
-  // Update the state of the decision with the ticks.
-  const ticks = all("[name=ticks]");
+  // Update the state of the decision with the answers.
+  const points = all("[data-point-of]");
+  const required = points.filter((point) => "required" in point.dataset);
+  const isOpen = (point) => !point.querySelector("input:checked");
+  const isFailed = (point) => point.querySelector("input:checked")?.value === "not_met";
   const otherObstacles = all("[data-obstacle]:not([data-obstacle=points])");
+  // A failed point leads to its reason, until the person chooses another one.
+  const reasonOf = (panel) => panel.querySelector("[data-reason]:checked")?.value ?? "";
+  let suggested = reasonOf(find("[data-panel=reject]") ?? document);
+  const suggest = () => {
+    const failed = required.find(isFailed) ?? points.find(isFailed);
+    const reason = failed?.dataset.code ?? "";
+    for (const panel of all("[data-panel=edits], [data-panel=reject]")) {
+      if (reasonOf(panel) !== suggested && reasonOf(panel)) continue;
+      for (const radio of panel.querySelectorAll("[data-reason]")) radio.checked = radio.value === reason;
+    }
+    suggested = reason;
+  };
   const follow = () => {
-    const open = ticks.filter((tick) => !tick.checked).length;
+    const open = required.filter(isOpen).length;
+    const failed = required.filter(isFailed).length;
     const ownReason = find("#own-text");
     const standing = otherObstacles.filter((link) => !(link.dataset.obstacle === "own" && ownReason?.value.trim()));
-    const isShut = open > 0 || standing.length > 0;
-    const count = find("[data-open-points]");
-    if (ticks.length) count.textContent = open ? `${open} of ${ticks.length} open` : "all confirmed";
-    const inBar = find("[data-points-open]");
-    if (inBar) {
-      inBar.hidden = !open;
-      find("[data-open-count]").textContent = open;
-    }
+    const isShut = open + failed > 0 || standing.length > 0;
+    find("[data-open-points]").textContent = open ? `${open} of ${required.length} required open` : "all answered";
+    find("[data-points-open]").hidden = !open;
+    find("[data-open-count]").textContent = open;
+    find("[data-points-failed]").hidden = !failed;
+    find("[data-points-comma]").hidden = !open && !standing.length;
+    find("[data-failed-count]").textContent = failed;
     find("[data-shut]").hidden = !isShut;
     find("[data-ready]").hidden = isShut;
     find("[data-shut-icon]").hidden = !isShut;
@@ -61,9 +76,12 @@ if (screenRoot) {
     else approve.removeAttribute("aria-disabled");
   };
   if (approve) {
-    addEventListener("change", follow);
+    addEventListener("change", (event) => {
+      if (event.target.closest("[data-point-of]")) suggest();
+      follow();
+    });
     find("#own-text")?.addEventListener("input", follow);
-    // Ticks restored by the browser or after a refusal count too.
+    // Answers restored by the browser or after a refusal count too.
     follow();
     approve.addEventListener("click", (event) => {
       if (approve.getAttribute("aria-disabled") !== "true") return;
@@ -72,7 +90,9 @@ if (screenRoot) {
       const target = first && document.getElementById(first.hash.slice(1));
       if (target) {
         target.scrollIntoView({ block: "nearest" });
-        focusOn(target.querySelector("input:not(:checked)") ?? target);
+        const point = first.dataset.obstacle === "points" && (required.find(isOpen) ?? required.find(isFailed));
+        point?.scrollIntoView({ block: "nearest" });
+        focusOn((point || target).querySelector("input") ?? target);
       }
     });
   }
@@ -131,7 +151,16 @@ if (screenRoot) {
     focusOn(panel.querySelector("input, button:not(summary)") ?? panel.querySelector("summary"));
   };
   const press = (selector) => find(selector)?.click();
-  const tickPoint = (number) => press(`[data-point="${number}"]:not(:disabled)`);
+  // Each press of its number gives a point the next answer.
+  const answerPoint = (number) => {
+    const point = find(`[data-point="${number}"]`);
+    const answers = [...(point?.querySelectorAll("input:not(:disabled)") ?? [])];
+    const answer = answers[(answers.findIndex((one) => one.checked) + 1) % answers.length];
+    if (!answer) return;
+    answer.click();
+    point.scrollIntoView({ block: "nearest" });
+    find("[data-live]").textContent = `${number}: ${answer.parentElement.textContent.trim()}`;
+  };
   const chooseReason = (panel, number) => {
     const reason = panel.querySelector(`[data-reason="${number}"]`);
     if (!reason) return;
@@ -165,9 +194,9 @@ if (screenRoot) {
   };
   const alone = (key, target, panel) => {
     if (isTyping(target)) return null;
-    // In a box that is ticked, Enter would send the form.
+    // On an answer, Enter would send the form.
     if (key === "Enter" && target.matches?.("input")) return () => {};
-    if (/^[1-9]$/.test(key)) return () => (panel ? chooseReason(panel, key) : tickPoint(key));
+    if (/^[1-9]$/.test(key)) return () => (panel ? chooseReason(panel, key) : answerPoint(key));
     return panel && inPanel[panel.dataset.panel] !== key ? null : single[key];
   };
   const actionOf = (event, panel) => {

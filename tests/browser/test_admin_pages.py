@@ -147,9 +147,10 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     reading.page.focus("text='Approve 1.0.1'")
     with reading.next_page():
         reading.page.keyboard.press("Enter")
-    assert "1 of the checklist not confirmed: Run it." in messages(reading)
-    reading.page.focus("input[name=ticks]")
-    reading.page.keyboard.press("Space")
+    assert "3 of the review guideline not answered: Every number" in messages(reading)
+    for key in ("numbers", "facts", "harm"):
+        reading.page.focus(f"input[name=answer-{key}]")
+        reading.page.keyboard.press("Space")
     reading.page.focus("text='Approve 1.0.1'")
     with reading.next_page():
         reading.page.keyboard.press("Enter")
@@ -170,7 +171,8 @@ def test_without_script_a_post_is_edited_submitted_and_approved_by_mouse(browser
     reading = browser_page(java_script_enabled=False)
     sign_in(reading, reviewer)
     reading.open(change_address(post))
-    reading.page.check("input[name=ticks]")
+    for key in ("numbers", "facts", "harm"):
+        reading.page.check(f"input[name=answer-{key}][value=met]")
     reading.follow("text='Approve 1.0.1'")
     assert "Approved." in messages(reading)
     assert Post.objects.get().live_revision.snapshot["notes"] == ["new"]

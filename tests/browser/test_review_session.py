@@ -15,7 +15,9 @@ from tests.browser.axe import violations_in_both_schemes
 from tests.factories import RecordFactory, import_records, make_post, person
 
 pytestmark = pytest.mark.browser
-POINTS = ["The commands do what the text says", "Nobody is harmed by following it"]
+CHECKLIST = ["Drain the node first", "Measure the longest job"]
+# What the guideline requires of a text without code and images, in the order of its keys.
+REQUIRED = ["numbers", "facts", "harm"]
 ACTS = ("approve", "edits", "reject", "flag", "take back")
 
 
@@ -32,11 +34,11 @@ def complaints(watched):
 
 
 def waiting_posts(count):
-    import_records(*(RecordFactory(source_id=f"waiting-{n:03}", checklist=POINTS) for n in range(count)))
+    import_records(*(RecordFactory(source_id=f"waiting-{n:03}", checklist=CHECKLIST) for n in range(count)))
 
 
 def changed_post():
-    post = make_post(released=True, checklist=POINTS, source_id="changed", title="A change of a live text")
+    post = make_post(released=True, checklist=CHECKLIST, source_id="changed", title="A change of a live text")
     body = post.body.replace("a job runs", "no job runs") + "\n\nSee [the rules](https://docs.example.org/rules)."
     record_revision(post, {**post.working_record(), "body": body, "difficulty": "beginner"}, by=person("Editors"))
     submit_revision(post, by=person("Editors"))
@@ -62,7 +64,7 @@ class ByKeyboard:
         self.page.wait_for_selector("[data-awake]")
 
     def approve(self):
-        self._press("1", "2")
+        self._press("1", "2", "3")
         self._next("a")
 
     def edits(self):
@@ -99,8 +101,8 @@ class ByMouse:
         self.page.locator(f"#panel-{panel} > summary").click()
 
     def approve(self):
-        for point in POINTS:
-            self.page.get_by_label(point).check()
+        for key in REQUIRED:
+            self.page.locator(f"[name=answer-{key}][value=met]").check()
         self._next("^Approve")
 
     def edits(self):
@@ -202,7 +204,8 @@ def opened(browser_page, post, *, by=None, width=1440, scheme="light", clock=Fal
 def test_approve_is_deaf_until_the_text_has_stood_there_for_a_moment(browser_page):
     post = make_post()
     page = opened(browser_page, post, clock=True)
-    page.keyboard.press("a")
+    for key in "123a":
+        page.keyboard.press(key)
     page.clock.run_for(500)
     page.keyboard.press("a")
     assert not Review.objects.exists() and f"/review/{post.pk}/" in page.url
@@ -229,7 +232,7 @@ def test_keys_rest_while_something_is_typed_repeat_does_nothing_and_so_do_shortc
         page.evaluate(
             """key => document.dispatchEvent(new KeyboardEvent("keydown", {key, repeat: true, bubbles: true}))""", key
         )
-    assert f"/review/{post.pk}/" in page.url and page.locator("[name=ticks]:checked").count() == 0
+    assert f"/review/{post.pk}/" in page.url and page.locator("[name^=answer-]:checked").count() == 0
     with page.expect_navigation():
         page.keyboard.press("j")
     assert f"/review/{post.pk}/" not in page.url and not Review.objects.exists()
@@ -262,14 +265,14 @@ def test_keys_are_switched_off_for_an_account_and_on_again(browser_page):
     page.wait_for_selector("[data-awake]")
     for key in ("1", "e", "j"):
         page.keyboard.press(key)
-    assert page.locator("[name=ticks]:checked").count() == 0 and page.locator("details[open]").count() == 0
+    assert page.locator("[name^=answer-]:checked").count() == 0 and page.locator("details[open]").count() == 0
     assert f"/review/{post.pk}/" in page.url
     page.locator("#panel-keys > summary").click()
     with page.expect_navigation():
         page.get_by_role("button", name="Turn shortcuts on").click()
     page.wait_for_selector("[data-awake]")
     page.keyboard.press("1")
-    assert page.locator("[name=ticks]:checked").count() == 1
+    assert page.locator("[name^=answer-]:checked").count() == 1
 
 
 def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
@@ -277,23 +280,51 @@ def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
     post = Post.objects.get()
     page = opened(browser_page, post)
     bar = page.locator("#review-state")
-    assert "You can’t approve yet: 2 of 2 checklist items open" in bar.inner_text()
+    assert "You can’t approve yet: 3 of 3 required points open" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") == "true"
     page.keyboard.press("a")
-    assert page.evaluate("document.activeElement.value") == POINTS[0]
+    assert page.evaluate("document.activeElement.name") == "answer-numbers"
     page.keyboard.press("1")
-    assert "1 of 2 checklist items open" in bar.inner_text()
+    assert "2 of 3 required points open" in bar.inner_text()
     page.keyboard.press("2")
+    page.keyboard.press("3")
     assert "Ready. If you approve, readers see 1.0.0 at once" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") is None
     assert not Review.objects.exists()
 
 
+def test_each_press_of_a_number_is_the_next_answer_and_a_failed_point_leads_to_its_reason(browser_page):
+    waiting_posts(1)
+    page = opened(browser_page, Post.objects.get())
+    bar = page.locator("#review-state")
+    for answer in ("met", "not_met", "not_applicable", "met", "not_met"):
+        page.keyboard.press("3")
+        assert page.locator("[name=answer-harm]:checked").get_attribute("value") == answer
+    assert page.locator("[data-live]").inner_text() == "3: Not met"
+    for key in "12":
+        page.keyboard.press(key)
+    assert "You can’t approve yet: 1 required not met: request changes or reject." in bar.inner_text()
+    for panel in ("edits", "reject"):
+        assert page.locator(f"#panel-{panel} input:checked").get_attribute("value") == "harm"
+    # What the person chooses stays, whatever they answer afterwards.
+    page.keyboard.press("r")
+    page.keyboard.press("8")
+    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    assert "Ready." in bar.inner_text() and page.locator("#panel-edits input:checked").count() == 0
+    assert page.locator("#panel-reject input:checked").get_attribute("value") == "other"
+    page.keyboard.press("r")
+    with page.expect_navigation():
+        page.keyboard.press("Control+Enter")
+    review = Review.objects.get()
+    assert (review.outcome, review.reason_code, review.answers["harm"]) == ("rejected", "other", "not_applicable")
+
+
 def test_after_a_decision_the_title_has_the_focus_and_one_live_region_says_what_is_next(browser_page):
     waiting_posts(2)
     page = opened(browser_page, Post.objects.get(source_id="waiting-000"))
-    page.keyboard.press("1")
-    page.keyboard.press("2")
+    for key in "123":
+        page.keyboard.press(key)
     with page.expect_navigation():
         page.keyboard.press("a")
     other = Post.objects.get(source_id="waiting-001")
@@ -312,7 +343,7 @@ def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that
     frame.locator("h1").click()
     page.wait_for_function("document.activeElement.id === 'review-title'")
     page.keyboard.press("1")
-    assert page.locator("[name=ticks]:checked").count() == 1
+    assert page.locator("[name^=answer-]:checked").count() == 1
     # A Tab within the page is not a click, and a Tab into the preview may be slow.
     page.locator(".review-tabs a").first.focus()
     page.keyboard.press("Tab")
@@ -453,4 +484,4 @@ def test_keys_stay_off_in_the_words_of_the_page_too(browser_page):
     switch_keys(by=reviewer, off=True)
     page = opened(browser_page, make_post(), by=reviewer)
     assert page.locator("kbd").count() == 0
-    assert page.locator("[data-approve]").inner_text().split() == ["Approve", "1.0.0"]
+    assert page.locator("[data-approve]").inner_text().split() == ["⊘", "Approve", "1.0.0"]

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from posts.operations import Refused, decide
 from posts.operations.review import Decision
 from tests import review_machine
-from tests.factories import RecordFactory, import_records, make_post, person
+from tests.factories import ALL_MET, RecordFactory, import_records, make_post, person
 from tests.test_operations_races import at_once, every_word, fresh, saving
 
 pytestmark = pytest.mark.torture
@@ -43,7 +43,9 @@ def test_a_thousand_interleavings_lose_no_word_and_put_out_none_that_nobody_read
             f"Tab {tab}.": saving(post, chance.choice(editors), f"Tab {tab}.") for tab in range(chance.randint(1, 3))
         }
         acts = [
-            lambda post=post, read=read: decide(post, Decision(outcome="approved", fingerprint=read), by=reviewer),
+            lambda post=post, read=read: decide(
+                post, Decision(outcome="approved", fingerprint=read, answers=ALL_MET), by=reviewer
+            ),
             lambda incoming=incoming: import_records(incoming),
             *saves.values(),
         ]

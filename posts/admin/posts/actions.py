@@ -10,6 +10,7 @@ from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm
 from posts.admin.posts.edit import PostPage, post_address
 from posts.admin.posts.page import Panel
 from posts.admin.posts.parts import both_texts
+from posts.admin.review.answers import answers_in
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import (
@@ -54,11 +55,8 @@ class PostAction(PostPage):
 
 
 def _decide(request: HttpRequest, post: Post, panel: Panel) -> str:
-    form = panel["decide"] = DecisionForm(request.POST, post=post)
+    form = panel["decide"] = DecisionForm(request.POST)
     if not form.is_valid():
-        # A ticked item that no longer exists: the text is not the one of the form.
-        if "ticks" in form.errors:
-            raise HeadMoved(post)
         raise Refused(*(str(error) for errors in form.errors.values() for error in errors))
     data = form.cleaned_data
     outcome = request.POST.get("outcome", "")
@@ -69,7 +67,7 @@ def _decide(request: HttpRequest, post: Post, panel: Panel) -> str:
         Decision(
             outcome=Review.Outcome.APPROVED if outcome == APPROVE_LATER else outcome,
             fingerprint=data["fingerprint"],
-            ticks=data.get("ticks", ()),
+            answers=answers_in(request.POST),
             flags_seen=data["flags_seen"],
             reason_code=data["reason_code"],
             comment=data["comment"],

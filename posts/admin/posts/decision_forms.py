@@ -1,10 +1,8 @@
 """The small forms beside the form of a post: decisions, flags and addresses."""
 
-from typing import Any
-
 from django import forms
 
-from posts.models import Post, Review
+from posts.models import Review
 from posts.records.schema import MAX_INTEGER
 
 
@@ -13,11 +11,10 @@ def _area(rows: int) -> forms.Textarea:
 
 
 class DecisionForm(forms.Form):
-    """Everything that a reviewer enters about the proposed text."""
+    """What a reviewer enters about the proposed text, besides the answers to the review guideline."""
 
     fingerprint = forms.CharField(widget=forms.HiddenInput)
     flags_seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    ticks = forms.MultipleChoiceField(label="Confirmed", required=False, widget=forms.CheckboxSelectMultiple)
     reason_code = forms.ChoiceField(
         label="Reason, if you request changes or reject", required=False, choices=Review.ReasonCode
     )
@@ -25,13 +22,6 @@ class DecisionForm(forms.Form):
     expected_result = forms.CharField(required=False, widget=_area(2))
     rollback_note = forms.CharField(required=False, widget=_area(2))
     own_text_reason = forms.CharField(label="Why you approve your own changes", required=False, widget=_area(2))
-
-    def __init__(self, *args: Any, post: Post, **options: Any) -> None:
-        super().__init__(*args, **options)
-        items = dict.fromkeys(post.head_revision.snapshot.get("checklist", ()))
-        self.fields["ticks"].choices = [(item, item) for item in items]  # type: ignore[attr-defined]  # of its class
-        if not items:
-            del self.fields["ticks"]
 
     def clean_flags_seen(self) -> list[int]:
         """Return the primary keys of the flags shown on the page."""

@@ -10,6 +10,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
 from posts.admin.records import ReadOnlyAdmin
+from posts.admin.review.answers import answers_context, answers_in
 from posts.models import Post, ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Decision, Refused, answer_report, clear_flag, confirm_live, flag_post
@@ -50,7 +51,8 @@ class FlagPage(AdminPage):
         open_flags = [flag for flag in flags if flag.cleared_at is None]
         reports = list(post.reader_reports.select_related("answered_by")[:CLOSED_SHOWN])
         is_asked = asks_for_confirmation(post)
-        checklist = post.released_revision.snapshot.get("checklist", ()) if is_asked else ()
+        came_back = answers_in(request.POST) if request.POST.get("act") == "confirm" else None
+        live = post.released_revision.snapshot if is_asked else {}
         return self.render(
             status=status,
             title=f"Flags of {post.title}",
@@ -68,7 +70,6 @@ class FlagPage(AdminPage):
                 post,
                 Decision(
                     Review.Outcome.APPROVED,
-                    ticks=checklist,
                     flags_seen=[flag.pk for flag in open_flags],
                     own_text_reason="requested below",
                 ),
@@ -76,7 +77,8 @@ class FlagPage(AdminPage):
             )
             if is_asked
             else [],
-            checklist=checklist,
+            own_checklist=live.get("checklist", ()),
+            **(answers_context(live, came_back) if is_asked else {}),
             flags_seen=",".join(str(flag.pk) for flag in open_flags),
         )
 
@@ -112,7 +114,7 @@ class FlagPage(AdminPage):
         decision = Decision(
             Review.Outcome.APPROVED,
             fingerprint=self.request.POST.get("fingerprint", ""),
-            ticks=self.request.POST.getlist("ticks"),
+            answers=answers_in(self.request.POST),
             flags_seen=seen,
             comment=self.request.POST.get("comment", ""),
             own_text_reason=self.request.POST.get("own_text_reason", ""),

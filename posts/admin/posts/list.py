@@ -49,6 +49,7 @@ class PlaceFilter(admin.SimpleListFilter):
         "live": ("live", lambda posts: posts.filter(live_revision__isnull=False, withdrawn_at=None)),
         "open": ("open to search engines", lambda posts: posts.indexable()),
         "bulk": ("closed: approved in bulk only", lambda posts: posts.approved_in_bulk()),
+        "older": ("approved under an older guideline", lambda posts: posts.approved_under_older_guideline()),
         "withdrawn": ("withdrawn", lambda posts: posts.filter(withdrawn_at__isnull=False)),
     }
 

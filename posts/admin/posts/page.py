@@ -14,6 +14,7 @@ from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm, ViewCountForm
 from posts.admin.posts.parts import last_entries, plans_of
 from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
+from posts.admin.review.answers import answers_context, answers_in
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, findings, results
 from posts.content_checks.registry import Finding
@@ -232,14 +233,16 @@ def _decision(post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], 
         "expected_result": settings.RELEASE_EXPECTED_RESULT,
         "rollback_note": settings.RELEASE_ROLLBACK_NOTE,
     }
-    form = panel.get("decide") or DecisionForm(post=post, initial=seen | words)
+    form = panel.get("decide") or DecisionForm(initial=seen | words)
     if form.is_bound:
         # The page now shows this text and these flags; the next submission is about them.
         data: Any = form.data
         form.data = data = data.copy()
         for name, value in seen.items():
             data[name] = value
+    typed = panel.get("typed") if form.is_bound else None
     return {
+        **(answers_context(head.snapshot, answers_in(typed) if typed else None) if can_decide else {}),
         "decision": form,
         "holds": holds,
         "obstacles": _obstacles(post, user, flags) if can_decide else [],
@@ -258,10 +261,9 @@ def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
 
 
 def _obstacles(post: Post, user: User, flags: Sequence[ReviewFlag]) -> list[tuple[str, str]]:
-    """Return [(obstacle to an approval, where on the page it is explained)], except for missing ticks."""
+    """Return [(obstacle to an approval, where on the page it is explained)], except for missing answers."""
     decision = Decision(
         Review.Outcome.APPROVED,
-        ticks=post.head_revision.snapshot.get("checklist", ()),
         flags_seen=[flag.pk for flag in flags],
         own_text_reason="requested on the form",
     )

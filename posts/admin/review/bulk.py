@@ -12,6 +12,7 @@ from posts.admin.people import person_of
 from posts.models import Post, Review
 from posts.models.post import PostQuerySet
 from posts.operations import Decision, approval_obstacles, decide_many
+from posts.operations.review import without_individual_review
 
 MOST_AT_ONCE = 200
 
@@ -34,7 +35,8 @@ def approve_selected(model_admin: ModelAdmin[Any], request: HttpRequest, queryse
         "opts": model_admin.opts,
         "title": "Approve in bulk",
         "rows": rows,
-        "approved_count": sum(not obstacles for _, obstacles in rows),
+        "approved_count": (count := sum(not obstacles for _, obstacles in rows)),
+        "confirms": without_individual_review(count),
         "refused_count": sum(bool(obstacles) for _, obstacles in rows),
     }
     return TemplateResponse(request, "admin/posts/release/bulk.html", context)
@@ -53,5 +55,5 @@ def _decided(model_admin: ModelAdmin[Any], request: HttpRequest) -> HttpResponse
             words = f"{titles.get(outcome.post_id, outcome.post_id)}: {' '.join(outcome.obstacles)}"
             model_admin.message_user(request, words, messages.WARNING)
     count = sum(outcome.review is not None for outcome in outcomes)
-    model_admin.message_user(request, f"Approved in bulk: {count}. They stay closed to search engines.")
+    model_admin.message_user(request, without_individual_review(count) if count else "Nothing was approved.")
     return HttpResponseRedirect(reverse("admin:posts_post_changelist"))

@@ -32,6 +32,7 @@ from posts.operations.assign import reviewers
 from posts.operations.bulk import right_for
 from posts.operations.edit_parts import edit_of
 from posts.operations.queue_tasks import carry_out_bulk, prepare_bulk
+from posts.operations.review import without_individual_review
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import undo_decision
 from posts.review_queue import weights
@@ -407,6 +408,7 @@ class BulkPage(AdminPage):
             readers_change=run.act == BulkRun.Act.APPROVE,
             edit=edit_of(run.act, run.options).says if run.act in BulkRun.EDITS_PARTS else "",
             back=_list_of(run),
+            confirms=without_individual_review(count[BulkRow.Outcome.PASSES] + count[BulkRow.Outcome.DONE]),
         )
 
 

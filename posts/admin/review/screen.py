@@ -26,6 +26,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminAction, AdminPage, render
 from posts.admin.people import person_of
 from posts.admin.posts.diff import comparison_context
+from posts.admin.review.answers import answered_words, answers_in
 from posts.admin.review.decisions import review_address
 from posts.admin.review.screen_context import Typed, neighbouring_items, screen_context, undo_context
 from posts.db.keyset import Cursor
@@ -41,7 +42,7 @@ from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item
 
 KEPT = "review_kept"
 # A form that arrives after its session ended is kept if our page was sent to a signed-in person, which the form
-# itself proves, and if it is no longer than a long comment with its ticks.
+# itself proves, and if it is no longer than a long comment with its answers.
 KEPT_BYTES, KEPT_SECONDS = 64 * 1024, 7 * 24 * 60 * 60
 PROOF = "a form of the review screen"
 LONGEST = 24 * 60 * 60
@@ -68,7 +69,7 @@ def kept_when_signed_out(page: Callable[..., HttpResponseBase]) -> Callable[...,
             return page(request, post_id=post_id)
         typed = typed_words(request)
         address = review_address(post_id, view_in(request.POST))
-        names = ("fingerprint", "comment", "reason_code", "panel", "note", "opened", "ticks")
+        names = ("fingerprint", "comment", "reason_code", "panel", "note", "opened", "answers", "guideline")
         kept = {name: typed[name] for name in names} | {"post": post_id}
         if _was_signed_in(request) and len(json.dumps(kept).encode()) <= KEPT_BYTES:
             request.session[KEPT] = kept
@@ -81,7 +82,7 @@ def kept_when_signed_out(page: Callable[..., HttpResponseBase]) -> Callable[...,
             title="You are signed out",
             status=403,
             words=words,
-            ticks=typed["ticks"],
+            answered=answered_words(answers_in(request.POST)),
             login=login,
         )
 
@@ -115,8 +116,10 @@ def typed_words(request: HttpRequest) -> dict[str, Any]:
     typed |= {name: sent.get(f"{panel}-{name}", "") for name in ("comment", "reason_code")}
     typed |= {name: sent[name] for name in ("expected_result", "rollback_note") if name in sent}
     opened = number_in(sent.get("opened", ""), most=2**40)
+    answers = answers_in(sent)
     return typed | {
-        "ticks": sent.getlist("ticks"),
+        "answers": answers.given,
+        "guideline": answers.version,
         "flags_seen": [int(part) for part in sent.get("flags_seen", "").split(",") if number_in(part)],
         "opened": opened,
         "panel": panel,
@@ -241,7 +244,7 @@ class ReviewScreen(ReviewPage):
             Decision(
                 outcome=outcome,
                 fingerprint=typed["fingerprint"],
-                ticks=typed["ticks"],
+                answers=answers_in(self.request.POST),
                 flags_seen=typed["flags_seen"],
                 reason_code="" if outcome == APPROVED else typed["reason_code"],
                 comment="" if outcome == APPROVED else typed["comment"],

@@ -1,6 +1,6 @@
 """What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from posts.admin.lists import status_badge
 from posts.admin.posts.diff import comparison_context
+from posts.admin.review.answers import answers_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
@@ -21,7 +22,7 @@ from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
-from posts.operations import Decision, approval_obstacles
+from posts.operations import Answers, Decision, approval_obstacles
 from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.saved_views import keys_are_on
@@ -60,7 +61,8 @@ class Typed(TypedDict, total=False):
     reason_code: str
     expected_result: str
     rollback_note: str
-    ticks: list[str]
+    answers: dict[str, str]
+    guideline: int | None
     flags_seen: list[int]
     opened: int | None
     panel: str
@@ -75,19 +77,6 @@ class Tab:
     is_here: bool = False
 
 
-@dataclass(frozen=True)
-class Point:
-    """An item of the review checklist, with its number if a key ticks it."""
-
-    text: str
-    number: int
-    is_ticked: bool
-
-    @property
-    def key(self) -> int | None:
-        return self.number if self.number <= 9 else None
-
-
 def screen_context(
     post: Post,
     *,
@@ -100,7 +89,7 @@ def screen_context(
     """Return the context of admin/review/screen.html, except for the frame of the admin.
 
     place: where the post is or was in the queue, or None. typed: what a refused form contained, as read by
-    posts.admin.review.screen (ticks, comment, reason_code, panel, ...); it fills the forms again.
+    posts.admin.review.screen (answers, comment, reason_code, panel, ...); it fills the forms again.
     """
     now, typed = now or timezone.now(), typed or {}
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
@@ -119,7 +108,7 @@ def screen_context(
         **_findings(found, unread),
         **_content(post.head_revision, typed),
         **_decision(post, entry, by=by, flags=flags, found=found, now=now),
-        **_forms(post, flags, typed, now=now),
+        **_forms(post, flags, typed),
         **neighbouring_items(post, view=view, place=place, by=by, now=now),
         **undo_context(by, now=now),
     }
@@ -148,12 +137,12 @@ def _findings(found: list[Finding], unread: list[Unread]) -> dict[str, Any]:
 
 def _content(revision: Revision, typed: Typed) -> dict[str, Any]:
     """Return what a reviewer goes through one by one."""
-    points = _points(revision, typed.get("ticks", ()))
+    answers = Answers(typed.get("answers", {}), typed.get("guideline"))
     return {
         "links": _links(revision.snapshot),
         "images": _images(revision.snapshot),
-        "points": points,
-        "open_points": sum(not point.is_ticked for point in points),
+        "own_checklist": revision.snapshot.get("checklist", ()),
+        **answers_context(revision.snapshot, answers, opened=typed.get("opened")),
     }
 
 
@@ -168,6 +157,7 @@ def _decision(
         obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found)
         approving = approving_does(post, eyes, by=by, holds=holds)
     standing = claimed_by_another(entry, by=by, now=now) if entry else None
+    can_decide = may_decide and is_due and not standing
     return {
         "standing": standing,
         "holds": holds,
@@ -176,7 +166,8 @@ def _decision(
         "confirms": repeats_live(post),
         "missing_decision": missing_decision(eyes) if is_due else "",
         "approving": approving,
-        "can_decide": may_decide and is_due and not standing,
+        "can_decide": can_decide,
+        "points_are_off": not can_decide,
         "may_decide": may_decide,
         "may_flag": by.has_perm("posts.flag_post"),
         "may_edit": by.has_perm("posts.change_post"),
@@ -184,13 +175,12 @@ def _decision(
     }
 
 
-def _forms(post: Post, flags: list[ReviewFlag], typed: Typed, *, now: datetime) -> dict[str, Any]:
+def _forms(post: Post, flags: list[ReviewFlag], typed: Typed) -> dict[str, Any]:
     """Return what the forms offer, and what stands in them already."""
     return {
         "reasons": REASONS,
         "flag_reasons": [(reason.value, reason.label) for reason in ReviewFlag.BY_PEOPLE],
         "typed": typed,
-        "opened": typed.get("opened") or int(now.timestamp()),
         "expected_result": typed.get("expected_result", settings.RELEASE_EXPECTED_RESULT),
         "rollback_note": typed.get("rollback_note", settings.RELEASE_ROLLBACK_NOTE),
         "says_edits": _says(post, flags, "goes back to its editors"),
@@ -255,20 +245,11 @@ def _preview(post: Post) -> dict[str, Any]:
     return context | {"tabs": [Tab(tab.label, tab.address, tab.address == first) for tab in tabs]}
 
 
-def _points(revision: Revision, ticked: Collection[str]) -> list[Point]:
-    texts = dict.fromkeys(revision.snapshot.get("checklist", ()))
-    return [Point(text, number, text in ticked) for number, text in enumerate(texts, 1)]
-
-
 def _obstacles(
     post: Post, eyes: Eyes, *, by: User, flags: Sequence[ReviewFlag], found: Iterable[Finding]
 ) -> list[tuple[str, str, str]]:
-    """Return [(kind, words, part of the evidence)] of the obstacles besides missing ticks."""
-    decision = Decision(
-        Review.Outcome.APPROVED,
-        ticks=post.head_revision.snapshot.get("checklist", ()),
-        flags_seen=[flag.pk for flag in flags],
-    )
+    """Return [(kind, words, part of the evidence)] of the obstacles besides missing answers."""
+    decision = Decision(Review.Outcome.APPROVED, flags_seen=[flag.pk for flag in flags])
     said = approval_obstacles(post, decision, by=by)
     own = own_text_obstacles(post.head_revision, eyes, by=by)
     stops = {finding.message for finding in found if finding.stops}

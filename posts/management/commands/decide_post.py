@@ -8,8 +8,12 @@ from posts.content_checks import failed_required, stopping_results
 from posts.management.base import BaseCommand
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
-from posts.operations import Refused, decide
-from posts.operations.review import Decision
+from posts.operations import Answers, Refused, decide
+from posts.operations.guideline import points_asked
+from posts.operations.review import Decision, without_individual_review
+
+# By option: what it says of a point.
+ANSWERS = {"met": "that is met", "not-met": "that is not met", "not-applicable": "that does not apply to the article"}
 
 
 class Command(BaseCommand):
@@ -22,7 +26,17 @@ class Command(BaseCommand):
             "--fingerprint", required=True, help="fingerprint of the revision that was read; any other is refused"
         )
         parser.add_argument("--outcome", required=True, choices=Review.CHOICES)
-        parser.add_argument("--tick", action="append", default=[], help="a checklist item that you confirm")
+        for option, words in ANSWERS.items():
+            parser.add_argument(
+                f"--{option}",
+                action="append",
+                default=[],
+                metavar="POINT",
+                help=f"a point of the review guideline {words}",
+            )
+        parser.add_argument(
+            "--guideline", type=int, help="the version of the review guideline that was read (default: the newest)"
+        )
         parser.add_argument(
             "--flag-seen", action="append", default=[], type=int, help="the number of a flag that was read"
         )
@@ -56,7 +70,7 @@ class Command(BaseCommand):
                 Decision(
                     outcome=options["outcome"],
                     fingerprint=options["fingerprint"],
-                    ticks=options["tick"],
+                    answers=self._answers(post, options),
                     flags_seen=options["flag_seen"],
                     reason_code=options["reason"],
                     comment=options["comment"],
@@ -69,12 +83,30 @@ class Command(BaseCommand):
         except (Refused, PermissionDenied) as refusal:
             raise CommandError(str(refusal)) from None
         post = Post.objects.with_texts().get(pk=post.pk)
+        if review.is_bulk and review.outcome == Review.Outcome.APPROVED:
+            self.stdout.write(without_individual_review(1))
         state = ", ".join(post.index_obstacles) or "open"
         self.stdout.write(
             f"{source_id}: {review.revision.version} {review.get_outcome_display().lower()}; index: {state}."
         )
         if missing := missing_decision(eyes_on(post, review.revision)):
             self.stdout.write(missing)
+
+    def _answers(self, post: Post, options: dict[str, Any]) -> Answers:
+        """Return the answers of the options; raise CommandError for a point that the text does not ask for."""
+        given: dict[str, str] = {}
+        for option in ANSWERS:
+            answer = option.replace("-", "_")
+            for key in options[answer]:
+                if given.setdefault(key, answer) != answer:
+                    raise CommandError(f"You gave the point “{key}” two answers. Choose one.")
+        if given:
+            asked = {point.key for point in points_asked(post.head_revision.snapshot, options["guideline"]).points}
+            if unknown := sorted(set(given) - asked):
+                raise CommandError(
+                    f"This text has no point “{unknown[0]}”. Its points: {', '.join(sorted(asked)) or 'none'}."
+                )
+        return Answers(given=given, version=options["guideline"])
 
     def _tell_of_unchecked(self, post: Post, *, seen: list[str]) -> None:
         """Print which required checks of the proposed text were not completed, as the review screen shows them.

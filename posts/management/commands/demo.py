@@ -18,6 +18,7 @@ from posts.management.base import BaseCommand
 from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
 from posts.models import Origin, Post, Review
 from posts.operations import (
+    Answers,
     approval_obstacles,
     decide,
     flag_post,
@@ -28,6 +29,7 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.frame import operating
+from posts.operations.guideline import points_asked
 from posts.operations.review import Decision
 from posts.records.schema import RecordDict
 from posts.review_queue.ranking import rank_queue
@@ -125,6 +127,14 @@ EDITS = (
 )
 
 Step = Callable[[], object]
+
+
+def answers_of(record: RecordDict, reason: str = "") -> Answers:
+    """Return answers to every point of the guideline: met, except for those that lead to the reason of a decision."""
+    asked = points_asked(record)
+    Answer = Review.Answer
+    given = {point.key: Answer.NOT_MET if point.reason_code == reason else Answer.MET for point in asked.points}
+    return Answers(given=given, version=asked.version)
 
 
 class Command(BaseCommand):
@@ -279,7 +289,7 @@ class Desk:
         decision = Decision(
             Review.Outcome.APPROVED,
             head.fingerprint,
-            ticks=head.snapshot.get("checklist", ()),
+            answers=answers_of(head.snapshot),
             flags_seen=list(post.review_flags.filter(cleared_at=None).values_list("pk", flat=True)),
             owner=self.editor,
             seconds_spent=150 + 17 * (post.pk % 23),
@@ -301,6 +311,7 @@ class Desk:
             Decision(
                 outcome=outcome,
                 fingerprint=post.head_revision.fingerprint,
+                answers=answers_of(post.head_revision.snapshot, reason),
                 reason_code=reason,
                 comment=comment,
                 seconds_spent=90 + 13 * (post.pk % 19),
