@@ -5,7 +5,7 @@
   const root = document.querySelector("[data-remarks]");
   const form = root?.querySelector("#add");
   if (!form) return;
-  const { place, words, start, suggests } = form.elements;
+  const { place, words: quote, start, suggests } = form.elements;
   const suggestion = form.querySelector("[data-suggestion]");
 
   function showSuggestion() {
@@ -22,7 +22,7 @@
 
   function fill(name, text, at) {
     place.value = name;
-    words.value = text;
+    quote.value = text;
     start.value = at;
     const label = place.selectedOptions[0]?.textContent.trim() ?? "";
     form.querySelector("[data-say]").textContent = text ? `Remark on “${text.slice(0, 80)}”` : `Remark on ${label}`;
@@ -40,7 +40,8 @@
       ? offsetIn(passage, range.endContainer, range.endOffset)
       : passage.textContent.length;
     const text = passage.textContent.slice(from, to);
-    if (text.trim()) fill(passage.dataset.words, text, from);
+    const words = text.trim();
+    if (words) fill(passage.dataset.words, words, from + text.indexOf(words));
   }
 
   root.addEventListener("mouseup", () => setTimeout(takeSelection));
@@ -63,7 +64,7 @@
   suggests.addEventListener("change", () => {
     showSuggestion();
     const field = form.elements.suggestion;
-    if (suggests.checked && !field.value) field.value = words.value;
+    if (suggests.checked && !field.value) field.value = quote.value;
     if (suggests.checked) field.focus();
   });
   showSuggestion();

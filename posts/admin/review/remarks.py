@@ -12,7 +12,7 @@ from django.urls import reverse
 from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
-from posts.diff.anchors import PARTS, Anchor, Place, Placer, State, blocks_in
+from posts.diff.anchors import PARTS, TEXTS, Anchor, Place, Placer, State, blocks_in
 from posts.diff.values import escaped, shown
 from posts.models import Post, Remark, RemarkReply, Review, Revision
 from posts.operations import HeadMoved, Refused
@@ -107,6 +107,8 @@ def passages_of(record: RecordDict) -> list[Passage]:
     passages = []
     for part in PARTS:
         for number, block in enumerate(blocks_in(record, part), 1):
+            if part in TEXTS and block.placed:
+                continue  # It only places an image or the checklist; remarks are on those.
             label = LABELS[part] if part == "title" else f"{LABELS[part]} {number}: {block.setting}"
             if part == "image_sources":
                 label = f"Image {number}: {block.placed}"
