@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
 
-from posts.admin.posts.record_form import PostForm
+from posts.admin.posts.record_form import TYPED, UNSEEN
 from posts.public.views import csrf_failure
 
 _WORDS = "why|note|comment|own_text_reason|expected_result|rollback_note|observed_result"
@@ -22,11 +22,11 @@ _REVIEW = (
     re.compile(rf"(?:edits|reject)-comment|{_WORDS}"),
     re.compile(rf"(?:edits|reject)-reason_code|fingerprint|flags_seen|opened|place|view|proof|reason|act|{_ANSWERS}"),
 )
-_RECORD = (
-    re.compile(rf"(?:{'|'.join(PostForm.base_fields)}|images|checklist)(?:-\w{{1,20}}){{0,2}}"),
-    re.compile(r"head|bump|_save|_submit|(?:images|checklist)-(?:TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS"),
+_RECORD = TYPED, UNSEEN
+_MERGE = (
+    re.compile(r"why|both-[\w-]{1,40}"),
+    re.compile(r"mine|opened|head|bump|_save|_submit|unsaved_(?:window|replaces)|choice-[\w-]{1,40}"),
 )
-_MERGE = re.compile(r"why|both-[\w-]{1,40}"), re.compile(r"mine|opened|head|bump|_save|_submit|choice-[\w-]{1,40}")
 # The actions of one post, its releases, and its flags.
 _ACTION = (
     re.compile(rf"(?:flag-)?(?:{_WORDS})|slug|view_count"),

@@ -25,6 +25,8 @@ RECORD_FORMS = {
     "posts_post_merge": "posts.change_post",
     "posts_post_live_preview": "posts.change_post",
     "posts_post_add_live_preview": "posts.add_post",
+    "posts_post_unsaved": "posts.change_post",
+    "posts_post_unsaved_new": "posts.add_post",
 }
 TOO_LARGE = "Your form is too large"
 SIGNED_OUT = (

@@ -33,6 +33,7 @@ from posts.models.scheduled_release import ScheduledRelease
 from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
+from posts.models.unsaved_text import UnsavedText
 
 __all__ = [
     "Among",
@@ -89,4 +90,5 @@ __all__ = [
     "TextScan",
     "TextSketch",
     "TextTwin",
+    "UnsavedText",
 ]

@@ -1,12 +1,19 @@
-"""Carries out planned releases when their time has come."""
+"""Jobs that carry out planned releases, and forget unsaved text."""
 
 from datetime import timedelta
 
 from posts.jobs.registry import job
 from posts.operations import run_due
+from posts.operations.unsaved_texts import forget_old_unsaved_texts
 
 
 @job("run planned releases", label="Run planned releases", every=timedelta(minutes=1))
 def run_planned_releases() -> None:
     """Release and withdraw what is due; safe to run twice. A refusal is in the log of its post."""
     run_due()
+
+
+@job("forget old unsaved texts", label="Delete old unsaved text", every=timedelta(days=1))
+def forget_unsaved_texts() -> None:
+    """Delete unsaved text of the forms of posts thirty days after its last change."""
+    forget_old_unsaved_texts()

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
 from posts.admin.lists import number_in, typed_text
@@ -16,6 +16,7 @@ from posts.admin.posts.conflict import context_of as conflict_context
 from posts.admin.posts.merging import Merge
 from posts.admin.posts.page import Panel, form_context, post_context
 from posts.admin.posts.record_form import FORM_KEYS, RecordForms, record_forms
+from posts.admin.posts.unsaved import forget_saved, unsaved_on_page, windows_in
 from posts.models import Post, Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
 from posts.records.schema import RecordDict, RecordRefused, validate_record
@@ -62,14 +63,17 @@ class PostPage(AdminPage):
     def page(self, subject: Any, *, status: int = 200) -> HttpResponse:
         """Return the page."""
         post: Post | None = subject
-        forms = self.forms or record_forms(
-            post.working_record() if post else {}, head_id=post.head_revision_id if post else None
-        )
+        record, may_edit = post.working_record() if post else {}, self._may("change" if post else "add")
+        unsaved = unsaved_on_page(self.request, post, record) if may_edit else None
+        forms = self.forms or record_forms(record, head_id=post.head_revision_id if post else None)
+        if unsaved and (kept := unsaved.restored):
+            _, forms = self.typed_forms(post, kept.sent())
         return self.render(
             status=status,
             title=post.title if post else "Add post",
             post=post,
-            may_edit=self._may("change" if post else "add"),
+            may_edit=may_edit,
+            unsaved=unsaved,
             **form_context(post, *forms),
             **(post_context(post, self.person, self.panel) if post else {}),
         )
@@ -79,7 +83,7 @@ class PostPage(AdminPage):
         post: Post | None = subject
         if post and not self._may("change"):
             raise PermissionDenied
-        opened, self.forms = self.typed_forms(post)
+        opened, self.forms = self.typed_forms(post, self.request.POST)
         form, images, checklist = self.forms
         if not all(part.is_valid() for part in self.forms if part is not None):
             return self.page(post, status=422)
@@ -99,19 +103,22 @@ class PostPage(AdminPage):
         except HeadMoved as moved:
             return self._conflict(find_post(moved.post.pk), opened=opened, mine=mine)
 
-    def typed_forms(self, post: Post | None) -> tuple[Revision | None, RecordForms]:
-        """Return (the Revision that the form was opened on, or None; the forms with what was typed)."""
-        opened = self._opened(post, "head")
+    def typed_forms(self, post: Post | None, sent: QueryDict) -> tuple[Revision | None, RecordForms]:
+        """Return (the Revision that the form was opened on, or None; the forms with what was typed).
+
+        sent: the fields of the form.
+        """
+        opened = self._opened(post, sent.get("head"))
         is_stale = opened is not None and post is not None and opened.pk != post.head_revision_id
         record = opened.snapshot if is_stale and opened else post.working_record() if post else {}
-        return opened, record_forms(record, data=self.request.POST)
+        return opened, record_forms(record, data=sent)
 
     def _may(self, act: str) -> bool:
         return self.request.user.has_perm(f"posts.{act}_post")
 
-    def _opened(self, post: Post | None, name: str) -> Revision | None:
+    def _opened(self, post: Post | None, head: str | None) -> Revision | None:
         """Return the Revision that a form names as the one it was opened on; None for an invalid number."""
-        number = number_in(self.request.POST.get(name, "")) if post else None
+        number = number_in(head) if post else None
         return post.revisions.filter(pk=number).first() if post and number else None
 
     def _save(self, post: Post, record: RecordDict, *, head_id: int, bump: str, why: str) -> HttpResponse:
@@ -124,6 +131,7 @@ class PostPage(AdminPage):
 
     def _saved(self, post: Post, message: str) -> HttpResponse:
         """Submit if requested, show a message, and redirect to the post's page."""
+        forget_saved(self.request, post if self.kwargs["object_id"] else None)
         if "_submit" in self.request.POST:
             post = find_post(post.pk)
             try:
@@ -144,7 +152,7 @@ class PostPage(AdminPage):
 
         opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
         """
-        context = conflict_context(self.request, post, opened=opened, mine=mine)
+        context = conflict_context(self.request, post, opened=opened, mine=mine) | {"windows": windows_in(self.request)}
         return render(self.request, "posts/post/conflict", model=Post, status=status, **context)
 
 
@@ -158,7 +166,7 @@ class MergePage(PostPage):
         post: Post = subject
         if not self._may("change"):
             raise PermissionDenied
-        opened, mine = self._opened(post, "opened"), sent_record(self.request)
+        opened, mine = self._opened(post, self.request.POST.get("opened")), sent_record(self.request)
         if number_in(self.request.POST.get("head", "")) != post.head_revision_id:
             return self._conflict(post, opened=opened, mine=mine)
         merge = Merge(opened.snapshot if opened else {}, post.working_record(), mine, FORM_KEYS)

@@ -43,7 +43,7 @@ class LivePreview(PostPage):
         typed = "\n".join(request.POST.get(name, "") for name in TEXTS)
         if len(typed) > MAX_TYPED or typed.count("\n") > MAX_LINES or typed.count("[") > MAX_BRACKETS:
             return JsonResponse({"problems": [TOO_LONG]})
-        _, forms = self.typed_forms(subject)
+        _, forms = self.typed_forms(subject, self.request.POST)
         record, problems = typed_record(forms)
         rendered = render_text(record)
         html = lead_on(str(rendered.html), link_targets_of_post(subject) if isinstance(subject, Post) else {})

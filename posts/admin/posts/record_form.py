@@ -308,6 +308,13 @@ def _image_rows(record: RecordDict) -> list[dict[str, Any]]:
     ]
 
 
+# Names of the fields in which people type, and of those that go along unseen.
+TYPED = re.compile(rf"(?:{'|'.join(PostForm.base_fields)}|images|checklist)(?:-\w{{1,20}}){{0,2}}")
+UNSEEN = re.compile(
+    r"head|bump|_save|_submit|unsaved_(?:window|replaces)|(?:images|checklist)-(?:TOTAL|INITIAL|MIN_NUM|MAX_NUM)_FORMS"
+)
+
+
 def placed_images(*texts: str | None) -> set[int]:
     """Return the set of image numbers that Markdown texts place."""
     return {int(number) for text in texts for number in _PLACED_IMAGE.findall(text or "")}

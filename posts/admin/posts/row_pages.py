@@ -123,7 +123,7 @@ class _RowPage(PostPage):
         self.form = form = self.form_class(self.request.POST)
         if not form.is_valid():
             return self.page(post, status=422)
-        opened = self._opened(post, "head")
+        opened = self._opened(post, self.request.POST.get("head"))
         record = opened.snapshot if opened and opened.pk != post.head_revision_id else post.working_record()
         parts, place = list(record.get(self.key, ())), form.cleaned_data["place"]
         if not 0 < place <= len(parts):
