@@ -82,8 +82,8 @@ class UnreadBodyMiddleware:
     could take any time.
     """
 
-    # The documented proxy lets 201 MB through at most.
-    MOST_BYTES = 256 * 1024 * 1024
+    # The documented proxy lets 1 GB through at most.
+    MOST_BYTES = 1025 * 1024 * 1024
     CHUNK = 64 * 1024
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -6,6 +6,7 @@ An invalid statement is not an outage: it stays an error of ours, with all detai
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from django.db import Error
@@ -90,9 +91,11 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     return response
 
 
-def problem(status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """Return an error for a program, in the format of RFC 9457."""
-    content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+def problem(
+    status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> HttpResponse:
+    """Return an error for a program, in the format of RFC 9457. more: further members."""
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
     return JsonResponse(content, status=status, content_type="application/problem+json", headers=headers)
 
 

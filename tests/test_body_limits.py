@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from posts.importing.uploads import MAX_UPLOAD_BYTES
+from posts.importing.uploads import MAX_PUSH_BYTES, MAX_UPLOAD_BYTES
 from posts.models import Post
 from posts.records.schema import MAX_RECORD_BYTES
 from tests.factories import make_post, person
@@ -191,4 +191,4 @@ def test_a_body_that_breaks_off_or_has_no_end_is_answered_too(settings):
     assert sent_to("/admin/login/", broken, 3 * MOST, settings, is_behind_proxy=True) == 413
     endless = Counted(10**12)
     assert sent_to("/admin/login/", endless, 10**12, settings, is_behind_proxy=True) == 413
-    assert 0 < endless.read_bytes < 2 * MAX_UPLOAD_BYTES
+    assert 0 < endless.read_bytes < 2 * MAX_PUSH_BYTES

@@ -109,7 +109,8 @@ def all_routes(patterns=None, prefix=""):
 FILL = {"slug": "nothing-here", "object_id": "999999", "act": "withdraw", "content_type_id": "1", "id": "999999",
         "app_label": "posts", "url": "nothing", "kinds": "stacks", "name": "nothing", "pk": "999999",
         "kind": "refused", "reason": "draft", "number": "999999", "post_id": "999999",
-        "run_id": "999999", "revision_id": "999999", "rest": "nothing"}  # fmt: skip
+        "run_id": "999999", "revision_id": "999999", "rest": "nothing", "source_id": "nothing",
+        "one": "999998", "other": "999999"}  # fmt: skip
 
 
 def address_of(route, post=None):
@@ -131,6 +132,8 @@ def kind_of(route, response):
             return FRAMING
         is_preview = route.endswith(("/preview/", "/marked/")) and response.status_code == 200
         return PREVIEW if is_preview else DESK
+    if route.startswith("api/v1/") and response.status_code == 401:
+        return PUBLIC | {"Cache-Control": "no-store"}
     if route in MACHINE_ROUTES and response.status_code == 200:
         return MACHINE
     if route in PICTURE_ROUTES and response.status_code == 200:
@@ -178,7 +181,9 @@ def test_every_address_answers_with_the_headers_of_its_kind(client, method, who)
             assert sent == expected_headers(route, response), (method, address, response.status_code)
             if method == "HEAD":
                 assert b"".join(response) == b""
-            if method in ("PUT", "DELETE", "TRACE", "BREW") and "<rest>" not in route:
+            if route.startswith("api/v1/") and method in ("PUT", "DELETE", "TRACE", "BREW"):
+                assert response.status_code in (401, 405), (method, address)
+            elif method in ("PUT", "DELETE", "TRACE", "BREW") and "<rest>" not in route:
                 assert response.status_code == 405 and "GET" in response.headers["Allow"], (method, address)
             seen.add(response.status_code)
     if method == "GET":

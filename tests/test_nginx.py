@@ -72,7 +72,7 @@ def proxy(tmp_path):
     with serving(1, BEHIND_PROXY="on", IMPORT_UPLOAD_DIR=str(tmp_path / "uploads")) as (site,):
         port = free_port()
         block = documented_block()
-        assert block.count("http://127.0.0.1:8000") == 3
+        assert block.count("http://127.0.0.1:8000") == 4
         block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
         # Its workers are another person than root otherwise, whom the folder of the test keeps out.
         user = "user root; " if os.getuid() == 0 else ""
@@ -115,6 +115,8 @@ def test_the_proxy_lets_large_bodies_through_to_imports_and_posts_alone(proxy, t
     for path, words in says.items():
         status, page, _ = proxy.ask("POST", path, large)
         assert status == 413 and words in page
+    status, answer, _ = proxy.ask("POST", "/api/v1/imports", large)
+    assert status == 401 and "Send the token of a generator" in answer
     assert not (tmp_path / "uploads").exists()
 
 

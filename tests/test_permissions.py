@@ -15,7 +15,9 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
+from posts.importing.tokens import Allowance, digest_of
 from posts.models import (
+    ApiToken,
     AuditEntry,
     FormerSlug,
     Generator,
@@ -46,20 +48,33 @@ from tests.test_admin import form_data
 from tests.trials import trial
 
 pytestmark = pytest.mark.django_db
-ROLES = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
+PEOPLE = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
+# A program with a token that may do all that a token can.
+TOKEN = "token"
+ROLES = (*PEOPLE, TOKEN)
 WEBSITE_MOVES = {"django_session"}
+TOKEN_OF_ALL_SCOPES = "alphanode_of-tests-alone"
 PASSWORD = "a long enough pass phrase"
 
 
 @dataclass
 class Case:
-    """One kind of request to one address. cells: the status for each of ROLES; "" where none is made."""
+    """One kind of request to one address.
+
+    cells: the status for each of PEOPLE, and for a token if that gets something else than anybody without an account.
+    """
 
     cells: str
     method: str = "GET"
     url: dict = field(default_factory=dict)
     data: object = field(default_factory=dict)
     leaves: set = field(default_factory=set)  # tables that a refused or reading request may write to
+
+    @property
+    def expected(self):
+        """The status for each of ROLES."""
+        cells = self.cells.split()
+        return " ".join([*cells, *cells[: len(ROLES) - len(cells)]])
 
 
 def get(cells, **options):
@@ -68,6 +83,10 @@ def get(cells, **options):
 
 def post(cells, data=None, **options):
     return Case(cells, method="POST", data=data or {}, **options)
+
+
+def put(cells, data, **options):
+    return Case(cells, method="PUT", data=data, **options)
 
 
 def records(
@@ -115,6 +134,8 @@ EVERYBODY = "200 200 200 200 200 200"
 DESK = "302 302 200 200 200 200"
 SUPERUSER = "302 302 403 403 403 200"
 ONLY_STAFF = "302 302 403 403 200 200"
+TOKEN_FORM = {"act": "create-token", "token-label": "x", "token-may_import": "on", "token-requests_per_minute": "9"}
+REVOKE_FORM = {"act": "revoke-token", "token": "@token"}
 GENERATOR_FORM = {"act": "save", "name": "x", "kind": "people", "state": "active"}
 
 
@@ -200,6 +221,35 @@ MATRIX = {
         get("404 404 404 404 404 404", url={"slug": "typed"}),
         get("404 404 404 404 404 404", url={"slug": "never-there"}),
         post("405 405 405 405 405 405", url={"slug": "live"}),
+    ],
+    # With the token of a generator: its own imports, and nothing that only people may do.
+    "api/v1/imports": [
+        get("405 405 405 405 405 405"),
+        # An empty body is no file of records.
+        post("401 401 401 401 401 401 422"),
+    ],
+    "api/v1/imports/<int:number>": [
+        get("401 401 401 401 401 401 200", url={"number": "@pushed"}),
+        get("401 401 401 401 401 401 404", url={"number": "@importbatch"}),
+        post("405 405 405 405 405 405", url={"number": "@pushed"}),
+    ],
+    "api/v1/imports/<int:number>/cancel": [
+        get("405 405 405 405 405 405", url={"number": "@pushed"}),
+        post("401 401 401 401 401 401 409", url={"number": "@pushed"}),
+        post("401 401 401 401 401 401 404", url={"number": "@importbatch"}),
+    ],
+    "api/v1/imports/<int:number>/rollback": [
+        get("405 405 405 405 405 405", url={"number": "@pushed"}),
+        post("401 401 401 401 401 401 202", url={"number": "@pushed"}),
+        post("401 401 401 401 401 401 404", url={"number": "@importbatch"}),
+    ],
+    "api/v1/decisions": [get("401 401 401 401 401 401 200"), post("405 405 405 405 405 405")],
+    "api/v1/schema": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "api/v1/posts/<path:source_id>": [
+        get("405 405 405 405 405 405", url={"source_id": "a"}),
+        post("405 405 405 405 405 405", url={"source_id": "a"}),
+        put("401 401 401 401 401 401 403", {"title": "x", "body": "x"}, url={"source_id": "@source id"}),
+        put("401 401 401 401 401 401 201", {"title": "x", "body": "x"}, url={"source_id": "new"}),
     ],
     "^api/(?P<rest>[\\s\\S]*)$": [
         get("404 404 404 404 404 404", url={"rest": "nothing/"}),
@@ -411,7 +461,11 @@ MATRIX = {
         "posts/generator", {"object_id": "@generator"},
         list_=DESK, add="302 302 403 403 403 403", delete="302 302 403 403 403 403", change=DESK,
         post_change="302 302 404 404 404 404",
-        post_forms=[post("302 302 403 403 302 302", GENERATOR_FORM, url={"object_id": "@generator"})],
+        post_forms=[
+            post("302 302 403 403 302 302", GENERATOR_FORM, url={"object_id": "@generator"}),
+            post("302 302 403 403 200 200", TOKEN_FORM, url={"object_id": "@generator"}),
+            post("302 302 403 403 302 302", REVOKE_FORM, url={"object_id": "@generator"}),
+        ],
     ),
     "admin/posts/generator/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
     "admin/posts/importbatch/new/": [get(ONLY_STAFF), post("302 302 403 403 422 422")],
@@ -457,6 +511,14 @@ def test_every_address_has_a_row_and_every_row_an_address():
     assert set(routes()) == set(MATRIX)
 
 
+@pytest.fixture(autouse=True)
+def uncounted(monkeypatch, settings, tmp_path):
+    """Count no requests of the token: that a process takes some for itself is a write now and then."""
+    allowance = Allowance(True, limit=9, left=9, seconds=9)
+    monkeypatch.setattr("posts.public.api.base.take_request", lambda token: allowance)
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
+
+
 @pytest.fixture
 def site(db):
     """Return one of everything: {name: what a row calls by that name}."""
@@ -487,8 +549,21 @@ def site(db):
     create_post({"title": "Typed", "body": "x", "slug": "typed"}, by=None)
     batch = ImportBatch.objects.first()
     ImportIssue.objects.create(batch=batch, kind="refused", line=1)
+    generator = Generator.objects.create(name="penwright 3")
+    token = ApiToken.objects.create(
+        generator=generator,
+        label="x",
+        digest=digest_of(TOKEN_OF_ALL_SCOPES),
+        hint="x",
+        may_read_decisions=True,
+        may_roll_back=True,
+        created_by=User.objects.first(),
+    )
+    pushed = ImportBatch.of_token(token, source_name="x", state="finished")
+    pushed.save()
     return {
         "post": flagged.pk,
+        "source id": flagged.source_id,
         "calm": calm.pk,
         "waiting": waiting.pk,
         "planned": planned.pk,
@@ -514,7 +589,9 @@ def site(db):
         "auditentry": AuditEntry.objects.first().pk,
         "outgoingmessage": OutgoingMessage.objects.create(kind="mail", subject="A line", body="Words.").pk,
         "formerslug": FormerSlug.objects.first().pk,
-        "generator": Generator.objects.create(name="penwright 3").pk,
+        "generator": generator.pk,
+        "token": token.pk,
+        "pushed": pushed.pk,
         "importbatch": batch.pk,
         "importissue": ImportIssue.objects.first().pk,
         "imagesource": with_rows.images.get().pk,
@@ -550,6 +627,7 @@ def people(db):
         "reviewer": person("Reviewers"),
         "staff": person("Staff"),
         "superuser": User.objects.create_superuser("root"),
+        TOKEN: None,
     }
 
 
@@ -560,6 +638,7 @@ def browsers(people):
         found[role] = Client(raise_request_exception=False)
         if user is not None:
             found[role].force_login(user)
+    found[TOKEN].defaults["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN_OF_ALL_SCOPES}"
     return found
 
 
@@ -613,6 +692,8 @@ def address_of(route, values):
 def ask(client, case, route, site, **options):
     address = address_of(route, named(case.url, site))
     data = site[case.data] if isinstance(case.data, str) else named(case.data, site)
+    if case.method == "PUT":
+        return client.put(address, data, content_type="application/json", **options)
     return client.get(address) if case.method == "GET" else client.post(address, data, **options)
 
 
@@ -629,10 +710,10 @@ def test_everybody_gets_what_is_theirs_and_a_refusal_changes_nothing(site, clien
                     assert b"".join(answer.streaming_content) if answer.streaming else answer.content is not None
                     is_refused = answer.status_code >= 400 or "/login/" in answer.headers.get("Location", "")
                     # Only permitted actions are rolled back here; a refusal or a read must leave everything as it is.
-                    transaction.set_rollback(case.method == "POST" and not is_refused and not case.leaves)
+                    transaction.set_rollback(case.method != "GET" and not is_refused and not case.leaves)
                 said.append(str(answer.status_code))
-            if " ".join(said) != case.cells:
-                wrong.append((route, case.method, case.url, case.data, f"{' '.join(said)}, not {case.cells}"))
+            if " ".join(said) != case.expected:
+                wrong.append((route, case.method, case.url, case.data, f"{' '.join(said)}, not {case.expected}"))
         if route == "admin/logout/":
             # The browsers dropped their sessions, which the database got back; signing in moves last_login.
             clients = browsers(people)
@@ -653,7 +734,9 @@ def test_nothing_is_changed_without_the_token_of_our_own_form(site):
     before = state()
     for route, cases in MATRIX.items():
         for case in cases:
-            if case.method == "POST" and not set(case.cells.split()) <= {"404", "405"}:
+            # The API knows nobody by a cookie, so it needs no token of a form.
+            is_form = case.method == "POST" and not route.startswith("api/")
+            if is_form and not set(case.cells.split()) <= {"404", "405"}:
                 for headers in ({}, {"origin": "null"}, {"referer": "https://elsewhere.example/"}):
                     assert ask(client, case, route, site, headers=headers).status_code == 403, route
     assert state() == before
@@ -678,7 +761,7 @@ def test_an_odd_number_in_an_address_is_never_an_error_of_ours(site, clients):
                 browser = clients["superuser"]
                 answer = browser.get(address) if case.method == "GET" else browser.post(address, data)
                 transaction.set_rollback(True)
-            assert answer.status_code in (200, 301, 302, 400, 403, 404, 405), (address, answer.status_code)
+            assert answer.status_code in (200, 301, 302, 400, 401, 403, 404, 405), (address, answer.status_code)
 
 
 def test_a_number_of_another_posts_row_is_no_number_here(site, clients):
@@ -734,7 +817,7 @@ def test_each_group_holds_exactly_the_rights_that_the_rules_of_the_house_give_it
         for group in Group.objects.all()
     }
     verbs = {"Editors": write, "Reviewers": write | decide}
-    verbs["Staff"] = {"flag_post", "withdraw_post", "import_posts", "export_posts", "run_job"}
+    verbs["Staff"] = {"flag_post", "withdraw_post", "import_posts", "export_posts", "manage_generators", "run_job"}
     every = set(Permission.objects.filter(content_type__app_label="posts").values_list("codename", flat=True))
     sees = {codename for codename in every if codename.startswith("view_")}
     parts = {codename for codename in every if codename.endswith(("imagesource", "checklistitem"))}

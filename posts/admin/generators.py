@@ -13,11 +13,14 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 
 from posts.admin.imports.model_admin import found
+from posts.admin.lists import number_in
 from posts.admin.pages import AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
 from posts.importing.generators import save_generator
 from posts.importing.tasks import begin_following_generator
-from posts.models import Generator
+from posts.importing.tokens import create_token, expiry_on, revoke_token
+from posts.models import ApiToken, Generator
+from posts.operations import Refused
 
 IMPORTS_SHOWN = 10
 
@@ -40,6 +43,26 @@ class GeneratorForm(forms.ModelForm[Generator]):
         # Who has left may still be the owner of an old one.
         people = Q(is_active=True, is_staff=True) | Q(pk=self.instance.owner_id)
         owner.queryset = User.objects.filter(people).order_by("username")  # type: ignore[attr-defined]  # of its class
+
+
+class TokenForm(forms.ModelForm[ApiToken]):
+    """What a new token is for, and what it may do."""
+
+    prefix = "token"
+    last_day = forms.DateField(
+        label="Last day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The token ends with this day, in UTC. Empty: it stays valid until you revoke it.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("label", "may_import", "may_read_decisions", "may_roll_back", "requests_per_minute")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.label_suffix = ""
 
 
 @admin.register(Generator)
@@ -85,6 +108,9 @@ class GeneratorPage(AdminPage):
     model = Generator
     template = "posts/generator/change_form"
     form: GeneratorForm | None = None
+    token_form: TokenForm | None = None
+    # A new token, which this answer alone shows.
+    secret = ""
 
     def find(self, object_id: str) -> Generator:
         return found(Generator.objects.select_related("owner"), object_id, "generator")
@@ -97,13 +123,39 @@ class GeneratorPage(AdminPage):
             generator=generator,
             form=self.form or GeneratorForm(instance=generator),
             may_manage=self.person.has_perm("posts.manage_generators"),
+            may_see_tokens=self.person.has_perm("posts.view_apitoken"),
+            tokens=generator.tokens.select_related("created_by"),
+            token_form=self.token_form or TokenForm(),
+            secret=self.secret,
             imports=generator.batches.order_by("-pk")[:IMPORTS_SHOWN] if generator.pk else (),
             pending=generator.posts.waiting().count(),
         )
 
-    def _save(self, generator: Generator) -> str | HttpResponseBase:
-        if not self.person.has_perm("posts.manage_generators"):
+    def act(self, generator: Generator) -> str | HttpResponse:
+        if self.action in self.actions and not self.person.has_perm("posts.manage_generators"):
             raise PermissionDenied
+        return super().act(generator)
+
+    def _create_token(self, generator: Generator) -> HttpResponseBase:
+        form = self.token_form = TokenForm(self.request.POST)
+        if not form.is_valid():
+            return self.page(generator, status=422)
+        token = form.instance
+        token.generator, token.expires_at = generator, expiry_on(form.cleaned_data["last_day"])
+        self.secret = create_token(token, by=self.person)
+        self.token_form = None
+        # The page itself, not a redirect: nothing else may ever contain the token.
+        return self.page(generator)
+
+    def _revoke_token(self, generator: Generator) -> str:
+        number = number_in(self.request.POST.get("token", ""))
+        token = generator.tokens.filter(pk=number).first() if number is not None else None
+        if token is None:
+            raise Refused("Choose a token of this generator.")
+        revoke_token(token, by=self.person)
+        return f"The token “{token.label}” is revoked. Requests with it are refused from now on."
+
+    def _save(self, generator: Generator) -> str | HttpResponseBase:
         # The form writes into its instance, and what is refused must not show as saved.
         form = self.form = GeneratorForm(self.request.POST, instance=self.find(str(generator.pk)))
         if not form.is_valid():
@@ -112,7 +164,11 @@ class GeneratorPage(AdminPage):
         begin_following_generator(saved, by=self.person)
         return f"Saved. A worker updates the lists of {saved}."
 
-    actions: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {"save": _save}
+    actions: ClassVar[dict[str, Callable[[Any, Any], Any]]] = {
+        "save": _save,
+        "create-token": _create_token,
+        "revoke-token": _revoke_token,
+    }
 
 
 class NewGeneratorPage(AdminPage):

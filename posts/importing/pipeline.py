@@ -103,9 +103,9 @@ def import_source(
     """Import every record of `source`; return the ImportBatch with its counts.
 
     Works in chunks of CHUNK_ROWS records, each one transaction that also moves the checkpoint. If killed and run
-    again (a source with a path, or with its waiting `batch`), it continues after the last whole chunk. A bad record
-    is refused with line (from 1) and JSON Pointer, and the others still come in. Of equal identities in one run, the
-    first valid one counts.
+    again (a source with a path, or with its `batch`, which may be new), it continues after the last whole chunk. A
+    bad record is refused with line (from 1) and JSON Pointer, and the others still come in. Of equal identities in
+    one run, the first valid one counts.
 
     dry_run: count exactly what the real run would do and write nothing. The batch stays unsaved and has `samples`,
     the first records, and `mapped`, the targets of foreign keys in words. restart: begin again instead of continuing.
@@ -120,15 +120,12 @@ def import_source(
     """
     require(by, "import_posts")
     with _locked(source) if not dry_run else contextlib.nullcontext():
-        # Read again under the lock: another attempt may have made progress meanwhile.
-        batch = (
-            ImportBatch.objects.get(pk=batch.pk)
-            if batch
-            else _batch_for(
-                source, format, by, restart=restart, options=options_of(only_new, mapping), origin=origin,
-                generator=generator,
-            )
-        )  # fmt: skip
+        if batch is None:
+            read_as = options_of(only_new, mapping)
+            batch = _batch_for(source, format, by, restart=restart, options=read_as, origin=origin, generator=generator)
+        elif batch.pk:
+            # Read again under the lock: another attempt may have made progress meanwhile.
+            batch = ImportBatch.objects.get(pk=batch.pk)
         run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
         return run.to_the_end(on_chunk)
 

@@ -263,8 +263,8 @@ def plan_chunk(
             new.append(item)
         elif only_new:
             plan.skip(item.row, KNOWN_ALREADY)
-        elif unstated_site is not None and _is_of_another_source(batch, item, post):
-            problem = ["", _another_source(post, unstated_site)]
+        elif foreign := _foreign(batch, item, post, unstated_site):
+            problem = ["", foreign]
             issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[problem])
             plan.issues.append(issue)
             plan.refuse(item.row, issue)
@@ -288,6 +288,7 @@ def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]
             "last_batch__source_name",
             "source_id",
             "import_fingerprint",
+            "known_generator_id",
             "flags",
             "live_revision_id",
             "first_published_at",
@@ -332,6 +333,15 @@ def _plan_known(plan: ChunkPlan, incoming: Incoming, post: Post) -> None:
                 **({} if incoming.row.record is None else {"raw": dump_json(incoming.record)}),
             )
         )
+
+
+def _foreign(batch: ImportBatch, incoming: Incoming, post: Post, unstated_site: str | None) -> str:
+    """Return why a row may not change a post that came from elsewhere; "" if it may."""
+    if batch.token_id is not None and post.known_generator_id != batch.generator_id:
+        return f"has the identity of a post that did not come from {batch.generator}; nothing was overwritten."
+    if unstated_site is not None and _is_of_another_source(batch, incoming, post):
+        return _another_source(post, unstated_site)
+    return ""
 
 
 def _is_of_another_source(batch: ImportBatch, incoming: Incoming, post: Post) -> bool:

@@ -19,6 +19,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # Text compresses ten to thirty times; a far higher ratio is an attack.
 MAX_GZIP_RATIO = 250
 GZIP_ALLOWANCE = 16 * 1024 * 1024
+READ_AT_ONCE = 1 << 20
 
 
 class SourceUnreadable(Exception):
@@ -69,7 +70,7 @@ def _open_file(path: str) -> io.BufferedReader:
         # A pipe or device in place of a file would block the import for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise SourceUnreadable(f"{path} is not a regular file. Name a file, or “-” for standard input.")
-        return io.BufferedReader(_File(path), buffer_size=1 << 20)
+        return io.BufferedReader(_File(path), buffer_size=READ_AT_ONCE)
     except OSError as error:
         raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}.") from error
 

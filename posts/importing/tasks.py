@@ -9,6 +9,8 @@ from django.db import transaction
 from django_tasks.base import Task
 
 from posts.errors import Refused
+from posts.importing.answered_once import forget_old_answers
+from posts.importing.backlog import WAITS, BacklogFull, can_continue, check_backlog
 from posts.importing.generators import follow_generator
 from posts.importing.index_switch import follow_batch_switch
 from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source, shortened
@@ -22,6 +24,7 @@ from posts.notifications import tell
 from posts.operations.lift_hold import lift_hold
 
 SHOWN_ISSUES = 50
+CONTINUED = 100
 # Running again fixes these only after somebody changes something.
 FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
 
@@ -32,11 +35,12 @@ def run_import(*, batch_id: int) -> None:
     batch = ImportBatch.objects.get(pk=batch_id)
     if batch.state not in (ImportBatch.State.WAITING, ImportBatch.State.STOPPED, ImportBatch.State.RUNNING):
         return
+    if batch.stop_requested:
+        ImportBatch.objects.filter(pk=batch_id).update(state=ImportBatch.State.STOPPED)
+        return
     try:
         with open_source(batch.source_path, name=batch.source_name) as source:
-            import_source(
-                source, batch=batch, by=batch.started_by, format=batch.format, on_chunk=lambda batch: stop_if_asked()
-            )
+            import_source(source, batch=batch, by=batch.started_by, format=batch.format, on_chunk=_between_chunks)
     except FINAL as error:
         with transaction.atomic():
             ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
@@ -45,6 +49,26 @@ def run_import(*, batch_id: int) -> None:
             if batch.started_by:
                 text = f"The import of {batch.source_name} stopped: {error}"
                 tell(Notification.Kind.IMPORT_FAILED, [batch.started_by], text=text, by=None, batch=batch)
+
+
+def _between_chunks(batch: ImportBatch) -> None:
+    """Stop an import if the worker should, or if its generator has sent as much as people can review for now."""
+    stop_if_asked()
+    is_read = batch.source_bytes is not None and batch.bytes_read >= batch.source_bytes
+    if batch.token_id is not None and batch.generator is not None and not is_read:
+        try:
+            check_backlog(batch.generator)
+        except BacklogFull as full:
+            raise ImportStopped(batch, f"{WAITS}, after line {batch.checkpoint_line:,}. {full}") from None
+
+
+@job("continue imports of generators", label="Continue imports that wait for reviewers", every=timedelta(minutes=1))
+def continue_imports() -> None:
+    """Continue imports of generators that stopped because of too many pending posts, once people have reviewed some."""
+    stopped = ImportBatch.objects.filter(state=ImportBatch.State.STOPPED, token__isnull=False, stop_requested=False)
+    for batch in stopped.filter(message__startswith=WAITS).select_related("generator").order_by("pk")[:CONTINUED]:
+        if can_continue(batch):
+            begin(run_import, batch, by=None)
 
 
 @job("rehearse an import", label="Rehearse an import")
@@ -116,6 +140,12 @@ def run_follow_generator(*, generator_id: int) -> None:
 def forget_old_uploads() -> None:
     """Delete uploaded files after IMPORT_UPLOAD_DAYS."""
     remove_old_uploads()
+
+
+@job("forget old answers", label="Delete old answers of the API", every=timedelta(days=1))
+def forget_answers() -> None:
+    """Delete answers to requests with an Idempotency-Key after two days."""
+    forget_old_answers(on_chunk=stop_if_asked)
 
 
 def begin(task: Task[..., Any], batch: ImportBatch, *, by: User | None, **arguments: Any) -> JobRun:

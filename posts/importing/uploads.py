@@ -1,11 +1,14 @@
 """Files that arrive by upload or are in a folder of the server, and how long uploads are kept."""
 
 import gzip
+import hashlib
 import os
 import stat
 import tempfile
 import uuid
 import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from posts.importing.sources import GZIP_MAGIC
 from posts.models import ImportBatch
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
+# What the API takes in one request. The documented proxy lets as much through.
+MAX_PUSH_BYTES = 1024 * 1024 * 1024
 HEAD_BYTES = 64 * 1024
 LISTED_FILES = 200
 
@@ -69,6 +74,46 @@ def store_upload(upload: TemporaryUploadedFile) -> Path:
     os.link(upload.temporary_file_path(), path)
     os.chmod(path, 0o600)
     return path
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file that came by the API: where it is, its size in bytes, and its SHA-256 in hex."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+class TooLarge(FileRefused):
+    """The file has more bytes than are accepted."""
+
+
+def receive(pieces: Iterable[bytes], *, most: int = MAX_PUSH_BYTES) -> Received:
+    """Store a file while it arrives, with flat memory, and wait until the disk has it. Raises FileRefused.
+
+    What breaks off is removed. `pieces` raises OSError then.
+    """
+    folder = Path(settings.IMPORT_UPLOADS)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = (folder / f"{timezone.now():%Y%m%d}-{uuid.uuid4().hex}").resolve()
+    size, digest = 0, hashlib.sha256()
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            for piece in pieces:
+                size += len(piece)
+                if size > most:
+                    raise TooLarge(f"The body has more than {most >> 20:,} MB. Send it in parts.")
+                digest.update(piece)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if check_content(path) != "jsonl":
+            raise FileRefused("The body is not JSON Lines. Send a record on each line, or one record; gzip is fine.")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Received(path, size, digest.hexdigest())
 
 
 def check_content(path: str | Path) -> str:

@@ -1,9 +1,11 @@
 """The models. Import them from here."""
 
+from posts.models.api_token import ApiToken, PushAnswer
 from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult
 from posts.models.checklist_item import ChecklistItem
+from posts.models.decision_event import DecisionEvent
 from posts.models.former_slug import FormerSlug
 from posts.models.generator import Generator
 from posts.models.image_source import ImageSource
@@ -37,11 +39,13 @@ from posts.models.unsaved_text import UnsavedText
 
 __all__ = [
     "Among",
+    "ApiToken",
     "AuditEntry",
     "BulkRow",
     "BulkRun",
     "CheckResult",
     "ChecklistItem",
+    "DecisionEvent",
     "DeskPreference",
     "FormerSlug",
     "FormerTermSlug",
@@ -65,6 +69,7 @@ __all__ = [
     "Post",
     "PostHold",
     "PostTerm",
+    "PushAnswer",
     "QueueEntry",
     "QueueFigure",
     "QueueLabel",

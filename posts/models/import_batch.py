@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -7,6 +7,9 @@ from django.db.models.functions import Now
 from posts.models.fields import OrderedJSONField
 from posts.models.generator import Generator
 from posts.models.origin import Origin
+
+if TYPE_CHECKING:
+    from posts.models.api_token import ApiToken
 
 # Each row of a source is counted in exactly one of these.
 COUNTS = ("created", "updated", "unchanged", "conflict", "duplicate", "skipped", "refused")
@@ -36,6 +39,14 @@ class ImportBatch(models.Model):
     options = OrderedJSONField(default=dict, db_default={})
     generator = models.ForeignKey(
         Generator, models.PROTECT, null=True, related_name="batches", help_text="Who or what made its posts."
+    )
+    token = models.ForeignKey(
+        "posts.ApiToken",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="If it came by the API.",
     )
     origin = models.CharField(max_length=20, choices=Origin, default=Origin.NOT_STATED, db_default=Origin.NOT_STATED)
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING, db_default=State.RUNNING)
@@ -83,6 +94,11 @@ class ImportBatch(models.Model):
 
     def __str__(self) -> str:
         return f"Import {self.pk}: {self.source_name}"
+
+    @classmethod
+    def of_token(cls, token: "ApiToken", **columns: Any) -> "ImportBatch":
+        """Return an unsaved import of the generator of a token."""
+        return cls(token=token, generator=token.generator, origin=token.generator.kind, **columns)
 
     @property
     def rows(self) -> int:

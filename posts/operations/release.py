@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require
 from posts.listing.article_html import store_article
-from posts.models import Post, Release, Review, Revision
+from posts.models import DecisionEvent, Post, Release, Review, Revision
 from posts.models.four_eyes import eyes_on, unread_obstacles
+from posts.operations.decision_events import note_decisions
 from posts.operations.frame import Change, changing, operation
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles
 from posts.operations.transitions import LIVE, PAGE_STEPS, WITHDRAWN, page_state, take_step
@@ -222,12 +223,15 @@ def move_back(change: Change, target: Revision, *, why: str) -> Release:
 
 def revoke_approvals(revision: Revision, *, by: User | None) -> None:
     """Revoke every active approval of this text, on all revisions of the post that have it."""
-    Review.objects.filter(
+    approvals = Review.objects.filter(
         revision__post=revision.post_id,
         fingerprint=revision.fingerprint,
         outcome=Review.Outcome.APPROVED,
         revoked_at=None,
-    ).update(revoked_at=timezone.now(), revoked_by=by)
+    )
+    revoked = list(approvals.values_list("pk", flat=True))
+    Review.objects.filter(pk__in=revoked).update(revoked_at=timezone.now(), revoked_by=by)
+    note_decisions(revoked, DecisionEvent.Kind.REVOKED)
 
 
 def _leave(change: Change, left: Revision) -> None:

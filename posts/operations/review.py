@@ -5,9 +5,10 @@ from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required, stopping_results
 from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
-from posts.models import Notification, Post, Review, Revision
+from posts.models import DecisionEvent, Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
+from posts.operations.decision_events import note_decisions
 from posts.operations.flag import clear_open_flags
 from posts.operations.frame import Change, changing, operation
 from posts.operations.guideline import Answers, Asked, answer_obstacles, points_asked, version_that_counts
@@ -310,7 +311,7 @@ def _turn_down(change: Change, decision: Decision) -> Review:
 def _note_review(change: Change, revision: Revision, decision: Decision, asked: Asked | None) -> Review:
     answers = asked.kept(decision.answers) if asked else {}
     is_approved = decision.outcome == Review.Outcome.APPROVED
-    return Review.objects.create(
+    review = Review.objects.create(
         revision=revision,
         fingerprint=revision.fingerprint,
         outcome=decision.outcome,
@@ -324,6 +325,8 @@ def _note_review(change: Change, revision: Revision, decision: Decision, asked: 
         is_bulk=decision.is_bulk,
         seconds_spent=decision.seconds_spent,
     )
+    note_decisions([review.pk], DecisionEvent.Kind.MADE)
+    return review
 
 
 def without_individual_review(count: int) -> str:

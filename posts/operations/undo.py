@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_datetime
 
 from posts.errors import NotAllowed, Refused, require_person
 from posts.listing.article_html import store_article
-from posts.models import Post, QueueEntry, Release, Review, ReviewFlag, Revision
+from posts.models import DecisionEvent, Post, QueueEntry, Release, Review, ReviewFlag, Revision
+from posts.operations.decision_events import note_decisions
 from posts.operations.frame import Change, changing, operation
 from posts.operations.rolled_back import rolled_back_import, rolled_back_obstacles, rolled_back_warning
 from posts.operations.transitions import PAGE_STEPS, page_state, take_step
@@ -138,6 +139,7 @@ def _undo(change: Change, review: Review, now: datetime.datetime) -> None:
     if review.outcome == Review.Outcome.APPROVED:
         review.revoked_at, review.revoked_by = now, by
     review.save(update_fields=["undone_at", "undone_by", "revoked_at", "revoked_by"])
+    note_decisions([review.pk], DecisionEvent.Kind.UNDONE)
     if before["head_status"] != after["head_status"]:
         take_step(post.head_revision, STEPS_BACK[before["head_status"]])
     _reopen(set(before["flags"]) - set(after["flags"]))

@@ -340,6 +340,7 @@ class ImportActions(AdminAction):
     def _start(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
+        ImportBatch.objects.filter(pk=batch.pk).update(stop_requested=False)
         begin(run_import, batch, by=self.person)
         return f"Import {batch.pk} is in the queue. A worker will start it."
 

@@ -12,9 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.urls import URLPattern, path, reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import TypeAdapter, ValidationError
 
+from posts.importing.tokens import SAID, SCOPES, WINDOW_SECONDS, take_request, token_of
+from posts.models import ApiToken
 from posts.outages import problem
 from posts.page_cache import cache_page
 
@@ -25,22 +28,27 @@ _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class Refusal(Exception):
-    """The request can't be answered as it is; the reader of the answer is told why and what to do."""
+    """The request can't be answered as it is; the reader of the answer is told why and what to do.
 
-    def __init__(self, status: int, title: str, detail: str) -> None:
-        self.status, self.title, self.detail = status, title, detail
+    more: further members of the problem.
+    """
+
+    def __init__(
+        self, status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        self.status, self.title, self.detail, self.headers, self.more = status, title, detail, headers, more
         super().__init__(detail)
 
 
 class Parameter:
-    """A parameter in the query of an address.
+    """A parameter in the query of an address, or a header of the request.
 
     kind: a type; pydantic reads values by it and gives its JSON Schema. refusal: what somebody is told whose value is
-    invalid.
+    invalid. place: “query” or “header”.
     """
 
-    def __init__(self, name: str, kind: Any, *, description: str, refusal: str) -> None:
-        self.name, self.description, self.refusal = name, description, refusal
+    def __init__(self, name: str, kind: Any, *, description: str, refusal: str, place: str = "query") -> None:
+        self.name, self.description, self.refusal, self.place = name, description, refusal, place
         self._adapter = TypeAdapter(kind)
         self.schema = self._adapter.json_schema()
 
@@ -59,14 +67,24 @@ class Answer:
     description: str
     schema: str | None = None
     headers: Sequence[str] = ()
+    kind: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a request. kinds: {media type: the name of its JSON Schema, or "" for a text}."""
+
+    description: str
+    kinds: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Operation:
     """What one method of an address does.
 
-    view: takes the request, the parameters that were given as {name: value}, and the parts of the path. answers: all
-    that it may give, by status, besides those of every operation.
+    view: takes the request, the parameters that were given as {name: value}, and the parts of the path; of an operation
+    with a scope also the `token`. answers: all that it may give, by status, besides those of every operation. scope:
+    what a token must be allowed to do; "" if anybody may ask.
     """
 
     view: Callable[..., HttpResponse]
@@ -75,10 +93,19 @@ class Operation:
     description: str
     answers: Mapping[int, Answer]
     parameters: Sequence[Parameter] = ()
+    scope: str = ""
+    body: Body | None = None
 
-    def read(self, query: QueryDict) -> dict[str, Any]:
-        """Return {name: value} of the parameters in a query; raise Refusal."""
-        known = {parameter.name: parameter for parameter in self.parameters}
+    def read(self, request: HttpRequest) -> dict[str, Any]:
+        """Return {name: value} of the parameters of a request; raise Refusal."""
+        headers = [parameter for parameter in self.parameters if parameter.place == "header"]
+        given = {header.name: request.headers[header.name] for header in headers if header.name in request.headers}
+        return self._read(request.GET) | {
+            header.name: header.read(given[header.name]) for header in headers if header.name in given
+        }
+
+    def _read(self, query: QueryDict) -> dict[str, Any]:
+        known = {parameter.name: parameter for parameter in self.parameters if parameter.place == "query"}
         for name, values in query.lists():
             if name not in known:
                 names = f"The parameters are: {', '.join(known)}." if known else "This address takes none."
@@ -113,7 +140,7 @@ class Resource:
         # It knows nobody by a cookie, so no other site can act in somebody's name.
         return path(self.route, csrf_exempt(self), name=self.name)
 
-    def __call__(self, request: HttpRequest, **parts: str) -> HttpResponse:
+    def __call__(self, request: HttpRequest, **parts: Any) -> HttpResponse:
         """Answer a request."""
         if request.method == "OPTIONS":
             return _preflight(self.methods)
@@ -121,15 +148,60 @@ class Resource:
         if operation is None:
             detail = f"This address takes {self.methods}."
             return problem(405, "Method not allowed", detail, headers={"Allow": self.methods})
+        if operation.scope:
+            return _with_token(request, operation, parts)
         try:
-            response = operation.view(request, operation.read(request.GET), **parts)
+            response = operation.view(request, operation.read(request), **parts)
         except Refusal as refusal:
-            return problem(refusal.status, refusal.title, refusal.detail)
+            return problem_of(refusal)
         if operation is self.operations.get("GET"):
             shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
             response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
             cache_page(response, route=f"posts:{self.name}")
         return response
+
+
+def problem_of(refusal: Refusal) -> HttpResponse:
+    """Return the answer that tells of a refusal."""
+    return problem(refusal.status, refusal.title, refusal.detail, headers=refusal.headers, **refusal.more)
+
+
+def _with_token(request: HttpRequest, operation: Operation, parts: Mapping[str, Any]) -> HttpResponse:
+    """Return the answer to a request that needs a token. No cache keeps it."""
+    limits: dict[str, str] = {}
+    try:
+        token = admitted(request, operation.scope, limits)
+        response = operation.view(request, operation.read(request), token=token, **parts)
+    except Refusal as refusal:
+        response = problem_of(refusal)
+    for name, value in limits.items():
+        response.headers[name] = value
+    response.headers["Cache-Control"] = "no-store"
+    patch_vary_headers(response, ["Authorization"])
+    return response
+
+
+def admitted(request: HttpRequest, scope: str, limits: dict[str, str]) -> ApiToken:
+    """Return the token of a request if it may do `scope`, and count the request; raise Refusal.
+
+    limits: gets the headers that say how many requests are left.
+    """
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    token = token_of(secret.strip()) if kind.lower() == "bearer" and secret.strip() else None
+    if token is None:
+        detail = "Send the token of a generator: Authorization: Bearer alphanode_… Staff create tokens in the admin."
+        raise Refusal(401, "No valid token", detail, headers={"WWW-Authenticate": "Bearer"})
+    allowance = take_request(token)
+    # As draft-ietf-httpapi-ratelimit-headers names them.
+    limits["RateLimit-Policy"] = f'"token";q={allowance.limit};w={WINDOW_SECONDS}'
+    limits["RateLimit"] = f'"token";r={allowance.left};t={allowance.seconds}'
+    if not allowance.is_taken:
+        detail = f"This token may send {allowance.limit:,} requests a minute. Try again in {allowance.seconds} seconds."
+        raise Refusal(429, "Too many requests", detail, headers={"Retry-After": str(allowance.seconds)})
+    if not getattr(token, SCOPES[scope]):
+        detail = f"This token may not {SAID[scope]}. Ask staff for one that may."
+        raise Refusal(403, "Not allowed", detail)
+    return token
 
 
 def answer(content: Mapping[str, Any]) -> JsonResponse:

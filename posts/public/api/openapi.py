@@ -6,8 +6,9 @@ from typing import Any
 from django.conf import settings
 
 import posts
-from posts.models import Revision
+from posts.models import DecisionEvent, ImportBatch, ImportIssue, Review, Revision
 from posts.models.authorship import SOURCE_TYPES, WRITERS
+from posts.models.import_batch import COUNTS
 from posts.public.api.base import Answer, Operation, Resource
 from posts.public.api.serializers import SUMMARY_FIELDS
 from posts.records.schema import FIELDS, Record
@@ -17,6 +18,17 @@ OF_EVERY_OPERATION = {
     400: Answer("A parameter is unknown or invalid", "Problem"),
     503: Answer(
         "The site is not available at the moment; Retry-After says when to try again", "Problem", ["Retry-After"]
+    ),
+}
+_LIMITS = ["RateLimit", "RateLimit-Policy"]
+# What any operation with a token may answer.
+OF_TOKENS = {
+    401: Answer("The token is missing, wrong, expired or revoked", "Problem", ["WWW-Authenticate"]),
+    403: Answer("The token may not do this", "Problem", _LIMITS),
+    429: Answer(
+        "Too many requests, or too many posts of the generator are pending review; detail says which",
+        "Problem",
+        [*_LIMITS, "Retry-After"],
     ),
 }
 # A JSON object of the document.
@@ -31,14 +43,23 @@ def openapi_document(resources: Iterable[Resource]) -> Object:
             "title": f"{settings.SITE_NAME} API",
             "version": posts.__version__,
             "summary": "Articles, with who wrote them and how they were reviewed.",
-            "description": "Read-only. Responses carry an ETag: a request with If-None-Match gets 304 while nothing "
-            "has changed. The list holds the posts that search engines may index: those that a person has "
-            "approved individually.",
+            "description": "Everybody may read articles; generators send posts with a token. Responses about articles "
+            "carry an ETag: a request with If-None-Match gets 304 while nothing has changed. The list holds the posts "
+            "that search engines may index: those that a person has approved individually.",
             **({"contact": {"email": settings.SITE_CONTACT}} if settings.SITE_CONTACT else {}),
         },
         "servers": [{"url": settings.SITE_URL}],
         "paths": {resource.template: _path_item(resource) for resource in resources},
-        "components": {"schemas": _schemas()},
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of a generator. Staff create it in the admin.",
+                }
+            },
+        },
     }
 
 
@@ -52,17 +73,33 @@ def _operation(resource: Resource, operation: Operation) -> Object:
         for name, words in resource.parts.items()
     ]
     parameters = [
-        {"name": given.name, "in": "query", "description": given.description, "schema": given.schema}
+        {"name": given.name, "in": given.place, "description": given.description, "schema": given.schema}
         for given in operation.parameters
     ]
-    answers = dict(sorted({**operation.answers, **OF_EVERY_OPERATION}.items()))
-    return {
+    answers = dict(
+        sorted({**(OF_TOKENS if operation.scope else {}), **operation.answers, **OF_EVERY_OPERATION}.items())
+    )
+    document: Object = {
         "operationId": operation.name,
         "summary": operation.summary,
         "description": operation.description,
         "parameters": [*parts, *parameters],
         "responses": {str(status): _response(answer) for status, answer in answers.items()},
     }
+    if operation.scope:
+        document["security"] = [{"token": []}]
+    if operation.body:
+        kinds = operation.body.kinds.items()
+        document["requestBody"] = {
+            "description": operation.body.description,
+            "required": True,
+            "content": {kind: {"schema": _ref(name) if name else {"type": "string"}} for kind, name in kinds},
+        }
+    return document
+
+
+def _ref(name: str) -> Object:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _response(answer: Answer) -> Object:
@@ -70,7 +107,7 @@ def _response(answer: Answer) -> Object:
     if answer.headers:
         response["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     if answer.schema:
-        kind = "application/problem+json" if answer.schema == "Problem" else "application/json"
+        kind = "application/problem+json" if answer.schema == "Problem" else answer.kind
         response["content"] = {kind: {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}}}
     return response
 
@@ -116,6 +153,8 @@ def _schemas() -> Object:
                 "record_schema_version": {"type": "integer"},
             }
         ),
+        "NewRecord": _new_record_schema(),
+        **_push_schemas(),
         "Document": {"type": "object", "description": "OpenAPI 3.1 describes its format."},
         "Problem": _object(
             {
@@ -123,10 +162,99 @@ def _schemas() -> Object:
                 "title": {"type": "string"},
                 "status": {"type": "integer"},
                 "detail": {"type": "string"},
+                "errors": {
+                    "type": "array",
+                    "items": _PROBLEM_OF_ROW,
+                    "description": "What is wrong with a record.",
+                },
             },
+            required=["type", "title", "status", "detail"],
             description="An error (RFC 9457).",
         ),
     }
+
+
+def _new_record_schema() -> Object:
+    """Return the schema of a record that is sent; its source_id may be left to the address."""
+    schema = Record.model_json_schema(ref_template="#/components/schemas/New{model}")
+    schema.pop("$defs")
+    required = [name for name in schema.get("required", ()) if name != "source_id"]
+    return schema | {"required": required, "description": "A record; /api/v1/schema has its format on its own."}
+
+
+def _push_schemas() -> Object:
+    moment = {"type": ["string", "null"], "format": "date-time"}
+    number = {"type": "integer", "minimum": 0}
+    text = {"type": "string"}
+    of_import: Object = {
+        "id": number,
+        "url": {"type": "string", "format": "uri"},
+        "name": text,
+        "state": {"enum": ImportBatch.State.values},
+        "message": {**text, "description": "Why it stopped."},
+        "bytes": {"type": ["integer", "null"]},
+        "bytes_read": number,
+        "rows": {**number, "description": "How many rows are accounted for."},
+        "counts": _object(dict.fromkeys(COUNTS, number), description="Each row is counted once."),
+        "started_at": moment,
+        "finished_at": moment,
+    }
+    issue = _object(
+        {
+            "id": number,
+            "kind": {"enum": ImportIssue.Kind.values},
+            "line": number,
+            "first_line": {"type": ["integer", "null"]},
+            "source_id": {"type": ["string", "null"]},
+            "problems": {"type": "array", "items": _PROBLEM_OF_ROW},
+        }
+    )
+    following = {"type": ["string", "null"], "format": "uri", "description": "The next page; null on the last."}
+    fingerprint = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    return {
+        **_new_parts(),
+        "Import": _object(of_import),
+        "ImportWithIssues": _object(of_import | {"issues": {"type": "array", "items": issue}, "next": following}),
+        "PushedPost": _object(
+            {
+                "outcome": {"enum": ["created", "updated", "unchanged", "conflict"]},
+                "source_id": text,
+                "fingerprint": fingerprint,
+                "version": text,
+                "import": {"type": "string", "format": "uri"},
+                "note": text,
+            },
+            required=["outcome", "source_id", "fingerprint", "version", "import"],
+        ),
+        "DecisionPage": _object(
+            {
+                "decisions": {"type": "array", "items": _ref("Decision")},
+                "next": {"type": "string", "format": "uri", "description": "Where to continue, now or later."},
+                "has_more": {"type": "boolean"},
+            }
+        ),
+        "Decision": _object(
+            {
+                "id": number,
+                "event": {"enum": DecisionEvent.Kind.values},
+                "at": moment,
+                "source_id": text,
+                "fingerprint": fingerprint,
+                "version": text,
+                "outcome": {"enum": Review.Outcome.values},
+                "reason": {"enum": Review.ReasonCode.values},
+                "comment": text,
+                "is_bulk": {"type": "boolean"},
+                "decided_at": moment,
+            }
+        ),
+    }
+
+
+def _new_parts() -> Object:
+    """Return the schemas of the parts of a record that is sent, which may have other keys."""
+    parts = Record.model_json_schema(ref_template="#/components/schemas/New{model}").get("$defs", {})
+    return {f"New{name}": schema for name, schema in parts.items()}
 
 
 def _post_schema(record: str) -> Object:
@@ -200,3 +328,11 @@ def _object(properties: Object, *, required: Iterable[str] | None = None, descri
         "additionalProperties": False,
     }
     return {"description": description, **schema} if description else schema
+
+
+_PROBLEM_OF_ROW = _object(
+    {
+        "pointer": {"type": "string", "description": "A JSON Pointer (RFC 6901) into the record; empty: all of it."},
+        "detail": {"type": "string"},
+    }
+)

@@ -16,6 +16,7 @@ from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Operation, Refusal, Resource, answer
 from posts.public.api.openapi import openapi_document
 from posts.public.api.parameters import PARAMETERS, selected
+from posts.public.api.push import PUSH_RESOURCES
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
 from posts.public.beginning import beginning
 from posts.public.views import find_page, gone, not_found
@@ -154,6 +155,7 @@ RESOURCES = (
             )
         },
     ),
+    *PUSH_RESOURCES,
 )
 
 

@@ -1,0 +1,97 @@
+"""The same answer to the same request: Idempotency-Key, as the draft of the IETF's HTTPAPI group defines it.
+
+The answer is stored in the transaction of what the request changes, so a request that was answered and one whose answer
+was lost are the same: sent again, it changes nothing and gets the first answer. A process that works on a key holds a
+lock that ends with it, so a killed one blocks nobody.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from posts.db.keyset import in_chunks
+from posts.importing.locks import AlreadyRunning, source_lock
+from posts.models import Generator, PushAnswer
+from posts.operations.frame import operating
+
+KEPT = timedelta(days=2)
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer to a program: its status, its JSON and its headers."""
+
+    status: int
+    content: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Unchanged(Exception):
+    """What was asked for is refused, and nothing of it is kept; `answer` says why."""
+
+    def __init__(self, answer: Answered) -> None:
+        self.answer = answer
+        super().__init__(str(answer.status))
+
+
+class KeyInFlight(Exception):
+    """Another request with this key has not been answered yet."""
+
+
+class KeyReused(Exception):
+    """The key belongs to another request."""
+
+
+def answered_once(generator: Generator, key: str, digest: str, act: Callable[[], Answered]) -> Answered:
+    """Return what act() answers, or what it answered to the same request before; act() runs in an operation.
+
+    key: "" if the request has none; then it is carried out each time. digest: SHA-256 of everything that makes the
+    request. Raises KeyInFlight and KeyReused.
+    """
+    if not key:
+        return _carried_out(act, lambda answer: None)
+    try:
+        with source_lock(f"push {generator.pk} {key}"):
+            before = PushAnswer.objects.filter(generator=generator, key=key).first()
+            if before is None:
+                return _carried_out(act, lambda answer: _keep(generator, key, digest, answer))
+    except AlreadyRunning:
+        raise KeyInFlight from None
+    if before.digest != digest:
+        raise KeyReused
+    return Answered(before.status, before.content, before.headers)
+
+
+def _carried_out(act: Callable[[], Answered], keep: Callable[[Answered], None]) -> Answered:
+    try:
+        with operating():
+            answer = act()
+            keep(answer)
+            return answer
+    except Unchanged as refusal:
+        with operating():
+            keep(refusal.answer)
+        return refusal.answer
+
+
+def _keep(generator: Generator, key: str, digest: str, answer: Answered) -> None:
+    PushAnswer.objects.create(
+        generator=generator,
+        key=key,
+        digest=digest,
+        status=answer.status,
+        headers=answer.headers,
+        content=answer.content,
+    )
+
+
+def forget_old_answers(*, on_chunk: Callable[[], object] = lambda: None) -> None:
+    """Delete answers older than KEPT."""
+    old = PushAnswer.objects.filter(made_at__lt=timezone.now() - KEPT)
+    for chunk in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
+        on_chunk()
+        PushAnswer.objects.filter(pk__in=chunk).delete()
