@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages bench-admin check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -47,7 +47,7 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also 
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) --hypothesis-profile=thorough -m hypothesis $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
 
-bench: bench-imports bench-pages ## measure imports and pages, beside the plain engine and server in the same run
+bench: bench-imports bench-pages bench-admin ## measure imports and pages beside the plain engine and server, and the pages of the admin
 
 bench-imports: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
@@ -55,6 +55,9 @@ bench-imports: venv-dev
 
 bench-pages: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
+
+bench-admin: venv-dev
+	@$(CLEAN) $(VENV_PYTHON) bench/admin_pages.py $(ARGS)
 
 check: lint test-sqlite ## run everything that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
@@ -65,7 +68,7 @@ lint: venv-dev ## check format, code, templates, scripts, style sheets and migra
 	@said=$$($(VENV_PYTHON) -m radon cc --no-assert -n D posts alphanode tests bench scripts); \
 	  test -z "$$said" || { echo "Too many branches; split these functions:"; echo "$$said"; exit 1; }
 	@.venv/bin/djlint --lint --quiet --profile django templates/admin
-	@.venv/bin/djlint --lint --quiet --profile jinja templates/public
+	@.venv/bin/djlint --lint --quiet --profile jinja templates/public templates/forms
 	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }

@@ -208,7 +208,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "alphanode.urls"
 WSGI_APPLICATION = "alphanode.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+FORM_RENDERER = "alphanode.form_renderer.FormRenderer"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",

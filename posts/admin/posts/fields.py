@@ -25,7 +25,7 @@ class CanonicalText(forms.CharField):
 class RowsWidget(forms.Widget):
     """Rows of small text fields; each row has `parts` (name, label). Emptied rows go; two empty ones follow."""
 
-    template_name = "admin/posts/widgets/rows.html"
+    template_name = "forms/rows.html"
 
     def __init__(self, parts: Sequence[tuple[str, str]], attrs: dict[str, Any] | None = None) -> None:
         self.parts = parts
