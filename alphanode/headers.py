@@ -1,9 +1,9 @@
 """The security headers of every kind of response, in one table.
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
-it, shown in the admin), `framing` (an admin page that frames such previews), `static` (files), `machine` (feeds and
-sitemaps), `picture` (of a shared link). The middleware recognises static files and the admin by their path; a view
-names any other kind in `response.page_kind`.
+it, shown in the admin), `framing` (an admin page that frames such previews), `link` (all below the addresses of preview
+links, which are secret), `static` (files), `machine` (feeds and sitemaps), `picture` (of a shared link). The middleware
+recognises static files, the admin and preview links by their path; a view names any other kind in `response.page_kind`.
 
 Search engines may index what a view calls `response.is_indexable`, and nothing else: a view that says nothing is
 closed.
@@ -103,6 +103,9 @@ def header_table() -> dict[str, Headers]:
             "Referrer-Policy": "no-referrer",
         },
         "framing": desk | {"Content-Security-Policy": content_security_policy(images="'self' data:", frames="'self'")},
+        "link": page
+        | {"Referrer-Policy": "no-referrer"}
+        | {name: desk[name] for name in ("Cache-Control", "X-Robots-Tag")},
         # An opened SVG is a document.
         "static": file
         | {

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from alphanode.headers import header_table
 from posts.logs import request_id, request_id_for
-from posts.outages import API_PATH, unavailable
+from posts.outages import API_PATH, PREVIEW_PATH, unavailable
 
 logger = logging.getLogger("alphanode.request")
 
@@ -52,7 +52,7 @@ class RequestLogMiddleware:
                     "request",
                     extra={
                         "method": request.method,
-                        "path": quote(request.path),
+                        "path": _path_for_log(request),
                         "route": request.resolver_match.view_name if request.resolver_match else "",
                         "status": response.status_code,
                         "ms": round((time.perf_counter() - started) * 1000, 1),
@@ -134,6 +134,8 @@ class HeadersMiddleware:
         """Return the kind of `response` in the table; an error in place of a file counts as a page."""
         if request.path_info.startswith(self.desk):
             return getattr(response, "page_kind", "desk")
+        if request.path_info.startswith(PREVIEW_PATH):
+            return "link"
         is_file = request.path_info.startswith(settings.STATIC_URL) or request.path_info in self.root_files
         if is_file and response.status_code in (200, 206, 304):
             return "static"
@@ -188,6 +190,13 @@ class MethodsMiddleware:
         if request.method not in METHODS and not request.path_info.startswith(API_PATH):
             return HttpResponseNotAllowed(METHODS)
         return self.get_response(request)
+
+
+def _path_for_log(request: HttpRequest) -> str:
+    """Return the path of a request; of a preview link only its beginning, because whoever has the rest may read it."""
+    if request.path_info.startswith(PREVIEW_PATH):
+        return f"{PREVIEW_PATH}…/"
+    return quote(request.path)
 
 
 def _open_to_other_sites(response: HttpResponseBase) -> None:

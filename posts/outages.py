@@ -17,6 +17,8 @@ logger = logging.getLogger("alphanode.database")
 
 RETRY_SECONDS = 10
 API_PATH = "/api/"
+# Below it are the pages of preview links, whose addresses are secret.
+PREVIEW_PATH = "/preview/"
 
 
 @dataclass(frozen=True)

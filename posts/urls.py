@@ -2,7 +2,8 @@ import unicodedata
 
 from django.urls import path, register_converter
 
-from posts.public import cards, feeds, lists, reports, search, sitemaps, views
+from posts.outages import PREVIEW_PATH
+from posts.public import cards, feeds, lists, preview, reports, search, sitemaps, views
 from posts.public.api.views import url_patterns as url_patterns_of_api
 from posts.reverse import SLUG
 
@@ -42,6 +43,7 @@ urlpatterns = [
     path("posts/<letters:slug>.json", views.record, name="record"),
     path("posts/<letters:slug>.png", cards.card, name="card"),
     path("posts/<letters:slug>/report/", reports.report, name="report"),
+    path(f"{PREVIEW_PATH.removeprefix('/')}<str:token>/", preview.preview, name="preview"),
     path("card.png", cards.site_card, name="site-card"),
     path("logo.png", cards.logo, name="logo"),
     path("articles/", lists.articles, name="articles"),

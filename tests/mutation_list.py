@@ -387,8 +387,8 @@ MUTATIONS = [
     ),
     Mutation(
         "A reader can send so many reports a day, and not one more",
-        "posts/operations/report.py",
-        "_count",
+        "posts/operations/allowances.py",
+        "use_one",
         "count__lt=allowance",
         "count__lte=allowance",
         "tests/test_reports.py so_often_a_day",

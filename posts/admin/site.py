@@ -82,7 +82,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         # Imported here: their models can't be read before this site exists.
         from posts.admin import my_work
         from posts.admin.pages import page_paths
-        from posts.admin.posts import diff, flags, releases
+        from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import duplicates, guideline, queue, remarks, screen
 
         pages = [
@@ -90,6 +90,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *diff.PAGES,
             *releases.PAGES,
             *flags.PAGES,
+            *preview_links.PAGES,
             *queue.PAGES,
             *screen.PAGES,
             *duplicates.PAGES,

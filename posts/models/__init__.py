@@ -21,6 +21,7 @@ from posts.models.outgoing_message import OutgoingMessage
 from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.post_hold import HoldReason, PostHold
+from posts.models.preview_link import PreviewAnswer, PreviewLink
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
@@ -69,6 +70,8 @@ __all__ = [
     "Post",
     "PostHold",
     "PostTerm",
+    "PreviewAnswer",
+    "PreviewLink",
     "PushAnswer",
     "QueueEntry",
     "QueueFigure",

@@ -1,16 +1,12 @@
 import datetime
-import hashlib
-import hmac
-import ipaddress
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import F
 from django.utils import timezone
 
 from posts.errors import Refused, checked_words, require
 from posts.models import Notification, Post, ReaderReport, ReportTally
 from posts.notifications import people_who_may
+from posts.operations.allowances import key_of, network_of, use_one
 from posts.operations.frame import changing, operation
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
@@ -45,7 +41,7 @@ def report_problem(
     if post.visible_revision is None:
         raise Refused("This article is no longer available.")
     now = now or timezone.now()
-    if network := _network(address):
+    if network := network_of(address):
         _count(now, f"address {network}", REPORTS_A_DAY_FROM_ONE_ADDRESS)
     else:
         _count(now, NO_ADDRESS, MOST_COUNTED)
@@ -76,38 +72,12 @@ def answer_report(report: ReaderReport, *, by: User | None, answer: str) -> Read
     return ReaderReport.objects.get(pk=report.pk)
 
 
-def _network(address: str) -> str:
-    """Return what counts as one sender: an IPv4 address, or the first 64 bits of an IPv6 address.
-
-    Returns "" for text that is not an address.
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    if mapped:
-        return str(mapped)
-    return str(ipaddress.ip_network(f"{parsed}/64", strict=False)) if parsed.version == 6 else str(parsed)
-
-
 def reports_lack_addresses(now: datetime.datetime | None = None) -> bool:
     """Return whether one of today's reports came without an address."""
     day = (now or timezone.now()).astimezone(datetime.UTC).date()
-    return ReportTally.objects.filter(day=day, key=_key(day, NO_ADDRESS)).exists()
-
-
-def _key(day: datetime.date, what: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
+    return ReportTally.objects.filter(day=day, key=key_of(day, NO_ADDRESS)).exists()
 
 
 def _count(now: datetime.datetime, what: str, allowance: int) -> None:
-    """Use one of today's allowance of `what`, counted in the database, so that all processes see the same number."""
-    day = now.astimezone(datetime.UTC).date()
-    ReportTally.objects.filter(day__lt=day).delete()
-    key = _key(day, what)
-    ReportTally.objects.bulk_create([ReportTally(day=day, key=key)], ignore_conflicts=True)
-    taken = ReportTally.objects.filter(day=day, key=key, count__lt=allowance).update(count=F("count") + 1)
-    if not taken:
-        midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
-        raise TooManyReports(max(1, round((midnight - now).total_seconds())))
+    if wait := use_one(what, allowance, now=now):
+        raise TooManyReports(wait)

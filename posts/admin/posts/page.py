@@ -13,6 +13,7 @@ from django.http import QueryDict
 from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm, ViewCountForm
 from posts.admin.posts.parts import last_entries, plans_of
+from posts.admin.posts.preview_links import links_of
 from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
 from posts.admin.review.answers import answers_context, answers_in
 from posts.admin.review.state import approving_does, holds_of, review_state
@@ -22,6 +23,7 @@ from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Post, Review, ReviewFlag, Revision
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Decision, approval_obstacles
+from posts.operations.preview_links import may_link
 from posts.operations.release import active_approval, release_obstacles, rollback_target
 from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided
@@ -220,6 +222,8 @@ def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
             )[:HISTORY_LENGTH]
         ),
         "claims": _claims(post),
+        "links": links_of(post),
+        "may_link": may_link(user),
     }
 
 

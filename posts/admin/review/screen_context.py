@@ -23,6 +23,7 @@ from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
 from posts.operations import Answers, Decision, approval_obstacles
+from posts.operations.preview_links import answers_about
 from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided, repeats_live
 from posts.operations.saved_views import keys_are_on
@@ -119,6 +120,7 @@ def _reasons_to_look(post: Post, flags: list[ReviewFlag]) -> dict[str, Any]:
         "flags": flags,
         "flags_seen": ",".join(str(flag.pk) for flag in flags),
         "reports": list(post.reader_reports.filter(answered_at=None)[:20]),
+        "preview_answers": answers_about(post),
     }
 
 
