@@ -123,7 +123,7 @@ def test_no_page_of_the_trail_shows_how_an_action_is_stored(client):
     assert entry.detail == "Facts are wrong or unproven"
     client.force_login(person("Editors"))
     pages = [
-        (reverse("admin:posts_post_change", args=[post.pk]), "<td>changes requested</td>"),
+        (reverse("admin:posts_post_change", args=[post.pk]), '<td data-label="What">changes requested</td>'),
         (reverse("admin:posts_auditentry_changelist"), "changes requested</td>"),
         (reverse("admin:posts_auditentry_changelist"), "?action=changes_requested"),
         (reverse("admin:posts_auditentry_change", args=[entry.pk]), "changes requested"),

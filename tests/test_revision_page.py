@@ -55,7 +55,7 @@ def test_it_compares_with_the_live_revision_and_with_any_other(post):
 def test_it_shows_the_decision_and_never_a_dict_of_python(post):
     for view in ("text", "changes", "record"):
         text = words_of(page_of(post.live_revision, view=view))
-        assert "Approved" in text and "Reads well." in text and "Confirmed: 1" in text
+        assert "Approved" in text and "Reads well." in text and "Guideline version" in text
         assert "{&#x27;" not in text and "{'" not in text
     assert "&quot;summary&quot;: &quot;First.&quot;" in words_of(page_of(post.live_revision, view="record"))
     assert "&quot;summary&quot;" not in words_of(page_of(post.live_revision))

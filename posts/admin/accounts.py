@@ -1,45 +1,116 @@
-"""Accounts and groups: Django's own pages, without the widgets that not everybody can use."""
+"""Accounts and groups: Django's own pages with lists and forms in the words of this site."""
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
-from django.forms import CheckboxSelectMultiple
+from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from posts.admin.lists import Mixin
+from posts.admin.lists import PlainTitles, badge
+from posts.admin.rights import GroupsField, RightsField, with_unseen
 
 admin.site.unregister([User, Group])
 
 
-class _Ticked(Mixin):
-    """Shows groups and permissions as check boxes.
+class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
+    """An account: who it is, and what the person may do."""
 
-    The default pair of boxes is unusable for screen readers, and a click without the right key loses the whole
-    selection.
-    """
+    groups = GroupsField(label="Groups", help_text="The person may do what any of these groups may.")
+    user_permissions = RightsField(label="Rights", help_text="In addition to those of the groups.")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        words = {
+            "is_active": ("Can sign in", "Untick this instead of deleting the account."),
+            "is_staff": ("Can use the admin", "Everybody who writes, reviews or imports needs this."),
+            "is_superuser": ("Superuser", "May do everything, whatever the groups say."),
+        }
+        for name, (label, help_text) in words.items():
+            if name in self.fields:
+                self.fields[name].label, self.fields[name].help_text = label, help_text
+
+    def clean_user_permissions(self) -> list[Permission]:
+        """Keep the rights that the form does not show."""
+        return with_unseen(
+            self.cleaned_data["user_permissions"], self.instance.user_permissions.all() if self.instance.pk else None
+        )
+
+
+class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
+    """A group: its name, and what its people may do."""
+
+    permissions = RightsField(label="Its people may")
+
+    def clean_permissions(self) -> list[Permission]:
+        """Keep the rights that the form does not show."""
+        held = self.instance.permissions.all() if self.instance.pk else None
+        return with_unseen(self.cleaned_data["permissions"], held)
+
+
+class _Account(PlainTitles):
+    """What the lists of accounts and groups share."""
 
     filter_horizontal: ClassVar[Any] = ()
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **options)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **options)
-        if field and db_field.many_to_many:
-            # The widget's window supports only lists and rows.
-            field.widget.can_add_related = False
-        return field
+    sortable_by: ClassVar[Any] = ()
+    show_facets = admin.ShowFacets.NEVER
 
 
 @admin.register(User)
-class UsersAdmin(_Ticked, UserAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
+class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Shows the two timestamps as text. The site writes them; as fields they are pairs of unlabelled inputs."""
 
+    form = AccountForm
+    list_display = ("username", "full_name", "email", "its_groups", "state", "last_login")
+    list_filter = ("groups", "is_active", "is_superuser")
+    search_help_text = "Enter a part of the name or the e-mail address"
     readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("What the person may do", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        ("More rights", {"fields": ("user_permissions",), "classes": ("collapse",)}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return accounts with their groups, which the list names."""
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="Name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or "–"
+
+    @admin.display(description="Groups")
+    def its_groups(self, user: User) -> str:
+        names = ["Superuser"] if user.is_superuser else []
+        return ", ".join([*names, *sorted(group.name for group in user.groups.all())]) or "–"
+
+    @admin.display(description="State")
+    def state(self, user: User) -> SafeString:
+        if not user.is_active:
+            return badge("refused", "can’t sign in")
+        return badge("done", "uses the admin") if user.is_staff else badge("waiting", "no access to the admin")
 
 
 @admin.register(Group)
-class GroupsAdmin(_Ticked, GroupAdmin):  # type: ignore[misc]  # its stub names one more argument
-    """Shows the permissions of a group as check boxes, like those of an account."""
+class GroupsAdmin(_Account, GroupAdmin):
+    """Groups, with the number of their people."""
+
+    form = GroupForm
+    fields = ("name", "permissions")
+    list_display = ("name", "people")
+    search_help_text = "Enter a part of the name"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """Return groups with the number of their people."""
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(people_count=Count("user"))
+
+    @admin.display(description="People")
+    def people(self, group: Any) -> int:
+        return int(group.people_count)

@@ -6,6 +6,9 @@ from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from posts.admin.csv_lists import CSVList
 from posts.admin.people import person_of
@@ -29,10 +32,12 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
+    list_title = "Audit trail"
     list_display = ["made_at", "what", "post_link", "made_by", "detail_in_words", "short_fingerprint"]
     list_filter = [ActionFilter]
-    fields = ["post", "revision", "what", "fingerprint", "fingerprint_before", "detail_in_words", "made_by", "made_at",
-              "request_id"]  # fmt: skip
+    fields = ["what", "post_link", "revision_link", "fingerprint", "fingerprint_before", "detail_in_words", "made_by",
+              "made_at", "request_id"]  # fmt: skip
+    readonly_fields = ["what", "post_link", "revision_link", "detail_in_words"]
     list_select_related = ["post", "made_by"]
     ordering = ["-pk"]
     deferred = ("post__body", "post__intro")
@@ -59,7 +64,14 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
 
     @admin.display(description="Detail")
     def detail_in_words(self, entry: AuditEntry) -> str:
-        return entry.detail_in_words
+        return entry.detail_in_words or "–"
+
+    @admin.display(description="Revision")
+    def revision_link(self, entry: AuditEntry) -> SafeString | str:
+        if entry.revision is None:
+            return "–"
+        address = reverse("admin:posts_revision_change", args=[entry.revision_id])
+        return format_html('<a href="{}">{}</a>', address, entry.revision.version)
 
     @admin.display(description="Fingerprint")
     def short_fingerprint(self, entry: AuditEntry) -> str:

@@ -1,15 +1,16 @@
 """What every list of the admin shares: capped counts, status badges, numbers in addresses."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
+from django.utils.text import Truncator, capfirst
 
 from posts.models import Revision
 
@@ -40,6 +41,24 @@ def status_badge(revision: Revision) -> SafeString:
         SIGNS[revision.status],
         revision.get_status_display(),
     )
+
+
+# The icon and the kind of badge of each state that the lists of records show.
+BADGES: dict[str, tuple[str, str]] = {
+    "done": ("approved", "✓"),
+    "open": ("changes-requested", "⚑"),
+    "waiting": ("drafted", "○"),
+    "running": ("running", "◐"),
+    "stopped": ("changes-requested", "!"),
+    "refused": ("rejected", "✕"),
+    "undone": ("drafted", "↶"),
+}
+
+
+def badge(state: str, words: str) -> SafeString:
+    """Return words in a box with the icon of a state (one of BADGES)."""
+    kind, sign = BADGES[state]
+    return format_html('<span class="badge badge--{}"><span aria-hidden="true">{}</span> {}</span>', kind, sign, words)
 
 
 def number_in(text: object, *, most: int = MAX_ID) -> int | None:
@@ -73,7 +92,51 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class ca
         return int(rows.count())
 
 
-class SaneLookups(Mixin):
+class IsSetFilter(admin.SimpleListFilter):
+    """Filters by whether a timestamp is set, in words. Subclasses name the column and the words."""
+
+    title = "state"
+    column: ClassVar[str]
+    # (if it is not set, if it is).
+    words: ClassVar[tuple[str, str]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(zip(("no", "yes"), self.words, strict=True))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("no", "yes"):
+            return queryset
+        return queryset.filter(**{f"{self.column}__isnull": self.value() == "no"})
+
+
+class PlainTitles(Mixin):
+    """Names the pages of a model after what they show: a list "Releases", a page "Flag: Facts look wrong"."""
+
+    list_title: ClassVar[str] = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list under its own name."""
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """Show the page of a row under the row's own name."""
+        if obj is not None:
+            name = Truncator(str(obj)).chars(100)
+            context |= {"title": f"{capfirst(self.opts.verbose_name)}: {name}", "subtitle": None}
+        context["list_title"] = self.list_title or capfirst(self.opts.verbose_name_plural)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+class SaneLookups(PlainTitles):
     """Allows filters of an address by column, but not by pattern.
 
     An invalid pattern is a database error, and a malicious one keeps the database busy for minutes.
@@ -84,8 +147,7 @@ class SaneLookups(Mixin):
         return not lookup.endswith(("__regex", "__iregex")) and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its own name. Refuse a NUL in the address with 400: PostgreSQL can't search for it."""
+        """Refuse a NUL in the address with 400: PostgreSQL can't even search for it."""
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains a NUL character.")
-        title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return super().changelist_view(request, extra_context)

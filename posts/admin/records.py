@@ -9,10 +9,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
 from posts.admin.posts.revision import RevisionPage
 from posts.models import FormerSlug, GuidelinePoint, Review, Revision
+from posts.templatetags.posts import decision_badge
 
 
 class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
@@ -20,7 +22,10 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  #
 
     show_full_result_count = False
     paginator = CappedPaginator
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    # Only pages: "Show all" would be one of thousands of rows.
+    list_max_show_all = 0
     sortable_by = []
     actions: Any = None
 
@@ -73,20 +78,43 @@ class RevisionAdmin(ReadOnlyAdmin):
         return RevisionPage.as_view()(request, object_id=object_id)
 
 
+class BulkFilter(admin.SimpleListFilter):
+    title = "kind of decision"
+    parameter_name = "bulk"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "individual"), ("yes", "in bulk")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(is_bulk=self.value() == "yes") if self.value() else queryset
+
+
 @admin.register(Review)
 class ReviewAdmin(ReadOnlyAdmin):
-    list_display = ["outcome", "post_link", "version", "reason_code", "guideline_shown", "reviewer", "is_bulk",
-                    "created_at", "revoked_at"]  # fmt: skip
-    list_filter = ["outcome", "is_bulk"]
+    list_display = ["decided", "post_link", "version", "reason_code", "comment_shown", "guideline_shown", "reviewer",
+                    "created_at"]  # fmt: skip
+    list_filter = ["outcome", BulkFilter]
     list_select_related = ["revision__post", "reviewer"]
     ordering = ["-pk"]
     deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
     # Without way_back, which undo reads and people don't need.
     fields: ClassVar[Any] = (
-        "outcome post_link version fingerprint reason_code comment guideline_shown answers_shown confirmed "
-        "own_text_reason reviewer is_bulk created_at seconds_spent revoked_at revoked_by undone_at undone_by"
+        "decided post_link version fingerprint reason_code comment guideline_shown answers_shown confirmed "
+        "own_text_reason reviewer created_at seconds_spent revoked_at revoked_by undone_at undone_by"
     ).split()
-    readonly_fields = ["post_link", "version", "guideline_shown", "answers_shown", "confirmed"]
+    readonly_fields = ["decided", "post_link", "version", "guideline_shown", "answers_shown", "confirmed"]
+
+    @admin.display(description="Decision")
+    def decided(self, review: Review) -> SafeString:
+        """Return the outcome, and whether it was one of many and still stands."""
+        words = [word for word, is_so in (
+            ("in bulk", review.is_bulk), ("undone", review.undone_at), ("revoked", review.revoked_at)
+        ) if is_so]  # fmt: skip
+        return format_html('{} <span class="quiet">{}</span>', decision_badge(review), ", ".join(words))
+
+    @admin.display(description="Comment")
+    def comment_shown(self, review: Review) -> str:
+        return Truncator(review.comment).chars(160) or "–"
 
     @admin.display(description="Review guideline")
     def guideline_shown(self, review: Review) -> str:
@@ -106,8 +134,9 @@ class ReviewAdmin(ReadOnlyAdmin):
         return "; ".join(review.ticks) or "–"
 
     @admin.display(description="Version")
-    def version(self, review: Review) -> str:
-        return review.revision.version
+    def version(self, review: Review) -> SafeString:
+        address = reverse("admin:posts_revision_change", args=[review.revision_id])
+        return format_html('<a href="{}">{}</a>', address, review.revision.version)
 
 
 @admin.register(FormerSlug)

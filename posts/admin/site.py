@@ -58,6 +58,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
     site_header = site_title = settings.SITE_NAME
     index_title = "Dashboard"
     enable_nav_sidebar = False
+    empty_value_display = "–"
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation items that this person may open, and the person's role."""

@@ -84,12 +84,19 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=40)
     fingerprint = models.CharField(max_length=64, blank=True, db_default="")
     fingerprint_before = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="The fingerprint before the change."
+        "fingerprint before the change",
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The fingerprint before the change.",
     )
     detail = models.TextField(blank=True, db_default="")
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    made_at = models.DateTimeField(db_default=Now())
-    request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, verbose_name="who", null=True, related_name="+"
+    )
+    made_at = models.DateTimeField("when", db_default=Now())
+    request_id = models.CharField("request", max_length=64, blank=True, default="", db_default="")
 
     objects = AuditQuerySet.as_manager()
 

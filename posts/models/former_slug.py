@@ -10,11 +10,13 @@ class FormerSlug(models.Model):
     One that begins with a slash is a path of the original site, as posts.operations.slugs.former_path writes it.
     """
 
-    slug = models.CharField(max_length=500, unique=True)
+    slug = models.CharField("address", max_length=500, unique=True)
     post = models.ForeignKey(Post, models.CASCADE, related_name="former_slugs")
-    left_at = models.DateTimeField(db_default=Now())
+    left_at = models.DateTimeField("until", db_default=Now())
 
     class Meta:
+        verbose_name = "former address"
+        verbose_name_plural = "former addresses"
         default_permissions = ("view",)
 
     def __str__(self) -> str:

@@ -61,7 +61,7 @@ class Generator(models.Model):
         help_text="How many of its posts may be pending review before the API refuses more. Empty: any number.",
     )
     is_described = models.BooleanField(
-        default=True, db_default=True, help_text="Off: records name it, and nobody has described it here."
+        "described", default=True, db_default=True, help_text="Off: records name it, and nobody has described it here."
     )
     created_at = models.DateTimeField(db_default=Now())
 

@@ -29,7 +29,7 @@ class ImportBatch(models.Model):
         ROLLING_BACK = "rolling_back", "Being rolled back"
         ROLLED_BACK = "rolled_back", "Rolled back"
 
-    source_name = models.CharField(max_length=500)
+    source_name = models.CharField("source", max_length=500)
     source_path = models.CharField(
         max_length=4096, blank=True, default="", db_default="", help_text="The file on the server; empty: a stream."
     )
@@ -51,7 +51,7 @@ class ImportBatch(models.Model):
     origin = models.CharField(max_length=20, choices=Origin, default=Origin.NOT_STATED, db_default=Origin.NOT_STATED)
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING, db_default=State.RUNNING)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    started_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField("started", db_default=Now())
     finished_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     runner = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Host and process.")
@@ -86,9 +86,10 @@ class ImportBatch(models.Model):
     mapped: list[str]
 
     class Meta:
+        verbose_name = "import"
+        verbose_name_plural = "imports"
         ordering = ["-pk"]
         default_permissions = ("view",)
-        verbose_name_plural = "import batches"
         # Every page that names posts asks which imports are closed: none or a few of thousands.
         indexes = [models.Index(fields=["id"], condition=models.Q(index_open=False), name="import_closed")]
 

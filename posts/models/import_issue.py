@@ -58,6 +58,8 @@ class ImportIssue(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "import row"
+        verbose_name_plural = "import rows"
         ordering = ["line", "pk"]
         default_permissions = ("view",)
         indexes = [

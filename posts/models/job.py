@@ -52,16 +52,16 @@ class JobRun(models.Model):
     )
     job_name = models.CharField(max_length=60)
     key = models.CharField(max_length=200, blank=True, db_default="")
-    requested_at = models.DateTimeField(db_default=Now())
+    requested_at = models.DateTimeField("requested", db_default=Now())
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     # Counts every start. A worker that returns after losing its lease has an older number.
     attempt = models.PositiveIntegerField(default=0, db_default=0)
     failures = models.PositiveIntegerField(default=0, db_default=0)
     # Attempts that ended with their worker: killed, interrupted, power lost.
-    losses = models.PositiveIntegerField(default=0, db_default=0)
+    losses = models.PositiveIntegerField("interruptions", default=0, db_default=0)
     worker = models.CharField(max_length=100, blank=True, db_default="")
     leased_until = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField("finished", null=True)
     error = models.CharField(max_length=500, blank=True, db_default="")
 
     objects = JobRunQuerySet.as_manager()

@@ -33,7 +33,7 @@ class OutgoingMessage(models.Model):
     )
     subject = models.CharField(max_length=200, blank=True, db_default="")
     body = models.TextField()
-    made_at = models.DateTimeField(db_default=Now())
+    made_at = models.DateTimeField("when", db_default=Now())
     due_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     last_error = models.CharField(max_length=500, blank=True, default="", db_default="")

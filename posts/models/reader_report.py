@@ -25,8 +25,8 @@ class ReaderReport(models.Model):
     reason = models.CharField(max_length=20, choices=Reason)
     note = models.CharField(max_length=1000, blank=True, db_default="")
     fingerprint = models.CharField(max_length=64, help_text="The revision that was on the page.")
-    made_at = models.DateTimeField(db_default=Now())
-    answered_at = models.DateTimeField(null=True)
+    made_at = models.DateTimeField("when", db_default=Now())
+    answered_at = models.DateTimeField("answered", null=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     answer = models.CharField(max_length=500, blank=True, default="", db_default="")
 

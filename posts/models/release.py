@@ -18,16 +18,18 @@ class Release(models.Model):
         UNDONE = "undone", "Undone"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="releases")
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField("what", max_length=20, choices=Kind)
     revision = models.ForeignKey(Revision, models.PROTECT, null=True, related_name="releases")
-    before = models.ForeignKey(Revision, models.PROTECT, null=True, related_name="+")
+    before = models.ForeignKey(Revision, models.PROTECT, verbose_name="instead of", null=True, related_name="+")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     expected_result = models.TextField(blank=True, db_default="")
     rollback_note = models.TextField(blank=True, db_default="")
     observed_result = models.TextField(blank=True, db_default="")
     why = models.CharField(max_length=500, blank=True, db_default="")
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    made_at = models.DateTimeField(db_default=Now())
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, verbose_name="who", null=True, related_name="+"
+    )
+    made_at = models.DateTimeField("when", db_default=Now())
 
     class Meta:
         ordering = ["-made_at", "-pk"]

@@ -43,7 +43,7 @@ class Review(models.Model):
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="reviews")
     fingerprint = models.CharField(max_length=64)
     outcome = models.CharField(max_length=20, choices=Outcome)
-    reason_code = models.CharField(max_length=20, choices=ReasonCode, blank=True, db_default="")
+    reason_code = models.CharField("reason", max_length=20, choices=ReasonCode, blank=True, db_default="")
     comment = models.TextField(blank=True, db_default="")
     # Decisions made before the guideline existed confirmed the post's own checklist.
     ticks = OrderedJSONField(default=list, db_default=[])
@@ -56,20 +56,21 @@ class Review(models.Model):
     )
     answers = OrderedJSONField(default=dict, db_default={}, help_text="Answers by the keys of points.")
     claims = OrderedJSONField(null=True, help_text="What the record claimed then, where its snapshot says otherwise.")
-    own_text_reason = models.TextField(blank=True, db_default="")
+    own_text_reason = models.TextField("why they approved their own changes", blank=True, db_default="")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
-    is_bulk = models.BooleanField(default=False, db_default=False)
-    created_at = models.DateTimeField(db_default=Now())
-    revoked_at = models.DateTimeField(null=True)
+    is_bulk = models.BooleanField("in bulk", default=False, db_default=False)
+    created_at = models.DateTimeField("when", db_default=Now())
+    revoked_at = models.DateTimeField("revoked", null=True)
     revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     seconds_spent = models.PositiveIntegerField(
-        null=True, help_text="How long the revision was open before the decision."
+        "seconds with the text open", null=True, help_text="How long the revision was open before the decision."
     )
     way_back = OrderedJSONField(null=True, help_text="The state of the post before and after, for undo.")
-    undone_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField("undone", null=True)
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     class Meta:
+        verbose_name = "decision"
         ordering = ["-created_at", "-pk"]
         default_permissions = ("view",)
         indexes = [

@@ -25,17 +25,20 @@ class ReviewFlag(models.Model):
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="review_flags")
     reason = models.CharField(max_length=20, choices=Reason)
-    rule = models.CharField(max_length=60, blank=True, default="", db_default="", help_text="Which check raised it.")
+    rule = models.CharField(
+        "check", max_length=60, blank=True, default="", db_default="", help_text="Which check raised it."
+    )
     note = models.CharField(max_length=500, blank=True, db_default="")
     fingerprint = models.CharField(max_length=64, help_text="The proposed revision when the flag was raised.")
     raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="+")
-    raised_at = models.DateTimeField(db_default=Now())
-    cleared_at = models.DateTimeField(null=True)
+    raised_at = models.DateTimeField("raised", db_default=Now())
+    cleared_at = models.DateTimeField("cleared", null=True)
     cleared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    clear_note = models.CharField(max_length=500, blank=True, db_default="")
+    clear_note = models.CharField("why it was cleared", max_length=500, blank=True, db_default="")
 
     class Meta:
+        verbose_name = "flag"
         ordering = ["-raised_at", "-pk"]
         default_permissions = ("view",)
         indexes = [models.Index(fields=["post"], condition=Q(cleared_at__isnull=True), name="flag_open")]

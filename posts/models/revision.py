@@ -83,9 +83,11 @@ class Revision(models.Model):
         help_text="Whose suggestion the author accepted; both wrote this change.",
     )
     # Its index is revision_of_batch, which a roll-back scans chunk by chunk.
-    batch = models.ForeignKey(ImportBatch, models.PROTECT, null=True, related_name="revisions", db_index=False)
+    batch = models.ForeignKey(
+        ImportBatch, models.PROTECT, verbose_name="import", null=True, related_name="revisions", db_index=False
+    )
     why = models.CharField(max_length=500, blank=True, db_default="")
-    created_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField("saved", db_default=Now())
 
     objects = RevisionQuerySet.as_manager()
 

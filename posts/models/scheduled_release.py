@@ -24,12 +24,12 @@ class ScheduledRelease(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="scheduled_releases")
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField("what", max_length=10, choices=Kind)
     revision = models.ForeignKey(Revision, models.PROTECT, null=True, related_name="+")
     due_at = models.DateTimeField()
     zone = models.CharField(max_length=64, help_text="The time zone in which the time was entered and is shown.")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_default=State.WAITING)
-    refusal = models.TextField(blank=True, default="", db_default="")
+    refusal = models.TextField("why it was refused", blank=True, default="", db_default="")
     ends_withdrawal = models.BooleanField(
         default=False, db_default=False, help_text="The post was withdrawn when this was planned."
     )
@@ -43,13 +43,14 @@ class ScheduledRelease(models.Model):
     after = models.ForeignKey(
         Release, models.PROTECT, null=True, related_name="+", help_text="The last release when this was planned."
     )
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    made_at = models.DateTimeField(db_default=Now())
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, verbose_name="planned by", related_name="+")
+    made_at = models.DateTimeField("planned", db_default=Now())
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    settled_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField("settled", null=True)
     release = models.OneToOneField(Release, models.PROTECT, null=True, related_name="plan")
 
     class Meta:
+        verbose_name = "planned release"
         ordering = ["-due_at", "-pk"]
         default_permissions = ("view",)
         indexes = [models.Index(fields=["due_at", "id"], condition=Q(state="waiting"), name="plan_due")]

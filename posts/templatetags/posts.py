@@ -1,18 +1,23 @@
 """Formatting only. Rules about posts are elsewhere."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import template
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from posts.jobs.registry import label_of
 from posts.models import Review
 from posts.rendering.dates import day
 from posts.rendering.icons import status_icon
+
+# Templates write these tags; in a text of somebody they are escaped.
+_CELL = re.compile(r"<t[dh]\b")
+_TAG = re.compile(r'<(?P<name>t[rdh])\b(?:[^<>]*?\bcolspan="(?P<span>[0-9]+)")?')
 
 register = template.Library()
 register.filter("day", day)
@@ -36,6 +41,44 @@ def decision_badge(decision: Review) -> SafeString:
 def grouped(number: Any) -> Any:
     """Return 12460 as 12,460; anything else unchanged."""
     return f"{int(number):,}" if str(number).isdigit() else number
+
+
+@register.simple_tag
+def labelled_cells(cells: Iterable[str], headers: Iterable[Any]) -> SafeString:
+    """Return the cells of a row of a list of Django's admin, each with the heading of its column.
+
+    A column of check boxes has a check box as its heading, and no label.
+    """
+    labels = [
+        "" if "action-checkbox" in header["class_attrib"] else capfirst(str(header["text"])) for header in headers
+    ]
+    return mark_safe("".join(_labelled(cell, label) for cell, label in zip(cells, labels, strict=True)))  # noqa: S308 (cells)
+
+
+def _labelled(cell: str, label: str) -> str:
+    """Return the HTML of a table cell with `label`, any text, in its attribute data-label."""
+    return _CELL.sub(lambda tag: f"{tag[0]} {_attribute(label)}", cell, count=1)
+
+
+def _attribute(label: str) -> SafeString:
+    return format_html('data-label="{}"', label)
+
+
+def _with_labels(rows: str, labels: Sequence[str]) -> str:
+    """Return the HTML of table rows whose cells carry the heading of their column; a row heading is one already."""
+    place = 0
+
+    def label(tag: re.Match[str]) -> str:
+        nonlocal place
+        if tag["name"] == "tr":
+            place = 0
+            return tag[0]
+        at, place = place, place + int(tag["span"] or 1)
+        if tag["name"] == "th" or tag["span"] or at >= len(labels):
+            return tag[0]
+        return f"{tag[0][:3]} {_attribute(labels[at])}{tag[0][3:]}"
+
+    return _TAG.sub(label, rows)
 
 
 @register.simple_block_tag
@@ -65,4 +108,5 @@ def table(
         "is_head_hidden": is_head_hidden,
         "is_grouped": is_grouped,
     }
-    return render_to_string("admin/_table.html", {"columns": columns, "rows": content, **names})
+    rows = mark_safe(_with_labels(content, [str(heading) for heading, _ in columns]))  # noqa: S308 (rows of a template)
+    return render_to_string("admin/_table.html", {"columns": columns, "rows": rows, **names})

@@ -3,18 +3,21 @@
 import json
 
 import pytest
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from posts.diff.anchors import anchor_at
-from posts.models import Generator, Notification, OutgoingMessage, Post, Review, Revision
+from posts.models import AuditEntry, Generator, ImageSource, Notification, OutgoingMessage, Post, Review, Revision
 from posts.notifications import tell
-from posts.operations import assign_post
+from posts.operations import assign_post, begin_edit, look_at_rows
 from posts.operations.remarks import add_remark
 from tests.browser.axe import violations, violations_in_both_schemes
-from tests.factories import RecordFactory, approve, import_records, make_post, person
+from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.browser
 
+RECORDS = "imagesource checklistitem revision review reviewflag readerreport release auditentry formerslug".split()
+REVISION_VIEWS = ("?view=changes", "?view=record")
 PASS_PHRASE = "a long enough pass phrase"
 
 # Every field, with everything that a form could lose: white space, line ends, empty and long values, unseen keys.
@@ -226,10 +229,13 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     import_records(HARD_RECORD)
     post = approve(make_post(checklist=["one"], image_sources=[{"url": "https://images.unsplash.com/a"}]))
     hard = Post.objects.get(source_id="hard-1")
+    edit(hard, summary="Another.")
+    hard = fresh(hard)
     Revision.objects.filter(pk=hard.head_revision_id).update(why="x" * 200)
     tell(Notification.Kind.RETURNED, [superuser], text=f"Somebody rejected “{'x' * 300}”", by=None, post=hard)
     assign_post(make_post(title="y" * 300), to=superuser, by=person())
     mail = OutgoingMessage.objects.create(kind="mail", recipient="a@example.org", subject="z" * 200, body="w" * 500)
+    bulk = look_at_rows(begin_edit("licence", {"licence": "CC0"}, by=superuser, rows=ImageSource.objects.all()))
     watched = browser_page(width, scheme)
     watched.open(reverse("admin:login"))
     check(watched)
@@ -250,11 +256,20 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
         change_address(post) + "#decide",
         change_address(post) + "#history",
         *(change_address(hard) + f"#part-{part}" for part in ("text", "subject", "images", "checklist", "record")),
-        reverse("admin:posts_revision_change", args=[hard.head_revision_id]),
+        *(reverse("admin:posts_revision_change", args=[hard.head_revision_id]) + view for view in REVISION_VIEWS),
+        *(reverse(f"admin:posts_{name}_changelist") for name in RECORDS),
+        *(reverse("admin:posts_imagesource_change", args=[image.pk]) for image in hard.images.all()),
+        reverse("admin:posts_checklistitem_change", args=[hard.checklist_items.last().pk]),
+        reverse("admin:posts_review_change", args=[Review.objects.first().pk]),
+        reverse("admin:posts_auditentry_change", args=[AuditEntry.objects.first().pk]),
+        reverse("admin:queue_bulk", args=[bulk.pk]),
         reverse("admin:password_change"),
         reverse("admin:auth_user_changelist"),
         reverse("admin:auth_user_add"),
+        reverse("admin:auth_user_change", args=[superuser.pk]),
         reverse("admin:auth_group_changelist"),
+        reverse("admin:auth_group_change", args=[Group.objects.first().pk]),
+        reverse("admin:posts_post_releases", args=[post.pk]),
     ]
     for address in addresses:
         watched.page.goto("about:blank")

@@ -13,8 +13,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from posts.admin.lists import MAX_ID, number_in, typed_text
+from posts.admin.lists import MAX_ID, badge, number_in, typed_text
 from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
 from posts.export.records import issue_lines
@@ -65,6 +66,11 @@ NOTES = {
     "refused": "stored for repair",
 }
 State = ImportBatch.State
+# The badge of each state that is not waiting.
+STATES: dict[str, str] = {
+    State.RUNNING: "running", State.ROLLING_BACK: "running", State.STOPPED: "stopped", State.FINISHED: "done",
+    State.ROLLED_BACK: "undone",
+}  # fmt: skip
 FORMATS = ", or ".join(reader.label for reader in READERS.values())
 
 
@@ -140,7 +146,7 @@ class ImportForm(forms.Form):
 
 @admin.register(ImportBatch)
 class ImportBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "source_name", "state", "generator", "origin", *COUNTS, "started_by", "started_at"]
+    list_display = ["number", "source_name", "state_shown", "generator", "origin", *COUNTS, "started_by", "started_at"]
     list_filter = ["state", "origin", ("generator", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["started_by", "generator"]
     ordering = ["-pk"]
@@ -158,6 +164,14 @@ class ImportBatchAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the page for a new import, and the addresses of one import."""
         return [*page_paths(PAGES), *super().get_urls()]
+
+    @admin.display(description="Import")
+    def number(self, batch: ImportBatch) -> str:
+        return f"#{batch.pk}"
+
+    @admin.display(description="State")
+    def state_shown(self, batch: ImportBatch) -> SafeString:
+        return badge(STATES.get(batch.state, "waiting"), batch.get_state_display())
 
     def changeform_view(
         self,

@@ -5,7 +5,9 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 
+from posts.admin.lists import IsSetFilter, badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
@@ -131,19 +133,44 @@ class FlagPage(AdminPage):
 PAGES = [("posts/post/<int:pk>/flag/", FlagPage, "posts_post_flag")]
 
 
+class ClearedFilter(IsSetFilter):
+    parameter_name = "cleared"
+    column = "cleared_at"
+    words = ("open", "cleared")
+
+
+class AnsweredFilter(IsSetFilter):
+    parameter_name = "answered"
+    column = "answered_at"
+    words = ("open", "answered")
+
+
 @admin.register(ReviewFlag)
 class ReviewFlagAdmin(ReadOnlyAdmin):
-    list_display = ["reason", "note", "post_link", "raised_by", "raised_at", "cleared_at", "cleared_by"]
-    list_filter = ["reason", ("cleared_at", admin.EmptyFieldListFilter)]
+    list_display = ["reason", "state", "note", "post_link", "raised_by", "raised_at", "cleared_at", "cleared_by"]
+    list_filter = [ClearedFilter, "reason"]
+    fields = ["reason", "state", "post_link", "note", "rule", "fingerprint", "raised_by", "batch", "raised_at",
+              "cleared_at", "cleared_by", "clear_note"]  # fmt: skip
+    readonly_fields = ["state", "post_link"]
     list_select_related = ["post", "raised_by", "cleared_by"]
     ordering = ["-pk"]
     deferred = ("post__body", "post__intro")
 
+    @admin.display(description="State")
+    def state(self, flag: ReviewFlag) -> SafeString:
+        return badge("done", "cleared") if flag.cleared_at else badge("open", "open")
+
 
 @admin.register(ReaderReport)
 class ReaderReportAdmin(ReadOnlyAdmin):
-    list_display = ["reason", "note", "post_link", "made_at", "answered_at", "answered_by", "answer"]
-    list_filter = ["reason", ("answered_at", admin.EmptyFieldListFilter)]
+    list_display = ["reason", "state", "note", "post_link", "made_at", "answered_by", "answer"]
+    list_filter = [AnsweredFilter, "reason"]
+    fields = ["reason", "state", "post_link", "note", "fingerprint", "made_at", "answered_at", "answered_by", "answer"]
+    readonly_fields = ["state", "post_link"]
     list_select_related = ["post", "answered_by"]
     ordering = ["-pk"]
     deferred = ("post__body", "post__intro")
+
+    @admin.display(description="State")
+    def state(self, report: ReaderReport) -> SafeString:
+        return badge("done", "answered") if report.answered_at else badge("open", "open")

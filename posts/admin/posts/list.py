@@ -126,7 +126,7 @@ class PostList(Mixin):
             '{}<span class="quiet">{}{}</span>',
             status_badge(post.head_revision),
             post.head_revision.version,
-            " · waits" if post.awaits_review else "",
+            " · pending" if post.awaits_review else "",
         )
 
     @admin.display(description="Readers see")

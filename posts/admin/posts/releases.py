@@ -1,6 +1,6 @@
 """The releases of a post: release, plan, roll back, and record results. Every change is an operation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,9 +12,10 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from posts.admin.csv_lists import CSVList
-from posts.admin.lists import MAX_ID
+from posts.admin.lists import MAX_ID, badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.records import ReadOnlyAdmin
@@ -35,6 +36,14 @@ from posts.operations.rolled_back import rolled_back_warning
 from posts.operations.schedule import Plan, moment_in_zone
 
 LOG_LENGTH = 50
+Kind, Plans = Release.Kind, ScheduledRelease.State
+# The badge of each kind of release, and of each state of a plan.
+KIND_STATES: dict[str, str] = {
+    Kind.RELEASED: "done", Kind.ROLLED_BACK: "undone", Kind.WITHDRAWN: "refused", Kind.UNDONE: "undone",
+}  # fmt: skip
+PLAN_STATES: dict[str, str] = {
+    Plans.WAITING: "waiting", Plans.DONE: "done", Plans.REFUSED: "refused", Plans.CANCELLED: "undone",
+}  # fmt: skip
 WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEASE
 
 
@@ -68,10 +77,24 @@ def _time(label: str) -> forms.TimeField:
     return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
 
+class ZoneInput(forms.TextInput):
+    """A text field that suggests the choices that contain what is typed."""
+
+    template_name = "forms/suggested.html"
+    # Set by the field.
+    choices: Iterable[tuple[str, str]] = ()
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        identifier = f"{context['widget']['attrs']['id']}_choices"
+        context["widget"]["attrs"]["list"] = identifier
+        return context | {"choices": self.choices, "identifier": identifier}
+
+
 class MomentForm(forms.Form):
     """A day, a time and their zone."""
 
-    zone = forms.ChoiceField(label="Time zone")
+    zone = forms.ChoiceField(label="Time zone", widget=ZoneInput, help_text="Type a part of its name to search.")
 
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -318,8 +341,11 @@ def release_log(post: Post, targets: Sequence[Revision]) -> list[dict[str, Any]]
 
 @admin.register(Release)
 class ReleaseAdmin(CSVList, ReadOnlyAdmin):
-    list_display = ["made_at", "kind", "post_link", "version", "owner", "expected_result", "rollback_note",
+    list_display = ["made_at", "what", "post_link", "version", "owner", "expected_result", "rollback_note",
                     "observed_result", "made_by"]  # fmt: skip
+    fields = ["what", "post_link", "version", "before", "owner", "expected_result", "rollback_note", "observed_result",
+              "why", "made_by", "made_at"]  # fmt: skip
+    readonly_fields = ["what", "post_link", "version"]
     list_filter = ["kind"]
     list_select_related = ["post", "revision", "owner", "made_by"]
     ordering = ["-pk"]
@@ -339,6 +365,10 @@ class ReleaseAdmin(CSVList, ReadOnlyAdmin):
         ("Why", "why"),
     )
 
+    @admin.display(description="What")
+    def what(self, release: Release) -> SafeString:
+        return badge(KIND_STATES[release.kind], release.get_kind_display())
+
     @admin.display(description="Version")
     def version(self, release: Release) -> str:
         return release.version
@@ -346,11 +376,18 @@ class ReleaseAdmin(CSVList, ReadOnlyAdmin):
 
 @admin.register(ScheduledRelease)
 class ScheduledReleaseAdmin(ReadOnlyAdmin):
-    list_display = ["planned_for", "kind", "post_link", "version", "state", "refusal", "owner", "made_by"]
+    list_display = ["planned_for", "kind", "post_link", "version", "state_shown", "refusal", "owner", "made_by"]
+    fields = ["kind", "post_link", "version", "planned_for", "state_shown", "refusal", "owner", "expected_result",
+              "rollback_note", "why", "made_by", "made_at", "settled_by", "settled_at"]  # fmt: skip
+    readonly_fields = ["post_link", "version", "planned_for", "state_shown"]
     list_filter = ["state", "kind"]
     list_select_related = ["post", "revision", "owner", "made_by"]
     ordering = ["-pk"]
     deferred = ("revision__snapshot", "post__body", "post__intro")
+
+    @admin.display(description="State")
+    def state_shown(self, plan: ScheduledRelease) -> SafeString:
+        return badge(PLAN_STATES[plan.state], plan.get_state_display())
 
     @admin.display(description="Planned for")
     def planned_for(self, plan: ScheduledRelease) -> str:
