@@ -85,6 +85,13 @@ env = Env(
     ),
     EMAIL_FROM=(matching(r"[^@\s<>\"]+@[^@\s<>\"]+", "an e-mail address, such as alphanode@example.org"), ""),
     CHAT_WEBHOOK_URL=(matching(r"https?://[^\s@]+", "an address that begins with https:// or http://"), ""),
+    WEBHOOK_URLS=(items_matching(r"https?://[^\s@,]{1,490}", "addresses that begin with https:// or http://"), []),
+    WEBHOOK_SECRETS=(
+        items_matching(
+            r"whsec_[A-Za-z0-9+/]{32,128}={0,2}", "secrets such as “manage.py webhook_secret” prints, comma-separated"
+        ),
+        [],
+    ),
     OUTGOING_NETWORKS=(networks, []),
     DATABASE_URL=(str, ""),
     DATABASE_POOL_SIZE=(count, 8),
@@ -168,6 +175,11 @@ if SENDS_MAIL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM") or SITE_CONTACT or f"alphanode@{urlsplit(SITE_URL).hostname}"
 CHAT_WEBHOOK_URL = env("CHAT_WEBHOOK_URL")
+WEBHOOK_URLS: list[str] = env("WEBHOOK_URLS")
+# The newest first. Messages are signed with each, so that receivers can change to a new one in their own time.
+WEBHOOK_SECRETS: list[str] = env("WEBHOOK_SECRETS")
+if WEBHOOK_URLS and not WEBHOOK_SECRETS:
+    raise ImproperlyConfigured("WEBHOOK_URLS needs WEBHOOK_SECRETS. Make one with: manage.py webhook_secret")
 OUTGOING_NETWORKS = env("OUTGOING_NETWORKS")
 
 INSTALLED_APPS = [

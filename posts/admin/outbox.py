@@ -36,7 +36,7 @@ class OutgoingMessageAdmin(ReadOnlyAdmin):
     deferred = ("body",)
     readonly_fields = ["state"]
     fields = ["kind", "recipient", "subject", "body", "state", "made_at", "attempts", "due_at", "last_error",
-              "sent_at", "parked_at"]  # fmt: skip
+              "answer_status", "answer", "sent_at", "parked_at"]  # fmt: skip
 
     @admin.display(description="State")
     def state(self, message: OutgoingMessage) -> str:

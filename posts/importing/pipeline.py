@@ -33,6 +33,7 @@ from posts.models.origin import spoken
 from posts.notifications import tell
 from posts.operations.frame import note, operating
 from posts.operations.source_links import resolve_site
+from posts.outbox import announce_import
 from posts.records.schema import canonical_text
 
 # One transaction a chunk. On SQLite it is small enough that an editor's save never waits long for the write lock.
@@ -295,6 +296,8 @@ class _Run:
             self.batch.save(update_fields=names)
             counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
             self._note(f"import {state.value}", f": {counts}")
+            if state == ImportBatch.State.FINISHED:
+                announce_import(self.batch)
             if state == ImportBatch.State.FINISHED and self.batch.started_by:
                 text = f"The import of {self.batch.source_name} is finished: {counts}"
                 tell(Notification.Kind.IMPORT_FINISHED, [self.batch.started_by], text=text, by=None, batch=self.batch)

@@ -22,6 +22,7 @@ from posts.models import Generator, ImportBatch, ImportIssue, JobRun, Notificati
 from posts.models.import_batch import COUNTS
 from posts.notifications import tell
 from posts.operations.lift_hold import lift_hold
+from posts.outbox import announce_import
 
 SHOWN_ISSUES = 50
 CONTINUED = 100
@@ -46,6 +47,7 @@ def run_import(*, batch_id: int) -> None:
             ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
                 state=ImportBatch.State.STOPPED, message=str(error)[:2000]
             )
+            announce_import(batch, failed=True)
             if batch.started_by:
                 text = f"The import of {batch.source_name} stopped: {error}"
                 tell(Notification.Kind.IMPORT_FAILED, [batch.started_by], text=text, by=None, batch=batch)

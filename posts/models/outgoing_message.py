@@ -23,19 +23,29 @@ class OutgoingMessage(models.Model):
     class Kind(models.TextChoices):
         MAIL = "mail", "E-mail"
         CHAT = "chat", "Chat message"
+        WEBHOOK = "webhook", "Webhook"
 
     # A message that could not be sent for this long is parked: a person looks at it.
     TRIED_FOR = timedelta(hours=72)
 
     kind = models.CharField(max_length=10, choices=Kind)
     recipient = models.CharField(
-        max_length=254, blank=True, db_default="", help_text="The e-mail address, if it is one."
+        max_length=500, blank=True, db_default="", help_text="The e-mail address, or the address of the receiver."
+    )
+    lane = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Messages of one lane and recipient are sent in order.",
     )
     subject = models.CharField(max_length=200, blank=True, db_default="")
     body = models.TextField()
     made_at = models.DateTimeField("when", db_default=Now())
     due_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(default=0, db_default=0)
+    answer_status = models.PositiveSmallIntegerField(null=True, help_text="The HTTP status of the last answer.")
+    answer = models.CharField(max_length=500, blank=True, default="", db_default="")
     last_error = models.CharField(max_length=500, blank=True, default="", db_default="")
     sent_at = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
@@ -48,6 +58,11 @@ class OutgoingMessage(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at"], condition=Q(sent_at__isnull=True, parked_at__isnull=True), name="outgoing_waiting"
+            ),
+            models.Index(
+                fields=["recipient", "lane", "id"],
+                condition=Q(sent_at__isnull=True, parked_at__isnull=True) & ~Q(lane=""),
+                name="outgoing_lane",
             ),
             models.Index(fields=["sent_at"], condition=Q(sent_at__isnull=False), name="outgoing_sent"),
         ]

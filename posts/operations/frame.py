@@ -22,6 +22,7 @@ from posts.listing.refresh import refresh_listings
 from posts.models import AuditEntry, Notification, Post, Revision
 from posts.notifications import tell
 from posts.operations.source_links import refresh_links
+from posts.outbox import announce_entries
 from posts.review_queue.ranking import refresh_queue, refresh_queue_of, restore_place
 
 P = ParamSpec("P")
@@ -222,7 +223,9 @@ def _finish(changes: Sequence[Change]) -> None:
     listed = [change.post for change in changes if change.is_listed_again]
     _save(changes)
     # The queue reads in the trail when a text was submitted; terms are locked last and shortest.
-    AuditEntry.objects.bulk_create([entry for change in changes for entry in change._entries])
+    entries = [entry for change in changes for entry in change._entries]
+    AuditEntry.objects.bulk_create(entries)
+    announce_entries(entries)
     if len(changes) == 1:
         for post in ranked:
             refresh_queue(post)

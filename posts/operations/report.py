@@ -8,6 +8,7 @@ from posts.models import Notification, Post, ReaderReport, ReportTally
 from posts.notifications import people_who_may
 from posts.operations.allowances import key_of, network_of, use_one
 from posts.operations.frame import changing, operation
+from posts.outbox import announce_report
 
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
@@ -53,6 +54,7 @@ def report_problem(
         )
         text = f"A reader reported a problem with “{post.title}”: {report.get_reason_display()}"
         change.tell(Notification.Kind.REPORTED, people_who_may("flag_post"), text)
+        announce_report(report)
         return report
 
 

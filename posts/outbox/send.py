@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from posts.models import OutgoingMessage
+from posts.outbox.webhooks import signed_headers
 from posts.outgoing import Limits, OutgoingError, fetch
 
 Kind = OutgoingMessage.Kind
@@ -35,25 +37,37 @@ def send_due_messages(*, stop: Callable[[], None] = lambda: None) -> int:
     parked. If a server does not answer, the other messages for it wait for the next run. stop: is called between two
     messages, and may raise.
     """
-    sent, silent = 0, set[str]()
+    sent, silent = 0, set[tuple[str, str]]()
     while message := _take(not_for=silent):
         try:
             _SENDERS[message.kind](message)
         except NotSent as error:
             _postpone(message, str(error))
             if error.is_of_the_server:
-                silent.add(message.kind)
+                silent.add(_server_of(message))
         else:
             sent += 1
-            OutgoingMessage.objects.filter(pk=message.pk).update(sent_at=timezone.now(), last_error="")
+            _note_sent(message)
         stop()
     return sent
 
 
-def _take(*, not_for: Iterable[str]) -> OutgoingMessage | None:
-    """Return the next due message, which no other worker takes for the time of the lease."""
+def _server_of(message: OutgoingMessage) -> tuple[str, str]:
+    """Return which server takes the message: its kind, and of webhooks the receiver."""
+    return message.kind, message.recipient if message.kind == Kind.WEBHOOK else ""
+
+
+def _take(*, not_for: Iterable[tuple[str, str]]) -> OutgoingMessage | None:
+    """Return the next due message, which no other worker takes for the time of the lease.
+
+    A message waits for the earlier ones of its lane.
+    """
     now = timezone.now()
-    due = OutgoingMessage.objects.waiting().filter(due_at__lte=now).exclude(kind__in=list(not_for))
+    waiting = OutgoingMessage.objects.waiting()
+    before = waiting.filter(lane=OuterRef("lane"), recipient=OuterRef("recipient"), pk__lt=OuterRef("pk"))
+    due = waiting.filter(Q(lane="") | ~Exists(before.exclude(lane="")), due_at__lte=now)
+    for kind, recipient in not_for:
+        due = due.exclude(kind=kind, recipient=recipient) if recipient else due.exclude(kind=kind)
     with transaction.atomic():
         message = due.select_for_update(skip_locked=True).order_by("due_at", "pk").first()
         if message is not None:
@@ -63,13 +77,23 @@ def _take(*, not_for: Iterable[str]) -> OutgoingMessage | None:
     return message
 
 
+def _note_sent(message: OutgoingMessage) -> None:
+    now = timezone.now()
+    columns = {"answer_status": message.answer_status, "answer": message.answer}
+    OutgoingMessage.objects.filter(pk=message.pk).update(sent_at=now, last_error="", **columns)
+    if message.kind == Kind.WEBHOOK and message.attempts > 1:
+        # The receiver is back: what waits for it need not wait longer.
+        waiting = OutgoingMessage.objects.waiting().filter(kind=Kind.WEBHOOK, recipient=message.recipient)
+        waiting.filter(attempts__gt=0, due_at__gt=now + LEASE).update(due_at=now)
+
+
 def _postpone(message: OutgoingMessage, why: str) -> None:
     now: datetime = timezone.now()
     message.last_error = why[:500]
     message.due_at = now + min(FIRST_WAIT * 2 ** min(message.attempts - 1, 20), LONGEST_WAIT)
     if now - message.made_at > OutgoingMessage.TRIED_FOR:
         message.parked_at = now
-    message.save(update_fields=["last_error", "due_at", "parked_at"])
+    message.save(update_fields=["last_error", "due_at", "parked_at", "answer_status", "answer"])
 
 
 def _send_mail(message: OutgoingMessage) -> None:
@@ -110,4 +134,29 @@ def _send_chat_message(message: OutgoingMessage) -> None:
         raise NotSent(f"The chat answered {answer.status}: {words}", is_of_the_server=True)
 
 
-_SENDERS: dict[str, Callable[[OutgoingMessage], None]] = {Kind.MAIL: _send_mail, Kind.CHAT: _send_chat_message}
+def _send_webhook(message: OutgoingMessage) -> None:
+    if message.recipient not in settings.WEBHOOK_URLS:
+        raise NotSent("WEBHOOK_URLS has this address no longer.", is_of_the_server=True)
+    message.answer_status, message.answer = None, ""
+    try:
+        answer = fetch(
+            message.recipient,
+            method="POST",
+            headers=signed_headers(message, now=timezone.now()),
+            body=message.body.encode(),
+            limits=LIMITS,
+            allowed_networks=settings.OUTGOING_NETWORKS,
+        )
+    except OutgoingError as error:
+        raise NotSent(str(error), is_of_the_server=True) from error
+    message.answer_status = answer.status
+    message.answer = " ".join(answer.body.decode("utf-8", "replace").replace("\x00", "").split())[:500]
+    if not 200 <= answer.status < 300:
+        raise NotSent(f"The receiver answered {answer.status}: {message.answer[:200]}", is_of_the_server=True)
+
+
+_SENDERS: dict[str, Callable[[OutgoingMessage], None]] = {
+    Kind.MAIL: _send_mail,
+    Kind.CHAT: _send_chat_message,
+    Kind.WEBHOOK: _send_webhook,
+}

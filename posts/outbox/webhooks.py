@@ -1,0 +1,140 @@
+"""Webhooks: what happens to posts and imports, for the receivers in WEBHOOK_URLS.
+
+The messages follow Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks): JSON with `type`,
+`timestamp` and `data`, an id that stays the same when a message is sent again, and a signature with each secret.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from standardwebhooks import Webhook
+
+from posts.export.records import remark_json
+from posts.jobs import enqueue_once
+from posts.models import AuditEntry, ImportBatch, OutgoingMessage, ReaderReport, Remark, Review
+from posts.models.fields import dump_json
+from posts.models.import_batch import COUNTS
+
+# Actions of the audit trail that receivers are told, and the type of their event.
+TYPES = {
+    "approved": "decision.made",
+    "approved in part": "decision.made",
+    "confirmed": "decision.made",
+    "changes_requested": "decision.made",
+    "rejected": "decision.made",
+    "decision undone": "decision.undone",
+    "released": "post.released",
+    "withdrawn": "post.withdrawn",
+    "rolled back": "post.rolled_back",
+    "flagged": "post.flagged",
+}
+INSERTED_TOGETHER = 500
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that receivers are told. lane: events of one lane arrive in order, such as those of one post."""
+
+    type: str
+    lane: str
+    data: dict[str, Any]
+
+
+def announce_entries(entries: Sequence[AuditEntry]) -> None:
+    """Tell receivers what entries of the audit trail say about posts, in the transaction of what they report."""
+    if not settings.WEBHOOK_URLS:
+        return
+    told = [entry for entry in entries if entry.action in TYPES and entry.post is not None]
+    revisions = {entry.revision_id for entry in told if TYPES[entry.action] == "decision.made"}
+    decisions: dict[int | None, Review] = {}
+    remarks: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
+    if revisions:
+        found = Review.objects.filter(revision__in=revisions).order_by("pk")
+        decisions = {review.revision_id: review for review in found}
+        for remark in Remark.objects.filter(revision__in=revisions):
+            remarks[remark.revision_id].append(remark_json(remark))
+    events = []
+    for entry in told:
+        data = _about_post(entry)
+        if (review := decisions.get(entry.revision_id)) and TYPES[entry.action] == "decision.made":
+            data |= {
+                "outcome": review.outcome,
+                "reason": review.reason_code,
+                "comment": review.comment,
+                "is_bulk": review.is_bulk,
+                "remarks": remarks[entry.revision_id],
+            }
+        events.append(Event(TYPES[entry.action], f"post {entry.post_id}", data))
+    _add(events)
+
+
+def announce_report(report: ReaderReport) -> None:
+    """Tell receivers that a reader reported a problem. The reader's words are not sent: nobody has read them yet."""
+    post = report.post
+    data = {"source_id": post.source_id, "fingerprint": report.fingerprint, "reason": report.reason}
+    _add([Event("report.received", f"post {post.pk}", data)])
+
+
+def announce_import(batch: ImportBatch, *, failed: bool = False) -> None:
+    """Tell receivers that an import is finished or has failed."""
+    data = {
+        "import": batch.pk,
+        "source": batch.source_name,
+        "state": batch.state,
+        **{count: getattr(batch, count) for count in COUNTS},
+    }
+    _add([Event("import.failed" if failed else "import.finished", f"import {batch.pk}", data)])
+
+
+def _about_post(entry: AuditEntry) -> dict[str, Any]:
+    post = entry.post
+    return {
+        "source_id": post.source_id if post else None,
+        "url": f"{settings.SITE_URL}{post.get_absolute_url()}" if post else None,
+        "fingerprint": entry.fingerprint,
+        "version": entry.revision.version if entry.revision else None,
+    }
+
+
+def _add(events: Iterable[Event]) -> None:
+    """Save a message for each event and receiver."""
+    if not settings.WEBHOOK_URLS:
+        return
+    from posts.outbox.tasks import send_outgoing_messages
+
+    now = timezone.now()
+    messages = [
+        OutgoingMessage(
+            kind=OutgoingMessage.Kind.WEBHOOK,
+            recipient=url,
+            subject=event.type,
+            lane=event.lane,
+            body=dump_json({"type": event.type, "timestamp": now.isoformat(), "data": event.data}),
+            made_at=now,
+            due_at=now,
+        )
+        for event in events
+        for url in settings.WEBHOOK_URLS
+    ]
+    if messages:
+        OutgoingMessage.objects.bulk_create(messages, batch_size=INSERTED_TOGETHER)
+        enqueue_once(send_outgoing_messages, key="all")
+
+
+def signed_headers(message: OutgoingMessage, *, now: datetime) -> dict[str, str]:
+    """Return the headers of a message, with a signature for each secret: a receiver can change its own in its time."""
+    # A restored database gives a number again, but to another body: that says when the event was.
+    name = f"msg_{message.pk}_{hashlib.sha256(message.body.encode()).hexdigest()[:16]}"
+    signatures = [Webhook(secret).sign(name, now, message.body) for secret in settings.WEBHOOK_SECRETS]
+    return {
+        "content-type": "application/json",
+        "webhook-id": name,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
