@@ -174,13 +174,13 @@ MATRIX = {
         post("302 302 302 302 302 302", {"reason": "facts"}, url={"slug": "live"}),
     ],
     "preview/<str:token>/": [
-        get(EVERYBODY, url={"token": "@secret"}, leaves={"posts_reporttally"}),
+        get(EVERYBODY, url={"token": "@link token"}, leaves={"posts_reporttally"}),
         get("404 404 404 404 404 404", url={"token": "never-there"}, leaves={"posts_reporttally"}),
         # Whoever has the link may answer, but only with the stamp of its own page.
         post(
             "403 403 403 403 403 403",
             {"stance": "agree", "name": "Ada"},
-            url={"token": "@secret"},
+            url={"token": "@link token"},
             leaves={"posts_reporttally"},
         ),
     ],
@@ -565,7 +565,7 @@ def site(db):
         by=person(),
     )
     create_post({"title": "Typed", "body": "x", "slug": "typed"}, by=None)
-    link, token = make_preview_link(waiting.head_revision, by=person(), days=7, asks=True)
+    link, link_token = make_preview_link(waiting.head_revision, by=person(), days=7, asks=True)
     batch = ImportBatch.objects.first()
     ImportIssue.objects.create(batch=batch, kind="refused", line=1)
     generator = Generator.objects.create(name="penwright 3")
@@ -616,7 +616,7 @@ def site(db):
         "imagesource": with_rows.images.get().pk,
         "checklistitem": with_rows.checklist_items.get().pk,
         "jobrun": run_job("run planned releases", by=None).pk,
-        "secret": token,
+        "link token": link_token,
         "previewlink": link.pk,
         "proposed": flagged.head_revision_id,
         "keep form": {
