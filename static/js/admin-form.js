@@ -131,7 +131,7 @@ for (const rows of document.querySelectorAll("[data-rows]")) {
     const row = event.target.closest(".rows__row");
     if (row.classList.contains("rows__row--empty") && event.target.value) {
       const blank = row.cloneNode(true);
-      for (const input of blank.querySelectorAll("input")) input.value = "";
+      for (const input of blank.querySelectorAll("input, textarea")) input.value = "";
       row.classList.remove("rows__row--empty");
       addRemoval(rows, row);
       rows.append(blank);

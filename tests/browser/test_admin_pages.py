@@ -284,6 +284,8 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
 
 
 def check(watched, address=""):
+    # A bar that sticks covers parts of what is below it; people scroll, axe does not.
+    watched.page.eval_on_selector_all(".save-bar", "bars => bars.forEach(bar => { bar.style.position = 'static' })")
     assert violations_in_both_schemes(watched.page) == [], address
     wide = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{address} is {wide} px too wide"

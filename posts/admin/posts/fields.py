@@ -13,6 +13,8 @@ Cells = list[str]
 EMPTY_ROWS = 2
 # A longer list is kept unchanged: neither browsers nor people can handle a form with thousands of rows.
 MAX_ROWS = 200
+# So many characters fit into a row that is as wide as the form.
+LINE_LENGTH = 90
 
 
 class CanonicalText(forms.CharField):
@@ -23,13 +25,16 @@ class CanonicalText(forms.CharField):
 
 
 class RowsWidget(forms.Widget):
-    """Rows of small text fields; each row has `parts` (name, label). Emptied rows go; two empty ones follow."""
+    """Rows of small text fields; each row has `parts` (name, label). Emptied rows go; two empty ones follow.
+
+    has_room: each row is as wide as the form and grows with its text, for sentences.
+    """
 
     template_name = "forms/rows.html"
 
-    def __init__(self, parts: Sequence[tuple[str, str]], attrs: dict[str, Any] | None = None) -> None:
-        self.parts = parts
-        super().__init__(attrs)
+    def __init__(self, parts: Sequence[tuple[str, str]], *, has_room: bool = False) -> None:
+        self.parts, self.has_room = parts, has_room
+        super().__init__()
 
     def use_required_attribute(self, initial: Any) -> bool:
         return False
@@ -45,6 +50,7 @@ class RowsWidget(forms.Widget):
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         rows = list(value or []) + [[""] * len(self.parts)] * EMPTY_ROWS
+        context["widget"]["has_room"] = self.has_room
         context["widget"]["rows"] = [
             {
                 "is_empty": not any(row),
@@ -61,8 +67,9 @@ class RowsWidget(forms.Widget):
             "label": f"{label} {number}",
             "value": text,
             "is_hidden": label == "",
-            # A one-line field would lose the line ends.
-            "line_count": text.count("\n") + 1,
+            # A one-line field would lose the line ends, and cut a long text.
+            "line_count": sum(len(line) // LINE_LENGTH + 1 for line in text.split("\n")),
+            "grows": self.has_room,
         }
 
 
@@ -71,9 +78,10 @@ class RowsField(forms.Field):
 
     parts: tuple[tuple[str, str | None], ...] = (("value", None),)
 
-    def __init__(self, *, label: str, help_text: str = "") -> None:
+    def __init__(self, *, label: str, help_text: str = "", has_room: bool = False) -> None:
         parts = [(name, label if part_label is None else part_label) for name, part_label in self.parts]
-        super().__init__(label=label, required=False, help_text=help_text, widget=RowsWidget(parts))
+        widget = RowsWidget(parts, has_room=has_room)
+        super().__init__(label=label, required=False, help_text=help_text, widget=widget)
         self.opened: Any = None
         self.opened_rows: list[Cells] | None = None
 
@@ -233,7 +241,7 @@ def _entity(name: str, kind: str, extra: str) -> dict[str, Any]:
 class ObjectField(forms.CharField):
     """An object of any JSON values, as text; an error names line and column."""
 
-    widget = forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "mono"})
+    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono grows"})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, strip=True, **options)

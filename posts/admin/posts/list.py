@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from posts.admin.choices import DIFFICULTIES
 from posts.admin.lists import Mixin, status_badge
 from posts.admin.people import person_of
 from posts.admin.posts.parts import flag_button
@@ -68,10 +69,12 @@ class DifficultyFilter(admin.SimpleListFilter):
     parameter_name = "difficulty"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(level, level) for level in ("Beginner", "Intermediate", "Advanced")]
+        return [(level, level.capitalize()) for level in DIFFICULTIES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(difficulty=self.value()) if self.value() else queryset
+        level = self.value()
+        # Records write them in both ways.
+        return queryset.filter(difficulty__in=[level, level.capitalize()]) if level else queryset
 
 
 class PostList(Mixin):

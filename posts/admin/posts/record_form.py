@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from posts.admin.choices import offers
 from posts.admin.posts.fields import (
     MAX_ROWS,
     CanonicalText,
@@ -71,18 +72,20 @@ class PostForm(forms.Form):
     summary = CanonicalText(widget=_area(3))
     stack = TextListField(label="Stack")
     tools = TextListField(label="Tools")
-    difficulty = CanonicalText(widget=_line())
-    code_language = CanonicalText(widget=_line())
+    difficulty = CanonicalText(widget=offers("difficulty"))
+    code_language = CanonicalText(widget=offers("code-language"))
     reading_time = forms.IntegerField(label="Reading time, minutes", required=False, min_value=0, max_value=100_000)
     tags = TextListField(label="Tags")
     entities = EntitiesField(label="Entities")
     ai_outline = PairsField(label="AI outline")
     ai_brief = CanonicalText(label="AI brief", widget=_area(3))
     reference = CanonicalText(widget=_line())
-    published_on = forms.DateField(required=False, help_text="YYYY-MM-DD.")
-    language = CanonicalText(widget=_line(), help_text="Language tag of the article: en, pt-BR.")
+    published_on = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    language = CanonicalText(
+        widget=offers("language"), help_text="Type its name and choose it, or enter a language tag: en, pt-BR."
+    )
     authors = TextListField(label="Authors")
-    notes = TextListField(label="Notes")
+    notes = TextListField(label="Notes", has_room=True)
     score_quality = ScoreField(label="Score: quality")
     score_freshness = ScoreField(label="Score: freshness")
     score_depth = ScoreField(label="Score: depth")
@@ -191,7 +194,7 @@ class ImageForm(forms.Form):
     kept = forms.IntegerField(required=False, widget=forms.HiddenInput)
     position = forms.IntegerField(label="Order", required=False, min_value=1, max_value=999)
     source = CanonicalText(widget=_line())
-    licence = CanonicalText(widget=_line())
+    licence = CanonicalText(widget=offers("licence"))
     caption = CanonicalText(widget=_line())
     alt = CanonicalText(label="Alt text", widget=_line())
     url = CanonicalText(label="URL", widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))

@@ -1,10 +1,8 @@
 """The releases of a post: release, plan, roll back, and record results. Every change is an operation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -14,6 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from posts.admin.choices import ZoneField
 from posts.admin.csv_lists import CSVList
 from posts.admin.lists import MAX_ID, badge
 from posts.admin.lookup import find_post
@@ -47,18 +46,6 @@ PLAN_STATES: dict[str, str] = {
 WITHDRAW, RELEASE = ScheduledRelease.Kind.WITHDRAW, ScheduledRelease.Kind.RELEASE
 
 
-@cache
-def zones() -> list[tuple[str, str]]:
-    """Return [(name, name)] of the time zones where people live, the site's own first.
-
-    Python looks at some six hundred files to name them.
-    """
-    named = sorted(
-        zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/"))
-    )
-    return [(zone, zone) for zone in dict.fromkeys([settings.TIME_ZONE, "UTC", *named])]
-
-
 def zone_of(user: User) -> str:
     """Return the time zone of this person's last plan; by default the site's own."""
     last = ScheduledRelease.objects.filter(made_by=user).order_by("-pk").values_list("zone", flat=True).first()
@@ -77,29 +64,14 @@ def _time(label: str) -> forms.TimeField:
     return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
 
-class ZoneInput(forms.TextInput):
-    """A text field that suggests the choices that contain what is typed."""
-
-    template_name = "forms/suggested.html"
-    # Set by the field.
-    choices: Iterable[tuple[str, str]] = ()
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        context = super().get_context(name, value, attrs)
-        identifier = f"{context['widget']['attrs']['id']}_choices"
-        context["widget"]["attrs"]["list"] = identifier
-        return context | {"choices": self.choices, "identifier": identifier}
-
-
 class MomentForm(forms.Form):
     """A day, a time and their zone."""
 
-    zone = forms.ChoiceField(label="Time zone", widget=ZoneInput, help_text="Type a part of its name to search.")
+    zone = ZoneField(label="Time zone")
 
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
         super().__init__(*args, **options)
         self.user = user
-        self.fields["zone"].choices = zones()  # type: ignore[attr-defined]  # of its class
         self.fields["zone"].initial = zone_of(user)
 
     def moment(self, prefix: str = "") -> datetime:

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from posts.admin.choices import offers
 from posts.admin.people import person_of
 from posts.admin.posts.row_pages import ImagePage, PointPage, row_address
 from posts.admin.records import ReadOnlyAdmin
@@ -188,7 +189,10 @@ class _EditForm(forms.Form):
 
 class LicenceForm(_EditForm):
     licence = forms.CharField(
-        max_length=MAX_LICENCE, required=False, help_text="For example CC BY 4.0. Leave it empty to remove licences."
+        max_length=MAX_LICENCE,
+        required=False,
+        widget=offers("licence"),
+        help_text="For example CC BY 4.0. Leave it empty to remove licences.",
     )
 
 
