@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required, stopping_results
+from posts.content_checks.registry import Results
 from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
 from posts.models import DecisionEvent, Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
-from posts.models.four_eyes import PART, eyes_on, own_text_obstacles, weight_of
+from posts.models.four_eyes import PART, Eyes, eyes_on, own_text_obstacles, weight_of
 from posts.operations.decision_events import note_decisions
 from posts.operations.flag import clear_open_flags
 from posts.operations.frame import Change, changing, operation
@@ -102,11 +103,13 @@ def can_be_decided(post: Post) -> bool:
     return may_step(post.head_revision, "approve") or (repeats_live(post) and asks_for_confirmation(post))
 
 
-def approval_obstacles(post: Post, decision: Decision, *, by: User | None) -> list[str]:
+def approval_obstacles(
+    post: Post, decision: Decision, *, by: User | None, eyes: Eyes | None = None, checked: Results | None = None
+) -> list[str]:
     """Return in words what prevents an approval of the proposed text, except for missing answers to the guideline.
 
     decision: what a reviewer says. An approval answers the flags that they were shown; a newer one must be read
-    first.
+    first. eyes, checked: for a page that has read them already; a decision itself reads and checks again.
     """
     revision = post.head_revision
     obstacles = []
@@ -122,10 +125,18 @@ def approval_obstacles(post: Post, decision: Decision, *, by: User | None) -> li
         obstacles.append("The post was imported held back (a draft or private). Decide about it individually.")
     if decision.is_bulk and not obstacles and post.is_listable:
         obstacles.append(WOULD_CLOSE)
-    return obstacles + _text_obstacles(post, revision, decision, by=by)
+    return obstacles + _text_obstacles(post, revision, decision, by=by, eyes=eyes, checked=checked)
 
 
-def _text_obstacles(post: Post, revision: Revision, decision: Decision, *, by: User | None) -> list[str]:
+def _text_obstacles(
+    post: Post,
+    revision: Revision,
+    decision: Decision,
+    *,
+    by: User | None,
+    eyes: Eyes | None = None,
+    checked: Results | None = None,
+) -> list[str]:
     """Return what prevents any approval of this very text."""
     is_bulk = decision.is_bulk
     obstacles = []
@@ -133,14 +144,14 @@ def _text_obstacles(post: Post, revision: Revision, decision: Decision, *, by: U
     seen = set() if is_bulk else set(decision.flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
-    found, unread = stopping_results(revision.snapshot)
-    obstacles += [finding.message for finding in found]
+    found, unread = checked or stopping_results(revision.snapshot)
+    obstacles += [finding.message for finding in found if finding.stops]
     # A person who approves in bulk saw no screen with failed or slow checks.
     if is_bulk and (failed := failed_required(unread)):
         obstacles.append(f"Required checks were not completed: {', '.join(failed)}. Approve it individually.")
     if by is not None:
         obstacles += own_text_obstacles(
-            revision, eyes_on(post, revision), by=by, own_text_reason=decision.own_text_reason, is_bulk=is_bulk
+            revision, eyes or eyes_on(post, revision), by=by, own_text_reason=decision.own_text_reason, is_bulk=is_bulk
         )
     return obstacles
 

@@ -14,9 +14,10 @@ from posts.admin.pages import AdminPage, render
 from posts.admin.posts.conflict import choices_in, name_of, sent_record, typed_bump
 from posts.admin.posts.conflict import context_of as conflict_context
 from posts.admin.posts.merging import Merge
-from posts.admin.posts.page import Panel, form_context, post_context
+from posts.admin.posts.page import Panel, form_context, post_context, results_of_form
 from posts.admin.posts.record_form import FORM_KEYS, RecordForms, record_forms
 from posts.admin.posts.unsaved import forget_saved, unsaved_on_page, windows_in
+from posts.content_checks.stored import results_of_post
 from posts.models import Post, Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
 from posts.records.schema import RecordDict, RecordRefused, validate_record
@@ -68,14 +69,16 @@ class PostPage(AdminPage):
         forms = self.forms or record_forms(record, head_id=post.head_revision_id if post else None)
         if unsaved and (kept := unsaved.restored):
             _, forms = self.typed_forms(post, kept.sent())
+        proposed = results_of_post(post) if post else ([], [])
+        checked = results_of_form(post, forms[0].opened, proposed) if post else proposed
         return self.render(
             status=status,
             title=post.title if post else "Add post",
             post=post,
             may_edit=may_edit,
             unsaved=unsaved,
-            **form_context(post, *forms),
-            **(post_context(post, self.person, self.panel) if post else {}),
+            **form_context(checked, *forms),
+            **(post_context(post, self.person, self.panel, proposed) if post else {}),
         )
 
     def act(self, subject: Any) -> Any:

@@ -17,17 +17,18 @@ from posts.admin.posts.preview_links import links_of
 from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
 from posts.admin.review.answers import answers_context, answers_in
 from posts.admin.review.state import approving_does, holds_of, review_state
-from posts.content_checks import failed_required, findings, results
-from posts.content_checks.registry import Finding
+from posts.content_checks import failed_required, results
+from posts.content_checks.registry import Finding, Results
 from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Post, Review, ReviewFlag, Revision
-from posts.models.four_eyes import eyes_on, missing_decision
+from posts.models.four_eyes import Eyes, eyes_on, missing_decision
 from posts.operations import Decision, approval_obstacles
 from posts.operations.preview_links import may_link
 from posts.operations.release import active_approval, release_obstacles, rollback_target
 from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
+from posts.records.schema import RecordDict
 from posts.records.versions import BUMPS, next_version
 from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url, own_picture
 
@@ -94,13 +95,22 @@ class Problem:
     message: str
 
 
+def results_of_form(post: Post, opened: RecordDict, proposed: Results) -> Results:
+    """Return ([Finding], [Unread]) of the text that a form was opened on; `proposed`: those of the proposed text."""
+    if opened == post.head_revision.snapshot:
+        return proposed
+    found, unread = results(opened)
+    return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
+
+
 def form_context(
-    post: Post | None, form: PostForm, images: OrderedRows, checklist: OrderedRows | None
+    checked: Results, form: PostForm, images: OrderedRows, checklist: OrderedRows | None
 ) -> dict[str, Any]:
-    """Return the context of the form's template: parts with fields and errors, rows of images and checklist."""
-    found, unread = results(form.opened) if post else ([], [])
-    if post:
-        found, unread = [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
+    """Return the context of the form's template: parts with fields and errors, rows of images and checklist.
+
+    checked: from results_of_form().
+    """
+    found, unread = checked
     parts = [Part(name, label, fields) for name, label, fields in form.parts()]
     by_id = {part.id: part for part in parts}
     for part in parts:
@@ -182,8 +192,11 @@ def findings_of_image(found: Iterable[Finding], number: int) -> list[Finding]:
     return [finding for finding in found if _image_number(finding) == number]
 
 
-def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
-    """Return what the page of a post shows beside the form, and what `user` may do with the post."""
+def post_context(post: Post, user: User, panel: Panel, checked: Results) -> dict[str, Any]:
+    """Return what the page of a post shows beside the form, and what `user` may do with the post.
+
+    checked: what the checks say of the proposed text.
+    """
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
@@ -192,7 +205,7 @@ def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
     revisions = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
     _warn_of_rolled_back(post, revisions)
     return {
-        **_decision(post, user, panel, flags=flags, may_decide=may["decide"]),
+        **_decision(post, user, panel, flags=flags, checked=checked, may_decide=may["decide"]),
         "audit": last_entries(post),
         "plans": plans_of(post),
         "stale": panel.get("stale"),
@@ -227,7 +240,9 @@ def post_context(post: Post, user: User, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _decision(post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], may_decide: bool) -> dict[str, Any]:
+def _decision(
+    post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], checked: Results, may_decide: bool
+) -> dict[str, Any]:
     """Return the form of a decision, what prevents an approval, and what it would do."""
     head, is_due = post.head_revision, can_be_decided(post)
     can_decide = may_decide and is_due
@@ -249,7 +264,7 @@ def _decision(post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], 
         **(answers_context(head.snapshot, answers_in(typed) if typed else None) if can_decide else {}),
         "decision": form,
         "holds": holds,
-        "obstacles": _obstacles(post, user, flags) if can_decide else [],
+        "obstacles": _obstacles(post, user, flags, eyes, checked) if can_decide else [],
         "can_decide": can_decide,
         "approving": approving_does(post, eyes, by=user, holds=holds) if can_decide else "",
         "missing_decision": missing_decision(eyes) if is_due else "",
@@ -264,15 +279,17 @@ def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
         revision.warning = warning  # type: ignore[attr-defined]  # for the template
 
 
-def _obstacles(post: Post, user: User, flags: Sequence[ReviewFlag]) -> list[tuple[str, str]]:
+def _obstacles(
+    post: Post, user: User, flags: Sequence[ReviewFlag], eyes: Eyes, checked: Results
+) -> list[tuple[str, str]]:
     """Return [(obstacle to an approval, where on the page it is explained)], except for missing answers."""
     decision = Decision(
         Review.Outcome.APPROVED,
         flags_seen=[flag.pk for flag in flags],
         own_text_reason="requested on the form",
     )
-    obstacles = approval_obstacles(post, decision, by=user)
-    places = {finding.message: _anchor(finding) for finding in findings(post.head_revision.snapshot)}
+    obstacles = approval_obstacles(post, decision, by=user, eyes=eyes, checked=checked)
+    places = {finding.message: _anchor(finding) for finding in checked[0]}
     return [(obstacle, places.get(obstacle) or _place_of(obstacle)) for obstacle in obstacles]
 
 

@@ -1,6 +1,6 @@
 """What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
@@ -16,7 +16,7 @@ from posts.admin.review.answers import answers_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
-from posts.content_checks.registry import Finding, Unread
+from posts.content_checks.registry import Finding, Results, Unread
 from posts.content_checks.stored import results_of_post
 from posts.db.keyset import Cursor
 from posts.diff import default_pair
@@ -108,7 +108,7 @@ def screen_context(
         **_reasons_to_look(post, flags),
         **_findings(found, unread),
         **_content(post.head_revision, typed),
-        **_decision(post, entry, by=by, flags=flags, found=found, now=now),
+        **_decision(post, entry, by=by, flags=flags, checked=(found, unread), now=now),
         **_forms(post, flags, typed),
         **neighbouring_items(post, view=view, place=place, by=by, now=now),
         **undo_context(by, now=now),
@@ -149,14 +149,14 @@ def _content(revision: Revision, typed: Typed) -> dict[str, Any]:
 
 
 def _decision(
-    post: Post, entry: QueueEntry | None, *, by: User, flags: list[ReviewFlag], found: list[Finding], now: datetime
+    post: Post, entry: QueueEntry | None, *, by: User, flags: list[ReviewFlag], checked: Results, now: datetime
 ) -> dict[str, Any]:
     """Return what `by` may decide, what prevents it, and what it would do."""
     may_decide, is_due = by.has_perm("posts.review_post"), can_be_decided(post)
     eyes, holds = eyes_on(post, post.head_revision), holds_of(post)
     obstacles, approving = [], ""
     if may_decide and is_due:
-        obstacles = _obstacles(post, eyes, by=by, flags=flags, found=found)
+        obstacles = _obstacles(post, eyes, by=by, flags=flags, checked=checked)
         approving = approving_does(post, eyes, by=by, holds=holds)
     standing = claimed_by_another(entry, by=by, now=now) if entry else None
     can_decide = may_decide and is_due and not standing
@@ -248,13 +248,13 @@ def _preview(post: Post) -> dict[str, Any]:
 
 
 def _obstacles(
-    post: Post, eyes: Eyes, *, by: User, flags: Sequence[ReviewFlag], found: Iterable[Finding]
+    post: Post, eyes: Eyes, *, by: User, flags: Sequence[ReviewFlag], checked: Results
 ) -> list[tuple[str, str, str]]:
     """Return [(kind, words, part of the evidence)] of the obstacles besides missing answers."""
     decision = Decision(Review.Outcome.APPROVED, flags_seen=[flag.pk for flag in flags])
-    said = approval_obstacles(post, decision, by=by)
+    said = approval_obstacles(post, decision, by=by, eyes=eyes, checked=checked)
     own = own_text_obstacles(post.head_revision, eyes, by=by)
-    stops = {finding.message for finding in found if finding.stops}
+    stops = {finding.message for finding in checked[0] if finding.stops}
     failing = [words for words in said if words in stops]
     kinds = []
     if failing:
