@@ -1,5 +1,6 @@
 """Accounts and groups: Django's own pages with lists and forms in the words of this site."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
@@ -7,12 +8,13 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models import Count, QuerySet
+from django.db.models import CASCADE, PROTECT, Count, ManyToOneRel, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from posts.admin.lists import PlainTitles, badge
 from posts.admin.rights import GroupsField, RightsField, with_unseen
+from posts.review_queue.counts import capped_counts, short_count
 
 admin.site.unregister([User, Group])
 
@@ -95,6 +97,28 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
         if not user.is_active:
             return badge("refused", "can’t sign in")
         return badge("done", "uses the admin") if user.is_staff else badge("waiting", "no access to the admin")
+
+    def get_deleted_objects(  # type: ignore[override]  # capped counts are text: 10,000+
+        self, objs: Iterable[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, str], set[str], list[str]]:
+        """Return what goes with accounts, and what keeps them, as counts.
+
+        Django would read every row that names an account, and a person may have a million revisions.
+        """
+        accounts = list(objs)
+        goes, keeps = self._counts(accounts, CASCADE), self._counts(accounts, PROTECT)
+        return [str(account) for account in accounts], goes, set(), [f"{count} {name}" for name, count in keeps.items()]
+
+    def _counts(self, accounts: list[User], on_delete: Any) -> dict[str, str]:
+        """Return {name of a kind of rows: short count} of the rows that name accounts with such a rule."""
+        named = [
+            relation
+            for relation in User._meta.get_fields(include_hidden=True)
+            if isinstance(relation, ManyToOneRel) and relation.on_delete is on_delete
+        ]
+        rows = [row.related_model._base_manager.filter(**{f"{row.field.name}__in": accounts}) for row in named]
+        counts = zip(named, capped_counts(rows), strict=True)
+        return {str(row.related_model._meta.verbose_name_plural): short_count(count) for row, count in counts if count}
 
 
 @admin.register(Group)
