@@ -387,7 +387,7 @@ class BulkPage(AdminPage):
         refused = run.rows.exclude(obstacle="").order_by().values_list("obstacle").annotate(count=Count("pk"))
         after_row = number_in(self.request.GET.get("after", "")) or 0
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
-            "outcome", "said", "fingerprint", "post__title")[: BULK_ROWS + 1])  # fmt: skip
+            "run", "outcome", "said", "fingerprint", "post", "post__title")[: BULK_ROWS + 1])  # fmt: skip
         _say_what_rows_are(rows)
         return self.render(
             status=status,

@@ -1,0 +1,137 @@
+"""Measure every page of the admin on the demo: milliseconds, processor time and queries.
+
+Usage: python bench/admin_pages.py [--visits N] [--only WORD,…] [--profile WORD]
+
+The database is the one of DATABASE_URL if that is PostgreSQL (it gets the demo; use scripts/with_postgres.sh), else a
+fresh SQLite file. See README.md beside this file.
+"""
+
+import argparse
+import cProfile
+import os
+import pstats
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+# What a page of the admin may take.
+LIMIT_MS = 60
+
+
+def visit(browser, address):
+    """Return (status, content type, milliseconds, milliseconds of processor time) of one request."""
+    began, worked = time.perf_counter(), time.process_time()
+    answer = browser.get(address)
+    # As a server does: some answers are made while they are sent.
+    b"".join(answer)
+    wall, work = time.perf_counter() - began, time.process_time() - worked
+    return answer.status_code, answer.headers.get("Content-Type", ""), wall * 1000, work * 1000
+
+
+def measure(browser, pages, visits):
+    """Print the best of `visits` for each page, slowest first.
+
+    Pages are asked for in turn, so that noise meets all alike.
+    """
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    shown = {}
+    for name, address in pages.items():
+        status, kind, *_ = visit(browser, address)
+        if status == 200 and kind.startswith("text/html"):
+            shown[name] = address
+    taken = {name: [] for name in shown}
+    for _ in range(visits):
+        for name, address in shown.items():
+            taken[name].append(visit(browser, address)[2:])
+    queries = {}
+    for name, address in shown.items():
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(address)
+        queries[name] = len(captured)
+    best = {name: (min(wall for wall, _ in times), min(work for _, work in times)) for name, times in taken.items()}
+    print(f"{'page':34}{'ms':>8}{'CPU ms':>8}{'queries':>9}")
+    for name in sorted(best, key=lambda name: -best[name][0]):
+        wall, work = best[name]
+        print(f"{name:34}{wall:8.1f}{work:8.1f}{queries[name]:9}{'  > ' + str(LIMIT_MS) if wall > LIMIT_MS else ''}")
+    print(f"{len(best)} pages, {sum(wall > LIMIT_MS for wall, _ in best.values())} above {LIMIT_MS} ms")
+
+
+def profile(browser, address, visits):
+    """Print where the time of a page goes."""
+    for _ in range(2):
+        visit(browser, address)
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(visits):
+        visit(browser, address)
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("cumulative").print_stats(90)
+
+
+def be_measured(arguments):
+    """Measure the site of this process's environment."""
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from tests.every_admin_page import every_admin_page
+
+    person = User.objects.get(username="admin")
+    browser = Client()
+    browser.force_login(person)
+    pages = every_admin_page(person)
+    if arguments.only:
+        pages = {name: at for name, at in pages.items() if any(word in name for word in arguments.only.split(","))}
+    if arguments.profile:
+        profile(browser, pages[arguments.profile], arguments.visits)
+    else:
+        measure(browser, pages, arguments.visits)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visits", type=int, default=5)
+    parser.add_argument("--only", default="", help="words that the names of pages must have")
+    parser.add_argument("--profile", default="", help="the name of a page: print where its time goes")
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        be_measured(arguments)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+            "ENV_FILE": "",
+            "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
+            "STATIC_ROOT": f"{folder}/static",
+            "LOG_LEVEL": "ERROR",
+            "SITE_URL": "http://testserver",
+        }
+        if not environment.get("DATABASE_URL", "").startswith("postgres"):
+            environment["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
+        # The demo has accounts with a known password, so it needs DEBUG. A worker stores results of checks.
+        for command in (["migrate", "--verbosity=0"], ["demo"], ["run_worker", "--until-idle"]):
+            run(["manage.py", *command], environment | {"DEBUG": "on"})
+        # What a page costs in production; over http, so that no page is only a redirect.
+        production = environment | {"DEBUG": "off", "ALLOWED_HOSTS": "testserver"}
+        run(["manage.py", "collectstatic", "--no-input", "--verbosity=0"], production)
+        run([__file__, "--measure", *sys.argv[1:]], production)
+
+
+def run(command, environment):
+    if subprocess.run([sys.executable, *command], cwd=ROOT, env=environment).returncode:
+        sys.exit(f"{' '.join(command)} failed.")
+
+
+if __name__ == "__main__":
+    main()
