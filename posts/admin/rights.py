@@ -91,7 +91,8 @@ class _Rights(ModelChoiceIterator):  # type: ignore[type-arg]  # Django's class 
 
     def __iter__(self) -> Any:
         for heading, rights in words_of_rights(self.queryset.all()).items():
-            yield heading, [(self.choice(permission)[0], words) for permission, words in rights]
+            # Not choice(), which names each permission, and each name asks for its content type.
+            yield heading, [(self.field.prepare_value(permission), words) for permission, words in rights]
 
 
 class RightsWidget(forms.CheckboxSelectMultiple):
