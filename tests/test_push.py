@@ -209,6 +209,31 @@ def test_the_address_names_the_post_if_the_record_does_not(sender):
     is_problem(sender.put(b"{}", "x"), 422)
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("a%00b", 422),
+        ("a%0Ab", 404),
+        ("%20a", 422),
+        ("x" * 201, 422),
+        ("%E2%80%AE", 422),
+        ("%FF", 201),
+        ("a%CC%88", 201),
+        ("..%2F..%2Fetc", 201),
+        ("9" * 200, 201),
+    ],
+)
+def test_an_odd_identity_is_refused_or_stored_as_a_record_has_it(sender, address, status):
+    record = {"title": "T", "body": "B"}
+    answer = sender.put(record, address)
+    assert answer.status_code == status, answer.content
+    if status == 201:
+        assert sender.put(record, address).json() == answer.json() | {
+            "outcome": "unchanged",
+            "import": f"http://127.0.0.1:8000{IMPORTS}/{ImportBatch.objects.latest('pk').pk}",
+        }
+
+
 def test_what_people_changed_is_never_overwritten(sender):
     record = RecordFactory()
     tag = sender.put(record).headers["ETag"]

@@ -19,6 +19,7 @@ from posts.importing.uploads import Received
 from posts.models import ApiToken, ImportBatch, ImportIssue, Post
 from posts.models.import_batch import COUNTS
 from posts.operations.frame import note, operation
+from posts.records.schema import Problem, RecordRefused
 
 State = ImportBatch.State
 
@@ -29,14 +30,6 @@ class ConditionFailed(Refused):
 
 class NotYours(Refused):
     """The post did not come from the generator of the token."""
-
-
-class RowRefused(Exception):
-    """The record is refused: `problems` are pairs of JSON Pointer and reason."""
-
-    def __init__(self, problems: list[list[str]]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{pointer} {reason}" for pointer, reason in problems))
 
 
 @dataclass(frozen=True)
@@ -52,8 +45,8 @@ class Pushed:
 def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Callable[[str | None], bool]) -> Pushed:
     """Import one record, in JSON, as an import of its own; return what became of it.
 
-    is_expected: takes the fingerprint of the proposed text (None: there is no such post). Raises ConditionFailed if it
-    says no, NotYours, BacklogFull and RowRefused; then nothing is kept.
+    source_id: the identity of the record. is_expected: takes the fingerprint of the proposed text (None: there is no
+    such post). Raises ConditionFailed if it says no, NotYours, BacklogFull and RecordRefused; then nothing is kept.
     """
     post = Post.objects.select_for_update(of=("self",)).select_related("head_revision").filter(source_id=source_id)
     before = post.only("known_generator", "awaits_review", "withdrawn_at", "head_revision__fingerprint").first()
@@ -63,10 +56,10 @@ def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Cal
         raise NotYours(f"This post did not come from {token.generator}. Nothing was changed.")
     if before is None or not before.awaits_review:
         check_backlog(token.generator)
-    problems: list[list[str]] = []
+    problems: list[Problem] = []
 
     def keep(issue: ImportIssue) -> None:
-        problems.extend(issue.problems)
+        problems.extend(Problem(pointer, message) for pointer, message in issue.problems)
 
     # The source has no name of a file: nothing continues it, and nobody waits for its lock.
     name = f"Post {source_id}"
@@ -74,9 +67,9 @@ def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Cal
     batch = import_source(Source(name, io.BytesIO(raw)), batch=batch, on_issue=keep)
     outcome = next((count for count in COUNTS if getattr(batch, count)), "refused")
     if outcome == "refused":
-        raise RowRefused(problems or [["", "is not a record."]])
+        raise RecordRefused(problems)
     after = Post.objects.select_related("head_revision").only(
-        "slug", "head_revision__fingerprint", "head_revision__version"
+        "source_id", "head_revision__fingerprint", "head_revision__version"
     )
     return Pushed(outcome, batch, after.get(source_id=source_id))
 

@@ -19,7 +19,6 @@ from posts.importing.push import (
     ConditionFailed,
     NotYours,
     Pushed,
-    RowRefused,
     cancel_import,
     own_import,
     push_record,
@@ -31,7 +30,7 @@ from posts.models import ApiToken, DecisionEvent, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Body, Operation, Parameter, Refusal, Resource
-from posts.records.schema import MAX_RECORD_BYTES, canonical_text, record_json_schema
+from posts.records.schema import MAX_RECORD_BYTES, RecordRefused, canonical_text, parse_record, record_json_schema
 
 PIECE = 256 * 1024
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
@@ -110,13 +109,15 @@ def put_post(request: HttpRequest, given: dict[str, Any], token: ApiToken, sourc
 
     def act() -> Answered:
         try:
-            pushed = push_record(token, raw, source_id=source_id, is_expected=_condition(given))
+            # Before the database is asked: an identity may have characters that it refuses, or that a record changes.
+            identity = parse_record(raw).source_id
+            pushed = push_record(token, raw, source_id=identity, is_expected=_condition(given))
         except ConditionFailed as refusal:
             raise _unchanged(412, "The post has changed", refusal) from None
         except NotYours as refusal:
             raise _unchanged(403, "Not your post", refusal) from None
-        except RowRefused as refusal:
-            errors = [{"pointer": pointer, "detail": detail} for pointer, detail in refusal.problems]
+        except RecordRefused as refusal:
+            errors = [{"pointer": found.pointer, "detail": found.message} for found in refusal.problems]
             raise Unchanged(_problem(422, "Invalid record", "The record is refused.", errors=errors)) from None
         return _pushed(pushed)
 
