@@ -70,6 +70,8 @@ def library(settings, monkeypatch):
 
 # Nothing in the database changes them.
 SAME_FOR_EVER = ("robots", "security-txt", "api", "api-openapi", "api-missing")
+# No cache keeps the answers of preview links.
+NEVER_KEPT = ("preview",)
 
 
 def every_address():
@@ -77,7 +79,7 @@ def every_address():
     posts, stack = list(Post.objects.order_by("pk")), Term.objects.get(kind="stack", key="rust")
     for route in get_resolver("posts.urls").url_patterns:
         # Generators have addresses of their own, whose answers no cache keeps.
-        if route.name in SAME_FOR_EVER or str(route.pattern).startswith("api/v1/"):
+        if route.name in (*SAME_FOR_EVER, *NEVER_KEPT) or str(route.pattern).startswith("api/v1/"):
             continue
         name, arguments = f"posts:{route.name}", set(route.pattern.converters)
         if not arguments:
