@@ -4,6 +4,7 @@ from django.urls import get_resolver, reverse
 
 from posts.models import Post, Term
 from posts.operations import withdraw_post
+from posts.operations.preview_links import make_preview_link
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import approve, make_post, person
 
@@ -92,12 +93,14 @@ def make_every_page(*, kinds=("stack",)):
         "among others": Post.objects.latest("pk"),
     }
     pages = {name: (post.get_absolute_url(), post.title) for name, post in articles.items()}
+    _, last_part = make_preview_link(waiting.head_revision, by=person(), days=7, asks=True)
+    pages["preview"] = (reverse("posts:preview", args=[last_part]), waiting.title)
     pages["404"] = ("/posts/nothing-here/", "Page not found")
     pages["410"] = ("/posts/withdrawn/", "This article was withdrawn")
     pages["report"] = (reverse("posts:report", args=[approved.slug]), "Report a problem")
     for route in get_resolver("posts.urls").url_patterns:
         arguments = set(route.pattern.converters)
-        if route.name in ("detail", "report") or route.name.startswith(FOR_PROGRAMS):
+        if route.name in ("detail", "report", "preview") or route.name.startswith(FOR_PROGRAMS):
             continue
         address = f"posts:{route.name}"
         if not arguments:
