@@ -199,6 +199,13 @@ COMMENTED = [
     "[Words. <!-- SECRET -->](https://a.example)\n\nMore.",
     "Words.[^1]\n\n[^1]: <!-- SECRET --> More.",
     "Words. <!-- a --> b <!-- SECRET -- x -> --> More.",
+    "Words. {/* SECRET */} More.",
+    "Words.\n\n{/*\n\nSECRET *of* two\n\n*/}\n\nMore.",
+    "Words.\n{{/* SECRET */}}\nMore.",
+    "Words.\n\n{{- /*\nSECRET\n*/ -}}\n\nMore.",
+    "Words. {% comment %}SECRET{% endcomment %} More.",
+    "- Words.\n\n  {%- comment -%}\n  SECRET\n\n  {%- endcomment -%}\n\n- More.",
+    "> Words. {/* SECRET */}\n>\n> More.",
 ]
 
 
@@ -214,7 +221,18 @@ def test_readers_never_see_a_comment_and_the_reviewer_is_told(body):
     assert any("SECRET" in block.text for block in blocks_of(body)[0]), "a comparison has to show it"
 
 
-@pytest.mark.parametrize("body", ["`<!-- kept -->`", "```html\n<!-- kept -->\n```", "    <!-- kept -->", "<!-- kept"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "`<!-- kept -->`",
+        "```html\n<!-- kept -->\n```",
+        "    <!-- kept -->",
+        "<!-- kept",
+        "`{/* kept */}`",
+        "{/* kept",
+        "    {{/* kept */}}",
+    ],
+)
 def test_a_comment_in_code_and_one_without_an_end_stay(body):
     assert "kept" in page_of(f"a\n\n{body}\n\nb")
     assert not [finding for finding in findings({"title": "t", "body": body}) if finding.check == "comment"]
@@ -450,6 +468,7 @@ HOSTILE = {
     "comments without an end": "<!-- a\n" * 30_000,
     "comments without an end in a list": "- <!-- a\n" + "  <!-- b\n" * 30_000 + "\n-->",
     "comments on one line": "<!--" * 50_000,
+    "comments of templates without an end": "{/* a\n" * 30_000 + "{% comment %}" * 9_000,
     "code without an end": "<code>a " * 20_000,
     "pre without an end": "<pre>\n" * 30_000,
     "folds without an end": "<details>\n" * 20_000,

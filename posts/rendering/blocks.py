@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.left_out_tags import left_out_of
 from posts.rendering.markdown import TextTooCostly, markdown_tokens
+from posts.rendering.template_comments import without_marks
 
 # A longer text, or one with more special characters, is compared by the lines of its source: parsing two of them
 # would take seconds (50,000 brackets do, and no article has them).
@@ -130,14 +131,14 @@ def source_blocks(text: str) -> list[Block]:
 
 
 def comments_in(block: Block) -> list[str]:
-    """Return the words of the HTML comments in a Block."""
+    """Return the words of the comments in a Block."""
     runs: list[list[str]] = [[]]
     for token, style in zip(block.tokens, block.styles, strict=True):
         if style != COMMENT:
             runs.append([])
         else:
             runs[-1].append(token)
-    found = (" ".join("".join(run).removeprefix("<!--").removesuffix("-->").split()) for run in runs)
+    found = (" ".join(without_marks("".join(run)).split()) for run in runs)
     return [words for words in found if words]
 
 

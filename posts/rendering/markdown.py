@@ -46,9 +46,10 @@ from posts.rendering.markdown_extras import add_extras
 from posts.rendering.markdown_rules import add_rules, note_key
 from posts.rendering.math_text import math_text
 from posts.rendering.placeholders import placeholder_svg, tint_of
+from posts.rendering.template_comments import add_template_comments
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 12
+RENDERER_VERSION = 13
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -241,6 +242,7 @@ def _markdown() -> MarkdownIt:
     add_extras(parser)
     add_file_links(parser)
     add_left_out_tags(parser)
+    add_template_comments(parser)
     parser.core.ruler.before("inline", "cost", _refuse_costly)
     for name, html_of in _HTML_OF.items():
         parser.add_render_rule(name, _render_rule(html_of))

@@ -4,6 +4,7 @@ import re
 from collections import deque
 
 from posts.records.schema import RecordDict
+from posts.rendering.template_comments import without_template_comments
 from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -42,7 +43,7 @@ def plain_text(text: str) -> str:
 
 def without_code(text: str) -> str:
     """Return Markdown without what is not running text: code blocks and comments."""
-    return _without_comments(_FENCE.sub(" ", text))
+    return without_template_comments(_without_comments(_FENCE.sub(" ", text)))
 
 
 def _without_code(record: RecordDict) -> str:

@@ -45,6 +45,7 @@ from posts.content_checks import findings
 from posts.models import ImportBatch, ImportIssue, Post
 from posts.models.import_batch import COUNTS
 from tests.corpora.tally import Tally
+from tests.trials import trial
 
 FORMATS = {".xml": "wxr", ".jsonl": "jsonl", ".json": "jsonl"}
 
@@ -70,7 +71,7 @@ def run(paths):
 
 @contextlib.contextmanager
 def _rolled_back():
-    with transaction.atomic():
+    with trial():
         yield
         transaction.set_rollback(True)
 
