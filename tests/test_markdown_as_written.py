@@ -435,6 +435,8 @@ def test_a_picture_without_words_in_a_link_shows_its_address():
         ("objective-c++", ["Objective-C++"]),
         ("mermaid", ["Mermaid"]),
         ("plaintext", ["Text"]),
+        ('title="a.js"', ["a.js"]),
+        ('linenums="1"', []),
         ("svelte", ["Svelte"]),
         ("unheard-of", ["unheard-of"]),
     ],
@@ -770,3 +772,16 @@ def test_a_reference_in_brackets_is_a_link_of_markdown_and_no_wiki_link():
 
 def test_an_address_of_another_scheme_is_no_link_with_attributes():
     assert page_of("<irc://chat.example/1>").strip() == "<p><a>irc://chat.example/1</a></p>"
+
+
+def test_imports_of_components_are_left_out_and_told_and_other_lines_that_begin_so_are_not():
+    imports = "import Tabs from '@theme/Tabs';\nimport {\n  Card,\n  Steps\n} from \"x\""
+    body = f"{imports}\n\nWords.\n\nimport os, then go on from 'here' to there."
+    html = page_of(body)
+    assert html == "<p>Words.</p>\n<p>import os, then go on from 'here' to there.</p>\n"
+    told = [finding.message for finding in findings({"title": "t", "body": body}) if "left out" in finding.message]
+    assert len(told) == 1 and "2 × import …" in told[0]
+
+
+def test_a_paragraph_of_tags_and_comments_alone_leaves_no_gap():
+    assert re.sub(r"\s+", " ", page_of("a\n\n<Badge /> <!-- b -->\n\nc")).strip() == "<p>a</p> <p>c</p>"

@@ -175,7 +175,7 @@ def residue_markup(text: CheckedText) -> Iterator[Told]:
             )
     for field in ("intro", "body"):
         blocks = [block for name, block in text.blocks if name == field and block.left_out]
-        if found := shown_syntax(" ".join(tag for block in blocks for tag in block.left_out)):
+        if found := shown_syntax("\n".join(tag for block in blocks for tag in block.left_out)):
             spot = spot_of(field, blocks[0])
             yield f"This syntax is left out: {said(found)}. Check that the page says all.", spot, found.total()
     for pattern, name in _MARKUP:

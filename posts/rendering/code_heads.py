@@ -7,6 +7,7 @@ from posts.rendering.code_languages import language_names
 
 MAX_READ, MAX_LANGUAGE, MAX_FILE = 2000, 40, 120
 _FILE_KEYS = ("title", "file", "filename", "file_name", "name", "path", "label", "caption")
+_OPTIONS = ("linenums", "hl_lines", "linenostart", "meta", "theme")
 # Words after a language that are options for a tool.
 _SWITCHES = frozenset(
     """copy diff editable ignore linenos linenums live lineno nocopy nolinenos nonumber nowrap norun numberlines
@@ -53,6 +54,9 @@ def read_code_head(info: str) -> CodeHead:
             language = language[:MAX_LANGUAGE]
             return CodeHead(language, "", language, rest[:MAX_FILE])
         language, rest = found[0], info[found.end() :]
+        if rest.startswith("=") and language.lower() in (*_FILE_KEYS, *_OPTIONS):
+            # Attributes alone, such as title="a.js".
+            language, rest = "", f" {info}"
     language = re.sub("^lang(?:uage)?-", "", language.lower())[:MAX_LANGUAGE]
     pairs = {match[1].lower(): next(filter(None, match.groups()[1:]), "") for match in _PAIR.finditer(rest)}
     file_name = next((pairs[key] for key in _FILE_KEYS if pairs.get(key)), "") or _file_in(rest)

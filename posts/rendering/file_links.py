@@ -176,7 +176,7 @@ def _words_of_wiki(written: str) -> str:
 def kind_of(address: str) -> str:
     """Return what a report says of a link without a post; "" for one to the web."""
     if address.startswith("[["):
-        return "" if address.startswith("[[#") else WIKI_LINKS
+        return "" if address.startswith("[[#") or address.lower() == "[[toc" else WIKI_LINKS
     if is_file_link(address):
         return TO_FILES
     return "" if leads_elsewhere(address) else RELATIVE

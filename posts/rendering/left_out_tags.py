@@ -38,6 +38,10 @@ _VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"(?:\{\{[^{}]*+\}\}|[^"])*+"|\{(?:[^{}]|
 ATTRIBUTE = rf"\s++(?:[A-Za-z_:@#*][\w:.@#*-]*+(?:\s*+=\s*+{_VALUE})?|\{{\.\.\.[^{{}}]*+\}})"
 _TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>")
 _CLOSING = re.compile(r"</([A-Za-z][\w.-]*+)")
+_IMPORT = re.compile(
+    r"import\s+(?:(?:type\s+)?[\w$*{][\w$*{},\s]{0,500}?\sfrom\s*|\{[\w$,\s]{0,500}\}\s*from\s*)?"
+    r"""["'][^"'\n]{1,300}["'][ \t]*;?"""
+)
 _WORDS = re.compile(r"""\s(?:title|label|summary|heading)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|\{["`']([^{}]*+)["`']\})""")
 _ID = re.compile(r"""\sid\s*+=\s*+["']?([^\s"'<>]{1,200})""")
 _ANY_TAG = re.compile(rf"</?[A-Za-z][\w.-]*+(?:{ATTRIBUTE})*+\s*+/?>")
@@ -53,6 +57,7 @@ def add_left_out_tags(parser: MarkdownIt) -> None:
     """Give a MarkdownIt the rule for lines of tags."""
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("html_block", "left_out", _left_out, ends)
+    parser.block.ruler.before("html_block", "imports", _imports)
 
 
 def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -84,6 +89,28 @@ def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     for tag in found:
         _push_words(state, tag[2], start, line + 1)
     state.line = line + 1
+    return True
+
+
+def _imports(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read the imports of MDX, which bring in components: `import { Tabs } from "theme"`."""
+    begin = state.bMarks[start] + state.tShift[start]
+    if state.blkIndent or state.is_code_block(start) or not state.src.startswith("import", begin):
+        return False
+    at, line, last = begin, start, min(end, start + MAX_LINES)
+    while line < last and (found := _IMPORT.match(state.src, at, state.eMarks[last - 1])):
+        while state.eMarks[line] < found.end():
+            line += 1
+        if state.src[found.end() : state.eMarks[line]].strip():
+            return False
+        line += 1
+        at = state.bMarks[line]
+    if line == start:
+        return False
+    if not silent:
+        token = state.push("left_out", "", 0)
+        token.content, token.map = state.src[begin : state.eMarks[line - 1]], [start, line]
+        state.line = line
     return True
 
 
@@ -133,6 +160,7 @@ def left_out_of(tokens: Iterable[Token]) -> list[str]:
         for tag in (token, *(token.children or ())):
             if tag.type == "left_out":
                 found += [one for one in _ANY_TAG.findall(tag.content) if _says_more(one)]
+                found += [" ".join(one.split()) for one in _IMPORT.findall(tag.content)]
     return found
 
 

@@ -365,6 +365,9 @@ def _finish(state: StateCore) -> None:
             token.children.insert(0, Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]}))
         if token.content.find("![") >= 0 or "<img" in token.content:
             token.children = _with_linked_pictures(token.children)
+        if tokens[index - 1].type == "paragraph_open" and _is_empty(token.children):
+            # Nothing of it is shown; its tags and comments are for the reviewer.
+            tokens[index - 1].hidden = tokens[index + 1].hidden = True
         if tokens[index - 1].type == "heading_open":
             _take_id(tokens[index - 1], token.children)
         elif index >= 2 and tokens[index - 2].type == "list_item_open":
@@ -598,6 +601,13 @@ def _with_linked_pictures(children: list[Token]) -> list[Token]:
             ]
             waiting = []
     return made
+
+
+def _is_empty(children: list[Token]) -> bool:
+    return bool(children) and all(
+        child.type in ("left_out", "comment", "softbreak") or (child.type == "text" and not child.content.strip())
+        for child in children
+    )
 
 
 def _take_id(heading: Token, children: list[Token]) -> None:

@@ -52,7 +52,7 @@ RELATIVE_PICTURES = (
 )
 HTML_CONVERTED = "HTML was converted to Markdown"
 SHOWN_AS_TEXT = "syntax that readers see as text"
-TAGS_LEFT_OUT = "tags that pages leave out, with their words kept"
+TAGS_LEFT_OUT = "components that pages leave out, with their words kept"
 NAMED_BY_ARCHIVE = (
     "its site was not stated, so the name of the archive is used; an archive of another name would import the posts a "
     "second time. Set --site (Site in the form)"
@@ -347,7 +347,7 @@ class _Body:
         if _SYNTAX.search(self.text):
             self._parse()
             self.fields.warnings += [f"{SHOWN_AS_TEXT}: {kind}" for kind in syntax_of_tokens(self._tokens)]
-            tags = shown_syntax(" ".join(left_out_of(self._tokens)))
+            tags = shown_syntax("\n".join(left_out_of(self._tokens)))
             self.fields.warnings += [f"{TAGS_LEFT_OUT}: {kind}" for kind in tags]
         record["body"] = self.text
 
@@ -366,7 +366,7 @@ class _Body:
             if token.type == "heading_open" and token.tag == "h1":
                 break
             written = "\n".join(lines[slice(*token.map)]) if token.map else ""
-            if not token.type.startswith(("paragraph", "inline", "comment")):
+            if not token.type.startswith(("paragraph", "inline", "comment", "left_out")):
                 return ""
             if written and not _BEFORE_HEADING.fullmatch(written):
                 return ""
