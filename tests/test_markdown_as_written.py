@@ -785,3 +785,8 @@ def test_imports_of_components_are_left_out_and_told_and_other_lines_that_begin_
 
 def test_a_paragraph_of_tags_and_comments_alone_leaves_no_gap():
     assert re.sub(r"\s+", " ", page_of("a\n\n<Badge /> <!-- b -->\n\nc")).strip() == "<p>a</p> <p>c</p>"
+
+
+def test_a_link_to_a_note_by_the_name_that_its_generator_gives_leads_to_it():
+    page = Page(page_of("x[^b] y[^1] [see](#fn:1)\n\n[^1]: One.\n[^b]: Two."))
+    assert [href for href, words in page.links if words == "see"] == ["#s-note_2"] and "s-note_2" in page.ids

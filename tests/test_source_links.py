@@ -140,6 +140,12 @@ def test_of_two_notes_of_one_name_the_nearest_is_meant_and_of_two_as_near_none(c
     assert "[[setup|words]]" in client.get("/posts/b/").content.decode()
 
 
+def test_of_copies_in_several_languages_a_path_from_the_root_means_the_one_that_is_less_deep(client, source):
+    copies = {path: OTHER.replace("Other", path) for path in ("src/docs/x.md", "src/de/docs/x.md", "src/ko/docs/x.md")}
+    source({"src/posts/a.md": "---\ntitle: A\n---\n[words](/docs/x)", **copies})
+    assert SourceLink.objects.get().target.title == "src/docs/x.md"
+
+
 def test_posts_may_come_in_any_order_and_in_later_imports(client, source):
     source({"a.md": "---\ntitle: A\n---\n[words](other.md)"})
     assert links_of(client, "a") == [] and "words" in client.get("/posts/a/").content.decode()

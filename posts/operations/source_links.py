@@ -74,13 +74,15 @@ class Known:
     def _at(self, wanted: str, path: str, *, is_end: bool) -> Any:
         """Return the post at a key, or at the one key that ends so and is nearest to `path`."""
         here = posixpath.dirname(path).split("/")
-        best: list[tuple[int, Any]] = []
+        best: list[tuple[tuple[int, int], Any]] = []
         for key, place in self.by_name.get(name_of(wanted), ()):
             if key == wanted:
                 return place.post
             if is_end and key.endswith(f"/{wanted}"):
-                best.append((_shared(here, posixpath.dirname(place.path).split("/")), place.post))
-        nearest = max((near for near, _ in best), default=0)
+                near = _shared(here, posixpath.dirname(place.path).split("/"))
+                # Of two as near, such as copies in several languages, the one that is less deep.
+                best.append(((near, -key.count("/")), place.post))
+        nearest = max((near for near, _ in best), default=(0, 0))
         found = [post for near, post in best if near == nearest]
         return found[0] if len(found) == 1 else None
 

@@ -49,7 +49,7 @@ from posts.rendering.placeholders import placeholder_svg, tint_of
 from posts.rendering.template_comments import add_template_comments
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 14
+RENDERER_VERSION = 15
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
 MAX_DEPTH = 200
 MAX_TEXT = 1024 * 1024
@@ -519,6 +519,10 @@ class _Flow:
     def finish(self) -> SafeString:
         """Return the texts, then the images and checklist that they don't place, then the notes."""
         notes = self.notes.tokens()
+        for label, note in self.notes.known.items():
+            # As Python-Markdown and GitHub call it.
+            for name in (f"fn:{label}", f"fn-{label}", f"user-content-fn-{label}"):
+                self.targets.add_given(name, f"{ID_PREFIX}note_{note.number}")
         self._set_headings(notes)
         checklist_id = self._free_id("Checklist") if self.checklist else ""
         notes_id = self._free_id("Notes") if notes else ""
