@@ -668,8 +668,8 @@ def test_a_container_without_an_end_leaves_the_boxes_below_it():
 
 @pytest.mark.parametrize(("first", "line"), [("", ":::note\n"), ("- x\n", "  :::note\n"), ("", "> :::note\n")])
 def test_containers_without_an_end_are_not_each_searched_to_the_end_of_a_long_text(monkeypatch, first, line):
-    looks, line_of = [], markdown_boxes._line
-    monkeypatch.setattr(markdown_boxes, "_line", lambda *place: looks.append(place) or line_of(*place))
+    looks, line_of = [], markdown_boxes.line_of
+    monkeypatch.setattr(markdown_boxes, "line_of", lambda *place: looks.append(place) or line_of(*place))
     blocks_of(first + line * 1500)
     assert len(looks) < 2 * MAX_VAIN_LINES
 

@@ -17,6 +17,8 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from posts.rendering.block_ends import line_of
+
 MAX_BOXES_DEEP = 10
 MAX_TITLE = 300
 # Each container that never ends is searched to the end of the text; beyond so many lines no more are looked for.
@@ -45,10 +47,6 @@ def add_boxes(parser: MarkdownIt) -> None:
     parser.block.ruler.before("fence", "container", _container, ends)
     parser.block.ruler.before("fence", "admonition", _admonition, ends)
     parser.core.ruler.before("inline", "alerts", _alerts)
-
-
-def _line(state: StateBlock, number: int) -> str:
-    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
 
 
 def _title(state: StateBlock, number: int, words: str, kind: str, *, folds: bool) -> None:
@@ -84,7 +82,7 @@ def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read `:::note Title` … `:::`, with more colons around others."""
     if state.is_code_block(start) or state.env.get("boxes", 0) >= MAX_BOXES_DEEP:
         return False
-    opening = _CONTAINER.match(_line(state, start))
+    opening = _CONTAINER.match(line_of(state, start))
     if not opening or opening[2] not in KINDS:
         return False
     last = _container_end(state, start, end, len(opening[1]))
@@ -108,7 +106,7 @@ def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int 
     for number in range(start + 1, end):
         if state.sCount[number] < state.blkIndent and not state.isEmpty(number):
             break
-        line = _line(state, number)
+        line = line_of(state, number)
         if line[:3] != ":::":
             continue
         if (closing := _CONTAINER_END.match(line)) and (depth == 1 or len(closing[1]) == colons):
@@ -125,7 +123,7 @@ def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int 
 
 def _admonition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read `!!! note "Title"`, `??? note` and `=== "Tab"` with the lines below that are indented by four."""
-    line = _line(state, start)
+    line = line_of(state, start)
     if line[:3] not in ("!!!", "???", "===") or state.is_code_block(start):
         return False
     if state.env.get("boxes", 0) >= MAX_BOXES_DEEP or not (found := _ADMONITION.match(line)):

@@ -107,10 +107,11 @@ def _linked(text: Token) -> list[Token]:
     """Return the tokens of a text with its names of hosts and mail addresses as links."""
     found = [(at.start(), at.start() + len(words), f"http://{words}") for at in _WWW.finditer(text.content)
              if (words := _without_end(at[0])) and _is_domain(re.split("[/?#]", words, maxsplit=1)[0])]  # fmt: skip
+    inside = {place for begin, end, _ in found for place in range(begin, end)}
     found += [
         (at.start(), at.end(), f"mailto:{at[0]}")
         for at in _MAIL.finditer(text.content)
-        if "_" not in at[1] and at[1][-1] not in "-_" and not any(begin <= at.start() < end for begin, end, _ in found)
+        if "_" not in at[1] and at[1][-1] not in "-_" and at.start() not in inside
     ]
     made, last = [], 0
     for begin, end, address in sorted(found):

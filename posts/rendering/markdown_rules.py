@@ -6,7 +6,6 @@ is from a short list, opened and closed in pairs. Comments become tokens of thei
 
 import html
 import re
-from collections.abc import Callable
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -15,6 +14,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from posts.rendering.block_ends import closing_line, line_of
 from posts.rendering.left_out_tags import ALONE, APART, ATTRIBUTE, EMBEDS, NEUTRAL, is_component
 
 # Tag pairs that keep their meaning, or that Markdown has markup for.
@@ -73,32 +73,6 @@ def note_key(label: str) -> str:
 # Blocks
 
 
-def _line(state: StateBlock, number: int) -> str:
-    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
-
-
-def _close_of(state: StateBlock, start: int, end: int, find: Callable[[str, bool], object], name: str) -> int | None:
-    """Return the line that closes the block begun at `start`, or None. find(line) recognises it.
-
-    A failed search is remembered, so that thousands of unclosed blocks don't repeat it.
-    """
-    source, vain = state.env.get("unclosed", (None, None))
-    if source is not state.src:
-        vain = {}
-        state.env["unclosed"] = (state.src, vain)
-    indent, first, last = vain.get(name, (0, 0, 0))
-    if first <= start < last and state.blkIndent >= indent:
-        return None
-    for number in range(start, end):
-        if number > start and state.sCount[number] < state.blkIndent and not state.isEmpty(number):
-            end = number
-            break
-        if find(_line(state, number), number == start):
-            return number
-    vain[name] = (state.blkIndent, start, end)
-    return None
-
-
 def _add_rest(state: StateBlock, text: str, number: int) -> None:
     """Add the text after the end of a block on its last line as a paragraph."""
     if not text.strip():
@@ -110,9 +84,11 @@ def _add_rest(state: StateBlock, text: str, number: int) -> None:
 
 
 def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    if state.is_code_block(start) or not _line(state, start).startswith("<!--"):
+    if state.is_code_block(start) or not line_of(state, start).startswith("<!--"):
         return False
-    last = _close_of(state, start, end, lambda text, is_first: _comment_end(text, 4 if is_first else 0) >= 0, "comment")
+    last = closing_line(
+        state, start, end, lambda text, is_first: _comment_end(text, 4 if is_first else 0) >= 0, "comment"
+    )
     if last is None or silent:
         return last is not None
     text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
@@ -136,11 +112,11 @@ def _comment_end(text: str, inside: int, last: int | None = None) -> int:
 
 def _raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse `pre` and other tags with literal content as a block of code."""
-    if state.is_code_block(start) or not (opening := _RAW_START.match(_line(state, start))):
+    if state.is_code_block(start) or not (opening := _RAW_START.match(line_of(state, start))):
         return False
     name = opening[1].lower()
     closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
-    last = _close_of(state, start, end, lambda text, _: closing.search(text), name)
+    last = closing_line(state, start, end, lambda text, _: closing.search(text), name)
     if last is None or silent:
         return last is not None
     text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
@@ -168,7 +144,7 @@ def _code_text(text: str) -> str:
 
 def _details(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse `details` around Markdown as a disclosure with its `summary`."""
-    line = _line(state, start)
+    line = line_of(state, start)
     if state.is_code_block(start) or state.env.get("folds", 0) >= MAX_DETAILS_DEEP:
         return False
     if not (opening := _DETAILS_START.match(line)):
@@ -183,7 +159,7 @@ def _details(state: StateBlock, start: int, end: int, silent: bool) -> bool:
                 return True
         return False
 
-    last = _close_of(state, start, end, closes, "details")
+    last = closing_line(state, start, end, closes, "details")
     if last is None or silent:
         return last is not None
     before = {name: list(getattr(state, name)[start : last + 1]) for name in ("bMarks", "eMarks", "tShift", "sCount")}
@@ -330,12 +306,11 @@ def _inline_code(state: StateInline, name: str) -> str | None:
     for closing in (f"</{name}>", f"</{name.upper()}>"):
         if state.html_terminator_last(closing) < state.pos:
             continue
-        close = state.src.find(closing, state.pos, state.posMax)
-        if close < 0:
+        # Keys with another tag between theirs are read as other pairs are.
+        close = state.src.find("<" if name == "kbd" else closing, state.pos, state.posMax)
+        if close < 0 or not state.src.startswith(closing, close):
             continue
         code = state.src[state.pos : close]
-        if name == "kbd" and "<" in code:
-            return None
         state.pos = close + len(closing)
         return " ".join(_code_text(code).split("\n"))
     return None
@@ -442,7 +417,8 @@ def _names(open_tags: list[tuple[str, int]]) -> list[str]:
 
 def _unlink(open_tags: list[tuple[str, int]]) -> None:
     """Forget open links, since a link can't contain a link; an outer one stays text."""
-    open_tags[:] = [pair for pair in open_tags if pair[0] != "a"]
+    # No tag opens behind so many; Markdown's own pairs may be thousands.
+    open_tags[:MAX_PAIRS_DEEP] = [pair for pair in open_tags[:MAX_PAIRS_DEEP] if pair[0] != "a"]
 
 
 def _may_open(tag: Token, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> bool:

@@ -5,13 +5,15 @@ at the end of a heading is its id.
 """
 
 import re
-from collections.abc import Iterator, MutableMapping
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
+
+from posts.rendering.block_ends import closing_line, line_of, remember_in_vain
 
 # (how a comment begins, how it ends)
 _KINDS = (
@@ -55,54 +57,63 @@ def _found(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> Ite
         place = last.end()
 
 
-def _end_of(text: str, begin: int, end: int, env: MutableMapping[str, Any]) -> int:
-    """Return the end of the comment that begins at `begin`, or -1. A search in vain is not repeated."""
+def _kind_at(text: str, begin: int, end: int) -> tuple[re.Pattern[str], int] | None:
+    """Return (how the comment that begins at `begin` ends, where its words begin), or None if there is none."""
     if text[begin : begin + 1] != "{" or _IS_ID.match(text, begin, end):
-        return -1
-    # {kind: (text, position from which on no comment of the kind ends)}
-    vain = env.setdefault("comments_without_end", {})
-    for kind, (opening, closing) in enumerate(_KINDS):
-        if not (found := opening.match(text, begin, end)):
-            continue
-        searched, place = vain.get(kind, ("", 0))
-        if searched is text and begin >= place:
-            continue
-        last = closing.search(text, found.end())
-        if last is None:
-            vain[kind] = (text, begin)
-        elif last.end() <= end:
-            return last.end()
-    return -1
+        return None
+    for opening, closing in _KINDS:
+        if found := opening.match(text, begin, end):
+            return closing, found.end()
+    return None
 
 
 def _inline(state: StateInline, silent: bool) -> bool:
-    end = _end_of(state.src, state.pos, state.posMax, state.env)
-    if end < 0:
+    kind = _kind_at(state.src, state.pos, state.posMax)
+    if not kind:
+        return False
+    closing, inside = kind
+    begins, ends = _closings(state, closing)
+    place = bisect_left(begins, inside)
+    if place == len(ends) or ends[place] > state.posMax:
         return False
     if not silent:
-        state.push("comment", "", 0).content = state.src[state.pos : end]
-    state.pos = end
+        state.push("comment", "", 0).content = state.src[state.pos : ends[place]]
+    state.pos = ends[place]
     return True
+
+
+def _closings(state: StateInline, closing: re.Pattern[str]) -> tuple[list[int], list[int]]:
+    """Return where the marks that end comments of a kind begin and end, searched once in each text."""
+    known: dict[tuple[str, str], tuple[list[int], list[int]]] = state.env.setdefault("ends_of_comments", {})
+    key = (closing.pattern, state.src)
+    if key not in known:
+        found = list(closing.finditer(state.src))
+        known[key] = ([mark.start() for mark in found], [mark.end() for mark in found])
+    return known[key]
 
 
 def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read a comment that begins a line and ends one, in the same list or quotation."""
-    if state.is_code_block(start):
+    line = line_of(state, start)
+    kind = _kind_at(line, 0, len(line))
+    if not kind or state.is_code_block(start):
         return False
-    begin = state.bMarks[start] + state.tShift[start]
-    close = _end_of(state.src, begin, state.eMarks[end - 1], state.env)
-    if close < 0:
+    closing, inside = kind
+
+    def closes(text: str, is_first: bool) -> object:
+        return closing.search(text, inside if is_first else 0)
+
+    last = closing_line(state, start, end, closes, closing.pattern)
+    if last is None:
         return False
-    last = start
-    while state.eMarks[last] < close:
-        last += 1
-        if last >= end or (state.sCount[last] < state.blkIndent and not state.isEmpty(last)):
-            return False
-    if state.src[close : state.eMarks[last]].strip():
+    text = state.getLines(start, last + 1, state.blkIndent, False).strip()
+    found = closing.search(text, inside)
+    if not found or found.end() < len(text):
+        # It is in a paragraph, as is each other one that the same mark would end.
+        remember_in_vain(state, start, last + 1, closing.pattern)
         return False
-    if silent:
-        return True
-    token = state.push("comment", "", 0)
-    token.content, token.map = state.src[begin:close], [start, last + 1]
-    state.line = last + 1
+    if not silent:
+        token = state.push("comment", "", 0)
+        token.content, token.map = text, [start, last + 1]
+        state.line = last + 1
     return True
