@@ -7,6 +7,11 @@ from django.conf import settings
 from django.forms.renderers import Jinja2, TemplatesSetting
 from django.template.backends.jinja2 import Jinja2 as Jinja2Templates
 
+# Django has a template for each kind of input; each includes the same one.
+INPUTS = frozenset(
+    f"django/forms/widgets/{kind}.html" for kind in ("text", "number", "hidden", "email", "url", "date", "time")
+)
+
 
 class FormRenderer(TemplatesSetting):
     """Renders Django's own fields, and ours of templates/forms/, with Jinja2; those of Django's admin with its engine.
@@ -18,6 +23,8 @@ class FormRenderer(TemplatesSetting):
     field_template_name = "forms/field.html"
 
     def get_template(self, template_name: str) -> Any:
+        if template_name in INPUTS:
+            template_name = "forms/input.html"
         if template_name.startswith(("django/forms/", "forms/")):
             return self._compiled.get_template(template_name)
         return super().get_template(template_name)

@@ -1,0 +1,43 @@
+"""Fields of forms are the HTML that Django's own templates give."""
+
+import pytest
+from django import forms
+from django.forms.renderers import DjangoTemplates
+from django.utils.safestring import SafeString
+
+from alphanode.form_renderer import INPUTS, FormRenderer
+
+WIDGETS = [
+    forms.TextInput,
+    forms.NumberInput,
+    forms.HiddenInput,
+    forms.EmailInput,
+    forms.URLInput,
+    forms.DateInput,
+    forms.TimeInput,
+]
+ATTRS = {"id": "id_a", "dir": "auto", "required": True, "disabled": False, "data-words": '"quoted" & <b>'}
+
+
+def test_every_kind_of_input_is_tried():
+    assert {widget.template_name for widget in WIDGETS} == INPUTS
+
+
+@pytest.mark.parametrize("widget", [*WIDGETS, forms.Textarea, forms.CheckboxInput], ids=lambda widget: widget.__name__)
+@pytest.mark.parametrize("value", ["", "7", '<script>"&', None, "a\nb"], ids=repr)
+def test_a_field_is_what_django_itself_makes_of_it(widget, value):
+    ours, djangos = (widget(ATTRS).render("a", value, renderer=one()) for one in (FormRenderer, DjangoTemplates))
+    # The engines write a quotation mark differently.
+    assert ours.replace("&#34;", "&quot;") == djangos
+    assert isinstance(ours, SafeString)
+
+
+def test_a_field_group_names_label_help_and_errors():
+    class Form(forms.Form):
+        title = forms.CharField(label="Title <b>", help_text="Short.")
+
+    group = str(Form({"title": ""})["title"].as_field_group())
+    assert '<label for="id_title">Title &lt;b&gt;</label>' in group
+    assert '<p class="help" id="id_title_helptext">Short.</p>' in group
+    assert 'class="errorlist" id="id_title_error"' in group
+    assert 'aria-describedby="id_title_helptext id_title_error"' in group
