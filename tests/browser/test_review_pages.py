@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from posts.models import Post, ScheduledRelease
 from posts.operations import note_observed_result, record_revision, report_problem, schedule_release
+from posts.operations.preview_links import answer_preview, make_preview_link
 from posts.operations.schedule import Plan
 from tests.browser.axe import violations_in_both_schemes
 from tests.factories import approve, make_post, person
@@ -59,6 +60,8 @@ def photograph(watched, name):
 def test_the_pages_of_review_have_no_accessibility_violation_and_do_not_scroll_sideways(browser_page, width, scheme):
     post, flagged = busy_post(), make_post(released=True, flagged=True, checklist=["true"])
     report_problem(flagged, reason="code", note="It does not run.", address="192.0.2.1")
+    link, token = make_preview_link(post.head_revision, by=person(), days=7, purpose="The lawyer", asks=True)
+    answer_preview(link, agrees=False, name="Ada", words="The second figure is wrong.", address="")
     watched = browser_page(width, scheme)
     sign_in(watched, person())
     for name, address, heading in [
@@ -66,7 +69,10 @@ def test_the_pages_of_review_have_no_accessibility_violation_and_do_not_scroll_s
         ("nothing", reverse("admin:posts_post_releases", args=[flagged.pk]), "Releases"),
         ("flags", reverse("admin:posts_post_flag", args=[flagged.pk]), "Flags and reports"),
         ("report", reverse("posts:report", args=[post.slug]), "Report a problem"),
-        ("trail", reverse("admin:posts_auditentry_changelist"), "audit entr"),
+        ("preview links", reverse("admin:posts_post_preview_links", args=[post.pk]), "Preview links"),
+        ("preview link", reverse("posts:preview", args=[token]), post.title),
+        ("no preview", reverse("posts:preview", args=["0"]), "This link shows no preview"),
+        ("trail", reverse("admin:posts_auditentry_changelist"), "Audit trail"),
     ]:
         watched.open(address)
         assert heading in watched.page.locator("h1").last.inner_text()
