@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
@@ -27,6 +28,7 @@ from posts.reverse import address
 SHOWN = 20
 NOTIFICATIONS_SHOWN = 50
 REFUSED_PLANS = timedelta(days=14)
+OVERDUE = timedelta(days=14)
 Status = Revision.Status
 
 
@@ -103,7 +105,7 @@ def task_lists(user: User) -> list[TaskList]:
     if user.has_perm("posts.change_post"):
         lists.append(_returned(user))
     if user.has_perm("posts.review_post"):
-        lists.append(_assigned(user))
+        lists += [_assigned(user), _claimed(user), _overdue()]
     if user.has_perm("posts.flag_post"):
         lists.append(_reported())
         lists.append(_refused_plans())
@@ -135,14 +137,29 @@ def _returned(user: User) -> TaskList:
 
 
 def _assigned(user: User) -> TaskList:
+    return TaskList("Assigned to you", _reviews(QueueEntry.objects.filter(assigned_to=user)))
+
+
+def _claimed(user: User) -> TaskList:
+    claimed = QueueEntry.objects.filter(held_by=user, held_until__gt=timezone.now())
+    return TaskList("Claimed by you", _reviews(claimed))
+
+
+def _overdue() -> TaskList:
+    """Return what has been pending for long and is assigned to nobody."""
+    old = QueueEntry.objects.filter(waiting_since__lte=timezone.now() - OVERDUE, assigned_to=None)
+    return TaskList(f"Pending for {OVERDUE.days} days or more", _reviews(old))
+
+
+def _reviews(entries: QuerySet[QueueEntry]) -> list[Task]:
+    """Return the tasks of pending posts, those that have waited longest first."""
     now = timezone.now()
-    mine = QueueEntry.objects.filter(assigned_to=user).select_related("post").only("post__title", "waiting_since")
     tasks = []
-    for entry in mine.order_by("waiting_since")[:SHOWN]:
+    for entry in entries.select_related("post").only("post__title", "waiting_since").order_by("waiting_since")[:SHOWN]:
         days = (now - entry.waiting_since).days
         why = f"waiting for {days:,} day{'' if days == 1 else 's'}" if days else "waiting since today"
         tasks.append(Task(entry.post.title, address("admin:review", entry.pk), why))
-    return TaskList("Assigned to you", tasks)
+    return tasks
 
 
 def _reported() -> TaskList:

@@ -16,6 +16,7 @@ from posts.operations.restore import restore_revision
 from posts.operations.review import Decision, approval_obstacles, confirm_live, decide, decide_many
 from posts.operations.saved_views import forget_view, save_view, switch_keys
 from posts.operations.schedule import Plan, cancel_schedule, run_due, schedule_release
+from posts.operations.send_again import send_again
 from posts.operations.undo import undo_decision
 from posts.review_queue.claims import ClaimedByAnother
 
@@ -64,6 +65,7 @@ __all__ = [
     "save_guideline",
     "save_view",
     "schedule_release",
+    "send_again",
     "submit_revision",
     "switch_keys",
     "unclaim",

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.admin.dashboard.day_chart import day_chart
+from posts.admin.my_work import task_lists
 from posts.admin.people import person_of
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.db.page_triggers import missing_triggers
@@ -101,7 +102,10 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "shrinkage": change and -change,
         "other_changes": f"{other:+,}".replace("-", "−") if other else "",
         "last_decision": None if waiting else Review.objects.select_related("reviewer").order_by("-pk").first(),
-        "start": _start(person, now),
+        "start": _start(person, now) if person.has_perm("posts.review_post") else "",
+        "may_add": person.has_perm("posts.add_post"),
+        "may_import": person.has_perm("posts.import_posts"),
+        "tasks": [] if person.has_perm("posts.review_post") else task_lists(person),
         "chart": day_chart(came_in, decided),
         "statuses": site_statuses(person, now),
         "reasons": _reasons(),

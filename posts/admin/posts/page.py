@@ -235,6 +235,7 @@ def post_context(post: Post, user: User, panel: Panel, checked: Results) -> dict
             )[:HISTORY_LENGTH]
         ),
         "claims": _claims(post),
+        "returned": _returned(post),
         "links": links_of(post),
         "may_link": may_link(user),
     }
@@ -269,6 +270,14 @@ def _decision(
         "approving": approving_does(post, eyes, by=user, holds=holds) if can_decide else "",
         "missing_decision": missing_decision(eyes) if is_due else "",
     }
+
+
+def _returned(post: Post) -> Review | None:
+    """Return the decision that turned the proposed text down, if it still stands."""
+    if post.head_revision.status not in (Revision.Status.CHANGES_REQUESTED, Revision.Status.REJECTED):
+        return None
+    decisions = post.head_revision.reviews.filter(undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
+    return decisions.select_related("reviewer").order_by("-pk").first()
 
 
 def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
