@@ -434,6 +434,14 @@ MUTATIONS = [
         "tests/test_operations_frame.py",
     ),
     Mutation(
+        "Only people who may save the form of a post get its live preview",
+        "posts/admin/posts/live_preview.py",
+        "LivePreview.may_see",
+        'self._may("change" if self.kwargs.get("object_id") else "add")',
+        "True",
+        "tests/test_live_preview.py people_who_may",
+    ),
+    Mutation(
         "A change of a post renews its pages in every cache",
         "posts/db/page_triggers.py",
         "_of_post",

@@ -37,10 +37,10 @@ const highlight = HighlightStyle.define([
   { tag: tags.strong, fontWeight: "600" },
   { tag: tags.emphasis, fontStyle: "italic" },
   { tag: tags.strikethrough, textDecoration: "line-through" },
-  { tag: tags.monospace, fontFamily: MONOSPACE, fontSize: "13px" },
+  { tag: [tags.monospace, tags.labelName], fontFamily: MONOSPACE, fontSize: "13px" },
   { tag: [tags.link, tags.url], color: "var(--link-fg)" },
   { tag: tags.quote, color: "var(--body-medium-color)" },
-  { tag: [tags.processingInstruction, tags.contentSeparator, tags.labelName, tags.comment], color: "var(--body-quiet-color)" },
+  { tag: [tags.processingInstruction, tags.contentSeparator, tags.comment], color: "var(--body-quiet-color)" },
 ]);
 
 export const look = [theme, syntaxHighlighting(highlight)];
