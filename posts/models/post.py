@@ -95,11 +95,15 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def approved_under_older_guideline(self) -> Self:
         """Filter to posts whose live text was approved individually, before the newest version of the guideline."""
-        guidelines = apps.get_model("posts", "ReviewGuideline").objects
-        older = Q(live_approval__guideline__lt=guidelines.order_by("-number").values("number")[:1])
-        return self.filter(
-            older | Q(live_approval__guideline=None),
+        versions = apps.get_model("posts", "ReviewGuideline").objects.order_by("-number")
+        # As a number, not as a part of the query: the engine then knows how few approvals are older.
+        newest = versions.values_list("number", flat=True).first() or 0
+        # One range of the index review_of_guideline, which counts approvals from before all versions as 0.
+        posts = self.alias(answered_version=Coalesce("live_approval__guideline", 0))
+        return posts.filter(
+            answered_version__lt=newest,
             live_revision__isnull=False,
+            live_approval__outcome=Review.Outcome.APPROVED,
             live_approval__is_bulk=False,
             live_approval__revoked_at__isnull=True,
             withdrawn_at__isnull=True,

@@ -3,7 +3,7 @@ from collections import Counter
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from posts.models.fields import OrderedJSONField
 from posts.models.revision import Revision
@@ -51,6 +51,7 @@ class Review(models.Model):
         "posts.ReviewGuideline",
         models.PROTECT,
         null=True,
+        db_index=False,
         related_name="reviews",
         help_text="The version that the answers are about; none if no point was answered.",
     )
@@ -77,6 +78,11 @@ class Review(models.Model):
             models.Index(fields=["-created_at"], name="review_newest"),
             models.Index(fields=["id"], condition=Q(is_bulk=True), name="review_bulk"),
             models.Index(fields=["id"], condition=Q(guideline__isnull=False), name="review_answered"),
+            models.Index(
+                Coalesce("guideline", 0),
+                condition=Q(is_bulk=False, revoked_at__isnull=True, outcome="approved"),
+                name="review_of_guideline",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="review_has_fingerprint"),

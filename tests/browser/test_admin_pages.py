@@ -9,7 +9,7 @@ from django.urls import reverse
 from posts.diff.anchors import anchor_at
 from posts.models import AuditEntry, Generator, ImageSource, Notification, OutgoingMessage, Post, Review, Revision
 from posts.notifications import tell
-from posts.operations import assign_post, begin_edit, look_at_rows
+from posts.operations import PointDraft, assign_post, begin_edit, look_at_rows, save_guideline
 from posts.operations.remarks import add_remark
 from tests.browser.axe import violations, violations_in_both_schemes
 from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
@@ -242,7 +242,13 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     sign_in(watched, superuser)
     words = anchor_at(hard.head_revision.snapshot, "body", 1)
     add_remark(hard.head_revision, words, by=superuser, comment="w" * 300, suggestion="v" * 300)
+    long = PointDraft(text="p" * 300, reason_code="facts", help_text="q" * 900)
+    some = PointDraft(text="For some.", reason_code="facts", stacks=["s" * 300], kinds=["code"], generators=["t" * 300])
+    save_guideline([long, some], by=superuser, read=1, why="u" * 500)
     addresses = [
+        reverse("admin:guideline"),
+        reverse("admin:guideline_change"),
+        reverse("admin:guideline_version", args=[2]),
         reverse("admin:my_work"),
         reverse("admin:posts_generator_changelist"),
         reverse("admin:posts_generator_new"),
@@ -254,6 +260,7 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
         reverse("admin:posts_post_changelist"),
         reverse("admin:posts_post_add"),
         change_address(post) + "#decide",
+        change_address(hard) + "#decide",
         change_address(post) + "#history",
         *(change_address(hard) + f"#part-{part}" for part in ("text", "subject", "images", "checklist", "record")),
         *(reverse("admin:posts_revision_change", args=[hard.head_revision_id]) + view for view in REVISION_VIEWS),
