@@ -67,6 +67,8 @@ def announce_entries(entries: Sequence[AuditEntry]) -> None:
                 "outcome": review.outcome,
                 "reason": review.reason_code,
                 "comment": review.comment,
+                "guideline": review.guideline_id,
+                "answers": review.answers,
                 "is_bulk": review.is_bulk,
                 "remarks": remarks[entry.revision_id],
             }

@@ -244,6 +244,12 @@ def _push_schemas() -> Object:
                 "outcome": {"enum": Review.Outcome.values},
                 "reason": {"enum": Review.ReasonCode.values},
                 "comment": text,
+                "guideline": {"type": ["integer", "null"], "description": "The version of the review guideline."},
+                "answers": {
+                    "type": "object",
+                    "description": "By the keys of its points.",
+                    "additionalProperties": {"enum": Review.Answer.values},
+                },
                 "is_bulk": {"type": "boolean"},
                 "decided_at": moment,
             }

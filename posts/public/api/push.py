@@ -179,7 +179,8 @@ def decisions(request: HttpRequest, given: dict[str, Any], token: ApiToken) -> H
     events = DecisionEvent.objects.filter(generator=token.generator_id, pk__gt=after).order_by("pk")
     rows = events.select_related("review__revision__post").only(
         "kind", "at", "review__fingerprint", "review__outcome", "review__reason_code", "review__comment",
-        "review__is_bulk", "review__created_at", "review__revision__version", "review__revision__post__source_id",
+        "review__guideline", "review__answers", "review__is_bulk", "review__created_at",
+        "review__revision__version", "review__revision__post__source_id",
     )  # fmt: skip
     found = list(rows[: limit + 1])
     page = found[:limit]
@@ -240,6 +241,8 @@ def _event_item(event: DecisionEvent) -> dict[str, Any]:
         "outcome": review.outcome,
         "reason": review.reason_code,
         "comment": review.comment,
+        "guideline": review.guideline_id,
+        "answers": review.answers,
         "is_bulk": review.is_bulk,
         "decided_at": _moment(review.created_at),
     }
