@@ -7,7 +7,17 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from posts.diff.anchors import anchor_at
-from posts.models import AuditEntry, Generator, ImageSource, Notification, OutgoingMessage, Post, Review, Revision
+from posts.models import (
+    ApiToken,
+    AuditEntry,
+    Generator,
+    ImageSource,
+    Notification,
+    OutgoingMessage,
+    Post,
+    Review,
+    Revision,
+)
 from posts.notifications import tell
 from posts.operations import PointDraft, assign_post, begin_edit, look_at_rows, save_guideline
 from posts.operations.remarks import add_remark
@@ -234,6 +244,10 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     Revision.objects.filter(pk=hard.head_revision_id).update(why="x" * 200)
     tell(Notification.Kind.RETURNED, [superuser], text=f"Somebody rejected “{'x' * 300}”", by=None, post=hard)
     assign_post(make_post(title="y" * 300), to=superuser, by=person())
+    generator = Generator.objects.create(name="g" * 200)
+    ApiToken.objects.create(
+        generator=generator, label="t" * 100, digest="0" * 64, hint="alphanode_", created_by=superuser
+    )
     mail = OutgoingMessage.objects.create(kind="mail", recipient="a@example.org", subject="z" * 200, body="w" * 500)
     bulk = look_at_rows(begin_edit("licence", {"licence": "CC0"}, by=superuser, rows=ImageSource.objects.all()))
     watched = browser_page(width, scheme)
@@ -252,7 +266,7 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
         reverse("admin:my_work"),
         reverse("admin:posts_generator_changelist"),
         reverse("admin:posts_generator_new"),
-        reverse("admin:posts_generator_change", args=[Generator.objects.create(name="g" * 200).pk]),
+        reverse("admin:posts_generator_change", args=[generator.pk]),
         reverse("admin:remarks", args=[hard.pk]),
         reverse("admin:posts_outgoingmessage_changelist"),
         reverse("admin:posts_outgoingmessage_change", args=[mail.pk]),
