@@ -10,8 +10,18 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from posts.models import AuditEntry, OutgoingMessage, QueueEntry
-from posts.operations import Decision, NotAllowed, Refused, claim_post, decide, flag_post, send_again, undo_decision
-from tests.factories import edit, fresh, import_records, make_post, person
+from posts.operations import (
+    Decision,
+    NotAllowed,
+    Refused,
+    claim_post,
+    decide,
+    flag_post,
+    roll_back,
+    send_again,
+    undo_decision,
+)
+from tests.factories import approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 ROLES = ("Editors", "Reviewers", "Staff", "superuser")
@@ -82,6 +92,15 @@ def test_the_words_of_the_reviewer_are_above_the_form_of_what_came_back(client, 
     assert "Came back to you" in client.get("/admin/").content.decode()
     undo_decision(review, by=review.reviewer)
     assert words not in client.get(address).content.decode().split('id="post-form"')[0]
+
+
+def test_the_words_of_a_roll_back_are_above_the_form_too(client):
+    post = make_post(released=True)
+    edit(post, summary="Second.")
+    roll_back(approve(post), by=person(), why="The second one was wrong.")
+    client.force_login(person("Editors"))
+    page = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert page.index("The second one was wrong.") < page.index('id="post-form"')
 
 
 def test_my_work_of_reviewers_has_what_they_claimed_and_what_waits_too_long(client):

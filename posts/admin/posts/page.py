@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django import forms
@@ -20,7 +21,7 @@ from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, results
 from posts.content_checks.registry import Finding, Results
 from posts.content_checks.stored import findings_beside_text, uncompared
-from posts.models import Post, Review, ReviewFlag, Revision
+from posts.models import Post, Release, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision
 from posts.operations import Decision, approval_obstacles
 from posts.operations.preview_links import may_link
@@ -84,6 +85,17 @@ class ImageRow:
     drawn: str = ""
     place: str = ""
     findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What turned the proposed text down, in the words of the person who did."""
+
+    what: str
+    by: User | None
+    at: datetime
+    reason: str
+    words: str
 
 
 @dataclass
@@ -272,12 +284,20 @@ def _decision(
     }
 
 
-def _returned(post: Post) -> Review | None:
-    """Return the decision that turned the proposed text down, if it still stands."""
-    if post.head_revision.status not in (Revision.Status.CHANGES_REQUESTED, Revision.Status.REJECTED):
+def _returned(post: Post) -> Returned | None:
+    """Return what turned the proposed text down, if that still stands: a decision, or a roll-back of the live text."""
+    head = post.head_revision
+    if head.status not in (Revision.Status.CHANGES_REQUESTED, Revision.Status.REJECTED):
         return None
-    decisions = post.head_revision.reviews.filter(undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
-    return decisions.select_related("reviewer").order_by("-pk").first()
+    decisions = head.reviews.filter(undone_at=None).exclude(outcome=Review.Outcome.APPROVED)
+    if decision := decisions.select_related("reviewer").order_by("-pk").first():
+        reason = decision.get_reason_code_display() if decision.reason_code else ""
+        return Returned(
+            decision.get_outcome_display(), decision.reviewer, decision.created_at, reason, decision.comment
+        )
+    backs = post.releases.filter(kind=Release.Kind.ROLLED_BACK, before=head).select_related("made_by")
+    back = backs.order_by("-pk").first()
+    return Returned("Rolled back", back.made_by, back.made_at, "", back.why) if back else None
 
 
 def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
