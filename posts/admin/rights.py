@@ -46,6 +46,7 @@ POSTS: dict[str, dict[str, str]] = {
         "view_importbatch": "Imports",
         "view_importissue": "Rows of imports",
         "view_generator": "Generators",
+        "view_apitoken": "Tokens of the API",
         "view_job": "Jobs",
         "view_jobrun": "Runs of jobs",
         "view_outgoingmessage": "Outgoing messages",
