@@ -338,24 +338,29 @@ class EditedText:
     def verdict(self) -> str:
         """Return "right", "missed" or "wrong" for the place that the passage is given in the edited text."""
         place = Placer(self.old, record(self.markdown())).place(self.anchor)
-        got = self._words_at(place.anchor)
         places = {
             number: (n, at) for n, paragraph in enumerate(self.paragraphs) for at, (number, _) in enumerate(paragraph)
         }
         left = [places[number] for number in self.passage if number in places]
-        is_whole = len(left) == len(self.passage) and left == [(left[0][0], left[0][1] + i) for i in range(len(left))]
-        own = sum(number in self.passage for number in got)
         if place.state == State.GONE:
-            # Nobody can tell one or two words that moved from words that went.
-            is_lost = len(left) < 0.6 * len(self.passage) or len({n for n, _ in left}) > 1 or len(self.passage) < 4
-            return "right" if is_lost else "missed"
-        if is_whole and place.state == State.SAME:
-            return "right" if got == self.passage or self._reads_the_same(got) else "wrong"
+            return "right" if self._is_lost(left) else "missed"
+        return "right" if self._is_there(place.state, self._words_at(place.anchor), left, places) else "wrong"
+
+    def _is_lost(self, left: list[tuple[int, int]]) -> bool:
+        """Return whether nobody could find the passage. Nobody can tell one or two words that moved from others."""
+        return len(left) < 0.6 * len(self.passage) or len({n for n, _ in left}) > 1 or len(self.passage) < 4
+
+    def _is_there(
+        self, state: State, got: list[int], left: list[tuple[int, int]], places: dict[int, tuple[int, int]]
+    ) -> bool:
+        """Return whether the words `got` are the passage or what replaced it, and the state says which."""
+        if state == State.SAME and len(left) == len(self.passage):
+            return got == self.passage or self._reads_the_same(got)
+        replaced = bool(got) and set(got) <= self._replacing(places) | set(self.passage)
         if left:
-            is_there = own >= 0.4 * len(got) or set(got) <= self._replacing(places) | set(self.passage)
-            return "right" if place.state == State.CHANGED and is_there else "wrong"
-        is_there = bool(got) and set(got) <= self._replacing(places)
-        return "right" if is_there or got in self.copies or self._reads_the_same(got) else "wrong"
+            own = sum(number in self.passage for number in got)
+            return state == State.CHANGED and (own >= 0.4 * len(got) or replaced)
+        return replaced or got in self.copies or self._reads_the_same(got)
 
     def _words_at(self, anchor: Anchor | None) -> list[int]:
         if anchor is None:

@@ -400,25 +400,30 @@ def _between(
 ) -> tuple[int, int] | None:
     """Return the span that replaced a passage, if the words on both sides of it are unchanged."""
     visible = [i for i, (_, _, word) in enumerate(old) if word.strip()]
-    shown_new = [j for j, (_, _, word) in enumerate(new) if word.strip()]
-    rank = {j: number for number, j in enumerate(shown_new)}
+    ranks = {j: rank for rank, j in enumerate(j for j, (_, _, word) in enumerate(new) if word.strip())}
     at, to = visible.index(words[0]), visible.index(words[-1])
-    left, right = visible[max(at - MIN_BESIDE, 0) : at], visible[to + 1 : to + 1 + MIN_BESIDE]
-    if not left and not right:
+    left = _ranks_of(visible[max(at - MIN_BESIDE, 0) : at], pairs, ranks)
+    right = _ranks_of(visible[to + 1 : to + 1 + MIN_BESIDE], pairs, ranks)
+    if left is None or right is None or not (left or right):
         return None
-    for side in (left, right):
-        places = [rank.get(pairs.get(i, -1), -1) for i in side]
-        if -1 in places or places != list(range(places[0], places[0] + len(places))) if places else False:
-            return None
-    start = new[pairs[left[-1]]][1] if left else 0
-    end = new[pairs[right[0]]][0] if right else new[-1][1]
-    if left and len(left) < MIN_BESIDE and pairs[left[0]] != shown_new[0]:
+    # Fewer words than that stand only at an edge of the block, and must stand there still.
+    if 0 < len(left) < MIN_BESIDE and left[0] != 0:
         return None
-    if right and len(right) < MIN_BESIDE and pairs[right[-1]] != shown_new[-1]:
+    if 0 < len(right) < MIN_BESIDE and right[-1] != len(ranks) - 1:
         return None
+    places = list(ranks)
+    start = new[places[left[-1]]][1] if left else 0
+    end = new[places[right[0]]][0] if right else new[-1][1]
     text = "".join(word for _, _, word in new)
     start, end = _trimmed(text, start, end)
-    return (start, end) if end > start and any(char.isalnum() for char in text[start:end]) else None
+    return (start, end) if any(char.isalnum() for char in text[start:end]) else None
+
+
+def _ranks_of(words: Sequence[int], pairs: dict[int, int], ranks: dict[int, int]) -> list[int] | None:
+    """Return the ranks of words in the newer text; None if one is gone or they do not follow each other any more."""
+    found = [ranks[pairs[i]] for i in words if i in pairs]
+    follow = found == list(range(found[0], found[0] + len(words))) if found else not words
+    return found if follow else None
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
