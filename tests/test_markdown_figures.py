@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posts.rendering.markdown import render_text
-from tests.corpora.figures import figures_of, words_of_source
+from tests.corpora.figures import figures_of, has_place, words_of_source
 
 SITE = {
     "posts/a.md": """---
@@ -69,11 +69,13 @@ def test_our_own_files_reach_every_figure(site):
 @pytest.mark.django_db
 @pytest.mark.once
 def test_the_figures_find_dead_links_shown_tags_and_missing_words(site, monkeypatch):
-    (site / "posts" / "b.md").write_text("[dead](#nowhere) [gone](gone.md) <form>shown</form>", encoding="utf-8")
+    text = "## Here\n\n[dead](#her) [none](#nowhere) [gone](gone.md) <form>shown</form>"
+    (site / "posts" / "b.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr("tests.corpora.figures.words_of_source", lambda text: words_of_source(text) | {"unseen"})
     counted = figures_of(site)
     assert counted.failures() == ["links within a page", "tags as text", "missing words"]
     assert [len(counted.in_page_dead), len(counted.to_files_lost), len(counted.missing)] == [1, 1, 3]
+    assert counted.without_place == ["posts/b.md: #nowhere"]
 
 
 @pytest.mark.once
@@ -88,3 +90,12 @@ def test_words_that_a_page_may_leave_out_are_not_looked_for():
     text = "Kept <!-- gone --> {{ gone }} {% gone %} <b class='gone'>bold</b> [words](gone/gone) {: .gone }"
     assert words_of_source(text) == {"kept", "bold", "words"}
     assert "kept" in str(render_text({"body": "kept"}).html)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["## Setting Up", "Setting up\n---", "Setting up\n: To begin", "<h2>Setting up</h2>", '<a name="setting_up">'],
+)
+def test_a_place_is_one_that_any_generator_may_call_by_the_name(line):
+    assert has_place(f"[Up](#setting-up)\n\n{line}\n", "setting-up-1")
+    assert not has_place("[Up](#setting-up)\n\nSetting up\n\n## Beginning\n", "setting-up")

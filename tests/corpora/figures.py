@@ -10,10 +10,12 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
@@ -38,6 +40,11 @@ _LEFT_OUT = (
 _OTHER_FILE = re.compile(r"\.(?!md|mkd|mdown|markdown|html?\b)[a-z0-9]{2,5}(?:$|[?#])", re.IGNORECASE)
 _INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub|kbd|mark)\b[^<>]*>", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z][^<>]*>")
+# Lines that a link within a page may lead to.
+_PLACES = re.compile(
+    r"^.*(?:\n[ >]{0,9}(?:===|---|: ).*)$|^[ >*+\d.-]{0,9}#.*$|^.*(?:<h\d|\b(?:id|name)\s*=|\{:?\s*#|\{[%{]|/\* #).*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Figures:
     refused: int = 0
     in_page: int = 0
     in_page_dead: list[str] = field(default_factory=list)
+    without_place: list[str] = field(default_factory=list)
     to_files: int = 0
     to_files_lost: list[str] = field(default_factory=list)
     with_tags: list[str] = field(default_factory=list)
@@ -74,6 +82,8 @@ class Figures:
             f"posts: {self.posts:,}, refused: {self.refused:,}",
             f"links within a page that lead somewhere: {_share(leading, self.in_page)}",
             *_examples(self.in_page_dead),
+            f"links within a page to a place that its source does not have: {len(self.without_place):,}",
+            *_examples(self.without_place),
             f"links to other files that lead to a post: {_share(found, self.to_files)}",
             *_examples(self.to_files_lost),
             f"posts that show tags as text: {_share(len(self.with_tags), self.posts)}",
@@ -130,6 +140,20 @@ def _words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(html_entities.unescape(text))]
 
 
+def has_place(text: str, fragment: str) -> bool:
+    """Return whether a source may have the place that a link within it leads to, whatever its generator calls it.
+
+    It may if a heading, a term, an id or a template on any line has all letters and digits of the fragment.
+    """
+    wanted = _letters(re.sub(r"[-_]\d+$", "", unquote(fragment)))
+    return not wanted or any(wanted in _letters(line) for line in _PLACES.findall(text))
+
+
+def _letters(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in plain if character.isalnum())
+
+
 def words_of_source(text: str) -> set[str]:
     """Return the words in a Markdown text that readers must find on its page."""
     text = re.sub(r"\[\^[^\[\]]*\]", " ", _FENCE.sub("", text))
@@ -181,16 +205,20 @@ def _count_page(counted: Figures, row) -> list[str]:
     record = row.record
     page = _Page(str(render_text(record, image_hosts=()).html))
     places = page.ids | {""}
+    text = row.raw.decode(errors="replace")
     for address in page.links:
-        if address.startswith("#"):
-            counted.in_page += 1
-            if address[1:] not in places:
-                counted.in_page_dead.append(f"{row.label}: {address}")
+        if not address.startswith("#"):
+            continue
+        if address[1:] not in places and not has_place(text, address[1:]):
+            counted.without_place.append(f"{row.label}: {address}")
+            continue
+        counted.in_page += 1
+        if address[1:] not in places:
+            counted.in_page_dead.append(f"{row.label}: {address}")
     syntax = shown_syntax(page.prose)
     if tags := [kind for kind in syntax if kind.startswith("<") and kind != "<% %>"]:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
-    text = row.raw.decode(errors="replace")
     body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", text, flags=re.DOTALL)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):
