@@ -139,32 +139,3 @@ for (const rows of document.querySelectorAll("[data-rows]")) {
     }
   });
 }
-
-// Ordered rows: ↑ and ↓ beside the number, which works without them.
-for (const rows of document.querySelectorAll("[data-ordered]")) {
-  const position = (row) => row.querySelector("input[name$='-position']");
-  const move = (row, step) => {
-    const other = step < 0 ? row.previousElementSibling : row.nextElementSibling;
-    if (!other || !position(other).value) return;
-    [position(row).value, position(other).value] = [position(other).value, position(row).value];
-    if (step < 0) other.before(row); else other.after(row);
-    changed(rows);
-  };
-  for (const row of rows.children) {
-    if (!position(row).value) continue;
-    const what = row.querySelector("legend").textContent.trim();
-    const buttons = document.createElement("span");
-    buttons.className = "order-buttons";
-    for (const [sign, step, word] of [["↑", -1, "up"], ["↓", 1, "down"]]) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = sign;
-      button.setAttribute("aria-label", `Move ${what} ${word}`);
-      button.addEventListener("click", () => { move(row, step); button.focus(); });
-      buttons.append(button);
-    }
-    const field = row.querySelector(".field--position");
-    field.classList.add("has-order");
-    position(row).after(buttons);
-  }
-}

@@ -146,6 +146,7 @@ def form_context(
         "images": images,
         "checklist": checklist,
         "image_rows": _image_rows(form, images, found),
+        "empty_image_row": ImageRow(images.empty_form, 0),
         "parts": parts,
         "errors": [problem for part in parts for problem in part.errors] + bar,
         "stopping": [(finding, _anchor(finding)) for finding in found if finding.stops],

@@ -272,11 +272,23 @@ class OrderedRows(forms.BaseFormSet):  # type: ignore[type-arg]  # Django's clas
         form.add_error(name if name in form.fields else None, problem.message)
 
 
+# Without JavaScript a save adds at most so many rows; a script adds any number.
+NEW_ROWS = 3
 ImageFormSet: Any = forms.formset_factory(
-    ImageForm, formset=OrderedRows, extra=1, can_delete=True, can_delete_extra=False, max_num=MAX_IMAGES + 1
+    ImageForm,
+    formset=OrderedRows,
+    extra=NEW_ROWS,
+    can_delete=True,
+    can_delete_extra=False,
+    max_num=MAX_IMAGES + NEW_ROWS,
 )
 ChecklistFormSet: Any = forms.formset_factory(
-    ChecklistForm, formset=OrderedRows, extra=2, can_delete=True, can_delete_extra=False, max_num=MAX_ROWS + 2
+    ChecklistForm,
+    formset=OrderedRows,
+    extra=NEW_ROWS,
+    can_delete=True,
+    can_delete_extra=False,
+    max_num=MAX_ROWS + NEW_ROWS,
 )
 
 
