@@ -4,6 +4,7 @@ The casts below raise ValueError with what a setting takes; Env names the settin
 """
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Callable
@@ -83,3 +84,14 @@ def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         return [ipaddress.ip_network(item) for item in items(text)]
     except ValueError as error:
         raise ValueError("networks, such as 10.1.0.0/16, comma-separated") from error
+
+
+def options(text: str) -> dict[str, Any]:
+    """Return an object of JSON. The error leaves out the text, which may contain a password."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured('MEDIA_STORAGE_OPTIONS must be JSON like {"bucket_name": "pictures"}.')
+    return value

@@ -2,8 +2,9 @@
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
 it, shown in the admin), `framing` (an admin page that frames such previews), `link` (all below the addresses of preview
-links, which are secret), `static` (files), `machine` (feeds and sitemaps), `picture` (of a shared link). The middleware
-recognises static files, the admin and preview links by their path; a view names any other kind in `response.page_kind`.
+links, which are secret), `static` (files), `machine` (feeds and sitemaps), `picture` (of a shared link), `upload` (a
+picture that somebody uploaded). The middleware recognises static files, the admin and preview links by their path; a
+view names any other kind in `response.page_kind`.
 
 Search engines may index what a view calls `response.is_indexable`, and nothing else: a view that says nothing is
 closed.
@@ -114,6 +115,12 @@ def header_table() -> dict[str, Headers]:
             "Access-Control-Allow-Origin": "*",
         },
         "machine": file | {"Cache-Control": "public, max-age=300"},
+        # Its name is the digest of its content. Opened as a document it can do nothing.
+        "upload": file
+        | {
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        },
         # Programs of other sites show it, and reload it rarely.
         "picture": file | {"Cache-Control": "public, max-age=3600"},
     }

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from jinja2 import ChainableUndefined
 
-from alphanode.environment import Env, count, items, items_matching, matching, networks, one_of, switch
+from alphanode.environment import Env, count, items, items_matching, matching, networks, one_of, options, switch
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -102,6 +102,19 @@ env = Env(
     IMPORT_UPLOAD_DAYS=(count, 30),
     IMPORT_DIR=(str, ""),
     STATIC_ROOT=(str, "var/static"),
+    MEDIA_ROOT=(str, "var/media"),
+    MEDIA_URL=(
+        matching(
+            r"https://[a-z0-9-]+(\.[a-z0-9-]+)+/([A-Za-z0-9._~-]+/)*",
+            "an address that begins with https:// and ends with /, such as https://media.example.org/",
+        ),
+        "",
+    ),
+    MEDIA_STORAGE=(
+        matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "the path of a class, such as storages.backends.s3.S3Storage"),
+        "django.core.files.storage.FileSystemStorage",
+    ),
+    MEDIA_STORAGE_OPTIONS=(options, {}),
     LOG_LEVEL=(one_of("INFO", "DEBUG", "WARNING", "ERROR"), "INFO"),
 )
 
@@ -163,6 +176,11 @@ INDEXING: bool = env("INDEXING")
 LIST_ORDER: str = env("LIST_ORDER")
 SLUG_LETTERS: str = env("SLUG_LETTERS")
 IMAGE_HOSTS: list[str] = env("IMAGE_HOSTS")
+# Uploaded pictures. If another machine serves them, its host is one of those that images may be loaded from.
+MEDIA_URL: str = env("MEDIA_URL") or "/media/"
+if (media_host := urlsplit(MEDIA_URL).hostname) and media_host not in IMAGE_HOSTS:
+    IMAGE_HOSTS = [*IMAGE_HOSTS, media_host]
+MEDIA_ROOT = BASE_DIR / env("MEDIA_ROOT")
 EXTRA_CHECKS: list[str] = env("EXTRA_CHECKS")
 RELEASE_EXPECTED_RESULT: str = env("RELEASE_EXPECTED_RESULT")
 RELEASE_ROLLBACK_NOTE: str = env("RELEASE_ROLLBACK_NOTE")
@@ -335,7 +353,7 @@ CSRF_FAILURE_VIEW = "posts.admin.expired.give_back"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
-# Only imports have uploads: posts.importing.body_limits streams them to disk, outside of what the site serves.
+# Only imports and pictures are uploaded: posts.importing.body_limits decides where a file of a form goes.
 FILE_UPLOAD_HANDLERS = ["posts.importing.body_limits.NoUploads"]
 IMPORT_UPLOADS = str(BASE_DIR / env("IMPORT_UPLOAD_DIR"))
 IMPORT_UPLOAD_DAYS: int = env("IMPORT_UPLOAD_DAYS")
@@ -355,7 +373,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / env("STATIC_ROOT")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": env("MEDIA_STORAGE"), "OPTIONS": env("MEDIA_STORAGE_OPTIONS")},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -3,8 +3,9 @@ import unicodedata
 from django.urls import path, register_converter
 
 from posts.outages import PREVIEW_PATH
-from posts.public import cards, feeds, lists, preview, reports, search, sitemaps, views
+from posts.public import cards, feeds, lists, preview, reports, search, sitemaps, uploads, views
 from posts.public.api.views import url_patterns as url_patterns_of_api
+from posts.rendering.images import UPLOADED_NAME, UPLOADS_PATH
 from posts.reverse import SLUG
 
 
@@ -33,6 +34,19 @@ class LettersConverter:
         return value
 
 
+class UploadConverter:
+    """The name of an uploaded picture."""
+
+    regex = UPLOADED_NAME
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(UploadConverter, "upload")
 register_converter(KindsConverter, "kinds")
 register_converter(LettersConverter, "letters")
 
@@ -45,6 +59,7 @@ urlpatterns = [
     path("posts/<letters:slug>/report/", reports.report, name="report"),
     path(f"{PREVIEW_PATH.removeprefix('/')}<str:token>/", preview.preview, name="preview"),
     path("card.png", cards.site_card, name="site-card"),
+    path(f"{UPLOADS_PATH[1:]}<upload:name>", uploads.picture, name="upload"),
     path("logo.png", cards.logo, name="logo"),
     path("articles/", lists.articles, name="articles"),
     path("feed/", feeds.feed, name="feed"),

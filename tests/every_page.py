@@ -36,6 +36,7 @@ FOR_PROGRAMS = (
     "card",
     "site-card",
     "logo",
+    "upload",
     "feed",
     "json-feed",
     "rss",

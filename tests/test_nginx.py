@@ -72,7 +72,7 @@ def proxy(tmp_path):
     with serving(1, BEHIND_PROXY="on", IMPORT_UPLOAD_DIR=str(tmp_path / "uploads")) as (site,):
         port = free_port()
         block = documented_block()
-        assert block.count("http://127.0.0.1:8000") == 4
+        assert block.count("http://127.0.0.1:8000") == 5
         block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
         # Its workers are another person than root otherwise, whom the folder of the test keeps out.
         user = "user root; " if os.getuid() == 0 else ""

@@ -69,7 +69,7 @@ def library(settings, monkeypatch):
 
 
 # Nothing in the database changes them.
-SAME_FOR_EVER = ("robots", "security-txt", "api", "api-openapi", "api-missing")
+SAME_FOR_EVER = ("robots", "security-txt", "api", "api-openapi", "api-missing", "upload")
 # No cache keeps the answers of preview links.
 NEVER_KEPT = ("preview",)
 

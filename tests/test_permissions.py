@@ -167,6 +167,10 @@ MATRIX = {
         post("405 405 405 405 405 405", url={"slug": "live"}),
     ],
     "card.png": [get(EVERYBODY), post("405 405 405 405 405 405")],
+    "media/<upload:name>": [
+        get("404 404 404 404 404 404", url={"name": f"ab/{'0' * 62}.png"}),
+        post("405 405 405 405 405 405", url={"name": f"ab/{'0' * 62}.png"}),
+    ],
     "logo.png": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "posts/<letters:slug>/report/": [
         get(EVERYBODY, url={"slug": "live"}),
@@ -337,6 +341,14 @@ MATRIX = {
     "admin/posts/post/<path:object_id>/merge/": [
         get("302 302 405 405 405 405", url={"object_id": "@post"}),
         post("302 302 400 400 403 400", url={"object_id": "@post"}),
+    ],
+    "admin/posts/post/upload/": [
+        get("302 302 405 405 403 405"),
+        post("302 302 422 422 403 422"),
+    ],
+    "admin/posts/post/picture/": [
+        get("302 302 405 405 403 405"),
+        post("302 302 200 200 403 200", {"url": "https://elsewhere.example/a.png"}),
     ],
     "admin/posts/post/unsaved/": [
         get("302 302 200 200 403 200"),

@@ -12,24 +12,28 @@ from posts.rendering.images import host_of, is_allowed_image_url
 _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
 
 
+def host_problem(url: str) -> tuple[str, str] | None:
+    """Return (what is wrong with the address of an image, what to do); None if pages may load it."""
+    if is_allowed_image_url(url, settings.IMAGE_HOSTS):
+        return None
+    host = host_of(url)[:200]
+    if host not in settings.IMAGE_HOSTS:
+        problem = f"is on the host {host or '(none)'}, which this site does not allow"
+        return problem, f"Replace the image, or ask an administrator to add {host} to IMAGE_HOSTS."
+    if not url.startswith("https://"):
+        return "has an address that begins with http://", "Change the address to https://."
+    return "has an address that browsers may read in different ways", "Percent-encode the address."
+
+
 @check("image-host", "stops")
 def image_host(text: CheckedText) -> Iterator[Told]:
     for number, image in enumerate(text.images, 1):
-        url = image["url"]
-        if is_allowed_image_url(url, settings.IMAGE_HOSTS):
-            continue
-        host = host_of(url)[:200]
-        if host not in settings.IMAGE_HOSTS:
-            problem = f"is on the host {host or '(none)'}, which this site does not allow"
-            to_do = f"Replace the image, or ask an administrator to add {host} to IMAGE_HOSTS."
-        elif not url.startswith("https://"):
-            problem, to_do = "has an address that begins with http://", "Change the address to https://."
-        else:
-            problem, to_do = "has an address that browsers may read in different ways", "Percent-encode the address."
-        yield (
-            f"Image {number} {problem}; readers get its caption and a link. {to_do}",
-            f"/image_sources/{number - 1}/url",
-        )
+        if wrong := host_problem(image["url"]):
+            problem, to_do = wrong
+            yield (
+                f"Image {number} {problem}; readers get its caption and a link. {to_do}",
+                f"/image_sources/{number - 1}/url",
+            )
 
 
 @check("dead-placement", "stops")

@@ -1,21 +1,23 @@
 """Limits of request bodies: 1 MB for a form, 4 MB for the form of a post from people who may edit it.
 
-Files are accepted only at the import form, from people who may import, and by the API, with a token. The limits are
-checked before anything reads the body, including the CSRF check: a refused body is stored neither in memory nor on
-disk.
+Files are accepted only at the import form, from people who may import, at the address for pictures, from people who may
+write posts, and by the API, with a token. The limits are checked before anything reads the body, including the CSRF
+check: a refused body is stored neither in memory nor on disk.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from posts.importing.uploads import MAX_UPLOAD_BYTES, CappedUploadHandler
 from posts.outages import is_for_programs, problem
+from posts.pictures.reencode import MAX_BYTES as PICTURE_BYTES
 
 FORM_BYTES = 1024 * 1024
 # The right that a form with a whole record needs, by the name of its address. The largest record takes up to three
@@ -46,12 +48,30 @@ class NoUploads(FileUploadHandler):
         return None
 
 
+class PictureHandler(FileUploadHandler):
+    """Keeps one picture in memory, at most PICTURE_BYTES."""
+
+    def new_file(self, *arguments: Any, **options: Any) -> None:
+        super().new_file(*arguments, **options)
+        self.body = bytearray()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self.body += raw_data
+        if len(self.body) > PICTURE_BYTES:
+            self.request.META["alphanode.upload_too_large"] = True  # type: ignore[union-attr]  # it came with one
+            raise StopUpload(connection_reset=True)
+
+    def file_complete(self, file_size: int) -> SimpleUploadedFile:
+        return SimpleUploadedFile("picture", bytes(self.body))
+
+
 class BodyLimits:
     """Middleware outside of everything that reads a form."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.for_imports = reverse("admin:posts_importbatch_new")
+        self.for_pictures = reverse("admin:posts_post_upload")
         self.for_posts = reverse("admin:posts_post_changelist")
         self.for_generators = reverse("posts:api-imports")
 
@@ -62,6 +82,8 @@ class BodyLimits:
             return self.get_response(request)
         if request.path_info == self.for_imports:
             limit += MAX_UPLOAD_BYTES
+        elif request.path_info == self.for_pictures:
+            limit += PICTURE_BYTES
         elif request.path_info.startswith(self.for_posts):
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return self._refusal(request, limit) or self.get_response(request)
@@ -75,6 +97,10 @@ class BodyLimits:
         if request.path_info == self.for_imports:
             if _may(request, "posts.import_posts"):
                 request.upload_handlers = [CappedUploadHandler(request)]
+                return None
+        elif request.path_info == self.for_pictures:
+            if _may(request, "posts.change_post") or _may(request, "posts.add_post"):
+                request.upload_handlers = [PictureHandler(request)]
                 return None
         elif request.path_info.startswith(self.for_posts):
             match = request.resolver_match

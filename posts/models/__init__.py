@@ -37,6 +37,7 @@ from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 from posts.models.unsaved_text import UnsavedText
+from posts.models.uploaded_picture import UploadedPicture
 
 __all__ = [
     "Among",
@@ -99,4 +100,5 @@ __all__ = [
     "TextSketch",
     "TextTwin",
     "UnsavedText",
+    "UploadedPicture",
 ]

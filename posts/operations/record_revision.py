@@ -13,6 +13,7 @@ from posts.models.checklist_item import item_columns
 from posts.models.image_source import image_columns
 from posts.operations.frame import Change, changing, operation
 from posts.operations.new_head import NewHead, is_text_of_page
+from posts.operations.pictures import note_used_pictures
 from posts.operations.slugs import free_slug
 from posts.operations.transitions import may_step, take_step
 from posts.records.schema import RecordDict, fingerprint_of, validate_record
@@ -168,6 +169,7 @@ def _add_revision(
         why=why,
         is_approved=is_text_of_page(post, fingerprint),
     )
+    note_used_pictures([record])
     revision = Revision.objects.create(**head.revision_columns(post.pk))
     last_batch_id = batch.pk if batch else post.last_batch_id
     for name, value in head.post_columns(revision.pk, last_batch_id=last_batch_id, at=timezone.now()).items():

@@ -23,6 +23,11 @@ _SANE = re.compile(r"https://[!-\[\]-~]*")
 _ORIGIN = re.compile(r"https?://([^/?#@\\:]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?=/|\Z)", re.ASCII)
 # A path below STATIC_URL without dots at the start of a name, escapes and parameters: it leads to no other place.
 _OWN_PICTURE = re.compile(r"(?:[a-z0-9_-][a-z0-9_.-]*/)*[a-z0-9_-][a-z0-9_.-]*\.(?:avif|jpe?g|png|svg|webp)", re.ASCII)
+# Where the site itself answers with an uploaded picture; its records name this address wherever the files are stored.
+UPLOADS_PATH = "/media/"
+UPLOADED_NAME = r"[0-9a-f]{2}/[0-9a-f]{62}\.(?:avif|gif|jpg|png|webp)"
+_UPLOADED = re.compile(UPLOADED_NAME, re.ASCII)
+_NAMED_UPLOAD = re.compile(f"{UPLOADS_PATH}({UPLOADED_NAME})", re.ASCII)
 _COLOUR = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
@@ -38,16 +43,30 @@ def own_picture_address(name: str) -> str:
     return f"{settings.SITE_URL}{settings.STATIC_URL}{name}"
 
 
+def uploaded_picture_address(name: str) -> str:
+    """Return the address of an uploaded picture, as a record names it."""
+    return f"{settings.SITE_URL}{UPLOADS_PATH}{name}"
+
+
+def uploaded_pictures(record: RecordDict) -> set[str]:
+    """Return the names of the uploaded pictures that a record may mean, in its images or its texts."""
+    texts = [*(image["url"] for image in record.get("image_sources", ())), record.get("intro"), record.get("body")]
+    return {name for text in texts if text and UPLOADS_PATH in text for name in _NAMED_UPLOAD.findall(text)}
+
+
 def own_picture(url: str) -> str:
-    """Return the path of a picture among this site's static files, which only its operators can add; "" for others.
+    """Return what a page loads for a picture of this site: one that was uploaded, or a static file; "" for others.
 
     `url` may have another port or scheme than the site has now, because the site may have moved since a record was
-    written. A page loads the path, so the picture comes from this site in any case.
+    written. A page loads the path, so the picture comes from this site in any case; uploads come from MEDIA_URL.
     """
     match, site = _ORIGIN.match(url), _ORIGIN.match(settings.SITE_URL)
     if match is None or site is None or match[1] != site[1]:
         return ""
     path = url[match.end() :]
+    if path.startswith(UPLOADS_PATH):
+        name = path.removeprefix(UPLOADS_PATH)
+        return f"{settings.MEDIA_URL}{name}" if _UPLOADED.fullmatch(name) else ""
     is_file = path.startswith(settings.STATIC_URL) and _OWN_PICTURE.fullmatch(path, len(settings.STATIC_URL))
     return path if is_file else ""
 
@@ -64,7 +83,7 @@ def loaded_pictures(urls: Iterable[str]) -> list[str]:
     found = []
     for url in urls:
         if path := own_picture(url):
-            found.append(f"{settings.SITE_URL}{path}")
+            found.append(f"{settings.SITE_URL}{path}" if path.startswith("/") else path)
         elif host_of(url) in hosts:
             found.append(url)
     return found
@@ -78,7 +97,7 @@ def is_loaded_picture(url: str, hosts: Container[str]) -> bool:
 def picture_rules() -> str:
     """Return all settings that decide which pictures a page loads, as one text."""
     site = _ORIGIN.match(settings.SITE_URL)
-    return " ".join([*sorted(settings.IMAGE_HOSTS), site[1] if site else "", settings.STATIC_URL])
+    return " ".join([*sorted(settings.IMAGE_HOSTS), site[1] if site else "", settings.STATIC_URL, settings.MEDIA_URL])
 
 
 def host_of(url: str) -> str:

@@ -16,6 +16,7 @@ from posts.admin.posts.edit import MergePage, PostPage, post_address
 from posts.admin.posts.exports import ExportActions
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.admin.posts.live_preview import LivePreview
+from posts.admin.posts.pictures import PictureLook, PictureUpload
 from posts.admin.posts.unsaved import UnsavedTextPage
 from posts.models import Post
 from posts.public.views import article_context
@@ -47,7 +48,7 @@ class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):  # type
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the previews, the merge of two texts, unsaved text, and one address for each action on a post."""
+        """Add previews, the merge of two texts, unsaved text, pictures, and one address for each action on a post."""
         view = self.admin_site.admin_view
         own = [
             path("<path:object_id>/preview/", view(self.preview_view), name="posts_post_preview"),
@@ -55,6 +56,8 @@ class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):  # type
                 [
                     ("add/live-preview/", LivePreview, "posts_post_add_live_preview"),
                     ("<path:object_id>/live-preview/", LivePreview, "posts_post_live_preview"),
+                    ("upload/", PictureUpload, "posts_post_upload"),
+                    ("picture/", PictureLook, "posts_post_picture"),
                     ("unsaved/", UnsavedTextPage, "posts_post_unsaved_new"),
                     ("<int:pk>/unsaved/", UnsavedTextPage, "posts_post_unsaved"),
                     ("<path:object_id>/merge/", MergePage, "posts_post_merge"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from posts.importing.writers.rows import CHILDREN, Columns, DriverRow, RecordRows, Table, child_columns
 from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
 from posts.operations.new_head import NewHead, is_text_of_page
+from posts.operations.pictures import note_used_pictures
 from posts.operations.source_links import note_links, note_places, refresh_links
 from posts.operations.transitions import take_steps
 from posts.records.schema import RecordDict
@@ -87,6 +88,7 @@ class BatchWriter:
             self.update(table, "id", table.rows(values))
 
     def _write_created(self, created: list["NewPost"]) -> None:
+        note_used_pictures(incoming.record for incoming, *_ in created)
         post_ids = self.take_ids(Post, len(created))
         revision_ids = self.take_ids(Revision, len(created))
         posts, revisions = [], []
@@ -151,6 +153,7 @@ class BatchWriter:
             Post.objects.filter(pk__in=changed).update(held=is_held)
 
     def _write_updated(self, updated: list["ChangedPost"]) -> None:
+        note_used_pictures(incoming.record for incoming, *_ in updated)
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
