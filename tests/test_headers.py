@@ -73,6 +73,12 @@ MACHINE_ROUTES = {
 PICTURE = MACHINE | {"Cache-Control": "public, max-age=3600"}
 PICTURE_ROUTES = {"posts/<letters:slug>.png", "card.png", "logo.png"}
 STATIC = MACHINE | {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+# The secret address of a preview link, also one that shows nothing.
+LINK = PUBLIC | {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+}
 # A reader's form: no cache keeps it, and it carries the token that shows whose form it is.
 REPORT = PUBLIC | {"Cache-Control": "private, no-store", "Set-Cookie": "csrftoken"}
 WATCHED = set(PUBLIC) | {"Strict-Transport-Security", "Server", "X-Powered-By", "Set-Cookie"}
@@ -110,7 +116,7 @@ FILL = {"slug": "nothing-here", "object_id": "999999", "act": "withdraw", "conte
         "app_label": "posts", "url": "nothing", "kinds": "stacks", "name": "nothing", "pk": "999999",
         "kind": "refused", "reason": "draft", "number": "999999", "post_id": "999999",
         "run_id": "999999", "revision_id": "999999", "rest": "nothing", "source_id": "nothing",
-        "one": "999998", "other": "999999"}  # fmt: skip
+        "one": "999998", "other": "999999", "token": "nothing"}  # fmt: skip
 
 
 def address_of(route, post=None):
@@ -128,10 +134,12 @@ def address_of(route, post=None):
 
 def kind_of(route, response):
     if route.startswith("admin/"):
-        if response.status_code == 200 and route.endswith("/compare/"):
+        if response.status_code == 200 and route.endswith(("/compare/", "revision/<path:object_id>/change/")):
             return FRAMING
         is_preview = route.endswith(("/preview/", "/marked/")) and response.status_code == 200
         return PREVIEW if is_preview else DESK
+    if route.startswith("preview/"):
+        return LINK
     if route.startswith("api/v1/") and response.status_code == 401:
         return PUBLIC | {"Cache-Control": "no-store"}
     if route in MACHINE_ROUTES and response.status_code == 200:
