@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from posts.diff.anchors import anchor_at
 from posts.importing import tokens
 from posts.importing.answered_once import KEPT, forget_old_answers
 from posts.importing.generators import save_generator
@@ -22,6 +23,7 @@ from posts.importing.tokens import create_token, revoke_token, take_request
 from posts.jobs import run_waiting_jobs
 from posts.models import ApiToken, AuditEntry, Generator, ImportBatch, ImportIssue, Post, PushAnswer
 from posts.operations import NotAllowed, Refused, undo_decision
+from posts.operations.remarks import add_remark
 from posts.records.schema import MAX_RECORD_BYTES
 from tests.factories import RecordFactory, approve, edit, fresh, make_post, person
 
@@ -506,6 +508,17 @@ def test_a_large_import_stops_at_the_limit_and_continues_when_people_have_review
 
 
 # Decisions
+
+
+def test_a_decision_comes_with_the_remarks_on_its_text(sender):
+    record = RecordFactory()
+    sender.put(record)
+    head = fresh(Post.objects.get(source_id=record["source_id"])).head_revision
+    words = anchor_at(head.snapshot, "title", 1)
+    add_remark(head, words, by=person(), comment="Shorter.", suggestion="Retries")
+    approve(head.post)
+    (remark,) = sender.ask("GET", DECISIONS).json()["decisions"][0]["remarks"]
+    assert (remark["path"], remark["suggestion"]) == ("/title/1", "Retries")
 
 
 def test_decisions_come_in_order_and_what_was_undone_comes_again(sender):

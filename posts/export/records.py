@@ -124,12 +124,18 @@ def _decision_lines(columns: dict[str, str]) -> Iterator[bytes]:
     rows = Review.objects.filter(undone_at=None).values_list("pk", *columns.values())
     for chunk in in_chunks(rows, size=CHUNK):
         decisions = [dict(zip(columns, map(_plain, row[1:]), strict=True)) for row in chunk]
-        remarks: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for remark in Remark.objects.filter(revision__in={decision["revision"] for decision in decisions}):
-            remarks[remark.revision_id].append(remark_json(remark))
+        remarks = remarks_on({decision["revision"] for decision in decisions})
         for decision in decisions:
-            decision["remarks"] = remarks[decision.pop("revision")]
+            decision["remarks"] = remarks.get(decision.pop("revision"), [])
             yield json_line(decision)
+
+
+def remarks_on(revisions: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return {primary key of a revision: its remarks as JSON}, in one query."""
+    remarks: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for remark in Remark.objects.filter(revision__in=revisions):
+        remarks[remark.revision_id].append(remark_json(remark))
+    return dict(remarks)
 
 
 def remark_json(remark: Remark) -> dict[str, Any]:

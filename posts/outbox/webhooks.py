@@ -5,7 +5,6 @@ The messages follow Standard Webhooks (https://github.com/standard-webhooks/stan
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from posts.export.records import remark_json
+from posts.export.records import remarks_on
 from posts.jobs import enqueue_once
-from posts.models import AuditEntry, ImportBatch, OutgoingMessage, ReaderReport, Remark, Review
+from posts.models import AuditEntry, ImportBatch, OutgoingMessage, ReaderReport, Review
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 
@@ -53,12 +52,11 @@ def announce_entries(entries: Sequence[AuditEntry]) -> None:
     told = [entry for entry in entries if entry.action in TYPES and entry.post is not None]
     revisions = {entry.revision_id for entry in told if TYPES[entry.action] == "decision.made"}
     decisions: dict[int | None, Review] = {}
-    remarks: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
+    remarks: dict[int, list[dict[str, Any]]] = {}
     if revisions:
         found = Review.objects.filter(revision__in=revisions).order_by("pk")
         decisions = {review.revision_id: review for review in found}
-        for remark in Remark.objects.filter(revision__in=revisions):
-            remarks[remark.revision_id].append(remark_json(remark))
+        remarks = remarks_on(review.revision_id for review in decisions.values())
     events = []
     for entry in told:
         data = _about_post(entry)
@@ -70,7 +68,7 @@ def announce_entries(entries: Sequence[AuditEntry]) -> None:
                 "guideline": review.guideline_id,
                 "answers": review.answers,
                 "is_bulk": review.is_bulk,
-                "remarks": remarks[entry.revision_id],
+                "remarks": remarks.get(review.revision_id, []),
             }
         events.append(Event(TYPES[entry.action], f"post {entry.post_id}", data))
     _add(events)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 import posts
-from posts.models import DecisionEvent, ImportBatch, ImportIssue, Review, Revision
+from posts.models import DecisionEvent, ImportBatch, ImportIssue, Remark, Review, Revision
 from posts.models.authorship import SOURCE_TYPES, WRITERS
 from posts.models.import_batch import COUNTS
 from posts.public.api.base import Answer, Operation, Resource
@@ -251,7 +251,23 @@ def _push_schemas() -> Object:
                     "additionalProperties": {"enum": Review.Answer.values},
                 },
                 "is_bulk": {"type": "boolean"},
+                "remarks": {"type": "array", "items": _ref("Remark")},
                 "decided_at": moment,
+            }
+        ),
+        "Remark": _object(
+            {
+                "path": {"type": "string", "description": "The block, such as /body/2, or the pointer of a value."},
+                "selector": {
+                    "type": "array",
+                    "description": "TextQuoteSelector and TextPositionSelector of the Web Annotation Data Model.",
+                    "items": {"type": "object"},
+                },
+                "reason": {"enum": Review.ReasonCode.values},
+                "comment": text,
+                "suggestion": {"type": ["string", "null"], "description": "What to write instead; null for none."},
+                "made_at": moment,
+                "closed": {"enum": [None, *(value for value in Remark.Closing.values if value)]},
             }
         ),
     }

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import from_json, to_json
 
 from posts.errors import Refused
+from posts.export.records import remarks_on
 from posts.importing.answered_once import Answered, KeyInFlight, KeyReused, Unchanged, answered_once
 from posts.importing.backlog import BacklogFull
 from posts.importing.push import (
@@ -180,14 +181,15 @@ def decisions(request: HttpRequest, given: dict[str, Any], token: ApiToken) -> H
     rows = events.select_related("review__revision__post").only(
         "kind", "at", "review__fingerprint", "review__outcome", "review__reason_code", "review__comment",
         "review__guideline", "review__answers", "review__is_bulk", "review__created_at",
-        "review__revision__version", "review__revision__post__source_id",
+        "review__revision", "review__revision__version", "review__revision__post__source_id",
     )  # fmt: skip
     found = list(rows[: limit + 1])
     page = found[:limit]
     last = page[-1].pk if page else after
+    remarks = remarks_on(event.review.revision_id for event in page)
     address = settings.SITE_URL + reverse("posts:api-decisions")
     content = {
-        "decisions": [_event_item(event) for event in page],
+        "decisions": [_event_item(event, remarks.get(event.review.revision_id, [])) for event in page],
         "next": f"{address}?after={last}&limit={limit}",
         "has_more": len(found) > limit,
     }
@@ -229,7 +231,7 @@ def _issue_item(issue: ImportIssue) -> dict[str, Any]:
     }
 
 
-def _event_item(event: DecisionEvent) -> dict[str, Any]:
+def _event_item(event: DecisionEvent, remarks: list[dict[str, Any]]) -> dict[str, Any]:
     review = event.review
     return {
         "id": event.pk,
@@ -244,6 +246,7 @@ def _event_item(event: DecisionEvent) -> dict[str, Any]:
         "guideline": review.guideline_id,
         "answers": review.answers,
         "is_bulk": review.is_bulk,
+        "remarks": remarks,
         "decided_at": _moment(review.created_at),
     }
 
