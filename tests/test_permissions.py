@@ -715,6 +715,7 @@ def address_of(route, values):
             f"<slug:{name}>",
             f"<str:{name}>",
             f"<letters:{name}>",
+            f"<upload:{name}>",
             f"<int:{name}>",
             f"<kinds:{name}>",
             f"<{name}>",
