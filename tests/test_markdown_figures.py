@@ -99,3 +99,9 @@ def test_words_that_a_page_may_leave_out_are_not_looked_for():
 def test_a_place_is_one_that_any_generator_may_call_by_the_name(line):
     assert has_place(f"[Up](#setting-up)\n\n{line}\n", "setting-up-1")
     assert not has_place("[Up](#setting-up)\n\nSetting up\n\n## Beginning\n", "setting-up")
+
+
+def test_a_link_to_a_heading_that_ends_in_signs_may_call_them_by_words():
+    text = "[Up](#set-up-woman-tools)\n\n## Set up (👩\u200d💻, 🛠\ufe0f)\n"
+    assert has_place(text, "set-up-woman-tools")
+    assert 'href="#s-set-up' in str(render_text({"body": text}).html).partition("</p>")[0]

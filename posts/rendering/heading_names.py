@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 MAX_LENGTH = 60
 _SIGN_AT_END = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff][^\\w]*$")
+# Says that the sign before it is shown as a picture; Unicode counts it among the marks of letters.
+_AS_PICTURE = "\ufe0f"
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -48,7 +50,7 @@ class Targets:
             known.setdefault(numbered(name, count) if count else name, identifier)
         for key in _likenesses(words):
             self._alike.setdefault(key, identifier)
-        if _SIGN_AT_END.search(words) and (name := plain_name(words)):
+        if _SIGN_AT_END.search(words) and (name := plain_name(words.replace(_AS_PICTURE, ""))):
             self._signed.setdefault(name, identifier)
 
     def add_term(self, words: str, identifier: str) -> None:

@@ -143,10 +143,15 @@ def _words(text: str) -> list[str]:
 def has_place(text: str, fragment: str) -> bool:
     """Return whether a source may have the place that a link within it leads to, whatever its generator calls it.
 
-    It may if a heading, a term, an id or a template on any line has all letters and digits of the fragment.
+    It may if a heading, a term, an id or a template on any line has all letters and digits of the fragment. Some
+    generators give signs at the end of a heading names in words.
     """
     wanted = _letters(re.sub(r"[-_]\d+$", "", unquote(fragment)))
-    return not wanted or any(wanted in _letters(line) for line in _PLACES.findall(text))
+    lines = {line: _letters(line) for line in _PLACES.findall(text)}
+    return not wanted or any(
+        wanted in letters or (letters and not line.isascii() and wanted.startswith(letters))
+        for line, letters in lines.items()
+    )
 
 
 def _letters(text: str) -> str:
