@@ -12,6 +12,8 @@ import structlog
 
 logger = logging.getLogger("alphanode.request")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Who knows the address of a preview link can open it, so no line has it, whoever writes the line.
+_SECRET = re.compile(r"(/preview/)[^/\s\"\\?]+")
 
 request_id = contextvars.ContextVar("request_id", default="")
 # The id of the run that a background worker is in.
@@ -28,7 +30,7 @@ def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> str
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record; log_hit() has made its own."""
-        return getattr(record, "line", None) or super().format(record)
+        return getattr(record, "line", None) or _SECRET.sub(r"\1…", super().format(record))
 
 
 def json_formatter() -> logging.Formatter:

@@ -8,11 +8,13 @@ from django.urls import reverse
 from posts.content_checks.scan import scan_new_texts
 from posts.models import AuditEntry, Post, QueueEntry, Review, TextTwin
 from posts.operations import (
+    Decision,
     HeadMoved,
     NotAllowed,
     PageMoved,
     Refused,
     claim_post,
+    decide,
     keep_both,
     keep_post,
     undo_decision,
@@ -22,7 +24,7 @@ from posts.operations.keep import Seen
 from posts.related import clusters as clusters_module
 from posts.related.clusters import clusters
 from posts.review_queue.ranking import rank_queue
-from tests.factories import approve, edit, fresh, make_post, person
+from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +127,18 @@ def test_undoing_the_decision_gives_the_post_its_address_back(client):
     other = fresh(other)
     assert other.replaced_by is None and other.awaits_review
     assert client.get("/posts/second/").status_code == 200
+
+
+def test_a_new_text_of_an_import_brings_a_replaced_post_back_for_good(client):
+    records = [RecordFactory(source_id=name, slug=name, body=name) for name in ("one", "other")]
+    import_records(*records)
+    one, other = (Post.objects.get(source_id=name) for name in ("one", "other"))
+    keep(approve(one), other)
+    import_records(records[1] | {"body": "A new text of the source."})
+    assert fresh(other).replaced_by is None
+    text = fresh(other).head_revision.fingerprint
+    decide(fresh(other), Decision(Review.Outcome.REJECTED, text, comment="Wrong facts."), by=person())
+    assert client.get("/posts/other/").status_code == 404
 
 
 @pytest.mark.parametrize("released", [True, False])

@@ -98,6 +98,8 @@ def test_what_is_not_valid_yet_is_named_and_the_rest_is_shown(ask):
         "must be an http",
     ):
         assert words in said
+    for typed in ({"score_quality": "abc"}, {"flag_has_images": "zzz"}, {"images-0-source": "a\x00b"}):
+        assert "Still shown." in ask(post, body="Still shown.", **typed).json()["html"]
     refused = ask(post, title="", body="a\x00b").json()
     assert "Null characters are not allowed." in " ".join(refused["problems"])
     assert "No title yet" in refused["html"]

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from posts.logs import json_formatter
 from posts.models import AuditEntry, Post, PreviewAnswer, PreviewLink
 from posts.operations import NotAllowed, Refused, withdraw_post
 from posts.operations import preview_links as operations
@@ -298,3 +299,12 @@ def test_the_pages_ask_the_same_number_of_queries_for_one_link_and_for_ten(clien
         link, _ = link_to(post, asks=True)
         answer_preview(link, agrees=False, name=f"Number {number}", words="No.", address="")
     assert counts() == few
+
+
+def test_a_page_that_breaks_keeps_the_address_out_of_the_log(monkeypatch, caplog):
+    _, last_part = link_to(make_post())
+    monkeypatch.setattr("posts.public.preview.article_context", lambda *args, **more: 1 / 0)
+    caplog.handler.setFormatter(json_formatter())
+    assert Client(raise_request_exception=False).get(f"/preview/{last_part}/").status_code == 500
+    assert "Internal Server Error: /preview/" in caplog.text
+    assert last_part not in caplog.text

@@ -130,8 +130,8 @@ def _obstacles(run: BulkRun, row: BulkRow, post: Post, entry: QueueEntry | None)
         return approval_obstacles(post, Decision(Review.Outcome.APPROVED, is_bulk=True), by=run.made_by)
     try:
         _rehearse(run, row, post)
-    except Refused as refusal:
-        return refusal.obstacles
+    except (Refused, NotAllowed) as refusal:
+        return getattr(refusal, "obstacles", (str(refusal),))
     return ()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from posts.admin.posts.edit import PostPage
 from posts.admin.posts.record_form import RecordForms
@@ -46,7 +47,8 @@ class LivePreview(PostPage):
         _, forms = self.typed_forms(subject, self.request.POST)
         record, problems = typed_record(forms)
         rendered = render_text(record)
-        html = lead_on(str(rendered.html), link_targets_of_post(subject) if isinstance(subject, Post) else {})
+        targets = link_targets_of_post(subject) if isinstance(subject, Post) else {}
+        html = SafeString(lead_on(str(rendered.html), targets))
         if len(html) > MAX_HTML:
             return JsonResponse({"problems": [TOO_LONG]})
         text = CheckedText(record)

@@ -150,7 +150,9 @@ class PostForm(forms.Form):
 
     def _object(self, key: str) -> dict[str, Any]:
         """Return the scores or the flags with what was typed; an emptied field removes its key."""
-        fields = {name: self.cleaned_data[field] for field, (of, name) in OBJECT_FIELDS.items() if of == key}
+        data = self.cleaned_data
+        # A value that is not valid is not there; the record keeps its own.
+        fields = {name: data[field] for field, (of, name) in OBJECT_FIELDS.items() if of == key and field in data}
         both = self.opened.get(key, {}) | fields
         return {name: value for name, value in both.items() if name not in fields or value is not None}
 
@@ -206,7 +208,8 @@ class ImageForm(forms.Form):
         data = self.cleaned_data
         kept = data.get("kept")
         base = before[kept - 1] if kept and 0 < kept <= len(before) else {}
-        values = {name: data[name] for name in ("source", "licence", "caption", "alt", "url")}
+        # A value that is not valid is not there.
+        values = {name: data[name] for name in ("source", "licence", "caption", "alt", "url") if name in data}
         values |= {"width": data.get("width_px"), "height": data.get("height_px")}
         return base | values
 
@@ -230,7 +233,7 @@ class ChecklistForm(forms.Form):
 
     def row(self, before: Sequence[RecordDict]) -> RecordDict:
         """Return the item; the form shows all of it."""
-        return {"text": self.cleaned_data["text"]}
+        return {"text": self.cleaned_data.get("text", "")}
 
     def is_empty(self) -> bool:
         """Return whether nothing was typed into the row."""

@@ -203,9 +203,14 @@ class BatchWriter:
         return revision_ids
 
     def _insert_heads(self, posts: list[Post], revisions: list[Columns]) -> None:
-        """Insert the new heads of `posts`; they supersede older texts without a decision."""
+        """Insert the new heads of `posts`; they supersede older texts without a decision.
+
+        A rejected post that another one replaced is back with its new text.
+        """
         take_steps(Revision.objects.filter(pk__in=[post.head_revision_id for post in posts]), "replace")
         self._insert(Revision, revisions)
+        replaced = Post.objects.filter(pk__in=[post.pk for post in posts], withdrawn_at=None).exclude(replaced_by=None)
+        replaced.update(replaced_by=None)
 
     def _replace_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
         """Replace images and checklist items. pairs: (post id, RecordRows)."""

@@ -2,7 +2,7 @@ import base64
 import secrets
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from posts.management.base import BaseCommand
 
 
 class Command(BaseCommand):
