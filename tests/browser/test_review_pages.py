@@ -87,7 +87,8 @@ def test_the_pages_of_review_have_no_accessibility_violation_and_do_not_scroll_s
             assert watched.page.evaluate(
                 "own => { const part = document.querySelector(own); return part.scrollWidth <= part.clientWidth }", own
             ), name
-    assert watched.complaints == []
+    # The browser itself complains of the page without a preview, which is a 404.
+    assert [said for said in watched.complaints if "404" not in said] == []
 
 
 def test_without_javascript_a_reviewer_plans_rolls_back_and_answers(browser_page):
