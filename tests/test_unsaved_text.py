@@ -227,6 +227,36 @@ def test_a_person_has_unsaved_text_of_so_many_posts_and_the_oldest_makes_room(by
     assert set(UnsavedText.objects.values_list("post", flat=True)) == {post.pk for post in posts[1:]}
 
 
+def test_a_text_that_is_refused_makes_no_room(by, monkeypatch):
+    monkeypatch.setattr("posts.operations.unsaved_texts.MOST_TEXTS", 3)
+    posts = [make_post() for _ in range(3)]
+    for post in posts:
+        keep_unsaved_text(post, [["title", post.title]], window="0" * 32, replaces="", by=by)
+    with pytest.raises(Refused, match="Other unsaved text"):
+        keep_unsaved_text(posts[1], [["title", "x"]], window="1" * 32, replaces="", by=by)
+    assert UnsavedText.objects.count() == 3
+
+
+@pytest.mark.parametrize("odd", ["a\0", "\0" * 10, "0" * 41, "<script>", "G" * 32])
+def test_what_cannot_be_a_window_never_reaches_the_database(desk, by, odd):
+    post = make_post()
+    asked = []
+
+    def note(execute, sql, params, many, context):
+        asked.extend(params or ())
+        return execute(sql, params, many, context)
+
+    sent = opened(desk, post, summary="Saved.", unsaved_replaces=odd)
+    with connection.execute_wrapper(note):
+        assert keep(desk, post, sent, by).status_code == 200
+        for act, status in (("keep", 409), ("forget", 200), ("discard", 302)):
+            answer = desk.post(keeping(post), {"act": act, "person": by.pk, "unsaved_window": odd, "title": "x"})
+            assert answer.status_code == status
+        assert desk.post(address(post), sent | {"unsaved_window": odd}).status_code == 302
+    assert Post.objects.get(pk=post.pk).summary == "Saved."
+    assert not {odd, odd[:40]} & {each for each in asked if isinstance(each, str)}
+
+
 def test_text_that_nobody_touched_for_thirty_days_is_deleted_by_the_background_job(by):
     kept = [
         keep_unsaved_text(post, [["title", "x"]], window="0" * 32, replaces="", by=by) for post in (make_post(), None)

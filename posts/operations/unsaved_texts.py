@@ -15,7 +15,7 @@ from posts.models.fields import dump_json
 MAX_BYTES = 2 * 1024 * 1024
 # The oldest text of a person makes room for another one.
 MOST_TEXTS = 100
-_WINDOW = re.compile(r"[0-9a-f]{8,40}")
+WINDOW = re.compile(r"[0-9a-f]{8,40}")
 
 # [[name, text]] of a form.
 Fields = list[list[str]]
@@ -33,16 +33,18 @@ def keep_unsaved_text(post: Post | None, fields: Fields, *, window: str, replace
     window keeps is never overwritten: raises Refused.
     """
     require_person(by, right_to_keep(is_new=post is None))
-    if not _WINDOW.fullmatch(window):
+    if not WINDOW.fullmatch(window):
         raise Refused("This form can't keep unsaved text. Reload the page.")
     if len(dump_json(fields).encode()) > MAX_BYTES:
         raise Refused(f"The text is too long to be kept: {MAX_BYTES >> 20} MB is the most. Shorten it.")
     rows, now = UnsavedText.objects.of(by, post), timezone.now()
     if not rows.from_windows({window, replaces}).update(fields=fields, window=window, kept_at=now):
-        _make_room(by)
         try:
             with transaction.atomic():
-                return UnsavedText.objects.create(owner=by, post=post, fields=fields, window=window, kept_at=now)
+                kept = UnsavedText.objects.create(owner=by, post=post, fields=fields, window=window, kept_at=now)
+                # Afterwards: a text that is refused takes no room.
+                _make_room(by)
+                return kept
         except IntegrityError:
             raise Refused(
                 "Other unsaved text of yours is kept for this post. Restore or discard it first: reload the page."
@@ -64,6 +66,6 @@ def forget_old_unsaved_texts() -> int:
 
 def _make_room(person: User) -> None:
     newest = UnsavedText.objects.filter(owner=person).order_by("-kept_at", "-pk")
-    old = list(newest.values_list("pk", flat=True)[MOST_TEXTS - 1 :])
+    old = list(newest.values_list("pk", flat=True)[MOST_TEXTS:])
     if old:
         UnsavedText.objects.filter(pk__in=old).delete()

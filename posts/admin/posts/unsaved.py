@@ -17,7 +17,7 @@ from posts.admin.people import person_of
 from posts.admin.posts.record_form import TYPED, record_forms
 from posts.errors import Refused
 from posts.models import Post, UnsavedText
-from posts.operations.unsaved_texts import discard_unsaved_text, keep_unsaved_text, right_to_keep
+from posts.operations.unsaved_texts import WINDOW, discard_unsaved_text, keep_unsaved_text, right_to_keep
 from posts.records.schema import RecordDict, RecordRefused, fingerprint_of, validate_record
 
 
@@ -43,8 +43,9 @@ def address_of(post: Post | None) -> str:
 
 
 def windows_in(request: HttpRequest) -> dict[str, str]:
-    """Return {"window": …, "replaces": …} of a form that was sent."""
-    return {name: request.POST.get(f"unsaved_{name}", "")[:40] for name in ("window", "replaces")}
+    """Return {"window": …, "replaces": …} of a form that was sent; "" for what can't be a window."""
+    sent = {name: request.POST.get(f"unsaved_{name}", "") for name in ("window", "replaces")}
+    return {name: value if WINDOW.fullmatch(value) else "" for name, value in sent.items()}
 
 
 def unsaved_on_page(request: HttpRequest, post: Post | None, opened: RecordDict) -> Unsaved:
