@@ -10,6 +10,7 @@ import zlib
 
 import pytest
 from django.conf import settings as site_settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -69,6 +70,22 @@ def bomb(width, height):
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100_000))) + chunk(b"IEND", b"")
 
 
+def growing():
+    """Return a GIF of one pixel whose second frame claims to have 49 million, and has no data for them."""
+    frames = [b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x02\x02\x44\x01\x00" for side in (1, 7000)]
+    return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + b"".join(frames) + b";"
+
+
+def noise(size, mode="L"):
+    """Return the bytes of a PNG that can't be compressed."""
+    made = Image.frombytes("L", size, random.Random(3).randbytes(size[0] * size[1]))
+    written = io.BytesIO()
+    if mode == "P":
+        made.putpalette(random.Random(4).randbytes(768))
+    made.save(written, "PNG")
+    return written.getvalue()
+
+
 def archive():
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as file:
@@ -90,6 +107,7 @@ HOSTILE = {
     "a picture and a document": (picture("JPEG") + b"%PDF-1.7", "is a PDF document"),
     "a bomb": (bomb(60_000, 60_000), "million pixels"),
     "a smaller bomb": (bomb(9_000, 6_000), "million pixels"),
+    "a GIF that grows": (growing(), "different sizes"),
     "many frames": (picture("GIF", frames=230, size=(8, 8)), "frames"),
     "half a picture": (picture("PNG", size=(400, 400))[:300], "damaged"),
     "too many bytes": (b"\x89PNG" + bytes(MAX_BYTES), "10 MB"),
@@ -206,6 +224,74 @@ def test_a_person_uploads_so_many_pictures_a_day(by, monkeypatch):
         upload_picture(picture(size=(12, 12)), by=by)
 
 
+def test_a_file_that_is_refused_counts_among_the_uploads_of_a_day(by, monkeypatch):
+    written = []
+    monkeypatch.setattr("posts.operations.pictures.UPLOADS_A_DAY", 2)
+    monkeypatch.setattr("posts.operations.pictures.reencode", lambda body: written.append(body) or reencode(body))
+    upload_picture(picture(), by=by)
+    with pytest.raises(Refused, match="damaged"):
+        upload_picture(picture(size=(400, 400))[:300], by=by)
+    for _ in range(2):
+        with pytest.raises(Refused, match="tomorrow"):
+            upload_picture(picture(), by=by)
+    assert len(written) == 2
+    assert upload_picture(picture(), by=person("Editors"))
+
+
+def test_a_picture_stays_that_of_the_person_who_brought_it_first(by):
+    row = upload_picture(picture(), by=by)
+    aged(row)
+    again = upload_picture(picture(), by=person("Editors"))
+    assert (again.pk, again.uploaded_by) == (row.pk, by)
+    assert again.uploaded_at > timezone.now() - datetime.timedelta(days=1)
+
+
+def test_a_picture_that_becomes_too_large_when_it_is_written_again_is_refused(desk, monkeypatch, media):
+    body = noise((200, 200), "P")
+    monkeypatch.setattr("posts.pictures.reencode.MAX_BYTES", len(body) + 1)
+    answer = send(desk, body)
+    assert answer.status_code == 422 and "writes pictures again" in answer.json()["problem"]
+    assert not media.exists()
+
+
+def test_an_upload_does_not_wait_long_for_other_pictures(desk, monkeypatch):
+    waited = []
+
+    class Taken:
+        def acquire(self, timeout):
+            waited.append(timeout)
+            return False
+
+    monkeypatch.setattr("posts.pictures.reencode._turn", Taken())
+    assert "busy with other pictures" in send(desk, picture()).json()["problem"]
+    assert len(waited) == 1 and waited[0] <= 3
+
+
+def test_an_upload_replaces_the_part_of_its_file_that_a_killed_process_left(desk, media):
+    body = picture()
+    stored = reencode(body)
+    file = media / stored.name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(stored.body[:20])
+    assert send(desk, body).status_code == 201
+    assert file.read_bytes() == stored.body and [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_nothing_is_left_of_a_file_that_a_full_disk_cuts_off(by, media, monkeypatch):
+    body = picture()
+
+    def cut_off(content):
+        yield content.read()[:20]
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(ContentFile, "chunks", cut_off)
+        with pytest.raises(OSError, match="No space"):
+            upload_picture(body, by=by)
+    assert not [each for each in media.rglob("*") if each.is_file()] and not UploadedPicture.objects.exists()
+    assert (media / upload_picture(body, by=by).pk).read_bytes() == reencode(body).body
+
+
 def aged(row):
     UploadedPicture.objects.filter(pk=row.pk).update(uploaded_at=timezone.now() - datetime.timedelta(days=61))
 
@@ -285,6 +371,15 @@ def test_a_typed_address_is_looked_at_and_its_problems_are_said(desk, other_host
     ):
         other_host(**options)
         assert problem in " ".join(looked(desk, url)["problems"])
+
+
+def test_a_decoder_may_fail_as_it_likes(desk, other_host, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("Invalid extent")
+
+    other_host(picture("AVIF"))
+    monkeypatch.setattr("PIL._avif.AvifDecoder", fails)
+    assert "does not lead to a JPEG" in looked(desk, "https://images.unsplash.com/a.avif")["problems"][0]
 
 
 def test_a_host_that_is_not_allowed_is_never_asked(desk, other_host):

@@ -40,7 +40,7 @@ class ReaderReport(models.Model):
 
 
 class ReportTally(models.Model):
-    """The number of today's reports from one address or about one post. The key is a hash that expires daily."""
+    """How often something was done on a day, such as reports from one address. The key is a hash that expires daily."""
 
     day = models.DateField()
     key = models.CharField(max_length=64)

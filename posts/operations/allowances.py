@@ -1,4 +1,4 @@
-"""How much people without an account may send in a day, counted in the database: all processes see the same number."""
+"""How often something may be done in a day, counted in the database: all processes see the same number."""
 
 import datetime
 import hashlib

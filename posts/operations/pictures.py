@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -13,6 +12,8 @@ from django.utils import timezone
 from posts.content_checks.images import host_problem
 from posts.errors import NotAllowed, Refused
 from posts.models import UnsavedText, UploadedPicture
+from posts.operations.allowances import use_one
+from posts.operations.frame import operating
 from posts.outgoing import Limits, OutgoingError, fetch
 from posts.page_cache.shared_cache import cache_get, cache_set
 from posts.pictures.reencode import KNOWN_FORMATS, PictureRefused, facts_of, reencode
@@ -45,35 +46,52 @@ def may_add_pictures(person: User) -> bool:
 def upload_picture(body: bytes, *, by: User) -> UploadedPicture:
     """Store an uploaded picture, written again from its pixels; return its UploadedPicture.
 
-    The same picture is stored once. Raises Refused with the reason.
+    The same picture is stored once, as that of the person who brought it first. Raises Refused with the reason.
     """
     _require(by)
-    today = timezone.now() - timedelta(days=1)
-    if UploadedPicture.objects.filter(uploaded_by=by, uploaded_at__gt=today).count() >= UPLOADS_A_DAY:
-        raise Refused(f"You uploaded {UPLOADS_A_DAY} pictures within a day. Upload more tomorrow.")
+    _count_upload(by)
     try:
         picture = reencode(body)
     except PictureRefused as refusal:
         raise Refused(str(refusal)) from refusal
+    now = timezone.now()
     known = {
         "width_px": picture.width,
         "height_px": picture.height,
         "frames": picture.frames,
         "size_bytes": len(picture.body),
         "uploaded_by": by,
-        "uploaded_at": timezone.now(),
+        "uploaded_at": now,
     }
     with transaction.atomic():
         # The row first: its lock keeps the clean-up away from the file.
-        row, _ = UploadedPicture.objects.update_or_create(name=picture.name, defaults=known)
+        row, _ = UploadedPicture.objects.update_or_create(
+            name=picture.name, defaults={"uploaded_at": now}, create_defaults=known
+        )
         _store(picture.name, picture.body)
     return row
 
 
+def _count_upload(by: User) -> None:
+    """Count the attempt before any work is done for it, in a transaction of its own: a refusal does not undo it."""
+    with operating():
+        wait = use_one(f"picture {by.pk}", UPLOADS_A_DAY, now=timezone.now())
+    if wait:
+        raise Refused(f"You sent {UPLOADS_A_DAY} pictures today. Upload more tomorrow.")
+
+
 def _store(name: str, body: bytes) -> None:
     if default_storage.exists(name):
-        return
-    stored = default_storage.save(name, ContentFile(body))
+        if default_storage.size(name) == len(body):
+            return
+        # A part that a killed process left.
+        default_storage.delete(name)
+    try:
+        stored = default_storage.save(name, ContentFile(body))
+    except BaseException:
+        # As on a full disk. The lock of the row keeps others from storing the file meanwhile.
+        default_storage.delete(name)
+        raise
     if stored != name:
         # Another process stored the same picture meanwhile.
         default_storage.delete(stored)

@@ -20,7 +20,8 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, ImageSequence, Unidentifie
 
 MAX_BYTES = 10 * 1024 * 1024
 TOO_MANY_BYTES = f"The file has more than {MAX_BYTES >> 20} MB. Make the picture smaller."
-# Of all frames together: about 200 MB of memory.
+# Of all frames together. While it is written again, a picture of so many can need about 700 MB of memory: up to 4 bytes
+# a pixel, 16 bits and transparency most, in several copies.
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 200
 # Twice the widest place of an article, and some more.
@@ -39,7 +40,8 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 # One at a time in each process: the memory of several would add up.
 _turn = threading.Lock()
-_TURN_SECONDS = 20
+# Each of those that wait keeps a thread from answering readers.
+_TURN_SECONDS = 3
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _HEAD_BYTES = 4096
 # Of what a file is too. Compressed pixels contain none of them by chance.
@@ -104,7 +106,8 @@ def facts_of(body: bytes) -> Facts | None:
     try:
         with Image.open(io.BytesIO(body), formats=list(SUFFIXES)) as image:
             return Facts(image.format or "", *image.size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Exception:
+        # Each decoder has errors of its own: that of AVIF raises RuntimeError, that of PNG SyntaxError.
         return None
 
 
@@ -138,6 +141,7 @@ def _explained() -> Iterator[None]:
         raise PictureRefused("The picture is damaged. Export it again, or choose another one.") from error
 
 
+_GROWN = f"The site writes pictures again, and this one then has more than {MAX_BYTES >> 20} MB. Make it smaller."
 _TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller."
 
 
@@ -154,7 +158,7 @@ def _opened(body: bytes) -> ImageFile.ImageFile:
 
 def _written_again(image: ImageFile.ImageFile) -> Picture:
     kind = image.format or ""
-    frames = [(_clean(frame), frame.info.get("duration", 100)) for frame in ImageSequence.Iterator(image)]
+    frames = [(_clean(frame), frame.info.get("duration", 100)) for frame in _frames(image)]
     pictures = [frame for frame, _ in frames]
     options = dict(_OPTIONS.get(kind, {}))
     if len(pictures) > 1:
@@ -165,7 +169,18 @@ def _written_again(image: ImageFile.ImageFile) -> Picture:
     first = pictures[0].convert("RGB") if kind == "JPEG" and pictures[0].mode != "L" else pictures[0]
     written = io.BytesIO()
     first.save(written, kind, **options)
+    if written.tell() > MAX_BYTES:
+        raise PictureRefused(_GROWN)
     return Picture(written.getvalue(), SUFFIXES[kind], *first.size, len(pictures))
+
+
+def _frames(image: ImageFile.ImageFile) -> Iterator[Image.Image]:
+    """Yield the frames, none of them unpacked. A frame of a GIF can be larger than the header of the file says."""
+    size = image.size
+    for frame in ImageSequence.Iterator(image):
+        if frame.size != size:
+            raise PictureRefused("The frames of the picture have different sizes. Export it again with one size.")
+        yield frame
 
 
 def _clean(frame: Image.Image) -> Image.Image:
