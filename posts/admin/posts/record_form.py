@@ -209,7 +209,9 @@ class ImageForm(forms.Form):
         kept = data.get("kept")
         base = before[kept - 1] if kept and 0 < kept <= len(before) else {}
         # A value that is not valid is not there.
-        values = {name: data[name] for name in ("source", "licence", "caption", "alt", "url") if name in data}
+        values: RecordDict = {
+            name: data[name] for name in ("source", "licence", "caption", "alt", "url") if name in data
+        }
         values |= {"width": data.get("width_px"), "height": data.get("height_px")}
         return base | values
 
