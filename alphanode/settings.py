@@ -88,7 +88,8 @@ env = Env(
     WEBHOOK_URLS=(items_matching(r"https?://[^\s@,]{1,490}", "addresses that begin with https:// or http://"), []),
     WEBHOOK_SECRETS=(
         items_matching(
-            r"whsec_[A-Za-z0-9+/]{32,128}={0,2}", "secrets such as “manage.py webhook_secret” prints, comma-separated"
+            r"whsec_(?:[A-Za-z0-9+/]{4}){8,32}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+            "secrets such as “manage.py webhook_secret” prints, comma-separated",
         ),
         [],
     ),

@@ -179,6 +179,14 @@ def test_hostile_texts_cost_no_more_than_the_budget():
     assert Placer(old, new).place(anchor_at(old, "body", 1, 0, 3)).state in State
 
 
+def test_words_that_a_new_text_repeats_for_ever_are_not_looked_for_again_and_again():
+    old, new = record(), record("the cat " * 30_000)
+    placer = Placer(old, new)
+    anchors = [anchor_of("lease"), anchor_of("the"), anchor_of("one worker")] * 70
+    assert {placer.place(anchor).state for anchor in anchors} == {State.GONE}
+    assert placer._budget.ran_out
+
+
 # The edits: each word has a number, so that the test knows where a passage went.
 
 Word = tuple[int, str]

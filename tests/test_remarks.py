@@ -93,6 +93,13 @@ def test_a_remark_can_be_on_a_whole_block_chosen_by_its_number(client):
         ({"comment": " "}, "Write a remark or a suggestion."),
         ({"comment": "x" * 4001}, "The remark can have at most 4,000 characters; this has 4,001."),
         ({"reason_code": "magic"}, "Choose a reason from the list."),
+        (
+            {"place": f"/tools/{'9' * 5000}:0", "words": ""},
+            "These words are not in the text any more. Select the passage again.",
+        ),
+        ({"place": "foo:0"}, "These words are not in the text any more. Select the passage again."),
+        ({"place": "/payload/generator:0"}, "These words are not in the text any more. Select the passage again."),
+        ({"place": "/body:0"}, "These words are not in the text any more. Select the passage again."),
         ({"place": "/tools/99:0", "words": ""}, "These words are not in the text any more. Select the passage again."),
     ],
 )
@@ -110,10 +117,13 @@ def test_a_remark_that_cannot_be_added_comes_back_with_what_was_typed(client, se
 def test_a_post_has_a_limited_number_of_open_remarks():
     post = post_with_text()
     remark = remark_on(post, "nine")
+    closed = remark_on(post, "stops")
+    close_remark(closed, by=remark.author)
     fields = {field: getattr(remark, field) for field in ("revision", "fingerprint", "anchor", "author")}
     Remark.objects.bulk_create([Remark(post=post, **fields) for _ in range(MAX_OPEN - 1)])
-    with pytest.raises(Refused, match="Close some first"):
-        remark_on(post, "nine")
+    for act in (lambda: remark_on(post, "nine"), lambda: reopen_remark(closed, by=remark.author)):
+        with pytest.raises(Refused, match="Close some first"):
+            act()
 
 
 @pytest.mark.parametrize("group", ["Editors", "Staff"])
@@ -185,6 +195,31 @@ def test_a_value_and_an_item_of_the_checklist_can_be_replaced_too():
         revision = accept_suggestion(remark, by=person("Editors"))
     assert revision.snapshot["tools"] == ["git", "tar"]
     assert revision.snapshot["checklist"] == ["Run it once."]
+
+
+def test_a_suggestion_for_a_word_of_a_caption_keeps_the_others():
+    caption = "After nine retries the job stops."
+    post = post_with_text(image_sources=[{"url": "https://images.unsplash.com/a", "caption": caption}])
+    place = Anchor("image_sources", 1, 0, 0, "nine")
+    remark = add_remark(post.head_revision, place, by=person("Reviewers"), comment="", suggestion="five")
+    revision = accept_suggestion(remark, by=person("Editors"))
+    assert revision.snapshot["image_sources"][0]["caption"] == caption.replace("nine", "five")
+
+
+def test_a_passage_that_is_longer_than_its_quote_cannot_be_replaced():
+    post = post_with_text("word " * 600)
+    remark = add_remark(
+        post.head_revision, Anchor("body", 1, 0, 0, ""), by=person("Reviewers"), comment="", suggestion="Short."
+    )
+    with pytest.raises(Refused, match="too long for a suggestion"):
+        accept_suggestion(remark, by=person("Editors"))
+
+
+def test_a_fingerprint_that_no_database_stores_belongs_to_no_text(client):
+    post = post_with_text()
+    client.force_login(person("Reviewers"))
+    sent = {"act": "add", "fingerprint": "a\x00b", "place": "body:1", "comment": "Why?"}
+    assert client.post(address(post), sent).status_code == 409
 
 
 def test_a_suggestion_for_words_that_are_half_in_a_format_is_refused():

@@ -14,7 +14,7 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.models import AuditEntry, GuidelinePoint, Post, Review, ReviewGuideline
+from posts.models import AuditEntry, Generator, GuidelinePoint, Post, Review, ReviewGuideline
 from posts.operations import (
     Answers,
     Decision,
@@ -32,6 +32,7 @@ from posts.operations import (
     submit_revision,
     undo_decision,
 )
+from posts.operations.guideline import points_asked
 from posts.review_queue.guideline_stats import guideline_stats
 from tests.factories import ALL_MET, FORM_ALL_MET, POINTS, approve, edit, fresh, make_post, person
 
@@ -142,6 +143,19 @@ def test_points_are_asked_about_their_stacks_kinds_and_generators_only(lead):
         with pytest.raises(Refused, match=rf"1 of the review guideline not answered: {asked} \([\w-]+\)\.$"):
             said(make_post(**fields))
     assert said(make_post(stack=["Rust"])).outcome == "approved"
+    # A sender can write any name into a record; which generator the post belongs to is known here.
+    post = make_post(stack=["Rust"], payload={"generator": "somebody else"})
+    Post.objects.filter(pk=post.pk).update(known_generator=Generator.objects.create(name="Writer 2", is_described=True))
+    with pytest.raises(Refused, match="For one machine"):
+        said(post)
+
+
+@pytest.mark.parametrize(
+    "body", ["```sh\nrm -rf x\n```", "Run:\n\n    rm -rf x\n", "- a\n\n  ~~~\n  rm\n  ~~~", "<pre>rm</pre>"]
+)
+def test_code_in_any_form_asks_the_points_about_code(body):
+    assert "commands" in {point.key for point in points_asked({"body": body}).points}
+    assert "commands" not in {point.key for point in points_asked({"body": "No commands at all."}).points}
 
 
 def test_a_site_without_a_guideline_approves_nothing():

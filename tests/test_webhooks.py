@@ -191,6 +191,19 @@ def test_one_silent_receiver_does_not_keep_the_others_waiting(settings):
     assert (len(broken.requests), len(working.requests)) == (1, 3)
 
 
+def test_a_message_that_a_receiver_refuses_keeps_no_other_waiting(settings):
+    posts = [quiet_post() for _ in range(3)]
+
+    def answers(handler):
+        says(400 if len(receiver.requests) == 1 else 204)(handler)
+
+    with other_site(answers) as receiver:
+        send_to(settings, receiver)
+        for post in posts:
+            turn_down(post, by=person())
+        assert send_due_messages() == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

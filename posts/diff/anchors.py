@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from posts.diff.images import image_block, image_partners
@@ -32,6 +33,8 @@ MIN_KEPT = 0.5
 MIN_WORDS = 4
 # So many words on each side must be unchanged for what stands between them to replace a passage.
 MIN_BESIDE = 3
+# Words that come more often in new text don't say where a passage went.
+MAX_OCCURRENCES = 100
 # Of a passage that was divided, the longest piece must have this share of its words.
 MIN_PIECE = 0.6
 
@@ -100,6 +103,8 @@ def anchor_at(record: RecordDict, part: str, block: int = 0, start: int = 0, end
     Raises LookupError if the record has no such block or value, or the passage has no words.
     """
     if part not in PARTS:
+        if not part.startswith("/"):
+            raise LookupError(f"{part} is no pointer")
         value = shown(_value_at(record, part))
         return Anchor(part, 0, 0, len(value), value[:MAX_QUOTE])
     blocks = blocks_in(record, part)
@@ -177,6 +182,9 @@ class Placer:
         """Return the one place of new text that has the words of `anchor`, or most of them; None if there is none."""
         names = ("checklist",) if anchor.part == "checklist" else TEXTS if anchor.part in TEXTS else (anchor.part,)
         fresh = [run for name in names for run in self._part(name).fresh]
+        # Each remark reads all new text.
+        if not self._budget.take(sum(run.end - run.start for run in fresh) // 4):
+            return None
         found = _only_exact(anchor, fresh) or _longest_piece(anchor, fresh)
         return None if found is None or self._came_from_elsewhere(found.anchor, anchor, names) else found
 
@@ -187,7 +195,7 @@ class Placer:
         fit = _common_words(anchor, there)
         for part in map(self._part, names):
             for number, block in enumerate(part.old, 1):
-                for start in _occurrences(block.text, there.exact):
+                for start in islice(_occurrences(block.text, there.exact), MAX_OCCURRENCES):
                     other = _anchor_in(part.name, number, block.text, start, start + len(there.exact))
                     if _overlap(other, anchor) or _common_words(other, there) < fit:
                         continue
@@ -202,8 +210,10 @@ class Placer:
         partners = image_partners(before, after)
         for new, old in partners.items():
             if old == anchor.block - 1 and _is_same_image(before[old], after[new]):
-                there = _anchor_in(anchor.part, new + 1, image_block(after[new], new).text)
-                return Place(State.SAME if dumped(before[old]) == dumped(after[new]) else State.CHANGED, there)
+                caption = image_block(after[new], new).text
+                if dumped(before[old]) == dumped(after[new]):
+                    return Place(State.SAME, _anchor_in(anchor.part, new + 1, caption, anchor.start, anchor.end))
+                return Place(State.CHANGED, _anchor_in(anchor.part, new + 1, caption))
         return GONE
 
     def _value(self, anchor: Anchor) -> Place:
@@ -456,6 +466,8 @@ def _only_exact(anchor: Anchor, runs: Sequence[_Run]) -> Place | None:
     found = []
     for run in runs:
         for at in _occurrences(run.text[run.start : run.end], exact):
+            if len(found) == MAX_OCCURRENCES:
+                return None
             start = run.start + at
             there = _anchor_in(run.part, run.block, run.text, start, start + len(exact))
             found.append((_common_words(anchor, there), there))
@@ -544,6 +556,6 @@ def _value_at(record: Any, pointer: str) -> Any:
 
 
 def _index(step: str) -> int:
-    if not step.isdecimal():
+    if not (step.isascii() and step.isdecimal() and len(step) < 10):
         raise LookupError(f"{step} is no index of a list")
     return int(step)

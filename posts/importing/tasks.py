@@ -47,7 +47,10 @@ def run_import(*, batch_id: int) -> None:
             ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
                 state=ImportBatch.State.STOPPED, message=str(error)[:2000]
             )
-            announce_import(batch, failed=True)
+            batch.refresh_from_db()
+            # It only waits, or a person stopped it: nothing failed.
+            if not batch.message.startswith(WAITS) and not batch.stop_requested:
+                announce_import(batch, failed=True)
             if batch.started_by:
                 text = f"The import of {batch.source_name} stopped: {error}"
                 tell(Notification.Kind.IMPORT_FAILED, [batch.started_by], text=text, by=None, batch=batch)

@@ -16,7 +16,11 @@ from posts.models.post import generator_of
 from posts.models.review import Review
 from posts.records.schema import RecordDict
 
-_FENCE = re.compile(r"^[ \t>*+-]*(?:```|~~~)", re.MULTILINE)
+# A fence, an indented line after a blank one, or code in HTML. It finds too much rather than too little: a point can be
+# answered with "not applicable".
+_CODE = re.compile(
+    r"^[ \t>*+-]*(?:```|~~~)|(?:\A|\n[ \t>]*\n)[ >]*(?: {4}|\t)[ \t]*\S|<(?:pre|code)\b", re.MULTILINE | re.IGNORECASE
+)
 
 
 class ReviewGuideline(models.Model):
@@ -88,12 +92,15 @@ class GuidelinePoint(models.Model):
         generators = [f"generator {' or '.join(self.generators)}"] if self.generators else []
         return "; ".join([*kinds, *stacks, *generators]) or "All posts"
 
-    def applies_to(self, record: RecordDict) -> bool:
-        """Return whether the point is asked about a text: it is of one of the kinds, stacks and generators named."""
+    def applies_to(self, record: RecordDict, *, generator: str = "") -> bool:
+        """Return whether the point is asked about a text: it is of one of the kinds, stacks and generators named.
+
+        generator: the one that the post belongs to; the one that its record names counts too.
+        """
         return (
             _among(self.stacks, record.get("stack", ()))
             and (not self.kinds or any(KINDS[kind](record) for kind in self.kinds))
-            and _among(self.generators, [generator_of(record.get("payload", {}))])
+            and _among(self.generators, [generator, generator_of(record.get("payload", {}))])
         )
 
 
@@ -103,7 +110,7 @@ def _among(wanted: Iterable[str], found: Iterable[Any]) -> bool:
 
 
 def _has_code(record: RecordDict) -> bool:
-    return any(_FENCE.search(record.get(field) or "") for field in ("intro", "body"))
+    return any(_CODE.search(record.get(field) or "") for field in ("intro", "body"))
 
 
 KINDS: Mapping[str, Callable[[RecordDict], bool]] = {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from posts.errors import LONG_WORDS, GuidelineMoved, Refused, checked_words, require_person
-from posts.models import GuidelinePoint, Review, ReviewGuideline
+from posts.models import GuidelinePoint, Post, Review, ReviewGuideline
 from posts.operations.frame import note, operation
 from posts.records.schema import RecordDict
 
@@ -63,12 +63,20 @@ class Asked:
 
 
 def points_asked(record: RecordDict, version: int | None = None) -> Asked:
-    """Return the points that a text asks for: of a version, by default of the newest. One query."""
+    """Return the points that a text asks for: of a version, by default of the newest.
+
+    One query, and one more if a point is about generators.
+    """
     points = GuidelinePoint.objects.all()
     points = points.current() if version is None else points.filter(guideline=version)
     found = list(points.order_by("position"))
     number = found[0].guideline_id if found else 0
-    return Asked(number, [point for point in found if point.applies_to(record)])
+    generator = ""
+    if any(point.generators for point in found):
+        # The record could name another one: its sender wrote it.
+        posts = Post.objects.filter(source_id=record.get("source_id", ""))
+        generator = posts.values_list("known_generator__name", flat=True).first() or ""
+    return Asked(number, [point for point in found if point.applies_to(record, generator=generator)])
 
 
 def version_that_counts(record: RecordDict, answers: Answers, *, now: datetime.datetime | None = None) -> Asked:

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from posts.diff.anchors import Anchor, Placer, State, found_anchor
+from posts.diff.anchors import PARTS, Anchor, Placer, State, found_anchor
 from posts.errors import HeadMoved, Refused, checked_words, require_person
 from posts.models import Notification, Post, Remark, RemarkReply, Review, Revision
 from posts.operations.frame import Change, changing, operation
@@ -17,6 +17,8 @@ from posts.records.schema import RecordRefused
 
 MAX_WORDS = 4_000
 MAX_OPEN = 200
+# Values of a record that are no content; texts are remarked on by their blocks.
+NO_CONTENT = frozenset({*PARTS, "source_id", "slug", "payload", "hash", "revision", "view_count", "score", "flags"})
 # As Django allows in account names.
 _MENTION = re.compile(r"(?<![\w@.+-])@([\w.@+-]{1,150})")
 
@@ -44,11 +46,10 @@ def add_remark(
     if reason_code not in Review.ReasonCode.values:
         raise Refused("Choose a reason from the list.")
     found = found_anchor(revision.snapshot, anchor)
-    if found is None:
+    if found is None or is_no_content(found):
         raise Refused("These words are not in the text any more. Select the passage again.")
     with changing(revision.post, by=by, ranks=False) as change:
-        if change.post.remarks.filter(closed_at=None).count() >= MAX_OPEN:
-            raise Refused(f"The post has {MAX_OPEN} open remarks. Close some first.")
+        _require_room(change.post)
         remark = Remark.objects.create(
             post=change.post,
             revision=revision,
@@ -95,12 +96,11 @@ def reopen_remark(remark: Remark, *, by: User | None) -> None:
     """Open a closed remark again."""
     _require_any(by)
     with changing(remark.post, by=by, ranks=False) as change:
-        if (
-            not Remark.objects.filter(pk=remark.pk)
-            .exclude(closed_at=None)
-            .update(closing="", closed_at=None, closed_by=None)
-        ):
+        closed = Remark.objects.filter(pk=remark.pk).exclude(closed_at=None)
+        if not closed.exists():
             raise Refused("This remark is open already.")
+        _require_room(change.post)
+        closed.update(closing="", closed_at=None, closed_by=None)
         change.note("remark opened again", revision=remark.revision, detail=_about(remark))
 
 
@@ -138,6 +138,16 @@ def accept_suggestion(remark: Remark, *, by: User | None, expected_head_id: int 
             raise Refused("The text already says what the suggestion says.")
         _close(change, remark, Remark.Closing.ACCEPTED, revision)
         return revision
+
+
+def is_no_content(anchor: Anchor) -> bool:
+    """Return whether a passage is a value that no remark is about: a claim, an identity, or a text as one value."""
+    return not anchor.block and anchor.part.split("/")[1] in NO_CONTENT
+
+
+def _require_room(post: Post) -> None:
+    if open_remarks(post) >= MAX_OPEN:
+        raise Refused(f"The post has {MAX_OPEN} open remarks. Close some first.")
 
 
 def anchor_of(remark: Remark) -> Anchor:

@@ -14,6 +14,8 @@ def with_suggestion(record: RecordDict, anchor: Anchor, suggestion: str) -> Reco
 
     Raises Refused if that can't be done without touching anything else, as with words that are half in a link.
     """
+    if anchor.block and anchor.end - anchor.start != len(anchor.exact):
+        raise Refused("The passage is too long for a suggestion. Change the text in the form.")
     changed = copy.deepcopy(record)
     if anchor.part in TEXTS:
         changed[anchor.part] = _replaced(record, anchor, suggestion)

@@ -152,7 +152,9 @@ def _send_webhook(message: OutgoingMessage) -> None:
     message.answer_status = answer.status
     message.answer = " ".join(answer.body.decode("utf-8", "replace").replace("\x00", "").split())[:500]
     if not 200 <= answer.status < 300:
-        raise NotSent(f"The receiver answered {answer.status}: {message.answer[:200]}", is_of_the_server=True)
+        # What it refuses alone keeps no other message waiting.
+        is_away = answer.status >= 500 or answer.status == 429
+        raise NotSent(f"The receiver answered {answer.status}: {message.answer[:200]}", is_of_the_server=is_away)
 
 
 _SENDERS: dict[str, Callable[[OutgoingMessage], None]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 
-from posts.admin.lists import number_in
+from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.diff.anchors import PARTS, TEXTS, Anchor, Place, Placer, State, blocks_in
@@ -18,6 +18,7 @@ from posts.models import Post, Remark, RemarkReply, Review, Revision
 from posts.operations import HeadMoved, Refused
 from posts.operations.remarks import (
     MAX_WORDS,
+    NO_CONTENT,
     accept_suggestion,
     add_remark,
     anchor_of,
@@ -30,8 +31,6 @@ from posts.records.schema import RecordDict
 CLOSED_SHOWN = 50
 VALUES_SHOWN = 200
 LABELS = {"title": "Title", "intro": "Intro", "body": "Body", "image_sources": "Images", "checklist": "Checklist"}
-# Values of a record that are no content to remark on.
-NO_VALUES = {*PARTS, "source_id", "slug", "payload", "hash", "revision", "view_count", "score", "flags"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def passages_of(record: RecordDict) -> list[Passage]:
             if part == "image_sources":
                 label = f"Image {number}: {block.placed}"
             passages.append(Passage(part, number, label, block.text, is_code=block.is_code))
-    values = _values({key: value for key, value in record.items() if key not in NO_VALUES})
+    values = _values({key: value for key, value in record.items() if key not in NO_CONTENT})
     for pointer, value in list(values)[:VALUES_SHOWN]:
         passages.append(
             Passage(pointer, 0, pointer.removeprefix("/").replace("_", " ").replace("/", " "), shown(value))
@@ -196,7 +195,8 @@ class RemarksPage(AdminPage):
     def add(self, post: Post) -> str:
         """Add a remark to the passage that the form names."""
         sent = self.request.POST
-        revision = post.revisions.filter(fingerprint=sent.get("fingerprint", "")).order_by("-number").first()
+        read = typed_text(self.request, "fingerprint", most=64)
+        revision = post.revisions.filter(fingerprint=read).order_by("-number").first()
         if revision is None:
             raise HeadMoved(post)
         part, _, block = sent.get("place", "").rpartition(":")
