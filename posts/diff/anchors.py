@@ -463,7 +463,7 @@ def _only_exact(anchor: Anchor, runs: Sequence[_Run]) -> Place | None:
     exact = anchor.exact.strip()
     if not exact:
         return None
-    found = []
+    found: list[tuple[int, Anchor]] = []
     for run in runs:
         for at in _occurrences(run.text[run.start : run.end], exact):
             if len(found) == MAX_OCCURRENCES:
