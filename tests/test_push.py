@@ -111,6 +111,18 @@ def test_a_token_without_use_is_refused(sender, columns, words):
         create_token(ApiToken(generator=sender.generator, **({"label": "x"} | columns)), by=sender.staff)
 
 
+def test_the_last_day_of_the_calendar_is_refused_as_the_last_day_of_a_token(sender, client):
+    client.force_login(sender.staff)
+    form = {"act": "create-token", "token-label": "x", "token-may_import": "on", "token-requests_per_minute": "5"}
+    address = reverse("admin:posts_generator_change", args=[sender.generator.pk])
+    before = ApiToken.objects.count()
+    answer = client.post(address, form | {"token-last_day": "9999-12-31"}, follow=True)
+    assert "The last day is too late" in answer.content.decode()
+    assert ApiToken.objects.count() == before
+    client.post(address, form | {"token-last_day": "9999-12-30"})
+    assert ApiToken.objects.count() == before + 1
+
+
 def test_without_a_valid_token_nothing_is_told_and_nothing_read(sender, settings):
     record = RecordFactory()
     good = sender.secret

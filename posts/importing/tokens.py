@@ -146,7 +146,9 @@ def take_request(token: ApiToken, *, now: float | None = None) -> Allowance:
 
 
 def expiry_on(day: datetime.date | None) -> datetime.datetime | None:
-    """Return the end of a day in UTC, at which a token expires; None for none."""
+    """Return the end of a day in UTC, at which a token expires; None for none. Raises Refused for the last of all."""
     if day is None:
         return None
+    if day == datetime.date.max:
+        raise Refused("The last day is too late. Choose an earlier one, or leave it empty.")
     return datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
