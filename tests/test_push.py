@@ -17,6 +17,7 @@ from posts.importing import tokens
 from posts.importing.answered_once import KEPT, forget_old_answers
 from posts.importing.generators import save_generator
 from posts.importing.locks import AlreadyRunning
+from posts.importing.pipeline import import_source
 from posts.importing.push import push_record
 from posts.importing.tasks import continue_imports
 from posts.importing.tokens import create_token, revoke_token, take_request
@@ -269,6 +270,25 @@ def test_a_condition_decides_before_anything_is_stored(sender):
     is_problem(sender.put(record, if_match='"nonsense"'), 400, "If-Match must be")
     assert sender.put({**record, "summary": "x"}, if_match="*").status_code == 200
     assert ImportBatch.objects.count() == 2
+
+
+@pytest.mark.parametrize(("headers", "status"), [({"if_none_match": "*"}, 412), ({}, 200)])
+def test_a_post_that_another_request_creates_meanwhile_is_not_created_again(sender, monkeypatch, headers, status):
+    record = RecordFactory()
+    real = import_source
+
+    def late(*arguments, **options):
+        monkeypatch.setattr("posts.importing.push.import_source", real)
+        assert sender.put({**record, "summary": "First."}).status_code == 201
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("posts.importing.push.import_source", late)
+    answer = sender.put(record, **headers)
+    assert answer.status_code == status, answer.content
+    if status == 412:
+        is_problem(answer, 412, "Another request has created the post")
+        # Here both requests are in one transaction, and all of it is taken back.
+        assert not Post.objects.exists()
 
 
 def test_a_refused_record_leaves_nothing_and_is_told_by_json_pointer(sender):

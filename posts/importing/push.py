@@ -68,10 +68,14 @@ def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Cal
     outcome = next((count for count in COUNTS if getattr(batch, count)), "refused")
     if outcome == "refused":
         raise RecordRefused(problems)
-    after = Post.objects.select_related("head_revision").only(
+    posts = Post.objects.select_related("head_revision").only(
         "source_id", "head_revision__fingerprint", "head_revision__version"
     )
-    return Pushed(outcome, batch, after.get(source_id=source_id))
+    after = posts.get(source_id=source_id)
+    # Another request may have created the post after it was looked for: there was no row to lock.
+    if before is None and outcome != "created" and not is_expected(after.head.fingerprint):
+        raise ConditionFailed("Another request has created the post in the meantime. Nothing was changed.")
+    return Pushed(outcome, batch, after)
 
 
 @operation
