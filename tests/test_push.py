@@ -523,23 +523,66 @@ def test_a_generator_whose_posts_nobody_has_reviewed_waits(settings, tmp_path):
 
 def test_a_large_import_stops_at_the_limit_and_continues_when_people_have_reviewed(sender, monkeypatch):
     monkeypatch.setattr("posts.importing.pipeline.CHUNK_ROWS", {"sqlite": 2, "postgresql": 2})
-    # Otherwise the file would be read to its end before its first rows are in.
-    monkeypatch.setattr("posts.importing.sources.READ_AT_ONCE", 64)
     records = [RecordFactory() for _ in range(9)]
     answer = sender.send(*records)
     Generator.objects.update(backlog_limit=3)
     run_waiting_jobs()
     status = sender.ask("GET", sender.address(answer)).json()
     assert status["state"] == "stopped" and status["message"].startswith("Waits for reviewers")
-    assert Post.objects.count() == 4
+    assert Post.objects.count() == 3
     continue_imports.call()
     run_waiting_jobs()
-    assert Post.objects.count() == 4
+    assert Post.objects.count() == 3
     Generator.objects.update(backlog_limit=None)
     continue_imports.call()
     run_waiting_jobs()
     assert Post.objects.count() == 9
     assert sender.ask("GET", sender.address(answer)).json()["state"] == "finished"
+
+
+def test_files_sent_together_bring_no_more_posts_than_people_can_review(settings, tmp_path):
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
+    sender = Sender(backlog=3)
+    files = [[RecordFactory(), RecordFactory()] for _ in range(3)]
+    answers = [sender.send(*records) for records in files]
+    run_waiting_jobs()
+    assert sender.generator.posts.waiting().count() == 3
+    states = [sender.ask("GET", sender.address(answer)).json() for answer in answers]
+    assert [status["state"] for status in states] == ["finished", "stopped", "stopped"]
+    assert states[2]["message"].startswith("Waits for reviewers, after line 0.")
+    for post in Post.objects.all():
+        approve(post)
+    continue_imports.call()
+    run_waiting_jobs()
+    assert Post.objects.count() == 6
+    assert all(sender.ask("GET", sender.address(answer)).json()["state"] == "finished" for answer in answers)
+
+
+def test_known_posts_in_a_file_take_no_room_from_new_ones(settings, tmp_path):
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
+    sender = Sender(backlog=4)
+    known = [RecordFactory() for _ in range(3)]
+    for record in known:
+        sender.put(record)
+    sender.send(*known, RecordFactory(), RecordFactory())
+    run_waiting_jobs()
+    assert sender.generator.posts.waiting().count() == 4
+    assert ImportBatch.objects.latest("pk").unchanged == 3
+
+
+def test_waiting_imports_of_one_generator_hold_up_no_other(sender, monkeypatch):
+    monkeypatch.setattr("posts.importing.tasks.CONTINUED", 2)
+    other = Sender("other")
+    for _ in range(3):
+        sender.send(RecordFactory())
+    other.send(RecordFactory())
+    Generator.objects.update(backlog_limit=0)
+    run_waiting_jobs()
+    assert not Post.objects.exists()
+    Generator.objects.filter(pk=other.generator.pk).update(backlog_limit=1)
+    continue_imports.call()
+    run_waiting_jobs()
+    assert Post.objects.get().known_generator == other.generator
 
 
 # Decisions

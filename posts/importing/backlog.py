@@ -1,7 +1,7 @@
 """How many posts of a generator may be pending review: people must not drown in what programs write."""
 
 from posts.errors import Refused
-from posts.models import Generator, ImportBatch
+from posts.models import Generator
 
 # How the message of an import begins that waits until people have reviewed some posts.
 WAITS = "Waits for reviewers"
@@ -10,28 +10,22 @@ WAITS = "Waits for reviewers"
 class BacklogFull(Refused):
     """As many posts of the generator are pending review as its limit allows."""
 
-    def __init__(self, generator: Generator, pending: int) -> None:
+    def __init__(self, generator: Generator) -> None:
         super().__init__(
-            f"{pending:,} posts of {generator} are pending review, and its limit is {generator.backlog_limit:,}. "
-            f"Wait until people have reviewed some of them."
+            f"{generator.backlog_limit:,} posts of {generator} are pending review, and its limit is "
+            f"{generator.backlog_limit:,}. Wait until people have reviewed some of them."
         )
+
+
+def room_of(generator: Generator) -> int | None:
+    """Return how many more posts the generator may send for now; None: any number."""
+    if generator.backlog_limit is None:
+        return None
+    # As many as the limit are counted at most: a generator with a million of them costs no more.
+    return generator.backlog_limit - generator.posts.waiting().order_by()[: generator.backlog_limit].count()
 
 
 def check_backlog(generator: Generator) -> None:
     """Raise BacklogFull if the generator may send no more posts for now."""
-    if generator.backlog_limit is None:
-        return
-    # As many as the limit are counted at most: a generator with a million of them costs no more.
-    pending = generator.posts.waiting().order_by()[: generator.backlog_limit].count()
-    if pending >= generator.backlog_limit:
-        raise BacklogFull(generator, pending)
-
-
-def can_continue(batch: ImportBatch) -> bool:
-    """Return whether people have reviewed enough for an import that waits for them."""
-    try:
-        if batch.generator is not None:
-            check_backlog(batch.generator)
-    except BacklogFull:
-        return False
-    return True
+    if room_of(generator) == 0:
+        raise BacklogFull(generator)

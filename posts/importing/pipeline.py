@@ -16,6 +16,7 @@ from django.db import Error, IntegrityError, OperationalError, connection, trans
 from django.utils import timezone
 
 from posts.errors import require
+from posts.importing.backlog import WAITS, BacklogFull, check_backlog, room_of
 from posts.importing.generators import holds_of_paused, known_generators, origin_by
 from posts.importing.link_ledger import LinkLedger
 from posts.importing.locks import AlreadyRunning, source_lock
@@ -97,6 +98,7 @@ def import_source(
     origin: str | None = None,
     generator: Generator | None = None,
     max_errors: int | None = None,
+    keeps_backlog: bool = False,
     on_chunk: OnChunk | None = None,
     on_issue: OnIssue | None = None,
     shield: Shield = contextlib.nullcontext,
@@ -114,6 +116,8 @@ def import_source(
     wrote the posts (None: not stated, or as when the continued run began). generator: the Generator that made them, if
     one made them all; if it says who writes its posts, that counts.
 
+    keeps_backlog: stop before more posts of the batch's generator are pending than its limit allows.
+
     on_chunk is called after each chunk, on_issue for every row that was not taken as it came.
 
     Raises SourceBusy, ResumeRefused and ImportStopped; TooManyRefused if more than max_errors rows are refused, and
@@ -127,7 +131,10 @@ def import_source(
         elif batch.pk:
             # Read again under the lock: another attempt may have made progress meanwhile.
             batch = ImportBatch.objects.get(pk=batch.pk)
-        run = _Run(source, batch, max_errors=max_errors, dry_run=dry_run, on_issue=on_issue, shield=shield)
+        limited = batch.generator if keeps_backlog else None
+        run = _Run(
+            source, batch, max_errors=max_errors, limited=limited, dry_run=dry_run, on_issue=on_issue, shield=shield
+        )
         return run.to_the_end(on_chunk)
 
 
@@ -212,6 +219,7 @@ class _Run:
         batch: ImportBatch,
         *,
         max_errors: int | None,
+        limited: Generator | None,
         dry_run: bool,
         on_issue: OnIssue | None,
         shield: Shield,
@@ -219,6 +227,7 @@ class _Run:
         self.source = source
         self.batch = batch
         self.max_errors = max_errors
+        self.limited = limited
         self.dry_run = dry_run
         self.on_issue = on_issue
         self.shield = shield
@@ -240,6 +249,7 @@ class _Run:
                     self._read_again(rows)
                 with contextlib.closing(self._one_ahead(rows)) as chunks:
                     for chunk in chunks:
+                        self._wait_for_reviewers()
                         self._take(chunk)
                         collect()
                         if on_chunk:
@@ -337,7 +347,7 @@ class _Run:
             chunk = None
             while True:
                 coming = None
-                if read := _next_chunk(rows):
+                if read := _next_chunk(rows, most=self._most_rows(chunk)):
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(read)
                     paused = holds_of_paused(self.batch)
@@ -348,6 +358,20 @@ class _Run:
                 if not coming:
                     return
                 chunk = coming
+
+    def _most_rows(self, before: "_Chunk | None") -> int | None:
+        """Return how many rows the next chunk may have; None: any number. before: a chunk that is not written yet."""
+        room = room_of(self.limited) if self.limited else None
+        return None if room is None else max(1, room - len(before.rows if before else ()))
+
+    def _wait_for_reviewers(self) -> None:
+        """Stop if the generator has sent as much as people can review for now."""
+        try:
+            if self.limited:
+                check_backlog(self.limited)
+        except BacklogFull as full:
+            message = f"{WAITS}, after line {self.batch.checkpoint_line:,}. {full}"
+            raise ImportStopped(self.batch, message) from None
 
     def _take(self, chunk: "_Chunk") -> None:
         """Plan one chunk and write it with its checkpoint."""
@@ -544,11 +568,13 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
 
 
-def _next_chunk(rows: Iterator[Row], until: int | None = None) -> list[Row]:
-    """Return the next rows, as many as one transaction takes. until: no rows after this line."""
+def _next_chunk(rows: Iterator[Row], until: int | None = None, most: int | None = None) -> list[Row]:
+    """Return the next rows, as many as one transaction takes, or `most`. until: no rows after this line."""
     chunk: list[Row] = []
     size = 0
     limit = CHUNK_ROWS[connection.vendor]
+    if most is not None:
+        limit = min(limit, most)
     for row in rows:
         chunk.append(row)
         size += len(row.raw)

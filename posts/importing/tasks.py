@@ -10,7 +10,7 @@ from django_tasks.base import Task
 
 from posts.errors import Refused
 from posts.importing.answered_once import forget_old_answers
-from posts.importing.backlog import WAITS, BacklogFull, can_continue, check_backlog
+from posts.importing.backlog import WAITS, room_of
 from posts.importing.generators import follow_generator
 from posts.importing.index_switch import follow_batch_switch
 from posts.importing.pipeline import ImportStopped, ResumeRefused, import_source, shortened
@@ -25,6 +25,7 @@ from posts.operations.lift_hold import lift_hold
 from posts.outbox import announce_import
 
 SHOWN_ISSUES = 50
+# Imports of one generator that continue in one minute.
 CONTINUED = 100
 # Running again fixes these only after somebody changes something.
 FINAL = (SourceUnreadable, ResumeRefused, ImportStopped)
@@ -41,7 +42,14 @@ def run_import(*, batch_id: int) -> None:
         return
     try:
         with open_source(batch.source_path, name=batch.source_name) as source:
-            import_source(source, batch=batch, by=batch.started_by, format=batch.format, on_chunk=_between_chunks)
+            import_source(
+                source,
+                batch=batch,
+                by=batch.started_by,
+                format=batch.format,
+                keeps_backlog=batch.token_id is not None,
+                on_chunk=lambda batch: stop_if_asked(),
+            )
     except FINAL as error:
         with transaction.atomic():
             ImportBatch.objects.filter(pk=batch_id).exclude(state=ImportBatch.State.RUNNING).update(
@@ -56,23 +64,15 @@ def run_import(*, batch_id: int) -> None:
                 tell(Notification.Kind.IMPORT_FAILED, [batch.started_by], text=text, by=None, batch=batch)
 
 
-def _between_chunks(batch: ImportBatch) -> None:
-    """Stop an import if the worker should, or if its generator has sent as much as people can review for now."""
-    stop_if_asked()
-    is_read = batch.source_bytes is not None and batch.bytes_read >= batch.source_bytes
-    if batch.token_id is not None and batch.generator is not None and not is_read:
-        try:
-            check_backlog(batch.generator)
-        except BacklogFull as full:
-            raise ImportStopped(batch, f"{WAITS}, after line {batch.checkpoint_line:,}. {full}") from None
-
-
 @job("continue imports of generators", label="Continue imports that wait for reviewers", every=timedelta(minutes=1))
 def continue_imports() -> None:
     """Continue imports of generators that stopped because of too many pending posts, once people have reviewed some."""
     stopped = ImportBatch.objects.filter(state=ImportBatch.State.STOPPED, token__isnull=False, stop_requested=False)
-    for batch in stopped.filter(message__startswith=WAITS).select_related("generator").order_by("pk")[:CONTINUED]:
-        if can_continue(batch):
+    waiting = stopped.filter(message__startswith=WAITS)
+    for generator in Generator.objects.filter(pk__in=waiting.values("generator")):
+        room = room_of(generator)
+        most = CONTINUED if room is None else min(CONTINUED, room)
+        for batch in waiting.filter(generator=generator).order_by("pk")[:most]:
             begin(run_import, batch, by=None)
 
 
