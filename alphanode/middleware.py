@@ -193,7 +193,7 @@ class MethodsMiddleware:
 
 
 def _path_for_log(request: HttpRequest) -> str:
-    """Return the path of a request; of a preview link only its beginning, because whoever has the rest may read it."""
+    """Return the path of a request, but only the beginning of a preview link: the rest of it opens the preview."""
     if request.path_info.startswith(PREVIEW_PATH):
         return f"{PREVIEW_PATH}…/"
     return quote(request.path)

@@ -12,7 +12,7 @@ import structlog
 
 logger = logging.getLogger("alphanode.request")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# Who knows the address of a preview link can open it, so no line has it, whoever writes the line.
+# Everybody who knows the address of a preview link can open it, so no line contains it, not even one of Django's.
 _SECRET = re.compile(r"(/preview/)[^/\s\"\\?]+")
 
 request_id = contextvars.ContextVar("request_id", default="")

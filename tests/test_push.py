@@ -22,7 +22,7 @@ from posts.importing.push import push_record
 from posts.importing.tasks import continue_imports
 from posts.importing.tokens import create_token, revoke_token, take_request
 from posts.jobs import run_waiting_jobs
-from posts.models import ApiToken, AuditEntry, Generator, ImportBatch, ImportIssue, Post, PushAnswer
+from posts.models import ApiToken, AuditEntry, Generator, ImportBatch, ImportIssue, OutgoingMessage, Post, PushAnswer
 from posts.operations import NotAllowed, Refused, undo_decision
 from posts.operations.remarks import add_remark
 from posts.records.schema import MAX_RECORD_BYTES
@@ -521,7 +521,8 @@ def test_a_generator_whose_posts_nobody_has_reviewed_waits(settings, tmp_path):
     assert sender.put(RecordFactory(), idempotency_key="k").status_code == 201
 
 
-def test_a_large_import_stops_at_the_limit_and_continues_when_people_have_reviewed(sender, monkeypatch):
+def test_a_large_import_stops_at_the_limit_and_continues_when_people_have_reviewed(sender, monkeypatch, settings):
+    settings.WEBHOOK_URLS = ["https://receiver.example/hook"]
     monkeypatch.setattr("posts.importing.pipeline.CHUNK_ROWS", {"sqlite": 2, "postgresql": 2})
     records = [RecordFactory() for _ in range(9)]
     answer = sender.send(*records)
@@ -530,6 +531,8 @@ def test_a_large_import_stops_at_the_limit_and_continues_when_people_have_review
     status = sender.ask("GET", sender.address(answer)).json()
     assert status["state"] == "stopped" and status["message"].startswith("Waits for reviewers")
     assert Post.objects.count() == 3
+    # It waits; nothing failed, and no receiver is told that.
+    assert not OutgoingMessage.objects.filter(subject="import.failed").exists()
     continue_imports.call()
     run_waiting_jobs()
     assert Post.objects.count() == 3

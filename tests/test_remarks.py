@@ -97,6 +97,10 @@ def test_a_remark_can_be_on_a_whole_block_chosen_by_its_number(client):
             {"place": f"/tools/{'9' * 5000}:0", "words": ""},
             "These words are not in the text any more. Select the passage again.",
         ),
+        (
+            {"place": "body:0", "words": "make run"},
+            "These words are not in the text any more. Select the passage again.",
+        ),
         ({"place": "foo:0"}, "These words are not in the text any more. Select the passage again."),
         ({"place": "/payload/generator:0"}, "These words are not in the text any more. Select the passage again."),
         ({"place": "/body:0"}, "These words are not in the text any more. Select the passage again."),

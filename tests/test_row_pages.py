@@ -3,13 +3,14 @@
 import json
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from posts.listing import image_stats
 from posts.listing.image_stats import fill_search_keys, store_image_stats
 from posts.models import AuditEntry, BulkRow, BulkRun, ChecklistItem, ImageSource, Post, Revision
-from posts.operations import NotAllowed, Refused, begin_edit, claim_post, confirm_bulk, look_at_rows
+from posts.operations import NotAllowed, Refused, begin_edit, carry_out, claim_post, confirm_bulk, look_at_rows
 from tests.factories import approve, edit, fresh, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -299,6 +300,29 @@ def test_only_people_who_may_change_posts_change_rows():
     with pytest.raises(Refused, match="Choose an action"):
         begin_edit("approve", {}, by=person(), rows=ImageSource.objects.all())
     assert post.revisions.count() == 1
+
+
+def test_a_row_that_the_person_may_not_change_is_refused_in_the_preview(client):
+    """To edit a pending post in bulk takes the right to submit it, which not everybody who edits has."""
+    make_post(image_sources=[image()])
+    editor = User.objects.create_user("edits-only", is_staff=True)
+    for codename in ("change_post", "view_post", "view_imagesource"):
+        editor.user_permissions.add(Permission.objects.get(codename=codename))
+    change = {"licence": "CC0", "submits": False}
+    run = look_at_rows(begin_edit(BulkRun.Act.LICENCE, change, by=editor, rows=ImageSource.objects.all()))
+    assert run.state == BulkRun.State.READY
+    assert [(row.outcome, "does not have the right" in row.obstacle) for row in run.rows.all()] == [
+        (BulkRow.Outcome.WILL_REFUSE, True)
+    ]
+
+
+def test_a_bulk_action_that_nobody_confirmed_is_not_carried_out():
+    make_post(image_sources=[image()])
+    rows = ImageSource.objects.all()
+    run = look_at_rows(begin_edit(BulkRun.Act.LICENCE, {"licence": "CC0"}, by=person("Editors"), rows=rows))
+    with pytest.raises(Refused, match="Nobody has confirmed"):
+        carry_out(run)
+    assert Revision.objects.count() == 1
 
 
 @pytest.mark.once

@@ -1,7 +1,7 @@
 // The Markdown editor of the admin. Each <textarea data-editor> gets one; the form still sends the textarea.
 //
 // The textarea and the editor follow each other: typing here writes there and tells the page by an `input` event, and
-// whoever sets the value of the textarea and sends `input` changes the text here. Other scripts need not know of the
+// a script that sets the value of the textarea and sends `input` changes the text here. Other scripts need not know of the
 // editor. Events on the textarea: "text-findings" marks findings, "text-show" goes to one, and "text-scrolled" says which
 // line is the first to be seen.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";

@@ -23,9 +23,9 @@ _MAX_COUNT = 32_767
 
 @dataclass(frozen=True)
 class NearDuplicateFinding(Finding):
-    """A near-duplicate of the post. twin: the primary key of the other post. It is found anew each time."""
+    """A near-duplicate of the post; it is looked up each time. near_duplicate: the primary key of the other post."""
 
-    twin: int = 0
+    near_duplicate: int = 0
 
 
 def results_of(revision: Revision) -> Results:
@@ -113,7 +113,7 @@ def near_duplicate_findings(post: Post) -> list[Finding]:
             f"The text is a near-duplicate of “{twin.twin.title[:80]}” ({twin.twin.source_id}): "
             f"{round(twin.similarity * 100)} % the same. Compare the two posts and keep one.",
             stops=False,
-            twin=twin.twin_id,
+            near_duplicate=twin.twin_id,
         )
         for twin in near_duplicates_of(post, limit=5)
     ]

@@ -123,7 +123,9 @@ def found_anchor(record: RecordDict, anchor: Anchor) -> Anchor | None:
     try:
         if anchor.part not in PARTS or not exact:
             return anchor_at(record, anchor.part, anchor.block)
-        text = blocks_in(record, anchor.part)[max(anchor.block, 1) - 1].text
+        if anchor.block < 1:
+            return None
+        text = blocks_in(record, anchor.part)[anchor.block - 1].text
     except LookupError:
         return None
     starts = list(_occurrences(text, exact)) if len(exact) <= MAX_QUOTE else []

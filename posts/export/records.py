@@ -130,6 +130,19 @@ def _decision_lines(columns: dict[str, str]) -> Iterator[bytes]:
             yield json_line(decision)
 
 
+def decision_json(review: Review, remarks: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what a decision says, as JSON for programs; no person is named. remarks: as remarks_on() returns them."""
+    return {
+        "outcome": review.outcome,
+        "reason": review.reason_code,
+        "comment": review.comment,
+        "guideline": review.guideline_id,
+        "answers": review.answers,
+        "is_bulk": review.is_bulk,
+        "remarks": remarks.get(review.revision_id, []),
+    }
+
+
 def remarks_on(revisions: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
     """Return {primary key of a revision: its remarks as JSON}, in one query."""
     remarks: dict[int, list[dict[str, Any]]] = defaultdict(list)

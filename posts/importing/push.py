@@ -43,7 +43,7 @@ class Pushed:
 
 @operation
 def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Callable[[str | None], bool]) -> Pushed:
-    """Import one record, in JSON, as an import of its own; return what became of it.
+    """Import one record, in JSON, as an import of its own; return its outcome.
 
     source_id: the identity of the record. is_expected: takes the fingerprint of the proposed text (None: there is no
     such post). Raises ConditionFailed if it says no, NotYours, BacklogFull and RecordRefused; then nothing is kept.

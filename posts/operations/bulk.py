@@ -174,9 +174,12 @@ def confirm_bulk(
 def carry_out(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: None) -> BulkRun:
     """Carry out a confirmed run, row by row through the operation itself; return the run.
 
-    Each row is a transaction of its own that also stores its outcome. If stopped, it continues with the rows that
-    have none.
+    Raises Refused for a run that nobody has confirmed. Each row is a transaction of its own that also stores its
+    outcome. If stopped, it continues with the rows that have none.
     """
+    confirmed = BulkRun.objects.filter(pk=run.pk, state__in=[BulkRun.State.RUNNING, BulkRun.State.DONE])
+    if not confirmed.exists():
+        raise Refused("Nobody has confirmed this bulk action.")
     for rows in in_chunks(run.rows.filter(outcome=BulkRow.Outcome.PASSES), size=50):
         for row in rows:
             _carry_out_row(run, row)
@@ -210,7 +213,7 @@ def _carry_out_row(run: BulkRun, row: BulkRow) -> None:
 
 
 def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User | None) -> tuple[str, ...]:
-    """Carry out the action of a run on a post; return in words what came of it, if its outcome does not say so."""
+    """Carry out the action of a run on a post; return its result in words if the outcome alone does not say it."""
     if run.act in OUTCOMES:
         decision = Decision(
             OUTCOMES[run.act], row.fingerprint, reason_code=reason_code, comment=run.comment, is_bulk=True

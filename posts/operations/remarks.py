@@ -1,4 +1,4 @@
-"""Remarks on passages of a text: what a reviewer says about them, and what becomes of it."""
+"""Remarks on passages of a text: a reviewer adds them, editors answer, accept or resolve them."""
 
 import re
 from dataclasses import asdict
@@ -67,7 +67,7 @@ def add_remark(
 
 @operation
 def answer_remark(remark: Remark, *, by: User | None, text: str) -> RemarkReply:
-    """Answer an open remark; whoever wrote in its thread is told."""
+    """Answer an open remark, and tell everybody who wrote in its thread."""
     _require_any(by)
     text = checked_words(text, name="The answer", limit=MAX_WORDS)
     if not text:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from posts.export.records import remarks_on
+from posts.export.records import decision_json, remarks_on
 from posts.jobs import enqueue_once
 from posts.models import AuditEntry, ImportBatch, OutgoingMessage, ReaderReport, Review
 from posts.models.fields import dump_json
@@ -61,15 +61,7 @@ def announce_entries(entries: Sequence[AuditEntry]) -> None:
     for entry in told:
         data = _about_post(entry)
         if (review := decisions.get(entry.revision_id)) and TYPES[entry.action] == "decision.made":
-            data |= {
-                "outcome": review.outcome,
-                "reason": review.reason_code,
-                "comment": review.comment,
-                "guideline": review.guideline_id,
-                "answers": review.answers,
-                "is_bulk": review.is_bulk,
-                "remarks": remarks.get(review.revision_id, []),
-            }
+            data |= decision_json(review, remarks)
         events.append(Event(TYPES[entry.action], f"post {entry.post_id}", data))
     _add(events)
 

@@ -377,7 +377,7 @@ def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
     return list(near_duplicates.order_by("-similarity", "twin")[:limit])
 
 
-def repeating_twins() -> QuerySet[TextTwin]:
+def near_duplicates_that_count() -> QuerySet[TextTwin]:
     """Filter to the TextTwins whose post is the later one of the two: it repeats what another post says already.
 
     A post that readers see comes before one that they don't see, and the smaller number before the larger one. A post

@@ -36,7 +36,7 @@ from posts.models import (
     TextTwin,
 )
 from posts.models.four_eyes import readers_of
-from posts.related.near_duplicates import MIN_SIMILARITY, repeating_twins
+from posts.related.near_duplicates import MIN_SIMILARITY, near_duplicates_that_count
 from posts.review_queue import weights
 from posts.review_queue.weights import WEIGHTS
 
@@ -81,7 +81,7 @@ class Facts:
     flags: Counter[str] = field(default_factory=Counter)
     checks: Mapping[str, Any] | None = None
     is_compared: bool = False
-    twin: tuple[float, int] | None = None
+    near_duplicate: tuple[float, int] | None = None
     reports: int = 0
     is_back: bool = False
     approved_in_part_by: str = ""
@@ -111,8 +111,8 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
         add(weights.FLAG, detail=f"{flags} open" if flags > 1 else "")
     if post["first_batch_id"] and (unknown := _unknown_origin(post)):
         add(weights.ORIGIN, detail=unknown)
-    if facts.twin:
-        similarity, twin = facts.twin
+    if facts.near_duplicate:
+        similarity, twin = facts.near_duplicate
         share = max(0.0, (similarity - MIN_SIMILARITY) / (1 - MIN_SIMILARITY))
         points = round(weights.TWIN_LEAST + (weights.TWIN_MOST - weights.TWIN_LEAST) * share)
         found.append(
@@ -391,10 +391,10 @@ def _note_near_duplicates(facts: dict[int, Facts]) -> None:
     """Add whether each proposed text was compared, and the nearest one that it repeats."""
     for pk, fingerprint in TextSketch.objects.filter(pk__in=facts).values_list("pk", "fingerprint"):
         facts[pk].is_compared = fingerprint == facts[pk].fingerprint
-    twins = repeating_twins().filter(post__in=facts).order_by("similarity", "-twin_id")
+    twins = near_duplicates_that_count().filter(post__in=facts).order_by("similarity", "-twin_id")
     for pk, similarity, twin in twins.values_list("post_id", "similarity", "twin_id"):
         if facts[pk].is_compared:
-            facts[pk].twin = (similarity, twin)
+            facts[pk].near_duplicate = (similarity, twin)
 
 
 def _note_reports(facts: dict[int, Facts]) -> None:
@@ -501,7 +501,7 @@ def _rank_new_near_duplicates(now: datetime, on_checkpoint: Callable[[], object]
 
 def _outdated_near_duplicates() -> QuerySet[QueueEntry]:
     """Return the entries that repeat a text and don't say so, or the other way round: the other post has changed."""
-    repeats = Exists(repeating_twins().filter(post=OuterRef("pk")))
+    repeats = Exists(near_duplicates_that_count().filter(post=OuterRef("pk")))
     says_so = Exists(QueueLabel.objects.filter(kind=QueueLabel.Kind.REASON, name=weights.TWIN, entry=OuterRef("pk")))
     return QueueEntry.objects.filter(Q(repeats, ~says_so) | Q(says_so, ~repeats), is_complete=True)
 

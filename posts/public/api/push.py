@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import from_json, to_json
 
 from posts.errors import Refused
-from posts.export.records import remarks_on
+from posts.export.records import decision_json, remarks_on
 from posts.importing.answered_once import Answered, KeyInFlight, KeyReused, Unchanged, answered_once
 from posts.importing.backlog import BacklogFull
 from posts.importing.push import (
@@ -105,7 +105,7 @@ ONLY_NEW = Parameter(
 
 
 def put_post(request: HttpRequest, given: dict[str, Any], token: ApiToken, source_id: str) -> HttpResponse:
-    """Import one record and say what became of it."""
+    """Import one record and return the outcome."""
     raw = _record_in(_unpacked(request), source_id)
 
     def act() -> Answered:
@@ -189,7 +189,7 @@ def decisions(request: HttpRequest, given: dict[str, Any], token: ApiToken) -> H
     remarks = remarks_on(event.review.revision_id for event in page)
     address = settings.SITE_URL + reverse("posts:api-decisions")
     content = {
-        "decisions": [_event_item(event, remarks.get(event.review.revision_id, [])) for event in page],
+        "decisions": [_event_item(event, remarks) for event in page],
         "next": f"{address}?after={last}&limit={limit}",
         "has_more": len(found) > limit,
     }
@@ -231,7 +231,7 @@ def _issue_item(issue: ImportIssue) -> dict[str, Any]:
     }
 
 
-def _event_item(event: DecisionEvent, remarks: list[dict[str, Any]]) -> dict[str, Any]:
+def _event_item(event: DecisionEvent, remarks: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
     review = event.review
     return {
         "id": event.pk,
@@ -240,13 +240,7 @@ def _event_item(event: DecisionEvent, remarks: list[dict[str, Any]]) -> dict[str
         "source_id": review.revision.post.source_id,
         "fingerprint": review.fingerprint,
         "version": review.revision.version,
-        "outcome": review.outcome,
-        "reason": review.reason_code,
-        "comment": review.comment,
-        "guideline": review.guideline_id,
-        "answers": review.answers,
-        "is_bulk": review.is_bulk,
-        "remarks": remarks,
+        **decision_json(review, remarks),
         "decided_at": _moment(review.created_at),
     }
 
@@ -541,7 +535,7 @@ PUSH_RESOURCES = (
                 put_post,
                 "putPost",
                 "Send one post",
-                "Creates the post or proposes a new text of it. The answer says at once what became of it. A text that "
+                "Creates the post or proposes a new text of it. The answer has the outcome. A text that "
                 "a person has changed is never overwritten.",
                 {
                     200: Answer("The post has a new proposed text, or nothing has changed", "PushedPost", ["ETag"]),
