@@ -76,9 +76,9 @@ class GeneratorAdmin(ReadOnlyAdmin):
     deferred = ("guideline",)
     change_list_template = "admin/posts/generator/change_list.html"
 
-    @admin.display(description="Described", boolean=True)
-    def is_described_here(self, generator: Generator) -> bool:
-        return generator.is_described
+    @admin.display(description="Described")
+    def is_described_here(self, generator: Generator) -> str:
+        return "yes" if generator.is_described else "not yet"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         may = request.user.has_perm("posts.manage_generators")

@@ -122,7 +122,7 @@
   const showFindings = (found) => {
     const stopping = found.filter((finding) => finding.stops).length;
     const advising = found.length - stopping;
-    const said = `${stopping || "No"} blocking issue${stopping === 1 ? "" : "s"}, ${advising || "no"} piece${advising === 1 ? "" : "s"} of advice`;
+    const said = `${stopping || "No"} blocking issue${stopping === 1 ? "" : "s"}, ${advising ? `advice: ${advising}` : "no advice"}`;
     if (count.textContent !== said) count.textContent = said;
     list.replaceChildren(...found.map(entry));
     for (const field of fields) {
