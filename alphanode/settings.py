@@ -74,7 +74,7 @@ env = Env(
         [],
     ),
     RELEASE_EXPECTED_RESULT=(str, "Readers find what the title promises, and nobody reports a mistake."),
-    RELEASE_ROLLBACK_NOTE=(str, "Roll back to the revision before, or withdraw the post if there is none."),
+    RELEASE_ROLLBACK_NOTE=(str, "Roll back to the previous revision, or withdraw the post if there is none."),
     CDN_MAX_AGE=(count, 0),
     EMAIL_URL=(
         matching(

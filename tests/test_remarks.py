@@ -88,23 +88,23 @@ def test_a_remark_can_be_on_a_whole_block_chosen_by_its_number(client):
     ("sent", "said"),
     [
         ({"place": ""}, "Choose the passage that the remark is about."),
-        ({"place": "body:99"}, "These words are not in the text any more. Select the passage again."),
-        ({"words": "ten retries"}, "These words are not in the text any more. Select the passage again."),
+        ({"place": "body:99"}, "These words are no longer in the text. Select the passage again."),
+        ({"words": "ten retries"}, "These words are no longer in the text. Select the passage again."),
         ({"comment": " "}, "Write a remark or a suggestion."),
         ({"comment": "x" * 4001}, "The remark can have at most 4,000 characters; this has 4,001."),
         ({"reason_code": "magic"}, "Choose a reason from the list."),
         (
             {"place": f"/tools/{'9' * 5000}:0", "words": ""},
-            "These words are not in the text any more. Select the passage again.",
+            "These words are no longer in the text. Select the passage again.",
         ),
         (
             {"place": "body:0", "words": "make run"},
-            "These words are not in the text any more. Select the passage again.",
+            "These words are no longer in the text. Select the passage again.",
         ),
-        ({"place": "foo:0"}, "These words are not in the text any more. Select the passage again."),
-        ({"place": "/payload/generator:0"}, "These words are not in the text any more. Select the passage again."),
-        ({"place": "/body:0"}, "These words are not in the text any more. Select the passage again."),
-        ({"place": "/tools/99:0", "words": ""}, "These words are not in the text any more. Select the passage again."),
+        ({"place": "foo:0"}, "These words are no longer in the text. Select the passage again."),
+        ({"place": "/payload/generator:0"}, "These words are no longer in the text. Select the passage again."),
+        ({"place": "/body:0"}, "These words are no longer in the text. Select the passage again."),
+        ({"place": "/tools/99:0", "words": ""}, "These words are no longer in the text. Select the passage again."),
     ],
 )
 def test_a_remark_that_cannot_be_added_comes_back_with_what_was_typed(client, sent, said):

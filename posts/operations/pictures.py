@@ -160,7 +160,7 @@ def _look_at_own(url: str, shown: str) -> Look:
         return Look(shown, words="A picture of this site.")
     row = UploadedPicture.objects.filter(pk=name).first()
     if row is None:
-        return Look(problems=["This site does not have the picture any more. Upload it again."])
+        return Look(problems=["This site no longer has the picture. Upload it again."])
     return Look(shown, row.width_px, row.height_px, f"Uploaded, {row.width_px} × {row.height_px} px")
 
 

@@ -47,7 +47,7 @@ def add_remark(
         raise Refused("Choose a reason from the list.")
     found = found_anchor(revision.snapshot, anchor)
     if found is None or is_no_content(found):
-        raise Refused("These words are not in the text any more. Select the passage again.")
+        raise Refused("These words are no longer in the text. Select the passage again.")
     with changing(revision.post, by=by, ranks=False) as change:
         _require_room(change.post)
         remark = Remark.objects.create(

@@ -117,7 +117,7 @@ def _send_mail(message: OutgoingMessage) -> None:
 
 def _send_chat_message(message: OutgoingMessage) -> None:
     if not settings.CHAT_WEBHOOK_URL:
-        raise NotSent("CHAT_WEBHOOK_URL is not set any more.", is_of_the_server=True)
+        raise NotSent("CHAT_WEBHOOK_URL is no longer set.", is_of_the_server=True)
     try:
         answer = fetch(
             settings.CHAT_WEBHOOK_URL,
@@ -136,7 +136,7 @@ def _send_chat_message(message: OutgoingMessage) -> None:
 
 def _send_webhook(message: OutgoingMessage) -> None:
     if message.recipient not in settings.WEBHOOK_URLS:
-        raise NotSent("WEBHOOK_URLS has this address no longer.", is_of_the_server=True)
+        raise NotSent("This address is no longer in WEBHOOK_URLS.", is_of_the_server=True)
     message.answer_status, message.answer = None, ""
     try:
         answer = fetch(

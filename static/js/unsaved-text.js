@@ -57,7 +57,7 @@
       return "You are signed out. Your text is not kept until you sign in in another tab.";
     }
     if (answer.status === 409) return (await answer.json()).problem;
-    return "Your text is not kept: the site does not answer. It is tried again.";
+    return "Your text is not kept: the site does not answer. It keeps trying.";
   };
 
   const keep = async () => {
@@ -78,7 +78,7 @@
         pause = Math.min(pause * 2, LONGEST_PAUSE);
       }
     } catch {
-      tell("Your text is not kept: the site does not answer. It is tried again.", true);
+      tell("Your text is not kept: the site does not answer. It keeps trying.", true);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
     isSending = false;

@@ -70,7 +70,7 @@ def test_a_site_that_is_away_is_said_once_and_the_text_is_kept_when_it_is_back(b
     watched.page.route("**/unsaved/", lambda route: route.abort())
     watched.page.fill("#id_title", "Typed in a tunnel")
     state = watched.page.locator("[data-unsaved-state]")
-    expect(state).to_have_text("Your text is not kept: the site does not answer. It is tried again.")
+    expect(state).to_have_text("Your text is not kept: the site does not answer. It keeps trying.")
     assert state.get_attribute("role") == "alert"
     watched.page.unroute("**/unsaved/")
     kept(watched)

@@ -13,7 +13,7 @@ from posts.operations import Refused
 
 class Command(BaseCommand):
     help = (
-        "Roll back one import: posts that it created are withdrawn, posts that it updated get their revision before. "
+        "Roll back one import: posts that it created are withdrawn, posts that it updated go back to their previous revision. "
         "Posts that people or later imports have changed since are kept and listed. Nothing is deleted. Running it "
         "again continues where it stopped; a second run changes nothing."
     )
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             verb = "Would withdraw" if dry_run else "Withdraws"
             self.stdout.write(
                 f"{verb} {plan.withdraws:,} created posts, sets {plan.sets_back:,} "
-                f"back to the revision before, keeps {plan.keeps:,} that have changed since. {plan.were_approved:,} "
+                f"back to the previous revision, keeps {plan.keeps:,} that have changed since. {plan.were_approved:,} "
                 f"of them have been approved since: readers see the release before, or none."
             )
         if dry_run:

@@ -403,9 +403,9 @@ def _read(read: Callable[[int], bytes], length: int | None) -> Iterator[bytes]:
             count += len(piece)
             yield piece
     except OSError:
-        raise Refusal(400, "Incomplete body", "The body broke off. Send it again.") from None
+        raise Refusal(400, "Incomplete body", "The body ended early. Send it again.") from None
     if length is not None and count != length:
-        raise Refusal(400, "Incomplete body", "The body broke off. Send it again.")
+        raise Refusal(400, "Incomplete body", "The body ended early. Send it again.")
 
 
 _OF_IMPORT = {404: Answer("No import of the generator has this number", "Problem")}
