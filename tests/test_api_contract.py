@@ -65,7 +65,8 @@ def uploads(settings, tmp_path):
 
 def test_made_up_requests_find_no_difference_between_the_api_and_its_document(live_server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = requested(live_server, "--max-examples", "5", "--generation-deterministic")
+    # The phase left out tries each boundary of each value, some minutes of it; the heavy form below has it.
+    found = requested(live_server, "--phases", "examples,fuzzing", "--max-examples", "5", "--generation-deterministic")
     assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
 
 
