@@ -662,6 +662,13 @@ def test_a_comparison_says_where_the_words_stand(older, newer, setting):
         assert setting in {block.setting for block in blocks} and [line for line in loose if line.strip("> $")] == []
 
 
+def test_a_link_written_as_a_tag_is_a_link_to_checks_and_comparisons_as_well():
+    blocks, loose = blocks_of('See <a href="https://a.example/">the *guide*</a> here.')
+    assert loose == [] and blocks[0].text == "See the guide here."
+    addresses = {token: style.address for token, style in zip(blocks[0].tokens, blocks[0].styles, strict=True)}
+    assert (addresses["guide"], addresses["here"]) == ("https://a.example/", "")
+
+
 def test_a_container_without_an_end_leaves_the_boxes_below_it():
     assert page_of(":::::note\nNo end.\n\n:::tip\nWords.\n:::").count('class="box box--tip"') == 1
 

@@ -467,7 +467,8 @@ def _as_tokens(children: list[Token], closings: dict[int, int], parser: Markdown
             made += _opened(child, parser)
         elif number in ends:
             opened = _opened(children[ends[number]], parser)[-1]
-            made.append(Token(f"{opened.tag}_close", opened.tag, -1) if opened.nesting else _left_out(child))
+            closed = opened.type.replace("_open", "_close")
+            made.append(Token(closed, opened.tag, -1) if opened.nesting else _left_out(child))
         elif _is_of_block(child, children, number):
             made.append(_left_out(child))
         else:
