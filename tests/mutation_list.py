@@ -104,7 +104,7 @@ MUTATIONS = [
     # Hostile texts
     Mutation(
         "Articles go through the sanitizer",
-        "posts/rendering/markdown.py",
+        "posts/rendering/sanitizer.py",
         "sanitize",
         "_CLEANER.clean(html)",
         "html",
@@ -113,8 +113,8 @@ MUTATIONS = [
     ),
     Mutation(
         "The name of a file on a code block is escaped",
-        "posts/rendering/markdown.py",
-        "_code_block",
+        "posts/rendering/code_blocks.py",
+        "code_block",
         'label = escape(" ".join(part for part in ("Code", name, file_name) if part))',
         'label = " ".join(part for part in ("Code", name, file_name) if part)',
         "tests/test_rendering.py label",

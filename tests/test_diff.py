@@ -18,7 +18,7 @@ from posts.models import Post
 from posts.operations import record_revision
 from posts.records.schema import fingerprint_of, validate_record
 from posts.rendering.blocks import blocks_of, words_in
-from posts.rendering.markdown import TAGS
+from posts.rendering.sanitizer import TAGS
 from tests.factories import RecordFactory, import_records, make_post, person
 
 WORDS = st.sampled_from(["queue", "worker", "*lease*", "`drain`", "stops", "[here](https://a.example/b)", "ü", "1."])

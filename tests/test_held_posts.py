@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from posts.importing import publication
 from posts.importing.dates import read_date
-from posts.importing.front_matter import FrontMatterRefused, split_front_matter
+from posts.importing.front_matter import split_front_matter
+from posts.importing.front_matter_yaml import FrontMatterRefused
 from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import import_posts
 from posts.importing.repair import repair_row

@@ -15,17 +15,10 @@ from hypothesis import strategies as st
 from posts.importing.pipeline import import_posts
 from posts.models import ImportIssue, Post, Revision
 from posts.records.schema import RecordRefused, parse_record, validate_record
-from posts.rendering.markdown import (
-    ATTRIBUTES,
-    MAX_BRACKETS,
-    MAX_COLOURED,
-    MAX_DEPTH,
-    MAX_SPECIAL_CHARACTERS,
-    MAX_TEXT,
-    TAGS,
-    render_text,
-    sanitize,
-)
+from posts.rendering.code_blocks import MAX_COLOURED
+from posts.rendering.markdown import render_text
+from posts.rendering.parser import MAX_BRACKETS, MAX_DEPTH, MAX_SPECIAL_CHARACTERS, MAX_TEXT
+from posts.rendering.sanitizer import ATTRIBUTES, TAGS, sanitize
 from tests.factories import RecordFactory, import_records, make_post
 
 AS_WRITTEN = "Shown as source"

@@ -11,8 +11,9 @@ from django.urls import reverse
 from posts.content_checks import findings
 from posts.rendering import markdown_boxes
 from posts.rendering.blocks import blocks_of
-from posts.rendering.markdown import RENDERER_VERSION, render_text, sanitize
+from posts.rendering.markdown import RENDERER_VERSION, render_text
 from posts.rendering.markdown_boxes import MAX_VAIN_LINES
+from posts.rendering.sanitizer import sanitize
 from posts.search.snippets import prose_of
 from tests.factories import make_post
 

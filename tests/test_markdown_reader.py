@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from posts.importing import front_matter
+from posts.importing import front_matter, front_matter_yaml
 from posts.importing import mapping as mapping_module
 from posts.importing.dates import UnreadableDate, read_date
 from posts.importing.front_matter import split_front_matter
@@ -1004,4 +1004,4 @@ def test_the_documentation_names_every_target_and_limit_as_they_are():
     assert tuple(re.findall(r"`(\w+)`", listed)) == mapping_module.TARGETS
     for limit in (f"{archives.MAX_ENTRIES:,} files", f"{archives.MAX_UNPACKED >> 30} GB", "128 KiB", "10 levels"):
         assert limit in text
-    assert (front_matter.MAX_BYTES, front_matter.MAX_DEPTH, MAX_RECORD_BYTES) == (128 << 10, 10, 1 << 20)
+    assert (front_matter.MAX_BYTES, front_matter_yaml.MAX_DEPTH, MAX_RECORD_BYTES) == (128 << 10, 10, 1 << 20)

@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from posts.rendering.images import contrast, drawn_image, is_allowed_image_url
-from posts.rendering.markdown import MAX_DEPTH, render_text, sanitize
+from posts.rendering.markdown import render_text
+from posts.rendering.parser import MAX_DEPTH
 from posts.rendering.placeholders import placeholder_svg
+from posts.rendering.sanitizer import sanitize
 from tests.factories import make_post
 
 HOSTS = ("images.unsplash.com", "dummyimage.com", "placehold.co")

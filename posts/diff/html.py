@@ -1,6 +1,6 @@
 """The newer text as HTML with its changes marked: additions in `ins`, removals in `del`, marks numbered.
 
-Every text is escaped, and the whole goes through the sanitizer of posts.rendering.markdown.
+Every text is escaped, and the whole goes through the sanitizer of posts.rendering.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ from posts.diff.comparison import Comparison
 from posts.diff.texts import Label, Row, Segment
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import Block
-from posts.rendering.markdown import figure_html, sanitize_marked
+from posts.rendering.figures import figure_html
+from posts.rendering.sanitizer import sanitize_marked
 
 _TAGS = {
     "bold": "strong", "italic": "em", "struck": "s", "code": "code", "comment": "code", "key": "kbd", "lowered": "sub",

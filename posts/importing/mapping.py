@@ -36,7 +36,7 @@ from pydantic_core import ErrorDetails
 
 from posts.importing import publication
 from posts.importing.dates import UnreadableDate, read_date
-from posts.importing.front_matter import FrontMatterRefused, read_yaml
+from posts.importing.front_matter_yaml import FrontMatterRefused, read_yaml
 from posts.importing.publication import MEANINGS, Hold, Rule, Words, plain_key
 from posts.models.post_hold import HoldReason
 from posts.records.schema import RecordDict

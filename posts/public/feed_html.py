@@ -5,7 +5,7 @@ import re
 import nh3
 from django.utils.html import escape
 
-from posts.rendering.markdown import TAGS
+from posts.rendering.sanitizer import TAGS
 
 # What stands in the page for the eye alone, or for screen readers alone, and would be read twice in a feed.
 _BESIDE = re.compile(

@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from posts.rendering.code_heads import read_code_head
 from posts.rendering.left_out_tags import left_out_of
-from posts.rendering.markdown import TextTooCostly, markdown_tokens
+from posts.rendering.parser import TextTooCostly, markdown_tokens
 from posts.rendering.template_comments import without_marks
 
 # A longer text, or one with more special characters, is compared by the lines of its source: parsing two of them

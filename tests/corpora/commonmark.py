@@ -5,7 +5,8 @@ from html import escape, unescape
 
 from markdown_it import MarkdownIt
 
-from posts.rendering.markdown import render_text, sanitize
+from posts.rendering.markdown import render_text
+from posts.rendering.sanitizer import sanitize
 from tests.corpora.tally import Tally
 
 FENCE = "`" * 32

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from posts.rendering.markdown import COLOURED
+from posts.rendering.code_blocks import COLOURED
 
 pytestmark = pytest.mark.torture
 

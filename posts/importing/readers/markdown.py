@@ -18,7 +18,8 @@ from urllib.parse import quote, urljoin, urlsplit
 from markdown_it.token import Token
 
 from posts.importing import publication
-from posts.importing.front_matter import FrontMatterRefused, split_front_matter
+from posts.importing.front_matter import split_front_matter
+from posts.importing.front_matter_yaml import FrontMatterRefused
 from posts.importing.mapping import LISTS, NUMBERS, TEXTS, Fields, Mapping
 from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, Entry, EntryUnreadable, looks_like_tar, open_entries
@@ -32,7 +33,7 @@ from posts.operations.slugs import former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 from posts.records.slugs import slug_from
 from posts.rendering.left_out_tags import left_out_of
-from posts.rendering.markdown import TextTooCostly, markdown_tokens
+from posts.rendering.parser import TextTooCostly, markdown_tokens
 from posts.rendering.shown_syntax import shown_syntax, syntax_of_tokens
 
 # Raise it when the same file becomes another record: then equal bytes are no longer unchanged.
