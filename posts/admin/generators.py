@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, reverse
 
-from posts.admin.imports.model_admin import found
 from posts.admin.lists import number_in
+from posts.admin.lookup import found
 from posts.admin.pages import AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
+from posts.admin.trail import Step, step
 from posts.importing.generators import save_generator
 from posts.importing.tasks import begin_following_generator
 from posts.importing.tokens import create_token, expiry_on, revoke_token
@@ -120,6 +121,7 @@ class GeneratorPage(AdminPage):
         return self.render(
             status=status,
             title=generator.name,
+            trail=generators_trail(generator.name),
             generator=generator,
             form=self.form or GeneratorForm(instance=generator),
             may_manage=self.person.has_perm("posts.manage_generators"),
@@ -182,7 +184,7 @@ class NewGeneratorPage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponseBase:
         """Return the page."""
-        return self.render(form=self.form or GeneratorForm(), status=status)
+        return self.render(trail=generators_trail("New"), form=self.form or GeneratorForm(), status=status)
 
     def act(self, subject: None) -> HttpResponseBase:  # type: ignore[override]  # it only answers
         form = self.form = GeneratorForm(self.request.POST)
@@ -191,6 +193,11 @@ class NewGeneratorPage(AdminPage):
         saved = save_generator(form.instance, by=self.person)
         begin_following_generator(saved, by=self.person)
         return HttpResponseRedirect(address_of(saved))
+
+
+def generators_trail(name: str) -> list[Step]:
+    """Return the trail of a page that belongs to the list of generators. name: of the page."""
+    return [step("Generators", "posts_generator_changelist"), Step(name)]
 
 
 def address_of(generator: Generator) -> str:

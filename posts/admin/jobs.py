@@ -75,6 +75,7 @@ class JobsPage(AdminPage):
         runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
         startable = startable_jobs()
         return self.render(
+            trail=[],
             workers=living_workers(),
             jobs=[
                 {

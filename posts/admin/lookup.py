@@ -1,10 +1,14 @@
-"""Finds the post of an admin address."""
+"""Finds the post, or another row, of an admin address."""
 
-from django.db.models import OuterRef
+from typing import Any, TypeVar
+
+from django.db.models import Model, OuterRef, QuerySet
 from django.http import Http404
 
-from posts.admin.lists import number_in
+from posts.admin.lists import MAX_ID, number_in
 from posts.models import Post
+
+Row = TypeVar("Row", bound=Model)
 
 
 def find_post(object_id: object) -> Post:
@@ -16,3 +20,11 @@ def find_post(object_id: object) -> Post:
     if post is None:
         raise Http404("No post has this number.")
     return post
+
+
+def found(rows: QuerySet[Row], object_id: Any, what: str) -> Row:
+    """Return the row of an address; 404 for anything that is not its primary key."""
+    text = str(object_id)
+    if text.isascii() and text.isdigit() and int(text) <= MAX_ID and (row := rows.filter(pk=int(text)).first()):
+        return row
+    raise Http404(f"No {what} has this number.")

@@ -78,6 +78,7 @@ class MyWork(AdminPage):
         told = user.notifications.select_related("post", "batch")[:NOTIFICATIONS_SHOWN]
         return self.render(
             status=status,
+            trail=[],
             told=[Told(line_of(one), path_of(one.kind, post=one.post, batch=one.batch), one) for one in told],
             lists=task_lists(user),
             form=NotificationSettingForm(label_suffix="", instance=_setting(user)),

@@ -1,6 +1,6 @@
 """What the pages of the admin share, apart from Django's lists: permissions, actions, refusals and the frame."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.views import View
 
 from posts.admin.people import person_of
+from posts.admin.trail import Step
 from posts.errors import GuidelineMoved, HeadMoved, PageMoved, Refused
 
 
@@ -23,11 +24,19 @@ def render(
     *,
     title: str,
     model: type[Model] | None = None,
+    trail: Sequence[Step] | None = None,
     status: int = 200,
     **context: Any,
 ) -> TemplateResponse:
-    """Return an answer that shows a template of templates/admin/ in the frame of the admin."""
-    frame = admin.site.each_context(request) | {"title": title, "opts": model and model._meta}
+    """Return an answer that shows a template of templates/admin/ in the frame of the admin.
+
+    trail: the pages above it (posts.admin.trail); None: by what the page is about.
+    """
+    frame = admin.site.each_context(request) | {
+        "title": title,
+        "opts": model and model._meta,
+        "trail": trail,
+    }
     return TemplateResponse(request, f"admin/{template}.html", frame | context, status=status)
 
 

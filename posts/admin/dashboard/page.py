@@ -18,4 +18,4 @@ class DashboardPage(AdminPage):
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
         context = dashboard_context(self.request)
-        return self.render(status=status, app_list=admin.site.get_app_list(self.request), **context)
+        return self.render(status=status, trail=[], app_list=admin.site.get_app_list(self.request), **context)

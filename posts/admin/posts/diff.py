@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 
 from posts.admin.lists import number_in
 from posts.admin.pages import AdminPage
+from posts.admin.trail import post_trail
 from posts.diff import changes_since_import, compare_records, default_pair
 from posts.diff.html import marked_html
 from posts.models import Post, Revision
@@ -83,6 +84,7 @@ class DiffPage(AdminPage):
         pair = _pair(request, post)
         response = self.render(
             title=f"Compare {pair[0].version} with {pair[1].version}" if pair else f"Compare: {post.title}",
+            trail=post_trail(post, "Compare revisions"),
             post=post,
             view=view,
             **(self._comparison(post, *pair) if pair else {}),

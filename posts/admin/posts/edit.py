@@ -17,6 +17,7 @@ from posts.admin.posts.merging import Merge
 from posts.admin.posts.page import Panel, form_context, post_context, results_of_form
 from posts.admin.posts.record_form import FORM_KEYS, RecordForms, record_forms
 from posts.admin.posts.unsaved import forget_saved, unsaved_on_page, windows_in
+from posts.admin.trail import post_trail, posts_trail
 from posts.content_checks.stored import results_of_post
 from posts.models import Post, Revision
 from posts.operations import HeadMoved, Refused, create_post, record_revision, submit_revision
@@ -74,6 +75,7 @@ class PostPage(AdminPage):
         return self.render(
             status=status,
             title=post.title if post else "Add post",
+            trail=posts_trail((post.reference or post.source_id) if post else "Add post"),
             post=post,
             may_edit=may_edit,
             unsaved=unsaved,
@@ -156,7 +158,8 @@ class PostPage(AdminPage):
         opened: the Revision on which `mine`, a canonical record dict, is based; None if unknown.
         """
         context = conflict_context(self.request, post, opened=opened, mine=mine) | {"windows": windows_in(self.request)}
-        return render(self.request, "posts/post/conflict", model=Post, status=status, **context)
+        trail = post_trail(post, "Merge")
+        return render(self.request, "posts/post/conflict", model=Post, status=status, trail=trail, **context)
 
 
 class MergePage(PostPage):

@@ -13,6 +13,7 @@ from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.review.answers import answers_context, answers_in
+from posts.admin.trail import post_trail
 from posts.models import Post, ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
 from posts.operations import Decision, Refused, answer_report, clear_flag, confirm_live, flag_post
@@ -58,6 +59,7 @@ class FlagPage(AdminPage):
         return self.render(
             status=status,
             title=f"Flags of {post.title}",
+            trail=post_trail(post, "Flags and reports"),
             post=post,
             form=FlagReasonForm(request.POST if status != 200 and not request.POST.get("act") else None),
             typed=request.POST if status != 200 else {},

@@ -19,6 +19,7 @@ from posts.admin.lists import Mixin, status_badge
 from posts.admin.people import person_of
 from posts.admin.posts.parts import flag_button
 from posts.admin.review.bulk import approve_selected
+from posts.admin.trail import posts_trail
 from posts.models import Post, Revision
 from posts.models.post import PostQuerySet, search_key
 from posts.operations import Refused, flag_post, submit_revision, withdraw_post
@@ -227,6 +228,7 @@ class PostList(Mixin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"{done}: {len(outcomes) - refused}. Refused: {refused}.",
+            "trail": posts_trail(done),
             "done": done,
             "outcomes": outcomes,
             "back": request.get_full_path(),

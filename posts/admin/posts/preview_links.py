@@ -10,6 +10,7 @@ from posts.admin.lists import number_in
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
+from posts.admin.trail import post_trail
 from posts.models import Post, PreviewLink
 from posts.operations.preview_links import (
     DAYS,
@@ -46,6 +47,7 @@ class PreviewLinksPage(AdminPage):
         return self.render(
             status=status,
             title=f"Preview links of {post.title}",
+            trail=post_trail(post, "Preview links"),
             post=post,
             links=links_of(post),
             answers=answers_about(post),

@@ -19,6 +19,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.records import ReadOnlyAdmin
 from posts.admin.review.state import closed_after, nothing_to_release
+from posts.admin.trail import post_trail
 from posts.models import Post, Release, Revision, ScheduledRelease
 from posts.operations import (
     Refused,
@@ -141,6 +142,7 @@ class ReleasesPage(AdminPage):
         return self.render(
             status=status,
             title=f"Releases of {post.title}",
+            trail=post_trail(post, "Releases"),
             post=post,
             revision=revision,
             approval=approval,

@@ -9,6 +9,7 @@ from posts.admin.lists import number_in, status_badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.diff import MAX_NUMBER, comparison_context, revision_choices
+from posts.admin.trail import post_trail
 from posts.models import Post, Review, Revision
 from posts.operations.release import active_approval
 from posts.operations.review import can_be_decided
@@ -45,6 +46,7 @@ class RevisionPage(AdminPage):
         may_decide = self.person.has_perm("posts.review_post")
         response = self.render(
             title=f"{revision.version} of {post.title}",
+            trail=post_trail(post, revision.version),
             post=post,
             revision=revision,
             badge=status_badge(revision),

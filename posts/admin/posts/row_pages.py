@@ -14,6 +14,7 @@ from posts.admin.lookup import find_post
 from posts.admin.posts.edit import PostPage
 from posts.admin.posts.page import ImageRow, findings_of_image, picture_of
 from posts.admin.posts.record_form import ImageForm, placed_images
+from posts.admin.trail import Step, step
 from posts.content_checks.stored import results_of
 from posts.models import ChecklistItem, ImageSource, Post
 from posts.operations import HeadMoved, Refused
@@ -89,10 +90,16 @@ class _RowPage(PostPage):
         post: Post = subject
         parts = post.working_record().get(self.key, [])
         opened = {"head": post.head_revision_id, "place": self.row.position, "bump": "patch", "why": ""}
+        rows, name = self.row_model._meta, f"{self.name.capitalize()} {self.row.position}"
         form = self.form or self.form_class(initial={**opened, **self.initial(parts[self.row.position - 1])})
         return self.render(
             status=status,
-            title=f"{self.name.capitalize()} {self.row.position} of {Truncator(post.title).chars(100)}",
+            title=f"{name} of {Truncator(post.title).chars(100)}",
+            trail=[
+                step(str(rows.verbose_name_plural).capitalize(), f"posts_{rows.model_name}_changelist"),
+                step(post.title, "posts_post_change", post.pk),
+                Step(name),
+            ],
             post=post,
             row=self.row,
             form=form,

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from posts.admin.people import person_of
+from posts.admin.trail import posts_trail
 from posts.models import Post, Review
 from posts.models.post import PostQuerySet
 from posts.operations import Decision, approval_obstacles, decide_many
@@ -34,6 +35,7 @@ def approve_selected(model_admin: ModelAdmin[Any], request: HttpRequest, queryse
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": "Approve in bulk",
+        "trail": posts_trail("Approve in bulk"),
         "rows": rows,
         "approved_count": (count := sum(not obstacles for _, obstacles in rows)),
         "confirms": without_individual_review(count),

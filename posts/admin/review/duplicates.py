@@ -10,6 +10,7 @@ from posts.admin.lists import number_in, status_badge
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.review.state import review_state
+from posts.admin.trail import queue_trail, step
 from posts.diff import compare_records
 from posts.models import Post, TextTwin
 from posts.operations import Refused, keep_both, keep_post
@@ -53,7 +54,12 @@ class ClustersPage(AdminPage):
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
         found, following = clusters(before=number_in(self.request.GET.get("before", "")))
-        return self.render(clusters=found, following=following, is_first="before" not in self.request.GET)
+        return self.render(
+            trail=queue_trail(self.title),
+            clusters=found,
+            following=following,
+            is_first="before" not in self.request.GET,
+        )
 
 
 class PairPage(AdminPage):
@@ -70,11 +76,13 @@ class PairPage(AdminPage):
 
     def page(self, posts: tuple[Post, Post], *, status: int = 200) -> HttpResponse:
         earlier, later = posts
+        title = "Compare near-duplicates"
         similarity = TextTwin.objects.filter(post=earlier, twin=later).values_list("similarity", flat=True).first()
         sides = [_side(EARLIER, earlier, later, by=self.person), _side(LATER, later, earlier, by=self.person)]
         return self.render(
             status=status,
-            title="Compare near-duplicates",
+            title=title,
+            trail=queue_trail(title, step("Near-duplicates", "queue_clusters")),
             percent=round(similarity * 100) if similarity else None,
             sides=sides,
             seen=[(post.pk, Seen.of(post)) for post in posts],

@@ -12,6 +12,7 @@ from posts.admin.lists import number_in
 from posts.admin.pages import AdminPage
 from posts.admin.posts.record_form import OrderedRows
 from posts.admin.review.answers import MOST_NUMBER
+from posts.admin.trail import queue_trail, step
 from posts.models import GuidelinePoint, Post, Review, ReviewGuideline
 from posts.operations import PointDraft, Refused, save_guideline
 from posts.operations.guideline import MOST_POINTS
@@ -49,6 +50,7 @@ class GuidelinePage(AdminPage):
         rows = [PointRow(point, stats.of(point.key)) for point in points]
         (older,) = capped_counts([Post.objects.approved_under_older_guideline()])
         return self.render(
+            trail=queue_trail(self.title),
             newest=newest,
             rows=rows,
             decisions=stats.decisions,
@@ -76,7 +78,12 @@ class VersionPage(AdminPage):
 
     def page(self, version: ReviewGuideline, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        return self.render(title=str(version), version=version, points=version.points.order_by("position"))
+        return self.render(
+            title=str(version),
+            trail=queue_trail(f"Version {version.number}", step("Review guideline", "guideline")),
+            version=version,
+            points=version.points.order_by("position"),
+        )
 
 
 class CheckBoxes(forms.CheckboxSelectMultiple):
@@ -157,6 +164,7 @@ class ChangePage(AdminPage):
         newest = newest_version()
         return self.render(
             status=status,
+            trail=queue_trail("Change", step("Review guideline", "guideline")),
             newest=newest,
             rows=self.typed or self._rows(newest),
             why=self.request.POST.get("why", ""),

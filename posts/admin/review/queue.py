@@ -14,6 +14,7 @@ from django.utils import timezone
 from posts.admin.lists import number_in
 from posts.admin.pages import AdminAction, AdminPage
 from posts.admin.review.decisions import review_address, undoable_decisions
+from posts.admin.trail import Step, queue_trail
 from posts.jobs.backend import enqueue_once
 from posts.models import BulkRow, BulkRun, DeskPreference, Notification, Post, QueueEntry, QueueFigure, Review, Revision
 from posts.operations import (
@@ -113,6 +114,7 @@ class QueuePage(AdminPage):
             row.entry.address = review_address(row.entry.pk, view)  # type: ignore[attr-defined]  # for the template
         takes_all = bool(request.GET.get("all")) and bool(rows)
         return self.render(
+            trail=[],
             view=view,
             query=view.query(),
             here=request.GET.urlencode(),
@@ -198,7 +200,7 @@ class RiskScorePage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        return self.render(weights=[WEIGHTS[code] for code in weights.CODES])
+        return self.render(trail=queue_trail(self.title), weights=[WEIGHTS[code] for code in weights.CODES])
 
 
 class Claim(QueueAction):
@@ -242,7 +244,7 @@ class KeysPage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        return self.render(keys_on=keys_are_on(self.person))
+        return self.render(trail=queue_trail(self.title), keys_on=keys_are_on(self.person))
 
     def act(self, subject: None) -> str:
         off = self.request.POST.get("keys") == "off"
@@ -389,9 +391,12 @@ class BulkPage(AdminPage):
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
             "run", "outcome", "said", "fingerprint", "post", "post__title")[: BULK_ROWS + 1])  # fmt: skip
         _say_what_rows_are(rows)
+        title, back = run.title(sum(count.values())), _list_of(run)
         return self.render(
             status=status,
-            title=run.title(sum(count.values())),
+            title=title,
+            trail=[back, Step(title)],
+            back=back,
             run=run,
             button=run.title(count[BulkRow.Outcome.PASSES]),
             total=sum(count.values()),
@@ -407,18 +412,17 @@ class BulkPage(AdminPage):
             is_mine=run.made_by_id == self.person.pk,
             readers_change=run.act == BulkRun.Act.APPROVE,
             edit=edit_of(run.act, run.options).says if run.act in BulkRun.EDITS_PARTS else "",
-            back=_list_of(run),
             confirms=without_individual_review(count[BulkRow.Outcome.PASSES] + count[BulkRow.Outcome.DONE]),
         )
 
 
-def _list_of(run: BulkRun) -> tuple[str, str]:
-    """Return the title and the address of the list from which a run came."""
+def _list_of(run: BulkRun) -> Step:
+    """Return the step to the list from which a run came."""
     kinds = {BulkRun.Act.LICENCE: "imagesource", BulkRun.Act.HOST: "imagesource", BulkRun.Act.POINT: "checklistitem"}
     kind = kinds.get(BulkRun.Act(run.act))
     address = reverse(f"admin:posts_{kind}_changelist" if kind else "admin:queue")
     title = {None: "Review queue", "imagesource": "Images", "checklistitem": "Checklist items"}[kind]
-    return title, f"{address}?{run.query}" if run.query else address
+    return Step(title, f"{address}?{run.query}" if run.query else address)
 
 
 PAGES = [

@@ -12,6 +12,7 @@ from django.urls import reverse
 from posts.admin.lists import number_in, typed_text
 from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
+from posts.admin.trail import post_trail
 from posts.diff.anchors import PARTS, TEXTS, Anchor, Place, Placer, State, blocks_in
 from posts.diff.values import escaped, shown
 from posts.models import Post, Remark, RemarkReply, Review, Revision
@@ -178,6 +179,7 @@ class RemarksPage(AdminPage):
         return self.render(
             status=status,
             title=f"Remarks on {post.title}",
+            trail=post_trail(post, "Remarks"),
             post=post,
             head=head,
             passages=passages,
