@@ -26,6 +26,11 @@ def note(path, line):
     append(path, line)
 
 
+@job("test: urgent", is_urgent=True)
+def note_at_once(path, line):
+    append(path, line)
+
+
 @job("test: fail", attempts=3, backoff_seconds=30)
 def fail(path):
     append(path, "tried")

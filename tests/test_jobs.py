@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_tasks.exceptions import InvalidTaskError
 from django_tasks_db.models import DBTaskResult
@@ -20,6 +21,7 @@ from posts.jobs import Interrupted, enqueue_once, job, job_should_stop, register
 from posts.jobs.housekeeping import forget_old_job_runs, forget_old_sessions
 from posts.jobs.registry import FORMER_PATHS, definition_of
 from posts.jobs.runs import MOST_LOSSES, claim_next, perform, put_back, reap, settle_failure, settle_success, tick
+from posts.jobs.worker import Lane
 from posts.models import Job, JobRun, JobWorker
 from tests import sample_jobs
 from tests.sample_jobs import lines_of
@@ -427,6 +429,19 @@ def test_a_second_worker_on_sqlite_is_told_that_the_place_is_taken(worker):
     assert end(worker("--until-idle"))[1] == 0
 
 
+def test_a_worker_on_a_half_migrated_database_says_what_to_do(worker):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'posts' AND name LIKE '0050%'")
+    try:
+        said, code = end(worker())
+    finally:
+        MigrationRecorder(connection).record_applied("posts", "0050_uploaded_pictures")
+    assert (code, said.splitlines()[-1]) == (
+        1,
+        "CommandError: The database is not up to date. First run: manage.py migrate",
+    )
+
+
 def test_a_worker_before_the_first_migration_says_what_to_do(tmp_path):
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", "ENV_FILE": "", "DEBUG": "on"}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
@@ -441,6 +456,36 @@ def test_a_worker_before_the_first_migration_says_what_to_do(tmp_path):
     )
     assert ended.returncode == 1
     assert ended.stderr.endswith("CommandError: The database is not up to date. First run: manage.py migrate\n")
+
+
+def test_an_urgent_job_runs_while_a_long_one_is_not_done(worker, path):
+    long_path = f"{path}-long"
+    long = enqueue_once(sample_jobs.count_up, key="a", path=long_path, upto=100_000)
+    process = worker()
+    wait_for_job(process, "job started", "test: count")
+    enqueue_once(sample_jobs.note_at_once, key="b", path=path, line="in time")
+    wait_for_job(process, "job done", "test: urgent")
+    assert lines_of(path) == ["in time"]
+    assert JobRun.objects.get(pk=long.pk).state == "running"
+
+
+def test_periodic_jobs_are_requested_while_a_long_one_runs(worker, path):
+    enqueue_once(sample_jobs.count_up, key="a", path=path, upto=100_000)
+    process = worker()
+    wait_for_job(process, "job started", "test: count")
+    Job.objects.filter(name="run planned releases").update(next_run_at=LONG_AGO)
+    wait_for_job(process, "job done", "run planned releases")
+
+
+def test_a_long_job_goes_behind_the_others_after_its_turn(transactional_db, path, monkeypatch):
+    monkeypatch.setattr("posts.jobs.worker.TURN_SECONDS", -1)
+    long = enqueue_once(sample_jobs.count_up, key="a", path=path, upto=100)
+    lane = Lane("w", from_priority=0, has_ended=threading.Event())
+    monkeypatch.setattr(sample_jobs, "append", lambda *line: (enqueue_once(sample_jobs.hourly, key="b"), lane.renew()))
+    lane.step()
+    assert (JobRun.objects.get(pk=long.pk).state, lane.step()) == ("waiting", True)
+    assert JobRun.objects.get(key="b").state == "done"
+    assert (JobRun.objects.get(pk=long.pk).state, JobRun.objects.get(pk=long.pk).failures) == ("waiting", 0)
 
 
 @postgres_only

@@ -11,9 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from posts.importing.index_switch import switch_batch_index
-from posts.models import AuditEntry, Post, Release, Review, ScheduledRelease
+from posts.jobs import run_waiting_jobs
+from posts.models import AuditEntry, JobRun, Post, Release, Review, ScheduledRelease
 from posts.operations import (
     NotAllowed,
     PageMoved,
@@ -64,6 +66,16 @@ def test_a_planned_release_goes_out_when_its_time_comes_and_only_once():
     assert (post.live_revision.version, post.is_indexable) == ("1.0.1", True)
     assert (planned.state, planned.release.expected_result) == ("done", "Fewer questions.")
     assert planned.release.made_by == planned.made_by and Release.objects.count() == 2
+
+
+def test_a_plan_runs_at_its_own_time_and_not_at_the_next_minute():
+    planned = plan(approved_later())
+    run = JobRun.objects.select_related("task").get(key=f"plan {planned.pk}")
+    assert (run.job_name, run.task.run_after) == ("run planned releases", planned.due_at)
+    DBTaskResult.objects.filter(pk=run.pk).update(run_after=timezone.now())
+    ScheduledRelease.objects.update(due_at=timezone.now())
+    run_waiting_jobs()
+    assert fresh(planned).state == "done"
 
 
 def test_a_planned_withdrawal_takes_the_page_down(client):

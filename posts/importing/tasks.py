@@ -129,7 +129,7 @@ def run_lift(*, batch_id: int, reason: str, by_id: int | None = None, why: str =
         lift_hold(batch, reason, by=by, why=why, on_chunk=lambda posts: stop_if_asked())
 
 
-@job("follow the switch of an import", label="Open or close an import")
+@job("follow the switch of an import", label="Open or close an import", is_urgent=True)
 def follow_switch(*, batch_id: int) -> None:
     """Update lists after an import was closed or opened to search engines, or its origin was declared."""
     follow_batch_switch(ImportBatch.objects.get(pk=batch_id), on_chunk=stop_if_asked)

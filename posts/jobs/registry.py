@@ -10,6 +10,8 @@ from django_tasks.base import Task
 
 # The longest wait before a retry, however often the job has failed.
 LONGEST_BACKOFF = timedelta(hours=1)
+# The priorities of runs. Each worker has a lane of its own for urgent ones, so that they never wait for others.
+URGENT, IN_TURN = 10, 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def job(
     backoff_seconds: int = 30,
     lease_seconds: int = 60,
     every: timedelta | None = None,
+    is_urgent: bool = False,
 ) -> Callable[[Callable[..., Any]], Task[..., Any]]:
     """Register a function as the background job `name` (at most 60 characters, never changed); return its Task.
 
@@ -75,6 +78,8 @@ def job(
     worker renews it automatically while the function runs.
 
     every: a timedelta for a periodic job, which must need no arguments. One run makes up for all missed periods.
+
+    is_urgent: whether it must not wait for other jobs. It should be short.
     """
     if every is not None and every < timedelta(seconds=1):
         raise ValueError(f"every is {every}; a period is a second or longer.")
@@ -87,7 +92,7 @@ def job(
         definition = JobDefinition(
             name,
             label or name,
-            task()(function),
+            task(priority=URGENT if is_urgent else IN_TURN)(function),
             attempts,
             timedelta(seconds=backoff_seconds),
             timedelta(seconds=lease_seconds),

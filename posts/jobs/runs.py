@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
-from django_tasks_db.compat import TaskResultStatus
+from django_tasks_db.compat import TASK_MIN_PRIORITY, TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.jobs import control
@@ -61,20 +61,24 @@ def database_now() -> datetime:
     return datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
 
 
-def claim_next(worker: str) -> Claim | None:
-    """Claim the next due run for `worker`; return a Claim, or None if nothing is due.
+def due_runs(*, from_priority: int = TASK_MIN_PRIORITY) -> "QuerySet[DBTaskResult[..., Any]]":
+    """Return the queued runs of this priority or a higher one that this process could start now."""
+    return DBTaskResult.objects.filter(
+        Q(run_after=get_date_max()) | Q(run_after__lte=Now()),
+        status=TaskResultStatus.READY,
+        task_path__in=known_paths(),
+        run__isnull=False,
+        priority__gte=from_priority,
+    )
+
+
+def claim_next(worker: str, *, from_priority: int = TASK_MIN_PRIORITY) -> Claim | None:
+    """Claim the next due run for `worker`, by priority and age; return a Claim, or None if nothing is due.
 
     A run of a job that this process doesn't know waits for a worker that does, so that old and new code can work side
     by side during an upgrade.
     """
-    due = (
-        DBTaskResult.objects.filter(Q(run_after=get_date_max()) | Q(run_after__lte=Now()))
-        .filter(
-            status=TaskResultStatus.READY,
-            task_path__in=known_paths(),
-        )
-        .filter(run__isnull=False)
-    )
+    due = due_runs(from_priority=from_priority)
     # A lookup without a lock first: on SQLite a claim takes the write lock, which every editor's save needs.
     if not due.order_by().exists():
         return None
@@ -180,10 +184,12 @@ def settle_failure(claim: Claim, words: str) -> bool:
 
 @transaction.atomic
 def put_back(claim: Claim) -> bool:
-    """Let the run wait again, as if it had not started. False as for settle_success()."""
+    """Let the run wait again behind the others, as if it had not started. False as for settle_success()."""
     if not claim.held().update(leased_until=None, worker=""):
         return _lost(claim)
-    _queued(claim.run).update(status=TaskResultStatus.READY, run_after=get_date_max(), started_at=None)
+    _queued(claim.run).update(
+        status=TaskResultStatus.READY, run_after=get_date_max(), enqueued_at=Now(), started_at=None
+    )
     return True
 
 

@@ -1,4 +1,4 @@
-"""A worker process: runs jobs one after the other, and watches for periodic jobs and dead workers."""
+"""A worker process: runs jobs, urgent ones in a lane of their own, and watches for periodic jobs and dead workers."""
 
 import contextlib
 import fcntl
@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
+from django_tasks_db.compat import TASK_MIN_PRIORITY
 
 from posts.jobs import control
-from posts.jobs.runs import Claim, claim_next, perform, reap, tick
-from posts.models import Job, JobWorker
+from posts.jobs.registry import URGENT
+from posts.jobs.runs import Claim, claim_next, due_runs, perform, reap, tick
+from posts.models import JobWorker
 from posts.outages import AWAY, first_line, outage_of
 
 logger = logging.getLogger("posts.jobs")
@@ -24,6 +27,8 @@ logger = logging.getLogger("posts.jobs")
 POLL_SECONDS = 1
 TICK_SECONDS = 5
 BEAT_SECONDS = 5
+# A job that has run so long goes behind the others that wait.
+TURN_SECONDS = 300
 # A job that neither ends nor asks whether to stop is interrupted so long after the signal.
 GRACE_SECONDS = 10
 
@@ -55,18 +60,87 @@ def only_worker_of_sqlite() -> Iterator[None]:
         os.close(handle)
 
 
+class Lane:
+    """Runs jobs one after the other, in one thread."""
+
+    def __init__(self, name: str, *, from_priority: int, has_ended: threading.Event) -> None:
+        self.name = name
+        self.from_priority = from_priority
+        self.has_ended = has_ended
+        self._claim: Claim | None = None
+        self._began = 0.0
+        self._must_end = False
+        self._settle: Callable[[], bool] | None = None
+
+    def step(self) -> bool:
+        """Settle what is unsettled, then run one job. Return whether there was a job."""
+        self._say_how_it_ended()
+        claim = claim_next(self.name, from_priority=self.from_priority)
+        if claim is None:
+            return False
+        self._claim, self._began, self._must_end = claim, time.monotonic(), False
+        try:
+            self._settle = perform(claim, should_stop=self._should_stop)
+        finally:
+            self._claim = None
+            # Close the connection whatever the job did to it.
+            connections.close_all()
+        self._say_how_it_ended()
+        return True
+
+    def renew(self) -> None:
+        """Renew the lease of the current run, and end it if it is lost or has had its turn. For another thread."""
+        claim = self._claim
+        if claim is None or self._must_end:
+            return
+        must_end = not claim.renew()
+        if not must_end and time.monotonic() - self._began > TURN_SECONDS:
+            must_end = due_runs(from_priority=self.from_priority).order_by().exists()
+        if must_end and self._claim is claim:
+            self._must_end = True
+
+    def loop(self, step: Callable[[], bool], *, until_idle: bool = False) -> None:
+        """Repeat `step` until the worker ends, or with `until_idle` until it returns False; outlive an outage."""
+        misses = 0
+        while not self.has_ended.is_set():
+            try:
+                is_busy = step()
+            except (OperationalError, InterfaceError, InternalError) as error:
+                connections.close_all()
+                if not misses:
+                    what = (outage_of(error) or AWAY).log
+                    logger.warning("%s, trying again until it works: %s", what, first_line(error))
+                misses += 1
+                self.has_ended.wait(min(0.25 * 2**misses, 3))
+                continue
+            if misses:
+                logger.info("the database is back")
+                misses = 0
+            if is_busy:
+                continue
+            if until_idle:
+                return
+            self.has_ended.wait(POLL_SECONDS)
+
+    def _say_how_it_ended(self) -> None:
+        if self._settle:
+            self._settle()
+        self._settle = None
+
+    def _should_stop(self) -> bool:
+        return self.has_ended.is_set() or self._must_end
+
+
 class Worker:
-    """Runs jobs in this process, in its main thread, until it is told to stop."""
+    """Runs jobs in this process until it is told to stop: any job in its main thread, urgent ones also in another."""
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"[-100:]
-        self.is_stopping = False
-        self._claim: Claim | None = None
-        self._has_lost_claim = False
+        self._has_ended = threading.Event()
+        self._lane = Lane(self.name, from_priority=TASK_MIN_PRIORITY, has_ended=self._has_ended)
+        self._urgent_lane = Lane(self.name, from_priority=URGENT, has_ended=self._has_ended)
         self._is_prepared = False
-        self._settle: Callable[[], bool] | None = None
         self._next_tick = 0.0
-        self._ended = threading.Event()
 
     def listen_to_signals(self) -> None:
         """Stop soon at the first SIGTERM or SIGINT, and at once at the second."""
@@ -75,8 +149,8 @@ class Worker:
         signal.signal(signal.SIGALRM, self._on_alarm)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0.01 if self.is_stopping else GRACE_SECONDS)
-        self.is_stopping = True
+        signal.setitimer(signal.ITIMER_REAL, 0.01 if self._has_ended.is_set() else GRACE_SECONDS)
+        self._has_ended.set()
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
         # Only inside a job's own code: what the worker itself writes is short and must not be interrupted.
@@ -87,64 +161,34 @@ class Worker:
         """Work until a signal, or with `until_idle` until nothing is due. Raises Unready."""
         with only_worker_of_sqlite():
             logger.info("worker started", extra={"worker": self.name})
-            beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-            beat.start()
+            threads = [threading.Thread(target=self._beat, name="heartbeat", daemon=True)]
+            if not until_idle:
+                threads.append(threading.Thread(target=self._run_urgent, name="urgent jobs", daemon=True))
+            for thread in threads:
+                thread.start()
             try:
-                self._loop(until_idle)
+                self._lane.loop(self._step, until_idle=until_idle)
             finally:
-                self._ended.set()
-                beat.join()
+                self._has_ended.set()
+                for thread in threads:
+                    thread.join(GRACE_SECONDS)
                 with contextlib.suppress(DatabaseError):
                     JobWorker.objects.filter(name=self.name).delete()
                 connections.close_all()
             logger.info("worker ended", extra={"worker": self.name})
 
-    def _loop(self, until_idle: bool) -> None:
-        misses = 0
-        while not self.is_stopping:
-            try:
-                is_busy = self.step()
-            except (OperationalError, InterfaceError, InternalError) as error:
-                connections.close_all()
-                if not misses:
-                    what = (outage_of(error) or AWAY).log
-                    logger.warning("%s, trying again until it works: %s", what, first_line(error))
-                misses += 1
-                time.sleep(min(0.25 * 2**misses, 3))
-                continue
-            if misses:
-                logger.info("the database is back")
-                misses = 0
-            if is_busy:
-                continue
-            if until_idle:
-                return
-            time.sleep(POLL_SECONDS)
-
-    def step(self) -> bool:
-        """Settle what is unsettled, check the clock, run one job. Return whether there was a job."""
+    def _step(self) -> bool:
         if not self._is_prepared:
             self._prepare()
-        self._say_how_it_ended()
         if time.monotonic() >= self._next_tick:
             reap()
             tick()
             self._next_tick = time.monotonic() + TICK_SECONDS
-        claim = claim_next(self.name)
-        if claim is None:
-            return False
-        self._claim, self._has_lost_claim = claim, False
-        try:
-            self._settle = perform(claim, should_stop=self._should_stop)
-        finally:
-            self._claim = None
-            # Close the connection whatever the job did to it.
-            connections.close_all()
-        self._say_how_it_ended()
-        return True
+        return self._lane.step()
 
     def _prepare(self) -> None:
-        if Job._meta.db_table not in connection.introspection.table_names():
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise Unready("The database is not up to date. First run: manage.py migrate")
         JobWorker.objects.get_or_create(name=self.name)
         if connection.vendor == "sqlite":
@@ -152,23 +196,27 @@ class Worker:
             reap(everything=True)
         self._is_prepared = True
 
-    def _say_how_it_ended(self) -> None:
-        if self._settle:
-            self._settle()
-        self._settle = None
+    def _run_urgent(self) -> None:
+        """Run urgent jobs in a thread of their own, also while the main thread is busy."""
+        try:
+            self._urgent_lane.loop(self._urgent_step)
+        finally:
+            connections.close_all()
 
-    def _should_stop(self) -> bool:
-        return self.is_stopping or self._has_lost_claim
+    def _urgent_step(self) -> bool:
+        # Before that, the main thread may find that the schema is not complete, or give back what was left running.
+        return self._is_prepared and self._urgent_lane.step()
 
     def _beat(self) -> None:
-        """Renew the lease of the current run and report this worker alive, in a thread of its own."""
+        """Report this worker alive, renew leases and request periodic jobs, in a thread of its own."""
         try:
-            while not self._ended.wait(BEAT_SECONDS):
-                claim = self._claim
+            while not self._has_ended.wait(BEAT_SECONDS):
                 try:
-                    if claim and not claim.renew() and self._claim is claim:
-                        self._has_lost_claim = True
                     JobWorker.objects.filter(name=self.name).update(seen_at=Now())
+                    for lane in (self._lane, self._urgent_lane):
+                        lane.renew()
+                    if self._is_prepared:
+                        tick()
                 except DatabaseError:
                     # The main thread has the same problem and reports it; the lease lasts longer.
                     connection.close()

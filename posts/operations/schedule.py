@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
+from posts.jobs import enqueue_once, registered_jobs
 from posts.models import Notification, Post, Release, Revision, ScheduledRelease
 from posts.notifications import tell
 from posts.operations.frame import changing, operation
@@ -90,6 +91,8 @@ def schedule_release(post: Post, plan: Plan, *, by: User, now: datetime.datetime
             made_by=by,
         )
         change.note("planned", revision=made.revision or post.live_revision, detail=str(made))
+        # The periodic run of this job would be up to a minute late.
+        enqueue_once(registered_jobs()["run planned releases"].task, key=f"plan {made.pk}", run_after=made.due_at)
         return made
 
 

@@ -8,7 +8,7 @@ from posts.operations.pictures import forget_unused_pictures
 from posts.operations.unsaved_texts import forget_old_unsaved_texts
 
 
-@job("run planned releases", label="Run planned releases", every=timedelta(minutes=1))
+@job("run planned releases", label="Run planned releases", every=timedelta(minutes=1), is_urgent=True)
 def run_planned_releases() -> None:
     """Release and withdraw what is due; safe to run twice. A refusal is in the log of its post."""
     run_due()

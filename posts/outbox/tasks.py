@@ -13,7 +13,7 @@ KEPT_AFTER_GIVING_UP = timedelta(days=90)
 CHUNK = 1000
 
 
-@job("send outgoing messages", label="Send mail and chat messages", every=timedelta(minutes=1))
+@job("send outgoing messages", label="Send mail and chat messages", every=timedelta(minutes=1), is_urgent=True)
 def send_outgoing_messages() -> None:
     """Send what is due."""
     send_due_messages(stop=stop_if_asked)

@@ -13,9 +13,9 @@ from posts.operations import Refused
 
 class Command(BaseCommand):
     help = (
-        "Roll back one import: posts that it created are withdrawn, posts that it updated go back to their previous revision. "
-        "Posts that people or later imports have changed since are kept and listed. Nothing is deleted. Running it "
-        "again continues where it stopped; a second run changes nothing."
+        "Roll back one import: posts that it created are withdrawn, posts that it updated go back to their previous "
+        "revision. Posts that people or later imports have changed since are kept and listed. Nothing is deleted. "
+        "Running it again continues where it stopped; a second run changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
