@@ -3,7 +3,7 @@
 from posts.content_checks import check
 
 
-@check("title-length", "stops")
+@check("title-length", "stops", inputs=["title"])
 def title_length(text):
     if len(text.record["title"]) > 120:
         yield "The title is longer than 120 characters. Shorten it.", "/title"

@@ -17,7 +17,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts.content_checks import check, findings, registered_checks, results, stopping_findings
+from posts.content_checks import check, findings, outside_input, registered_checks, results, stopping_findings
 from posts.content_checks.code import syntax_problem
 from posts.content_checks.registry import MAX_TOLD, Check, _checks, checks_key
 from posts.content_checks.scan import scan_new_texts
@@ -234,16 +234,22 @@ def test_a_text_of_one_line_that_is_too_long_is_not_read_and_the_checks_of_resid
     assert "residue-chat" in {finding.check for finding in findings(short)}
 
 
-def test_every_check_is_documented_with_its_severity_and_no_other():
+def test_every_check_is_documented_with_its_level_and_no_other():
     rows = re.findall(r"^\| `([a-z-]+)` \| (stops|advises) \|", Path("docs/checks.md").read_text(), re.MULTILINE)
-    registered = {check.id: check.severity for check in registered_checks().values()}
+    registered = {check.id: check.level for check in registered_checks().values()}
     assert dict(rows) == registered | dict.fromkeys([NEAR_DUPLICATES, UNREAD_HEAD, SOURCE_LINKS], "advises")
     assert len(rows) == len(dict(rows))
 
 
-def test_a_check_needs_a_severity_that_exists_and_a_name_of_its_own():
+def test_a_check_needs_a_level_a_cost_and_inputs_that_exist_and_a_name_of_its_own():
     with pytest.raises(ValueError, match="must be stops or advises"):
         check("new", "warns")
+    with pytest.raises(ValueError, match="must be instant or background"):
+        check("new", "stops", cost="free")
+    with pytest.raises(ValueError, match="needs a list of inputs"):
+        check("new", "stops", inputs="title")
+    with pytest.raises(ValueError, match="Two inputs are named allowed image hosts"):
+        outside_input("allowed image hosts", str)
     with pytest.raises(ValueError, match="Two checks are named image-host"):
         check("image-host", "stops")(lambda text: [])
 

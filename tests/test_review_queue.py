@@ -91,11 +91,11 @@ def test_the_background_completes_the_reasons_once_the_texts_were_read():
     assert reasons(post) == {"origin": 40}
     scan_new_texts()
     rank_new_texts.func()
-    assert reasons(post) == {"origin": 40, "code": 30, "check": 20, "images": 10}
+    assert reasons(post) == {"origin": 40, "code": 30, "check": 20, "images": 10, "advice": 10}
     entry = post.queue_entry
     entry.refresh_from_db()
     assert entry.is_complete
-    assert entry.points == entry.text_points == 100
+    assert entry.points == entry.text_points == 110
     assert set(QueueLabel.objects.filter(kind="reason").values_list("name", flat=True)) == set(reasons(post))
 
 

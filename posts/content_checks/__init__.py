@@ -2,7 +2,7 @@
 
 A check is a small function, registered under an id:
 
-    @check("title-length", "advises")
+    @check("title-length", "advises", version=1, inputs=["title"], cost="instant")
     def title_length(text):
         if len(text.record["title"]) > 120:
             yield "The title is longer than 120 characters. Shorten it.", "/title"
@@ -18,10 +18,10 @@ from posts.content_checks.registry import (
     failed_required,
     findings,
     findings_while_typing,
+    outside_input,
     registered_checks,
     results,
     stopping_findings,
-    stopping_results,
 )
 
 __all__ = [
@@ -31,8 +31,8 @@ __all__ = [
     "failed_required",
     "findings",
     "findings_while_typing",
+    "outside_input",
     "registered_checks",
     "results",
     "stopping_findings",
-    "stopping_results",
 ]

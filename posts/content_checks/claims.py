@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText, spaced_words
+from posts.content_checks.text import WORDS, CheckedText, spaced_words
 
 # Silent reading of non-fiction in English. Source: M. Brysbaert, "How many words do we read per minute?", 2019.
 WORDS_PER_MINUTE = 238
@@ -19,7 +19,7 @@ def _flag(text: CheckedText, name: str) -> Any:
     return text.record.get("flags", {}).get(name)
 
 
-@check("claim-has-images", "advises")
+@check("claim-has-images", "advises", inputs=["flags", "image_sources"])
 def claim_has_images(text: CheckedText) -> Iterator[Told]:
     claim = _flag(text, "has_images")
     if claim == 1 and not text.images:
@@ -31,7 +31,7 @@ def claim_has_images(text: CheckedText) -> Iterator[Told]:
         )
 
 
-@check("claim-image-heavy", "advises")
+@check("claim-image-heavy", "advises", inputs=["flags", "image_sources"])
 def claim_image_heavy(text: CheckedText) -> Iterator[Told]:
     claim, count = _flag(text, "image_heavy"), len(text.images)
     if claim == 1 and count < IMAGE_HEAVY_FROM:
@@ -45,7 +45,7 @@ def reading_minutes(words: int) -> int:
     return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 
-@check("claim-reading-time", "advises")
+@check("claim-reading-time", "advises", inputs=["reading_time", *WORDS])
 def claim_reading_time(text: CheckedText) -> Iterator[Told]:
     claim = text.record.get("reading_time")
     if claim is not None and not text.has_words:
@@ -60,7 +60,7 @@ def claim_reading_time(text: CheckedText) -> Iterator[Told]:
         )
 
 
-@check("claim-paragraphs", "advises")
+@check("claim-paragraphs", "advises", inputs=["payload", "intro", "body"])
 def claim_paragraphs(text: CheckedText) -> Iterator[Told]:
     claim = text.record.get("payload", {}).get("paragraphs")
     if type(claim) is not int:
@@ -83,7 +83,7 @@ def claim_paragraphs(text: CheckedText) -> Iterator[Told]:
         )
 
 
-@check("claim-tools", "advises")
+@check("claim-tools", "advises", inputs=["tools", *WORDS])
 def claim_tools(text: CheckedText) -> Iterator[Told]:
     listed = text.record.get("tools", ())
     if listed and not text.has_words:

@@ -37,7 +37,7 @@ _warnings_lock = threading.Lock()
 _Problem = tuple[int | None, str] | None
 
 
-@check("code-syntax", "advises")
+@check("code-syntax", "advises", inputs=["intro", "body"])
 def code_syntax(text: CheckedText) -> Iterator[Told]:
     """Yield the Python, JSON, YAML and TOML blocks that their parser refuses."""
     number = 0

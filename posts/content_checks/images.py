@@ -5,9 +5,12 @@ from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 
-from posts.content_checks.registry import Told, check
+from posts.content_checks.registry import Told, check, outside_input
 from posts.content_checks.text import CheckedText, spot_of
-from posts.rendering.images import host_of, is_allowed_image_url
+from posts.rendering.images import host_of, is_allowed_image_url, picture_rules
+
+ALLOWED_HOSTS = "allowed image hosts"
+outside_input(ALLOWED_HOSTS, picture_rules)
 
 _PLACEMENT = re.compile(r"image:([1-9][0-9]{0,2})")
 
@@ -25,7 +28,7 @@ def host_problem(url: str) -> tuple[str, str] | None:
     return "has an address that browsers may read in different ways", "Percent-encode the address."
 
 
-@check("image-host", "stops")
+@check("image-host", "stops", inputs=["image_sources", ALLOWED_HOSTS])
 def image_host(text: CheckedText) -> Iterator[Told]:
     for number, image in enumerate(text.images, 1):
         if wrong := host_problem(image["url"]):
@@ -36,7 +39,7 @@ def image_host(text: CheckedText) -> Iterator[Told]:
             )
 
 
-@check("dead-placement", "stops")
+@check("dead-placement", "stops", inputs=["intro", "body", "image_sources", "checklist"])
 def dead_placement(text: CheckedText) -> Iterator[Told]:
     """Yield placements where readers would see "(Image 7 does not exist)" or the word "[checklist]"."""
     placed, checklist_placed = set(), False
@@ -76,23 +79,23 @@ def _missing(text: CheckedText, key: str, says: str) -> Iterator[Told]:
         yield f"{names} {says}", f"/image_sources/{numbers[0] - 1}", len(numbers)
 
 
-@check("image-source", "advises")
+@check("image-source", "advises", inputs=["image_sources"])
 def image_source(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "source", "no source. Add where each one comes from.")
 
 
-@check("image-licence", "advises")
+@check("image-licence", "advises", inputs=["image_sources"])
 def image_licence(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "licence", "no licence. Add the licence of each one.")
 
 
-@check("image-alt", "advises")
+@check("image-alt", "advises", inputs=["image_sources"])
 def image_alt(text: CheckedText) -> Iterable[Told]:
     return _missing(
         text, "alt", "no alt text; people who can’t see the image hear the caption. Describe what each one shows."
     )
 
 
-@check("image-caption", "advises")
+@check("image-caption", "advises", inputs=["image_sources"])
 def image_caption(text: CheckedText) -> Iterable[Told]:
     return _missing(text, "caption", "no caption. Add what readers should see in each one.")

@@ -5,7 +5,7 @@ A new check goes into the module of its subject; a new module also into the impo
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,13 +14,16 @@ from time import monotonic
 from posts.content_checks.text import CheckedText
 from posts.content_checks.time_limit import OutOfTime, run_limited
 from posts.records.schema import RecordDict
-from posts.rendering.images import picture_rules
 
 logger = logging.getLogger("posts.content_checks")
 
-SEVERITIES = ("stops", "advises")
-# Raise it when one of our checks changes its result for the same text; stored findings are then computed again.
-CHECKS_VERSION = 7
+LEVELS = ("stops", "advises")
+# What a check costs: a few milliseconds anywhere, or so much that only the background runs it.
+INSTANT, BACKGROUND = COSTS = ("instant", "background")
+# The input of a check that may read anything of the record.
+WHOLE_RECORD = "record"
+# Raise it when what all checks read changes (text.py, the parser); a change of one check raises that check's version.
+CHECKS_VERSION = 8
 # The most findings of one check that are shown.
 MAX_TOLD = 20
 # All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the
@@ -28,6 +31,8 @@ MAX_TOLD = 20
 SECONDS = 5
 FAILED = "Not checked: the check failed. The error is in the site log."
 TOO_LONG = "Not checked: the check took too long."
+NOT_YET = "Not checked yet. A background job does it."
+EARLIER = "Found by an earlier version of this check. A background job checks the text again."
 YOURSELF = "This check can prevent an approval. Check this yourself before you approve."
 
 
@@ -55,7 +60,7 @@ class Finding:
 class Unread:
     """What a check did not read, and how much of it. It is neither a fault of the text nor a pass.
 
-    failed: the check raised an error or took too long, so it may find something another time.
+    failed: the check raised an error, took too long or has not run yet, so it may find something another time.
     """
 
     message: str
@@ -71,15 +76,41 @@ Results = tuple[list[Finding], list[Unread]]
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check: its id, whether it prevents an approval, and the function.
+    """A registered check, with what `check` says of it.
 
     is_ours: part of AlphaNode, whose checks read a bounded part of a text. Others get a time limit.
     """
 
     id: str
-    severity: str
+    level: str
     function: CheckFunction
     is_ours: bool = False
+    version: int = 1
+    inputs: tuple[str, ...] = (WHOLE_RECORD,)
+    cost: str = INSTANT
+
+    @property
+    def stops(self) -> bool:
+        """Whether its findings prevent an approval."""
+        return self.level == "stops"
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether a request may run it."""
+        return self.cost == INSTANT
+
+    def key(self, states: Mapping[str, str]) -> str:
+        """Return sixteen hex digits for all that its findings depend on besides the text.
+
+        states: {name of an input outside the text: its state}.
+        """
+        outside = [f"{name}:{states[name]}" for name in self.inputs if name in states]
+        parts = [str(CHECKS_VERSION), self.id, str(self.version), self.level, *outside]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def not_run(self, message: str = NOT_YET) -> Unread:
+        """Return what stands in place of its findings while it has not run."""
+        return Unread(f"{message} {YOURSELF}" if self.stops else message, self.id, failed=self.stops)
 
     def results(self, text: CheckedText, seconds: float = SECONDS) -> Results:
         """Return ([Finding], [Unread]) of a CheckedText.
@@ -106,7 +137,7 @@ class Check:
             unread.append(self._failure(FAILED))
         if len(found) > MAX_TOLD:
             left = sum(finding.count for finding in found[MAX_TOLD:])
-            more = Finding(self.id, f"And {left:,} more of this kind.", self.severity == "stops", "", left)
+            more = Finding(self.id, f"And {left:,} more of this kind.", self.stops, "", left)
             found = [*found[:MAX_TOLD], more]
         return found, unread
 
@@ -118,32 +149,61 @@ class Check:
                 unread.append(replace(said, check=self.id))
                 continue
             message, pointer, count = (*said, 1)[:3]
-            found.append(Finding(self.id, message, self.severity == "stops", pointer, count))
+            found.append(Finding(self.id, message, self.stops, pointer, count))
         if text.left_out:
             unread.append(Unread(f"Not read: {' and '.join(text.left_out)}. Too long or too complex.", self.id))
 
     def _failure(self, message: str) -> Unread:
-        return Unread(f"{message} {YOURSELF}" if self.severity == "stops" else message, self.id, failed=True)
+        return Unread(f"{message} {YOURSELF}" if self.stops else message, self.id, failed=True)
 
 
 _checks: dict[str, Check] = {}
+# What findings depend on besides the text: {name: a function that returns its state as a text}.
+_outside: dict[str, Callable[[], str]] = {}
 
 
-def check(name: str, severity: str) -> Callable[[CheckFunction], CheckFunction]:
+def outside_input(name: str, state: Callable[[], str]) -> None:
+    """Declare something beside the text that checks may depend on, such as a setting or a table.
+
+    state: returns a text that differs whenever a check may find something else because of it. It runs for every page
+    with findings, so it must be as cheap as one indexed query.
+    """
+    if name in _outside:
+        raise ValueError(f"Two inputs are named {name}.")
+    _outside[name] = state
+
+
+def check(
+    name: str, level: str, *, version: int = 1, inputs: Collection[str] = (WHOLE_RECORD,), cost: str = INSTANT
+) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function CheckedText → iterable of (message, JSON Pointer[, count]) as the check `name`.
 
-    severity: "stops" (findings prevent an approval) or "advises". The message says what to do. The function yields an
-    Unread for what it had to leave out; missing blocks of an unparsed text are noted without it. It executes nothing
-    of the text, and its running time grows no faster than the text. One of EXTRA_CHECKS runs
-    on a thread of its own and is stopped when its time is over (time_limit.py).
+    level: "stops" (findings prevent an approval) or "advises".
+
+    version: a number to raise when the check finds something else in the same text. A background job then computes
+    its stored findings again, and only those.
+
+    inputs: the fields of the record that it reads, and names declared by outside_input().
+
+    cost: "instant" for a few milliseconds; a request may run it, for a text that the background has not read.
+    "background" for what takes longer; only jobs and commands run it.
+
+    The message says what to do. The function yields an Unread for what it had to leave out; missing blocks of an
+    unparsed text are noted without it. It executes nothing of the text, and its running time grows no faster than the
+    text. One of EXTRA_CHECKS runs on a thread of its own and is stopped when its time is over (time_limit.py).
     """
-    if severity not in SEVERITIES:
-        raise ValueError(f"The check {name} has the severity “{severity}”; it must be stops or advises.")
+    if level not in LEVELS:
+        raise ValueError(f"The check {name} has the level “{level}”; it must be stops or advises.")
+    if cost not in COSTS:
+        raise ValueError(f"The check {name} has the cost “{cost}”; it must be instant or background.")
+    if isinstance(inputs, str) or not inputs:
+        raise ValueError(f"The check {name} needs a list of inputs.")
 
     def registered(function: CheckFunction) -> CheckFunction:
         if name in _checks:
             raise ValueError(f"Two checks are named {name}.")
-        _checks[name] = Check(name, severity, function, is_ours=function.__module__.startswith("posts.content_checks."))
+        is_ours = function.__module__.startswith("posts.content_checks.")
+        _checks[name] = Check(name, level, function, is_ours, version, tuple(inputs), cost)
         return function
 
     return registered
@@ -155,12 +215,30 @@ def registered_checks() -> dict[str, Check]:
 
 
 def results(record: RecordDict) -> Results:
-    """Return ([Finding], [Unread]) of a record dict: findings that prevent an approval first, then by check."""
-    found, unread = _results_of_checks(record, _checks.values())
-    return sorted(found, key=lambda finding: not finding.stops), unread
+    """Return ([Finding], [Unread]) of a record dict: findings that prevent an approval first, then by check.
+
+    It runs every check, so only jobs and commands call it.
+    """
+    return in_order(*results_of_checks(record, _checks.values()))
 
 
-def _results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
+def instant_results(record: RecordDict) -> Results:
+    """Return the results of the checks that a request may run, and an Unread for each of the others."""
+    found, unread = results_of_checks(record, [check for check in _checks.values() if check.is_instant])
+    return in_order(found, [*unread, *(check.not_run() for check in _checks.values() if not check.is_instant)])
+
+
+def in_order(found: Iterable[Finding], unread: Iterable[Unread]) -> Results:
+    """Return results in the order of screens: what prevents an approval first, then by check."""
+    places = {name: number for number, name in enumerate(_checks)}
+    return (
+        sorted(found, key=lambda finding: (not finding.stops, places[finding.check])),
+        sorted(unread, key=lambda gap: places[gap.check]),
+    )
+
+
+def results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
+    """Return the results of `checks` alone, in their order."""
     text = CheckedText(record)
     found: list[Finding] = []
     unread: list[Unread] = []
@@ -176,11 +254,12 @@ def _results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
 
 
 def findings_while_typing(text: CheckedText) -> list[Finding]:
-    """Return the findings of the checks of AlphaNode, blocking issues first.
+    """Return the findings of the instant checks of AlphaNode, blocking issues first.
 
     Those of EXTRA_CHECKS may take seconds: too long for an answer at every pause in typing.
     """
-    found = [finding for check in _checks.values() if check.is_ours for finding in check.results(text)[0]]
+    checks = [check for check in _checks.values() if check.is_ours and check.is_instant]
+    found = [finding for check in checks for finding in check.results(text)[0]]
     return sorted(found, key=lambda finding: not finding.stops)
 
 
@@ -189,22 +268,23 @@ def findings(record: RecordDict) -> list[Finding]:
     return results(record)[0]
 
 
-def stopping_results(record: RecordDict) -> Results:
-    """Return ([Finding], [Unread]) of the checks that can prevent an approval."""
-    return _results_of_checks(record, [check for check in _checks.values() if check.severity == "stops"])
+def stopping_findings(record: RecordDict) -> list[Finding]:
+    """Return the findings in a record dict that prevent an approval."""
+    return results_of_checks(record, [check for check in _checks.values() if check.stops])[0]
 
 
 def failed_required(unread: Iterable[Unread]) -> list[str]:
-    """Return the ids of the checks among these [Unread] that failed or took too long and can prevent an approval."""
-    return [gap.check for gap in unread if gap.failed and _checks[gap.check].severity == "stops"]
+    """Return the ids of the checks among these [Unread] that were not completed and can prevent an approval."""
+    return [gap.check for gap in unread if gap.failed and gap.check in _checks and _checks[gap.check].stops]
 
 
-def stopping_findings(record: RecordDict) -> list[Finding]:
-    """Return the findings that prevent an approval."""
-    return stopping_results(record)[0]
+def check_keys() -> dict[str, str]:
+    """Return {id of a check: its key}."""
+    states = {name: state() for name, state in _outside.items()}
+    return {check.id: check.key(states) for check in _checks.values()}
 
 
-def checks_key() -> str:
-    """Return sixteen hex digits for all that findings depend on besides the text: version, checks, allowed pictures."""
-    parts = [str(CHECKS_VERSION), *(f"{check.id}:{check.severity}" for check in _checks.values())]
-    return hashlib.sha256("\n".join([*parts, picture_rules()]).encode()).hexdigest()[:16]
+def checks_key(keys: Mapping[str, str] | None = None) -> str:
+    """Return sixteen hex digits for the keys of all checks. keys: check_keys(), if known already."""
+    parts = [f"{name}:{key}" for name, key in (keys or check_keys()).items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText, Spot, spot_of
+from posts.content_checks.text import PASSAGES, CheckedText, Spot, spot_of
 from posts.rendering.blocks import Block
 from posts.rendering.shown_syntax import said, shown_syntax
 
@@ -92,7 +92,7 @@ _MARKUP = (
 )
 
 
-@check("residue-thoughts", "stops")
+@check("residue-thoughts", "stops", inputs=PASSAGES)
 def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     """Yield a model's notes to itself, and the markers between its turns."""
     yield from _told(
@@ -104,27 +104,27 @@ def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     )
 
 
-@check("residue-chat", "stops")
+@check("residue-chat", "stops", inputs=[*PASSAGES, "language"])
 def residue_chat(text: CheckedText) -> Iterator[Told]:
     """Yield sentences in which a model speaks of itself or to the person who asked it."""
     yield from _english_alone(text)
     yield from _told(text, _CHAT, "The text reads like a chat with a model", "Delete or rewrite this.")
 
 
-@check("residue-placeholder", "stops")
+@check("residue-placeholder", "stops", inputs=[*PASSAGES, "language"])
 def residue_placeholder(text: CheckedText) -> Iterator[Told]:
     """Yield places that somebody should have filled in."""
     yield from _english_alone(text)
     yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
-@check("residue-citation", "stops")
+@check("residue-citation", "stops", inputs=PASSAGES)
 def residue_citation(text: CheckedText) -> Iterator[Told]:
     """Yield references that only the program that made them understands."""
     yield from _told(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
 
 
-@check("residue-whole-fence", "stops")
+@check("residue-whole-fence", "stops", inputs=["intro", "body"])
 def residue_whole_fence(text: CheckedText) -> Iterator[Told]:
     """Yield an article that is one block of code as a whole, as chat windows offer it for copying."""
     for name in ("intro", "body"):
@@ -144,7 +144,7 @@ def residue_whole_fence(text: CheckedText) -> Iterator[Told]:
                 break
 
 
-@check("residue-open-fence", "stops")
+@check("residue-open-fence", "stops", inputs=["intro", "body"])
 def residue_open_fence(text: CheckedText) -> Iterator[Told]:
     """Yield a block of code that is never closed, so that the rest of the text is shown as code."""
     for name in ("intro", "body"):
@@ -155,14 +155,14 @@ def residue_open_fence(text: CheckedText) -> Iterator[Told]:
             yield f"The code that begins with “{opening}” is never closed. Close it where the code ends.", spot
 
 
-@check("residue-closing", "advises")
+@check("residue-closing", "advises", inputs=[*PASSAGES, "language"])
 def residue_closing(text: CheckedText) -> Iterator[Told]:
     """Yield endings that are usual in chats. People end articles like this too."""
     yield from _english_alone(text)
     yield from _told(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
 
 
-@check("residue-markup", "advises")
+@check("residue-markup", "advises", inputs=PASSAGES)
 def residue_markup(text: CheckedText) -> Iterator[Told]:
     """Yield markup that readers see as text."""
     for pointer, words, _ in text.passages:

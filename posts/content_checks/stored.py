@@ -1,11 +1,32 @@
-"""Findings stored per text, computed in sets in the background: a queue reads a hundred thousand at once."""
+"""Findings stored per text and version of each check, computed in sets in the background.
 
-from collections.abc import Iterable
+A request reads them, and never computes again what a new version of a check would find.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
 
-from posts.content_checks.registry import Finding, Results, Unread, checks_key, results
+from django.utils import timezone
+
+from posts.content_checks.registry import (
+    EARLIER,
+    NOT_YET,
+    Check,
+    Finding,
+    Results,
+    Unread,
+    check_keys,
+    checks_key,
+    in_order,
+    registered_checks,
+    results_of_checks,
+)
 from posts.content_checks.residue import WIKI_LINK
 from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, TextSketch
+from posts.records.schema import RecordDict
 from posts.related.near_duplicates import near_duplicates_of
 from posts.rendering.file_links import is_file_link, kind_of, written
 from posts.rendering.markdown import links_in
@@ -19,6 +40,9 @@ UNREAD_HEAD = "unread-head"
 SOURCE_LINKS = "source-links"
 SHOWN_LINKS = 5
 _MAX_COUNT = 32_767
+# So long the previous release may return after an update, and finds its results.
+KEPT = timedelta(days=1)
+_COMPUTED = "versions findings stops advises broken_code unsourced_images contradicted_claims".split()
 
 
 @dataclass(frozen=True)
@@ -29,15 +53,63 @@ class NearDuplicateFinding(Finding):
 
 
 def results_of(revision: Revision) -> Results:
-    """Return ([Finding], [Unread]) of a Revision: stored, else computed now. Writes nothing, so a GET may call it.
+    """Return ([Finding], [Unread]) of a Revision. Writes nothing, so a GET may call it.
 
-    A check that failed in the background runs again: it may have been repaired since.
+    They are those of the background. If it has read nothing of the text yet, the instant checks run now. If a check
+    has changed since, its earlier findings are shown, and that a job checks the text again. Only instant checks that
+    can prevent an approval run at once then, and those that failed: they may have been repaired.
     """
-    stored = CheckResult.objects.filter(fingerprint=revision.fingerprint, checks_key=checks_key()).first()
-    if stored is None or any(result.get("failed") for result in stored.findings):
-        return results(revision.snapshot)
-    found = [Finding(**finding) for finding in stored.findings if "stops" in finding]
-    return found, [Unread(**unread) for unread in stored.findings if "stops" not in unread]
+    return _results_of(revision, stopping_only=False)
+
+
+def stopping_results_of(revision: Revision) -> Results:
+    """Return the results of the checks that can prevent an approval, as results_of() does."""
+    return _results_of(revision, stopping_only=True)
+
+
+def _results_of(revision: Revision, *, stopping_only: bool) -> Results:
+    checks = {check.id: check for check in registered_checks().values() if check.stops or not stopping_only}
+    keys = check_keys()
+    rows = list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk"))
+    if not rows:
+        due = [check for check in checks.values() if check.is_instant]
+        found, unread = results_of_checks(revision.snapshot, due)
+        return in_order(found, [*unread, *(check.not_run() for check in checks.values() if not check.is_instant)])
+    return _brought_up_to_date(_best_of(rows, checks_key(keys)), revision.snapshot, checks, keys)
+
+
+def _brought_up_to_date(
+    row: CheckResult, snapshot: RecordDict, checks: Mapping[str, Check], keys: Mapping[str, str]
+) -> Results:
+    """Return what a row has stored of `checks`, with what a request may add to it."""
+    stored, gaps = _told(row.findings, checks)
+    failed = {gap.check for gap in gaps if gap.failed}
+    outdated = [check for check in checks.values() if row.versions.get(check.id) != keys[check.id]]
+    due = [check for check in outdated if check.is_instant and (check.stops or check.id in failed)]
+    run = {check.id for check in due}
+    waits = [check for check in outdated if check.id not in run | failed]
+    found, unread = results_of_checks(snapshot, due) if due else ([], [])
+    found += [finding for finding in stored if finding.check not in run]
+    unread += [gap for gap in gaps if gap.check not in run]
+    unread += [check.not_run(EARLIER if check.id in row.versions else NOT_YET) for check in waits]
+    return in_order(found, unread)
+
+
+def _best_of(rows: Iterable[CheckResult], key: str) -> CheckResult:
+    """Return the row of today's checks, else the newest; `rows` is not empty."""
+    return max(rows, key=lambda row: (row.checks_key == key, row.pk))
+
+
+def _versions_of(row: CheckResult, keys: Mapping[str, str]) -> dict[str, str]:
+    """Return {id of a check: the key with which it read the text} of a row, without those that failed."""
+    return {name: key for name, key in row.versions.items() if name in keys}
+
+
+def _told(findings: Iterable[dict[str, Any]], checks: Collection[str]) -> tuple[list[Finding], list[Unread]]:
+    """Return what a row has stored of these checks."""
+    told = [stored for stored in findings if stored["check"] in checks]
+    found = [Finding(**finding) for finding in told if "stops" in finding]
+    return found, [Unread(**unread) for unread in told if "stops" not in unread]
 
 
 def results_of_post(post: Post) -> Results:
@@ -119,35 +191,71 @@ def near_duplicate_findings(post: Post) -> list[Finding]:
     ]
 
 
-def check_revisions(ids: Iterable[int]) -> int:
-    """Store the findings of the Revisions with these primary keys that have none; return their number.
+def check_revisions(ids: Iterable[int], *, failed_too: bool = False) -> int:
+    """Store the findings of today's checks in the Revisions with these primary keys; return how many lacked them.
 
-    Works in sets of CHUNK, each its own transaction. Running it twice, even at once, has the same result.
+    Of a text that an earlier version of the checks has read, only the checks that changed read it again. failed_too:
+    so do those that failed. Works in sets of CHUNK, each its own transaction. Running it twice, even at once, has the
+    same result.
     """
-    key, made = checks_key(), 0
+    keys = check_keys()
+    made = 0
     ids = list(ids)
     for at in range(0, len(ids), CHUNK):
-        wanted = dict(Revision.objects.filter(pk__in=ids[at : at + CHUNK]).values_list("fingerprint", "pk"))
-        known = CheckResult.objects.filter(checks_key=key, fingerprint__in=wanted).values_list("fingerprint", flat=True)
-        for fingerprint in known:
-            del wanted[fingerprint]
-        texts = Revision.objects.filter(pk__in=wanted.values()).values_list("fingerprint", "snapshot")
-        rows = [
-            _result(fingerprint, key, *results(snapshot)) for fingerprint, snapshot in texts.iterator(chunk_size=20)
-        ]
-        CheckResult.objects.bulk_create(rows, ignore_conflicts=True)
-        made += len(rows)
+        made += _check_set(ids[at : at + CHUNK], keys, failed_too=failed_too)
     return made
 
 
-def _result(fingerprint: str, key: str, found: Iterable[Finding], unread: Iterable[Unread]) -> CheckResult:
+def _check_set(ids: Collection[int], keys: Mapping[str, str], *, failed_too: bool) -> int:
+    key = checks_key(keys)
+    wanted = dict(Revision.objects.filter(pk__in=ids).values_list("fingerprint", "pk"))
+    known = CheckResult.objects.filter(checks_key=key, fingerprint__in=wanted)
+    if failed_too:
+        done = [row.fingerprint for row in known if len(_versions_of(row, keys)) == len(keys)]
+    else:
+        done = list(known.values_list("fingerprint", flat=True))
+    for fingerprint in done:
+        del wanted[fingerprint]
+    if not wanted:
+        return 0
+    earlier: defaultdict[str, list[CheckResult]] = defaultdict(list)
+    for row in CheckResult.objects.filter(fingerprint__in=wanted):
+        earlier[row.fingerprint].append(row)
+    texts = Revision.objects.filter(pk__in=wanted.values()).values_list("fingerprint", "snapshot")
+    rows = []
+    for fingerprint, snapshot in texts.iterator(chunk_size=20):
+        before = earlier.get(fingerprint)
+        rows.append(_result(fingerprint, snapshot, keys, _best_of(before, key) if before else None))
+    CheckResult.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=_COMPUTED,
+        unique_fields=["fingerprint", "checks_key"],
+    )
+    old = CheckResult.objects.filter(fingerprint__in=wanted, created_at__lt=timezone.now() - KEPT)
+    old.exclude(checks_key=key).delete()
+    return len(rows)
+
+
+def _result(fingerprint: str, snapshot: RecordDict, keys: Mapping[str, str], before: CheckResult | None) -> CheckResult:
+    """Return the row of a text: what `before` has of unchanged checks, and what the others find now."""
+    checks = registered_checks()
+    versions = _versions_of(before, keys) if before else {}
+    due = [check for check in checks.values() if versions.get(check.id) != keys[check.id]]
+    kept = set(checks) - {check.id for check in due}
+    stored, gaps = _told(before.findings, kept) if before else ([], [])
+    new, unread = results_of_checks(snapshot, due)
+    found, unread = in_order([*stored, *new], [*gaps, *unread])
+    failed = {gap.check for gap in unread if gap.failed}
+
     def count(*checks: str) -> int:
         return min(_MAX_COUNT, sum(finding.count for finding in found if finding.check in checks))
 
     claims = {finding.check for finding in found if finding.check.startswith("claim-")}
     return CheckResult(
         fingerprint=fingerprint,
-        checks_key=key,
+        checks_key=checks_key(keys),
+        versions={name: key for name, key in keys.items() if name not in failed},
         findings=[*map(asdict, found), *map(asdict, unread)],
         stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
         advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from posts.content_checks.registry import Told, Unread, check
-from posts.content_checks.text import CheckedText, Spot, spot_of
+from posts.content_checks.text import WORDS, CheckedText, Spot, spot_of
 from posts.rendering.blocks import comments_in, words_in
 
 # A section of fewer words, and without code, list, table, picture or sections of its own, says nothing.
 MIN_SECTION_WORDS = 8
 
 
-@check("heading-skip", "advises")
+@check("heading-skip", "advises", inputs=["intro", "body"])
 def heading_skip(text: CheckedText) -> Iterator[Told]:
     """Yield headings that skip a level. Our pages correct this; other readers of the record don't."""
     last = 0
@@ -25,7 +25,7 @@ def heading_skip(text: CheckedText) -> Iterator[Told]:
             last = block.level
 
 
-@check("thin-section", "advises")
+@check("thin-section", "advises", inputs=WORDS)
 def thin_section(text: CheckedText) -> Iterator[Told]:
     """Yield headings with almost nothing below them."""
     if not text.has_words:
@@ -56,7 +56,7 @@ def _sections(text: CheckedText) -> Iterator[tuple[str, Spot, int]]:
         yield title, spot, words
 
 
-@check("comment", "advises")
+@check("comment", "advises", inputs=["intro", "body"])
 def comment(text: CheckedText) -> Iterator[Told]:
     """Yield HTML comments: pages leave them out, but anybody can read them in the record."""
     for field, block in text.blocks:
@@ -68,7 +68,7 @@ def comment(text: CheckedText) -> Iterator[Told]:
             )
 
 
-@check("not-taken-apart", "advises")
+@check("not-taken-apart", "advises", inputs=["intro", "body"])
 def not_taken_apart(text: CheckedText) -> Iterator[Told]:
     """Yield a finding for an unparsed text, which the checks of code, headings and images can't read."""
     if not text.is_parsed:

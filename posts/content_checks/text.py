@@ -6,6 +6,9 @@ from functools import cached_property
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import MAX_PARSED, Block, Style, blocks_of, words_in
 
+# The fields that CheckedText reads for its words, and for its passages.
+WORDS = ("title", "intro", "body")
+PASSAGES = ("title", "summary", "intro", "body", "image_sources", "checklist")
 _WORD = re.compile(r"[^\W_]+")
 # Code in a line of a text without blocks; nobody writes a longer one.
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,300}\1(?!`)")

@@ -3,7 +3,7 @@
 from posts.models.api_token import ApiToken, PushAnswer
 from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun
-from posts.models.check_result import CheckResult
+from posts.models.check_result import CheckResult, CheckWeight
 from posts.models.checklist_item import ChecklistItem
 from posts.models.decision_event import DecisionEvent
 from posts.models.former_slug import FormerSlug
@@ -46,6 +46,7 @@ __all__ = [
     "BulkRow",
     "BulkRun",
     "CheckResult",
+    "CheckWeight",
     "ChecklistItem",
     "DecisionEvent",
     "DeskPreference",

@@ -12,8 +12,8 @@ from posts.models.revision import Revision
 class QueueEntry(models.Model):
     """A pending post: its risk score with reasons, and what its row in the queue shows.
 
-    Only posts.review_queue.ranking writes it, except for assignments and claims. Deleting the row takes the post off
-    the queue. The order of the queue is one index scan.
+    Only posts.review_queue.ranking writes it, except for assignments and claims; a new result of the checks makes it
+    incomplete. Deleting the row takes the post off the queue. The order of the queue is one index scan.
     """
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="queue_entry")

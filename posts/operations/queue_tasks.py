@@ -7,7 +7,7 @@ from posts.jobs.registry import job
 from posts.models import BulkRun
 from posts.operations.bulk import carry_out, look_at_rows
 from posts.review_queue.counts import note_waiting_at_midnight
-from posts.review_queue.ranking import rank_queue, rank_read_texts
+from posts.review_queue.ranking import rank_queue, rank_read_texts, weigh_and_rank
 
 
 @job("rank new texts", label="Rank new revisions", every=timedelta(seconds=15))
@@ -20,6 +20,12 @@ def rank_new_texts() -> None:
 def look_over_queue() -> None:
     """Count waiting days and decisions about each generator, and correct everything else in the queue."""
     rank_queue(on_checkpoint=stop_if_asked)
+
+
+@job("weigh checks", label="Count what findings led to", every=timedelta(hours=1))
+def weigh_checks_by_decisions() -> None:
+    """Count how often findings of each check went with a rejection, and rank the queue by it."""
+    weigh_and_rank(on_checkpoint=stop_if_asked)
 
 
 @job("look at posts for a bulk act", label="Prepare a bulk action")

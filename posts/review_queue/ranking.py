@@ -7,7 +7,7 @@ counts the days and corrects everything else.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,7 @@ from posts.models import (
 from posts.models.four_eyes import readers_of
 from posts.related.near_duplicates import MIN_SIMILARITY, near_duplicates_that_count
 from posts.review_queue import weights
+from posts.review_queue.check_weights import USUAL, weigh_checks, weights_of_checks
 from posts.review_queue.weights import WEIGHTS
 
 CHUNK = 200
@@ -79,7 +80,10 @@ class Facts:
 
     post: dict[str, Any]
     flags: Counter[str] = field(default_factory=Counter)
-    checks: Mapping[str, Any] | None = None
+    # What the checks found, as stored; None if they have not read the text. check_weights: in tenths, by check.
+    findings: list[dict[str, Any]] | None = None
+    is_checked: bool = False
+    check_weights: Mapping[str, int] = field(default_factory=dict)
     is_compared: bool = False
     near_duplicate: tuple[float, int] | None = None
     reports: int = 0
@@ -100,7 +104,7 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
     """
     found: list[RiskReason] = []
 
-    def add(code: str, count: int = 1, detail: str = "", **more: Any) -> None:
+    def add(code: str, count: float = 1, detail: str = "", **more: Any) -> None:
         if points := WEIGHTS[code].points(count):
             found.append({"code": code, "points": points, "detail": detail, **more})
 
@@ -118,21 +122,42 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
         found.append(
             {"code": weights.TWIN, "points": points, "detail": f"{round(similarity * 100)} % the same", "post": twin}
         )
-    if facts.checks:
-        for code, column in [
-            (weights.CHECK, "stops"),
-            (weights.CODE, "broken_code"),
-            (weights.CLAIMS, "contradicted_claims"),
-            (weights.IMAGES, "unsourced_images"),
-        ]:
-            count = facts.checks[column]
-            add(code, count, f"{count} times" if count > 1 else "")
+    for code, count, weighed in counted_findings(facts.findings or (), facts.check_weights):
+        said = [f"{count} times"] if count > 1 else []
+        if (share := round(weighed / count, 1)) != 1:
+            said.append(f"worth {share} times as much as usual by the decisions here")
+        add(code, weighed, ", ".join(said))
     add(weights.REPORTS, facts.reports, f"{facts.reports} reports" if facts.reports > 1 else "")
     if post["first_published_at"] and post["head_revision__fingerprint"] != post["live_revision__fingerprint"]:
         add(weights.CHANGED)
     if facts.approved_in_part_by:
         add(weights.PART, detail=f"only {facts.approved_in_part_by} has approved")
     return sorted(found, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
+
+
+def counted_findings(findings: Iterable[dict[str, Any]], worth: Mapping[str, int]) -> Iterator[tuple[str, int, float]]:
+    """Yield (code, count, the same weighed) of the risk reasons that the stored `findings` of a text give.
+
+    worth: {id of a check: its weight in tenths}, if it is not the usual one.
+    """
+    told: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for finding in findings:
+        name = finding["check"]
+        if finding["stops"]:
+            told[weights.CHECK][name] += finding["count"]
+        elif name.startswith("code-"):
+            told[weights.CODE][name] += finding["count"]
+        elif name.startswith("claim-"):
+            told[weights.CLAIMS][name] = 1
+        elif name in ("image-source", "image-licence"):
+            told[weights.IMAGES][name] += finding["count"]
+        else:
+            told[weights.ADVICE][name] = 1
+    if images := told.get(weights.IMAGES):
+        # Both checks may name the same image, so the larger number is the least number of incomplete images.
+        told[weights.IMAGES] = Counter(dict(images.most_common(1)))
+    for code, counts in told.items():
+        yield code, counts.total(), sum(count * worth.get(name, USUAL) / USUAL for name, count in counts.items())
 
 
 def _unknown_origin(post: dict[str, Any]) -> str:
@@ -332,7 +357,7 @@ def _entries(
                 "words": len(post["intro"].split()) + len(post["body"].split()) if "body" in post else None,
                 "generator": post["generator"],
                 "batch_id": post["last_batch_id"],
-                "is_complete": fact.checks is not None and fact.is_compared,
+                "is_complete": fact.is_checked and fact.is_compared,
             }
         )
         labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
@@ -375,16 +400,19 @@ def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
 
 
 def _note_checks(facts: dict[int, Facts]) -> None:
-    """Add the results of the checks of each proposed text."""
+    """Add what the checks found in each proposed text; earlier results stand until today's checks have read it."""
     by_fingerprint = defaultdict(list)
+    worth = weights_of_checks()
     for fact in facts.values():
+        fact.check_weights = worth
         by_fingerprint[fact.fingerprint].append(fact)
-    results = CheckResult.objects.filter(fingerprint__in=by_fingerprint, checks_key=checks_key()).values(
-        "fingerprint", "stops", "broken_code", "contradicted_claims", "unsourced_images"
-    )
-    for result in results:
-        for fact in by_fingerprint[result["fingerprint"]]:
-            fact.checks = result
+    key = checks_key()
+    rows = CheckResult.objects.filter(fingerprint__in=by_fingerprint).order_by("pk")
+    for fingerprint, checks, found in rows.values_list("fingerprint", "checks_key", "findings"):
+        for fact in by_fingerprint[fingerprint]:
+            if not fact.is_checked:
+                fact.findings = [told for told in found if "stops" in told]
+                fact.is_checked = checks == key
 
 
 def _note_near_duplicates(facts: dict[int, Facts]) -> None:
@@ -477,6 +505,13 @@ def rank_read_texts(
     if ranked or always_count:
         _count_choices()
     return ranked
+
+
+def weigh_and_rank(*, now: datetime | None = None, on_checkpoint: Callable[[], object] = lambda: None) -> int:
+    """Count what the findings of each check led to, and rank the whole queue again if a weight changed."""
+    if not weigh_checks(now=now, on_checkpoint=on_checkpoint):
+        return 0
+    return _sweep(QueueEntry.objects.all(), now or timezone.now(), on_checkpoint)
 
 
 def _sweep(rows: QuerySet[Any], now: datetime, on_checkpoint: Callable[[], object]) -> int:

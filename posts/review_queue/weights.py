@@ -31,9 +31,9 @@ class Weight:
         return str(self.each) if self.each == self.most else f"{self.each} {self.counts}, {self.most} at most"
 
 
-SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, REPORTS, GENERATOR, CHANGED, PART, WAITING = CODES = (
-    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "reports", "generator", "changed",
-    "part", "waiting",
+SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, ADVICE, REPORTS, GENERATOR, CHANGED, PART, WAITING = CODES = (
+    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "advice", "reports", "generator",
+    "changed", "part", "waiting",
 )  # fmt: skip
 
 # A near-duplicate is worth the first at the lowest similarity that counts, and the second if the texts are equal.
@@ -74,6 +74,7 @@ WEIGHTS = {
         Weight(
             IMAGES, "Image without source or licence", 10, 40, "each", "It is not known whether the image may be shown."
         ),
+        Weight(ADVICE, "Other advice", 5, 30, "for each check", "Other checks found something to look at."),
         Weight(REPORTS, "Reader report", 15, 60, "each", "A reader reported a problem."),
         Weight(
             GENERATOR,

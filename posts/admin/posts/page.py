@@ -18,8 +18,8 @@ from posts.admin.posts.preview_links import links_of
 from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
 from posts.admin.review.answers import answers_context, answers_in
 from posts.admin.review.state import approving_does, holds_of, review_state
-from posts.content_checks import failed_required, results
-from posts.content_checks.registry import Finding, Results
+from posts.content_checks import failed_required
+from posts.content_checks.registry import Finding, Results, instant_results
 from posts.content_checks.stored import findings_beside_text, uncompared
 from posts.models import Post, Release, Review, ReviewFlag, Revision
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision
@@ -111,7 +111,7 @@ def results_of_form(post: Post, opened: RecordDict, proposed: Results) -> Result
     """Return ([Finding], [Unread]) of the text that a form was opened on; `proposed`: those of the proposed text."""
     if opened == post.head_revision.snapshot:
         return proposed
-    found, unread = results(opened)
+    found, unread = instant_results(opened)
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 

@@ -1,6 +1,7 @@
 """The review queue in the admin: pending posts in order, claims, assignments, and bulk actions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 
@@ -15,8 +16,21 @@ from posts.admin.lists import number_in
 from posts.admin.pages import AdminAction, AdminPage
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.admin.trail import Step, queue_trail
+from posts.content_checks import registered_checks
+from posts.content_checks.registry import Check
 from posts.jobs.backend import enqueue_once
-from posts.models import BulkRow, BulkRun, DeskPreference, Notification, Post, QueueEntry, QueueFigure, Review, Revision
+from posts.models import (
+    BulkRow,
+    BulkRun,
+    CheckWeight,
+    DeskPreference,
+    Notification,
+    Post,
+    QueueEntry,
+    QueueFigure,
+    Review,
+    Revision,
+)
 from posts.operations import (
     Refused,
     begin_bulk,
@@ -37,6 +51,7 @@ from posts.operations.review import without_individual_review
 from posts.operations.saved_views import keys_are_on
 from posts.operations.undo import undo_decision
 from posts.review_queue import weights
+from posts.review_queue.check_weights import LEAST, MEMORY, MIN_DECISIONS, MOST, USUAL
 from posts.review_queue.counts import capped_counts, said_count, short_count
 from posts.review_queue.order import ORDER, STATES, QueueView
 from posts.review_queue.ranking import BATCHES, GENERATORS, STACKS
@@ -200,7 +215,41 @@ class RiskScorePage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        return self.render(trail=queue_trail(self.title), weights=[WEIGHTS[code] for code in weights.CODES])
+        return self.render(
+            trail=queue_trail(self.title),
+            weights=[WEIGHTS[code] for code in weights.CODES],
+            checks=checks_and_decisions(),
+            least=f"{LEAST / USUAL:g}",
+            most=f"{MOST / USUAL:g}",
+            min_decisions=MIN_DECISIONS,
+            days=MEMORY.days,
+        )
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """A check with what its findings led to. share: in percent, None without decisions."""
+
+    check: Check
+    decided: int
+    turned_down: int
+    weight: float
+
+    @property
+    def share(self) -> int | None:
+        return round(100 * self.turned_down / self.decided) if self.decided else None
+
+
+def checks_and_decisions() -> list[CheckRow]:
+    """Return a CheckRow for each registered check, the heaviest first."""
+    counted = CheckWeight.objects.in_bulk()
+    rows = [
+        CheckRow(check, row.decided, row.turned_down, row.tenths / USUAL)
+        if (row := counted.get(check.id))
+        else CheckRow(check, 0, 0, 1.0)
+        for check in registered_checks().values()
+    ]
+    return sorted(rows, key=lambda row: -row.weight)
 
 
 class Claim(QueueAction):

@@ -4,7 +4,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError, CommandParser
 
-from posts.content_checks import failed_required, stopping_results
+from posts.content_checks import failed_required
+from posts.content_checks.stored import stopping_results_of
 from posts.management.base import BaseCommand
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -113,7 +114,7 @@ class Command(BaseCommand):
 
         Raises CommandError while `seen` lacks one of them.
         """
-        _, unread = stopping_results(post.head_revision.snapshot)
+        _, unread = stopping_results_of(post.head_revision)
         failed = failed_required(unread)
         for gap in unread:
             if gap.check in failed:
