@@ -229,7 +229,7 @@ def test_a_text_of_one_line_that_is_too_long_is_not_read_and_the_checks_of_resid
     assert not [finding for finding in found if finding.check.startswith("residue-")]
     silent = {gap.check for gap in unread if gap.message == f"Not read: {field}. Too long or too complex."}
     assert silent == {"residue-thoughts", "residue-chat", "residue-placeholder", "residue-citation", "residue-closing",
-                      "residue-markup"}  # fmt: skip
+                      "residue-markup", "residue-todo", "residue-lorem", "residue-prompt"}  # fmt: skip
     short = SOUND | {field: "As an AI language model, I write."}
     assert "residue-chat" in {finding.check for finding in findings(short)}
 
@@ -437,10 +437,11 @@ def test_every_check_that_reads_blocks_says_so_of_a_text_without_them():
 @pytest.mark.parametrize(
     ("fields", "blind"),
     [
-        ({"language": "de", "body": "Ein Text auf Deutsch."}, ENGLISH),
+        ({"language": "fi", "body": "Teksti suomeksi."}, ENGLISH),
+        ({"language": "de", "body": "Ein Text auf Deutsch."}, {"residue-closing"}),
         ({"language": "en-GB"}, set()),
         ({"title": "日本語", "body": "これは日本語の文章です。" * 9, "tools": ["git"], "reading_time": 1},
-         ENGLISH | {"thin-section", "claim-reading-time", "claim-tools"}),
+         {"residue-closing", "thin-section", "claim-reading-time", "claim-tools"}),
         ({"payload": {"paragraphs": "three"}}, {"claim-paragraphs"}),
         ({"tools": ["++"]}, {"claim-tools"}),
         ({"tools": [f"tool{number}" for number in range(205)]}, {"claim-tools"}),

@@ -13,6 +13,8 @@ FREE = (
     "posts/synthesis/",
     "posts/management/commands/demo.py",
     "posts/content_checks/residue.py",
+    "posts/content_checks/drafts.py",
+    "posts/content_checks/languages.py",
     "posts/importing/readers/html_",
     "posts/search/tokens.py",
 )

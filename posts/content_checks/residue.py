@@ -5,7 +5,7 @@ somebody else's words and are not searched either.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from posts.content_checks.registry import Told, Unread, check
 from posts.content_checks.text import PASSAGES, CheckedText, Spot, spot_of
@@ -13,6 +13,8 @@ from posts.rendering.blocks import Block
 from posts.rendering.shown_syntax import said, shown_syntax
 
 SHOWN = 80
+# Languages whose phrases of chats and placeholders are known.
+CHAT_LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl", "ru", "zh", "ja")
 # A fence with at least this share of a text contains the article.
 WHOLE_SHARE = 0.8
 _MARKDOWN = ("markdown", "md", "mdx", "mdown")
@@ -49,10 +51,40 @@ _CHAT = re.compile(
     rf"|{_SENTENCE}{_OPENERS}! "
     r"(?:Here(?:'s|’s| is| are)|Below|I(?:'ll|’ll| will| can|'ve|’ve| have)|Let(?:'s|’s| me| us))\b"
     rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) "
-    rf"(?:(?:revised|rewritten|requested|updated|polished|complete|full|final|improved|edited) ){{1,3}}{_WORKS}\b"
+    rf"(?:(?:revised|rewritten|requested|updated|polished|improved|edited) ){{1,3}}{_WORKS}\b"
+    rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) (?:complete|full|final) (?:[\w-]+ )?"
+    r"(?:article|post|draft|tutorial|rewrite)s?\b"
     rf"|{_SENTENCE}{_OPENERS}, here(?:'s|’s| is) (?:the|a|an|your) (?:[\w-]+ ){{0,4}}{_WORKS}\b"
     r"|\bwould you like me to \w+|\bis there anything else (?:I can|you(?:'d|’d| would) like)\b"
     r"|\blet me know if you(?:'d|’d| would)? (?:like|want|need) me to\b",
+    re.IGNORECASE,
+)
+# The same in the languages that generators are asked for most: a model names itself, or hands over what it wrote.
+_CHAT_ELSEWHERE = re.compile(
+    r"\bals (?:ein |eine )?(?:KI|künstliche Intelligenz|Sprachmodell|KI-(?:Sprach)?modell|KI-Assistent)(?:-\w+)? "
+    r"(?:kann|habe|bin|darf|verfüge) ich\b"
+    r"|\ben tant (?:que|qu['’]) ?(?:une? )?(?:IA\b|intelligence artificielle|assistant IA|"
+    r"modèle (?:de langage|linguistique))"
+    r"|\bcomo (?:un |una |uma? )?(?:IA|inteligencia artificial|inteligência artificial|modelo de (?:lenguaje|linguagem)"
+    r"(?: de IA)?|asistente de IA|assistente de IA)[, ]+(?:no|não|yo|eu)\b"
+    r"|\bin quanto (?:IA\b|intelligenza artificiale|modello (?:di linguaggio|linguistico)|assistente IA)"
+    r"|\bals (?:AI|taalmodel|AI-taalmodel|AI-assistent)(?:-\w+)? (?:kan|heb|ben) ik\b"
+    r"|как (?:большая )?(?:языковая модель|ИИ|искусственный интеллект)[, ]+я\b"
+    r"|作为(?:一个|一名)?(?:AI|人工智能|大型?)?(?:语言模型|助手)[，,]?我|我是(?:一个|一名)?(?:AI|人工智能)(?:语言模型|助手)"
+    r"|(?:AI|大規模)?言語モデルとして[、,]?(?:私|わたし)|私はAI(?:アシスタント|言語モデル)"
+    r"|AI 언어 모델로서"
+    rf"|{_SENTENCE}(?:natürlich|gerne?|selbstverständlich|klar|sicher)! (?:hier (?:ist|sind|kommt)|im Folgenden)\b"
+    rf"|{_SENTENCE}(?:bien sûr|certainement|avec plaisir|d['’]accord) ?! (?:voici|ci-dessous)\b"
+    rf"|{_SENTENCE}¡?(?:claro|por supuesto|desde luego|con gusto)(?: que sí)?! "
+    r"(?:aquí (?:tienes|está|te)|a continuación)\b"
+    rf"|{_SENTENCE}(?:claro|com certeza|com prazer|certamente)! (?:aqui (?:está|estão|vai)|segue|a seguir)\b"
+    rf"|{_SENTENCE}(?:certo|certamente|volentieri)! (?:ecco|di seguito)\b"
+    rf"|{_SENTENCE}(?:natuurlijk|zeker|graag)! (?:hier (?:is|zijn)|hieronder)\b"
+    r"|(?:^|(?<=\n))\s{0,3}(?:конечно|разумеется)! (?:вот|ниже)\b"
+    r"|(?:^|(?<=[\n。！]))\s{0,3}(?:当然|好的|没问题)[！!，,]\s?(?:以下是|这是|下面是)"
+    r"|(?:^|(?<=[\n。！]))\s{0,3}(?:もちろんです|承知しました|かしこまりました)[！!。、]\s?(?:以下|こちら)"
+    r"|\b(?:soll ich|möchtest du, dass ich|möchten sie, dass ich|souhaitez-vous que je|voulez-vous que je|"
+    r"¿quieres que|¿te gustaría que|gostaria que eu|vuoi che io) [^.?!\n]{3,120}\?\s*$",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
@@ -71,7 +103,14 @@ _PLACEHOLDER = re.compile(
     r"[^\[\]\n]{0,100}\]"
     rf"|\[\s*{_THINGS}(?: [\w-]+){{0,3}} (?:here|goes here|needed|to come|tbd)\s*\]"
     r"|\[\s*your [^\[\]\n]{2,60}\]|\[\s*(?:company|product|author|client|customer)(?:'s|’s)? name\s*\]"
-    r"|\[object Object\]|\[\s*placeholder\b[^\[\]\n]{0,100}\]|\blorem ipsum dolor\b",
+    r"|\[object Object\]|\[\s*placeholder\b[^\[\]\n]{0,100}\]"
+    # The same in other languages: “insert …”, “… einfügen”, “your name”.
+    r"|\[\s*(?:hier |bitte )?(?:einfügen|ergänzen|insérer|insérez|ajouter ici|insertar|inserte|inserir|insira|"
+    r"inserisci|inserire|invoegen|вставьте|вставить)\b[^\[\]\n]{0,200}\]"
+    r"|\[[^\[\]\n]{2,100} (?:hier |ici |aquí |aqui |qui )?(?:einfügen|einsetzen|à insérer|à compléter|invoegen)\s*\]"
+    r"|\[\s*(?:ihr|dein|votre|ton|su|tu|seu|il tuo|uw|ваш[ае]?) (?:name|firma|unternehmen|nom|entreprise|nombre|"
+    r"empresa|nome|azienda|naam|имя|компания)\s*\]"
+    r"|[\[【［（](?:在此|此处|请)?(?:插入|填写|填入)[^\[\]【】\n]{0,60}[\]】］）]|[\[【［](?:ここに)[^\[\]【】\n]{0,60}[\]】］]",
     re.IGNORECASE,
 )
 _CITATION = re.compile(
@@ -95,7 +134,7 @@ _MARKUP = (
 @check("residue-thoughts", "stops", inputs=PASSAGES)
 def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     """Yield a model's notes to itself, and the markers between its turns."""
-    yield from _told(
+    yield from told_of(
         text,
         _THOUGHTS,
         "The text contains what a model wrote for itself or for its program",
@@ -104,24 +143,26 @@ def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     )
 
 
-@check("residue-chat", "stops", inputs=[*PASSAGES, "language"])
+@check("residue-chat", "stops", version=2, inputs=[*PASSAGES, "language"])
 def residue_chat(text: CheckedText) -> Iterator[Told]:
     """Yield sentences in which a model speaks of itself or to the person who asked it."""
-    yield from _english_alone(text)
-    yield from _told(text, _CHAT, "The text reads like a chat with a model", "Delete or rewrite this.")
+    yield from _languages_alone(text, CHAT_LANGUAGES)
+    says = "The text reads like a chat with a model"
+    yield from told_of(text, _CHAT, says, "Delete or rewrite this.")
+    yield from told_of(text, _CHAT_ELSEWHERE, says, "Delete or rewrite this.")
 
 
-@check("residue-placeholder", "stops", inputs=[*PASSAGES, "language"])
+@check("residue-placeholder", "stops", version=2, inputs=[*PASSAGES, "language"])
 def residue_placeholder(text: CheckedText) -> Iterator[Told]:
     """Yield places that somebody should have filled in."""
-    yield from _english_alone(text)
-    yield from _told(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
+    yield from _languages_alone(text, CHAT_LANGUAGES)
+    yield from told_of(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
 @check("residue-citation", "stops", inputs=PASSAGES)
 def residue_citation(text: CheckedText) -> Iterator[Told]:
     """Yield references that only the program that made them understands."""
-    yield from _told(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
+    yield from told_of(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
 
 
 @check("residue-whole-fence", "stops", inputs=["intro", "body"])
@@ -158,8 +199,8 @@ def residue_open_fence(text: CheckedText) -> Iterator[Told]:
 @check("residue-closing", "advises", inputs=[*PASSAGES, "language"])
 def residue_closing(text: CheckedText) -> Iterator[Told]:
     """Yield endings that are usual in chats. People end articles like this too."""
-    yield from _english_alone(text)
-    yield from _told(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
+    yield from _languages_alone(text, ("en",))
+    yield from told_of(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
 
 
 @check("residue-markup", "advises", inputs=PASSAGES)
@@ -179,19 +220,22 @@ def residue_markup(text: CheckedText) -> Iterator[Told]:
             spot = spot_of(field, blocks[0])
             yield f"This syntax is left out: {said(found)}. Check that the page says all.", spot, found.total()
     for pattern, name in _MARKUP:
-        yield from _told(
+        yield from told_of(
             text, pattern, f"Readers see {name}", "Write it as Markdown, or as code if readers should see it.", False
         )
 
 
-def _english_alone(text: CheckedText) -> Iterator[Told]:
-    """Yield an Unread if the text is in another language than the English phrases searched for."""
-    if not text.is_english:
-        yield Unread("Not checked: this check knows only English phrases, and the text is in another language.")
+def _languages_alone(text: CheckedText, known: Collection[str]) -> Iterator[Told]:
+    """Yield an Unread if the text is in a language whose phrases are not searched for."""
+    if not text.is_english and text.language not in known:
+        names = "English phrases" if len(known) == 1 else "phrases of some languages"
+        yield Unread(f"Not checked: this check knows only {names}, and the text is in another language.")
 
 
-def _told(text: CheckedText, pattern: re.Pattern[str], what: str, to_do: str, own_words: bool = True) -> Iterator[Told]:
-    """Yield one finding for each field with a match: the first match in words, and their number.
+def told_of(
+    text: CheckedText, pattern: re.Pattern[str], what: str, to_do: str, own_words: bool = True
+) -> Iterator[Told]:
+    """Yield one finding for each passage with a match of `pattern`: the first match in words, and their number.
 
     own_words: search only what the text says itself, without quotations.
     """

@@ -3,6 +3,7 @@
 import re
 from functools import cached_property
 
+from posts.content_checks.languages import language_code, script_of
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import MAX_PARSED, Block, Style, blocks_of, words_in
 
@@ -113,6 +114,13 @@ class CheckedText:
         if language and not re.match(r"en(?:g|glish)?\b", language):
             return False
         return sum(character > LAST_LATIN for character in self._sample) <= len(self._sample) / 2
+
+    @cached_property
+    def language(self) -> str:
+        """The two letters of the language that the record states, else of the one script that tells it, or ""."""
+        stated = language_code(self.record.get("language", ""))
+        script = None if stated else script_of("".join(self._sample))
+        return stated or (script[1].split()[0] if script else "")
 
     @cached_property
     def has_words(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from posts.records.schema import RecordDict
 from posts.synthesis.chance import Chance
+from posts.synthesis.leftovers import plant_draft, plant_residue
 from posts.synthesis.numbers import MONTHS, WEEKDAYS
 from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
 from posts.synthesis.vocabulary import NOUNS, STACKS
@@ -325,6 +326,25 @@ _PLANTED: dict[str, Callable[[RecordDict, Chance], str]] = {
     "unknown-keys": _unknown_keys,
     "headings": _skipped_headings,
     "placements": _dead_placements,
+    "residue": plant_residue,
+    "draft": plant_draft,
 }
+# The check that finds a defect, by its kind; for the others the detail is the name of the check or the end of it.
+_FOUND_BY = {
+    "code": "code-syntax",
+    "foreign-images": "image-host",
+    "headings": "heading-skip",
+    "placements": "dead-placement",
+}
+DEFECTS = (*_FOUND_BY, "claims", "residue", "draft")
+
+
+def found_by(plant: Plant) -> str:
+    """Return the id of the check that should find a planted defect of one of DEFECTS."""
+    if plant.kind == "claims":
+        return f"claim-{plant.detail.replace('_', '-')}"
+    return _FOUND_BY.get(plant.kind, plant.detail)
+
+
 # A twin is made from another record, not planted into one.
 KINDS = (*list(_PLANTED)[:2], "twin", *list(_PLANTED)[2:])
