@@ -14,6 +14,7 @@ TASK_MODULES = (
     "posts.related.tasks",
     "posts.listing.tasks",
     "posts.listing.article_tasks",
+    "posts.review_queue.tasks",
     "posts.operations.queue_tasks",
     "posts.operations.tasks",
     "posts.importing.tasks",

@@ -57,6 +57,7 @@ def test_the_document_is_valid_and_names_every_address(client, settings):
         "/api/v1/imports/{number}/rollback",
         "/api/v1/posts/{source_id}",
         "/api/v1/decisions",
+        "/api/v1/scorecard",
         "/api/v1/schema",
     }
     assert document["servers"] == [{"url": settings.SITE_URL}]

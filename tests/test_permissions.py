@@ -259,6 +259,7 @@ MATRIX = {
         post("401 401 401 401 401 401 202", url={"number": "@pushed"}),
         post("401 401 401 401 401 401 404", url={"number": "@importbatch"}),
     ],
+    "api/v1/scorecard": [get("401 401 401 401 401 401 200"), post("405 405 405 405 405 405")],
     "api/v1/decisions": [get("401 401 401 401 401 401 200"), post("405 405 405 405 405 405")],
     "api/v1/schema": [get(EVERYBODY), post("405 405 405 405 405 405")],
     "api/v1/posts/<path:source_id>": [
@@ -476,6 +477,14 @@ MATRIX = {
     ],
     # Nobody may change it by their group: the right is given individually.
     "admin/guideline/change/": [get(SUPERUSER), post("302 302 403 403 403 422")],
+    "admin/scorecards/": [get(DESK), post("302 302 405 405 405 405")],
+    # No generator has sent anything that was counted.
+    "admin/scorecards/card/": [
+        get("302 302 404 404 404 404", data={"by": "generator", "key": "1"}),
+        post("302 302 405 405 405 405"),
+    ],
+    "admin/scorecards/csv/": [get(DESK), post("302 302 405 405 405 405")],
+    "admin/scorecards/json/": [get(DESK), post("302 302 405 405 405 405")],
     **read_only("revision", post_change="302 302 405 405 405 405"),
     **read_only("review"),
     **read_only("reviewflag"),

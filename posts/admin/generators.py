@@ -22,6 +22,7 @@ from posts.importing.tasks import begin_following_generator
 from posts.importing.tokens import create_token, expiry_on, revoke_token
 from posts.models import ApiToken, Generator
 from posts.operations import Refused
+from posts.review_queue.scorecards import card_of_generator
 
 IMPORTS_SHOWN = 10
 
@@ -131,6 +132,7 @@ class GeneratorPage(AdminPage):
             secret=self.secret,
             imports=generator.batches.order_by("-pk")[:IMPORTS_SHOWN] if generator.pk else (),
             pending=generator.posts.waiting().count(),
+            has_scorecard=card_of_generator(generator).count("came_in"),
         )
 
     def act(self, generator: Generator) -> str | HttpResponse:

@@ -34,7 +34,12 @@ PLACES = (
     NavItem("My work", "my_work"),
     NavItem("Queue", "queue", "posts.view_post", ("queue_", "review", "guideline")),
     NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
-    NavItem("Imports", "posts_importbatch_changelist", "posts.view_importbatch", "posts_import"),
+    NavItem(
+        "Imports",
+        "posts_importbatch_changelist",
+        "posts.view_importbatch",
+        ("posts_import", "posts_generator", "scorecards"),
+    ),
     NavItem("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
     NavItem("Jobs", "posts_job_changelist", "posts.view_job", "posts_job_"),
     NavItem("Audit trail", "posts_auditentry_changelist", "posts.view_auditentry", "posts_auditentry_"),
@@ -85,6 +90,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import duplicates, guideline, queue, remarks, screen
+        from posts.admin.scorecards import pages as scorecards
 
         pages = [
             *my_work.PAGES,
@@ -97,6 +103,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *duplicates.PAGES,
             *remarks.PAGES,
             *guideline.PAGES,
+            *scorecards.PAGES,
         ]
         return [*page_paths(pages), *super().get_urls()]
 

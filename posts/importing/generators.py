@@ -16,6 +16,7 @@ from posts.models.post import generator_of
 from posts.operations.frame import note, operation
 from posts.operations.timeouts import long_statement_timeout
 from posts.records.schema import RecordDict
+from posts.review_queue.scoring import score_posts
 
 # How many names may wait for a description; a source that writes another name into each record fills no table.
 MOST_UNDESCRIBED = 500
@@ -127,7 +128,7 @@ def origin_by(generator: Generator | None, otherwise: str) -> str:
 
 
 def follow_generator(generator: Generator, *, on_chunk: Callable[[], object] = lambda: None) -> None:
-    """Give a generator the posts that are its own, and update the lists of authors for those that are listed.
+    """Give a generator the posts that are its own with their scores, and update the lists of authors of listed ones.
 
     A transaction for each CHUNK of them. on_chunk() is called between two; a second call completes what a killed one
     left.
@@ -139,6 +140,7 @@ def follow_generator(generator: Generator, *, on_chunk: Callable[[], object] = l
     ):
         for ids in in_chunks(rows.values_list("pk", flat=True), size=CHUNK):
             Post.objects.filter(pk__in=ids).update(known_generator=generator)
+            score_posts(ids)
             on_chunk()
     listed = generator.posts.filter(live_approval__isnull=False, withdrawn_at=None)
     for ids in in_chunks(listed.values_list("pk", flat=True), size=CHUNK):

@@ -33,6 +33,7 @@ from posts.models.review_guideline import GuidelinePoint, ReviewGuideline
 from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
+from posts.models.scorecard import Score, ScoredPost
 from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
@@ -90,6 +91,8 @@ __all__ = [
     "Revision",
     "SavedView",
     "ScheduledRelease",
+    "Score",
+    "ScoredPost",
     "SiteFigure",
     "SketchBand",
     "SourceLink",

@@ -5,7 +5,6 @@ the background rank_read_texts() completes the reasons once checks and compariso
 counts the days and corrects everything else.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ from posts.models.four_eyes import readers_of
 from posts.related.near_duplicates import MIN_SIMILARITY, near_duplicates_that_count
 from posts.review_queue import weights
 from posts.review_queue.check_weights import USUAL, weigh_checks, weights_of_checks
+from posts.review_queue.intervals import wilson_interval
 from posts.review_queue.weights import WEIGHTS
 
 CHUNK = 200
@@ -197,14 +197,8 @@ def turned_down_of(outcomes: Mapping[str, int]) -> tuple[int, int]:
 
 
 def surely_at_least(part: int, whole: int) -> float:
-    """Return the lower bound of Wilson's interval for the share of `part` in `whole`.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
-    share, square = part / whole, SURENESS**2
-    middle = share + square / (2 * whole)
-    width = SURENESS * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2))
-    return float((middle - width) / (1 + square / whole))
+    """Return the lower bound of Wilson's interval for the share of `part` in `whole`."""
+    return wilson_interval(part, whole, SURENESS).low
 
 
 def generator_points(record: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

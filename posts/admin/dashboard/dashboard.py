@@ -110,6 +110,7 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "statuses": site_statuses(person, now),
         "reasons": _reasons(),
         "generators": generator_rates(now),
+        "sees_generators": person.has_perm("posts.view_generator"),
         "mine": mine,
         "mine_words": said_count(mine),
         "held": held,

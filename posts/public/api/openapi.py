@@ -182,6 +182,44 @@ def _new_record_schema() -> Object:
     return schema | {"required": required, "description": "A record; /api/v1/schema has its format on its own."}
 
 
+def _scorecard_schema(number: Object, moment: Object) -> Object:
+    mean = {"type": ["number", "null"]}
+    share = _object(
+        {
+            "part": number,
+            "of": number,
+            "share": mean,
+            "interval": {
+                "type": ["array", "null"],
+                "items": {"type": "number"},
+                "description": "The limits of the 95 % interval by Wilson's method.",
+            },
+        }
+    )
+    reasons = [code or "none" for code in Review.ReasonCode.values]
+    return _object(
+        {
+            "counted_at": moment,
+            "hidden_below": {**number, "description": "Shares and means of fewer cases are null."},
+            "by": {"const": "generator"},
+            "key": {"type": "string"},
+            "name": {"type": "string"},
+            "came_in": number,
+            "in_bulk_only": number,
+            "revoked": number,
+            "approval": {**share, "description": "Of the posts with an individual decision, by the first one."},
+            "edited": {**share, "description": "Of the approved posts, those that people changed before."},
+            "reported": {**share, "description": "Of the released posts, those that a reader reported since."},
+            "reasons": _object(dict.fromkeys(reasons, number), required=(), description="Of first decisions."),
+            "changed_words": number,
+            "changed_words_per_edited_post": mean,
+            "reports": number,
+            "decisions_with_time": number,
+            "minutes_per_decision": mean,
+        }
+    )
+
+
 def _push_schemas() -> Object:
     moment = {"type": ["string", "null"], "format": "date-time"}
     number = {"type": "integer", "minimum": 0}
@@ -226,6 +264,7 @@ def _push_schemas() -> Object:
             },
             required=["outcome", "source_id", "fingerprint", "version", "import"],
         ),
+        "Scorecard": _scorecard_schema(number, moment),
         "DecisionPage": _object(
             {
                 "decisions": {"type": "array", "items": _ref("Decision")},

@@ -32,6 +32,7 @@ from posts.models.import_batch import COUNTS
 from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Body, Operation, Parameter, Refusal, Resource
 from posts.records.schema import MAX_RECORD_BYTES, RecordRefused, canonical_text, parse_record, record_json_schema
+from posts.review_queue.scorecards import LEAST, card_of_generator, counted_at
 
 PIECE = 256 * 1024
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
@@ -194,6 +195,12 @@ def decisions(request: HttpRequest, given: dict[str, Any], token: ApiToken) -> H
         "has_more": len(found) > limit,
     }
     return _json(200, content)
+
+
+def scorecard(request: HttpRequest, given: dict[str, Any], token: ApiToken) -> HttpResponse:
+    """Return the scorecard of the generator."""
+    card = card_of_generator(token.generator).as_json()
+    return _json(200, {"counted_at": _moment(counted_at()), "hidden_below": LEAST, **card})
 
 
 def schema(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
@@ -507,6 +514,22 @@ PUSH_RESOURCES = (
                 "Oldest first, also those that were undone or revoked. Store next, and ask there again later.",
                 {200: Answer("A page of decisions", "DecisionPage")},
                 (AFTER, LIMIT),
+                "decisions",
+            )
+        },
+    ),
+    Resource(
+        "api-scorecard",
+        "api/v1/scorecard",
+        {
+            "GET": Operation(
+                scorecard,
+                "getScorecard",
+                "What became of your posts",
+                "How many came in, how many were approved, edited, reported, and why others were not approved. "
+                "Shares and means are null below hidden_below cases.",
+                {200: Answer("The scorecard", "Scorecard")},
+                (),
                 "decisions",
             )
         },
