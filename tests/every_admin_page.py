@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Model
 from django.urls import URLPattern, reverse
 
-from posts.models import BulkRun, Post, QueueEntry, Revision
+from posts.models import BulkRun, Post, QueueEntry, Revision, Score
 from posts.operations import begin_bulk
 
 # Pages for people who are not signed in, files for programs, and redirects.
@@ -31,6 +31,10 @@ def every_admin_page(by: User) -> dict[str, str]:
                 pages[one.name] = reverse(f"admin:{one.name}", kwargs=arguments)
     numbers = list(post.revisions.order_by("number").values_list("number", flat=True))
     pages["review_sides"] += f"?{urlencode({'old': numbers[0], 'new': numbers[-1]})}"
+    if card := Score.objects.filter(kind=Score.Kind.GENERATOR).order_by("-came_in", "name").first():
+        pages["scorecards_card"] += f"?{urlencode({'by': 'generator', 'key': card.name})}"
+    else:
+        del pages["scorecards_card"]
     return pages
 
 

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from posts.models import BulkRun, Post
 from posts.operations import flag_post, record_revision, report_problem, submit_revision
+from posts.review_queue.scoring import score_new
 from tests.every_admin_page import every_admin_page
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 
@@ -30,6 +31,7 @@ def grow(posts, editor, reviewer):
         flag_post(make_post(released=True), by=reviewer, note="Look at this.")
         post = make_post(released=True)
         report_problem(post, reason="facts", note="Wrong.", address=f"address of {post.pk}")
+    score_new()
 
 
 def counted(client, pages):

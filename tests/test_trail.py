@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from posts.operations import submit_revision
+from posts.review_queue.scoring import score_new
 from tests.every_admin_page import every_admin_page
 from tests.factories import edit, fresh, make_post, person
 
@@ -44,6 +45,7 @@ def trails(client, superuser):
     post = make_post(released=True, checklist=["Try it."])
     edit(post, summary="Changed.")
     submit_revision(fresh(post), by=person("Editors"))
+    score_new()
     client.force_login(superuser)
     found = {}
     for name, address in every_admin_page(superuser).items():
@@ -89,6 +91,7 @@ def test_a_trail_begins_with_the_list_and_ends_with_what_the_page_is(trails):
     assert words("posts_post_releases") == ["Posts", title, "Releases"]
     assert words("posts_checklistitem_change") == ["Checklist items", title, "Checklist item 1"]
     assert words("auth_group_history")[:2] == ["Dashboard", "Groups"]
+    assert words("scorecards_card") == ["Generators", "Scorecards", "Not stated"]
     assert words("guideline_change") == ["Review queue", "Review guideline", "Change"]
 
 

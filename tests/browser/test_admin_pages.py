@@ -23,6 +23,7 @@ from posts.operations import PointDraft, assign_post, begin_edit, look_at_rows, 
 from posts.operations.remarks import add_remark
 from tests.browser.axe import violations, violations_in_both_schemes
 from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
+from tests.test_scorecards_pages import counted
 
 pytestmark = pytest.mark.browser
 
@@ -248,6 +249,7 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     ApiToken.objects.create(
         generator=generator, label="t" * 100, digest="0" * 64, hint="alphanode_", created_by=superuser
     )
+    cards = counted("c" * 200), counted("Counted")
     mail = OutgoingMessage.objects.create(kind="mail", recipient="a@example.org", subject="z" * 200, body="w" * 500)
     bulk = look_at_rows(begin_edit("licence", {"licence": "CC0"}, by=superuser, rows=ImageSource.objects.all()))
     watched = browser_page(width, scheme)
@@ -267,6 +269,8 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
         reverse("admin:posts_generator_changelist"),
         reverse("admin:posts_generator_new"),
         reverse("admin:posts_generator_change", args=[generator.pk]),
+        reverse("admin:scorecards"),
+        f"{reverse('admin:scorecards_card')}?by=generator&key={cards[0].pk}&other={cards[1].pk}",
         reverse("admin:remarks", args=[hard.pk]),
         reverse("admin:posts_outgoingmessage_changelist"),
         reverse("admin:posts_outgoingmessage_change", args=[mail.pk]),

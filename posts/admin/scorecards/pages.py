@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from posts.admin.pages import AdminPage
 from posts.admin.scorecards.strips import Strip, difference_strip, share_strip
+from posts.admin.trail import Step, step
 from posts.export.csv import csv_lines
 from posts.models import Review
 from posts.review_queue.intervals import Interval
@@ -143,6 +144,10 @@ class Figure:
     difference: str = ""
 
 
+def _generators() -> Step:
+    return step("Generators", "posts_generator_changelist")
+
+
 class ScorecardPage(AdminPage):
     """What all addresses of scorecards share: who may see them, and what they are about."""
 
@@ -176,6 +181,7 @@ class ListPage(ScorecardPage):
         """Return the page."""
         rows = [CardRow(card) for card in cards(self.by)]
         return self.render(
+            trail=[_generators(), Step(self.title)],
             by=self.by.value,
             kinds=[(by.value, title) for by, title in TITLES.items()],
             kind=TITLES[self.by],
@@ -201,10 +207,12 @@ class CardPage(ScorecardPage):
         other = self.card("other") if self.request.GET.get("other") is not None else None
         others = [one for one in cards(self.by) if one.key != card.key]
         compared = [card, other] if other else [card]
+        title = f"{card.name} and {other.name}" if other else card.name
+        above = Step(self.title, f"{reverse('admin:scorecards')}?by={self.by}")
         return self.render(
-            title=f"{card.name} and {other.name}" if other else card.name,
+            title=title,
+            trail=[_generators(), above, Step(title)],
             by=self.by.value,
-            kind=TITLES[self.by],
             card=card,
             other=other,
             others=others,
