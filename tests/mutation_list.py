@@ -469,10 +469,18 @@ MUTATIONS = [
     Mutation(
         "A token changes only posts of its own generator",
         "posts/importing/push.py",
-        "push_record",
+        "_push",
         "before.known_generator_id != token.generator_id",
         "before.known_generator_id is None",
         "tests/test_push.py out_of_reach",
+    ),
+    Mutation(
+        "Requests at once don't exceed the backlog limit",
+        "posts/importing/backlog.py",
+        "claim_room",
+        "room < count",
+        "False",
+        "tests/test_push.py at_once_bring",
     ),
     Mutation(
         "A file of a token changes only posts of its own generator",

@@ -5,19 +5,22 @@ import gzip
 import io
 import json
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from posts.diff.anchors import anchor_at
-from posts.importing import tokens
+from posts.importing import pipeline, tokens
 from posts.importing.answered_once import KEPT, forget_old_answers
+from posts.importing.backlog import room_of
 from posts.importing.generators import save_generator
-from posts.importing.locks import AlreadyRunning
-from posts.importing.pipeline import import_source
+from posts.importing.plan import locked_post
 from posts.importing.push import push_record
 from posts.importing.tasks import continue_imports
 from posts.importing.tokens import create_token, revoke_token, take_request
@@ -275,20 +278,28 @@ def test_a_condition_decides_before_anything_is_stored(sender):
 @pytest.mark.parametrize(("headers", "status"), [({"if_none_match": "*"}, 412), ({}, 200)])
 def test_a_post_that_another_request_creates_meanwhile_is_not_created_again(sender, monkeypatch, headers, status):
     record = RecordFactory()
-    real = import_source
+    assert sender.put({**record, "summary": "First."}).status_code == 201
+    looks = []
 
-    def late(*arguments, **options):
-        monkeypatch.setattr("posts.importing.push.import_source", real)
-        assert sender.put({**record, "summary": "First."}).status_code == 201
-        return real(*arguments, **options)
+    def looked_early(source_id):
+        looks.append(source_id)
+        # At first the other request has not committed yet.
+        return locked_post(source_id) if looks[1:] else None
 
-    monkeypatch.setattr("posts.importing.push.import_source", late)
+    monkeypatch.setattr("posts.importing.push.locked_post", looked_early)
     answer = sender.put(record, **headers)
     assert answer.status_code == status, answer.content
-    if status == 412:
-        is_problem(answer, 412, "Another request has created the post")
-        # Here both requests are in one transaction, and all of it is taken back.
-        assert not Post.objects.exists()
+    assert len(looks) == 2 and Post.objects.count() == 1
+    assert ImportBatch.objects.count() == (1 if status == 412 else 2)
+
+
+def test_receivers_are_told_of_files_and_not_of_each_single_post(sender, settings):
+    settings.WEBHOOK_URLS = ["https://receiver.example/hook"]
+    sender.put(RecordFactory())
+    assert not OutgoingMessage.objects.exists()
+    sender.send(RecordFactory())
+    run_waiting_jobs()
+    assert OutgoingMessage.objects.get().subject == "import.finished"
 
 
 def test_a_refused_record_leaves_nothing_and_is_told_by_json_pointer(sender):
@@ -364,12 +375,9 @@ def test_a_key_in_flight_is_refused_for_now(sender, monkeypatch):
 
     def slow_push(*arguments, **options):
         # The client lost patience and sends the same again.
-        monkeypatch.setattr("posts.importing.answered_once.source_lock", taken)
+        monkeypatch.setattr("posts.importing.answered_once.transaction_lock", lambda name, **options: False)
         answers.append(sender.put(record, idempotency_key="k-1"))
         return push(*arguments, **options)
-
-    def taken(name):
-        raise AlreadyRunning
 
     monkeypatch.setattr("posts.public.api.push.push_record", slow_push)
     assert sender.put(record, idempotency_key="k-1").status_code == 201
@@ -571,6 +579,52 @@ def test_known_posts_in_a_file_take_no_room_from_new_ones(settings, tmp_path):
     run_waiting_jobs()
     assert sender.generator.posts.waiting().count() == 4
     assert ImportBatch.objects.latest("pk").unchanged == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_at_once_bring_no_more_posts_than_people_can_review(monkeypatch):
+    sender, records = Sender(backlog=2), [RecordFactory() for _ in range(5)]
+    looked, gate = threading.local(), threading.Barrier(len(records))
+
+    def room_at_first(generator):
+        room = room_of(generator)
+        # On PostgreSQL all have looked before the first one writes; on SQLite one transaction waits for the other.
+        if connection.vendor == "postgresql" and not hasattr(looked, "room"):
+            looked.room = room
+            gate.wait()
+        return room
+
+    monkeypatch.setattr("posts.importing.backlog.room_of", room_at_first)
+
+    def put(record):
+        try:
+            return sender.put(record).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(records)) as pool:
+        assert sorted(pool.map(put, records)) == [201, 201, 429, 429, 429]
+    assert sender.generator.posts.waiting().count() == 2
+
+
+def test_a_file_waits_if_others_have_taken_its_room_since_it_was_read(monkeypatch, settings, tmp_path):
+    settings.IMPORT_UPLOADS = str(tmp_path / "uploads")
+    sender = Sender(backlog=2)
+    answer = sender.send(RecordFactory(), RecordFactory())
+    known = pipeline.known_line_hashes
+
+    def others_first(rows):
+        if not Post.objects.exists():
+            assert sender.put(RecordFactory()).status_code == 201
+        return known(rows)
+
+    monkeypatch.setattr(pipeline, "known_line_hashes", others_first)
+    run_waiting_jobs()
+    assert sender.ask("GET", sender.address(answer)).json()["state"] == "stopped"
+    assert sender.generator.posts.waiting().count() == 1
+    continue_imports.call()
+    run_waiting_jobs()
+    assert sender.generator.posts.waiting().count() == 2
 
 
 def test_waiting_imports_of_one_generator_hold_up_no_other(sender, monkeypatch):

@@ -113,6 +113,20 @@ def test_an_undone_decision_is_told(receiver):
     assert types(receiver) == ["decision.made", "decision.undone"]
 
 
+def test_an_undone_decision_that_had_released_tells_what_readers_see_now(receiver):
+    reviewer, post = person(), quiet_post()
+    undo_decision(approve(post, by=reviewer).live_approval, by=reviewer)
+    send_due_messages()
+    assert types(receiver) == ["decision.made", "post.released", "decision.undone", "post.withdrawn"]
+    first = approve(fresh(post), by=reviewer).live_revision
+    edit(fresh(post), by=None, intro="Newer.")
+    undo_decision(approve(fresh(post), by=reviewer).live_approval, by=reviewer)
+    send_due_messages()
+    assert types(receiver)[-2:] == ["decision.undone", "post.rolled_back"]
+    told = bodies(receiver)[-1]["data"]
+    assert (told["fingerprint"], told["version"]) == (first.fingerprint, first.version)
+
+
 def test_imports_are_told_when_they_end(receiver, tmp_path):
     batch = import_records({"source_id": "a-1", "title": "A", "intro": "B", "body": "C"})
     failed = ImportBatch.objects.create(source_name="b.jsonl", source_path=str(tmp_path / "gone.jsonl"))

@@ -103,6 +103,12 @@ def planned_rows(connection: Any, sql: str, parameters: Sequence[Any]) -> list[t
         return rows
 
 
+def planned(connection: Any, sql: str, parameters: Sequence[Any]) -> None:
+    """Run a statement without rows that is run repeatedly with different values."""
+    with _cursor(connection) as cursor:
+        cursor.execute(sql, parameters)
+
+
 @contextlib.contextmanager
 def _cursor(connection: Any) -> Iterator[CursorWrapper]:
     """Return a cursor that lets the engine keep query plans, if settings.DATABASES allows it."""

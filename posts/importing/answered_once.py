@@ -1,19 +1,22 @@
 """The same answer to the same request: Idempotency-Key, as the draft of the IETF's HTTPAPI group defines it.
 
 The answer is stored in the transaction of what the request changes, so a request that was answered and one whose answer
-was lost are the same: sent again, it changes nothing and gets the first answer. A process that works on a key holds a
-lock that ends with it, so a killed one blocks nobody.
+was lost are the same: sent again, it changes nothing and gets the first answer. The lock of a key ends with that
+transaction, so a killed process blocks nobody.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from posts.db.keyset import in_chunks
-from posts.importing.locks import AlreadyRunning, source_lock
+from posts.db.prepared_query import PreparedQuery
+from posts.importing.locks import transaction_lock
 from posts.models import Generator, PushAnswer
 from posts.operations.frame import operating
 
@@ -47,34 +50,39 @@ class KeyReused(Exception):
 
 
 def answered_once(generator: Generator, key: str, digest: str, act: Callable[[], Answered]) -> Answered:
-    """Return what act() answers, or what it answered to the same request before; act() runs in an operation.
+    """Return what act() answers, or what it answered to the same request before.
+
+    What act() changes, it changes in operations: if one is refused, nothing of it is kept.
 
     key: "" if the request has none; then it is carried out each time. digest: SHA-256 of everything that makes the
     request. Raises KeyInFlight and KeyReused.
     """
-    if not key:
-        return _carried_out(act, lambda answer: None)
-    try:
-        with source_lock(f"push {generator.pk} {key}"):
-            before = PushAnswer.objects.filter(generator=generator, key=key).first()
-            if before is None:
-                return _carried_out(act, lambda answer: _keep(generator, key, digest, answer))
-    except AlreadyRunning:
-        raise KeyInFlight from None
+    with operating():
+        if not key:
+            return _carried_out(act)
+        if not transaction_lock(f"push {generator.pk} {key}", waits=False):
+            raise KeyInFlight
+        before = _answers(connection.vendor).first(generator=generator.pk, key=key)
+        if before is None:
+            answer = _carried_out(act)
+            _keep(generator, key, digest, answer)
+            return answer
     if before.digest != digest:
         raise KeyReused
     return Answered(before.status, before.content, before.headers)
 
 
-def _carried_out(act: Callable[[], Answered], keep: Callable[[Answered], None]) -> Answered:
+@lru_cache(maxsize=2)
+def _answers(vendor: str) -> PreparedQuery:
+    return PreparedQuery(
+        lambda generator, key: PushAnswer.objects.filter(generator=generator, key=key), generator=int, key=str
+    )
+
+
+def _carried_out(act: Callable[[], Answered]) -> Answered:
     try:
-        with operating():
-            answer = act()
-            keep(answer)
-            return answer
+        return act()
     except Unchanged as refusal:
-        with operating():
-            keep(refusal.answer)
         return refusal.answer
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.db import connection
 
+from posts.db.prepared_query import planned_rows
+
 
 class AlreadyRunning(Exception):
     """Another process holds the lock of this source."""
@@ -22,14 +24,33 @@ def source_lock(name: str) -> Iterator[None]:
     between transactions must be bypassed; imports connect by themselves.) SQLite: a lock on a file beside the
     database, which the kernel releases with the process; a killed process leaves only an empty file.
     """
-    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     if connection.vendor == "postgresql":
-        with _advisory_lock(int.from_bytes(digest[:8], signed=True)):
+        with _advisory_lock(_key(name)):
             yield
     else:
+        digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         database = Path(connection.settings_dict["NAME"])
         with _file_lock(database.with_name(f".{database.name}.import-{digest.hex()[:16]}")):
             yield
+
+
+def transaction_lock(name: str, *, shared: bool = False, waits: bool = True) -> bool:
+    """Hold the lock called `name` until the caller's transaction ends; return whether it is held.
+
+    shared: together with others that share it. waits: False returns at once if another transaction has it. On SQLite
+    the transaction itself is the lock: one writes at a time.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    call = f"pg_{'' if waits else 'try_'}advisory_xact_lock{'_shared' if shared else ''}"
+    rows = planned_rows(connection, f"SELECT {call}(%s)", [_key(name)])
+    return waits or bool(rows[0][0])
+
+
+def _key(name: str) -> int:
+    """Return the number that stands for a name among the advisory locks of PostgreSQL."""
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], signed=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import hashlib
 import os
 import socket
 import time
@@ -16,19 +17,27 @@ from django.db import Error, IntegrityError, OperationalError, connection, trans
 from django.utils import timezone
 
 from posts.errors import require
-from posts.importing.backlog import WAITS, BacklogFull, check_backlog, room_of
+from posts.importing.backlog import WAITS, BacklogFull, claim_room, room_of
 from posts.importing.generators import holds_of_paused, known_generators, origin_by
 from posts.importing.link_ledger import LinkLedger
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.mapping import Mapping
-from posts.importing.plan import ChunkPlan, Incoming, Settled, known_line_hashes, plan_chunk, validated
+from posts.importing.plan import (
+    ChunkPlan,
+    Incoming,
+    NothingSeen,
+    Settled,
+    known_line_hashes,
+    plan_chunk,
+    validated,
+)
 from posts.importing.readers import READERS
 from posts.importing.readers.base import Row
 from posts.importing.readers.markdown import MarkdownReader
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
 from posts.importing.writers import writer_for
-from posts.models import Generator, HoldReason, ImportBatch, ImportIssue, Notification, Origin
+from posts.models import Generator, HoldReason, ImportBatch, ImportIssue, Notification, Origin, Post
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
 from posts.notifications import tell
@@ -150,6 +159,10 @@ def _locked(source: Source) -> Iterator[None]:
         raise SourceBusy(busy_message(source.path)) from None
 
 
+def _this_process() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"[:200]
+
+
 def busy_message(path: str) -> str:
     """Return who is importing or rolling back the source at `path`, since when and how far."""
     batch = ImportBatch.objects.filter(source_path=path).exclude(runner="").order_by("-pk").first()
@@ -249,7 +262,6 @@ class _Run:
                     self._read_again(rows)
                 with contextlib.closing(self._one_ahead(rows)) as chunks:
                     for chunk in chunks:
-                        self._wait_for_reviewers()
                         self._take(chunk)
                         collect()
                         if on_chunk:
@@ -282,7 +294,7 @@ class _Run:
             attempts=self.batch.attempts + 1,
             attempt_at=now,
             progress_at=now,
-            runner=f"{socket.gethostname()}, process {os.getpid()}"[:200],
+            runner=_this_process(),
             source_bytes=self.source.size,
             stop_requested=False,
             message="",
@@ -304,7 +316,7 @@ class _Run:
         with self.shield(), spoken, operating():
             names = ["state", "message", "seconds", "source_sha256", "finished_at", "bytes_read", "breakdown"]
             self.batch.save(update_fields=names)
-            counts = ", ".join(f"{getattr(self.batch, count)} {count}" for count in COUNTS)
+            counts = _counts_of(self.batch)
             self._note(f"import {state.value}", f": {counts}")
             if state == ImportBatch.State.FINISHED:
                 announce_import(self.batch)
@@ -364,15 +376,6 @@ class _Run:
         room = room_of(self.limited) if self.limited else None
         return None if room is None else max(1, room - len(before.rows if before else ()))
 
-    def _wait_for_reviewers(self) -> None:
-        """Stop if the generator has sent as much as people can review for now."""
-        try:
-            if self.limited:
-                check_backlog(self.limited)
-        except BacklogFull as full:
-            message = f"{WAITS}, after line {self.batch.checkpoint_line:,}. {full}"
-            raise ImportStopped(self.batch, message) from None
-
     def _take(self, chunk: "_Chunk") -> None:
         """Plan one chunk and write it with its checkpoint."""
         batch = self.batch
@@ -392,8 +395,11 @@ class _Run:
                 with self.shield():
                     plan, first_lines, columns = self._write(chunk, incoming, refused)
                 break
+            except BacklogFull as full:
+                message = f"{WAITS}, after line {batch.checkpoint_line:,}. {full}"
+                raise ImportStopped(batch, message) from None
             except (IntegrityError, OperationalError) as error:
-                if attempt == ATTEMPTS or not _may_pass(error):
+                if attempt == ATTEMPTS or not may_pass(error):
                     raise
         self._set(**columns)
         self.seen.add(first_lines)
@@ -421,6 +427,8 @@ class _Run:
             columns = self._columns_after(plan, chunk)
             if self.dry_run:
                 self.links.add(plan)
+            if self.limited and not self.dry_run:
+                claim_room(self.limited, plan.new_pending)
             if not self.dry_run:
                 write_plan(plan)
                 move_checkpoint(self.batch, columns)
@@ -448,6 +456,45 @@ class _Run:
         asked = ImportBatch.objects.filter(pk=self.batch.pk).values_list("stop_requested", flat=True).first()
         if asked:
             raise ImportStopped(self.batch, f"Stopped on request after line {self.batch.checkpoint_line:,}.")
+
+
+def import_record(batch: ImportBatch, incoming: Incoming, post: Post | None) -> ChunkPlan:
+    """Import one checked record in the caller's transaction; return what became of it.
+
+    It goes the way of each row of a file. Its import, `batch`, is stored only once, when it is finished. post: the post
+    that it is about, from locked_posts(). Raises BacklogFull, and IntegrityError if a key was taken meanwhile.
+    """
+    began = time.monotonic()
+    row, source_id = incoming.row, incoming.source_id
+    item: Incoming | Settled = incoming
+    if post is not None and post.import_line_hash == incoming.line_hash:
+        item = Settled(row, source_id, "unchanged")
+    posts = {} if post is None else {source_id: post}
+    plan, _ = plan_chunk(batch, [row], [item], [], NothingSeen(), posts=posts)
+    if batch.generator is not None:
+        claim_room(batch.generator, plan.new_pending)
+    now, size, digest = timezone.now(), len(row.raw), hashlib.sha256(row.raw).hexdigest()
+    columns = plan.counts | {
+        "breakdown": merged_breakdown({}, plan.breakdown),
+        "state": ImportBatch.State.FINISHED,
+        "attempts": 1,
+        "runner": _this_process(),
+        **dict.fromkeys(("started_at", "attempt_at", "progress_at", "finished_at"), now),
+        **dict.fromkeys(("source_bytes", "bytes_read", "checkpoint_offset"), size),
+        **dict.fromkeys(("source_sha256", "checkpoint_sha256"), digest),
+        "checkpoint_line": row.line,
+        "seconds": time.monotonic() - began,
+    }
+    for name, value in columns.items():
+        setattr(batch, name, value)
+    batch.save(force_insert=True)
+    write_plan(plan)
+    note("import finished", by=None, detail=f"{batch}: {_counts_of(batch)}")
+    return plan
+
+
+def _counts_of(batch: ImportBatch) -> str:
+    return ", ".join(f"{getattr(batch, count)} {count}" for count in COUNTS)
 
 
 def sample_of(incoming: Incoming) -> dict[str, Any]:
@@ -563,7 +610,7 @@ def move_checkpoint(batch: ImportBatch, columns: dict[str, Any]) -> None:
     ImportBatch.objects.filter(pk=batch.pk).update(**columns)
 
 
-def _may_pass(error: Exception) -> bool:
+def may_pass(error: Exception) -> bool:
     """Return whether a retry can help: a key was taken meanwhile, or two writers waited for each other."""
     return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
 

@@ -4,10 +4,13 @@ import hashlib
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from django.db import connection
+from django.db.models import QuerySet
 
+from posts.db.prepared_query import PreparedQuery
 from posts.importing.publication import Hold, distinct, holds_of_record
 from posts.importing.readers.base import Row
 from posts.importing.writers.rows import RecordRows
@@ -59,6 +62,14 @@ class Seen(Protocol):
 
     def first_lines(self, source_ids: Iterable[str]) -> dict[str, int]:
         """Return {source_id: line} of those seen before."""
+
+
+class NothingSeen:
+    """What an import of one record knows of the identities before it."""
+
+    def first_lines(self, source_ids: Iterable[str]) -> dict[str, int]:
+        """Return nothing: there is no row before."""
+        return {}
 
 
 class NewPost(NamedTuple):
@@ -129,6 +140,21 @@ class ChunkPlan:
         """Count the generator that a record names, as a suggestion for the person who runs the import."""
         if name := generator_of(record.get("payload", {})):
             self._add("generators", name)
+
+    @property
+    def new_pending(self) -> int:
+        """How many posts it adds to those that are pending review, at most."""
+        return len(self.created) + sum(not item.post.awaits_review for item in self.updated)
+
+    def text_after(self, incoming: Incoming, post: Post | None) -> tuple[str, str]:
+        """Return (fingerprint, version) of the proposed text after the plan of one record. post: as it was before."""
+        if self.created:
+            return incoming.fingerprint, self.created[0].version
+        if self.updated:
+            return incoming.fingerprint, self.updated[0].version
+        if post is None:
+            raise RuntimeError("What is neither created nor updated was there before.")
+        return post.head.fingerprint, post.head.version
 
     @property
     def named_generators(self) -> set[str]:
@@ -226,10 +252,12 @@ def plan_chunk(
     only_new: bool = False,
     lock: bool = True,
     unstated_site: str | None = None,
+    posts: dict[str, Post] | None = None,
 ) -> tuple[ChunkPlan, dict[str, int]]:
     """Return (ChunkPlan, {source_id: line} seen for the first time), in the transaction that will write them.
 
-    unstated_site: from the reader; unless None, no post from another place is changed.
+    unstated_site: from the reader; unless None, no post from another place is changed. posts: the result of
+    locked_posts() for these rows, if the caller has it.
     """
     plan = ChunkPlan(batch, issues=list(refused))
     refusals = {issue.line: issue for issue in refused}
@@ -253,7 +281,21 @@ def plan_chunk(
             plan.skip(item.row, KNOWN_ALREADY)
         else:
             plan.count(item.outcome, item.row)
-    posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
+    if posts is None:
+        posts = locked_posts([item.source_id for item in fresh], lock=lock) if fresh else {}
+    _plan_fresh(plan, fresh, posts, only_new=only_new, unstated_site=unstated_site)
+    return plan, first_lines
+
+
+def _plan_fresh(
+    plan: ChunkPlan,
+    fresh: list[Incoming],
+    posts: dict[str, Post],
+    *,
+    only_new: bool,
+    unstated_site: str | None,
+) -> None:
+    """Plan rows that no row before them settles. posts: from locked_posts()."""
     recorded = _recorded_holds(posts.values())
     new = []
     for item in fresh:
@@ -263,24 +305,40 @@ def plan_chunk(
             new.append(item)
         elif only_new:
             plan.skip(item.row, KNOWN_ALREADY)
-        elif foreign := _foreign(batch, item, post, unstated_site):
+        elif foreign := _foreign(plan.batch, item, post, unstated_site):
             problem = ["", foreign]
-            issue = issue_of(batch, ImportIssue.Kind.REFUSED, item.row, problems=[problem])
+            issue = issue_of(plan.batch, ImportIssue.Kind.REFUSED, item.row, problems=[problem])
             plan.issues.append(issue)
             plan.refuse(item.row, issue)
         else:
             _plan_known(plan, item, post)
             _follow_source(plan, item, post, recorded.get(post.pk, {}))
     _plan_new(plan, new)
-    return plan, first_lines
 
 
 def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]:
     """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
     if lock and connection.features.has_select_for_update:
         # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
-        list(Post.objects.filter(source_id__among=source_ids).order_by("pk").select_for_update().values_list("pk"))
-    posts = (
+        list(_locks(source_ids))
+    return {post.source_id: post for post in _posts_to_plan(source_ids)}
+
+
+def locked_post(source_id: str) -> Post | None:
+    """Return the post of one record, as locked_posts() does, with queries that are compiled once."""
+    if connection.features.has_select_for_update:
+        _prepared_locks(connection.vendor).rows(source_ids=[source_id])
+    post: Post | None = _prepared_posts(connection.vendor).first(source_ids=[source_id])
+    return post
+
+
+def _locks(source_ids: list[str]) -> QuerySet[Post, Any]:
+    rows = Post.objects.filter(source_id__among=source_ids).order_by("pk")
+    return rows.select_for_update().values_list("pk")
+
+
+def _posts_to_plan(source_ids: list[str]) -> QuerySet[Post]:
+    return (
         Post.objects.filter(source_id__among=source_ids)
         .select_related("head_revision", "last_batch")
         .only(
@@ -288,8 +346,10 @@ def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]
             "last_batch__source_name",
             "source_id",
             "import_fingerprint",
+            "import_line_hash",
             "known_generator_id",
             "flags",
+            "awaits_review",
             "live_revision_id",
             "first_published_at",
             "held",
@@ -300,7 +360,16 @@ def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]
         )
         .order_by("pk")
     )
-    return {post.source_id: post for post in posts}
+
+
+@lru_cache(maxsize=2)
+def _prepared_locks(vendor: str) -> PreparedQuery:
+    return PreparedQuery(_locks, source_ids=list)
+
+
+@lru_cache(maxsize=2)
+def _prepared_posts(vendor: str) -> PreparedQuery:
+    return PreparedQuery(_posts_to_plan, source_ids=list)
 
 
 def _plan_known(plan: ChunkPlan, incoming: Incoming, post: Post) -> None:

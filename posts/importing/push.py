@@ -3,20 +3,22 @@
 What a token can do is here and nothing else: send posts, stop and roll back imports of its own generator.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
+from django.db import IntegrityError, OperationalError
 
 from posts.errors import Refused
 from posts.importing.backlog import check_backlog
-from posts.importing.pipeline import import_source, options_of
-from posts.importing.sources import Source
+from posts.importing.pipeline import ATTEMPTS, import_record, may_pass, options_of
+from posts.importing.plan import Incoming, locked_post, validated
+from posts.importing.publication import Hold
+from posts.importing.readers.base import Row
+from posts.importing.readers.jsonl import SPACE
 from posts.importing.tasks import begin, run_import, run_rollback
 from posts.importing.uploads import Received
-from posts.models import ApiToken, ImportBatch, ImportIssue, Post
+from posts.models import ApiToken, HoldReason, ImportBatch
 from posts.models.import_batch import COUNTS
 from posts.operations.frame import note, operation
 from posts.records.schema import Problem, RecordRefused
@@ -38,44 +40,51 @@ class Pushed:
 
     outcome: str
     batch: ImportBatch
-    post: Post
+    source_id: str
+    fingerprint: str
+    version: str
+
+
+def checked_record(token: ApiToken, raw: bytes) -> Incoming:
+    """Return a record, in JSON, checked and ready to be written, without the database. Raises RecordRefused."""
+    generator = token.generator
+    holds = [Hold(HoldReason.PAUSED, generator.name)] if generator.is_paused else []
+    row = Row(1, raw.strip(SPACE))
+    incoming, refused = validated(ImportBatch.of_token(token), [row], {}, paused=lambda record: holds)
+    for issue in refused:
+        raise RecordRefused([Problem(pointer, message) for pointer, message in issue.problems])
+    return next(item for item in incoming if isinstance(item, Incoming))
+
+
+def push_record(token: ApiToken, record: Incoming, *, is_expected: Callable[[str | None], bool]) -> Pushed:
+    """Import one record as an import of its own; return what became of it.
+
+    record: from checked_record(). is_expected: takes the fingerprint of the proposed text (None: there is no such
+    post). Raises ConditionFailed if it says no, NotYours and BacklogFull; then nothing is kept.
+    """
+    attempts = ATTEMPTS
+    while True:
+        attempts -= 1
+        try:
+            return _push(token, record, is_expected)
+        except (IntegrityError, OperationalError) as error:
+            # Another request has created the post, or taken its address, after this one had looked.
+            if not attempts or not may_pass(error):
+                raise
 
 
 @operation
-def push_record(token: ApiToken, raw: bytes, *, source_id: str, is_expected: Callable[[str | None], bool]) -> Pushed:
-    """Import one record, in JSON, as an import of its own; return its outcome.
-
-    source_id: the identity of the record. is_expected: takes the fingerprint of the proposed text (None: there is no
-    such post). Raises ConditionFailed if it says no, NotYours, BacklogFull and RecordRefused; then nothing is kept.
-    """
-    post = Post.objects.select_for_update(of=("self",)).select_related("head_revision").filter(source_id=source_id)
-    before = post.only("known_generator", "awaits_review", "withdrawn_at", "head_revision__fingerprint").first()
+def _push(token: ApiToken, record: Incoming, is_expected: Callable[[str | None], bool]) -> Pushed:
+    before = locked_post(record.source_id)
     if not is_expected(before.head.fingerprint if before else None):
         raise ConditionFailed("The post has changed since you read its ETag. Nothing was changed.")
     if before is not None and before.known_generator_id != token.generator_id:
         raise NotYours(f"This post did not come from {token.generator}. Nothing was changed.")
-    if before is None or not before.awaits_review:
-        check_backlog(token.generator)
-    problems: list[Problem] = []
-
-    def keep(issue: ImportIssue) -> None:
-        problems.extend(Problem(pointer, message) for pointer, message in issue.problems)
-
-    # The source has no name of a file: nothing continues it, and nobody waits for its lock.
-    name = f"Post {source_id}"
-    batch = ImportBatch.of_token(token, source_name=name, started_at=timezone.now())
-    batch = import_source(Source(name, io.BytesIO(raw)), batch=batch, on_issue=keep)
-    outcome = next((count for count in COUNTS if getattr(batch, count)), "refused")
-    if outcome == "refused":
-        raise RecordRefused(problems)
-    posts = Post.objects.select_related("head_revision").only(
-        "source_id", "head_revision__fingerprint", "head_revision__version"
-    )
-    after = posts.get(source_id=source_id)
-    # Another request may have created the post after it was looked for: there was no row to lock.
-    if before is None and outcome != "created" and not is_expected(after.head.fingerprint):
-        raise ConditionFailed("Another request has created the post in the meantime. Nothing was changed.")
-    return Pushed(outcome, batch, after)
+    batch = ImportBatch.of_token(token, source_name=f"Post {record.source_id}")
+    plan = import_record(batch, record, before)
+    outcome = next(count for count in COUNTS if plan.counts[count])
+    fingerprint, version = plan.text_after(record, before)
+    return Pushed(outcome, batch, record.source_id, fingerprint, version)
 
 
 @operation

@@ -1,7 +1,5 @@
 """Refused and duplicate rows of an import, settled by hand: repaired and brought in, or left out."""
 
-from collections.abc import Iterable
-
 from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
@@ -10,7 +8,7 @@ from posts.errors import Refused, require
 from posts.importing.generators import holds_of_paused
 from posts.importing.locks import AlreadyRunning, source_lock
 from posts.importing.pipeline import busy_message, write_plan
-from posts.importing.plan import plan_chunk, validated
+from posts.importing.plan import NothingSeen, plan_chunk, validated
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
@@ -18,11 +16,6 @@ from posts.models.import_batch import COUNTS
 from posts.operations.frame import note, operating, operation
 
 MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
-
-
-class _NothingSeen:
-    def first_lines(self, source_ids: Iterable[str]) -> dict[str, int]:
-        return {}
 
 
 def repair_row(issue: ImportIssue, text: str, *, by: User | None) -> str:
@@ -50,7 +43,7 @@ def _bring_in(issue: ImportIssue, raw: bytes, by: User | None) -> str:
         raise Refused(f"Import {batch.pk} was rolled back. Import the repaired row as a separate file.")
     row = Row(issue.line, raw, label=issue.label, holds=_holds_of(issue))
     incoming, refused = validated(batch, [row], {}, paused=holds_of_paused(batch))
-    plan, _ = plan_chunk(batch, [row], incoming, refused, _NothingSeen())
+    plan, _ = plan_chunk(batch, [row], incoming, refused, NothingSeen())
     plan.author_id = by.pk if by else None
     write_plan(plan)
     became = next(count for count in COUNTS if plan.counts[count])

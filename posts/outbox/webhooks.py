@@ -63,7 +63,20 @@ def announce_entries(entries: Sequence[AuditEntry]) -> None:
         if (review := decisions.get(entry.revision_id)) and TYPES[entry.action] == "decision.made":
             data |= decision_json(review, remarks)
         events.append(Event(TYPES[entry.action], f"post {entry.post_id}", data))
+        events += _end_of_release(entry)
     _add(events)
+
+
+def _end_of_release(entry: AuditEntry) -> list[Event]:
+    """Return what receivers are told besides of an undone decision that had released its text: what readers see now."""
+    if entry.action != "decision undone" or entry.post is None or not entry.fingerprint_before:
+        return []
+    live, lane, data = entry.post.live_revision, f"post {entry.post_id}", _about_post(entry)
+    if live is None:
+        return [Event("post.withdrawn", lane, data)]
+    if live.fingerprint == entry.fingerprint_before:
+        return []
+    return [Event("post.rolled_back", lane, data | {"fingerprint": live.fingerprint, "version": live.version})]
 
 
 def announce_report(report: ReaderReport) -> None:

@@ -9,16 +9,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from posts.content_checks.registry import checks_key
 from posts.db.keyset import in_chunks
+from posts.db.prepared_query import PreparedQuery
 from posts.models import (
     AuditEntry,
     CheckResult,
@@ -323,7 +325,7 @@ def _entries(
     since: {primary key: waiting since} of those already in the queue.
     """
     names = {fact.post["generator"] for fact in facts.values()}
-    worth = dict(QueueFigure.objects.filter(kind=POINTS, name__in=names).values_list("name", "count"))
+    worth = dict(_worth(connection.vendor).rows(names=list(names)))
     entries: list[dict[str, Any]] = []
     labels: list[Label] = []
     for pk, fact in facts.items():
@@ -357,6 +359,12 @@ def _entries(
         labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
         labels += [(QueueLabel.Kind.STACK.value, name, pk) for name in dict.fromkeys(stack) if name]
     return entries, labels
+
+
+@lru_cache(maxsize=2)
+def _worth(vendor: str) -> PreparedQuery:
+    figures = QueueFigure.objects.filter(kind=POINTS).order_by()
+    return PreparedQuery(lambda names: figures.filter(name__among=names).values_list("name", "count"), names=list)
 
 
 def _write_labels(known: Collection[int], labels: Collection[Label]) -> None:

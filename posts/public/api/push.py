@@ -21,6 +21,7 @@ from posts.importing.push import (
     NotYours,
     Pushed,
     cancel_import,
+    checked_record,
     own_import,
     push_record,
     roll_back_import,
@@ -31,7 +32,7 @@ from posts.models import ApiToken, DecisionEvent, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.page_cache import cache_page
 from posts.public.api.base import Answer, Body, Operation, Parameter, Refusal, Resource
-from posts.records.schema import MAX_RECORD_BYTES, RecordRefused, canonical_text, parse_record, record_json_schema
+from posts.records.schema import MAX_RECORD_BYTES, RecordRefused, canonical_text, record_json_schema
 from posts.review_queue.scorecards import LEAST, card_of_generator, counted_at
 
 PIECE = 256 * 1024
@@ -108,20 +109,22 @@ ONLY_NEW = Parameter(
 def put_post(request: HttpRequest, given: dict[str, Any], token: ApiToken, source_id: str) -> HttpResponse:
     """Import one record and return the outcome."""
     raw = _record_in(_unpacked(request), source_id)
+    # Before the database is asked: nothing waits for the checks.
+    record, errors = None, []
+    try:
+        record = checked_record(token, raw)
+    except RecordRefused as refusal:
+        errors = [{"pointer": found.pointer, "detail": found.message} for found in refusal.problems]
 
     def act() -> Answered:
+        if record is None:
+            raise Unchanged(_problem(422, "Invalid record", "The record is refused.", errors=errors))
         try:
-            # Before the database is asked: an identity may have characters that it refuses, or that a record changes.
-            identity = parse_record(raw).source_id
-            pushed = push_record(token, raw, source_id=identity, is_expected=_condition(given))
+            return _pushed(push_record(token, record, is_expected=_condition(given)))
         except ConditionFailed as refusal:
             raise _unchanged(412, "The post has changed", refusal) from None
         except NotYours as refusal:
             raise _unchanged(403, "Not your post", refusal) from None
-        except RecordRefused as refusal:
-            errors = [{"pointer": found.pointer, "detail": found.message} for found in refusal.problems]
-            raise Unchanged(_problem(422, "Invalid record", "The record is refused.", errors=errors)) from None
-        return _pushed(pushed)
 
     return _once(request, given, token, hashlib.sha256(raw).hexdigest(), act)
 
@@ -257,17 +260,16 @@ def _moment(moment: Any) -> str | None:
 
 
 def _pushed(pushed: Pushed) -> Answered:
-    head = pushed.post.head
     content = {
         "outcome": pushed.outcome,
-        "source_id": pushed.post.source_id,
-        "fingerprint": head.fingerprint,
-        "version": head.version,
+        "source_id": pushed.source_id,
+        "fingerprint": pushed.fingerprint,
+        "version": pushed.version,
         "import": _address(pushed.batch),
     }
     if pushed.outcome == "conflict":
         content["note"] = "A person has changed this post. Your text is kept for a person to settle."
-    return Answered(STATUSES[pushed.outcome], content, {"ETag": f'"{head.fingerprint}"'})
+    return Answered(STATUSES[pushed.outcome], content, {"ETag": f'"{pushed.fingerprint}"'})
 
 
 def _address(batch: ImportBatch) -> str:
