@@ -33,6 +33,7 @@ from posts.operations.guideline import points_asked
 from posts.operations.review import Decision
 from posts.records.schema import RecordDict
 from posts.review_queue.ranking import rank_queue
+from posts.review_queue.scoring import score_new
 from posts.synthesis.lines import as_line, as_stream
 from posts.synthesis.plants import Plant, synthesize_planted
 from posts.synthesis.written import written_records
@@ -155,6 +156,7 @@ class Command(BaseCommand):
                     # Lists, ranks and counts follow the dates of the decisions.
                     rebuild_lists()
                     rank_queue()
+                    score_new()
                     store_site_stats()
                 self.stdout.write(f"{len(ids)} demo posts are ready, in every state.")
         self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
