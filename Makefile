@@ -83,7 +83,7 @@ format: venv-dev ## format all code
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## update the lock files
-	@set -e; for name in requirements requirements-dev scripts/postgres scripts/validator; do \
+	@set -e; for name in requirements requirements-checks requirements-dev scripts/postgres scripts/validator; do \
 	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done

@@ -17,9 +17,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posts.code_reading.reading import read_block
 from posts.content_checks import check, findings, outside_input, registered_checks, results, stopping_findings
-from posts.content_checks.code import syntax_problem
-from posts.content_checks.registry import MAX_TOLD, Check, _checks, checks_key
+from posts.content_checks.registry import MAX_TOLD, NOT_YET, Check, Unread, _checks, checks_key
 from posts.content_checks.scan import scan_new_texts
 from posts.content_checks.stored import (
     NEAR_DUPLICATES,
@@ -127,6 +127,9 @@ def test_a_check_that_finds_something_everywhere_tells_twenty_and_how_many_are_l
     assert (found[-1].message, found[-1].count) == ("And 30 more of this kind.", 30)
 
 
+LABELS = {"Python": "python", "Python session": "pycon", "JSON": "json", "YAML": "yaml", "TOML": "toml"}
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
@@ -158,7 +161,7 @@ def test_a_check_that_finds_something_everywhere_tells_twenty_and_how_many_are_l
     ],
 )
 def test_sound_code_and_honest_fragments_pass(name, code):
-    assert syntax_problem(name, code) is None
+    assert read_block(LABELS[name], code).state in ("parsed", "fragment")
 
 
 @pytest.mark.parametrize(
@@ -180,13 +183,14 @@ def test_sound_code_and_honest_fragments_pass(name, code):
     ],
 )
 def test_broken_code_is_found_with_its_line(name, code, line):
-    assert syntax_problem(name, code)[0] == line
+    reading = read_block(LABELS[name], code)
+    assert (reading.state, reading.line) == ("broken", line)
 
 
 @given(st.sampled_from(["Python", "Python session", "JSON", "YAML", "TOML"]), st.text(max_size=200))
 def test_no_code_can_break_the_check_of_code(name, code):
-    problem = syntax_problem(name, code)
-    assert problem is None or (len(problem[1]) <= 120 and "\x00" not in problem[1])
+    reading = read_block(LABELS[name], code)
+    assert len(reading.message) <= 160 and "\x00" not in reading.message
 
 
 NASTY = {
@@ -219,7 +223,7 @@ def test_a_hostile_text_goes_through_all_checks(name):
 
 def test_a_key_of_toml_that_its_parser_would_take_minutes_for_is_not_read():
     _, unread = results(SOUND | {"body": NASTY["a long key of toml"]})
-    assert "1 of 1 code block not checked (toml: nested too deeply)." in {gap.message for gap in unread}
+    assert "1 of 1 code block not checked (TOML: nested too deeply)." in {gap.message for gap in unread}
 
 
 @pytest.mark.parametrize("field", ["title", "summary"])
@@ -391,7 +395,8 @@ def test_the_checks_find_planted_defects_and_nothing_in_sound_articles():
     assert planted_cases >= 40 and sound >= 5
 
 
-FENCES = "Words.\n\n```bash\nls\n```\n\n```sql\nSELECT\n```\n\n```dockerfile\nFROM x\n```\n\n```python\nx = 1\n```"
+FENCES = "Words.\n\n```cobol\nls\n```\n\n```gherkin\nGiven\n```\n\n```awk\nBEGIN\n```\n\n```python\nx = 1\n```"
+NOT_CHECKED = "3 of 4 code blocks not checked (cobol, gherkin, awk: no parser for these languages)."
 ENGLISH = {"residue-chat", "residue-closing", "residue-placeholder"}
 LONG = "Some words that go on. " * 6_000
 
@@ -408,14 +413,17 @@ def unread_of(**fields):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (FENCES, "3 of 4 code blocks not checked (bash, sql, dockerfile)."),
+        (FENCES, NOT_CHECKED),
         ("Words.\n\n```\nx = = 1\n```", "1 of 1 code block not checked (no language named)."),
-        ("Words.\n\n```bash\nls\n```\n\n```BASH\nls\n```", "2 of 2 code blocks not checked (bash)."),
+        (
+            "Words.\n\n```awk\nls\n```\n\n```AWK\nls\n```",
+            "2 of 2 code blocks not checked (awk: no parser for this language).",
+        ),
         (
             "```python\n" + "x = 1\n" * 9_000 + "```",
-            "1 of 1 code block not checked (python: longer than 50,000 characters).",
+            "1 of 1 code block not checked (Python: longer than 50,000 characters).",
         ),
-        (f"```json\n{'[' * 101}{']' * 101}\n```", "1 of 1 code block not checked (json: nested too deeply)."),
+        (f"```json\n{'[' * 101}{']' * 101}\n```", "1 of 1 code block not checked (JSON: nested too deeply)."),
         ("```python\nx = 1\n```\n\n```text\nno code\n```", None),
         ("No code at all.", None),
     ],
@@ -462,20 +470,22 @@ def test_what_was_not_read_stops_no_approval_and_counts_as_no_finding():
 @pytest.mark.django_db
 def test_what_was_not_read_is_stored_and_is_what_the_checks_say():
     post = make_post(body=FENCES)
-    on_the_spot = results_of(post.head_revision)
+    found, unread = results_of(post.head_revision)
+    assert Unread(NOT_YET, "code-syntax") in unread
     check_revisions([post.head_revision_id])
-    assert results_of(post.head_revision) == on_the_spot and on_the_spot[1]
+    assert results_of(post.head_revision) == (found, [Unread(NOT_CHECKED, "code-syntax")])
     assert CheckResult.objects.get().broken_code == 0
 
 
 @pytest.mark.django_db
 def test_both_screens_say_what_no_check_read_and_keep_advice_apart(client, reviewer):
     post = make_post(body=f"{FENCES}\n\n![](image:9)", reading_time=90)
+    check_revisions([post.head_revision_id])
     client.force_login(reviewer)
     review = client.get(reverse("admin:review", args=[post.pk])).content.decode()
     form = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
     for page in (review, form):
-        assert "3 of 4 code blocks not checked (bash, sql, dockerfile)." in page
+        assert NOT_CHECKED in page
         assert "Not compared with other posts yet." in page
         assert (
             page.index("The text places image 9") < page.index("Advice</h") < page.index("reading time of 90 minutes")

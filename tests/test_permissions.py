@@ -466,6 +466,7 @@ MATRIX = {
     ],
     "admin/review/<int:post_id>/sides/": [get(DESK, url={"post_id": "@post"})],
     "admin/review/source/<int:revision_id>/": [get(DESK, url={"revision_id": "@revision"})],
+    "admin/review/code/<int:revision_id>/": [get(DESK, url={"revision_id": "@revision"})],
     "admin/review/undo/": [
         get("302 302 405 405 405 405"),
         post("302 302 403 403 403 403", {"review": "@review"}),

@@ -89,7 +89,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin import my_work
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
-        from posts.admin.review import duplicates, guideline, queue, remarks, screen
+        from posts.admin.review import code, duplicates, guideline, queue, remarks, screen
         from posts.admin.scorecards import pages as scorecards
 
         pages = [
@@ -100,6 +100,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *preview_links.PAGES,
             *queue.PAGES,
             *screen.PAGES,
+            *code.PAGES,
             *duplicates.PAGES,
             *remarks.PAGES,
             *guideline.PAGES,

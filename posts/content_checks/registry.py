@@ -88,6 +88,7 @@ class Check:
     version: int = 1
     inputs: tuple[str, ...] = (WHOLE_RECORD,)
     cost: str = INSTANT
+    while_typing: CheckFunction | None = None
 
     @property
     def stops(self) -> bool:
@@ -174,7 +175,13 @@ def outside_input(name: str, state: Callable[[], str]) -> None:
 
 
 def check(
-    name: str, level: str, *, version: int = 1, inputs: Collection[str] = (WHOLE_RECORD,), cost: str = INSTANT
+    name: str,
+    level: str,
+    *,
+    version: int = 1,
+    inputs: Collection[str] = (WHOLE_RECORD,),
+    cost: str = INSTANT,
+    while_typing: CheckFunction | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function CheckedText → iterable of (message, JSON Pointer[, count]) as the check `name`.
 
@@ -187,6 +194,8 @@ def check(
 
     cost: "instant" for a few milliseconds; a request may run it, for a text that the background has not read.
     "background" for what takes longer; only jobs and commands run it.
+
+    while_typing: an instant function that finds a part of the same, for the editor.
 
     The message says what to do. The function yields an Unread for what it had to leave out; missing blocks of an
     unparsed text are noted without it. It executes nothing of the text, and its running time grows no faster than the
@@ -203,7 +212,7 @@ def check(
         if name in _checks:
             raise ValueError(f"Two checks are named {name}.")
         is_ours = function.__module__.startswith("posts.content_checks.")
-        _checks[name] = Check(name, level, function, is_ours, version, tuple(inputs), cost)
+        _checks[name] = Check(name, level, function, is_ours, version, tuple(inputs), cost, while_typing)
         return function
 
     return registered
@@ -237,9 +246,9 @@ def in_order(found: Iterable[Finding], unread: Iterable[Unread]) -> Results:
     )
 
 
-def results_of_checks(record: RecordDict, checks: Iterable[Check]) -> Results:
-    """Return the results of `checks` alone, in their order."""
-    text = CheckedText(record)
+def results_of_checks(record: RecordDict, checks: Iterable[Check], text: CheckedText | None = None) -> Results:
+    """Return the results of `checks` alone, in their order. text: the record as a CheckedText, if there is one."""
+    text = text or CheckedText(record)
     found: list[Finding] = []
     unread: list[Unread] = []
     seconds: float = SECONDS
@@ -258,7 +267,9 @@ def findings_while_typing(text: CheckedText) -> list[Finding]:
 
     Those of EXTRA_CHECKS may take seconds: too long for an answer at every pause in typing.
     """
-    checks = [check for check in _checks.values() if check.is_ours and check.is_instant]
+    ours = [check for check in _checks.values() if check.is_ours]
+    checks = [check for check in ours if check.is_instant]
+    checks += [replace(check, function=check.while_typing) for check in ours if check.while_typing]
     found = [finding for check in checks for finding in check.results(text)[0]]
     return sorted(found, key=lambda finding: not finding.stops)
 

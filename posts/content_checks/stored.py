@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from posts.content_checks.code import CODE_SYNTAX, BlockResult, block_results
 from posts.content_checks.registry import (
     EARLIER,
     NOT_YET,
@@ -25,6 +26,7 @@ from posts.content_checks.registry import (
     results_of_checks,
 )
 from posts.content_checks.residue import WIKI_LINK
+from posts.content_checks.text import CheckedText
 from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, TextSketch
 from posts.records.schema import RecordDict
 from posts.related.near_duplicates import near_duplicates_of
@@ -42,7 +44,7 @@ SHOWN_LINKS = 5
 _MAX_COUNT = 32_767
 # So long the previous release may return after an update, and finds its results.
 KEPT = timedelta(days=1)
-_COMPUTED = "versions findings stops advises broken_code unsourced_images contradicted_claims".split()
+_COMPUTED = "versions findings code_blocks stops advises broken_code unsourced_images contradicted_claims".split()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,14 @@ def _brought_up_to_date(
     unread += [gap for gap in gaps if gap.check not in run]
     unread += [check.not_run(EARLIER if check.id in row.versions else NOT_YET) for check in waits]
     return in_order(found, unread)
+
+
+def block_results_of(revision: Revision) -> list[BlockResult] | None:
+    """Return what the background read of each code block of a Revision, or None if it has not read them yet."""
+    rows = list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk"))
+    if not rows or CODE_SYNTAX not in (best := _best_of(rows, checks_key())).versions:
+        return None
+    return [BlockResult(**block) for block in best.code_blocks]
 
 
 def _best_of(rows: Iterable[CheckResult], key: str) -> CheckResult:
@@ -244,7 +254,9 @@ def _result(fingerprint: str, snapshot: RecordDict, keys: Mapping[str, str], bef
     due = [check for check in checks.values() if versions.get(check.id) != keys[check.id]]
     kept = set(checks) - {check.id for check in due}
     stored, gaps = _told(before.findings, kept) if before else ([], [])
-    new, unread = results_of_checks(snapshot, due)
+    text = CheckedText(snapshot)
+    new, unread = results_of_checks(snapshot, due, text)
+    blocks = [asdict(block) for block in block_results(text)] if text.has_read_code else []
     found, unread = in_order([*stored, *new], [*gaps, *unread])
     failed = {gap.check for gap in unread if gap.failed}
 
@@ -257,9 +269,10 @@ def _result(fingerprint: str, snapshot: RecordDict, keys: Mapping[str, str], bef
         checks_key=checks_key(keys),
         versions={name: key for name, key in keys.items() if name not in failed},
         findings=[*map(asdict, found), *map(asdict, unread)],
+        code_blocks=blocks if text.has_read_code or before is None else before.code_blocks,
         stops=min(_MAX_COUNT, sum(finding.count for finding in found if finding.stops)),
         advises=min(_MAX_COUNT, sum(finding.count for finding in found if not finding.stops)),
-        broken_code=count("code-syntax"),
+        broken_code=count(CODE_SYNTAX),
         # Both checks may name the same image, so the larger number is the least number of incomplete images.
         unsourced_images=max(count("image-source"), count("image-licence")),
         contradicted_claims=len(claims),

@@ -3,6 +3,8 @@
 import re
 from functools import cached_property
 
+from posts.code_reading.client import read_blocks
+from posts.code_reading.results import Reading
 from posts.content_checks.languages import language_code, script_of
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import MAX_PARSED, Block, Style, blocks_of, words_in
@@ -87,6 +89,23 @@ class CheckedText:
     @cached_property
     def _blocks(self) -> list[tuple[str, Block]]:
         return [(field, block) for field in ("intro", "body") for block in blocks_of(self.record.get(field, ""))[0]]
+
+    @property
+    def read_code(self) -> list[tuple[str, Block, Reading]]:
+        """[(field, Block, Reading)] of the code blocks of intro and body; a process of its own parses them."""
+        self.blocks_were_asked_for = True
+        return self._read_code
+
+    @cached_property
+    def _read_code(self) -> list[tuple[str, Block, Reading]]:
+        blocks = [(field, block) for field, block in self._blocks if block.is_code]
+        readings = read_blocks((block.language, block.text) for _, block in blocks)
+        return [(field, block, reading) for (field, block), reading in zip(blocks, readings, strict=True)]
+
+    @property
+    def has_read_code(self) -> bool:
+        """Whether a check has asked for the code blocks, and got them."""
+        return "_read_code" in self.__dict__
 
     @cached_property
     def unparsed_fields(self) -> list[str]:

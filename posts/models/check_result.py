@@ -17,6 +17,7 @@ class CheckResult(models.Model):
     )
     # Findings and, as objects without "stops", what the checks did not read.
     findings = OrderedJSONField(default=list, db_default=[])
+    code_blocks = OrderedJSONField(default=list, db_default=[], help_text="What reading each code block said.")
     stops = models.PositiveSmallIntegerField(default=0, db_default=0)
     advises = models.PositiveSmallIntegerField(default=0, db_default=0)
     broken_code = models.PositiveSmallIntegerField(default=0, db_default=0)

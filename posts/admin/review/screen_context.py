@@ -16,8 +16,9 @@ from posts.admin.review.answers import answers_context
 from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
+from posts.content_checks.code import counts_of
 from posts.content_checks.registry import Finding, Results, Unread
-from posts.content_checks.stored import results_of_post
+from posts.content_checks.stored import block_results_of, results_of_post
 from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Notification, Post, QueueEntry, Review, ReviewFlag, Revision
@@ -40,6 +41,7 @@ FRAME = "preview"
 HISTORY_LENGTH = 8
 MARKS_OPEN = 40
 LINKS_SHOWN = 200
+COUNTED_AS = {"parsed": "parsed", "fragment": "read as fragments", "broken": "broken", "unread": "not checked"}
 # Reasons in the order of their numbers on the screen; Review.ReasonCode.NONE is no reason.
 REASONS = [(code.value, code.label) for code in Review.ReasonCode if code.value]
 # Which part of the evidence tells more about a reason of the queue.
@@ -105,6 +107,7 @@ def screen_context(
         "keys_on": keys_are_on(by),
         **_head(post, entry, by=by, now=now),
         **_preview(post),
+        **_code_summary(post.head_revision),
         **_reasons_to_look(post, flags),
         **_findings(found, unread),
         **_content(post.head_revision, typed),
@@ -112,6 +115,16 @@ def screen_context(
         **_forms(post, flags, typed),
         **neighbouring_items(post, view=view, place=place, by=by, now=now),
         **undo_context(by, now=now),
+    }
+
+
+def _code_summary(revision: Revision) -> dict[str, Any]:
+    """Return the counts beside the checks: how many code blocks were read, and with which result."""
+    results = block_results_of(revision)
+    counts = counts_of(result.state for result in results or ())
+    return {
+        "code_counts": [f"{count} {COUNTED_AS[state]}" for state, count in counts.items()],
+        "code_address": reverse("admin:review_code", args=[revision.pk]) if counts else "",
     }
 
 

@@ -1,0 +1,235 @@
+"""Reads one block of code by the name of its language."""
+
+import re
+import textwrap
+from dataclasses import replace
+
+from posts.code_reading import sessions
+from posts.code_reading.balance import has_open_string
+from posts.code_reading.data import FRONT_MATTER, read_data
+from posts.code_reading.fragments import read_code
+from posts.code_reading.languages import BY_NAME, LANGUAGES, PLAIN, Language
+from posts.code_reading.omissions import completed, without_dots_lines
+from posts.code_reading.python_code import read_python
+from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable, Reading
+from posts.code_reading.small_readers import READERS
+from posts.code_reading.sql import read_sql
+
+# Longer code is not parsed, because parsers take too long.
+MAX_CODE = 50_000
+_DATA = frozenset(["JSON", "JSON with comments", "YAML", "TOML", "XML"])
+# Of these only whole lines are left out.
+_AS_WRITTEN = ("Jinja", "Go template", "Diff")
+# The names of languages that need no parser beside Python's own.
+READ_BY_PYTHON = frozenset(
+    name for name, key in BY_NAME.items() if key == "python" or LANGUAGES[key].name in ("JSON", "YAML", "TOML")
+)
+_COMMAND = re.compile(
+    r"[ \t]*(?:\$ )?(?:sudo )?(?:python[\d.]*|pip[\d.]*|pipx|uv|poetry|conda|pytest|django-admin|flask|export|cd|mkdir"
+    r"|source|curl|git) [\w./-]"
+)
+_SCRIPT = re.compile(r"(<script\b[^>]*>)(.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
+_ERB = re.compile(r"<%(%|#|[-=|]*)(.*?)-?%>", re.DOTALL)
+
+
+def named_language(written: str) -> str:
+    """Return the name of a language as people know it; `written` if it is none of ours."""
+    key = _key_of(written)
+    return LANGUAGES[key].name if key else written[:30]
+
+
+def _key_of(written: str) -> str:
+    name = written.lower()
+    return BY_NAME.get(name) or BY_NAME.get(re.sub(r"[#:,{].*$", "", name)) or ""
+
+
+def read_block(written: str, code: str) -> Reading:
+    """Return the Reading of code whose fence names its language as `written`; "" if it names none."""
+    if written.lower() in PLAIN or not code.strip():
+        return Reading("parsed", "Text")
+    key = _key_of(written) or ("" if written else _guessed(code))
+    if not key:
+        return Reading("unread", written[:30], "no parser for this language" if written else "no language named")
+    language = LANGUAGES[key]
+    try:
+        if len(code) > MAX_CODE:
+            raise NotReadable(f"longer than {MAX_CODE:,} characters")
+        # No parser reads NUL, and it stands for nothing.
+        code = code.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+        state, fault = _read(key, language, code)
+    except NotReadable as reason:
+        return Reading("unread", language.name, str(reason))
+    except (ValueError, RecursionError, MemoryError):
+        return Reading("unread", language.name, "the parser failed")
+    if fault:
+        return Reading("broken", language.name, fault.message[:MAX_MESSAGE], fault.line, fault.column)
+    return Reading("parsed" if state == "parsed" else "fragment", language.name)
+
+
+def _guessed(code: str) -> str:
+    """Return the language of a block that names none, if what it begins with leaves no doubt; else ""."""
+    if sessions.has_python_prompt(code):
+        return "python"
+    return "console" if sessions.has_shell_prompt(code) else ""
+
+
+def _read(key: str, language: Language, code: str) -> tuple[str, Fault | None]:
+    if language.name in _DATA:
+        return read_data(language.name, code)
+    if key == "python":
+        if _is_shell_session(code):
+            return _shell(sessions.typed_in_shell(code))
+        state, fault = read_python(code)
+        return _shell(code) if fault and _is_typed_commands(code) else (state, fault)
+    if key == "sql":
+        return read_sql(code)
+    if key in ("bash", "console"):
+        return _typed_in_shell(key, code)
+    if key == "markdown":
+        return _markdown(code)
+    if language.name in READERS:
+        return _small(language.name, code)
+    special = {
+        "erb": _erb,
+        "vue": _vue,
+        "html": _vue,
+        "astro": _astro,
+        "powershell": _powershell,
+        "ruby": _ruby,
+        "php": _php,
+        "css": _css,
+    }
+    if key in special:
+        return special[key](code)
+    return read_code(language, code)
+
+
+def _is_shell_session(code: str) -> bool:
+    """Return whether every line is a prompt of a shell, but for comments."""
+    typed = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
+    return bool(typed) and all(re.match(r"[ \t]*(?:\$|%|❯) \S", line) for line in typed)
+
+
+def _is_typed_commands(code: str) -> bool:
+    """Return whether every line begins with a program that one types in a shell."""
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
+    return all(_COMMAND.match(line) for line in lines)
+
+
+def _typed_in_shell(key: str, code: str) -> tuple[str, Fault | None]:
+    if sessions.has_powershell_prompt(code):
+        return read_code(LANGUAGES["powershell"], sessions.typed_in_powershell(code))
+    if sessions.has_shell_prompt(code):
+        return _shell(sessions.typed_in_shell(code))
+    if key == "console" and (typed := sessions.typed_as_root(code)):
+        return _shell(typed)
+    state, fault = _shell(code)
+    if fault and key == "console":
+        # Answers of programs without a prompt before what was typed.
+        typed = sessions.typed_in_shell(code)
+        return _shell(typed) if typed.strip() else ("fragment", None)
+    return state, fault
+
+
+def _shell(code: str) -> tuple[str, Fault | None]:
+    state, fault = read_code(LANGUAGES["bash"], code)
+    if state == "fragment" and (line := sessions.open_quote_in(code)):
+        return "", Fault("a quotation mark is never closed", line, 1)
+    return state, fault
+
+
+def _small(name: str, code: str) -> tuple[str, Fault | None]:
+    reader = READERS[name]
+    code = textwrap.dedent(code)
+    fault = reader(code)
+    if fault is None:
+        return "parsed", None
+    # What stands for a template would hide the faults of one.
+    attempts = [without_dots_lines(code)] if name in _AS_WRITTEN else completed(code)
+    if any(reader(attempt) is None for attempt in attempts):
+        return "fragment", None
+    return "", fault
+
+
+def _markdown(code: str) -> tuple[str, Fault | None]:
+    """Return the result of Markdown: any text is Markdown, only its front matter can be broken."""
+    found = FRONT_MATTER.match(code)
+    if not found:
+        return "parsed", None
+    state, fault = read_data("TOML" if code.startswith("+++") else "YAML", found[1])
+    return state, Fault(fault.message, fault.line + 1, fault.column) if fault and fault.line else fault
+
+
+def _php(code: str) -> tuple[str, Fault | None]:
+    code = re.sub(r"\A(\s*)<\?php\b", r"\1     ", code)
+    # Beside its tags the other grammar takes any text for HTML.
+    grammar = "php" if "<?" in code or "?>" in code else "php_only"
+    return read_code(replace(LANGUAGES["php"], grammars=(grammar,)), code)
+
+
+def _css(code: str) -> tuple[str, Fault | None]:
+    for number, line in enumerate(re.sub(r"/\*.*?\*/", _line_ends, code, flags=re.DOTALL).split("\n"), 1):
+        # The grammar accepts a string without its end.
+        if has_open_string("CSS", line) and not line.rstrip().endswith("\\"):
+            return "", Fault("a quotation mark is never closed", number, len(line))
+    return read_code(LANGUAGES["css"], code)
+
+
+def _line_ends(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
+
+
+def _ruby(code: str) -> tuple[str, Fault | None]:
+    if sessions.has_ruby_prompt(code):
+        return read_code(LANGUAGES["ruby"], sessions.typed_in_ruby(code))
+    state, fault = read_code(LANGUAGES["ruby"], code)
+    without = sessions.without_ruby_answers(code)
+    if fault and without != code:
+        return read_code(LANGUAGES["ruby"], without)
+    return state, fault
+
+
+def _powershell(code: str) -> tuple[str, Fault | None]:
+    if sessions.has_shell_prompt(code):
+        return _shell(sessions.typed_in_shell(code))
+    if sessions.has_powershell_prompt(code):
+        code = sessions.typed_in_powershell(code)
+    return read_code(LANGUAGES["powershell"], code)
+
+
+def _erb(code: str) -> tuple[str, Fault | None]:
+    """Return the result of the Ruby in a template; the rest may be any text."""
+    if "<%" not in code:
+        return read_code(LANGUAGES["html"], code)
+    made, at = [], 0
+    for found in _ERB.finditer(code):
+        made.append("\n" * code.count("\n", at, found.start()))
+        if "#" in found[1] or "%" in found[1]:
+            made.append("\n" * found[0].count("\n"))
+        else:
+            made.append(f" {found[2]};")
+        at = found.end()
+    return read_code(LANGUAGES["ruby"], "".join(made))
+
+
+def _vue(code: str) -> tuple[str, Fault | None]:
+    """Return the result of HTML with its scripts."""
+    for found in _SCRIPT.finditer(code):
+        kind = re.search(r"type=[\"']?([^\"'\s>]+)", found[1])
+        if kind and not re.search(r"module|javascript|babel|jsx", kind[1]):
+            continue
+        state, fault = read_code(LANGUAGES["typescript" if "ts" in found[1] else "javascript"], found[2])
+        if fault:
+            return state, Fault(fault.message, fault.line + code.count("\n", 0, found.start(2)), fault.column)
+    without = _SCRIPT.sub(lambda found: f"{found[1]}{chr(10) * found[2].count(chr(10))}</script>", code)
+    return read_code(LANGUAGES["html"], without)
+
+
+def _astro(code: str) -> tuple[str, Fault | None]:
+    """Return the result of the script at the head of a component of Astro. Its template is left out."""
+    found = re.match(r"\s*---[^\n]*\n(.*?)\n?---", code, re.DOTALL)
+    if not found:
+        raise NotReadable("no parser for the template of Astro")
+    state, fault = read_code(LANGUAGES["typescript"], found[1])
+    lines = code[: found.start(1)].count("\n")
+    return ("fragment", None) if fault is None else (state, Fault(fault.message, fault.line + lines, fault.column))

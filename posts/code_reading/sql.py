@@ -1,0 +1,205 @@
+"""SQL in the dialects of several engines: accepted if one parser accepts it in one dialect."""
+
+import difflib
+import logging
+import re
+import textwrap
+from functools import lru_cache
+from typing import Any
+
+from posts.code_reading.omissions import completed
+from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable
+
+_DIALECTS = ("postgres", "mysql", "tsql", None)
+_PROMPT = re.compile(
+    r"^[ \t]*(?:[\w-]{1,40}[=(\"'-][#>]|[\w@:.-]{0,40}(?:mysql|sqlite|MariaDB(?: \[[^\]\n]{0,30}\])?)>|\w{1,30}=[#>*]"
+    r"|->|[\w.@:/-]{1,40}[=>]>)[ \t]?"
+)
+_META = re.compile(r"^[ \t]*(?:\\[a-zA-Z!?]|\.\w+|go[ \t]*$|delimiter\b)[^\n]*$", re.IGNORECASE)
+_RULE = re.compile(r"^[ \t]*[|+]?-{3,}[-+| ]*$|^[ \t]*\+[-=+]{3,}$|^-\[ RECORD|^(?:\s*=+){2,}\s*$")
+_ANSWER = re.compile(
+    r"^[ \t]*(?:\(\d+ rows?\)|(?:ERROR|NOTICE|DETAIL|HINT|WARNING|INFO|LOG|LINE \d+)\b:?.*|Time: .*|Query OK.*"
+    r"|\d+ rows? in set.*|[ \t]+\^|(?:CREATE|ALTER|DROP) [A-Z ]{3,30}|(?:INSERT|UPDATE|DELETE|COPY)(?: \d+){1,2}"
+    r"|BEGIN|COMMIT|SET)[ \t]*$"
+)
+_WRAPS = (
+    ("SELECT * FROM t\n", ""),
+    ("SELECT\n", ""),
+    ("CREATE TABLE t (\n", "\n)"),
+    ("SELECT * FROM t WHERE\n", ""),
+    ("ALTER TABLE t\n", ""),
+    ("WITH\n", "\nSELECT 1"),
+    ("SELECT\n", "\nFROM t"),
+    ("SELECT * FROM (\n", "\n) AS x"),
+    ("", "\nSELECT 1"),
+)
+_STATEMENTS = frozenset(
+    """Alter AlterSession Analyze Attach Block Cache Command Comment Commit Copy Create DDL DML Declare Delete Describe
+    Detach Drop Except Execute Grant IfBlock Insert Intersect Kill LoadData Merge Pragma Query Refresh Revoke Rollback
+    Select Semicolon Set Show StoredProcedure Subquery Transaction TruncateTable Uncache Union Update Use
+    Values""".split()
+)
+_COMMANDS = frozenset(
+    """ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DESC
+    DESCRIBE DISCARD DO DROP END EXEC EXECUTE EXPLAIN FETCH FLUSH GRANT HANDLER IMPORT INSERT INSTALL KILL LISTEN LOAD
+    LOCK MERGE MOVE NOTIFY OPTIMIZE PREPARE PRINT PURGE RAISE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE
+    RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM
+    VALUES WITH""".split()
+)
+
+
+@lru_cache(maxsize=1)
+def _sqlglot() -> Any:
+    try:
+        import sqlglot
+    except ImportError:
+        raise NotReadable("no parser is installed") from None
+    # It warns of statements that it only keeps as text.
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    return sqlglot
+
+
+def read_sql(code: str) -> tuple[str, Fault | None]:
+    """Return ("parsed" or "fragment", None), or ("", Fault)."""
+    code = textwrap.dedent(code)
+    typed = without_answers(code)
+    if not typed.strip():
+        return "fragment", None
+    state = "parsed" if typed == code else "fragment"
+    if _is_sound(typed):
+        return state, None
+    if misspelt := _misspelt(typed):
+        return "", misspelt
+    versions = [typed, *completed(typed)]
+    for version in versions:
+        if _is_sound(version) or all(map(_is_part, _statements(version))):
+            return "fragment", None
+    return "", _fault(typed)
+
+
+def without_answers(code: str) -> str:
+    """Return SQL without the prompts, commands and answers of its shell; with as many lines."""
+    lines = code.split("\n")
+    kept: list[str] = []
+    answers = False
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if _RULE.match(line) or (
+            _RULE.match(following)
+            and ("|" in line or re.fullmatch(r"[ \t]*[\w?. ]+[ \t]*", line))
+            and not line.rstrip().endswith((";", ","))
+        ):
+            answers = True
+        found = _PROMPT.match(line)
+        if found and not answers:
+            line = line[found.end() :]
+        elif not line.strip():
+            answers = False
+        if answers or _META.match(line) or _ANSWER.match(line):
+            kept.append("")
+            if _ANSWER.match(line) and line.lstrip().startswith("("):
+                answers = False
+        else:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _statements(code: str) -> list[str]:
+    """Return the statements of SQL, split where a line ends in a semicolon, and at blank lines after complete ones."""
+    parts = re.split(r";[ \t]*(?:--[^\n]*)?(?:\n|\Z)|\n[ \t]*\n(?=\S)", code)
+    return [part for part in parts if part.strip()][:60]
+
+
+_CLAUSES = frozenset(
+    """ADD AND AS CASE CROSS ELSE EXCEPT FROM FULL GROUP HAVING IF INNER INTERSECT INTO JOIN LEFT LIMIT NATURAL OFFSET
+    ON OR ORDER OUTER PARTITION PRIMARY RETURNING RIGHT THEN UNION USING WHEN WHERE WINDOW""".split()
+)
+_FIRST_WORD = re.compile(r"^[ \t]*([A-Z]{4,12})(?=[ \t]+[^\s=.,]|[ \t]{2})", re.MULTILINE)
+
+
+def _misspelt(code: str) -> Fault | None:
+    """Return the Fault of a first word of a line that is nearly a keyword, in the case of keywords."""
+    keywords = _COMMANDS | _CLAUSES
+    plain = _TOKEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if len(found[0]) > 1 else found[0], code)
+    for found in _FIRST_WORD.finditer(plain):
+        word = found[1]
+        if word in keywords:
+            continue
+        near = difflib.get_close_matches(
+            word, [one for one in keywords if sorted(one) == sorted(word) or len(one) != len(word)], 1, 0.75
+        )
+        if near and (sorted(near[0]) == sorted(word) or difflib.SequenceMatcher(None, word, near[0]).ratio() >= 0.88):
+            return _at(code, found.start(1), f"“{near[0]}” expected, not “{word}”")
+    return None
+
+
+def _is_part(code: str) -> bool:
+    return _is_sound(code) or any(_is_sound(before + code.rstrip().rstrip(",;") + after) for before, after in _WRAPS)
+
+
+def _is_sound(code: str) -> bool:
+    if _balance(code) is not None:
+        return False
+    return any(_parses(code, dialect) for dialect in _DIALECTS)
+
+
+def _parses(code: str, dialect: str | None) -> bool:
+    sqlglot = _sqlglot()
+    try:
+        trees = sqlglot.parse(code, dialect=dialect)
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return False
+    return all(tree is None or _is_statement(tree) for tree in trees)
+
+
+def _is_statement(tree: Any) -> bool:
+    """Return whether a tree is a statement: unknown words would make an expression or a bare command."""
+    name = type(tree).__name__
+    if name == "Command":
+        return str(tree.this).split()[0].upper() in _COMMANDS
+    return name in _STATEMENTS
+
+
+_TOKEN = re.compile(
+    r"--[^\n]*|/\*.*?\*/|\$(\w{0,30})\$.*?\$\1\$|[eEnNbBxX]?'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\[\]]*\]|[()\[\]'\"`]",
+    re.DOTALL,
+)
+
+
+def _balance(code: str) -> Fault | None:
+    """Return the Fault of a bracket or quotation mark without a partner."""
+    opened: list[int] = []
+    for found in _TOKEN.finditer(code):
+        mark = found[0]
+        if mark == "(":
+            opened.append(found.start())
+        elif mark == ")":
+            if not opened:
+                return _at(code, found.start(), "“)” closes nothing")
+            opened.pop()
+        elif mark in ("[", "]"):
+            return _at(code, found.start(), f"“{mark}” has no partner")
+        elif mark in ("'", '"', "`"):
+            return _at(code, found.start(), f"{mark} is never closed")
+    return _at(code, opened[-1], "“(” is never closed; “)” expected") if opened else None
+
+
+def _at(code: str, at: int, message: str) -> Fault:
+    return Fault(message, code.count("\n", 0, at) + 1, at - code.rfind("\n", 0, at))
+
+
+def _fault(code: str) -> Fault:
+    if fault := _balance(code):
+        return fault
+    sqlglot = _sqlglot()
+    try:
+        trees = sqlglot.parse(code, dialect="postgres")
+    except sqlglot.errors.ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        message = re.sub(r"\s+", " ", str(first.get("description") or "it does not parse")).rstrip(".")
+        return Fault(message[:MAX_MESSAGE], first.get("line") or 0, first.get("col") or 0)
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return Fault("it does not parse")
+    wrong = next((tree for tree in trees if tree is not None and not _is_statement(tree)), None)
+    word = code.split()[0] if wrong is not None and code.split() else ""
+    return Fault(f"a statement such as SELECT expected, not “{word[:30]}”" if word else "it does not parse", 1, 1)
