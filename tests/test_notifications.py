@@ -1,7 +1,7 @@
 """Who is told what, where: once, in the transaction of the event, whatever the mail server does."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -157,8 +157,37 @@ def test_the_digest_comes_once_a_day_with_what_is_new():
     edit(first, by=editor, intro="Written once more.")
     turn_down(first, reviewer)
     send_digests.func()
+    assert OutgoingMessage.objects.count() == 1, "what came after the hour of the digest waits for the next one"
+    Notification.objects.update(made_at=timezone.now() - timedelta(hours=4), mailed_at=None)
+    Notification.objects.filter(post=second).update(mailed_at=timezone.now())
+    send_digests.func()
     newest = OutgoingMessage.objects.first()
     assert "Retry queues" in newest.body and "Dead letters" not in newest.body
+
+
+def test_the_digest_keeps_its_hour_when_the_job_runs_early_or_late(monkeypatch):
+    editor, reviewer = with_mail("Editors"), person()
+    post = PostFactory(title="Retry queues")
+    first = datetime(2031, 5, 5, 8, 0, 20, tzinfo=UTC)
+    sent_at = []
+    # A little earlier than 24 hours later, then three hours late, then on time again.
+    for now in (
+        first,
+        first + timedelta(days=1, seconds=-15),
+        first + timedelta(days=2, hours=3),
+        first + timedelta(days=3),
+    ):
+        edit(post, by=editor, intro=f"Written at {now}.")
+        turn_down(post, reviewer)
+        Notification.objects.update(made_at=now - timedelta(hours=6), read_at=None)
+        for moment in (now, now + timedelta(hours=1)):
+            monkeypatch.setattr("posts.notifications.tasks.timezone.now", lambda moment=moment: moment)
+            before = OutgoingMessage.objects.count()
+            send_digests.func()
+            if OutgoingMessage.objects.count() > before:
+                sent_at.append(moment)
+        monkeypatch.undo()
+    assert [(moment.day, moment.hour) for moment in sent_at] == [(5, 8), (6, 8), (7, 11), (8, 8)]
 
 
 def run_started_import(path, *, by):

@@ -1,6 +1,6 @@
 """The jobs of notifications."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -35,17 +35,29 @@ def _send_digest(person: User) -> None:
     with transaction.atomic():
         NotificationSetting.objects.get_or_create(user=person)
         wish = NotificationSetting.objects.select_for_update().get(user=person)
-        if not wish.mails_digest or (wish.digest_sent_at and now - wish.digest_sent_at < ONE_DAY):
+        last, due = wish.digest_sent_at, _due(wish.digest_sent_at, now)
+        if not wish.mails_digest or (last and last >= due):
             return
         news = Notification.objects.unread_by(person).filter(Q(mailed_at=None) | Q(mailed_at__lt=F("made_at")))
         newest = list(news.select_related("post", "batch")[:IN_ONE_DIGEST])
-        if not newest:
+        if not newest or (last and not news.filter(made_at__lte=due).exists()):
             return
         subject, body = mail_about(newest)
         if add_mail(person.email, subject=subject, body=body):
             news.update(mailed_at=now)
-            wish.digest_sent_at = now
+            wish.digest_sent_at = due
             wish.save(update_fields=["digest_sent_at"])
+
+
+def _due(last: datetime | None, now: datetime) -> datetime:
+    """Return the latest moment up to `now` at which the digest of a person is due: each day at the hour of the first.
+
+    The job may run late. Kept as the moment of the digest, the hour of a late run would become that of all later ones.
+    """
+    if last is None:
+        return now
+    hour = last.replace(minute=0, second=0, microsecond=0)
+    return hour + (now - hour) // ONE_DAY * ONE_DAY
 
 
 @job("forget old notifications", label="Delete old notifications", every=ONE_DAY)
