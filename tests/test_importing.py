@@ -40,6 +40,25 @@ def test_a_changed_row_becomes_a_new_proposed_text_and_no_live_byte_changes(clie
     assert post.body == "A new body." and post.awaits_review
 
 
+def test_an_update_keeps_the_key_of_each_image_and_checklist_item_that_stays_as_it_is():
+    images = [{"url": f"https://placehold.co/{n}00x100", "alt": f"Image {n}", "credit": {"by": n}} for n in (1, 2, 3)]
+    record = RecordFactory(image_sources=images, checklist=["One.", "Two."])
+    import_records(record)
+    post = Post.objects.get()
+    before = dict(post.images.values_list("alt", "pk")) | dict(post.checklist_items.values_list("text", "pk"))
+    changed = [images[0], {**images[1], "alt": "Another"}, {**images[2], "credit": {"by": 4}}]
+    assert counts(import_records({**record, "image_sources": changed, "checklist": ["One.", "Two.", "Three."]})) == {
+        "updated": 1
+    }
+    after = dict(post.images.values_list("alt", "pk")) | dict(post.checklist_items.values_list("text", "pk"))
+    assert list(after) == ["Image 1", "Another", "Image 3", "One.", "Two.", "Three."]
+    assert [name for name, key in after.items() if before.get(name) == key] == ["Image 1", "One.", "Two."]
+    assert [image.extra for image in post.images.all()] == [{"credit": {"by": n}} for n in (1, 2, 4)]
+    assert counts(import_records({**record, "image_sources": changed[:1], "checklist": []})) == {"updated": 1}
+    assert [image.pk for image in post.images.all()] == [before["Image 1"]]
+    assert not post.checklist_items.exists()
+
+
 def test_what_a_person_edited_since_is_never_overwritten():
     record = RecordFactory()
     import_records(record)

@@ -8,8 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.utils import timezone
 
-from posts.importing.writers.rows import CHILDREN, Columns, DriverRow, RecordRows, Table, child_columns
-from posts.models import ChecklistItem, FormerSlug, ImageSource, Post, PostHold, ReviewFlag, Revision
+from posts.importing.writers.rows import CHILDREN, Columns, DriverRow, RecordRows, Table, child_columns, stored_rows
+from posts.models import FormerSlug, Post, PostHold, ReviewFlag, Revision
 from posts.operations.new_head import NewHead, is_text_of_page
 from posts.operations.pictures import note_used_pictures
 from posts.operations.source_links import note_links, note_places, refresh_links
@@ -213,12 +213,19 @@ class BatchWriter:
         replaced.update(replaced_by=None)
 
     def _replace_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
-        """Replace images and checklist items. pairs: (post id, RecordRows)."""
+        """Replace images and checklist items. pairs: (post id, RecordRows).
+
+        One that stays as it is keeps its key: the key is in the address of its page.
+        """
         ids = [post_id for post_id, _ in pairs]
-        # Deleted in bulk without reading: no row refers to a child.
-        for model in (ImageSource, ChecklistItem):
-            model.objects.filter(post__in=ids)._raw_delete(self.connection.alias)
-        self._insert_children(pairs)
+        for model, kind in CHILDREN:
+            stored = dict(stored_rows(model, ids))
+            rows = [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]
+            gone = stored.keys() - set(rows)
+            # Deleted in bulk without reading them: no row refers to a child.
+            model.objects.filter(pk__in=[stored[row] for row in gone])._raw_delete(self.connection.alias)
+            if new := [row for row in rows if row not in stored]:
+                self.insert(Table(model, self.connection, child_columns(model)), new)
 
     def _head(self, incoming: "Incoming", version: str, *, before: Revision | None = None) -> NewHead:
         return NewHead(

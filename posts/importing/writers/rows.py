@@ -1,6 +1,6 @@
 """The rows of a record without ids, ready for the driver; made while the database works on other rows."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -105,6 +105,16 @@ CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
 def child_columns(model: type[Model]) -> list[str]:
     """Return the columns of a child of a post, in the order of the model: the post first."""
     return [field.attname for field in model._meta.concrete_fields if not field.primary_key]
+
+
+def stored_rows(model: type[Model], post_ids: Collection[int]) -> Iterator[tuple[DriverRow, int]]:
+    """Yield (row, key) of the children of posts. A row has the values of child_columns(), JSON as text, as written."""
+    columns = child_columns(model)
+    json_places = [columns.index(name) for name in _json_columns(model)]
+    for *values, key in model._default_manager.filter(post__in=post_ids).values_list(*columns, "pk"):
+        for place in json_places:
+            values[place] = _json_text(values[place])
+        yield tuple(values), key
 
 
 @cache
