@@ -13,7 +13,17 @@ from django.utils import timezone
 
 from posts.listing.site_stats import site_stats
 from posts.management.commands.demo import demo_records, planted_records
-from posts.models import AuditEntry, ImportBatch, ListedText, Post, QueueEntry, Release, Review, Revision
+from posts.models import (
+    AuditEntry,
+    ImportBatch,
+    ListedText,
+    Post,
+    QueueEntry,
+    Release,
+    Review,
+    ReviewGuideline,
+    Revision,
+)
 from tests.factories import import_records, make_post
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +93,9 @@ def test_demo_fills_a_site_once_and_reaches_every_state(demo, client):
     stats = site_stats()
     assert stats.waiting + stats.newer_waiting == pending
     assert stats.listed == Post.objects.listed().count() == ListedText.objects.count()
+
+    # The first decision answered it.
+    assert ReviewGuideline.objects.get().created_at < Post.objects.order_by("created_at")[0].created_at
 
     listed = Post.objects.listed().first()
     assert client.get(f"/posts/{listed.slug}/").status_code == 200

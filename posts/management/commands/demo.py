@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import count, islice
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from posts.listing.rebuild import rebuild_lists
 from posts.listing.site_stats import store_site_stats
 from posts.management.base import BaseCommand
 from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
-from posts.models import Origin, Post, Review
+from posts.models import Origin, Post, Review, ReviewGuideline
 from posts.operations import (
     Answers,
     approval_obstacles,
@@ -197,6 +198,8 @@ def import_all(made: list[Made], written: list[RecordDict]) -> None:
     today = timezone.localdate()
     # What an interrupted start left.
     move_to(import_moment(0, today), since=BEFORE_ALL)
+    # The first decision answers it.
+    ReviewGuideline.objects.update(created_at=import_moment(0, today) - timedelta(days=1))
     for week, posts in enumerate(batched(made, A_WEEK)):
         began = timezone.now()
         lines = as_stream(as_line(record) for record, _ in posts)
