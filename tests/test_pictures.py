@@ -93,6 +93,14 @@ def archive():
     return written.getvalue()
 
 
+def photo_of_a_phone(size=(60, 40)):
+    """Return an MPO: a JPEG photo, and a smaller picture after it in the same file."""
+    written = io.BytesIO()
+    photo, added = Image.new("RGB", size, (200, 30, 40)), Image.new("RGB", (30, 20), (0, 0, 255))
+    photo.save(written, "MPO", save_all=True, append_images=[added])
+    return written.getvalue()
+
+
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HOSTILE = {
     "an SVG named PNG": (SVG, "SVG pictures can contain programs"),
@@ -400,3 +408,49 @@ def test_a_person_looks_at_so_many_addresses_a_minute(desk, other_host, monkeypa
     asked = other_host(picture())
     answer = desk.post(reverse("admin:posts_post_picture"), {"url": "https://images.unsplash.com/a"})
     assert answer.status_code == 422 and "Wait a minute" in answer.json()["problem"] and asked == []
+
+
+def test_of_a_photo_of_a_phone_with_several_pictures_the_first_is_stored_as_a_jpeg(desk, client):
+    answer = send(desk, photo_of_a_phone((3000, 40)))
+    assert answer.status_code == 201, answer.content
+    stored = b"".join(client.get(answer.json()["shown"]).streaming_content)
+    image = Image.open(io.BytesIO(stored))
+    assert (image.format, image.size) == ("JPEG", (LONGEST_SIDE, 32))
+    assert image.getpixel((5, 5))[0] > 150
+    assert len(stored) < len(photo_of_a_phone((3000, 40)))
+
+
+def without_script(client, body, **fields):
+    file = SimpleUploadedFile("holiday.png", body, "image/png")
+    return client.post(reverse("admin:posts_post_upload"), {"picture": file, "act": "upload", **fields})
+
+
+def test_without_a_script_a_page_uploads_a_picture_and_shows_what_to_copy(desk, by):
+    form = desk.get(reverse("admin:posts_post_add")).content.decode()
+    aside = form[form.index("<noscript>", form.index("data-look")) : form.index("</noscript>")]
+    assert reverse("admin:posts_post_upload") in aside
+    assert desk.get(reverse("admin:posts_post_upload")).status_code == 200
+    page = without_script(desk, picture(size=(60, 40))).content.decode()
+    url = re.search(r'id="stored-url" value="([^"]+)"', page)[1]
+    assert UploadedPicture.objects.get(uploaded_by=by).name in url
+    assert "<dd>60</dd>" in page and "<dd>40</dd>" in page
+    assert own_picture(url) in page
+
+
+def test_without_a_script_the_same_is_refused_in_the_same_words(desk, monkeypatch):
+    for body, words in HOSTILE.values():
+        answer = (
+            without_script(desk, body) if body else desk.post(reverse("admin:posts_post_upload"), {"act": "upload"})
+        )
+        expected = words if body else "No picture arrived"
+        assert answer.status_code == 422 and expected in answer.content.decode(), words
+    monkeypatch.setattr("posts.operations.pictures.UPLOADS_A_DAY", 0)
+    assert "pictures today" in without_script(desk, picture()).content.decode()
+    assert not UploadedPicture.objects.exists()
+
+
+def test_the_page_for_uploads_is_for_people_who_may_write_posts(client):
+    client.force_login(person("Staff"))
+    assert client.get(reverse("admin:posts_post_upload")).status_code == 403
+    assert without_script(client, picture()).status_code == 403
+    assert not UploadedPicture.objects.exists()

@@ -28,6 +28,8 @@ MAX_FRAMES = 200
 LONGEST_SIDE = 2400
 SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif"}
 KNOWN_FORMATS = "JPEG, PNG, WebP, GIF or AVIF"
+# What Pillow calls a JPEG with more pictures after it, as phones make: the first alone counts.
+_FIRST_FRAME_OF = {"MPO": "JPEG"}
 # By format: how it is written. The others have no choices that matter here.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85, "optimize": True, "progressive": True},
@@ -105,7 +107,8 @@ def facts_of(body: bytes) -> Facts | None:
     """Return what the header of a picture says, also of the beginning of one; None if it is not one of ours."""
     try:
         with Image.open(io.BytesIO(body), formats=list(SUFFIXES)) as image:
-            return Facts(image.format or "", *image.size)
+            kind = image.format or ""
+            return Facts(_FIRST_FRAME_OF.get(kind, kind), *image.size)
     except Exception:
         # Each decoder has errors of its own: that of AVIF raises RuntimeError, that of PNG SyntaxError.
         return None
@@ -148,7 +151,8 @@ _TOO_LARGE = f"The picture has more than {MAX_PIXELS // 1_000_000} million pixel
 def _opened(body: bytes) -> ImageFile.ImageFile:
     """Return the picture, with its header read and its limits checked; no pixel is unpacked yet."""
     image = Image.open(io.BytesIO(body), formats=list(SUFFIXES))
-    frames = getattr(image, "n_frames", 1)
+    # What a phone adds to a photo is not for readers: a preview, the measured depth, the same in more light.
+    frames = 1 if image.format in _FIRST_FRAME_OF else getattr(image, "n_frames", 1)
     if frames > MAX_FRAMES:
         raise PictureRefused(f"The picture has {frames:,} frames; {MAX_FRAMES} are the most. Shorten it.")
     if image.width * image.height * frames > MAX_PIXELS:
@@ -158,7 +162,11 @@ def _opened(body: bytes) -> ImageFile.ImageFile:
 
 def _written_again(image: ImageFile.ImageFile) -> Picture:
     kind = image.format or ""
-    frames = [(_clean(frame), frame.info.get("duration", 100)) for frame in _frames(image)]
+    is_first_alone = kind in _FIRST_FRAME_OF
+    kind = _FIRST_FRAME_OF.get(kind, kind)
+    # One after the other: the next frame takes the place of this one.
+    shown = [image] if is_first_alone else _frames(image)
+    frames = [(_clean(frame), frame.info.get("duration", 100)) for frame in shown]
     pictures = [frame for frame, _ in frames]
     options = dict(_OPTIONS.get(kind, {}))
     if len(pictures) > 1:
@@ -185,7 +193,8 @@ def _frames(image: ImageFile.ImageFile) -> Iterator[Image.Image]:
 
 def _clean(frame: Image.Image) -> Image.Image:
     """Return the pixels of a frame as people see them: upright, in the usual colours, not larger than needed."""
-    profile, is_animated = frame.info.get("icc_profile"), getattr(frame, "n_frames", 1) > 1
+    profile = frame.info.get("icc_profile")
+    is_animated = getattr(frame, "n_frames", 1) > 1 and frame.format not in _FIRST_FRAME_OF
     image = ImageOps.exif_transpose(frame)
     if image.mode.startswith("I"):
         # 16 bits each become 8.
