@@ -7,20 +7,28 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 
+import posts
 from alphanode.headers import header_table
 from posts.logs import request_id, request_id_for
+from posts.measures import measures
+from posts.monitoring.metrics import CONTENT_TYPE, metrics_text
+from posts.monitoring.readiness import readiness
 from posts.outages import API_PATH, PREVIEW_PATH, unavailable
 
 logger = logging.getLogger("alphanode.request")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-HEALTH_PATH = "/healthz"
+HEALTH_PATH, READY_PATH, METRICS_PATH = "/healthz", "/readyz", "/metrics"
+# Programs ask for them all the time: they are neither logged nor counted.
+PROBES = (HEALTH_PATH, READY_PATH, METRICS_PATH)
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 # Pages of other sites may read whatever the API answers, and these headers of it.
 OF_API = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
@@ -30,7 +38,7 @@ class RequestLogMiddleware:
     """Gives each request an id (also in the response) and one line in the log, without query values.
 
     An incoming id is used only behind a proxy, which sets it itself; otherwise anybody could write into the log.
-    Requests for /healthz are not logged.
+    Requests of probes are not logged.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -47,24 +55,30 @@ class RequestLogMiddleware:
         try:
             response = self.get_response(request)
             response.headers["X-Request-ID"] = own
-            if request.path_info != HEALTH_PATH:
-                logger.info(
-                    "request",
-                    extra={
-                        "method": request.method,
-                        "path": _path_for_log(request),
-                        "route": request.resolver_match.view_name if request.resolver_match else "",
-                        "status": response.status_code,
-                        "ms": round((time.perf_counter() - started) * 1000, 1),
-                    },
-                )
+            if request.path_info not in PROBES:
+                self._note(request, response.status_code, (time.perf_counter() - started) * 1000)
             return response
         finally:
             request_id.reset(token)
 
+    def _note(self, request: HttpRequest, status: int, ms: float) -> None:
+        """Log a request, and count it for operators."""
+        route = request.resolver_match.view_name if request.resolver_match else ""
+        values = {
+            "method": request.method,
+            "path": _path_for_log(request),
+            "route": route,
+            "status": status,
+            "ms": round(ms, 1),
+        }
+        logger.info("request", extra=values)
+        measures.note(route, status, ms)
+        if settings.SLOW_REQUEST_MS and ms >= settings.SLOW_REQUEST_MS:
+            logger.warning("slow request", extra=values)
+
     def _look_for_address(self, request: HttpRequest) -> None:
         """Warn once if the proxy doesn't send readers' addresses. Health probes have none."""
-        if self.misses_address or not settings.BEHIND_PROXY or request.path_info == HEALTH_PATH:
+        if self.misses_address or not settings.BEHIND_PROXY or request.path_info in PROBES:
             return
         if not request.headers.get("X-Forwarded-For"):
             self.misses_address = True
@@ -153,15 +167,45 @@ class NotModifiedMiddleware(ConditionalGetMiddleware):
 
 
 class HealthMiddleware:
-    """Answers /healthz before hosts, sessions and databases are used: the process itself is alive."""
+    """Answers probes before hosts and sessions are used.
+
+    /healthz: the process itself is alive; it touches nothing. /readyz: readers can be served, or with ?for=write
+    anything can be saved. /metrics: for Prometheus, with the token of the settings.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info != HEALTH_PATH or request.method not in ("GET", "HEAD"):
+        if request.path_info not in PROBES or request.method not in ("GET", "HEAD"):
             return self.get_response(request)
-        return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
+        if request.path_info == READY_PATH:
+            response: HttpResponse = self._readiness(request)
+        elif request.path_info == METRICS_PATH:
+            response = self._metrics(request)
+        else:
+            response = HttpResponse("ok", content_type="text/plain")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _readiness(self, request: HttpRequest) -> HttpResponse:
+        found = readiness()
+        is_enough = found.is_writable if request.GET.get("for") == "write" else found.is_ready
+        response = JsonResponse({"version": posts.__version__} | found.as_json(), status=200 if is_enough else 503)
+        # Otherwise Django logs each answer of 503 as an error of ours.
+        response._has_been_logged = True  # type: ignore[attr-defined]  # not in the stubs
+        return response
+
+    def _metrics(self, request: HttpRequest) -> HttpResponse:
+        """Return the metrics. Without the token there is no such page, wherever the request comes from."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        is_known = scheme.lower() == "bearer" and constant_time_compare(token, settings.METRICS_TOKEN)
+        if not (is_known if settings.METRICS_TOKEN else settings.DEBUG):
+            return HttpResponseNotFound("There is no such page.\n", content_type="text/plain")
+        try:
+            return HttpResponse(metrics_text(), content_type=CONTENT_TYPE)
+        except DatabaseError as error:
+            return unavailable(request, error) or HttpResponse(status=500)
 
 
 class OutageMiddleware:

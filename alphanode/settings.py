@@ -116,6 +116,13 @@ env = Env(
         "django.core.files.storage.FileSystemStorage",
     ),
     MEDIA_STORAGE_OPTIONS=(options, {}),
+    METRICS_TOKEN=(
+        matching(r"[A-Za-z0-9._~+/=-]{20,200}", "20 letters and digits or more, as secrets.token_urlsafe prints"),
+        "",
+    ),
+    METRICS_DIR=(str, "var/metrics"),
+    SLOW_REQUEST_MS=(count, 1000),
+    SLOW_QUERY_MS=(count, 500),
     LOG_LEVEL=(one_of("INFO", "DEBUG", "WARNING", "ERROR"), "INFO"),
 )
 
@@ -409,9 +416,15 @@ if IS_SECURE_SITE:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_SSL_REDIRECT = True
     # A health probe asks the process directly, without the proxy that speaks TLS.
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = 63072000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+# What operators ask: /metrics needs the token; slower requests and statements get a line in the log (0: none does).
+METRICS_TOKEN: str = env("METRICS_TOKEN")
+METRICS_DIR = BASE_DIR / env("METRICS_DIR")
+SLOW_REQUEST_MS: int = env("SLOW_REQUEST_MS")
+SLOW_QUERY_MS: int = env("SLOW_QUERY_MS")
 
 LOG_LEVEL: str = env("LOG_LEVEL")
 LOGGING = {

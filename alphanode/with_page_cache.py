@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.urls import reverse
 
-from alphanode.middleware import HEALTH_PATH
+from alphanode.middleware import PROBES
 from posts.db.change_log import changes_since, place_to_begin
 from posts.page_cache import Freshness, PageCache
 from posts.page_cache.shared import SharedPages
@@ -37,7 +37,7 @@ def with_page_cache(
         max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
         shared=SharedPages() if is_shared else None,
         session_cookie=settings.SESSION_COOKIE_NAME,
-        untouched=(reverse("admin:index"), settings.STATIC_URL, HEALTH_PATH),
+        untouched=(reverse("admin:index"), settings.STATIC_URL, *PROBES),
         trusts_proxy=settings.BEHIND_PROXY,
         clock=clock,
     )

@@ -19,6 +19,10 @@ try:
             f"the files of {settings.STATIC_URL} are not in {settings.STATIC_ROOT}."
             " First run: manage.py collectstatic --noinput"
         )
+    # Imported here, as below: they need the apps to be ready.
+    from posts.monitoring.watch import watch
+
+    watch()
     # Imported here: its change log is a model, which needs the apps to be ready.
     from alphanode.with_page_cache import with_page_cache
 

@@ -18,6 +18,7 @@ TASK_MODULES = (
     "posts.operations.queue_tasks",
     "posts.operations.tasks",
     "posts.importing.tasks",
+    "posts.monitoring.tasks",
 )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+import posts
+
 logger = logging.getLogger("alphanode.request")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Everybody who knows the address of a preview link can open it, so no line contains it, not even one of Django's.
@@ -21,6 +23,7 @@ job_id = contextvars.ContextVar("job_id", default="")
 
 
 def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["version"] = posts.__version__
     for variable in (request_id, job_id):
         if identifier := variable.get():
             event[variable.name] = identifier
@@ -44,7 +47,19 @@ def json_formatter() -> logging.Formatter:
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ExtraAdder(
-                allow=["method", "path", "status", "ms", "route", "cache", "job", "attempt", "worker"]
+                allow=[
+                    "method",
+                    "path",
+                    "status",
+                    "ms",
+                    "route",
+                    "cache",
+                    "job",
+                    "attempt",
+                    "worker",
+                    "fingerprint",
+                    "statement",
+                ]
             ),
             _add_ids,
         ],
@@ -69,7 +84,14 @@ def log_hit(identifier: str, **values: Any) -> None:
     if logger.isEnabledFor(logging.INFO):
         values |= {"cache": "hit"}
         # The log line of a cached page would take longer than the page: through two records and five processors.
-        event = {"event": "request", "level": "info", "logger": logger.name, "timestamp": _now(), **values}
+        event = {
+            "event": "request",
+            "level": "info",
+            "logger": logger.name,
+            "timestamp": _now(),
+            "version": posts.__version__,
+        }
+        event |= values
         line = json.dumps(event | {"request_id": identifier} if identifier else event)
         record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=values | {"line": line})
         logger.handle(record)

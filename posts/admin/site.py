@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, reverse
 
+import posts
 from posts.admin.people import person_of
 from posts.models import Notification, QueueEntry
 from posts.review_queue.counts import capped_counts, short_count
@@ -42,6 +43,7 @@ PLACES = (
     ),
     NavItem("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
     NavItem("Jobs", "posts_job_changelist", "posts.view_job", "posts_job_"),
+    NavItem("Operations", "operations", "posts.view_job"),
     NavItem("Audit trail", "posts_auditentry_changelist", "posts.view_auditentry", "posts_auditentry_"),
 )
 
@@ -67,7 +69,11 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation items that this person may open, and the person's role."""
-        return super().each_context(request) | {"places": self._nav_items(request), "person_role": self._role(request)}
+        return super().each_context(request) | {
+            "places": self._nav_items(request),
+            "person_role": self._role(request),
+            "version": posts.__version__,
+        }
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
         """Give a form back whose session has ended; Django alone would redirect to the sign-in page and lose it."""
@@ -86,7 +92,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
-        from posts.admin import my_work
+        from posts.admin import my_work, operations
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import code, duplicates, guideline, queue, remarks, screen
@@ -94,6 +100,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
         pages = [
             *my_work.PAGES,
+            *operations.PAGES,
             *diff.PAGES,
             *releases.PAGES,
             *flags.PAGES,

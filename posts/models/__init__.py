@@ -6,6 +6,7 @@ from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult, CheckWeight
 from posts.models.checklist_item import ChecklistItem
 from posts.models.decision_event import DecisionEvent
+from posts.models.deployment import Deployment
 from posts.models.former_slug import FormerSlug
 from posts.models.generator import Generator
 from posts.models.image_source import ImageSource
@@ -27,6 +28,7 @@ from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
 from posts.models.remark import Remark, RemarkReply
 from posts.models.rendered_article import RenderedArticle
+from posts.models.request_figure import RequestFigure
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
 from posts.models.review_guideline import GuidelinePoint, ReviewGuideline
@@ -50,6 +52,7 @@ __all__ = [
     "CheckWeight",
     "ChecklistItem",
     "DecisionEvent",
+    "Deployment",
     "DeskPreference",
     "FormerSlug",
     "FormerTermSlug",
@@ -85,6 +88,7 @@ __all__ = [
     "RemarkReply",
     "RenderedArticle",
     "ReportTally",
+    "RequestFigure",
     "Review",
     "ReviewFlag",
     "ReviewGuideline",

@@ -19,6 +19,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from django.http import HttpResponseBase
 
 from posts.logs import log_hit, request_id_for
+from posts.measures import measures
 from posts.page_cache.freshness import Freshness, Snapshot
 from posts.page_cache.memory import Memory
 from posts.page_cache.page import Address, Headers, Page
@@ -180,14 +181,16 @@ class PageCache:
             # It uses more memory now.
             self._memory.put(address, page)
         status, body = _send(page, encoding, made, environ, start_response, request_id, "AlphaNode; hit")
+        ms = (self._clock() - began) * 1000
         log_hit(
             request_id,
             method=environ["REQUEST_METHOD"],
             path=quote(address[2].encode("latin-1")),
             route=page.route,
             status=status,
-            ms=round((self._clock() - began) * 1000, 1),
+            ms=round(ms, 1),
         )
+        measures.note(page.route, status, ms, is_cached=True)
         return body
 
 
