@@ -197,11 +197,11 @@ class HealthMiddleware:
         return response
 
     def _metrics(self, request: HttpRequest) -> HttpResponse:
-        """Return the metrics. Without the token there is no such page, wherever the request comes from."""
+        """Return the metrics. Without the token nothing has this address, wherever the request comes from."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         is_known = scheme.lower() == "bearer" and constant_time_compare(token, settings.METRICS_TOKEN)
         if not (is_known if settings.METRICS_TOKEN else settings.DEBUG):
-            return HttpResponseNotFound("There is no such page.\n", content_type="text/plain")
+            return HttpResponseNotFound("Nothing has this address.\n", content_type="text/plain")
         try:
             return HttpResponse(metrics_text(), content_type=CONTENT_TYPE)
         except DatabaseError as error:

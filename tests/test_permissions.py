@@ -531,6 +531,10 @@ MATRIX = {
     **read_only("checklistitem", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
     **read_only("jobrun", list_=ONLY_STAFF),
     "admin/posts/job/": [get(ONLY_STAFF)],
+    "admin/operations/": [
+        get(ONLY_STAFF),
+        post("302 302 403 403 302 302", {"act": "note", "version": "9.9.9", "owner": "Ada"}),
+    ],
     "admin/posts/job/start/": [
         get("302 302 405 405 405 405"),
         post("302 302 403 403 302 302", {"job": "run planned releases"}),

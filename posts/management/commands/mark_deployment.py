@@ -10,8 +10,8 @@ from posts.operations.deployments import mark_deployment
 
 class Command(BaseCommand):
     help = (
-        "Note who answers for a deployment, what it should improve and how to roll it back. The site notes by itself "
-        "that a new version began. The page Operations compares the time before and after it."
+        "Note who answers for a deployment, what it should improve and how to roll it back. A new version is noted "
+        "when it begins. The page Operations compares the time before and after it."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0051_results_by_check"),
+        ("posts", "0053_code_blocks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
