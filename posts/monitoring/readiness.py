@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.cache import cache
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection, connections
@@ -133,7 +134,8 @@ def _schema() -> None:
 
 
 def _static_files() -> None:
-    if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+    has_manifest = isinstance(staticfiles_storage, ManifestFilesMixin)
+    if has_manifest and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         raise NotReady("missing; run: manage.py collectstatic --noinput")
 
 
