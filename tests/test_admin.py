@@ -22,7 +22,7 @@ def address(post, act=None):
 
 def form_data(page, **changes):
     """Return what a browser would send for the page's form, with some fields replaced."""
-    form, images, checklist = page.context["form"], page.context["images"], page.context["checklist"]
+    form, images, checklist = page.context["shown"].form, page.context["shown"].images, page.context["shown"].checklist
     data = {"why": "", "bump": "patch"}
     for bound in form:
         if hasattr(bound.field.widget, "parts"):
@@ -227,7 +227,7 @@ def test_a_post_is_typed_submitted_and_opened(client):
 
 def decision(client, post, **changes):
     page = client.get(address(post))
-    form = page.context["decision"]
+    form = page.context["state"].deciding.form
     data = {name: form[name].value() or "" for name in form.fields}
     return client.post(address(post, "decide"), data | changes, follow=True)
 

@@ -30,7 +30,7 @@ def sent_again(client, page):
 
 def form_of(client, address):
     """Return the fields of the form that a person opened."""
-    form = client.get(address).context["form"]
+    form = client.get(address).context["shown"].form
     fields = {field.html_name: field.value() for field in form if isinstance(field.value(), (str, int))}
     sets = {f"{kind}-{name}": 0 for kind in ("images", "checklist") for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     return fields | sets

@@ -182,3 +182,18 @@ def test_a_form_with_a_taken_name_is_given_back(client):
     assert answer.status_code == 422 and "already exists" in answer.content.decode()
     assert client.post(new, typed(Generator(name="penwright 4"))).status_code == 302
     assert Generator.objects.get(name="penwright 4").is_described
+
+
+def test_a_reviewer_reads_the_guideline_of_the_generator_beside_its_post(client):
+    generator = described(guideline="Every command was run. <b>See</b> https://example.org/rules")
+    import_records(of_generator(), of_generator("somebody else"))
+    ours, others = (
+        Post.objects.filter(known_generator=generator).get(),
+        Post.objects.exclude(known_generator=generator).get(),
+    )
+    client.force_login(person())
+    page = client.get(reverse("admin:review", args=[ours.pk])).content.decode()
+    section = page[page.index('id="generator-guideline"') :].partition("</section>")[0]
+    assert "penwright 3" in section and "Every command was run. &lt;b&gt;" in section
+    assert 'href="https://example.org/rules"' in section
+    assert "generator-guideline" not in client.get(reverse("admin:review", args=[others.pk])).content.decode()

@@ -310,7 +310,7 @@ def test_a_stale_decision_gets_both_texts(client):
     again = {"fingerprint": fresh(post).head_revision.fingerprint, "outcome": "approved", **FORM_ALL_MET}
     answer = client.post(reverse("admin:posts_post_act", args=[post.pk, "decide"]), again)
     assert answer.status_code == 422 and "A flag is open" in answer.content.decode()
-    shown = {bound.name: bound.value() for bound in answer.context["decision"] if bound.value()}
+    shown = {bound.name: bound.value() for bound in answer.context["state"].deciding.form if bound.value()}
     client.post(
         reverse("admin:posts_post_act", args=[post.pk, "decide"]), {**shown, **FORM_ALL_MET, "outcome": "approved"}
     )

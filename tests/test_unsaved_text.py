@@ -73,7 +73,9 @@ def test_lost_text_is_offered_on_any_machine_restored_whole_and_saved_once(desk,
     assert "private, no-store" in answer.headers["Cache-Control"]
     elsewhere = signed_in(by)
     page = elsewhere.get(address(post))
-    assert "You have unsaved text from" in page.content.decode() and page.context["form"]["title"].value() != "Lost"
+    assert (
+        "You have unsaved text from" in page.content.decode() and page.context["shown"].form["title"].value() != "Lost"
+    )
     page = elsewhere.get(f"{address(post)}?restore")
     html = page.content.decode()
     assert "This is your unsaved text from" in html and "<script>alert" not in html and "data-is-changed" in html
@@ -196,7 +198,7 @@ def test_unsaved_text_is_discarded_by_a_button_that_needs_no_script(desk, by):
 def test_restoring_after_the_row_is_gone_opens_the_form_as_it_is(desk):
     post = make_post(title="As it is")
     page = desk.get(f"{address(post)}?restore")
-    assert page.status_code == 200 and page.context["form"]["title"].value() == "As it is"
+    assert page.status_code == 200 and page.context["shown"].form["title"].value() == "As it is"
 
 
 def test_only_fields_of_the_form_are_kept(desk, by):
@@ -287,3 +289,42 @@ def test_the_form_asks_as_many_queries_with_unsaved_text_as_without(desk, by):
         counts.append(len(queries))
         keep(desk, post, sent, by)
     assert counts[0] == counts[1]
+
+
+def my_work_of(client):
+    return client.get(reverse("admin:my_work")).content.decode()
+
+
+def test_my_work_names_unsaved_texts_restores_them_and_discards_them(desk, by):
+    post = make_post(title="Retry queues")
+    keep(desk, post, opened(desk, post, title="Retry queues, rewritten"), by)
+    keep(desk, None, opened(desk, None, title="Dead letters"), by)
+    page = my_work_of(desk)
+    assert "You have unsaved text" in page and "Retry queues" in page and "A new post" in page
+    restored = desk.get(f"{address(post)}?restore")
+    assert f"{address(post)}?restore" in page and restored.context["shown"].form["title"].value().endswith("rewritten")
+    kept = UnsavedText.objects.get(post=post)
+    sent = {"act": "discard", "text": kept.pk, "window": kept.window}
+    answer = desk.post(reverse("admin:my_work"), sent, follow=True)
+    assert "The unsaved text was discarded." in answer.content.decode()
+    assert [text.post for text in UnsavedText.objects.all()] == [None]
+    assert "saved, discarded or changed" in desk.post(reverse("admin:my_work"), sent).content.decode()
+
+
+def test_my_work_shows_and_discards_nobody_elses_unsaved_text(desk, by):
+    post = make_post(title="Retry queues")
+    keep(desk, post, opened(desk, post, title="Mine"), by)
+    kept = UnsavedText.objects.get()
+    other = signed_in(person("Editors"))
+    assert "You have unsaved text" not in my_work_of(other)
+    answer = other.post(reverse("admin:my_work"), {"act": "discard", "text": kept.pk, "window": kept.window})
+    assert answer.status_code == 422 and UnsavedText.objects.exists()
+
+
+def test_my_work_keeps_unsaved_text_that_changed_since_the_page_was_opened(desk, by):
+    post = make_post()
+    sent = opened(desk, post, title="Before")
+    keep(desk, post, sent, by)
+    text, window = UnsavedText.objects.get().pk, "0123456789abcdef"
+    answer = desk.post(reverse("admin:my_work"), {"act": "discard", "text": text, "window": window})
+    assert answer.status_code == 422 and UnsavedText.objects.exists()

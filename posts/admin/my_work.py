@@ -9,8 +9,11 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.formats import date_format
 
+from posts.admin.lists import number_in
 from posts.admin.pages import AdminPage
+from posts.errors import Refused
 from posts.models import (
     ImportBatch,
     Notification,
@@ -20,8 +23,10 @@ from posts.models import (
     ReaderReport,
     Revision,
     ScheduledRelease,
+    UnsavedText,
 )
 from posts.notifications.words import line_of, path_of
+from posts.operations.unsaved_texts import discard_unsaved_text
 from posts.reverse import address
 
 # Each list names the newest; its page has all.
@@ -43,11 +48,12 @@ class Told:
 
 @dataclass(frozen=True)
 class Task:
-    """Something that waits for a person: what, where, and why or since when."""
+    """Something that waits for a person: what, where, and why or since when. unsaved: what a button can discard."""
 
     title: str
     address: str
     why: str
+    unsaved: UnsavedText | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,23 @@ class MyWork(AdminPage):
         NotificationSettingForm(self.request.POST, instance=setting).save()
         return "Your choices are saved."
 
-    actions = {"read": read_all, "choose": save_setting}
+    def discard(self, subject: Any) -> str:
+        """Discard the unsaved text whose button was pressed; one that changed since stays."""
+        number = number_in(self.request.POST.get("text", ""))
+        kept = self.person.unsaved_texts.select_related("post").filter(pk=number).first() if number else None
+        window = self.request.POST.get("window", "")
+        if kept is None or not discard_unsaved_text(kept.post, windows=[window], by=self.person):
+            raise Refused("This text was saved, discarded or changed in another window.")
+        return "The unsaved text was discarded."
+
+    actions = {"read": read_all, "choose": save_setting, "discard": discard}
 
 
 def task_lists(user: User) -> list[TaskList]:
     """Return the lists of what waits for a person, by what they may do; none that is empty."""
     lists = []
+    if user.has_perm("posts.change_post") or user.has_perm("posts.add_post"):
+        lists.append(_unsaved(user))
     if user.has_perm("posts.change_post"):
         lists.append(_returned(user))
     if user.has_perm("posts.review_post"):
@@ -113,6 +130,18 @@ def task_lists(user: User) -> list[TaskList]:
     if user.has_perm("posts.view_importbatch"):
         lists.append(_stopped_imports())
     return [found for found in lists if found.tasks]
+
+
+def _unsaved(user: User) -> TaskList:
+    """Return what this person typed into the forms of posts and did not save, the newest first."""
+    kept = UnsavedText.objects.filter(owner=user).select_related("post").only("window", "kept_at", "post__title")
+    tasks = []
+    for text in kept.order_by("-kept_at", "-pk")[:SHOWN]:
+        title = text.post.title if text.post else "A new post"
+        form = address("admin:posts_post_change", text.post_id) if text.post_id else address("admin:posts_post_add")
+        why = f"last typed {date_format(timezone.localtime(text.kept_at), 'j F, H:i')}"
+        tasks.append(Task(title, f"{form}?restore", why, text))
+    return TaskList("You have unsaved text", tasks)
 
 
 def _returned(user: User) -> TaskList:

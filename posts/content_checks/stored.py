@@ -125,9 +125,10 @@ def _told(findings: Iterable[dict[str, Any]], checks: Collection[str]) -> tuple[
 def results_of_post(post: Post) -> Results:
     """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
     found, unread = results_of(post.head_revision)
-    if _wiki_links_lead_on(post):
-        found = [finding for finding in found if finding.check != "residue-markup" or WIKI_LINK not in finding.message]
-    return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
+    if any(_is_of_wiki_link(finding) for finding in found) and _wiki_links_lead_on(post):
+        found = [finding for finding in found if not _is_of_wiki_link(finding)]
+    beside, not_compared = _beside_text(post)
+    return [*found, *beside], [*unread, *not_compared]
 
 
 def findings_beside_text(post: Post) -> list[Finding]:
@@ -136,7 +137,18 @@ def findings_beside_text(post: Post) -> list[Finding]:
     These are front matter that an import could not read, links to files that are no posts here, and near-duplicates
     from the last comparison.
     """
-    return [*_unread_head(post), *_links_to_nowhere(post), *near_duplicate_findings(post)]
+    return _beside_text(post)[0]
+
+
+def _beside_text(post: Post) -> Results:
+    """Return ([Finding], [Unread]) that no check of one record makes."""
+    not_compared = uncompared(post)
+    twins = [] if not_compared else _near_duplicates(post)
+    return [*_unread_head(post), *_links_to_nowhere(post), *twins], not_compared
+
+
+def _is_of_wiki_link(finding: Finding) -> bool:
+    return finding.check == "residue-markup" and WIKI_LINK in finding.message
 
 
 def _links_to_nowhere(post: Post) -> list[Finding]:
@@ -187,8 +199,10 @@ def uncompared(post: Post) -> list[Unread]:
 
 def near_duplicate_findings(post: Post) -> list[Finding]:
     """Return a Finding for each near-duplicate; none for a text that was just saved."""
-    if uncompared(post):
-        return []
+    return [] if uncompared(post) else _near_duplicates(post)
+
+
+def _near_duplicates(post: Post) -> list[Finding]:
     return [
         NearDuplicateFinding(
             NEAR_DUPLICATES,

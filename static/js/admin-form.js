@@ -21,6 +21,21 @@ if (list) {
   const panelOf = (tab) => document.getElementById(tab.hash.slice(1));
   const saveBar = document.querySelector("#post-form .save-bar");
 
+  // A part that is a page of its own comes when it is opened. If it can't, its link stays.
+  const load = async (panel) => {
+    const { load: address } = panel.dataset;
+    if (!address) return;
+    delete panel.dataset.load;
+    try {
+      const answer = await fetch(address);
+      const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+      const loaded = page && page.querySelector("[data-loaded]");
+      if (loaded) panel.querySelector("[data-until-loaded]").replaceWith(document.importNode(loaded, true));
+    } catch {
+      panel.dataset.load = address;
+    }
+  };
+
   const show = (chosen) => {
     for (const tab of tabs) {
       const isChosen = tab === chosen;
@@ -30,6 +45,7 @@ if (list) {
     }
     // Decisions and history are about the saved text.
     if (saveBar) saveBar.hidden = !form.contains(panelOf(chosen));
+    load(panelOf(chosen));
   };
 
   list.setAttribute("role", "tablist");

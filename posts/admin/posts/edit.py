@@ -14,7 +14,7 @@ from posts.admin.pages import AdminPage, render
 from posts.admin.posts.conflict import choices_in, name_of, sent_record, typed_bump
 from posts.admin.posts.conflict import context_of as conflict_context
 from posts.admin.posts.merging import Merge
-from posts.admin.posts.page import Panel, form_context, post_context, results_of_form
+from posts.admin.posts.page import Panel, form_shown, post_state, results_of_form
 from posts.admin.posts.record_form import FORM_KEYS, RecordForms, record_forms
 from posts.admin.posts.unsaved import forget_saved, unsaved_on_page, windows_in
 from posts.admin.trail import post_trail, posts_trail
@@ -79,8 +79,8 @@ class PostPage(AdminPage):
             post=post,
             may_edit=may_edit,
             unsaved=unsaved,
-            **form_context(checked, *forms),
-            **(post_context(post, self.person, self.panel, proposed) if post else {}),
+            shown=form_shown(checked, *forms),
+            state=post_state(post, self.person, self.panel, proposed) if post else None,
         )
 
     def act(self, subject: Any) -> Any:

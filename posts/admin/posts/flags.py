@@ -12,7 +12,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
 from posts.admin.records import ReadOnlyAdmin
-from posts.admin.review.answers import answers_context, answers_in
+from posts.admin.review.answers import answers_in, points_shown
 from posts.admin.trail import post_trail
 from posts.models import Post, ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -82,7 +82,7 @@ class FlagPage(AdminPage):
             if is_asked
             else [],
             own_checklist=live.get("checklist", ()),
-            **(answers_context(live, came_back) if is_asked else {}),
+            asked=points_shown(live, came_back) if is_asked else None,
             flags_seen=",".join(str(flag.pk) for flag in open_flags),
         )
 

@@ -1,7 +1,7 @@
 """The page of a post around its form: tabs with counts, findings, images, claims, history, actions."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict
@@ -10,30 +10,39 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 
 from posts.admin.lists import status_badge
 from posts.admin.posts.decision_forms import AddressForm, DecisionForm, FlagForm, ViewCountForm
-from posts.admin.posts.parts import last_entries, plans_of
+from posts.admin.posts.parts import plans_of
 from posts.admin.posts.preview_links import links_of
 from posts.admin.posts.record_form import OBJECT_FIELDS, OrderedRows, PostForm, placed_images
-from posts.admin.review.answers import answers_context, answers_in
+from posts.admin.review.answers import PointsAsked, answers_in, points_shown
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required
-from posts.content_checks.registry import Finding, Results, instant_results
+from posts.content_checks.registry import Finding, Results, Unread, instant_results
 from posts.content_checks.stored import findings_beside_text, uncompared
-from posts.models import Post, Release, Review, ReviewFlag, Revision
+from posts.models import (
+    Post,
+    PostHold,
+    PreviewLink,
+    Release,
+    Review,
+    ReviewFlag,
+    Revision,
+    ScheduledRelease,
+)
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision
 from posts.operations import Decision, approval_obstacles
 from posts.operations.preview_links import may_link
 from posts.operations.release import active_approval, release_obstacles, rollback_target
 from posts.operations.remarks import open_remarks
 from posts.operations.review import can_be_decided
-from posts.operations.rolled_back import ROLLED_BACK_STATES, rolled_back_warning
+from posts.operations.rolled_back import rolled_back_warning
 from posts.records.schema import RecordDict
 from posts.records.versions import BUMPS, next_version
 from posts.rendering.images import DRAWN_HOSTS, drawn_image, host_of, is_allowed_image_url, own_picture
 
-HISTORY_LENGTH = 20
 MAY = {
     "decide": "review_post",
     "release": "release_post",
@@ -115,13 +124,32 @@ def results_of_form(post: Post, opened: RecordDict, proposed: Results) -> Result
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 
-def form_context(
-    checked: Results, form: PostForm, images: OrderedRows, checklist: OrderedRows | None
-) -> dict[str, Any]:
-    """Return the context of the form's template: parts with fields and errors, rows of images and checklist.
+@dataclass(frozen=True)
+class FormShown:
+    """The form of a post as its page shows it: parts with fields and errors, rows, and what the checks found.
 
-    checked: from results_of_form().
+    stopping, advising: (finding, where the page shows it).
     """
+
+    form: PostForm
+    images: OrderedRows
+    checklist: OrderedRows | None
+    image_rows: list[ImageRow]
+    empty_image_row: ImageRow
+    parts: list[Part]
+    errors: list[Problem]
+    stopping: list[tuple[Finding, str]]
+    advising: list[tuple[Finding, str]]
+    unread: list[Unread]
+
+    @property
+    def failed_required(self) -> list[str]:
+        """The required checks that did not run."""
+        return failed_required(self.unread)
+
+
+def form_shown(checked: Results, form: PostForm, images: OrderedRows, checklist: OrderedRows | None) -> FormShown:
+    """Return the form as its page shows it. checked: from results_of_form()."""
     found, unread = checked
     parts = [Part(name, label, fields) for name, label, fields in form.parts()]
     by_id = {part.id: part for part in parts}
@@ -141,19 +169,18 @@ def form_context(
         for name in ("bump", "why")
         for m in form[name].errors
     ]
-    return {
-        "form": form,
-        "images": images,
-        "checklist": checklist,
-        "image_rows": _image_rows(form, images, found),
-        "empty_image_row": ImageRow(images.empty_form, 0),
-        "parts": parts,
-        "errors": [problem for part in parts for problem in part.errors] + bar,
-        "stopping": [(finding, _anchor(finding)) for finding in found if finding.stops],
-        "advising": [(finding, _anchor(finding)) for finding in found if not finding.stops],
-        "unread": unread,
-        "failed_required": failed_required(unread),
-    }
+    return FormShown(
+        form=form,
+        images=images,
+        checklist=checklist,
+        image_rows=_image_rows(form, images, found),
+        empty_image_row=ImageRow(images.empty_form, 0),
+        parts=parts,
+        errors=[problem for part in parts for problem in part.errors] + bar,
+        stopping=[(finding, _anchor(finding)) for finding in found if finding.stops],
+        advising=[(finding, _anchor(finding)) for finding in found if not finding.stops],
+        unread=unread,
+    )
 
 
 def _row_errors(rows: OrderedRows, label: str) -> list[Problem]:
@@ -205,59 +232,97 @@ def findings_of_image(found: Iterable[Finding], number: int) -> list[Finding]:
     return [finding for finding in found if _image_number(finding) == number]
 
 
-def post_context(post: Post, user: User, panel: Panel, checked: Results) -> dict[str, Any]:
-    """Return what the page of a post shows beside the form, and what `user` may do with the post.
+@dataclass(frozen=True)
+class Deciding:
+    """The form of a decision, what prevents an approval, and what it would do.
 
-    checked: what the checks say of the proposed text.
+    points: of the review guideline, for people who can decide. obstacles: (obstacle, where the page explains it).
     """
+
+    form: DecisionForm
+    holds: list[PostHold]
+    points: PointsAsked | None
+    obstacles: list[tuple[str, str]]
+    can_decide: bool
+    approving: str
+    missing_decision: str
+
+
+@dataclass(frozen=True)
+class PostState:
+    """What the page of a post shows beside the form, and what a person may do with the post.
+
+    may: by the keys of MAY. next_versions: (which part of the version grows, the version).
+    """
+
+    deciding: Deciding
+    plans: list[ScheduledRelease]
+    stale: list[tuple[str, str, str]] | None
+    head_badge: SafeString
+    flags: list[ReviewFlag]
+    open_remarks: int
+    index_obstacles: list[str]
+    may: dict[str, bool]
+    review_state: str
+    can_submit: bool
+    can_release: bool
+    release_warning: str
+    rollback_to: Revision | None
+    back_warning: str
+    refused_act: str
+    typed: Mapping[str, Any]
+    flag_form: FlagForm
+    view_count_form: ViewCountForm
+    address_form: AddressForm
+    next_versions: list[tuple[str, str]]
+    claims: list[tuple[str, Any]]
+    returned: Returned | None
+    links: list[PreviewLink]
+    may_link: bool
+
+
+def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostState:
+    """Return what the page of a post shows beside the form. checked: what the checks say of the proposed text."""
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
     back = rollback_target(post) if post.is_live and may["release"] else None
     releasable = may["release"] and not release_obstacles(post, head)
-    revisions = list(post.revisions.select_related("author", "batch").defer("snapshot")[:HISTORY_LENGTH])
-    _warn_of_rolled_back(post, revisions)
-    return {
-        **_decision(post, user, panel, flags=flags, checked=checked, may_decide=may["decide"]),
-        "audit": last_entries(post),
-        "plans": plans_of(post),
-        "stale": panel.get("stale"),
-        "head_badge": status_badge(head),
-        "flags": flags,
-        "open_remarks": open_remarks(post),
-        "index_obstacles": post.index_obstacles,
-        "may": may,
-        "review_state": review_state(post),
-        "can_submit": may["submit"]
-        and not post.awaits_review
-        and head.status not in (Revision.Status.APPROVED, Revision.Status.SUPERSEDED),
-        "can_release": releasable,
-        "release_warning": rolled_back_warning(head, active_approval(head)) if releasable else "",
-        "rollback_to": back,
-        "back_warning": rolled_back_warning(back, active_approval(back)) if back else "",
-        "typed": panel.get("typed", {}),
-        "refused_act": panel.get("act", ""),
-        "flag_form": panel.get("flag") or FlagForm(prefix="flag"),
-        "view_count_form": panel.get("view_count") or ViewCountForm(initial={"view_count": post.view_count}),
-        "address_form": panel.get("address") or AddressForm(initial={"slug": post.slug}),
-        "next_versions": [(bump, next_version(head.version, bump)) for bump in BUMPS],
-        "revisions": revisions,
-        "releases": list(
-            post.releases.select_related("revision", "before", "owner", "made_by").defer(
-                "revision__snapshot", "before__snapshot"
-            )[:HISTORY_LENGTH]
-        ),
-        "claims": _claims(post),
-        "returned": _returned(post),
-        "links": links_of(post),
-        "may_link": may_link(user),
-    }
+    can_be_submitted = not post.awaits_review and head.status not in (
+        Revision.Status.APPROVED,
+        Revision.Status.SUPERSEDED,
+    )
+    return PostState(
+        deciding=_deciding(post, user, panel, flags=flags, checked=checked, may_decide=may["decide"]),
+        plans=plans_of(post),
+        stale=panel.get("stale"),
+        head_badge=status_badge(head),
+        flags=flags,
+        open_remarks=open_remarks(post),
+        index_obstacles=post.index_obstacles,
+        may=may,
+        review_state=review_state(post),
+        can_submit=may["submit"] and can_be_submitted,
+        can_release=releasable,
+        release_warning=rolled_back_warning(head, active_approval(head)) if releasable else "",
+        rollback_to=back,
+        back_warning=rolled_back_warning(back, active_approval(back)) if back else "",
+        refused_act=panel.get("act", ""),
+        typed=panel.get("typed", {}),
+        flag_form=panel.get("flag") or FlagForm(prefix="flag"),
+        view_count_form=panel.get("view_count") or ViewCountForm(initial={"view_count": post.view_count}),
+        address_form=panel.get("address") or AddressForm(initial={"slug": post.slug}),
+        next_versions=[(bump, next_version(head.version, bump)) for bump in BUMPS],
+        claims=_claims(post),
+        returned=_returned(post),
+        links=links_of(post),
+        may_link=may_link(user),
+    )
 
 
-def _decision(
+def _deciding(
     post: Post, user: User, panel: Panel, *, flags: list[ReviewFlag], checked: Results, may_decide: bool
-) -> dict[str, Any]:
-    """Return the form of a decision, what prevents an approval, and what it would do."""
+) -> Deciding:
     head, is_due = post.head_revision, can_be_decided(post)
     can_decide = may_decide and is_due
     eyes, holds = eyes_on(post, head), holds_of(post)
@@ -274,15 +339,15 @@ def _decision(
         for name, value in seen.items():
             data[name] = value
     typed = panel.get("typed") if form.is_bound else None
-    return {
-        **(answers_context(head.snapshot, answers_in(typed) if typed else None) if can_decide else {}),
-        "decision": form,
-        "holds": holds,
-        "obstacles": _obstacles(post, user, flags, eyes, checked) if can_decide else [],
-        "can_decide": can_decide,
-        "approving": approving_does(post, eyes, by=user, holds=holds) if can_decide else "",
-        "missing_decision": missing_decision(eyes) if is_due else "",
-    }
+    return Deciding(
+        form=form,
+        holds=holds,
+        points=points_shown(head.snapshot, answers_in(typed) if typed else None) if can_decide else None,
+        obstacles=_obstacles(post, user, flags, eyes, checked) if can_decide else [],
+        can_decide=can_decide,
+        approving=approving_does(post, eyes, by=user, holds=holds) if can_decide else "",
+        missing_decision=missing_decision(eyes) if is_due else "",
+    )
 
 
 def _returned(post: Post) -> Returned | None:
@@ -299,14 +364,6 @@ def _returned(post: Post) -> Returned | None:
     backs = post.releases.filter(kind=Release.Kind.ROLLED_BACK, before=head).select_related("made_by")
     back = backs.order_by("-pk").first()
     return Returned("Rolled back", back.made_by, back.made_at, "", back.why) if back else None
-
-
-def _warn_of_rolled_back(post: Post, revisions: Iterable[Revision]) -> None:
-    """Give each of `revisions` the warning that restoring it must confirm; most posts have none."""
-    has_any = post.revisions.filter(batch__state__in=ROLLED_BACK_STATES).exists()
-    for revision in revisions:
-        warning = rolled_back_warning(revision, active_approval(revision)) if has_any else ""
-        revision.warning = warning  # type: ignore[attr-defined]  # for the template
 
 
 def _obstacles(

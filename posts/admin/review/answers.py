@@ -4,7 +4,6 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.http import QueryDict
 
@@ -49,31 +48,59 @@ def answers_in(sent: QueryDict) -> Answers:
     )
 
 
-def answers_context(record: RecordDict, typed: Answers | None = None, *, opened: int | None = None) -> dict[str, Any]:
-    """Return the context of admin/review/_points.html for a text. typed: of a form that came back."""
+@dataclass(frozen=True)
+class PointsAsked:
+    """The points of the newest guideline that apply to a text, for a form.
+
+    version: its number, or None without a guideline. opened: when the form was opened (Unix time). failed_reason: the
+    reason code that the first failed point leads to.
+    """
+
+    version: int | None
+    opened: int
+    points: list[PointShown]
+    failed_reason: str
+
+    @property
+    def required_points(self) -> int:
+        """The number of required points."""
+        return len(self._required)
+
+    @property
+    def open_points(self) -> int:
+        """The number of required points without an answer."""
+        return sum(not one.answer for one in self._required)
+
+    @property
+    def failed_points(self) -> int:
+        """The number of required points that are not met."""
+        return sum(one.answer == Review.Answer.NOT_MET for one in self._required)
+
+    @property
+    def _required(self) -> list[PointShown]:
+        return [one for one in self.points if one.point.is_required]
+
+
+def points_shown(record: RecordDict, typed: Answers | None = None, *, opened: int | None = None) -> PointsAsked:
+    """Return the points that a form asks about a text. typed: of a form that came back."""
     typed = typed or Answers()
     asked = points_asked(record)
     came_back = typed.version is not None and typed.version != asked.version
-    shown = [
-        PointShown(
-            point,
-            number,
-            typed.given.get(point.key, ""),
-            is_new=came_back and point.is_required and point.key not in typed.given,
-        )
-        for number, point in enumerate(asked.points, 1)
-    ]
-    required = [one for one in shown if one.point.is_required]
     failed = asked.failed(typed)
-    return {
-        "guideline": asked.version,
-        "opened": opened or int(time.time()),
-        "points": shown,
-        "required_points": len(required),
-        "open_points": sum(not one.answer for one in required),
-        "failed_points": sum(one.answer == Review.Answer.NOT_MET for one in required),
-        "failed_reason": failed[0].reason_code if failed else "",
-    }
+    return PointsAsked(
+        version=asked.version,
+        opened=opened or int(time.time()),
+        points=[
+            PointShown(
+                point,
+                number,
+                typed.given.get(point.key, ""),
+                is_new=came_back and point.is_required and point.key not in typed.given,
+            )
+            for number, point in enumerate(asked.points, 1)
+        ],
+        failed_reason=failed[0].reason_code if failed else "",
+    )
 
 
 def answered_words(answers: Answers) -> list[tuple[str, str]]:

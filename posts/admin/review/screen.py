@@ -28,7 +28,7 @@ from posts.admin.people import person_of
 from posts.admin.posts.diff import comparison_context
 from posts.admin.review.answers import answered_words, answers_in
 from posts.admin.review.decisions import review_address
-from posts.admin.review.screen_context import Typed, neighbouring_items, screen_context, undo_context
+from posts.admin.review.screen_context import Typed, neighbouring_items, screen_context, undo_offer
 from posts.db.keyset import Cursor
 from posts.diff import default_pair
 from posts.models import Post, QueueEntry, Review, ReviewFlag, Revision
@@ -143,10 +143,11 @@ class ReviewStart(ReviewPage):
         view, place = view_in(request.GET), ORDER.parse(request.GET.get("after", ""))
         if (item := next_item(view, place, by=person_of(request))) is not None:
             return HttpResponseRedirect(review_address(item.pk, view))
-        around = neighbouring_items(None, view=view, place=None, by=person_of(request)) | undo_context(
-            person_of(request)
+        return self.render(
+            keys_on=keys_are_on(self.person),
+            around=neighbouring_items(None, view=view, place=None, by=self.person),
+            undo=undo_offer(self.person),
         )
-        return self.render(keys_on=keys_are_on(person_of(request)), **around)
 
 
 class ReviewScreen(ReviewPage):
@@ -177,20 +178,22 @@ class ReviewScreen(ReviewPage):
     def page(self, post: Post, *, refused: Sequence[str] = (), status: int = 200) -> HttpResponse:
         """Return the screen. refused: shown above its buttons."""
         view, typed = view_in(self.parameters), self.typed
-        context = screen_context(post, by=self.person, view=view, place=self.place_of(post), typed=cast(Typed, typed))
-        # The navigation shows the same numbers and need not count again.
-        self.request.nav_counts = context["nav_counts"]  # type: ignore[attr-defined]  # a request takes any attribute
+        around = neighbouring_items(post, view=view, place=self.place_of(post), by=self.person)
+        self.request.nav_counts = around.nav_counts  # type: ignore[attr-defined]  # a request takes any attribute
         read = typed.get("fingerprint", "")
         earlier = None
         if read and read != post.head_revision.fingerprint:
             earlier = post.revisions.filter(fingerprint=read).defer("snapshot").order_by("-number").first()
         response = self.render(
             title=f"Review: {post.title}",
+            screen=screen_context(post, by=self.person, typed=cast(Typed, typed)),
+            around=around,
+            undo=undo_offer(self.person),
+            keys_on=keys_are_on(self.person),
             refused=refused,
             moved_from=earlier,
             proof=proof_of_session(self.person),
             status=status,
-            **context,
         )
         # It frames previews of its own post, and nothing else.
         response.page_kind = "framing"  # type: ignore[attr-defined]  # a response takes any attribute
