@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from posts.admin.posts.actions import ACTIONS
 from posts.models import AuditEntry, Post, Review, Revision
-from tests.factories import FORM_ALL_MET, RecordFactory, approve, import_records, make_post, person
+from tests.factories import FORM_ALL_MET, RecordFactory, approve, edit, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +176,7 @@ def test_a_stale_save_merges_what_only_one_changed_and_asks_about_the_rest(clien
     merge = reverse("admin:posts_post_merge", args=[post.pk])
     unchosen = client.post(merge, conflict_data(answer))
     assert unchosen.status_code == 422
-    assert "Choose for Summary, paragraph 1 first." in unchosen.content.decode()
+    assert "Choose a version of Summary, paragraph 1 first." in unchosen.content.decode()
     clash = answer.context["clashes"][0]["id"]
     choice = {f"choice-{clash}": "both", f"both-{clash}": "From the import, and mine."}
     saved_page = client.post(merge, conflict_data(answer, **choice), follow=True)
@@ -480,7 +480,7 @@ def test_an_act_on_all_posts_of_a_long_list_changes_nothing(client, monkeypatch)
     client.force_login(person())
     data = {"action": "withdraw_selected", "_selected_action": [posts[0].pk], "select_across": "1"}
     page = client.post(reverse("admin:posts_post_changelist"), data, follow=True)
-    assert "More than 2 posts are selected; nothing was changed." in page.content.decode()
+    assert "You selected more than 2 posts. Nothing was changed." in page.content.decode()
     assert Post.objects.filter(withdrawn_at=None).count() == 3
 
 
@@ -581,3 +581,20 @@ def test_no_record_shows_the_innards_of_a_program(client, superuser):
         assert "{&#x27;" not in page and "[&#x27;" not in page, name
     page = client.get(reverse("admin:posts_review_change", args=[review.pk])).content.decode()
     assert "Every number has a source or says how it was measured. <strong>Met</strong>" in page
+
+
+def test_the_history_is_a_page_of_its_own_that_the_form_leads_to(client):
+    by = person("Editors")
+    post = make_post(released=True)
+    edit(post, by=by, summary="Changed by an editor.")
+    client.force_login(by)
+    history = reverse("admin:posts_post_history", args=[post.pk])
+    form = client.get(address(post)).content.decode()
+    assert f'data-load="{history}"' in form and f'<a href="{history}"' in form
+    # What only the history shows costs the form nothing.
+    assert "Table of revisions" not in form and "Audit trail" not in form.partition("<main")[2]
+    page = client.get(history).content.decode()
+    versions = [revision.version for revision in post.revisions.all()]
+    assert len(versions) == 2 and all(version in page for version in versions)
+    assert "released" in page and "Full audit trail of this post" in page
+    assert f"Restore {versions[-1]}" in page

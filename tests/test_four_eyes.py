@@ -271,7 +271,7 @@ def test_the_screen_and_the_queue_say_whose_decision_is_missing(client):
     assert missing in said
     client.force_login(boris)
     assert missing in client.get(screen).content.decode()
-    assert "Second decision missing" in client.get(reverse("admin:queue")).content.decode()
+    assert "Needs a second decision" in client.get(reverse("admin:queue")).content.decode()
     client.post(screen, sent)
     assert fresh(post).is_indexable and missing not in client.get(screen).content.decode()
 

@@ -278,6 +278,7 @@ MATRIX = {
         post("302 302 404 404 404 404"),
         post("302 302 302 302 302 302", {"act": "read"}),
         post("302 302 302 302 302 302", {"act": "choose"}),
+        post("302 302 422 422 422 422", {"act": "discard", "text": "1", "window": "0123456789abcdef"}),
     ],
     "admin/login/": [
         get("200 200 302 302 302 302"),
@@ -309,7 +310,7 @@ MATRIX = {
     **records(
         "posts/post", {"object_id": "@post"},
         list_=DESK, add="302 302 200 200 403 200", post_add="302 302 422 422 403 422", delete="302 302 403 403 403 403",
-        change=DESK, post_change="302 302 422 422 403 422", history="302 302 302 302 302 302",
+        change=DESK, post_change="302 302 422 422 403 422", history=DESK,
     ),
     "admin/posts/post/<path:object_id>/preview/": [get(DESK, url={"object_id": "@post"})],
     "admin/posts/post/<path:object_id>/live-preview/": [
@@ -344,8 +345,9 @@ MATRIX = {
         post("302 302 400 400 403 400", url={"object_id": "@post"}),
     ],
     "admin/posts/post/upload/": [
-        get("302 302 405 405 403 405"),
+        get("302 302 200 200 403 200"),
         post("302 302 422 422 403 422"),
+        post("302 302 422 422 403 422", {"act": "upload"}),
     ],
     "admin/posts/post/picture/": [
         get("302 302 405 405 403 405"),

@@ -187,3 +187,20 @@ def test_the_form_of_a_pending_post_leads_reviewers_to_the_review(client):
     assert link in text_of(client.get(reverse("admin:posts_post_change", args=[post.pk])))
     approve(post)
     assert link not in text_of(client.get(reverse("admin:posts_post_change", args=[post.pk])))
+
+
+def test_accounts_are_found_by_what_their_state_says(client, superuser):
+    editor, former, guest = person("Editors"), person("Editors"), person("Editors")
+    User.objects.filter(pk=former.pk).update(is_active=False)
+    User.objects.filter(pk=guest.pk).update(is_staff=False)
+    client.force_login(superuser)
+    found = {
+        access: {
+            user.username for user in client.get("/admin/auth/user/", {"access": access}).context["cl"].result_list
+        }
+        for access in ("admin", "none", "out", "superuser")
+    }
+    assert found["out"] == {former.username} and found["none"] == {guest.username}
+    assert editor.username in found["admin"] and not found["admin"] & {former.username, guest.username}
+    assert superuser.username in found["superuser"] and editor.username not in found["superuser"]
+    assert "By superuser status" not in client.get("/admin/auth/user/").content.decode()

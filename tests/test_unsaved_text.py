@@ -300,7 +300,7 @@ def test_my_work_names_unsaved_texts_restores_them_and_discards_them(desk, by):
     keep(desk, post, opened(desk, post, title="Retry queues, rewritten"), by)
     keep(desk, None, opened(desk, None, title="Dead letters"), by)
     page = my_work_of(desk)
-    assert "You have unsaved text" in page and "Retry queues" in page and "A new post" in page
+    assert "You have unsaved text" in page and "Retry queues" in page and "A new post: Dead letters" in page
     restored = desk.get(f"{address(post)}?restore")
     assert f"{address(post)}?restore" in page and restored.context["shown"].form["title"].value().endswith("rewritten")
     kept = UnsavedText.objects.get(post=post)

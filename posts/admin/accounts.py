@@ -22,7 +22,7 @@ admin.site.unregister([User, Group])
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """An account: who it is, and what the person may do."""
 
-    groups = GroupsField(label="Groups", help_text="The person may do what any of these groups may.")
+    groups = GroupsField(label="Groups", help_text="The person can do what any of these groups can do.")
     user_permissions = RightsField(label="Rights", help_text="In addition to those of the groups.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -30,7 +30,7 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class c
         words = {
             "is_active": ("Can sign in", "Untick this instead of deleting the account."),
             "is_staff": ("Can use the admin", "Everybody who writes, reviews or imports needs this."),
-            "is_superuser": ("Superuser", "May do everything, whatever the groups say."),
+            "is_superuser": ("Superuser", "Can do everything, whatever the groups allow."),
         }
         for name, (label, help_text) in words.items():
             if name in self.fields:
@@ -46,12 +46,21 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class c
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """A group: its name, and what its people may do."""
 
-    permissions = RightsField(label="Its people may")
+    permissions = RightsField(label="People in this group can")
 
     def clean_permissions(self) -> list[Permission]:
         """Keep the rights that the form does not show."""
         held = self.instance.permissions.all() if self.instance.pk else None
         return with_unseen(self.cleaned_data["permissions"], held)
+
+
+# What an account is for: words, and the accounts.
+ACCESS: dict[str, tuple[str, dict[str, bool]]] = {
+    "admin": ("uses the admin", {"is_active": True, "is_staff": True}),
+    "none": ("no access to the admin", {"is_active": True, "is_staff": False}),
+    "out": ("can’t sign in", {"is_active": False}),
+    "superuser": ("superuser", {"is_active": True, "is_superuser": True}),
+}
 
 
 class _Account(PlainTitles):
@@ -62,19 +71,32 @@ class _Account(PlainTitles):
     show_facets = admin.ShowFacets.NEVER
 
 
+class AccessFilter(admin.SimpleListFilter):
+    """Filters by what the column "State" says, in its words."""
+
+    title = "state"
+    parameter_name = "access"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, words) for name, (words, _) in ACCESS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**ACCESS[value][1]) if (value := self.value() or "") in ACCESS else queryset
+
+
 @admin.register(User)
 class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
     """Shows the two timestamps as text. The site writes them; as fields they are pairs of unlabelled inputs."""
 
     form = AccountForm
     list_display = ("username", "full_name", "email", "its_groups", "state", "last_login")
-    list_filter = ("groups", "is_active", "is_superuser")
+    list_filter = ("groups", AccessFilter)
     search_help_text = "Enter a part of the name or the e-mail address"
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("What the person may do", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        ("What the person can do", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
         ("More rights", {"fields": ("user_permissions",), "classes": ("collapse",)}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )

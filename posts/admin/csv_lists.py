@@ -43,7 +43,9 @@ class CSVList(Mixin):
         try:
             matched = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
-            return HttpResponseBadRequest("These filters are invalid.")
+            return HttpResponseBadRequest(
+                "The filters in this address are not valid. Go back to the list and choose them again."
+            )
         columns = [lookup for _, lookup in self.csv_columns]
         rows = read_rows(matched, columns)
         detail = f"{self.opts.verbose_name_plural}: {request.GET.urlencode()}"

@@ -55,7 +55,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
         label="Last day",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The token ends with this day, in UTC. Empty: it stays valid until you revoke it.",
+        help_text="The token ends with this day, in UTC. Without a day it stays valid until you revoke it.",
     )
 
     class Meta:

@@ -1,11 +1,12 @@
 import json
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tasks_db.models import DBTaskResult, get_date_max
@@ -126,6 +127,11 @@ class StartJob(AdminAction):
 PAGES = [("", JobsPage, "posts_job_changelist"), ("start/", StartJob, "posts_job_start")]
 
 
+def _moment(moment: datetime | None) -> str:
+    """Return a moment as the other columns show theirs; a dash for none."""
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else "–"
+
+
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
     """All stored runs."""
@@ -151,9 +157,9 @@ class JobRunAdmin(ReadOnlyAdmin):
         return argument_words(run) or "–"
 
     @admin.display(description="Not before")
-    def not_before(self, run: JobRun) -> Any:
-        return "–" if run.task.run_after == get_date_max() else run.task.run_after
+    def not_before(self, run: JobRun) -> str:
+        return _moment(None if run.task.run_after == get_date_max() else run.task.run_after)
 
-    @admin.display(description="Started at", empty_value="–")
-    def started_at(self, run: JobRun) -> datetime | None:
-        return run.task.started_at
+    @admin.display(description="Started at")
+    def started_at(self, run: JobRun) -> str:
+        return _moment(run.task.started_at)

@@ -137,11 +137,17 @@ def _unsaved(user: User) -> TaskList:
     kept = UnsavedText.objects.filter(owner=user).select_related("post").only("window", "kept_at", "post__title")
     tasks = []
     for text in kept.order_by("-kept_at", "-pk")[:SHOWN]:
-        title = text.post.title if text.post else "A new post"
+        title = text.post.title if text.post else _new_title(text)
         form = address("admin:posts_post_change", text.post_id) if text.post_id else address("admin:posts_post_add")
         why = f"last typed {date_format(timezone.localtime(text.kept_at), 'j F, H:i')}"
         tasks.append(Task(title, f"{form}?restore", why, text))
     return TaskList("You have unsaved text", tasks)
+
+
+def _new_title(text: UnsavedText) -> str:
+    """Return what the text of a new post is called. There is one such text, so it is read."""
+    typed = text.sent().get("title") or ""
+    return f"A new post: {typed[:200]}" if typed.strip() else "A new post"
 
 
 def _returned(user: User) -> TaskList:

@@ -95,7 +95,7 @@ WEIGHTS = {
         ),
         Weight(
             PART,
-            "Second decision missing",
+            "Needs a second decision",
             30,
             30,
             "",

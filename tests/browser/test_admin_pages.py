@@ -224,7 +224,7 @@ def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):
     assert violations(watched.page) == []
     assert watched.page.locator(".clash input:checked").count() == 0
     watched.follow("text=/^Save merged version/")
-    assert "Choose for Summary, paragraph 1 first." in messages(watched)
+    assert "Choose a version of Summary, paragraph 1 first." in messages(watched)
     watched.page.fill(".clash textarea", "Theirs and mine.")
     watched.page.check("text='New version, combined by you'")
     watched.follow("text='Save merged version as 1.0.2'")
@@ -325,4 +325,18 @@ def test_the_theme_is_chosen_in_the_header(browser_page, editor):
         watched.page.click(".theme-toggle")
         seen.append(watched.page.evaluate(background))
     assert sorted(set(seen)) == ["rgb(22, 25, 29)", "rgb(255, 255, 255)"]
+    assert watched.complaints == []
+
+
+def test_the_history_comes_into_the_form_when_its_tab_is_opened_and_typed_text_stays(browser_page, editor):
+    post = make_post(released=True)
+    watched = browser_page()
+    sign_in(watched, editor)
+    watched.open(change_address(post))
+    watched.page.fill("#id_title", "Typed before the history was opened")
+    assert not watched.page.locator("#history table").count()
+    watched.page.click("[data-tabs] >> text=History")
+    watched.page.wait_for_selector("#history table")
+    assert watched.page.is_visible("#history >> text=Full audit trail of this post")
+    assert watched.page.input_value("#id_title") == "Typed before the history was opened"
     assert watched.complaints == []

@@ -204,7 +204,7 @@ def site_statuses(person: User, now: datetime) -> list[SiteStatus]:
             SiteStatus(
                 "stops",
                 "Readers may see outdated pages",
-                "The database lacks triggers. Run: manage.py migrate",
+                "Triggers are missing in the database. Run: manage.py migrate",
             )
         )
     if not settings.INDEXING:

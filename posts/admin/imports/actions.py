@@ -76,14 +76,14 @@ class ImportActions(AdminAction):
             raise Refused(f"Import {batch.pk} can't be started: {batch.get_state_display().lower()}.")
         ImportBatch.objects.filter(pk=batch.pk).update(stop_requested=False)
         begin(run_import, batch, by=self.person)
-        return f"Import {batch.pk} is in the queue. A worker will start it."
+        return f"Import {batch.pk} starts when a worker is free."
 
     def _rehearse(self, batch: ImportBatch) -> str:
         if batch.state not in (State.WAITING, State.STOPPED) or not batch.source_path:
             raise Refused(f"Import {batch.pk} can't be rehearsed: {batch.get_state_display().lower()}.")
         ImportBatch.objects.filter(pk=batch.pk).update(rehearsal={})
         begin(rehearse_import, batch, by=self.person)
-        return "The rehearsal is in the queue. It writes nothing."
+        return "The rehearsal starts when a worker is free. It writes nothing."
 
     def _stop(self, batch: ImportBatch) -> str:
         ImportBatch.objects.filter(pk=batch.pk, state=State.RUNNING).update(stop_requested=True)
@@ -116,14 +116,14 @@ class ImportActions(AdminAction):
             raise Refused(f"Import {batch.pk} can't be rolled back: {batch.get_state_display().lower()}.")
         why = typed_text(self.request, "why")
         begin(run_rollback, batch, by=self.person, by_id=self.person.pk, why=why)
-        return f"Rolling back import {batch.pk} is in the queue. A worker will start it."
+        return f"The roll-back of import {batch.pk} starts when a worker is free."
 
     def _lift(self, batch: ImportBatch) -> str:
         reason = self.request.POST.get("reason", "")
         if reason not in HoldReason.values:
             raise Refused("Choose a reason to lift.")
         begin_lifting(batch, reason, by=self.person, why=typed_text(self.request, "why"))
-        return f"Lifting “{HoldReason(reason).label}” of import {batch.pk} is in the queue. A worker will start it."
+        return f"“{HoldReason(reason).label}” of import {batch.pk} is lifted when a worker is free."
 
     actions = {
         "start": _start,

@@ -43,7 +43,8 @@ class ImportForm(forms.Form):
         required=False,
         max_length=200,
         help_text="The address of the site that the posts come from, such as https://old.example.org/, or a name for "
-        "it. Needed if the file does not say it. Use the same one each time, so that posts are updated.",
+        "it. Use the same one each time, so that posts are updated. Leave this empty for JSON Lines with a source_id "
+        "in each record, and for files that name their site.",
     )
     mapping = forms.CharField(
         label="Mapping",

@@ -29,12 +29,12 @@ GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
 
 NOTES = {
     "created": "new posts, pending review",
-    "updated": "as proposed revisions; approved pages stay as they are",
+    "updated": "new revisions, pending review; approved pages stay as they are",
     "unchanged": "no change; an approval stays",
     "conflict": "edited by people since the last import; nothing was overwritten",
-    "duplicate": "the source has the identity twice; the first one counts",
-    "skipped": "recognised, but not a post to import",
-    "refused": "stored for repair",
+    "duplicate": "an earlier row has the same source id; that one counts",
+    "skipped": "not a post, so not imported",
+    "refused": "not valid; kept here for repair",
 }
 
 

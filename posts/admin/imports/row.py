@@ -116,7 +116,7 @@ class IssuePage(AdminPage):
             elif row["choice"] != "current":
                 missing.append(row["label"].lower())
         if missing:
-            raise Refused(f"Choose for {', '.join(missing)} first; nothing was changed.")
+            raise Refused(f"Choose a version of {', '.join(missing)} first. Nothing was changed.")
         record = {key: value for key, value in record.items() if value is not None}
         revision = merge_incoming(issue, record, by=self.person, expected_head_id=self._head())
         if revision is None:

@@ -59,7 +59,7 @@ def sent_record(request: HttpRequest) -> RecordDict:
     try:
         return validate_record(json.loads(request.POST.get("mine", ""))).to_dict()
     except (RecursionError, ValueError):
-        raise BadRequest("The form arrived damaged. Go back and send it again.") from None
+        raise BadRequest("The form was damaged on its way. Go back and send it again.") from None
 
 
 def typed_bump(request: HttpRequest) -> str:

@@ -44,5 +44,9 @@ class ViewCountForm(forms.Form):
     """The view count that the record claims."""
 
     view_count = forms.IntegerField(
-        label="View count", required=False, min_value=0, max_value=MAX_INTEGER, help_text="Empty for none."
+        label="View count",
+        required=False,
+        min_value=0,
+        max_value=MAX_INTEGER,
+        help_text="Leave this empty if there is no count.",
     )

@@ -75,7 +75,7 @@ class PostPage(AdminPage):
         return self.render(
             status=status,
             title=post.title if post else "Add post",
-            trail=posts_trail((post.reference or post.source_id) if post else "Add post"),
+            trail=posts_trail(post.title if post else "Add post"),
             post=post,
             may_edit=may_edit,
             unsaved=unsaved,
@@ -179,7 +179,7 @@ class MergePage(PostPage):
         chosen, missing = choices_in(self.request.POST, merge.clashes)
         try:
             if missing:
-                raise Refused(*(f"Choose for {name_of(clash)} first." for clash in missing))
+                raise Refused(*(f"Choose a version of {name_of(clash)} first." for clash in missing))
             return self._save(
                 post,
                 merge.result(chosen),

@@ -211,7 +211,7 @@ class PostList(Mixin):
         if len(posts) > BULK_LIMIT:
             self.message_user(
                 request,
-                f"More than {BULK_LIMIT} posts are selected; nothing was changed. Narrow the list with a filter, "
+                f"You selected more than {BULK_LIMIT} posts. Nothing was changed. Narrow the list with a filter, "
                 "or take one page at a time.",
                 messages.ERROR,
             )

@@ -77,7 +77,7 @@ class PreviewLinksPage(AdminPage):
         """Revoke a link."""
         link = row_of(post.preview_links, self.request.POST.get("link"), "This link belongs to another post.")
         revoke_preview_link(link, by=self.person)
-        return "The link is revoked. It shows nothing from now on."
+        return "The link is revoked. It no longer shows the article."
 
     actions = {"make": make, "revoke": revoke}
 

@@ -111,11 +111,11 @@ class PointForm(forms.Form):
     kinds = forms.MultipleChoiceField(label="Only for", required=False, choices=GuidelinePoint.Kind, widget=CheckBoxes)
     stacks = forms.CharField(
         label="Only for these stacks", required=False, widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One per line. Empty: all.",
+        help_text="One per line. Leave this empty for all.",
     )  # fmt: skip
     generators = forms.CharField(
         label="Only for these generators", required=False, widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One per line. Empty: all.",
+        help_text="One per line. Leave this empty for all.",
     )  # fmt: skip
 
     def is_empty(self) -> bool:

@@ -70,7 +70,7 @@ VIEWS = (
     (f"Waiting {LONG_WAIT} days", QueueView(days=LONG_WAIT)),
     ("Reader reports", QueueView(reason=weights.REPORTS)),
     ("Changed since approval", QueueView(reason=weights.CHANGED)),
-    ("Second decision missing", QueueView(reason=weights.PART)),
+    ("Needs a second decision", QueueView(reason=weights.PART)),
     ("Near-duplicates", QueueView(reason=weights.TWIN)),
     ("Unknown origin", QueueView(reason=weights.ORIGIN)),
 )
