@@ -33,7 +33,7 @@ class ImageStats:
 
 def image_stats() -> ImageStats:
     """Return the ImageStats: of a small site as it is now, of a large one those that the job stored, if it has run."""
-    if ImageSource.objects.all()[: COUNTED_AT_ONCE + 1].count() <= COUNTED_AT_ONCE:
+    if ImageSource.objects.order_by()[: COUNTED_AT_ONCE + 1].count() <= COUNTED_AT_ONCE:
         return count_images()
     stored = SiteFigure.objects.filter(name=NAME).first()
     return ImageStats(counted_at=stored.counted_at, **stored.value) if stored else ImageStats(timezone.now())

@@ -86,7 +86,11 @@ class BulkRow(models.Model):
     class Meta:
         ordering = ["pk"]
         default_permissions = ()
-        indexes = [models.Index(fields=["run", "outcome", "id"], name="bulk_row_outcome")]
+        indexes = [
+            models.Index(fields=["run", "outcome", "id"], name="bulk_row_outcome"),
+            # The pages of a table of all.
+            models.Index(fields=["run", "id"], name="bulk_row_of_run"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["run", "post"], name="bulk_row_post_once"),
             models.CheckConstraint(condition=Q(fingerprint__length=64), name="bulk_row_has_fingerprint"),

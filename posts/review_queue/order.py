@@ -142,7 +142,14 @@ def next_item(
 
 def previous_item(view: QueueView, before: Cursor, *, by: User, now: datetime | None = None) -> QueueEntry | None:
     """Return the nearest QueueEntry (with its post) before a cursor that nobody else has claimed, or None."""
-    return _free(ORDER.before(view.entries(by=by, now=now), before), by, now)
+    entries = view.entries(by=by, now=now)
+    points, since, _ = before
+    # Two ranges of the index, each of which begins beside the cursor. One over both would begin at the far end of all
+    # posts with the same risk score, which an import makes by the hundred thousand.
+    near = ORDER.before(entries.filter(points=points, waiting_since__lte=since), before)
+    far = ORDER.before(entries.filter(points__gt=points), None)
+    found = [_free(near, by, now), _free(far, by, now)]
+    return found[0] or found[1]
 
 
 def _free(entries: QuerySet[QueueEntry], by: User, now: datetime | None) -> QueueEntry | None:
