@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0053_code_blocks"),
+        ("posts", "0054_figures_of_requests"),
     ]
 
     operations = [
