@@ -72,7 +72,9 @@ class RequestLogMiddleware:
             "ms": round(ms, 1),
         }
         logger.info("request", extra=values)
-        measures.note(route, status, ms)
+        # Files take no work and would hide how long pages take.
+        if not request.path_info.startswith(settings.STATIC_URL):
+            measures.note(route, status, ms)
         if settings.SLOW_REQUEST_MS and ms >= settings.SLOW_REQUEST_MS:
             logger.warning("slow request", extra=values)
 

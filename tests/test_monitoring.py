@@ -179,10 +179,11 @@ def test_folders_of_servers_that_have_ended_are_removed(tmp_path, monkeypatch):
 # Figures
 
 
-def test_requests_are_counted_by_page_and_probes_are_not(client, db):
+def test_requests_are_counted_by_page_and_probes_and_files_are_not(client, db):
     client.get("/")
     client.get("/none/")
     client.get("/healthz")
+    client.get("/static/css/base.css")
     counted = measures.take()
     assert counted["posts:home"].requests == 1 and counted[""].requests == 1
     assert sum(one.requests for one in counted.values()) == 2

@@ -42,8 +42,7 @@ PLACES = (
         ("posts_import", "posts_generator", "scorecards"),
     ),
     NavItem("Releases", "posts_release_changelist", "posts.view_release", "posts_release_"),
-    NavItem("Jobs", "posts_job_changelist", "posts.view_job", "posts_job_"),
-    NavItem("Operations", "operations", "posts.view_job"),
+    NavItem("Operations", "operations", "posts.view_job", "posts_job"),
     NavItem("Audit trail", "posts_auditentry_changelist", "posts.view_auditentry", "posts_auditentry_"),
 )
 

@@ -64,9 +64,7 @@ def _is_up(figures: Iterable[Figures]) -> Answer:
     served = f"{hour.requests:,} requests in the last hour, {hour.errors:,} of them with an error"
     return Answer(
         "Is the site up?",
-        f"No: see below. {served.capitalize()}."
-        if points
-        else f"Yes. {served}.".replace("Yes. ", "Yes. There were ", 1),
+        f"{'No, see below' if points else 'Yes'}. There were {served}.",
         not points,
         f"It is up if every check of /readyz passes, a worker runs, and at most {MOST_ERRORS:.0%} of requests fail.",
         points,
@@ -124,7 +122,7 @@ def _jobs_fail(now: datetime) -> Answer:
         not points,
         "A job fails if its last attempt failed, or if it has not succeeded for two of its periods.",
         points,
-        "Jobs in the admin says why, and starts a job again.",
+        "The page of jobs says why, and starts a job again.",
     )
 
 
