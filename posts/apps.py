@@ -17,6 +17,7 @@ TASK_MODULES = (
     "posts.review_queue.tasks",
     "posts.operations.queue_tasks",
     "posts.operations.tasks",
+    "posts.operations.link_tasks",
     "posts.importing.tasks",
     "posts.monitoring.tasks",
 )
@@ -60,6 +61,7 @@ class AlphaNodeAdminConfig(admin_apps.AdminConfig):
             "posts.releases",
             "posts.flags",
             "posts.row_lists",
+            "links",
             "audit",
             "outbox",
         ):

@@ -342,7 +342,7 @@ def test_a_scan_reads_what_came_in_since_the_last_one(django_assert_max_num_quer
 
 @pytest.mark.django_db
 def test_a_scan_reads_what_a_slow_transaction_brought_under_a_smaller_number(monkeypatch):
-    monkeypatch.setattr("posts.content_checks.scan.OVERLAP", 0)
+    monkeypatch.setattr("posts.db.settled.OVERLAP", 0)
     first, *_ = (make_post() for _ in range(3))
     scan_new_texts()
     # As if its transaction had ended only now, after larger numbers were seen.

@@ -23,6 +23,8 @@ from posts.models import (
     Generator,
     ImportBatch,
     ImportIssue,
+    LinkAddress,
+    LinkHost,
     OutgoingMessage,
     Post,
     Release,
@@ -353,6 +355,10 @@ MATRIX = {
         get("302 302 405 405 403 405"),
         post("302 302 200 200 403 200", {"url": "https://elsewhere.example/a.png"}),
     ],
+    "admin/posts/post/<int:pk>/fix-links/": [
+        get("302 302 405 405 403 405", url={"pk": "@post"}),
+        post("302 302 302 302 403 302", {"kind": "link-http"}, url={"pk": "@post"}),
+    ],
     "admin/posts/post/unsaved/": [
         get("302 302 200 200 403 200"),
         post("302 302 404 404 403 404"),
@@ -531,6 +537,7 @@ MATRIX = {
     ],
     **read_only("imagesource", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
     **read_only("checklistitem", post_change="302 302 422 422 403 422", history="302 302 302 302 302 302"),
+    **read_only("linkaddress"),
     **read_only("jobrun", list_=ONLY_STAFF),
     "admin/posts/job/": [get(ONLY_STAFF)],
     "admin/operations/": [
@@ -643,6 +650,9 @@ def site(db):
         "importissue": ImportIssue.objects.first().pk,
         "imagesource": with_rows.images.get().pk,
         "checklistitem": with_rows.checklist_items.get().pk,
+        "linkaddress": LinkAddress.objects.create(
+            address="https://a.org/", host=LinkHost.objects.create(name="a.org")
+        ).pk,
         "jobrun": run_job("run planned releases", by=None).pk,
         "link token": link_token,
         "previewlink": link.pk,

@@ -35,6 +35,7 @@ POSTS: dict[str, dict[str, str]] = {
         "view_revision": "Revisions and comparisons",
         "view_imagesource": "Images",
         "view_checklistitem": "Checklist items",
+        "view_linkaddress": "Links",
         "view_review": "Decisions",
         "view_reviewguideline": "Review guideline",
         "view_reviewflag": "Flags",

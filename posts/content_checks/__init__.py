@@ -10,7 +10,8 @@ A check is a small function, registered under an id:
 Modules named in the setting EXTRA_CHECKS add theirs.
 """
 
-from posts.content_checks import claims, code, drafts, images, residue, structure  # noqa: F401 (they register their checks)
+# They register their checks.
+from posts.content_checks import claims, code, drafts, images, links, residue, structure  # noqa: F401
 from posts.content_checks.registry import (
     Finding,
     Unread,

@@ -13,6 +13,7 @@ from time import monotonic
 
 from posts.content_checks.text import CheckedText
 from posts.content_checks.time_limit import OutOfTime, run_limited
+from posts.links.faults import FIXES
 from posts.records.schema import RecordDict
 
 logger = logging.getLogger("posts.content_checks")
@@ -54,6 +55,11 @@ class Finding:
         """The field that it is about ("flags.has_images"), or "" if the message names the place."""
         parts = [part for part in self.pointer.split("/")[1:] if not part.isdecimal()]
         return "" if parts[:1] == ["image_sources"] else ".".join(parts)
+
+    @property
+    def fix(self) -> str:
+        """What the button says that mends what was found; "" if nothing but a person can."""
+        return FIXES.get(self.check, "")
 
 
 @dataclass(frozen=True)

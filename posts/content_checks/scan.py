@@ -5,23 +5,18 @@ Revisions are numbered as they are made and never change, so the newest number s
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
 from posts.content_checks.registry import checks_key
 from posts.content_checks.stored import check_revisions
 from posts.db.keyset import in_chunks
+from posts.db.settled import begin_of_scan
 from posts.models import CheckResult, Post, QueueEntry, Revision, TextScan
 from posts.related.near_duplicates import sketch_posts
 
 CHUNK = 200
-# Read again each time, whichever is more: a slow transaction may commit smaller numbers after a larger one was seen,
-# and parallel imports take a thousand at once. A text that was already read costs one index lookup.
-OVERLAP = 1_000
-OVERLAP_TIME = timedelta(minutes=2)
 
 
 def scan_new_texts(*, from_start: bool = False, on_checkpoint: Callable[[], object] = lambda: None) -> tuple[int, int]:
@@ -31,7 +26,7 @@ def scan_new_texts(*, from_start: bool = False, on_checkpoint: Callable[[], obje
     read all texts, also earlier ones of a post, that have nothing stored or in which a check failed.
     """
     scan, _ = TextScan.objects.get_or_create(name="texts")
-    begin = 0 if from_start else _begin(scan.revision_id)
+    begin = 0 if from_start else begin_of_scan(scan.revision_id)
     checked = sketched = 0
     for rows in in_chunks(Revision.objects.values_list("pk", "post_id"), size=CHUNK, after=begin):
         ids, posts = zip(*rows, strict=True)
@@ -73,9 +68,3 @@ def _check_posts_again(posts: Sequence[int]) -> int:
         read = CheckResult.objects.filter(checks_key=checks_key(), fingerprint=OuterRef("fingerprint"))
         QueueEntry.objects.filter(Exists(read), pk__in=heads).update(is_complete=False)
     return checked
-
-
-def _begin(seen: int) -> int:
-    """Return the number after which a scan starts that has seen everything up to `seen`."""
-    settled = Revision.objects.filter(pk__lte=seen, created_at__lt=timezone.now() - OVERLAP_TIME).order_by("-pk")
-    return max(0, min(seen - OVERLAP, settled.values_list("pk", flat=True).first() or 0))

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from posts.content_checks.code import CODE_SYNTAX, BlockResult, block_results
+from posts.content_checks.link_states import link_findings
 from posts.content_checks.registry import (
     EARLIER,
     NOT_YET,
@@ -134,8 +135,8 @@ def results_of_post(post: Post) -> Results:
 def findings_beside_text(post: Post) -> list[Finding]:
     """Return the [Finding] that no check of one record makes.
 
-    These are front matter that an import could not read, links to files that are no posts here, and near-duplicates
-    from the last comparison.
+    These are front matter that an import could not read, links to files that are no posts here, links that checks
+    found dead or moved, and near-duplicates from the last comparison.
     """
     return _beside_text(post)[0]
 
@@ -144,7 +145,8 @@ def _beside_text(post: Post) -> Results:
     """Return ([Finding], [Unread]) that no check of one record makes."""
     not_compared = uncompared(post)
     twins = [] if not_compared else _near_duplicates(post)
-    return [*_unread_head(post), *_links_to_nowhere(post), *twins], not_compared
+    found = [*_unread_head(post), *_links_to_nowhere(post), *link_findings(post.head_revision.snapshot), *twins]
+    return found, not_compared
 
 
 def _is_of_wiki_link(finding: Finding) -> bool:

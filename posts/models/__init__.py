@@ -13,6 +13,7 @@ from posts.models.image_source import ImageSource
 from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
+from posts.models.link_address import LinkAddress, LinkCheck, LinkHost, LinkOccurrence, StaleLinks
 from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
 from posts.models.lookups import Among
 from posts.models.neighbour import Neighbour, StaleNeighbours
@@ -65,6 +66,10 @@ __all__ = [
     "Job",
     "JobRun",
     "JobWorker",
+    "LinkAddress",
+    "LinkCheck",
+    "LinkHost",
+    "LinkOccurrence",
     "ListedText",
     "Neighbour",
     "Notification",
@@ -102,6 +107,7 @@ __all__ = [
     "SourceLink",
     "SourcePlace",
     "SpellingKey",
+    "StaleLinks",
     "StaleNeighbours",
     "Term",
     "TextScan",

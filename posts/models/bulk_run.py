@@ -25,9 +25,10 @@ class BulkRun(models.Model):
         LICENCE = "licence", "Set the licence"
         HOST = "host", "Replace the host"
         POINT = "point", "Replace the text"
+        ADDRESS = "address", "Replace the address"
 
     # These change texts, by a revision of each post. The others are about pending posts.
-    EDITS_PARTS = (Act.LICENCE, Act.HOST, Act.POINT)
+    EDITS_PARTS = (Act.LICENCE, Act.HOST, Act.POINT, Act.ADDRESS)
 
     class State(models.TextChoices):
         PREPARING = "preparing", "Checking posts"
@@ -60,6 +61,7 @@ class BulkRun(models.Model):
             self.Act.LICENCE: "Set the licence of images in",
             self.Act.HOST: "Replace the host of images in",
             self.Act.POINT: "Replace checklist items in",
+            self.Act.ADDRESS: "Replace an address in",
         }.get(self.Act(self.act), self.get_act_display())
         return f"{verb} {count:,} post{'' if count == 1 else 's'}"
 

@@ -8,7 +8,14 @@ from django.utils import timezone
 
 from posts.db.keyset import in_chunks
 from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
-from posts.models import BulkRow, BulkRun, ChecklistItem, ImageSource, Post, QueueEntry, Review, ReviewFlag
+from posts.models import (
+    BulkRow,
+    BulkRun,
+    Post,
+    QueueEntry,
+    Review,
+    ReviewFlag,
+)
 from posts.operations.assign import assign_post
 from posts.operations.edit_parts import edit_of, edit_parts
 from posts.operations.flag import flag_post
@@ -40,12 +47,13 @@ def begin_edit(
     options: dict[str, Any],
     *,
     by: User,
-    rows: "QuerySet[ImageSource, Any] | QuerySet[ChecklistItem, Any]",
+    rows: "QuerySet[Any, Any]",
     query: str = "",
 ) -> BulkRun:
-    """Record a change of many images or checklist items (BulkRun.EDITS_PARTS); return the BulkRun. Nothing is done yet.
+    """Record a change of many images, checklist items or links (BulkRun.EDITS_PARTS); return the BulkRun.
 
-    options: those of the action, and whether it `submits` the new revisions. rows: a queryset, as they are now.
+    Nothing is done yet. options: those of the action, and whether it `submits` the new revisions. rows: a queryset, as
+    they are now; each has a `position` in its post.
     """
     if act not in BulkRun.EDITS_PARTS:
         raise Refused("Choose an action from the list.")
@@ -241,9 +249,7 @@ def _will_be(run: BulkRun, row: BulkRow, post: Post) -> tuple[str, ...]:
     """Return in words what a run that changes images or checklist items will do to a post; () for other runs."""
     if run.act not in BulkRun.EDITS_PARTS:
         return ()
-    edit = edit_of(run.act, run.options)
-    changed = edit.changes(post.head_revision.snapshot.get(edit.key, ()), row.parts)
-    words = f"{edit.name.capitalize()} {', '.join(map(str, changed))}."
+    words = edit_of(run.act, run.options).words(post.head_revision.snapshot, row.parts)
     if not post.is_live:
         return (words,)
     return words, f"Readers keep {post.released_revision.version} until the new revision is approved."

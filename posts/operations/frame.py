@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Field, QuerySet
 
 from posts.audit.log import audit_entry, note_audit
 from posts.listing.refresh import refresh_listings
-from posts.models import AuditEntry, Notification, Post, Revision
+from posts.models import AuditEntry, Notification, Post, Revision, StaleLinks
 from posts.notifications import tell
 from posts.operations.source_links import refresh_links
 from posts.outbox import announce_entries
@@ -236,12 +237,20 @@ def _finish(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.place is not None:
             restore_place(change.post, change.place)
-    if rewritten := [change.post.pk for change in changes if not TEXTS.isdisjoint(change.changed)]:
-        refresh_links(rewritten)
+    _note_links(changes)
     refresh_listings(listed)
     for change in changes:
         for tell_them in change._told:
             tell_them()
+
+
+def _note_links(changes: Sequence[Change]) -> None:
+    """Store where the links of new texts lead, and have the check of links look at what went live."""
+    if rewritten := [change.post.pk for change in changes if not TEXTS.isdisjoint(change.changed)]:
+        refresh_links(rewritten)
+    if settings.LINK_CHECKS:
+        moved = [change.post.pk for change in changes if "live_revision" in change.changed]
+        StaleLinks.objects.bulk_create([StaleLinks(post_id=pk) for pk in moved])
 
 
 def _end_replacement(post: Post) -> None:

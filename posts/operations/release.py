@@ -240,6 +240,9 @@ def _leave(change: Change, left: Revision) -> None:
     for text in change.post.revisions.filter(fingerprint=left.fingerprint, status=Revision.Status.APPROVED):
         is_head = text.pk == change.post.head_revision_id
         take_step(text, "roll back the proposed text" if is_head else "roll back an older text")
+        if is_head:
+            # It may have waited for a confirmation, as after a link in it died.
+            change.post.awaits_review = False
 
 
 @operation

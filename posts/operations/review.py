@@ -86,7 +86,7 @@ def repeats_live(post: Post) -> bool:
 def asks_for_confirmation(post: Post) -> bool:
     """Return whether the approval of the live text needs a confirmation.
 
-    A flag is open, it was approved in bulk only, or its import was rolled back since.
+    A flag is open, it was approved in bulk only, its import was rolled back since, or a link in it died.
     """
     return (
         post.is_live
@@ -94,6 +94,7 @@ def asks_for_confirmation(post: Post) -> bool:
         and (
             post.live_approval.is_bulk
             or post.closed_until_decided
+            or (post.awaits_review and repeats_live(post))
             or post.review_flags.filter(cleared_at=None).exists()
         )
     )
@@ -274,6 +275,8 @@ def _confirm(change: Change) -> None:
     post, live = change.post, change.post.released_revision
     clear_open_flags(change, note=f"Answered by the approval of {live.version}.")
     post.live_approval = active_approval(live)
+    if repeats_live(post):
+        post.awaits_review = False
     post.closed_until_decided = rolled_back_import(live, post.live_approval) is not None
 
 

@@ -6,8 +6,18 @@ from posts.outgoing.fetcher import (
     OutgoingError,
     OutgoingFailed,
     OutgoingRefused,
+    OutgoingUntrusted,
     fetch,
 )
 from posts.outgoing.public_networks import ANYWHERE
 
-__all__ = ["ANYWHERE", "Answer", "Limits", "OutgoingError", "OutgoingFailed", "OutgoingRefused", "fetch"]
+__all__ = [
+    "ANYWHERE",
+    "Answer",
+    "Limits",
+    "OutgoingError",
+    "OutgoingFailed",
+    "OutgoingRefused",
+    "OutgoingUntrusted",
+    "fetch",
+]

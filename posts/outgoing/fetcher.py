@@ -42,17 +42,22 @@ class OutgoingFailed(OutgoingError):
     """The other machine did not answer as it should. A later attempt may succeed."""
 
 
+class OutgoingUntrusted(OutgoingFailed):
+    """The other machine answered, but its certificate or its encryption is not valid."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one fetch may cost.
 
     seconds: from the first look-up to the last byte, redirects included. redirects: how many are followed; with 0 a
-    redirect is the answer.
+    redirect is the answer. keeps_part: return a body that breaks off, or comes too slowly, as far as it came.
     """
 
     seconds: float = 10.0
     body_bytes: int = 1_000_000
     redirects: int = 4
+    keeps_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def fetch(
             with _Explained(url), client.stream(method, url, headers=sent, content=body) as response:
                 target = response.headers.get("location", "") if response.status_code in _REDIRECTS else ""
                 if not target or not limits.redirects:
-                    return _read(response, limits.body_bytes, moved=moved)
+                    return _read(response, limits, moved=moved)
                 following = _checked_url(target, base=url)
             if response.status_code not in _SAME_METHOD and method != "HEAD":
                 method, body = "GET", None
@@ -136,15 +141,20 @@ def _checked_url(address: str, *, base: httpx.URL | None = None) -> httpx.URL:
     return url.copy_with(fragment=None)
 
 
-def _read(response: httpx.Response, at_most: int, *, moved: bool) -> Answer:
-    """Read the body up to a number of bytes, as they arrive: a compressed body stays compressed."""
+def _read(response: httpx.Response, limits: Limits, *, moved: bool) -> Answer:
+    """Read the body up to the limit, as its bytes arrive: a compressed body stays compressed."""
     body, is_whole = bytearray(), True
-    for chunk in response.iter_raw():
-        body += chunk
-        if len(body) > at_most:
-            del body[at_most:]
-            is_whole = False
-            break
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > limits.body_bytes:
+                del body[limits.body_bytes :]
+                is_whole = False
+                break
+    except httpx.HTTPError:
+        if not limits.keeps_part:
+            raise
+        is_whole = False
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, bytes(body), str(response.url), moved, is_whole)
 
@@ -161,8 +171,19 @@ class _Explained:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, httpx.TimeoutException):
             raise OutgoingFailed(f"{self.host} did not answer in time.") from error
+        if isinstance(error, httpx.HTTPError) and _is_of_tls(error):
+            raise OutgoingUntrusted(f"{self.host}: {error}") from error
         if isinstance(error, httpx.HTTPError):
             raise OutgoingFailed(f"{self.host}: {error or 'the connection broke'}") from error
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    """Return whether an error comes from the certificate or the encryption of a connection."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _Connector(httpcore.NetworkBackend):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
@@ -24,6 +25,7 @@ from posts.db.prepared_query import PreparedQuery
 from posts.models import (
     AuditEntry,
     CheckResult,
+    LinkOccurrence,
     Post,
     QueueEntry,
     QueueFigure,
@@ -88,6 +90,7 @@ class Facts:
     check_weights: Mapping[str, int] = field(default_factory=dict)
     is_compared: bool = False
     near_duplicate: tuple[float, int] | None = None
+    dead_links: int = 0
     reports: int = 0
     is_back: bool = False
     approved_in_part_by: str = ""
@@ -129,6 +132,7 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
         if (share := round(weighed / count, 1)) != 1:
             said.append(f"worth {share} times as much as usual by the decisions here")
         add(code, weighed, ", ".join(said))
+    add(weights.LINKS, facts.dead_links, f"{facts.dead_links} links" if facts.dead_links > 1 else "")
     add(weights.REPORTS, facts.reports, f"{facts.reports} reports" if facts.reports > 1 else "")
     if post["first_published_at"] and post["head_revision__fingerprint"] != post["live_revision__fingerprint"]:
         add(weights.CHANGED)
@@ -395,6 +399,7 @@ def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
     if not from_record:
         _note_checks(facts)
         _note_near_duplicates(facts)
+        _note_dead_links(facts)
         _note_reports(facts)
         _note_decisions(facts)
         _note_submissions(facts)
@@ -425,6 +430,14 @@ def _note_near_duplicates(facts: dict[int, Facts]) -> None:
     for pk, similarity, twin in twins.values_list("post_id", "similarity", "twin_id"):
         if facts[pk].is_compared:
             facts[pk].near_duplicate = (similarity, twin)
+
+
+def _note_dead_links(facts: dict[int, Facts]) -> None:
+    """Add how many addresses that each post names are dead."""
+    if settings.LINK_CHECKS:
+        dead = LinkOccurrence.objects.filter(post__in=facts, address__died_at__isnull=False).order_by()
+        for pk, count in dead.values_list("post_id").annotate(Count("pk")):
+            facts[pk].dead_links = count
 
 
 def _note_reports(facts: dict[int, Facts]) -> None:

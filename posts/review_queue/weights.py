@@ -31,8 +31,10 @@ class Weight:
         return str(self.each) if self.each == self.most else f"{self.each} {self.counts}, {self.most} at most"
 
 
-SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, ADVICE, REPORTS, GENERATOR, CHANGED, PART, WAITING = CODES = (
-    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "advice", "reports", "generator",
+(
+    SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, LINKS, ADVICE, REPORTS, GENERATOR, CHANGED, PART, WAITING
+) = CODES = (
+    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "links", "advice", "reports", "generator",
     "changed", "part", "waiting",
 )  # fmt: skip
 
@@ -73,6 +75,9 @@ WEIGHTS = {
         ),
         Weight(
             IMAGES, "Image without source or licence", 10, 40, "each", "It is not known whether the image may be shown."
+        ),
+        Weight(
+            LINKS, "Dead link", 10, 30, "each", "A page that the text links to has not answered for days, or is gone."
         ),
         Weight(ADVICE, "Other advice", 5, 30, "for each check", "Other checks found something to look at."),
         Weight(REPORTS, "Reader report", 15, 60, "each", "A reader reported a problem."),

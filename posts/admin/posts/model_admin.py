@@ -14,6 +14,7 @@ from posts.admin.pages import page_paths
 from posts.admin.posts.actions import PostAction
 from posts.admin.posts.edit import MergePage, PostPage
 from posts.admin.posts.exports import ExportActions
+from posts.admin.posts.fix_links import FixLinks
 from posts.admin.posts.history import HistoryPage
 from posts.admin.posts.list import DifficultyFilter, PlaceFilter, PostList, StatusFilter
 from posts.admin.posts.live_preview import LivePreview
@@ -61,6 +62,7 @@ class PostAdmin(SaneLookups, ExportActions, PostList, admin.ModelAdmin):  # type
                     ("picture/", PictureLook, "posts_post_picture"),
                     ("unsaved/", UnsavedTextPage, "posts_post_unsaved_new"),
                     ("<int:pk>/unsaved/", UnsavedTextPage, "posts_post_unsaved"),
+                    ("<int:pk>/fix-links/", FixLinks, "posts_post_fix_links"),
                     ("<path:object_id>/merge/", MergePage, "posts_post_merge"),
                     ("<path:object_id>/do/<slug:act>/", PostAction, "posts_post_act"),
                 ]

@@ -467,10 +467,15 @@ class BulkPage(AdminPage):
 
 def _list_of(run: BulkRun) -> Step:
     """Return the step to the list from which a run came."""
-    kinds = {BulkRun.Act.LICENCE: "imagesource", BulkRun.Act.HOST: "imagesource", BulkRun.Act.POINT: "checklistitem"}
-    kind = kinds.get(BulkRun.Act(run.act))
+    images = "imagesource", "Images"
+    lists = {
+        BulkRun.Act.LICENCE: images,
+        BulkRun.Act.HOST: images,
+        BulkRun.Act.POINT: ("checklistitem", "Checklist items"),
+        BulkRun.Act.ADDRESS: ("linkaddress", "Links"),
+    }
+    kind, title = lists.get(BulkRun.Act(run.act), ("", "Review queue"))
     address = reverse(f"admin:posts_{kind}_changelist" if kind else "admin:queue")
-    title = {None: "Review queue", "imagesource": "Images", "checklistitem": "Checklist items"}[kind]
     return Step(title, f"{address}?{run.query}" if run.query else address)
 
 

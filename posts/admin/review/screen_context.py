@@ -17,6 +17,7 @@ from posts.admin.review.decisions import review_address
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.code import counts_of
+from posts.content_checks.link_states import stored_links
 from posts.content_checks.registry import Finding, Results, Unread
 from posts.content_checks.stored import block_results_of, results_of_post
 from posts.db.keyset import Cursor
@@ -61,6 +62,7 @@ FLAG_REASONS = [(reason.value, str(reason.label)) for reason in ReviewFlag.BY_PE
 EVIDENCE = {
     "source": "asked", "flag": "asked", "reports": "asked",
     "twin": "checks", "check": "checks", "code": "checks", "claims": "checks", "images": "checks",
+    "links": "checks",
     "changed": "changes", "part": "history", "origin": "history", "generator": "history", "waiting": "history",
 }  # fmt: skip
 
@@ -161,7 +163,7 @@ class CodeSummary:
 class Content:
     """What a reviewer goes through one by one. images: (number, image, whether its host is allowed)."""
 
-    links: list[str]
+    links: list[tuple[str, str]]
     images: list[tuple[int, RecordDict, bool]]
     own_checklist: Sequence[str]
     generator: Generator | None
@@ -442,15 +444,16 @@ def _obstacles(
     ]
 
 
-def _links(snapshot: RecordDict) -> list[str]:
-    """Return the addresses that the text links to, each once, in order; at most LINKS_SHOWN."""
+def _links(snapshot: RecordDict) -> list[tuple[str, str]]:
+    """Return [(address, what checks say of it)] of the links of a text, each once, in order; at most LINKS_SHOWN."""
     found: dict[str, None] = {}
     for part in ("intro", "body"):
         for block in blocks_of(snapshot.get(part, ""))[0]:
             for style in block.styles:
                 if style.address and not style.is_image:
                     found.setdefault(style.address)
-    return list(found)[:LINKS_SHOWN]
+    states = {link.address: link.state_words for link in stored_links(snapshot)}
+    return [(address, states.get(address, "")) for address in list(found)[:LINKS_SHOWN]]
 
 
 def _images(snapshot: RecordDict) -> list[tuple[int, RecordDict, bool]]:

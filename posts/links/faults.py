@@ -1,0 +1,118 @@
+"""What an address alone says against a link: a page that is not private, a detour, a secret, a trace of the reader."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from posts.rendering.file_links import is_file_link
+
+RELATIVE, PLAIN, SHORTENED, SECRET, TRACKING = KINDS = (
+    "link-relative", "link-http", "link-shortened", "link-secret", "link-tracking",
+)  # fmt: skip
+# A link of which a check found the new address. No address says so itself.
+MOVED = "link-moved"
+# What the button says that mends all links of a text with this fault.
+FIXES: dict[str, str] = {
+    RELATIVE: "Remove these links and keep their words",
+    PLAIN: "Change to https://",
+    SHORTENED: "Write the addresses that they lead to",
+    SECRET: "Remove passwords and keys",
+    TRACKING: "Remove these parameters",
+    MOVED: "Write the new addresses",
+}
+# Nobody sees where these lead, and each can lead elsewhere tomorrow.
+SHORTENERS = frozenset(
+    "adf.ly amzn.to bit.do bit.ly bitly.com buff.ly cutt.ly db.tt dlvr.it fb.me ff.im flip.it git.io goo.gl goo.su "
+    "hubs.ly ibm.co ift.tt is.gd j.mp lc.chat lnkd.in mcaf.ee msft.it ow.ly pca.st prn.to qr.ae rb.gy rebrand.ly "
+    "shorturl.at skl.sh snip.ly soo.gd t.co t.ly tiny.cc tiny.one tinyurl.com tr.im trib.al u.to urlz.fr v.gd wp.me "
+    "x.co zpr.io".split()
+)
+_TRACKING = re.compile(
+    r"utm_\w+|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid|li_fat_id|igshid|mc_[ce]id|mkt_tok"
+    r"|_hsenc|_hsmi|hsctatracking|vero_id|vero_conv|oly_anon_id|oly_enc_id|rb_clickid|s_cid|ml_subscriber(?:_hash)?"
+    r"|wickedid|_openstat|ref_src|ref_url|at_campaign|at_medium|pk_campaign|pk_kwd|mtm_\w+|__s|sc_campaign|_ga|_gl",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(
+    r"access_?token|auth_?token|id_?token|refresh_?token|api_?key|client_?secret|passw(?:or)?d|private_?key"
+    r"|session_?id|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)",
+    re.IGNORECASE,
+)
+# Names that nobody can register (RFC 2606, RFC 6761): authors write them in examples.
+_RESERVED = re.compile(
+    r"(?:.+\.)?(?:example|invalid|test|localhost|local|internal|onion|example\.(?:com|org|net))", re.IGNORECASE
+)
+_IS_RELATIVE = re.compile(r"(?![a-z][a-z0-9+.-]*:|[/#?@\[])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something against an address. fixed: what to write in its place, "" to keep the words alone, None if unknown."""
+
+    kind: str
+    fixed: str | None
+
+
+def host_of_link(address: str) -> str:
+    """Return the host of an address on the web in lower case, without user and port; "" for any other."""
+    try:
+        parts = urlsplit(address)
+        return (parts.hostname or "").rstrip(".") if parts.scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
+
+
+def is_reserved(host: str) -> bool:
+    """Return whether a host can't be on the public internet: a name of examples, one without a dot, a private number.
+
+    What an article writes of these is meant for the reader's own network.
+    """
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return "." not in host or _RESERVED.fullmatch(host) is not None
+
+
+def faults_of(address: str) -> list[Fault]:
+    """Return the faults of the address of a link, in the order of KINDS."""
+    if _IS_RELATIVE.match(address):
+        return [Fault(RELATIVE, "")] if address and not is_file_link(address) else []
+    host = host_of_link(address)
+    if not host:
+        return []
+    found = []
+    if address.startswith("http://") and not is_reserved(host):
+        found.append(Fault(PLAIN, f"https://{address.removeprefix('http://')}"))
+    if host.removeprefix("www.") in SHORTENERS and urlsplit(address).path.strip("/"):
+        found.append(Fault(SHORTENED, None))
+    if (clean := without_secrets(address)) != address:
+        found.append(Fault(SECRET, clean))
+    if (clean := without_tracking(address)) != address:
+        found.append(Fault(TRACKING, clean))
+    return found
+
+
+def without_tracking(address: str) -> str:
+    """Return an address without the parameters that tell its host where the reader came from."""
+    return _without_parameters(address, lambda name: _TRACKING.fullmatch(name) is not None)
+
+
+def without_secrets(address: str) -> str:
+    """Return an address without user, password and parameters that are keys of somebody's account."""
+    scheme, rest = address.split("//", 1)
+    end = re.search(r"[/?#]", rest)
+    authority = rest[: end.start()] if end else rest
+    if not is_reserved(host_of_link(address)) and "@" in authority:
+        address = f"{scheme}//{authority.rpartition('@')[2]}{rest[len(authority) :]}"
+    return _without_parameters(address, lambda name: _SECRET.fullmatch(name) is not None)
+
+
+def _without_parameters(address: str, is_left_out: Callable[[str], bool]) -> str:
+    parts = urlsplit(address)
+    if "?" not in address or is_reserved(host_of_link(address)):
+        return address
+    pairs = parts.query.split("&")
+    kept = [pair for pair in pairs if not is_left_out(pair.partition("=")[0])]
+    return address if kept == pairs else urlunsplit(parts._replace(query="&".join(kept)))
