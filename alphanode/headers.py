@@ -10,6 +10,9 @@ Search engines may index what a view calls `response.is_indexable`, and nothing 
 closed.
 """
 
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
 from django.conf import settings
 
 PERMISSIONS_POLICY = ", ".join(
@@ -36,19 +39,25 @@ PERMISSIONS_POLICY = ", ".join(
 Headers = dict[str, str | None]
 
 
-def content_security_policy(*, images: str = "'self'", framed_by: str = "'none'", frames: str = "'none'") -> str:
+def content_security_policy(
+    *, images: str = "'self'", hosts: Iterable[str] | None = None, framed_by: str = "'none'", frames: str = "'none'"
+) -> str:
     """Return the policy of a page.
 
-    images: sources besides the allowed hosts. framed_by: who may frame the page. frames: what the page may frame.
+    images: sources besides hosts. hosts: from which pictures may be loaded; by default all that are allowed. framed_by:
+    who may frame the page. frames: what the page may frame.
     """
     # The same setting decides which image addresses are valid: one list, two safety nets.
+    hosts = settings.IMAGE_HOSTS if hosts is None else hosts
     directives = {
         "default-src": "'none'",
         "script-src": "'self'",
         "script-src-attr": "'none'",
         "style-src": "'self'",
         "style-src-attr": "'none'",
-        "img-src": " ".join([images, *(f"https://{host}" for host in settings.IMAGE_HOSTS)]),
+        "img-src": " ".join(
+            [images, *(f"https://{host}" for host in (settings.IMAGE_HOSTS if hosts is None else hosts))]
+        ),
         "font-src": "'self'",
         "connect-src": "'self'",
         "manifest-src": "'self'",
@@ -64,10 +73,18 @@ def content_security_policy(*, images: str = "'self'", framed_by: str = "'none'"
     return f"{policy}; upgrade-insecure-requests" if settings.IS_SECURE_SITE else policy
 
 
+def _readers_hosts() -> list[str]:
+    """Return the hosts from which readers load pictures: with IMAGES=copy only the one of MEDIA_URL, if it has one."""
+    if settings.IMAGES != "copy":
+        return list(settings.IMAGE_HOSTS)
+    host = urlsplit(settings.MEDIA_URL).hostname
+    return [host] if host else []
+
+
 def header_table() -> dict[str, Headers]:
     """Return {kind: Headers}."""
     page: Headers = {
-        "Content-Security-Policy": content_security_policy(),
+        "Content-Security-Policy": content_security_policy(hosts=_readers_hosts()),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -104,8 +121,9 @@ def header_table() -> dict[str, Headers]:
             "Referrer-Policy": "no-referrer",
         },
         "framing": desk | {"Content-Security-Policy": content_security_policy(images="'self' data:", frames="'self'")},
+        # A preview shows the pictures as they are at their hosts now.
         "link": page
-        | {"Referrer-Policy": "no-referrer"}
+        | {"Content-Security-Policy": content_security_policy(), "Referrer-Policy": "no-referrer"}
         | {name: desk[name] for name in ("Cache-Control", "X-Robots-Tag")},
         # An opened SVG is a document.
         "static": file

@@ -67,6 +67,7 @@ env = Env(
         ),
         ["images.unsplash.com", "loremflickr.com", "dummyimage.com", "placehold.co"],
     ),
+    IMAGES=(one_of("load", "watch", "copy"), "load"),
     LINK_CHECKS=(switch, False),
     EXTRA_CHECKS=(
         items_matching(
@@ -190,6 +191,7 @@ MEDIA_URL: str = env("MEDIA_URL") or "/media/"
 if (media_host := urlsplit(MEDIA_URL).hostname) and media_host not in IMAGE_HOSTS:
     IMAGE_HOSTS = [*IMAGE_HOSTS, media_host]
 MEDIA_ROOT = BASE_DIR / env("MEDIA_ROOT")
+IMAGES: str = env("IMAGES")
 LINK_CHECKS: bool = env("LINK_CHECKS")
 EXTRA_CHECKS: list[str] = env("EXTRA_CHECKS")
 RELEASE_EXPECTED_RESULT: str = env("RELEASE_EXPECTED_RESULT")

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from posts.content_checks.code import CODE_SYNTAX, BlockResult, block_results
 from posts.content_checks.link_states import link_findings
+from posts.content_checks.picture_states import picture_findings
 from posts.content_checks.registry import (
     EARLIER,
     NOT_YET,
@@ -136,7 +137,7 @@ def findings_beside_text(post: Post) -> list[Finding]:
     """Return the [Finding] that no check of one record makes.
 
     These are front matter that an import could not read, links to files that are no posts here, links that checks
-    found dead or moved, and near-duplicates from the last comparison.
+    found dead or moved, pictures that changed since the approval, and near-duplicates from the last comparison.
     """
     return _beside_text(post)[0]
 
@@ -145,7 +146,13 @@ def _beside_text(post: Post) -> Results:
     """Return ([Finding], [Unread]) that no check of one record makes."""
     not_compared = uncompared(post)
     twins = [] if not_compared else _near_duplicates(post)
-    found = [*_unread_head(post), *_links_to_nowhere(post), *link_findings(post.head_revision.snapshot), *twins]
+    found = [
+        *_unread_head(post),
+        *_links_to_nowhere(post),
+        *link_findings(post.head_revision.snapshot),
+        *picture_findings(post),
+        *twins,
+    ]
     return found, not_compared
 
 

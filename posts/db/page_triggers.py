@@ -161,6 +161,13 @@ WATCHED = (
         " WHERE linking.id = changed.post_id AND linking.live_approval_id IS NOT NULL",
         only="changed.target_id IS NOT NULL",
     ),
+    # The copies of pictures that a page shows.
+    Watched(
+        "posts_picturesize",
+        "picture_id copy_id",
+        "SELECT 'lists' UNION SELECT 'post:' || picture.post_id FROM posts_approvedpicture picture"
+        " WHERE picture.id = changed.picture_id",
+    ),
     Watched(
         "posts_renderedarticle",
         "fingerprint renderer_version hosts_key html contents",

@@ -16,6 +16,7 @@ from posts.page_cache.shared_cache import cache_get, cache_set
 from posts.rendering.file_links import lead_on
 from posts.rendering.images import picture_rules
 from posts.rendering.markdown import RENDERER_VERSION, Heading, RenderedText, render_text
+from posts.rendering.picture_copies import Copies, with_copies
 
 CACHE_SECONDS = 3600
 
@@ -63,13 +64,15 @@ def rendered_article(
     revision: Revision,
     *,
     targets: Mapping[str, str],
+    copies: Copies | None = None,
     stored_html: str | None = None,
     stored_contents: list[list[Any]] | None = None,
 ) -> RenderedText:
     """Return the RenderedText of `revision`: stored if given, else cached, else rendered and cached.
 
     targets: {address in the text: address here} of links to other posts. They are not part of the stored HTML, because
-    posts come, move and go.
+    posts come, move and go. copies: with IMAGES=copy, those of the pictures that readers may see; None where a person
+    looks at what a host has now, as in a preview.
 
     Writes nothing to the database, so a GET never takes SQLite's write lock.
     """
@@ -84,4 +87,7 @@ def rendered_article(
                 html, contents = rendered_fields(revision).values()
                 cache_set(key, (html, contents), CACHE_SECONDS)
     # The stored HTML came from the sanitizer; nothing else writes it.
-    return RenderedText(html=SafeString(lead_on(html, targets)), contents=[Heading(*heading) for heading in contents])
+    html = lead_on(html, targets)
+    if copies is not None:
+        html = with_copies(html, copies)
+    return RenderedText(html=SafeString(html), contents=[Heading(*heading) for heading in contents])

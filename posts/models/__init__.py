@@ -1,6 +1,7 @@
 """The models. Import them from here."""
 
 from posts.models.api_token import ApiToken, PushAnswer
+from posts.models.approved_picture import ApprovedPicture, PictureCopy, PictureSize
 from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult, CheckWeight
@@ -46,6 +47,7 @@ from posts.models.uploaded_picture import UploadedPicture
 __all__ = [
     "Among",
     "ApiToken",
+    "ApprovedPicture",
     "AuditEntry",
     "BulkRow",
     "BulkRun",
@@ -78,6 +80,8 @@ __all__ = [
     "OutgoingMessage",
     "PageChange",
     "ParagraphCount",
+    "PictureCopy",
+    "PictureSize",
     "Post",
     "PostHold",
     "PostTerm",

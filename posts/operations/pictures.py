@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from posts.content_checks.images import host_problem
 from posts.errors import NotAllowed, Refused
-from posts.models import UnsavedText, UploadedPicture
+from posts.models import PictureCopy, UnsavedText, UploadedPicture
 from posts.operations.allowances import use_one
 from posts.operations.frame import operating
 from posts.outgoing import Limits, OutgoingError, fetch
@@ -68,7 +68,7 @@ def upload_picture(body: bytes, *, by: User) -> UploadedPicture:
         row, _ = UploadedPicture.objects.update_or_create(
             name=picture.name, defaults={"uploaded_at": now}, create_defaults=known
         )
-        _store(picture.name, picture.body)
+        store_file(picture.name, picture.body)
     return row
 
 
@@ -80,7 +80,8 @@ def _count_upload(by: User) -> None:
         raise Refused(f"You sent {UPLOADS_A_DAY} pictures today. Upload more tomorrow.")
 
 
-def _store(name: str, body: bytes) -> None:
+def store_file(name: str, body: bytes) -> None:
+    """Store a picture under the digest of its content, once."""
     if default_storage.exists(name):
         if default_storage.size(name) == len(body):
             return
@@ -113,7 +114,8 @@ def forget_unused_pictures() -> int:
             row = UploadedPicture.objects.unused(timezone.now()).select_for_update().filter(pk=name).first()
             if row is not None:
                 row.delete()
-                default_storage.delete(name)
+                if not PictureCopy.objects.filter(pk=name).exists():
+                    default_storage.delete(name)
                 count += 1
     return count
 

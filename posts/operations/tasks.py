@@ -1,9 +1,13 @@
-"""Jobs that carry out planned releases, and forget unsaved text and pictures that no text uses."""
+"""Jobs that carry out planned releases, keep approved pictures, and forget unsaved text and unused pictures."""
 
 from datetime import timedelta
 
+from django.conf import settings
+
+from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 from posts.operations import run_due
+from posts.operations.approved_pictures import forget_orphaned_copies, keep_approved_pictures
 from posts.operations.pictures import forget_unused_pictures
 from posts.operations.unsaved_texts import forget_old_unsaved_texts
 
@@ -24,3 +28,16 @@ def forget_unsaved_texts() -> None:
 def forget_pictures() -> None:
     """Delete uploaded pictures that no revision ever had, sixty days after their upload."""
     forget_unused_pictures()
+
+
+@job("keep approved pictures", label="Keep approved pictures", every=timedelta(seconds=30))
+def keep_pictures() -> None:
+    """Copy the pictures of approved texts, or note their digests, and find out which changed at their sources."""
+    if settings.IMAGES != "load":
+        keep_approved_pictures(on_checkpoint=stop_if_asked)
+
+
+@job("forget orphaned copies", label="Delete copies of pictures that nobody needs", every=timedelta(days=1))
+def forget_copies() -> None:
+    """Delete copies of approvals that were revoked sixty days ago, and those that a killed job left."""
+    forget_orphaned_copies(on_checkpoint=stop_if_asked)

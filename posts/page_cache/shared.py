@@ -9,7 +9,8 @@ from posts.page_cache.shared_cache import cache_get, cache_set
 
 # What pages show besides posts; another value means other pages.
 _SETTINGS = (
-    "SITE_URL SITE_NAME SITE_CONTACT UNREVIEWED_POSTS INDEXING IMAGE_HOSTS MEDIA_URL CDN_MAX_AGE DEBUG IS_SECURE_SITE"
+    "SITE_URL SITE_NAME SITE_CONTACT UNREVIEWED_POSTS INDEXING IMAGE_HOSTS IMAGES MEDIA_URL CDN_MAX_AGE DEBUG "
+    "IS_SECURE_SITE"
 ).split()
 _DATABASE = ("HOST", "PORT", "NAME")
 # A shared page is fetched again after this time at the latest, because the cache doesn't tell its age.

@@ -26,6 +26,8 @@ MAX_PIXELS = 50_000_000
 MAX_FRAMES = 200
 # Twice the widest place of an article, and some more.
 LONGEST_SIDE = 2400
+# Half and the whole of a narrow screen, and the widest place of an article on a screen of fine dots.
+VARIANT_WIDTHS = (480, 960, 1600)
 SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif"}
 KNOWN_FORMATS = "JPEG, PNG, WebP, GIF or AVIF"
 # What Pillow calls a JPEG with more pictures after it, as phones make: the first alone counts.
@@ -92,6 +94,25 @@ def reencode(body: bytes) -> Picture:
             return _written_again(_opened(body))
     finally:
         _turn.release()
+
+
+def smaller_sizes(picture: Picture) -> list[Picture]:
+    """Return a stored picture in smaller widths (VARIANT_WIDTHS), the smallest first; none of a moving one."""
+    found: list[Picture] = []
+    if picture.frames > 1:
+        return found
+    with _turn, _explained():
+        image = _opened(picture.body)
+        kind = image.format or ""
+        for width in VARIANT_WIDTHS:
+            # Nearly as large saves nothing.
+            if width > picture.width * 0.8:
+                break
+            height = max(1, round(picture.height * width / picture.width))
+            written = io.BytesIO()
+            image.resize((width, height), Image.Resampling.LANCZOS).save(written, kind, **_OPTIONS.get(kind, {}))
+            found.append(Picture(written.getvalue(), picture.suffix, width, height, 1))
+    return found
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from django.utils.xmlutils import SimplerXMLGenerator
 
 from posts.db.change_log import article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
+from posts.listing.picture_copies import are_copied, copies_of
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
 from posts.operations.source_links import link_targets_of
@@ -29,6 +30,7 @@ from posts.public.views import public
 from posts.public.xml_files import as_machine_file, xml_text
 from posts.records.schema import RecordDict
 from posts.rendering.images import loaded_pictures, picture_addresses
+from posts.rendering.picture_copies import record_with_copies
 
 FEED_POSTS = 30
 ABOUT = "Technical articles, each approved by a person."
@@ -137,19 +139,26 @@ def _entries(posts: list[Post]) -> list[_Entry]:
     """Return [_Entry] of listed posts, with one query for the HTML of all."""
     stored = stored_articles([post.released_revision.fingerprint for post in posts])
     targets = link_targets_of([post.pk for post in posts])
+    copies = copies_of([post.pk for post in posts]) if are_copied() else None
     entries = []
     for post in posts:
         revision = post.released_revision
         disclosure = disclosure_of(post, revision)
         article = rendered_article(
-            revision, targets=targets.get(post.pk, {}), stored_html=stored.get(revision.fingerprint)
+            revision,
+            targets=targets.get(post.pk, {}),
+            copies=None if copies is None else copies.get(post.pk, {}),
+            stored_html=stored.get(revision.fingerprint),
         )
         html = article_feed_html(
             str(article.html),
             address=settings.SITE_URL + post.get_absolute_url(),
             disclosure=disclosure.sentence,
         )
-        entries.append(_Entry(post, revision.snapshot, disclosure, html))
+        record = revision.snapshot
+        if copies is not None:
+            record = record_with_copies(record, copies.get(post.pk, {}))
+        entries.append(_Entry(post, record, disclosure, html))
     return entries
 
 

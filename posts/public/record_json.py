@@ -4,10 +4,12 @@ from typing import Any
 
 from django.conf import settings
 
+from posts.listing.picture_copies import are_copied, copies_of_post
 from posts.models import Post, Revision
 from posts.models.claims import claims_of, with_claims
 from posts.public.disclosure import disclosure_of
 from posts.records.schema import RecordDict
+from posts.rendering.images import uploaded_picture_address
 
 
 def record_of(post: Post, revision: Revision) -> RecordDict:
@@ -32,6 +34,25 @@ def review_of(post: Post, revision: Revision) -> dict[str, Any]:
         "edited_by_people": disclosure.writing.is_edited,
         "indexable": post.is_indexable and revision.pk == post.live_revision_id,
     }
+
+
+def pictures_of(post: Post, revision: Revision) -> list[dict[str, Any]]:
+    """Return what readers get for the pictures of other hosts in `revision`, where this site keeps copies of them.
+
+    The record keeps the addresses that were approved: its fingerprint covers them.
+    """
+    if not are_copied() or revision.pk != post.live_revision_id:
+        return []
+    return [
+        {
+            "url": url,
+            "copy": uploaded_picture_address(files[-1].name),
+            "width": files[-1].width,
+            "height": files[-1].height,
+        }
+        for url, files in copies_of_post(post).items()
+        if any(image["url"] == url for image in revision.snapshot.get("image_sources", ()))
+    ]
 
 
 def address_of(post: Post) -> str:

@@ -22,6 +22,7 @@ from django.utils.encoding import iri_to_uri
 
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import planned_rows
+from posts.listing.picture_copies import are_copied, copies_of
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
 from posts.models.term import INDEXABLE_FROM
@@ -29,6 +30,7 @@ from posts.public.lists import KINDS
 from posts.public.views import public
 from posts.public.xml_files import Answer, as_machine_file
 from posts.rendering.images import loaded_pictures
+from posts.rendering.picture_copies import Copies, record_with_copies
 
 CHUNK = 500
 # For one post, so that a file stays within bounds.
@@ -159,12 +161,24 @@ def _article_entries(number: int) -> Iterator[str]:
     rows = _in_file(ListedText.objects.listed(), number, "post_id")
     columns = rows.values_list("post_id", "post__slug", "changed_at", "pictures")
     for chunk in in_chunks(columns, key="post_id", size=CHUNK):
+        copies = copies_of([pk for pk, *_ in chunk]) if are_copied() else None
         yield "".join(
             f"<url><loc>{before}{slug}{after}</loc><lastmod>{_moment(changed_at)}</lastmod>{_pictures(pictures)}</url>\n"
             for slug, changed_at, pictures in (
-                (slug if slug.isascii() else quote(slug), *others) for _, slug, *others in chunk
+                (
+                    slug if slug.isascii() else quote(slug),
+                    changed_at,
+                    pictures if copies is None else _copied(pictures, copies.get(pk, {})),
+                )
+                for pk, slug, changed_at, pictures in chunk
             )
         )
+
+
+def _copied(urls: Iterable[str], copies: Copies) -> list[str]:
+    """Return the addresses of the copies of pictures, and of this site's own ones."""
+    record = record_with_copies({"image_sources": [{"url": url} for url in urls]}, copies)
+    return [image["url"] for image in record["image_sources"]]
 
 
 def _in_file(rows: Rows, number: int, key: str) -> Rows:

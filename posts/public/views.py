@@ -21,6 +21,7 @@ from posts.db.prepared_query import PreparedQuery
 from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
 from posts.listing.excerpts import computed_minutes
 from posts.listing.facets import most_used
+from posts.listing.picture_copies import are_copied, copies_of_post, with_picture_copies
 from posts.listing.site_stats import STATS_SECONDS, site_stats
 from posts.listing.summaries import PostSummary, placeholder_words, read_summaries
 from posts.models import FormerSlug, ListedText, Post, Revision, Term
@@ -33,11 +34,12 @@ from posts.public.beginning import beginning
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
 from posts.public.json_ld import MAX_AUTHORS, article_head, home_data, page_data
 from posts.public.meta_box import meta_box
-from posts.public.record_json import record_of, review_of
+from posts.public.record_json import pictures_of, record_of, review_of
 from posts.public.redirects import kept_instead
 from posts.public.related import related_posts
 from posts.public.term_links import address_finder, with_term_slugs
 from posts.records.verify_command import check_command
+from posts.rendering.picture_copies import record_with_copies
 from posts.reverse import address
 
 HOME_NEWEST = 7
@@ -162,9 +164,9 @@ def how(request: HttpRequest) -> HttpResponse:
 
 
 @lru_cache(maxsize=8)
-def _page_query(vendor: str, hosts: str) -> PreparedQuery:
+def _page_query(vendor: str, hosts: str, images: str) -> PreparedQuery:
     """Return the PreparedQuery for the post at an address. The arguments are all that its SQL depends on."""
-    posts = with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision())
+    posts = with_picture_copies(with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision()))
     return PreparedQuery(lambda slug: with_link_targets(with_term_slugs(posts)).filter(slug=slug), slug=str)
 
 
@@ -173,7 +175,7 @@ def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
 
     Another one has another slug: the post had the address before, or was kept instead of the one that has it.
     """
-    post: Post | None = _page_query(connection.vendor, hosts_key()).first(slug=slug)
+    post: Post | None = _page_query(connection.vendor, hosts_key(), settings.IMAGES).first(slug=slug)
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
@@ -222,6 +224,8 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
     bands, folds = meta_box(with_own_answer(record, post), address_of)
     stack = next(iter(record.get("stack", ())), "")
     stack_address = address_of("stack", stack) if stack else ""
+    # A preview shows what the hosts have now: that is what a reviewer approves.
+    copies = (copies_of_post(post) if is_live else {}) if are_copied() and not is_preview else None
     return {
         "post": post,
         "revision": revision,
@@ -229,13 +233,14 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
         "article": rendered_article(
             revision,
             targets=link_targets_of_post(post),
+            copies=copies,
             stored_html=getattr(post, "stored_html", None) if is_live else None,
             stored_contents=getattr(post, "stored_contents", None) if is_live else None,
         ),
         "head": article_head(
             post,
             revision,
-            record,
+            record if copies is None else record_with_copies(record, copies),
             disclosure=disclosure,
             address_of=address_of,
             is_indexable=is_indexable,
@@ -265,7 +270,11 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponsePermanentRedirect(f"{post.get_absolute_url().rstrip('/')}.json")
     revision = post.readable_revision
     response = JsonResponse(
-        {"record": record_of(post, revision), "review": review_of(post, revision)},
+        {
+            "record": record_of(post, revision),
+            "review": review_of(post, revision),
+            "pictures": pictures_of(post, revision),
+        },
         json_dumps_params={"ensure_ascii": False},
     )
     response.is_indexable = post.is_indexable  # type: ignore[attr-defined]  # a response takes any attribute

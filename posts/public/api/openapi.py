@@ -131,7 +131,7 @@ def _schemas() -> Object:
             summary, required=("source_id", "title", "slug"), description="The part of the record that lists show."
         ),
         "Review": _review_schema(),
-        "Post": _post_schema("Record"),
+        "Post": _post_schema("Record", pictures={"type": "array", "items": _PICTURE}),
         "PostSummary": _post_schema("RecordSummary"),
         "PostPage": _object(
             {
@@ -318,7 +318,7 @@ def _new_parts() -> Object:
     return {f"New{name}": schema for name, schema in parts.items()}
 
 
-def _post_schema(record: str) -> Object:
+def _post_schema(record: str, **more: Object) -> Object:
     moment = {"type": ["string", "null"], "format": "date-time"}
     return _object(
         {
@@ -328,6 +328,7 @@ def _post_schema(record: str) -> Object:
             "changed_at": {**moment, "description": "When the live revision last changed."},
             "record": {"$ref": f"#/components/schemas/{record}"},
             "review": {"$ref": "#/components/schemas/Review"},
+            **more,
         }
     )
 
@@ -391,6 +392,15 @@ def _object(properties: Object, *, required: Iterable[str] | None = None, descri
     return {"description": description, **schema} if description else schema
 
 
+_PICTURE = _object(
+    {
+        "url": {"type": "string", "description": "The address in the record."},
+        "copy": {"type": "string", "format": "uri", "description": "The copy that the page shows."},
+        "width": {"type": "integer"},
+        "height": {"type": "integer"},
+    },
+    description="A picture of another host of which this site keeps the approved copy.",
+)
 _PROBLEM_OF_ROW = _object(
     {
         "pointer": {"type": "string", "description": "A JSON Pointer (RFC 6901) into the record; empty: all of it."},

@@ -19,6 +19,7 @@ from posts.public.api.parameters import PARAMETERS, selected
 from posts.public.api.push import PUSH_RESOURCES
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
 from posts.public.beginning import beginning
+from posts.public.record_json import pictures_of
 from posts.public.views import find_page, gone, not_found
 from posts.records.schema import SCHEMA_VERSION
 
@@ -76,7 +77,8 @@ def post(request: HttpRequest, given: dict[str, Any], slug: str) -> HttpResponse
         raise Refusal(404, "Post not found", "No post has this address. Use the list to find posts.")
     if found.slug != slug:
         return HttpResponsePermanentRedirect(reverse("posts:api-post", args=[found.slug]))
-    item = post_item(found, found.readable_revision)
+    revision = found.readable_revision
+    item = post_item(found, revision) | {"pictures": pictures_of(found, revision)}
     response = answer(item)
     response.is_indexable = item["review"]["indexable"]  # type: ignore[attr-defined]  # a response takes any attribute
     return cache_page(response, keys=keys_of_post(found), vary_on=())
