@@ -280,6 +280,8 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
         change_address(post) + "#decide",
         change_address(hard) + "#decide",
         change_address(post) + "#history",
+        reverse("admin:posts_post_history", args=[post.pk]),
+        reverse("admin:posts_post_upload"),
         *(change_address(hard) + f"#part-{part}" for part in ("text", "subject", "images", "checklist", "record")),
         *(reverse("admin:posts_revision_change", args=[hard.head_revision_id]) + view for view in REVISION_VIEWS),
         *(reverse(f"admin:posts_{name}_changelist") for name in RECORDS),
