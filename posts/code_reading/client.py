@@ -1,5 +1,6 @@
 """Asks the process that parses code. It is started when code is read, and again when a block ended it."""
 
+import atexit
 import json
 import os
 import signal
@@ -72,6 +73,15 @@ class _Process:
 
 _lock = threading.Lock()
 _process: _Process | None = None
+
+
+@atexit.register
+def end_process() -> None:
+    """End the process that parses code, if this process of the site started one."""
+    global _process
+    if _process is not None:
+        _process.end()
+        _process = None
 
 
 def read_blocks(blocks: Iterable[tuple[str, str]]) -> list[Reading]:

@@ -9,6 +9,7 @@ from posts.code_reading.balance import has_open_string
 from posts.code_reading.data import FRONT_MATTER, read_data
 from posts.code_reading.fragments import read_code
 from posts.code_reading.languages import BY_NAME, LANGUAGES, PLAIN, Language
+from posts.code_reading.names import names_in
 from posts.code_reading.omissions import completed, without_dots_lines
 from posts.code_reading.python_code import read_python
 from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable, Reading
@@ -45,6 +46,12 @@ def _key_of(written: str) -> str:
 
 def read_block(written: str, code: str) -> Reading:
     """Return the Reading of code whose fence names its language as `written`; "" if it names none."""
+    reading = _parsed_block(written, code)
+    is_read = len(code) <= MAX_CODE
+    return replace(reading, names=names_in(reading.language, code)) if is_read else reading
+
+
+def _parsed_block(written: str, code: str) -> Reading:
     if written.lower() in PLAIN or not code.strip():
         return Reading("parsed", "Text")
     key = _key_of(written) or ("" if written else _guessed(code))

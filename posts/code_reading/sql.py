@@ -34,17 +34,17 @@ _WRAPS = (
     ("", "\nSELECT 1"),
 )
 _STATEMENTS = frozenset(
-    """Alter AlterSession Analyze Attach Block Cache Command Comment Commit Copy Create DDL DML Declare Delete Describe
-    Detach Drop Except Execute Grant IfBlock Insert Intersect Kill LoadData Merge Pragma Query Refresh Revoke Rollback
-    Select Semicolon Set Show StoredProcedure Subquery Transaction TruncateTable Uncache Union Update Use
-    Values""".split()
+    """alter altersession analyze attach block cache command comment commit copy create ddl dml declare delete describe
+    detach drop except execute grant ifblock insert intersect kill loaddata merge pragma query refresh revoke
+    rollback select semicolon set show storedprocedure subquery transaction truncatetable uncache union update
+    use values""".split()
 )
 _COMMANDS = frozenset(
-    """ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DESC
-    DESCRIBE DISCARD DO DROP END EXEC EXECUTE EXPLAIN FETCH FLUSH GRANT HANDLER IMPORT INSERT INSTALL KILL LISTEN LOAD
-    LOCK MERGE MOVE NOTIFY OPTIMIZE PREPARE PRINT PURGE RAISE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE
-    RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM
-    VALUES WITH""".split()
+    """alter analyze begin call checkpoint close cluster comment commit copy create deallocate declare delete desc
+    describe discard do drop end exec execute explain fetch flush grant handler import insert install kill
+    listen load lock merge move notify optimize prepare print purge raise reassign refresh reindex release
+    rename repair replace reset revoke rollback savepoint security select set show start table truncate unlisten
+    unlock update use vacuum values with""".split()
 )
 
 
@@ -111,15 +111,15 @@ def _statements(code: str) -> list[str]:
 
 
 _CLAUSES = frozenset(
-    """ADD AND AS CASE CROSS ELSE EXCEPT FROM FULL GROUP HAVING IF INNER INTERSECT INTO JOIN LEFT LIMIT NATURAL OFFSET
-    ON OR ORDER OUTER PARTITION PRIMARY RETURNING RIGHT THEN UNION USING WHEN WHERE WINDOW""".split()
+    """add and as case cross else except from full group having if inner intersect into join left limit natural offset
+    on or order outer partition primary returning right then union using when where window""".split()
 )
 _FIRST_WORD = re.compile(r"^[ \t]*([A-Z]{4,12})(?=[ \t]+[^\s=.,]|[ \t]{2})", re.MULTILINE)
 
 
 def _misspelt(code: str) -> Fault | None:
     """Return the Fault of a first word of a line that is nearly a keyword, in the case of keywords."""
-    keywords = _COMMANDS | _CLAUSES
+    keywords = {word.upper() for word in _COMMANDS | _CLAUSES}
     plain = _TOKEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if len(found[0]) > 1 else found[0], code)
     for found in _FIRST_WORD.finditer(plain):
         word = found[1]
@@ -156,8 +156,8 @@ def _is_statement(tree: Any) -> bool:
     """Return whether a tree is a statement: unknown words would make an expression or a bare command."""
     name = type(tree).__name__
     if name == "Command":
-        return str(tree.this).split()[0].upper() in _COMMANDS
-    return name in _STATEMENTS
+        return str(tree.this).split()[0].lower() in _COMMANDS
+    return name.lower() in _STATEMENTS
 
 
 _TOKEN = re.compile(

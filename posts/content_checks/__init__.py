@@ -11,7 +11,16 @@ Modules named in the setting EXTRA_CHECKS add theirs.
 """
 
 # They register their checks.
-from posts.content_checks import claims, code, drafts, images, links, residue, structure  # noqa: F401
+from posts.content_checks import (  # noqa: F401
+    claims,
+    code,
+    drafts,
+    images,
+    links,
+    package_names,
+    residue,
+    structure,
+)
 from posts.content_checks.registry import (
     Finding,
     Unread,

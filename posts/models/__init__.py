@@ -21,6 +21,7 @@ from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.notification import Notification, NotificationSetting
 from posts.models.origin import Origin
 from posts.models.outgoing_message import OutgoingMessage
+from posts.models.package_list import PackageList, PackageName
 from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.post_hold import HoldReason, PostHold
@@ -78,6 +79,8 @@ __all__ = [
     "NotificationSetting",
     "Origin",
     "OutgoingMessage",
+    "PackageList",
+    "PackageName",
     "PageChange",
     "ParagraphCount",
     "PictureCopy",
