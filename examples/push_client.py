@@ -50,12 +50,15 @@ class Site:
             self.sleep(min(wait, LONGEST_WAIT))
         raise SystemExit(f"{self.address} did not answer after {PATIENCE} attempts. Try again later.")
 
-    def send(self, record, etag=None):
-        """Send one record; return its ETag, or None if people have changed the post. etag: that of the last answer."""
+    def send(self, record, etag=None, key=None):
+        """Send one record; return its ETag, or None if people have changed the post.
+
+        etag: that of the last answer. key: of a request that an earlier run of the program may have sent already.
+        """
         body = json.dumps(record, ensure_ascii=False).encode()
         conditions = {"If_Match": etag} if etag else {}
         address = "/api/v1/posts/" + urllib.parse.quote(record["source_id"], safe="")
-        status, answer, headers = self.ask("PUT", address, body, Idempotency_Key=uuid.uuid4().hex, **conditions)
+        status, answer, headers = self.ask("PUT", address, body, Idempotency_Key=key or uuid.uuid4().hex, **conditions)
         if status in (202, 412):
             return None
         if status >= 400:

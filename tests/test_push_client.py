@@ -19,6 +19,8 @@ from posts.jobs import run_waiting_jobs
 from posts.models import ApiToken, Generator, ImportBatch, Post
 from tests.factories import RecordFactory, approve, person
 from tests.page_processes import ROOT, serving
+from tests.push_trouble import GENERATOR, Program
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 CLIENT = ROOT / "examples" / "push_client.py"
@@ -112,6 +114,19 @@ def test_lost_answers_and_killed_servers_lose_and_double_no_post(token, tmp_path
     assert set(Post.objects.values_list("source_id", flat=True)) == {record["source_id"] for record in records}
     # A request that was carried out and whose answer was lost is not carried out again.
     assert ImportBatch.objects.count() == len(records)
+
+
+def test_a_generator_that_is_killed_goes_on_where_it_was(token, tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    with serving(1) as (port,):
+        program = Program(GENERATOR, journal, 30, SITE=f"http://127.0.0.1:{port}", TOKEN=token)
+        for lines in (5, 30):
+            wait_until(lambda lines=lines: journal.exists() and journal.read_bytes().count(b"\n") >= lines)
+            program.kill()
+        wait_until(lambda: program.is_done)
+    assert set(Post.objects.values_list("source_id", flat=True)) == {f"steady-{number}" for number in range(30)}
+    # What was under way at a kill was sent again with its key: the site did it once.
+    assert ImportBatch.objects.count() == 30
 
 
 def workers():

@@ -20,7 +20,15 @@ from posts.models.import_batch import COUNTS
 from posts.models.post import generator_of
 from posts.operations.slugs import free_former_slugs, free_slugs
 from posts.operations.source_links import own_addresses
-from posts.records.schema import FIELDS, RecordDict, RecordRefused, fingerprint_of, problem_sentence, version_parts
+from posts.records.schema import (
+    FIELDS,
+    RecordDict,
+    RecordRefused,
+    digest_in_pieces,
+    fingerprint_of,
+    problem_sentence,
+    version_parts,
+)
 from posts.records.versions import FIRST_VERSION, claimed_version, next_version
 from posts.rendering.markdown import links_in
 
@@ -214,7 +222,7 @@ def validated(
     for row in rows:
         if row.skip_reason:
             continue
-        line_hash = hashlib.blake2b(row.raw + row.context, digest_size=16).hexdigest()
+        line_hash = digest_in_pieces(hashlib.blake2b(digest_size=16), row.raw + row.context)
         if row.identity in known and (only_new or known[row.identity] == line_hash):
             incoming.append(Settled(row, row.identity, "skipped" if only_new else "unchanged"))
             continue

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -28,6 +28,8 @@ SCHEMA_VERSION = 1
 CANONICAL_VERSION = 1
 
 MAX_RECORD_BYTES = 1024 * 1024
+# Python keeps its lock while it hashes fewer bytes than 2,048.
+HASHED_AT_ONCE = 2047
 MAX_DEPTH = 16
 MAX_IMAGES = 50
 # How many problems a refusal names. If there are many, only the beginnings of lists and objects are validated again:
@@ -456,7 +458,19 @@ def canonical_bytes(record: RecordDict) -> bytes:
 
 def fingerprint_of(record: RecordDict) -> str:
     """Return the SHA-256 (64 hex digits) of a record dict as Record.to_dict() returns it."""
-    return hashlib.sha256(canonical_bytes(record)).hexdigest()
+    return digest_in_pieces(hashlib.sha256(), canonical_bytes(record))
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+def digest_in_pieces(digest: _Digest, data: bytes) -> str:
+    """Return the digest of `data` in hex, without giving up Python's lock: it would come back late from a thread."""
+    for at in range(0, len(data), HASHED_AT_ONCE):
+        digest.update(data[at : at + HASHED_AT_ONCE])
+    return digest.hexdigest()
 
 
 def version_parts(version: Any) -> tuple[int, int, int] | None:
