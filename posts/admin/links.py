@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -134,7 +134,7 @@ class LinkAdmin(ReadOnlyAdmin):
             .annotate(
                 first_post=Subquery(naming.values("post")[:1]),
                 first_title=Subquery(naming.values("post__title")[:1]),
-                has_more=Exists(naming.order_by().filter(post__gt=Subquery(naming.values("post")[:1]))),
+                second_post=Subquery(naming.values("post")[1:2]),
             )
         )
         return links
@@ -185,7 +185,7 @@ class LinkAdmin(ReadOnlyAdmin):
             reverse("admin:posts_post_change", args=[link.first_post]),
             Truncator(link.first_title).chars(80),
         )
-        return format_html("{} and others", post) if link.has_more else post
+        return format_html("{} and others", post) if link.second_post else post
 
     # The page of one link
 
