@@ -28,8 +28,8 @@ if (list) {
     delete panel.dataset.load;
     try {
       const answer = await fetch(address);
-      const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-      const loaded = page && page.querySelector("[data-loaded]");
+      const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+      const loaded = page?.querySelector("[data-loaded]");
       if (loaded) panel.querySelector("[data-until-loaded]").replaceWith(document.importNode(loaded, true));
     } catch {
       panel.dataset.load = address;
