@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages bench-admin check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-imports bench-pages bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -58,6 +58,9 @@ bench-pages: venv-dev
 
 bench-admin: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/admin_pages.py $(ARGS)
+
+bench-checks: venv-dev ## plant defects in the code of a FOLDER=… of Markdown files and count what is found, and alarms
+	@$(CLEAN) $(VENV_PYTHON) bench/checks.py "$(FOLDER)" $(ARGS)
 
 check: lint test-sqlite ## run everything that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."

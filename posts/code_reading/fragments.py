@@ -105,9 +105,7 @@ def _is_part(language: Language, code: str) -> bool:
 
 def _parts(code: str) -> list[str]:
     """Return the parts of code that begin at its margin after a blank line, dots or a comment."""
-    parts = re.split(
-        r"\n(?:[ \t]*\n)+(?=\S)|^[ \t]*(?:\.{3}|…|//[^\n]*|#[^\n]*|--[^\n]*)[ \t]*$", code, flags=re.MULTILINE
-    )
+    parts = re.split(r"\n(?:[ \t]*\n)+(?=\S)|^(?:\.{3}|…|//[^\n]*|#[^\n]*|--[^\n]*)[ \t]*$", code, flags=re.MULTILINE)
     return [part for part in parts if part.strip()][:40]
 
 

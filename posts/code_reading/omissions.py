@@ -22,8 +22,8 @@ _FILE_NAME = re.compile(
     r"\A\s*(?:#|//|/\*|--|<!--)?[ \t]*[\w@~./\\-]{0,120}[\w-]\.\w{1,10}[ \t]*:?[ \t]*(?:\*/|-->)?[ \t]*(?=\n)"
 )
 # A comment in the place of a value.
-_TOLD = re.compile(r"([=:(,][ \t]*)/\*[^*]{0,200}\*/(?=[ \t]*[;,)\]}])")
-_TOLD_AT_END = re.compile(r"([=:][ \t]*)/\*[^*]{0,200}\*/[ \t]*$", re.MULTILINE)
+_TOLD = re.compile(r"([=:(,>][ \t]*)/\*[^*]{0,200}\*/(?=[ \t]*[;,)\]}])")
+_TOLD_AT_END = re.compile(r"([=:>][ \t]*)/\*[^*]{0,200}\*/[ \t]*$", re.MULTILINE)
 _EMPTY_BODY = re.compile(r"\{[ \t]*\.\.[ \t]*\}")
 _STARS = re.compile(r"\*{4,}")
 _BRACED = re.compile(r"(?<![$\w\"'`])\{[A-Za-z][A-Za-z0-9_ -]{0,40}\}")
