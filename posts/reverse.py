@@ -1,6 +1,9 @@
 """Fast reverse(). A page has forty addresses, and Django's reverse() searches its patterns for each."""
 
+import contextlib
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -11,13 +14,25 @@ SLUG = r"[-0-9A-Z_a-z\u00aa-\U0010ffff]+"
 # Placeholder for the last part of an address: both a slug and a number, and never in a real address.
 _LAST = "7310577310577"
 _is_slug = re.compile(SLUG).fullmatch
+_known_prefix: ContextVar[str | None] = ContextVar("known_prefix", default=None)
+
+
+@contextlib.contextmanager
+def one_prefix() -> Iterator[None]:
+    """Read the path that the site is served below once for a whole request: each time, Django takes a lock."""
+    token = _known_prefix.set(get_script_prefix())
+    try:
+        yield
+    finally:
+        _known_prefix.reset(token)
 
 
 def address(name: str, *parts: object) -> str:
     """Return reverse(name, args=parts): the path of the view `name`."""
-    if parts and _is_slug(last := str(parts[-1])) and (around := _around(get_script_prefix(), name, *parts[:-1])):
+    prefix = _known_prefix.get() or get_script_prefix()
+    if parts and _is_slug(last := str(parts[-1])) and (around := _around(prefix, name, *parts[:-1])):
         return (last if last.isascii() else quote(last)).join(around)
-    return _reversed(get_script_prefix(), name, *parts)
+    return _reversed(prefix, name, *parts)
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import NoReverseMatch, reverse, set_script_prefix
 
-from posts.reverse import address
+from posts.reverse import address, one_prefix
 
 
 @pytest.fixture
@@ -36,6 +36,8 @@ def test_an_address_stands_below_the_path_that_the_site_is_served_from(below_a_p
     for name, *parts in NAMED:
         assert address(name, *parts) == reverse(name, args=parts)
         assert address(name, *parts).startswith("/docs/")
+        with one_prefix():
+            assert address(name, *parts) == reverse(name, args=parts)
 
 
 @pytest.mark.parametrize("named", [("posts:kind", "nothing"), ("posts:detail", "a/b"), ("posts:facet", "nothing", "x")])

@@ -17,7 +17,15 @@ from posts.models import ImportIssue, Post, Revision
 from posts.records.schema import RecordRefused, parse_record, validate_record
 from posts.rendering.code_blocks import MAX_COLOURED
 from posts.rendering.markdown import render_text
-from posts.rendering.parser import MAX_BRACKETS, MAX_DEPTH, MAX_SPECIAL_CHARACTERS, MAX_TEXT
+from posts.rendering.parser import (
+    MAX_BLOCKS,
+    MAX_BRACKETS,
+    MAX_DEPTH,
+    MAX_LINES,
+    MAX_SPECIAL_CHARACTERS,
+    MAX_TEXT,
+    MAX_TOKENS,
+)
 from posts.rendering.sanitizer import ATTRIBUTES, TAGS, sanitize
 from tests.factories import RecordFactory, import_records, make_post
 
@@ -164,6 +172,10 @@ def test_a_text_may_nest_and_one_that_nests_too_deep_stands_as_it_was_written(ma
         ("*a*\n" * (MAX_SPECIAL_CHARACTERS // 3 + 2), "characters with a meaning in Markdown"),
         (f"[a]: /{'x' * 9000}\n\n" + "[a]" * 1000, "long address"),
         ("a" * (MAX_TEXT + 1), "longer than"),
+        ("# a\n" * (MAX_BLOCKS + 1), "paragraphs, headings and other parts"),
+        ("- a\n" * (MAX_BLOCKS + 1), "paragraphs, headings and other parts"),
+        ("-\n" * (MAX_LINES + 1), "lines"),
+        ("|a|b|\n|-|-|\n" + "|c|d|\n" * (MAX_TOKENS // 6), "a table of more than"),
     ],
 )
 def test_a_text_that_would_cost_minutes_stands_as_it_was_written(body, reason):

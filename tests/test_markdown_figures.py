@@ -69,7 +69,7 @@ def test_our_own_files_reach_every_figure(site):
 @pytest.mark.django_db
 @pytest.mark.once
 def test_the_figures_find_dead_links_shown_tags_and_missing_words(site, monkeypatch):
-    text = "## Here\n\n[dead](#her) [none](#nowhere) [gone](gone.md) <form>shown</form>"
+    text = "## Here\n\n[dead](#her) [none](#nowhere) [gone](gone.md) <object>shown</object>"
     (site / "posts" / "b.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr("tests.corpora.figures.words_of_source", lambda text: words_of_source(text) | {"unseen"})
     counted = figures_of(site)

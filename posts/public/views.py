@@ -40,7 +40,7 @@ from posts.public.related import related_posts
 from posts.public.term_links import address_finder, with_term_slugs
 from posts.records.verify_command import check_command
 from posts.rendering.picture_copies import record_with_copies
-from posts.reverse import address
+from posts.reverse import address, one_prefix
 
 HOME_NEWEST = 7
 HOME_REVIEWED = 5
@@ -57,7 +57,8 @@ def public(view: Callable[..., Answer]) -> Callable[..., Answer]:
     @require_safe
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer:
-        response = view(request, *args, **kwargs)
+        with one_prefix():
+            response = view(request, *args, **kwargs)
         shared = f", s-maxage={settings.CDN_MAX_AGE}" if settings.CDN_MAX_AGE else ""
         response.headers.setdefault("Cache-Control", f"public, max-age=0, must-revalidate{shared}")
         return cache_page(response, route=request.resolver_match.view_name if request.resolver_match else "")

@@ -14,20 +14,27 @@ MAX_LENGTH = 60
 _SIGN_AT_END = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff][^\\w]*$")
 # Says that the sign before it is shown as a picture; Unicode counts it among the marks of letters.
 _AS_PICTURE = "\ufe0f"
+_NOT_OF_NAME = re.compile("[^a-z0-9]+")
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
 def plain_name(words: str) -> str:
     """Return letters, marks and digits of any script in lower case, with hyphens for all else: our own ids."""
     text = unicodedata.normalize("NFC", words).lower()
+    if text.isascii():
+        return _NOT_OF_NAME.sub("-", text).strip("-")[:MAX_LENGTH].strip("-")
     name = "".join(character if _is_letter(character) else "-" for character in text)
     return re.sub("-+", "-", name).strip("-")[:MAX_LENGTH].strip("-")
 
 
 class Targets:
-    """Finds the heading that a link within an article leads to."""
+    """Finds the heading that a link within an article leads to.
+
+    What generators would call a heading is only worked out for an article that has such a link.
+    """
 
     def __init__(self) -> None:
+        self._waiting: list[tuple[str, str, bool]] = []
         self._given: dict[str, str] = {}
         self._alike: dict[str, str] = {}
         # Terms of definition lists, which Hugo names too, and headings that end in a sign, whose name may end in words.
@@ -43,6 +50,18 @@ class Targets:
 
     def add_heading(self, words: str, identifier: str) -> None:
         """Add the ids that generators would give the next heading."""
+        self._waiting.append((words, identifier, False))
+
+    def add_term(self, words: str, identifier: str) -> None:
+        """Add the names of a term of a definition list. A heading of the same name comes first."""
+        self._waiting.append((words, identifier, True))
+
+    def _name_all(self) -> None:
+        for words, identifier, is_term in self._waiting:
+            (self._name_term if is_term else self._name_heading)(words, identifier)
+        self._waiting.clear()
+
+    def _name_heading(self, words: str, identifier: str) -> None:
         for (make, numbered), known, counts in zip(_NAMES, self._named, self._counts, strict=True):
             name = make(words)
             count = counts.get(name, 0)
@@ -53,8 +72,7 @@ class Targets:
         if _SIGN_AT_END.search(words) and (name := plain_name(words.replace(_AS_PICTURE, ""))):
             self._signed.setdefault(name, identifier)
 
-    def add_term(self, words: str, identifier: str) -> None:
-        """Add the names of a term of a definition list. A heading of the same name comes first."""
+    def _name_term(self, words: str, identifier: str) -> None:
         name = _github(words)
         count = self._counts[0].get(name, 0)
         self._counts[0][name] = count + 1
@@ -63,6 +81,7 @@ class Targets:
 
     def find(self, fragment: str) -> str | None:
         """Return the id that a fragment leads to, or None. Ids given by the author come before generated ones."""
+        self._name_all()
         for name in dict.fromkeys((fragment, unquote(fragment))):
             name = unicodedata.normalize("NFC", name)
             for known in (self._given, *self._named):

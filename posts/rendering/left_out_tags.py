@@ -5,7 +5,8 @@ Their words stay. What is left out is a finding for the reviewer (posts.content_
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -13,8 +14,9 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
 NEUTRAL = frozenset(
-    """address article aside bdi bdo big button center data div fieldset figcaption figure font footer header ins label
-    legend main meter nav nobr option output p picture progress q section select small source span time u wbr""".split()
+    """address article aside bdi bdo big button center data div fieldset figcaption figure font footer form header ins
+    label legend main meter nav nobr option output p picture progress q section select small source span template time u
+    wbr""".split()
 ) | frozenset(
     "blockquote body caption dd dl dt head html h1 h2 h3 h4 h5 h6 li ol table tbody td tfoot th thead tr ul".split()
 )
@@ -38,6 +40,9 @@ _VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"(?:\{\{[^{}]*+\}\}|[^"])*+"|\{(?:[^{}]|
 ATTRIBUTE = rf"\s++(?:[A-Za-z_:@#*][\w:.@#*-]*+(?:\s*+=\s*+{_VALUE})?|\{{\.\.\.[^{{}}]*+\}})"
 _TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>")
 _CLOSING = re.compile(r"</([A-Za-z][\w.-]*+)")
+_WITH_MORE = re.compile(r"<(?:/([A-Za-z][\w.-]*+)|([A-Za-z][\w.-]*+)\s++[a-z@:#])")
+# A page has no use for them, but what they would do is lost.
+_MISSED = frozenset(("form", "template"))
 _IMPORT = re.compile(
     r"import\s+(?:(?:type\s+)?[\w$*{][\w$*{},\s]{0,500}?\sfrom\s*|\{[\w$,\s]{0,500}\}\s*from\s*)?"
     r"""["'][^"'\n]{1,300}["'][ \t]*;?"""
@@ -114,6 +119,16 @@ def _imports(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
+def tags_with_more(source: str, env: MutableMapping[str, Any]) -> frozenset[str]:
+    """Return the names, in lower case, of all tags of a text that end an element or have attributes, found once."""
+    known, names = env.get("tags_with_more", ("", frozenset()))
+    if known is not source:
+        names = frozenset(name.lower() for pair in _WITH_MORE.findall(source) for name in pair if name)
+        env["tags_with_more"] = (source, names)
+    found: frozenset[str] = names
+    return found
+
+
 def _closed_in(state: StateBlock) -> frozenset[str]:
     """Return the names of all closing tags of the text, found once."""
     source, names = state.env.get("closing_tags", ("", frozenset()))
@@ -166,4 +181,4 @@ def left_out_of(tokens: Iterable[Token]) -> list[str]:
 
 def _says_more(tag: str) -> bool:
     name = re.sub(r"[\s/>].*", "", tag.lstrip("</"), flags=re.DOTALL).lower()
-    return is_component(tag) or name not in NEUTRAL | {"a", "wbr", "hr", "col"}
+    return is_component(tag) or name in _MISSED or name not in NEUTRAL | {"a", "wbr", "hr", "col"}

@@ -25,7 +25,7 @@ from posts.rendering.parser import MARKDOWN, PLACED_IMAGE, TextTooCostly, headin
 from posts.rendering.sanitizer import ID_PREFIX, sanitize
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 16
+RENDERER_VERSION = 17
 
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}]{0,300}%\}")
 _PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')
@@ -280,7 +280,7 @@ def render_text(record: RecordDict, *, image_hosts: Iterable[str] | None = None)
     """Return the RenderedText of a record dict: intro, body, figures and checklist.
 
     image_hosts: the hosts that images may be loaded from. A text that costs too much (over MAX_DEPTH, MAX_TEXT,
-    MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) is returned as written.
+    MAX_LINES, MAX_BLOCKS, MAX_TOKENS, MAX_BRACKETS, MAX_SPECIAL_CHARACTERS or MAX_REFERENCED) is returned as written.
     """
     flow = _flow_of(record, tuple(settings.IMAGE_HOSTS if image_hosts is None else image_hosts))
     return RenderedText(html=flow.finish(), contents=flow.contents)

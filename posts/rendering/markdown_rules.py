@@ -15,7 +15,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from posts.rendering.block_ends import closing_line, line_of
-from posts.rendering.left_out_tags import ALONE, APART, ATTRIBUTE, EMBEDS, NEUTRAL, is_component
+from posts.rendering.left_out_tags import ALONE, APART, ATTRIBUTE, EMBEDS, NEUTRAL, is_component, tags_with_more
 
 # Tag pairs that keep their meaning, or that Markdown has markup for.
 _PAIRS = {
@@ -28,6 +28,12 @@ _PAIRS = {
 # The content of these is code: every character stays.
 _CODE = ("code", "samp", "tt")
 _RAW = ("pre", "script", "style", "textarea", "xmp")
+# Browsers need no end of these.
+_WITHOUT_END = frozenset("dd dt li option p td th tr".split())
+# Tags that, without a partner in their paragraph, have one in another, or none by mistake; no browser shows them. Bare
+# ones that begin an element are text: authors name elements in this way.
+_ENDS_ALONE = frozenset(_PAIRS) | frozenset(_CODE) | (NEUTRAL - frozenset("body head html main".split()))
+_FOLDS = frozenset(("details", "summary"))
 MAX_PAIRS_DEEP = 20
 MAX_DETAILS_DEEP = 10
 MAX_LABEL = 200
@@ -290,7 +296,7 @@ def _tag(state: StateInline, silent: bool) -> bool:
         return False
     name = found[2].lower()
     state.pos = found.end()
-    if not found[1] and (name in _CODE or name == "kbd") and (code := _inline_code(state, name)) is not None:
+    if not found[1] and (name in _CODE or name in ("kbd", "pre")) and (code := _inline_code(state, name)) is not None:
         if not silent:
             _push_code(state, name, code)
         return True
@@ -335,7 +341,7 @@ def _finish(state: StateCore) -> None:
         if token.type != "inline" or token.children is None:
             continue
         if any(child.type == "tag" for child in token.children):
-            token.children = _paired(_without_links_in_links(token.children), state.md)
+            token.children = _paired(_without_links_in_links(token.children), state)
         if anchor := token.meta.get("anchor"):
             token.children.insert(0, Token("anchor", "span", 0, meta={"id": anchor[:MAX_LABEL]}))
         if token.content.find("![") >= 0 or "<img" in token.content:
@@ -361,8 +367,9 @@ def _without_links_in_links(children: list[Token]) -> list[Token]:
     return made[::-1] if not closings else children
 
 
-def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
+def _paired(children: list[Token], state: StateCore) -> list[Token]:
     """Return children with allowed tags as paired tokens; every other tag stays text."""
+    parser = state.md
     open_tags: list[tuple[str, int]] = []
     closings: dict[int, int] = {}
     for number, child in enumerate(children):
@@ -377,7 +384,7 @@ def _paired(children: list[Token], parser: MarkdownIt) -> list[Token]:
                 closings[opening] = number
         elif child.type in ("note_mark", "image"):
             _unlink(open_tags)
-    return _as_tokens(children, closings, parser)
+    return _as_tokens(children, closings, state)
 
 
 def _has_meaning(tag: Token) -> bool:
@@ -457,9 +464,16 @@ def _anchor_of(tag: Token) -> str:
     return "" if "href" in values else values.get("id") or values.get("name") or ""
 
 
-def _as_tokens(children: list[Token], closings: dict[int, int], parser: MarkdownIt) -> list[Token]:
+def _as_tokens(children: list[Token], closings: dict[int, int], state: StateCore) -> list[Token]:
     made: list[Token] = []
+    parser = state.md
     ends = {closing: opening for opening, closing in closings.items()}
+    # A tag that only ends such an element belongs to it, though Markdown's own pairs stand between them.
+    begun = {
+        child.meta["name"]
+        for number, child in enumerate(children)
+        if child.type == "tag" and not child.meta["closes"] and number not in closings
+    }
     for number, child in enumerate(children):
         if child.type != "tag":
             made.append(child)
@@ -469,7 +483,7 @@ def _as_tokens(children: list[Token], closings: dict[int, int], parser: Markdown
             opened = _opened(children[ends[number]], parser)[-1]
             closed = opened.type.replace("_open", "_close")
             made.append(Token(closed, opened.tag, -1) if opened.nesting else _left_out(child))
-        elif _is_of_block(child, children, number):
+        elif _is_of_block(child, children, number) or _is_markup(child, begun, state):
             made.append(_left_out(child))
         else:
             made += _alone(child, parser)
@@ -484,6 +498,26 @@ def _is_of_block(tag: Token, children: list[Token], number: int) -> bool:
     after = children[number + 1].type if number + 1 < len(children) else "softbreak"
     ends = ("softbreak", "hardbreak", "tag")
     return before in ends or (tag.meta["closes"] and after in ends)
+
+
+def _is_markup(tag: Token, begun: set[str], state: StateCore) -> bool:
+    """Return whether a tag without a partner in its paragraph is markup all the same, and not the name of an element.
+
+    It is if it needs no partner, ends an element, or has attributes; so is a component or a fold that has them
+    elsewhere. begun: the names of the elements of its paragraph that nothing ends.
+    """
+    name, attributes = tag.meta["name"], tag.meta["attributes"].strip()
+    if _RUNS.search(tag.meta["attributes"]) or tag.content.endswith("/>"):
+        return False
+    if name in _WITHOUT_END:
+        return True
+    if tag.meta["closes"] and name in begun and name not in _FOLDS:
+        return False
+    if name in _FOLDS or is_component(tag.content):
+        return bool(tag.meta["closes"] or attributes) or name in tags_with_more(state.src, state.env)
+    if name == "a":
+        return bool(tag.meta["closes"])
+    return name in _ENDS_ALONE and bool(tag.meta["closes"] or attributes)
 
 
 def _left_out(tag: Token) -> Token:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from django.utils.html import escape
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
@@ -32,8 +33,16 @@ MAX_BRACKETS = 10_000
 # The parser stops at each special character and tries all its rules: a million of them take fifteen seconds. A
 # mebibyte of prose, including line ends, has half as many as this.
 MAX_SPECIAL_CHARACTERS = 200_000
+# Paragraphs, headings and items cost more than the words in them: a mebibyte of short ones takes twenty seconds. A
+# mebibyte of prose has a tenth as many as this.
+MAX_BLOCKS = 25_000
+MAX_LINES = 100_000
+# A cell of a table is three, a paragraph too.
+MAX_TOKENS = 200_000
 # A long address that is defined once and used many times multiplies the text.
 MAX_REFERENCED = 8 * MAX_TEXT
+# The line below the first row of a table.
+_DELIMITERS = re.compile(r"[ \t>]*+\|?[ \t]*+:?-[-:| \t]*+$", re.MULTILINE)
 PLACED_IMAGE = re.compile(r"image:([1-9][0-9]{0,2})")
 
 
@@ -100,6 +109,8 @@ def _markdown() -> MarkdownIt:
     add_file_links(parser)
     add_left_out_tags(parser)
     add_template_comments(parser)
+    parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.before(parser.block.ruler.get_all_rules()[0], "count", _count_blocks)
     parser.core.ruler.before("inline", "cost", _refuse_costly)
     for name, html_of in _HTML_OF.items():
         parser.add_render_rule(name, _render_rule(html_of))
@@ -110,10 +121,29 @@ def _render_rule(html_of: _HtmlOf) -> Callable[..., str]:
     return lambda renderer, tokens, index, options, env: html_of(tokens, index, env)
 
 
+def _count_blocks(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Refuse a text of too many blocks while they are read. Every block begins here."""
+    state.env["blocks"] = state.env.get("blocks", 0) + 1
+    if state.env["blocks"] > MAX_BLOCKS:
+        raise TextTooCostly(f"it has more than {MAX_BLOCKS:,} paragraphs, headings and other parts")
+    return False
+
+
+def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a table, unless it has too many cells."""
+    if start + 2 <= end and _DELIMITERS.match(state.src, state.bMarks[start + 1], state.eMarks[start + 1]):
+        last = state.src.find("\n\n", state.eMarks[start + 1])
+        if state.src.count("|", state.bMarks[start], None if last < 0 else last) > MAX_TOKENS // 3:
+            raise TextTooCostly(f"it has a table of more than {MAX_TOKENS // 3:,} cells")
+    return table(state, start, end, silent)
+
+
 def _refuse_costly(state: StateCore) -> None:
     """Refuse a text whose nesting, searches or size would cost too much, before its inline text is parsed."""
     if any(token.level > MAX_DEPTH for token in state.tokens):
         raise TextTooCostly(f"it nests deeper than {MAX_DEPTH} levels")
+    if len(state.tokens) > MAX_TOKENS:
+        raise TextTooCostly(f"it has more than {MAX_TOKENS // 3:,} cells, paragraphs and other parts")
     inline = [token.content for token in state.tokens if token.type == "inline"]
     brackets = sum(text.count("[") for text in inline)
     if brackets > MAX_BRACKETS:
@@ -184,7 +214,11 @@ def markdown_tokens(text: str, env: dict[str, Any] | None = None) -> list[Token]
     """
     if len(text) > MAX_TEXT:
         raise TextTooCostly(f"it is longer than {MAX_TEXT:,} characters")
-    return MARKDOWN.parse(text, {"images": ()} if env is None else env)
+    if text.count("\n") > MAX_LINES:
+        raise TextTooCostly(f"it has more than {MAX_LINES:,} lines")
+    env = {"images": ()} if env is None else env
+    env["blocks"] = 0
+    return MARKDOWN.parse(text, env)
 
 
 def heading_start(tag: str, identifier: str) -> str:

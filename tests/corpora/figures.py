@@ -39,6 +39,9 @@ _LEFT_OUT = (
 
 _OTHER_FILE = re.compile(r"\.(?!md|mkd|mdown|markdown|html?\b)[a-z0-9]{2,5}(?:$|[?#])", re.IGNORECASE)
 _INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub|kbd|mark)\b[^<>]*>", re.IGNORECASE)
+_INLINE = frozenset("a abbr b code del em i ins kbd mark s span strong sub sup".split())
+# A tag that the author wrote as text.
+_MEANT_AS_TEXT = re.compile(r"(?:\\<|&lt;|&#60;)/?([\w.-]+)", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z][^<>]*>")
 # Lines that a link within a page may lead to.
 _PLACES = re.compile(
@@ -82,7 +85,8 @@ class Figures:
             f"posts: {self.posts:,}, refused: {self.refused:,}",
             f"links within a page that lead somewhere: {_share(leading, self.in_page)}",
             *_examples(self.in_page_dead),
-            f"links within a page to a place that its source does not have: {len(self.without_place):,}",
+            f"  with those to a place that the source does not have: "
+            f"{_share(leading, self.in_page + len(self.without_place))}",
             *_examples(self.without_place),
             f"links to other files that lead to a post: {_share(found, self.to_files)}",
             *_examples(self.to_files_lost),
@@ -112,9 +116,12 @@ class _Page(HTMLParser):
         self.links: list[str] = []
         self.words: set[str] = set()
         self.prose = ""
+        self._text = ""
         self._code = 0
         self.feed(html)
         self.close()
+        # Colours and other marks may begin and end within a word.
+        self.words.update(_words_shown(self._text))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -124,20 +131,27 @@ class _Page(HTMLParser):
             self.links.append(values["href"])
         self._code += tag in ("pre", "code", "span") and (tag != "span" or values.get("class") == "formula")
         self.prose += " " if tag in ("code", "pre", "br") else ""
+        self._text += "" if tag in _INLINE else " "
         for value in values.values():
             self.words.update(_words(value))
 
     def handle_endtag(self, tag: str) -> None:
         self._code -= tag in ("pre", "code") and self._code > 0
+        self._text += "" if tag in _INLINE else " "
 
     def handle_data(self, data: str) -> None:
-        self.words.update(_words(data))
+        self.words.update(_words_shown(data))
+        self._text += data
         if not self._code:
             self.prose += data
 
 
 def _words(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(html_entities.unescape(text))]
+    return _words_shown(html_entities.unescape(text))
+
+
+def _words_shown(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
 
 
 def has_place(text: str, fragment: str) -> bool:
@@ -149,9 +163,13 @@ def has_place(text: str, fragment: str) -> bool:
     wanted = _letters(re.sub(r"[-_]\d+$", "", unquote(fragment)))
     lines = {line: _letters(line) for line in _PLACES.findall(text)}
     return not wanted or any(
-        wanted in letters or (letters and not line.isascii() and wanted.startswith(letters))
+        wanted in letters or (letters and _has_a_sign(line) and wanted.startswith(letters))
         for line, letters in lines.items()
     )
+
+
+def _has_a_sign(line: str) -> bool:
+    return any(unicodedata.category(character) == "So" for character in line)
 
 
 def _letters(text: str) -> str:
@@ -221,7 +239,9 @@ def _count_page(counted: Figures, row) -> list[str]:
         if address[1:] not in places:
             counted.in_page_dead.append(f"{row.label}: {address}")
     syntax = shown_syntax(page.prose)
-    if tags := [kind for kind in syntax if kind.startswith("<") and kind != "<% %>"]:
+    meant = {f"<{name.lower()}>" for name in _MEANT_AS_TEXT.findall(text)}
+    tags = [kind for kind in syntax if kind.startswith("<") and kind != "<% %>" and kind.lower() not in meant]
+    if tags:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
     body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", text, flags=re.DOTALL)

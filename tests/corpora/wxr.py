@@ -25,6 +25,10 @@ _INLINE = set(
 # The editor adds these around an image instead of markup: they are not words of the article.
 _CAPTION_TAG = re.compile(r"\[/?(?:wp_)?caption[^\]]*\]")
 MIN_WORDS = 0.98
+_READ = "not well-formed, read as WordPress would"
+_REFUSED = "not well-formed, refused with the line and column that ElementTree names"
+_LITERAL = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
 
 
 def run(paths):
@@ -33,7 +37,7 @@ def run(paths):
     counts = Counter()
     for path in paths:
         _try_export(path, tally, counts)
-    for what in ("exports", "not well-formed, refused with the line and column that ElementTree names", "items"):
+    for what in ("exports", _READ, _REFUSED, "items"):
         tally.count(what, counts[what])
     tally.count("posts and pages that came in", counts["in"], of=counts["posts"])
     tally.count("without words and images, skipped", counts["empty"])
@@ -53,8 +57,10 @@ def _try_export(path, tally, counts):
     try:
         tree = ElementTree.fromstring(raw)  # noqa: S314 (expat of this Python stops what expands without end)
     except ElementTree.ParseError as error:
-        _try_broken(name, raw, error.position, tally, counts)
-        return
+        if (tree := _mended(raw)) is None:
+            _try_broken(name, raw, error.position, tally, counts)
+            return
+        counts[_READ] += 1
     items = [_Item(element) for element in tree.iter("item")]
     # Many of these were made up for tests and claim to be of one site.
     mapping = Mapping.from_dict({"site": f"https://{path.stem}.example/"})
@@ -79,6 +85,15 @@ def _try_export(path, tally, counts):
         counts[what] += batch.created + batch.updated
 
 
+def _mended(raw):
+    """Return the tree of an export whose only mistakes are bare “&”, as WordPress writes them; else None."""
+    parts = [part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in _LITERAL.split(raw)]
+    try:
+        return ElementTree.fromstring(b"".join(parts))  # noqa: S314 (as above)
+    except ElementTree.ParseError:
+        return None
+
+
 def _try_broken(name, raw, position, tally, counts):
     before = Post.objects.count()
     line, column = position
@@ -86,7 +101,7 @@ def _try_broken(name, raw, position, tally, counts):
         import_posts(io.BytesIO(raw), name=name, format="wxr")
     except SourceUnreadable as refusal:
         is_named = f"line {line:,}, column {column:,}" in str(refusal)
-        counts["not well-formed, refused with the line and column that ElementTree names"] += is_named
+        counts[_REFUSED] += is_named
         tally.expect(is_named, f"{name}: {refusal}, and not line {line}, column {column}")
     else:
         tally.expect(False, f"{name}: taken, though it is not well-formed")
