@@ -71,6 +71,42 @@ def test_posts_of_several_sets_are_each_asked_for(monkeypatch):
     assert audit() == ("", "15 post(s): all outputs follow the rule.\n")
 
 
+@pytest.mark.django_db
+@pytest.mark.once
+def test_a_sample_asks_for_some_posts_and_compares_the_rows_of_all(tampered, monkeypatch):
+    fill()
+    for _ in range(8):
+        make_post(released=True)
+    # Every state is asked for, however small the sample is; of those that many posts are in, the first ones.
+    error, found = audit(sample=0, seed=7)
+    said = re.fullmatch(r"23 post\(s\), answers of (\d+) \(--seed 7\): all outputs follow the rule.\n", found)
+    assert not error and 15 <= int(said[1]) < 23
+    assert audit(every_page=True) == ("", "23 post(s): all outputs follow the rule.\n")
+    asked = []
+    tampered(lambda path, response: asked.append(path) if path.endswith(".png") else None)
+    found = [audit(sample=2, seed=seed)[1] for seed in (1, 1)]
+    assert found[0] == found[1] and asked[: len(asked) // 2] == asked[len(asked) // 2 :]
+    # The last post is in no sample of none, but what lists say of it is compared.
+    last = Post.objects.order_by("-pk")[0]
+    address = file_of(last.slug)
+    tampered(lambda path, response: _replace(f"/{last.slug}/", "/x/")(response) if path == address else None)
+    error, found = audit(sample=0)
+    assert f"/posts/{last.slug}/: the sitemap says closed, the rule open." in found
+
+
+@pytest.mark.django_db
+@pytest.mark.once
+def test_a_stopped_audit_says_what_continues_it(monkeypatch):
+    fill()
+    monkeypatch.setattr("posts.public.index_audit.CHUNK", 4)
+    monkeypatch.setattr("posts.management.commands.audit_indexing.PROGRESS_POSTS", 8)
+    out, err = StringIO(), StringIO()
+    call_command("audit_indexing", stdout=out, stderr=err)
+    eighth = Post.objects.order_by("pk")[7].pk
+    assert err.getvalue() == f"8 posts compared. To continue from here: --after {eighth}\n"
+    assert audit(after=eighth) == ("", "7 post(s): all outputs follow the rule.\n")
+
+
 def _replace(pattern, words):
     def change(response):
         body = re.sub(pattern, words, response.getvalue().decode(), flags=re.DOTALL).encode()

@@ -1,14 +1,21 @@
-"""Compares for every post what each surface of a site says to search engines with the rule.
+"""Compares what each surface of a site says to search engines about its posts with the rule.
 
 Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the post
 in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable;
 Post.is_indexable must agree.
+
+Rows, lists and both forms of the rule are compared in sets, for every post. The answers of a post cost far more, so
+they are asked for a sample: posts at random, and the first ones of every state.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import islice
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -18,15 +25,28 @@ from django.urls import Resolver404, resolve, reverse
 
 from posts.db.keyset import in_chunks
 from posts.models import Post, Term
+from posts.models.index_conditions import failing_conditions
+from posts.models.post import PostQuerySet
 from posts.models.term import INDEXABLE_FROM
 
-CHUNK = 200
+CHUNK = 500
 # These name every listed post.
 COMPLETE = ("the sitemap", "the list of the API")
 API_PAGE = 100
 REVIEW_CLAIMS = {"lastReviewed", "reviewedBy"}
 # How many lists of terms of each kind are asked for from either end.
 TERMS_ASKED = 20
+# So that a state that few posts are in is in every sample.
+OF_EACH_STATE = 5
+# What follows the first part of the address of most posts.
+_PLAIN = re.compile("([a-z0-9-]+)/")
+# All that the rule and the address of a post depend on.
+_OF_RULE = (
+    "slug needs_human_review held closed_until_decided withdrawn_at first_published_at first_batch_id "
+    "last_batch__index_open live_revision__fingerprint live_revision__status live_revision__batch__index_open "
+    "head_revision__status live_approval__outcome live_approval__revoked_at live_approval__revision_id "
+    "live_approval__fingerprint live_approval__is_bulk"
+).split()
 
 
 @dataclass(frozen=True)
@@ -40,50 +60,141 @@ class Answer:
 
 # From the path of an address to its Answer, without following redirects.
 Fetch = Callable[[str], Answer]
-# {slug: the surfaces that name the post}
-_Named = dict[str, set[str]]
+# From what was found so far, and the primary key of the last compared post.
+Tell = Callable[["Report", int], None]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which posts are compared, and for how many their own answers are asked for.
+
+    sample: how many at random, besides some of every state; None for all. seed: another one chooses others. after: the
+    primary key behind which the comparison begins.
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    after: int = 0
 
 
 @dataclass
 class Report:
-    """How many posts were checked, and each mismatch as (address, words)."""
+    """How many posts were compared, for how many of them answers were asked for, each mismatch as (address, words)."""
 
     posts: int = 0
+    asked: int = 0
     mismatches: list[tuple[str, str]] = field(default_factory=list)
 
 
-def audit_indexing(fetch: Fetch) -> Report:
-    """Compare every post of the database with the answers of a site; return the Report.
+class _Named:
+    """Which surfaces name which posts. A number for each post, whose bits are surfaces, fits a million posts."""
 
-    A post that seems wrong is read and fetched again,
-    because it may have changed between the two.
+    def __init__(self) -> None:
+        self._surfaces: list[str] = []
+        self._bits: dict[str, int] = {}
+
+    def add(self, slugs: Iterator[str], surface: str) -> None:
+        """Note that a surface names posts."""
+        if surface not in self._surfaces:
+            self._surfaces.append(surface)
+        bit = 1 << self._surfaces.index(surface)
+        for slug in slugs:
+            self._bits[slug] = self._bits.get(slug, 0) | bit
+
+    def surfaces(self, slug: str) -> set[str]:
+        """Return the surfaces that name a post."""
+        bits = self._bits.get(slug, 0)
+        return {surface for at, surface in enumerate(self._surfaces) if bits >> at & 1}
+
+    def slugs(self) -> Iterator[str]:
+        """Yield the slug of everything that is named."""
+        yield from self._bits
+
+
+def audit_indexing(fetch: Fetch, scope: Scope = Scope(), *, tell: Tell | None = None) -> Report:
+    """Compare every post of the scope with the rows and answers of a site; return the Report.
+
+    A post that seems wrong is read and fetched again, because it may have changed between the two.
+    tell: is called after each set of posts.
     """
     report = Report()
     named = _named_posts(fetch, report)
-    # A long-lived query would hold all texts of the site on the server's disk.
-    for chunk in in_chunks(Post.objects.with_texts(), size=CHUNK):
-        listed = set(Post.objects.indexable().filter(pk__in=[post.pk for post in chunk]).values_list("pk", flat=True))
+    _name_strangers(named, report)
+    related = Post.objects.select_related("live_revision__batch", "head_revision", "live_approval", "last_batch")
+    chosen, seen = _chosen(scope), Counter[object]()
+    # A long-lived query would hold all rows of the site on the server's disk.
+    for chunk in in_chunks(related.only(*_OF_RULE), size=CHUNK, after=scope.after):
+        listed, visible = _by_sql(chunk)
         for post in chunk:
+            seen[state := _state_of(post, post.pk in listed)] += 1
+            is_asked = chosen is None or report.posts in chosen or seen[state] <= OF_EACH_STATE
             report.posts += 1
-            if _problems(post, post.pk in listed, fetch, named):
-                again = Post.objects.with_texts().get(pk=post.pk)
-                is_listed = Post.objects.indexable().contains(again)
-                report.mismatches += [
-                    (again.get_absolute_url(), problem) for problem in _problems(again, is_listed, fetch, named)
-                ]
-            named.pop(post.slug, None)
-    for slug, surfaces in named.items():
-        for surface in sorted(surfaces):
-            address = reverse("posts:detail", args=[slug])
-            report.mismatches.append((address, f"{surface} names a post that does not exist"))
+            report.asked += is_asked
+            problems = _row_problems(post, post.pk in listed, post.pk in visible, named)
+            if problems or (is_asked and _answer_problems(post, post.pk in listed, fetch)):
+                report.mismatches += _after_second_look(post, fetch, named)
+        if tell:
+            tell(report, chunk[-1].pk)
     return report
 
 
-def _problems(post: Post, is_listed: bool, fetch: Fetch, named: _Named) -> list[str]:
-    """Return every mismatch of one post, in words."""
+def _chosen(scope: Scope) -> frozenset[int] | None:
+    """Return which posts of the walk are asked for, by their place in it; None for all."""
+    if scope.sample is None:
+        return None
+    count = Post.objects.filter(pk__gt=scope.after).count()
+    # Not for secrets: the same seed chooses the same posts.
+    return frozenset(random.Random(scope.seed).sample(range(count), min(scope.sample, count)))  # noqa: S311
+
+
+def _state_of(post: Post, is_listed: bool) -> object:
+    """Return all that decides what the answers of a post say, besides its text."""
+    return (
+        tuple(failing_conditions(post)),
+        is_listed,
+        post.visible_revision is not None,
+        post.live_revision_id == post.head_revision_id,
+    )
+
+
+def _by_sql(posts: list[Post]) -> tuple[set[int], set[int]]:
+    """Return which of some posts are indexable and which visible, as primary keys."""
+
+    def keys(rule: Callable[[PostQuerySet], PostQuerySet]) -> set[int]:
+        rows = rule(Post.objects.filter(pk__gte=posts[0].pk, pk__lte=posts[-1].pk))
+        return set(rows.values_list("pk", flat=True))
+
+    return keys(PostQuerySet.indexable), keys(PostQuerySet.visible)
+
+
+def _after_second_look(post: Post, fetch: Fetch, named: _Named) -> list[tuple[str, str]]:
+    """Return every mismatch of a post as it is now."""
+    again = Post.objects.with_texts().filter(pk=post.pk).first()
+    if again is None:
+        return []
+    listed, visible = _by_sql([again])
+    problems = _row_problems(again, bool(listed), bool(visible), named) + _answer_problems(again, bool(listed), fetch)
+    return [(again.get_absolute_url(), problem) for problem in problems]
+
+
+def _row_problems(post: Post, is_listed: bool, is_visible: bool, named: _Named) -> list[str]:
+    """Return what rows and lists say about a post against the rule, in words."""
     problems = []
     if post.is_indexable is not is_listed:
         problems.append(f"the Python rule says {_word(post.is_indexable)}, the SQL rule {_word(is_listed)}")
+    if (post.visible_revision is not None) is not is_visible:
+        problems.append(f"the SQL rule says {'' if is_visible else 'not '}visible, the Python rule the opposite")
+    surfaces = named.surfaces(post.slug)
+    for name in COMPLETE:
+        problems += _surface(name, name in surfaces, is_listed)
+    if not is_listed:
+        problems += [f"{surface} names it" for surface in sorted(surfaces - set(COMPLETE))]
+    return problems
+
+
+def _answer_problems(post: Post, is_listed: bool, fetch: Fetch) -> list[str]:
+    """Return what the answers of a post's own addresses say against the rule, in words."""
+    problems = []
     page = fetch(post.get_absolute_url())
     is_visible = post.visible_revision is not None
     if (page.status == 200) is not is_visible:
@@ -99,12 +210,17 @@ def _problems(post: Post, is_listed: bool, fetch: Fetch, named: _Named) -> list[
             answer = fetch(reverse(view, args=[post.slug]))
             problems += _surface(f"X-Robots-Tag of the {name}", not _says_noindex(answer.headers), is_listed)
             problems += _surface(f"the {name}", _json_says_indexable(answer), is_listed)
-    surfaces = named.get(post.slug, set())
-    for name in COMPLETE:
-        problems += _surface(name, name in surfaces, is_listed)
-    if not is_listed:
-        problems += [f"{surface} names it" for surface in sorted(surfaces - set(COMPLETE))]
     return problems
+
+
+def _name_strangers(named: _Named, report: Report) -> None:
+    """Add what lists name that is no post: an address without a row is in none of the sets."""
+    slugs = named.slugs()
+    while some := set(islice(slugs, CHUNK)):
+        for slug in sorted(some.difference(Post.objects.filter(slug__in=some).values_list("slug", flat=True))):
+            address = reverse("posts:detail", args=[slug])
+            for surface in sorted(named.surfaces(slug)):
+                report.mismatches.append((address, f"{surface} names a post that does not exist"))
 
 
 def _json_ld_problems(page: "_Page", is_listed: bool) -> list[str]:
@@ -143,20 +259,16 @@ def _json_says_indexable(answer: Answer) -> bool:
 
 def _named_posts(fetch: Fetch, report: Report) -> _Named:
     """Return _Named of every post that the sitemap, a feed, the API or a list names."""
-    named: _Named = {}
-    for path in _sitemap_paths(fetch, reverse("posts:sitemap"), report):
-        _name(named, path, "the sitemap")
-    for path in _links_of_feed(fetch(reverse("posts:feed")), report):
-        _name(named, path, "the feed")
-    for address in (reverse("posts:json-feed"), f"{reverse('posts:api-posts')}?limit={API_PAGE}"):
-        is_feed = address == reverse("posts:json-feed")
-        for path in _links_of_json(fetch, address, report):
-            _name(named, path, "the JSON feed" if is_feed else "the list of the API")
+    named = _Named()
+    named.add(_slugs(_sitemap_paths(fetch, reverse("posts:sitemap"), report)), "the sitemap")
+    named.add(_slugs(_links_of_feed(fetch(reverse("posts:feed")), report)), "the feed")
+    named.add(_slugs(_links_of_json(fetch, reverse("posts:json-feed"), report)), "the JSON feed")
+    api_list = f"{reverse('posts:api-posts')}?limit={API_PAGE}"
+    named.add(_slugs(_links_of_json(fetch, api_list, report)), "the list of the API")
     for address, is_open in _list_addresses():
         answer = fetch(address)
         page = _Page.of(answer.body)
-        for path in page.links:
-            _name(named, path, f"the list {address}")
+        named.add(_slugs(page.links), f"the list {address}")
         says_open = answer.status == 200 and not _is_noindex(page.robots)
         for surface, says in [("robots meta", says_open), ("X-Robots-Tag", not _says_noindex(answer.headers))]:
             report.mismatches += [(address, problem) for problem in _surface(surface, says, is_open)]
@@ -181,13 +293,22 @@ def _list_addresses() -> Iterator[tuple[str, bool]]:
             yield term.get_absolute_url(), Term.objects.indexable().contains(term)
 
 
-def _name(named: _Named, path: str, surface: str) -> None:
-    try:
-        match = resolve(unquote(path))
-    except Resolver404:
-        return
-    if match.view_name == "posts:detail":
-        named.setdefault(match.kwargs["slug"], set()).add(surface)
+def _slugs(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the slugs of those paths that are the address of a post."""
+    before = reverse("posts:detail", args=["SLUG"]).partition("SLUG")[0]
+    for path in paths:
+        if not path.startswith(before):
+            continue
+        # Resolving costs more than all else here, and most slugs need nobody to say what they are.
+        if plain := _PLAIN.fullmatch(path, len(before)):
+            yield plain[1]
+            continue
+        try:
+            match = resolve(unquote(path))
+        except Resolver404:
+            continue
+        if match.view_name == "posts:detail":
+            yield match.kwargs["slug"]
 
 
 def _tree(answer: Answer, address: str, report: Report) -> ElementTree.Element | None:
