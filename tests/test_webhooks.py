@@ -1,6 +1,11 @@
 """Webhooks: every event arrives, signed, at least once, in order for each post, and only where the operator said."""
 
+import itertools
 import json
+import random
+import threading
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +28,8 @@ from posts.operations import (
     withdraw_post,
 )
 from posts.operations.remarks import add_remark
-from posts.outbox.send import send_due_messages
+from posts.operations.send_again import send_again
+from posts.outbox.send import LIMITS, send_due_messages
 from tests.factories import PostFactory, approve, edit, fresh, import_records, make_post, person
 from tests.other_sites import THIS_MACHINE, other_site, says
 
@@ -173,6 +179,7 @@ def test_a_receiver_that_was_away_gets_everything_in_order_with_the_same_ids(set
         # Each was tried, and would be again in six hours.
         OutgoingMessage.objects.update(attempts=5, due_at=timezone.now() + timedelta(hours=6))
     with other_site(says(200)) as back:
+        send_to(settings, back)
         OutgoingMessage.objects.update(recipient=f"{back.address}/hook")
         send_to(settings, back)
         OutgoingMessage.objects.filter(pk=OutgoingMessage.objects.earliest("pk").pk).update(due_at=timezone.now())
@@ -252,6 +259,69 @@ def test_after_three_days_a_message_is_given_up_and_the_next_of_its_post_goes_on
         edit(post, by=None, intro="Newer.")
         turn_down(post, by=reviewer)
         assert send_due_messages() == 1
+
+
+def test_every_event_arrives_in_the_order_of_its_post_whatever_the_receiver_does(settings, monkeypatch):
+    monkeypatch.setattr("posts.outbox.send.LIMITS", replace(LIMITS, seconds=0.2))
+    chance, reviewer, posts = random.Random(20261129), person(), [quiet_post() for _ in range(2)]
+    moods, arrived = Counter(), []
+    next_mood = itertools.cycle(["down", "up", "reset", "up", "slow", "up"])
+
+    def answers(handler):
+        mood = next(next_mood)
+        moods[mood] += 1
+        # On a machine that does much else, the site's patience may end before the body is there.
+        if mood == "down" or not receiver.requests[-1][3]:
+            return says(503)(handler)
+        # It has taken the message, even if nobody hears of it.
+        arrived.append(receiver.requests[-1])
+        if mood == "reset":
+            return handler.connection.close()
+        if mood == "slow":
+            threading.Event().wait(0.4)
+        return says(204)(handler)
+
+    with other_site(answers) as receiver:
+        send_to(settings, receiver)
+        for number in range(3):
+            for post in posts:
+                edit(fresh(post), by=None, intro=f"Text {number}.")
+                turn_down(post, by=reviewer, comment=str(number))
+        for _ in range(200):
+            if not OutgoingMessage.objects.waiting().exists():
+                break
+            later(1)
+            # In any order: only the rule for a post keeps its messages apart.
+            for message in OutgoingMessage.objects.waiting():
+                message.due_at = timezone.now() - timedelta(seconds=chance.randrange(60))
+                message.save(update_fields=["due_at"])
+            send_due_messages()
+    assert len(moods) == 4
+    told = {}
+    for *_, headers, body in arrived:
+        told.setdefault(headers["webhook-id"], json.loads(body)["data"])
+    for post in posts:
+        assert [one["comment"] for one in told.values() if one["source_id"] == post.source_id] == ["0", "1", "2"]
+
+
+def test_what_a_receiver_missed_in_three_days_is_sent_again_by_hand_in_order(settings, superuser):
+    post, reviewer = quiet_post(), person()
+    with other_site(says(503)) as away:
+        send_to(settings, away)
+        undo_decision(turn_down(post, by=reviewer), by=reviewer)
+        for hours in (1, 12, 47, 71):
+            later(hours)
+            assert send_due_messages() == 0 and OutgoingMessage.objects.waiting().count() == 2
+        for _ in range(2):
+            later(73)
+            send_due_messages()
+        assert {message.state for message in OutgoingMessage.objects.all()} == {"given up"}
+    with other_site(says(204)) as back:
+        send_to(settings, back)
+        OutgoingMessage.objects.update(recipient=f"{back.address}/hook")
+        send_again(OutgoingMessage.objects.values_list("pk", flat=True), by=superuser)
+        send_due_messages()
+    assert types(back) == ["decision.made", "decision.undone"]
 
 
 def test_a_receiver_in_a_private_network_is_refused_when_it_is_called(receiver, settings):
