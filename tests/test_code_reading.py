@@ -128,6 +128,7 @@ def test_a_fault_says_what_was_expected(language, code, message):
         ("rust", "# use std::fmt;\nfn f() {}", "fragment"),
         ("go", "if err != nil {", "fragment"),
         ("text", "anything (", "parsed"),
+        ("php", "<p>\n  Words\n</p>", "parsed"),
         ("markdown", "# any *text", "parsed"),
         ("markdown", "---\na: [1\n---\nText", "broken"),
     ],
@@ -266,7 +267,7 @@ def test_the_review_screen_counts_the_blocks_and_its_frame_shows_each_result(cli
     assert "Code blocks: 1 broken, 1 not checked, 1 read as fragments, 1 parsed." in page and frame in page
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(frame).content.decode()))
     assert "1. Go broken Body, line 3 Line 2, column 8: “(” is never closed; “)” expected" in shown
-    assert "3. cobol not checked Body, line 13 no parser for this language" in shown
+    assert "3. cobol not checked Body, line 13 No parser for this language" in shown
     marked = re.findall(r"<mark[^>]*>(.*?)</mark>", client.get(frame).content.decode(), re.DOTALL)
     assert len(marked) == 1 and "x := (1" in marked[0]
     assert client.get(f"/admin/review/code/{2**63}/").status_code == 404

@@ -170,7 +170,8 @@ def _markdown(code: str) -> tuple[str, Fault | None]:
 def _php(code: str) -> tuple[str, Fault | None]:
     code = re.sub(r"\A(\s*)<\?php\b", r"\1     ", code)
     # Beside its tags the other grammar takes any text for HTML.
-    grammar = "php" if "<?" in code or "?>" in code else "php_only"
+    has_html = "<?" in code or "?>" in code or code.lstrip().startswith("<")
+    grammar = "php" if has_html else "php_only"
     return read_code(replace(LANGUAGES["php"], grammars=(grammar,)), code)
 
 
