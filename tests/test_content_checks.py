@@ -233,7 +233,7 @@ def test_a_text_of_one_line_that_is_too_long_is_not_read_and_the_checks_of_resid
     assert not [finding for finding in found if finding.check.startswith("residue-")]
     silent = {gap.check for gap in unread if gap.message == f"Not read: {field}. Too long or too complex."}
     assert silent == {"residue-thoughts", "residue-chat", "residue-placeholder", "residue-citation", "residue-closing",
-                      "residue-markup", "residue-todo", "residue-lorem", "residue-prompt"}  # fmt: skip
+                      "residue-markup", "residue-todo", "residue-lorem", "residue-prompt", "spelling"}  # fmt: skip
     short = SOUND | {field: "As an AI language model, I write."}
     assert "residue-chat" in {finding.check for finding in findings(short)}
 
@@ -289,8 +289,8 @@ def test_findings_are_stored_once_per_text_and_are_what_the_checks_say(django_as
     assert check_revisions(revision.pk for revision in revisions) == 4
     assert check_revisions(revision.pk for revision in revisions) == 0
     for revision in revisions:
-        # One for the state of the lists of packages, one for the results.
-        with django_assert_num_queries(2):
+        # One for the results, one for the state of the house style, one for that of the lists of packages.
+        with django_assert_num_queries(3):
             assert results_of(revision) == results(revision.snapshot)
     assert list(CheckResult.objects.order_by("pk").values_list("contradicted_claims", flat=True)) == [0, 0, 0, 2]
 
@@ -398,7 +398,7 @@ def test_the_checks_find_planted_defects_and_nothing_in_sound_articles():
 
 FENCES = "Words.\n\n```cobol\nls\n```\n\n```gherkin\nGiven\n```\n\n```awk\nBEGIN\n```\n\n```python\nx = 1\n```"
 NOT_CHECKED = "3 of 4 code blocks not checked (cobol, gherkin, awk: no parser for these languages)."
-ENGLISH = {"residue-chat", "residue-closing", "residue-placeholder"}
+ENGLISH = {"residue-chat", "residue-closing", "residue-placeholder", "spelling"}
 LONG = "Some words that go on. " * 6_000
 
 
@@ -447,10 +447,10 @@ def test_every_check_that_reads_blocks_says_so_of_a_text_without_them():
     ("fields", "blind"),
     [
         ({"language": "fi", "body": "Teksti suomeksi."}, ENGLISH),
-        ({"language": "de", "body": "Ein Text auf Deutsch."}, {"residue-closing"}),
+        ({"language": "de", "body": "Ein Text auf Deutsch."}, {"residue-closing", "spelling"}),
         ({"language": "en-GB"}, set()),
         ({"title": "日本語", "body": "これは日本語の文章です。" * 9, "tools": ["git"], "reading_time": 1},
-         {"residue-closing", "thin-section", "claim-reading-time", "claim-tools"}),
+         {"residue-closing", "spelling", "thin-section", "claim-reading-time", "claim-tools"}),
         ({"payload": {"paragraphs": "three"}}, {"claim-paragraphs"}),
         ({"tools": ["++"]}, {"claim-tools"}),
         ({"tools": [f"tool{number}" for number in range(205)]}, {"claim-tools"}),

@@ -31,6 +31,7 @@ from posts.models import (
     Review,
     ReviewFlag,
     Revision,
+    StyleRule,
 )
 from posts.operations import (
     begin_bulk,
@@ -486,6 +487,17 @@ MATRIX = {
     ],
     # Nobody may change it by their group: the right is given individually.
     "admin/guideline/change/": [get(SUPERUSER), post("302 302 403 403 403 422")],
+    # As with the guideline, the right to change the house style is given individually.
+    "admin/house-style/": [get(DESK), post("302 302 403 403 403 422")],
+    "admin/house-style/new/": [get(SUPERUSER), post("302 302 403 403 403 422")],
+    "admin/house-style/<int:number>/": [
+        get(SUPERUSER, url={"number": "@stylerule"}),
+        post("302 302 403 403 403 422", url={"number": "@stylerule"}),
+    ],
+    "admin/review/<int:post_id>/style/": [
+        get("302 302 405 405 405 405", url={"post_id": "@post"}),
+        post("302 302 403 302 403 302", {"act": "apply", "rule": "House.Other"}, url={"post_id": "@post"}),
+    ],
     "admin/scorecards/": [get(DESK), post("302 302 405 405 405 405")],
     # No generator has sent anything that was counted.
     "admin/scorecards/card/": [
@@ -666,6 +678,7 @@ def site(db):
             f"live-{flagged.pk}": flagged.live_revision_id,
         },
         "guideline": 1,
+        "stylerule": StyleRule.objects.create(name="House.Simply", source="extends: existence").pk,
         "release form": {
             "act": "release",
             "revision": calm.head_revision_id,

@@ -23,6 +23,7 @@ POSTS: dict[str, dict[str, str]] = {
         "flag_post": "Flag posts and clear flags",
         "change_slug": "Change addresses of posts",
         "change_reviewguideline": "Change the review guideline",
+        "change_stylerule": "Change the house style",
     },
     "Import and operate": {
         "import_posts": "Import posts and roll imports back",
@@ -38,6 +39,7 @@ POSTS: dict[str, dict[str, str]] = {
         "view_linkaddress": "Links",
         "view_review": "Decisions",
         "view_reviewguideline": "Review guideline",
+        "view_stylerule": "House style",
         "view_reviewflag": "Flags",
         "view_readerreport": "Reports by readers",
         "view_release": "Releases",

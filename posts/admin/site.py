@@ -33,7 +33,7 @@ class NavItem:
 PLACES = (
     NavItem("Dashboard", "index"),
     NavItem("My work", "my_work"),
-    NavItem("Queue", "queue", "posts.view_post", ("queue_", "review", "guideline")),
+    NavItem("Queue", "queue", "posts.view_post", ("queue_", "review", "guideline", "house_style")),
     NavItem("Posts", "posts_post_changelist", "posts.view_post", "posts_post_"),
     NavItem(
         "Imports",
@@ -94,7 +94,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         from posts.admin import my_work, operations
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
-        from posts.admin.review import code, duplicates, guideline, queue, remarks, screen
+        from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen
         from posts.admin.scorecards import pages as scorecards
 
         pages = [
@@ -110,6 +110,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *duplicates.PAGES,
             *remarks.PAGES,
             *guideline.PAGES,
+            *house_style.PAGES,
             *scorecards.PAGES,
         ]
         return [*page_paths(pages), *super().get_urls()]

@@ -15,10 +15,12 @@ from posts.content_checks import (  # noqa: F401
     claims,
     code,
     drafts,
+    house_style,
     images,
     links,
     package_names,
     residue,
+    spelling,
     structure,
 )
 from posts.content_checks.registry import (

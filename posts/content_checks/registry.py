@@ -10,8 +10,9 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
+from urllib.parse import urlencode
 
-from posts.content_checks.text import CheckedText
+from posts.content_checks.text import CheckedText, Spot
 from posts.content_checks.time_limit import OutOfTime, run_limited
 from posts.links.faults import FIXES
 from posts.records.schema import RecordDict
@@ -27,6 +28,8 @@ WHOLE_RECORD = "record"
 CHECKS_VERSION = 8
 # The most findings of one check that are shown.
 MAX_TOLD = 20
+# The most characters of a place that are kept with a finding.
+MAX_WORDS = 200
 # All checks of EXTRA_CHECKS together have so many seconds for a text: a person waits for them, and a decision holds the
 # lock of the post. Ours need no limit, because what they read is bounded.
 SECONDS = 5
@@ -41,7 +44,9 @@ YOURSELF = "This check can prevent an approval. Check this yourself before you a
 class Finding:
     """One finding. `stops`: it prevents an approval while it exists; otherwise it is advice.
 
-    pointer: the JSON Pointer of the place. count: the number of things it is about ("Images 1, 2 and 5": 3).
+    pointer: the JSON Pointer of the place. count: the number of things it is about ("Images 1, 2 and 5": 3). rule: the
+    name of the rule of the house style. line, words: where in a text of several lines, from 1, and what stands there; 0
+    and "" if unknown.
     """
 
     check: str
@@ -49,6 +54,9 @@ class Finding:
     stops: bool
     pointer: str = ""
     count: int = 1
+    rule: str = ""
+    line: int = 0
+    words: str = ""
 
     @property
     def place(self) -> str:
@@ -60,6 +68,14 @@ class Finding:
     def fix(self) -> str:
         """What the button says that mends what was found; "" if nothing but a person can."""
         return FIXES.get(self.check, "")
+
+    @property
+    def source_query(self) -> str:
+        """The query of a link to its words in the source of intro or body; "" if it is about no place there."""
+        field = self.pointer.removeprefix("/")
+        if field not in ("intro", "body") or not self.line:
+            return ""
+        return urlencode({"field": field, "line": self.line, "words": self.words})
 
 
 @dataclass(frozen=True)
@@ -74,8 +90,8 @@ class Unread:
     failed: bool = False
 
 
-# What the function of a check yields: (message, JSON Pointer[, count]), or what it left out.
-Told = tuple[str, str] | tuple[str, str, int] | Unread
+# What the function of a check yields: (message, JSON Pointer[, count[, rule of the house style]]), or what it left out.
+Told = tuple[str, str] | tuple[str, str, int] | tuple[str, str, int, str] | Unread
 CheckFunction = Callable[[CheckedText], Iterable[Told]]
 Results = tuple[list[Finding], list[Unread]]
 
@@ -155,10 +171,13 @@ class Check:
             if isinstance(said, Unread):
                 unread.append(replace(said, check=self.id))
                 continue
-            message, pointer, count = (*said, 1)[:3]
-            found.append(Finding(self.id, message, self.stops, pointer, count))
+            found.append(self._finding(*said))
         if text.left_out:
             unread.append(Unread(f"Not read: {' and '.join(text.left_out)}. Too long or too complex.", self.id))
+
+    def _finding(self, message: str, pointer: str, count: int = 1, rule: str = "") -> Finding:
+        spot = Spot.of(pointer)
+        return Finding(self.id, message, self.stops, pointer, count, rule, spot.line, spot.words[:MAX_WORDS])
 
     def _failure(self, message: str) -> Unread:
         return Unread(f"{message} {YOURSELF}" if self.stops else message, self.id, failed=True)
@@ -273,6 +292,8 @@ def findings_while_typing(text: CheckedText) -> list[Finding]:
 
     Those of EXTRA_CHECKS may take seconds: too long for an answer at every pause in typing.
     """
+    # What they depend on beside the text is read by whoever asks for their keys.
+    check_keys()
     ours = [check for check in _checks.values() if check.is_ours]
     checks = [check for check in ours if check.is_instant]
     checks += [replace(check, function=check.while_typing) for check in ours if check.while_typing]

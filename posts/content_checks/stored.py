@@ -29,7 +29,7 @@ from posts.content_checks.registry import (
 )
 from posts.content_checks.residue import WIKI_LINK
 from posts.content_checks.text import CheckedText
-from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, TextSketch
+from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, StyleException, TextSketch
 from posts.records.schema import RecordDict
 from posts.related.near_duplicates import near_duplicates_of
 from posts.rendering.file_links import is_file_link, kind_of, written
@@ -126,11 +126,25 @@ def _told(findings: Iterable[dict[str, Any]], checks: Collection[str]) -> tuple[
 
 def results_of_post(post: Post) -> Results:
     """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
-    found, unread = results_of(post.head_revision)
+    found, unread = without_exceptions(post, results_of(post.head_revision))
     if any(_is_of_wiki_link(finding) for finding in found) and _wiki_links_lead_on(post):
         found = [finding for finding in found if not _is_of_wiki_link(finding)]
     beside, not_compared = _beside_text(post)
     return [*found, *beside], [*unread, *not_compared]
+
+
+def stopping_results_of_post(post: Post) -> Results:
+    """Return what can prevent an approval of the proposed text of a post."""
+    return without_exceptions(post, stopping_results_of(post.head_revision))
+
+
+def without_exceptions(post: Post, checked: Results) -> Results:
+    """Return results without those of rules of the house style that a person has suppressed for this post."""
+    found, unread = checked
+    if not any(finding.rule for finding in found):
+        return checked
+    suppressed = set(StyleException.objects.filter(post=post.pk).values_list("rule__name", flat=True))
+    return [finding for finding in found if finding.rule not in suppressed], unread
 
 
 def findings_beside_text(post: Post) -> list[Finding]:

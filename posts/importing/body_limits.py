@@ -51,18 +51,29 @@ class NoUploads(FileUploadHandler):
 class PictureHandler(FileUploadHandler):
     """Keeps one picture in memory, at most PICTURE_BYTES."""
 
+    limit = PICTURE_BYTES
+
     def new_file(self, *arguments: Any, **options: Any) -> None:
         super().new_file(*arguments, **options)
         self.body = bytearray()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.body += raw_data
-        if len(self.body) > PICTURE_BYTES:
+        if len(self.body) > self.limit:
             self.request.META["alphanode.upload_too_large"] = True  # type: ignore[union-attr]  # it came with one
             raise StopUpload(connection_reset=True)
 
     def file_complete(self, file_size: int) -> SimpleUploadedFile:
         return SimpleUploadedFile("picture", bytes(self.body))
+
+
+class StyleHandler(PictureHandler):
+    """Keeps the file of a house style in memory. It is as large as any form, so its limit is never reached."""
+
+    limit = FORM_BYTES
+
+    def file_complete(self, file_size: int) -> SimpleUploadedFile:
+        return SimpleUploadedFile(self.file_name or "style", bytes(self.body))
 
 
 class BodyLimits:
@@ -72,6 +83,7 @@ class BodyLimits:
         self.get_response = get_response
         self.for_imports = reverse("admin:posts_importbatch_new")
         self.for_pictures = reverse("admin:posts_post_upload")
+        self.for_style = reverse("admin:house_style")
         self.for_posts = reverse("admin:posts_post_changelist")
         self.for_generators = reverse("posts:api-imports")
 
@@ -102,6 +114,9 @@ class BodyLimits:
             if _may(request, "posts.change_post") or _may(request, "posts.add_post"):
                 request.upload_handlers = [PictureHandler(request)]
                 return None
+        elif request.path_info == self.for_style:
+            if _may(request, "posts.change_stylerule"):
+                request.upload_handlers = [StyleHandler(request)]
         elif request.path_info.startswith(self.for_posts):
             match = request.resolver_match
             right = RECORD_FORMS.get(match.url_name or "") if match else None

@@ -40,6 +40,7 @@ from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
 from posts.models.scorecard import Score, ScoredPost
 from posts.models.source_link import SourceLink, SourcePlace
+from posts.models.style_rule import StyleException, StyleRule
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 from posts.models.unsaved_text import UnsavedText
@@ -116,6 +117,8 @@ __all__ = [
     "SpellingKey",
     "StaleLinks",
     "StaleNeighbours",
+    "StyleException",
+    "StyleRule",
     "Term",
     "TextScan",
     "TextSketch",

@@ -8,6 +8,7 @@ from posts.models import BulkRun
 from posts.operations.bulk import carry_out, look_at_rows
 from posts.review_queue.counts import note_waiting_at_midnight
 from posts.review_queue.ranking import rank_queue, rank_read_texts, weigh_and_rank
+from posts.review_queue.style_stats import count_style_findings
 
 
 @job("rank new texts", label="Rank new revisions", every=timedelta(seconds=15))
@@ -24,8 +25,9 @@ def look_over_queue() -> None:
 
 @job("weigh checks", label="Count what findings led to", every=timedelta(hours=1))
 def weigh_checks_by_decisions() -> None:
-    """Count how often findings of each check went with a rejection, and rank the queue by it."""
+    """Count what the findings of each check and rule of the house style led to, and rank the queue by it."""
     weigh_and_rank(on_checkpoint=stop_if_asked)
+    count_style_findings(on_checkpoint=stop_if_asked)
 
 
 @job("look at posts for a bulk act", label="Prepare a bulk action")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required
 from posts.content_checks.registry import Results
-from posts.content_checks.stored import stopping_results_of
+from posts.content_checks.stored import stopping_results_of_post
 from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
 from posts.models import DecisionEvent, Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
@@ -146,7 +146,7 @@ def _text_obstacles(
     seen = set() if is_bulk else set(decision.flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
         obstacles.append("A flag is open: " + "; ".join(map(str, unseen)) + ".")
-    found, unread = checked or stopping_results_of(revision)
+    found, unread = checked or stopping_results_of_post(post)
     obstacles += [finding.message for finding in found if finding.stops]
     # A person who approves in bulk saw no screen with failed or slow checks.
     if is_bulk and (failed := failed_required(unread)):

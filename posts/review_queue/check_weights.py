@@ -44,7 +44,7 @@ def weigh_checks(*, now: datetime | None = None, on_checkpoint: Callable[[], obj
     decided: Counter[str] = Counter()
     turned_down: Counter[str] = Counter()
     seen = down = 0
-    for decisions in _decisions(now - MEMORY):
+    for decisions in decisions_since(now - MEMORY):
         checks_of = _checks_with_findings(fingerprint for _, fingerprint, _ in decisions)
         for _, fingerprint, outcome in decisions:
             if fingerprint not in checks_of:
@@ -69,7 +69,7 @@ def weigh_checks(*, now: datetime | None = None, on_checkpoint: Callable[[], obj
     return _store(rows)
 
 
-def _decisions(since: datetime) -> Iterable[list[tuple[int, str, str]]]:
+def decisions_since(since: datetime) -> Iterable[list[tuple[int, str, str]]]:
     """Yield lists of (primary key, fingerprint, outcome) of the decisions that count, newest first."""
     reviews = Review.objects.filter(
         created_at__gt=since, undone_at=None, revoked_at=None, is_bulk=False,

@@ -21,7 +21,7 @@ from posts.admin.review.answers import PointsAsked, answers_in, points_shown
 from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required
 from posts.content_checks.registry import Finding, Results, Unread, instant_results
-from posts.content_checks.stored import findings_beside_text, uncompared
+from posts.content_checks.stored import findings_beside_text, uncompared, without_exceptions
 from posts.models import (
     Post,
     PostHold,
@@ -120,7 +120,7 @@ def results_of_form(post: Post, opened: RecordDict, proposed: Results) -> Result
     """Return ([Finding], [Unread]) of the text that a form was opened on; `proposed`: those of the proposed text."""
     if opened == post.head_revision.snapshot:
         return proposed
-    found, unread = instant_results(opened)
+    found, unread = without_exceptions(post, instant_results(opened))
     return [*found, *findings_beside_text(post)], [*unread, *uncompared(post)]
 
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -46,6 +47,8 @@ KEPT = "review_kept"
 KEPT_BYTES, KEPT_SECONDS = 64 * 1024, 7 * 24 * 60 * 60
 PROOF = "a form of the review screen"
 LONGEST = 24 * 60 * 60
+# The most characters that a link to a place in the source may mark.
+MARKED_WORDS = 200
 APPROVED, EDITS, REJECTED = Review.CHOICES
 # What each button of the screen does: the outcome, and whether an approval is released at once.
 DECISIONS = {
@@ -381,7 +384,33 @@ class SourcePage(FramedPage):
         revision = Revision.objects.filter(pk=number_in(revision_id) or 0).first()
         if revision is None:
             raise Http404("No revision has this number.")
-        return self.render(revision=revision, record=revision.snapshot)
+        where, words = request.GET.get("field", ""), request.GET.get("words", "")[:MARKED_WORDS]
+        line = number_in(request.GET.get("line", "")) or 1
+        texts = [
+            (label, marked_lines(revision.snapshot.get(field, ""), line, words) if where == field else None, field)
+            for field, label in (("intro", "Intro"), ("body", "Body"))
+        ]
+        return self.render(revision=revision, record=revision.snapshot, texts=texts)
+
+
+@dataclass(frozen=True)
+class MarkedText:
+    """A text in three parts: before the marked words, these, and after them."""
+
+    before: str
+    marked: str
+    after: str
+
+
+def marked_lines(text: str, line: int, words: str) -> MarkedText:
+    """Return `text` with the words marked that stand in its line number `line` (from 1) or below, else that line."""
+    lines = text.split("\n")
+    start = sum(len(part) + 1 for part in lines[: line - 1])
+    at = text.find(words, start) if words else -1
+    if at < 0:
+        # Markup may stand between the words, such as the signs of emphasis.
+        at, words = start, lines[line - 1] if line <= len(lines) else ""
+    return MarkedText(text[:at], words, text[at + len(words) :])
 
 
 PAGES = [

@@ -34,6 +34,7 @@ from posts.models import (
     Review,
     ReviewFlag,
     Revision,
+    StyleException,
 )
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
 from posts.operations import Answers, Decision, Refused, approval_obstacles
@@ -128,9 +129,11 @@ class Checks:
     advising: list[Finding]
     unread: list[Unread]
     fine: list[str]
+    # Rules of the house style that do not apply to the post, with the reasons.
+    suppressed: list[StyleException]
 
     @classmethod
-    def of(cls, found: list[Finding], unread: list[Unread]) -> "Checks":
+    def of(cls, post: Post, found: list[Finding], unread: list[Unread]) -> "Checks":
         """Return the results of the checks, sorted."""
         told = {finding.check for finding in found} | {gap.check for gap in unread}
         return cls(
@@ -138,6 +141,9 @@ class Checks:
             advising=[finding for finding in found if not finding.stops],
             unread=unread,
             fine=[name for name in registered_checks() if name not in told],
+            suppressed=list(
+                StyleException.objects.filter(post=post.pk).select_related("rule", "made_by").order_by("pk")
+            ),
         )
 
     @property
@@ -317,7 +323,7 @@ def screen_context(post: Post, *, by: User, typed: Typed | None = None, now: dat
         open_remarks=open_remarks(post),
         queued=_queued(entry, by=by, now=now),
         asked=Asked(flags, list(post.reader_reports.filter(answered_at=None)[:REPORTS_SHOWN]), answers_about(post)),
-        checks=Checks.of(*checked),
+        checks=Checks.of(post, *checked),
         code=_code_summary(head),
         content=Content(
             links=_links(head.snapshot),

@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError, CommandParser
 
 from posts.content_checks import failed_required
-from posts.content_checks.stored import stopping_results_of
+from posts.content_checks.stored import stopping_results_of_post
 from posts.management.base import BaseCommand
 from posts.models import Post, Review
 from posts.models.four_eyes import eyes_on, missing_decision
@@ -114,7 +114,7 @@ class Command(BaseCommand):
 
         Raises CommandError while `seen` lacks one of them.
         """
-        _, unread = stopping_results_of(post.head_revision)
+        _, unread = stopping_results_of_post(post)
         failed = failed_required(unread)
         for gap in unread:
             if gap.check in failed:
