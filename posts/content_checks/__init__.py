@@ -21,6 +21,7 @@ from posts.content_checks import (  # noqa: F401
     package_names,
     residue,
     spelling,
+    statements,
     structure,
 )
 from posts.content_checks.registry import (

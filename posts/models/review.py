@@ -57,6 +57,10 @@ class Review(models.Model):
     )
     answers = OrderedJSONField(default=dict, db_default={}, help_text="Answers by the keys of points.")
     claims = OrderedJSONField(null=True, help_text="What the record claimed then, where its snapshot says otherwise.")
+    statements = OrderedJSONField(
+        "verified statements", default=list, db_default=[],
+        help_text="What the reviewer verified: kind, words, and whether a source stood beside it.",
+    )  # fmt: skip
     own_text_reason = models.TextField("why they approved their own changes", blank=True, db_default="")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
     is_bulk = models.BooleanField("in bulk", default=False, db_default=False)

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 
 from posts.content_checks import failed_required
 from posts.content_checks.registry import Results
+from posts.content_checks.statements import statements_of
 from posts.content_checks.stored import stopping_results_of_post
 from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
 from posts.models import DecisionEvent, Notification, Post, Review, Revision
@@ -46,6 +47,7 @@ class Decision:
     fingerprint: str = ""
     answers: Answers = field(default_factory=Answers)
     flags_seen: Iterable[int] = ()
+    statements: Iterable[str] = ()
     reason_code: str = ""
     comment: str = ""
     own_text_reason: str = ""
@@ -334,6 +336,7 @@ def _note_review(change: Change, revision: Revision, decision: Decision, asked: 
         comment=decision.comment,
         guideline_id=asked.version if asked and answers else None,
         answers=answers,
+        statements=[] if decision.is_bulk else verified_statements(revision, decision.statements),
         own_text_reason=decision.own_text_reason if is_approved else "",
         claims=claims_to_keep(change.post, revision) if is_approved else None,
         reviewer=change.person,
@@ -342,6 +345,16 @@ def _note_review(change: Change, revision: Revision, decision: Decision, asked: 
     )
     note_decisions([review.pk], DecisionEvent.Kind.MADE)
     return review
+
+
+def verified_statements(revision: Revision, keys: Iterable[str]) -> list[dict[str, str | bool]]:
+    """Return the statements of a text with these keys, as a decision keeps them; other keys are left out."""
+    wanted = set(keys)
+    return [
+        {"kind": statement.kind, "words": statement.words, "source": statement.has_source}
+        for statement in (statements_of(revision.snapshot) if wanted else ())
+        if statement.key in wanted
+    ]
 
 
 def without_individual_review(count: int) -> str:

@@ -46,6 +46,9 @@ KEPT = "review_kept"
 # itself proves, and if it is no longer than a long comment with its answers.
 KEPT_BYTES, KEPT_SECONDS = 64 * 1024, 7 * 24 * 60 * 60
 PROOF = "a form of the review screen"
+KEPT_FIELDS = (
+    "fingerprint", "comment", "reason_code", "panel", "note", "opened", "answers", "guideline", "statements",
+)  # fmt: skip
 LONGEST = 24 * 60 * 60
 # The most characters that a link to a place in the source may mark.
 MARKED_WORDS = 200
@@ -72,8 +75,7 @@ def kept_when_signed_out(page: Callable[..., HttpResponseBase]) -> Callable[...,
             return page(request, post_id=post_id)
         typed = typed_words(request)
         address = review_address(post_id, view_in(request.POST))
-        names = ("fingerprint", "comment", "reason_code", "panel", "note", "opened", "answers", "guideline")
-        kept = {name: typed[name] for name in names} | {"post": post_id}
+        kept = {name: typed[name] for name in KEPT_FIELDS} | {"post": post_id}
         if _was_signed_in(request) and len(json.dumps(kept).encode()) <= KEPT_BYTES:
             request.session[KEPT] = kept
             return redirect_to_login(address, reverse("admin:login"))
@@ -125,6 +127,7 @@ def typed_words(request: HttpRequest) -> dict[str, Any]:
         "guideline": answers.version,
         "flags_seen": [int(part) for part in sent.get("flags_seen", "").split(",") if number_in(part)],
         "opened": opened,
+        "statements": sent.getlist("statement"),
         "panel": panel,
     }
 
@@ -252,6 +255,7 @@ class ReviewScreen(ReviewPage):
                 fingerprint=typed["fingerprint"],
                 answers=answers_in(self.request.POST),
                 flags_seen=typed["flags_seen"],
+                statements=typed["statements"],
                 reason_code="" if outcome == APPROVED else typed["reason_code"],
                 comment="" if outcome == APPROVED else typed["comment"],
                 own_text_reason=typed["own_text_reason"],

@@ -1,6 +1,6 @@
 """What the review screen shows of one post: risk reasons, changes, obstacles, and the next item."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
@@ -19,6 +19,7 @@ from posts.content_checks import failed_required, registered_checks
 from posts.content_checks.code import counts_of
 from posts.content_checks.link_states import stored_links
 from posts.content_checks.registry import Finding, Results, Unread
+from posts.content_checks.statements import Statement, statements_of
 from posts.content_checks.stored import block_results_of, results_of_post
 from posts.db.keyset import Cursor
 from posts.diff import compare_records, default_pair
@@ -84,6 +85,7 @@ class Typed(TypedDict, total=False):
     guideline: int | None
     flags_seen: list[int]
     opened: int | None
+    statements: list[str]
     panel: str
 
 
@@ -166,11 +168,24 @@ class CodeSummary:
 
 
 @dataclass(frozen=True)
+class StatementRow:
+    """A statement as the screen lists it."""
+
+    statement: Statement
+    is_ticked: bool
+
+    @property
+    def kind(self) -> str:
+        return {"attribution": "What others say"}.get(self.statement.kind, self.statement.kind.capitalize())
+
+
+@dataclass(frozen=True)
 class Content:
     """What a reviewer goes through one by one. images: (number, image, whether its host is allowed)."""
 
     links: list[tuple[str, str]]
     images: list[tuple[int, RecordDict, bool]]
+    statements: list[StatementRow]
     own_checklist: Sequence[str]
     generator: Generator | None
 
@@ -328,6 +343,7 @@ def screen_context(post: Post, *, by: User, typed: Typed | None = None, now: dat
         content=Content(
             links=_links(head.snapshot),
             images=_images(head.snapshot),
+            statements=_statements(head.snapshot, typed.get("statements", ())),
             own_checklist=head.snapshot.get("checklist", ()),
             generator=post.known_generator,
         ),
@@ -448,6 +464,11 @@ def _obstacles(
     return kinds + [
         ("own" if words in own else "state", words.rstrip("."), "history") for words in said if words not in stops
     ]
+
+
+def _statements(record: RecordDict, ticked: Iterable[str]) -> list[StatementRow]:
+    known = set(ticked)
+    return [StatementRow(statement, statement.key in known) for statement in statements_of(record)]
 
 
 def _links(snapshot: RecordDict) -> list[tuple[str, str]]:
