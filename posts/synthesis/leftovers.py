@@ -142,3 +142,17 @@ def plant_draft(record: RecordDict, chance: Chance) -> str:
     check = chance.pick(tuple(_ADVISED))
     _ADVISED[check](record, chance)
     return check
+
+
+def plant_title(record: RecordDict, chance: Chance) -> str:
+    """Plant a title whose number the text contradicts; return what it says."""
+    match chance.below(3):
+        case 0:
+            record["title"] = f"{chance.between(60, 90)} steps to a queue that survives a restart"
+        case 1:
+            record["title"] = f"{record['title'][:200]}, {chance.between(61, 89)} % faster"
+            record["body"] += "\n\nMeasured over a week it is 23 % faster than before."
+        case _:
+            record["title"] = f"{record['title'][:200]} with Python 3.{chance.between(50, 60)}"
+            record["body"] += "\n\nAll of it was measured with Python 3.11 on one machine."
+    return "title-numbers"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from posts.records.schema import RecordDict
 from posts.synthesis.chance import Chance
-from posts.synthesis.leftovers import plant_draft, plant_residue
+from posts.synthesis.leftovers import plant_draft, plant_residue, plant_title
 from posts.synthesis.numbers import MONTHS, WEEKDAYS
 from posts.synthesis.synthesizer import compose, reading_minutes, seal, source_id_of, state_claims, synthesize_record
 from posts.synthesis.vocabulary import NOUNS, STACKS
@@ -328,6 +328,7 @@ _PLANTED: dict[str, Callable[[RecordDict, Chance], str]] = {
     "placements": _dead_placements,
     "residue": plant_residue,
     "draft": plant_draft,
+    "title": plant_title,
 }
 # The check that finds a defect, by its kind; for the others the detail is the name of the check or the end of it.
 _FOUND_BY = {
@@ -336,7 +337,7 @@ _FOUND_BY = {
     "headings": "heading-skip",
     "placements": "dead-placement",
 }
-DEFECTS = (*_FOUND_BY, "claims", "residue", "draft")
+DEFECTS = (*_FOUND_BY, "claims", "residue", "draft", "title")
 
 
 def found_by(plant: Plant) -> str:

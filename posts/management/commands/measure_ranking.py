@@ -16,8 +16,10 @@ from posts.synthesis.lines import as_stream, record_lines
 from posts.synthesis.plants import PlanRefused, Plant, parse_plan
 
 # What a reviewer who starts at the top of the queue should meet early.
-DEFECTS = ("code", "claims", "twin", "foreign-images")
+DEFECTS = ("code", "claims", "twin", "foreign-images", "residue", "draft", "title")
 FIRST_SHARE = 0.2
+# The share of posts with a planted defect, of all kinds together.
+PLANTED = 0.16
 # Far away from usual seeds, so that no post of the site is mistaken for one of these.
 SEED = 7_000_000
 
@@ -34,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, count: int, seed: int, **options: Any) -> None:
         try:
-            plan = parse_plan(options["plant"] or [f"{kind}=0.04" for kind in DEFECTS])
+            plan = parse_plan(options["plant"] or [f"{kind}={PLANTED / len(DEFECTS):.4f}" for kind in DEFECTS])
         except PlanRefused as refusal:
             self.stderr.write(f"--plant: {refusal}")
             return

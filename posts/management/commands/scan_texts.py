@@ -1,3 +1,5 @@
+import resource
+import sys
 import time
 from typing import Any
 
@@ -5,6 +7,12 @@ from django.core.management.base import CommandParser
 
 from posts.content_checks.scan import scan_new_texts
 from posts.management.base import BaseCommand
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process had so far, in MB."""
+    # Linux counts in KB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024**2 if sys.platform == "darwin" else 1024)
 
 
 class Command(BaseCommand):
@@ -19,5 +27,5 @@ class Command(BaseCommand):
         seconds = time.perf_counter() - started
         self.stdout.write(
             f"{checked:,} revisions checked, {sketched:,} compared with all others, in {seconds:.1f} s "
-            f"({(checked + sketched) / 2 / seconds:,.0f} posts/s)."
+            f"({(checked + sketched) / 2 / seconds:,.0f} posts/s, {peak_memory():,} MB at most)."
         )
