@@ -782,6 +782,7 @@ def test_markup_without_a_partner_in_its_paragraph_is_left_out_and_keeps_its_wor
 
 def test_names_of_elements_in_a_sentence_stay_text():
     assert page_of("Use a <kbd> or <main>, and end with </head>.").count("&lt;") == 3
+    assert "&lt;/a href" in page_of('</a href="foo">')
 
 
 def test_a_form_that_is_left_out_is_told():

@@ -507,7 +507,7 @@ def _is_markup(tag: Token, begun: set[str], state: StateCore) -> bool:
     elsewhere. begun: the names of the elements of its paragraph that nothing ends.
     """
     name, attributes = tag.meta["name"], tag.meta["attributes"].strip()
-    if _RUNS.search(tag.meta["attributes"]) or tag.content.endswith("/>"):
+    if _RUNS.search(tag.meta["attributes"]) or tag.content.endswith("/>") or (tag.meta["closes"] and attributes):
         return False
     if name in _WITHOUT_END:
         return True
