@@ -24,7 +24,7 @@ def _told(text: CheckedText, kind: str, one: str, several: str, to_do: str) -> I
         yield f"{says}: {named}{more}. {to_do}", next(iter(found.values())), len(found)
 
 
-@check(RELATIVE, "advises")
+@check(RELATIVE, "advises", inputs=["intro", "body"])
 def link_relative(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -35,7 +35,7 @@ def link_relative(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(PLAIN, "advises")
+@check(PLAIN, "advises", inputs=["intro", "body"])
 def link_http(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -46,7 +46,7 @@ def link_http(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(SHORTENED, "advises")
+@check(SHORTENED, "advises", inputs=["intro", "body"])
 def link_shortened(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -57,7 +57,7 @@ def link_shortened(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(SECRET, "advises")
+@check(SECRET, "advises", inputs=["intro", "body"])
 def link_secret(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -68,7 +68,7 @@ def link_secret(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(TRACKING, "advises")
+@check(TRACKING, "advises", inputs=["intro", "body"])
 def link_tracking(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
