@@ -51,6 +51,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> int:
+    """Return a whole number from 1 up."""
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
+        raise ValueError("a whole number from 1 up")
+    return int(text)
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return a cast that takes these words alone. environ's `choices` don't name the setting."""
     return matching("|".join(map(re.escape, choices)), f"one of: {', '.join(choices)}")

@@ -1,10 +1,10 @@
 """The security headers of every kind of response, in one table.
 
 The kinds: `public` (pages for readers), `desk` (everything under /admin/), `preview` (a draft as readers would see
-it, shown in the admin), `framing` (an admin page that frames such previews), `link` (all below the addresses of preview
-links, which are secret), `static` (files), `machine` (feeds and sitemaps), `picture` (of a shared link), `upload` (a
-picture that somebody uploaded). The middleware recognises static files, the admin and preview links by their path; a
-view names any other kind in `response.page_kind`.
+it, shown in the admin), `framing` (an admin page that frames such previews), `passkey` (one that uses a passkey),
+`link` (all below the addresses of preview links, which are secret), `static` (files), `machine` (feeds and sitemaps),
+`picture` (of a shared link), `upload` (a picture that somebody uploaded). The middleware recognises static files, the
+admin and preview links by their path; a view names any other kind in `response.page_kind`.
 
 Search engines may index what a view calls `response.is_indexable`, and nothing else: a view that says nothing is
 closed.
@@ -121,6 +121,13 @@ def header_table() -> dict[str, Headers]:
             "Referrer-Policy": "no-referrer",
         },
         "framing": desk | {"Content-Security-Policy": content_security_policy(images="'self' data:", frames="'self'")},
+        # A passkey is used on the pages of accounts alone.
+        "passkey": desk
+        | {
+            "Permissions-Policy": PERMISSIONS_POLICY.replace(
+                "publickey-credentials-get=()", "publickey-credentials-get=(self)"
+            )
+        },
         # A preview shows the pictures as they are at their hosts now.
         "link": page
         | {"Content-Security-Policy": content_security_policy(), "Referrer-Policy": "no-referrer"}

@@ -17,7 +17,18 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from jinja2 import ChainableUndefined
 
-from alphanode.environment import Env, count, items, items_matching, matching, networks, one_of, options, switch
+from alphanode.environment import (
+    Env,
+    count,
+    items,
+    items_matching,
+    matching,
+    networks,
+    one_of,
+    options,
+    positive,
+    switch,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -101,6 +112,11 @@ env = Env(
     DATABASE_KEEP_PLANS=(switch, True),
     CACHE_URL=(str, "locmemcache://"),
     PAGE_CACHE_MB=(count, 64),
+    SECOND_FACTOR=(one_of("required", "optional"), ""),
+    SECOND_FACTOR_GRACE_DAYS=(count, 14),
+    SESSION_HOURS=(positive, 12),
+    SESSION_IDLE_MINUTES=(positive, 120),
+    CONFIRM_MINUTES=(positive, 30),
     IMPORT_UPLOAD_DIR=(str, "var/uploads"),
     IMPORT_UPLOAD_DAYS=(count, 30),
     IMPORT_DIR=(str, ""),
@@ -354,8 +370,12 @@ PAGE_CACHE_MB: int = env("PAGE_CACHE_MB")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "posts.accounts.passwords.CommonPassword"},
+    {"NAME": "posts.accounts.passwords.PasswordOfKnownWords"},
 ]
+AUTHENTICATION_BACKENDS = ["posts.accounts.backend.AccountBackend"]
+SECOND_FACTOR: str = env("SECOND_FACTOR") or ("optional" if DEBUG else "required")
+SECOND_FACTOR_GRACE_DAYS: int = env("SECOND_FACTOR_GRACE_DAYS")
 LOGIN_URL = "admin:login"
 # The page after a sign-in that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"
@@ -410,7 +430,10 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "posts.accounts.session_store"
+SESSION_COOKIE_AGE = env("SESSION_HOURS") * 3600
+SESSION_IDLE_MINUTES: int = env("SESSION_IDLE_MINUTES")
+CONFIRM_MINUTES: int = env("CONFIRM_MINUTES")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if BEHIND_PROXY:

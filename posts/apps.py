@@ -18,6 +18,7 @@ TASK_MODULES = (
     "posts.operations.queue_tasks",
     "posts.operations.tasks",
     "posts.operations.link_tasks",
+    "posts.accounts.tasks",
     "posts.importing.tasks",
     "posts.monitoring.tasks",
 )
@@ -34,6 +35,7 @@ class PostsConfig(AppConfig):
         for module in TASK_MODULES:
             import_module(module)
         import_module("posts.audit.accounts").connect()
+        import_module("posts.accounts.mails").connect()
         import_module("posts.db.page_triggers").connect()
         for module in settings.EXTRA_CHECKS:
             try:

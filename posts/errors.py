@@ -6,11 +6,14 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from posts.models import Post
+from posts.models.second_factor import waits_for_second_factor
 
 SHORT_WORDS = 500
 
 
 LONG_WORDS = 10_000
+# Rights that are used by releasing and administering alone. Approving is one use of another right, and asks itself.
+WAITING_RIGHTS = frozenset({"release_post", "change_reviewguideline", "manage_generators", "run_job"})
 
 
 class Refused(Exception):
@@ -55,6 +58,15 @@ class GuidelineMoved(Refused):
         super().__init__(words, *obstacles)
 
 
+class SecondFactorMissing(Refused):
+    """The person has the right, but has to set up a second factor first."""
+
+    WORDS = "Set up a second factor under “Your account” before you approve, release or administer."
+
+    def __init__(self) -> None:
+        super().__init__(self.WORDS)
+
+
 class NotAllowed(PermissionDenied):
     """The person may not do that."""
 
@@ -63,6 +75,14 @@ def require(by: User | None, permission: str) -> None:
     """Raise NotAllowed unless `by` has `posts.<permission>`; None is a program that an operator started."""
     if by is not None and not by.has_perm(f"posts.{permission}"):
         raise NotAllowed(f"Your account does not have the right “{permission}”.")
+    if permission in WAITING_RIGHTS:
+        require_second_factor(by)
+
+
+def require_second_factor(by: User | None) -> None:
+    """Raise SecondFactorMissing if the person has to set up a second factor before they approve or administer."""
+    if waits_for_second_factor(by):
+        raise SecondFactorMissing
 
 
 def require_person(by: User | None, permission: str) -> None:

@@ -72,7 +72,7 @@ def test_signing_in_out_and_failing_to_leave_entries(client, reviewer):
     assert actions() == [
         ("sign-in failed", "account reviewer"),
         ("sign-in failed", "unknown account"),
-        ("signed in", ""),
+        ("signed in", "after 1 failed try"),
         ("signed out", ""),
     ]
     by = list(AuditEntry.objects.order_by("pk").values_list("made_by__username", flat=True))

@@ -4,11 +4,10 @@ import re
 from html import unescape
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from posts.models import Post
+from posts.models import Post, WebSession
 from tests.factories import make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +83,7 @@ def test_no_other_site_and_no_form_that_is_too_large_gets_its_words_shown(origin
 
 def signed_out(client):
     """End the session of a client as time does; its other cookies stay."""
-    Session.objects.all().delete()
+    WebSession.objects.all().delete()
     return client
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import connection, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -23,7 +22,7 @@ from posts.jobs.housekeeping import forget_old_job_runs, forget_old_sessions
 from posts.jobs.registry import FORMER_PATHS, definition_of
 from posts.jobs.runs import MOST_LOSSES, claim_next, perform, put_back, reap, settle_failure, settle_success, tick
 from posts.jobs.worker import Lane
-from posts.models import Job, JobRun, JobWorker
+from posts.models import Job, JobRun, JobWorker, WebSession
 from tests import sample_jobs
 from tests.sample_jobs import lines_of
 from tests.waiting import PATIENT_SECONDS
@@ -344,15 +343,15 @@ def test_old_runs_sessions_and_workers_are_forgotten(db, path):
     waiting = enqueue_once(sample_jobs.note, key="waiting", path=path, line="x")
     DBTaskResult.objects.filter(run__key="old").update(finished_at=timezone.now() - timedelta(days=15))
     DBTaskResult.objects.filter(pk=waiting.pk).update(enqueued_at=LONG_AGO, run_after=LONG_AGO + timedelta(days=900))
-    Session.objects.create(session_key="old", expire_date=LONG_AGO)
-    Session.objects.create(session_key="new", expire_date=timezone.now() + timedelta(hours=1))
+    WebSession.objects.create(session_key="old", expire_date=LONG_AGO)
+    WebSession.objects.create(session_key="new", expire_date=timezone.now() + timedelta(hours=1))
     JobWorker.objects.create(name="gone", seen_at=LONG_AGO)
     JobWorker.objects.create(name="here")
     enqueue_once(forget_old_sessions, key="x")
     enqueue_once(forget_old_job_runs, key="x")
     assert run_waiting_jobs() == 2
     assert set(JobRun.objects.exclude(key="x").values_list("key", flat=True)) == {"new", "failed", "waiting"}
-    assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+    assert list(WebSession.objects.values_list("session_key", flat=True)) == ["new"]
     assert list(JobWorker.objects.values_list("name", flat=True)) == ["here"]
     DBTaskResult.objects.filter(pk=failed.pk).update(status="FAILED", finished_at=LONG_AGO)
     enqueue_once(forget_old_job_runs, key="x")

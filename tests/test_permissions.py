@@ -56,7 +56,7 @@ PEOPLE = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
 # A program with a token that may do all that a token can.
 TOKEN = "token"
 ROLES = (*PEOPLE, TOKEN)
-WEBSITE_MOVES = {"django_session"}
+WEBSITE_MOVES = {"posts_websession"}
 TOKEN_OF_ALL_SCOPES = "alphanode_of-tests-alone"
 PASSWORD = "a long enough pass phrase"
 
@@ -136,6 +136,7 @@ def read_only(model, list_="302 302 200 200 200 200", post_change="302 302 403 4
 
 EVERYBODY = "200 200 200 200 200 200"
 DESK = "302 302 200 200 200 200"
+DESK_ACTS = "302 302 302 302 302 302"
 SUPERUSER = "302 302 403 403 403 200"
 ONLY_STAFF = "302 302 403 403 200 200"
 TOKEN_FORM = {"act": "create-token", "token-label": "x", "token-may_import": "on", "token-requests_per_minute": "9"}
@@ -283,9 +284,21 @@ MATRIX = {
         post("302 302 302 302 302 302", {"act": "choose"}),
         post("302 302 422 422 422 422", {"act": "discard", "text": "1", "window": "0123456789abcdef"}),
     ],
+    # Everybody has an account of their own.
+    "admin/account/": [get(DESK), post("302 302 404 404 404 404"), post(DESK_ACTS, {"act": "end-others"})],
+    "admin/account/app/": [get(DESK), post("302 302 422 422 422 422", {"code": "1"})],
+    "admin/account/passkey/": [get(DESK), post("302 302 422 422 422 422")],
+    "admin/confirm/": [get(DESK), post("302 302 422 422 422 422", {"confirm-password": "x"})],
+    # Nobody gets there without the right password.
+    "admin/sign-in/second-step/": [get("302 302 302 302 302 302"), post("302 302 302 302 302 302")],
     "admin/login/": [
         get("200 200 302 302 302 302"),
-        post("200 200 200 200 200 200", {"username": "x", "password": "y"}, leaves={"posts_auditentry"}),
+        # The sixth wrong password from one address has to wait.
+        post(
+            "200 200 200 200 200 429 429",
+            {"username": "x", "password": "y"},
+            leaves={"posts_auditentry", "posts_signintally"},
+        ),
     ],
     "admin/logout/": [get("302 302 405 405 405 405"), post("302 302 200 200 200 200")],
     "admin/password_change/": [get(DESK), post(DESK)],

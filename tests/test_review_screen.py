@@ -4,10 +4,9 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from posts.models import AuditEntry, QueueEntry, Review, ReviewFlag
+from posts.models import AuditEntry, QueueEntry, Review, ReviewFlag, WebSession
 from posts.operations import create_post, flag_post, record_revision, report_problem, submit_revision
 from posts.operations.claim import claim_post
 from tests.factories import (
@@ -209,7 +208,7 @@ def test_a_form_of_nobody_is_given_back_and_leaves_nothing(client, proof):
     assert response.status_code == 403 and "It &lt;b&gt;burns&lt;/b&gt;." in page
     assert "And stays." in page and "Every number has a source" in page and f"{reverse('admin:login')}?next=" in page
     assert client.post("/admin/review/999999/", form).status_code == 403
-    assert not Session.objects.exists() and "sessionid" not in client.cookies
+    assert not WebSession.objects.exists() and "sessionid" not in client.cookies
 
 
 def test_a_form_that_is_too_long_to_keep_is_given_back_whole(client):
@@ -217,12 +216,12 @@ def test_a_form_that_is_too_long_to_keep_is_given_back_whole(client):
     client.force_login(person())
     data = form_of(client.get(address_of(post)))
     client.logout()
-    Session.objects.all().delete()
+    WebSession.objects.all().delete()
     response = client.post(address_of(post), data | {"act": "edits", "edits-comment": "x" * 65_536})
     assert response.status_code == 403 and "x" * 65_536 in response.content.decode()
-    assert not Session.objects.exists()
+    assert not WebSession.objects.exists()
     assert client.post(address_of(post), data | {"act": "edits", "edits-comment": "x" * 60_000}).status_code == 302
-    assert len(Session.objects.get().session_data) < 65_536
+    assert len(WebSession.objects.get().session_data) < 65_536
 
 
 def test_what_somebody_else_holds_is_read_but_not_decided_until_it_is_taken_over(desk):

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from posts.admin.lists import PlainTitles, badge
 from posts.admin.rights import GroupsField, RightsField, with_unseen
+from posts.models.second_factor import waits_for_second_factor
 from posts.review_queue.counts import capped_counts, short_count
 
 admin.site.unregister([User, Group])
@@ -68,6 +69,19 @@ class _Account(PlainTitles):
 
     filter_horizontal: ClassVar[Any] = ()
     sortable_by: ClassVar[Any] = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may add one, and has the second factor that this takes."""
+        return super().has_add_permission(request) and not waits_for_second_factor(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person may change one, and has the second factor that this takes."""
+        return super().has_change_permission(request, obj) and not waits_for_second_factor(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person may delete one, and has the second factor that this takes."""
+        return super().has_delete_permission(request, obj) and not waits_for_second_factor(request.user)
+
     show_facets = admin.ShowFacets.NEVER
 
 

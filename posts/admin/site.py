@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 
 import posts
 from posts.admin.people import person_of
@@ -68,22 +68,31 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation items that this person may open, and the person's role."""
+        from posts.admin.second_factors import notice_about_factor
+
         return super().each_context(request) | {
             "places": self._nav_items(request),
             "person_role": self._role(request),
             "version": posts.__version__,
+            "factor_notice": notice_about_factor(request),
         }
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
-        """Give a form back whose session has ended; Django alone would redirect to the sign-in page and lose it."""
+        """Give a form back whose session has ended, or that needs a fresh proof of who is there.
+
+        Django alone would redirect to the sign-in page and lose it.
+        """
         guarded = super().admin_view(view, cacheable)
 
         @wraps(guarded)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             from posts.admin.expired import give_back_signed_out
+            from posts.admin.proof import ask_for_proof
 
             if request.method == "POST" and not request.user.is_authenticated:
                 return give_back_signed_out(request) or guarded(request, *args, **kwargs)
+            if self.has_permission(request) and (answer := ask_for_proof(request)):
+                return answer
             return guarded(request, *args, **kwargs)
 
         return wrapped
@@ -91,15 +100,19 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
-        from posts.admin import my_work, operations
+        from posts.admin import account, my_work, operations, proof, second_factors
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen
         from posts.admin.scorecards import pages as scorecards
+        from posts.admin.sign_in import SecondStep
 
         pages = [
             *my_work.PAGES,
             *operations.PAGES,
+            *account.PAGES,
+            *proof.PAGES,
+            *second_factors.PAGES,
             *diff.PAGES,
             *releases.PAGES,
             *flags.PAGES,
@@ -113,7 +126,9 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *house_style.PAGES,
             *scorecards.PAGES,
         ]
-        return [*page_paths(pages), *super().get_urls()]
+        # Nobody is signed in there yet.
+        second_step = path("sign-in/second-step/", SecondStep.as_view(), name="second_factor")
+        return [second_step, *page_paths(pages), *super().get_urls()]
 
     def _nav_items(self, request: HttpRequest) -> list[dict[str, Any]]:
         if not self.has_permission(request):
@@ -137,6 +152,12 @@ class AlphaNodeAdminSite(admin.AdminSite):
         if request.user.is_superuser:
             return "Superuser"
         return ", ".join(request.user.groups.values_list("name", flat=True))
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the sign-in page, or sign a person in."""
+        from posts.admin.sign_in import SignIn
+
+        return SignIn.as_view()(request)
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the dashboard."""

@@ -1,4 +1,4 @@
-"""Records in the audit trail sign-ins, failed sign-ins, and changed rights and passwords.
+"""Records in the audit trail sign-ins, and changed rights and passwords. posts.accounts records failed sign-ins.
 
 Sign-ins and rights are recorded if they come through the site's own pages; an operator with a shell can write to the
 database anyway. A changed password is recorded wherever it is saved, also by `manage.py changepassword`.
@@ -8,17 +8,20 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
+from django.contrib.auth import get_user_model, user_logged_in, user_logged_out
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponseBase
 
 from posts.audit.log import note_audit
 
 _request: contextvars.ContextVar[HttpRequest | None] = contextvars.ContextVar("request", default=None)
 RIGHTS = ("is_active", "is_staff", "is_superuser")
+# Sent with user, action, by (None: a command) and the account's e-mail address before, for the mail to its owner.
+account_changed = Signal()
 
 
 class AccountTrailMiddleware:
@@ -42,7 +45,7 @@ def _person() -> User | None:
 
 def _signed_in(sender: type[User], request: HttpRequest, user: User, **signal: Any) -> None:
     if _request.get() is not None:
-        note_audit("signed in", by=user)
+        note_audit("signed in", by=user, detail=getattr(request, "sign_in_detail", ""))
 
 
 def _signed_out(sender: type[User], request: HttpRequest, user: User | None, **signal: Any) -> None:
@@ -50,19 +53,10 @@ def _signed_out(sender: type[User], request: HttpRequest, user: User | None, **s
         note_audit("signed out", by=user)
 
 
-def _failed(sender: str, credentials: dict[str, Any], request: HttpRequest | None = None, **signal: Any) -> None:
-    """Record a failed sign-in. The name is kept only if such an account exists: people mistype passwords there."""
-    if _request.get() is None:
-        return
-    name = str(credentials.get(get_user_model().USERNAME_FIELD) or "")
-    exists = "\x00" not in name and get_user_model().objects.filter(**{get_user_model().USERNAME_FIELD: name}).exists()
-    note_audit("sign-in failed", by=None, detail=f"account {name}" if exists else "unknown account")
-
-
 def _account_before(sender: type[User], instance: Any, **signal: Any) -> None:
     instance._account_before = None
     if instance.pk:
-        instance._account_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS, "password").first()
+        instance._account_before = sender.objects.filter(pk=instance.pk).values(*RIGHTS, "password", "email").first()
 
 
 def _rights_after(sender: type[User], instance: Any, created: bool, **signal: Any) -> None:
@@ -86,21 +80,32 @@ def _deleted(sender: type[Model], instance: Model, **signal: Any) -> None:
     note_audit(f"{kind} deleted", by=person, detail=str(instance))
 
 
-def _password_after(sender: type[User], instance: Any, raw: bool, **signal: Any) -> None:
+def _password_after(
+    sender: type[User], instance: Any, raw: bool, update_fields: frozenset[str] | None, **signal: Any
+) -> None:
     before = instance._account_before
-    if raw or before is None or instance.password == before["password"]:
+    if raw or before is None:
+        return
+    is_saved = update_fields is None or "email" in update_fields
+    if is_saved and before["email"] and instance.email != before["email"]:
+        _tell(instance, "address changed", before)
+    if instance.password == before["password"]:
         return
     person = _person()
     if not is_password_usable(instance.password):
         note_audit("password disabled", by=person, detail=f"of {instance}")
+        _tell(instance, "password disabled", before)
     # The raw password is set if somebody chose one; a sign-in that only rehashes it has none.
     elif instance._password is not None:
-        if person is not None and person.pk == instance.pk:
-            note_audit("password changed", by=person, detail="their own")
-        elif person is not None:
-            note_audit("password set", by=person, detail=f"of {instance}")
-        else:
-            note_audit("password set", by=None, detail=f"of {instance}, by a command")
+        is_own = person is not None and person.pk == instance.pk
+        action = "password changed" if is_own else "password set"
+        whose = "their own" if is_own else f"of {instance}" if person else f"of {instance}, by a command"
+        note_audit(action, by=person, detail=whose)
+        _tell(instance, action, before)
+
+
+def _tell(user: User, action: str, before: dict[str, Any]) -> None:
+    account_changed.send(sender=type(user), user=user, action=action, by=_person(), address_before=before["email"])
 
 
 def _given_or_taken(
@@ -118,7 +123,6 @@ def connect() -> None:
     user_model = get_user_model()
     user_logged_in.connect(_signed_in, dispatch_uid="trail signed in")
     user_logged_out.connect(_signed_out, dispatch_uid="trail signed out")
-    user_login_failed.connect(_failed, dispatch_uid="trail failed")
     pre_save.connect(_account_before, sender=user_model, dispatch_uid="trail before")
     post_save.connect(_rights_after, sender=user_model, dispatch_uid="trail after")
     post_save.connect(_password_after, sender=user_model, dispatch_uid="trail password")

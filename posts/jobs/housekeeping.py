@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models.functions import Now
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from posts.db.keyset import in_chunks
@@ -18,8 +20,9 @@ CHUNK = 500
 
 @job("forget old sessions", label="Delete expired sessions", every=timedelta(days=1))
 def forget_old_sessions() -> None:
-    """Delete expired sessions."""
+    """Delete expired sessions, also from the table that versions before 0.2.0 used."""
     call_command("clearsessions")
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 @job("forget old job runs", label="Delete old job runs", every=timedelta(days=1))

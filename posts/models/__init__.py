@@ -39,14 +39,18 @@ from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
 from posts.models.scorecard import Score, ScoredPost
+from posts.models.second_factor import AccountState, RecoveryCode, SecondFactor
+from posts.models.sign_in_tally import SignInTally
 from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.style_rule import StyleException, StyleRule
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
 from posts.models.unsaved_text import UnsavedText
 from posts.models.uploaded_picture import UploadedPicture
+from posts.models.web_session import WebSession
 
 __all__ = [
+    "AccountState",
     "Among",
     "ApiToken",
     "ApprovedPicture",
@@ -96,6 +100,7 @@ __all__ = [
     "QueueFigure",
     "QueueLabel",
     "ReaderReport",
+    "RecoveryCode",
     "Release",
     "Remark",
     "RemarkReply",
@@ -110,6 +115,8 @@ __all__ = [
     "ScheduledRelease",
     "Score",
     "ScoredPost",
+    "SecondFactor",
+    "SignInTally",
     "SiteFigure",
     "SketchBand",
     "SourceLink",
@@ -125,4 +132,5 @@ __all__ = [
     "TextTwin",
     "UnsavedText",
     "UploadedPicture",
+    "WebSession",
 ]

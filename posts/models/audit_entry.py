@@ -27,6 +27,12 @@ ACCOUNT_ACTIONS = (
     "password changed",
     "password set",
     "password disabled",
+    "sessions ended",
+    "second factor added",
+    "second factor removed",
+    "second factors reset",
+    "recovery codes made",
+    "recovery code used",
 )
 
 

@@ -7,7 +7,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from posts.db.keyset import in_chunks
-from posts.errors import LONG_WORDS, HeadMoved, NotAllowed, Refused, checked_words, require_person
+from posts.errors import (
+    LONG_WORDS,
+    HeadMoved,
+    NotAllowed,
+    Refused,
+    checked_words,
+    require_person,
+    require_second_factor,
+)
 from posts.models import (
     BulkRow,
     BulkRun,
@@ -94,6 +102,8 @@ def begin_bulk(
     if act not in BulkRun.Act.values or act in BulkRun.EDITS_PARTS:
         raise Refused("Choose an action from the list.")
     require_person(by, right_for(act))
+    if act == BulkRun.Act.APPROVE:
+        require_second_factor(by)
     run = BulkRun.objects.create(act=act, made_by=by, query=query)
     if entries is not None:
         choices = entries.order_by("pk").values_list("pk", "fingerprint").iterator(chunk_size=CHUNK)

@@ -7,10 +7,20 @@ from posts.content_checks import failed_required
 from posts.content_checks.registry import Results
 from posts.content_checks.statements import statements_of
 from posts.content_checks.stored import stopping_results_of_post
-from posts.errors import LONG_WORDS, GuidelineMoved, HeadMoved, PageMoved, Refused, checked_words, require_person
+from posts.errors import (
+    LONG_WORDS,
+    GuidelineMoved,
+    HeadMoved,
+    PageMoved,
+    Refused,
+    SecondFactorMissing,
+    checked_words,
+    require_person,
+)
 from posts.models import DecisionEvent, Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, Eyes, eyes_on, own_text_obstacles, weight_of
+from posts.models.second_factor import waits_for_second_factor
 from posts.operations.decision_events import note_decisions
 from posts.operations.flag import clear_open_flags
 from posts.operations.frame import Change, changing, operation
@@ -143,7 +153,7 @@ def _text_obstacles(
 ) -> list[str]:
     """Return what prevents any approval of this very text."""
     is_bulk = decision.is_bulk
-    obstacles = []
+    obstacles = [SecondFactorMissing.WORDS] if waits_for_second_factor(by) else []
     # Clearing a flag can open a page, so nobody does it for many posts at once.
     seen = set() if is_bulk else set(decision.flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:

@@ -20,13 +20,13 @@ from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.wsgi import WSGIHandler
 from django.test.testcases import LiveServerThread
 from django.urls import reverse
 from playwright.sync_api import Error, sync_playwright
 
 from alphanode.headers import header_table
+from posts.accounts.session_store import SessionStore
 from posts.importing.pipeline import import_posts
 from posts.models import ImportBatch, ImportIssue, Post
 from tests.conftest import CHROMIUM_ARGUMENTS

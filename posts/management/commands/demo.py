@@ -12,12 +12,14 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from posts.accounts.passwords import DEMO_PASSWORD
 from posts.importing.pipeline import import_posts
 from posts.listing.rebuild import rebuild_lists
 from posts.listing.site_stats import store_site_stats
 from posts.management.base import BaseCommand
 from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
 from posts.models import Origin, Post, Review, ReviewGuideline
+from posts.models import AccountState, Origin, Post, Review
 from posts.operations import (
     Answers,
     approval_obstacles,
@@ -39,7 +41,6 @@ from posts.synthesis.lines import as_line, as_stream
 from posts.synthesis.plants import Plant, synthesize_planted
 from posts.synthesis.written import written_records
 
-PASSWORD = "alphanode-demo"  # noqa: S105 (printed, and made with DEBUG on only)
 PEOPLE = {"editor": "Editors", "reviewer": "Reviewers", "reviewer2": "Reviewers", "staff": "Staff"}
 
 # Who wrote the texts of posts/synthesis/articles/: a language model, on behalf of the developers.
@@ -160,19 +161,20 @@ class Command(BaseCommand):
                     score_new()
                     store_site_stats()
                 self.stdout.write(f"{len(ids)} demo posts are ready, in every state.")
-        self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {PASSWORD}")
+        self.stdout.write(f"Accounts: {', '.join([*PEOPLE, 'admin'])}. The password of each is {DEMO_PASSWORD}")
 
     @transaction.atomic
     def make_people(self) -> None:
         missing = {*PEOPLE, "admin"}.difference(User.objects.values_list("username", flat=True))
         # Hashing is slow on purpose, so the one known password is hashed once.
-        password = make_password(PASSWORD) if missing else ""
+        password = make_password(DEMO_PASSWORD) if missing else ""
         for name in sorted(missing):
             person = User.objects.create(
                 username=name, password=password, is_staff=True, is_superuser=name not in PEOPLE
             )
             if name in PEOPLE:
                 person.groups.add(Group.objects.get(name=PEOPLE[name]))
+            AccountState.objects.create(user=person, is_demo=True)
 
 
 Made = tuple[RecordDict, Plant | None]

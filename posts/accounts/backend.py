@@ -1,0 +1,25 @@
+"""Who is behind a session or a password (settings.AUTHENTICATION_BACKENDS)."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+
+from posts.models.second_factor import state_of_account
+
+
+class AccountBackend(ModelBackend):
+    """Django's backend, which refuses the demo's accounts unless DEBUG is on, also in open sessions."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the account of a session, with its AccountState in the same query."""
+        user = User.objects.select_related("account_state").filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Return whether the account may sign in."""
+        if not super().user_can_authenticate(user):
+            return False
+        state = None if settings.DEBUG else state_of_account(user)
+        return not (state and state.is_demo)

@@ -1,0 +1,160 @@
+"""Acts that ask again who is there: a session that was left open, or stolen, changes no rights and takes nothing along.
+
+Only the admin's own pages are behind it. A form that comes without a fresh proof is given back with a field for the
+password: whoever enters it there sends the form again, and nothing is lost.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+
+from posts.accounts.second_factors import check_code
+from posts.accounts.session_store import PROVED
+from posts.accounts.throttle import MustWait, begin_code, note_success
+from posts.admin.pages import AdminPage, render
+from posts.admin.people import person_of
+from posts.models import WebSession
+
+# The field for the password, in a form of any page.
+FIELD = "confirm-password"
+
+
+def _is_post(request: HttpRequest) -> bool:
+    return request.method == "POST"
+
+
+def _does(*acts: str) -> Callable[[HttpRequest], bool]:
+    """Return a test for a form that names one of these actions."""
+
+    def is_asked(request: HttpRequest) -> bool:
+        named = request.resolver_match.kwargs.get("act") if request.resolver_match else None
+        asked = named or request.POST.get("act") or request.POST.get("action")
+        return request.method == "POST" and asked in acts
+
+    return is_asked
+
+
+def _exports_all(request: HttpRequest) -> bool:
+    is_export = _does("export_csv", "export_json_lines")(request)
+    return is_export and request.POST.get("select_across") == "1"
+
+
+# By the name of an address: which of its requests need a fresh proof.
+GUARDED: dict[str, Callable[[HttpRequest], bool]] = {
+    **{
+        f"auth_{kind}_{act}": _is_post
+        for kind in ("user", "group")
+        for act in ("add", "change", "delete", "changelist")
+    },
+    "auth_user_password_change": _is_post,
+    "account": _does("remove-factor", "new-codes"),
+    "account_app": lambda request: True,
+    "account_passkey": lambda request: True,
+    "posts_generator_change": _does("create-token"),
+    "posts_importbatch_act": _does("switch"),
+    "posts_post_changelist": _exports_all,
+    "posts_auditentry_csv": lambda request: True,
+    "posts_release_csv": lambda request: True,
+}
+
+
+def is_proved(request: HttpRequest) -> bool:
+    """Return whether the person proved not long ago that it is them."""
+    age = WebSession.now() - request.session.get(PROVED, 0)
+    return bool(age <= settings.CONFIRM_MINUTES * 60)
+
+
+def ask_for_proof(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the page that asks who is there, or None if the request needs no proof or has one."""
+    name = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    if name not in GUARDED or is_proved(request) or not GUARDED[name](request):
+        return None
+    if request.method != "POST":
+        return to_confirm(request.get_full_path())
+    problem = ""
+    if FIELD in request.POST:
+        problem = try_proof(request, request.POST[FIELD])
+        if not problem:
+            return None
+    fields = [
+        (field, text)
+        for field, texts in request.POST.lists()
+        for text in texts
+        # A new password is typed again, and stands in no other page.
+        if field not in ("csrfmiddlewaretoken", FIELD) and "password" not in field
+    ]
+    return _page(request, address=request.get_full_path(), fields=fields, problem=problem, status=403)
+
+
+def to_confirm(address: str) -> HttpResponseRedirect:
+    """Return the way to the page that asks who is there, and from there to an address."""
+    return HttpResponseRedirect(f"{reverse('admin:confirm')}?{urlencode({'next': address})}")
+
+
+def try_proof(request: HttpRequest, password: str) -> str:
+    """Note a proof if the password, or a code of an app, is right; return what is wrong otherwise."""
+    user = person_of(request)
+    try:
+        attempt = begin_code(user)
+    except MustWait as refusal:
+        return str(refusal)
+    is_code = bool(re.fullmatch(r"[0-9]{3} ?[0-9]{3}", password))
+    if not (check_code(user, password) if is_code else user.check_password(password)):
+        return "This is neither your password nor a code of your app. Try again."
+    note_success(attempt, user)
+    note_proof(request)
+    return ""
+
+
+def note_proof(request: HttpRequest) -> None:
+    """Note in the session that the person proved that it is them."""
+    request.session[PROVED] = WebSession.now()
+
+
+def _page(request: HttpRequest, *, problem: str, status: int = 200, **context: Any) -> TemplateResponse:
+    response = render(
+        request,
+        "account/confirm",
+        title="Confirm that it is you",
+        problem=problem,
+        status=status,
+        field=FIELD,
+        **context,
+    )
+    add_never_cache_headers(response)
+    return response
+
+
+class ConfirmPage(AdminPage):
+    """Asks who is there, and leads on."""
+
+    permissions = ()
+
+    def page(self, subject: Any, *, status: int = 200, problem: str = "") -> HttpResponseBase:
+        """Return the page."""
+        fields = [("next", self._next())]
+        return _page(self.request, address=self.request.path, fields=fields, problem=problem, status=status)
+
+    def act(self, subject: Any) -> HttpResponse:
+        problem = try_proof(self.request, self.request.POST.get(FIELD, ""))
+        if problem:
+            return self.page(subject, status=422, problem=problem)  # type: ignore[return-value]  # a page
+        return HttpResponseRedirect(self._next())
+
+    def _next(self) -> str:
+        address = self.request.POST.get("next") or self.request.GET.get("next", "")
+        hosts, is_secure = {self.request.get_host()}, self.request.is_secure()
+        if url_has_allowed_host_and_scheme(address, allowed_hosts=hosts, require_https=is_secure):
+            return address
+        return reverse("admin:account")
+
+
+PAGES = [("confirm/", ConfirmPage, "confirm")]
