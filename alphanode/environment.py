@@ -79,6 +79,14 @@ def items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def pairs(text: str) -> dict[str, str]:
+    """Return {name: value} of "name=value" between commas."""
+    found = dict(item.rsplit("=", 1) for item in items(text) if "=" in item)
+    if len(found) != len(items(text)) or not all(name.strip() and value.strip() for name, value in found.items()):
+        raise ValueError("pairs such as cms-reviewers=Reviewers, comma-separated")
+    return {name.strip(): value.strip() for name, value in found.items()}
+
+
 def items_matching(pattern: str, takes: str) -> Callable[[str], list[str]]:
     """Return a cast for a list of which every text has a pattern."""
     cast = matching(pattern, takes)

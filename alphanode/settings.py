@@ -26,6 +26,7 @@ from alphanode.environment import (
     networks,
     one_of,
     options,
+    pairs,
     positive,
     switch,
 )
@@ -112,6 +113,20 @@ env = Env(
     DATABASE_KEEP_PLANS=(switch, True),
     CACHE_URL=(str, "locmemcache://"),
     PAGE_CACHE_MB=(count, 64),
+    OIDC_ISSUER=(
+        matching(r"https?://[^\s@?#]+", "the address that the provider calls itself, such as https://id.example.org"),
+        "",
+    ),
+    OIDC_CLIENT_ID=(str, ""),
+    OIDC_CLIENT_SECRET=(str, ""),
+    OIDC_NAME=(str, "single sign-on"),
+    OIDC_SCOPES=(items, ["profile", "email"]),
+    OIDC_GROUPS_CLAIM=(str, "groups"),
+    OIDC_GROUPS=(pairs, {}),
+    OIDC_ACR=(items, []),
+    OIDC_AMR=(items, ["mfa"]),
+    LOCAL_SIGN_IN=(switch, True),
+    EMERGENCY_ACCOUNT=(str, ""),
     SECOND_FACTOR=(one_of("required", "optional"), ""),
     SECOND_FACTOR_GRACE_DAYS=(count, 14),
     SESSION_HOURS=(positive, 12),
@@ -376,6 +391,24 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["posts.accounts.backend.AccountBackend"]
 SECOND_FACTOR: str = env("SECOND_FACTOR") or ("optional" if DEBUG else "required")
 SECOND_FACTOR_GRACE_DAYS: int = env("SECOND_FACTOR_GRACE_DAYS")
+OIDC_ISSUER: str = env("OIDC_ISSUER")
+OIDC_CLIENT_ID: str = env("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET: str = env("OIDC_CLIENT_SECRET")
+OIDC_NAME: str = env("OIDC_NAME")
+OIDC_SCOPES: list[str] = env("OIDC_SCOPES")
+OIDC_GROUPS_CLAIM: str = env("OIDC_GROUPS_CLAIM")
+# {group at the provider: group here}.
+OIDC_GROUPS: dict[str, str] = env("OIDC_GROUPS")
+OIDC_ACR: list[str] = env("OIDC_ACR")
+OIDC_AMR: list[str] = env("OIDC_AMR")
+LOCAL_SIGN_IN: bool = env("LOCAL_SIGN_IN")
+EMERGENCY_ACCOUNT: str = env("EMERGENCY_ACCOUNT")
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET and OIDC_GROUPS):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_GROUPS.")
+if OIDC_ISSUER.startswith("http://") and not DEBUG:
+    env.refuse("OIDC_ISSUER", "an address that begins with https://")
+if not LOCAL_SIGN_IN and not OIDC_ISSUER:
+    raise ImproperlyConfigured("LOCAL_SIGN_IN is off and OIDC_ISSUER is not set: nobody could sign in.")
 LOGIN_URL = "admin:login"
 # The page after a sign-in that names no page of this site.
 LOGIN_REDIRECT_URL = "admin:index"

@@ -12,7 +12,17 @@ from posts.models import BulkRun, Post, QueueEntry, Revision, Score
 from posts.operations import begin_bulk
 
 # Pages for people who are not signed in, files for programs, and redirects.
-LEFT_OUT = ("login", "logout", "jsi18n", "autocomplete", "view_on_site", "review_start", "second_factor")
+LEFT_OUT = (
+    "login",
+    "logout",
+    "jsi18n",
+    "autocomplete",
+    "view_on_site",
+    "review_start",
+    "second_factor",
+    "sign_on",
+    "sign_on_back",
+)
 
 
 def every_admin_page(by: User) -> dict[str, str]:

@@ -290,6 +290,9 @@ MATRIX = {
     "admin/account/passkey/": [get(DESK), post("302 302 422 422 422 422")],
     "admin/confirm/": [get(DESK), post("302 302 422 422 422 422", {"confirm-password": "x"})],
     # Nobody gets there without the right password.
+    # Without a provider nobody finds these.
+    "admin/sign-in/provider/": [get("404 404 404 404 404 404")],
+    "admin/sign-in/provider/back/": [get("404 404 404 404 404 404")],
     "admin/sign-in/second-step/": [get("302 302 302 302 302 302"), post("302 302 302 302 302 302")],
     "admin/login/": [
         get("200 200 302 302 302 302"),

@@ -16,6 +16,7 @@ from posts.accounts.sessions import end_other_sessions, sessions_of
 from posts.admin.lists import number_in
 from posts.admin.pages import AdminPage
 from posts.admin.second_factors import show_codes
+from posts.admin.trail import dashboard_trail
 from posts.models.second_factor import needs_second_factor
 
 
@@ -31,6 +32,7 @@ class AccountPage(AdminPage):
         factors = factors_of(self.person)
         return self.render(
             status=status,
+            trail=dashboard_trail(self.title),
             factors=factors,
             codes_left=unused_codes(self.person) if factors else 0,
             has_app=any(factor.kind == factor.Kind.APP for factor in factors),

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
+from posts.accounts.oidc import is_on
 from posts.accounts.second_factors import check_code
 from posts.accounts.session_store import PROVED
 from posts.accounts.throttle import MustWait, begin_code, note_success
@@ -127,6 +128,7 @@ def _page(request: HttpRequest, *, problem: str, status: int = 200, **context: A
         problem=problem,
         status=status,
         field=FIELD,
+        provider=settings.OIDC_NAME if is_on() and not person_of(request).has_usable_password() else "",
         **context,
     )
     add_never_cache_headers(response)
@@ -144,7 +146,9 @@ class ConfirmPage(AdminPage):
         return _page(self.request, address=self.request.path, fields=fields, problem=problem, status=status)
 
     def act(self, subject: Any) -> HttpResponse:
-        problem = try_proof(self.request, self.request.POST.get(FIELD, ""))
+        typed = self.request.POST.get(FIELD, "")
+        # Without a password the person proved it at the provider meanwhile.
+        problem = "" if not typed and is_proved(self.request) else try_proof(self.request, typed)
         if problem:
             return self.page(subject, status=422, problem=problem)  # type: ignore[return-value]  # a page
         return HttpResponseRedirect(self._next())

@@ -14,6 +14,7 @@ from posts.accounts.second_factors import add_app, add_passkey, ask_for_new_pass
 from posts.accounts.secrets import open_sealed, seal
 from posts.admin.pages import AdminPage
 from posts.admin.sign_in import CHALLENGE, FACTOR
+from posts.admin.trail import Step, dashboard_trail, step
 from posts.models.second_factor import grace_ends, lacks_second_factor
 from posts.operations import Refused
 
@@ -35,10 +36,16 @@ class _SetUp(AdminPage):
         return show_codes(self, codes)
 
 
+def account_trail(title: str) -> list[Step]:
+    """Return the trail of a page that belongs to that of the account."""
+    return [*dashboard_trail("Your account")[:-1], step("Your account", "account"), Step(title)]
+
+
 def show_codes(page: AdminPage, codes: list[str]) -> HttpResponse:
     """Return the page with new recovery codes: the answer itself, because nothing else may ever contain them."""
     page.template = "account/codes"  # type: ignore[misc]  # of this answer alone
-    return page.render(title="Your recovery codes" if codes else "Added", codes=codes)
+    title = "Your recovery codes" if codes else "Added"
+    return page.render(title=title, trail=account_trail(title), codes=codes)
 
 
 class AppPage(_SetUp):
@@ -55,6 +62,7 @@ class AppPage(_SetUp):
         address = app_address(secret, account=self.person.get_username(), site=settings.SITE_NAME)
         return self.render(
             status=status,
+            trail=account_trail(self.title),
             problem=self.problem,
             picture=segno.make(address, error="m").svg_data_uri(scale=5, border=3),
             secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
@@ -81,7 +89,7 @@ class PasskeyPage(_SetUp):
         if host_of_passkeys():
             asked, self.request.session[CHALLENGE] = ask_for_new_passkey(self.person)
             options = json.dumps(asked)
-        response = self.render(status=status, problem=self.problem, options=options)
+        response = self.render(status=status, trail=account_trail(self.title), problem=self.problem, options=options)
         response.page_kind = "passkey"  # type: ignore[attr-defined]  # a response takes any attribute
         return response
 

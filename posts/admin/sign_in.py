@@ -19,6 +19,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
+from posts.accounts.oidc import is_on
 from posts.accounts.passwords import DEMO_PASSWORD
 from posts.accounts.second_factors import (
     ask_for_passkey,
@@ -75,12 +76,17 @@ class SignInForm(AdminAuthenticationForm):
             self.wait = refusal.seconds
             raise ValidationError(str(refusal), code="wait") from refusal
         user = authenticate(self.request, username=name, password=password)
-        if not isinstance(user, User) or not (user.is_active and user.is_staff):
+        if not isinstance(user, User) or not (user.is_active and user.is_staff and may_sign_in_here(user)):
             note_failure(name)
             raise self.get_invalid_login_error()
         self.failures = note_success(attempt, user)
         self.user_cache = user
         return self.cleaned_data
+
+
+def may_sign_in_here(user: User) -> bool:
+    """Return whether the account may sign in with a password: without local sign-in, the emergency account alone."""
+    return settings.LOCAL_SIGN_IN or user.get_username() == settings.EMERGENCY_ACCOUNT
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -101,6 +107,8 @@ class SignIn(LoginView):
         frame = admin.site.each_context(self.request)
         frame |= {"title": "Sign in", "subtitle": None, "app_path": self.request.get_full_path()}
         frame[REDIRECT_FIELD_NAME] = self.get_redirect_url() or reverse("admin:index")
+        frame |= {"provider": settings.OIDC_NAME if is_on() else "", "is_local": settings.LOCAL_SIGN_IN}
+        frame["has_emergency"] = bool(settings.EMERGENCY_ACCOUNT)
         return super().get_context_data(**frame | context)
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -115,16 +123,21 @@ class SignIn(LoginView):
         """Sign the person in, or ask for the second factor."""
         user = form.get_user()
         if not factors_of(user):
-            return enter(self.request, user, following=self.get_success_url(), failures=form.failures)
-        # What was typed before the session ended stays for the person; nothing else of the session does.
-        self.request.session[PENDING] = {
-            "user": user.pk,
-            "proof": user.get_session_auth_hash(),
-            "at": WebSession.now(),
-            "failures": form.failures,
-            "following": self.get_success_url(),
-        }
-        return HttpResponseRedirect(reverse("admin:second_factor"))
+            way = "" if settings.LOCAL_SIGN_IN else "emergency account"
+            return enter(self.request, user, following=self.get_success_url(), failures=form.failures, way=way)
+        return ask_second_step(self.request, user, following=self.get_success_url(), failures=form.failures)
+
+
+def ask_second_step(request: HttpRequest, user: User, *, following: str, failures: int = 0) -> HttpResponse:
+    """Send a person to the second step of a sign-in, who did the first."""
+    request.session[PENDING] = {
+        "user": user.pk,
+        "proof": user.get_session_auth_hash(),
+        "at": WebSession.now(),
+        "failures": failures,
+        "following": following,
+    }
+    return HttpResponseRedirect(reverse("admin:second_factor"))
 
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")
@@ -208,23 +221,24 @@ def enter(
     following: str,
     failures: int = 0,
     factor: str = "",
-    provider_factor: bool = False,
+    way: str = "",
+    has_provider_factor: bool = False,
 ) -> HttpResponse:
     """Sign a person in; return the way to the page that follows.
 
-    failures: how many tries failed before. factor: the second factor that was used. provider_factor: whether the
-    provider of single sign-on asked for one.
+    failures: how many tries failed before. factor: the second factor that was used. way: how the person came, if not
+    with a password. has_provider_factor: whether the provider of single sign-on asked for a second factor.
     """
     tries = f"{failures:,} failed {'try' if failures == 1 else 'tries'}"
-    said = [f"with {factor}" if factor else "", f"after {tries}" if failures else ""]
+    said = [way, f"with {factor}" if factor else "", f"after {tries}" if failures else ""]
     request.sign_in_detail = ", ".join(filter(None, said))  # type: ignore[attr-defined]  # a request takes any attribute
     login(request, user)
     marks = marks_of_session(user_agent=request.headers.get("User-Agent", ""), address=address_of(request))
-    request.session.update({**marks, FACTOR: bool(factor or provider_factor)})
+    request.session.update({**marks, FACTOR: bool(factor)})
     if failures >= WORTH_TELLING:
         advice = "If you made none, change your password."
         messages.warning(request, f"Before this sign-in there were {tries} to sign in to your account. {advice}")
-    note_policy(user, has_provider_factor=provider_factor)
+    note_policy(user, has_provider_factor=has_provider_factor)
     entered = User.objects.select_related("account_state").get(pk=user.pk)
     ends = grace_ends(entered)
     if lacks_second_factor(entered) and ends is not None and ends <= timezone.now():

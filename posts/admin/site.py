@@ -100,7 +100,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
-        from posts.admin import account, my_work, operations, proof, second_factors
+        from posts.admin import account, my_work, operations, proof, second_factors, sign_on
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen
@@ -128,7 +128,9 @@ class AlphaNodeAdminSite(admin.AdminSite):
         ]
         # Nobody is signed in there yet.
         second_step = path("sign-in/second-step/", SecondStep.as_view(), name="second_factor")
-        return [second_step, *page_paths(pages), *super().get_urls()]
+        go = path("sign-in/provider/", sign_on.go, name="sign_on")
+        back = path("sign-in/provider/back/", sign_on.back, name="sign_on_back")
+        return [second_step, go, back, *page_paths(pages), *super().get_urls()]
 
     def _nav_items(self, request: HttpRequest) -> list[dict[str, Any]]:
         if not self.has_permission(request):

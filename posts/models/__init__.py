@@ -8,6 +8,7 @@ from posts.models.check_result import CheckResult, CheckWeight
 from posts.models.checklist_item import ChecklistItem
 from posts.models.decision_event import DecisionEvent
 from posts.models.deployment import Deployment
+from posts.models.external_identity import ExternalIdentity
 from posts.models.former_slug import FormerSlug
 from posts.models.generator import Generator
 from posts.models.image_source import ImageSource
@@ -63,6 +64,7 @@ __all__ = [
     "DecisionEvent",
     "Deployment",
     "DeskPreference",
+    "ExternalIdentity",
     "FormerSlug",
     "FormerTermSlug",
     "Generator",

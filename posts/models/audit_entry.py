@@ -33,6 +33,7 @@ ACCOUNT_ACTIONS = (
     "second factors reset",
     "recovery codes made",
     "recovery code used",
+    "account connected",
 )
 
 

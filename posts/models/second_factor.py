@@ -108,6 +108,8 @@ def state_of_account(user: User) -> AccountState | None:
 
 def lacks_second_factor(user: Any) -> bool:
     """Return whether the person needs a second factor and has none. Asked once for each object of an account."""
+    if not isinstance(user, User):
+        return False
     known: bool | None = getattr(user, "_lacks_second_factor", None)
     if known is None:
         known = needs_second_factor(user)
@@ -115,7 +117,7 @@ def lacks_second_factor(user: Any) -> bool:
             state = state_of_account(user)
             has_one = bool(state and state.has_provider_factor)
             known = not has_one and not SecondFactor.objects.filter(user=user).exists()
-        user._lacks_second_factor = known
+        user._lacks_second_factor = known  # type: ignore[attr-defined]  # an object takes any attribute
     return known
 
 
