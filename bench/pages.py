@@ -174,7 +174,8 @@ def session_cookie():
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
-    from django.contrib.sessions.backends.db import SessionStore
+
+    from posts.accounts.session_store import SessionStore
 
     person = User.objects.create_superuser("bench-superuser")
     session = SessionStore()

@@ -288,7 +288,10 @@ MATRIX = {
     "admin/account/": [get(DESK), post("302 302 404 404 404 404"), post(DESK_ACTS, {"act": "end-others"})],
     "admin/account/app/": [get(DESK), post("302 302 422 422 422 422", {"code": "1"})],
     "admin/account/passkey/": [get(DESK), post("302 302 422 422 422 422")],
-    "admin/confirm/": [get(DESK), post("302 302 422 422 422 422", {"confirm-password": "x"})],
+    "admin/confirm/": [
+        get(DESK),
+        post("302 302 422 422 422 422", {"confirm-password": "x"}, leaves={"posts_signintally"}),
+    ],
     # Nobody gets there without the right password.
     # Without a provider nobody finds these.
     "admin/sign-in/provider/": [get("404 404 404 404 404 404")],

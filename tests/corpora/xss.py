@@ -413,7 +413,7 @@ def _session():
     root = User.objects.create_superuser("root-of-xss")
     session = SessionStore()
     session[SESSION_KEY], session[HASH_SESSION_KEY] = str(root.pk), root.get_session_auth_hash()
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session.save()
     return session.session_key
 

@@ -18,8 +18,7 @@ from posts.listing.rebuild import rebuild_lists
 from posts.listing.site_stats import store_site_stats
 from posts.management.base import BaseCommand
 from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
-from posts.models import Origin, Post, Review, ReviewGuideline
-from posts.models import AccountState, Origin, Post, Review
+from posts.models import AccountState, Origin, Post, Review, ReviewGuideline
 from posts.operations import (
     Answers,
     approval_obstacles,

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0053_accounts"),
+        ("posts", "0063_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0058_approved_pictures"),
+        ("posts", "0062_verified_statements"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
