@@ -226,6 +226,16 @@ class SiteMaker:
         self._names.append(name)
         return Site(self._url(name))
 
+    def empty(self):
+        """Return a site whose database has no table."""
+        name = f"site_{uuid.uuid4().hex[:12]}"
+        if self._is_sqlite:
+            return Site(self._url(str(self._folder / f"{name}.sqlite3")))
+        with psycopg.connect(conninfo(self._url("postgres")), autocommit=True) as server:
+            server.execute(f'CREATE DATABASE "{name}"')
+        self._names.append(name)
+        return Site(self._url(name))
+
     def _url(self, name):
         database = self._database
         if self._is_sqlite:

@@ -10,6 +10,7 @@ the oldest transaction that still runs (pg_snapshot_xmin, "System Information Fu
 On SQLite, where one transaction writes at a time, positions count up by one.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -71,6 +72,18 @@ def note_changes(keys: Iterable[str], *, using: str = DEFAULT_DB_ALIAS) -> None:
             f"INSERT INTO {TABLE} (position, keys) VALUES ({NEXT_POSITION[connections[using].vendor]}, %s)",  # noqa: S608
             [" ".join(ordered)],
         )
+
+
+def note_restored() -> None:
+    """Say in a database restored from a backup that every page may have changed.
+
+    On SQLite the position is the time in microseconds: positions count up from there, so whatever a process has seen
+    of the newer database is below. On PostgreSQL the ids of transactions go on, unless the server is another one.
+    """
+    if connection.vendor == "sqlite":
+        PageChange.objects.create(position=time.time_ns() // 1_000, keys=EVERYTHING)
+    else:
+        note_changes(EVERYTHING.split())
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Command(BaseCommand):
         seed = secrets.randbelow(10**6) if seed is None else seed
         scope = Scope(sample=None if every_page else sample, seed=seed, after=after)
         # A log line for each request would bury the findings.
-        logging.disable(logging.INFO)
+        logging.disable(logging.WARNING)
         try:
             ask = fetch_from(base_url.rstrip("/")) if base_url else fetch_here()
             report = audit_indexing(ask, scope, tell=self._tell_progress)
