@@ -30,7 +30,9 @@ MINUTE, HOUR, DAY = (datetime.timedelta(**{name: 1}) for name in ("minutes", "ho
 
 
 @pytest.fixture(autouse=True)
-def _fresh_counts():
+def _fresh_counts(monkeypatch):
+    # A busy machine must not make a probe give up.
+    monkeypatch.setattr(readiness_module, "ANSWER_SECONDS", PATIENT_SECONDS)
     measures.take()
     yield
     measures.take()
@@ -53,8 +55,7 @@ def ready(client, **query):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_site_that_works_is_ready_under_any_name(client, monkeypatch):
-    monkeypatch.setattr(readiness_module, "ANSWER_SECONDS", PATIENT_SECONDS)
+def test_a_site_that_works_is_ready_under_any_name(client):
     answer = client.get("/readyz", headers={"host": "10.1.2.3:8000"})
     said = json.loads(answer.content)
     assert said["checks"] == dict.fromkeys(said["checks"], "ok")

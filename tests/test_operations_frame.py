@@ -47,7 +47,10 @@ IMPORTING = sorted(Path(posts.importing.__file__).parent.glob("*.py"))
 @pytest.mark.parametrize("path", [path for path in OPERATIONS if path.name != "frame.py"], ids=lambda path: path.stem)
 def test_no_operation_does_the_work_of_the_frame_by_hand(path):
     # Runs of bulk actions, versions of the guideline, pictures and messages are no posts.
-    allowed = {name: {"select_for_update"} for name in ("bulk", "deployments", "guideline", "pictures", "send_again")}
+    allowed = {
+        name: {"select_for_update"}
+        for name in ("approved_pictures", "bulk", "deployments", "guideline", "pictures", "send_again")
+    }
     assert names_used_in(path) & {*BY_HAND, "select_for_update"} <= allowed.get(path.stem, set())
 
 

@@ -263,7 +263,7 @@ def read_yaml(source: str) -> dict[str, Any]:
         raise RuleRefused(f"The rule is longer than {MAX_SOURCE:,} characters.")
     try:
         has_alias = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(source, Loader=yaml.CSafeLoader))
-        words = {} if has_alias else yaml.load(source, Loader=yaml.CSafeLoader)
+        words = {} if has_alias else yaml.CSafeLoader(source).get_single_data()
     except yaml.YAMLError as error:
         raise RuleRefused(f"This is not YAML: {str(error).splitlines()[0]}.") from None
     except (RecursionError, ValueError):

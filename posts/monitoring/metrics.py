@@ -65,14 +65,14 @@ def begin_metrics(folder: Path) -> None:
     choose_folder(folder)
     from prometheus_client import Counter, Histogram
 
-    requests = Counter("alphanode_requests", "Requests, by page and status.", ["route", "status"])
+    answered = Counter("alphanode_requests", "Requests, by page and status.", ["route", "status"])
     seconds = Histogram("alphanode_request_seconds", "Duration of requests.", ["route"], buckets=BUCKETS)
     answers = Counter("alphanode_page_cache", "Public pages answered, by who answered.", ["answer"])
     refusals = Counter("alphanode_refusals", "Actions that a rule refused.", ["route"])
 
     def observe(route: str, status: int, ms: float, is_cached: bool) -> None:
         family = family_of(route)
-        requests.labels(family, str(status)).inc()
+        answered.labels(family, str(status)).inc()
         seconds.labels(family).observe(ms / 1000)
         if family != "admin":
             answers.labels("cache" if is_cached else "django").inc()
