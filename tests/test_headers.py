@@ -133,6 +133,10 @@ def address_of(route, post=None):
 
 
 def kind_of(route, response):
+    asks = response.request["REQUEST_METHOD"] != "OPTIONS"
+    if route == "admin/account/passkey/" and asks and response.status_code in (200, 422):
+        policy = DESK["Permissions-Policy"].replace("publickey-credentials-get=()", "publickey-credentials-get=(self)")
+        return DESK | {"Permissions-Policy": policy}
     if route.startswith("admin/"):
         if response.status_code == 200 and route.endswith(("/compare/", "revision/<path:object_id>/change/")):
             return FRAMING
