@@ -75,7 +75,8 @@ def test_a_plan_runs_at_its_own_time_and_not_at_the_next_minute():
     DBTaskResult.objects.filter(pk=run.pk).update(run_after=timezone.now())
     ScheduledRelease.objects.update(due_at=timezone.now())
     run_waiting_jobs()
-    assert fresh(planned).state == "done"
+    planned.refresh_from_db()
+    assert planned.state == "done"
 
 
 def test_a_planned_withdrawal_takes_the_page_down(client):
