@@ -102,7 +102,7 @@ def test_changed_rights_are_laid_to_who_changed_them(client, superuser, editor):
 def test_the_trail_stands_on_the_page_of_the_post_and_as_a_filtered_list(client):
     post, other = make_post(released=True), make_post(released=True)
     client.force_login(person("Editors"))
-    page = client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    page = client.get(reverse("admin:posts_post_history", args=[post.pk])).content.decode()
     trail = f"{reverse('admin:posts_auditentry_changelist')}?post__id__exact={post.pk}"
     assert "Audit trail" in page and trail in page
     listed = client.get(trail)
@@ -123,7 +123,7 @@ def test_no_page_of_the_trail_shows_how_an_action_is_stored(client):
     assert entry.detail == "Facts are wrong or unproven"
     client.force_login(person("Editors"))
     pages = [
-        (reverse("admin:posts_post_change", args=[post.pk]), '<td data-label="What">changes requested</td>'),
+        (reverse("admin:posts_post_history", args=[post.pk]), '<td data-label="What">changes requested</td>'),
         (reverse("admin:posts_auditentry_changelist"), "changes requested</td>"),
         (reverse("admin:posts_auditentry_changelist"), "?action=changes_requested"),
         (reverse("admin:posts_auditentry_change", args=[entry.pk]), "changes requested"),

@@ -337,7 +337,7 @@ def test_a_scan_reads_what_came_in_since_the_last_one(django_assert_max_num_quer
     assert CheckResult.objects.count() == 6
     CheckResult.objects.all().delete()
     assert scan_new_texts(from_start=True) == (6, 0)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         scan_new_texts()
 
 

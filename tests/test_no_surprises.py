@@ -171,7 +171,9 @@ def test_restoring_a_text_whose_import_was_rolled_back_asks_first_and_waits_for_
     with pytest.raises(Refused, match=WARNING):
         restore_revision(text, by=editor)
     client.force_login(editor)
-    assert "Use this revision anyway" in client.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert (
+        "Use this revision anyway" in client.get(reverse("admin:posts_post_history", args=[post.pk])).content.decode()
+    )
     client.post(
         reverse("admin:posts_post_act", args=[post.pk, "restore"]), {"number": text.number, "despite_rollback": "1"}
     )

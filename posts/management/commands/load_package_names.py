@@ -5,9 +5,10 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from posts.content_checks.package_names import load_package_names
+from posts.management.base import BaseCommand
 from posts.models import PackageList
 
 
