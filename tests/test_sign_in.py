@@ -99,7 +99,7 @@ def test_a_wrong_password_costs_a_known_number_of_queries_and_a_refused_one_fewe
     with django_assert_num_queries(11):
         sign_in(Client(), password="wrong")
     fail()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert sign_in(Client(), password="wrong").status_code == 429
     with django_assert_num_queries(0):
         Client().get(LOGIN)

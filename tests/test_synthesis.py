@@ -395,7 +395,7 @@ def test_an_import_at_once_gives_what_the_file_would_give(tmp_path):
 
 @pytest.mark.django_db
 def test_every_kind_of_plant_is_taken_by_the_import():
-    plants = [argument for kind in KINDS for argument in ("--plant", f"{kind}=0.07")]
+    plants = [argument for kind in KINDS for argument in ("--plant", f"{kind}={0.9 / len(KINDS):.3f}")]
     call_command("synthesize", "--count", "150", "--import", *plants)
     assert ImportBatch.objects.get().created == 150
 

@@ -188,7 +188,7 @@ def test_pictures_below_the_same_path_of_another_host_are_not_of_this_site(setti
     assert not is_allowed_image_url(f"{elsewhere}/static/a.png", ())
 
 
-def test_stored_articles_outlive_a_change_of_the_port_and_not_of_the_host(settings):
+def test_stored_articles_outlive_a_change_of_the_port_and_not_of_the_host(settings, db):
     settings.SITE_URL = "http://127.0.0.1:8000"
     keys = (hosts_key(), checks_key())
     settings.SITE_URL = "http://127.0.0.1:8001"
