@@ -164,6 +164,42 @@ def test_codes_are_guessed_as_slowly_as_passwords(reviewer):
     assert actions("sign-in failed") == [("sign-in failed", "account reviewer, second factor")]
 
 
+def test_the_device_of_the_owner_never_waits_for_a_stranger_who_knows_the_password(reviewer):
+    with_app(reviewer)
+    owner, _ = first_step()
+    owner.post(STEP, {"code": code()})
+    owner.post(reverse("admin:logout"))
+    stranger, _ = first_step()
+    assert [stranger.post(STEP, {"code": "000000"}).status_code for _ in range(6)] == [422] * 5 + [429]
+    Clock.now += SECONDS
+    first_step(client=owner)
+    answer = owner.post(STEP, {"code": code()})
+    assert answer.status_code == 302
+    assert (
+        AuditEntry.objects.filter(action="signed in").first().detail == "with authenticator app, after 5 failed tries"
+    )
+    page = owner.get(answer.url).content.decode()
+    assert "Before this sign-in there were 5 failed tries to sign in to your account." in page
+
+
+def test_the_first_step_alone_does_not_free_the_tries_of_the_second(reviewer):
+    with_app(reviewer)
+    stranger, _ = first_step()
+    for _ in range(5):
+        stranger.post(STEP, {"code": "000000"})
+    stranger, _ = first_step()
+    assert stranger.post(STEP, {"code": "000000"}).status_code == 429
+
+
+def test_a_new_second_factor_ends_the_sessions_that_began_without_it(reviewer):
+    stranger, _ = first_step()
+    owner, _ = first_step()
+    secret = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", owner.get(reverse("admin:account_app")).content.decode())[1]
+    added = code_of(secret.replace(" ", ""), Clock.now // SECONDS)
+    assert owner.post(reverse("admin:account_app"), {"code": added}).status_code == 200
+    assert is_in(owner) and not is_in(stranger)
+
+
 def test_a_recovery_code_opens_the_account_once_in_any_writing(reviewer, settings):
     settings.SENDS_MAIL, reviewer.email = True, "re@articles.example"
     reviewer.save()
@@ -227,6 +263,15 @@ def test_an_old_session_proves_who_is_there_with_a_code_too(reviewer, settings):
     assert client.get(reverse("admin:account_passkey")).url.startswith(reverse("admin:confirm"))
     assert client.post(reverse("admin:confirm"), {"confirm-password": "123456"}).status_code == 422
     assert client.post(reverse("admin:confirm"), {"confirm-password": code()}).status_code == 302
+
+
+def test_an_answer_of_a_browser_that_is_nested_without_end_is_refused(reviewer):
+    with_app(reviewer)
+    client, _ = first_step()
+    assert client.post(STEP, {"passkey": "[" * 200_000}).status_code == 422
+    client.post(STEP, {"code": code()})
+    client.get(reverse("admin:account_passkey"))
+    assert client.post(reverse("admin:account_passkey"), {"passkey": "[" * 200_000}).status_code == 422
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"id": 1}, {"id": "x", "rawId": "AA", "response": {}}, "x" * 5000])

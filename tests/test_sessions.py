@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from posts.models import ApiToken, AuditEntry, Generator, WebSession
 from tests.factories import import_records, make_post, person
+from tests.test_sign_in import pass_time
 from tests.trials import trial
 
 pytestmark = pytest.mark.django_db
@@ -252,6 +253,38 @@ def test_other_acts_of_an_old_session_ask_nothing(superuser, later, settings):
     some = {"action": "export_csv", "_selected_action": [post.pk]}
     assert client.post(reverse("admin:posts_post_changelist"), some).headers["Content-Type"].startswith("text/csv")
     assert client.get(reverse("admin:auth_user_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"action": ["export_csv", "publish"], "select_across": "1", "index": "0"},
+        {"action": "export_csv", "select_across": "on"},
+        {"action": "export_json_lines", "select_across": ["1", "on"]},
+        {"act": "save", "action": "export_csv", "select_across": "1"},
+    ],
+    ids=["two actions", "another yes", "two answers", "two names"],
+)
+def test_no_writing_of_a_form_exports_all_posts_without_the_password(form, superuser, later, settings):
+    settings.SESSION_IDLE_MINUTES = 600
+    form = {**form, "_selected_action": [make_post().pk]}
+    client = signed_in()
+    later(minutes=settings.CONFIRM_MINUTES + 1)
+    assert client.post(reverse("admin:posts_post_changelist"), form).status_code == 403
+    assert not AuditEntry.objects.filter(action="posts exported").exists()
+
+
+def test_guessing_the_old_password_on_the_page_that_changes_it_has_to_wait_too(superuser):
+    client = signed_in()
+    new = {"new_password1": "quite another phrase", "new_password2": "quite another phrase"}
+    address = reverse("admin:password_change")
+    for _ in range(5):
+        client.post(address, {"old_password": "wrong", **new})
+    page = client.post(address, {"old_password": PASSWORD, **new})
+    assert page.status_code == 200 and "Too many tries failed. Wait 2 seconds" in page.content.decode()
+    pass_time(seconds=2)
+    assert client.post(address, {"old_password": PASSWORD, **new}).url == reverse("admin:password_change_done")
+    assert User.objects.get(pk=superuser.pk).check_password("quite another phrase")
 
 
 def test_who_may_not_do_a_thing_is_refused_and_not_asked_for_a_password(later, settings):

@@ -274,6 +274,58 @@ def test_an_account_with_a_second_factor_here_is_asked_for_it_unless_the_provide
     assert is_in(client)
 
 
+def test_a_session_without_a_second_factor_ends_when_the_provider_asks_for_one(provider, settings):
+    settings.SECOND_FACTOR = "required"
+    come(provider)
+    user = User.objects.get()
+    user.set_password(PASSWORD)
+    user.save()
+    stranger = Client()
+    stranger.post("/admin/login/", {"username": "ada", "password": PASSWORD})
+    assert is_in(stranger)
+    provider.claims = {"amr": ["mfa"]}
+    here, _ = come(provider)
+    assert is_in(here) and not is_in(stranger)
+    there, _ = come(provider)
+    assert is_in(here) and is_in(there)
+
+
+def test_the_audit_trail_names_the_way_also_with_a_second_factor(provider, settings, reviewer):
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    come(provider)
+    settings.LOCAL_SIGN_IN, settings.EMERGENCY_ACCOUNT = False, "reviewer"
+    for user, arrive in (
+        (User.objects.get(username="ada"), lambda client: come(provider, client)),
+        (reviewer, lambda client: client.post("/admin/login/", {"username": "reviewer", "password": PASSWORD})),
+    ):
+        recovery, *_ = add_app(user, secret=secret, code=code_of(secret, int(time.time()) // SECONDS))
+        client = Client()
+        arrive(client)
+        client.post(reverse("admin:second_factor"), {"code": recovery})
+        assert is_in(client)
+    said = AuditEntry.objects.filter(action="signed in").order_by("pk").values_list("detail", flat=True)
+    assert list(said)[1:] == ["through single sign-on, with recovery code", "emergency account, with recovery code"]
+
+
+def test_who_may_no_longer_use_the_admin_does_not_get_the_right_back(provider):
+    come(provider)
+    User.objects.update(is_staff=False)
+    client, _ = come(provider)
+    assert not is_in(client) and "Your account here is closed." in said_to(client)
+    assert not User.objects.get().is_staff
+
+
+def test_names_of_the_provider_are_stored_without_signs_that_mislead(provider):
+    provider.claims = {
+        "preferred_username": "\uff41da\u202e\n", "email": "ada@articles.example\nBcc: all@articles.example",
+        "given_name": "A\u202eda\ud800\x00", "family_name": "\n",
+    }  # fmt: skip
+    client, _ = come(provider)
+    user = User.objects.get()
+    assert is_in(client) and (user.username, user.first_name, user.last_name) == ("ada", "Ada", "")
+    assert user.email == "ada@articles.exampleBcc: all@articles.example"
+
+
 def test_without_local_sign_in_only_the_emergency_account_has_a_password(provider, settings, reviewer, editor):
     settings.LOCAL_SIGN_IN, settings.EMERGENCY_ACCOUNT = False, "editor"
     page = Client().get("/admin/login/").content.decode()

@@ -27,6 +27,8 @@ from posts.operations.frame import note, operation
 Kind = SecondFactor.Kind
 NAME_LENGTH = 60
 MOST_PASSKEYS = 10
+# WebAuthn allows 1,023 bytes.
+LONGEST_ID = 1400
 WRONG_CODE = "This code is wrong or was used before. Enter the newest one."
 WRONG_PASSKEY = "The passkey was not accepted. Try again."
 
@@ -90,6 +92,8 @@ def add_passkey(user: User, answer: Any, *, kept: Any, name: str) -> list[str]:
     if credential is None:
         raise Refused(WRONG_PASSKEY)
     known = websafe_encode(credential.credential_id)
+    if len(known) > LONGEST_ID:
+        raise Refused(WRONG_PASSKEY)
     if SecondFactor.objects.filter(credential_id=known).exists():
         raise Refused("This passkey is in use already.")
     return _add(

@@ -33,6 +33,7 @@ BURST_ENDS_AFTER = datetime.timedelta(hours=1)
 # Where a sign-in failed that had the right password.
 SECOND_STEP = "second factor"
 DEVICE_KEPT_FOR = datetime.timedelta(days=180)
+DEVICE_COOKIE = "__Secure-device" if settings.SESSION_COOKIE_SECURE else "device"
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,16 @@ CODE = Limit(5, QUARTER_HOUR)
 
 
 class Attempt:
-    """A try that may be made. `failures`: how many before it failed for the account."""
+    """A try that may be made.
 
-    def __init__(self, keys: Mapping[str, str], failures: int) -> None:
+    failures: how many before it failed where it is counted. shared: the key of the tries of everybody whose device is
+    not known.
+    """
+
+    def __init__(self, keys: Mapping[str, str], failures: int, *, shared: str) -> None:
         self.keys = keys
         self.failures = failures
+        self.shared = shared
 
 
 class MustWait(Refused):
@@ -76,22 +82,28 @@ def begin_sign_in(name: str, *, address: str, device: str = "", now: datetime.da
     name is of any account or of none: both are treated alike.
     """
     account = _normal(name)
+    shared = f"account {account}"
     if device and _is_device_of(device, account):
-        return _begin({"account": (f"device {device}", DEVICE)}, now=now)
-    limits = {"account": (f"account {account}", ACCOUNT)}
+        return _begin({"account": (f"device {device}", DEVICE)}, shared=shared, now=now)
+    limits = {"account": (shared, ACCOUNT)}
     if network := network_of(address):
         limits["pair"] = (f"account {account} from {network}", PAIR)
         limits["address"] = (f"address {network}", ADDRESS)
-    return _begin(limits, now=now)
+    return _begin(limits, shared=shared, now=now)
 
 
-def begin_code(user: User, *, now: datetime.datetime | None = None) -> Attempt:
-    """Count a try to enter a code or the password again as `user`; return the Attempt, or raise MustWait."""
-    return _begin({"account": (f"code of {user.pk}", CODE)}, now=now)
+def begin_code(user: User, *, device: str = "", now: datetime.datetime | None = None) -> Attempt:
+    """Count a try to enter a code or the password again as `user`; return the Attempt, or raise MustWait.
+
+    device: as in begin_sign_in(). A stranger who knows the password can't keep the owner from the second step there.
+    """
+    shared = f"code of {user.pk}"
+    is_known = device and _is_device_of(device, _normal(user.get_username()))
+    return _begin({"account": (f"{shared} on device {device}" if is_known else shared, CODE)}, shared=shared, now=now)
 
 
 @operation
-def _begin(limits: Mapping[str, tuple[str, Limit]], *, now: datetime.datetime | None) -> Attempt:
+def _begin(limits: Mapping[str, tuple[str, Limit]], *, shared: str, now: datetime.datetime | None) -> Attempt:
     now = now or timezone.now()
     keys = {kind: _key(what) for kind, (what, _) in limits.items()}
     SignInTally.objects.bulk_create([SignInTally(key=key, last_at=now) for key in keys.values()], ignore_conflicts=True)
@@ -113,17 +125,18 @@ def _begin(limits: Mapping[str, tuple[str, Limit]], *, now: datetime.datetime | 
         beyond = tally.failures - limit.free
         tally.wait_until = now + min(FIRST_WAIT * 2 ** min(beyond, 20), limit.longest) if beyond >= 0 else None
     SignInTally.objects.bulk_update(tallies.values(), ["failures", "last_at", "wait_until"])
-    return Attempt(keys, before)
+    return Attempt(keys, before, shared=_key(shared))
 
 
 @operation
 def note_success(attempt: Attempt, user: User) -> int:
-    """Forget the failed tries for an account; return how many there were. Of those from the address, take one back."""
-    account = _key(f"account {_normal(user.get_username())}")
-    own = {account, *(key for kind, key in attempt.keys.items() if kind != "address")}
-    failed = (
-        SignInTally.objects.filter(key=account).exclude(key=attempt.keys["account"]).values_list("failures", flat=True)
-    )
+    """Forget the failed tries for an account; return how many there were. Of those from the address, take one back.
+
+    Of the two steps of a sign-in only the one that succeeded is meant.
+    """
+    own = {attempt.shared, *(key for kind, key in attempt.keys.items() if kind != "address")}
+    strangers = SignInTally.objects.filter(key=attempt.shared).exclude(key=attempt.keys["account"])
+    failed = strangers.values_list("failures", flat=True)
     failures = attempt.failures + sum(failed)
     bursts = {_key(f"burst of {user.pk} {step}") for step in ("", SECOND_STEP)}
     SignInTally.objects.filter(key__in=own | bursts).delete()

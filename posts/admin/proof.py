@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.conf import settings
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -19,7 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from posts.accounts.oidc import is_on
 from posts.accounts.second_factors import check_code
 from posts.accounts.session_store import PROVED
-from posts.accounts.throttle import MustWait, begin_code, note_success
+from posts.accounts.throttle import DEVICE_COOKIE, MustWait, begin_code, note_success
 from posts.admin.pages import AdminPage, render
 from posts.admin.people import person_of
 from posts.models import WebSession
@@ -37,15 +39,17 @@ def _does(*acts: str) -> Callable[[HttpRequest], bool]:
 
     def is_asked(request: HttpRequest) -> bool:
         named = request.resolver_match.kwargs.get("act") if request.resolver_match else None
-        asked = named or request.POST.get("act") or request.POST.get("action")
-        return request.method == "POST" and asked in acts
+        # Which of several values counts is up to the page, so any of them asks.
+        asked = {named, *request.POST.getlist("act"), *request.POST.getlist("action")}
+        return request.method == "POST" and not asked.isdisjoint(acts)
 
     return is_asked
 
 
 def _exports_all(request: HttpRequest) -> bool:
     is_export = _does("export_csv", "export_json_lines")(request)
-    return is_export and request.POST.get("select_across") == "1"
+    # As the form of the list reads it: "on" and "2" mean yes too.
+    return is_export and any(map(forms.BooleanField(required=False).to_python, request.POST.getlist("select_across")))
 
 
 # By the name of an address: which of its requests need a fresh proof.
@@ -104,7 +108,7 @@ def try_proof(request: HttpRequest, password: str) -> str:
     """Note a proof if the password, or a code of an app, is right; return what is wrong otherwise."""
     user = person_of(request)
     try:
-        attempt = begin_code(user)
+        attempt = begin_code(user, device=request.COOKIES.get(DEVICE_COOKIE, ""))
     except MustWait as refusal:
         return str(refusal)
     is_code = bool(re.fullmatch(r"[0-9]{3} ?[0-9]{3}", password))
@@ -113,6 +117,20 @@ def try_proof(request: HttpRequest, password: str) -> str:
     note_success(attempt, user)
     note_proof(request)
     return ""
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """One's own new password. Guessing the old one, in a session that was left open, has to wait as elsewhere."""
+
+    def clean_old_password(self) -> str:
+        """Check the old password, if a try counts now."""
+        try:
+            attempt = begin_code(self.user)
+        except MustWait as refusal:
+            raise forms.ValidationError(str(refusal), code="wait") from refusal
+        password: str = super().clean_old_password()
+        note_success(attempt, self.user)
+        return password
 
 
 def note_proof(request: HttpRequest) -> None:

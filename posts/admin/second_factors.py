@@ -12,8 +12,9 @@ from django.utils import timezone
 from posts.accounts.codes import app_address, new_secret
 from posts.accounts.second_factors import add_app, add_passkey, ask_for_new_passkey, host_of_passkeys
 from posts.accounts.secrets import open_sealed, seal
+from posts.accounts.sessions import end_other_sessions
 from posts.admin.pages import AdminPage
-from posts.admin.sign_in import CHALLENGE, FACTOR
+from posts.admin.sign_in import CHALLENGE, FACTOR, answer_of_browser
 from posts.admin.trail import Step, dashboard_trail, step
 from posts.models.second_factor import grace_ends, lacks_second_factor
 from posts.operations import Refused
@@ -31,8 +32,12 @@ class _SetUp(AdminPage):
         return self.page(subject, status=status)
 
     def added(self, codes: list[str]) -> HttpResponse:
-        """Say that the factor counts; show new recovery codes, once."""
+        """Say that the factor counts; show new recovery codes, once.
+
+        Other sessions end: they began without the factor, and would count as if they had it.
+        """
         self.request.session[FACTOR] = True
+        end_other_sessions(self.person, but=self.request.session.session_key or "")
         return show_codes(self, codes)
 
 
@@ -95,10 +100,7 @@ class PasskeyPage(_SetUp):
 
     def act(self, subject: Any) -> HttpResponse:
         kept = self.request.session.pop(CHALLENGE, None)
-        try:
-            answer = json.loads(self.request.POST.get("passkey", ""))
-        except ValueError:
-            answer = None
+        answer = answer_of_browser(self.request)
         if kept is None or answer is None:
             raise Refused("The browser made no passkey. Try again.")
         return self.added(add_passkey(self.person, answer, kept=kept, name=self.request.POST.get("name", "")))

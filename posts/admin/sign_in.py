@@ -29,8 +29,9 @@ from posts.accounts.second_factors import (
     host_of_passkeys,
     note_policy,
 )
-from posts.accounts.sessions import marks_of_session
+from posts.accounts.sessions import end_other_sessions, marks_of_session
 from posts.accounts.throttle import (
+    DEVICE_COOKIE,
     DEVICE_KEPT_FOR,
     SECOND_STEP,
     MustWait,
@@ -42,12 +43,11 @@ from posts.accounts.throttle import (
 )
 from posts.admin.pages import render
 from posts.models import SecondFactor, WebSession
-from posts.models.second_factor import grace_ends, lacks_second_factor
+from posts.models.second_factor import grace_ends, lacks_second_factor, state_of_account
 from posts.public.reports import address_of
 
 # A single typing mistake of their own is no news to a person.
 WORTH_TELLING = 3
-DEVICE_COOKIE = "__Secure-device" if settings.SESSION_COOKIE_SECURE else "device"
 # In the session between the two steps: who gave the right password, and when.
 PENDING = "sign_in_pending"
 PENDING_SECONDS = 600
@@ -122,20 +122,22 @@ class SignIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Sign the person in, or ask for the second factor."""
         user = form.get_user()
-        if not factors_of(user):
-            way = "" if settings.LOCAL_SIGN_IN else "emergency account"
-            return enter(self.request, user, following=self.get_success_url(), failures=form.failures, way=way)
-        return ask_second_step(self.request, user, following=self.get_success_url(), failures=form.failures)
+        way = "" if settings.LOCAL_SIGN_IN else "emergency account"
+        go_on = ask_second_step if factors_of(user) else enter
+        return go_on(self.request, user, following=self.get_success_url(), failures=form.failures, way=way)
 
 
-def ask_second_step(request: HttpRequest, user: User, *, following: str, failures: int = 0) -> HttpResponse:
-    """Send a person to the second step of a sign-in, who did the first."""
+def ask_second_step(
+    request: HttpRequest, user: User, *, following: str, failures: int = 0, way: str = ""
+) -> HttpResponse:
+    """Send a person to the second step of a sign-in, who did the first. The rest: as in enter()."""
     request.session[PENDING] = {
         "user": user.pk,
         "proof": user.get_session_auth_hash(),
         "at": WebSession.now(),
         "failures": failures,
         "following": following,
+        "way": way,
     }
     return HttpResponseRedirect(reverse("admin:second_factor"))
 
@@ -155,7 +157,7 @@ class SecondStep(View):
         if user is None:
             return self._over()
         try:
-            attempt = begin_code(user)
+            attempt = begin_code(user, device=request.COOKIES.get(DEVICE_COOKIE, ""))
         except MustWait as refusal:
             response = self._page(user, problem=str(refusal), status=429)
             response.headers["Retry-After"] = str(refusal.seconds)
@@ -164,9 +166,12 @@ class SecondStep(View):
         if not what:
             note_failure(user.get_username(), step=SECOND_STEP)
             return self._page(user, problem="This was not accepted. Try again.", status=422)
-        note_success(attempt, user)
         kept = request.session.pop(PENDING)
-        return enter(request, user, following=kept["following"], failures=kept["failures"], factor=what)
+        # Who fails here knows the password: the person has to hear of it.
+        failures = kept["failures"] + note_success(attempt, user)
+        # A session that began before an upgrade has no way.
+        way = kept.get("way", "")
+        return enter(request, user, following=kept["following"], failures=failures, factor=what, way=way)
 
     def _pending(self) -> User | None:
         kept = self.request.session.get(PENDING)
@@ -206,12 +211,16 @@ def used_factor(request: HttpRequest, user: User) -> str:
     signed = request.POST.get("passkey", "")
     if not signed:
         return check_code(user, request.POST.get("code", "")[:100])
-    kept = request.session.pop(CHALLENGE, None)
+    kept, answer = request.session.pop(CHALLENGE, None), answer_of_browser(request)
+    return check_passkey(user, answer, kept=kept) if kept and answer is not None else ""
+
+
+def answer_of_browser(request: HttpRequest) -> Any:
+    """Return what the browser answered about a passkey; None for what is no such answer."""
     try:
-        answer = json.loads(signed)
-    except ValueError:
-        return ""
-    return check_passkey(user, answer, kept=kept) if kept else ""
+        return json.loads(request.POST.get("passkey", ""))
+    except (ValueError, RecursionError):
+        return None
 
 
 def enter(
@@ -238,6 +247,10 @@ def enter(
     if failures >= WORTH_TELLING:
         advice = "If you made none, change your password."
         messages.warning(request, f"Before this sign-in there were {tries} to sign in to your account. {advice}")
+    state = state_of_account(user)
+    if has_provider_factor and not (state and state.has_provider_factor):
+        # Other sessions began without a second factor, and would count as if they had it.
+        end_other_sessions(user, but=request.session.session_key or "")
     note_policy(user, has_provider_factor=has_provider_factor)
     entered = User.objects.select_related("account_state").get(pk=user.pk)
     ends = grace_ends(entered)

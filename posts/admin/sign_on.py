@@ -21,6 +21,8 @@ from posts.admin.sign_in import ask_second_step, enter
 from posts.models import ExternalIdentity
 
 logger = logging.getLogger("posts.accounts")
+# How the audit trail names such a sign-in.
+WAY = "through single sign-on"
 # What is kept until the person is back, in a signed cookie: no stranger fills the table of sessions.
 COOKIE = "__Secure-sign-on" if settings.SESSION_COOKIE_SECURE else "sign-on"
 
@@ -68,14 +70,14 @@ def back(request: HttpRequest) -> HttpResponse:
         return _ended(HttpResponseRedirect(reverse("admin:login")))
     # A second factor that the person set up here is asked for, unless the provider asked for one.
     if not person.has_second_factor and factors_of(user):
-        return _ended(ask_second_step(request, user, following=kept["following"]))
+        return _ended(ask_second_step(request, user, following=kept["following"], way=WAY))
     how = "the provider’s second factor" if person.has_second_factor else ""
     entered = enter(
         request,
         user,
         following=kept["following"],
         factor=how,
-        way="through single sign-on",
+        way=WAY,
         has_provider_factor=person.has_second_factor,
     )
     return _ended(entered)

@@ -161,6 +161,19 @@ class AlphaNodeAdminSite(admin.AdminSite):
 
         return SignIn.as_view()(request)
 
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Change one's own password."""
+        from django.contrib.auth.views import PasswordChangeView
+
+        from posts.admin.proof import OwnPasswordForm
+
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse(f"{self.name}:password_change_done"),
+            extra_context=self.each_context(request) | (extra_context or {}),
+        )
+        return view(request)
+
     def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the dashboard."""
         # Its modules use the records of this site, which are registered after it exists.
