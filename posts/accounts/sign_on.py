@@ -35,7 +35,7 @@ def account_of(person: Person) -> tuple[User | None, str]:
     if identity is None:
         return _new_account(person, wanted) if wanted else (None, NO_GROUP)
     user = identity.user
-    if not user.is_active:
+    if not (user.is_active and user.is_staff):
         return None, "Your account here is closed. Ask an administrator."
     _set_groups(user, wanted)
     if not wanted and not user.is_superuser:
@@ -61,10 +61,14 @@ def _new_account(person: Person, wanted: list[str]) -> tuple[User | None, str]:
 
 def _name_of(person: Person) -> str:
     for claim in ("preferred_username", "email"):
-        name = re.sub(r"[^\w.@+-]", "", str(person.claims.get(claim) or ""))[:150]
-        if name:
+        if name := _as_name(str(person.claims.get(claim) or "")):
             return name
-    return re.sub(r"[^\w.@+-]", "", person.subject)[:150] or "person"
+    return _as_name(person.subject) or "person"
+
+
+def _as_name(text: str) -> str:
+    """Return a text as the name of an account, in the one form in which Django keeps names."""
+    return re.sub(r"[^\w.@+-]", "", User.normalize_username(text))[:150]
 
 
 def _save_claims(user: User, person: Person) -> None:
@@ -72,9 +76,9 @@ def _save_claims(user: User, person: Person) -> None:
     fields = {"first_name": ("given_name", 150), "last_name": ("family_name", 150), "email": ("email", 254)}
     for field, (claim, length) in fields.items():
         value: Any = person.claims.get(claim)
-        if isinstance(value, str) and value and "\x00" not in value:
-            setattr(user, field, value[:length])
-    user.is_staff = True
+        # No line ends in the address of a mail, no signs that turn text around, nothing that can't be stored.
+        if isinstance(value, str) and (words := "".join(filter(str.isprintable, value)).strip()):
+            setattr(user, field, words[:length])
     user.save()
 
 
