@@ -17,10 +17,11 @@ from posts.content_checks.scan import scan_new_texts
 from posts.content_checks.stored import results_of, results_of_post
 from posts.content_checks.text import CheckedText
 from posts.content_checks.vale import RuleRefused, Unit, read_rule
-from posts.models import AuditEntry, StyleException, StyleRule
+from posts.models import AuditEntry, QueueEntry, StyleException, StyleRule
 from posts.operations import Refused
 from posts.operations.house_style import (
     RuleDraft,
+    apply_rule_again,
     load_style,
     rules_of_files,
     rules_of_upload,
@@ -29,6 +30,7 @@ from posts.operations.house_style import (
 )
 from posts.operations.queue_tasks import weigh_checks_by_decisions
 from posts.operations.review import Decision, decide
+from posts.review_queue.ranking import rank_queue
 from tests.factories import ALL_MET, approve, edit, make_post, person
 
 pytestmark = pytest.mark.once
@@ -100,6 +102,7 @@ def messages_of(rule, **record):
             [": I"],
         ),
         ("extends: substitution\nmessage: m\nswap:\n  e-mail: email", "An e-mail, an email.", ["e-mail"]),
+        ("extends: substitution\nmessage: m\nswap:\n  yes: sure", "yes, True", ["yes"]),
         ("extends: substitution\nmessage: m\nswap:\n  (?:ok|Okay): OK|okay", "ok, okay, OK, Okay", ["ok", "Okay"]),
         ("extends: substitution\nmessage: m\nignorecase: true\nswap:\n  utilize: use", "Utilize it.", ["Utilize"]),
         (
@@ -154,6 +157,10 @@ def test_messages_name_the_words_and_what_to_write():
         ("extends: existence\ntokens: [a]", "has no message"),
         ("extends: existence\nmessage: m", "names no tokens"),
         ("extends: existence\nmessage: m\ntokens: ['(']", "A pattern can't be read"),
+        ("extends: existence\nmessage: m\ntokens: ['(?V0)a']", "A pattern can't be read"),
+        ("extends: occurrence\nmessage: m\nmax: 1\ntoken: '(?a)(?u)b'", "A pattern can't be read"),
+        ("extends: existence\nmessage: m\nraw: ['a(?R)']", "contains itself"),
+        ("extends: existence\nmessage: m\nraw: ['(a)(?1)']", "contains itself"),
         ("extends: existence\nmessage: m\ntokens: {a: b}", "“tokens” must be a list"),
         ("extends: existence\nmessage: m\nscope: elsewhere\ntokens: [a]", "The scope “elsewhere” is not supported"),
         ("extends: substitution\nmessage: m\nswap: [a]", "has no “swap”"),
@@ -201,7 +208,7 @@ def test_a_rule_is_shown_with_its_words_and_required_ones_prevent_an_approval(ch
     post = make_post(body="## Fix\n\nYou simply finish it, and simply leave.")
     rule = save_rule(RuleDraft("House.Simply", SIMPLY), by=chief)
     (finding,) = of_style(post)[0]
-    assert finding.message == "Leave out 'simply'. (“simply” and 1 more; rule House.Simply)"
+    assert finding.message == "Leave out 'simply'. (1 more; rule House.Simply)"
     assert (finding.check, finding.stops, finding.rule, finding.line, finding.words) == (
         "style-advice", False, "House.Simply", 3, "simply",
     )  # fmt: skip
@@ -213,6 +220,26 @@ def test_a_rule_is_shown_with_its_words_and_required_ones_prevent_an_approval(ch
     assert approve(post).is_live
     entry = AuditEntry.objects.get(action="suppressed a style rule")
     assert (entry.post, entry.detail) == (post, "House.Simply: A quotation of a song.")
+
+
+@pytest.mark.django_db
+def test_a_finding_names_its_words_if_the_message_of_the_rule_does_not(chief):
+    save_rule(RuleDraft("House.Simply", "extends: existence\nmessage: Too many words.\ntokens: [simply]"), by=chief)
+    (finding,) = of_style(make_post(body="You simply finish it, and simply leave."))[0]
+    assert finding.message == "Too many words. (“simply” and 1 more; rule House.Simply)"
+
+
+@pytest.mark.django_db
+def test_a_suppressed_rule_adds_no_points_to_the_risk_score(chief):
+    save_rule(RuleDraft("House.Simply", SIMPLY), by=chief)
+    post = make_post(body="You simply finish it.")
+    scan_new_texts()
+    rank_queue()
+    before = QueueEntry.objects.get().points
+    suppress_rule(post, "House.Simply", reason="A song.", by=person())
+    assert QueueEntry.objects.get().points < before
+    apply_rule_again(post, "House.Simply", by=person())
+    assert QueueEntry.objects.get().points == before
 
 
 @pytest.mark.django_db

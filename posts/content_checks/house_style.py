@@ -107,9 +107,12 @@ def _told(text: CheckedText, rules: Sequence[_InForce]) -> Iterator[Told]:
             slow.append(rule.name)
         if found:
             first = found[0]
-            more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+            # Most messages name the words already.
+            words = "" if first.words in first.message else f"“{' '.join(first.words.split())[:80]}”"
+            more = f"{len(found) - 1:,} more" if len(found) > 1 else ""
+            named = " and ".join(filter(None, [words, more]))
             yield (
-                f"{first.message} (“{' '.join(first.words.split())[:80]}”{more}; rule {rule.name})",
+                f"{first.message} ({'; '.join(filter(None, [named, f'rule {rule.name}']))})",
                 Spot.of(first.place).with_words(first.words),
                 len(found),
                 rule.name,

@@ -34,6 +34,8 @@ _SMALL = frozenset(
 # The share of words that must be right in a heading.
 _THRESHOLD = 0.8
 _FLAGS = regex.VERSION1 | regex.MULTILINE
+# Calls of a group or of the whole pattern.
+_RECURSION = regex.compile(r"\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\)")
 
 
 class RuleRefused(ValueError):
@@ -108,29 +110,36 @@ def said(message: str, *words: str) -> str:
     return filled.replace("%%", "%")
 
 
-def _found(pattern: Any, words: str, ends: float) -> Iterator[Any]:
+def _left(ends: float) -> float:
+    """Return the seconds that are left; raise TimeoutError if there are none."""
     left = ends - monotonic()
     if left <= 0:
         raise TimeoutError
-    return pattern.finditer(words, timeout=left)  # type: ignore[no-any-return]
+    return left
+
+
+def _found(pattern: Any, words: str, ends: float) -> Iterator[Any]:
+    return pattern.finditer(words, timeout=_left(ends))  # type: ignore[no-any-return]
 
 
 def _existence(rule: Rule, units: Sequence[Unit], ends: float) -> Iterator[Match]:
     for unit in units:
         for match in _found(rule.pattern, unit.words, ends):
-            if match[0].strip() and not _is_exception(rule, match[0]):
+            if match[0].strip() and not _is_exception(rule, match[0], ends):
                 yield Match(said(rule.message, match[0].strip()), match[0].strip(), unit.place)
 
 
-def _is_exception(rule: Rule, words: str) -> bool:
-    return rule.exceptions is not None and bool(rule.exceptions.fullmatch(words.strip(), timeout=RULE_SECONDS))
+def _is_exception(rule: Rule, words: str, ends: float) -> bool:
+    if rule.exceptions is None:
+        return False
+    return bool(rule.exceptions.fullmatch(words.strip(), timeout=_left(ends)))
 
 
 def _substitution(rule: Rule, units: Sequence[Unit], ends: float) -> Iterator[Match]:
     for unit in units:
         for match in _found(rule.pattern, unit.words, ends):
             number = next((n for n in range(len(rule.replacements)) if match[f"swap{n}"] is not None), None)
-            if number is None or _is_exception(rule, match[0]):
+            if number is None or _is_exception(rule, match[0], ends):
                 continue
             options = rule.replacements[number].split("|")
             if match[0] in options:
@@ -169,7 +178,7 @@ def _conditional(rule: Rule, units: Sequence[Unit], ends: float) -> Iterator[Mat
     for unit in units:
         for match in _found(rule.pattern, unit.words, ends):
             word = match[1] if match.re.groups and match[1] else match[0]
-            if word not in known and not _is_exception(rule, word):
+            if word not in known and not _is_exception(rule, word, ends):
                 known.add(word)
                 yield Match(said(rule.message, word), word, unit.place)
 
@@ -275,6 +284,11 @@ def read_yaml(source: str) -> dict[str, Any]:
     return words
 
 
+def _written(value: object) -> str:
+    """Return a value as it stands in the rule. YAML reads an unquoted yes, no, on and off as something else."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
 @dataclass
 class _Reading:
     """Reads the parts of one rule."""
@@ -297,8 +311,7 @@ class _Reading:
         value = [value] if isinstance(value, str) else value
         if not isinstance(value, list) or not all(isinstance(part, (str, int, float, bool)) for part in value):
             raise RuleRefused(f"“{key}” must be a list of texts.")
-        # YAML reads an unquoted yes, no, on and off as something else than a word.
-        return [{True: "yes", False: "no"}[part] if isinstance(part, bool) else str(part) for part in value]
+        return [_written(part) for part in value]
 
     def _number(self, key: str) -> int | None:
         value = self.words.get(key)
@@ -309,8 +322,14 @@ class _Reading:
     def _compiled(self, pattern: str) -> Any:
         if len(pattern) > MAX_PATTERN:
             raise RuleRefused(f"The patterns of the rule together are longer than {MAX_PATTERN:,} characters.")
+        if _RECURSION.search(pattern):
+            raise RuleRefused("A pattern contains itself. Go has no such patterns, and they use too much memory.")
         flags = _FLAGS | (regex.IGNORECASE if self.words.get("ignorecase") is True else 0)
-        return regex.compile(pattern.replace(r"\z", r"\Z"), flags)
+        try:
+            return regex.compile(pattern.replace(r"\z", r"\Z"), flags)
+        except ValueError as error:
+            # Flags in a pattern that exclude one another, or ours.
+            raise RuleRefused(f"A pattern can't be read: {error}."[:400]) from None
 
     def _bounded(self, pattern: str) -> str:
         """Return a pattern that begins and ends with a word, unless the rule says nonword."""
@@ -340,8 +359,8 @@ class _Reading:
             raise RuleRefused("The rule has no “swap” with what to write instead.")
         keys, replacements = [], []
         for number, (key, value) in enumerate(swap.items()):
-            keys.append(f"(?P<swap{number}>{key})")
-            replacements.append(str(value))
+            keys.append(f"(?P<swap{number}>{_written(key)})")
+            replacements.append(_written(value))
         self.parts["pattern"] = self._compiled(self._bounded(f"(?:{'|'.join(keys)})"))
         self.parts["replacements"] = tuple(replacements)
 

@@ -34,6 +34,7 @@ from posts.models import (
     Review,
     ReviewFlag,
     Revision,
+    StyleException,
     TextScan,
     TextSketch,
     TextTwin,
@@ -420,6 +421,17 @@ def _note_checks(facts: dict[int, Facts]) -> None:
             if not fact.is_checked:
                 fact.findings = [told for told in found if "stops" in told]
                 fact.is_checked = checks == key
+    _leave_out_suppressed(facts)
+
+
+def _leave_out_suppressed(facts: dict[int, Facts]) -> None:
+    """Leave out the findings of rules of the house style that a reviewer has suppressed for a post."""
+    of_rules = [pk for pk, fact in facts.items() if any(told.get("rule") for told in fact.findings or ())]
+    if not of_rules:
+        return
+    for pk, rule in StyleException.objects.filter(post__in=of_rules).values_list("post_id", "rule__name"):
+        fact = facts[pk]
+        fact.findings = [told for told in fact.findings or () if told.get("rule") != rule]
 
 
 def _note_near_duplicates(facts: dict[int, Facts]) -> None:

@@ -42,7 +42,7 @@ class RuleForm(forms.ModelForm[StyleRule]):
     class Meta:
         model = StyleRule
         fields = ("name", "source", "level", "is_on")
-        widgets = {"source": forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "code-field"})}
+        widgets = {"source": forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "mono"})}
 
     field_order = ["name", "source", "level", "stacks", "languages", "is_on"]
 
