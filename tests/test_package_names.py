@@ -97,6 +97,8 @@ def test_what_the_reader_or_the_language_has_is_no_finding(tmp_path):
 def test_a_name_is_told_once_however_often_a_text_has_it(tmp_path):
     load(tmp_path, "pypi", "requests")
     assert told_of(*[("bash", "pip install invented-thing")] * 3) == ["invented-thing"]
+    both = [("python", "import invented_thing"), ("bash", "pip install Invented-Thing")]
+    assert told_of(*both) == ["invented_thing"]
 
 
 def test_without_a_list_the_check_says_that_nothing_was_compared(tmp_path):

@@ -195,11 +195,12 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="History")
     def history(self, link: LinkAddress) -> SafeString | str:
-        rows = (
-            (day(check.first_at), day(check.last_at), check.get_state_display(), check.detail)
-            for check in link.checks.order_by("-pk")[:20]
-        )
-        return format_html_join("", "<div>{} to {}: {} {}</div>", rows) or "Not checked yet."
+        rows = []
+        for check in link.checks.order_by("-pk")[:20]:
+            first, last = day(check.first_at), day(check.last_at)
+            days = first if first == last else f"{first} to {last}"
+            rows.append((days, ", ".join(filter(None, [check.get_state_display(), check.detail]))))
+        return format_html_join("", "<div>{}: {}</div>", rows) or "Not checked yet."
 
     @admin.display(description="Posts")
     def posts(self, link: LinkAddress) -> SafeString | str:

@@ -34,7 +34,7 @@ def _state() -> str:
 outside_input(LISTS, _state)
 
 
-@check(PACKAGE_NAMES, "advises", inputs=["intro", "body", LISTS], cost=BACKGROUND)
+@check(PACKAGE_NAMES, "advises", version=2, inputs=["intro", "body", LISTS], cost=BACKGROUND)
 def package_names(text: CheckedText) -> Iterator[Told]:
     """Yield the packages that code imports or installs and that their registry's list does not have."""
     own = {name for _, block, _ in text.read_code for name in _FILE.findall(block.source)}
@@ -51,7 +51,12 @@ def package_names(text: CheckedText) -> Iterator[Told]:
         if registry not in lists:
             continue
         found = lists[registry]
+        told: set[str] = set()
         for name in unknown_names(found, places):
+            # Imported and installed, or written in another way, it is the same package.
+            if (plain := names_compared(registry, name.removeprefix("import "))[0]) in told:
+                continue
+            told.add(plain)
             number, spot = places[name]
             word = name.removeprefix("import ")
             yield (
