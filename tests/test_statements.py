@@ -1,10 +1,14 @@
 """Statements to verify: what is listed, what the reviewer ticks, and titles that the text contradicts."""
 
+import io
+import json
+
 import pytest
 from django.urls import reverse
 
 from posts.content_checks import findings
 from posts.content_checks.statements import MOST, statements_of
+from posts.export.records import decision_json, export_reviews
 from posts.models import Review
 from tests.factories import FORM_ALL_MET, make_post
 
@@ -97,6 +101,9 @@ def test_what_the_reviewer_ticks_is_stored_with_the_decision(client, reviewer, a
     review = Review.objects.get()
     assert review.statements == [{"kind": "version", "words": "It needs PostgreSQL 15.2, they say.", "source": True}]
     assert "1 statement verified" in client.get(address).content.decode()
+    out = io.BytesIO()
+    export_reviews(out)
+    assert json.loads(out.getvalue())["statements"] == review.statements == decision_json(review, {})["statements"]
 
 
 @pytest.mark.django_db

@@ -99,8 +99,9 @@ def export_reviews(stream: IO[bytes]) -> int:
 
     Returns their number. Fields: source_id, fingerprint, version, outcome (approved, approved_in_part,
     changes_requested, rejected), reason, comment, guideline (the version, null if no point was answered), answers (met,
-    not_met or not_applicable, by the keys of points), is_bulk, decided_at and revoked_at (UTC, ISO 8601), and remarks,
-    as remark_json() makes them. The generator can learn from these; no person is named.
+    not_met or not_applicable, by the keys of points), statements (those that the reviewer verified, each with kind,
+    words, and whether a source stood beside it), is_bulk, decided_at and revoked_at (UTC, ISO 8601), and remarks, as
+    remark_json() makes them. The generator can learn from these; no person is named.
     """
     columns = {
         "source_id": "revision__post__source_id",
@@ -111,6 +112,7 @@ def export_reviews(stream: IO[bytes]) -> int:
         "comment": "comment",
         "guideline": "guideline",
         "answers": "answers",
+        "statements": "statements",
         "is_bulk": "is_bulk",
         "decided_at": "created_at",
         "revoked_at": "revoked_at",
@@ -138,6 +140,7 @@ def decision_json(review: Review, remarks: dict[int, list[dict[str, Any]]]) -> d
         "comment": review.comment,
         "guideline": review.guideline_id,
         "answers": review.answers,
+        "statements": review.statements,
         "is_bulk": review.is_bulk,
         "remarks": remarks.get(review.revision_id, []),
     }

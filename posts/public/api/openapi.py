@@ -289,6 +289,17 @@ def _push_schemas() -> Object:
                     "description": "By the keys of its points.",
                     "additionalProperties": {"enum": Review.Answer.values},
                 },
+                "statements": {
+                    "type": "array",
+                    "description": "What the reviewer verified.",
+                    "items": _object(
+                        {
+                            "kind": text,
+                            "words": text,
+                            "source": {"type": "boolean", "description": "Whether a source stood beside it."},
+                        }
+                    ),
+                },
                 "is_bulk": {"type": "boolean"},
                 "remarks": {"type": "array", "items": _ref("Remark")},
                 "decided_at": moment,
