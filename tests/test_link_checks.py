@@ -463,6 +463,14 @@ def test_many_moved_links_get_their_own_new_addresses_at_once(site):
     assert fresh(post).head_revision.why == "2 addresses replaced."
 
 
+@pytest.mark.parametrize("number", ["abc", "\0", "9" * 30, "-1", ""])
+@pytest.mark.parametrize("address", [LIST, "admin:posts_post_changelist"])
+def test_a_selection_of_what_is_no_row_is_a_bad_request(db, address, number):
+    action = "check_again" if address == LIST else "flag_selected"
+    answer = desk().post(reverse(address), {"action": action, "_selected_action": number})
+    assert answer.status_code == 400
+
+
 def test_links_are_checked_again_on_request(site):
     site.pages |= {"a": page()}
     link("one", at(site, "/a"))

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import BadRequest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -151,4 +152,15 @@ class SaneLookups(PlainTitles):
         """Refuse a NUL in the address with 400: PostgreSQL can't even search for it."""
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains a NUL character.")
+        for selected in request.POST.getlist(ACTION_CHECKBOX_NAME):
+            self._require_key(selected)
         return super().changelist_view(request, extra_context)
+
+    def _require_key(self, selected: str) -> None:
+        """Refuse with 400 what can't be the primary key of a selected row; databases answer it with an error."""
+        try:
+            key = self.opts.pk.to_python(selected)
+        except ValidationError:
+            key = None
+        if key is None or (isinstance(key, int) and not 0 <= key <= MAX_ID):
+            raise BadRequest("A selected row has a number that can’t be one.")

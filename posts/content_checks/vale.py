@@ -323,7 +323,7 @@ class _Reading:
         if len(pattern) > MAX_PATTERN:
             raise RuleRefused(f"The patterns of the rule together are longer than {MAX_PATTERN:,} characters.")
         if _RECURSION.search(pattern):
-            raise RuleRefused("A pattern contains itself. Go has no such patterns, and they use too much memory.")
+            raise RuleRefused("A pattern contains itself. Patterns of Go can’t, and it would use too much memory.")
         flags = _FLAGS | (regex.IGNORECASE if self.words.get("ignorecase") is True else 0)
         try:
             return regex.compile(pattern.replace(r"\z", r"\Z"), flags)
