@@ -23,7 +23,11 @@ def waiting(transactional_db):
     """Return five waiting posts, the riskiest first: one with every kind of thing that a row can say."""
     posts = [make_post(title=f"Number {number}") for number in range(4)]
     risky = make_post(
-        title="Risky", flags={"needs_human_review": 1}, body="```python\ndef (:\n```\n\n```python\nclass:\n```", stack=["Rust"], source_id="risky"
+        title="Risky",
+        flags={"needs_human_review": 1},
+        body="```python\ndef (:\n```\n\n```python\nclass:\n```",
+        stack=["Rust"],
+        source_id="risky",
     )
     scan_new_texts()
     rank_queue()
