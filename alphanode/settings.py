@@ -473,7 +473,8 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if IS_SECURE_SITE:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    # Another name than before 0.2.0: processes of both versions next to each other would end each other's sessions.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrftoken"
     SECURE_SSL_REDIRECT = True
     # A health probe asks the process directly, without the proxy that speaks TLS.
     SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]

@@ -160,7 +160,7 @@ def test_the_deployment_check_says_that_reports_come_without_their_readers_addre
 def test_a_forgotten_address_of_the_site_is_a_secure_one(load):
     loaded = load(SITE_URL="", ALLOWED_HOSTS=".articles.example,other.example")
     assert (loaded["SITE_URL"], loaded["IS_SECURE_SITE"]) == ("https://articles.example", True)
-    assert loaded["SESSION_COOKIE_NAME"] == "__Host-sessionid" and loaded["SESSION_COOKIE_SECURE"]
+    assert loaded["SESSION_COOKIE_NAME"] == "__Host-session" and loaded["SESSION_COOKIE_SECURE"]
     assert not load(SITE_URL="http://articles.example")["IS_SECURE_SITE"]
 
 

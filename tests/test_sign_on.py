@@ -364,6 +364,13 @@ def test_an_old_session_is_confirmed_at_the_provider_by_the_same_person_anew(pro
     assert answer.url == reverse("admin:account_app") and client.get(answer.url).status_code == 200
 
 
+def test_a_sign_in_at_the_provider_that_is_long_past_proves_nothing_now(provider):
+    for age, status in ((3600, 302), (0, 200)):
+        provider.claims = {"auth_time": int(time.time()) - age}
+        client, _ = come(provider)
+        assert is_in(client) and client.get(reverse("admin:account_app")).status_code == status
+
+
 def test_the_way_back_leads_to_no_other_site(provider):
     _, answer = come(provider, next="https://elsewhere.example/")
     assert answer.url == reverse("admin:index")

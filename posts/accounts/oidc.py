@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -45,12 +46,16 @@ class SignOnFailed(Refused):
 
 @dataclass(frozen=True)
 class Person:
-    """What the provider says of a person."""
+    """What the provider says of a person.
+
+    signed_in_at: when the person signed in there, in seconds since 1970; None if it does not say.
+    """
 
     subject: str
     claims: Mapping[str, Any]
     groups: frozenset[str]
     has_second_factor: bool
+    signed_in_at: int | None
 
 
 def is_on() -> bool:
@@ -115,6 +120,7 @@ def finish(answer: Mapping[str, str], kept: Mapping[str, Any] | None, *, redirec
         claims=claims,
         groups=_groups(claims),
         has_second_factor=acr in settings.OIDC_ACR or not methods.isdisjoint(settings.OIDC_AMR),
+        signed_in_at=int(_number(claims, "auth_time")) or None,
     )
 
 
@@ -148,7 +154,7 @@ def checked_claims(token: str, *, nonce: str) -> dict[str, Any]:
 
 def _number(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 def _groups(claims: Mapping[str, Any]) -> frozenset[str]:

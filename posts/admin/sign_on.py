@@ -80,6 +80,8 @@ def back(request: HttpRequest) -> HttpResponse:
         way=WAY,
         has_provider_factor=person.has_second_factor,
     )
+    # Whoever sits at a computer that was left open gets through the provider without a password.
+    note_proof(request, at=person.signed_in_at)
     return _ended(entered)
 
 
