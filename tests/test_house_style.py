@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (a rule beside its text reads best in one line)
 """The house style: rules in the forms of Vale, edited in the admin, suppressed with a reason."""
 
+import contextlib
 import io
 import re
 import zipfile
@@ -340,11 +341,23 @@ def test_a_style_is_loaded_from_an_archive_as_advice_and_loading_it_again_keeps_
         ("style.txt", b"extends: existence", "Choose a YAML file"),
         ("style.zip", b"PK\x03\x04broken", "Choose a YAML file"),
         ("style.yml", b"\xff\xfe\x00", "is not a UTF-8 text"),
+        ("style.yml", b"extends: existence\nmessage: a\x00b", "is not a UTF-8 text"),
     ],
 )
 def test_an_upload_that_is_no_style_is_refused(name, content, words):
     with pytest.raises(Refused, match=words):
         rules_of_upload(name, content)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_with_damaged_bytes_is_refused(packing):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", packing) as file:
+        file.writestr("Acme/Simply.yml", SIMPLY * 3)
+    whole = archive.getvalue()
+    for at in range(len(whole)):
+        with contextlib.suppress(Refused):
+            rules_of_upload("acme.zip", whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
 
 
 def test_an_archive_that_unpacks_to_much_more_is_refused(monkeypatch):

@@ -1,7 +1,9 @@
 """The house style in an operation: rules that people write or load, and posts to which a rule does not apply."""
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -18,6 +20,10 @@ MOST_RULES = 1000
 # Files of a style and their bytes, unpacked: no style is nearly as large.
 MOST_FILES, MOST_BYTES = 2000, 20 * 1024 * 1024
 MAX_REASON = 500
+# What Python says of a broken or encrypted archive, by the way in which it is packed.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ def rules_of_upload(name: str, content: bytes) -> dict[str, str]:
                 if total > MOST_BYTES:
                     raise Refused("The archive is too large.")
                 files[entry.filename] = read
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except _BROKEN as error:
         raise Refused(f"The archive can't be read: {str(error)[:100]}.") from None
     return rules_of_files(files, style="House")
 
@@ -152,13 +158,16 @@ def rules_of_files(files: Mapping[str, bytes], *, style: str) -> dict[str, str]:
     """
     rules = {}
     for path, content in sorted(files.items()):
-        place = PurePosixPath(path.replace("\\\\", "/"))
+        place = PurePosixPath(path.replace("\\", "/"))
         if place.name.startswith(".") or any(part.startswith((".", "__")) for part in place.parts):
             continue
         try:
             source = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise Refused(f"{place.name[:80]} is not a UTF-8 text.") from None
+            source = "\0"
+        if "\0" in source:
+            # PostgreSQL can't store a NUL.
+            raise Refused(f"{place.name[:80]} is not a UTF-8 text.")
         # A style's folder also has files about tests and coverage; only a rule extends something.
         if any(line.startswith("extends:") for line in source.splitlines()):
             folder = place.parent.name or style
