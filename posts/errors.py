@@ -13,7 +13,9 @@ SHORT_WORDS = 500
 
 LONG_WORDS = 10_000
 # Rights that are used by releasing and administering alone. Approving is one use of another right, and asks itself.
-WAITING_RIGHTS = frozenset({"release_post", "change_reviewguideline", "manage_generators", "run_job"})
+WAITING_RIGHTS = frozenset(
+    {"release_post", "change_reviewguideline", "change_stylerule", "manage_generators", "run_job"}
+)
 
 
 class Refused(Exception):

@@ -48,6 +48,7 @@ from posts.operations import (
     schedule_release,
     withdraw_post,
 )
+from posts.operations.house_style import RuleDraft, save_rule
 from posts.operations.run_job import run_job
 from tests.factories import ALL_MET, COMMAND_ALL_MET, approve, fresh, make_post, person
 
@@ -55,6 +56,7 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough pass phrase"
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 STEP = "/admin/sign-in/second-step/"
+SIMPLY = 'extends: existence\nmessage: "Leave “%s” out."\ntokens:\n  - simply\n'
 
 
 @pytest.fixture(autouse=True)
@@ -347,12 +349,13 @@ def guarded_acts(by, other):
         "plan": lambda: schedule_release(fresh(approved), plan, by=by),
         "change a generator": lambda: save_generator(generator, by=by),
         "create a token": lambda: create_token(token, by=by),
+        "change the house style": lambda: save_rule(RuleDraft("House.Simply", SIMPLY), by=by),
         "run a job": lambda: run_job("rank queue", by=by),
     }
 
 
 NAMES = ("approve", "confirm", "approve in bulk", "release", "roll back", "plan", "change a generator",
-         "create a token", "run a job")  # fmt: skip
+         "create a token", "change the house style", "run a job")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ GUARDED_RIGHTS = (
     "posts.review_post",
     "posts.release_post",
     "posts.change_reviewguideline",
+    "posts.change_stylerule",
     "posts.manage_generators",
     "posts.run_job",
     "auth.add_user",
