@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pages bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -47,7 +47,7 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also 
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) --hypothesis-profile=thorough -m hypothesis $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
 
-bench: bench-synthesis bench-imports bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
+bench: bench-synthesis bench-imports bench-pushes bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
 
 bench-synthesis: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/synthesis.py $(ARGS)
@@ -55,6 +55,9 @@ bench-synthesis: venv-dev
 bench-imports: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/imports.py $(ARGS)
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/imports.py $(ARGS)
+
+bench-pushes: venv-dev
+	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pushes.py $(ARGS)
 
 bench-pages: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
