@@ -14,11 +14,11 @@ worker_class = "gthread"
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
-# A worker begins anew from time to time, each at another moment, so that no leak grows for ever.
+# Each worker is replaced after so many requests, not all at the same moment, so that no leak grows for ever.
 max_requests = 20_000
 max_requests_jitter = 2_000
-# Nothing of ours uses it, and whoever may write to it controls the server.
-no_control_socket = True
+# The site doesn't use the control socket, and anybody who can write to it controls the server.
+control_socket_disable = True
 # The site writes a line for each request itself. Gunicorn's own lines have the same form.
 accesslog = None
 logconfig_dict = {

@@ -133,11 +133,13 @@ def test_every_line_of_a_web_server_with_our_configuration_is_json_and_it_has_no
                 return server.getresponse().status == 200
 
         wait_until(is_up)
+        # It would remove the socket when it ends.
+        sockets = list(tmp_path.rglob("gunicorn.ctl"))
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=PATIENT_SECONDS)
     lines = [json.loads(line) for line in log.splitlines()]
     assert any("Listening at" in line["event"] for line in lines)
-    assert not list(tmp_path.rglob("gunicorn.ctl"))
+    assert sockets == []
 
 
 def test_every_alert_asks_for_a_figure_that_the_site_gives_and_names_a_section_that_exists(client, db, settings):

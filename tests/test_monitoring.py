@@ -291,6 +291,11 @@ def test_a_deployment_that_changed_nothing_is_the_same(db, after):
     assert found.changes and not found.worse and not found.better
 
 
+def test_a_few_milliseconds_more_are_no_change_however_large_their_share(db):
+    found = deploy(2, 6)
+    assert found.changes and not found.worse
+
+
 def test_faster_pages_are_better(db):
     assert deploy(200, 20).better and not last_comparison(NOW).worse
 

@@ -155,7 +155,7 @@ def _page(request: HttpRequest, *, problem: str, status: int = 200, **context: A
 
 
 class ConfirmPage(AdminPage):
-    """Asks who is there, and leads on."""
+    """Asks people to prove who they are, then takes them to the page that they wanted."""
 
     permissions = ()
 
