@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -61,6 +61,9 @@ bench-pushes: venv-dev
 
 bench-pages: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
+
+bench-rendering: venv-dev
+	@$(CLEAN) $(VENV_PYTHON) bench/rendering.py $(ARGS)
 
 bench-admin: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/admin_pages.py $(ARGS)

@@ -1,0 +1,301 @@
+"""Measure the processor time of pages that are rendered, in process, also beside another version in alternating turns.
+
+Usage: python bench/rendering.py [--against FOLDER] [--posts N] [--rounds N] [--only WORD,…] [--profile ROW]
+
+FOLDER is a checkout of another version, for example one made by: git worktree add FOLDER 0.1.0. Each version fills a
+database of its own with the same records: SQLite, or with DATABASE_URL a PostgreSQL. See README.md beside this file.
+"""
+
+import argparse
+import contextlib
+import cProfile
+import io
+import json
+import os
+import pstats
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote, unquote, urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+TRIVIAL = "trivial view"
+ROWS = (TRIVIAL, "article", "JSON of an article", "list", "list of a stack", "search", "home", "feed")
+WARM, BATCH = 25, 40
+
+
+# In the process of one version
+
+
+def fill(path, count):
+    """Fill the database of this version with the records of a file."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    from bench import fill as filling
+
+    def records(number, texts, first=0):
+        with open(path, encoding="utf-8") as file:
+            for at, line in zip(range(number), file, strict=False):
+                name = f"bench-{first + at:07d}"
+                yield json.loads(line) | {"source_id": name, "reference": name, "slug": f"article-{first + at:07d}"}
+
+    filling.records = records
+    filling.fill(listed=count, waiting=count // 10, texts=count, say=lambda line: None)
+
+
+def paths_of(name, count, path):
+    """Return the addresses that a row asks for, in turn: the same in each version."""
+    slugs = [f"article-{at:07d}" for at in range(count)]
+    random.Random(7).shuffle(slugs)
+    if name == "search":
+        with open(path, encoding="utf-8") as file:
+            titles = [json.loads(line)["title"] for line, _ in zip(file, range(60), strict=False)]
+        chance = random.Random(7)
+        words = [[word for word in title.split() if word.isalpha() and len(word) > 3] for title in titles]
+        return [f"/search/?{urlencode({'q': ' '.join(chance.sample(two, 2))})}" for two in words if len(two) > 1]
+    if name == "list of a stack":
+        from posts.models import Term
+
+        terms = Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "key")
+        return [term.get_absolute_url() for term in terms[:3]]
+    return {
+        TRIVIAL: ["/bench/trivial/"],
+        "article": [f"/posts/{slug}/" for slug in slugs],
+        "JSON of an article": [f"/posts/{slug}.json" for slug in slugs],
+        "list": ["/articles/"],
+        "home": ["/"],
+        "feed": ["/feed/"],
+    }[name]
+
+
+class Site:
+    """The version as a WSGI application without a page cache, and the requests that are sent to it."""
+
+    def __init__(self, count, path):
+        from alphanode.wsgi import application
+
+        self.application = application
+        self.paths = {}
+        self.count, self.path = count, path
+        self.asked = dict.fromkeys(ROWS, 0)
+
+    def get(self, address):
+        """Ask for an address; return the bytes of the answer, which must be 200."""
+        path, _, query = address.partition("?")
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": unquote(path).encode().decode("latin-1"),
+            "RAW_URI": quote(path),
+            "QUERY_STRING": query,
+            "SCRIPT_NAME": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "8000",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": "127.0.0.1:8000",
+            "HTTP_ACCEPT": "text/html",
+            "HTTP_ACCEPT_ENCODING": "br, gzip",
+            "HTTP_USER_AGENT": "bench",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+        }
+        said = []
+        answer = self.application(environ, lambda status, headers, error=None: said.append(status))
+        size = sum(map(len, answer))
+        answer.close()
+        assert said[0].startswith("200"), (address, said)
+        return size
+
+    def ask(self, row, count):
+        """Send `count` requests of a row; return the bytes of the last answer."""
+        paths = self.paths.setdefault(row, None) or paths_of(row, self.count, self.path)
+        self.paths[row] = paths
+        for _ in range(count):
+            size = self.get(paths[self.asked[row] % len(paths)])
+            self.asked[row] += 1
+        return size
+
+
+def measure_batch(site, row):
+    """Return milliseconds of processor time and of the clock for each request of one batch, and bytes of an answer."""
+    worked, began = time.process_time(), time.perf_counter()
+    size = site.ask(row, BATCH)
+    return (time.process_time() - worked) / BATCH * 1000, (time.perf_counter() - began) / BATCH * 1000, size
+
+
+def serve(count, path):
+    """Measure one batch for each line that comes in, which names a row."""
+    # Anything else that prints must not come between.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    site = Site(count, path)
+    for line in sys.stdin:
+        row = line.strip()
+        if not site.asked[row]:
+            site.ask(row, WARM)
+        print(json.dumps(measure_batch(site, row)), file=answers, flush=True)
+
+
+def profile(row, count, path):
+    """Print in which functions the processor time of a row goes."""
+    site = Site(count, path)
+    site.ask(row, WARM)
+    watch = cProfile.Profile(time.process_time)
+    watch.runcall(site.ask, row, 200)
+    for order in ("tottime", "cumtime"):
+        pstats.Stats(watch).sort_stats(order).print_stats(60)
+
+
+# In the process that compares
+
+
+def environment(folder, name, tree):
+    """Return the environment of a version: production settings, files of its own."""
+    base = os.environ.get("DATABASE_URL", "")
+    return {
+        **os.environ,
+        "DATABASE_URL": f"{base.rpartition('/')[0]}/{name}" if base else f"sqlite:///{folder}/{name}.sqlite3",
+        "DJANGO_SETTINGS_MODULE": "bench.settings",
+        "PYTHONPATH": str(tree),
+        "PYTHONHASHSEED": "0",
+        "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": "http://127.0.0.1:8000",
+        "STATIC_ROOT": f"{folder}/{name}-static",
+        "ENV_FILE": "",
+        "DEBUG": "off",
+        "PAGE_CACHE_MB": "0",
+    }
+
+
+@contextlib.contextmanager
+def filled_versions(trees, folder, count):
+    """Fill a database for each version; yield {name: (environment, arguments)} for its process."""
+    path, base = folder / "records.jsonl", os.environ.get("DATABASE_URL")
+    sys.path.insert(0, str(ROOT))
+    from posts.synthesis import synthesize_record
+
+    with path.open("w", encoding="utf-8") as file:
+        for seed in range(count):
+            record = synthesize_record(seed)
+            record["flags"] = record["flags"] | {"needs_human_review": 0}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    versions = {}
+    for name, tree in trees.items():
+        own = environment(folder, name, tree)
+        # The script of this version measures every version.
+        arguments = [sys.executable, str(Path(__file__).resolve()), "--records", str(path), "--posts", str(count)]
+        if not (mark := folder / f"{name}-filled").exists():
+            if base:
+                create_database(base, name)
+            subprocess.run([*arguments, "--child", "fill"], env=own, cwd=tree, check=True)
+            mark.touch()
+        versions[name] = own, arguments, tree
+    yield versions
+
+
+def create_database(url, name):
+    """Create a database on the server of `url`."""
+    import psycopg
+
+    person, _, place = url.rpartition("/")[0].removeprefix("postgres://").partition("@/")
+    with psycopg.connect(host=f"/{place.lstrip('/')}", user=person, dbname="postgres", autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+
+
+def compare(versions, rows, rounds):
+    """Measure the rows of each version in alternating turns, and print them."""
+    running = {
+        name: subprocess.Popen(
+            [*arguments, "--child", "serve"],
+            env={**own, "ALPHANODE_PROCESS": "web"},
+            cwd=tree,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # As in production the site writes a line for each request; here it is discarded.
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for name, (own, arguments, tree) in versions.items()
+    }
+    print(f"{'':20}" + "".join(f"{name + ' CPU ms':>16}{'clock ms':>10}{'bytes':>9}" for name in running) + "   ratio")
+    trivial = {}
+    try:
+        for row in rows:
+            found = {name: [] for name in running}
+            for _ in range(rounds):
+                for name, process in running.items():
+                    process.stdin.write(f"{row}\n")
+                    process.stdin.flush()
+                    found[name].append(json.loads(process.stdout.readline()))
+            line = f"{row:20}"
+            for measured in found.values():
+                cpu, clock, size = zip(*measured, strict=True)
+                line += f"{min(cpu):16.2f}{min(clock):10.2f}{size[-1]:9,}"
+            cpus = {name: [cpu for cpu, *_ in measured] for name, measured in found.items()}
+            trivial = trivial or {name: min(times) for name, times in cpus.items()}
+            if len(cpus) == 2:
+                ours, theirs = cpus.values()
+                pairs = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+                line += f"   x {pairs:.2f} (least: {min(ours) / min(theirs):.2f})"
+            here = min(cpus["this"]) / trivial["this"]
+            print(f"{line}   {here:.1f} trivial views" if rows[0] == TRIVIAL else line, flush=True)
+    finally:
+        for process in running.values():
+            process.stdin.close()
+            process.wait(30)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", metavar="FOLDER", help="a checkout of another version")
+    parser.add_argument("--posts", type=int, default=300, help="listed posts (300)")
+    parser.add_argument("--rounds", type=int, default=10, help="batches of each row and version (10)")
+    parser.add_argument("--only", default="", help="words that the names of rows must have")
+    parser.add_argument("--profile", choices=ROWS, help="print where the processor time of a row goes instead")
+    parser.add_argument("--folder", help="keep the databases in this folder, and use those that are there")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--records", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        # A script finds its own folder first; the version to measure must come before it.
+        sys.path[0] = os.getcwd()
+        work = {"fill": fill, "serve": lambda path, count: serve(count, path)}.get(arguments.child)
+        if work:
+            work(arguments.records, arguments.posts)
+        else:
+            profile(arguments.child, arguments.posts, arguments.records)
+        return
+    words = arguments.only.split(",")
+    rows = [row for row in ROWS if row == TRIVIAL or any(word in row for word in words)]
+    trees = {"this": ROOT}
+    if arguments.against and not arguments.profile:
+        trees["other"] = Path(arguments.against).resolve()
+    with contextlib.ExitStack() as stack:
+        folder = arguments.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="alphanode-bench-"))
+        folder = Path(folder).resolve()
+        folder.mkdir(exist_ok=True)
+        versions = stack.enter_context(filled_versions(trees, folder, arguments.posts))
+        if arguments.profile:
+            own, command, tree = versions["this"]
+            environ = {**own, "ALPHANODE_PROCESS": "web"}
+            subprocess.run([*command, "--child", arguments.profile], env=environ, cwd=tree, stderr=subprocess.DEVNULL)
+        else:
+            compare(versions, rows, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
