@@ -102,3 +102,23 @@ def test_postgresql_plans_a_prepared_query_once_for_a_connection_unless_it_is_to
             prepared.first(slug=slug)
         cursor.execute(found, ["%proposed_snapshot%"])
         assert cursor.fetchall() == ([(3,)] if is_kept else [])
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="SQLite compiles again what depends on a parameter")
+@pytest.mark.django_db
+def test_only_what_changes_is_a_parameter_on_sqlite_and_other_words_mean_the_same():
+    titles = ["100 % of it", "O'Brien", "plain"]
+    posts = [make_post(title=title) for title in titles]
+    sent = []
+
+    def note(execute, sql, parameters, many, context):
+        sent.append(parameters)
+        return execute(sql, parameters, many, context)
+
+    for title, post in zip(titles, posts, strict=True):
+        prepared = PreparedQuery(
+            lambda pk, title=title: Post.objects.filter(pk=pk, title=title, held=False, withdrawn_at=None), pk=int
+        )
+        with connection.execute_wrapper(note):
+            assert prepared.objects(pk=post.pk) == [post]
+    assert sent == [(posts[0].pk,), (posts[1].pk, "O'Brien"), (posts[2].pk,)]
