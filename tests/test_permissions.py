@@ -286,6 +286,7 @@ MATRIX = {
     ],
     # Everybody has an account of their own.
     "admin/account/": [get(DESK), post("302 302 404 404 404 404"), post(DESK_ACTS, {"act": "end-others"})],
+    "admin/roles/": [get(DESK), post("302 302 404 404 404 404")],
     "admin/account/app/": [get(DESK), post("302 302 422 422 422 422", {"code": "1"})],
     "admin/account/passkey/": [get(DESK), post("302 302 422 422 422 422")],
     "admin/confirm/": [

@@ -77,6 +77,11 @@ def shown_rights() -> QuerySet[Permission]:
     return Permission.objects.filter(of_posts | of_accounts)
 
 
+def used_rights(permissions: Iterable[Permission]) -> list[Permission]:
+    """Return those of `permissions` that give a person something. What this app does not know stays among them."""
+    return [permission for permission in permissions if permission.codename not in UNUSED]
+
+
 def words_of_rights(permissions: Iterable[Permission]) -> dict[str, list[tuple[Permission, str]]]:
     """Return {heading: [(permission, words)]} in the order of the tables; new kinds of rights come last."""
     by_name = {permission.codename: permission for permission in permissions}

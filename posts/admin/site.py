@@ -100,7 +100,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
-        from posts.admin import account, my_work, operations, proof, second_factors, sign_on
+        from posts.admin import account, my_work, operations, proof, roles, second_factors, sign_on
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, releases
         from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen
@@ -112,6 +112,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *operations.PAGES,
             *account.PAGES,
             *proof.PAGES,
+            *roles.PAGES,
             *second_factors.PAGES,
             *diff.PAGES,
             *releases.PAGES,
