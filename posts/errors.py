@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from posts.models import Post
+from posts.models.review_limit import outside_words
 from posts.models.second_factor import waits_for_second_factor
 
 SHORT_WORDS = 500
@@ -69,6 +70,10 @@ class SecondFactorMissing(Refused):
         super().__init__(self.WORDS)
 
 
+class OutsideLimits(Refused):
+    """The person decides about posts of some stacks or generators alone, and this is none of them."""
+
+
 class NotAllowed(PermissionDenied):
     """The person may not do that."""
 
@@ -85,6 +90,12 @@ def require_second_factor(by: User | None) -> None:
     """Raise SecondFactorMissing if the person has to set up a second factor before they approve or administer."""
     if waits_for_second_factor(by):
         raise SecondFactorMissing
+
+
+def require_within_limits(by: User | None, post: Post) -> None:
+    """Raise OutsideLimits if the person decides about other posts alone. A program has no limits."""
+    if words := outside_words(by, post):
+        raise OutsideLimits(words)
 
 
 def require_person(by: User | None, permission: str) -> None:

@@ -386,7 +386,7 @@ NOT_SHOWN = {
     " replaced_by_id",
     "posts_revision": "suggested_by_id why",
     "posts_review": "ticks reason_code comment own_text_reason reviewer_id seconds_spent way_back revoked_by_id"
-    " undone_by_id statements",
+    " undone_by_id statements is_own_text",
     "posts_listedtext": "generator",
     "posts_importbatch": " ".join(field.column for field in ImportBatch._meta.fields),
 }

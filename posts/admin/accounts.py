@@ -12,12 +12,32 @@ from django.db.models import CASCADE, PROTECT, Count, ManyToOneRel, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from posts.accounts.review_limits import limit_problem, set_review_limits
 from posts.admin.lists import PlainTitles, badge
+from posts.admin.people import person_of
 from posts.admin.rights import GroupsField, RightsField, with_unseen
+from posts.models import ReviewLimit
+from posts.models.review_limit import limits_from, limits_of
 from posts.models.second_factor import waits_for_second_factor
 from posts.review_queue.counts import capped_counts, short_count
 
 admin.site.unregister([User, Group])
+
+
+class NamesField(forms.CharField):
+    """Several names, one a line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}), **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the names as the text of the field."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """Return the names, each once."""
+        lines = super().clean(value).splitlines()
+        return sorted({" ".join(line.split()) for line in lines} - {""})
 
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class can't be subscripted when it runs
@@ -25,9 +45,18 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class c
 
     groups = GroupsField(label="Groups", help_text="The person can do what any of these groups can do.")
     user_permissions = RightsField(label="Rights", help_text="In addition to those of the groups.")
+    review_stacks = NamesField(
+        label="Stacks",
+        help_text="One a line. Every stack of a post must be among them. Empty: posts of any stack.",
+    )
+    review_generators = NamesField(label="Generators", help_text="One a line. Empty: posts of any generator.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if self.instance.pk:
+            limits = limits_from(self.instance.review_limits.all())
+            self.initial["review_stacks"] = sorted(limits.stacks, key=str.casefold)
+            self.initial["review_generators"] = sorted(limits.generators, key=str.casefold)
         words = {
             "is_active": ("Can sign in", "Untick this instead of deleting the account."),
             "is_staff": ("Can use the admin", "Everybody who writes, reviews or imports needs this."),
@@ -36,6 +65,15 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class c
         for name, (label, help_text) in words.items():
             if name in self.fields:
                 self.fields[name].label, self.fields[name].help_text = label, help_text
+
+    def clean(self) -> Any:
+        """Refuse limits that can't be stored."""
+        data = super().clean()
+        names = self.cleaned_data
+        for field, kind in LIMIT_FIELDS.items():
+            if problem := limit_problem(kind, names.get(field, ())):
+                self.add_error(field, problem)
+        return data
 
     def clean_user_permissions(self) -> list[Permission]:
         """Keep the rights that the form does not show."""
@@ -55,6 +93,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ca
         return with_unseen(self.cleaned_data["permissions"], held)
 
 
+LIMIT_FIELDS = {"review_stacks": ReviewLimit.Kind.STACK, "review_generators": ReviewLimit.Kind.GENERATOR}
 # What an account is for: words, and the accounts.
 ACCESS: dict[str, tuple[str, dict[str, bool]]] = {
     "admin": ("uses the admin", {"is_active": True, "is_staff": True}),
@@ -111,9 +150,38 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("What the person can do", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        (
+            "Decides about some posts only",
+            {
+                "fields": ("review_stacks", "review_generators"),
+                "description": "Limits what a reviewer may decide, claim and release. A superuser has no limits.",
+            },
+        ),
         ("More rights", {"fields": ("user_permissions",), "classes": ("collapse",)}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the groups and rights, and the limits of a reviewer."""
+        super().save_related(request, form, formsets, change)
+        names = form.cleaned_data
+        if "review_stacks" in names:
+            set_review_limits(
+                form.instance,
+                stacks=names["review_stacks"],
+                generators=names["review_generators"],
+                by=person_of(request),
+            )
+
+    @admin.display(description="Stacks")
+    def review_stacks(self, user: User) -> str:
+        """Show the limits to people who may see accounts alone."""
+        return ", ".join(sorted(limits_of(user).stacks)) or "any"
+
+    @admin.display(description="Generators")
+    def review_generators(self, user: User) -> str:
+        """Show the limits to people who may see accounts alone."""
+        return ", ".join(sorted(limits_of(user).generators)) or "any"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return accounts with their groups, which the list names."""

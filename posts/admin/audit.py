@@ -30,14 +30,27 @@ class ActionFilter(admin.SimpleListFilter):
         return queryset.filter(action=self.value()) if self.value() else queryset
 
 
+class SuperuserFilter(admin.SimpleListFilter):
+    """Filters to what superusers did."""
+
+    title = "as superuser"
+    parameter_name = "superuser"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("yes", "by superusers")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(as_superuser=True) if self.value() == "yes" else queryset
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     list_title = "Audit trail"
-    list_display = ["made_at", "what", "post_link", "made_by", "detail_in_words", "short_fingerprint"]
-    list_filter = [ActionFilter]
-    fields = ["what", "post_link", "revision_link", "fingerprint", "fingerprint_before", "detail_in_words", "made_by",
+    list_display = ["made_at", "what", "post_link", "who", "detail_in_words", "short_fingerprint"]
+    list_filter = [ActionFilter, SuperuserFilter]
+    fields = ["what", "post_link", "revision_link", "fingerprint", "fingerprint_before", "detail_in_words", "who",
               "made_at", "request_id"]  # fmt: skip
-    readonly_fields = ["what", "post_link", "revision_link", "detail_in_words"]
+    readonly_fields = ["what", "post_link", "revision_link", "detail_in_words", "who"]
     list_select_related = ["post", "made_by"]
     ordering = ["-pk"]
     deferred = ("post__body", "post__intro")
@@ -45,6 +58,7 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         ("When (UTC)", "made_at"),
         ("What", "action"),
         ("Who", "made_by__username"),
+        ("As superuser", "as_superuser"),
         ("Source id", "post__source_id"),
         ("Version", "revision__version"),
         ("Fingerprint", "fingerprint"),
@@ -61,6 +75,10 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     @admin.display(description="Action")
     def what(self, entry: AuditEntry) -> str:
         return entry.what
+
+    @admin.display(description="Who")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.who
 
     @admin.display(description="Detail")
     def detail_in_words(self, entry: AuditEntry) -> str:

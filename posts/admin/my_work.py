@@ -28,6 +28,7 @@ from posts.models import (
 from posts.notifications.words import line_of, path_of
 from posts.operations.unsaved_texts import discard_unsaved_text
 from posts.reverse import address
+from posts.review_queue.order import within_limits
 
 # Each list names the newest; its page has all.
 SHOWN = 20
@@ -123,7 +124,7 @@ def task_lists(user: User) -> list[TaskList]:
     if user.has_perm("posts.change_post"):
         lists.append(_returned(user))
     if user.has_perm("posts.review_post"):
-        lists += [_assigned(user), _claimed(user), _overdue()]
+        lists += [_assigned(user), _claimed(user), _overdue(user)]
     if user.has_perm("posts.flag_post"):
         lists.append(_reported())
         lists.append(_refused_plans())
@@ -181,9 +182,10 @@ def _claimed(user: User) -> TaskList:
     return TaskList("Claimed by you", _reviews(claimed))
 
 
-def _overdue() -> TaskList:
-    """Return what has been pending for long and is assigned to nobody."""
+def _overdue(user: User) -> TaskList:
+    """Return what has been pending for long, is assigned to nobody, and this person may decide about."""
     old = QueueEntry.objects.filter(waiting_since__lte=timezone.now() - OVERDUE, assigned_to=None)
+    old = within_limits(old, by=user)
     return TaskList(f"Pending for {OVERDUE.days} days or more", _reviews(old))
 
 

@@ -100,7 +100,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     # Without way_back, which undo reads and people don't need.
     fields: ClassVar[Any] = (
         "decided post_link version fingerprint reason_code comment guideline_shown answers_shown confirmed "
-        "own_text_reason reviewer created_at seconds_spent revoked_at revoked_by undone_at undone_by"
+        "own_text_reason is_own_text reviewer created_at seconds_spent revoked_at revoked_by undone_at undone_by"
     ).split()
     readonly_fields = ["decided", "post_link", "version", "guideline_shown", "answers_shown", "confirmed"]
 

@@ -13,9 +13,18 @@ from django.utils.http import urlencode
 from posts.admin.pages import AdminPage
 from posts.admin.rights import used_rights, words_of_rights
 from posts.admin.trail import dashboard_trail
+from posts.models.review_limit import limits_of
 
 # A group with more people than this leads to the list of accounts.
 PEOPLE_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person of a group. limits: what they decide about alone, in words; "" for any post."""
+
+    user: User
+    limits: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Role:
     name: str
     rights: list[tuple[str, list[str]]]
     is_mine: bool
-    people: list[User]
+    people: list[Member]
     count: int
     address: str
 
@@ -66,17 +75,17 @@ def _memberships() -> QuerySet[Any]:
     return User.groups.through.objects.filter(user__is_active=True)
 
 
-def _people_of_groups() -> dict[int, list[User]]:
-    """Return {primary key of a group: its first accounts by name}, in two queries."""
+def _people_of_groups() -> dict[int, list[Member]]:
+    """Return {primary key of a group: its first accounts by name}, in three queries."""
     by_name = Window(RowNumber(), partition_by=F("group_id"), order_by=F("user__username").asc())
     first = _memberships().alias(place=by_name).filter(place__lte=PEOPLE_SHOWN).values_list("group_id", "user_id")
     members = list(first)
-    users = User.objects.in_bulk({user for _, user in members})
-    found: dict[int, list[User]] = {}
+    users = User.objects.prefetch_related("review_limits").in_bulk({user for _, user in members})
+    found: dict[int, list[Member]] = {}
     for group, user in members:
-        found.setdefault(group, []).append(users[user])
+        found.setdefault(group, []).append(Member(users[user], limits_of(users[user]).words))
     for people in found.values():
-        people.sort(key=lambda user: user.username)
+        people.sort(key=lambda member: member.user.username)
     return found
 
 

@@ -15,6 +15,7 @@ import posts
 from posts.admin.people import person_of
 from posts.models import Notification, QueueEntry
 from posts.review_queue.counts import capped_counts, short_count
+from posts.review_queue.order import within_limits
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def _counts(request: HttpRequest) -> dict[str, int]:
     A page that has counted some already stores them in `request.nav_counts`.
     """
     known: dict[str, int] = getattr(request, "nav_counts", {})
-    counted = {"queue": QueueEntry.objects.all(), "my_work": Notification.objects.unread_by(person_of(request))}
+    person = person_of(request)
+    pending = within_limits(QueueEntry.objects.all(), by=person)
+    counted = {"queue": pending, "my_work": Notification.objects.unread_by(person)}
     missing = [name for name in counted if name not in known]
     return known | dict(zip(missing, capped_counts([counted[name] for name in missing]), strict=True))
 

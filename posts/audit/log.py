@@ -25,6 +25,7 @@ def audit_entry(
         fingerprint_before=before.fingerprint if before else "",
         detail=detail,
         made_by=by,
+        as_superuser=by is not None and by.is_superuser,
         request_id=request_id.get() or "",
     )
 

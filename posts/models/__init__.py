@@ -36,6 +36,7 @@ from posts.models.request_figure import RequestFigure
 from posts.models.review import Review
 from posts.models.review_flag import ReviewFlag
 from posts.models.review_guideline import GuidelinePoint, ReviewGuideline
+from posts.models.review_limit import ReviewLimit
 from posts.models.revision import Revision
 from posts.models.saved_view import DeskPreference, SavedView
 from posts.models.scheduled_release import ScheduledRelease
@@ -112,6 +113,7 @@ __all__ = [
     "Review",
     "ReviewFlag",
     "ReviewGuideline",
+    "ReviewLimit",
     "Revision",
     "SavedView",
     "ScheduledRelease",

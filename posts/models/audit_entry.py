@@ -24,6 +24,7 @@ ACCOUNT_ACTIONS = (
     "account deleted",
     "group deleted",
     "rights changed",
+    "review limits changed",
     "password changed",
     "password set",
     "password disabled",
@@ -102,6 +103,12 @@ class AuditEntry(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, verbose_name="who", null=True, related_name="+"
     )
+    as_superuser = models.BooleanField(
+        "as superuser",
+        default=False,
+        db_default=False,
+        help_text="The person was a superuser, whom no group limits.",
+    )
     made_at = models.DateTimeField("when", db_default=Now())
     request_id = models.CharField("request", max_length=64, blank=True, default="", db_default="")
 
@@ -113,6 +120,7 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["post", "-id"], name="audit_of_post"),
             models.Index(fields=["action", "-id"], name="audit_by_action"),
+            models.Index(fields=["-id"], condition=models.Q(as_superuser=True), name="audit_by_superusers"),
         ]
         verbose_name_plural = "audit entries"
 
@@ -132,6 +140,11 @@ class AuditEntry(models.Model):
     def what(self) -> str:
         """The action in words for people."""
         return words_of_action(self.action)
+
+    @property
+    def who(self) -> str:
+        """Who did it, in words; a superuser is named as one. Entries from before that was recorded name nobody so."""
+        return f"{self.made_by or '–'}{', as superuser' if self.as_superuser else ''}"
 
     @property
     def detail_in_words(self) -> str:

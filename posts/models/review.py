@@ -62,6 +62,12 @@ class Review(models.Model):
         help_text="What the reviewer verified: kind, words, and whether a source stood beside it.",
     )  # fmt: skip
     own_text_reason = models.TextField("why they approved their own changes", blank=True, db_default="")
+    is_own_text = models.BooleanField(
+        "by its own author",
+        default=False,
+        db_default=False,
+        help_text="A superuser approved their own text, with a reason instead of a second pair of eyes.",
+    )
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
     is_bulk = models.BooleanField("in bulk", default=False, db_default=False)
     created_at = models.DateTimeField("when", db_default=Now())
@@ -81,6 +87,7 @@ class Review(models.Model):
         indexes = [
             models.Index(fields=["-created_at"], name="review_newest"),
             models.Index(fields=["id"], condition=Q(is_bulk=True), name="review_bulk"),
+            models.Index(fields=["id"], condition=Q(is_own_text=True), name="review_of_own_text"),
             models.Index(fields=["id"], condition=Q(guideline__isnull=False), name="review_answered"),
             models.Index(
                 Coalesce("guideline", 0),

@@ -2,8 +2,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from posts.errors import Refused, require_person
+from posts.errors import Refused, require_person, require_within_limits
 from posts.models import Notification, Post, QueueEntry
+from posts.models.review_limit import limits_of, outside_words
 from posts.notifications import tell
 from posts.operations.claim import pending_entry
 from posts.operations.frame import operation
@@ -22,8 +23,11 @@ def assign_post(post: Post, *, to: User | None, by: User) -> QueueEntry:
     """Assign a pending post to `to` (None: nobody); return its QueueEntry. The audit trail records it."""
     require_person(by, "review_post")
     with pending_entry(post, by=by) as (change, entry):
+        require_within_limits(by, change.post)
         if to is not None and not (to.is_active and to.has_perm("posts.review_post")):
             raise Refused(f"{to} may not decide about posts. Choose a reviewer.")
+        if to is not None and outside_words(to, change.post):
+            raise Refused(f"{to} decides about posts of {limits_of(to).words} alone. Choose another reviewer.")
         if entry.assigned_to_id == (to.pk if to else None):
             return entry
         entry.assigned_to = to

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from posts.errors import Refused, require_person
+from posts.errors import Refused, require_person, require_within_limits
 from posts.models import Post, QueueEntry
 from posts.operations.frame import Change, changing, operation
 from posts.review_queue.claims import HOLD, claimed_by_another
@@ -21,6 +21,7 @@ def claim_post(post: Post, *, by: User, take_over: bool = False, now: datetime |
     require_person(by, "review_post")
     now = now or timezone.now()
     with pending_entry(post, by=by) as (change, entry):
+        require_within_limits(by, change.post)
         standing = claimed_by_another(entry, by=by, now=now)
         if standing and not take_over:
             raise standing

@@ -1,7 +1,7 @@
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from posts.errors import Refused, checked_words, require
+from posts.errors import Refused, checked_words, require, require_within_limits
 from posts.models import Notification, Post, ReviewFlag
 from posts.notifications import people_who_may
 from posts.operations.frame import Change, changing, operation
@@ -68,6 +68,7 @@ def clear_flag(flag: ReviewFlag, *, by: User | None, note: str) -> None:
         raise Refused("Say why the flag no longer applies.")
     with changing(flag.post, by=by) as change:
         post = change.post
+        require_within_limits(by, post)
         if not post.review_flags.filter(pk=flag.pk, cleared_at=None).update(
             cleared_at=timezone.now(), cleared_by=by, clear_note=note
         ):

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from posts.content_checks.vale import MAX_SOURCE, RuleRefused, read_rule
-from posts.errors import Refused, checked_words, require_person
+from posts.errors import Refused, checked_words, require_person, require_within_limits
 from posts.models import Post, StyleException, StyleRule
 from posts.operations.frame import changing, note, operation
 
@@ -186,6 +186,7 @@ def suppress_rule(post: Post, name: str, *, reason: str, by: User) -> StyleExcep
     if rule is None:
         raise Refused(f"The house style has no rule “{name[:120]}”.")
     with changing(post, by=by) as change:
+        require_within_limits(by, change.post)
         exception, is_new = StyleException.objects.get_or_create(
             post=change.post, rule=rule, defaults={"reason": reason, "made_by": by}
         )
@@ -200,6 +201,7 @@ def apply_rule_again(post: Post, name: str, *, by: User) -> None:
     """Let a rule of the house style apply to a post again."""
     require_person(by, "review_post")
     with changing(post, by=by) as change:
+        require_within_limits(by, change.post)
         count, _ = StyleException.objects.filter(post=change.post, rule__name=name).delete()
         if not count:
             raise Refused(f"{name[:120]} is not suppressed for this post.")

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from posts.errors import HeadMoved, Refused, checked_words, require
+from posts.errors import HeadMoved, Refused, checked_words, require, require_within_limits
 from posts.models import ChecklistItem, ImageSource, ImportBatch, Post, Revision
 from posts.models.checklist_item import item_columns
 from posts.models.image_source import image_columns
@@ -94,6 +94,7 @@ def submit_revision(post: Post, *, by: User | None) -> Revision:
             raise Refused(f"{revision.version} is already pending review.")
         if revision.status == Revision.Status.REJECTED:
             require(by, "review_post")
+            require_within_limits(by, change.post)
         if revision.status != Revision.Status.IN_REVIEW:
             if not may_step(revision, "submit"):
                 raise Refused(f"{revision.version} is {revision.status_words}. Change the post before you submit it.")

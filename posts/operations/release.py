@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require
+from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require, require_within_limits
 from posts.listing.article_html import store_article
 from posts.models import DecisionEvent, Post, Release, Review, Revision
 from posts.models.four_eyes import eyes_on, unread_obstacles
@@ -87,6 +87,7 @@ def release_revision(
     require(by, "release_post")
     with changing(revision.post, by=by) as change:
         post = change.post
+        require_within_limits(by, post)
         _check_live(post, expected_live_id)
         revision = Revision.objects.get(pk=revision.pk)
         obstacles = release_obstacles(post, revision)
@@ -183,6 +184,7 @@ def roll_back(
     why = checked_words(why, name="The reason")
     with changing(post, by=by) as change:
         post = change.post
+        require_within_limits(by, post)
         _check_live(post, expected_live_id)
         if page_state(post) == WITHDRAWN:
             raise Refused("The post is withdrawn: readers see nothing. Release the revision that they should see.")

@@ -16,10 +16,12 @@ from posts.errors import (
     SecondFactorMissing,
     checked_words,
     require_person,
+    require_within_limits,
 )
 from posts.models import DecisionEvent, Notification, Post, Review, Revision
 from posts.models.claims import claims_to_keep
 from posts.models.four_eyes import PART, Eyes, eyes_on, own_text_obstacles, weight_of
+from posts.models.review_limit import outside_words
 from posts.models.second_factor import waits_for_second_factor
 from posts.operations.decision_events import note_decisions
 from posts.operations.flag import clear_open_flags
@@ -154,6 +156,8 @@ def _text_obstacles(
     """Return what prevents any approval of this very text."""
     is_bulk = decision.is_bulk
     obstacles = [SecondFactorMissing.WORDS] if waits_for_second_factor(by) else []
+    if outside := outside_words(by, post):
+        obstacles.append(outside)
     # Clearing a flag can open a page, so nobody does it for many posts at once.
     seen = set() if is_bulk else set(decision.flags_seen)
     if unseen := [flag for flag in post.review_flags.filter(cleared_at=None) if flag.pk not in seen]:
@@ -184,6 +188,7 @@ def decide(post: Post, decision: Decision, *, by: User) -> Review:
     with changing(post, by=by) as change:
         if change.post.head_revision.fingerprint != decision.fingerprint:
             raise HeadMoved(change.post)
+        require_within_limits(by, change.post)
         before = state_of(change.post)
         carry_out = _approve if decision.outcome == Review.Outcome.APPROVED else _turn_down
         review = carry_out(change, decision)
@@ -200,9 +205,10 @@ def _approve(change: Change, decision: Decision) -> Review:
     if decision.release and not confirms:
         require_person(by, "release_post")
     subject = post.released_revision if confirms else revision
-    if _is_part(post, subject, by=by, own_text_reason=decision.own_text_reason):
+    eyes = eyes_on(post, subject)
+    if _is_part(eyes, by=by, own_text_reason=decision.own_text_reason):
         return _approve_in_part(change, subject, decision, asked)
-    review = _note_review(change, subject, decision, asked)
+    review = _note_review(change, subject, decision, asked, eyes=eyes)
     if may_step(revision, "approve"):
         take_step(revision, "approve")
     post.awaits_review = False
@@ -273,10 +279,11 @@ def confirm_live(post: Post, decision: Decision, *, by: User) -> Review:
             raise PageMoved(post)
         before, live = state_of(post), post.released_revision
         asked = _answered(live, decision, confirm_obstacles(post, decision, by=by))
-        if _is_part(post, live, by=by, own_text_reason=decision.own_text_reason):
+        eyes = eyes_on(post, live)
+        if _is_part(eyes, by=by, own_text_reason=decision.own_text_reason):
             review = _approve_in_part(change, live, decision, asked)
         else:
-            review = _note_review(change, live, decision, asked)
+            review = _note_review(change, live, decision, asked, eyes=eyes)
             change.note("confirmed", revision=live, detail=decision.says)
             _confirm(change)
         store_undo_data(review, post=post, before=before)
@@ -292,9 +299,9 @@ def _confirm(change: Change) -> None:
     post.closed_until_decided = rolled_back_import(live, post.live_approval) is not None
 
 
-def _is_part(post: Post, revision: Revision, *, by: User, own_text_reason: str) -> bool:
+def _is_part(eyes: Eyes, *, by: User, own_text_reason: str) -> bool:
     """Return whether an approval by `by` without obstacles still needs a decision by another person."""
-    return weight_of(eyes_on(post, revision), by=by, own_text_reason=own_text_reason) == PART
+    return weight_of(eyes, by=by, own_text_reason=own_text_reason) == PART
 
 
 def _approve_in_part(change: Change, revision: Revision, decision: Decision, asked: Asked | None) -> Review:
@@ -335,7 +342,10 @@ def _turn_down(change: Change, decision: Decision) -> Review:
     return review
 
 
-def _note_review(change: Change, revision: Revision, decision: Decision, asked: Asked | None) -> Review:
+def _note_review(
+    change: Change, revision: Revision, decision: Decision, asked: Asked | None, *, eyes: Eyes | None = None
+) -> Review:
+    """Keep a decision. eyes: of an approval; only there, a superuser's reason can stand for a second person."""
     answers = asked.kept(decision.answers) if asked else {}
     is_approved = decision.outcome == Review.Outcome.APPROVED
     review = Review.objects.create(
@@ -348,6 +358,7 @@ def _note_review(change: Change, revision: Revision, decision: Decision, asked: 
         answers=answers,
         statements=[] if decision.is_bulk else verified_statements(revision, decision.statements),
         own_text_reason=decision.own_text_reason if is_approved else "",
+        is_own_text=bool(eyes and decision.own_text_reason and change.person.pk in eyes.authors),
         claims=claims_to_keep(change.post, revision) if is_approved else None,
         reviewer=change.person,
         is_bulk=decision.is_bulk,

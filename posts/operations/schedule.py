@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person
+from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person, require_within_limits
 from posts.jobs import enqueue_once, registered_jobs
 from posts.models import Notification, Post, Release, Revision, ScheduledRelease
 from posts.notifications import tell
@@ -72,6 +72,9 @@ def schedule_release(post: Post, plan: Plan, *, by: User, now: datetime.datetime
     require_person(by, RIGHTS[kind])
     with changing(post, by=by) as change:
         post = change.post
+        # Withdrawing protects readers, so nobody's limits stand in its way.
+        if kind == ScheduledRelease.Kind.RELEASE:
+            require_within_limits(by, post)
         if obstacles := _plan_obstacles(post, plan, now or timezone.now()):
             raise Refused(*obstacles)
         made = ScheduledRelease.objects.create(
@@ -128,6 +131,7 @@ def cancel_schedule(plan: ScheduledRelease, *, by: User, why: str = "") -> Sched
     why = checked_words(why, name="The reason")
     with changing(plan.post, by=by) as change:
         post = change.post
+        require_within_limits(by, post)
         plan = post.scheduled_releases.select_related("revision").get(pk=plan.pk)
         settle(plan, "cancel", at=timezone.now(), by=by, refusal=why)
         change.note("plan cancelled", revision=plan.revision or post.live_revision, detail=str(plan))

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from posts.errors import NotAllowed, Refused, require_person
+from posts.errors import NotAllowed, Refused, require_person, require_within_limits
 from posts.listing.article_html import store_article
 from posts.models import DecisionEvent, Post, QueueEntry, Release, Review, ReviewFlag, Revision
 from posts.operations.decision_events import note_decisions
@@ -121,6 +121,7 @@ def undo_decision(
         review = Review.objects.select_related("revision").get(pk=review.pk)
         if review.reviewer_id != by.pk:
             raise NotAllowed(f"{review.reviewer} made this decision. Nobody else can undo it.")
+        require_within_limits(by, change.post)
         if obstacles := undo_obstacles(review, change.post, now=now):
             raise Refused(*obstacles)
         if obstacles := rolled_back_obstacles(*text_before(review), despite_rollback=despite_rollback):

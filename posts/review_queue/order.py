@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from posts.db.keyset import Cursor, PageOrder
 from posts.models import QueueEntry, QueueLabel, Revision
+from posts.models.review_limit import limits_of
 from posts.review_queue.weights import CODES, GENERATOR, WAITING
 
 ORDER = PageOrder(("-points", int), ("waiting_since", datetime), ("post_id", int))
@@ -76,7 +77,7 @@ class QueueView:
         return replace(self, **empty)
 
     def entries(self, *, by: User, now: datetime | None = None) -> QuerySet[QueueEntry]:
-        """Return the QueueEntries that it shows to the person `by`, unordered."""
+        """Return the QueueEntries that it shows to the person `by`, unordered: those that they may decide about."""
         now = now or timezone.now()
         conditions = [
             self.reason and _condition_of_reason(self.reason),
@@ -87,15 +88,30 @@ class QueueView:
             self.days and Q(waiting_since__lte=now - timedelta(days=self.days)),
             self.whose and _condition_of_person(self.whose, by, now),
         ]
-        return QueueEntry.objects.filter(*filter(None, conditions))
+        return within_limits(QueueEntry.objects.filter(*filter(None, conditions)), by=by)
 
     def countable(self, *, by: User, now: datetime | None = None) -> QuerySet[Any]:
         """Return rows to count in place of entries(); for one reason or stack, by one index scan."""
+        if limits_of(by):
+            return self.entries(by=by, now=now)
         if self == QueueView(reason=self.reason) and self.reason not in ("", GENERATOR, WAITING):
             return _labels(QueueLabel.Kind.REASON, self.reason)
         if self.stack and self == QueueView(stack=self.stack):
             return _labels(QueueLabel.Kind.STACK, self.stack)
         return self.entries(by=by, now=now)
+
+
+def within_limits(entries: QuerySet[QueueEntry], *, by: User) -> QuerySet[QueueEntry]:
+    """Filter pending posts to those whose proposed text is within the limits of a reviewer.
+
+    Of a page with another stack the operation also reads the live text.
+    """
+    limits = limits_of(by)
+    if limits.stacks:
+        of_entry = QueueLabel.objects.filter(kind=QueueLabel.Kind.STACK, entry=OuterRef("pk"))
+        theirs = of_entry.filter(name__in=limits.stacks)
+        entries = entries.filter(Exists(theirs), ~Exists(of_entry.exclude(name__in=limits.stacks)))
+    return entries.filter(generator__in=limits.generators) if limits.generators else entries
 
 
 def _condition_of_reason(reason: str) -> Q | Exists:

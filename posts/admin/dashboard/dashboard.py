@@ -18,6 +18,7 @@ from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.db.page_triggers import missing_triggers
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
+from posts.models.review_limit import limits_of
 from posts.review_queue.counts import (
     came_in_by_day,
     capped_counts,
@@ -28,7 +29,7 @@ from posts.review_queue.counts import (
     said_count,
     start_of,
 )
-from posts.review_queue.order import QueueView, next_item
+from posts.review_queue.order import QueueView, next_item, within_limits
 from posts.review_queue.ranking import generator_record
 from posts.review_queue.weights import Weight
 
@@ -36,6 +37,8 @@ LAST = 5
 GENERATORS_SHOWN = 10
 BAR_WIDTH = 280
 REFUSED_PLANS = timedelta(days=7)
+OWN_TEXTS = timedelta(days=30)
+OWN_TEXTS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,18 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         return {"sees_posts": False}
     now = timezone.now()
     today = timezone.localdate(now)
-    waiting, mine, held, unread = capped_counts(
+    limits = limits_of(person)
+    waiting, mine, held, unread, *theirs = capped_counts(
         [
             QueueEntry.objects.all(),
             QueueEntry.objects.filter(assigned_to=person),
             QueueEntry.objects.filter(held_by=person, held_until__gt=now),
             Notification.objects.unread_by(person),
+            *([within_limits(QueueEntry.objects.all(), by=person)] if limits else []),
         ]
     )
-    request.nav_counts = {"queue": waiting, "my_work": unread}  # type: ignore[attr-defined]  # a request takes any attribute
+    pending = theirs[0] if theirs else waiting
+    request.nav_counts = {"queue": pending, "my_work": unread}  # type: ignore[attr-defined]  # a request takes any attribute
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
     came_in, decided = came_in_by_day(today), decided_by_day(today)
     change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)
@@ -95,6 +101,8 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "sees_posts": True,
         "waiting": waiting,
         "waiting_words": said_count(waiting),
+        "limits": limits.words if limits else "",
+        "theirs": said_count(pending),
         "oldest_days": (now - oldest).days if oldest else None,
         "came_in_today": came_in[today][0],
         "decided_today": decided[today],
@@ -118,11 +126,26 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "undoable": undoable_decisions(person, now=now),
         "may_decide": person.has_perm("posts.review_post"),
         "sees_imports": sees_imports,
+        "own_texts": own_text_approvals(now) if person.has_perm("posts.view_review") else [],
         "last_imports": ImportBatch.objects.order_by("-pk")[:LAST] if sees_imports else [],
         "last_releases": Release.objects.select_related("post", "revision", "owner")
         .order_by("-pk")
         .only("kind", "made_at", "post__title", "revision__version", "owner__username")[:LAST],
     }
+
+
+def own_text_approvals(now: datetime) -> list[Review]:
+    """Return the newest approvals of the last 30 days that a superuser made of their own text, with the reason.
+
+    Revoked ones too: readers saw the text. One that was undone within its ten minutes is none.
+    """
+    approvals = Review.objects.filter(is_own_text=True, undone_at=None, created_at__gt=now - OWN_TEXTS)
+    found = approvals.select_related("reviewer", "revision__post").order_by("-pk")
+    return list(
+        found.only("own_text_reason", "created_at", "reviewer__username", "revision__version", "revision__post__title")[
+            :OWN_TEXTS_SHOWN
+        ]
+    )
 
 
 def _start(person: User, now: datetime) -> str:

@@ -16,6 +16,7 @@ from posts.admin.review.answers import answers_in, points_shown
 from posts.admin.trail import post_trail
 from posts.models import Post, ReaderReport, Review, ReviewFlag
 from posts.models.four_eyes import eyes_on, missing_decision
+from posts.models.review_limit import outside_words
 from posts.operations import Decision, Refused, answer_report, clear_flag, confirm_live, flag_post
 from posts.operations.review import asks_for_confirmation, confirm_obstacles
 
@@ -54,6 +55,7 @@ class FlagPage(AdminPage):
         open_flags = [flag for flag in flags if flag.cleared_at is None]
         reports = list(post.reader_reports.select_related("answered_by")[:CLOSED_SHOWN])
         is_asked = asks_for_confirmation(post)
+        outside = outside_words(user, post)
         came_back = answers_in(request.POST) if request.POST.get("act") == "confirm" else None
         live = post.released_revision.snapshot if is_asked else {}
         return self.render(
@@ -69,7 +71,8 @@ class FlagPage(AdminPage):
             answered_reports=[report for report in reports if report.answered_at],
             index_obstacles=post.index_obstacles,
             may_flag=user.has_perm("posts.flag_post"),
-            can_confirm=is_asked and user.has_perm("posts.review_post"),
+            can_confirm=is_asked and user.has_perm("posts.review_post") and not outside,
+            outside=outside,
             confirm_obstacles=confirm_obstacles(
                 post,
                 Decision(

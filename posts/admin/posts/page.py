@@ -33,6 +33,7 @@ from posts.models import (
     ScheduledRelease,
 )
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision
+from posts.models.review_limit import outside_words
 from posts.operations import Decision, approval_obstacles
 from posts.operations.preview_links import may_link
 from posts.operations.release import active_approval, release_obstacles, rollback_target
@@ -279,6 +280,8 @@ class PostState:
     returned: Returned | None
     links: list[PreviewLink]
     may_link: bool
+    # Why this person may not decide about the post, although about others.
+    outside: str
 
 
 def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostState:
@@ -286,6 +289,9 @@ def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostSt
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
     head = post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
+    outside = outside_words(user, post)
+    for name in ("decide", "release"):
+        may[name] = may[name] and not outside
     back = rollback_target(post) if post.is_live and may["release"] else None
     releasable = may["release"] and not release_obstacles(post, head)
     can_be_submitted = not post.awaits_review and head.status not in (
@@ -317,6 +323,7 @@ def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostSt
         returned=_returned(post),
         links=links_of(post),
         may_link=may_link(user),
+        outside=outside,
     )
 
 

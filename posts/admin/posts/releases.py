@@ -21,6 +21,7 @@ from posts.admin.records import ReadOnlyAdmin
 from posts.admin.review.state import closed_after, nothing_to_release
 from posts.admin.trail import post_trail
 from posts.models import Post, Release, Revision, ScheduledRelease
+from posts.models.review_limit import outside_words
 from posts.operations import (
     Refused,
     cancel_schedule,
@@ -139,6 +140,7 @@ class ReleasesPage(AdminPage):
         target = _chosen(targets, request.GET.get("to") or request.POST.get("to"))
         target_approval = active_approval(target) if target else None
         last = post.releases.filter(revision=post.live_revision).select_related("owner").first()
+        outside = outside_words(user, post)
         return self.render(
             status=status,
             title=f"Releases of {post.title}",
@@ -162,7 +164,8 @@ class ReleasesPage(AdminPage):
             index_obstacles=post.index_obstacles,
             plans=list(post.scheduled_releases.filter(state="waiting").select_related("revision", "owner")),
             log=release_log(post, targets),
-            may_release=user.has_perm("posts.release_post"),
+            may_release=user.has_perm("posts.release_post") and not outside,
+            outside=outside,
             may_withdraw=user.has_perm("posts.withdraw_post"),
         )
 

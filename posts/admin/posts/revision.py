@@ -11,6 +11,7 @@ from posts.admin.pages import AdminPage
 from posts.admin.posts.diff import MAX_NUMBER, comparison_context, revision_choices
 from posts.admin.trail import post_trail
 from posts.models import Post, Review, Revision
+from posts.models.review_limit import outside_words
 from posts.operations.release import active_approval
 from posts.operations.review import can_be_decided
 from posts.operations.rolled_back import rolled_back_warning
@@ -43,7 +44,8 @@ class RevisionPage(AdminPage):
         if view not in VIEWS:
             raise Http404("Unknown view.")
         is_head = revision.pk == post.head_revision_id
-        may_decide = self.person.has_perm("posts.review_post")
+        outside = outside_words(self.person, post)
+        may_decide = self.person.has_perm("posts.review_post") and not outside
         response = self.render(
             title=f"{revision.version} of {post.title}",
             trail=post_trail(post, revision.version),
@@ -56,6 +58,7 @@ class RevisionPage(AdminPage):
             is_head=is_head,
             is_due=is_head and can_be_decided(post),
             may_decide=may_decide,
+            outside=outside,
             may_restore=self.person.has_perm("posts.restore_post")
             and revision.fingerprint != post.head_revision.fingerprint,
             restore_warning=rolled_back_warning(revision, active_approval(revision)),

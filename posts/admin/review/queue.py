@@ -31,6 +31,7 @@ from posts.models import (
     Review,
     Revision,
 )
+from posts.models.review_limit import limits_of
 from posts.operations import (
     Refused,
     begin_bulk,
@@ -150,6 +151,7 @@ class QueuePage(AdminPage):
             keys_on=not keys_off,
             may_decide=person.has_perm("posts.review_post"),
             may_flag=person.has_perm("posts.flag_post"),
+            limits=limits_of(person).words,
             act_buttons=[
                 (act.value, label) for act, label in BUTTONS.items() if person.has_perm(f"posts.{right_for(act)}")
             ],

@@ -38,6 +38,7 @@ from posts.models import (
     StyleException,
 )
 from posts.models.four_eyes import Eyes, eyes_on, missing_decision, own_text_obstacles
+from posts.models.review_limit import outside_words
 from posts.operations import Answers, Decision, Refused, approval_obstacles
 from posts.operations.preview_links import answers_about
 from posts.operations.remarks import open_remarks
@@ -231,11 +232,13 @@ class DecisionState:
     may_flag: bool
     may_edit: bool
     asks_own_text_reason: bool
+    # Why this person may not decide about this post, although about others.
+    outside: str
 
     @property
     def can_decide(self) -> bool:
         """Whether the buttons of a decision are there."""
-        return self.may_decide and self.is_due and not self.standing
+        return self.may_decide and self.is_due and not self.standing and not self.outside
 
     @property
     def points_are_off(self) -> bool:
@@ -372,7 +375,8 @@ def _decision(
     may_decide, is_due = by.has_perm("posts.review_post"), can_be_decided(post)
     eyes, holds = eyes_on(post, post.head_revision), holds_of(post)
     obstacles, approving = [], ""
-    if may_decide and is_due:
+    outside = outside_words(by, post) if may_decide else ""
+    if may_decide and is_due and not outside:
         obstacles = _obstacles(post, eyes, by=by, flags=flags, checked=checked)
         approving = approving_does(post, eyes, by=by, holds=holds)
     return DecisionState(
@@ -387,6 +391,7 @@ def _decision(
         may_flag=by.has_perm("posts.flag_post"),
         may_edit=by.has_perm("posts.change_post"),
         asks_own_text_reason=by.is_superuser and any(kind == "own" for kind, _, _ in obstacles),
+        outside=outside,
     )
 
 
