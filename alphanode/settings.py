@@ -378,6 +378,8 @@ except ImproperlyConfigured as error:
         "CACHE_URL must be locmemcache://, filecache:///folder or redis://host:port/0."
     ) from error
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
+    # Django's own backend stores pickles, which run as code when they are read.
+    CACHES["default"]["BACKEND"] = "posts.page_cache.signed_redis.SignedRedisCache"
     # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
 PAGE_CACHE_MB: int = env("PAGE_CACHE_MB")

@@ -29,6 +29,21 @@ def cache_set(key: str, value: Any, seconds: float) -> None:
     _ask(lambda: cache.set(key, value, seconds))
 
 
+def cache_count(key: str, seconds: int) -> int | None:
+    """Count one more under `key`, which is forgotten after `seconds`; return the count, None if the cache is down."""
+
+    def count() -> int:
+        cache.add(key, 0, seconds)
+        try:
+            return cache.incr(key)
+        except ValueError:
+            # It was forgotten just now.
+            return 1
+
+    counted: int | None = _ask(count)
+    return counted
+
+
 def _ask(ask: Callable[[], Any]) -> Any:
     global _silent_until
     began = _clock()
