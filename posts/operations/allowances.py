@@ -28,7 +28,12 @@ def network_of(address: str) -> str:
 
 def key_of(day: datetime.date, what: str) -> str:
     """Return the key under which something is counted on a day: a keyed hash, which leads to nobody."""
-    return hmac.new(settings.SECRET_KEY.encode(), f"report {day} {what}".encode(), hashlib.sha256).hexdigest()
+    return secret_digest(f"report {day} {what}")
+
+
+def secret_digest(what: str) -> str:
+    """Return a digest of `what` that only somebody with the key of the site can make."""
+    return hmac.new(settings.SECRET_KEY.encode(), what.encode(), hashlib.sha256).hexdigest()
 
 
 def use_one(what: str, allowance: int, *, now: datetime.datetime) -> int:

@@ -4,10 +4,12 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from posts.listing.facets import FORM_KINDS, SINGLE, ChosenTerms, search_groups
 from posts.listing.summaries import read_summaries
 from posts.public.beginning import beginning
+from posts.public.search_limit import seconds_to_wait
 from posts.public.views import public, respond
 from posts.search import Hits, other_spelling, search_posts
 from posts.search.snippets import marked, snippet
@@ -21,6 +23,11 @@ TAKES = frozenset({"q", "page", *map(str, FORM_KINDS)})
 def search(request: HttpRequest) -> HttpResponse:
     """Show what is found for ?q=, best first, filtered by terms. Never indexable."""
     selection = ChosenTerms.from_query(request.GET)
+    if (request.GET.get("q", "").strip() or selection.terms) and (wait := seconds_to_wait(request)):
+        response = render(request, "429.html", {"seconds": wait}, status=429)
+        response.headers["Retry-After"] = str(wait)
+        response.headers["Cache-Control"] = "no-store"
+        return response
     hits = _search(request.GET.get("q", ""), selection)
     number = _page_number(request.GET.get("page", ""))
     last = max(1, -(-len(hits.posts) // PAGE))

@@ -20,6 +20,7 @@ from posts.public.api.push import PUSH_RESOURCES
 from posts.public.api.serializers import SUMMARY_FIELDS, post_item
 from posts.public.beginning import beginning
 from posts.public.record_json import pictures_of
+from posts.public.search_limit import seconds_to_wait
 from posts.public.views import find_page, gone, not_found
 from posts.records.schema import SCHEMA_VERSION
 
@@ -48,6 +49,9 @@ def index(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
 
 def posts(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
     """Return listed posts, one page at a time."""
+    if "q" in given and (wait := seconds_to_wait(request)):
+        detail = f"Programs may search a few times a minute. Try again in {wait} seconds, or read the list without q."
+        raise Refusal(429, "Too many searches", detail, headers={"Retry-After": str(wait)})
     found, place = selected(given)
     following = None
     if place:
@@ -118,6 +122,7 @@ RESOURCES = (
                     200: Answer("A page of posts", "PostPage", ["ETag", "Link"]),
                     304: NOT_MODIFIED,
                     404: Answer("A parameter names a list that does not exist", "Problem"),
+                    429: Answer("Too many searches from this network", "Problem", ["Retry-After"]),
                 },
                 PARAMETERS,
             )
