@@ -25,6 +25,7 @@ from posts.operations import (
 from posts.operations.review import Decision
 from posts.operations.schedule import Plan
 from tests.factories import ALL_MET, RecordFactory, approve, fresh, import_records, make_post, person
+from tests.races import KINDS, run_races
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOGETHER = 50
@@ -209,3 +210,9 @@ def test_an_edit_while_a_decision_is_made_never_puts_out_what_nobody_read(round_
     assert every_word(post) == {"As it was read.", "Edited."}
     assert isinstance(results[0], HeadMoved) is (post.live_revision is None)
     assert Revision.objects.filter(post=post, status="approved").count() == (post.live_revision is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_acts_at_the_same_moment_leave_what_they_would_one_after_another(kind):
+    # The long form is among the heavy tests.
+    run_races(kind, 3, at_once, done)
