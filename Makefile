@@ -12,7 +12,7 @@ SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -71,6 +71,12 @@ bench-admin: venv-dev
 bench-checks: venv-dev ## plant defects in the code of a FOLDER=… of Markdown files and count what is found, and alarms
 	@$(CLEAN) $(VENV_PYTHON) bench/checks.py "$(FOLDER)" $(ARGS)
 
+bench-costly: venv-dev ## measure each public address with its worst parameters on 20,000 posts
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) bench/costly.py $(ARGS)
+
+security: venv ## look for holes in the code, advisories about its packages, and secrets
+	@$(CLEAN) sh scripts/security.sh $(VENV_PYTHON)
+
 check: lint test-sqlite ## run everything that must pass before a commit
 	@echo "make check: format, lint, migrations and the tests on SQLite passed."
 
@@ -95,8 +101,8 @@ format: venv-dev ## format all code
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## update the lock files
-	@set -e; for name in requirements requirements-checks requirements-dev scripts/postgres scripts/validator; do \
-	  deps=; case $$name in scripts/*) deps=--no-deps;; esac; \
+	@set -e; for name in requirements requirements-checks requirements-dev scripts/postgres scripts/validator scripts/security; do \
+	  deps=; case $$name in scripts/postgres|scripts/validator) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done
 
