@@ -23,6 +23,8 @@ def worst_requests(slug, terms):
     for kinds, term in terms.items():
         yield f"{kinds}", f"/{kinds}/"
         yield f"list of {kinds}", f"/{kinds}/{term}/?{urlencode({'older': FAR})}"
+        yield f"feed of {kinds}", f"/{kinds}/{term}/feed/"
+        yield f"json feed of {kinds}", f"/{kinds}/{term}/feed.json"
     chosen = {"stack": terms.get("stacks", "x"), "tool": terms.get("tools", "x")}
     for name, words in {
         "many words": WORDS,
