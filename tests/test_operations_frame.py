@@ -44,6 +44,7 @@ BY_HAND = {"refresh_listings", "refresh_queue", "refresh_queue_of", "note_change
 IMPORTING = sorted(Path(posts.importing.__file__).parent.glob("*.py"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", [path for path in OPERATIONS if path.name != "frame.py"], ids=lambda path: path.stem)
 def test_no_operation_does_the_work_of_the_frame_by_hand(path):
     # Runs of bulk actions, versions of the guideline, pictures and messages are no posts.
@@ -54,6 +55,7 @@ def test_no_operation_does_the_work_of_the_frame_by_hand(path):
     assert names_used_in(path) & {*BY_HAND, "select_for_update"} <= allowed.get(path.stem, set())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", IMPORTING, ids=lambda path: path.stem)
 def test_no_import_does_the_work_of_the_frame_by_hand(path):
     # A switch, or another generator of an import, changes no post, and thousands of lists.
@@ -61,6 +63,7 @@ def test_no_import_does_the_work_of_the_frame_by_hand(path):
     assert names_used_in(path) & BY_HAND <= allowed.get(path.stem, set())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", [*OPERATIONS, *IMPORTING], ids=lambda path: path.stem)
 def test_no_operation_opens_a_transaction_that_another_one_could_take_back(path):
     decorators = [

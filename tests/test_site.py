@@ -65,6 +65,7 @@ def test_a_host_that_is_not_ours_is_refused(client, db):
     assert b"evil.example" not in answer.content and answer["X-Robots-Tag"] == "noindex"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("address", ["/", "/healthz", "/feed/", "/admin/", "/static/css/base.css", "/none/"])
 @pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "DELETE", "PUT", "PATCH", "BREW"])
 def test_a_method_that_no_page_has_is_refused(client, db, address, method):
