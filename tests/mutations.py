@@ -11,6 +11,7 @@ import ast
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.kept_templates import digest, kept_template
 from tests.mutation_list import MUTATIONS, Mutation
 from tests.sites import READY
 
@@ -90,10 +92,16 @@ class Workshop:
 
     def migrate(self) -> str:
         """Make the database that all runs of tests copy; return its address."""
-        url = f"sqlite:///{self.root.parent / 'migrated.sqlite3'}"
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        environment = self.environment | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-        subprocess.run(command, cwd=self.root, env=environment, check=True)
+        file = self.root.parent / "migrated.sqlite3"
+        url = f"sqlite:///{file}"
+        with kept_template(f"sqlite-{sqlite3.sqlite_version}", state=digest(self.root)) as template:
+            if template.content is not None:
+                file.write_bytes(template.content)
+                return url
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            environment = self.environment | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+            subprocess.run(command, cwd=self.root, env=environment, check=True)
+            template.content = file.read_bytes()
         return url
 
     def try_out(self, mutation: Mutation) -> Verdict:
