@@ -8,6 +8,8 @@ FOLDER =
 VENV_PYTHON = .venv/bin/python
 # Each file of tests runs in one process, and each process has its own database. tests/conftest.py decides their order.
 SPREAD = -n auto --dist loadfile --no-loadscope-reorder
+# No two browser tests share anything but the browser, and some take as long as a file: each process takes single tests.
+SPREAD_BROWSER = -n auto --dist worksteal
 # Clear variables that could change the test database or the text encoding. Many container images also tell Python not
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
@@ -30,7 +32,7 @@ test-postgres: venv-dev ## run all tests on a temporary PostgreSQL server
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m pytest -q $(SPREAD) $(ARGS)
 
 test-browser: venv-dev ## run the browser tests; they need Chromium
-	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(SPREAD) $(ARGS)
+	@$(CLEAN) $(VENV_PYTHON) -m pytest -q -m browser $(SPREAD_BROWSER) $(ARGS)
 
 validate: venv-dev ## check the HTML of every page type and of 200 imported posts; needs Java
 	@$(CLEAN) sh scripts/validate.sh $(VENV_PYTHON) $(ARGS)

@@ -188,6 +188,8 @@ def superuser(db):
     return User.objects.create_superuser("superuser", password="a long enough pass phrase")
 
 
+# The shell is the same engine without the windows of a browser. Nobody sees them here, and drawing them takes long.
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -206,8 +208,8 @@ def chromium():
 
     # As long as Playwright waits for everything else.
     expect.set_options(timeout=30_000)
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    assert path, "Chromium is missing. On Debian and Ubuntu: apt-get install chromium"
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert path, "Chromium is missing. On Debian: apt-get install chromium-headless-shell"
     # Playwright runs an event loop in this thread; Django's database calls here are ordinary ones all the same.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
