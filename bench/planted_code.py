@@ -10,6 +10,9 @@ import re
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Literal, Operator, Punctuation, String
 
+from posts.code_reading.sessions import has_shell_prompt
+from posts.code_reading.shell_words import without_answers
+
 LEXERS = {
     "Python": "python", "JavaScript": "javascript", "TypeScript": "typescript", "Go": "go", "Rust": "rust",
     "Java": "java", "C#": "csharp", "C++": "cpp", "Ruby": "ruby", "PHP": "php", "Bash": "bash", "SQL": "sql",
@@ -35,7 +38,7 @@ _MISSPELT = {
     "C#": [(r"^( *public )class (?=\w+ *:)", r"\1clas ")],
     "Ruby": [(r"^( +)end$", r"\1")],
     "PHP": [_FUNCTION, (r"^(use) (?=\w+\\)", "ues ")],
-    "Bash": [(r"^( *)fi$", r"\1"), (r"^( *)done\b", r"\1"), (r"(;|^) *then$", r"\1")],
+    "Bash": [(r"^( *)fi$", r"\1"), (r"^( *)done\b", r"\1"), (r"(;|^) *then$", r"\1"), (r"; do$", "")],
     "SQL": [
         (r"^SELECT\b", "SELEC"),
         (r"^CREATE\b", "CRATE"),
@@ -94,8 +97,8 @@ def _quote(language: str, code: str, chance: random.Random) -> str | None:
     # A string of several lines would only end elsewhere.
     if language in ("YAML", "Dockerfile") or any(mark in code for mark in ('"""', "'''", "<<", "`")):
         return None
-    if language == "Bash" and any(line.count(mark) % 2 for line in code.split("\n") for mark in "\"'"):
-        return None
+    if language == "Bash":
+        return _shell_quote(code, chance)
     tokens = list(_tokens(language, code))
     comments = [(at, at + len(text)) for at, kind, text in tokens if kind in Comment]
     marks = '"' if language in ("Rust", "Go", "Java", "C#", "C++") else "\"'"
@@ -109,6 +112,27 @@ def _quote(language: str, code: str, chance: random.Random) -> str | None:
         return None
     at = chance.choice(places)
     return code[:at] + code[at + 1 :]
+
+
+def _shell_quote(code: str, chance: random.Random) -> str | None:
+    """Take out a quotation mark of something typed: in what programs answer it would be no defect."""
+    lines = code.split("\n")
+    if any(line.count(mark) % 2 for line in lines for mark in "\"'") or without_answers(code) != code:
+        return None
+    if has_shell_prompt(code) or any(mark in code for mark in ("{{", "`", '\\"')):
+        return None
+    places = [
+        (number, found.start(1))
+        for number, line in enumerate(lines)
+        if re.match(r"[ \t]*(?:[a-z][\w./-]*|\[+)[ \t]", line)
+        for found in re.finditer(r"[^\"'#]*?([\"'])[^\"']*\1", line)
+        if "'" not in line or '"' not in line
+    ]
+    if not places:
+        return None
+    number, at = chance.choice(places)
+    lines[number] = lines[number][:at] + lines[number][at + 1 :]
+    return "\n".join(lines)
 
 
 def _one_of(pattern: str, by: str, code: str, chance: random.Random) -> str | None:

@@ -64,12 +64,16 @@ EXAMPLES = {
     "gotmpl": ("{{ if .A }}b{{ end }}", "{{ range .A }}\n…\n{{ end }}", "{{ if .A }}\nb\n", 1),
     "erb": ("<% if a %><b><%= c %></b><% end %>", "<% x.each do %>\n…\n<% end %>", "<p>\n<%= link_to(a %>\n</p>", 2),
     "vue": ("<template><p>{{ a }}</p></template>", "<p>\n  …\n</p>", "<script>\nconst a = (1;\n</script>", 2),
+    "proto": ("message A {\n  string b = 1;\n}", "string b = 1;\n...", "message A {\n  string b = 1\n}", 2),
+    "graphql": ("type A { b: Int! }", "a(id: 1) {\n  b\n}", "type A {\n  b Int\n}", 2),
+    "http": ("GET / HTTP/1.1\nContent-Type: application/json\n\n{}", "GET /", "GET /\nContent-Type: a/json\n\n{\n1}", 5),
+    "regex": ("^(a|b)+$", "^(a|…)$", "^(a|b$", 1),
     "diff": ("@@ -1 +1 @@\n-a\n+b", "@@ -1,2 +1 @@\n a\n...", "@@ -1,1 +1,1 @@\n a\n-b\n", 1),
 }  # fmt: skip
 # In these the grammar takes a part for a whole.
 NO_FRAGMENT = {
     "bash", "tsx", "java", "cpp", "hcl", "html", "css", "dart", "powershell", "gotmpl", "jinja", "erb", "vue", "diff",
-    "dotenv", "systemd", "make",
+    "dotenv", "systemd", "make", "proto", "regex",
 }  # fmt: skip
 
 
@@ -233,11 +237,16 @@ def test_a_missing_parser_is_said_for_each_language(monkeypatch):
 
 def test_every_optional_parser_is_used_and_none_is_missing_in_the_requirements():
     listed = set(
-        re.findall(r"^(tree-sitter-[\w-]+|sqlglot)~=", Path("requirements-checks.in").read_text(), re.MULTILINE)
+        re.findall(
+            r"^(tree-sitter-[\w-]+|sqlglot|graphql-core)~=", Path("requirements-checks.in").read_text(), re.MULTILINE
+        )
     )
     used = {grammar for language in LANGUAGES.values() for grammar in language.grammars} | {"python"}
     packages = {"tsx": "typescript", "php_only": "php"}
-    assert listed == {f"tree-sitter-{packages.get(one, one).replace('_', '-')}" for one in used} | {"sqlglot"}
+    assert listed == {f"tree-sitter-{packages.get(one, one).replace('_', '-')}" for one in used} | {
+        "sqlglot",
+        "graphql-core",
+    }
 
 
 BODY = (

@@ -20,6 +20,10 @@ from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable
 # Nobody writes data with deeper brackets or longer keys; parsers take too long for them.
 MAX_NESTING = 100
 FRONT_MATTER = re.compile(r"\A\s*(?:---|\+\+\+)[ \t]*\n(.*?)\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL)
+HTTP_HEAD = re.compile(
+    r"\s*(?:HTTP/\d(?:\.\d)? \d{3}\b[^\n]*|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|QUERY) \S+[^\n]*)\n"
+    r"(?:[\w-]{1,60}:[^\n]*\n|[ \t]+[?&\w][^\n]*\n)*(?:[ \t]*\n|\Z)"
+)
 _JSON_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
 _BARE_KEY = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<=[{,\n])(\s*)([A-Za-z_$][\w$-]*)(\s*:)')
@@ -41,20 +45,30 @@ def read_data(language: str, code: str) -> tuple[str, Fault | None]:
     if fault is None:
         return "parsed", None
     bare = without_dots_lines(code)
-    attempts = [bare, _without_dots(bare)]
-    if has_template(code):
-        filled = without_templates(bare)
-        attempts += [filled, without_templates(bare, '"x"'), without_placeholders(filled)]
-    if language == "JSON":
-        attempts.append(_JSON_COMMENT.sub(_kept_string, bare))
-    if language in ("YAML", "TOML", "JSON", "JSON with comments"):
-        attempts += [without_placeholders(bare), without_placeholders(bare, '"x"')]
-    attempts += [attempt for attempt in completed(code) if language != "JSON"]
-    for attempt in dict.fromkeys(attempts):
+    for attempt in dict.fromkeys(_attempts(language, code, bare)):
         whole = [attempt, *_made_whole(language, attempt)]
         if any(parse(one) is None for one in whole if one != code):
             return "fragment", None
     return "", parse(bare) or fault
+
+
+def _attempts(language: str, code: str, bare: str) -> list[str]:
+    """Return code with what stands for something left out in several ways. bare: without its lines of dots."""
+    attempts = [bare, _without_dots(bare)]
+    if language == "JSON" and bare != code:
+        # The comma before what is left out.
+        attempts.append(_TRAILING_COMMA.sub(_kept_string, bare))
+    if has_template(code):
+        filled = without_templates(bare)
+        attempts += [filled, without_templates(bare, '"x"'), without_placeholders(filled)]
+    if language == "JSON":
+        attempts += [_JSON_COMMENT.sub(_kept_string, attempt) for attempt in attempts]
+    if language in ("YAML", "TOML", "JSON", "JSON with comments"):
+        attempts += [without_placeholders(bare), without_placeholders(bare, '"x"')]
+    if language == "JSON" and (head := HTTP_HEAD.match(code)):
+        attempts.append("\n" * head[0].count("\n") + code[head.end() :])
+    attempts += [attempt for attempt in completed(code) if language != "JSON"]
+    return attempts
 
 
 def _without_dots(code: str) -> str:

@@ -16,6 +16,7 @@ _HEADER = re.compile(
     r"[ \t]*(?:class|module|def|if|unless|case|while|begin|defmodule|function)\b|.*\bdo\b(?:[ \t]*\|[^|]*\|)?[ \t]*$"
 )
 _AT_RULE = re.compile(r"@[\w-]{1,40}(?:[^;{}\"'\n]|\"[^\"\n]*\"|'[^'\n]*'){0,300};")
+_AT_BLOCK = re.compile(r"@[\w-]{1,40}(?:[^;{}\"'\n]|\"[^\"\n]*\"|'[^'\n]*'){0,300}\{")
 _HIDDEN = re.compile(r"^([ \t]*)# ?(?=[^!\[\n])|^([ \t]*)#$", re.MULTILINE)
 
 
@@ -91,7 +92,10 @@ def _cut(language: Language, code: str) -> list[str]:
 
 def _without_rules(language: Language, code: str) -> list[str]:
     """Return [CSS without the rules with @ that its grammar is too old for], or []."""
-    return [_AT_RULE.sub(" ", code)] if language.name == "CSS" and "@" in code else []
+    if language.name != "CSS" or "@" not in code:
+        return []
+    without = _AT_RULE.sub(" ", code)
+    return [without, _AT_BLOCK.sub("@media all {", without)]
 
 
 def _hidden_lines(language: Language, code: str) -> list[str]:

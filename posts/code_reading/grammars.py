@@ -50,7 +50,7 @@ def installed() -> list[str]:
     return sorted(
         f"{package.name} {package.version}"
         for package in distributions()
-        if package.name.startswith(("tree-sitter", "tree_sitter")) or package.name == "sqlglot"
+        if package.name.startswith(("tree-sitter", "tree_sitter")) or package.name in ("sqlglot", "graphql-core")
     )
 
 

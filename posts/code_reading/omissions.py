@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 # No pattern here may match the same white space in two ways: on long runs that takes minutes.
 _DOTS_LINE = re.compile(
-    r"^[ \t]*(?:#|//|--|/\*|<!--|\{/\*|;|%)?[ \t]*[\[({<]?(?:\.{3,}|…|⋮|\[\.{3}\])[\])}>]?[^\n\"'`;{}()=]{0,60}"
-    r"(?:\*/\}?|-->)?[ \t]*[,;]?[ \t]*$",
+    r"^[ \t]*(?:#|//|--|/\*|<!--|\{/\*|;|%)?[ \t]*[\[({<]?(?:\.{3,}|\.(?: \.){2,}|…|⋮|\[\.{3}\])[\])}>]?"
+    r"[^\n\"'`;{}()=]{0,60}(?:\*/\}?|-->)?[ \t]*[,;]?[ \t]*$",
     re.MULTILINE,
 )
 _DOTS = re.compile(r"(?<![\w.])\.{3,}(?![\w.$\[{(\"'&*:])|(?<=\w)\.{3}(?=[ \t]*[,)\]}\"'>])|…|⋮")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _./:|-]{0,60}>|<\.\.\.>")
-_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}|\{#[^{}]*#\}|<%[^%]*%>|\[\[[^\[\]\n]*\]\]")
+_QUOTED_OR_PLACEHOLDER = re.compile(rf"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|{_PLACEHOLDER.pattern}")
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}|\{#[^{}]*#\}|<%[^%]*%>|<#[^#]*#>|\[\[[^\[\]\n]*\]\]")
 _TEMPLATE_LINE = re.compile(r"^[ \t-]*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\}|<%[^%]*%>)[ \t]*$", re.MULTILINE)
 _CALLOUT = re.compile(r"[ \t]*(?:#|//|--|;)?[ \t]*(?:<\d{1,2}>|\(\d{1,2}\)!?)[ \t]*$", re.MULTILINE)
 # A name of a file above its text.
@@ -22,8 +23,10 @@ _FILE_NAME = re.compile(
     r"\A\s*(?:#|//|/\*|--|<!--)?[ \t]*[\w@~./\\-]{0,120}[\w-]\.\w{1,10}[ \t]*:?[ \t]*(?:\*/|-->)?[ \t]*(?=\n)"
 )
 # A comment in the place of a value.
-_TOLD = re.compile(r"([=:(,>][ \t]*)/\*[^*]{0,200}\*/(?=[ \t]*[;,)\]}])")
-_TOLD_AT_END = re.compile(r"([=:>][ \t]*)/\*[^*]{0,200}\*/[ \t]*$", re.MULTILINE)
+_TOLD = re.compile(r"([=:(,>][ \t]*)/\*{1,2}[^*]{0,200}\*/(?=[ \t]*[;,)\]}])")
+_TOLD_AT_END = re.compile(r"([=:>][ \t]*)(?:/\*{1,2}[^*]{0,200}\*/|(?<== )//[^\n]{0,200})[ \t]*$", re.MULTILINE)
+# A line that documentation shows as taken out.
+_TAKEN_OUT = re.compile(r"^[^\n]*\[(?:tl! remove[^\]\n]{0,20}|!code --(?::\d+)?)\][^\n]*$", re.MULTILINE)
 _EMPTY_BODY = re.compile(r"\{[ \t]*\.\.[ \t]*\}")
 _STARS = re.compile(r"\*{4,}")
 _BRACED = re.compile(r"(?<![$\w\"'`])\{[A-Za-z][A-Za-z0-9_ -]{0,40}\}")
@@ -46,7 +49,12 @@ def has_template(code: str) -> bool:
 
 def without_placeholders(code: str, word: str = "x") -> str:
     """Return code with a word for each `<placeholder>`."""
-    return _PLACEHOLDER.sub(word, code)
+
+    def filled(found: re.Match[str]) -> str:
+        # In a text the word needs no marks of its own.
+        return word if found[0].startswith("<") else _PLACEHOLDER.sub("x", found[0])
+
+    return _QUOTED_OR_PLACEHOLDER.sub(filled, code)
 
 
 def completed(code: str) -> Iterator[str]:
@@ -64,6 +72,7 @@ def completed(code: str) -> Iterator[str]:
         _FILE_NAME.sub("", bare),
         _TOLD_AT_END.sub(r"\1x;", _TOLD.sub(r"\1x", bare)),
         _EMPTY_BODY.sub("{}", bare),
+        _TAKEN_OUT.sub("", bare),
         filled,
         plain,
         _STARS.sub("x", plain),

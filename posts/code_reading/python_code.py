@@ -13,8 +13,35 @@ from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable
 _PLACEHOLDER = re.compile(r"<[a-z][a-z0-9 _-]*>", re.IGNORECASE)
 # What Python 3.12 and later read that an older one may not.
 _NEWER = frozenset(["type_alias_statement", "type_parameter"])
-_NEWER_STRING = re.compile(r"""\b(?:[rR]?[tT]|[tT]?[rR]?)["']|\b[rR]?[fF][rR]?["']""")
-_EXCEPT_LIST = re.compile(r"^[ \t]*except\*?[ \t]+[\w.]+(?:[ \t]*,[ \t]*[\w.]+)+[ \t]*:", re.MULTILINE)
+# What no version of Python allows, though the grammar does: in f-strings, and in how lines begin.
+_WRONG_IN_EACH = (
+    "invalid conversion character", "empty expression not allowed", "unexpected indent", "unindent does not match",
+    "expected an indented block",
+)  # fmt: skip
+# Of Python 3.14: several exceptions without brackets. A second name in small letters is Python 2.
+_EXCEPT_LIST = re.compile(
+    r"^[ \t]*except\*?[ \t]+[\w.]+(?:[ \t]*,[ \t]*(?:[\w.]+\.)?[A-Z][\w]*|[ \t]*,[ \t]*[a-z]\w*\.[\w.]+)+[ \t]*:",
+    re.MULTILINE,
+)
+# The default of a parameter for a type, which the grammar does not know yet.
+_TYPE_DEFAULT = re.compile(
+    r"^([ \t]*(?:async def|def|class|type)[ \t]+\w+\[[^\]=\n]*?)[ \t]*=[ \t]*[\w.]+(?:\[[^\]\n]*\])?(?=[,\]])",
+    re.MULTILINE,
+)
+_PYTHON_2 = re.compile(
+    r"^[ \t]*(?:print[ \t]+(?![=(.,:)\]])\S|print[ \t]*>>|exec[ \t]+[\"'\w]|except[ \t]+[\w.]+[ \t]*,[ \t]*\w+[ \t]*:"
+    r"|except[ \t]*\([^)\n]*\)[ \t]*,[ \t]*\w+[ \t]*:|raise[ \t]+[\w.]+[ \t]*,)"
+    r"|[\w)]\s*<>\s*[\w(\"']|\bur[\"']|(?<![\w.])0[0-7]+[lL]?\b"
+    r"|(?<![\w.])\d+[lL]\b",
+    re.MULTILINE,
+)
+# A line of IPython or a notebook that is none of Python's.
+_MAGIC = re.compile(r"^[ \t]*(?:%{1,2}[a-z]\w*|!{1,2}[a-z./])[^\n]*$|^[ \t]*[\w.]+\?{1,2}[ \t]*$", re.MULTILINE)
+_NOTEBOOK = re.compile(r"^[ \t]*In[ \t]?\[[\d ]*\]:[ \t]?", re.MULTILINE)
+_SIGNATURE = re.compile(
+    r"\s*(?:@[\w.]+(?:\([^\n]*\))?\s*\n\s*)*(?:async )?def \w+(?:\[[^\]\n]*\])?\([^:]*(?::[^:]*)*\)(?: -> [^\n:]+)?\s*"
+)
+_PART = re.compile(r"\s*(elif|else|except|finally|case)\b")
 
 
 def read_python(code: str) -> tuple[str, Fault | None]:
@@ -25,10 +52,12 @@ def read_python(code: str) -> tuple[str, Fault | None]:
     fault = parsed(code)
     if fault is None:
         return "parsed", None
-    if _is_newer(code):
+    if _is_newer(code, fault.message):
         return "parsed", None
     if any(parsed(whole) is None for whole in _made_whole(code)):
         return "fragment", None
+    if _PYTHON_2.search(code):
+        return "", Fault(f"this is Python 2 ({fault.message})"[:MAX_MESSAGE], fault.line, fault.column)
     return "", fault
 
 
@@ -53,10 +82,12 @@ def parsed(code: str) -> Fault | None:
     return None
 
 
-def _is_newer(code: str) -> bool:
-    """Return whether code is sound for a newer Python than the one that runs here."""
+def _is_newer(code: str, message: str) -> bool:
+    """Return whether code is sound for a newer Python than the one that runs here. message: what this one says."""
+    if any(words in message for words in _WRONG_IN_EACH):
+        return False
     try:
-        tree = grammars.tree_of("python", _EXCEPT_LIST.sub(_with_brackets, code))
+        tree = grammars.tree_of("python", _TYPE_DEFAULT.sub(r"\1", _EXCEPT_LIST.sub(_with_brackets, code)))
     except NotReadable:
         return False
     if tree.root_node.has_error:
@@ -77,6 +108,9 @@ def _made_whole(code: str) -> Iterator[str]:
 
     The first line of the fragment may be indented less than the rest.
     """
+    code = _NOTEBOOK.sub(
+        "", re.sub(r"^[ \t]*Out[ \t]?\[[\d ]*\]:[^\n]*$", "", _MAGIC.sub("", code), flags=re.MULTILINE)
+    )
     without = "\n".join("pass" if _PLACEHOLDER.fullmatch(line.strip()) else line for line in code.splitlines())
     for attempt in dict.fromkeys([_PLACEHOLDER.sub("None", without), *completed(code)]):
         yield attempt
@@ -84,9 +118,20 @@ def _made_whole(code: str) -> Iterator[str]:
         yield "async def fragment():\n" + textwrap.indent(attempt, "    ") + "\n    pass"
         yield f"f(\n{attempt}\n)"
         yield f"{{\n{attempt}\n}}"
+        if part := _PART.match(attempt):
+            yield _behind(part[1], attempt)
+        if _SIGNATURE.fullmatch(attempt):
+            yield f"{attempt.rstrip()}:\n    pass"
         yield "\n".join(_parts_dedented(attempt))
         # Top-level await, with a body that is left out.
         yield f"async def fragment():\n{textwrap.indent(_with_bodies(attempt), '    ')}\n    pass"
+
+
+def _behind(word: str, code: str) -> str:
+    """Return code that begins with a later part of a statement behind the beginning of one."""
+    if word == "case":
+        return "match x:\n" + textwrap.indent(code, "    ")
+    return ("try:\n    pass\n" if word in ("except", "finally") else "if x:\n    pass\n") + code
 
 
 def _with_bodies(code: str) -> str:
@@ -102,7 +147,11 @@ def _with_bodies(code: str) -> str:
                 (other for other in lines[number + 1 :] if other.strip() and not other.strip().startswith("#")), ""
             )
             indent = len(line) - len(line.lstrip())
-            if len(follows) - len(follows.lstrip()) <= indent:
+            # Another statement in its place is a body that lost its indentation.
+            is_left_out = not follows or re.match(
+                r"[ \t]*(?:async |def |class |@|elif\b|else\b|except\b|finally\b)", follows
+            )
+            if len(follows) - len(follows.lstrip()) <= indent and is_left_out:
                 made.append(" " * (indent + 4) + "pass")
     return "\n".join(made)
 

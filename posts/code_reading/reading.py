@@ -4,15 +4,17 @@ import re
 import textwrap
 from dataclasses import replace
 
-from posts.code_reading import sessions
+from posts.code_reading import grammars, sessions
 from posts.code_reading.balance import has_open_string
 from posts.code_reading.data import FRONT_MATTER, read_data
 from posts.code_reading.fragments import read_code
+from posts.code_reading.interfaces import read_graphql, read_http, read_regex
 from posts.code_reading.languages import BY_NAME, LANGUAGES, PLAIN, Language
 from posts.code_reading.names import names_in
 from posts.code_reading.omissions import completed, without_dots_lines
 from posts.code_reading.python_code import read_python
 from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable, Reading
+from posts.code_reading.shell_words import structure_fault, without_answers
 from posts.code_reading.small_readers import READERS
 from posts.code_reading.sql import read_sql
 
@@ -26,9 +28,20 @@ READ_BY_PYTHON = frozenset(
     name for name, key in BY_NAME.items() if key == "python" or LANGUAGES[key].name in ("JSON", "YAML", "TOML")
 )
 _COMMAND = re.compile(
-    r"[ \t]*(?:\$ )?(?:sudo )?(?:python[\d.]*|pip[\d.]*|pipx|uv|poetry|conda|pytest|django-admin|flask|export|cd|mkdir"
-    r"|source|curl|git) [\w./-]"
+    r"[ \t]*(?:\$ )?(?:sudo )?(?:php|composer|npm|npx|yarn|pnpm|node|docker|python[\d.]*|pip[\d.]*"
+    r"|pipx|uv|poetry|conda|pytest|django-admin|flask|export|cd|mkdir|source|curl|git) [\w./-]"
 )
+_CMDLET = re.compile(
+    r"(?:^|[\s({|;])(?:Add|Clear|Connect|ConvertTo|Disable|Enable|Export|Get|Import|Install|Invoke|New|Register|Remove|Restart"
+    r"|Select|Set|Start|Stop|Test|Uninstall|Update|Where|Write)-[A-Z]\w+"
+)
+_SQL_TYPED = re.compile(
+    r"\s*(?:SELECT\s.*\bFROM|CREATE (?:OR REPLACE )?(?:TABLE|INDEX|FUNCTION|VIEW|DATABASE|USER)|INSERT INTO|ALTER TABLE"
+    r"|DROP TABLE|UPDATE \w+ SET)\b",
+    re.IGNORECASE,
+)
+# Shells whose languages only begin like that of sh.
+_OTHER_SHELLS = frozenset(["zsh", "ksh", "csh", "tcsh", "fish"])
 _SCRIPT = re.compile(r"(<script\b[^>]*>)(.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
 _ERB = re.compile(r"<%(%|#|[-=|]*)(.*?)-?%>", re.DOTALL)
 
@@ -68,6 +81,9 @@ def _parsed_block(written: str, code: str) -> Reading:
         return Reading("unread", language.name, str(reason))
     except (ValueError, RecursionError, MemoryError):
         return Reading("unread", language.name, "the parser failed")
+    is_open = fault and ("never closed" in fault.message or sessions.open_quote_in(code))
+    if fault and written.lower() in _OTHER_SHELLS and not is_open:
+        return Reading("unread", written, "no parser for what this shell adds to sh")
     if fault:
         return Reading("broken", language.name, fault.message[:MAX_MESSAGE], fault.line, fault.column)
     return Reading("parsed" if state == "parsed" else "fragment", language.name)
@@ -104,6 +120,11 @@ def _read(key: str, language: Language, code: str) -> tuple[str, Fault | None]:
         "powershell": _powershell,
         "ruby": _ruby,
         "php": _php,
+        "go": _go,
+        "javascript": _script,
+        "graphql": read_graphql,
+        "http": read_http,
+        "regex": read_regex,
         "css": _css,
     }
     if key in special:
@@ -131,6 +152,10 @@ def _typed_in_shell(key: str, code: str) -> tuple[str, Fault | None]:
     if key == "console" and (typed := sessions.typed_as_root(code)):
         return _shell(typed)
     state, fault = _shell(code)
+    if fault and (typed := without_answers(code)) != code and (not typed.strip() or _shell(typed)[1] is None):
+        return "fragment", None
+    if fault and _elsewhere_typed(code):
+        return "fragment", None
     if fault and key == "console":
         # Answers of programs without a prompt before what was typed.
         typed = sessions.typed_in_shell(code)
@@ -142,7 +167,16 @@ def _shell(code: str) -> tuple[str, Fault | None]:
     state, fault = read_code(LANGUAGES["bash"], code)
     if state == "fragment" and (line := sessions.open_quote_in(code)):
         return "", Fault("a quotation mark is never closed", line, 1)
+    if state and (missing := structure_fault(code)):
+        return "", missing
     return state, fault
+
+
+def _elsewhere_typed(code: str) -> bool:
+    """Return whether what a shell can't read is sound for PowerShell or a database, whose shells look alike."""
+    if _CMDLET.search(code):
+        return _powershell(code)[1] is None
+    return bool(_SQL_TYPED.match(code)) and read_sql(code)[1] is None
 
 
 def _small(name: str, code: str) -> tuple[str, Fault | None]:
@@ -167,7 +201,59 @@ def _markdown(code: str) -> tuple[str, Fault | None]:
     return state, Fault(fault.message, fault.line + 1, fault.column) if fault and fault.line else fault
 
 
+_GO_BRACE = re.compile(
+    r"^[ \t]*(?:if|for|switch|select|func|\} ?else)\b[^\n{]*[^\s{,(&|]\n[ \t]*\{[ \t]*$|^[ \t]*\}[ \t]*\n\s*else\b",
+    re.MULTILINE,
+)
+
+
+def _go(code: str) -> tuple[str, Fault | None]:
+    state, fault = read_code(LANGUAGES["go"], code)
+    # The grammar takes what the compiler refuses, because a line end is a semicolon there.
+    if not fault and (found := _GO_BRACE.search(re.sub(r"`[^`]*`|/\*.*?\*/", _line_ends, code, flags=re.DOTALL))):
+        line = code.count("\n", 0, found.end()) + 1
+        return "", Fault("“{” and “else” must stand on the line of what they belong to", line, 1)
+    return state, fault
+
+
+_TRY_ALONE = re.compile(r"\btry\s*\{[^{}]*\}(?!\s*(?:catch|finally|//|/\*|\.\.\.|…))")
+
+
+def _script(code: str) -> tuple[str, Fault | None]:
+    if sessions.has_shell_prompt(code):
+        return _shell(sessions.typed_in_shell(code))
+    state, fault = read_code(LANGUAGES["javascript"], code)
+    if state == "parsed" and (found := _TRY_ALONE.search(code)) and "`" not in code:
+        return "", Fault("catch or finally expected", code.count("\n", 0, found.end()) + 1, 1)
+    if fault and _is_typed_commands(code):
+        return _shell(code)
+    if not fault and code.lstrip().startswith("<") and "{" not in code and (wrong := _mismatched_tag(code)):
+        return "", wrong
+    return state, fault
+
+
+# The types of a signature that is shown as a call: `$a->b(array $c): bool;`
+_PHP_TYPE = re.compile(r"(?<=[(,])(\s*)\??[\w\\|]+[ \t]+(?=[&.]*\$\w)")
+_PHP_RESULT = re.compile(r"\)[ \t]*:[ \t]*\??[\w\\|<>, ]+;")
+_BLADE = re.compile(
+    r"^[ \t]*@(?:php|endphp|setup|endsetup|task|endtask|story|endstory|servers|finished|success)\b[^\n]*$", re.MULTILINE
+)
+
+
 def _php(code: str) -> tuple[str, Fault | None]:
+    state, fault = _php_only(code)
+    if fault is None:
+        return state, fault
+    if _is_typed_commands(code):
+        return _shell(code)
+    called = _PHP_RESULT.sub(");", _PHP_TYPE.sub(r"\1", code))
+    for attempt in (called, _BLADE.sub("", code)):
+        if attempt != code and _php_only(attempt)[1] is None:
+            return "fragment", None
+    return state, fault
+
+
+def _php_only(code: str) -> tuple[str, Fault | None]:
     code = re.sub(r"\A(\s*)<\?php\b", r"\1     ", code)
     # Beside its tags the other grammar takes any text for HTML.
     has_html = "<?" in code or "?>" in code or code.lstrip().startswith("<")
@@ -191,10 +277,35 @@ def _ruby(code: str) -> tuple[str, Fault | None]:
     if sessions.has_ruby_prompt(code):
         return read_code(LANGUAGES["ruby"], sessions.typed_in_ruby(code))
     state, fault = read_code(LANGUAGES["ruby"], code)
+    if state == "parsed" and (line := _stray_end(code)):
+        return "", Fault("“end” closes nothing", line, 1)
     without = sessions.without_ruby_answers(code)
     if fault and without != code:
         return read_code(LANGUAGES["ruby"], without)
     return state, fault
+
+
+# Arguments without quotation marks that the grammar does not know: paths, lists of words, `--`.
+_POWERSHELL_WORD = re.compile(
+    r"(\"(?:[^\"`]|`.)*\"|'[^']*')"
+    r"|[ \t]+(?:--(?![\w-])|\.{3}|[\w.:$~-]*\\[\w.:\\$*-]*|(?:[\w.-]+, ?)+[\w.-]+|\.[/\\]\S+)(?=[\s;|)}]|$)"
+    r"|(?<=\w)\\[\w.\\-]+"
+)
+
+
+_POWERSHELL_SIZE = re.compile(r"(?<![\w.])(\d+)[KMGTP]B\b", re.IGNORECASE)
+
+
+def _stray_end(code: str) -> int:
+    """Return the line of an `end` that closes nothing, which the grammar takes for a name; 0 if there is none."""
+    lines = [line for line in code.split("\n") if line.strip()]
+    # The beginning was cut off.
+    if not lines or len(lines[0]) - len(lines[0].lstrip()) > len(lines[-1]) - len(lines[-1].lstrip()):
+        return 0
+    for node in grammars.nodes_of(grammars.tree_of("ruby", code).root_node):
+        if node.type == "identifier" and node.text == b"end":
+            return node.start_point[0] + 1
+    return 0
 
 
 def _powershell(code: str) -> tuple[str, Fault | None]:
@@ -202,7 +313,12 @@ def _powershell(code: str) -> tuple[str, Fault | None]:
         return _shell(sessions.typed_in_shell(code))
     if sessions.has_powershell_prompt(code):
         code = sessions.typed_in_powershell(code)
-    return read_code(LANGUAGES["powershell"], code)
+    state, fault = read_code(LANGUAGES["powershell"], code)
+    if fault:
+        plain = _POWERSHELL_WORD.sub(lambda found: found[1] or " x", _POWERSHELL_SIZE.sub(r"\1", code))
+        if plain != code and read_code(LANGUAGES["powershell"], plain)[1] is None:
+            return "fragment", None
+    return state, fault
 
 
 def _erb(code: str) -> tuple[str, Fault | None]:
@@ -230,7 +346,38 @@ def _vue(code: str) -> tuple[str, Fault | None]:
         if fault:
             return state, Fault(fault.message, fault.line + code.count("\n", 0, found.start(2)), fault.column)
     without = _SCRIPT.sub(lambda found: f"{found[1]}{chr(10) * found[2].count(chr(10))}</script>", code)
-    return read_code(LANGUAGES["html"], without)
+    state, fault = read_code(LANGUAGES["html"], without)
+    if not fault and not _TEMPLATED.search(code) and (wrong := _mismatched_tag(without)):
+        return "", wrong
+    return state, fault
+
+
+_TEMPLATED = re.compile(r"\{[{%#<]|<[%?]|^\s*@\w+|\{/?[#:@/]", re.MULTILINE)
+_TAG = re.compile(r"<!--.*?-->|<(/?)([A-Za-z][\w:.-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+# Their end may be left out.
+_OPTIONAL = frozenset("html head body p li dt dd option optgroup thead tbody tfoot tr td th colgroup rt rp".split())
+
+
+def _mismatched_tag(code: str) -> Fault | None:
+    """Return the Fault of an end tag that closes none of the elements that are open, while others are."""
+    opened: list[str] = []
+    for found in _TAG.finditer(code):
+        name = (found[2] or "").lower()
+        if not name or name in _VOID or (found[3] or "").rstrip().endswith("/"):
+            continue
+        if not found[1]:
+            opened.append(name)
+            continue
+        while opened and opened[-1] != name and opened[-1] in _OPTIONAL:
+            opened.pop()
+        if not opened:
+            # The beginning was cut off.
+            continue
+        if opened[-1] != name:
+            return Fault(f"“</{opened[-1]}>” expected, not “</{name}>”", code.count("\n", 0, found.start()) + 1, 1)
+        opened.pop()
+    return None
 
 
 def _astro(code: str) -> tuple[str, Fault | None]:

@@ -1,9 +1,11 @@
 """Small readers of our own: nginx, INI, units of systemd, dotenv, Dockerfile, templates, diffs."""
 
+import json
 import re
 from collections.abc import Callable
 
-from posts.code_reading.results import Fault
+from posts.code_reading.interfaces import read_proto
+from posts.code_reading.results import Fault, NotReadable
 
 _DOCKER = frozenset(
     """ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME
@@ -52,13 +54,24 @@ def _instruction(name: str, rest: str) -> str:
     words = [word for word in rest.split() if not word.startswith("--")]
     if name == "FROM" and len(words) != 1 and (len(words) != 3 or words[1].upper() != "AS"):
         return "FROM needs an image, perhaps with AS and a name"
-    if name in _LISTS and rest.startswith("[") and not rest.endswith("]"):
-        return f"“]” expected at the end of {name}"
+    if name in _LISTS and rest.startswith("["):
+        if not rest.endswith("]"):
+            return f"“]” expected at the end of {name}"
+        if '"' in rest and not _is_list(rest):
+            return f'a list in JSON expected after {name}, such as ["a", "b"]'
     if name in ("COPY", "ADD") and not rest.startswith(("[", "<<")) and len(words) < 2:
         return f"{name} needs a source and a target"
     if name == "EXPOSE" and not re.match(r"[\d$\"'{}-]", rest):
         return "EXPOSE needs the number of a port"
     return _unclosed(rest) if name in ("ENV", "LABEL") else ""
+
+
+def _is_list(words: str) -> bool:
+    # A variable stands for any text.
+    try:
+        return isinstance(json.loads(re.sub(r"\$\{?\w+\}?", "x", words)), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _unclosed(words: str) -> str:
@@ -112,6 +125,8 @@ def _is_directive(word: str) -> bool:
 def read_ini(code: str) -> Fault | None:
     """Return the Fault of an INI file or of a unit of systemd, or None."""
     goes_on = False
+    if not re.search(r"^[ \t]*\[|[=:]", code, re.MULTILINE):
+        raise NotReadable("it has neither a section nor a key with “=”")
     for number, line in enumerate(code.split("\n"), 1):
         words = line.strip()
         if goes_on or not words or words.startswith(("#", ";", "!")) or (line[0] in " \t" and number > 1):
@@ -248,4 +263,5 @@ READERS: dict[str, Callable[[str], Fault | None]] = {
     "Jinja": read_jinja,
     "Go template": read_go_template,
     "Diff": read_diff,
+    "Protocol Buffers": read_proto,
 }

@@ -11,6 +11,14 @@ from posts.code_reading.omissions import completed
 from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable
 
 _DIALECTS = ("postgres", "mysql", "tsql", None)
+# Tried only where a word of theirs stands, because each dialect takes time and accepts something that others don't.
+_RARE_DIALECTS = {
+    "clickhouse": re.compile(r"\b(?:PREWHERE|\w*MergeTree|ARRAY JOIN|FINAL|LIMIT \d+ BY)\b", re.IGNORECASE),
+    "oracle": re.compile(r"\b(?:ROWNUM|SYSDATE|NVL|DUAL|CONNECT BY|VARCHAR2|MINUS)\b", re.IGNORECASE),
+    "bigquery": re.compile(r"\bUNNEST\b|\bSTRUCT<|\bSAFE_CAST\b|\bARRAY<", re.IGNORECASE),
+    "snowflake": re.compile(r"\bFLATTEN\b|\bVARIANT\b|\bQUALIFY\b", re.IGNORECASE),
+    "sqlite": re.compile(r"\bAUTOINCREMENT\b|\bWITHOUT ROWID\b|\bSTRICT\b|\bGLOB\b", re.IGNORECASE),
+}
 _PROMPT = re.compile(
     r"^[ \t]*(?:[\w-]{1,40}[=(\"'-][#>]|[\w@:.-]{0,40}(?:mysql|sqlite|MariaDB(?: \[[^\]\n]{0,30}\])?)>|\w{1,30}=[#>*]"
     r"|->|[\w.@:/-]{1,40}[=>]>)[ \t]?"
@@ -33,6 +41,20 @@ _WRAPS = (
     ("SELECT * FROM (\n", "\n) AS x"),
     ("", "\nSELECT 1"),
 )
+# What begins like this is a statement, and no part of one.
+_BEGUN = re.compile(
+    r"\s*(?:--[^\n]*\s*)*(?:SELECT|INSERT\s+INTO|UPDATE\s+\S+\s+\w+|DELETE\b|CREATE|ALTER|DROP|MERGE\s+INTO|TRUNCATE)\b",
+    re.IGNORECASE,
+)
+# Names in brackets: of SQL Server, whose newer words and blocks the parser does not know.
+_TRANSACT = re.compile(r"\[[\w\"]")
+# An insert whose rows are shown elsewhere.
+_WITHOUT_ROWS = re.compile(r"\s*INSERT\s+INTO\s+[\w.\"`\[\]]+\s*(?:\([^()]*\))?\s*;?\s*", re.IGNORECASE)
+# sqlglot does not know these.
+_SIGNALS = re.compile(
+    r"^[ \t]*(?:LISTEN|UNLISTEN|NOTIFY)[ \t]+[\w*\"]+(?:[ \t]*,[ \t]*'[^'\n]*')?[ \t]*;?", re.I | re.M
+)
+_COMMAS = re.compile(r",\s*(,|\)|\bFROM\b|\bWHERE\b|;)", re.IGNORECASE)
 _STATEMENTS = frozenset(
     """alter altersession analyze attach block cache command comment commit copy create ddl dml declare delete describe
     detach drop except execute grant ifblock insert intersect kill loaddata merge pragma query refresh revoke
@@ -134,13 +156,17 @@ def _misspelt(code: str) -> Fault | None:
 
 
 def _is_part(code: str) -> bool:
+    if _BEGUN.match(code) and not _TRANSACT.search(code):
+        return _is_sound(code) or _WITHOUT_ROWS.fullmatch(code) is not None
     return _is_sound(code) or any(_is_sound(before + code.rstrip().rstrip(",;") + after) for before, after in _WRAPS)
 
 
 def _is_sound(code: str) -> bool:
-    if _balance(code) is not None:
+    if _balance(code) is not None or _comma(code) is not None:
         return False
-    return any(_parses(code, dialect) for dialect in _DIALECTS)
+    code = _SIGNALS.sub("", code)
+    dialects = [*_DIALECTS, *(name for name, words in _RARE_DIALECTS.items() if words.search(code))]
+    return any(_parses(code, dialect) for dialect in dialects)
 
 
 def _parses(code: str, dialect: str | None) -> bool:
@@ -184,12 +210,26 @@ def _balance(code: str) -> Fault | None:
     return _at(code, opened[-1], "“(” is never closed; “)” expected") if opened else None
 
 
+def _comma(code: str) -> Fault | None:
+    """Return the Fault of a comma with nothing behind it, which sqlglot accepts."""
+    plain = _TOKEN.sub(lambda found: _blank(found[0]) if len(found[0]) > 1 else found[0], code)
+    found = _COMMAS.search(plain)
+    if found and found[1] == ")" and _TRANSACT.search(code):
+        return None
+    return _at(code, found.start(), f"something expected between “,” and “{found[1]}”") if found else None
+
+
+def _blank(words: str) -> str:
+    """Return a word of as many characters, and as many lines, as a string or a name in quotation marks."""
+    return re.sub(r"[^\n]", "x", words) if words[0] not in "-/" else re.sub(r"[^\n]", " ", words)
+
+
 def _at(code: str, at: int, message: str) -> Fault:
     return Fault(message, code.count("\n", 0, at) + 1, at - code.rfind("\n", 0, at))
 
 
 def _fault(code: str) -> Fault:
-    if fault := _balance(code):
+    if fault := _balance(code) or _comma(code):
         return fault
     sqlglot = _sqlglot()
     try:

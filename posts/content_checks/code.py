@@ -69,7 +69,7 @@ def _while_typing(text: CheckedText) -> Iterator[Told]:
 
 
 @check(
-    CODE_SYNTAX, "advises", version=2, inputs=["intro", "body", PARSERS], cost=BACKGROUND, while_typing=_while_typing
+    CODE_SYNTAX, "advises", version=3, inputs=["intro", "body", PARSERS], cost=BACKGROUND, while_typing=_while_typing
 )
 def code_syntax(text: CheckedText) -> Iterator[Told]:
     """Yield the code blocks that their parser refuses."""
