@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posts.content_checks.stored import findings_beside_text
-from posts.models import ApprovedPicture, PictureCopy, PictureSize, UploadedPicture
+from posts.models import ApprovedPicture, AuditEntry, PictureCopy, PictureSize, QueueEntry, UploadedPicture
 from posts.operations import roll_back
 from posts.operations.approved_pictures import forget_orphaned_copies, keep_approved_pictures
 from posts.operations.pictures import forget_unused_pictures
@@ -203,6 +203,52 @@ def test_without_copies_the_digest_still_tells(hosts, settings):
     let_it_be_due()
     keep_approved_pictures()
     assert "Readers see the new one." in findings(post)["picture-changed"].message
+
+
+def test_a_picture_that_readers_no_longer_get_as_approved_brings_its_post_back_into_the_queue(hosts, settings):
+    settings.IMAGES = "watch"
+    post = approve(post_with(ONE, TWO))
+    keep_approved_pictures()
+    hosts[TWO] = picture("JPEG", size=(310, 200))
+    let_it_be_due()
+    keep_approved_pictures()
+    asked = fresh(post)
+    assert asked.awaits_review and asked.is_indexable
+    reasons = {reason["code"]: reason["points"] for reason in QueueEntry.objects.get(pk=post.pk).reasons}
+    assert reasons["pictures"] == 15
+    assert AuditEntry.objects.filter(post=post, action="changed picture found").get().detail == TWO
+    # Seen again as changed: asked once.
+    let_it_be_due()
+    keep_approved_pictures()
+    assert AuditEntry.objects.filter(post=post, action="changed picture found").count() == 1
+    # As it was approved: no question any more.
+    hosts[TWO] = picture("JPEG", size=(300, 200))
+    let_it_be_due()
+    keep_approved_pictures()
+    assert not fresh(post).awaits_review and not QueueEntry.objects.filter(pk=post.pk).exists()
+
+
+def test_a_confirmed_picture_asks_no_second_time(hosts, settings):
+    settings.IMAGES = "watch"
+    post = approve(post_with(TWO))
+    keep_approved_pictures()
+    hosts[TWO] = picture("JPEG", size=(310, 200))
+    let_it_be_due()
+    keep_approved_pictures()
+    approve(fresh(post), by=person())
+    keep_approved_pictures()
+    let_it_be_due()
+    keep_approved_pictures()
+    assert not fresh(post).awaits_review and "picture-changed" not in findings(post)
+
+
+def test_with_copies_readers_keep_the_approved_picture_so_nobody_is_asked(hosts):
+    post = approve(post_with(TWO))
+    keep_approved_pictures()
+    hosts[TWO] = picture("JPEG", size=(310, 200))
+    let_it_be_due()
+    keep_approved_pictures()
+    assert "picture-changed" in findings(post) and not fresh(post).awaits_review
 
 
 def test_a_site_that_did_not_ask_for_it_asks_no_host(hosts, settings):

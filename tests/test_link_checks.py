@@ -17,10 +17,10 @@ from posts.links.check import check_due_links, forget_old_checks
 from posts.links.faults import MOVED
 from posts.links.scan import forget_unused_addresses, scan_links
 from posts.models import AuditEntry, LinkAddress, LinkCheck, LinkHost, LinkOccurrence, QueueEntry
-from posts.operations import confirm_live, roll_back
-from posts.operations.dead_links import tell_posts
+from posts.operations import confirm_live, roll_back, submit_revision
 from posts.operations.fix_links import fix_links
 from posts.operations.link_tasks import check_links, forget_old_links
+from posts.operations.page_questions import tell_posts
 from posts.operations.review import Decision
 from posts.outgoing import fetch
 from posts.review_queue.ranking import rank_queue
@@ -336,6 +336,28 @@ def asked_about(site):
     tell_posts()
     assert fresh(post).awaits_review
     return post
+
+
+def test_a_dead_link_that_answers_again_takes_the_question_back(site):
+    post = asked_about(site)
+    site.pages |= {"a": page()}
+    all_due()
+    check_due_links(pause=NO_PAUSE)
+    assert tell_posts() == 1
+    assert not fresh(post).awaits_review and not QueueEntry.objects.filter(pk=post.pk).exists()
+    assert AuditEntry.objects.filter(post=post, action="no dead link or changed picture any more").count() == 1
+    assert "link-dead" not in findings(post)
+
+
+def test_a_link_that_answers_again_leaves_a_pending_text_in_the_queue(site):
+    post = asked_about(site)
+    edit(post, summary="Another.")
+    submit_revision(fresh(post), by=person())
+    site.pages |= {"a": page()}
+    all_due()
+    check_due_links(pause=NO_PAUSE)
+    tell_posts()
+    assert fresh(post).awaits_review
 
 
 def test_the_page_of_flags_confirms_it_too(site):

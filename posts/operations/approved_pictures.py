@@ -15,8 +15,9 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from posts.db.keyset import in_chunks
-from posts.models import ApprovedPicture, PictureCopy, PictureSize, Review, TextScan, UploadedPicture
+from posts.models import ApprovedPicture, PictureCopy, PictureSize, Post, Review, TextScan, UploadedPicture
 from posts.operations.frame import operation
+from posts.operations.page_questions import ask_about_page
 from posts.operations.pictures import store_file
 from posts.outgoing import Answer, Limits, OutgoingError, OutgoingRefused, fetch
 from posts.pictures.reencode import MAX_BYTES, Picture, PictureRefused, reencode, smaller_sizes
@@ -110,10 +111,8 @@ def _load(picture: ApprovedPicture) -> None:
         return _put_off(picture, f"Its host answered {answer.status}.")
     digest = hashlib.sha256(answer.body).hexdigest()
     if picture.state == State.KEPT:
-        if digest != picture.digest:
-            picture.changed_at = picture.changed_at or timezone.now()
-        elif picture.changed_at:
-            picture.changed_at = None
+        if (digest != picture.digest) != bool(picture.changed_at):
+            _note_change(picture, is_changed=digest != picture.digest)
         return _look_again(picture, answer)
     if not answer.is_whole:
         return _refuse(picture, f"The file has more than {MAX_BYTES >> 20} MB.")
@@ -125,6 +124,14 @@ def _load(picture: ApprovedPicture) -> None:
     _keep(picture, sizes)
     _look_again(picture, answer)
     return None
+
+
+@operation
+def _note_change(picture: ApprovedPicture, *, is_changed: bool) -> None:
+    """Note that a picture differs from the approved one, or is the same again, and ask about the page that shows it."""
+    picture.changed_at = timezone.now() if is_changed else None
+    picture.save(update_fields=["changed_at"])
+    ask_about_page(Post(pk=picture.post_id))
 
 
 def _sizes(body: bytes) -> list[Picture]:
@@ -154,7 +161,7 @@ def _look_again(picture: ApprovedPicture, answer: Answer | None = None) -> None:
     picture.etag = etag if len(etag) <= 200 else ""
     picture.attempts = 0
     picture.due_at = timezone.now() + LOOKED_AT_AGAIN + timedelta(hours=picture.pk % 72)
-    picture.save(update_fields=["etag", "attempts", "due_at", "changed_at"])
+    picture.save(update_fields=["etag", "attempts", "due_at"])
 
 
 def _refuse(picture: ApprovedPicture, reason: str) -> None:

@@ -8,7 +8,7 @@ from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 from posts.links.check import check_due_links, forget_old_checks
 from posts.links.scan import forget_unused_addresses, scan_links
-from posts.operations.dead_links import tell_posts
+from posts.operations.page_questions import tell_posts
 
 
 @job("check links", label="Check links", every=timedelta(minutes=1))

@@ -100,7 +100,8 @@ def repeats_live(post: Post) -> bool:
 def asks_for_confirmation(post: Post) -> bool:
     """Return whether the approval of the live text needs a confirmation.
 
-    A flag is open, it was approved in bulk only, its import was rolled back since, or a link in it died.
+    A flag is open, it was approved in bulk only, its import was rolled back since, or a link in it died or a
+    picture of another host changed.
     """
     return (
         post.is_live

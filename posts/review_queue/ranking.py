@@ -23,6 +23,7 @@ from posts.content_checks.registry import checks_key
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import PreparedQuery
 from posts.models import (
+    ApprovedPicture,
     AuditEntry,
     CheckResult,
     LinkOccurrence,
@@ -92,6 +93,7 @@ class Facts:
     is_compared: bool = False
     near_duplicate: tuple[float, int] | None = None
     dead_links: int = 0
+    changed_pictures: int = 0
     reports: int = 0
     is_back: bool = False
     approved_in_part_by: str = ""
@@ -134,6 +136,11 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
             said.append(f"worth {share} times as much as usual by the decisions here")
         add(code, weighed, ", ".join(said))
     add(weights.LINKS, facts.dead_links, f"{facts.dead_links} links" if facts.dead_links > 1 else "")
+    add(
+        weights.PICTURES,
+        facts.changed_pictures,
+        f"{facts.changed_pictures} pictures" if facts.changed_pictures > 1 else "",
+    )
     add(weights.REPORTS, facts.reports, f"{facts.reports} reports" if facts.reports > 1 else "")
     if post["first_published_at"] and post["head_revision__fingerprint"] != post["live_revision__fingerprint"]:
         add(weights.CHANGED)
@@ -401,6 +408,7 @@ def _facts(ids: Iterable[int], *, from_record: bool) -> dict[int, Facts]:
         _note_checks(facts)
         _note_near_duplicates(facts)
         _note_dead_links(facts)
+        _note_changed_pictures(facts)
         _note_reports(facts)
         _note_decisions(facts)
         _note_submissions(facts)
@@ -450,6 +458,16 @@ def _note_dead_links(facts: dict[int, Facts]) -> None:
         dead = LinkOccurrence.objects.filter(post__in=facts, address__died_at__isnull=False).order_by()
         for pk, count in dead.values_list("post_id").annotate(Count("pk")):
             facts[pk].dead_links = count
+
+
+def _note_changed_pictures(facts: dict[int, Facts]) -> None:
+    """Add how many pictures of other hosts on the page of each post are no longer what was approved."""
+    if settings.IMAGES == "watch":
+        changed = ApprovedPicture.objects.filter(
+            post__in=facts, approval=F("post__live_approval"), changed_at__isnull=False
+        )
+        for pk, count in changed.order_by().values_list("post_id").annotate(Count("pk")):
+            facts[pk].changed_pictures = count
 
 
 def _note_reports(facts: dict[int, Facts]) -> None:

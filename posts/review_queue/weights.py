@@ -32,10 +32,11 @@ class Weight:
 
 
 (
-    SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, LINKS, ADVICE, REPORTS, GENERATOR, CHANGED, PART, WAITING
+    SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, LINKS, PICTURES, ADVICE, REPORTS, GENERATOR, CHANGED,
+    PART, WAITING,
 ) = CODES = (
-    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "links", "advice", "reports", "generator",
-    "changed", "part", "waiting",
+    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "links", "pictures", "advice", "reports",
+    "generator", "changed", "part", "waiting",
 )  # fmt: skip
 
 # A near-duplicate is worth the first at the lowest similarity that counts, and the second if the texts are equal.
@@ -78,6 +79,14 @@ WEIGHTS = {
         ),
         Weight(
             LINKS, "Dead link", 10, 30, "each", "A page that the text links to has not answered for days, or is gone."
+        ),
+        Weight(
+            PICTURES,
+            "Picture changed",
+            15,
+            45,
+            "each",
+            "Another host shows readers a picture that is no longer the approved one.",
         ),
         Weight(ADVICE, "Other advice", 5, 30, "for each check", "Other checks found something to look at."),
         Weight(REPORTS, "Reader report", 15, 60, "each", "A reader reported a problem."),
