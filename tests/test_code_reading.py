@@ -66,7 +66,7 @@ EXAMPLES = {
     "vue": ("<template><p>{{ a }}</p></template>", "<p>\n  …\n</p>", "<script>\nconst a = (1;\n</script>", 2),
     "proto": ("message A {\n  string b = 1;\n}", "string b = 1;\n...", "message A {\n  string b = 1\n}", 2),
     "graphql": ("type A { b: Int! }", "a(id: 1) {\n  b\n}", "type A {\n  b Int\n}", 2),
-    "http": ("GET / HTTP/1.1\nContent-Type: application/json\n\n{}", "GET /", "GET /\nContent-Type: a/json\n\n{\n1}", 5),
+    "http": ("GET / HTTP/1.1\nContent-Type: a/json\n\n{}", "GET /", "GET /\nContent-Type: a/json\n\n{\n1}", 5),
     "regex": ("^(a|b)+$", "^(a|…)$", "^(a|b$", 1),
     "diff": ("@@ -1 +1 @@\n-a\n+b", "@@ -1,2 +1 @@\n a\n...", "@@ -1,1 +1,1 @@\n a\n-b\n", 1),
 }  # fmt: skip

@@ -121,6 +121,15 @@ def test_pictures_are_checked_too_and_what_cannot_be_on_the_internet_is_not(site
     assert list(LinkAddress.objects.values_list("address", flat=True)) == [at(site, "/a.png")]
 
 
+def test_addresses_in_other_fields_are_checked_and_named_where_they_stand(site):
+    post = make_post(
+        body="Words.", intro="", payload={"sources": [at(site, "/gone")]}, checklist=[at(site, "/gone") + "."]
+    )
+    die(site)
+    assert [address.address for address in LinkAddress.objects.all()] == [at(site, "/gone")]
+    assert findings(post)["link-dead"].place == "checklist"
+
+
 def test_links_follow_the_proposed_and_the_live_text(site):
     post = approve(link("one", at(site, "/a")))
     edit(post, body=f"[it]({at(site, '/b')})")

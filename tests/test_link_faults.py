@@ -28,6 +28,15 @@ MOVED = {"http://a.org/x": "https://a.org/x"}
         ("https://name:word@a.org/x?y=1", [SECRET], "https://a.org/x?y=1"),
         ("https://a.org/?api_key=3&b=2", [SECRET], "https://a.org/?b=2"),
         ("https://a.org/x?utm_source=mail&b=2&fbclid=3#c", [TRACKING], "https://a.org/x?b=2#c"),
+        ("?page=2", [RELATIVE], ""),
+        ("HTTP://a.org:80/x", [PLAIN], "https://a.org/x"),
+        ("http://a.org:8080/x", [PLAIN], None),
+        ("https://a.org/?token=eyJhbGciOiJIUzI1NiJ9.abc", [SECRET], "https://a.org/"),
+        ("https://a.org/#access_token=1", [SECRET], "https://a.org/"),
+        ("https://hooks.slack.com/services/T1/B1/x1", [SECRET], ""),
+        ("https://www.youtube.com/watch?v=1&si=abc", [TRACKING], "https://www.youtube.com/watch?v=1"),
+        ("https://l.facebook.com/l.php?u=https%3A%2F%2Fb.org%2F", [TRACKING], "https://b.org/"),
+        ("https://a.org/?si=1&feature=share&source=x", [], None),
         # Another file of the source, a page of this site, a place in the text, a mail: other rules speak of these.
         ("other.md", [], None),
         ("/posts/", [], None),
@@ -117,6 +126,36 @@ def test_the_checks_name_the_faults_of_links_and_none_of_code():
     assert found[PLAIN].count == 2 and "“http://a.org/1”, “http://a.org/2”." in found[PLAIN].message
     assert not any(finding.stops for finding in found.values())
     assert all(finding.fix for finding in found.values())
+
+
+@pytest.mark.django_db
+def test_addresses_in_other_fields_are_checked_and_mended_where_they_stand():
+    post = make_post(
+        body="Words.",
+        intro="",
+        checklist=["Read http://a.org/x (twice).", "Done."],
+        payload={"references": ["http://a.org/x", {"url": "https://b.org/?utm_source=c"}], "n": 3},
+        canonical_url="http://a.org/own",
+    )
+    found = {finding.check: finding for finding in findings(post.head_revision.snapshot)}
+    assert found[PLAIN].count == 2 and found[PLAIN].place == "checklist"
+    assert found[TRACKING].place == "payload.references.url"
+    new = fix_links(post, PLAIN, fingerprint=post.head_revision.fingerprint, by=person()).snapshot
+    assert new["checklist"] == ["Read https://a.org/x (twice).", "Done."]
+    assert new["payload"] == {"references": ["https://a.org/x", {"url": "https://b.org/?utm_source=c"}], "n": 3}
+    assert new["canonical_url"] == "https://a.org/own"
+
+
+def test_what_names_the_post_is_no_link():
+    record = RecordFactory(body="Words.", intro="", source_id="http://a.org/1")
+    assert PLAIN not in {finding.check for finding in findings(record)}
+
+
+@pytest.mark.django_db
+def test_an_address_with_a_port_of_its_own_is_mended_by_hand():
+    post = make_post(body="[it](http://a.org:8080/x)")
+    with pytest.raises(Refused, match="No link of the text"):
+        fix_links(post, PLAIN, fingerprint=post.head_revision.fingerprint, by=person())
 
 
 @pytest.mark.django_db

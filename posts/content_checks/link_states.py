@@ -1,6 +1,6 @@
 """What checks of links found about the links of a text: no check of the text alone can know it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 
@@ -9,6 +9,7 @@ from posts.links.faults import MOVED
 from posts.links.scan import checked_addresses, digest_of
 from posts.models import LinkAddress
 from posts.records.schema import RecordDict
+from posts.rendering.web_addresses import addresses_elsewhere
 
 State = LinkAddress.State
 DEAD, ANCHOR, DOUBTFUL, CERTIFICATE = "link-dead", "link-anchor", "link-doubtful", "link-certificate"
@@ -54,24 +55,30 @@ def stored_links(record: RecordDict) -> list[LinkAddress]:
 
 def link_findings(record: RecordDict) -> list[Finding]:
     """Return a Finding for each kind of fault that checks found at the links of a text."""
-    return findings_of(stored_links(record))
+    return findings_of(stored_links(record), addresses_elsewhere(record))
 
 
-def findings_of(links: Iterable[LinkAddress]) -> list[Finding]:
-    """Return the same of links that were read."""
+def findings_of(links: Iterable[LinkAddress], elsewhere: Mapping[str, str]) -> list[Finding]:
+    """Return the same of links that were read. elsewhere: {address: JSON Pointer} of those in other fields."""
     by_kind: dict[str, list[LinkAddress]] = {}
     for link in links:
         if kind := DEAD if link.died_at else _KINDS.get(link.state, ""):
             by_kind.setdefault(kind, []).append(link)
-    return [_finding(kind, by_kind[kind]) for kind in _SAYS if kind in by_kind]
+    return [_finding(kind, by_kind[kind], elsewhere) for kind in _SAYS if kind in by_kind]
 
 
-def _finding(kind: str, links: list[LinkAddress]) -> Finding:
+def _finding(kind: str, links: list[LinkAddress], elsewhere: Mapping[str, str]) -> Finding:
     one, several, to_do = _SAYS[kind]
     named = ", ".join(map(_named, links[:SHOWN]))
     more = f" and {len(links) - SHOWN:,} more" if len(links) > SHOWN else ""
     says = one if len(links) == 1 else f"{len(links):,} {several}"
-    return Finding(kind, f"{says}: {named}{more}. {to_do}", stops=False, pointer="/body", count=len(links))
+    return Finding(
+        kind,
+        f"{says}: {named}{more}. {to_do}",
+        stops=False,
+        pointer=elsewhere.get(links[0].address, "/body"),
+        count=len(links),
+    )
 
 
 def _named(link: LinkAddress) -> str:

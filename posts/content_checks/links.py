@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from posts.content_checks.registry import Told, check
-from posts.content_checks.text import CheckedText, spot_of
+from posts.content_checks.registry import WHOLE_RECORD, Told, check
+from posts.content_checks.text import CheckedText, Spot, spot_of
 from posts.links.faults import PLAIN, RELATIVE, SECRET, SHORTENED, TRACKING, faults_of
 
 SHOWN = 3
@@ -17,6 +17,10 @@ def _told(text: CheckedText, kind: str, one: str, several: str, to_do: str) -> I
             address = style.address
             if address and address not in found and any(fault.kind == kind for fault in faults_of(address)):
                 found[address] = spot_of(field, block, address)
+    # The other fields name whole addresses alone.
+    for address, pointer in text.addresses_elsewhere.items() if kind != RELATIVE else ():
+        if address not in found and any(fault.kind == kind for fault in faults_of(address)):
+            found[address] = Spot(pointer)
     if found:
         named = ", ".join(f"“{address[:80]}”" for address in list(found)[:SHOWN])
         more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
@@ -24,7 +28,7 @@ def _told(text: CheckedText, kind: str, one: str, several: str, to_do: str) -> I
         yield f"{says}: {named}{more}. {to_do}", next(iter(found.values())), len(found)
 
 
-@check(RELATIVE, "advises", inputs=["intro", "body"])
+@check(RELATIVE, "advises", version=2, inputs=["intro", "body"])
 def link_relative(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -35,7 +39,7 @@ def link_relative(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(PLAIN, "advises", inputs=["intro", "body"])
+@check(PLAIN, "advises", version=2, inputs=[WHOLE_RECORD])
 def link_http(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -46,7 +50,7 @@ def link_http(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(SHORTENED, "advises", inputs=["intro", "body"])
+@check(SHORTENED, "advises", version=2, inputs=[WHOLE_RECORD])
 def link_shortened(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -57,7 +61,7 @@ def link_shortened(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(SECRET, "advises", inputs=["intro", "body"])
+@check(SECRET, "advises", version=2, inputs=[WHOLE_RECORD])
 def link_secret(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
@@ -68,7 +72,7 @@ def link_secret(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(TRACKING, "advises", inputs=["intro", "body"])
+@check(TRACKING, "advises", version=2, inputs=[WHOLE_RECORD])
 def link_tracking(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,

@@ -8,6 +8,7 @@ from posts.code_reading.results import Reading
 from posts.content_checks.languages import language_code, script_of
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import MAX_PARSED, Block, Style, blocks_of, words_in
+from posts.rendering.web_addresses import addresses_elsewhere
 
 # The fields that CheckedText reads for its words, and for its passages.
 WORDS = ("title", "intro", "body")
@@ -79,6 +80,11 @@ class CheckedText:
         """The image objects, in order."""
         images: list[RecordDict] = self.record.get("image_sources", [])
         return images
+
+    @cached_property
+    def addresses_elsewhere(self) -> dict[str, str]:
+        """{address: JSON Pointer of its first place} of the fields besides intro, body and pictures."""
+        return addresses_elsewhere(self.record)
 
     @property
     def blocks(self) -> list[tuple[str, Block]]:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from posts.rendering.file_links import is_file_link
 
@@ -27,24 +27,45 @@ SHORTENERS = frozenset(
     "adf.ly amzn.to bit.do bit.ly bitly.com buff.ly cutt.ly db.tt dlvr.it fb.me ff.im flip.it git.io goo.gl goo.su "
     "hubs.ly ibm.co ift.tt is.gd j.mp lc.chat lnkd.in mcaf.ee msft.it ow.ly pca.st prn.to qr.ae rb.gy rebrand.ly "
     "shorturl.at skl.sh snip.ly soo.gd t.co t.ly tiny.cc tiny.one tinyurl.com tr.im trib.al u.to urlz.fr v.gd wp.me "
-    "x.co zpr.io".split()
+    "x.co zpr.io g.co forms.gle maps.app.goo.gl a.co apple.co bl.ink clck.ru dub.sh dwz.cn kutt.it nyti.ms ppt.cc "
+    "reurl.cc reut.rs s.id shorte.st suo.im t.cn tcrn.ch tny.im url.kr vk.cc w.wiki".split()
 )
 _TRACKING = re.compile(
     r"utm_\w+|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid|li_fat_id|igshid|mc_[ce]id|mkt_tok"
     r"|_hsenc|_hsmi|hsctatracking|vero_id|vero_conv|oly_anon_id|oly_enc_id|rb_clickid|s_cid|ml_subscriber(?:_hash)?"
-    r"|wickedid|_openstat|ref_src|ref_url|at_campaign|at_medium|pk_campaign|pk_kwd|mtm_\w+|__s|sc_campaign|_ga|_gl",
+    r"|wickedid|_openstat|srsltid|igsh|epik|hsa_\w+|spm|cmpid|guccounter|gad_source|trk|trkinfo|_branch_match_id|"
+    r"ref_src|ref_url|at_campaign|at_medium|pk_campaign|pk_kwd|mtm_\w+|__s|sc_campaign|_ga|_gl",
     re.IGNORECASE,
 )
+# Parameters that trace the reader on these hosts alone; elsewhere the same names choose what is shown.
+_TRACKING_AT = {
+    "youtube.com": ("si", "feature", "pp"), "youtu.be": ("si", "feature"), "open.spotify.com": ("si",),
+    "twitter.com": ("s", "t"), "x.com": ("s", "t"), "medium.com": ("source",), "linkedin.com": ("trackingid", "refid"),
+}  # fmt: skip
+# Pages that only note who leaves and lead to the address in a parameter.
+_DETOURS = {
+    "l.facebook.com": "u", "lm.facebook.com": "u", "l.instagram.com": "u", "google.com": "q", "out.reddit.com": "url",
+    "safelinks.protection.outlook.com": "url", "slack-redir.net": "url", "youtube.com": "q", "href.li": "",
+}  # fmt: skip
+_DETOUR_PATHS = {"google.com": "/url", "youtube.com": "/redirect"}
 _SECRET = re.compile(
-    r"access_?token|auth_?token|id_?token|refresh_?token|api_?key|client_?secret|passw(?:or)?d|private_?key"
-    r"|session_?id|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)",
+    r"access[_-]?token|auth[_-]?token|id_token|refresh[_-]?token|(?:x-)?api[_-]?key|client[_-]?secret|passw(?:or)?d|pwd"
+    r"|passphrase|private[_-]?key|awsaccesskeyid|session_?id|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)",
     re.IGNORECASE,
+)
+# Secrets only if what they hold looks like a key: "token=3" is none.
+_MAYBE_SECRET = re.compile(r"token|key|secret|sig|signature|auth|jwt", re.IGNORECASE)
+_KEY = re.compile(r"(?=[^=]*\d)(?=[^=]*[A-Za-z])[\w.~%+/-]{16,}=*")
+# Addresses that are a key as a whole: whoever has one can write there.
+_SECRET_PATH = re.compile(
+    r"https://(?:hooks\.slack\.com/services/\w+/\w+/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\d+/[\w-]+"
+    r"|api\.telegram\.org/bot\d+:[\w-]+|[\w.-]+\.webhook\.office\.com/webhookb2/\S+)"
 )
 # Names that nobody can register (RFC 2606, RFC 6761): authors write them in examples.
 _RESERVED = re.compile(
     r"(?:.+\.)?(?:example|invalid|test|localhost|local|internal|onion|example\.(?:com|org|net))", re.IGNORECASE
 )
-_IS_RELATIVE = re.compile(r"(?![a-z][a-z0-9+.-]*:|[/#?@\[])", re.IGNORECASE)
+_IS_RELATIVE = re.compile(r"(?![a-z][a-z0-9+.-]*:|[/#@\[])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -83,20 +104,51 @@ def faults_of(address: str) -> list[Fault]:
     if not host:
         return []
     found = []
-    if address.startswith("http://") and not is_reserved(host):
-        found.append(Fault(PLAIN, f"https://{address.removeprefix('http://')}"))
+    if address.lower().startswith("http://") and not is_reserved(host):
+        found.append(Fault(PLAIN, _with_https(address)))
     if host.removeprefix("www.") in SHORTENERS and urlsplit(address).path.strip("/"):
         found.append(Fault(SHORTENED, None))
-    if (clean := without_secrets(address)) != address:
+    if _SECRET_PATH.match(address):
+        found.append(Fault(SECRET, ""))
+    elif (clean := without_secrets(address)) != address:
         found.append(Fault(SECRET, clean))
     if (clean := without_tracking(address)) != address:
         found.append(Fault(TRACKING, clean))
     return found
 
 
+def _with_https(address: str) -> str | None:
+    """Return an address with https://; None if it names a port that only http:// can have."""
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        return None
+    if port not in (None, 80):
+        return None
+    netloc = parts.netloc.removesuffix(":80")
+    return f"https://{netloc}{address[len('http://') + len(parts.netloc) :]}"
+
+
 def without_tracking(address: str) -> str:
     """Return an address without the parameters that tell its host where the reader came from."""
-    return _without_parameters(address, lambda name: _TRACKING.fullmatch(name) is not None)
+    host = host_of_link(address).removeprefix("www.").removeprefix("m.")
+    if leads_to := _behind_detour(address, host):
+        return leads_to
+    at_host = next((names for name, names in _TRACKING_AT.items() if host == name or host.endswith(f".{name}")), ())
+    return _without_parameters(
+        address, lambda name, _: _TRACKING.fullmatch(name) is not None or name.lower() in at_host
+    )
+
+
+def _behind_detour(address: str, host: str) -> str:
+    """Return where a page leads that only notes who leaves, or ""."""
+    name = next((name for name in _DETOURS if host == name or host.endswith(f".{name}")), "")
+    parts = urlsplit(address)
+    if not name or not parts.path.startswith(_DETOUR_PATHS.get(name, "/")):
+        return ""
+    found = parse_qs(parts.query).get(_DETOURS[name], [""])[0] if _DETOURS[name] else parts.query
+    return found if host_of_link(found) else ""
 
 
 def without_secrets(address: str) -> str:
@@ -106,13 +158,21 @@ def without_secrets(address: str) -> str:
     authority = rest[: end.start()] if end else rest
     if not is_reserved(host_of_link(address)) and "@" in authority:
         address = f"{scheme}//{authority.rpartition('@')[2]}{rest[len(authority) :]}"
-    return _without_parameters(address, lambda name: _SECRET.fullmatch(name) is not None)
+    if re.search(r"#(?:.*&)?(?:access|id)_token=", address):
+        address = address.partition("#")[0]
+    return _without_parameters(address, _is_secret)
 
 
-def _without_parameters(address: str, is_left_out: Callable[[str], bool]) -> str:
+def _is_secret(name: str, value: str) -> bool:
+    if _SECRET.fullmatch(name):
+        return True
+    return _MAYBE_SECRET.fullmatch(name) is not None and _KEY.fullmatch(value) is not None
+
+
+def _without_parameters(address: str, is_left_out: Callable[[str, str], bool]) -> str:
     parts = urlsplit(address)
     if "?" not in address or is_reserved(host_of_link(address)):
         return address
     pairs = parts.query.split("&")
-    kept = [pair for pair in pairs if not is_left_out(pair.partition("=")[0])]
+    kept = [pair for pair in pairs if not is_left_out(pair.partition("=")[0], pair.partition("=")[2])]
     return address if kept == pairs else urlunsplit(parts._replace(query="&".join(kept)))

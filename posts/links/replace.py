@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from posts.errors import Refused
 from posts.records.schema import RecordDict
 from posts.rendering.parser import TextTooCostly, markdown_tokens
-from posts.rendering.web_addresses import TEXTS, link_addresses
+from posts.rendering.web_addresses import TEXTS, addresses_in_words, link_addresses, with_texts_elsewhere
 
 CANNOT = "This address can't be replaced without changing anything else. Change it in the form."
 # What may stand before an address: the end of the words of a link, the label of a definition, an angle bracket; or
@@ -26,18 +26,27 @@ _AFTER = frozenset(")\"'.,;:!?*_~|")
 
 
 def with_addresses(record: RecordDict, new: Mapping[str, str]) -> RecordDict:
-    """Return a copy of a record whose links and pictures have other addresses.
+    """Return a copy of a record whose links, pictures and other fields have other addresses.
 
     new: {address as the HTML has it: the new one, or "" to keep the words of a link alone}. Raises Refused if that
     can't be done without touching anything else. A record that names none of them comes back equal.
     """
-    changed = copy.deepcopy(record)
+    changed = with_texts_elsewhere(copy.deepcopy(record), lambda words: _in_words(words, new))
     for name in TEXTS:
         if text := record.get(name):
             changed[name] = _replaced(text, new)
     for image in changed.get("image_sources", ()):
         image["url"] = new.get(image["url"]) or image["url"]
     return changed
+
+
+def _in_words(words: str, new: Mapping[str, str]) -> str:
+    """Return a text that is not Markdown with the addresses replaced. One without a new address stays."""
+    written, last = "", 0
+    for found in addresses_in_words(words):
+        written += words[last : found.start()] + (new.get(found[0]) or found[0])
+        last = found.end()
+    return written + words[last:]
 
 
 def _replaced(text: str, new: Mapping[str, str]) -> str:

@@ -23,7 +23,8 @@ CHUNK = 200
 MAX_LINKS = 1000
 # The most values in one statement that SQLite takes easily.
 TOGETHER = 500
-SCAN = "links"
+# Another name when the texts name more than before: then every post is read once more.
+SCAN = "links, all fields"
 
 
 def digest_of(address: str) -> str:

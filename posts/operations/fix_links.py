@@ -8,7 +8,7 @@ from posts.links.faults import MOVED, PLAIN, RELATIVE, SECRET, SHORTENED, TRACKI
 from posts.models import LinkAddress, Post, Revision
 from posts.operations.edit_parts import AddressEdit, edit_parts
 from posts.outgoing import Limits, OutgoingError, fetch
-from posts.rendering.web_addresses import TEXTS, links_of_text
+from posts.rendering.web_addresses import TEXTS, addresses_elsewhere, links_of_text
 
 # A person waits for the answer.
 _LOOK = Limits(seconds=5, body_bytes=1000, redirects=5)
@@ -48,12 +48,16 @@ def _moved(post: Post) -> dict[str, str]:
 
 
 def _mended(post: Post, kind: str) -> dict[str, str]:
-    links = [address for name in TEXTS for address in links_of_text(post.head_revision.snapshot.get(name) or "")]
+    record = post.head_revision.snapshot
+    links = [address for name in TEXTS for address in links_of_text(record.get(name) or "")]
+    links += addresses_elsewhere(record)
     new: dict[str, str] = {}
     for address in dict.fromkeys(links):
         for fault in faults_of(address):
-            if fault.kind == kind:
-                new[address] = _looked_up(address) if fault.fixed is None else fault.fixed
+            if fault.kind == kind and fault.fixed is not None:
+                new[address] = fault.fixed
+            elif fault.kind == kind == SHORTENED:
+                new[address] = _looked_up(address)
         if kind == SHORTENED and len(new) == MOST_LOOKED_UP:
             break
     return new
