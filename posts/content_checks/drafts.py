@@ -25,6 +25,8 @@ _TO_DO = re.compile(
     r"(?:^|(?<=[\n\[(]))\s{0,3}(?:TODO|FIXME|TBD|TBC|XXX|TKTK|WIP)\b(?:\s?[:\])(]|\s?[-–—]\s|\s*$)"
     r"|\[(?:TODO|FIXME|TBD|TK|WIP|citation needed|needs? (?:citation|source|review|work))\b[^\[\]\n]{0,120}\]"
     r"|\b(?:TODO|FIXME|XXX|TBD)(?:\([\w@.-]{1,40}\))?:\s"
+    r"|\(TODO[ :](?!lists?\b|apps?\b|items?\b|comments?\b)[^()\n]{2,80}\)|^\s*[Cc]oming soon[.!…]?\s*$"
+    r"|\[(?:[Tt]o be (?:added|completed|continued|written|determined)|[Cc]oming soon)\]"
     r"|\b(?:to be (?:written|completed|filled in|continued later))\b[.…]?\s*$"
     r"|\b(?:noch zu schreiben|à compléter|por completar)\b[.…]?\s*$",
     re.MULTILINE,
@@ -34,12 +36,18 @@ _WORKS = r"(?:article|blog ?post|post|essay|tutorial|guide|summary|outline|intro
 _PROMPT = re.compile(
     r"(?:^|(?<=[.!?:\n])\s{0,3})(?:please )?(?:write|generate|create|draft|compose|produce) (?:me )?(?:a|an|the) "
     rf"(?:[\w,-]+ ){{0,6}}{_WORKS} (?:about|on|of (?:at least |about |around )?\d|that|for|explaining)\b"
-    r"|(?:^|\n)\s{0,3}you are (?:a|an) (?:[\w-]+ ){0,4}"
-    r"(?:assistant|writer|author|expert|engineer|copywriter|chatbot|editor)\b"
+    r"|(?:^|\n)\s{0,3}you are (?:a|an) (?:[\w-]+ ){0,4}(?:assistant|writer|copywriter|chatbot)\b"
+    r"|(?:^|\n)\s{0,3}you are (?:a|an) (?:expert|senior|experienced|professional|helpful|skilled|world-class|seasoned) "
+    r"(?:[\w-]+ ){0,4}(?:author|expert|engineer|developer|editor|blogger|architect)\b"
+    r"|\byour task is to (?:write|create|generate|produce|draft)\b"
+    r"|\b(?:article|post|essay|tutorial|guide) (?:should|must) be (?:(?:at least|about|around|approximately"
+    r"|between|no more than) )?"
+    r"[\d,]+(?: ?(?:-|–|to|and) ?[\d,]+)? words\b"
     r"|(?:^|\n)\s{0,3}act as (?:a|an) (?:[\w-]+ ){0,4}(?:writer|author|expert|engineer|copywriter|assistant)\b"
     r"|(?:^|\n)\s{0,3}(?:system|user|human|assistant) ?(?:prompt|message)? ?: \S"
-    r"|(?:^|\n)\s{0,3}(?:\#{1,4} ?)?(?:instructions?|prompt|response|output|target audience|word count|tone|"
-    r"(?:seo )?keywords?|meta description|focus keyphrase) ?: ?(?!\n)\S"
+    r"|(?:^|\n)\s{0,3}(?:\#{1,4} ?)?(?:target audience|word count|tone|seo (?:title|description|keywords?)|"
+    r"(?:primary|secondary|focus) key(?:word|phrase)s?|meta (?:title|description)|url slug|title tag) ?: ?(?!\n)\S"
+    r"|(?:^|\n)\s{0,3}keywords ?: ?[\w -]{2,40}(?:, ?[\w -]{2,40})+|^\s*instruction ?:\s*$"
     r"|\b(?:do not|don't) (?:mention|say) (?:that )?you are an? (?:AI|language model)\b"
     r"|\b(?:in|use|with) (?:a|an) (?:friendly|professional|conversational|engaging|formal) tone\b[^.\n]{0,60}\bwords\b",
     re.IGNORECASE,
@@ -49,13 +57,14 @@ _ENDED = re.compile(
     r"""[.!?…:;)\]}>"'”’»›*_`~。！？：；）」』】।؟۔|/]\s*$|[\U0001F000-\U0001FAFF\u2190-\u2bff]\ufe0f?\s*$"""
 )
 _HANGING = re.compile(
-    r"(?:[,–—(\[{“„«]|\b(?:and|or|the|a|an|of|to|with|for|in|because|which|that|is|are|und|oder|der|die|das|mit|et|ou|le|la|"
+    r"(?:[,–—(\[{“„«]|\b(?:and|or|the|a|an|of|to|with|for|in|because|which|that|is|are|und|oder|der|die|das|mit"
+    r"|et|ou|le|la|"
     r"de|y|o|el|con|e|il|per|que))\s*$",
     re.IGNORECASE,
 )
 
 
-@check("residue-todo", "advises", inputs=PASSAGES)
+@check("residue-todo", "advises", version=2, inputs=PASSAGES)
 def residue_todo(text: CheckedText) -> Iterator[Told]:
     """Yield notes of what is still to do."""
     yield from told_of(text, _TO_DO, "Something is still to do", "Do it, or delete the note.")
@@ -67,7 +76,7 @@ def residue_lorem(text: CheckedText) -> Iterator[Told]:
     yield from told_of(text, _LOREM, "This only fills a space", "Write the text, or delete it.")
 
 
-@check("residue-prompt", "advises", inputs=PASSAGES)
+@check("residue-prompt", "advises", version=2, inputs=PASSAGES)
 def residue_prompt(text: CheckedText) -> Iterator[Told]:
     """Yield parts of the instructions that a model was given."""
     yield from told_of(text, _PROMPT, "This reads like an instruction to a model", "Delete it if it is one.")

@@ -22,7 +22,8 @@ _UNNAMED = ("", "text", "txt", "plain", "plaintext")
 
 # The tags of thoughts, and those around an answer for a program.
 _THOUGHT_NAMES = (
-    r"(?:think|thinking|thoughts?|thought_process|reasoning|reflection|scratchpad|ant_?thinking|monologue|"
+    r"(?:think|thinking|thoughts?|thought_process|internal_thoughts?|reasoning|reflection|scratchpad|ant_?thinking|"
+    r"(?:inner_)?monologue|analysis|planning|"
     r"(?:final_)?answer|ant_?artifact|tool_(?:call|response|result)s?|"
     r"function_(?:call|result)s?)"
 )
@@ -30,7 +31,10 @@ _THOUGHTS = re.compile(
     # A tag at the beginning, one that ends a passage, or both with words between: not the bare name of a tag.
     rf"^\s*</?{_THOUGHT_NAMES}\b[^<>]{{0,100}}>|</{_THOUGHT_NAMES}\s*>\s*$"
     rf"|<{_THOUGHT_NAMES}\b[^<>]{{0,100}}>\s*(?:[^\s<>]+\s+){{3}}[^<>]{{0,5000}}</{_THOUGHT_NAMES}"
-    r"|<\|[a-z_]{2,30}\|>|^\s*(?:<s>)?\[/?INST\]|<</?SYS>>|◁/?think▷",
+    # A marker within a sentence is spoken of.
+    r"|(?:^|\n)\s*<\|[a-z_]{2,30}\|>|<\|[a-z_]{2,30}\|>\s*(?:\n|$)|^\s*(?:<s>)?\[/?INST\]|<</?SYS>>|◁/?think▷"
+    r"|^\s*(?:Thinking(?:\.{3}|…)|(?:\.{3}|…)done thinking\.|(?:Thought|Reasoned) for (?:\d+|a few) (?:second"
+    r"|minute)s?\.?)\s*$",
     re.IGNORECASE,
 )
 _SELF = r"(?:an AI|an artificial intelligence|a large language|a language|an LLM)"
@@ -46,12 +50,33 @@ _CHAT = re.compile(
     r"|\bas of my (?:last|latest|most recent)? ?(?:knowledge|training)(?: data)? ?(?:update|cut-?off)\b"
     r"|\bmy (?:knowledge|training(?: data)?) cut-?off\b"
     r"|\bI (?:cannot|can(?:'|’)t|am unable to|do not have the ability to) "
-    r"(?:browse the (?:internet|web)|access (?:real-time|the internet|external))\b"
+    r"(?:browse the (?:internet|web)|access (?:real-time|external|the internet(?! (?:from|on|in|at|with|over"
+    r"|through)\b)))\b"
+    r"|\bI (?:do not|don(?:'|’)t) have access to real-time (?:data|information)\b"
     r"|\bI(?:'m|’m| am) sorry, but I (?:cannot|can(?:'|’)t) (?:assist|help|fulfil?l|provide|comply)\b"
+    r"|\bI (?:cannot|can(?:'|’)t|am unable to|won(?:'|’)t) (?:fulfil?l|comply with|assist with|complete) (?:this"
+    r"|that|your) request\b"
     rf"|{_SENTENCE}{_OPENERS}! "
     r"(?:Here(?:'s|’s| is| are)|Below|I(?:'ll|’ll| will| can|'ve|’ve| have)|Let(?:'s|’s| me| us))\b"
     rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) "
-    rf"(?:(?:revised|rewritten|requested|updated|polished|improved|edited) ){{1,3}}{_WORKS}\b"
+    rf"(?:(?:revised|rewritten|requested|polished) ){{1,3}}{_WORKS}\b"
+    rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) (?:(?:updated|improved|edited) ){{1,3}}"
+    r"(?:[\w-]+ )?(?:articles?|posts?|drafts?)\s*(?::|$|\n)"
+    rf"|{_SENTENCE}here(?:'s|’s| is) your (?:[\w-]+ ){{0,3}}{_WORKS}\s*(?::|$|\n)"
+    rf"|{_SENTENCE}(?:okay|ok|understood|got it|alright|no problem|noted)[,.!] here(?:'s|’s| is) (?:the|a|an|your) "
+    rf"(?:[\w-]+ ){{0,4}}{_WORKS}\b"
+    rf"|{_SENTENCE}(?:here(?:'s|’s| is)|below is) (?:the|a|an) (?:[\w-]+ ){{0,3}}{_WORKS}\b[^.!?\n]{{0,120}}"
+    r"\b(?:as (?:you )?requested|you (?:asked|requested)|your (?:guidelines|requirements|request|instructions"
+    r"|specifications))\b"
+    r"|\bI(?:'d|’d| would) be (?:happy|glad|delighted) to (?:help|assist|write"
+    r"|create)\b[^.!?\n]{0,60}[!.] (?:Here|Below|Let me)\b"
+    r"|\bI hope this (?:article|post|guide|text|draft|version) meets your (?:requirements|expectations|needs)\b"
+    r"|\(continued in (?:the |my )?next (?:message|response)\)"
+    r"|\bif you(?:(?:'d|’d| would) like| want| wish| prefer),? I can (?:also )?"
+    r"(?:create|write|add|provide|generate|expand|turn|make|adjust|rewrite)\b"
+    r"|\blet me know if you(?:'d|’d| would) like any (?:modifications|changes|adjustments|edits|revisions)\b"
+    r"|\bdo you want me to (?:add|write|create|expand|continue|rewrite|include|generate|adjust)\b"
+    r"|\bshall I (?:continue|proceed)\b"
     rf"|{_SENTENCE}(?:{_OPENERS}, )?here(?:'s|’s| is) (?:the|a|an|your) (?:complete|full|final) (?:[\w-]+ )?"
     r"(?:article|post|draft|tutorial|rewrite)s?\b"
     rf"|{_SENTENCE}{_OPENERS}, here(?:'s|’s| is) (?:the|a|an|your) (?:[\w-]+ ){{0,4}}{_WORKS}\b"
@@ -93,7 +118,8 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _THINGS = (
-    r"(?:links?|urls?|images?|pictures?|photos?|screenshots?|diagrams?|charts?|graphs?|figures?|tables?|videos?|examples?|"
+    r"(?:links?|urls?|images?|pictures?|photos?|screenshots?|diagrams?|charts?|graphs?|figures?|tables?|videos?"
+    r"|examples?|"
     r"names?|dates?|numbers?|details?|citations?|sources?|references?|quotes?|statistics?|code|snippets?|text|content|"
     r"headings?|titles?|sections?|paragraphs?|company|product|author)"
 )
@@ -102,8 +128,14 @@ _PLACEHOLDER = re.compile(
     rf"|\[\s*(?:add|include|place|provide|replace|fill in|describe|put) [^\[\]\n]{{0,150}}?\b(?:here|{_THINGS})\b"
     r"[^\[\]\n]{0,100}\]"
     rf"|\[\s*{_THINGS}(?: [\w-]+){{0,3}} (?:here|goes here|needed|to come|tbd)\s*\]"
-    r"|\[\s*your [^\[\]\n]{2,60}\]|\[\s*(?:company|product|author|client|customer)(?:'s|’s)? name\s*\]"
-    r"|\[object Object\]|\[\s*placeholder\b[^\[\]\n]{0,100}\]"
+    r"|(?<!\w)\[\s*your[ _-][^\[\]\n]{2,60}\]|\[\s*(?:company|product|author|client|customer)(?:'s|’s)? name\s*\]"
+    r"|\[(?:image|screenshot|diagram|photo|figure|chart|graph|illustration|video)(?: (?:description|placeholder"
+    r"|suggestion))?: "
+    r"[^\[\]\n]{3,200}\]"
+    r"|\[link to [^\[\]\n]{2,100}\]|\(insert [^()\n]{2,60} here\)|(?<![\w-])(?:\$XX+\b|XX+ ?%)"
+    r"|(?<![\w\]])(?-i:\[(?:URL|Date|Link|Your Name|City|Year|Source|Citation)\])(?![\w(\[:])"
+    r"|\[object Object\](?! (?:in|is|as|when|instead|because|means|appears|string)\b)"
+    r"|\[\s*placeholder\b[^\[\]\n]{0,100}\]"
     # The same in other languages: “insert …”, “… einfügen”, “your name”.
     r"|\[\s*(?:hier |bitte )?(?:einfügen|ergänzen|insérer|insérez|ajouter ici|insertar|inserte|inserir|insira|"
     r"inserisci|inserire|invoegen|вставьте|вставить)\b[^\[\]\n]{0,200}\]"
@@ -115,6 +147,9 @@ _PLACEHOLDER = re.compile(
 )
 _CITATION = re.compile(
     r"【\d{1,4}(?::\d{1,4})?†[^】]{0,80}】|:?contentReference\[oaicite:\d+\]|\boaicite:\d+|\ue200cite"
+    r"|\[cite(?:_start|_end|: ?\d[\d, ]*)\]|\boai_citation:\d+|<grok:render\b|\bgrok_render_citation"
+    r"|\[\d+†[^\[\]\n]{0,40}\]"
+    r"|\[(?:attached_file|web|file|generated_image):\d+\]"
     r"|\bciteturn\d+\w+|\bturn\d+(?:search|view|news|fetch)\d+\b"
 )
 # In a list or quotation their markers come first; four spaces alone make indented code.
@@ -128,10 +163,15 @@ _MARKUP = (
     # A shell's test has a space there.
     (re.compile(r"(?<!!)\[\[(?![\s\[])[^\[\]\n]{1,200}\]\]"), WIKI_LINK),
     (re.compile(r"\[\^[^\[\]\s]{1,60}\]"), "a reference to a missing footnote"),
+    (re.compile(r"\]\(https?://[^\s()]*(?=\s|$)"), "a link without its last bracket"),
+    (re.compile(r"(?<!\S)\*\*[A-Za-z][^*\n]{2,}$", re.MULTILINE), "bold text without its end"),
+    (re.compile(r"^#{2,6}[A-Za-z]", re.MULTILINE), "a heading without its space"),
+    (re.compile(r"^\|(?:[^|\n]*\|){2,}[ \t]*\n\|(?:[^|\n]*\|){2,}", re.MULTILINE), "a table without its second line"),
+    (re.compile(r"\\(?:textbf|textit|emph|section|subsection|cite)\{"), "a command of LaTeX"),
 )
 
 
-@check("residue-thoughts", "stops", inputs=PASSAGES)
+@check("residue-thoughts", "stops", version=2, inputs=PASSAGES)
 def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     """Yield a model's notes to itself, and the markers between its turns."""
     yield from told_of(
@@ -143,7 +183,7 @@ def residue_thoughts(text: CheckedText) -> Iterator[Told]:
     )
 
 
-@check("residue-chat", "stops", version=2, inputs=[*PASSAGES, "language"])
+@check("residue-chat", "stops", version=3, inputs=[*PASSAGES, "language"])
 def residue_chat(text: CheckedText) -> Iterator[Told]:
     """Yield sentences in which a model speaks of itself or to the person who asked it."""
     yield from _languages_alone(text, CHAT_LANGUAGES)
@@ -152,14 +192,14 @@ def residue_chat(text: CheckedText) -> Iterator[Told]:
     yield from told_of(text, _CHAT_ELSEWHERE, says, "Delete or rewrite this.")
 
 
-@check("residue-placeholder", "stops", version=2, inputs=[*PASSAGES, "language"])
+@check("residue-placeholder", "stops", version=3, inputs=[*PASSAGES, "language"])
 def residue_placeholder(text: CheckedText) -> Iterator[Told]:
     """Yield places that somebody should have filled in."""
     yield from _languages_alone(text, CHAT_LANGUAGES)
     yield from told_of(text, _PLACEHOLDER, "A placeholder was not filled", "Write what belongs there, or delete it.")
 
 
-@check("residue-citation", "stops", inputs=PASSAGES)
+@check("residue-citation", "stops", version=2, inputs=PASSAGES)
 def residue_citation(text: CheckedText) -> Iterator[Told]:
     """Yield references that only the program that made them understands."""
     yield from told_of(text, _CITATION, "A reference is meaningless outside the chat", "Name the source, or delete it.")
@@ -203,7 +243,7 @@ def residue_closing(text: CheckedText) -> Iterator[Told]:
     yield from told_of(text, _CLOSING, "The text ends like a chat", "Delete it if no person wrote it.")
 
 
-@check("residue-markup", "advises", inputs=PASSAGES)
+@check("residue-markup", "advises", version=2, inputs=PASSAGES)
 def residue_markup(text: CheckedText) -> Iterator[Told]:
     """Yield markup that readers see as text."""
     for pointer, words, _ in text.passages:
