@@ -1,6 +1,7 @@
 """Uploaded pictures: who may bring one, what is refused, what is left of a file, how it is served and how long."""
 
 import datetime
+import html
 import io
 import random
 import re
@@ -454,3 +455,27 @@ def test_the_page_for_uploads_is_for_people_who_may_write_posts(client):
     assert client.get(reverse("admin:posts_post_upload")).status_code == 403
     assert without_script(client, picture()).status_code == 403
     assert not UploadedPicture.objects.exists()
+
+
+def test_an_uploaded_first_picture_stands_for_its_article_wherever_pictures_of_articles_do(client, by, settings):
+    url = uploaded_picture_address(upload_picture(picture(size=(640, 400)), by=by).pk)
+    images = [{"url": url, "alt": "A boat", "width": 640, "height": 400}, {"url": "https://placehold.co/9x9"}]
+    post = make_post(released=True, image_sources=images)
+    name = url.partition("/media/")[2]
+    shown = f'src="/media/{name}" alt="A boat" width="640" height="400" loading="eager"'
+    home = client.get("/").content.decode()
+    assert shown in home and "placeholder-frame" not in home
+    article = client.get(post.get_absolute_url()).content.decode()
+    assert f'<meta property="og:image" content="{url}">' in article and f'"contentUrl":"{url}"' in article
+    index = client.get("/sitemap.xml").getvalue().decode()
+    files = [client.get(path).getvalue().decode() for path in re.findall(r"<loc>https?://[^/]+([^<]+)", index)]
+    assert any(f"<image:loc>{url}</image:loc>" in file for file in files)
+    (item,) = client.get("/feed.json").json()["items"]
+    assert item["image"] == url and f'src="{url}"' in item["content_html"]
+    assert f'src="{url}"' in html.unescape(client.get("/feed/").content.decode())
+
+
+def test_a_list_shows_no_picture_of_another_host_and_draws_one_instead(client):
+    make_post(released=True, image_sources=[{"url": "https://images.unsplash.com/a.jpg", "caption": "A boat"}])
+    home = client.get("/").content.decode()
+    assert "placeholder-frame" in home and "unsplash" not in home

@@ -20,9 +20,11 @@ from posts.models import Post
 from posts.models.fields import OrderedJSONField
 from posts.models.origin import MACHINES, declared_origin
 from posts.records.schema import RecordDict
+from posts.rendering.images import own_picture
 from posts.reverse import address
 
 _FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
+_OF_PICTURE = ("url", "alt", "caption", "width", "height")
 # Authors in a summary line.
 MAX_AUTHORS = 3
 
@@ -73,9 +75,19 @@ def record_of_summary(record: RecordDict) -> RecordDict:
         line["summary"] = excerpt
     if minutes := computed_minutes(record):
         line["computed_minutes"] = minutes
-    if (words := placeholder_words(record)) != record["title"]:
-        line["image_sources"] = [{"caption": words}]
+    images = [picture] if (picture := _own_first_picture(record)) else []
+    words = placeholder_words(record)
+    if words not in (record["title"], picture.get("caption")):
+        images.append({"caption": words})
+    if images:
+        line["image_sources"] = images
     return line
+
+
+def _own_first_picture(record: RecordDict) -> RecordDict:
+    """Return what a list shows of a record's first image if its file is on this site; {} for any other."""
+    first: RecordDict = next(iter(record.get("image_sources", ())), {})
+    return {name: first[name] for name in _OF_PICTURE if name in first} if own_picture(first.get("url", "")) else {}
 
 
 def placeholder_words(record: RecordDict) -> str:

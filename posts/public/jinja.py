@@ -20,6 +20,7 @@ from posts.public.json_ld import site_picture
 from posts.rendering import icons
 from posts.rendering.control_characters import html_text
 from posts.rendering.dates import day, in_site_zone
+from posts.rendering.figures import picture_of_list
 from posts.rendering.languages import code_language_name, language_name
 from posts.reverse import address
 from posts.templatetags.posts import grouped
@@ -65,6 +66,7 @@ def environment(**options: Any) -> Environment:
     made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
     made.globals["site_picture"] = site_picture
     made.globals |= {name: getattr(icons, name) for name in icons.__all__}
+    made.globals["picture_of_list"] = picture_of_list
     made.filters |= {
         "capfirst": capfirst,
         "clock": clock,

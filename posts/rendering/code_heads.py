@@ -17,6 +17,8 @@ _LANGUAGE = re.compile(r"[^\s,{}()\[\]=:\"'/]+")
 _PAIR = re.compile(r"""([\w.@-]{1,40})\s{0,3}[=:]\s{0,3}(?:"([^"]*)"|'([^']*)'|(\{[^{}]*\}|\[[^\[\]]*\]|[^\s,{}]+))""")
 _ASIDE = re.compile(r"""\{[^{}]*\}|"[^"]*"|'[^']*'""")
 _CLASS = re.compile(r"\{\s*:?\s*\.?([^\s{}.,=#]+)")
+# MyST and Sphinx: the language is the argument of a directive.
+_DIRECTIVE = re.compile(r"\{(?:code-block|code-cell|code|sourcecode|literalinclude)\}\s*")
 _GROUP = re.compile(r"\[([^\[\]]{1,120})\]")
 _FILE = re.compile(r"[^\s{}=]*[./][^\s{}=]*\w")
 _FILES = ("dockerfile", "makefile", "jenkinsfile", "caddyfile", "procfile", "gemfile", "rakefile", "vagrantfile")
@@ -37,7 +39,11 @@ class CodeHead:
 
 def read_code_head(info: str) -> CodeHead:
     """Return the CodeHead of an info string: `js title="a.js" {1,3}`, `rust,should_panic`, `{.python}`, `go a.go`."""
-    info = info.strip()[:MAX_READ]
+    info = (
+        _DIRECTIVE.sub("", info.strip()[:MAX_READ], count=1)
+        if info.lstrip().startswith("{")
+        else info.strip()[:MAX_READ]
+    )
     if info.startswith("{"):
         found = _CLASS.match(info)
         language = found[1] if found else ""
@@ -57,7 +63,7 @@ def read_code_head(info: str) -> CodeHead:
         if rest.startswith("=") and language.lower() in (*_FILE_KEYS, *_OPTIONS):
             # Attributes alone, such as title="a.js".
             language, rest = "", f" {info}"
-    language = re.sub("^lang(?:uage)?-", "", language.lower())[:MAX_LANGUAGE]
+    language = re.sub("^lang(?:uage)?-|(?<=^diff)-.*", "", language.lower())[:MAX_LANGUAGE]
     pairs = {match[1].lower(): next(filter(None, match.groups()[1:]), "") for match in _PAIR.finditer(rest)}
     file_name = next((pairs[key] for key in _FILE_KEYS if pairs.get(key)), "") or _file_in(rest)
     lexer, name = language_names(language) if language else ("", "")

@@ -57,6 +57,25 @@ def figure_html(image: RecordDict, number: int, hosts: Container[str], *, is_fir
     )
 
 
+def picture_of_list(record: RecordDict, words: str) -> SafeString:
+    """Return the picture of a post in a list: its first image if that is an own picture, else a drawing for `words`.
+
+    Other hosts and their pictures are for the page of the post alone.
+    """
+    image: RecordDict = next(iter(record.get("image_sources", ())), {})
+    address = own_picture(image.get("url", ""))
+    if not address:
+        return format_html('<div class="placeholder-frame tint-{}">{}</div>', tint_of(words), placeholder_svg(words))
+    width, height = shown_size(image.get("width"), image.get("height"))
+    return format_html(
+        '<div class="list-picture"><img src="{}" alt="{}"{} {} decoding="async"></div>',
+        address,
+        image.get("alt") or image.get("caption", ""),
+        format_html(' width="{}" height="{}"', width, height) if width else "",
+        _BEFORE_OTHERS,
+    )
+
+
 def figures_html(figures: Iterable[SafeString]) -> SafeString:
     return format_html('<div class="figures">{}</div>', format_html_join("", "{}", rows(figures)))
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 MAX_LENGTH = 60
+# From so many headings of one name on, no free number is looked for.
+MAX_NUMBERED = 1000
 _SIGN_AT_END = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff][^\\w]*$")
 # Says that the sign before it is shown as a picture; Unicode counts it among the marks of letters.
 _AS_PICTURE = "\ufe0f"
@@ -65,8 +67,14 @@ class Targets:
         for (make, numbered), known, counts in zip(_NAMES, self._named, self._counts, strict=True):
             name = make(words)
             count = counts.get(name, 0)
+            called = numbered(name, count) if count else name
+            # A heading may be called “Setup 1” itself.
+            while called in counts and count < MAX_NUMBERED:
+                count += 1
+                called = numbered(name, count)
             counts[name] = count + 1
-            known.setdefault(numbered(name, count) if count else name, identifier)
+            counts.setdefault(called, 1)
+            known.setdefault(called, identifier)
         for key in _likenesses(words):
             self._alike.setdefault(key, identifier)
         if _SIGN_AT_END.search(words) and (name := plain_name(words.replace(_AS_PICTURE, ""))):

@@ -6,10 +6,8 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from posts.rendering.placeholders import placeholder_svg, tint_of
-
 # What templates draw; the meta box draws its own icons.
-__all__ = ["placeholder", "ratio_line", "share_bar", "status_icon"]
+__all__ = ["ratio_line", "share_bar", "status_icon"]
 
 # A square is a machine, a disc a person, the line between them the review; dashed is open.
 _STATUS_ICON = (
@@ -32,11 +30,6 @@ def status_icon(state: str, *, by_people: bool = False) -> SafeString:
     by_people: people wrote the text, so the icon begins with a disc. The page has words beside it.
     """
     return format_html(_STATUS_ICON, state, _WRITER if by_people else _SQUARE)
-
-
-def placeholder(words: str) -> SafeString:
-    """Return the placeholder image for `words` in its frame."""
-    return format_html('<div class="placeholder-frame tint-{}">{}</div>', tint_of(words), placeholder_svg(words))
 
 
 def score_bar(value: Any) -> str:

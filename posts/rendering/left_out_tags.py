@@ -94,7 +94,25 @@ def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     for tag in found:
         _push_words(state, tag[2], start, line + 1)
     state.line = line + 1
+    _unindent(state, line + 1, end)
     return True
+
+
+def _unindent(state: StateBlock, first: int, end: int) -> None:
+    """Take the common indentation off the lines right below a tag, which in HTML makes no code of them."""
+    last = first
+    while last < end and not state.isEmpty(last) and state.sCount[last] - state.blkIndent >= 4:
+        last += 1
+    if last == first:
+        return
+    indent = min(state.sCount[first:last]) - state.blkIndent
+    for line in range(first, last):
+        # A tab is not a part of an indentation.
+        has_spaces = state.src.startswith(" " * indent, state.bMarks[line])
+        taken = indent if has_spaces else state.tShift[line]
+        state.sCount[line] = state.sCount[line] - indent if has_spaces else state.blkIndent
+        state.bMarks[line] += taken
+        state.tShift[line] -= taken
 
 
 def _imports(state: StateBlock, start: int, end: int, silent: bool) -> bool:

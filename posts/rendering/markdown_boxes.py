@@ -17,7 +17,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from posts.rendering.block_ends import line_of
+from posts.rendering.block_ends import closing_line, line_of
 
 MAX_BOXES_DEEP = 10
 MAX_TITLE = 300
@@ -34,7 +34,13 @@ KINDS = {
 _FOLDS = ("details", "faq")
 
 _ALERT = re.compile(r"\[!([A-Za-z]{1,20})\]([+-]?)(?:[ \t]+([^\n]*))?(?:\n|$)")
-_CONTAINER = re.compile(r"(:{3,})[ \t]*([a-z]{1,20})(?:\[([^\]\n]*)\]|[ \t]+([^\n]*?))?[ \t]*(?:\{[^{}\n]*\})?[ \t]*$")
+_CONTAINER = re.compile(r"(:{3,})[ \t]*([a-z]{1,20})(?:\[([^\]\n]*)\]|[ \t]+([^\n]*?))?[ \t]*(\{[^{}\n]*\})?[ \t]*$")
+# MyST and Quarto: `:::{note} Title`, a fence of backticks with `{note}`, `::: {.callout-note title="Title"}`.
+_DIRECTIVE = re.compile(
+    r"(:{3,}|`{3,}|~{3,})[ \t]*\{[ \t]*\.?(?:callout-)?([a-z]{1,20})((?:[ \t][^{}\n]*)?)\}[ \t]*([^\n]*?)[ \t]*$"
+)
+_OPTION = re.compile(r":([\w-]{1,40}):(?:[ \t]|$)")
+_TITLE_ATTRIBUTE = re.compile(r"""\btitle[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)')""")
 _CONTAINER_END = re.compile(r"(:{3,})[ \t]*$")
 _ADMONITION = re.compile(r"(!!!|\?\?\?\+?|===[+!]?)[ \t]+([^\n]+)$")
 _NAMES_AND_TITLE = re.compile(r"([a-z][a-z0-9 _-]*)?(?:(?:^|[ \t])\"([^\"]*)\")?[ \t]*$")
@@ -49,7 +55,7 @@ def add_boxes(parser: MarkdownIt) -> None:
     parser.core.ruler.before("inline", "alerts", _alerts)
 
 
-def _title(state: StateBlock, number: int, words: str, kind: str, *, folds: bool) -> None:
+def begin_box(state: StateBlock, number: int, words: str, kind: str, *, folds: bool) -> None:
     """Add the beginning of a box, or of a fold, and its title, which stands on the line `number`."""
     tag = "details" if folds else "div"
     opened = state.push("details_open" if folds else "box_open", tag, 1)
@@ -64,11 +70,12 @@ def _title(state: StateBlock, number: int, words: str, kind: str, *, folds: bool
     state.push(f"{name}_close", tag, -1)
 
 
-def _end(state: StateBlock, *, folds: bool) -> None:
+def end_box(state: StateBlock, *, folds: bool) -> None:
+    """Add the end of a box, or of a fold."""
     state.push("details_close" if folds else "box_close", "details" if folds else "div", -1)
 
 
-def _fill(state: StateBlock, start: int, end: int) -> None:
+def fill_box(state: StateBlock, start: int, end: int) -> None:
     """Read the lines `start` to `end` as what a box holds."""
     old_end, old_parent = state.lineMax, state.parentType
     state.lineMax, state.parentType = end, "root"
@@ -82,19 +89,58 @@ def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read `:::note Title` … `:::`, with more colons around others."""
     if state.is_code_block(start) or state.env.get("boxes", 0) >= MAX_BOXES_DEEP:
         return False
-    opening = _CONTAINER.match(line_of(state, start))
-    if not opening or opening[2] not in KINDS:
+    line = line_of(state, start)
+    if not (opening := _CONTAINER.match(line)):
+        return _directive(state, start, end, silent)
+    if opening[2] not in KINDS:
         return False
     last = _container_end(state, start, end, len(opening[1]))
     if last is None or silent:
         return last is not None
-    name, folds = opening[2], opening[2] in _FOLDS
-    words = (opening[3] or opening[4] or "").strip() or name.capitalize()
-    _title(state, start, words, KINDS[name], folds=folds)
-    _fill(state, start + 1, last)
-    _end(state, folds=folds)
-    state.line = last + 1
+    words = opening[3] or opening[4] or _title_in(opening[5] or "")
+    _add_box(state, start, start + 1, last, opening[2], words, folds=opening[2] in _FOLDS)
     return True
+
+
+def _title_in(attributes: str) -> str:
+    found = _TITLE_ATTRIBUTE.search(attributes)
+    return next(filter(None, found.groups()), "") if found else ""
+
+
+def _add_box(state: StateBlock, start: int, first: int, last: int, name: str, words: str, *, folds: bool) -> None:
+    """Add a box that begins on the line `start`, holds the lines from `first`, and ends on the line `last`."""
+    begin_box(state, start, words.strip() or name.capitalize(), KINDS[name], folds=folds)
+    fill_box(state, first, last)
+    end_box(state, folds=folds)
+    state.line = last + 1
+
+
+def _directive(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a box whose kind is in braces, with the options of MyST below its first line."""
+    opening = _DIRECTIVE.match(line_of(state, start))
+    if not opening or opening[2] not in KINDS:
+        return False
+    mark = opening[1]
+    last = _container_end(state, start, end, len(mark)) if mark[0] == ":" else _fence_end(state, start, end, mark)
+    if last is None or silent:
+        return last is not None
+    first = start + 1
+    while first < last and _OPTION.match(line_of(state, first)):
+        first += 1
+    options = state.getLines(start + 1, first, 0, False)
+    folds = opening[2] in _FOLDS or "dropdown" in options or 'collapse="true"' in opening[3]
+    _add_box(state, start, first, last, opening[2], opening[4] or _title_in(opening[3]), folds=folds)
+    return True
+
+
+def _fence_end(state: StateBlock, start: int, end: int, mark: str) -> int | None:
+    """Return the line that ends a fence, or None."""
+
+    def closes(text: str, is_first: bool) -> bool:
+        line = text.rstrip()
+        return not is_first and len(line) >= len(mark) and not line.strip(mark[0])
+
+    return closing_line(state, start, end, closes, mark)
 
 
 def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int | None:
@@ -115,7 +161,7 @@ def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int 
             depth -= 1
             if not depth:
                 return number
-        elif (inner := _CONTAINER.match(line)) and len(inner[1]) == colons:
+        elif (inner := _CONTAINER.match(line) or _DIRECTIVE.match(line)) and len(inner[1]) == colons:
             depth += 1
     state.env["vain_lines"] = vain + number - start
     return None
@@ -137,12 +183,12 @@ def _admonition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return True
     kind, words = named
     folds = found[1].startswith("???")
-    _title(state, start, words, kind, folds=folds)
+    begin_box(state, start, words, kind, folds=folds)
     indent = state.blkIndent
     state.blkIndent = state.sCount[start] + 4
-    _fill(state, start + 1, last)
+    fill_box(state, start + 1, last)
     state.blkIndent = indent
-    _end(state, folds=folds)
+    end_box(state, folds=folds)
     state.line = last
     return True
 
@@ -187,10 +233,13 @@ def _alerts(state: StateCore) -> None:
             else:
                 made += alert
         elif token.type == "blockquote_close":
-            if ends.pop() is None:
+            alert = ends.pop()
+            if alert is None:
                 made.append(token)
             else:
-                made.append(Token("box_close", "div", -1, block=True, level=token.level))
+                tag = alert[0].tag
+                name = "box_close" if tag == "div" else "details_close"
+                made.append(Token(name, tag, -1, block=True, level=token.level))
         else:
             made.append(token)
     # The marker was the first line of a paragraph; a paragraph with nothing else is now empty.
@@ -212,10 +261,15 @@ def _alert_of(tokens: list[Token], index: int) -> list[Token] | None:
     # One line has become the title.
     paragraph.map = [min(at + 1, paragraph.map[1]), paragraph.map[1]]
     inline.map = paragraph.map
-    opened = Token("box_open", "div", 1, map=quote.map, block=True, level=quote.level, meta={"kind": KINDS[name]})
-    title = Token("paragraph_open", "p", 1, {"class": "box__title"}, [at, at + 1], quote.level + 1, block=True)
+    # Obsidian folds a callout with a minus behind its kind.
+    box, tag = ("details", "details") if found[2] == "-" else ("box", "div")
+    part, tag_of_title = ("summary", "summary") if found[2] == "-" else ("paragraph", "p")
+    opened = Token(f"{box}_open", tag, 1, map=quote.map, block=True, level=quote.level, meta={"kind": KINDS[name]})
+    title = Token(f"{part}_open", tag_of_title, 1, map=[at, at + 1], level=quote.level + 1, block=True)
+    if part == "paragraph":
+        title.attrSet("class", "box__title")
     text = Token("inline", "", 0, map=[at, at + 1], level=quote.level + 2, content=words[:MAX_TITLE], children=[])
-    return [opened, title, text, Token("paragraph_close", "p", -1, block=True, level=quote.level + 1)]
+    return [opened, title, text, Token(f"{part}_close", tag_of_title, -1, block=True, level=quote.level + 1)]
 
 
 def _is_of_empty_paragraph(tokens: list[Token], index: int) -> bool:

@@ -25,6 +25,9 @@ _ENTITY_AT_END = re.compile(r"&[A-Za-z0-9]+;$")
 _DEFINITION = re.compile(r":[ \t]+(?=\S)")
 # What distinguishes a formula from two prices: TeX's own characters between the dollars.
 _IS_FORMULA = re.compile(r"[\\^_={}]|^[A-Za-z]$|[A-Za-z]\(|[+*/<>|]")
+# What no escaped bracket of a sentence has around it.
+_IS_TEX = re.compile(r"\\[A-Za-z]|\^|_\{|(?<![^\W_])[A-Za-z]_\w(?!\w)|^[A-Za-z]$")
+_BRACKETS = {"\\(": "\\)", "\\\\(": "\\\\)", "\\[": "\\]", "\\\\[": "\\\\]"}
 MAX_FORMULA = 2000
 
 
@@ -34,6 +37,7 @@ def add_extras(parser: MarkdownIt) -> None:
     parser.block.ruler.before("fence", "formula_block", _formula_block, ends)
     parser.block.ruler.before("paragraph", "definitions", _definitions)
     parser.inline.ruler.before("escape", "formula", _formula)
+    parser.inline.ruler.before("escape", "formula_in_brackets", _formula_in_brackets)
     parser.inline.ruler.before("escape", "address", _address)
     parser.core.ruler.after("text_join", "names_of_hosts", _link_names)
 
@@ -157,19 +161,47 @@ def _formula(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _formula_in_brackets(state: StateInline, silent: bool) -> bool:
+    r"""Read `\(…\)` and `\\(…\\)` around TeX as a formula. Around anything else they are escaped brackets."""
+    source, begin = state.src, state.pos
+    if source[begin] != "\\":
+        return False
+    opening = next((mark for mark in _BRACKETS if source.startswith(mark, begin)), "")
+    if not opening:
+        return False
+    first = begin + len(opening)
+    close = source.find(_BRACKETS[opening], first, min(state.posMax, first + MAX_FORMULA))
+    if close < 0 or not _IS_TEX.search(formula := source[first:close].strip()):
+        return False
+    # Square brackets may be those of words about code.
+    if opening[-1] == "[" and not re.search(r"\\[A-Za-z]{2}|\^|_\{", formula):
+        return False
+    if not silent:
+        token = state.push("formula", "", 0)
+        token.content, token.markup = formula, opening
+    state.pos = close + len(opening)
+    return True
+
+
 def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Read lines between `$$` and `$$` as a formula."""
+    r"""Read lines between `$$` and `$$`, or between `\[` and `\]` on lines of their own, as a formula."""
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
-    if not line.startswith("$$") or state.is_code_block(start):
+    if state.is_code_block(start):
+        return False
+    if line.startswith("$$"):
+        opening = closing = "$$"
+    elif (opening := line.rstrip()) in ("\\[", "\\\\["):
+        closing = _BRACKETS[opening]
+    else:
         return False
     for number in range(start, min(end, start + 100)):
         text = state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()
-        text = text[2:] if number == start else text
+        text = text[len(opening) :] if number == start else text
         if number > start and (state.sCount[number] < state.blkIndent or state.isEmpty(number)):
             return False
-        if text.endswith("$$"):
+        if text.endswith(closing):
             break
-        if number == start and "$$" in text:
+        if number == start and closing in text:
             # More text follows the formula, so it is inline.
             return False
     else:
@@ -178,7 +210,7 @@ def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
         return True
     token = state.push("formula_block", "", 0)
     lines = state.getLines(start, number + 1, state.blkIndent, False).strip()
-    token.content, token.map = lines[2:-2].strip(), [start, number + 1]
+    token.content, token.map = lines[len(opening) : -len(closing)].strip(), [start, number + 1]
     state.line = number + 1
     return True
 

@@ -6,6 +6,7 @@ is from a short list, opened and closed in pairs. Comments become tokens of thei
 
 import html
 import re
+from typing import Literal, cast
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -34,6 +35,10 @@ _WITHOUT_END = frozenset("dd dt li option p td th tr".split())
 # ones that begin an element are text: authors name elements in this way.
 _ENDS_ALONE = frozenset(_PAIRS) | frozenset(_CODE) | (NEUTRAL - frozenset("body head html main".split()))
 _FOLDS = frozenset(("details", "summary"))
+# What may begin in one paragraph and end in another.
+_OVER_BLOCKS = frozenset("a b del em i mark s strike strong".split())
+MAX_PAIRS_OVER_BLOCKS = 20_000
+_TURNS: tuple[tuple[str, Literal[-1, 1]], ...] = (("open", 1), ("close", -1))
 MAX_PAIRS_DEEP = 20
 MAX_DETAILS_DEEP = 10
 MAX_LABEL = 200
@@ -49,12 +54,21 @@ _TAGS_IN_CODE = re.compile(r"</?(?:code|span|font|b|i|em|strong|var|mark|a)(?:\s
 _CODE_TAGS = re.compile(r"<code(?:\s[^<>]*+)?>|</code\s*+>", re.IGNORECASE)
 _LANGUAGE = re.compile(r"""\b(?:language|lang|brush)[-:]\s*+([\w+#.-]{1,40})""", re.IGNORECASE)
 _RAW_START = re.compile(rf"<({'|'.join(_RAW)})(?=[\s>]|$)", re.IGNORECASE)
+_DOCTYPE = re.compile(r"<!doctype\s[^<>]{0,300}>\s*", re.IGNORECASE)
+_DECLARATIONS = {"<![CDATA[": "]]>", "<?": "?>"}
+# Within a line, none is longer.
+MAX_DECLARATION = 2000
 _DETAILS_START = re.compile(rf"<details((?:{ATTRIBUTE})*+)\s*+>", re.IGNORECASE)
 _DETAILS = re.compile(rf"<(/?)details(?:{ATTRIBUTE})*+\s*+>", re.IGNORECASE)
 _SUMMARY = re.compile(rf"\s*+<summary(?:{ATTRIBUTE})*+\s*+>(.*?)</summary\s*+>", re.IGNORECASE | re.DOTALL)
+# Obsidian and Pandoc: a note where it is referred to. Brackets in it are in pairs.
+_NOTE_IN_PLACE = re.compile(r"\^\[((?:[^\[\]\\`\n]|\\[^\n]|`[^`\n]{1,300}`|\[[^\[\]\n]{0,300}\]){1,1000}+)\]")
 _NOTE = re.compile(rf"\[\^([^\[\]\n]{{1,{MAX_LABEL}}})\]")
 # A heading's own id: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
 _HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][^{}]{0,200})?(?:\*/)?\}[ \t]*+$")
+# Classes and the like at the end of a heading mean nothing here.
+_ONE = r"""(?:\.[\w-]+|-|[\w-]{1,60}="[^"{}\n]{0,200}")"""
+_HEADING_ATTRIBUTES = re.compile(rf"[ \t]++\{{:?[ \t]*+{_ONE}(?:[ \t]++{_ONE})*+[ \t]*+\}}[ \t]*$")
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
 
 
@@ -67,7 +81,9 @@ def add_rules(parser: MarkdownIt) -> None:
     block.before("html_block", "raw", _raw_block, ends)
     block.before("html_block", "details", _details, ends)
     inline.before("link", "note_mark", _note_mark)
+    inline.before("link", "note_in_place", _note_in_place)
     inline.before("html_inline", "tag", _tag)
+    parser.core.ruler.after("inline", "notes_in_place", _add_notes_in_place)
     parser.core.ruler.after("text_join", "as_written", _finish)
 
 
@@ -118,7 +134,12 @@ def _comment_end(text: str, inside: int, last: int | None = None) -> int:
 
 def _raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse `pre` and other tags with literal content as a block of code."""
-    if state.is_code_block(start) or not (opening := _RAW_START.match(line_of(state, start))):
+    if state.is_code_block(start):
+        return False
+    line = line_of(state, start)
+    if line.startswith(("<?", "<!")):
+        return _declaration_block(state, start, end, silent, line)
+    if not (opening := _RAW_START.match(line)):
         return False
     name = opening[1].lower()
     closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
@@ -139,6 +160,28 @@ def _raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         token.content = text[:close_end] + "\n"
     state.line = last + 1
     _add_rest(state, text[close_end:], last)
+    return True
+
+
+def _declaration_block(state: StateBlock, start: int, end: int, silent: bool, line: str) -> bool:
+    """Parse `<?php … ?>` and `<![CDATA[ … ]]>` as code. `<!DOCTYPE html>` is for browsers alone."""
+    if _DOCTYPE.fullmatch(line):
+        if not silent:
+            token = state.push("left_out", "", 0)
+            token.content, token.map = line.strip(), [start, start + 1]
+            state.line = start + 1
+        return True
+    closing = next((mark for opening, mark in _DECLARATIONS.items() if line.startswith(opening)), "")
+    last = closing_line(state, start, end, lambda text, _: closing in text, closing) if closing else None
+    if last is None or silent:
+        return last is not None
+    text = state.getLines(start, last + 1, state.blkIndent, False)
+    close = text.index(closing) + len(closing)
+    token = state.push("fence", "code", 0)
+    token.content, token.map, token.markup = text[:close].strip() + "\n", [start, last + 1], "<"
+    token.info = "php" if line.startswith("<?php") else ""
+    state.line = last + 1
+    _add_rest(state, text[close:], last)
     return True
 
 
@@ -276,6 +319,38 @@ def _note_mark(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _note_in_place(state: StateInline, silent: bool) -> bool:
+    """Parse `^[Words.]`, a note that stands in the text."""
+    if silent or state.linkLevel or state.env.get("in_note") or not state.src.startswith("^[", state.pos):
+        return False
+    found = _NOTE_IN_PLACE.match(state.src, state.pos, state.posMax)
+    # What follows in round or square brackets is a link.
+    if not found or not found[1].strip() or state.src[found.end() : found.end() + 1] in ("(", "["):
+        return False
+    number = state.env["notes_in_place"] = state.env.get("notes_in_place", 0) + 1
+    token = state.push("note_mark", "", 0)
+    # No label that an author writes has a bracket.
+    token.content, token.meta = found[0], {"label": f"[{number}]", "words": found[1].strip()}
+    state.pos = found.end()
+    return True
+
+
+def _add_notes_in_place(state: StateCore) -> None:
+    """Add the notes that stand in the text behind it, as those below it are."""
+    state.env["in_note"] = True
+    for token in list(state.tokens):
+        for child in token.children or ():
+            if child.type != "note_mark" or "words" not in child.meta:
+                continue
+            opened = Token("note_open", "", 1, map=token.map, block=True, meta={"label": child.meta["label"]})
+            text = Token("inline", "", 0, map=token.map, content=child.meta["words"], children=[], block=True, level=1)
+            state.md.inline.parse(text.content, state.md, state.env, cast(list[Token], text.children))
+            paragraph, end = (Token(f"paragraph_{name}", "p", turn, block=True) for name, turn in _TURNS)
+            paragraph.map = token.map
+            state.tokens += [opened, paragraph, text, end, Token("note_close", "", -1, block=True)]
+    state.env["in_note"] = False
+
+
 def _tag(state: StateInline, silent: bool) -> bool:
     """Parse a comment, HTML code or a tag. _finish() pairs the tags once all are known."""
     begin, source = state.pos, state.src
@@ -291,6 +366,8 @@ def _tag(state: StateInline, silent: bool) -> bool:
             state.push("comment", "", 0).content = source[begin:close]
         state.pos = close
         return True
+    if source.startswith(("<?", "<!["), begin):
+        return _declaration(state, silent)
     found = _TAG.match(source, begin, state.posMax)
     if not found:
         return False
@@ -304,6 +381,19 @@ def _tag(state: StateInline, silent: bool) -> bool:
         token = state.push("tag", "", 0)
         token.content = found[0]
         token.meta = {"name": name, "closes": bool(found[1]), "attributes": found[3]}
+    return True
+
+
+def _declaration(state: StateInline, silent: bool) -> bool:
+    """Parse `<?php … ?>` and `<![CDATA[…]]>` in a line as text with every character."""
+    begin, source = state.pos, state.src
+    closing = next((mark for opening, mark in _DECLARATIONS.items() if source.startswith(opening, begin)), "")
+    close = source.find(closing, begin, min(state.posMax, begin + MAX_DECLARATION)) if closing else -1
+    if close < 0:
+        return False
+    state.pos = close + len(closing)
+    if not silent:
+        state.pending += source[begin : state.pos]
     return True
 
 
@@ -337,6 +427,7 @@ def _push_code(state: StateInline, name: str, code: str) -> None:
 def _finish(state: StateCore) -> None:
     """Pair the tags of each text line, take ids off headings, mark linked images and tasks."""
     tokens = state.tokens
+    _pair_over_blocks([token.children for token in tokens if token.type == "inline" and token.children], state.md)
     for index, token in enumerate(tokens):
         if token.type != "inline" or token.children is None:
             continue
@@ -353,6 +444,75 @@ def _finish(state: StateCore) -> None:
             _take_id(tokens[index - 1], token.children)
         elif index >= 2 and tokens[index - 2].type == "list_item_open":
             _mark_task(token.children)
+
+
+def _pair_over_blocks(lines: list[list[Token]], parser: MarkdownIt) -> None:
+    """Close what a tag at the beginning of a line opens, and a tag in a later paragraph ends, in each one between.
+
+    So `<del>` on a line of its own strikes out the paragraphs below it, up to `</del>`.
+    """
+    waiting: dict[str, tuple[int, Token]] = {}
+    made = 0
+    for number, children in enumerate(lines):
+        if all(child.type != "tag" for child in children):
+            continue
+        for tag in _tags_without_partner(children, parser):
+            name = tag.meta["name"]
+            if not tag.meta["closes"]:
+                waiting.setdefault(name, (number, tag))
+            elif name in waiting:
+                first, opening = waiting.pop(name)
+                made += number - first
+                if number > first and made <= MAX_PAIRS_OVER_BLOCKS:
+                    _pair_between(lines[first : number + 1], opening, tag)
+
+
+def _tags_without_partner(children: list[Token], parser: MarkdownIt) -> list[Token]:
+    """Return the tags outside of Markdown's own pairs that end something, then those that begin a line, unpaired.
+
+    The first of each name that ends something, and the last elements that begin, are enough to find partners.
+    """
+    endings: dict[str, Token] = {}
+    begun: dict[str, Token] = {}
+    depth = 0
+    for place, child in enumerate(children):
+        if child.type != "tag":
+            depth += child.nesting
+        elif depth or child.meta["name"] not in _OVER_BLOCKS or child.content.endswith("/>"):
+            continue
+        elif child.meta["closes"]:
+            name = child.meta["name"]
+            if not begun.pop(name, None):
+                endings.setdefault(name, child)
+        elif not _RUNS.search(child.meta["attributes"]) and (child.meta["name"] != "a" or _target(child, parser)):
+            child.meta["begins"] = not place or children[place - 1].type in ("softbreak", "hardbreak", "tag")
+            begun.setdefault(child.meta["name"], child)
+    return [*endings.values(), *(tag for tag in begun.values() if tag.meta["begins"])]
+
+
+def _pair_between(lines: list[list[Token]], opening: Token, closing: Token) -> None:
+    """Give each text between two tags both of them; at an end without words, the tag is left out."""
+    for children in lines:
+        first, last = 0, len(children)
+        if children is lines[0]:
+            first = _place_of(children, opening)
+            del children[first]
+            last -= 1
+        if children is lines[-1]:
+            last = _place_of(children, closing)
+            del children[last]
+        if any(child.type not in ("softbreak", "hardbreak", "comment", "left_out") for child in children[first:last]):
+            children[first:last] = [_copy(opening), *children[first:last], _copy(closing)]
+        elif children is lines[0] or children is lines[-1]:
+            children.insert(first, _left_out(opening if children is lines[0] else closing))
+
+
+def _place_of(children: list[Token], token: Token) -> int:
+    return next(place for place, child in enumerate(children) if child is token)
+
+
+def _copy(tag: Token) -> Token:
+    return Token("tag", "", 0, content=tag.content, meta=dict(tag.meta))
 
 
 def _without_links_in_links(children: list[Token]) -> list[Token]:
@@ -382,7 +542,7 @@ def _paired(children: list[Token], state: StateCore) -> list[Token]:
             opening = _close(child, open_tags)
             if is_tag and opening is not None:
                 closings[opening] = number
-        elif child.type in ("note_mark", "image"):
+        elif child.type == "note_mark":
             _unlink(open_tags)
     return _as_tokens(children, closings, state)
 
@@ -624,9 +784,13 @@ def _is_empty(children: list[Token]) -> bool:
 def _take_id(heading: Token, children: list[Token]) -> None:
     """Move `{#id}` from the end of a heading's text to the heading."""
     last = next((child for child in reversed(children) if child.type not in ("comment", "left_out")), None)
-    if last is not None and last.type == "text" and (found := _HEADING_ID.search(last.content)):
+    if last is None or last.type != "text":
+        return
+    if found := _HEADING_ID.search(last.content):
         heading.meta["id"] = found[1]
-        last.content = last.content[: found.start()]
+    elif not (found := _HEADING_ATTRIBUTES.search(last.content)):
+        return
+    last.content = last.content[: found.start()]
 
 
 def _mark_task(children: list[Token]) -> None:

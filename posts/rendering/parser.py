@@ -15,6 +15,7 @@ from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from posts.rendering.attribute_lists import add_attribute_lists
 from posts.rendering.code_blocks import code_block
 from posts.rendering.file_links import add_file_links, wiki_link_html
 from posts.rendering.left_out_tags import add_left_out_tags
@@ -23,6 +24,7 @@ from posts.rendering.markdown_extras import add_extras
 from posts.rendering.markdown_rules import add_rules
 from posts.rendering.math_text import math_text
 from posts.rendering.sanitizer import ID_PREFIX
+from posts.rendering.shortcodes import add_shortcodes
 from posts.rendering.template_comments import add_template_comments
 
 # A text beyond any of these limits is shown as written: rendered, it would lose its inner levels or take minutes.
@@ -55,7 +57,13 @@ class TextTooCostly(ValueError):
 
 
 def _code_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
+    if tokens[index].info.strip() in ("math", "{math}"):
+        return _formula_html(tokens, index, env)
     return code_block(tokens[index].content, tokens[index].info, env)
+
+
+def _formula_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
+    return f'<div class="formula">{escape(math_text(tokens[index].content))}</div>'
 
 
 def _cell_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
@@ -78,9 +86,7 @@ _HTML_OF: dict[str, _HtmlOf] = {
     "comment": lambda tokens, index, env: "",
     "fence": _code_html,
     "formula": lambda tokens, index, env: f'<span class="formula">{escape(math_text(tokens[index].content))}</span>',
-    "formula_block": lambda tokens, index, env: (
-        f'<div class="formula">{escape(math_text(tokens[index].content))}</div>'
-    ),
+    "formula_block": _formula_html,
     "heading_open": _heading_html,
     "image": lambda tokens, index, env: _inline_image(tokens[index], env),
     "left_out": lambda tokens, index, env: " " if tokens[index].meta.get("is_apart") else "",
@@ -105,6 +111,8 @@ def _markdown() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
     add_rules(parser)
     add_boxes(parser)
+    add_shortcodes(parser)
+    add_attribute_lists(parser)
     add_extras(parser)
     add_file_links(parser)
     add_left_out_tags(parser)

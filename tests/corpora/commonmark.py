@@ -2,6 +2,7 @@
 
 import re
 from html import escape, unescape
+from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
@@ -71,18 +72,73 @@ def _even(html):
     return html.replace("&quot;", '"').replace("&#x27;", "'").replace("&#39;", "'").strip()
 
 
+class _Words(HTMLParser):
+    """The words that a browser shows, without white space."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.words, self._hidden = "", 0
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self._hidden += tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        self.words += "" if self._hidden else "".join(data.split())
+
+
+_DECLARED = re.compile(r"<(?:script|style|textarea|\?|!\[CDATA\[|!DOCTYPE|!ELEMENT)", re.IGNORECASE)
+_SHOWN_TAG = re.compile(r"""</?[A-Za-z](?:[^<>"']|"[^"]*"|'[^']*')*>?""")
+_SIGNS = re.compile(r"```c?|[*_`]")
+
+
+_AS_TEXT = "HTML: a tag that is unknown, has no end or would do something is shown as text"
+
+
+def reason_of_html(markdown, html):
+    """Return why an example with HTML is shown otherwise, if a reader gets the same words; else ""."""
+    wanted, shown = _Words(html).words, _Words(ours(markdown)).words
+    if wanted == shown:
+        return "HTML: the words are the same; a tag that only styles, or makes a box, a cell or a list, is left out"
+    if _DECLARED.search(markdown):
+        # What a browser would run or hide is shown to the last character.
+        return "HTML: scripts, styles and declarations are shown as code or text" if _keeps(shown, markdown) else ""
+    without_tags = _Words(_SHOWN_TAG.sub("", shown).replace("<", "&lt;")).words
+    if re.search(r"<[A-Za-z][^<>]*(?:<|$|\n)", markdown) and re.sub("[>*]", "", shown) == re.sub(
+        r"[>*\s]", "", markdown
+    ):
+        return _AS_TEXT
+    if (
+        wanted.replace("<", "") == without_tags.replace("<", "")
+        or _Words(_SHOWN_TAG.sub("", html)).words == without_tags
+    ):
+        return _AS_TEXT
+    if _SIGNS.sub("", wanted) == _SIGNS.sub("", _SHOWN_TAG.sub("", shown)):
+        return "HTML: Markdown between tags is read, as in MDX"
+    return ""
+
+
+def _keeps(shown, markdown):
+    """Return whether a text is shown with every character, but the marks of Markdown outside of HTML."""
+    return _SIGNS.sub("", shown) in (_SIGNS.sub("", "".join(markdown.split())), "")
+
+
 def reason(markdown, html):
     """Return why an example is shown otherwise here, or "" when nothing explains it."""
     tokens = _WITH_HTML.parse(markdown)
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
     if kinds & {"html_block", "html_inline"}:
-        return "raw HTML is shown as text"
+        return reason_of_html(markdown, html)
     if [token.type for token in _TABLES.parse(markdown)] != [token.type for token in tokens]:
         return "tables and strikethrough are on"
     if _BARE.sub(r"\1", ours(markdown)) == _BARE.sub(r"\1", theirs(html)):
         return "bare addresses are links"
     if "<img" in html and re.search(r"<a [^>]*>[^<]*<img|\btitle=|alt=\"[^\"]*&", html):
-        return "an image inside a link, or with a title, is its words"
+        return "an image in a link gives it its words, and has a link of its own"
     return ""
 
 
