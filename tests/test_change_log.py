@@ -10,17 +10,18 @@ from posts.db.change_log import (
     LISTS,
     SWITCHES,
     changes_since,
+    file_key,
     former_stack_key,
     note_changes,
     place_to_begin,
     post_key,
-    stack_key,
 )
 from posts.importing.index_switch import switch_batch_index
 from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_page_changes
 from posts.listing.rebuild import rebuild_lists
 from posts.models import ImportBatch, PageChange, Post, Term
+from posts.models.listed_text import URLS_PER_FILE
 from posts.operations import change_slug, claim_post, flag_post, record_revision, withdraw_post
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.waiting import PATIENT_SECONDS
@@ -129,13 +130,12 @@ def test_a_log_without_lines_has_nothing_to_forget():
 
 def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
     post = make_post(released=True, stack=["Rust", "Tokio"])
-    staff, listed = person("Staff"), {post_key(post.pk), LISTS}
-    on_stack = listed | {stack_key("Rust"), stack_key("tokio")}
-    # What the version before reads, which may run beside this one during an upgrade.
-    counted = on_stack | {former_stack_key("Rust"), former_stack_key("tokio")}
+    staff, listed = person("Staff"), {post_key(post.pk), LISTS, file_key(post.pk // URLS_PER_FILE)}
+    # What version 0.1.0 reads, which may run beside this one during an upgrade.
+    counted = listed | {former_stack_key("Rust"), former_stack_key("tokio")}
     assert keys_noted_by(lambda: flag_post(post, by=staff, note="Look.")) == counted
     assert keys_noted_by(lambda: approve(post)) >= counted
-    assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == on_stack
+    assert keys_noted_by(lambda: change_slug(post, "elsewhere", by=person())) == listed
     assert keys_noted_by(lambda: withdraw_post(post, by=staff)) == counted
     record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another"}
     # Readers see nothing of a withdrawn post's working copy, and all of that of one that was never released.
@@ -143,6 +143,22 @@ def test_operations_on_a_post_tell_of_it_and_of_lists_where_they_change():
     waiting = make_post()
     record = waiting.working_record() | {"title": "Another"}
     assert keys_noted_by(lambda: record_revision(waiting, record, by=person("Editors"))) == {post_key(waiting.pk)}
+
+
+def test_a_post_in_lists_tells_also_of_the_ones_before_and_after_it_on_its_stacks():
+    first, second, third, fourth, fifth = (make_post(released=True, stack=["Rust"]) for _ in range(5))
+    make_post(released=True, stack=["Go"])
+    beside = {post_key(second.pk), post_key(third.pk), post_key(fourth.pk)}
+    assert (
+        keys_noted_by(lambda: change_slug(third, "elsewhere", by=person()))
+        - {LISTS, file_key(third.pk // URLS_PER_FILE)}
+        == beside
+    )
+    withdrawn = keys_noted_by(lambda: withdraw_post(third, by=person("Staff")))
+    assert beside <= withdrawn
+    assert not {post_key(first.pk), post_key(fifth.pk)} & withdrawn
+    # After it went, the second and the fourth are beside each other.
+    assert post_key(second.pk) in keys_noted_by(lambda: withdraw_post(fourth, by=person("Staff")))
 
 
 def test_who_works_on_a_post_changes_no_page():
@@ -162,7 +178,7 @@ def test_an_import_tells_of_the_posts_that_were_there():
     assert keys_noted_by(lambda: import_records(waiting | {"title": "B"})) == {post_key(second.pk)}
     approve(first)
     both = [listed | {"title": "C"}, waiting | {"title": "D"}]
-    of_listed = {post_key(first.pk), stack_key("Rust"), LISTS}
+    of_listed = {post_key(first.pk), LISTS, file_key(first.pk // URLS_PER_FILE)}
     assert keys_noted_by(lambda: import_records(*both)) == {*of_listed, post_key(second.pk)}
     # Claims and counts of a text that stays as it is.
     assert keys_noted_by(lambda: import_records(waiting | {"title": "D", "view_count": 7})) == {post_key(second.pk)}

@@ -1,6 +1,6 @@
 """What pages show has a version: a log of changes that every cache of rendered pages reads, and nothing else.
 
-A trigger (posts.db.page_triggers) notes the keys of what a statement changes of pages (`post_key`, `stack_key`, LISTS,
+A trigger (posts.db.page_triggers) notes the keys of what a statement changes of pages (`post_key`, `file_key`, LISTS,
 SWITCHES…) as one more row in the same transaction: the note is seen exactly when the change is, and is gone with it
 when it is rolled back. No process has to be reached, no lock is held, and writers never wait for each other.
 
@@ -31,7 +31,7 @@ EVERYTHING = f"{LISTS} {SITE_STATS} {SWITCHES}"
 TABLE = PageChange._meta.db_table
 _NEXT = f"(SELECT COALESCE(MAX(position), 0) + 1 FROM {TABLE})"  # noqa: S608
 NEXT_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
-_HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
+HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
 
 
 def post_key(pk: int) -> str:
@@ -39,13 +39,13 @@ def post_key(pk: int) -> str:
     return f"post:{pk}"
 
 
-def stack_key(name: str) -> str:
-    """Return the key of the posts of a stack, named as an article names it, for what is beside an article."""
-    return f"stack:{' '.join(name.split())[:300].casefold()[:300].encode().hex()}"
+def file_key(number: int) -> str:
+    """Return the key of a file of the sitemap with articles."""
+    return f"file:{number}"
 
 
 def former_stack_key(name: str) -> str:
-    """Return the same as the version before wrote it."""
+    """Return the key of the posts of a stack, of which version 0.1.0 keeps articles."""
     return f"stack:{quote(' '.join(name.split())[:300].casefold()[:300])}"
 
 
@@ -105,7 +105,7 @@ def changes_since(position: int, *, limit: int = 2000) -> Changes:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT now.horizon, now.newest, found.id, found.position, found.keys FROM"  # noqa: S608
-            f" (SELECT {_HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
+            f" (SELECT {HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
             f" LEFT JOIN {TABLE} found ON found.position >= %s LIMIT %s",
             [position, limit + 1],
         )

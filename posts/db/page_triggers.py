@@ -17,24 +17,37 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
 from posts.db.change_log import EVERYTHING, NEXT_POSITION, TABLE, note_changes
+from posts.models.listed_text import URLS_PER_FILE
 
 PREFIX = "page_change"
 # With more keys in one statement, all pages of posts are told to change.
 MOST_KEYS = 5000
 
-_STACK_KEY = {
-    "sqlite": "'stack:' || lower(hex(term.key))",
-    "postgresql": "'stack:' || encode(convert_to(term.key, 'UTF8'), 'hex')",
-}
-# Pages that name a post, or leave it out as long as it is not listed: lists, articles on its stacks, articles that it
-# is similar to. {post} is the post's primary key, {approved} says whether its live text has an approval.
-_LISTED = """
-    SELECT 'lists' WHERE {approved}
-    UNION SELECT STACK_KEY FROM posts_postterm pair JOIN posts_term term ON term.id = pair.term_id
-        WHERE pair.post_id = {post} AND term.kind = 'stack' AND {approved}
+# The file of the sitemap that a post is in.
+_FILE = f"'file:' || ({{post}} / {URLS_PER_FILE})"
+# The posts just before and after a row `pair` of posts_postterm in the list of its term, if that is a stack: an article
+# links to the ones before and after it. Each is one step in an index.
+_BESIDE_ON_STACK = " UNION ".join(
+    f"""SELECT 'post:' || (
+        SELECT beside.post_id FROM posts_postterm beside WHERE beside.term_id = {{pair}}.term_id
+        AND beside.published_at {sign}= {{pair}}.published_at
+        AND (beside.published_at {sign} {{pair}}.published_at OR beside.post_id {sign} {{pair}}.post_id)
+        ORDER BY beside.published_at {order}, beside.post_id {order} LIMIT 1
+    ) FROM {{source}}"""  # noqa: S608 (our own words)
+    for sign, order in (("<", "DESC"), (">", "ASC"))
+)
+# Pages that name a post, or leave it out as long as it is not listed: lists, a file of the sitemap, the articles before
+# and after it on its stacks, articles that it is similar to. {post} is the post's primary key, {approved} says whether
+# its live text has an approval.
+_PAIRS = """posts_postterm pair JOIN posts_term term ON term.id = pair.term_id
+        WHERE pair.post_id = {post} AND term.kind = 'stack' AND {approved}"""
+_LISTED = f"""
+    SELECT 'lists' WHERE {{approved}}
+    UNION SELECT {_FILE.format(post="{post}")} WHERE {{approved}}
+    UNION {_BESIDE_ON_STACK.format(pair="pair", source=_PAIRS)}
     UNION SELECT 'post:' || beside.post_id FROM posts_neighbour beside
-        WHERE beside.neighbour_id = {post} AND {approved}
-"""
+        WHERE beside.neighbour_id = {{post}} AND {{approved}}
+"""  # noqa: S608 (our own words)
 _APPROVED = "EXISTS (SELECT 1 FROM posts_post WHERE id = {post} AND live_approval_id IS NOT NULL)"
 
 
@@ -51,6 +64,7 @@ def _of_post(post: str, approved: str = _APPROVED) -> str:
     return f"SELECT 'post:' || {post} UNION {_LISTED}".format(post=post, approved=approved.format(post=post))
 
 
+_OF_PICTURE = "posts_approvedpicture picture WHERE picture.id = changed.picture_id"
 _OF_REVIEWED = "(SELECT text.post_id FROM posts_revision text WHERE text.id = changed.revision_id)"
 
 
@@ -135,13 +149,15 @@ WATCHED = (
     Watched(
         "posts_listedtext",
         "post_id revision_id published_at reviewed_at changed_at source_batch_id pictures line",
-        "SELECT 'lists' UNION SELECT 'post:' || changed.post_id",
+        f"SELECT 'lists' UNION SELECT {_FILE.format(post='changed.post_id')} UNION SELECT 'post:' || changed.post_id",
     ),
     Watched(
         "posts_postterm",
         "term_id post_id published_at",
-        "SELECT 'lists' UNION SELECT 'post:' || changed.post_id UNION"
-        " SELECT STACK_KEY FROM posts_term term WHERE term.id = changed.term_id AND term.kind = 'stack'",
+        "SELECT 'lists' UNION SELECT 'post:' || changed.post_id UNION "
+        + _BESIDE_ON_STACK.format(
+            pair="changed", source="posts_term term WHERE term.id = changed.term_id AND term.kind = 'stack'"
+        ),
     ),
     Watched("posts_term", "kind key name slug listed_count", "SELECT 'lists'"),
     # The way to a list stands on every article that has the term.
@@ -165,8 +181,8 @@ WATCHED = (
     Watched(
         "posts_picturesize",
         "picture_id copy_id",
-        "SELECT 'lists' UNION SELECT 'post:' || picture.post_id FROM posts_approvedpicture picture"
-        " WHERE picture.id = changed.picture_id",
+        f"SELECT 'lists' UNION SELECT {_FILE.format(post='picture.post_id')} FROM {_OF_PICTURE}"  # noqa: S608
+        f" UNION SELECT 'post:' || picture.post_id FROM {_OF_PICTURE}",
     ),
     Watched(
         "posts_renderedarticle",
@@ -236,7 +252,7 @@ def _of_sqlite() -> Iterator[Trigger]:
 
 
 def _keys_of_row(watched: Watched, row: str) -> str:
-    keys = _of(row, watched.keys).replace("STACK_KEY", _STACK_KEY["sqlite"])
+    keys = _of(row, watched.keys)
     return f"SELECT * FROM ({keys}) WHERE {_of(row, watched.only)}" if watched.only else keys  # noqa: S608 (our own words)
 
 
@@ -266,7 +282,7 @@ def _of_postgresql() -> Iterator[Trigger]:
 
 def _note(keys: str, rows: str) -> str:
     """Return the statement that notes the keys, of each row of the relation `rows` if there is one."""
-    found = f"({keys.replace('STACK_KEY', _STACK_KEY['postgresql']).replace('UNION', 'UNION ALL')}) AS found (key)"
+    found = f"({keys.replace('UNION', 'UNION ALL')}) AS found (key)"
     return f"""
         INSERT INTO {TABLE} (position, keys)
         SELECT {NEXT_POSITION["postgresql"]}, keys FROM (

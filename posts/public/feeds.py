@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from posts.db.change_log import article_key
+from posts.db.change_log import LISTS, article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
 from posts.listing.picture_copies import are_copied, copies_of
 from posts.listing.publication_date import publication_moment
@@ -203,7 +203,7 @@ def _json(request: HttpRequest, posts: list[Post], *, title: str, home: str) -> 
 
 def _answer(body: str, content_type: str, posts: list[Post]) -> HttpResponse:
     """Return a feed, which shows the stored HTML of its posts."""
-    keys = [article_key(post.released_revision.fingerprint, **rendering_key()) for post in posts]
+    keys = [LISTS, *(article_key(post.released_revision.fingerprint, **rendering_key()) for post in posts)]
     return as_machine_file(HttpResponse(body, content_type=f"{content_type}; charset=utf-8"), keys=keys)
 
 

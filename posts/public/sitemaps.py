@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
+from posts.db.change_log import LISTS, SWITCHES, file_key
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import planned_rows
 from posts.listing.picture_copies import are_copied, copies_of
@@ -49,13 +50,18 @@ _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 @public
 def index(request: HttpRequest) -> HttpResponse:
     """Return the files of the sitemap; files of articles with their newest change."""
-    files: list[tuple[str, datetime | None]] = []
-    if settings.INDEXING:
-        files.append((reverse("posts:sitemap-pages"), None))
-    files += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
-    files += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
-    entries = [_entry("sitemap", path, changed_at) for path, changed_at in files]
+    entries = [_entry("sitemap", path, changed_at) for path, changed_at in files()]
     return _file(HttpResponse, [_HEAD, f'<sitemapindex xmlns="{_NAMESPACE}">\n', *entries, "</sitemapindex>\n"])
+
+
+def files() -> list[tuple[str, datetime | None]]:
+    """Return (path, newest change, if that is known) of each file of the sitemap."""
+    found: list[tuple[str, datetime | None]] = []
+    if settings.INDEXING:
+        found.append((reverse("posts:sitemap-pages"), None))
+    found += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
+    found += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
+    return found
 
 
 @public
@@ -77,21 +83,24 @@ def pages(request: HttpRequest) -> HttpResponse:
 @public
 def facets(request: HttpRequest, number: int) -> HttpResponseBase:
     """Return the lists of one file: those of each term with enough posts, without a date of change."""
-    return _streamed(_list_entries(number))
+    return _streamed(_list_entries(number), keys=[LISTS])
 
 
 @public
 def articles(request: HttpRequest, number: int) -> HttpResponseBase:
     """Return the articles of one file, each with its images and the last change of its live text."""
-    return _streamed(_article_entries(number))
+    return _streamed(_article_entries(number), keys=[file_key(number), SWITCHES])
 
 
-def _streamed(entries: Iterator[str]) -> StreamingHttpResponse:
-    """Return a file that is read and sent in sets: memory stays flat, and no query waits for a slow reader."""
+def _streamed(entries: Iterator[str], *, keys: Iterable[str]) -> StreamingHttpResponse:
+    """Return a file that is read and sent in sets: memory stays flat, and no query waits for a slow reader.
+
+    keys: what it shows, for caches.
+    """
     first = next(entries, None)
     if first is None:
         raise Http404
-    return _file(StreamingHttpResponse, chain([_HEAD, _URLSET, first], entries, ["</urlset>\n"]))
+    return _file(StreamingHttpResponse, chain([_HEAD, _URLSET, first], entries, ["</urlset>\n"]), keys=keys)
 
 
 def _list_files() -> list[int]:
@@ -210,5 +219,5 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _file(answer: Callable[..., Answer], lines: Iterable[str]) -> Answer:
-    return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"))
+def _file(answer: Callable[..., Answer], lines: Iterable[str], *, keys: Iterable[str] = (LISTS,)) -> Answer:
+    return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"), keys=keys)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post, stack_key
+from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post
 from posts.db.prepared_query import PreparedQuery
 from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
 from posts.listing.excerpts import computed_minutes
@@ -204,9 +204,10 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     context = article_context(post, post.readable_revision)
     response = _page(request, "posts/detail.html", context)
     related_posts = context["related_posts"]
-    # Stored related posts note their changes; others are found on request, among all listed posts.
-    keys = {stack_key(related_posts.stack)} if related_posts.are_kept else {LISTS}
-    keys.add(article_key(post.readable_revision.fingerprint, **rendering_key()))
+    keys = {article_key(post.readable_revision.fingerprint, **rendering_key())}
+    if not related_posts.are_kept:
+        # Stored related posts note their changes; others are found on request, among all listed posts.
+        keys.add(LISTS)
     return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
 
 

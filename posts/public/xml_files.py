@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from django.http.response import HttpResponseBase
 
-from posts.db.change_log import LISTS
 from posts.page_cache import cache_page
 
 # What XML 1.0 can't hold, escaped or not (see its production Char); records may contain some of it.
@@ -14,14 +13,13 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
-def as_machine_file(response: Answer, *, keys: Iterable[str] = ()) -> Answer:
+def as_machine_file(response: Answer, *, keys: Iterable[str]) -> Answer:
     """Mark `response` as a file for programs.
 
-    Nothing in it runs, and caches may store it. It names listed posts, and no query changes it. keys: of what else it
-    shows.
+    Nothing in it runs, and caches may store it. No query changes it. keys: of what it shows.
     """
     response.page_kind = "machine"  # type: ignore[attr-defined]  # a response takes any attribute
-    return cache_page(response, keys=[LISTS, *keys], vary_on=())
+    return cache_page(response, keys=keys, vary_on=())
 
 
 def xml_text(text: str) -> str:
