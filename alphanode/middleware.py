@@ -21,6 +21,7 @@ from posts.measures import measures
 from posts.monitoring.metrics import CONTENT_TYPE, metrics_text
 from posts.monitoring.readiness import readiness
 from posts.outages import API_PATH, PREVIEW_PATH, unavailable
+from posts.page_cache.policy import BY_BACKGROUND
 
 logger = logging.getLogger("alphanode.request")
 
@@ -55,7 +56,7 @@ class RequestLogMiddleware:
         try:
             response = self.get_response(request)
             response.headers["X-Request-ID"] = own
-            if request.path_info not in PROBES:
+            if request.path_info not in PROBES and BY_BACKGROUND not in request.META:
                 self._note(request, response.status_code, (time.perf_counter() - started) * 1000)
             return response
         finally:

@@ -113,6 +113,7 @@ env = Env(
     DATABASE_KEEP_PLANS=(switch, True),
     CACHE_URL=(str, "locmemcache://"),
     PAGE_CACHE_MB=(count, 64),
+    STORED_PAGES=(bool, True),
     OIDC_ISSUER=(
         matching(r"https?://[^\s@?#]+", "the address that the provider calls itself, such as https://id.example.org"),
         "",
@@ -383,6 +384,7 @@ if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # Rendering a page takes less time than waiting for a cache that does not answer.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
 PAGE_CACHE_MB: int = env("PAGE_CACHE_MB")
+STORED_PAGES: bool = env("STORED_PAGES")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

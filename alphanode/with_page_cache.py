@@ -11,9 +11,10 @@ from django.db import connection
 from django.urls import reverse
 
 from alphanode.middleware import PROBES
-from posts.db.change_log import changes_since, place_to_begin
+from posts.db.change_log import changes_since
 from posts.page_cache import Freshness, PageCache
 from posts.page_cache.shared import SharedPages
+from posts.page_cache.stored import StoredPages, place_to_begin
 
 Value = TypeVar("Value")
 
@@ -36,6 +37,7 @@ def with_page_cache(
         ),
         max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
         shared=SharedPages() if is_shared else None,
+        stored=StoredPages() if settings.STORED_PAGES else None,
         session_cookie=settings.SESSION_COOKIE_NAME,
         untouched=(reverse("admin:index"), settings.STATIC_URL, *PROBES),
         trusts_proxy=settings.BEHIND_PROXY,

@@ -21,6 +21,7 @@ TASK_MODULES = (
     "posts.accounts.tasks",
     "posts.importing.tasks",
     "posts.monitoring.tasks",
+    "posts.public.tasks",
 )
 
 

@@ -39,7 +39,7 @@ from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import ALL_MET, RecordFactory, approve, import_records, person
 from tests.ports import free_port
-from tests.waiting import PATIENT_SECONDS
+from tests.waiting import PATIENT_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 # What the product promises.
@@ -92,6 +92,33 @@ def serving(count, **environment):
             server.terminate()
         for server in servers:
             server.communicate(timeout=PATIENT_SECONDS)
+
+
+@contextlib.contextmanager
+def storing_pages(**environment):
+    """Store finished pages over and over, in a process of its own."""
+    program = "import django, time; django.setup()\n"
+    program += "from posts.public.stored_pages import store_pages\n"
+    program += "while True: store_pages(seconds=1); time.sleep(0.2)"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            **SETTINGS,
+            "DATABASE_URL": database_url(),
+            "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+            **environment,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield
+        assert worker.poll() is None, worker.stderr.read()
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=PATIENT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -299,12 +326,16 @@ class Outcome:
 
 
 def read_while_changing(*, servers, steps, seed, posts, **environment):
-    """Change `posts` posts `steps` times while that many servers are asked for all their pages; return the Outcome."""
+    """Change `posts` posts `steps` times while that many servers are asked for all their pages; return the Outcome.
+
+    Beside them the background stores finished pages. At the end the last change is older than a second, and every
+    server has answered with a page that it kept.
+    """
     assert settings.PAGE_CACHE_MB
     changes = RandomChanges(seed, posts)
     truth = Truth(changes.addresses)
     stop = threading.Event()
-    with serving(servers, **environment) as ports:
+    with serving(servers, **environment) as ports, storing_pages(**environment):
         readers = [Reader(port, changes.addresses, stop) for port in ports]
         for reader in readers:
             reader.start()
@@ -319,6 +350,8 @@ def read_while_changing(*, servers, steps, seed, posts, **environment):
                     stop.wait(changes.chance.choice([0, 0, 0.1, 0.2, 0.3, 0.5, 1.3]))
         finally:
             stop.wait(MOST_SECONDS + 0.5)
+            if sys.exception() is None:
+                wait_until(lambda: all(reader.hits or reader.trouble for reader in readers))
             stop.set()
             for reader in readers:
                 reader.join()

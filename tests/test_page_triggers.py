@@ -396,6 +396,7 @@ NO_PAGE = {
     "posts_search": "posts.search.index notes what it writes there: SQLite has no triggers on a virtual table",
     "posts_spellingkey": "the same",
     "posts_pagechange": "the log itself",
+    "posts_storedpagestate": "how far stored pages are; the log alone says what is outdated",
 }
 
 

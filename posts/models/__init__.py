@@ -44,6 +44,7 @@ from posts.models.scorecard import Score, ScoredPost
 from posts.models.second_factor import AccountState, RecoveryCode, SecondFactor
 from posts.models.sign_in_tally import SignInTally
 from posts.models.source_link import SourceLink, SourcePlace
+from posts.models.stored_page import StoredPage, StoredPageKey, StoredPageState
 from posts.models.style_rule import StyleException, StyleRule
 from posts.models.term import FormerTermSlug, PostTerm, Term
 from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
@@ -128,6 +129,9 @@ __all__ = [
     "SpellingKey",
     "StaleLinks",
     "StaleNeighbours",
+    "StoredPage",
+    "StoredPageKey",
+    "StoredPageState",
     "StyleException",
     "StyleRule",
     "Term",

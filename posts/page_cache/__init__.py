@@ -4,6 +4,9 @@ A view marks a page that is the same for everybody with `cache_page`. Django ans
 answered from this process's memory or from the cache that processes share (CACHE_URL), in an accepted encoding, or as
 "not modified". Requests with a session neither read nor fill this cache.
 
+What a process does not have yet, it looks for among the finished pages that the background stores in the database
+(posts.page_cache.stored).
+
 A page depends on keys in the change log (posts.db.change_log). A process reads the log when a request arrives, at
 most every 0.3 seconds, and never answers from knowledge older than a second. If the log can't be read, every page
 comes from Django. If the shared cache is down, each process uses its own.
@@ -27,8 +30,9 @@ from posts.page_cache.policy import ANYTHING, CachePolicy, cache_page
 
 if TYPE_CHECKING:
     from posts.page_cache.shared import SharedPages
+    from posts.page_cache.stored import StoredPages
 
-__all__ = ["ANYTHING", "CachePolicy", "Freshness", "PageCache", "cache_page"]
+__all__ = ["ANYTHING", "CachePolicy", "Freshness", "PageCache", "cache_page", "may_be_cached"]
 
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
 # A streamed page is cached up to so many bytes: a file of the sitemap has half a million, and ten times as many if
@@ -44,8 +48,8 @@ class PageCache:
     """A WSGI application around Django's.
 
     freshness: what is known of changes. max_bytes: memory for pages. shared: the pages that other processes see too, if
-    any. session_cookie: its name. untouched: prefixes of paths that are never cached. trusts_proxy: whether
-    X-Forwarded-Proto and X-Request-ID come from a proxy.
+    any. stored: the finished pages in the database, if any. session_cookie: its name. untouched: prefixes of paths that
+    are never cached. trusts_proxy: whether X-Forwarded-Proto and X-Request-ID come from a proxy.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class PageCache:
         freshness: Freshness,
         max_bytes: int,
         shared: "SharedPages | None" = None,
+        stored: "StoredPages | None" = None,
         session_cookie: str = "sessionid",
         untouched: Iterable[str] = (),
         trusts_proxy: bool = False,
@@ -64,6 +69,7 @@ class PageCache:
         self._freshness = freshness
         self._memory = Memory(max_bytes)
         self._shared = shared
+        self._stored = stored
         self._session = f"{session_cookie}="
         self._untouched = tuple(untouched)
         self._trusts_proxy = trusts_proxy
@@ -124,6 +130,14 @@ class PageCache:
                 page.expires_at, page.fresh_in = now + seconds, moment.generation
                 self._memory.put(address, page)
                 return page
+        if self._stored is not None and (found := self._stored.get(address)) is not None:
+            page, seconds = found
+            # It may have been read later than the log; changes since then are then noticed twice.
+            page.position = min(page.position, moment.horizon)
+            if self._freshness.is_fresh_everywhere(page):
+                page.expires_at, page.fresh_in = now + seconds, moment.generation
+                self._memory.put(address, page)
+                return page
         return None
 
     def _rendered(
@@ -137,7 +151,7 @@ class PageCache:
         response = self._application(inner, lambda *start: sent.append(start))  # type: ignore[arg-type]
         (status, headers, *_) = sent[0]
         policy = getattr(response, "cache_policy", None)
-        if policy is None or not _may_be_cached(status, headers):
+        if policy is None or not may_be_cached(status, headers):
             if policy is not None and status.startswith("200 ") and any(name in environ for name in CONDITIONS):
                 # Nothing to cache after all, and only Django can say whether the client has it.
                 response.close()
@@ -228,7 +242,7 @@ def part_read(query: str, takes: Collection[str]) -> str:
     return "&".join(part for part in query.split("&") if unquote_plus(part.partition("=")[0]) in takes)
 
 
-def _may_be_cached(status: str, headers: Headers) -> bool:
+def may_be_cached(status: str, headers: Headers) -> bool:
     """Return whether an answer marked by a view is complete, successful, and the same for everybody."""
     if not status.startswith("200 "):
         return False

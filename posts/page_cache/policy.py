@@ -10,6 +10,8 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 # The key of a page without specific keys: any change ends it.
 ANYTHING = "*"
+# In the environment of a request that no reader sent: the background makes a page to store it.
+BY_BACKGROUND = "posts.by_background"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""The finished pages in the database, found by path in one indexed read before Django starts.
+
+The background makes them (posts.public.stored_pages). A page is shown only if the change log proves it fresh: the
+background has marked the pages of every change below its horizon, and this process knows every change since.
+"""
+
+import json
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import Error, connection
+from django.http.request import validate_host
+
+from posts.db import change_log
+from posts.models import StoredPage, StoredPageState
+from posts.page_cache.edition import edition
+from posts.page_cache.encodings import BROTLI
+from posts.page_cache.page import Address, Page
+
+# A process that starts reads at most so many rows of the change log.
+MOST_ROWS = 1_500
+_PAGES, _STATES = StoredPage._meta.db_table, StoredPageState._meta.db_table
+_COLUMNS = "position keys headers etag last_modified route seconds body".split()
+
+
+@cache
+def _find(vendor: str) -> str:
+    """Return the statement for one page. A horizon ahead of the log comes from another server, before a restoration."""
+    return f"""
+        SELECT state.horizon, {", ".join(f"page.{column}" for column in _COLUMNS)}
+        FROM {_PAGES} page JOIN {_STATES} state ON state.edition = page.edition
+        WHERE page.edition = %s AND page.path = %s AND NOT page.is_stale AND page.position >= state.floor
+        AND state.horizon <= {change_log.HORIZON[vendor]}
+    """  # noqa: S608 (our own names)
+
+
+class StoredPages:
+    """Finished pages by address, for requests to any of this site's hosts in the scheme of SITE_URL."""
+
+    def __init__(self) -> None:
+        self._edition = edition()
+        self._scheme = urlsplit(settings.SITE_URL).scheme
+
+    def get(self, address: Address) -> tuple[Page, int] | None:
+        """Return (Page, seconds that this process may keep it), or None.
+
+        The position of the page is one below which it has seen every change.
+        """
+        scheme, host, path, query = address
+        if query or scheme != self._scheme or not _is_ours(host):
+            return None
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_find(connection.vendor), [self._edition, path.encode("latin-1").decode()])
+                row = cursor.fetchone()
+        except (Error, UnicodeDecodeError):
+            # The view will meet the same problem and report it.
+            return None
+        finally:
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+        return _page(row) if row else None
+
+
+def place_to_begin() -> int:
+    """Return from where a process reads the change log at first: so that it can use stored pages, if that is near."""
+    usual = change_log.place_to_begin()
+    state = StoredPageState.objects.filter(edition=edition()).first()
+    if state is None or state.horizon >= usual:
+        return usual
+    return max(state.horizon, change_log.place_to_begin(MOST_ROWS))
+
+
+def _is_ours(host: str) -> bool:
+    hosts = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
+    return validate_host(host, hosts)
+
+
+def _page(row: tuple[Any, ...]) -> tuple[Page, int]:
+    horizon, position, keys, headers, etag, last_modified, route, seconds, body = row
+    page = Page(
+        headers=[(name, value) for name, value in json.loads(headers)],
+        etag=etag,
+        bodies={BROTLI: bytes(body)},
+        keys=frozenset(keys.split()),
+        position=max(horizon, position),
+        route=route,
+        last_modified=last_modified,
+    )
+    return page, seconds
