@@ -10,13 +10,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alphanode.with_page_cache import with_page_cache
-from posts.db.change_log import note_changes
+from posts.db.change_log import note_changes, post_key
 from posts.importing.index_switch import switch_batch_index
 from posts.measures import measures
 from posts.models import ImportBatch, Post, StoredPage, StoredPageKey, StoredPageState
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.page_cache import stored
 from posts.public import stored_pages
+from posts.public.index_audit import Answer, Scope, audit_indexing
 from posts.public.stored_pages import forget_other_pages, store_pages
 from posts.public.tasks import forget_pages, make_pages_ready
 from posts.related.related_posts import find_stale_related_posts
@@ -308,3 +309,24 @@ def test_an_import_without_an_approval_is_in_no_stored_list(listed):
     store_pages()
     for path in paths():
         assert b"Draining unread" not in new_process().get(path).content
+
+
+def test_the_audit_finds_a_stored_page_that_is_open_against_the_rule(listed):
+    def mismatches():
+        report = audit_indexing(of_this_site, Scope(sample=0))
+        return {(address, words) for address, words in report.mismatches if "stored" in words}
+
+    assert mismatches() == set()
+    path = listed[0].get_absolute_url()
+    page = StoredPage.objects.get(path=path)
+    page.headers = [["X-Robots-Tag", "noindex"]]
+    page.save()
+    assert mismatches() == {(path, f"X-Robots-Tag of the stored page {path} says closed, the rule open")}
+    # The log says that it is outdated, and nobody is shown it.
+    note_changes([post_key(listed[0].pk)])
+    assert mismatches() == set()
+
+
+def of_this_site(path):
+    answer = WsgiSite(WSGIHandler()).get(path)
+    return Answer(answer.status, answer.headers, answer.content.decode(errors="replace"))

@@ -5,6 +5,7 @@ background has marked the pages of every change below its horizon, and this proc
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,6 +63,25 @@ class StoredPages:
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
         return _page(row) if row else None
+
+
+def shown_headers(paths: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return {path: headers by lower-case name} of those stored pages that a web process may show now."""
+    state = StoredPageState.objects.filter(edition=edition()).first()
+    if state is None:
+        return {}
+    pages = StoredPage.objects.filter(edition=state.edition, path__in=paths, is_stale=False, position__gte=state.floor)
+    found = list(pages.values_list("path", "keys", "headers"))
+    # After the pages: a change between the two queries is then known.
+    changes = change_log.changes_since(state.horizon)
+    if changes.rows is None or changes.horizon < state.horizon:
+        return {}
+    changed = frozenset[str]().union(*(keys for _, _, keys in changes.rows))
+    return {
+        path: {name.lower(): value for name, value in headers}
+        for path, keys, headers in found
+        if changed.isdisjoint(keys.split())
+    }
 
 
 def place_to_begin() -> int:

@@ -1,8 +1,8 @@
 """Compares what each surface of a site says to search engines about its posts with the rule.
 
 Surfaces: the page's robots meta tag, X-Robots-Tag, JSON-LD and the status of its address; the record's JSON, the post
-in the API and the API's list; the sitemap, the feeds and the lists. The rule is PostQuerySet.indexable;
-Post.is_indexable must agree.
+in the API and the API's list; the sitemap, the feeds and the lists; finished pages in the database. The rule is
+PostQuerySet.indexable; Post.is_indexable must agree.
 
 Rows, lists and both forms of the rule are compared in sets, for every post. The answers of a post cost far more, so
 they are asked for a sample: posts at random, and the first ones of every state.
@@ -28,6 +28,7 @@ from posts.models import Post, Term
 from posts.models.index_conditions import failing_conditions
 from posts.models.post import PostQuerySet
 from posts.models.term import INDEXABLE_FROM
+from posts.page_cache.stored import shown_headers
 
 CHUNK = 500
 # These name every listed post.
@@ -125,12 +126,14 @@ def audit_indexing(fetch: Fetch, scope: Scope = Scope(), *, tell: Tell | None = 
     # A long-lived query would hold all rows of the site on the server's disk.
     for chunk in in_chunks(related.only(*_OF_RULE), size=CHUNK, after=scope.after):
         listed, visible = _by_sql(chunk)
+        stored = _stored(chunk)
         for post in chunk:
             seen[state := _state_of(post, post.pk in listed)] += 1
             is_asked = chosen is None or report.posts in chosen or seen[state] <= OF_EACH_STATE
             report.posts += 1
             report.asked += is_asked
             problems = _row_problems(post, post.pk in listed, post.pk in visible, named)
+            problems += _stored_problems(post, post.pk in listed, stored)
             if problems or (is_asked and _answer_problems(post, post.pk in listed, fetch)):
                 report.mismatches += _after_second_look(post, fetch, named)
         if tell:
@@ -174,6 +177,7 @@ def _after_second_look(post: Post, fetch: Fetch, named: _Named) -> list[tuple[st
         return []
     listed, visible = _by_sql([again])
     problems = _row_problems(again, bool(listed), bool(visible), named) + _answer_problems(again, bool(listed), fetch)
+    problems += _stored_problems(again, bool(listed), _stored([again]))
     return [(again.get_absolute_url(), problem) for problem in problems]
 
 
@@ -189,6 +193,26 @@ def _row_problems(post: Post, is_listed: bool, is_visible: bool, named: _Named) 
         problems += _surface(name, name in surfaces, is_listed)
     if not is_listed:
         problems += [f"{surface} names it" for surface in sorted(surfaces - set(COMPLETE))]
+    return problems
+
+
+def _stored(posts: Iterable[Post]) -> dict[str, dict[str, str]]:
+    """Return {path: headers} of the pages of posts that web processes may show from the database."""
+    if not (settings.STORED_PAGES and settings.PAGE_CACHE_MB):
+        return {}
+    return shown_headers(path for post in posts for path in _own_paths(post))
+
+
+def _own_paths(post: Post) -> list[str]:
+    return [unquote(reverse(name, args=[post.slug])) for name in ("posts:detail", "posts:record")]
+
+
+def _stored_problems(post: Post, is_listed: bool, stored: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return what stored pages of a post say against the rule, in words."""
+    problems = []
+    for path in _own_paths(post):
+        if (headers := stored.get(path)) is not None:
+            problems += _surface(f"X-Robots-Tag of the stored page {path}", not _says_noindex(headers), is_listed)
     return problems
 
 
