@@ -204,3 +204,9 @@ def test_accounts_are_found_by_what_their_state_says(client, superuser):
     assert editor.username in found["admin"] and not found["admin"] & {former.username, guest.username}
     assert superuser.username in found["superuser"] and editor.username not in found["superuser"]
     assert "By superuser status" not in client.get("/admin/auth/user/").content.decode()
+
+
+def test_a_record_without_a_history_of_its_own_leads_to_the_audit_trail(client):
+    page = client.get(reverse("admin:auth_group_history", args=[Group.objects.get(name="Editors").pk]))
+    assert "No changes are recorded here." in page.text
+    assert f'<a href="{reverse("admin:posts_auditentry_changelist")}">audit trail</a>' in page.text
