@@ -87,6 +87,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Start half as many processes again for browser tests: a test waits for its browser, its browser for the test."""
+    return (os.cpu_count() or 1) * 3 // 2 if config.getoption("markexpr") == "browser" else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("second_engine"):
