@@ -10,7 +10,7 @@ from posts.accounts.codes import SECONDS, code_of
 from posts.accounts.second_factors import add_app
 from posts.models import AuditEntry, SecondFactor, WebSession
 from tests.browser.axe import violations_in_both_schemes
-from tests.browser.test_admin_pages import PASS_PHRASE, sign_in
+from tests.browser.test_admin_pages import PASS_PHRASE, sign_in_by_form
 
 pytestmark = pytest.mark.browser
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -42,7 +42,7 @@ def first_step(watched, person):
 def test_a_passkey_is_added_and_opens_the_account_together_with_the_password(browser_page, reviewer):
     watched = browser_page()
     with_authenticator(watched)
-    sign_in(watched, reviewer)
+    sign_in_by_form(watched, reviewer)
     add_passkey(watched)
     codes = watched.page.locator(".account__codes code").all_inner_texts()
     assert len(codes) == 10 and SecondFactor.objects.get().name == "Blue key"
@@ -66,7 +66,7 @@ def test_a_passkey_is_added_and_opens_the_account_together_with_the_password(bro
 def test_a_copied_passkey_and_one_of_another_page_are_refused(browser_page, reviewer):
     watched = browser_page()
     with_authenticator(watched)
-    sign_in(watched, reviewer)
+    sign_in_by_form(watched, reviewer)
     add_passkey(watched)
     # A copy that was used elsewhere is ahead of the one that comes now.
     SecondFactor.objects.update(counter=1000)
@@ -108,7 +108,7 @@ def test_the_pages_of_accounts_are_usable_by_everybody_in_both_schemes(browser_p
 
     watched.open(reverse("admin:login"))
     look("sign-in")
-    sign_in(watched, superuser)
+    sign_in_by_form(watched, superuser)
     look("notice")
     watched.open(reverse("admin:account_app"))
     look("app")
@@ -129,7 +129,7 @@ def test_the_pages_of_accounts_are_usable_by_everybody_in_both_schemes(browser_p
 
 def test_a_form_of_an_old_session_asks_for_the_password_and_goes_on(browser_page, superuser, editor, settings):
     watched = browser_page()
-    sign_in(watched, superuser)
+    sign_in_by_form(watched, superuser)
     settings.CONFIRM_MINUTES = -1
     watched.open(reverse("admin:auth_user_change", args=[editor.pk]))
     watched.page.fill("#id_first_name", "Edith")

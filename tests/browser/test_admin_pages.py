@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import Group
+from django.test import Client
 from django.urls import reverse
 
 from posts.diff.anchors import anchor_at
@@ -69,6 +70,14 @@ HARD_RECORD = {
 
 
 def sign_in(watched, person):
+    """Give the browser a session of this person. The pages of the sign-in cost as much as many a test."""
+    client = Client()
+    client.force_login(person)
+    session = client.cookies["sessionid"].value
+    watched.page.context.add_cookies([{"name": "sessionid", "value": session, "url": watched.origin}])
+
+
+def sign_in_by_form(watched, person):
     watched.open(reverse("admin:login"))
     watched.page.fill("#id_username", person.username)
     watched.page.fill("#id_password", PASS_PHRASE)
@@ -90,7 +99,7 @@ def test_saving_untouched_makes_no_revision_and_loses_no_byte(browser_page, edit
     post = approve(Post.objects.get())
     before = json.dumps(post.working_record(), ensure_ascii=True)
     watched = browser_page(java_script_enabled=has_script)
-    sign_in(watched, editor)
+    sign_in_by_form(watched, editor)
     watched.open(change_address(post))
     watched.follow("text='Save'")
     assert "Nothing changed. It is still 3.2.1, and its approval stays." in messages(watched)
@@ -134,7 +143,7 @@ def test_leaving_with_unsaved_words_warns_and_saving_does_not(browser_page, edit
 def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, editor, reviewer):
     post = make_post(checklist=["Run it"], stack=["Go"])
     writing = browser_page()
-    sign_in(writing, editor)
+    sign_in_by_form(writing, editor)
     writing.open(change_address(post))
     keys = writing.page.keyboard
     writing.page.focus("role=tab[name='Text']")
@@ -156,7 +165,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     assert Post.objects.get().stack == ["PostgreSQL"]
 
     reading = browser_page()
-    sign_in(reading, reviewer)
+    sign_in_by_form(reading, reviewer)
     reading.open(change_address(post) + "#decide")
     reading.page.focus("text='Approve 1.0.1'")
     with reading.next_page():
@@ -176,14 +185,14 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
 def test_without_script_a_post_is_edited_submitted_and_approved_by_mouse(browser_page, editor, reviewer):
     post = make_post(notes=["old"], checklist=["Run it"])
     writing = browser_page(java_script_enabled=False)
-    sign_in(writing, editor)
+    sign_in_by_form(writing, editor)
     writing.open(change_address(post))
     writing.page.fill("[aria-label='Notes 1']", "")
     writing.page.fill("[aria-label='Notes 3']", "new")
     writing.follow("text='Save and submit for review'")
     assert "It is now pending review." in messages(writing)
     reading = browser_page(java_script_enabled=False)
-    sign_in(reading, reviewer)
+    sign_in_by_form(reading, reviewer)
     reading.open(change_address(post))
     for key in ("numbers", "facts", "harm"):
         reading.page.check(f"input[name=answer-{key}][value=met]")
@@ -255,7 +264,7 @@ def test_the_admin_has_no_accessibility_violation_breaks_no_policy_and_does_not_
     watched = browser_page(width, scheme)
     watched.open(reverse("admin:login"))
     check(watched)
-    sign_in(watched, superuser)
+    sign_in_by_form(watched, superuser)
     words = anchor_at(hard.head_revision.snapshot, "body", 1)
     add_remark(hard.head_revision, words, by=superuser, comment="w" * 300, suggestion="v" * 300)
     long = PointDraft(text="p" * 300, reason_code="facts", help_text="q" * 900)
@@ -320,7 +329,7 @@ def check(watched, address=""):
 
 def test_the_theme_is_chosen_in_the_header(browser_page, editor):
     watched = browser_page()
-    sign_in(watched, editor)
+    sign_in_by_form(watched, editor)
     background = "getComputedStyle(document.body).backgroundColor"
     seen = [watched.page.evaluate(background)]
     for _ in range(2):
