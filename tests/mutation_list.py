@@ -221,7 +221,7 @@ MUTATIONS = [
     Mutation(
         "A page that sets a cookie is not cached",
         "posts/page_cache/__init__.py",
-        "_may_be_cached",
+        "may_be_cached",
         'lower == "set-cookie" or (',
         "(",
         "tests/test_page_cache.py cookie",
