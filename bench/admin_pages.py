@@ -1,6 +1,6 @@
 """Measure every page of the admin on the demo: milliseconds, processor time and queries.
 
-Usage: python bench/admin_pages.py [--visits N] [--only WORD,…] [--profile WORD]
+Usage: python bench/admin_pages.py [--visits N] [--only WORD,…] [--profile WORD] [--copies N]
 
 The database is the one of DATABASE_URL if that is PostgreSQL (it gets the demo; use scripts/with_postgres.sh), else a
 fresh SQLite file. See README.md beside this file.
@@ -96,6 +96,12 @@ def be_measured(arguments):
         profile(browser, pages[arguments.profile], arguments.visits)
     else:
         measure(browser, pages, arguments.visits)
+    if arguments.copies:
+        from bench.multiplied import multiply
+
+        began = time.perf_counter()
+        print(f"{multiply(arguments.copies):,} posts, made in {time.perf_counter() - began:.0f} s", flush=True)
+        measure(browser, pages, arguments.visits)
 
 
 def main():
@@ -103,6 +109,9 @@ def main():
     parser.add_argument("--visits", type=int, default=5)
     parser.add_argument("--only", default="", help="words that the names of pages must have")
     parser.add_argument("--profile", default="", help="the name of a page: print where its time goes")
+    parser.add_argument(
+        "--copies", type=int, default=0, help="on PostgreSQL: measure again with so many copies of each"
+    )
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
