@@ -1,17 +1,20 @@
 """Second factors: how they are set up and asked for, who has to have one, and what waits until they have it."""
 
+import json
 import re
 import time
 from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.test.utils import override_settings
 from django.urls import reverse
 from django.utils import timezone
+from fido2.cose import ES256
+from fido2.webauthn import AttestedCredentialData
 
 from posts.accounts.codes import SECONDS, code_of
 from posts.accounts.passwords import DEMO_PASSWORD
@@ -532,3 +535,47 @@ def test_a_page_costs_no_query_more_under_the_policy_for_who_signed_in_with_a_fa
     under_policy = queries()
     with override_settings(SECOND_FACTOR="optional"):
         assert queries() == under_policy
+
+
+def passkey_of(user):
+    """Give a person a passkey that nobody can sign with."""
+    credential = AttestedCredentialData.create(
+        aaguid=bytes(16), credential_id=b"a key", public_key=ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})
+    )
+    return SecondFactor.objects.create(
+        user=user, kind="passkey", name="Blue key", credential=bytes(credential), credential_id="a2V5"
+    )
+
+
+def test_a_person_without_a_password_is_asked_for_the_passkey_alone(superuser, settings, monkeypatch):
+    settings.SITE_URL, settings.CONFIRM_MINUTES = "http://localhost:8000", -1
+    passkey_of(superuser)
+    superuser.set_unusable_password()
+    superuser.save()
+    client = Client()
+    client.force_login(superuser)
+    address = reverse("admin:auth_group_add")
+    page = client.post(address, {"name": "New"})
+    html = page.content.decode()
+    assert page.status_code == 403 and "Use a passkey" in html and 'type="password"' not in html
+    assert (
+        'name="name" value="New"' in html and "publickey-credentials-get=(self)" in page.headers["Permissions-Policy"]
+    )
+    wrong = client.post(address, {"name": "New", "confirm-passkey": json.dumps({"id": "a2V5"})})
+    assert wrong.status_code == 403 and "The passkey was not accepted." in wrong.content.decode()
+    assert 'confirm-passkey" value=' not in wrong.content.decode() and not Group.objects.filter(name="New").exists()
+    monkeypatch.setattr("posts.admin.sign_in.check_passkey", lambda user, answer, *, kept: "passkey")
+    assert client.post(address, {"name": "New", "confirm-passkey": json.dumps({"id": "a2V5"})}).status_code == 302
+    assert Group.objects.filter(name="New").exists()
+
+
+def test_guessing_with_a_passkey_has_to_wait_as_with_a_password(superuser, settings):
+    settings.SITE_URL, settings.CONFIRM_MINUTES = "http://localhost:8000", -1
+    passkey_of(superuser)
+    client = Client()
+    client.force_login(superuser)
+    said = [
+        client.post(reverse("admin:confirm"), {"confirm-passkey": "{}"}).content.decode().count("was not accepted")
+        for _ in range(7)
+    ]
+    assert said[0] == 1 and said[-1] == 0

@@ -26,8 +26,12 @@ from posts.admin.pages import AdminPage, render
 from posts.admin.people import person_of
 from posts.models import WebSession
 
-# The field for the password, in a form of any page.
+# The fields for the password and for the answer of a passkey, in a form of any page.
 FIELD = "confirm-password"
+PASSKEY = "confirm-passkey"
+
+
+_CODE = re.compile(r"[0-9]{3} ?[0-9]{3}")
 
 
 def _is_post(request: HttpRequest) -> bool:
@@ -85,8 +89,8 @@ def ask_for_proof(request: HttpRequest) -> HttpResponseBase | None:
     if request.method != "POST":
         return to_confirm(request.get_full_path())
     problem = ""
-    if FIELD in request.POST:
-        problem = try_proof(request, request.POST[FIELD])
+    if FIELD in request.POST or PASSKEY in request.POST:
+        problem = try_proof(request)
         if not problem:
             return None
     fields = [
@@ -94,7 +98,7 @@ def ask_for_proof(request: HttpRequest) -> HttpResponseBase | None:
         for field, texts in request.POST.lists()
         for text in texts
         # A new password is typed again, and stands in no other page.
-        if field not in ("csrfmiddlewaretoken", FIELD) and "password" not in field
+        if field not in ("csrfmiddlewaretoken", FIELD, PASSKEY) and "password" not in field
     ]
     return _page(request, address=request.get_full_path(), fields=fields, problem=problem, status=403)
 
@@ -104,15 +108,19 @@ def to_confirm(address: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(f"{reverse('admin:confirm')}?{urlencode({'next': address})}")
 
 
-def try_proof(request: HttpRequest, password: str) -> str:
-    """Note a proof if the password, or a code of an app, is right; return what is wrong otherwise."""
-    user = person_of(request)
+def try_proof(request: HttpRequest) -> str:
+    """Note a proof if the password, a code of an app, or a passkey is right; return what is wrong otherwise."""
+    from posts.admin.sign_in import used_passkey
+
+    user, password = person_of(request), request.POST.get(FIELD, "")
     try:
         attempt = begin_code(user, device=request.COOKIES.get(DEVICE_COOKIE, ""))
     except MustWait as refusal:
         return str(refusal)
-    is_code = bool(re.fullmatch(r"[0-9]{3} ?[0-9]{3}", password))
-    if not (check_code(user, password) if is_code else user.check_password(password)):
+    if request.POST.get(PASSKEY):
+        if not used_passkey(request, user, field=PASSKEY):
+            return "The passkey was not accepted. Try again."
+    elif not (check_code(user, password) if _CODE.fullmatch(password) else user.check_password(password)):
         return "This is neither your password nor a code of your app. Try again."
     note_success(attempt, user)
     note_proof(request)
@@ -140,6 +148,10 @@ def note_proof(request: HttpRequest, *, at: int | None = None) -> None:
 
 
 def _page(request: HttpRequest, *, problem: str, status: int = 200, **context: Any) -> TemplateResponse:
+    from posts.admin.sign_in import ask_for_factor
+
+    user = person_of(request)
+    asked = ask_for_factor(request, user)
     response = render(
         request,
         "account/confirm",
@@ -147,9 +159,14 @@ def _page(request: HttpRequest, *, problem: str, status: int = 200, **context: A
         problem=problem,
         status=status,
         field=FIELD,
-        provider=settings.OIDC_NAME if is_on() and not person_of(request).has_usable_password() else "",
+        passkey_field=PASSKEY,
+        passkey_options=asked["passkey_options"],
+        takes_text=user.has_usable_password() or asked["has_app"],
+        provider=settings.OIDC_NAME if is_on() and not user.has_usable_password() else "",
         **context,
     )
+    if asked["passkey_options"]:
+        response.page_kind = "passkey"  # type: ignore[attr-defined]  # a response takes any attribute
     add_never_cache_headers(response)
     return response
 
@@ -165,9 +182,9 @@ class ConfirmPage(AdminPage):
         return _page(self.request, address=self.request.path, fields=fields, problem=problem, status=status)
 
     def act(self, subject: Any) -> HttpResponse:
-        typed = self.request.POST.get(FIELD, "")
+        typed = self.request.POST.get(FIELD) or self.request.POST.get(PASSKEY)
         # Without a password the person proved it at the provider meanwhile.
-        problem = "" if not typed and is_proved(self.request) else try_proof(self.request, typed)
+        problem = "" if not typed and is_proved(self.request) else try_proof(self.request)
         if problem:
             return self.page(subject, status=422, problem=problem)  # type: ignore[return-value]  # a page
         return HttpResponseRedirect(self._next())

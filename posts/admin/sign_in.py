@@ -211,14 +211,19 @@ def used_factor(request: HttpRequest, user: User) -> str:
     signed = request.POST.get("passkey", "")
     if not signed:
         return check_code(user, request.POST.get("code", "")[:100])
-    kept, answer = request.session.pop(CHALLENGE, None), answer_of_browser(request)
+    return used_passkey(request, user)
+
+
+def used_passkey(request: HttpRequest, user: User, *, field: str = "passkey") -> str:
+    """Return the passkey that a form proves, or "" for none. field: what holds the answer of the browser."""
+    kept, answer = request.session.pop(CHALLENGE, None), answer_of_browser(request, field)
     return check_passkey(user, answer, kept=kept) if kept and answer is not None else ""
 
 
-def answer_of_browser(request: HttpRequest) -> Any:
+def answer_of_browser(request: HttpRequest, field: str = "passkey") -> Any:
     """Return what the browser answered about a passkey; None for what is no such answer."""
     try:
-        return json.loads(request.POST.get("passkey", ""))
+        return json.loads(request.POST.get(field, ""))
     except (ValueError, RecursionError):
         return None
 

@@ -46,7 +46,7 @@
       problem.hidden = true;
       try {
         const credential = await ask(JSON.parse(form.dataset.options).publicKey);
-        form.elements.passkey.value = answerOf(credential);
+        form.elements[form.dataset.field || "passkey"].value = answerOf(credential);
         form.submit();
       } catch {
         problem.textContent = "The browser gave no passkey. Try again, or use another way.";

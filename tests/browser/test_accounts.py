@@ -140,3 +140,18 @@ def test_a_form_of_an_old_session_asks_for_the_password_and_goes_on(browser_page
     editor.refresh_from_db()
     assert editor.first_name == "Edith"
     assert re.search("Chrome on Linux", WebSession.objects.get(user=superuser).agent)
+
+
+def test_a_form_of_an_old_session_goes_on_with_a_passkey_too(browser_page, superuser, editor, settings):
+    watched = browser_page()
+    with_authenticator(watched)
+    sign_in(watched, superuser)
+    add_passkey(watched)
+    settings.CONFIRM_MINUTES = -1
+    watched.open(reverse("admin:auth_user_change", args=[editor.pk]))
+    watched.page.fill("#id_first_name", "Edith")
+    watched.follow("input[name=_save]")
+    assert "or a passkey" in watched.page.inner_text("#content")
+    watched.follow("text='Use a passkey'")
+    editor.refresh_from_db()
+    assert editor.first_name == "Edith" and watched.complaints == []
