@@ -96,8 +96,10 @@ def advisories(lock_file: str, ask: list[str]) -> tuple[str, str]:
     if FOUND.search(asked.stderr):
         return "found", asked.stdout.strip()
     # A package that no advisory service knows is listed as skipped: then nothing was learned about it.
-    if asked.returncode or "Skip Reason" in asked.stdout:
-        return "unchecked", (asked.stderr.strip() or asked.stdout.strip()).splitlines()[-1][:200]
+    if skipped := asked.stdout.count("could not be audited"):
+        return "unchecked", f"{skipped} packages could not be looked up"
+    if asked.returncode:
+        return "unchecked", (asked.stderr.strip() or asked.stdout.strip() or "no answer").splitlines()[-1][:200]
     return "none", ""
 
 

@@ -109,7 +109,7 @@ def audit(code):
 
 def test_without_advisories_it_says_that_nothing_was_checked():
     away = "import sys; sys.exit('ServiceError: could not connect')"
-    skipped = "print('Name Skip Reason')"
+    skipped = "print('Name Skip Reason'); print('django Dependency not found and could not be audited')"
     for code in (away, skipped):
         assert advisories("requirements.txt", audit(code))[0] == "unchecked"
     assert advisories("requirements.txt", ["/nothing/there"])[0] == "unchecked"

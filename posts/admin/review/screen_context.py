@@ -522,7 +522,8 @@ def neighbouring_items(
         next=following,
         previous=previous_item(view, place, by=by, now=now) if place else None,
         waiting=short_count(counts[0]),
-        position=short_count(counts[2] + 1) if place else "",
+        # A post that was opened from elsewhere may be in no place of the view.
+        position=short_count(counts[2] + 1) if place and counts[2] < counts[0] else "",
         decided_today=sum(decisions_of(by, since=start_of(timezone.localdate(now))).values()),
         # The number of pending posts only where the view is the whole queue.
         nav_counts={"my_work": counts[1]} | ({} if view.query() else {"queue": counts[0]}),
