@@ -65,7 +65,7 @@ def main():
         settings.ALLOWED_HOSTS = ["testserver"]
         logging.getLogger("alphanode.request").disabled = True
         call_command("migrate", verbosity=0)
-        fill(listed=options.listed, waiting=100, texts=2000)
+        fill(listed=options.listed, waiting=100, texts=min(2000, options.listed))
         slug = ListedText.objects.select_related("post").order_by("pk")[options.listed // 2].post.slug
         terms = {Term.PLURALS[term.kind]: term.slug for term in Term.objects.order_by("listed_count") if term.slug}
         rows = measure(list(worst_requests(slug, terms)), connection)
