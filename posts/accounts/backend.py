@@ -5,7 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef
 
+from posts.models import ReviewLimit
 from posts.models.second_factor import state_of_account
 
 
@@ -13,8 +15,11 @@ class AccountBackend(ModelBackend):
     """Django's backend, which refuses the demo's accounts unless DEBUG is on, also in open sessions."""
 
     def get_user(self, user_id: int) -> User | None:
-        """Return the account of a session, with its AccountState in the same query."""
-        user = User.objects.select_related("account_state").filter(pk=user_id).first()
+        """Return the account of a session, with its AccountState and whether it has limits, in the same query."""
+        accounts = User.objects.select_related("account_state").annotate(
+            has_review_limits=Exists(ReviewLimit.objects.filter(user=OuterRef("pk")))
+        )
+        user = accounts.filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
