@@ -50,5 +50,6 @@ def set_review_limits(user: User, *, stacks: Iterable[str], generators: Iterable
         )
         now = limits_from(locked.review_limits.all()).words or "none"
         note_audit("review limits changed", by=by, detail=f"{locked}: {now}")
-    user.__dict__.pop("_review_limits", None)
+    for name in ("_review_limits", "has_review_limits"):
+        user.__dict__.pop(name, None)
     return True
