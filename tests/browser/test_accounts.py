@@ -145,7 +145,7 @@ def test_a_form_of_an_old_session_asks_for_the_password_and_goes_on(browser_page
 def test_a_form_of_an_old_session_goes_on_with_a_passkey_too(browser_page, superuser, editor, settings):
     watched = browser_page()
     with_authenticator(watched)
-    sign_in(watched, superuser)
+    sign_in_by_form(watched, superuser)
     add_passkey(watched)
     settings.CONFIRM_MINUTES = -1
     watched.open(reverse("admin:auth_user_change", args=[editor.pk]))
