@@ -14,7 +14,7 @@ SPREAD_BROWSER = -n auto --dist worksteal
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
+.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -48,6 +48,9 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also 
 	@$(CLEAN) MARKER=torture sh scripts/test.sh $(VENV_PYTHON) $(ARGS)
 	@$(CLEAN) $(VENV_PYTHON) -m pytest -q $(SPREAD) --hypothesis-profile=thorough -m hypothesis $(ARGS)
 	@if [ -n "$(CORPORA)" ]; then $(CLEAN) sh scripts/corpora.sh $(VENV_PYTHON) "$(CORPORA)"; fi
+
+grow: venv-dev ## let a whole site of several servers, replicas and workers live through a day with failures (ARGS=--short)
+	@$(CLEAN) $(VENV_PYTHON) -m tests.grow $(ARGS)
 
 bench: bench-synthesis bench-imports bench-pushes bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
 
@@ -103,7 +106,7 @@ format: venv-dev ## format all code
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## update the lock files
-	@set -e; for name in requirements requirements-checks requirements-dev scripts/postgres scripts/validator scripts/security; do \
+	@set -e; for name in requirements requirements-checks requirements-redis requirements-dev scripts/postgres scripts/validator scripts/security; do \
 	  deps=; case $$name in scripts/postgres|scripts/validator) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done

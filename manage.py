@@ -17,8 +17,11 @@ if __name__ == "__main__":
     except ImproperlyConfigured as error:
         sys.exit(f"AlphaNode can't start: {error}")
     except Error as error:
+        from posts.db.pooler import pooler_words
         from posts.outages import first_line, outage_of
 
+        if words := pooler_words(error):
+            sys.exit(f"AlphaNode can't start: {words}")
         if outage := outage_of(error):
             sys.stderr.write(f"Stopped: {outage.log} ({first_line(error)}). Try again later.\n")
             # EX_IOERR of sysexits.h, as imports end with it.

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -110,3 +111,44 @@ def options(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ImproperlyConfigured('MEDIA_STORAGE_OPTIONS must be JSON like {"bucket_name": "pictures"}.')
     return value
+
+
+CACHES = (
+    "locmemcache://, filecache:///folder, redis://host:6379/0, redis+sentinel://host:26379,host:26379/name/0 or "
+    "redis+cluster://host:6379,host:6379 (rediss for TLS)"
+)
+_REDIS = re.compile(
+    r"redis(?P<tls>s?)(\+(?P<kind>sentinel|cluster))?://([^@/?#]*@)?"
+    r"(?P<nodes>[^@/?#]+)(/(?P<service>[A-Za-z][A-Za-z0-9._-]*))?(/(?P<db>[0-9]{1,3})?)?",
+    re.ASCII,
+)
+_NODE = re.compile(r"(\[[0-9a-f:]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
+
+
+def redis_options(url: str) -> dict[str, Any]:
+    """Return what an address of Redis says: kind, nodes, what Sentinel calls the server, arguments for the client.
+
+    The error leaves out the address, which may contain a password.
+    """
+    found = _REDIS.fullmatch(url)
+    kind = (found and found["kind"]) or ""
+    places = [_NODE.fullmatch(place) for place in found["nodes"].split(",")] if found else []
+    if found is None or not all(places) or not _fits(kind, len(places), found["service"], found["db"]):
+        raise ImproperlyConfigured(f"CACHE_URL must be {CACHES}.")
+    default = 26379 if kind == "sentinel" else 6379
+    nodes = [(place[1].strip("[]"), int(place[2] or default)) for place in places if place]
+    client: dict[str, Any] = {} if kind == "cluster" else {"db": int(found["db"] or 0)}
+    person = urlsplit(url)
+    given = {"username": person.username, "password": person.password}
+    client |= {name: unquote(value) for name, value in given.items() if value}
+    client |= {"ssl": True} if found["tls"] else {}
+    return {"kind": kind, "nodes": nodes, "service": found["service"] or "", "client": client}
+
+
+def _fits(kind: str, nodes: int, service: str | None, database: str | None) -> bool:
+    """Return whether an address has the parts that its kind needs: a cluster has one database, Sentinel a name."""
+    if kind == "sentinel":
+        return service is not None
+    if kind == "cluster":
+        return service is None and database in (None, "", "0")
+    return service is None and nodes == 1

@@ -7,7 +7,8 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
@@ -16,12 +17,14 @@ from django.utils.crypto import constant_time_compare
 
 import posts
 from alphanode.headers import header_table
+from alphanode.postgresql.replicas import chosen, leave, reading_from, replicas_of_site
 from posts.logs import request_id, request_id_for
 from posts.measures import measures
 from posts.monitoring.metrics import CONTENT_TYPE, metrics_text
 from posts.monitoring.readiness import readiness
-from posts.outages import API_PATH, PREVIEW_PATH, unavailable
+from posts.outages import API_PATH, AWAY, PREVIEW_PATH, first_line, outage_of, unavailable
 from posts.page_cache.policy import BY_BACKGROUND
+from posts.page_cache.tags import tag_headers
 
 logger = logging.getLogger("alphanode.request")
 
@@ -72,6 +75,8 @@ class RequestLogMiddleware:
             "status": status,
             "ms": round(ms, 1),
         }
+        if (database := getattr(request, "database", None)) is not None:
+            values["database"] = database
         logger.info("request", extra=values)
         # Files take no work and would hide how long pages take.
         if not request.path_info.startswith(settings.STATIC_URL):
@@ -136,6 +141,9 @@ class HeadersMiddleware:
         # Only a view can open its answer to search engines, and only a page for readers or the picture of one.
         if kind in ("public", "picture") and response.status_code == 200 and getattr(response, "is_indexable", False):
             headers = headers | {"X-Robots-Tag": None}
+        policy = getattr(response, "cache_policy", None)
+        if settings.CDN_MAX_AGE and policy is not None and response.status_code == 200:
+            headers = {**headers, **tag_headers(policy)}
         for name, value in headers.items():
             if value is None:
                 response.headers.pop(name, None)
@@ -225,6 +233,54 @@ class OutageMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return unavailable(request, exception)
+
+
+class ReplicaMiddleware:
+    """Lets a replica of the database answer readers, and the primary if it can't.
+
+    Whoever has a session or a token may just have changed something, and the desk shows what is true now: these read
+    from the primary.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.replicas = replicas_of_site()
+        if self.replicas is None:
+            raise MiddlewareNotUsed
+        self.desk = reverse("admin:index")
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        alias = self.replicas.choose() if self.replicas and self.is_of_reader(request) else None
+        request.database = alias  # type: ignore[attr-defined]  # a request takes any attribute; for the log
+        with reading_from(alias):
+            return self.get_response(request)
+
+    def is_of_reader(self, request: HttpRequest) -> bool:
+        """Return whether somebody only reads, whom nobody can know."""
+        return (
+            request.method in ("GET", "HEAD")
+            and settings.SESSION_COOKIE_NAME not in request.COOKIES
+            and "Authorization" not in request.headers
+            and not request.path_info.startswith((self.desk, PREVIEW_PATH))
+        )
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Ask the primary if a replica failed: it ended, gave up a query or was promoted meanwhile."""
+        if (alias := chosen()) is None or not isinstance(exception, DatabaseError | InterfaceError):
+            return None
+        if outage_of(exception) is AWAY:
+            leave(alias, first_line(exception))
+        connection.close()
+        match = request.resolver_match
+        if match is None:
+            return None
+        request.database = "primary"  # type: ignore[attr-defined]
+        with reading_from(None):
+            try:
+                answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+            except DatabaseError as error:
+                return unavailable(request, error)
+        return answer
 
 
 class MethodsMiddleware:

@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 from collections.abc import MutableMapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from jinja2 import ChainableUndefined
 
+from alphanode.environment import CACHES as CACHE_ADDRESSES
 from alphanode.environment import (
     Env,
     count,
@@ -28,6 +30,7 @@ from alphanode.environment import (
     options,
     pairs,
     positive,
+    redis_options,
     switch,
 )
 
@@ -90,6 +93,8 @@ env = Env(
     RELEASE_EXPECTED_RESULT=(str, "Readers find what the title promises, and nobody reports a mistake."),
     RELEASE_ROLLBACK_NOTE=(str, "Roll back to the previous revision, or withdraw the post if there is none."),
     CDN_MAX_AGE=(count, 0),
+    CDN_PURGE_URL=(matching(r"https?://[^\s@]{1,490}", "an address that begins with https:// or http://"), ""),
+    CDN_PURGE_TOKEN=(str, ""),
     EMAIL_URL=(
         matching(
             r"(smtp|smtps|smtp\+tls|smtp\+ssl|filemail|consolemail)://.*",
@@ -109,6 +114,9 @@ env = Env(
     ),
     OUTGOING_NETWORKS=(networks, []),
     DATABASE_URL=(str, ""),
+    DATABASE_POOLER=(one_of("transaction"), ""),
+    DATABASE_DIRECT_URL=(str, ""),
+    DATABASE_REPLICA_URLS=(items, []),
     DATABASE_POOL_SIZE=(count, 8),
     DATABASE_KEEP_PLANS=(switch, True),
     CACHE_URL=(str, "locmemcache://"),
@@ -229,6 +237,8 @@ EXTRA_CHECKS: list[str] = env("EXTRA_CHECKS")
 RELEASE_EXPECTED_RESULT: str = env("RELEASE_EXPECTED_RESULT")
 RELEASE_ROLLBACK_NOTE: str = env("RELEASE_ROLLBACK_NOTE")
 CDN_MAX_AGE: int = env("CDN_MAX_AGE")
+CDN_PURGE_URL: str = env("CDN_PURGE_URL")
+CDN_PURGE_TOKEN: str = env("CDN_PURGE_TOKEN")
 
 # Without an address of a mail server the site sends no mail.
 SENDS_MAIL = bool(env("EMAIL_URL"))
@@ -276,6 +286,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "alphanode.middleware.OutageMiddleware",
+    "alphanode.middleware.ReplicaMiddleware",
     # Innermost: it sees the site's own 404 answers.
     "posts.public.redirects.FormerPaths",
 ]
@@ -326,7 +337,7 @@ def _sqlite_file(url: str) -> Path:
     return path
 
 
-def _database(url: str) -> dict[str, Any]:
+def _database(url: str, *, is_web: bool, setting: str = "DATABASE_URL") -> dict[str, Any]:
     scheme = url.partition("://")[0] if url else "sqlite"
     if scheme == "sqlite":
         return {
@@ -347,42 +358,98 @@ def _database(url: str) -> dict[str, Any]:
     if scheme not in ("postgres", "postgresql"):
         # The message leaves out the address, which may contain a password.
         raise ImproperlyConfigured(
-            "DATABASE_URL must begin with sqlite:/// or postgres://. Other engines are not supported."
+            f"{setting} must begin with sqlite:/// or postgres://. Other engines are not supported."
         )
+    return _postgresql(url, is_web=is_web, setting=setting)
+
+
+def _postgresql(url: str, *, is_web: bool, setting: str, is_replica: bool = False) -> dict[str, Any]:
     try:
         database: dict[str, Any] = env.db_url_config(url)
     except ValueError as error:
-        raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host:port/name.") from error
+        raise ImproperlyConfigured(f"{setting} must look like postgres://user:password@host:port/name.") from error
     # A pool lets requests wait through a short restart; health checks find dead connections.
     database |= {"ENGINE": "alphanode.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
     options["connect_timeout"] = 2
     # Detects a missing machine, or a firewall that dropped the connection, within half a minute.
     options |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+    is_pooled = is_web and bool(DATABASE_POOLER) and not is_replica
     # Only the statements of the busiest pages (posts.db.prepared_query) are planned once for each connection.
-    options["prepare_threshold"] = 0 if env("DATABASE_KEEP_PLANS") else None
+    options["prepare_threshold"] = 0 if env("DATABASE_KEEP_PLANS") and not is_pooled else None
+    if is_pooled:
+        # The pooler keeps nothing between transactions and takes no settings: wsgi.py looks whether the role has them.
+        database["DISABLE_SERVER_SIDE_CURSORS"] = True
+    else:
+        # Says that this is a session of its own: a pooler would not let it through (posts.db.pooler).
+        options["options"] = "-c alphanode.session=on"
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take longer and need no pool.
-    if os.environ.get("ALPHANODE_PROCESS") == "web":
+    if is_web:
         pool_size = max(1, env("DATABASE_POOL_SIZE"))
         options["pool"] = {"min_size": 1, "max_size": pool_size}
-        # The server ends a statement before alphanode.postgresql assumes that it hangs.
-        options["options"] = "-c statement_timeout=4s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
         options["tcp_user_timeout"] = 4_000
+        if not is_pooled:
+            # The server ends a statement before alphanode.postgresql assumes that it hangs. What a replica does not
+            # answer in time, the primary answers.
+            limit = "1500ms" if is_replica else "4s"
+            options["options"] += f" -c statement_timeout={limit} -c lock_timeout=2s"
+            options["options"] += " -c idle_in_transaction_session_timeout=15s"
     return database
 
 
-DATABASES = {"default": _database(env("DATABASE_URL"))}
-try:
-    CACHES = {"default": env.cache_url_config(env("CACHE_URL"))}
-except ImproperlyConfigured as error:
+IS_WEB = os.environ.get("ALPHANODE_PROCESS") == "web"
+DATABASE_POOLER: str = env("DATABASE_POOLER")
+_direct_url: str = env("DATABASE_DIRECT_URL")
+if DATABASE_POOLER and not env("DATABASE_URL").startswith(("postgres://", "postgresql://")):
+    raise ImproperlyConfigured("DATABASE_POOLER is for PostgreSQL. Set DATABASE_URL to the address of the pooler.")
+if DATABASE_POOLER and not _direct_url:
     raise ImproperlyConfigured(
-        "CACHE_URL must be locmemcache://, filecache:///folder or redis://host:port/0."
-    ) from error
-if CACHES["default"]["BACKEND"].endswith("RedisCache"):
-    # Django's own backend stores pickles, which run as code when they are read.
-    CACHES["default"]["BACKEND"] = "posts.page_cache.signed_redis.SignedRedisCache"
-    # Rendering a page takes less time than waiting for a cache that does not answer.
-    CACHES["default"].setdefault("OPTIONS", {}).update(socket_connect_timeout=0.3, socket_timeout=0.3)
+        "DATABASE_POOLER needs DATABASE_DIRECT_URL, the address of PostgreSQL itself: workers and commands don't go "
+        "through the pooler."
+    )
+if _direct_url and not DATABASE_POOLER:
+    raise ImproperlyConfigured("DATABASE_DIRECT_URL is set, but DATABASE_POOLER is not. Set both or neither.")
+# What web processes use, and what workers and commands use: the same without a pooler.
+WEB_DATABASE = _database(env("DATABASE_URL"), is_web=True)
+OWN_DATABASE = (
+    _database(_direct_url, is_web=False, setting="DATABASE_DIRECT_URL")
+    if DATABASE_POOLER
+    else _database(env("DATABASE_URL"), is_web=False)
+)
+DATABASES = {"default": WEB_DATABASE if IS_WEB else OWN_DATABASE}
+DATABASE_REPLICA_URLS: list[str] = env("DATABASE_REPLICA_URLS")
+if DATABASE_REPLICA_URLS and not WEB_DATABASE["ENGINE"].endswith("postgresql"):
+    raise ImproperlyConfigured("DATABASE_REPLICA_URLS is for PostgreSQL. SQLite has no replicas.")
+if not all(url.startswith(("postgres://", "postgresql://")) for url in DATABASE_REPLICA_URLS):
+    raise ImproperlyConfigured(
+        "DATABASE_REPLICA_URLS must have addresses that begin with postgres://, comma-separated."
+    )
+# alphanode.postgresql.replicas decides which requests a replica answers: those of readers, in web processes.
+REPLICA_DATABASES = {
+    f"replica{number}": _postgresql(url, is_web=True, setting="DATABASE_REPLICA_URLS", is_replica=True)
+    for number, url in enumerate(DATABASE_REPLICA_URLS, start=1)
+}
+if IS_WEB:
+    DATABASES |= REPLICA_DATABASES
+CACHE_URL: str = env("CACHE_URL")
+if CACHE_URL.startswith("redis"):
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "posts.page_cache.signed_redis.SignedRedisCache",
+            "LOCATION": "",
+            "OPTIONS": {"redis": redis_options(CACHE_URL)},
+        }
+    }
+    if find_spec("redis") is None:
+        raise ImproperlyConfigured(
+            "CACHE_URL names Redis, but the package for it is missing. Run: "
+            "pip install --require-hashes -r requirements-redis.txt"
+        )
+elif CACHE_URL.startswith(("locmemcache://", "filecache:///")):
+    CACHES = {"default": env.cache_url_config(CACHE_URL)}
+else:
+    # The message leaves out the address, which may contain a password.
+    raise ImproperlyConfigured(f"CACHE_URL must be {CACHE_ADDRESSES}.")
 PAGE_CACHE_MB: int = env("PAGE_CACHE_MB")
 STORED_PAGES: bool = env("STORED_PAGES")
 

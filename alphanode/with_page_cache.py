@@ -11,8 +11,10 @@ from django.db import connection
 from django.urls import reverse
 
 from alphanode.middleware import PROBES
-from posts.db.change_log import changes_since
+from alphanode.postgresql.replicas import reading_from, replicas_of_site
+from posts.db.change_log import Changes, changes_since
 from posts.page_cache import Freshness, PageCache
+from posts.page_cache.page import Address, Page
 from posts.page_cache.shared import SharedPages
 from posts.page_cache.stored import StoredPages, place_to_begin
 
@@ -29,20 +31,36 @@ def with_page_cache(
     if not settings.PAGE_CACHE_MB:
         return application
     # Using this process's memory twice would gain nothing.
-    is_shared = not settings.CACHES["default"]["BACKEND"].endswith(("LocMemCache", "DummyCache"))
+    is_shared = not str(settings.CACHES["default"]["BACKEND"]).endswith(("LocMemCache", "DummyCache"))
     return PageCache(
         application,
-        freshness=Freshness(
-            look=_between_requests(changes_since), begin=_between_requests(place_to_begin), clock=clock
-        ),
+        freshness=Freshness(look=_between_requests(_look), begin=_between_requests(place_to_begin), clock=clock),
         max_bytes=settings.PAGE_CACHE_MB * 1024 * 1024,
         shared=SharedPages() if is_shared else None,
-        stored=StoredPages() if settings.STORED_PAGES else None,
+        stored=StoredPagesOfReplicas() if settings.STORED_PAGES else None,
         session_cookie=settings.SESSION_COOKIE_NAME,
         untouched=(reverse("admin:index"), settings.STATIC_URL, *PROBES),
         trusts_proxy=settings.BEHIND_PROXY,
         clock=clock,
     )
+
+
+class StoredPagesOfReplicas(StoredPages):
+    """Stored pages, read from a replica that is provably fresh, if there is one."""
+
+    def get(self, address: Address) -> tuple[Page, int] | None:
+        """Return what StoredPages returns."""
+        replicas = replicas_of_site()
+        with reading_from(replicas.choose() if replicas else None):
+            return super().get(address)
+
+
+def _look(position: int) -> Changes:
+    """Return the changes since a position; then learn which replicas have all of them."""
+    changes = changes_since(position)
+    if (replicas := replicas_of_site()) is not None:
+        replicas.look()
+    return changes
 
 
 def _between_requests(ask: Callable[..., Value]) -> Callable[..., Value]:

@@ -20,6 +20,9 @@ try:
             " First run: manage.py collectstatic --noinput"
         )
     # Imported here, as below: they need the apps to be ready.
+    from posts.db.pooler import check_way_to_database
+
+    check_way_to_database(settings.DATABASES["default"], pooler=settings.DATABASE_POOLER)
     from posts.monitoring.watch import watch
 
     watch()

@@ -10,6 +10,7 @@ from django.core.checks import Error as CheckError
 from django.db import Error, connection
 
 from posts.db.page_triggers import is_whole, missing_triggers
+from posts.db.pooler import WrongPooler, check_same_database, check_way_to_database
 from posts.operations.report import reports_lack_addresses
 
 
@@ -49,3 +50,21 @@ def pages_follow_changes(app_configs: Sequence[AppConfig] | None, **options: Any
             id="posts.E001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def way_to_database_fits(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """Return an Error if a connection pooler stands where the settings say none, or the other way round."""
+    web, own = settings.WEB_DATABASE, settings.OWN_DATABASE
+    try:
+        check_way_to_database(web, pooler=settings.DATABASE_POOLER)
+        check_way_to_database(own, pooler="")
+        if settings.DATABASE_POOLER:
+            check_same_database(web, own)
+    except WrongPooler as error:
+        return [
+            CheckError(
+                str(error), hint="See “Put a pooler in front of PostgreSQL” in docs/scaling.md.", id="posts.E002"
+            )
+        ]
+    return []

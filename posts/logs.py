@@ -54,6 +54,7 @@ def json_formatter() -> logging.Formatter:
                     "ms",
                     "route",
                     "cache",
+                    "database",
                     "job",
                     "attempt",
                     "worker",

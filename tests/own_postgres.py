@@ -72,6 +72,10 @@ class OwnPostgres:
             return True
         return False
 
+    def tool(self, name):
+        """Return the path of one of the server's own programs."""
+        return Path(self._command[0]).with_name(name)
+
     def ask(self, *statements):
         with psycopg.connect(conninfo(self.url), autocommit=True) as server:
             for statement in statements:

@@ -29,12 +29,13 @@ BUSY_SECONDS = 60
 class Web:
     """A web process of two threads on a database; what it logs is kept."""
 
-    def __init__(self, url):
+    def __init__(self, url, **environment):
         self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--no-control-socket", "--threads", "4", "--bind",
              f"127.0.0.1:{self.port}", "alphanode.wsgi"],
-            cwd=ROOT, env=os.environ | SETTINGS | {"DATABASE_URL": url}, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT, env=os.environ | SETTINGS | {"DATABASE_URL": url} | environment, stderr=subprocess.PIPE,
+            text=True,
         )  # fmt: skip
         self.lines = []
         self._reading = threading.Thread(target=lambda: self.lines.extend(self.process.stderr))

@@ -6,24 +6,27 @@ counts the seconds and closes the connection.
 """
 
 import contextlib
-import threading
 import time
 from typing import Any, Self
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
 from psycopg.errors import _WaitTimeout
 from psycopg_pool import PoolTimeout
 
+from alphanode.postgresql import replicas
 from alphanode.postgresql.outage import WAIT_SECONDS, DatabaseAway, outage
 
 # Longer than the server's statement limit (settings.DATABASES): no answer until then means that none will come.
 ANSWER_SECONDS = 4.5
-_this_thread = threading.local()
+REPLICA_SECONDS = 2.0
 
 
 class Connection(psycopg.Connection):
     """A connection that closes if the server does not answer in time."""
+
+    answer_seconds = ANSWER_SECONDS
 
     @classmethod
     def connect(cls, *arguments: Any, **options: Any) -> Self:
@@ -36,8 +39,8 @@ class Connection(psycopg.Connection):
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """Wait for an answer, ANSWER_SECONDS at most."""
-        until = getattr(_this_thread, "until", None)
-        seconds = ANSWER_SECONDS if until is None else max(0.01, until - time.monotonic())
+        until = replicas.until.get()
+        seconds = self.answer_seconds if until is None else max(0.01, until - time.monotonic())
         try:
             return super().wait(gen, *arguments, **{"timeout": seconds} | options)
         except _WaitTimeout:
@@ -45,8 +48,26 @@ class Connection(psycopg.Connection):
             # The query may still be running there: this connection is unusable.
             self.close()
             if until is None:
-                outage.went_away(reason)
+                self.on_silence(reason)
             raise psycopg.OperationalError(reason) from None
+
+    def on_silence(self, reason: str) -> None:
+        """Remember that the server hangs."""
+        outage.went_away(reason)
+
+
+class ReplicaConnection(Connection):
+    """A connection to a replica. If that hangs, the primary answers instead, so it gets less time."""
+
+    answer_seconds = REPLICA_SECONDS
+
+    @classmethod
+    def connect(cls, *arguments: Any, **options: Any) -> Self:
+        """Connect as psycopg does: a failure says nothing of the primary."""
+        return super(Connection, cls).connect(*arguments, **options)
+
+    def on_silence(self, reason: str) -> None:
+        """Do nothing: the request goes to the primary, and says so."""
 
 
 # A pool waits longer and longer between attempts to connect, unless one gave up: that one is asked again and starts
@@ -58,18 +79,22 @@ POOL = {"connection_class": Connection, "timeout": ASK_POOL_SECONDS, "reconnect_
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper with a limit on waiting."""
 
-    def __init__(self, settings_dict: dict[str, Any], *arguments: Any, **options: Any) -> None:
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         if pool := settings_dict["OPTIONS"].get("pool"):
             pool |= POOL
-        super().__init__(settings_dict, *arguments, **options)
+            if alias.startswith("replica"):
+                pool["connection_class"] = ReplicaConnection
+        super().__init__(settings_dict, alias)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a pooled connection within WAIT_SECONDS, or raise psycopg.OperationalError.
 
         It raises at once while the database is known to be away.
         """
-        if not self.pool:
+        if not self.pool or self.alias != DEFAULT_DB_ALIAS:
             return super().get_new_connection(conn_params)
+        if (connection := self._of_replica()) is not None:
+            return connection
         seconds = outage.seconds_to_wait()
         try:
             connection = self._from_pool(conn_params, seconds)
@@ -81,6 +106,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise psycopg.OperationalError(reason) from None
         outage.came_back()
         return connection
+
+    def _of_replica(self) -> Any:
+        """Return a connection to the replica that answers this request; None if none does."""
+        if (alias := replicas.chosen()) is None:
+            return None
+        replica = connections[alias]
+        self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        try:
+            with replicas.limited(ASK_POOL_SECONDS):
+                return replica.get_new_connection(replica.get_connection_params())
+        except psycopg.Error as error:
+            replicas.leave(alias, str(error))
+            return None
 
     def _from_pool(self, conn_params: dict[str, Any], seconds: float) -> Any:
         until = time.monotonic() + seconds
@@ -99,8 +137,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _asked_once(self, conn_params: dict[str, Any], until: float) -> Any:
         """Return a pooled connection, with a limit on the pool's check that it still answers."""
-        _this_thread.until = min(until, time.monotonic() + ASK_POOL_SECONDS)
-        try:
+        with replicas.limited(min(until - time.monotonic(), ASK_POOL_SECONDS)):
             return super().get_new_connection(conn_params)
-        finally:
-            _this_thread.until = None

@@ -18,10 +18,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import jwt
 from django.conf import settings
-from django.core.cache import cache
 
 from posts.errors import Refused
 from posts.outgoing import Limits, OutgoingError, fetch
+from posts.page_cache.shared_cache import cache_delete, cache_get, cache_set
 
 # Asymmetric ones alone: with the others, who knows the client's secret could make tokens.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -187,7 +187,7 @@ def _cache_name(what: str) -> str:
 
 def _metadata() -> dict[str, Any]:
     """Return what the provider says of itself; it must be the issuer that the settings name."""
-    known: dict[str, Any] | None = cache.get(_cache_name("metadata"))
+    known: dict[str, Any] | None = cache_get(_cache_name("metadata"))
     if known is not None:
         return known
     found = _get(f"{settings.OIDC_ISSUER.rstrip('/')}/.well-known/openid-configuration")
@@ -200,25 +200,25 @@ def _metadata() -> dict[str, Any]:
     kept["by_post"] = "client_secret_basic" not in found.get(
         "token_endpoint_auth_methods_supported", ["client_secret_basic"]
     )
-    cache.set(_cache_name("metadata"), kept, METADATA_SECONDS)
+    cache_set(_cache_name("metadata"), kept, METADATA_SECONDS)
     return kept
 
 
 def _key(name: Any, algorithm: str) -> Any:
     """Return the public key of this name. A provider that changed its keys is asked again."""
     for _ in range(2):
-        known = cache.get(_cache_name("keys"))
+        known = cache_get(_cache_name("keys"))
         if known is None:
             found = _get(_metadata()["jwks_uri"]).get("keys")
             known = {"at": time.time(), "keys": found if isinstance(found, list) else []}
-            cache.set(_cache_name("keys"), known, METADATA_SECONDS)
+            cache_set(_cache_name("keys"), known, METADATA_SECONDS)
         fitting = [key for key in known["keys"] if isinstance(key, dict) and key.get("use", "sig") == "sig"]
         named = [key for key in fitting if key.get("kid") == name] if name else fitting
         if len(named) == 1:
             return jwt.PyJWK(named[0], algorithm=algorithm).key
         if time.time() - known["at"] < KEYS_AGAIN_SECONDS:
             break
-        cache.delete(_cache_name("keys"))
+        cache_delete(_cache_name("keys"))
     raise SignOnFailed("an ID token signed with an unknown key")
 
 

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 
 import posts
 from posts.admin.people import person_of
+from posts.db.standby import is_standby
 from posts.models import Notification, QueueEntry
 from posts.review_queue.counts import capped_counts, short_count
 from posts.review_queue.order import within_limits
@@ -78,6 +79,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             "person_role": self._role(request),
             "version": posts.__version__,
             "factor_notice": notice_about_factor(request),
+            "is_standby": is_standby(),
         }
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from django.db import connection
 
+from posts.db.pooler import require_own_session
 from posts.db.prepared_query import planned_rows
+from posts.operations.frame import operating
 
 
 class AlreadyRunning(Exception):
@@ -20,17 +22,34 @@ class AlreadyRunning(Exception):
 def source_lock(name: str) -> Iterator[None]:
     """Hold the lock of the source called `name`; raise AlreadyRunning if another process holds it.
 
-    PostgreSQL: an advisory lock of the session, which ends with the connection. (A pooler that shares sessions
-    between transactions must be bypassed; imports connect by themselves.) SQLite: a lock on a file beside the
-    database, which the kernel releases with the process; a killed process leaves only an empty file.
+    PostgreSQL: an advisory lock of the session, which ends with the connection. It would exclude nobody behind a
+    pooler that shares sessions, so WrongPooler is raised there. SQLite: a lock on a file beside the database, which
+    the kernel releases with the process; a killed process leaves only an empty file.
     """
     if connection.vendor == "postgresql":
+        require_own_session()
         with _advisory_lock(_key(name)):
             yield
     else:
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         database = Path(connection.settings_dict["NAME"])
         with _file_lock(database.with_name(f".{database.name}.import-{digest.hex()[:16]}")):
+            yield
+
+
+@contextlib.contextmanager
+def source_lock_of_operation(name: str) -> Iterator[None]:
+    """Hold the same lock for one operation, which begins in it; raise AlreadyRunning if another process holds it.
+
+    On PostgreSQL it is a lock of the operation's transaction, so web processes may take it behind any pooler.
+    """
+    if connection.vendor == "postgresql":
+        with operating():
+            if not transaction_lock(name, waits=False):
+                raise AlreadyRunning
+            yield
+    else:
+        with source_lock(name), operating():
             yield
 
 

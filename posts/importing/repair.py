@@ -6,14 +6,14 @@ from django.utils import timezone
 
 from posts.errors import Refused, require
 from posts.importing.generators import holds_of_paused
-from posts.importing.locks import AlreadyRunning, source_lock
+from posts.importing.locks import AlreadyRunning, source_lock_of_operation
 from posts.importing.pipeline import busy_message, write_plan
 from posts.importing.plan import NothingSeen, plan_chunk, validated
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
-from posts.operations.frame import note, operating, operation
+from posts.operations.frame import note, operation
 
 MENDABLE = (ImportIssue.Kind.REFUSED, ImportIssue.Kind.DUPLICATE)
 
@@ -30,7 +30,7 @@ def repair_row(issue: ImportIssue, text: str, *, by: User | None) -> str:
     batch = issue.batch
     try:
         # A running import writes its counts as a whole; two writers would overwrite each other.
-        with source_lock(batch.source_path or f"import {batch.pk}"), operating():
+        with source_lock_of_operation(batch.source_path or f"import {batch.pk}"):
             return _bring_in(issue, raw, by)
     except AlreadyRunning:
         raise Refused(busy_message(batch.source_path)) from None

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django_tasks_db.compat import TASK_MIN_PRIORITY
 
+from posts.db.pooler import WrongPooler, check_way_to_database
 from posts.jobs import control
+from posts.jobs.followers import EVERY_SECONDS, wanted_followers
 from posts.jobs.registry import URGENT
 from posts.jobs.runs import Claim, claim_next, due_runs, perform, reap, tick
 from posts.models import JobWorker
@@ -164,6 +167,10 @@ class Worker:
             threads = [threading.Thread(target=self._beat, name="heartbeat", daemon=True)]
             if not until_idle:
                 threads.append(threading.Thread(target=self._run_urgent, name="urgent jobs", daemon=True))
+                threads += [
+                    threading.Thread(target=self._follow, args=(known.follow,), name=known.name, daemon=True)
+                    for known in wanted_followers()
+                ]
             for thread in threads:
                 thread.start()
             try:
@@ -187,6 +194,10 @@ class Worker:
         return self._lane.step()
 
     def _prepare(self) -> None:
+        try:
+            check_way_to_database(settings.DATABASES["default"], pooler="")
+        except WrongPooler as error:
+            raise Unready(str(error)) from None
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise Unready("The database is not up to date. First run: manage.py migrate")
@@ -206,6 +217,19 @@ class Worker:
     def _urgent_step(self) -> bool:
         # Before that, the main thread may find that the schema is not complete, or give back what was left running.
         return self._is_prepared and self._urgent_lane.step()
+
+    def _follow(self, follow: Callable[[], None]) -> None:
+        """Call a follower again and again, in a thread of its own."""
+        try:
+            while not self._has_ended.wait(EVERY_SECONDS):
+                try:
+                    if self._is_prepared:
+                        follow()
+                except DatabaseError:
+                    # The main thread has the same problem and reports it.
+                    connection.close()
+        finally:
+            connections.close_all()
 
     def _beat(self) -> None:
         """Report this worker alive, renew leases and request periodic jobs, in a thread of its own."""

@@ -187,12 +187,13 @@ def _counts(terms: tuple[Term, ...]) -> tuple[dict[int, int], int]:
 
     key = f"facets:{latest}:{key}"
     match cache_get(key):
-        case [dict() as counts, int() as found]:
-            return counts, found
+        case [list() as pairs, int() as found]:
+            return dict(pairs), found
     rows = places_with(terms).order_by("-published_at", "-post_id").values_list("post_id", flat=True)
     posts = list(rows[: SAMPLE + 1])
     counted = _count(posts[:SAMPLE]), len(posts)
-    cache_set(key, counted, CACHE_SECONDS)
+    # A shared cache knows no numbers as keys.
+    cache_set(key, (list(counted[0].items()), counted[1]), CACHE_SECONDS)
     return counted
 
 

@@ -83,9 +83,8 @@ def store_site_stats() -> None:
     """
     while True:
         row, _ = SiteFigure.objects.get_or_create(name=NAME, defaults={"counted_at": NEVER})
-        value = asdict(count_site_stats())
-        counted_at, median = value.pop("counted_at"), value["median_review"]
-        value["median_review"] = median.isoformat() if median else None
+        value = _to_plain(count_site_stats())
+        counted_at = datetime.fromisoformat(value.pop("counted_at"))
         unchanged = SiteFigure.objects.filter(name=NAME, counted_at=row.counted_at)
         if unchanged.update(value=value, counted_at=counted_at):
             return
@@ -182,12 +181,26 @@ def site_stats() -> SiteStats:
     """Return the SiteStats from the background job; without one, count now and store nothing."""
     row = SiteFigure.objects.filter(name=NAME).first()
     if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
-        value = dict(row.value)
-        if median := value.get("median_review"):
-            value["median_review"] = datetime.fromisoformat(median)
-        return SiteStats(counted_at=row.counted_at, **value)
-    figures = cache_get("site-figures")
-    if not isinstance(figures, SiteStats):
-        figures = count_site_stats()
-        cache_set("site-figures", figures, STATS_SECONDS)
+        return _from_plain(row.value | {"counted_at": row.counted_at.isoformat()})
+    kept = cache_get("site-figures")
+    if isinstance(kept, dict):
+        return _from_plain(kept)
+    figures = count_site_stats()
+    cache_set("site-figures", _to_plain(figures), STATS_SECONDS)
     return figures
+
+
+def _to_plain(figures: SiteStats) -> dict[str, Any]:
+    """Return the figures as values of JSON; _from_plain() reads them."""
+    median = figures.median_review
+    times = {"counted_at": figures.counted_at.isoformat(), "median_review": median.isoformat() if median else None}
+    return asdict(figures) | times
+
+
+def _from_plain(value: dict[str, Any]) -> SiteStats:
+    median = value.get("median_review")
+    times = {
+        "counted_at": datetime.fromisoformat(value["counted_at"]),
+        "median_review": datetime.fromisoformat(median) if median else None,
+    }
+    return SiteStats(**value | times)

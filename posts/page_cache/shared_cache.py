@@ -44,6 +44,11 @@ def cache_count(key: str, seconds: int) -> int | None:
     return counted
 
 
+def cache_delete(key: str) -> None:
+    """Forget what is stored under `key`, if the cache can."""
+    _ask(lambda: cache.delete(key))
+
+
 def _ask(ask: Callable[[], Any]) -> Any:
     global _silent_until
     began = _clock()

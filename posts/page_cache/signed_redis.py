@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ logger = logging.getLogger("alphanode.cache")
 
 # The name of the form and of the purpose. Another form gets another name.
 SALT = b"alphanode cache 1"
+TIMEOUT_SECONDS = 0.3
 DIGEST_BYTES = 32
 LENGTH_BYTES = 4
 # Stands in the JSON for bytes, which follow behind it, in this order.
@@ -82,7 +84,23 @@ def _with_bytes(value: Any, rest: io.BytesIO) -> Any:
 
 
 class SignedClient(RedisCacheClient):
-    """Django's client with signed values. A value of somebody else counts as none."""
+    """Django's client with signed values. A value of somebody else counts as none.
+
+    redis: which server or servers to use, as alphanode.environment reads it of CACHE_URL.
+    """
+
+    def __init__(self, servers: list[str], *, redis: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(servers, **options)
+        self._redis = redis
+        self._made: Any = None
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        """Return a client of redis-py, made once."""
+        if self._redis is None:
+            return super().get_client(key, write=write)
+        if self._made is None:
+            self._made = _client_of(**self._redis)
+        return self._made
 
     def add(self, key: Any, value: Any, timeout: Any) -> bool:
         return bool(super().add(key, _stored(key, value), timeout))
@@ -111,6 +129,25 @@ class SignedClient(RedisCacheClient):
         except ValueError:
             logger.warning("A value in the shared cache is not from this site; it is ignored.")
             return default
+
+
+def _client_of(*, kind: str, nodes: list[tuple[str, int]], service: str, client: dict[str, Any]) -> Any:
+    """Return a client of a server, of the one that Sentinel calls `service`, or of a cluster."""
+    redis: Any = import_module("redis")  # optional, and parts of it have no types
+    # By default a client tries again for seconds. Rendering a page takes less time than waiting for a cache.
+    limits: dict[str, Any] = {
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_timeout": TIMEOUT_SECONDS,
+        "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+    }
+    if kind == "cluster":
+        return redis.RedisCluster(
+            startup_nodes=[redis.cluster.ClusterNode(*node) for node in nodes], **client, **limits
+        )
+    if kind == "sentinel":
+        return redis.Sentinel(nodes, sentinel_kwargs=dict(limits), **client, **limits).master_for(service)
+    ((host, port),) = nodes
+    return redis.Redis(host, port, **client, **limits)
 
 
 class Raw(bytes):

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
+from posts.db.pooler import pooler_words
 from posts.importing.declaring import named_generators, origin_argument
 from posts.importing.interruption import Interrupted, Interruption
 from posts.importing.mapping import MAX_BYTES as MAX_MAPPING_BYTES
@@ -104,7 +105,7 @@ class Command(BaseCommand):
         except Interrupted as error:
             raise CommandError(f"{error} {self.how_to_go_on()}", returncode=error.exit_status) from None
         except (Error, OSError) as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            reason = pooler_words(error) or str(error).strip().partition("\n")[0] or type(error).__name__
             raise CommandError(f"The import stopped: {reason}. {self.how_to_go_on()}", returncode=IO_ERROR) from None
         self.report(batch, dry_run)
 
