@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 TASK_MODULES = (
     "posts.jobs.housekeeping",
     "posts.outbox.tasks",
+    "posts.outbox.purge",
     "posts.notifications.tasks",
     "posts.content_checks.tasks",
     "posts.related.tasks",

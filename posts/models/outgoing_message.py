@@ -24,6 +24,7 @@ class OutgoingMessage(models.Model):
         MAIL = "mail", "E-mail"
         CHAT = "chat", "Chat message"
         WEBHOOK = "webhook", "Webhook"
+        PURGE = "purge", "Purge of a CDN"
 
     # A message that could not be sent for this long is parked: a person looks at it.
     TRIED_FOR = timedelta(hours=72)

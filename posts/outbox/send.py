@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from posts.models import OutgoingMessage
+from posts.outbox.purge import purge_headers
 from posts.outbox.webhooks import signed_headers
 from posts.outgoing import Limits, OutgoingError, fetch
 
@@ -18,6 +19,8 @@ Kind = OutgoingMessage.Kind
 # While a worker sends a message, no other one does. A worker that was killed has lost it after this time.
 LEASE = timedelta(minutes=2)
 FIRST_WAIT = timedelta(minutes=1)
+# Readers see an outdated page as long as a purge waits.
+FIRST_WAIT_OF_PURGES = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=6)
 LIMITS = Limits(seconds=10, body_bytes=2000, redirects=0)
 
@@ -30,15 +33,15 @@ class NotSent(Exception):
         super().__init__(why)
 
 
-def send_due_messages(*, stop: Callable[[], None] = lambda: None) -> int:
-    """Send every message that is due; return how many were sent.
+def send_due_messages(*, only: str = "", stop: Callable[[], None] = lambda: None) -> int:
+    """Send every message that is due, or those of one kind; return how many were sent.
 
     A failure delays the message: one minute, then twice as long each time, at most six hours. After 72 hours it is
     parked. If a server does not answer, the other messages for it wait for the next run. stop: is called between two
     messages, and may raise.
     """
     sent, silent = 0, set[tuple[str, str]]()
-    while message := _take(not_for=silent):
+    while message := _take(only, not_for=silent):
         try:
             _SENDERS[message.kind](message)
         except NotSent as error:
@@ -57,7 +60,7 @@ def _server_of(message: OutgoingMessage) -> tuple[str, str]:
     return message.kind, message.recipient if message.kind == Kind.WEBHOOK else ""
 
 
-def _take(*, not_for: Iterable[tuple[str, str]]) -> OutgoingMessage | None:
+def _take(only: str, *, not_for: Iterable[tuple[str, str]]) -> OutgoingMessage | None:
     """Return the next due message, which no other worker takes for the time of the lease.
 
     A message waits for the earlier ones of its lane.
@@ -66,6 +69,8 @@ def _take(*, not_for: Iterable[tuple[str, str]]) -> OutgoingMessage | None:
     waiting = OutgoingMessage.objects.waiting()
     before = waiting.filter(lane=OuterRef("lane"), recipient=OuterRef("recipient"), pk__lt=OuterRef("pk"))
     due = waiting.filter(Q(lane="") | ~Exists(before.exclude(lane="")), due_at__lte=now)
+    if only:
+        due = due.filter(kind=only)
     for kind, recipient in not_for:
         due = due.exclude(kind=kind, recipient=recipient) if recipient else due.exclude(kind=kind)
     with transaction.atomic():
@@ -90,7 +95,8 @@ def _note_sent(message: OutgoingMessage) -> None:
 def _postpone(message: OutgoingMessage, why: str) -> None:
     now: datetime = timezone.now()
     message.last_error = why[:500]
-    message.due_at = now + min(FIRST_WAIT * 2 ** min(message.attempts - 1, 20), LONGEST_WAIT)
+    first = FIRST_WAIT_OF_PURGES if message.kind == Kind.PURGE else FIRST_WAIT
+    message.due_at = now + min(first * 2 ** min(message.attempts - 1, 20), LONGEST_WAIT)
     if now - message.made_at > OutgoingMessage.TRIED_FOR:
         message.parked_at = now
     message.save(update_fields=["last_error", "due_at", "parked_at", "answer_status", "answer"])
@@ -157,8 +163,28 @@ def _send_webhook(message: OutgoingMessage) -> None:
         raise NotSent(f"The receiver answered {answer.status}: {message.answer[:200]}", is_of_the_server=is_away)
 
 
+def _send_purge(message: OutgoingMessage) -> None:
+    if message.recipient != settings.CDN_PURGE_URL:
+        raise NotSent("This address is no longer CDN_PURGE_URL.", is_of_the_server=True)
+    try:
+        answer = fetch(
+            message.recipient,
+            method="POST",
+            headers=purge_headers(message),
+            body=message.body.encode(),
+            limits=LIMITS,
+            allowed_networks=settings.OUTGOING_NETWORKS,
+        )
+    except OutgoingError as error:
+        raise NotSent(str(error), is_of_the_server=True) from error
+    if not 200 <= answer.status < 300:
+        words = " ".join(answer.body.decode("utf-8", "replace").replace("\x00", "").split())[:200]
+        raise NotSent(f"The CDN answered {answer.status}: {words}", is_of_the_server=True)
+
+
 _SENDERS: dict[str, Callable[[OutgoingMessage], None]] = {
     Kind.MAIL: _send_mail,
     Kind.CHAT: _send_chat_message,
     Kind.WEBHOOK: _send_webhook,
+    Kind.PURGE: _send_purge,
 }
