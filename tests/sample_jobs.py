@@ -26,6 +26,13 @@ def note(path, line):
     append(path, line)
 
 
+@job("test: note once", lease_seconds=10)
+def note_once(path, line):
+    """Take a moment, so that a worker can be killed in the middle."""
+    time.sleep(0.05)
+    append(path, line)
+
+
 @job("test: urgent", is_urgent=True)
 def note_at_once(path, line):
     append(path, line)

@@ -1,0 +1,378 @@
+"""Everything that docs/scaling.md describes, at once on one machine, through a day with failures.
+
+Usage: python -m tests.grow [--short]
+
+A primary with two replicas, PgBouncer, Redis, two web processes, two workers and nginx. Readers ask for articles all
+the time, while people flag and clear posts and imports come in. One after the other, a worker is killed, Redis hangs
+and ends, the pooler restarts, a replica lags, a replica ends, and the primary is replaced by a replica. At the end the
+script prints what was promised and what was counted, and exits with 1 if they differ.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import django
+
+FOLDER = Path(tempfile.mkdtemp(prefix="alphanode-grow."))
+# What a name in DNS or a moved address is elsewhere: failing over means to lead it to another server.
+ADDRESS = FOLDER / "database"
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+    "ENV_FILE": "",
+    "DEBUG": "on",
+    "SECRET_KEY": "a key for this day alone, as long as a real one must be",
+    "DATABASE_URL": f"postgres://alphanode@/{ADDRESS}/alphanode",
+}
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402 (the settings come first, here and below)
+from django.db import Error, connection  # noqa: E402
+
+from posts.models import AuditEntry, ImportBatch, Post, ReviewFlag  # noqa: E402
+from posts.operations import clear_flag, flag_post  # noqa: E402
+from tests.factories import RecordFactory, approve, make_post  # noqa: E402
+from tests.own_pooler import own_pooler  # noqa: E402
+from tests.own_postgres import own_postgres  # noqa: E402
+from tests.own_redis import own_redis  # noqa: E402
+from tests.own_replicas import own_replica  # noqa: E402
+from tests.ports import free_port  # noqa: E402
+from tests.sites import ROOT  # noqa: E402
+from tests.waiting import PATIENT_SECONDS, wait_until  # noqa: E402
+
+# What the site promises.
+SHOWN_WITHIN = 1.0
+NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+NGINX_CONF = """
+{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    upstream site {{ {servers} }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://site;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }}
+    }}
+}}
+"""
+
+
+class Process:
+    """A process of the site, with what it logged."""
+
+    def __init__(self, name, *arguments, **environment):
+        self.name, self._arguments, self._environment = name, arguments, environment
+        self.lines = []
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self._arguments, cwd=ROOT, env=os.environ | self._environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe):
+        with pipe:
+            self.lines.extend(pipe)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=PATIENT_SECONDS)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(timeout=PATIENT_SECONDS)
+        self._reader.join()
+
+
+class Day:
+    """What readers saw and what people did, with times."""
+
+    def __init__(self, port, slugs):
+        self.port, self.slugs = port, slugs
+        self.answers = []  # (asked, answered, slug, status, is_indexable, says when to come back)
+        self.closed = []  # (slug, from, until): when no search engine may index a post
+        self.saved = Counter()
+        self._stop = threading.Event()
+        self._readers = [threading.Thread(target=self._read, args=(number,)) for number in range(2)]
+
+    def begin(self):
+        for reader in self._readers:
+            reader.start()
+
+    def end(self):
+        self._stop.set()
+        for reader in self._readers:
+            reader.join()
+
+    def _read(self, number):
+        chance = random.Random(number)
+        while not self._stop.wait(0.02):
+            slug = chance.choice(self.slugs)
+            asked = time.monotonic()
+            status, robots, retry = 0, False, False
+            # Status 0: no answer at all.
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, headers, page = ask(self.port, f"/posts/{slug}/")
+                robots, retry = "noindex" not in page, bool(headers["Retry-After"])
+            self.answers.append((asked, time.monotonic(), slug, status, robots, retry))
+
+    def wrongly_indexable(self):
+        """Return the answers that were indexable more than a second after they must not be."""
+        return [
+            answer
+            for answer in self.answers
+            for slug, began, ended in self.closed
+            if answer[2] == slug and answer[3] == 200 and answer[4]
+            and answer[0] > began + SHOWN_WITHIN and answer[1] < ended
+        ]  # fmt: skip
+
+    def failures(self):
+        return [answer for answer in self.answers if answer[3] != 200]
+
+
+def ask(port, path):
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with contextlib.closing(server):
+        server.request("GET", path)
+        answer = server.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+
+class Site:
+    """The whole site: its servers, its processes, and who answers at the address of the database."""
+
+    def __init__(self, stack, folder):
+        self.folder = folder
+        self.primary = stack.enter_context(own_postgres())
+        ADDRESS.symlink_to(self.primary.folder)
+        self.url = os.environ["DATABASE_URL"]
+        manage("migrate", "--verbosity", "0")
+        self.replicas = [stack.enter_context(own_replica(self.primary, name)) for name in ("replica1", "replica2")]
+        self.redis = stack.enter_context(own_redis(folder))
+        self.pooler = stack.enter_context(own_pooler(self.url))
+        self.environment = self.pooler.settings("alphanode") | {
+            "DATABASE_REPLICA_URLS": ",".join(replica.url for replica in self.replicas),
+            "CACHE_URL": self.redis.url,
+            "BEHIND_PROXY": "on",
+            "LOG_LEVEL": "INFO",
+            "METRICS_DIR": str(folder / "metrics"),
+        }
+
+    def serve(self, stack):
+        """Start web processes, workers and nginx; return nginx's port."""
+        ports = [free_port(), free_port()]
+        gunicorn = (sys.executable, "-m", "gunicorn", "--no-control-socket", "--threads", "4", "alphanode.wsgi")
+        self.webs = [
+            Process(f"web {port}", *gunicorn, "--bind", f"127.0.0.1:{port}", **self.environment) for port in ports
+        ]
+        self.workers = [
+            Process(f"worker {number}", sys.executable, "manage.py", "run_worker", **self.environment)
+            for number in (1, 2)
+        ]
+        port = free_port()
+        user = "user root; " if os.getuid() == 0 else ""
+        servers = " ".join(f"server 127.0.0.1:{own} max_fails=0;" for own in ports)
+        config = self.folder / "nginx.conf"
+        config.write_text(NGINX_CONF.format(folder=self.folder, port=port, servers=servers, user=user))
+        self.nginx = Process("nginx", NGINX, "-p", str(self.folder), "-c", str(config))
+        for process in (*self.webs, *self.workers, self.nginx):
+            stack.callback(process.end)
+        wait_until(lambda: is_up(port))
+        return port
+
+    def fail_over(self):
+        """Replace the primary by the first replica, as an operator does."""
+        successor, other = self.replicas
+        self.primary.stop()
+        successor.promote()
+        wait_until(lambda: not successor.value("SELECT pg_is_in_recovery()"))
+        new = self.folder / "new"
+        new.symlink_to(successor.folder)
+        new.rename(ADDRESS)
+        other.follow(successor)
+
+    def tracebacks(self):
+        said = [(process.name, line) for process in (*self.webs, *self.workers) for line in process.lines]
+        return [(name, line) for name, line in said if "Traceback" in line or '"level": "error"' in line]
+
+
+def is_up(port):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return ask(port, "/")[0] == 200
+    return False
+
+
+def manage(*arguments, **environment):
+    """Run manage.py; return the CompletedProcess."""
+    ended = subprocess.run(
+        [sys.executable, "manage.py", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | environment,
+    )  # fmt: skip
+    if ended.returncode and arguments[0] != "import_posts":
+        raise AssertionError(f"{arguments}: {ended.stdout[-1000:]}{ended.stderr[-3000:]}")
+    return ended
+
+
+class People:
+    """Those who flag, clear and import, in this process."""
+
+    def __init__(self, site, day):
+        self.site, self.day = site, day
+        self.imported = self.runs = 0
+
+    def flag_and_clear(self, slug, closed_for):
+        """Flag a post, leave it so for a while, and clear the flag again; repeat each until it is saved."""
+        flagged = self._saved("flag", slug)
+        time.sleep(closed_for)
+        before = time.monotonic()
+        self._saved("clear", slug)
+        self.day.closed.append((slug, flagged, before))
+
+    def _saved(self, act, slug):
+        end = time.monotonic() + PATIENT_SECONDS
+        while True:
+            try:
+                by, post = User.objects.get(username="ada"), Post.objects.get(slug=slug)
+                flags = ReviewFlag.objects.filter(post=post, cleared_at=None)
+                # It may have been saved although the answer got lost.
+                if act == "flag" and not flags.exists():
+                    flag_post(post, by=by, note="Look.")
+                elif act == "clear" and (flag := flags.first()) is not None:
+                    clear_flag(flag, by=by, note="Looked at.")
+                self.day.saved[act] += 1
+                return time.monotonic()
+            except Error:
+                assert time.monotonic() < end, "nothing can be saved any more"
+                connection.close()
+                time.sleep(0.2)
+
+    def bring_in(self, count):
+        """Import a file of new posts, again after each failure, until all are in."""
+        self.runs += 1
+        path = self.site.folder / f"import-{self.runs}.jsonl"
+        path.write_text("".join(json.dumps(RecordFactory(source_id=f"{self.runs}-{number}")) + "\n"
+                                for number in range(count)))  # fmt: skip
+        self.imported += count
+        end = time.monotonic() + PATIENT_SECONDS
+        while (ended := manage("import_posts", path, **self.site.environment)).returncode:
+            assert time.monotonic() < end and "Traceback" not in ended.stderr, ended.stderr[-3000:]
+            time.sleep(0.5)
+
+
+def whole_day(site, day, people, *, pause):
+    """Let one thing after the other fail while people work. pause: seconds of rest in between."""
+    slugs = iter(day.slugs * 100)
+    said = []
+
+    def step(name, act, undo=None):
+        began, before = time.monotonic(), len(day.answers)
+        act()
+        people.flag_and_clear(next(slugs), closed_for=SHOWN_WITHIN + pause)
+        if undo:
+            undo()
+        people.flag_and_clear(next(slugs), closed_for=SHOWN_WITHIN + pause)
+        failed = [answer for answer in day.answers[before:] if answer[3] != 200]
+        spent = time.monotonic() - began
+        said.append(f"{name:<28} {spent:5.1f} s {len(day.answers) - before:6} answers {len(failed):4} failed")
+        print(said[-1], flush=True)
+
+    step("nothing fails", lambda: people.bring_in(200))
+    step("a worker is killed", site.workers[0].kill, site.workers[0].start)
+    step("Redis hangs", site.redis.freeze, site.redis.thaw)
+    step("Redis ends", site.redis.stop, site.redis.start)
+    step("the pooler restarts", site.pooler.restart)
+    step("a replica lags", site.replicas[1].pause, site.replicas[1].resume)
+    step("a replica ends", site.replicas[1].stop, site.replicas[1].start)
+    importer = threading.Thread(target=people.bring_in, args=(400,))
+    importer.start()
+    began = time.monotonic()
+    step("the primary is replaced", site.fail_over)
+    importer.join()
+    step("nothing fails any more", lambda: people.bring_in(50))
+    return began
+
+
+def seeded(count):
+    """Make the people and the approved posts of the day; return the slugs."""
+    User.objects.create_superuser("ada")
+    slugs = [f"day-{number}" for number in range(count)]
+    for slug in slugs:
+        approve(make_post(slug=slug))
+    return slugs
+
+
+def verdict(site, day, people, replaced_at):
+    """Print what was promised and what was counted; return whether all of it holds."""
+    connection.close()
+    wrong = day.wrongly_indexable()
+    failed = day.failures()
+    unsaid = [answer for answer in failed if answer[3] != 503 or not answer[5]]
+    during = [answer for answer in failed if answer[0] >= replaced_at - 5]
+    outage = max((answer[1] for answer in during), default=0) - min((answer[0] for answer in during), default=0)
+    made = Counter(AuditEntry.objects.filter(action__in=("flagged", "flag cleared")).values_list("action", flat=True))
+    flags = day.saved["flag"]
+    posts = Post.objects.count() - len(day.slugs)
+    counted = sum(ImportBatch.objects.filter(source_path__contains="/import-").values_list("created", flat=True))
+    by_replica = sum('"database": "replica' in line for web in site.webs for line in web.lines)
+    audit = manage("audit_indexing", "--sample", "20")
+    lines = [
+        ("answers indexable against the rule for more than a second", len(wrong), len(wrong) == 0),
+        ("flags saved, of those that people made", f"{made['flagged']}/{flags}", made["flagged"] >= flags),
+        ("imported posts, and counted", f"{posts}, {counted}/{people.imported}", posts == counted == people.imported),
+        ("tracebacks and errors in logs", len(site.tracebacks()), not site.tracebacks()),
+        ("failures that are no 503 with Retry-After", len(unsaid), not unsaid),
+        ("seconds of 503 while the primary was replaced", f"{outage:.1f}", outage <= 10),
+        ("requests that a replica answered", by_replica, by_replica > 0),
+        ("audit_indexing", audit.returncode, audit.returncode == 0),
+    ]
+    print(f"\n{len(day.answers):,} answers to readers, {len(failed)} of them 503")
+    for name, value, holds in lines:
+        print(f"{'holds' if holds else 'BROKEN':<7} {name}: {value}")
+    for problem in [*wrong[:3], *unsaid[:3], *site.tracebacks()[:5]]:
+        print("   ", str(problem)[:600])
+    return all(holds for *_, holds in lines)
+
+
+def main():
+    is_short = "--short" in sys.argv
+    FOLDER.chmod(0o755)
+    try:
+        with contextlib.ExitStack() as stack:
+            site = Site(stack, FOLDER)
+            slugs = seeded(6)
+            port = site.serve(stack)
+            day = Day(port, slugs)
+            day.begin()
+            people = People(site, day)
+            try:
+                replaced_at = whole_day(site, day, people, pause=0.2 if is_short else 5)
+            finally:
+                day.end()
+            return 0 if verdict(site, day, people, replaced_at) else 1
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

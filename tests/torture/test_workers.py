@@ -1,0 +1,63 @@
+"""Many workers, of which one after the other is killed at any moment; `make torture` runs this."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from django.conf import settings
+
+from posts.jobs import enqueue_once
+from posts.models import JobRun
+from tests import sample_jobs
+from tests.page_processes import ROOT, database_url
+from tests.sample_jobs import lines_of
+from tests.test_jobs import WORKER
+from tests.waiting import PATIENT_SECONDS, wait_until
+
+pytestmark = [
+    pytest.mark.torture,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has one worker"),
+]
+JOBS, KILLS = 400, 30
+
+
+def started():
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_killed_workers_lose_no_run_and_ask_for_no_period_twice(tmp_path):
+    chance, path = random.Random(22), str(tmp_path / "lines")
+    for number in range(JOBS):
+        enqueue_once(sample_jobs.note_once, key=str(number), path=path, line=number)
+    workers = [started() for _ in range(4)]
+    try:
+        for _ in range(KILLS):
+            time.sleep(chance.uniform(0.2, 2))
+            number = chance.randrange(len(workers))
+            workers[number].kill()
+            workers[number].wait(timeout=PATIENT_SECONDS)
+            workers[number] = started()
+        wait_until(lambda: not JobRun.objects.filter(finished_at=None, job_name="test: note once").exists())
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait(timeout=PATIENT_SECONDS)
+    done = Counter(lines_of(path))
+    lost = sum(JobRun.objects.filter(job_name="test: note once").values_list("losses", flat=True))
+    print(json.dumps({"jobs": len(done), "runs killed": lost, "done twice": sum(done.values()) - len(done)}))
+    assert len(done) == JOBS
+    # Twice only where a worker was killed between the work and its record.
+    assert sum(done.values()) - JOBS <= lost
+    assert JobRun.objects.filter(job_name="test: hourly").count() == 1
+    assert not JobRun.objects.filter(job_name="test: note once", failures__gt=0).exists()
