@@ -46,6 +46,8 @@ _TEMPLATES = tuple(
         (rf"\{{\{{-?\s*{_BASE_ADDRESS}\s*-?\}}\}}(/[^\s()<>{{}}#]{{0,300}})", ""),
     )
 )
+# A template that stands for an address that only its site knows.
+_UNKNOWN = re.compile(r"\{\{(?![<%])[^{}\n]{1,100}\}\}[^\s()<>{}]{0,300}")
 _TITLE = re.compile(r"""\s*(?:"([^"\n]{0,300})"|'([^'\n]{0,300})')?\s*\)""")
 _DEFINITION = re.compile(r"\[([^\[\]\n]{1,200})\]:[ \t]+(?=\{)")
 _REST_OF_DEFINITION = re.compile(r"""[ \t]*(?:"([^"\n]{0,300})"|'([^'\n]{0,300})')?[ \t]*$""")
@@ -94,7 +96,7 @@ def _address_of(text: str, begin: int, end: int) -> tuple[str, int] | None:
 
 
 def _template_link(state: StateInline, silent: bool) -> bool:
-    """Read `[words]({{< ref "x.md" >}})` and the like as a link."""
+    """Read `[words]({{< ref "x.md" >}})` and the like as a link; with another template, as its words alone."""
     if state.src[state.pos] != "[" or state.linkLevel:
         return False
     begin = state.pos
@@ -105,20 +107,26 @@ def _template_link(state: StateInline, silent: bool) -> bool:
     if close < 0 or state.src[close + 1 : close + 3] != "({":
         return False
     found = _address_of(state.src, close + 2, state.posMax)
-    rest = _TITLE.match(state.src, found[1], state.posMax) if found else None
-    if not found or not rest:
+    unknown = None if found else _UNKNOWN.match(state.src, close + 2, state.posMax)
+    behind = found[1] if found else unknown.end() if unknown else -1
+    rest = _TITLE.match(state.src, behind, state.posMax) if behind >= 0 else None
+    if not rest:
         return False
     if not silent:
-        opened = state.push("link_open", "a", 1)
-        opened.attrs = {"href": state.md.normalizeLink(found[0])}
-        if title := rest[1] or rest[2]:
-            opened.attrs["title"] = title
+        if found:
+            opened = state.push("link_open", "a", 1)
+            opened.attrs = {"href": state.md.normalizeLink(found[0])}
+            if title := rest[1] or rest[2]:
+                opened.attrs["title"] = title
         last, state.pos, state.posMax = state.posMax, begin + 1, close
         state.linkLevel += 1
         state.md.inline.tokenize(state)
         state.linkLevel -= 1
         state.posMax = last
-        state.push("link_close", "a", -1)
+        if found:
+            state.push("link_close", "a", -1)
+        else:
+            state.push("left_out", "", 0).content = unknown[0] if unknown else ""
     state.pos = rest.end()
     return True
 

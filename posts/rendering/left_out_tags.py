@@ -50,6 +50,8 @@ _IMPORT = re.compile(
 _WORDS = re.compile(r"""\s(?:title|label|summary|heading)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|\{["`']([^{}]*+)["`']\})""")
 _ID = re.compile(r"""\sid\s*+=\s*+["']?([^\s"'<>]{1,200})""")
 _ANY_TAG = re.compile(rf"</?[A-Za-z][\w.-]*+(?:{ATTRIBUTE})*+\s*+/?>")
+# Of an address. Those of hints, folds and code are shown as what they mean.
+_TEMPLATE = re.compile(r"\{\{(?![<%])[^{}\n]{1,100}\}\}")
 _RUNS = re.compile(r"\bon[a-z]+\s*+=", re.IGNORECASE)
 
 
@@ -193,6 +195,7 @@ def left_out_of(tokens: Iterable[Token]) -> list[str]:
         for tag in (token, *(token.children or ())):
             if tag.type == "left_out":
                 found += [one for one in _ANY_TAG.findall(tag.content) if _says_more(one)]
+                found += _TEMPLATE.findall(tag.content)
                 found += [" ".join(one.split()) for one in _IMPORT.findall(tag.content)]
     return found
 

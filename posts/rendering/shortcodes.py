@@ -11,6 +11,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
 
 from posts.rendering.block_ends import closing_line, line_of
 from posts.rendering.markdown_boxes import KINDS, MAX_BOXES_DEEP, begin_box, end_box, fill_box
@@ -25,6 +26,7 @@ _OPENING = re.compile(
     r"(?:\{\{([<%])[-\s]{0,3}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*[%>]\}\}"
     r"|\{%-?[ \t]{0,9}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*-?%\})[ \t]*$"
 )
+_RAW = re.compile(r"\{%-?[ \t]{0,9}(?:end)?raw[ \t]{0,9}-?%\}")
 _TITLE = re.compile(r"""\b(?:title|header|heading|summary|caption)[ \t]*[=:][ \t]*(?:"([^"]*)"|'([^']*)')""")
 _QUOTED = re.compile(r"""(?:^|[ \t])(?:"([^"]*)"|'([^']*)')""")
 _LANGUAGE = re.compile(r"""(?:^|[ \t]|lang:)["']?([A-Za-z][\w+#-]{0,39})""")
@@ -35,6 +37,30 @@ def add_shortcodes(parser: MarkdownIt) -> None:
     """Give a MarkdownIt the rule of this module."""
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("fence", "shortcode", _shortcode, ends)
+    parser.block.ruler.before("fence", "raw_mark", _raw_line, ends)
+    parser.inline.ruler.before("link", "raw_mark", _raw_mark)
+
+
+def _raw_mark(state: StateInline, silent: bool) -> bool:
+    """Read `{% raw %}` and `{% endraw %}`, which only tell a generator to leave alone what is between them."""
+    found = _RAW.match(state.src, state.pos, state.posMax) if state.src.startswith("{%", state.pos) else None
+    if not found:
+        return False
+    if not silent:
+        state.push("left_out", "", 0).content = found[0]
+    state.pos = found.end()
+    return True
+
+
+def _raw_line(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    line = line_of(state, start).rstrip()
+    if state.is_code_block(start) or not line.startswith("{%") or not _RAW.fullmatch(line):
+        return False
+    if not silent:
+        token = state.push("left_out", "", 0)
+        token.content, token.map = line, [start, start + 1]
+        state.line = start + 1
+    return True
 
 
 def _shortcode(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -10,6 +10,7 @@ from posts.synthesis.snippets import Snippet, snippet
 from posts.synthesis.vocabulary import (
     HEADINGS,
     NOUNS,
+    OPENINGS,
     PROSE,
     SCENARIOS,
     SUBJECTS,
@@ -18,6 +19,8 @@ from posts.synthesis.vocabulary import (
     Stack,
     Texts,
     capital,
+    opened,
+    shortened,
 )
 
 # Steps through the subjects that have no common divisor with their number: a run of seeds as long as the cycle meets
@@ -63,18 +66,20 @@ class Article:
 
 
 def choose_subject(seed: int, chance: Chance) -> Subject:
-    stack, problem, turn = SUBJECTS[seed * STRIDE % len(SUBJECTS)]
-    turn += seed // len(SUBJECTS)
+    rounds = seed // len(SUBJECTS)
+    # Each round begins elsewhere, so that seeds with a step between them meet all subjects too.
+    stack, problem, turn = SUBJECTS[(seed * STRIDE + rounds) % len(SUBJECTS)]
+    turn += rounds
     noun = chance.pick(NOUNS)
     code = snippet(stack.examples, problem.family, noun)
-    return Subject(stack, problem, turn, SCENARIOS[seed % len(SCENARIOS)], noun, code)
+    return Subject(stack, problem, turn, SCENARIOS[(seed + seed // len(SCENARIOS)) % len(SCENARIOS)], noun, code)
 
 
 class Writer:
     """Writes one article: a method for each section, all drawing from one Chance."""
 
     def __init__(self, subject: Subject, chance: Chance) -> None:
-        self.subject, self.chance = subject, chance
+        self.subject, self.chance, self.often = subject, chance, chance.often
         stack, problem, scenario = subject.stack, subject.problem, subject.scenario
         self.slots, self.figures = numbers_of(stack, problem, scenario, subject.noun, chance)
         # An article uses a text once: each section takes some of these.
@@ -83,6 +88,7 @@ class Writer:
         self.results_left = list(self.next_of(problem.results, 2))
         self.tools = tuple(tool for tool in stack.tools if chance.below(100) < 70) or stack.tools[:3]
         self.part = chance.pick(stack.parts)
+        self.used: set[str] = set()
 
     def next_of(self, texts: Texts, count: int) -> Texts:
         """Return `count` texts of the problem, others than the post about it before took: all come equally often."""
@@ -105,24 +111,37 @@ class Writer:
     def one(self, texts: Texts) -> str:
         return self.say(self.chance.pick(texts))
 
+    def opened(self, name: str, text: str) -> str:
+        """Return a filled text behind one of the openings of its kind that is new to the article, or alone."""
+        openings = OPENINGS[name]
+        number = self.chance.below(len(openings) + 1)
+        if self.often(50):
+            text = shortened(text)
+        if number and (opening := openings[number - 1]) not in self.used:
+            self.used.add(opening)
+            text = opened(opening, text)
+        return self.say(text)
+
+    def short(self, text: str) -> str:
+        """Return a filled text, in half of all articles in its shorter form."""
+        return self.say(shortened(text) if self.often(50) else text)
+
     def of(self, name: str) -> str:
         return self.one(PROSE[name])
 
     def told(self, texts: Iterable[str]) -> str:
         return " ".join(map(self.say, texts))
 
-    def often(self, share: int) -> bool:
-        """Return True in `share` of a hundred articles."""
-        return self.chance.below(100) < share
-
     def heading(self, section: str, own: str = "") -> str:
-        """Return a heading for `section`: the problem's own one in every second article about it."""
-        return f"## {self.say(own) if own and (self.subject.turn + len(own)) % 2 else self.one(HEADINGS[section])}"
+        """Return a heading for `section`: the problem's own one in every fourth article about it."""
+        is_own = own and (self.subject.turn + len(own)) % 4 == 0
+        return f"## {self.say(own) if is_own else self.one(HEADINGS[section])}"
 
     def introduction(self) -> list[str]:
         """Return one or two paragraphs: the circumstances, the first symptom, and what the article covers."""
-        setting, setup = self.one(self.subject.scenario.settings), self.one(self.subject.stack.setups)
-        symptom, promise = self.say(self.symptoms.pop()), self.of("promises")
+        setting = self.one(self.subject.scenario.settings)
+        setup = self.opened("setups", self.chance.pick(self.subject.stack.setups))
+        symptom, promise = self.opened("symptoms", self.symptoms.pop()), self.of("promises")
         match self.chance.below(4):
             case 0:
                 return [f"{setting} {setup}", f"{symptom} {promise}"]
@@ -134,7 +153,8 @@ class Writer:
                 return [f"{setup} {setting} {symptom}", promise]
 
     def problem(self) -> list[str]:
-        first, second = map(self.say, self.symptoms)
+        first, second = self.symptoms
+        first, second = self.opened("symptoms", first), self.opened("symptoms", second)
         figure = self.of("figures")
         paragraphs = [f"{first} {figure}", second] if self.often(50) else [f"{first} {second} {figure}"]
         if self.often(20):
@@ -161,7 +181,10 @@ class Writer:
         return first + timedelta(days=(WEEKDAYS.index(self.slots["weekday"]) - first.weekday()) % 7)
 
     def cause(self) -> list[str]:
-        told = self.told(self.causes[: self.chance.between(2, 3)])
+        causes = self.causes[: self.chance.between(2, 3)]
+        told = " ".join(
+            self.opened("more_causes" if number else "causes", cause) for number, cause in enumerate(causes)
+        )
         blocks = [self.heading("cause", self.subject.problem.headings[1])]
         if self.often(55):
             blocks += [f"{self.of('leads')} {self.of('probes')}", f"```bash\n{self.subject.stack.probe}\n```", told]
@@ -174,8 +197,13 @@ class Writer:
     def change(self) -> list[str]:
         blocks = [self.heading("change", self.subject.problem.headings[2])]
         limit = [self.one(self.subject.scenario.limits)] if self.often(70) else []
-        fixes = [self.say(fix) for fix in self.in_order(self.subject.problem.fixes, self.chance.between(3, 4))]
-        if self.often(45):
+        is_list = self.often(35)
+        first, *others = self.in_order(self.subject.problem.fixes, 3)
+        if is_list:
+            fixes = [self.short(fix) for fix in (first, *others)]
+        else:
+            fixes = [self.opened("first_fixes", first), *(self.opened("fixes", fix) for fix in others)]
+        if is_list:
             steps = "\n".join(f"{place}. {fix}" for place, fix in enumerate(fixes, 1))
             blocks += [" ".join([*limit, self.of("plans")]), steps]
         elif limit:
@@ -191,22 +219,24 @@ class Writer:
 
     def code(self) -> list[str]:
         code = self.subject.code
-        blocks = [f"### {code.title}"] if self.often(35) else []
-        words = self.chance.pick(code.words)
+        blocks = [f"### {code.title}"] if self.often(20) else []
+        words = self.opened("code", self.chance.pick(code.words))
         blocks += [f"{self.of('codes')} {words}" if self.often(60) else words, code.code]
         return [*blocks, self.of("explained")] if self.often(60) else blocks
 
     def warnings(self) -> list[str]:
-        if not self.often(65):
+        if not self.often(60):
             return []
-        traps = [self.say(trap) for trap in self.next_of(self.subject.problem.traps, 2)]
+        traps = [self.opened("traps", trap) for trap in self.next_of(self.subject.problem.traps, 2)]
         listed = "\n".join(f"- {trap}" for trap in traps) if self.often(50) else " ".join(traps)
         return [f"### {self.of('traps')}", listed]
 
     def alternatives(self) -> list[str]:
         if not self.often(40):
             return []
-        options = [f"**{self.say(option)}.** {self.say(why)}" for option, why in self.subject.problem.rejected]
+        rejected = self.subject.problem.rejected
+        rejected = rejected if self.often(30) else (self.chance.pick(rejected),)
+        options = [f"**{self.say(option)}.** {self.short(why)}" for option, why in rejected]
         return [f"### {self.of('rejected')}", *options]
 
     def rollout(self) -> list[str]:
@@ -216,8 +246,10 @@ class Writer:
 
     def result(self) -> list[str]:
         chance, problem = self.chance, self.subject.problem
-        how = self.told(self.next_of(problem.measuring, 1)) + (f" {self.of('measured')}" if self.often(65) else "")
-        main, news = self.of("results"), self.say(self.results_left.pop())
+        how = self.opened("measuring", *self.next_of(problem.measuring, 1)) + (
+            f" {self.of('measured')}" if self.often(65) else ""
+        )
+        main, news = self.of("results"), self.opened("results", self.results_left.pop())
         blocks = [self.heading("result")]
         match chance.below(3):
             case 0:
@@ -227,7 +259,7 @@ class Writer:
             case _:
                 blocks += [f"{how} {main}", news]
         after = [self.one(self.subject.scenario.proofs)] if self.often(60) else []
-        after += [self.say(self.results_left.pop())] if self.often(25) else []
+        after += [self.opened("results", self.results_left.pop())] if self.often(20) else []
         after.append(self.of("remains"))
         return [*blocks, " ".join(after)]
 
@@ -237,7 +269,7 @@ class Writer:
 
     def listed(self) -> str:
         return "\n".join(
-            f"- {capital(name)}: {before} before, {after} after" for name, before, after, _ in self.figures
+            f"- {capital(name)}, {before} before and {after} after" for name, before, after, _ in self.figures
         )
 
     def ending(self) -> str:

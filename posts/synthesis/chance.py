@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from typing import TypeVar
 
 _DRAWS = 192  # a little more than an article needs
@@ -29,6 +30,10 @@ class Chance:
         """Return a whole number from low to high, both included."""
         return low + (self._next() * (high - low + 1) >> 32)
 
+    def often(self, share: int) -> bool:
+        """Return True in `share` of a hundred draws."""
+        return self._next() * 100 >> 32 < share
+
     def one_in(self, times: int) -> bool:
         return self._next() * times >> 32 == 0
 
@@ -42,7 +47,6 @@ class Chance:
 
 
 def _numbers(name: str) -> Iterator[int]:
-    block = 0
-    while True:
-        yield from _UNPACK(hashlib.shake_256(f"{name}/{block}".encode()).digest(4 * _DRAWS))
-        block += 1
+    return chain.from_iterable(
+        _UNPACK(hashlib.shake_256(f"{name}/{block}".encode()).digest(4 * _DRAWS)) for block in count()
+    )

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from posts.synthesis.snippets import families_of
 FOLDER = Path(__file__).parent / "vocabulary"
 # How often each stack comes in the cycle of subjects.
 ROUNDS = 12
+# First words of texts that keep their capital letter behind other words.
+NAMES = frozenset(("I", "Go", "Kafka", "PostgreSQL", "Redis"))
 # Names that always begin with a lower-case letter.
 SMALL_NAMES = ("dbt", "nginx", "systemd", "pandas", "gRPC", "htmx", "axum")
 
@@ -162,11 +165,11 @@ def _problems() -> tuple[Problem, ...]:
     )
 
 
-def _prose() -> tuple[dict[str, Texts], dict[str, Texts], dict[str, Texts]]:
-    """Return the connecting sentences, the headings, and the texts of the record, each by name."""
+def _prose() -> tuple[dict[str, Texts], ...]:
+    """Return the connecting sentences, the openings, the headings, and the texts of the record, each by name."""
     file = _read("prose.toml")
-    headings, record = file.pop("headings"), file.pop("record")
-    return tuple({key: _lines(text) for key, text in table.items()} for table in (file, headings, record))  # type: ignore[return-value]
+    tables = (file, file.pop("openings"), file.pop("headings"), file.pop("record"))
+    return tuple({key: _lines(text) for key, text in table.items()} for table in tables)
 
 
 STACKS = tuple(_stack(fields) for fields in _read("stacks.toml")["stack"])
@@ -175,7 +178,7 @@ SCENARIOS = tuple(
     Scenario(tail=fields["tail"], **{key: _lines(fields[key]) for key in ("settings", "limits", "proofs")})
     for fields in _read("scenarios.toml")["scenario"]
 )
-PROSE, HEADINGS, RECORD = _prose()
+PROSE, OPENINGS, HEADINGS, RECORD = _prose()
 NOUNS = PROSE["nouns"]
 PHOTOS = _pairs("\n".join(RECORD["photos"]))
 POOLS = _pairs("\n".join(RECORD["pools"]))
@@ -209,3 +212,20 @@ def _cycle() -> tuple[tuple[Stack, Problem, int], ...]:
 
 
 SUBJECTS = _cycle()
+
+
+@cache
+def shortened(text: str) -> str:
+    """Return a text without what follows its first sentence; with a dash for a colon, if it has only one."""
+    first, _, rest = text.partition(". ")
+    # A first sentence of a few words says nothing alone.
+    return f"{first}." if rest and len(first) > 30 else text.replace(": ", " – ", 1)
+
+
+@cache
+def opened(opening: str, text: str) -> str:
+    """Return a text behind an opening; alone, if its first word is a name, a slot or a sign."""
+    first = text.partition(" ")[0].rstrip(",")
+    letters = first.replace("-", "")
+    is_word = letters.isalpha() and letters[1:] == letters[1:].lower() and first not in NAMES
+    return f"{opening} {text[0].lower()}{text[1:]}" if is_word else text

@@ -33,6 +33,7 @@ _LEFT_OUT = (
     re.compile(r"^(?:import|export)\s[^\n]*(?:\n[ \t}][^\n]*)*", re.MULTILINE),
     re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
     re.compile(r"\{:?\s*[.#:][^{}\n]*\}"),
+    re.compile(r"^[ \t]*(?:\[\[?_?toc_?\]?\]|.*\n\{:[ \t]*toc.*\})[ \t]*$", re.MULTILINE | re.IGNORECASE),
     re.compile(r"&[a-z]+;", re.IGNORECASE),
 )
 
