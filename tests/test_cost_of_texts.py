@@ -48,6 +48,8 @@ TEXTS = {
     "code of Jekyll": ("{% highlight a %}\n", ""),
     "directives": ("```{note}\n", ""),
     "directives in items": ("- :::{note}\n", ":::"),
+    "blocks of slashes": ("/// note\n", ""),
+    "blocks of slashes in items": ("- /// note\n", "///"),
     "callouts": ("> [!note]- a\n\n", ""),
     "places of contents": ("[TOC]\n", ""),
     "lists of contents": ("* a\n{:toc}\n", ""),

@@ -39,6 +39,11 @@ def text_of(html):
         ("{% note primary %}\nWords\n{% endnote %}", "note", "Note"),
         ("{% alert primary %}\nWords\n{% endalert %}", "note", "Note"),
         ("> Words\n{: .prompt-tip }", "tip", "Tip"),
+        ("Words\n{: .note .info}", "note", "Note"),
+        ("/// note | Mind\n\nWords\n\n///", "note", "Mind"),
+        ("//// danger\nWords\n////", "danger", "Danger"),
+        ("/// admonition | Mind\n    type: warning\n\nWords\n///", "warning", "Mind"),
+        ("/// tab | Linux\nWords\n///", "tab", "Linux"),
         ("{: .warning }\nWords", "warning", "Warning"),
     ],
 )
@@ -76,6 +81,8 @@ def test_hints_stand_in_hints_and_in_lists():
         "{{< tabs >}}\nx\n{{< /tabs >}}",
         ":::{sidebar}\nx\n:::",
         "{% if x %}",
+        "/// note\nx",
+        "/// custom\nx\n///",
     ],
 )
 def test_a_template_without_an_end_or_a_meaning_here_stays_text(written):
@@ -90,6 +97,8 @@ def test_a_template_without_an_end_or_a_meaning_here_stays_text(written):
         ("{%- highlight ruby -%}", "{%- endhighlight -%}", "Ruby"),
         ('{{< highlight ruby "linenos=table" >}}', "{{< /highlight >}}", "Ruby"),
         ("{% codeblock lang:ruby title %}", "{% endcodeblock %}", "Ruby"),
+        ("{{< code-toggle file=hugo lang=ruby >}}", "{{< /code-toggle >}}", "Ruby"),
+        ("{{< code-toggle file=hugo >}}", "{{< /code-toggle >}}", ""),
         ("{% codeblock %}", "{% endcodeblock %}", ""),
     ],
 )
@@ -102,7 +111,12 @@ def test_highlighted_code_of_a_template_keeps_every_character(opening, closing, 
 
 @pytest.mark.parametrize(
     ("info", "name", "file_name"),
-    [("{code-block} python", "Python", ""), ("diff-js", "Diff", ""), ("{code-cell} ipython3", "ipython3", "")],
+    [
+        ("{code-block} python", "Python", ""),
+        ("diff-js", "Diff", ""),
+        ("[.env]", "", ".env"),
+        ("{code-cell} ipython3", "ipython3", ""),
+    ],
 )
 def test_the_head_of_code_names_the_language_alone(info, name, file_name):
     head = read_code_head(info)

@@ -149,6 +149,8 @@ Text.
             "import Chart from './chart'\nexport const x = 1\n\nText.",
         ),
         ("---\ntitle: Its own\n---\n# Another\n\nText.", "Its own", "# Another\n\nText."),
+        ("---\ntitle: Its own\n---\n# Its *own*!\n\nText.", "Its own", "Text."),
+        ("---\ntitle: Its own\n---\n# Its own end\n\nText.", "Its own", "# Its own end\n\nText."),
         ("---\ntitle: '{{ navigation.key }}'\n---\nText.", "A text", "Text."),
         ("---\ntitle: '{{ navigation.key }}'\n---\n# Heading\n\nText.", "Heading", "Text."),
         ("---\ntitle: 'About {{ site.name }}'\n---\nText.", "About {{ site.name }}", "Text."),

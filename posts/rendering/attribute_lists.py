@@ -116,15 +116,16 @@ def _give(state: StateBlock, attributes: str, kind: str) -> None:
         state.tokens[-3].meta["id"] = given[1]
     elif last.type in ("fence", "code_block") and not last.info and (language := _LANGUAGE.search(attributes)):
         last.info = language[1]
-    elif last.type == "blockquote_close" and kind:
+    elif last.type in ("blockquote_close", "paragraph_close") and kind:
         _box_above(state, kind)
 
 
 def _box_above(state: StateBlock, kind: str) -> None:
-    """Make a box of the quotation that ends here: `{: .prompt-tip }` in Chirpy."""
-    opened = _opening(state, "blockquote_open", "blockquote_close")
-    quote, inside = state.tokens[opened], state.tokens[opened + 1 : -1]
-    number = (quote.map or [0, 0])[0]
+    """Make a box of the quotation or paragraph that ends here: `{: .prompt-tip }` in Chirpy."""
+    closing = state.tokens[-1].type
+    opened = _opening(state, closing.replace("_close", "_open"), closing)
+    number = (state.tokens[opened].map or [0, 0])[0]
+    inside = state.tokens[opened + 1 : -1] if closing == "blockquote_close" else state.tokens[opened:]
     del state.tokens[opened:]
     begin_box(state, number, kind.capitalize(), KINDS[kind], folds=False)
     state.tokens += inside

@@ -44,7 +44,10 @@ def read_code_head(info: str) -> CodeHead:
         if info.lstrip().startswith("{")
         else info.strip()[:MAX_READ]
     )
-    if info.startswith("{"):
+    if info.startswith("["):
+        # The name of a tab alone.
+        found, language, rest = None, "", info
+    elif info.startswith("{"):
         found = _CLASS.match(info)
         language = found[1] if found else ""
         # In {.python .numberLines} the other classes are not file names.

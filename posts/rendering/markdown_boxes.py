@@ -39,6 +39,9 @@ _CONTAINER = re.compile(r"(:{3,})[ \t]*([a-z]{1,20})(?:\[([^\]\n]*)\]|[ \t]+([^\
 _DIRECTIVE = re.compile(
     r"(:{3,}|`{3,}|~{3,})[ \t]*\{[ \t]*\.?(?:callout-)?([a-z]{1,20})((?:[ \t][^{}\n]*)?)\}[ \t]*([^\n]*?)[ \t]*$"
 )
+# The blocks of PyMdown: `/// note | Title` … `///`, with options in indented lines below.
+_SLASHES = re.compile(r"(/{3,})[ \t]*([a-z]{1,20})(?:[ \t]*\|[ \t]*([^\n]*?))?[ \t]*$")
+_OPTION_OF_SLASHES = re.compile(r"[a-z_]{1,20}:(?:[ \t]|$)")
 _OPTION = re.compile(r":([\w-]{1,40}):(?:[ \t]|$)")
 _TITLE_ATTRIBUTE = re.compile(r"""\btitle[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)')""")
 _CONTAINER_END = re.compile(r"(:{3,})[ \t]*$")
@@ -52,6 +55,7 @@ def add_boxes(parser: MarkdownIt) -> None:
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("fence", "container", _container, ends)
     parser.block.ruler.before("fence", "admonition", _admonition, ends)
+    parser.block.ruler.before("fence", "slashes", _slashes, ends)
     parser.core.ruler.before("inline", "alerts", _alerts)
 
 
@@ -99,6 +103,32 @@ def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return last is not None
     words = opening[3] or opening[4] or _title_in(opening[5] or "")
     _add_box(state, start, start + 1, last, opening[2], words, folds=opening[2] in _FOLDS)
+    return True
+
+
+def _slashes(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read `/// note | Title` … `///`, with more slashes around others, and tabs."""
+    line = line_of(state, start)
+    if line[:3] != "///" or state.is_code_block(start) or state.env.get("boxes", 0) >= MAX_BOXES_DEEP:
+        return False
+    opening = _SLASHES.match(line)
+    if not opening or (opening[2] not in KINDS and opening[2] not in ("admonition", "tab")):
+        return False
+    last = closing_line(state, start, end, lambda text, _: text.rstrip() == opening[1], opening[1])
+    if last is None or silent:
+        return last is not None
+    first = start + 1
+    while first < last and state.sCount[first] >= 4 and _OPTION_OF_SLASHES.match(line_of(state, first)):
+        first += 1
+    options = state.getLines(start + 1, first, 0, False)
+    named = next((kind for kind in KINDS if f"type: {kind}" in options), "note")
+    name = opening[2] if opening[2] in KINDS else named
+    words = (opening[3] or "").strip() or opening[2].capitalize()
+    look = "tab" if opening[2] == "tab" else KINDS[name]
+    begin_box(state, start, words, look, folds=name in _FOLDS)
+    fill_box(state, first, last)
+    end_box(state, folds=name in _FOLDS)
+    state.line = last + 1
     return True
 
 

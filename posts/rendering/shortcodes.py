@@ -16,21 +16,22 @@ from markdown_it.rules_inline import StateInline
 from posts.rendering.block_ends import closing_line, line_of
 from posts.rendering.markdown_boxes import KINDS, MAX_BOXES_DEEP, begin_box, end_box, fill_box
 
-_CODE = ("highlight", "codeblock")
+_CODE = ("highlight", "codeblock", "code-toggle", "code")
 _FOLDS = ("details", "expand", "spoiler")
 _BOXES = frozenset(("hint", "alert", "callout", "admonition", "notice", "box", *KINDS)) - {"summary", "quote", "cite"}
 # What themes call the look of a box, besides the words that are kinds themselves.
 _LOOKS = {"primary": "note", "secondary": "note", "default": "note", "light": "note", "blue": "note", "green": "tip",
           "orange": "warning", "yellow": "warning", "red": "danger"}  # fmt: skip
 _OPENING = re.compile(
-    r"(?:\{\{([<%])[-\s]{0,3}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*[%>]\}\}"
+    r"(?:\{\{([<%])[-\s]{0,3}([a-z-]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*[%>]\}\}"
     r"|\{%-?[ \t]{0,9}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*-?%\})[ \t]*$"
 )
 _RAW = re.compile(r"\{%-?[ \t]{0,9}(?:end)?raw[ \t]{0,9}-?%\}")
 _TITLE = re.compile(r"""\b(?:title|header|heading|summary|caption)[ \t]*[=:][ \t]*(?:"([^"]*)"|'([^']*)')""")
 _QUOTED = re.compile(r"""(?:^|[ \t])(?:"([^"]*)"|'([^']*)')""")
 _LANGUAGE = re.compile(r"""(?:^|[ \t]|lang:)["']?([A-Za-z][\w+#-]{0,39})""")
-_LANGUAGE_OF_HEXO = re.compile(r"\blang:([\w+#-]{1,40})")
+_FILE = re.compile(r"""\bfile(?:name)?=["']?([^\s"'<>%]{1,120})""")
+_LANGUAGE_OF_OTHERS = re.compile(r"""\blang(?:uage)?[:=]["']?([\w+#-]{1,40})""")
 
 
 def add_shortcodes(parser: MarkdownIt) -> None:
@@ -102,8 +103,10 @@ def _closing(state: StateBlock, start: int, end: int, name: str, *, is_liquid: b
 def _add_code(state: StateBlock, start: int, last: int, name: str, words: str) -> None:
     token = state.push("fence", "code", 0)
     token.map, token.markup = [start, last + 1], "{"
-    found = _LANGUAGE_OF_HEXO.search(words) if name == "codeblock" else _LANGUAGE.match(words)
+    found = _LANGUAGE.match(words) if name == "highlight" else _LANGUAGE_OF_OTHERS.search(words)
     token.info = found[1] if found else ""
+    if file := _FILE.search(words):
+        token.info = f'{token.info} title="{file[1]}"'
     token.content = state.getLines(start + 1, last, state.sCount[start], True)
 
 

@@ -228,4 +228,6 @@ def opened(opening: str, text: str) -> str:
     first = text.partition(" ")[0].rstrip(",")
     letters = first.replace("-", "")
     is_word = letters.isalpha() and letters[1:] == letters[1:].lower() and first not in NAMES
-    return f"{opening} {text[0].lower()}{text[1:]}" if is_word else text
+    if is_word:
+        return f"{opening} {text[0].lower()}{text[1:]}"
+    return f"{opening} {text}" if letters.isupper() or first.startswith("“") else text

@@ -64,6 +64,8 @@ TEMPLATE_TITLE = "a title of only template syntax was kept under payload; the he
 _ADDRESS_NAME = re.compile(r"(?=.*[^\W\d_])[^\W_]+(?:[-_]+[^\W_]+)*[-_]*")
 _ONLY_TEMPLATE = re.compile(r"\s*(?:\{\{[^{}]*\}\}|\{%[^{}]*%\}|<%[^<>]*%>)\s*")
 # What may come before the first heading: comments, template tags, and MDX imports.
+# Enough of a text to hold its first heading.
+_BEGINNING = 1000
 _BEFORE_HEADING = re.compile(
     r"(?:\s*(?:<!--(?:[^-]|-(?!->))*-->|\{/\*(?:[^*]|\*(?!/))*\*/\}|\{%[^{}]*%\}|(?:import|export)\s[^\n]*(?=\n|$)))+\s*"
 )
@@ -336,6 +338,12 @@ class _Body:
         if "title" not in record:
             self._parse()
             record["title"] = self._heading() or self.stem.title
+        elif self.text.lstrip().startswith("# ") and _alike(record["title"]) in _alike(self.text[:_BEGINNING]):
+            # The page shows the title above the text already.
+            self._parse()
+            whole = self.text
+            if _alike(self._heading()) != _alike(record["title"]):
+                self.text = whole
         self._take_addresses()
         if self.mapping.base and "]" in self.text:
             self._parse()
@@ -509,6 +517,11 @@ class _Body:
         if not images:
             del self.fields.record["image_sources"]
         return None
+
+
+def _alike(words: str) -> str:
+    """Return letters and digits alone, by which a heading repeats a title."""
+    return "".join(filter(str.isalnum, words.casefold()))
 
 
 def _pictures_alone(children: list[Token]) -> list[Token]:
