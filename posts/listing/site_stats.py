@@ -1,7 +1,7 @@
 """Statistics about the whole site, counted by a background job: pages must not count a million rows."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -183,7 +183,8 @@ def site_stats() -> SiteStats:
     if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
         return _from_plain(row.value | {"counted_at": row.counted_at.isoformat()})
     kept = cache_get("site-figures")
-    if isinstance(kept, dict):
+    # Others can write to a shared cache, such as another version of the site.
+    if isinstance(kept, dict) and kept.keys() == {field.name for field in fields(SiteStats)}:
         return _from_plain(kept)
     figures = count_site_stats()
     cache_set("site-figures", _to_plain(figures), STATS_SECONDS)
