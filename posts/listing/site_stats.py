@@ -1,7 +1,7 @@
 """Statistics about the whole site, counted by a background job: pages must not count a million rows."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
