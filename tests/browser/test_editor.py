@@ -246,7 +246,10 @@ def test_no_script_of_a_text_runs_in_the_preview_and_its_links_lead_nowhere(open
     assert link.is_visible()
     assert watched.foreign == []
     assert len(watched.page.context.pages) == 1
-    # Even a page with live markup in the frame runs nothing.
+    # Even a page with live markup in the frame runs nothing. (Once all of it is loaded, the frame gets a new body.)
+    watched.page.wait_for_function(
+        "document.querySelector('#live-preview-frame').contentDocument.documentElement.style.colorScheme"
+    )
     watched.page.evaluate(
         """() => {
           const page = document.querySelector("#live-preview-frame").contentDocument;
