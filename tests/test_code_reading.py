@@ -104,6 +104,7 @@ def test_every_grammar_has_an_example():
         ("c", "int a\nint b;", "“;” expected"),
         ("json", '{"a" 1}', "Expecting ':' delimiter"),
         ("sql", "SELEC a FROM b", "“SELECT” expected, not “SELEC”"),
+        ("sql", "SELECT a FROM", "table name expected"),
         ("dockerfile", "FORM a", "an instruction such as RUN or COPY expected, not “FORM”"),
     ],
 )
@@ -194,7 +195,7 @@ def test_the_process_sees_no_setting_of_the_site_and_has_limits(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "unseen")
     process = client._Process()
     try:
-        assert process.ask("json", "[1]").state == "parsed"
+        assert process.ask("json", "[1]")[0].state == "parsed"
         number = process._child.pid
         assert b"unseen" not in Path(f"/proc/{number}/environ").read_bytes()
         assert resource.prlimit(number, resource.RLIMIT_AS) == (MEMORY, MEMORY)

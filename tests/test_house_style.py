@@ -461,3 +461,11 @@ def test_usual_misspellings_of_english_texts_are_named_once_and_never_in_code_or
     assert spelled("Set `recieve` to 1.\n\n```text\nrecieve\n```\n\n> recieve") == []
     assert spelled("See https://example.org/recieve and recieve.py or a/recieve, RECIEVE, and reCieve.") == []
     assert spelled("Sie recieve nicht.", language="de") == []
+    # Half of a contraction, and names; but not the first word of a sentence.
+    assert spelled("It couldn’t and wasn't. Ned and Lene are at Pavillion.") == []
+    # A text in another language whose record names none.
+    german = (
+        "Ein Prozess, der mitten in der Arbeit endet, ist nicht schlimm oder teuer, wenn er noch einmal laufen darf. "
+    )
+    assert spelled(german * 3) == []
+    assert spelled("It ends. Recieve it.") == ["“Recieve” is a usual misspelling. Write receive."]

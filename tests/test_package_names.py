@@ -7,9 +7,12 @@ from django.core.management import CommandError, call_command
 
 from posts.code_reading.names import names_compared, names_in
 from posts.content_checks import findings, results
+from posts.content_checks.package_names import lend_package_names
 from posts.content_checks.scan import check_again, scan_new_texts
 from posts.content_checks.stored import results_of
-from posts.models import PackageList, PackageName
+from posts.models import PackageList, PackageName, QueueEntry
+from posts.review_queue.ranking import rank_queue
+from posts.synthesis.plants import REAL_PACKAGES, found_by, synthesize_planted
 from tests.factories import RecordFactory, make_post
 
 pytestmark = [pytest.mark.django_db]
@@ -149,3 +152,26 @@ def test_a_list_that_was_not_loaded_to_its_end_is_not_used(tmp_path, monkeypatch
 def test_a_file_that_is_missing_is_refused_with_a_reason():
     with pytest.raises(CommandError, match=r"can’t be read: No such file"):
         call_command("load_package_names", "pypi", "/nowhere/names.txt")
+
+
+def test_planted_inventions_are_found_with_the_lent_lists_and_what_exists_is_not():
+    lend_package_names(REAL_PACKAGES)
+    for seed in range(1, 12):
+        record, plant = synthesize_planted(seed, {"packages": 1.0})
+        found = [finding for finding in findings(record) if finding.check == found_by(plant) == "package-names"]
+        assert len(found) == 1 and found[0].message.split("“")[1].partition("”")[0] in record["body"].split()[-2]
+
+
+def test_a_list_that_an_operator_loaded_is_not_replaced_by_a_lent_one(tmp_path):
+    load(tmp_path, "pypi", "superauth")
+    lend_package_names(REAL_PACKAGES)
+    assert list(PackageName.objects.filter(list__registry="pypi").values_list("name", flat=True)) == ["superauth"]
+
+
+def test_an_unknown_package_moves_a_post_up_in_the_queue(tmp_path):
+    load(tmp_path, "pypi", "requests")
+    post = make_post(body="Words.\n\n```bash\npip install superauth\n```")
+    scan_new_texts()
+    rank_queue()
+    reasons = {reason["code"]: reason["points"] for reason in QueueEntry.objects.get(pk=post.pk).reasons}
+    assert reasons["packages"] == 20

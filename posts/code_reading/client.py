@@ -12,12 +12,12 @@ from pathlib import Path
 from time import monotonic
 
 from posts.code_reading.reading import MAX_CODE, named_language
-from posts.code_reading.reading_process import SIZE
+from posts.code_reading.reading_process import SECONDS, SIZE
 from posts.code_reading.results import Reading
 
 _ROOT = Path(__file__).parents[2]
-# All blocks of one text together. What is left then is not read.
-SECONDS_FOR_TEXT = 5.0
+# All blocks of one text together, of the processor and on the clock of the wall. What is left then is not read.
+SECONDS_FOR_TEXT, LONGEST_WAIT = 5.0, 60.0
 # A fresh process forgets what parsers did not give back.
 MAX_READ = 5_000
 
@@ -39,8 +39,8 @@ class _Process:
             cwd=_ROOT,
         )
 
-    def ask(self, language: str, code: str) -> Reading | None:
-        """Return the Reading of a block, or None if the process ended."""
+    def ask(self, language: str, code: str) -> tuple[Reading, float] | None:
+        """Return the Reading of a block and the seconds of the processor that it took; None if the process ended."""
         if self._child.stdin is None or self._child.stdout is None:
             return None
         question = json.dumps([language, code]).encode()
@@ -55,7 +55,8 @@ class _Process:
             return None
         self.count += 1
         told = json.loads(answer)
-        return Reading(**told | {"names": tuple(map(tuple, told["names"]))})
+        seconds = told.pop("seconds")
+        return Reading(**told | {"names": tuple(map(tuple, told["names"]))}), seconds
 
     def end(self) -> int:
         """End the process; return its exit status."""
@@ -86,15 +87,17 @@ def end_process() -> None:
 
 def read_blocks(blocks: Iterable[tuple[str, str]]) -> list[Reading]:
     """Return the Readings of the blocks of one text, given as (language as written, code)."""
-    begun, readings = monotonic(), []
+    begun, spent, readings = monotonic(), 0.0, []
     for language, code in blocks:
-        if monotonic() - begun > SECONDS_FOR_TEXT:
+        if spent > SECONDS_FOR_TEXT or monotonic() - begun > LONGEST_WAIT:
             readings.append(_unread(language, "the text took too long"))
         elif len(code) > MAX_CODE:
             readings.append(_unread(language, f"longer than {MAX_CODE:,} characters"))
         else:
             with _lock:
-                readings.append(_read(language, code))
+                reading, seconds = _read(language, code)
+            readings.append(reading)
+            spent += seconds
     return readings
 
 
@@ -102,15 +105,16 @@ def _unread(language: str, reason: str) -> Reading:
     return Reading("unread", named_language(language), reason)
 
 
-def _read(language: str, code: str) -> Reading:
+def _read(language: str, code: str) -> tuple[Reading, float]:
     global _process
     if _process is None or _process.owner != os.getpid() or _process.count >= MAX_READ:
         if _process is not None:
             _process.end()
         _process = _Process()
-    reading = _process.ask(language, code)
-    if reading is not None:
-        return reading
+    answer = _process.ask(language, code)
+    if answer is not None:
+        return answer
     status = _process.end()
     _process = None
-    return _unread(language, "the parser took too long" if status == -signal.SIGALRM else "the parser failed")
+    took_long = status in (-signal.SIGPROF, -signal.SIGALRM)
+    return _unread(language, "the parser took too long" if took_long else "the parser failed"), SECONDS

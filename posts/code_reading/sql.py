@@ -237,6 +237,9 @@ def _fault(code: str) -> Fault:
     except sqlglot.errors.ParseError as error:
         first = error.errors[0] if error.errors else {}
         message = re.sub(r"\s+", " ", str(first.get("description") or "it does not parse")).rstrip(".")
+        # The rest names objects of the parser.
+        message = re.sub(r"^Expected (.+?) but got <.*", r"\1 expected", message)
+        message = re.sub(r"^Required keyword: .*", "an expression expected", message)
         return Fault(message[:MAX_MESSAGE], first.get("line") or 0, first.get("col") or 0)
     except (sqlglot.errors.SqlglotError, RecursionError):
         return Fault("it does not parse")

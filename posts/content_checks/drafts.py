@@ -124,6 +124,9 @@ def residue_repeated(text: CheckedText) -> Iterator[Told]:
     for field, block in text.blocks:
         if block.kind not in ("paragraph", "item") or words_in(block.text) < MIN_REPEATED_WORDS:
             continue
+        # A picture whose file is missing is shown as its words.
+        if block.text.lstrip().startswith("!["):
+            continue
         words = " ".join(block.text.casefold().split())
         seen[words] = seen.get(words, 0) + 1
         if seen[words] == 2:

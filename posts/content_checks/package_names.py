@@ -5,11 +5,12 @@ No registry is ever asked: who asks about a name tells others which name an atta
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import islice
 
 from django.db import transaction
+from django.utils import timezone
 
 from posts.code_reading.names import names_compared
 from posts.content_checks.registry import BACKGROUND, Told, Unread, check, outside_input
@@ -96,6 +97,14 @@ def load_package_names(registry: str, lines: Iterable[str], *, dated: date) -> P
         before.update(is_complete=False)
     _delete(before.values_list("pk", flat=True))
     return made
+
+
+def lend_package_names(names: Mapping[str, Iterable[str]]) -> None:
+    """Load {registry: names} for a measurement that is taken back; a list that the operator loaded stays in use."""
+    loaded = set(PackageList.objects.filter(is_complete=True).values_list("registry", flat=True))
+    for registry, lines in names.items():
+        if registry not in loaded:
+            load_package_names(registry, lines, dated=timezone.localdate())
 
 
 def _name_in(registry: str, line: str) -> str:

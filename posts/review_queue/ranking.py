@@ -19,6 +19,7 @@ from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from posts.content_checks.package_names import PACKAGE_NAMES
 from posts.content_checks.registry import checks_key
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import PreparedQuery
@@ -161,6 +162,8 @@ def counted_findings(findings: Iterable[dict[str, Any]], worth: Mapping[str, int
             told[weights.CHECK][name] += finding["count"]
         elif name.startswith("code-"):
             told[weights.CODE][name] += finding["count"]
+        elif name == PACKAGE_NAMES:
+            told[weights.PACKAGES][name] += finding["count"]
         elif name.startswith("claim-"):
             told[weights.CLAIMS][name] = 1
         elif name in ("image-source", "image-licence"):

@@ -32,11 +32,11 @@ class Weight:
 
 
 (
-    SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, CLAIMS, IMAGES, LINKS, PICTURES, ADVICE, REPORTS, GENERATOR, CHANGED,
-    PART, WAITING,
+    SOURCE, FLAG, ORIGIN, TWIN, CHECK, CODE, PACKAGES, CLAIMS, IMAGES, LINKS, PICTURES, ADVICE, REPORTS, GENERATOR,
+    CHANGED, PART, WAITING,
 ) = CODES = (
-    "source", "flag", "origin", "twin", "check", "code", "claims", "images", "links", "pictures", "advice", "reports",
-    "generator", "changed", "part", "waiting",
+    "source", "flag", "origin", "twin", "check", "code", "packages", "claims", "images", "links", "pictures", "advice",
+    "reports", "generator", "changed", "part", "waiting",
 )  # fmt: skip
 
 # A near-duplicate is worth the first at the lowest similarity that counts, and the second if the texts are equal.
@@ -66,6 +66,14 @@ WEIGHTS = {
         ),
         Weight(CHECK, "Required check fails", 20, 80, "each", "The post can't be approved while the check fails."),
         Weight(CODE, "Code does not parse", 15, 45, "each", "A code block is not valid in its language."),
+        Weight(
+            PACKAGES,
+            "Unknown package",
+            20,
+            40,
+            "each",
+            "Readers are told to install a package that is in no list. Attackers register such names.",
+        ),
         Weight(
             CLAIMS,
             "Claims contradict the text",

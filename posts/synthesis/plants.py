@@ -168,6 +168,30 @@ def _foreign_images(record: RecordDict, chance: Chance) -> str:
     return f"{count} image(s)"
 
 
+# Names as models make them up, of no package in any list of REAL_PACKAGES.
+_INVENTED = {
+    "bash": ("pip install", ("retry-guardian-kit", "flask-quotaflow", "pyqueue-inspectra", "django-limitwise")),
+    "shell": ("npm install", ("express-retrywise", "react-queue-lens", "next-limitguard", "vite-plugin-ratebook")),
+    "console": ("cargo add", ("tokio-retrybook", "serde-limitwise", "axum-quotaflow", "sqlx-inspectra")),
+}
+# {registry: packages that exist}: what the planted texts install besides, and what synthesized ones name.
+REAL_PACKAGES = {
+    "pypi": ("requests", "httpx", "django", "psycopg", "pytest", "tenacity", "redis"),
+    "npm": ("express", "react", "undici", "pg", "ioredis", "@playwright/test"),
+    "crates": ("tokio", "serde", "reqwest", "sqlx"),
+}
+
+
+def _invented_packages(record: RecordDict, chance: Chance) -> str:
+    """Plant the installation of a package that does not exist, beside one that does."""
+    language = chance.pick(tuple(_INVENTED))
+    command, names = _INVENTED[language]
+    registry = {"bash": "pypi", "shell": "npm", "console": "crates"}[language]
+    line = f"{command} {chance.pick(REAL_PACKAGES[registry])} {chance.pick(names)}"
+    record["body"] = f"{record['body']}\n\n## Installation\n\nInstall both:\n\n```{language}\n{line}\n```"
+    return registry
+
+
 _OPENERS = (
     "As before, ", "In practice, ", "To be exact, ", "Since then, ", "On most days, ", "In other words, ",
     "As far as we can tell, ", "Seen from a year later, ", "For what it is worth, ", "With all due care, ",
@@ -326,6 +350,7 @@ _PLANTED: dict[str, Callable[[RecordDict, Chance], str]] = {
     "unknown-keys": _unknown_keys,
     "headings": _skipped_headings,
     "placements": _dead_placements,
+    "packages": _invented_packages,
     "residue": plant_residue,
     "draft": plant_draft,
     "title": plant_title,
@@ -334,6 +359,7 @@ _PLANTED: dict[str, Callable[[RecordDict, Chance], str]] = {
 _FOUND_BY = {
     "code": "code-syntax",
     "foreign-images": "image-host",
+    "packages": "package-names",
     "headings": "heading-skip",
     "placements": "dead-placement",
 }

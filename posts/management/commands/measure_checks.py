@@ -5,13 +5,15 @@ from itertools import islice
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 
-from posts.content_checks.registry import Finding, registered_checks, results
+from posts.content_checks.package_names import lend_package_names
+from posts.content_checks.registry import Finding, check_keys, registered_checks, results
 from posts.importing.readers.markdown import MarkdownReader
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.management.base import BaseCommand
 from posts.records.schema import RecordDict
-from posts.synthesis.plants import DEFECTS, found_by, synthesize_planted
+from posts.synthesis.plants import DEFECTS, REAL_PACKAGES, found_by, synthesize_planted
 
 # Blocking checks may be wrong in at most this share of real posts.
 MAX_FALSE = 0.005
@@ -32,8 +34,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, folders: list[str], count: int, seed: int, most: int, **options: Any) -> None:
-        planted, found = planted_and_found(count, seed)
+        with transaction.atomic():
+            lend_package_names(REAL_PACKAGES)
+            planted, found = planted_and_found(count, seed)
+            transaction.set_rollback(True)
+        # It reads the rules of the house style, which checks find in this process.
+        check_keys()
         real: Counter[str] = Counter()
+        rules: Counter[str] = Counter()
         stopped = texts = 0
         begun = time.perf_counter()
         for folder in folders:
@@ -42,12 +50,15 @@ class Command(BaseCommand):
                 texts += 1
                 stopped += any(_is_about_words(finding) for finding in findings)
                 real.update({finding.check for finding in findings})
+                rules.update({finding.rule for finding in findings if finding.rule})
                 for finding in findings:
                     if finding.check in options["show"]:
                         self.stdout.write(f"{name}: {finding.message}")
         seconds = time.perf_counter() - begun
         for line in table(planted, found, real, texts):
             self.stdout.write(line)
+        for rule, number in rules.most_common():
+            self.stdout.write(f"  rule {rule:<48}{number:>8,} ({number / texts:.2%})")
         if texts:
             self.stdout.write(
                 f"{texts:,} real texts ({texts / seconds:,.0f} a second): a blocking check of residue finds something "

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
+from posts.content_checks.package_names import lend_package_names
 from posts.content_checks.scan import scan_new_texts
 from posts.importing.pipeline import import_posts
 from posts.management.base import BaseCommand
@@ -13,10 +14,10 @@ from posts.operations.frame import operating
 from posts.review_queue.order import ORDER
 from posts.review_queue.ranking import rank_queue
 from posts.synthesis.lines import as_stream, record_lines
-from posts.synthesis.plants import PlanRefused, Plant, parse_plan
+from posts.synthesis.plants import REAL_PACKAGES, PlanRefused, Plant, parse_plan
 
 # What a reviewer who starts at the top of the queue should meet early.
-DEFECTS = ("code", "claims", "twin", "foreign-images", "residue", "draft", "title")
+DEFECTS = ("code", "packages", "claims", "twin", "foreign-images", "residue", "draft", "title")
 FIRST_SHARE = 0.2
 # The share of posts with a planted defect, of all kinds together.
 PLANTED = 0.16
@@ -48,6 +49,7 @@ class Command(BaseCommand):
 
 def measured(count: int, seed: int, plan: Mapping[str, float]) -> Iterator[str]:
     """Yield lines with the share of planted defects in the first FIRST_SHARE of the queue."""
+    lend_package_names(REAL_PACKAGES)
     plants: list[Plant] = []
     batch = import_posts(as_stream(record_lines(count, seed, plan, plants.append)), name="measure_ranking")
     scan_new_texts()
