@@ -116,9 +116,12 @@ def main() -> int:
         "-c",
         f"import sys; sys.path.insert(0, {tools!r}); from pip_audit._cli import audit; audit()",
     ]
+    missing = ""
     for lock_file in LOCK_FILES:
-        outcome, words = advisories(lock_file, ask)
+        # Where no advisories can be reached for one, none can for the others: each would wait as long.
+        outcome, words = ("unchecked", missing) if missing else advisories(lock_file, ask)
         if outcome == "unchecked":
+            missing = words
             print(f"Advisories: not checked: no advisories for {lock_file} ({words}).")
             continue
         print(f"Advisories: {'none' if outcome == 'none' else words} for {lock_file}.")
