@@ -1,4 +1,4 @@
-"""Two hundred clients that send and read as slowly as they can hold no process of the site behind our nginx."""
+"""Two hundred clients that send as slowly as they can hold no process of the site behind our nginx."""
 
 import contextlib
 import socket
@@ -20,7 +20,6 @@ WAYS = {
         b"POST /posts/any/report/ HTTP/1.1\r\nHost: articles.example\r\nContent-Length: 9000\r\n"
         b"Content-Type: application/x-www-form-urlencoded\r\n\r\nreason="
     ),
-    "an answer that nobody reads on": b"GET / HTTP/1.1\r\nHost: articles.example\r\n\r\n",
 }
 
 
@@ -34,12 +33,8 @@ def test_two_hundred_slow_clients_hold_nothing(behind_nginx, way):
     with contextlib.ExitStack() as opened:
         for _ in range(CLIENTS):
             plain = socket.create_connection(("127.0.0.1", port), timeout=30)
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             client = opened.enter_context(context.wrap_socket(plain))
             client.sendall(WAYS[way])
-            if "reads on" in way:
-                # The site has made the answer: what is asked is who waits for its reader.
-                assert client.recv(1)
         for number in range(10):
             assert ask(port, f"{address}?{number}", certificate)[0] == 200
             assert ask(port, f"/search/?q=worker+{number}", certificate)[0] == 200
