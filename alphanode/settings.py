@@ -141,6 +141,9 @@ env = Env(
     SESSION_HOURS=(positive, 12),
     SESSION_IDLE_MINUTES=(positive, 120),
     CONFIRM_MINUTES=(positive, 30),
+    AUDIT_HEAD_FILE=(str, ""),
+    AUDIT_KEPT_DAYS=(count, 0),
+    REPORT_KEPT_DAYS=(count, 730),
     IMPORT_UPLOAD_DIR=(str, "var/uploads"),
     IMPORT_UPLOAD_DAYS=(count, 30),
     IMPORT_DIR=(str, ""),
@@ -538,6 +541,12 @@ SESSION_ENGINE = "posts.accounts.session_store"
 SESSION_COOKIE_AGE = env("SESSION_HOURS") * 3600
 SESSION_IDLE_MINUTES: int = env("SESSION_IDLE_MINUTES")
 CONFIRM_MINUTES: int = env("CONFIRM_MINUTES")
+AUDIT_HEAD_FILE: str = env("AUDIT_HEAD_FILE")
+AUDIT_KEPT_DAYS: int = env("AUDIT_KEPT_DAYS")
+REPORT_KEPT_DAYS: int = env("REPORT_KEPT_DAYS")
+# posts.db.audit_triggers keeps every entry so long, whatever is asked.
+if 0 < AUDIT_KEPT_DAYS < 90:
+    env.refuse("AUDIT_KEPT_DAYS", "0 (kept for ever) or at least 90 days")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if BEHIND_PROXY:

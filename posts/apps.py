@@ -19,6 +19,7 @@ TASK_MODULES = (
     "posts.operations.queue_tasks",
     "posts.operations.tasks",
     "posts.operations.link_tasks",
+    "posts.operations.audit_tasks",
     "posts.accounts.tasks",
     "posts.importing.tasks",
     "posts.monitoring.tasks",
@@ -39,6 +40,7 @@ class PostsConfig(AppConfig):
         import_module("posts.audit.accounts").connect()
         import_module("posts.accounts.mails").connect()
         import_module("posts.db.page_triggers").connect()
+        import_module("posts.db.audit_triggers").connect()
         for module in settings.EXTRA_CHECKS:
             try:
                 import_module(module)

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 
+from posts.db.audit_triggers import ALLOWED, guards
 from posts.models import GuidelinePoint, ReviewGuideline
 
 # In the order of their references.
@@ -36,13 +37,26 @@ def _statements(style: Style, connection: BaseDatabaseWrapper, **options: Any) -
     TRUNCATE makes new files for each table and each of its indexes, also for those that nothing was in.
     """
     if connection.vendor != "postgresql" or options["reset_sequences"]:
-        return sql_flush(style, connection, **options)
+        return _unguarded(connection, sql_flush(style, connection, **options))
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)
     with connection.cursor() as cursor:
         cursor.execute(asked)
         # References are checked at the end of the transaction.
-        return [f"DELETE FROM {table}" for (table,) in cursor.fetchall()]
+        return _unguarded(connection, [f"DELETE FROM {table}" for (table,) in cursor.fetchall()])
+
+
+def _unguarded(connection: BaseDatabaseWrapper, statements: list[str]) -> list[str]:
+    """Return the statements among others that lift the guards of the audit trail meanwhile."""
+    tables = [table for table in ALLOWED if any(table in statement for statement in statements)]
+    if connection.vendor == "postgresql":
+        before, after = (
+            [f"ALTER TABLE {table} {word} TRIGGER USER" for table in tables] for word in ("DISABLE", "ENABLE")
+        )
+    else:
+        lifted = [guard for guard in guards(connection.vendor) if guard.table in tables]
+        before, after = [f"DROP TRIGGER IF EXISTS {guard.name}" for guard in lifted], [one.create for one in lifted]
+    return [*before, *statements, *after]
 
 
 def _remember(using: str, **signal: Any) -> None:

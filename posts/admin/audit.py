@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from posts.admin.csv_lists import CSVList
 from posts.admin.people import person_of
 from posts.admin.records import ReadOnlyAdmin
-from posts.models import AuditEntry
+from posts.audit.chain import chain_state
+from posts.models import AuditEntry, AuditSeal
 from posts.models.audit_entry import ACCOUNT_ACTIONS, AuditQuerySet, words_of_action
 
 
@@ -46,6 +47,7 @@ class SuperuserFilter(admin.SimpleListFilter):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     list_title = "Audit trail"
+    change_list_template = "admin/posts/audit_list.html"
     list_display = ["made_at", "what", "post_link", "who", "detail_in_words", "short_fingerprint"]
     list_filter = [ActionFilter, SuperuserFilter]
     fields = ["what", "post_link", "revision_link", "fingerprint", "fingerprint_before", "detail_in_words", "who",
@@ -66,6 +68,12 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
         ("Detail", "detail"),
         ("Request", "request_id"),
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add up to where the trail is sealed, and what the last verification said."""
+        state = chain_state()
+        seal = AuditSeal.objects.filter(sequence=state.last_sequence).first() if state else None
+        return super().changelist_view(request, {"chain": state, "last_seal": seal, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """Return the entries that this person may see, for the list, the download and each page."""

@@ -1,11 +1,14 @@
 """When the demo people worked: ten weeks up to yesterday, with more decisions on weekdays than at weekends."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.utils import timezone
 
-from posts.models import AuditEntry, ImportBatch, Post, QueueEntry, Release, Review, ReviewFlag, Revision
+from posts.audit.log import entries_dated
+from posts.models import ImportBatch, Post, QueueEntry, Release, Review, ReviewFlag, Revision
 
 WEEKS = 10
 # How busy Monday to Sunday are, in parts of one week's work.
@@ -14,9 +17,8 @@ FIRST_HOUR, MINUTES_BETWEEN = time(9, 10), 41
 IMPORT_HOUR = time(6, 5)
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What an operation or an import dates.
+# What an operation or an import dates, apart from the entries of the audit trail: nobody can date those later.
 DATED: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
-    (AuditEntry, ("made_at",)),
     (ImportBatch, ("started_at", "attempt_at", "progress_at", "finished_at")),
     (Post, ("created_at", "changed_at", "first_published_at", "last_published_at", "withdrawn_at")),
     (QueueEntry, ("waiting_since",)),
@@ -27,16 +29,22 @@ DATED: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
 )
 
 
-def move_to(moment: datetime, *, since: datetime) -> None:
-    """Date everything that the database dated at `since` or later with `moment`, both aware.
+@contextlib.contextmanager
+def working_at(moment: datetime) -> Iterator[None]:
+    """Date with `moment`, which is aware, all that is written meanwhile."""
+    began = timezone.now()
+    with entries_dated(moment):
+        yield
+    move_to(moment, since=began)
 
-    A plain QuerySet: the audit trail's own one refuses every change, and this is made-up history.
-    """
+
+def move_to(moment: datetime, *, since: datetime) -> None:
+    """Date everything that the database dated at `since` or later with `moment`, both aware."""
     # SQLite's clock has milliseconds: what it dated at once would be earlier. What was moved before is of other days.
     since -= timedelta(seconds=1)
     for model, columns in DATED:
         for column in columns:
-            QuerySet(model).filter(**{f"{column}__gte": since}).update(**{column: moment})
+            model._default_manager.filter(**{f"{column}__gte": since}).update(**{column: moment})
 
 
 def week_start(week: int, today: date) -> date:

@@ -2,6 +2,7 @@
 
 from posts.models.api_token import ApiToken, PushAnswer
 from posts.models.approved_picture import ApprovedPicture, PictureCopy, PictureSize
+from posts.models.audit_chain import AuditChain, AuditRedaction, AuditSeal
 from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult, CheckWeight
@@ -57,7 +58,10 @@ __all__ = [
     "Among",
     "ApiToken",
     "ApprovedPicture",
+    "AuditChain",
     "AuditEntry",
+    "AuditRedaction",
+    "AuditSeal",
     "BulkRow",
     "BulkRun",
     "CheckResult",

@@ -35,6 +35,9 @@ ACCOUNT_ACTIONS = (
     "recovery codes made",
     "recovery code used",
     "account connected",
+    "account exported",
+    "account erased",
+    "detail replaced",
 )
 
 

@@ -97,6 +97,11 @@ def announce_import(batch: ImportBatch, *, failed: bool = False) -> None:
     _add([Event("import.failed" if failed else "import.finished", f"import {batch.pk}", data)])
 
 
+def announce_head(sequence: int, digest: str) -> None:
+    """Tell receivers the head of the chain over the audit trail, so that it is kept on another machine."""
+    _add([Event("audit.head", "audit", {"sequence": sequence, "digest": digest})])
+
+
 def _about_post(entry: AuditEntry) -> dict[str, Any]:
     post = entry.post
     return {

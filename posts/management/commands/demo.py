@@ -17,7 +17,7 @@ from posts.importing.pipeline import import_posts
 from posts.listing.rebuild import rebuild_lists
 from posts.listing.site_stats import store_site_stats
 from posts.management.base import BaseCommand
-from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to
+from posts.management.demo_calendar import BEFORE_ALL, WEEKS, import_moment, moments, move_to, working_at
 from posts.models import AccountState, Origin, Post, Review, ReviewGuideline
 from posts.operations import (
     Answers,
@@ -202,14 +202,12 @@ def import_all(made: list[Made], written: list[RecordDict]) -> None:
     # The first decision answers it.
     ReviewGuideline.objects.update(created_at=import_moment(0, today) - timedelta(days=1))
     for week, posts in enumerate(batched(made, A_WEEK)):
-        began = timezone.now()
         lines = as_stream(as_line(record) for record, _ in posts)
-        import_posts(lines, name=f"demo posts, week {week + 1}", origin=Origin.FIXED_ALGORITHM)
-        move_to(import_moment(week, today), since=began)
+        with working_at(import_moment(week, today)):
+            import_posts(lines, name=f"demo posts, week {week + 1}", origin=Origin.FIXED_ALGORITHM)
         if week == WEEKS - WEEKS_OF_ARTICLES:
-            began = timezone.now()
-            import_posts(as_stream(map(as_line, written)), name="demo articles", origin=WRITTEN_BY)
-            move_to(import_moment(week, today), since=began)
+            with working_at(import_moment(week, today)):
+                import_posts(as_stream(map(as_line, written)), name="demo articles", origin=WRITTEN_BY)
 
 
 class Desk:
@@ -249,9 +247,8 @@ class Desk:
     def at_work(self, week: int, steps: list[Step]) -> None:
         """Do the steps in this order, and date what each of them wrote."""
         for moment, step in zip(moments(week, len(steps), timezone.localdate()), steps, strict=True):
-            began = timezone.now()
-            step()
-            move_to(moment, since=began)
+            with working_at(moment):
+                step()
 
     def second_looks(self, approved: list[Post]) -> list[Step]:
         """Return what happens to articles that are online: edited, rolled back, withdrawn, flagged."""
