@@ -98,6 +98,13 @@ def require_within_limits(by: User | None, post: Post) -> None:
         raise OutsideLimits(words)
 
 
+def require_superuser(by: User | None) -> None:
+    """Raise NotAllowed unless `by` is a superuser or None: a command, which only an operator can start."""
+    if by is not None and not (by.is_active and by.is_superuser):
+        raise NotAllowed("Only a superuser may do that.")
+    require_second_factor(by)
+
+
 def require_person(by: User | None, permission: str) -> None:
     """Raise NotAllowed like require(), and also for a program: a person has to be responsible."""
     if by is None:

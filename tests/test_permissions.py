@@ -287,6 +287,16 @@ MATRIX = {
     # Everybody has an account of their own.
     "admin/account/": [get(DESK), post("302 302 404 404 404 404"), post(DESK_ACTS, {"act": "end-others"})],
     "admin/roles/": [get(DESK), post("302 302 404 404 404 404")],
+    "admin/account/data/": [get(DESK, leaves={"posts_auditentry"}), post("302 302 405 405 405 405")],
+    "admin/auth/user/<int:pk>/data/": [
+        get(SUPERUSER, url={"pk": "@user"}, leaves={"posts_auditentry"}),
+        post("302 302 403 403 403 405", url={"pk": "@user"}),
+    ],
+    "admin/auth/user/<int:pk>/erase/": [
+        get(SUPERUSER, url={"pk": "@user"}),
+        post("302 302 403 403 403 422", {"act": "erase"}, url={"pk": "@user"}),
+        post("302 302 403 403 403 404", {"act": "nothing"}, url={"pk": "@user"}),
+    ],
     "admin/account/app/": [get(DESK), post("302 302 422 422 422 422", {"code": "1"})],
     "admin/account/passkey/": [get(DESK), post("302 302 422 422 422 422")],
     "admin/confirm/": [

@@ -195,6 +195,13 @@ def _key(what: str) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).hexdigest()
 
 
+def forget_tries_of(user: User) -> None:
+    """Delete what is counted for an account."""
+    keys = [_key(f"burst of {user.pk} {step}") for step in ("", SECOND_STEP)]
+    keys += [_key(f"code of {user.pk}"), _key(f"account {_normal(user.get_username())}")]
+    SignInTally.objects.filter(key__in=keys).delete()
+
+
 def forget_old_tries(now: datetime.datetime) -> None:
     """Delete what counts no longer."""
     SignInTally.objects.filter(last_at__lt=now - KEPT_FOR).delete()

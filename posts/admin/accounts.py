@@ -10,6 +10,8 @@ from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import CASCADE, PROTECT, Count, ManyToOneRel, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from posts.accounts.review_limits import limit_problem, set_review_limits
@@ -145,7 +147,7 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
     list_display = ("username", "full_name", "email", "its_groups", "state", "last_login")
     list_filter = ("groups", AccessFilter)
     search_help_text = "Enter a part of the name or the e-mail address"
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "personal_data")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
@@ -182,6 +184,21 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
     def review_generators(self, user: User) -> str:
         """Show the limits to people who may see accounts alone."""
         return ", ".join(sorted(limits_of(user).generators)) or "any"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add, for superusers, the ways to take along and to erase what an account left."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not request.user.is_superuser:
+            return fieldsets
+        return [*fieldsets, ("Data protection", {"fields": ("personal_data",)})]
+
+    @admin.display(description="What the account left")
+    def personal_data(self, user: User) -> SafeString:
+        return format_html(
+            '<a href="{}">Download it</a> · <a href="{}">Erase the account</a>',
+            reverse("admin:auth_user_data", args=[user.pk]),
+            reverse("admin:auth_user_erase", args=[user.pk]),
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return accounts with their groups, which the list names."""

@@ -36,6 +36,7 @@ class AccountState(models.Model):
     has_provider_factor = models.BooleanField(
         default=False, db_default=False, help_text="The provider of single sign-on asked for a second factor."
     )
+    erased_at = models.DateTimeField(null=True, help_text="When all that named the person was removed.")
 
     class Meta:
         default_permissions = ()
