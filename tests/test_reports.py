@@ -5,7 +5,9 @@ import datetime
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from posts.jobs import registered_jobs
 from posts.models import AuditEntry, Post, ReaderReport, ReportTally
 from posts.operations import NotAllowed, Refused, TooManyReports, answer_report, change_slug, report_problem
 from posts.operations.report import REPORTS_A_DAY_ABOUT_ONE_POST, REPORTS_A_DAY_FROM_ONE_ADDRESS
@@ -173,3 +175,18 @@ def test_a_reader_finds_the_report_page_at_the_new_address(client):
     post = make_post(released=True, slug="old-name")
     change_slug(post, "new-name", by=person())
     assert client.get("/posts/old-name/report/").headers["Location"] == "/posts/new-name/report/"
+
+
+def test_a_report_goes_some_time_after_its_answer_and_an_open_one_stays(settings):
+    post = make_post()
+    reports = [report_problem(post, reason="facts", address=f"192.0.2.{number}") for number in range(3)]
+    for report, days in zip(reports[:2], (31, 29), strict=True):
+        answer_report(report, by=person(), answer="Mended.")
+        ago = timezone.now() - datetime.timedelta(days=days)
+        ReaderReport.objects.filter(pk=report.pk).update(answered_at=ago, made_at=ago)
+    settings.REPORT_KEPT_DAYS = 0
+    registered_jobs()["forget old reports"].task.call()
+    assert ReaderReport.objects.count() == 3
+    settings.REPORT_KEPT_DAYS = 30
+    registered_jobs()["forget old reports"].task.call()
+    assert set(ReaderReport.objects.values_list("pk", flat=True)) == {reports[1].pk, reports[2].pk}

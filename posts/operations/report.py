@@ -1,8 +1,11 @@
 import datetime
+from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from posts.db.keyset import in_chunks
 from posts.errors import Refused, checked_words, require
 from posts.models import Notification, Post, ReaderReport, ReportTally
 from posts.notifications import people_who_may
@@ -13,6 +16,7 @@ from posts.outbox import announce_report
 REPORTS_A_DAY_FROM_ONE_ADDRESS = 10
 REPORTS_A_DAY_ABOUT_ONE_POST = 100
 NOTE_LENGTH = 1000
+CHUNK = 1000
 # Reports without an address are counted only for `check --deploy`, up to the column's limit.
 NO_ADDRESS, MOST_COUNTED = "without address", 2_000_000_000
 
@@ -72,6 +76,20 @@ def answer_report(report: ReaderReport, *, by: User | None, answer: str) -> Read
     with changing(report.post, by=by) as change:
         change.note("report answered", revision=change.post.live_revision or change.post.head_revision, detail=answer)
     return ReaderReport.objects.get(pk=report.pk)
+
+
+def forget_old_reports(*, on_chunk: Callable[[], None] = lambda: None) -> int:
+    """Delete reports that were answered REPORT_KEPT_DAYS ago; return how many. An open one waits for a person."""
+    if not settings.REPORT_KEPT_DAYS:
+        return 0
+    old = ReaderReport.objects.filter(
+        answered_at__lt=timezone.now() - datetime.timedelta(days=settings.REPORT_KEPT_DAYS)
+    )
+    count = 0
+    for chunk in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
+        count += ReaderReport.objects.filter(pk__in=chunk).delete()[0]
+        on_chunk()
+    return count
 
 
 def reports_lack_addresses(now: datetime.datetime | None = None) -> bool:

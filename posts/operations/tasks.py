@@ -9,6 +9,7 @@ from posts.jobs.registry import job
 from posts.operations import run_due
 from posts.operations.approved_pictures import forget_orphaned_copies, keep_approved_pictures
 from posts.operations.pictures import forget_unused_pictures
+from posts.operations.report import forget_old_reports
 from posts.operations.unsaved_texts import forget_old_unsaved_texts
 
 
@@ -22,6 +23,12 @@ def run_planned_releases() -> None:
 def forget_unsaved_texts() -> None:
     """Delete unsaved text of the forms of posts thirty days after its last change."""
     forget_old_unsaved_texts()
+
+
+@job("forget old reports", label="Delete old reports by readers", every=timedelta(days=1))
+def forget_reports() -> None:
+    """Delete reports by readers REPORT_KEPT_DAYS after their answer."""
+    forget_old_reports(on_chunk=stop_if_asked)
 
 
 @job("forget unused pictures", label="Delete unused uploaded pictures", every=timedelta(days=1))
