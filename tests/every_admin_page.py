@@ -22,6 +22,8 @@ LEFT_OUT = (
     "second_factor",
     "sign_on",
     "sign_on_back",
+    "account_data",
+    "auth_user_data",
 )
 
 

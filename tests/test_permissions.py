@@ -287,6 +287,11 @@ MATRIX = {
     # Everybody has an account of their own.
     "admin/account/": [get(DESK), post("302 302 404 404 404 404"), post(DESK_ACTS, {"act": "end-others"})],
     "admin/roles/": [get(DESK), post("302 302 404 404 404 404")],
+    "admin/posts/post/<int:pk>/purge/": [
+        get(SUPERUSER, url={"pk": "@post"}),
+        post("302 302 403 403 403 422", {"act": "purge"}, url={"pk": "@post"}),
+        post("302 302 403 403 403 404", {"act": "nothing"}, url={"pk": "@post"}),
+    ],
     "admin/account/data/": [get(DESK, leaves={"posts_auditentry"}), post("302 302 405 405 405 405")],
     "admin/auth/user/<int:pk>/data/": [
         get(SUPERUSER, url={"pk": "@user"}, leaves={"posts_auditentry"}),

@@ -70,6 +70,7 @@ GUARDED: dict[str, Callable[[HttpRequest], bool]] = {
     "account_data": lambda request: True,
     "auth_user_data": lambda request: True,
     "auth_user_erase": lambda request: True,
+    "posts_post_purge": lambda request: True,
     "posts_generator_change": _does("create-token"),
     "posts_importbatch_act": _does("switch"),
     "posts_post_changelist": _exports_all,

@@ -107,7 +107,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
         # Imported here: their models can't be read before this site exists.
         from posts.admin import account, my_work, operations, personal_data, proof, roles, second_factors, sign_on
         from posts.admin.pages import page_paths
-        from posts.admin.posts import diff, flags, preview_links, releases
+        from posts.admin.posts import diff, flags, preview_links, purge, releases
         from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen
         from posts.admin.scorecards import pages as scorecards
         from posts.admin.sign_in import SecondStep
@@ -124,6 +124,7 @@ class AlphaNodeAdminSite(admin.AdminSite):
             *releases.PAGES,
             *flags.PAGES,
             *preview_links.PAGES,
+            *purge.PAGES,
             *queue.PAGES,
             *screen.PAGES,
             *code.PAGES,

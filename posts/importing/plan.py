@@ -18,6 +18,7 @@ from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
 from posts.models.post import generator_of
+from posts.models.purged_post import purged_identities
 from posts.operations.slugs import free_former_slugs, free_slugs
 from posts.operations.source_links import own_addresses
 from posts.records.schema import (
@@ -36,6 +37,9 @@ _OF_SCHEMA = frozenset(FIELDS)
 HELD_NOW = "a post is held now: its source no longer shows it"
 FREED_NOW = "a post is no longer held: its source shows it now"
 RELEASED_HERE = "a post that is released here is not public at its source; withdraw it if readers must not see it"
+PURGED = (
+    "has the identity of a post that was purged here; it is never imported again. Give another text its own identity."
+)
 KNOWN_ALREADY = "the post already exists (only new posts were requested)"
 
 
@@ -479,7 +483,7 @@ def _follow_source(plan: ChunkPlan, incoming: Incoming, post: Post, recorded: di
 
 def _plan_new(plan: ChunkPlan, new: list[Incoming]) -> None:
     # The same order in every process: two that insert the same identities wait for each other, but never deadlock.
-    new = sorted(new, key=lambda item: item.source_id)
+    new = _without_purged(plan, sorted(new, key=lambda item: item.source_id))
     slugs = free_slugs([item.record for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
@@ -491,6 +495,17 @@ def _plan_new(plan: ChunkPlan, new: list[Incoming]) -> None:
             plan.note_values(item)
 
 
+def _without_purged(plan: ChunkPlan, new: list[Incoming]) -> list[Incoming]:
+    """Refuse rows with the identity of a purged post; return the others. Nothing of such a row is kept."""
+    purged = purged_identities(item.source_id for item in new) if new else set()
+    for item in new:
+        if item.source_id in purged:
+            issue = issue_of(plan.batch, ImportIssue.Kind.REFUSED, item.row, problems=[["", PURGED]], raw="", label="")
+            plan.issues.append(issue)
+            plan.refuse(item.row, issue)
+    return [item for item in new if item.source_id not in purged]
+
+
 def issue_of(batch: ImportBatch, kind: ImportIssue.Kind, row: Row, **columns: Any) -> ImportIssue:
     """Return the unsaved ImportIssue that keeps `row` for a person to fix: as it came, or as a record."""
     # PostgreSQL stores neither NUL nor half of a surrogate pair, and a raw line may contain any byte.
@@ -498,11 +513,11 @@ def issue_of(batch: ImportBatch, kind: ImportIssue.Kind, row: Row, **columns: An
         raw = row.raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
     else:
         raw = dump_json(row.record).encode(errors="backslashreplace").decode()
-    columns = {"raw": raw} | columns
-    columns |= {
+    columns = {
+        "raw": raw,
         "is_cut": row.is_cut,
         "held": row.held,
         "holds": [list(hold) for hold in row.holds],
         "label": row.label[:500].replace("\x00", ""),
-    }
+    } | columns
     return ImportIssue(batch=batch, kind=kind, line=row.line, **columns)

@@ -28,6 +28,7 @@ from posts.models.page_change import PageChange
 from posts.models.post import Post
 from posts.models.post_hold import HoldReason, PostHold
 from posts.models.preview_link import PreviewAnswer, PreviewLink
+from posts.models.purged_post import PurgedAddress, PurgedPost
 from posts.models.queue_entry import QueueEntry, QueueFigure, QueueLabel
 from posts.models.reader_report import ReaderReport, ReportTally
 from posts.models.release import Release
@@ -103,6 +104,8 @@ __all__ = [
     "PostTerm",
     "PreviewAnswer",
     "PreviewLink",
+    "PurgedAddress",
+    "PurgedPost",
     "PushAnswer",
     "QueueEntry",
     "QueueFigure",

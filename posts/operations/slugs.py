@@ -13,6 +13,7 @@ from django.db import connection
 
 from posts.db.prepared_query import PreparedQuery
 from posts.models import FormerSlug, Post
+from posts.models.purged_post import purged_addresses
 from posts.records.schema import RecordDict
 from posts.records.slugs import cut_slug, slug_from
 
@@ -46,12 +47,14 @@ def distinct_slug(slug: str, source_id: str, digits: int = DIGITS[0]) -> str:
 
 
 def taken_slugs(slugs: Iterable[str]) -> set[str]:
-    """Return those of `slugs` that a post has or ever had (two queries)."""
+    """Return those of `slugs` that a post has or ever had (three queries)."""
     slugs = list(slugs)
     if len(slugs) <= FEW:
-        return {slug for query in _prepared(connection.vendor) for (slug,) in query.rows(slugs=slugs)}
+        found = {slug for query in _prepared(connection.vendor) for (slug,) in query.rows(slugs=slugs)}
+        return found | purged_addresses(slugs)
     taken = set(Post.objects.filter(slug__among=slugs).values_list("slug", flat=True))
-    return taken | set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
+    taken |= set(FormerSlug.objects.filter(slug__among=slugs).values_list("slug", flat=True))
+    return taken | purged_addresses(slugs)
 
 
 @lru_cache(maxsize=2)

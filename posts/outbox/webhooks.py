@@ -97,6 +97,11 @@ def announce_import(batch: ImportBatch, *, failed: bool = False) -> None:
     _add([Event("import.failed" if failed else "import.finished", f"import {batch.pk}", data)])
 
 
+def announce_purge(number: int, source_id: str) -> None:
+    """Tell receivers that a post was purged, by its identity alone, so that they purge their copies."""
+    _add([Event("post.purged", f"post {number}", {"source_id": source_id})])
+
+
 def announce_head(sequence: int, digest: str) -> None:
     """Tell receivers the head of the chain over the audit trail, so that it is kept on another machine."""
     _add([Event("audit.head", "audit", {"sequence": sequence, "digest": digest})])

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 
 from posts.models import FormerSlug, Post
+from posts.models.purged_post import is_gone
 from posts.operations.slugs import former_path
 
 # A kept post may be replaced itself later on, and so on.
@@ -38,8 +39,16 @@ class FormerPaths:
         response = self.get_response(request)
         is_missing = response.status_code == 404 and request.method in ("GET", "HEAD")
         if is_missing and not request.path.startswith(settings.STATIC_URL):
-            return redirect_former_address(request.path) or response
+            return redirect_former_address(request.path) or gone_address(request) or response
         return response
+
+
+def gone_address(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer for an address that a purged post had on its old site, or None."""
+    from posts.public.views import gone
+
+    stored = former_path(request.path)
+    return gone(request) if stored is not None and is_gone(stored) else None
 
 
 def redirect_former_address(path: str) -> HttpResponse | None:

@@ -27,6 +27,7 @@ from posts.listing.summaries import PostSummary, placeholder_words, read_summari
 from posts.models import FormerSlug, ListedText, Post, Revision, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
+from posts.models.purged_post import is_gone
 from posts.operations.source_links import link_targets_of_post, with_link_targets
 from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
@@ -189,9 +190,9 @@ def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
         return kept
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
         return gone
-    if post is None or post.visible_revision is None:
-        return not_found
-    return post
+    if post is None:
+        return gone if is_gone(slug) else not_found
+    return post if post.visible_revision is not None else not_found
 
 
 @public

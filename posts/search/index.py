@@ -40,7 +40,7 @@ def index_texts(texts: Sequence[tuple[int, RecordDict, Iterable[int]]]) -> None:
             cursor, [(number, document_of(record, term_ids)) for number, record, term_ids in texts]
         )
     _note()
-    _learn({word for _, record, _ in texts for word in _words_to_learn(record)})
+    _learn({word for _, record, _ in texts for word in words_to_learn(record)})
 
 
 def forget_texts(numbers: Iterable[int]) -> None:
@@ -50,6 +50,12 @@ def forget_texts(numbers: Iterable[int]) -> None:
         with connection.cursor() as cursor:
             engine_for(connection).forget(cursor, numbers)
         _note()
+
+
+def scrub_index() -> None:
+    """Leave no word of removed texts in the index. On SQLite a large one takes minutes."""
+    with connection.cursor() as cursor:
+        engine_for(connection).scrub(cursor)
 
 
 def _note() -> None:
@@ -74,7 +80,7 @@ def _term_names(record: RecordDict) -> list[str]:
     return names + [entity["name"] for entity in record.get("entities", ())]
 
 
-def _words_to_learn(record: RecordDict) -> set[str]:
+def words_to_learn(record: RecordDict) -> set[str]:
     """Return the words of a record that readers may look for. A word that stands in a text once may be a mistake."""
     words = spelling_words([record["title"], record.get("summary", ""), *_term_names(record)])
     return words | spelling_words([prose_of(record)[:LEARNT]], at_least=2)

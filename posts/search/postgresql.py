@@ -48,6 +48,10 @@ def forget(cursor: CursorWrapper, numbers: Iterable[int]) -> None:
     cursor.execute("DELETE FROM posts_search WHERE id = ANY(%s)", [list(numbers)])
 
 
+def scrub(cursor: CursorWrapper) -> None:
+    """Do nothing: VACUUM, which the server runs by itself, clears what was deleted."""
+
+
 def orphans(cursor: CursorWrapper) -> list[int]:
     """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT id FROM posts_search WHERE id NOT IN (SELECT id FROM posts_listedtext)")

@@ -37,6 +37,11 @@ def forget(cursor: CursorWrapper, numbers: Iterable[int]) -> None:
     cursor.executemany("DELETE FROM posts_search WHERE rowid = %s", [(number,) for number in numbers])
 
 
+def scrub(cursor: CursorWrapper) -> None:
+    """Write the index anew: it keeps the words of deleted documents until its parts are merged."""
+    cursor.execute("INSERT INTO posts_search (posts_search) VALUES ('optimize')")
+
+
 def orphans(cursor: CursorWrapper) -> list[int]:
     """Return the numbers of documents that belong to no listed text."""
     cursor.execute("SELECT rowid FROM posts_search WHERE rowid NOT IN (SELECT id FROM posts_listedtext)")

@@ -282,6 +282,7 @@ class PostState:
     may_link: bool
     # Why this person may not decide about the post, although about others.
     outside: str
+    may_purge: bool
 
 
 def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostState:
@@ -324,6 +325,7 @@ def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostSt
         links=links_of(post),
         may_link=may_link(user),
         outside=outside,
+        may_purge=user.is_superuser,
     )
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0066_acts_of_superusers"),
+        ("posts", "0068_purges_of_a_cdn"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0067_audit_chain"),
+        ("posts", "0069_audit_chain"),
     ]
 
     operations = [
