@@ -910,4 +910,37 @@ MUTATIONS = [
         "if ",
         "tests/test_house_style.py misspellings",
     ),
+    # The audit trail, and what is erased or purged
+    Mutation(
+        "A changed detail of the audit trail is found",
+        "posts/audit/chain.py",
+        "_Chunk._detail_is_right",
+        "return digest_of_detail(bytes(seal.salt), detail) == bytes(seal.detail_digest)",
+        "return True",
+        "tests/test_audit_chain.py command_names",
+    ),
+    Mutation(
+        "Only the part of the audit trail behind its start goes",
+        "posts/db/audit_triggers.py",
+        "",
+        "AND seal.sequence <= {_START})",
+        "AND seal.sequence > 0)",
+        "tests/test_audit_chain.py neither_change_nor_delete",
+    ),
+    Mutation(
+        "Only a superuser erases and purges",
+        "posts/errors.py",
+        "require_superuser",
+        "by is not None and not (by.is_active and by.is_superuser)",
+        "False",
+        "tests/test_purge.py only_a_superuser",
+    ),
+    Mutation(
+        "A purged post is never imported again",
+        "posts/importing/plan.py",
+        "_without_purged",
+        "purged = purged_identities(item.source_id for item in new) if new else set()",
+        "purged: set[str] = set()",
+        "tests/test_purge.py same_post_is_refused",
+    ),
 ]
