@@ -94,6 +94,7 @@ def test_readers_and_people_who_sign_in_get_their_pages_through_the_pooler(behin
     assert AuditEntry.objects.filter(made_by__username="ada", post=post).exists()
 
 
+@pytest.mark.torture
 @pytest.mark.django_db(transaction=True)
 def test_no_answer_is_outdated_while_transactions_share_connections(behind):
     outcome = read_while_changing(servers=2, steps=6, posts=3, seed=9, **behind)

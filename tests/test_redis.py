@@ -76,6 +76,7 @@ def asked(port, path):
 
 
 @needs_redis
+@pytest.mark.torture
 @pytest.mark.django_db(transaction=True)
 def test_no_answer_is_outdated_while_processes_share_pages(server):
     outcome = read_while_changing(servers=2, steps=6, posts=3, seed=3, CACHE_URL=server.url)
