@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from django.db import connection
+from django.db import connection, transaction
 
 from posts.jobs import job, stop_if_asked
 
@@ -76,6 +76,16 @@ def lose_connection(path):
     with connection.cursor() as cursor:
         if len(lines_of(path)) < 2:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@job("test: read-only")
+def write_read_only(path):
+    """Meet a database that is read-only, the first time."""
+    append(path, "began")
+    with transaction.atomic(), connection.cursor() as cursor:
+        if len(lines_of(path)) < 2:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute("UPDATE posts_job SET last_failure = '' WHERE name = 'none'")
 
 
 @job("test: hourly", every=timedelta(hours=1))

@@ -521,6 +521,15 @@ def test_a_worker_outlives_its_connections(worker, path):
 
 
 @postgres_only
+def test_a_job_that_meets_a_read_only_database_waits_and_fails_not(db, path):
+    run = enqueue_once(sample_jobs.write_read_only, key="a", path=path)
+    perform(claim_next("a worker"))()
+    assert (JobRun.objects.get(pk=run.pk).state, JobRun.objects.get(pk=run.pk).failures) == ("waiting", 0)
+    run_waiting_jobs()
+    assert JobRun.objects.get(pk=run.pk).state == "done"
+
+
+@postgres_only
 def test_a_job_that_is_cut_off_from_the_database_runs_again(worker, path):
     run = enqueue_once(sample_jobs.lose_connection, key="a", path=path)
     said, code = end(worker("--until-idle"))

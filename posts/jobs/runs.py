@@ -23,7 +23,7 @@ from posts.jobs.backend import enqueue_once
 from posts.jobs.registry import JobDefinition, definition_of, known_paths, registered_jobs
 from posts.logs import job_id
 from posts.models import Job, JobRun
-from posts.outages import first_line
+from posts.outages import AWAY, READ_ONLY, first_line, outage_of
 
 logger = logging.getLogger("posts.jobs")
 
@@ -117,7 +117,7 @@ def perform(claim: Claim, *, should_stop: Callable[[], bool] = lambda: False) ->
             return partial(put_back, claim)
         # A command that a job calls may use sys.exit(): this must end the job, not the worker.
         except (Exception, SystemExit) as error:
-            if isinstance(error, (OperationalError, InterfaceError)) and not _is_connected():
+            if _is_of_database(error):
                 logger.warning("job lost the database; it continues later: %s", first_line(error), extra=extra)
                 return partial(put_back, claim)
             logger.exception("job failed", extra=extra)
@@ -142,6 +142,13 @@ def _set(variable: contextvars.ContextVar[T], value: T) -> Iterator[None]:
         yield
     finally:
         variable.reset(token)
+
+
+def _is_of_database(error: BaseException) -> bool:
+    """Return whether the database was away, or read-only while another server takes over: the job can't help it."""
+    if isinstance(error, OperationalError | InterfaceError) and not _is_connected():
+        return True
+    return connection.vendor == "postgresql" and outage_of(error) in (AWAY, READ_ONLY)
 
 
 def _is_connected() -> bool:
