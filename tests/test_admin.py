@@ -414,9 +414,7 @@ def test_a_list_costs_the_same_with_one_post_and_with_thirty(client, django_asse
     for _ in range(2):
         counts = []
         for where in addresses:
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 assert client.get(where).status_code == 200
             counts.append(len(queries))
         costs.append(counts)
@@ -425,7 +423,8 @@ def test_a_list_costs_the_same_with_one_post_and_with_thirty(client, django_asse
             approve(post)
     assert costs[0] == costs[1]
     dashboard, *lists = costs[0]
-    assert dashboard <= 23
+    # One of them for what superusers approved of their own.
+    assert dashboard <= 24
     assert max(lists) <= 12
 
 

@@ -41,14 +41,14 @@ def set_review_limits(user: User, *, stacks: Iterable[str], generators: Iterable
     with transaction.atomic():
         # Two people who save the same account at once wait for each other.
         locked = User.objects.select_for_update().get(pk=user.pk)
-        standing = {(row.kind, row.name): row for row in locked.review_limits.all()}
+        standing = {(row.kind, row.name): row for row in ReviewLimit.objects.filter(user=locked)}
         if set(standing) == wanted:
             return False
         ReviewLimit.objects.filter(pk__in=[row.pk for key, row in standing.items() if key not in wanted]).delete()
         ReviewLimit.objects.bulk_create(
             ReviewLimit(user=locked, kind=kind, name=name) for kind, name in sorted(wanted - set(standing))
         )
-        now = limits_from(locked.review_limits.all()).words or "none"
+        now = limits_from(ReviewLimit.objects.filter(user=locked)).words or "none"
         note_audit("review limits changed", by=by, detail=f"{locked}: {now}")
     for name in ("_review_limits", "has_review_limits"):
         user.__dict__.pop(name, None)

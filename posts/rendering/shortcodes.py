@@ -11,6 +11,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 
 from posts.rendering.block_ends import closing_line, line_of
@@ -26,7 +27,7 @@ _OPENING = re.compile(
     r"(?:\{\{([<%])[-\s]{0,3}([a-z-]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*[%>]\}\}"
     r"|\{%-?[ \t]{0,9}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*-?%\})[ \t]*$"
 )
-_RAW = re.compile(r"\{%-?[ \t]{0,9}(?:end)?raw[ \t]{0,9}-?%\}")
+_RAW = re.compile(r"\{%-?[ \t]{0,9}(end)?raw[ \t]{0,9}-?%\}")
 _TITLE = re.compile(r"""\b(?:title|header|heading|summary|caption)[ \t]*[=:][ \t]*(?:"([^"]*)"|'([^']*)')""")
 _QUOTED = re.compile(r"""(?:^|[ \t])(?:"([^"]*)"|'([^']*)')""")
 _LANGUAGE = re.compile(r"""(?:^|[ \t]|lang:)["']?([A-Za-z][\w+#-]{0,39})""")
@@ -37,15 +38,22 @@ _LANGUAGE_OF_OTHERS = re.compile(r"""\blang(?:uage)?[:=]["']?([\w+#-]{1,40})""")
 def add_shortcodes(parser: MarkdownIt) -> None:
     """Give a MarkdownIt the rule of this module."""
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.core.ruler.after("normalize", "raw_marks", _look_for_raw_marks)
     parser.block.ruler.before("fence", "shortcode", _shortcode, ends)
     parser.block.ruler.before("fence", "raw_mark", _raw_line, ends)
     parser.inline.ruler.before("link", "raw_mark", _raw_mark)
 
 
+def _look_for_raw_marks(state: StateCore) -> None:
+    """Note whether the text has both marks. One alone means nothing, and stays text."""
+    state.env["has_raw_marks"] = {found[1] or "" for found in _RAW.finditer(state.src)} == {"", "end"}
+
+
 def _raw_mark(state: StateInline, silent: bool) -> bool:
     """Read `{% raw %}` and `{% endraw %}`, which only tell a generator to leave alone what is between them."""
-    found = _RAW.match(state.src, state.pos, state.posMax) if state.src.startswith("{%", state.pos) else None
-    if not found:
+    if not state.env["has_raw_marks"] or not state.src.startswith("{%", state.pos):
+        return False
+    if not (found := _RAW.match(state.src, state.pos, state.posMax)):
         return False
     if not silent:
         state.push("left_out", "", 0).content = found[0]
@@ -55,7 +63,7 @@ def _raw_mark(state: StateInline, silent: bool) -> bool:
 
 def _raw_line(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     line = line_of(state, start).rstrip()
-    if state.is_code_block(start) or not line.startswith("{%") or not _RAW.fullmatch(line):
+    if state.is_code_block(start) or not state.env["has_raw_marks"] or not _RAW.fullmatch(line):
         return False
     if not silent:
         token = state.push("left_out", "", 0)
