@@ -1,5 +1,6 @@
 """What every response gets: a request id, a line in the log, and security headers."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 import posts
 from alphanode.headers import header_table
 from alphanode.postgresql.replicas import chosen, leave, reading_from, replicas_of_site
-from posts.logs import request_id, request_id_for
+from posts.logs import log_request, request_id, request_id_for
 from posts.measures import measures
 from posts.monitoring.metrics import CONTENT_TYPE, metrics_text
 from posts.monitoring.readiness import readiness
@@ -77,7 +78,7 @@ class RequestLogMiddleware:
         }
         if (database := getattr(request, "database", None)) is not None:
             values["database"] = database
-        logger.info("request", extra=values)
+        log_request(request_id.get(), **values)
         # Files take no work and would hide how long pages take.
         if not request.path_info.startswith(settings.STATIC_URL):
             measures.note(route, status, ms)
@@ -170,11 +171,26 @@ class HeadersMiddleware:
 class NotModifiedMiddleware(ConditionalGetMiddleware):
     """Django's answer "not modified", which a page of another site may read too if it comes from the API."""
 
+    CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.method == "GET" and self.needs_etag(response) and not response.has_header("ETag"):
+            _set_etag(response)
+        if not any(name in request.META for name in self.CONDITIONS):
+            return response
         answer = super().process_response(request, response)
         if answer is not response and request.path_info.startswith(API_PATH):
             _open_to_other_sites(answer)
         return answer
+
+    def needs_etag(self, response: HttpResponseBase) -> bool:
+        return "no-store" not in response.headers.get("Cache-Control", "")
+
+
+def _set_etag(response: HttpResponseBase) -> None:
+    """Name an answer by its bytes. Processors compute SHA-256 in half the time of Django's MD5."""
+    if isinstance(response, HttpResponse) and (content := response.content):
+        response.headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 class HealthMiddleware:

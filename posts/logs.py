@@ -32,8 +32,8 @@ def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> str
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record; log_hit() has made its own."""
-        return getattr(record, "line", None) or _SECRET.sub(r"\1…", super().format(record))
+        """Return the line of a record; log_request() has made its own."""
+        return getattr(record, "line", None) or _hidden(super().format(record))
 
 
 def json_formatter() -> logging.Formatter:
@@ -77,14 +77,13 @@ def request_id_for(sent: str) -> str:
     return sent if sent and _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
-def log_hit(identifier: str, **values: Any) -> None:
-    """Return the line of a request that no view saw, in the format of all others.
+def log_request(identifier: str, **values: Any) -> None:
+    """Write the line of a request, in the format of all others.
 
-    values: method, path, route, status, ms.
+    values: method, path, route, status, ms and so on.
     """
     if logger.isEnabledFor(logging.INFO):
-        values |= {"cache": "hit"}
-        # The log line of a cached page would take longer than the page: through two records and five processors.
+        # The line of a cached page would take longer than the page: through two records and five processors.
         event = {
             "event": "request",
             "level": "info",
@@ -93,9 +92,14 @@ def log_hit(identifier: str, **values: Any) -> None:
             "version": posts.__version__,
         }
         event |= values
-        line = json.dumps(event | {"request_id": identifier} if identifier else event)
+        line = _hidden(json.dumps(event | {"request_id": identifier} if identifier else event))
         record = logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=values | {"line": line})
         logger.handle(record)
+
+
+def _hidden(line: str) -> str:
+    """Return a line without the addresses of preview links."""
+    return _SECRET.sub(r"\1…", line) if "/preview/" in line else line
 
 
 def _now() -> str:

@@ -21,7 +21,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.http import HttpResponseBase
 
-from posts.logs import log_hit, request_id_for
+from posts.logs import log_request, request_id_for
 from posts.measures import measures
 from posts.page_cache.freshness import Freshness, Snapshot
 from posts.page_cache.memory import Memory
@@ -196,13 +196,14 @@ class PageCache:
             self._memory.put(address, page)
         status, body = _send(page, encoding, made, environ, start_response, request_id, "AlphaNode; hit")
         ms = (self._clock() - began) * 1000
-        log_hit(
+        log_request(
             request_id,
             method=environ["REQUEST_METHOD"],
             path=quote(address[2].encode("latin-1")),
             route=page.route,
             status=status,
             ms=round(ms, 1),
+            cache="hit",
         )
         measures.note(page.route, status, ms, is_cached=True)
         return body
