@@ -29,7 +29,7 @@ _OF_PAGE += [
     for name in "post_id number version fingerprint canonical_version status author_id created_at".split()
 ]
 _OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
-_OF_APPROVAL = "revision_id fingerprint outcome guideline answers is_bulk revoked_at created_at reviewer claims"
+_OF_APPROVAL = "revision_id fingerprint outcome guideline answers is_bulk revoked_at created_at claims"
 _OF_PAGE += [f"live_approval__{name}" for name in _OF_APPROVAL.split()]
 # Columns that only the working copy shows, and that may be long.
 _WORKING_TEXTS = (
@@ -134,14 +134,18 @@ class PostQuerySet(models.QuerySet["Post"]):
     def with_last_decision(self, about: str | Combinable | None = None) -> Self:
         """Annotate `last_outcome` and `last_decided_at` of the newest decision that was not undone.
 
-        about: the fingerprint of the text, or an expression for it; by default the text at the post's address.
+        about: the fingerprint of the text, or an expression for it. By default it is the text at the post's address,
+        and both are None where a person approved that individually: then the approval says all.
         """
-        about = about or Coalesce(OuterRef("live_revision__fingerprint"), OuterRef("head_revision__fingerprint"))
-        decisions = Review.objects.filter(revision__post=OuterRef("pk"), fingerprint=about, undone_at=None)
+        text = about or Coalesce(OuterRef("live_revision__fingerprint"), OuterRef("head_revision__fingerprint"))
+        decisions = Review.objects.filter(revision__post=OuterRef("pk"), fingerprint=text, undone_at=None)
         newest = decisions.order_by("-pk")
+        outcome, decided_at = (Subquery(newest.values(name)[:1]) for name in ("outcome", "created_at"))
+        if about is not None:
+            return self.annotate(last_outcome=outcome, last_decided_at=decided_at)
+        is_open = Q(live_approval=None) | Q(live_approval__is_bulk=True)
         return self.annotate(
-            last_outcome=Subquery(newest.values("outcome")[:1]),
-            last_decided_at=Subquery(newest.values("created_at")[:1]),
+            last_outcome=Case(When(is_open, then=outcome)), last_decided_at=Case(When(is_open, then=decided_at))
         )
 
     def for_its_page(self) -> Self:
@@ -151,7 +155,9 @@ class PostQuerySet(models.QuerySet["Post"]):
         query.
         """
         proposed = Case(When(live_revision=None, then="head_revision__snapshot"), output_field=OrderedJSONField())
-        return self.with_texts().only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
+        # Readers never learn who approved it.
+        posts = self.select_related("live_revision__batch", "head_revision", "live_approval", "last_batch")
+        return posts.only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
 
     def with_live_texts(self) -> Self:
         """Select what is_listed and the disclosure line need of a live text, without the working copy."""
