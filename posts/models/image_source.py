@@ -76,6 +76,6 @@ def image_columns(image: RecordDict) -> dict[str, Any]:
         "licence": image.get("licence", ""),
         "width_px": image.get("width"),
         "height_px": image.get("height"),
-        "extra": {key: value for key, value in image.items() if key not in _KNOWN},
+        "extra": {} if image.keys() <= _KNOWN else {key: image[key] for key in image if key not in _KNOWN},
         **image_keys(image["url"], image.get("caption", "")),
     }

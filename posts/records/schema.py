@@ -11,6 +11,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Protocol, Self
@@ -423,9 +424,16 @@ def repeats_a_key(line: bytes, record: RecordDict) -> bool:
 
 def _keys_in(value: dict[str, Any] | list[Any]) -> int:
     """Return the number of keys of all objects in a JSON value."""
-    items = value.values() if isinstance(value, dict) else value
-    own = len(value) if isinstance(value, dict) else 0
-    return own + sum(_keys_in(item) for item in items if isinstance(item, (dict, list)))
+    count, waiting = 0, [value]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is dict:
+            count += len(node)
+            items: Iterable[Any] = node.values()
+        else:
+            items = node
+        waiting += [item for item in items if type(item) is dict or type(item) is list]
+    return count
 
 
 def validate_record(data: RecordDict) -> Record:
@@ -453,7 +461,10 @@ def canonical_bytes(record: RecordDict) -> bytes:
         content["flags"] = flags
         if not flags:
             del content["flags"]
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(content).encode()
+
+
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def fingerprint_of(record: RecordDict) -> str:

@@ -16,6 +16,7 @@ from posts.operations.source_links import note_links, note_places, refresh_links
 from posts.operations.transitions import take_steps
 from posts.records.schema import RecordDict
 from posts.records.versions import next_version
+from posts.rendering.images import UPLOADS_PATH
 from posts.review_queue.ranking import admit_new_posts, admit_posts
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class BatchWriter:
             self.update(table, "id", table.rows(values))
 
     def _write_created(self, created: list["NewPost"]) -> None:
-        note_used_pictures(incoming.record for incoming, *_ in created)
+        # The JSON of a text has the address as it is, and is searched at once.
+        note_used_pictures(incoming.record for incoming, *_ in created if UPLOADS_PATH in incoming.rows.snapshot)
         post_ids = self.take_ids(Post, len(created))
         revision_ids = self.take_ids(Revision, len(created))
         posts, revisions = [], []
